@@ -1,0 +1,1 @@
+"""The services of Plateward. None imports another; they meet in events and the object store."""

@@ -1,0 +1,75 @@
+"""Events to Kafka records and back: CloudEvents 1.0 in binary mode (ADR-0005)."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from shared.errors import Malformed
+from shared.events import Event
+from shared.topics import TOPICS
+from shared.trace import current_traceparent
+
+_encoder = msgspec.json.Encoder()
+_types: dict[str, type[Event]] = {
+    f"{topic.name}.v{topic.event.VERSION}": topic.event for topic in TOPICS.values()
+}
+_decoders: dict[str, msgspec.json.Decoder[Any]] = {
+    name: msgspec.json.Decoder(event) for name, event in _types.items()
+}
+
+
+class Record(NamedTuple):
+    """What is put into Kafka."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class Message(NamedTuple):
+    """What comes out of Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Mapping[str, bytes]
+
+
+def event_type(event: type[Event] | Event) -> str:
+    """Return the CloudEvents type of an event: its topic and version."""
+    return f"{event.TOPIC}.v{event.VERSION}"
+
+
+def encode(event: Event, source: str) -> Record:
+    """Return `event` as a record that `source` (a service's name) publishes."""
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_type", event_type(event).encode()),
+        ("ce_source", f"/plateward/{source}".encode()),
+        ("ce_id", str(event.event_id).encode()),
+        ("ce_time", event.occurred_at.isoformat().encode()),
+        ("content-type", b"application/json"),
+    ]
+    if (traceparent := current_traceparent()) is not None:
+        headers.append(("traceparent", traceparent.encode()))
+    return Record(event.TOPIC, event.key.encode(), _encoder.encode(event), headers)
+
+
+def decode(message: Message) -> Event:
+    """Return the event in `message`.
+
+    Raises: Malformed when its type is unknown here or its body does not fit the type.
+    """
+    name = message.headers.get("ce_type", b"").decode(errors="replace")
+    decoder = _decoders.get(name)
+    if decoder is None:
+        raise Malformed(f"event type {name[:80]!r} is not known")
+    try:
+        event: Event = decoder.decode(message.value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise Malformed(f"{name} does not decode: {exc}") from None
+    return event

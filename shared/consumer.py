@@ -1,0 +1,209 @@
+"""Consuming from Kafka: batches, explicit commits, dead letters with their reason.
+
+Delivery is at least once. A handler makes its effect once, by derived ids or by the inbox. What a rule
+refuses goes to the dead letters; any other failure stops the consumer at its offset, and it tries again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CommitFailedError
+from prometheus_client import Counter, Gauge
+
+from shared.bus import Bus
+from shared.codec import Message, Record, decode
+from shared.errors import AlprError, Unavailable
+from shared.events import Event
+from shared.topics import TOPICS, topic_of
+from shared.trace import set_traceparent
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Sequence[Any]], Awaitable[None]]
+"""Takes events of one type, in order. Raises AlprError for what retrying cannot help."""
+
+LAG = Gauge("alpr_consumer_lag", "Messages not yet worked", ["group", "topic", "partition"])
+DEAD = Counter("alpr_dead_letters", "Messages put aside", ["group", "topic"])
+
+MAX_PAUSE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What one group does with which events."""
+
+    group: str
+    handlers: Mapping[type[Event], Handler]
+    max_records: int = 1000
+
+
+class Consumer:
+    """Runs one subscription until stopped."""
+
+    def __init__(
+        self, bootstrap: str, subscription: Subscription, bus: Bus, *, idle_pause_s: float = 0
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._subscription = subscription
+        self._bus = bus
+        self._idle_pause_s = idle_pause_s
+        self._task: asyncio.Task[None] | None = None
+        self._failing: str | None = None
+
+    @property
+    def failing(self) -> str | None:
+        """Why the consumer stands still, or None while it works."""
+        return self._failing
+
+    def start(self) -> None:
+        """Begin consuming in the background."""
+        self._task = asyncio.create_task(self._run(), name=f"consumer {self._subscription.group}")
+
+    async def stop(self) -> None:
+        """Leave the group; what is in hand and uncommitted will be delivered again."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        """Consume; after a failure begin again at the committed offset, more slowly each time."""
+        pause_s = 0.2
+        while True:
+            try:
+                await self._consume()
+            except (asyncio.CancelledError, GeneratorExit):
+                raise
+            except Exception as exc:
+                self._failing = f"{type(exc).__name__}"
+                log.exception(
+                    "consumer %s stopped; again in %.1f s", self._subscription.group, pause_s
+                )
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, MAX_PAUSE_S)
+
+    async def _consume(self) -> None:
+        topics = [topic_of(event).name for event in self._subscription.handlers]
+        consumer = AIOKafkaConsumer(
+            *topics,
+            bootstrap_servers=self._bootstrap,
+            group_id=self._subscription.group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_interval_ms=300_000,
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=2_000,
+            fetch_max_wait_ms=250,
+        )
+        try:
+            await consumer.start()
+            if self._idle_pause_s:
+                _pace(consumer, self._idle_pause_s)
+            while True:
+                batches = await consumer.getmany(
+                    timeout_ms=1000, max_records=self._subscription.max_records
+                )
+                if batches:
+                    await self._work(consumer, batches)
+                self._failing = None
+        finally:
+            await consumer.stop()
+
+    async def _work(
+        self, consumer: AIOKafkaConsumer, batches: dict[TopicPartition, list[Any]]
+    ) -> None:
+        done: dict[TopicPartition, int] = {}
+        for partition, raw in batches.items():
+            await self._handle([_message(record) for record in raw])
+            done[partition] = raw[-1].offset + 1
+            lag = (consumer.highwater(partition) or done[partition]) - done[partition]
+            LAG.labels(self._subscription.group, partition.topic, partition.partition).set(lag)
+        try:
+            await consumer.commit(done)
+        except CommitFailedError:  # rebalanced away: redelivered, and the effects are not doubled
+            log.info("commit of %s lost to a rebalance", self._subscription.group)
+
+    async def _handle(self, messages: Sequence[Message]) -> None:
+        decoded: list[tuple[Message, Event]] = []
+        for message in messages:
+            try:
+                decoded.append((message, decode(message)))
+            except AlprError as exc:
+                await self.dead_letter(message, exc)
+        for event_type, run in groupby(decoded, key=lambda pair: type(pair[1])):
+            await self._dispatch(self._subscription.handlers[event_type], list(run))
+
+    async def _dispatch(self, handler: Handler, run: list[tuple[Message, Event]]) -> None:
+        _adopt_trace(run[0][0])
+        try:
+            await handler([event for _, event in run])
+            return
+        except Unavailable:
+            raise
+        except AlprError as exc:
+            if len(run) == 1:
+                await self.dead_letter(run[0][0], exc)
+                return
+        for pair in run:  # one of them was refused: find it, and let the others through
+            await self._dispatch(handler, [pair])
+
+    async def dead_letter(self, message: Message, exc: AlprError) -> None:
+        """Put `message` aside with its reason; returns once Kafka has it."""
+        DEAD.labels(self._subscription.group, message.topic).inc()
+        log.warning("dead letter from %s offset %d: %s", message.topic, message.offset, exc.title)
+        reason = {
+            "dead_group": self._subscription.group,
+            "dead_reason": f"{type(exc).__name__}: {exc.detail}"[:1000],
+            "dead_partition": str(message.partition),
+            "dead_offset": str(message.offset),
+            "dead_at": datetime.now(UTC).isoformat(),
+        }
+        headers = [*message.headers.items(), *((k, v.encode()) for k, v in reason.items())]
+        record = Record(
+            TOPICS[message.topic].dead, message.key or b"", message.value or b"", headers
+        )
+        await self._bus.publish_records([record])
+
+
+def _message(record: Any) -> Message:
+    return Message(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.key,
+        record.value,
+        dict(record.headers),
+    )
+
+
+def _adopt_trace(message: Message) -> None:
+    traceparent = message.headers.get("traceparent")
+    set_traceparent(traceparent.decode() if traceparent else None)
+
+
+def _pace(consumer: AIOKafkaConsumer, pause_s: float) -> None:
+    """Wait after each empty fetch: the embedded broker has no long poll (ADR-0003).
+
+    A fetch holds its node until it ends, so ending it late is what keeps the next one back. aiokafka
+    has no public hook for this; the pinned version's fetcher is wrapped, and a test watches that it is.
+    """
+    fetcher = consumer._fetcher
+    fetch = fetcher._proc_fetch_request
+    idle_s = pause_s
+
+    async def paced(*args: Any) -> bool:
+        nonlocal idle_s
+        found = bool(await fetch(*args))
+        if found:
+            idle_s = pause_s
+        else:
+            await asyncio.sleep(idle_s)
+            idle_s = min(idle_s * 1.2, pause_s * 5)
+        return found
+
+    fetcher._proc_fetch_request = paced

@@ -1,0 +1,118 @@
+"""Postgres: engines, transactions, migrations, and the inbox that makes an event's effect single."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from shared.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+SHARED_MIGRATIONS = Path(__file__).parent / "migrations"
+EMITTED = "plateward_emitted"
+
+
+class Database:
+    """One service's schema. Tables are unqualified: the connection's search_path is the schema."""
+
+    def __init__(self, url: str, schema: str, *, pool_size: int = 5) -> None:
+        self.schema = schema
+        self.engine: AsyncEngine = create_async_engine(
+            make_url(url).set(drivername="postgresql+asyncpg"),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_recycle=1800,
+            # After a restart of Postgres every pooled connection is dead; the first error says so
+            # and the pool is emptied, so a check on each checkout is not worth its round trip.
+            pool_pre_ping=False,
+            connect_args={
+                "server_settings": {"search_path": schema, "application_name": f"alpr-{schema}"},
+                "timeout": 5,
+                "command_timeout": 60,
+            },
+        )
+        self._listeners: list[Callable[[], None]] = []
+
+    def add_listener(self, listener: Callable[[], None]) -> None:
+        """Call `listener`, which must not block, after each commit that wrote to the outbox."""
+        self._listeners.append(listener)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction: committed at the end, rolled back on any error.
+
+        Raises: Unavailable when Postgres does not answer.
+        """
+        try:
+            async with self.engine.begin() as connection:
+                connection.info.pop(EMITTED, None)
+                yield connection
+                emitted = connection.info.pop(EMITTED, False)
+        except (OSError, TimeoutError) as exc:
+            raise Unavailable("the database does not answer") from exc
+        except DBAPIError as exc:
+            if exc.connection_invalidated or _connection_fault(exc):
+                raise Unavailable("the database does not answer") from exc
+            raise
+        if emitted:
+            for listener in self._listeners:
+                listener()
+
+    async def ping(self) -> None:
+        """Return if Postgres answers. Raises: Unavailable."""
+        async with self.begin() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def migrate(self, migrations: Path) -> None:
+        """Bring the schema up to date, shared tables first; only one process at a time does it."""
+        async with self.engine.begin() as connection:
+            await connection.execute(
+                text("SELECT pg_advisory_xact_lock(hashtext('plateward-ddl'))")
+            )
+            await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"'))
+            await connection.run_sync(_upgrade, SHARED_MIGRATIONS, "alembic_version_shared")
+            await connection.run_sync(_upgrade, migrations, "alembic_version")
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+_FAULTS = (
+    "InterfaceError",
+    "ConnectionDoesNotExistError",
+    "CannotConnectNowError",
+    "AdminShutdownError",
+)
+
+
+def _connection_fault(exc: DBAPIError) -> bool:
+    return any(name in type(exc.orig).__name__ or name in str(exc.orig)[:80] for name in _FAULTS)
+
+
+def _upgrade(connection: Connection, migrations: Path, version_table: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(SHARED_MIGRATIONS))
+    config.set_main_option("version_locations", str(migrations / "versions"))
+    config.set_main_option("path_separator", "newline")
+    config.attributes["connection"] = connection
+    config.attributes["version_table"] = version_table
+    command.upgrade(config, "head")
+
+
+async def first_sight(connection: AsyncConnection, group: str, event_id: UUID) -> bool:
+    """Return True once for an event and group; the answer commits with the caller's transaction."""
+    statement = text(
+        "INSERT INTO inbox (consumer, event_id) VALUES (:consumer, :event_id) ON CONFLICT DO NOTHING"
+    )
+    result = await connection.execute(statement, {"consumer": group, "event_id": event_id})
+    return result.rowcount == 1

@@ -1,0 +1,78 @@
+"""The access record (Civil Code 1798.90.52; CJIS Security Policy AU-3)."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import msgspec
+
+from shared.events.base import Actor, AdministrativeEvent, Event
+
+
+class PurposeRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why somebody looked, as declared."""
+
+    kind: str
+    offence_type: str | None = None
+    case_number: str | None = None
+    call_number: str | None = None
+    purpose_id: UUID | None = None
+    justification: str | None = None
+
+
+class AccessAttempted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody asked. Written durably before anything is read, allowed or refused."""
+
+    TOPIC: ClassVar[str] = "alpr.access.attempted"
+
+    attempt_id: UUID
+    actor: Actor | None  # None: no credential that holds
+    service: str
+    permission: str
+    method: str
+    route: str  # the template, e.g. /v1/hits/{hit_id}
+    elements: dict[str, Any]  # plate or other data elements queried, cameras, area, time window
+    allowed: bool
+    request_id: str
+    client_address: str
+    reason: str | None = None  # why refused
+    purpose: PurposeRecord | None = None
+
+    @property
+    def key(self) -> str:
+        """The attempt, so that its disclosures follow it."""
+        return str(self.attempt_id)
+
+
+class RecordsDisclosed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What was released to somebody, by id; committed with the transaction that read it."""
+
+    TOPIC: ClassVar[str] = "alpr.records.disclosed"
+
+    attempt_id: UUID
+    actor: Actor
+    service: str
+    permission: str
+    record_kind: str  # read, capture, image, hit, package, ...
+    record_ids: list[str]
+    count: int
+    request_id: str
+    purpose: PurposeRecord | None = None
+    plates: list[str] = []  # plates among what was released, so that an auditor can ask by plate
+
+    @property
+    def key(self) -> str:
+        """The attempt."""
+        return str(self.attempt_id)
+
+
+class PurposeDeclared(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody said why they need data; or tried a kind that the law forbids."""
+
+    TOPIC: ClassVar[str] = "alpr.purpose.declared"
+
+    purpose: PurposeRecord
+    accepted: bool
+    expires_at: datetime | None = None
+    reason: str | None = None
+    scope: dict[str, Any] = {}

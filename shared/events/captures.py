@@ -1,0 +1,116 @@
+"""Captures and reads: the hot path. Ids are derived, so a redelivery has no second effect."""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+import msgspec
+
+from shared.events.base import Event
+from shared.types import Confidence, Latitude, Longitude, Ori, PlateText
+
+
+class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a camera stood; WGS 84 degrees, heading clockwise from north."""
+
+    latitude: Latitude
+    longitude: Longitude
+    heading_deg: float | None = None
+
+
+class Image(msgspec.Struct, frozen=True, kw_only=True):
+    """An image in the object store, and what proves that it is unchanged."""
+
+    object_key: str
+    sha256: str  # lower-case hex
+    media_type: str  # image/jpeg, image/png or image/webp
+    size_bytes: int
+    width_px: int
+    height_px: int
+
+
+class Box(msgspec.Struct, frozen=True):
+    """Upright bounds in pixels of the upright frame; x right, y down."""
+
+    x_px: int
+    y_px: int
+    width_px: int
+    height_px: int
+
+
+class Character(msgspec.Struct, frozen=True):
+    """One character as read, with its probability where the engine gives one."""
+
+    text: str
+    confidence: Confidence | None = None
+
+
+class CaptureReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A frame is safe in the object store. Keyed by device, so a camera's frames stay in order."""
+
+    TOPIC: ClassVar[str] = "alpr.capture.received"
+
+    capture_id: UUID
+    device_id: UUID
+    device_name: str
+    agency_ori: Ori
+    captured_at: datetime
+    received_at: datetime
+    time_source: Literal["device", "server"]
+    image: Image
+    place: Place | None = None
+
+    @property
+    def key(self) -> str:
+        """The device."""
+        return str(self.device_id)
+
+
+class ReadRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A plate was read, by us from a capture or by the camera itself."""
+
+    TOPIC: ClassVar[str] = "alpr.read.recorded"
+
+    read_id: UUID
+    device_id: UUID
+    device_name: str
+    agency_ori: Ori  # owner of the camera, not of the hot list
+    captured_at: datetime
+    received_at: datetime
+    source: Literal["edge", "recognition"]
+    plate: PlateText
+    plate_as_read: str
+    confidence: (
+        Confidence  # lowest per-character probability; the engine's whole where it has no other
+    )
+    model: str  # name@digest, so a disputed read can be re-run
+    region: str | None = None  # ISO 3166-2 issuer; None = not determined, never guessed
+    capture_id: UUID | None = None
+    place: Place | None = None
+    characters: list[Character] = []
+    box: Box | None = None
+    crop_key: str | None = None  # the plate's crop in the object store
+    image_key: str | None = None  # the whole frame in the object store
+
+    @property
+    def key(self) -> str:
+        """The capture, or the device where there is none."""
+        return str(self.capture_id or self.device_id)
+
+
+class CaptureProcessed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A frame was looked at. Every acknowledged frame comes to exactly one of these."""
+
+    TOPIC: ClassVar[str] = "alpr.capture.processed"
+
+    capture: CaptureReceived  # whole, so that the custodian needs no other source
+    outcome: Literal["plates", "no_plate", "unreadable"]
+    model: str
+    duration_ms: float
+    read_ids: list[UUID] = []
+    reason: str | None = None  # why unreadable, e.g. "frame killed its worker"
+
+    @property
+    def key(self) -> str:
+        """The capture."""
+        return str(self.capture.capture_id)

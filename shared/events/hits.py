@@ -1,0 +1,124 @@
+"""Hot lists and the hits that they raise."""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+import msgspec
+
+from shared.events.base import Actor, AdministrativeEvent, Event
+from shared.types import Confidence, Ori, PlateText
+
+Source = Literal["department", "state", "federal"]
+"""Whose data a list is: an entitlement per person (policy 468.4(e))."""
+
+Tier = Literal["high", "medium", "low", "information"]
+"""How urgent a hit is shown; from the record kind, lowered by age, unknown state or difference."""
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One position where what was read differs from what is listed."""
+
+    position: int  # from 0
+    read: str
+    listed: str
+
+
+class HotListActivated(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A version of a hot list came into force (also by rolling back to it)."""
+
+    TOPIC: ClassVar[str] = "alpr.hotlist.activated"
+
+    list_id: UUID
+    list_name: str
+    version: int
+    entries: int
+    source: Source
+    change: Literal["activated", "rolled_back", "withdrawn"] = "activated"
+
+    @property
+    def key(self) -> str:
+        """The list."""
+        return str(self.list_id)
+
+
+class HotListChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A list or a draft of it was made, or an entry added or taken out."""
+
+    TOPIC: ClassVar[str] = "alpr.hotlist.changed"
+
+    list_id: UUID
+    change: str  # created, uploaded, entry_added, entry_removed, switched_off, ...
+    details: dict[str, str] = {}
+
+    @property
+    def key(self) -> str:
+        """The list."""
+        return str(self.list_id)
+
+
+class HitRaised(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A read matched a hot list entry. Unverified until a person has verified it through CLETS."""
+
+    TOPIC: ClassVar[str] = "alpr.hit.raised"
+
+    hit_id: UUID
+    read_id: UUID
+    device_id: UUID
+    agency_ori: Ori
+    captured_at: datetime
+    plate_read: PlateText
+    plate_listed: PlateText
+    confidence: Confidence
+    list_id: UUID
+    list_name: str
+    list_version: int
+    entry_id: UUID
+    source: Source
+    record_kind: str
+    tier: Tier
+    list_age_s: int
+    differences: list[Difference] = []
+    capture_id: UUID | None = None
+    crop_key: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The hit."""
+        return str(self.hit_id)
+
+
+class HitVerified(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A person checked a hit with the entering agency."""
+
+    TOPIC: ClassVar[str] = "alpr.hit.verified"
+
+    hit_id: UUID
+    read_id: UUID
+    verified_by: Actor
+    method: str  # CLETS
+    reference: str
+    outcome: str  # correct_read, wrong_state, misread, list_out_of_date, dismissed
+
+    @property
+    def key(self) -> str:
+        """The hit."""
+        return str(self.hit_id)
+
+
+class HitDisposed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What came of a hit."""
+
+    TOPIC: ClassVar[str] = "alpr.hit.disposed"
+
+    hit_id: UUID
+    read_id: UUID
+    disposed_by: Actor
+    disposition: str
+    enforcement: bool
+    unverified_reason: str | None = None  # required when enforcement came before verification
+
+    @property
+    def key(self) -> str:
+        """The hit."""
+        return str(self.hit_id)

@@ -1,0 +1,83 @@
+"""Accounts, training and signing keys; replayed by every service, so that tokens are checked offline."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+from uuid import UUID
+
+from shared.events.base import AdministrativeEvent, Event
+
+
+class KeyPublished(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A public signing key, and until when its tokens hold. Compacted by key id."""
+
+    TOPIC: ClassVar[str] = "alpr.key.published"
+
+    kid: str
+    issuer: str
+    jwk: dict[str, str]  # public EC P-256 key, RFC 7517
+    not_after: datetime
+
+    @property
+    def key(self) -> str:
+        """The key id."""
+        return self.kid
+
+
+class AccountChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An account as it now stands. Tokens issued before `tokens_valid_from` no longer hold."""
+
+    TOPIC: ClassVar[str] = "alpr.account.changed"
+
+    account_id: UUID
+    status: Literal["invited", "active", "locked", "disabled", "separated"]
+    tokens_valid_from: datetime
+    change: str  # created, enrolled, role_assigned, locked, unlocked, separated, ...
+    details: dict[str, Any] = {}
+
+    @property
+    def key(self) -> str:
+        """The account."""
+        return str(self.account_id)
+
+
+class SessionChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody signed in or out, or failed to."""
+
+    TOPIC: ClassVar[str] = "alpr.session.changed"
+
+    change: Literal["opened", "refreshed", "closed", "refused"]
+    account_id: UUID | None = None
+    session_id: UUID | None = None
+    client_address: str = ""
+    reason: str | None = None
+
+
+class TrainingRecorded(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A member completed department-approved training (policy 468.4(d), 468.8)."""
+
+    TOPIC: ClassVar[str] = "alpr.training.recorded"
+
+    account_id: UUID
+    course: str
+    completed_on: datetime
+    valid_until: datetime
+
+    @property
+    def key(self) -> str:
+        """The account."""
+        return str(self.account_id)
+
+
+class DeviceChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A device was registered, its credential rotated or revoked, or its place changed."""
+
+    TOPIC: ClassVar[str] = "alpr.device.changed"
+
+    device_id: UUID
+    change: Literal["registered", "updated", "rotated", "revoked", "reinstated"]
+    details: dict[str, str] = {}
+
+    @property
+    def key(self) -> str:
+        """The device."""
+        return str(self.device_id)

@@ -1,0 +1,187 @@
+"""Holds, purges, releases and the audit log's own events."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+from uuid import UUID
+
+import msgspec
+
+from shared.events.base import Actor, AdministrativeEvent, Event
+from shared.types import Ori
+
+
+class HoldChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A hold that keeps matching records, present and future, was placed or lifted."""
+
+    TOPIC: ClassVar[str] = "alpr.hold.changed"
+
+    hold_id: UUID
+    change: Literal["placed", "released"]
+    basis: str  # evidence, civil_action, criminal_action, discovery, lawful_demand, exculpatory
+    case_number: str
+    criteria: dict[str, Any] = {}
+
+    @property
+    def key(self) -> str:
+        """The hold."""
+        return str(self.hold_id)
+
+
+class PurgeChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A step of a purge run: proposed, authorised, refused, executed, certified."""
+
+    TOPIC: ClassVar[str] = "alpr.purge.changed"
+
+    run_id: UUID
+    change: Literal["proposed", "authorised", "refused", "executed", "certified"]
+    details: dict[str, Any] = {}
+
+    @property
+    def key(self) -> str:
+        """The run."""
+        return str(self.run_id)
+
+
+class RecordsPurged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Records older than `before` are gone, save held ones; others drop what they keep of them."""
+
+    TOPIC: ClassVar[str] = "alpr.records.purged"
+
+    run_id: UUID
+    before: datetime
+    reads: int
+    captures: int
+    objects: int
+    kept_under_hold: int
+
+
+class ReleaseCriteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a request may receive: the package is scoped to exactly this."""
+
+    captured_from: datetime
+    captured_to: datetime
+    plate: str | None = None  # exact, or with * and ?
+    device_ids: list[UUID] = []
+    include_images: bool = True
+
+
+class ReleaseRequested(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """Another agency asked in writing (policy 468.7(a))."""
+
+    TOPIC: ClassVar[str] = "alpr.release.requested"
+
+    request_id: UUID
+    agency_ori: Ori
+    agency_name: str
+    requester: str
+    purpose: str
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
+class ReleaseApproved(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A request was reviewed and approved; `retention` builds the package (policy 468.7(b))."""
+
+    TOPIC: ClassVar[str] = "alpr.release.approved"
+
+    request_id: UUID
+    agency_ori: Ori
+    agency_name: str
+    requester: Actor
+    purpose: str
+    criteria: ReleaseCriteria
+    expires_at: datetime  # of the package's download
+    case_number: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
+class ReleaseDenied(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A request was refused, and why."""
+
+    TOPIC: ClassVar[str] = "alpr.release.denied"
+
+    request_id: UUID
+    reason: str
+    citation: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
+class ReleasePackaged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The package of an approved request is in the object store."""
+
+    TOPIC: ClassVar[str] = "alpr.release.packaged"
+
+    request_id: UUID
+    package_key: str
+    sha256: str
+    size_bytes: int
+    reads: int
+    images: int
+    manifest_signed_by: str  # key id
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
+class ReleaseReceived(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """The requester downloaded the package (policy 468.7: receipt recorded)."""
+
+    TOPIC: ClassVar[str] = "alpr.release.received"
+
+    request_id: UUID
+    sha256: str
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
+class AgencyChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A recipient agency was registered or changed."""
+
+    TOPIC: ClassVar[str] = "alpr.agency.changed"
+
+    agency_ori: Ori
+    change: str
+    details: dict[str, str] = {}
+
+    @property
+    def key(self) -> str:
+        """The agency."""
+        return str(self.agency_ori)
+
+
+class CheckpointSigned(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The audit log at one size: publish it, and nobody can rewrite what came before."""
+
+    TOPIC: ClassVar[str] = "alpr.checkpoint.signed"
+
+    origin: str
+    size: int
+    root_hash: str  # base64
+    note: str  # the signed note, whole
+
+
+class FindingRaised(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Something an auditor should look at (policy 468.3.1(c))."""
+
+    TOPIC: ClassVar[str] = "alpr.finding.raised"
+
+    finding_id: UUID
+    kind: str
+    subject: str
+    details: dict[str, Any] = {}

@@ -1,0 +1,1 @@
+"""The tables that every service's schema has: outbox and inbox."""

@@ -1,0 +1,90 @@
+"""The registry of topics: who publishes, who consumes, key, partitions, how long it is kept.
+
+An architecture test holds this against the code: a topic is produced and consumed as it says here.
+"""
+
+from dataclasses import dataclass, field
+
+from shared import events
+from shared.events import Event
+
+DAY_S = 86_400
+
+PEOPLE_FOLLOWERS = frozenset({"ingest", "hotlist", "retention", "release", "audit", "identity"})
+"""Services that replay keys and accounts to check tokens offline; all but recognition."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic and the rules for it."""
+
+    event: type[Event]
+    producers: frozenset[str]
+    consumers: frozenset[str] = field(default_factory=frozenset)
+    partitions: int = 4
+    retention_s: int = 7 * DAY_S
+    audited: bool = False
+    """The audit service appends every event of it to its log."""
+    replayed: bool = False
+    """Read from the start by whoever starts: compacted by key, never trimmed."""
+
+    @property
+    def name(self) -> str:
+        """The topic's name in Kafka: alpr.<noun>.<past participle>."""
+        return self.event.TOPIC
+
+    @property
+    def dead(self) -> str:
+        """Where events go that cannot be worked, with their reason."""
+        return f"{self.name}.dead"
+
+
+def _topic(event: type[Event], producers: str, consumers: str = "", **rules: object) -> Topic:
+    readers = set(consumers.split())
+    if rules.get("audited"):
+        readers.add("audit")
+    if rules.get("replayed"):
+        readers |= PEOPLE_FOLLOWERS
+    return Topic(event, frozenset(producers.split()), frozenset(readers), **rules)  # type: ignore[arg-type]
+
+
+GUARDED = "ingest hotlist retention release audit identity"
+"""Services with routes for people: each of them may record an access."""
+
+TOPICS: dict[str, Topic] = {
+    topic.name: topic
+    for topic in (
+        _topic(events.CaptureReceived, "ingest", "recognition"),
+        _topic(events.ReadRecorded, "ingest recognition", "hotlist retention"),
+        _topic(events.CaptureProcessed, "recognition", "retention"),
+        _topic(events.HotListChanged, "hotlist", audited=True),
+        _topic(events.HotListActivated, "hotlist", audited=True),
+        _topic(events.HitRaised, "hotlist", "retention", audited=True),
+        _topic(events.HitVerified, "hotlist", "retention", audited=True),
+        _topic(events.HitDisposed, "hotlist", "retention", audited=True),
+        _topic(events.AccessAttempted, GUARDED, audited=True),
+        _topic(events.RecordsDisclosed, GUARDED, audited=True),
+        _topic(events.PurposeDeclared, "identity", audited=True),
+        _topic(events.KeyPublished, "identity", partitions=1, replayed=True),
+        _topic(events.AccountChanged, "identity", partitions=1, replayed=True, audited=True),
+        _topic(events.SessionChanged, "identity", audited=True),
+        _topic(events.TrainingRecorded, "identity", audited=True),
+        _topic(events.DeviceChanged, "ingest", "ingest", audited=True),
+        _topic(events.HoldChanged, "retention", audited=True),
+        _topic(events.PurgeChanged, "retention", audited=True),
+        _topic(events.RecordsPurged, "retention", "hotlist", audited=True),
+        _topic(events.ReleaseRequested, "release", audited=True),
+        _topic(events.ReleaseApproved, "release", "retention", audited=True),
+        _topic(events.ReleaseDenied, "release", audited=True),
+        _topic(events.ReleasePackaged, "retention", "release", audited=True),
+        _topic(events.ReleaseReceived, "release", audited=True),
+        _topic(events.AgencyChanged, "release", audited=True),
+        _topic(events.CheckpointSigned, "audit", partitions=1, retention_s=365 * DAY_S),
+        _topic(events.FindingRaised, "audit", audited=True),
+    )
+}
+
+
+def topic_of(event: type[Event]) -> Topic:
+    """Return the registered topic of an event type. Raises KeyError if it is not registered."""
+    return TOPICS[event.TOPIC]
