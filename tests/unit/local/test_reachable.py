@@ -1,0 +1,64 @@
+"""Which folders an unprivileged account reaches, and what stands in for those it does not."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deploy.local.process import Account
+from deploy.local.reachable import copied, placed, reachable
+
+STRANGER = Account(uid=4_000_000, gid=4_000_000)
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Path:
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def test_a_stranger_does_not_pass_a_closed_folder(closed: Path) -> None:
+    assert not reachable(closed / "data", STRANGER)
+
+
+def test_the_owner_passes_its_own_folder_and_others_an_open_one() -> None:
+    assert reachable(Path("/usr/bin/env"), STRANGER)
+    assert reachable(Path.home() / "data", Account(os.geteuid(), os.getegid()))
+
+
+def test_unreachable_data_is_placed_elsewhere_and_linked(closed: Path, tmp_path: Path) -> None:
+    target = placed(closed / "data", STRANGER, state=tmp_path / "state")
+    target.mkdir()
+    assert target.parent == tmp_path / "state"
+    assert (closed / "data").resolve() == target
+    assert placed(closed / "data", STRANGER, state=tmp_path / "state") == target
+
+
+def test_two_folders_never_share_a_place(closed: Path, tmp_path: Path) -> None:
+    (closed / "a").mkdir()
+    (closed / "b").mkdir()
+    places = {placed(closed / x / "data", STRANGER, state=tmp_path / "state") for x in "ab"}
+    assert len(places) == 2
+
+
+def test_removing_the_link_removes_the_data(closed: Path, tmp_path: Path) -> None:
+    target = placed(closed / "data", STRANGER, state=tmp_path / "state")
+    target.mkdir()
+    (target / "old").touch()
+    (closed / "data").unlink()
+    assert placed(closed / "data", STRANGER, state=tmp_path / "state") == target
+    assert not target.exists()
+
+
+def test_an_unreachable_installation_is_copied_whole_once(closed: Path, tmp_path: Path) -> None:
+    tool = closed / "install" / "bin" / "tool"
+    tool.parent.mkdir(parents=True)
+    tool.write_text("x")
+    tool.chmod(0o755)
+    copy = copied(closed / "install", "install-1", STRANGER, state=tmp_path / "state")
+    assert copy == tmp_path / "state" / "install-1"
+    assert os.access(copy / "bin" / "tool", os.X_OK)
+    tool.write_text("changed")
+    again = copied(closed / "install", "install-1", STRANGER, state=tmp_path / "state")
+    assert (again / "bin" / "tool").read_text() == "x"
