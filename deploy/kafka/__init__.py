@@ -1,0 +1,1 @@
+"""Apache Kafka from its published jars, for promises about durability (ADR-0003)."""

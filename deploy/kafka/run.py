@@ -1,0 +1,176 @@
+"""Apache Kafka in KRaft mode on loopback, one node: `make kafka`, or a context manager in tests."""
+
+import argparse
+import base64
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from deploy.kafka.java import jars, java
+from deploy.local.broker import speaks_kafka
+from deploy.local.process import LOOPBACK, Child, LocalError, free_port, held
+
+_SETTINGS = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "auto.create.topics.enable": "false",
+    "num.partitions": "4",
+    # One node keeps one copy of everything.
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "8",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    # A killed node comes back only after its own former session has run out.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
+    # Sized for two cores and half a gigabyte.
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "log.cleaner.dedupe.buffer.size": "16777216",
+    "log.segment.bytes": "134217728",
+}
+_JVM = (
+    "-Xms128m",
+    "-Xmx512m",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",
+)
+
+
+@dataclass
+class ApacheKafka:
+    """One Apache Kafka node over `folder`, broker and controller in one process.
+
+    What it acknowledged outlives kill -9 of any process. One node does not outlive its machine:
+    that takes three, as in docker-compose's and Kubernetes' notes.
+    """
+
+    folder: Path
+    port: int = 0
+    """Loopback port; 0 picks a free one at the first start."""
+    _server: Child | None = field(default=None, init=False, repr=False)
+    _held: contextlib.ExitStack = field(
+        default_factory=contextlib.ExitStack, init=False, repr=False
+    )
+
+    def start(self, *, within_s: float = 60.0) -> None:
+        """Format the folder at the first start, then run until clients are answered."""
+        self.folder = self.folder.absolute()
+        self._held.enter_context(held(self.folder, "Apache Kafka"))
+        try:
+            self._configure()
+            log = self.folder / "kafka.log"
+            self._server = Child("Apache Kafka", self._java("kafka.Kafka"), log=log)
+            self._server.start()
+            self._server.wait_ready(lambda: speaks_kafka(self.port), within_s=within_s)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Shut down in order; does nothing when not started."""
+        if self._server is not None:
+            self._server.stop(within_s=60.0)
+        self._held.close()
+
+    def kill(self) -> None:
+        """Kill -9; `start` again brings back all that was acknowledged."""
+        self.child.kill()
+        self._held.close()
+
+    def restart(self) -> None:
+        """Stop and start on the same port."""
+        self.stop()
+        self.start()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def child(self) -> Child:
+        """The node's process. Raises LocalError before the first start."""
+        if self._server is None:
+            raise LocalError("Apache Kafka is not started")
+        return self._server
+
+    @property
+    def bootstrap(self) -> str:
+        """Address for `KAFKA_BOOTSTRAP`."""
+        return f"{LOOPBACK}:{self.port}"
+
+    def _configure(self) -> None:
+        self.port = self.port or free_port()
+        controller = f"{LOOPBACK}:{free_port()}"
+        listeners = f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}"
+        settings = _SETTINGS | {
+            "listeners": listeners,
+            "advertised.listeners": listeners,
+            "controller.quorum.bootstrap.servers": controller,
+            "log.dirs": str(self.folder / "data"),
+        }
+        lines = [f"{name}={value}\n" for name, value in settings.items()]
+        self._properties.write_text("".join(lines))
+        if not (self.folder / "data" / "meta.properties").exists():
+            self._format()
+
+    def _format(self) -> None:
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = self._java("kafka.tools.StorageTool", "format", "--standalone", "-c")
+        done = subprocess.run(
+            [*command, "-t", f"A{cluster[1:]}"],  # an id must not begin with a dash
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise LocalError(f"Apache Kafka could not format {self.folder}: {done.stdout[-1000:]}")
+
+    @property
+    def _properties(self) -> Path:
+        return self.folder / "server.properties"
+
+    def _java(self, tool: str, *arguments: str) -> list[str]:
+        """Return the command of one of Kafka's programs; the properties come last."""
+        start = [str(java()), *_JVM, "-cp", f"{jars()}/*", tool]
+        return [*start, *arguments, str(self._properties)]
+
+
+def main() -> int:
+    """Run one node until Ctrl-C or SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.kafka.run", description=__doc__)
+    parser.add_argument("--port", type=int, default=9092)
+    parser.add_argument("--folder", type=Path, default=Path("var/kafka"))
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with ApacheKafka(options.folder, options.port) as kafka:
+            print(f"Apache Kafka: KAFKA_BOOTSTRAP={kafka.bootstrap} (Ctrl-C stops it)", flush=True)
+            while kafka.child.alive():
+                time.sleep(0.5)
+    except KeyboardInterrupt:
+        return 0
+    except LocalError as fault:
+        print(fault, file=sys.stderr)
+        return 1
+    print(f"Apache Kafka ended: {kafka.child.tail()}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
