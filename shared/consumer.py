@@ -103,7 +103,7 @@ class Consumer:
         try:
             await consumer.start()
             if self._idle_pause_s:
-                _pace(consumer, self._idle_pause_s)
+                pace(consumer, self._idle_pause_s)
             while True:
                 batches = await consumer.getmany(
                     timeout_ms=1000, max_records=self._subscription.max_records
@@ -186,7 +186,7 @@ def _adopt_trace(message: Message) -> None:
     set_traceparent(traceparent.decode() if traceparent else None)
 
 
-def _pace(consumer: AIOKafkaConsumer, pause_s: float) -> None:
+def pace(consumer: AIOKafkaConsumer, pause_s: float) -> None:
     """Wait after each empty fetch: the embedded broker has no long poll (ADR-0003).
 
     A fetch holds its node until it ends, so ending it late is what keeps the next one back. aiokafka

@@ -1,0 +1,294 @@
+"""The guard: authenticate, authorise, record the attempt durably, and only then issue a grant.
+
+Civil Code 1798.90.52(a); CJIS Security Policy AU-3. The only place that makes a `Grant`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import Depends, Header, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.elements import elements_of
+from shared.errors import AlprError, NotAuthenticated, NotAuthorised, Unavailable
+from shared.events import AccessAttempted, Actor, PurposeRecord, RecordsDisclosed
+from shared.outbox import emit
+from shared.permissions import PATROL_PERMISSIONS, Permission
+from shared.purposes import Purpose, purpose_of
+from shared.runtime import Runtime, runtime_of
+from shared.tokens import verify
+from shared.types import Ori
+
+__all__ = [
+    "Grant",
+    "Permission",
+    "Principal",
+    "Purpose",
+    "access",
+    "disclose",
+    "system_grant",
+]
+
+_BEARER = HTTPBearer(auto_error=False, scheme_name="access_token", bearerFormat="JWT")
+_SEAL = object()
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A person whose token holds."""
+
+    account_id: str
+    name: str
+    title: str
+    agency_ori: Ori
+    permissions: frozenset[str]
+    trained_until: datetime | None
+    sources: frozenset[str]
+    """Data sources this person is entitled to: department, state, federal (468.4(e))."""
+
+    session_id: str
+
+    @property
+    def actor(self) -> Actor:
+        """The person as events name them."""
+        return Actor(
+            person_id=self.account_id, name=self.name, title=self.title, agency_ori=self.agency_ori
+        )
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Leave to read, for one request and purpose. Made only here, after the attempt is recorded."""
+
+    attempt_id: UUID
+    principal: Principal
+    permission: Permission
+    purpose: Purpose | None
+    service: str
+    request_id: str
+    now: datetime
+    seal: object = field(repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.seal is not _SEAL:
+            raise TypeError("a Grant is issued by shared.access only")
+
+    @property
+    def actor(self) -> Actor:
+        """Who reads."""
+        return self.principal.actor
+
+    @property
+    def agencies(self) -> frozenset[Ori]:
+        """Whose records this person may see: their own agency's."""
+        return frozenset({self.principal.agency_ori})
+
+
+def access(permission: Permission) -> Any:
+    """Return a route's one guard: `grant: Annotated[Grant, access(Permission.X)]`.
+
+    Raises (in the route): NotAuthenticated, NotAuthorised; Unavailable if the attempt cannot be recorded.
+    """
+
+    async def authorise(
+        request: Request,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+        x_alpr_purpose: Annotated[
+            str | None,
+            Header(description="A purpose token from POST /v1/purposes of the identity service."),
+        ] = None,
+    ) -> Grant:
+        runtime = runtime_of(request)
+        now = runtime.clock.now()
+        principal: Principal | None = None
+        purpose: Purpose | None = None
+        fault: AlprError | None = None
+        elements = await elements_of(request)
+        try:
+            principal = authenticate(runtime, credentials, now)
+            _authorise(permission, principal, now)
+            purpose = purpose_of(runtime, permission, principal.account_id, x_alpr_purpose, now)
+            if purpose is not None:
+                purpose.check_scope(elements)
+        except (NotAuthenticated, NotAuthorised) as exc:
+            fault = exc
+        attempt = AccessAttempted(
+            occurred_at=now,
+            attempt_id=uuid4(),
+            actor=principal.actor if principal else None,
+            service=runtime.service,
+            permission=permission.value,
+            method=request.method,
+            route=_route_of(request),
+            elements=elements,
+            allowed=fault is None,
+            reason=fault.detail if fault else None,
+            purpose=_recorded(runtime, permission, purpose),
+            request_id=request.state.request_id,
+            client_address=request.client.host if request.client else "",
+        )
+        await record_attempt(runtime, attempt)
+        if fault is not None or principal is None:
+            raise fault or NotAuthenticated
+        return Grant(
+            attempt_id=attempt.attempt_id,
+            principal=principal,
+            permission=permission,
+            purpose=purpose,
+            service=runtime.service,
+            request_id=attempt.request_id,
+            now=now,
+            seal=_SEAL,
+        )
+
+    authorise.permission = permission  # type: ignore[attr-defined]  # read by the architecture test
+    return Depends(authorise)
+
+
+async def record_attempt(runtime: Runtime, attempt: AccessAttempted) -> None:
+    """Commit `attempt` in a transaction of its own: a refusal outlives what follows it.
+
+    Raises: Unavailable when it cannot be kept, or too many records wait for the audit log; then
+    nothing may be released.
+    """
+    if runtime.relay.backlog > runtime.settings.max_outbox_backlog:
+        raise Unavailable("too many access records wait for the audit log")
+    async with runtime.db.begin() as connection:
+        await emit(connection, runtime.service, attempt)
+
+
+def authenticate(
+    runtime: Runtime, credentials: HTTPAuthorizationCredentials | None, now: datetime
+) -> Principal:
+    """Return whose access token this is. Raises: NotAuthenticated."""
+    if credentials is None:
+        raise NotAuthenticated("an access token is required (Authorization: Bearer)")
+    claims = verify(credentials.credentials, runtime.people.keys, "access", now)
+    runtime.people.check(claims)
+    trained = claims.get("trained_until")
+    try:
+        return Principal(
+            account_id=str(claims["sub"]),
+            name=str(claims["name"]),
+            title=str(claims["title"]),
+            agency_ori=Ori(str(claims["ori"])),
+            permissions=frozenset(claims["permissions"]),
+            trained_until=datetime.fromtimestamp(trained, UTC) if trained is not None else None,
+            sources=frozenset(claims["sources"]),
+            session_id=str(claims["sid"]),
+        )
+    except (KeyError, TypeError, ValueError) as exc:
+        raise NotAuthenticated("the token lacks what an access token has") from exc
+
+
+def _authorise(permission: Permission, principal: Principal, now: datetime) -> None:
+    if permission.value not in principal.permissions:
+        raise NotAuthorised(f"this needs the permission {permission.value}", code="permission")
+    if not permission.needs_training:
+        return
+    if principal.trained_until is None:
+        raise NotAuthorised(
+            "department-approved training is not on record (policy 468.4(d))", code="training"
+        )
+    if principal.trained_until <= now:
+        raise NotAuthorised(
+            f"training lapsed on {principal.trained_until:%Y-%m-%d} (policy 468.4(d))",
+            code="training",
+        )
+
+
+def _recorded(
+    runtime: Runtime, permission: Permission, purpose: Purpose | None
+) -> PurposeRecord | None:
+    if purpose is not None:
+        return purpose.record
+    if permission in PATROL_PERMISSIONS:
+        return PurposeRecord(kind=runtime.policy.purposes.patrol)
+    return None
+
+
+def _route_of(request: Request) -> str:
+    route = request.scope.get("route")
+    return str(getattr(route, "path", "unknown"))
+
+
+async def disclose(
+    connection: AsyncConnection,
+    grant: Grant,
+    record_kind: str,
+    record_ids: Iterable[object],
+    *,
+    plates: Iterable[str] = (),
+) -> None:
+    """Record which records `grant` was given, in the transaction that read them."""
+    ids = [str(record_id) for record_id in record_ids]
+    purpose = grant.purpose.record if grant.purpose else None
+    event = RecordsDisclosed(
+        occurred_at=datetime.now(UTC),
+        attempt_id=grant.attempt_id,
+        actor=grant.actor,
+        service=grant.service,
+        permission=grant.permission.value,
+        record_kind=record_kind,
+        record_ids=ids,
+        count=len(ids),
+        plates=sorted(set(plates)),
+        purpose=purpose,
+        request_id=grant.request_id,
+    )
+    await emit(connection, grant.service, event)
+
+
+async def system_grant(
+    runtime: Runtime,
+    permission: Permission,
+    *,
+    on_behalf_of: Actor,
+    purpose: PurposeRecord,
+    elements: Mapping[str, Any],
+    work: str,
+) -> Grant:
+    """Issue a grant for the software's own work on a person's behalf, e.g. an approved release.
+
+    The attempt is committed first, as for a person. `work` names the consumer, in place of a route.
+    """
+    now = runtime.clock.now()
+    attempt = AccessAttempted(
+        occurred_at=now,
+        attempt_id=uuid4(),
+        actor=on_behalf_of,
+        service=runtime.service,
+        permission=permission.value,
+        method="EVENT",
+        route=work,
+        elements=dict(elements),
+        allowed=True,
+        purpose=purpose,
+        request_id=str(uuid4()),
+        client_address="",
+    )
+    await record_attempt(runtime, attempt)
+    principal = Principal(
+        account_id=on_behalf_of.person_id,
+        name=on_behalf_of.name,
+        title=on_behalf_of.title,
+        agency_ori=runtime.policy.department.ori,
+        permissions=frozenset({permission.value}),
+        trained_until=None,
+        sources=frozenset(),
+        session_id="",
+    )
+    return Grant(
+        attempt_id=attempt.attempt_id,
+        principal=principal,
+        permission=permission,
+        purpose=Purpose(record=purpose),
+        service=runtime.service,
+        request_id=attempt.request_id,
+        now=now,
+        seal=_SEAL,
+    )

@@ -1,0 +1,69 @@
+"""Every permission there is, and what each demands besides being held."""
+
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    """noun:verb; roles in policy.toml are sets of these."""
+
+    ACCOUNT_SELF = "account:self"
+    ACCOUNT_READ = "account:read"
+    ACCOUNT_MANAGE = "account:manage"
+    TRAINING_RECORD = "training:record"
+    PURPOSE_DECLARE = "purpose:declare"
+    DEVICE_READ = "device:read"
+    DEVICE_MANAGE = "device:manage"
+    HOTLIST_READ = "hotlist:read"
+    HOTLIST_MANAGE = "hotlist:manage"
+    ALERT_RECEIVE = "alert:receive"
+    HIT_READ = "hit:read"
+    HIT_VERIFY = "hit:verify"
+    HIT_DISPOSE = "hit:dispose"
+    RECORD_SEARCH = "record:search"
+    IMAGE_READ = "image:read"
+    HOLD_READ = "hold:read"
+    HOLD_MANAGE = "hold:manage"
+    PURGE_READ = "purge:read"
+    PURGE_PROPOSE = "purge:propose"
+    PURGE_AUTHORISE = "purge:authorise"
+    PURGE_EXECUTE = "purge:execute"
+    AGENCY_MANAGE = "agency:manage"
+    RELEASE_REQUEST = "release:request"
+    RELEASE_READ = "release:read"
+    RELEASE_REVIEW = "release:review"
+    RELEASE_DOWNLOAD = "release:download"
+    AUDIT_READ = "audit:read"
+    AUDIT_WORK = "audit:work"
+    DEADLETTER_MANAGE = "deadletter:manage"
+
+    @property
+    def needs_training(self) -> bool:
+        """Held only with current training (468.4(d)): all that operates the system or shows its data."""
+        return self not in _WITHOUT_TRAINING
+
+    @property
+    def needs_purpose(self) -> bool:
+        """Each use carries a declared purpose (468.4(a)); alerts need none (468.4(b))."""
+        return self in _WITH_PURPOSE
+
+
+_WITHOUT_TRAINING = frozenset(
+    {
+        Permission.ACCOUNT_SELF,
+        Permission.ACCOUNT_READ,
+        Permission.ACCOUNT_MANAGE,
+        Permission.TRAINING_RECORD,
+        # People of other agencies: their own agency trains them, and they see a package, not the system.
+        Permission.RELEASE_REQUEST,
+        Permission.RELEASE_DOWNLOAD,
+    }
+)
+
+_WITH_PURPOSE = frozenset(
+    {Permission.RECORD_SEARCH, Permission.IMAGE_READ, Permission.AUDIT_READ, Permission.HOLD_MANAGE}
+)
+
+PATROL_PERMISSIONS = frozenset(
+    {Permission.ALERT_RECEIVE, Permission.HIT_READ, Permission.HIT_VERIFY, Permission.HIT_DISPOSE}
+)
+"""Recorded as routine patrol when no purpose was declared (468.4(b))."""

@@ -1,0 +1,135 @@
+"""The department's written policy, loaded from `policy.toml` and checked; every service reads it."""
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import msgspec
+
+from shared.events import Tier
+from shared.types import Ori
+
+
+class Department(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The agency that runs this system."""
+
+    name: str
+    ori: Ori
+    state: str
+    contact: str
+
+
+class Office(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A named office that the policy must publish."""
+
+    title: str
+    name: str
+
+
+class Titles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Job titles that may hold permissions (468.3.1(a))."""
+
+    authorised: frozenset[str]
+    external: frozenset[str]
+
+
+class Purposes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The closed list of purposes, and what the law forbids by name with its citation."""
+
+    allowed: frozenset[str]
+    patrol: str
+    token_minutes: int
+    minimum_justification_characters: int
+    prohibited: Mapping[str, str]
+
+
+class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Training that access needs (468.4(d), 468.8)."""
+
+    course: str
+    valid_days: int
+    refresher_due_days: int
+
+
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long records stay, and on whose authority they go (468.5, Government Code 34090.6)."""
+
+    floor_days: int
+    schedule_days: int
+    schedule_id: str
+    schedule_in_force_from: date
+    resolution_id: str
+    attorney_consent_id: str
+    evidence_bases: frozenset[str]
+
+
+class Sharing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may receive data (468.7, Civil Code 1798.90.55)."""
+
+    recipients: frozenset[str]
+    states: frozenset[str]
+    refused_citation: str
+    package_days: int
+    kept_years: int
+
+
+class HotLists(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How hot lists are matched, aged and ranked."""
+
+    pass_window_s: int
+    minimum_confidence: float
+    lookalike_substitutions: int
+    staleness_hours: Mapping[str, int]
+    tiers: Mapping[str, Tier]
+
+
+class Accounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rules of passwords, sessions and locks (468.6, CJIS Security Policy 5.9.5)."""
+
+    password_minimum_characters: int
+    lock_after_failures: int
+    lock_window_minutes: int
+    idle_minutes: int
+    inactive_days: int
+    access_token_minutes: int
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The policy, whole."""
+
+    department: Department
+    designee: Office
+    custodian: Office
+    titles: Titles
+    roles: Mapping[str, frozenset[str]]
+    purposes: Purposes
+    training: Training
+    retention: Retention
+    sharing: Sharing
+    hotlists: HotLists
+    accounts: Accounts
+
+
+class PolicyFault(ValueError):
+    """The policy file contradicts the law or itself; the service must not start."""
+
+
+LEGAL_FLOOR_DAYS = 365
+"""Government Code 34090.6(a): one year."""
+
+
+def load_policy(path: Path) -> Policy:
+    """Return the policy in `path`. Raises: PolicyFault naming what is wrong with it."""
+    try:
+        policy = msgspec.convert(tomllib.loads(path.read_text()), Policy)
+    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
+        raise PolicyFault(f"{path}: {exc}") from exc
+    retention = policy.retention
+    if retention.floor_days < LEGAL_FLOOR_DAYS:
+        raise PolicyFault("retention.floor_days is under one year (Government Code 34090.6)")
+    if retention.schedule_days < retention.floor_days:
+        raise PolicyFault("retention.schedule_days is under retention.floor_days")
+    if both := policy.purposes.allowed & policy.purposes.prohibited.keys():
+        raise PolicyFault(f"purposes both allowed and prohibited: {', '.join(sorted(both))}")
+    return policy

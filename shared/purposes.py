@@ -1,0 +1,114 @@
+"""The declared reason that each access carries (policy 468.4(a)), as a signed, short-lived token."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.errors import NotAuthenticated, NotAuthorised
+from shared.events import PurposeRecord
+from shared.permissions import Permission
+from shared.runtime import Runtime
+from shared.tokens import verify
+from shared.types import normalise_plate
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """Why, and how far: a scope narrows the token to a plate, devices and a time window."""
+
+    record: PurposeRecord
+    scope: dict[str, Any] = field(default_factory=dict)
+
+    def check_scope(self, elements: dict[str, Any]) -> None:
+        """Raise NotAuthorised if what is asked for lies outside the scope, as far as it says.
+
+        Elements are what the request names: `plate`, `captured_from`, `captured_to`, `device_ids`.
+        """
+        asked = _flatten(elements)
+        self._check_plate(asked.get("plate"))
+        self._check_window(asked)
+        devices = self.scope.get("device_ids")
+        if devices is not None:
+            wanted = asked.get("device_ids")
+            if not wanted or not set(map(str, wanted)) <= set(map(str, devices)):
+                raise _outside("devices")
+
+    def _check_plate(self, asked: Any) -> None:
+        plate = self.scope.get("plate")
+        if plate is None:
+            return
+        if not isinstance(asked, str) or asked.strip() == "":
+            raise _outside("plate")
+        try:
+            same = normalise_plate(asked) == plate and not set(asked) & set("*?")
+        except ValueError:
+            same = False
+        if not same:
+            raise _outside("plate")
+
+    def _check_window(self, asked: dict[str, Any]) -> None:
+        for name, beyond in (("captured_from", _earlier), ("captured_to", _later)):
+            bound = self.scope.get(name)
+            if bound is not None and beyond(asked.get(name), bound):
+                raise _outside("time window")
+
+
+def purpose_of(
+    runtime: Runtime, permission: Permission, account_id: str, token: str | None, now: datetime
+) -> Purpose | None:
+    """Return the purpose in `token`; None where the permission needs none and none was sent.
+
+    Raises: NotAuthorised when one is needed, or it is somebody else's, or its kind is not in the policy;
+    NotAuthenticated when the token does not hold.
+    """
+    if token is None:
+        if permission.needs_purpose:
+            raise NotAuthorised(
+                "this needs a declared purpose in X-ALPR-Purpose (policy 468.4(a))", code="purpose"
+            )
+        return None
+    try:
+        claims = verify(token, runtime.people.keys, "purpose", now)
+    except NotAuthenticated as exc:
+        raise NotAuthorised(f"X-ALPR-Purpose: {exc.detail}", code="purpose") from None
+    if claims["sub"] != account_id:
+        raise NotAuthorised("this purpose was declared by somebody else", code="purpose")
+    if claims.get("kind") not in runtime.policy.purposes.allowed:
+        raise NotAuthorised("this kind of purpose is not in the policy", code="purpose")
+    record = PurposeRecord(
+        kind=str(claims["kind"]),
+        offence_type=claims.get("offence_type"),
+        case_number=claims.get("case_number"),
+        call_number=claims.get("call_number"),
+        purpose_id=UUID(claims["jti"]),
+        justification=claims.get("justification"),
+    )
+    return Purpose(record, claims.get("scope") or {})
+
+
+def _flatten(elements: dict[str, Any]) -> dict[str, Any]:
+    body = elements.get("body")
+    return {**elements, **body} if isinstance(body, dict) else elements
+
+
+def _outside(what: str) -> NotAuthorised:
+    return NotAuthorised(f"the {what} asked for is outside the declared purpose", code="purpose")
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _earlier(asked: Any, bound: Any) -> bool:
+    moment, limit = _time(asked), _time(bound)
+    return moment is None or limit is None or moment < limit
+
+
+def _later(asked: Any, bound: Any) -> bool:
+    moment, limit = _time(asked), _time(bound)
+    return moment is None or limit is None or moment > limit

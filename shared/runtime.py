@@ -1,0 +1,121 @@
+"""What a running service holds, started and stopped in order.
+
+Start: migrations, topics, producer, relay, keys and accounts, consumers; then the service is ready.
+Stop: consumers first, so that no new work begins; relay last, so that what was done is told.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+
+from shared.bus import Bus, KafkaBus
+from shared.clock import Clock, SystemClock
+from shared.consumer import Consumer, Subscription
+from shared.db import Database
+from shared.errors import Unavailable
+from shared.objects import ObjectStore, open_store
+from shared.outbox import Relay
+from shared.people import People, PeopleFollower
+from shared.policy import Policy, load_policy
+from shared.settings import CommonSettings
+from shared.topics_admin import ensure_topics
+
+log = logging.getLogger(__name__)
+
+
+class Runtime:
+    """One service's parts. Everything that a test replaces is an argument."""
+
+    def __init__(
+        self,
+        service: str,
+        settings: CommonSettings,
+        *,
+        bus: Bus | None = None,
+        objects: ObjectStore | None = None,
+        clock: Clock | None = None,
+        people: People | None = None,
+        policy: Policy | None = None,
+    ) -> None:
+        self.service = service
+        self.settings = settings
+        self.policy = policy or load_policy(settings.policy_file)
+        self.clock: Clock = clock or SystemClock()
+        self.db = Database(settings.database_url, service, pool_size=settings.database_pool_size)
+        self.kafka = bus is None
+        self.bus: Bus = bus or KafkaBus(settings.kafka_bootstrap, service)
+        self.objects: ObjectStore = objects or open_store(settings.object_store_url)
+        self.relay = Relay(self.db, self.bus)
+        self.people = people or People(settings.token_issuer)
+        idle_s = settings.kafka_empty_fetch_pause_ms / 1000
+        self._idle_pause_s = idle_s
+        self._follower: PeopleFollower | None = None
+        if self.kafka and people is None:
+            self._follower = PeopleFollower(
+                settings.kafka_bootstrap, self.people, idle_pause_s=idle_s
+            )
+        self._consumers: list[Consumer] = []
+
+    async def start(self, migrations: Path, subscriptions: Sequence[Subscription] = ()) -> None:
+        """Bring the service up; consumers run only on a real Kafka."""
+        await self.db.migrate(migrations)
+        if isinstance(self.bus, KafkaBus):
+            await ensure_topics(self.settings.kafka_bootstrap)
+            await self.bus.start()
+            self.relay.start()
+        if self._follower is not None:
+            self._follower.start()
+        if self.kafka:
+            for subscription in subscriptions:
+                self.consume(subscription)
+
+    def consume(self, subscription: Subscription) -> Consumer:
+        """Start one more consumer; it stops with the runtime."""
+        consumer = Consumer(
+            self.settings.kafka_bootstrap, subscription, self.bus, idle_pause_s=self._idle_pause_s
+        )
+        self._consumers.append(consumer)
+        consumer.start()
+        return consumer
+
+    async def stop(self) -> None:
+        """Take the service down."""
+        for consumer in self._consumers:
+            await consumer.stop()
+        if self._follower is not None:
+            await self._follower.stop()
+        await self.relay.stop()
+        if isinstance(self.bus, KafkaBus):
+            await self.bus.stop()
+        await self.db.close()
+
+    async def check(self) -> dict[str, str]:
+        """Return the state of each part that the service needs: "ok" or what is wrong."""
+        parts: dict[str, Any] = {
+            "postgres": self.db.ping,
+            "kafka": self.bus.ping,
+            "objects": self.objects.ping,
+        }
+        if self._follower is not None:
+            parts["people"] = self._follower.ping
+        state = {}
+        for name, ping in parts.items():
+            try:
+                await ping()
+                state[name] = "ok"
+            except Unavailable as exc:
+                state[name] = exc.detail
+        for consumer in self._consumers:
+            if consumer.failing:
+                state["consumers"] = f"standing still: {consumer.failing}"
+        return state
+
+
+def runtime_of(request: Request) -> Runtime:
+    """Return the runtime of the app that serves `request`."""
+    runtime = request.app.state.runtime
+    assert isinstance(runtime, Runtime)  # noqa: S101 - for the type checker; create_app sets it
+    return runtime

@@ -1,0 +1,31 @@
+"""Runs one service's app: `python -m services.<service>`."""
+
+import logging
+
+import uvicorn
+from fastapi import FastAPI
+
+from shared.settings import CommonSettings
+
+
+def configure_logging() -> None:
+    """Log to standard error, one line each; never a plate, a token or a password."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def serve(app: FastAPI, settings: CommonSettings) -> None:
+    """Serve `app` until told to stop. No access log: addresses with query strings hold plates."""
+    configure_logging()
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )

@@ -1,0 +1,7 @@
+"""Fakes and builders for tests; the fakes pass the same suite as the real thing."""
+
+from shared.testing.authority import TestAuthority
+from shared.testing.fakes import FakeBus, FakeClock, FakeObjects
+from shared.testing.waiting import eventually
+
+__all__ = ["FakeBus", "FakeClock", "FakeObjects", "TestAuthority", "eventually"]

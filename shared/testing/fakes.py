@@ -1,0 +1,107 @@
+"""In-process stand-ins for Kafka, the object store and the clock, for tests only."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from shared.codec import Message, Record, decode, encode
+from shared.consumer import Handler
+from shared.errors import NotFound, Unavailable
+from shared.events import Event
+
+E = TypeVar("E", bound=Event)
+
+
+class FakeBus:
+    """Keeps what is published; `down` makes it refuse like a Kafka that does not answer."""
+
+    def __init__(self, source: str = "test") -> None:
+        self.records: list[Record] = []
+        self.down = False
+        self._source = source
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Keep `events` as records. Raises: Unavailable while down."""
+        await self.publish_records([encode(event, self._source) for event in events])
+
+    async def publish_records(self, records: Sequence[Record]) -> None:
+        """Keep `records`. Raises: Unavailable while down."""
+        if self.down:
+            raise Unavailable("Kafka did not acknowledge")
+        self.records.extend(records)
+
+    async def ping(self) -> None:
+        """Raise Unavailable while down."""
+        if self.down:
+            raise Unavailable("Kafka does not answer")
+
+    def events(self, kind: type[E]) -> list[E]:
+        """Return what was published of one type, decoded as a consumer would."""
+        found = [
+            decode(_message(r, n)) for n, r in enumerate(self.records) if r.topic == kind.TOPIC
+        ]
+        return [event for event in found if isinstance(event, kind)]
+
+    async def deliver(self, handlers: Mapping[type[Event], Handler]) -> None:
+        """Hand all that was published and has a handler to it, in order, and forget it."""
+        records, self.records = self.records, []
+        for number, record in enumerate(records):
+            event = decode(_message(record, number))
+            if (handler := handlers.get(type(event))) is not None:
+                await handler([event])
+
+
+def _message(record: Record, offset: int) -> Message:
+    return Message(record.topic, 0, offset, record.key, record.value, dict(record.headers))
+
+
+class FakeObjects:
+    """Keeps bytes by key; `down` makes it refuse."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.down = False
+
+    def _check(self) -> None:
+        if self.down:
+            raise Unavailable("the object store does not answer")
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Keep `data`."""
+        self._check()
+        self.kept[key] = data
+
+    async def get(self, key: str) -> bytes:
+        """Return what is kept. Raises: NotFound."""
+        self._check()
+        if key not in self.kept:
+            raise NotFound("no such object")
+        return self.kept[key]
+
+    async def stream(self, key: str) -> AsyncIterator[bytes]:
+        """Yield what is kept. Raises: NotFound."""
+        yield await self.get(key)
+
+    async def delete(self, key: str) -> None:
+        """Forget `key`."""
+        self._check()
+        self.kept.pop(key, None)
+
+    async def ping(self) -> None:
+        """Raise Unavailable while down."""
+        self._check()
+
+
+class FakeClock:
+    """A clock that moves when told to."""
+
+    def __init__(self, now: datetime | None = None) -> None:
+        self._now = now or datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        """Return the time that was set."""
+        return self._now
+
+    def advance(self, **duration: Any) -> None:
+        """Move forward by a timedelta's arguments."""
+        self._now += timedelta(**duration)

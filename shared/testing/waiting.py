@@ -1,0 +1,32 @@
+"""Waiting without sleeping: poll until it is so."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def eventually(
+    look: Callable[[], T | Awaitable[T]], *, within_s: float = 10, every_s: float = 0.02
+) -> T:
+    """Return the first truthy result of `look`. Raises: AssertionError when time runs out.
+
+    A `look` that raises AssertionError is asked again; its last words are in the failure.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + within_s
+    last: object = None
+    while loop.time() < end:
+        try:
+            answer = look()
+            result: T = await answer if inspect.isawaitable(answer) else answer
+            if result:
+                return result
+            last = result
+        except AssertionError as exc:
+            last = exc
+        await asyncio.sleep(every_s)
+    message = f"not so within {within_s} s; last: {last!r}"
+    raise AssertionError(message)

@@ -1,0 +1,20 @@
+"""What all tests share. Sockets are blocked outside integration, e2e and bench (pytest-socket)."""
+
+from pathlib import Path
+
+import pytest
+from pytest_socket import disable_socket, enable_socket
+
+WITH_SOCKETS = {"integration", "e2e", "bench", "conformance"}
+
+
+@pytest.fixture(autouse=True)
+def _sockets(request: pytest.FixtureRequest):
+    """Only tests that need a server may open one."""
+    level = request.path.relative_to(Path(__file__).parent).parts[0]
+    if level in WITH_SOCKETS:
+        enable_socket()
+    else:
+        disable_socket(allow_unix_socket=True)
+    yield
+    enable_socket()

@@ -1,0 +1,150 @@
+"""Outbox, relay, bus, consumer, dead letters and the inbox, on real Postgres and a real broker."""
+
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from shared.bus import KafkaBus
+from shared.codec import Record
+from shared.consumer import Consumer, Subscription
+from shared.db import Database, first_sight
+from shared.errors import InvalidInput
+from shared.events import FindingRaised
+from shared.outbox import Relay, emit
+from shared.testing import FakeBus, FakeClock, eventually
+from shared.topics import TOPICS
+from shared.topics_admin import ensure_topics
+
+
+@pytest.fixture
+async def db(database_url, repository):
+    database = Database(database_url, "sample")
+    await database.migrate(repository / "shared" / "migrations" / "none")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def kafka(broker):
+    await ensure_topics(broker.bootstrap)
+    bus = KafkaBus(broker.bootstrap, "test")
+    await bus.start()
+    yield bus
+    await bus.stop()
+
+
+def finding(clock: FakeClock, subject: str) -> FindingRaised:
+    return FindingRaised(occurred_at=clock.now(), finding_id=uuid4(), kind="test", subject=subject)
+
+
+async def test_what_rolls_back_is_never_announced(db, clock):
+    bus = FakeBus()
+    relay = Relay(db, bus)
+    with pytest.raises(ZeroDivisionError):
+        async with db.begin() as connection:
+            await emit(connection, "sample", finding(clock, "a"))
+            raise ZeroDivisionError
+    async with db.begin() as connection:
+        await emit(connection, "sample", finding(clock, "b"), finding(clock, "c"))
+    assert await relay.drain() == 2
+    assert [event.subject for event in bus.events(FindingRaised)] == ["b", "c"]
+    assert await relay.drain() == 0
+
+
+async def test_the_outbox_waits_while_kafka_is_down_and_goes_in_order_after(db, clock):
+    bus = FakeBus()
+    bus.down = True
+    relay = Relay(db, bus, poll_s=0.05)
+    relay.start()
+    for subject in "abc":
+        async with db.begin() as connection:
+            await emit(connection, "sample", finding(clock, subject))
+    await eventually(lambda: relay.backlog == 3)
+    bus.down = False
+    await eventually(lambda: len(bus.records) == 3)
+    assert [event.subject for event in bus.events(FindingRaised)] == ["a", "b", "c"]
+    await relay.stop()
+
+
+async def test_a_batch_reaches_a_consumer_once_and_the_bad_one_the_dead_letters(
+    db, kafka, broker, clock
+):
+    seen: list[str] = []
+    group = f"group-{uuid4()}"
+
+    async def handle(events):
+        for event in events:
+            if event.subject == "refuse":
+                raise InvalidInput("refused by a rule")
+        async with db.begin() as connection:
+            for event in events:
+                if await first_sight(connection, group, event.event_id):
+                    seen.append(event.subject)
+
+    consumer = Consumer(
+        broker.bootstrap, Subscription(group, {FindingRaised: handle}), kafka, idle_pause_s=0.005
+    )
+    consumer.start()
+    events = [finding(clock, f"{n}") for n in range(500)]
+    await kafka.publish(events)
+    await kafka.publish(events)  # delivered twice, worked once
+    await kafka.publish([finding(clock, "refuse")])
+    await kafka.publish_records([Record(FindingRaised.TOPIC, b"k", b"not json", [])])
+    await kafka.publish([finding(clock, "last")])
+    await eventually(lambda: len(seen) >= 501, within_s=20)
+    reasons = await read_dead(broker.bootstrap, group)
+    await consumer.stop()
+    ours = [s for s in seen if s.isdigit()]
+    assert sorted(ours, key=int) == [str(n) for n in range(500)]
+    assert len(reasons) == 2
+    assert any("InvalidInput: refused by a rule" in r for r in reasons)
+    assert any("Malformed" in r for r in reasons)
+
+
+async def read_dead(bootstrap, group):
+    from aiokafka import AIOKafkaConsumer
+
+    topic = TOPICS[FindingRaised.TOPIC].dead
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    found = []
+
+    async def look():
+        for records in (await consumer.getmany(timeout_ms=200)).values():
+            for record in records:
+                headers = dict(record.headers)
+                if headers["dead_group"].decode() == group:
+                    found.append(headers["dead_reason"].decode())
+        return len(found) >= 2
+
+    await eventually(look)
+    await consumer.stop()
+    return found
+
+
+async def test_any_other_failure_stops_at_the_offset_and_is_tried_again(kafka, broker, clock):
+    attempts: list[str] = []
+
+    async def handle(events):
+        for event in events:
+            attempts.append(event.subject)
+            if event.subject == "flaky" and attempts.count("flaky") == 1:
+                raise RuntimeError("the database went away")
+
+    group = f"group-{uuid4()}"
+    consumer = Consumer(
+        broker.bootstrap, Subscription(group, {FindingRaised: handle}), kafka, idle_pause_s=0.005
+    )
+    await kafka.publish([finding(clock, "flaky")])
+    consumer.start()
+    await eventually(lambda: attempts.count("flaky") == 2, within_s=20)
+    await consumer.stop()
+
+
+async def test_every_table_of_shared_is_made_in_the_services_schema(db):
+    async with db.begin() as connection:
+        rows = await connection.execute(
+            text("SELECT table_name FROM information_schema.tables WHERE table_schema = 'sample'")
+        )
+        assert {"outbox", "inbox"} <= set(rows.scalars())
