@@ -5,6 +5,7 @@ refuses goes to the dead letters; any other failure stops the consumer at its of
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -202,7 +203,10 @@ def pace(consumer: AIOKafkaConsumer, pause_s: float) -> None:
         if found:
             idle_s = pause_s
         else:
-            await asyncio.sleep(idle_s)
+            # aiokafka awaits a fetch that it cancelled, so like its own fetches this ends, and is
+            # not cancelled: otherwise the cancellation comes out of consumer.stop().
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(idle_s)
             idle_s = min(idle_s * 1.2, pause_s * 5)
         return found
 
