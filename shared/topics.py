@@ -74,6 +74,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.PurgeChanged, "retention", audited=True),
         _topic(events.RecordsPurged, "retention", "hotlist", audited=True),
         _topic(events.ReleaseRequested, "release", audited=True),
+        _topic(events.ReleaseChanged, "release", audited=True),
         _topic(events.ReleaseApproved, "release", "retention", audited=True),
         _topic(events.ReleaseDenied, "release", audited=True),
         _topic(events.ReleasePackaged, "retention", "release", audited=True),
@@ -81,6 +82,8 @@ TOPICS: dict[str, Topic] = {
         _topic(events.AgencyChanged, "release", audited=True),
         _topic(events.CheckpointSigned, "audit", partitions=1, retention_s=365 * DAY_S),
         _topic(events.FindingRaised, "audit", audited=True),
+        _topic(events.FindingChanged, "audit", audited=True),
+        _topic(events.AuditChanged, "audit", audited=True),
     )
 }
 

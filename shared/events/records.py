@@ -75,6 +75,25 @@ class ReleaseRequested(AdministrativeEvent, frozen=True, kw_only=True, omit_defa
     agency_name: str
     requester: str
     purpose: str
+    purpose_kind: str | None = None
+    case_number: str | None = None
+    offence_type: str | None = None
+    criteria: ReleaseCriteria | None = None
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
+class ReleaseChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A step of a request that has no event of its own."""
+
+    TOPIC: ClassVar[str] = "alpr.release.changed"
+
+    request_id: UUID
+    change: Literal["authority_recorded", "first_approved", "withdrawn", "expired"]
+    details: dict[str, str] = {}
 
     @property
     def key(self) -> str:
@@ -95,6 +114,7 @@ class ReleaseApproved(AdministrativeEvent, frozen=True, kw_only=True, omit_defau
     criteria: ReleaseCriteria
     expires_at: datetime  # of the package's download
     case_number: str | None = None
+    offence_type: str | None = None
 
     @property
     def key(self) -> str:
@@ -185,3 +205,33 @@ class FindingRaised(Event, frozen=True, kw_only=True, omit_defaults=True):
     kind: str
     subject: str
     details: dict[str, Any] = {}
+
+
+class FindingChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A finding was worked: assigned, commented on or closed, and by whom."""
+
+    TOPIC: ClassVar[str] = "alpr.finding.changed"
+
+    finding_id: UUID
+    change: Literal["assigned", "commented", "closed"]
+    details: dict[str, str] = {}
+
+    @property
+    def key(self) -> str:
+        """The finding."""
+        return str(self.finding_id)
+
+
+class AuditChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A step of a periodic audit of accesses (policy 468.6(c)): drawn, reviewed, signed off."""
+
+    TOPIC: ClassVar[str] = "alpr.audit.changed"
+
+    audit_id: UUID
+    change: Literal["drawn", "item_reviewed", "signed_off"]
+    details: dict[str, str] = {}
+
+    @property
+    def key(self) -> str:
+        """The audit."""
+        return str(self.audit_id)
