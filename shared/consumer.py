@@ -78,10 +78,12 @@ class Consumer:
         while True:
             try:
                 await self._consume()
-            except (asyncio.CancelledError, GeneratorExit):
-                raise
+            except asyncio.CancelledError:
+                if is_being_cancelled():
+                    raise
+                self._failing = "a Kafka client task was cancelled"
             except Exception as exc:
-                self._failing = f"{type(exc).__name__}"
+                self._failing = type(exc).__name__
                 log.exception(
                     "consumer %s stopped; again in %.1f s", self._subscription.group, pause_s
                 )
@@ -185,6 +187,12 @@ def _message(record: Any) -> Message:
 def _adopt_trace(message: Message) -> None:
     traceparent = message.headers.get("traceparent")
     set_traceparent(traceparent.decode() if traceparent else None)
+
+
+def is_being_cancelled() -> bool:
+    """Whether the running task itself was cancelled, not something that it awaited."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def pace(consumer: AIOKafkaConsumer, pause_s: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.codec import Message, decode
-from shared.consumer import pace
+from shared.consumer import is_being_cancelled, pace
 from shared.errors import AlprError, NotAuthenticated, Unavailable
 from shared.events import AccountChanged, Event, KeyPublished
 from shared.tokens import KeyRing
@@ -78,8 +78,10 @@ class PeopleFollower:
         while True:
             try:
                 await self._follow()
-            except (asyncio.CancelledError, GeneratorExit):
-                raise
+            except asyncio.CancelledError:
+                if is_being_cancelled():
+                    raise
+                self._failing = True
             except Exception:
                 self._failing = True
                 log.exception("following keys and accounts failed; again in 1 s")

@@ -1,0 +1,92 @@
+# Plateward. `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+PHOTOS ?=
+KAFKA ?=
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help
+help: ## Show this help
+	@grep -hE '^[a-zA-Z_-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}'
+
+# --- set-up -----------------------------------------------------------------------------------
+$(STAMP): pyproject.toml requirements/dev.txt requirements/installer.txt requirements/shims/opencv-contrib-python/pyproject.toml
+	@echo "Setting up $(VENV) (about a minute the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt
+	@$(VENV)/bin/uv pip install --quiet --python $(PY) --no-deps --require-hashes -r requirements/dev.txt
+	@$(VENV)/bin/uv pip install --quiet --python $(PY) --no-deps --no-build-isolation ./requirements/shims/opencv-contrib-python
+	@touch $@
+
+.PHONY: setup
+setup: $(STAMP) ## Install everything into .venv, with hashes checked
+
+.PHONY: lock
+lock: $(STAMP) ## Renew the hashed requirement files from pyproject.toml
+	@$(PY) -m deploy.lock
+
+# --- run --------------------------------------------------------------------------------------
+.PHONY: demo
+demo: $(STAMP) ## The main job, end to end, on the embedded stack [PHOTOS=dir]
+	@$(PY) -m deploy.local.demo $(if $(PHOTOS),--photos $(PHOTOS))
+
+.PHONY: serve
+serve: $(STAMP) ## Keep the embedded stack up in ./var (Ctrl-C stops it)
+	@exec $(PY) -m deploy.local
+
+.PHONY: kafka
+kafka: $(STAMP) ## Start Apache Kafka in KRaft mode from its published jars (needs Java and Maven)
+	@exec $(PY) -m deploy.kafka.run
+
+.PHONY: verify-audit
+verify-audit: $(STAMP) ## Recompute the audit log's chain, root and checkpoints
+	@$(PY) -m deploy.local.verify_audit
+
+.PHONY: dead-letters
+dead-letters: $(STAMP) ## List what was put aside and why [REPLAY=topic]
+	@$(PY) -m shared.dead_letters $(if $(REPLAY),--replay $(REPLAY))
+
+.PHONY: clean
+clean: ## Remove the embedded stack's data (not the installation)
+	@rm -rf var
+
+# --- check ------------------------------------------------------------------------------------
+.PHONY: lint
+lint: $(STAMP) ## ruff, format and mypy --strict
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+
+.PHONY: test
+test: lint ## All tests but those on Apache Kafka
+	@$(VENV)/bin/pytest -m "not apache"
+
+.PHONY: test-apache
+test-apache: $(STAMP) ## The fault tests on Apache Kafka: kill -9 any one process
+	@$(VENV)/bin/pytest -m apache
+
+.PHONY: conformance
+conformance: $(STAMP) ## The policy, clause by clause, and what proves it
+	@$(PY) -m tests.conformance
+
+.PHONY: openapi
+openapi: $(STAMP) ## Write the OpenAPI document of each service to docs/openapi
+	@$(PY) -m deploy.openapi
+
+# --- measure ----------------------------------------------------------------------------------
+.PHONY: bench-reads
+bench-reads: $(STAMP) ## Edge reads through HTTP, Kafka, matching and Postgres [KAFKA=apache]
+	@$(PY) -m tests.bench.reads $(if $(KAFKA),--kafka $(KAFKA))
+
+.PHONY: bench-frames
+bench-frames: $(STAMP) ## Frames acknowledged when file, folder and Kafka have them [KAFKA=apache]
+	@$(PY) -m tests.bench.frames $(if $(KAFKA),--kafka $(KAFKA))
+
+.PHONY: bench-accuracy
+bench-accuracy: $(STAMP) ## Plates read exactly, of a folder with truth.csv [PHOTOS=dir]
+	@$(PY) -m tests.bench.accuracy $(PHOTOS)

@@ -1,0 +1,107 @@
+"""No way around the guard: queries only in stores, grants made in one place, one permission a route."""
+
+import ast
+import importlib
+
+import pytest
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from shared.http import OPEN
+from shared.openapi import permissions
+from shared.runtime import Runtime
+from shared.settings import CommonSettings
+from tests.architecture.source import HUMAN_SERVICES, ROOT, SERVICES, called_names, modules, tree
+
+QUERY_CALLS = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "copy_records_to_table"}
+
+
+def is_store(path):
+    return path.stem.startswith("store") or "store" in path.parts or "migrations" in path.parts
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_queries_stand_only_in_stores(service):
+    for path in modules(f"services/{service}"):
+        if is_store(path):
+            continue
+        found = [f"{name} at line {line}" for name, line in called_names(path) if name in QUERY_CALLS]
+        assert not found, f"{path.relative_to(ROOT)}: {found}"
+
+
+def test_a_grant_is_built_in_one_place():
+    builders = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("shared", "services", "deploy")
+        for path in modules(folder)
+        if any(name == "Grant" for name, _ in called_names(path))
+    }
+    assert builders == {"shared/access.py"}
+
+
+def test_the_seal_of_a_grant_is_used_nowhere_else():
+    for folder in ("shared", "services", "deploy"):
+        for path in modules(folder):
+            names = {n.id for n in ast.walk(tree(path)) if isinstance(n, ast.Name)}
+            attributes = {n.attr for n in ast.walk(tree(path)) if isinstance(n, ast.Attribute)}
+            if "_SEAL" in names | attributes:
+                assert path == ROOT / "shared" / "access.py"
+
+
+def app_of(service):
+    module = importlib.import_module(f"services.{service}.main")
+    settings = importlib.import_module(f"services.{service}.settings").Settings(
+        policy_file=ROOT / "policy.toml", object_store_url="file:///tmp", **EXTRA.get(service, {})
+    )
+    return module.build_app(settings)
+
+
+EXTRA: dict[str, dict[str, str]] = {}
+
+
+def guards_of(route: APIRoute):
+    """What stands before a route: permissions, and the device credential of ingest."""
+    devices = []
+
+    def walk(dependant):
+        if getattr(dependant.call, "device", False) is True:
+            devices.append("device")
+        for child in dependant.dependencies:
+            walk(child)
+
+    walk(route.dependant)
+    return [*permissions(route.dependant), *devices]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_route_has_exactly_one_guard_or_is_named_as_open(service):
+    app = app_of(service)
+    declared_open = OPEN | set(getattr(importlib.import_module(f"services.{service}.main"), "OPEN", ()))
+    routes = [
+        (context.path, context.route)
+        for context in iter_route_contexts(app.routes)
+        if isinstance(context.route, APIRoute)
+    ]
+    assert routes, "found no routes: the walk is broken, not the service clean"
+    guarded = [(path, route) for path, route in routes if path not in declared_open]
+    if service in HUMAN_SERVICES:
+        assert guarded, f"{service} has no guarded route"
+    for path, route in guarded:
+        assert len(guards_of(route)) == 1, f"{service} {path}: {guards_of(route)}"
+    for path, route in routes:
+        if path in declared_open:
+            assert not permissions(route.dependant), f"{service} {path} is open and guarded"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_route_hides_outside_the_walk(service):
+    """A mounted sub-application or a bare Starlette route would not be seen by the test above."""
+    known = {"/openapi.json", "/docs", "/docs/oauth2-redirect"}
+    for context in iter_route_contexts(app_of(service).routes):
+        assert isinstance(context.route, APIRoute) or context.path in known, context.path
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_runtime_is_the_shared_one(service):
+    assert isinstance(app_of(service).state.runtime, Runtime)
+    settings = importlib.import_module(f"services.{service}.settings").Settings
+    assert issubclass(settings, CommonSettings)

@@ -1,0 +1,61 @@
+"""Who may import whom."""
+
+import pytest
+
+from tests.architecture.source import ROOT, SERVICES, imports, modules
+
+DOMAIN_MAY = ("shared.types", "shared.errors", "shared.ids", "shared.events", "shared.policy")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_service_imports_another(service):
+    others = tuple(f"services.{other}" for other in SERVICES if other != service)
+    for path in modules(f"services/{service}"):
+        crossing = [name for name in imports(path) if name.startswith(others)]
+        assert not crossing, f"{path.relative_to(ROOT)} imports {crossing}"
+
+
+@pytest.mark.parametrize("folder", ["shared", "services"])
+def test_what_ships_imports_neither_tests_nor_the_local_stack(folder):
+    for path in modules(folder):
+        outward = [name for name in imports(path) if name.startswith(("tests", "deploy"))]
+        assert not outward, f"{path.relative_to(ROOT)} imports {outward}"
+
+
+def test_shared_knows_no_service():
+    for path in modules("shared"):
+        assert not [name for name in imports(path) if name.startswith("services")], path
+
+
+def test_services_do_not_use_the_test_fakes():
+    for path in modules("services"):
+        assert not [name for name in imports(path) if name.startswith("shared.testing")], path
+
+
+def test_only_tokens_imports_jose():
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("shared", "services", "deploy")
+        for path in modules(folder)
+        if any(name.split(".")[0] == "jose" for name in imports(path))
+    }
+    assert users == {"shared/tokens.py", "shared/testing/authority.py"}
+
+
+def test_only_http_knows_statuses():
+    """Domain, stores and handlers raise AlprErrors; `shared/http.py` turns them into statuses."""
+    for path in modules("services"):
+        if path.name in {"domain.py", "store.py", "events.py"}:
+            assert not [n for n in imports(path) if n.startswith(("fastapi", "starlette"))], path
+
+
+def domains():
+    return [path for path in modules("services") if path.name == "domain.py"]
+
+
+@pytest.mark.parametrize("path", domains(), ids=lambda p: p.parent.name)
+def test_the_rules_import_no_machinery(path):
+    machinery = ("sqlalchemy", "aiokafka", "fastapi", "httpx", "obstore", "asyncpg")
+    assert not [name for name in imports(path) if name.startswith(machinery)]
+    own = [name for name in imports(path) if name.startswith("shared") and name.count(".") >= 1]
+    assert all(name.startswith(DOMAIN_MAY) for name in own), own

@@ -1,0 +1,75 @@
+"""Topics are produced and consumed exactly as the registry says."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from shared import events
+from shared.events import Event
+from shared.topics import GUARDED, TOPICS
+from tests.architecture.source import ROOT, SERVICES, called_names, modules, tree
+
+EVENTS = {
+    name: kind
+    for name in events.__all__
+    if isinstance(kind := getattr(events, name), type) and issubclass(kind, Event) and kind.TOPIC
+}
+THROUGH_THE_GUARD = {"AccessAttempted", "RecordsDisclosed"}
+
+
+def test_every_event_is_registered_and_every_topic_has_both_ends():
+    assert len(EVENTS) == len(TOPICS) >= 20
+    for topic in TOPICS.values():
+        assert topic.producers, topic.name
+        assert topic.name.startswith("alpr.")
+        assert topic.consumers or topic.name == "alpr.checkpoint.signed", topic.name
+
+
+def produced_by(service: str) -> set[str]:
+    found = set()
+    for path in modules(f"services/{service}"):
+        found |= {name for name, _ in called_names(path)} & EVENTS.keys()
+    return found
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_produces_what_the_registry_says(service):
+    registered = {name for name, kind in EVENTS.items() if service in TOPICS[kind.TOPIC].producers}
+    if service in GUARDED.split():
+        assert registered >= THROUGH_THE_GUARD
+    assert produced_by(service) - THROUGH_THE_GUARD == registered - THROUGH_THE_GUARD
+
+
+def consumed_by(service: str) -> set[str]:
+    """Event classes that are keys of a handlers dictionary."""
+    found = set()
+    for path in modules(f"services/{service}"):
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Dict):
+                found |= {k.id for k in node.keys if isinstance(k, ast.Name)} & EVENTS.keys()
+    return found
+
+
+@pytest.mark.parametrize("service", [s for s in SERVICES if s != "audit"])
+def test_a_service_consumes_what_the_registry_says(service):
+    registered = {
+        name
+        for name, kind in EVENTS.items()
+        if service in TOPICS[kind.TOPIC].consumers and not TOPICS[kind.TOPIC].replayed
+    }
+    assert consumed_by(service) == registered
+
+
+def test_audit_subscribes_by_the_registry_itself():
+    source = "".join(path.read_text() for path in modules("services/audit"))
+    assert ".audited" in source
+
+
+def test_no_topic_name_is_written_out_elsewhere():
+    """Names come from the registry, so that a rename cannot leave a stray consumer behind."""
+    for folder in ("services", "deploy"):
+        for path in modules(folder):
+            for node in ast.walk(tree(path)):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    assert node.value not in TOPICS, f"{Path(path).relative_to(ROOT)}: {node.value}"
