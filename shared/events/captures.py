@@ -91,6 +91,8 @@ class ReadRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     box: Box | None = None
     crop_key: str | None = None  # the plate's crop in the object store
     image_key: str | None = None  # the whole frame in the object store
+    vehicle_make: str | None = None  # as the engine named it; None = not determined, never guessed
+    vehicle_colour: str | None = None
 
     @property
     def key(self) -> str:
