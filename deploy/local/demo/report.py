@@ -1,0 +1,64 @@
+"""The page that the demonstration leaves: everything it saw, in one file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from deploy.local.demo.model import Alert, Read, Sent, Story
+from deploy.local.demo.pictures import Thumb, data_address, thumb
+from deploy.local.demo.truth import fold
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One read as the page shows it. `verdict`: right, wrong or unknown (no truth to hold it to)."""
+
+    read: Read
+    verdict: str
+    alert: Alert | None
+    place: str
+    crop: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """One frame as the page shows it. `missed`: true plates that nobody read."""
+
+    sent: Sent
+    thumb: Thumb | None
+    marks: list[Mark]
+    missed: list[str]
+
+
+def write_report(story: Story, path: Path) -> None:
+    """Write the page; its folder is made if need be."""
+    here = Path(__file__).parent
+    pages = Environment(
+        loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    page = pages.get_template("report.html").render(
+        story=story, line=story.summary(), cards=[_card(sent) for sent in story.sent]
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+
+
+def _card(sent: Sent) -> Card:
+    small = thumb(sent.frame.content)
+    left = [fold(true.plate) for true in sent.frame.truth]
+    marks = []
+    for read in sent.reads:
+        right = fold(read.plate) in left
+        if right:
+            left.remove(fold(read.plate))
+        verdict = "unknown" if not sent.frame.truth and not sent.frame.condition else "wrong"
+        marks.append(_mark(sent, read, "right" if right else verdict, small))
+    missed = [true.plate for true in sent.frame.truth if fold(true.plate) in left]
+    return Card(sent, small, marks, missed)
+
+
+def _mark(sent: Sent, read: Read, verdict: str, small: Thumb | None) -> Mark:
+    alert = next((a for a in sent.alerts if a.plate_read == read.plate), None)
+    place = small.place(read.box) if small and read.box else ""
+    return Mark(read, verdict, alert, place, data_address(read.crop) if read.crop else "")

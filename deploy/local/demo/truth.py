@@ -1,0 +1,58 @@
+"""The truth about a folder of photos: truth.csv, and how reads are held against it."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+COLUMNS = ("file", "x", "y", "w", "h", "plate")
+_FOLD = str.maketrans("OQI", "001")
+
+
+class TruthFault(ValueError):
+    """truth.csv cannot be used; the text names file, line and fault."""
+
+
+@dataclass(frozen=True)
+class TruePlate:
+    """A plate that is in a picture: its text, and its box x, y, w, h in px."""
+
+    plate: str
+    box: tuple[int, int, int, int]
+
+
+def fold(plate: str) -> str:
+    """Upper case, letters and digits only, with O and Q as 0 and I as 1 (truth files mix them)."""
+    return "".join(c for c in plate.upper() if c.isalnum()).translate(_FOLD)
+
+
+def read_truth(path: Path) -> dict[str, tuple[TruePlate, ...]]:
+    """True plates by file name. Raises TruthFault for a column or value that is not as it should be."""
+    found: dict[str, list[TruePlate]] = {}
+    with path.open(newline="", encoding="utf-8-sig") as opened:
+        table = csv.DictReader(opened)
+        if lacking := set(COLUMNS) - set(table.fieldnames or ()):
+            raise TruthFault(f"{path}: no column {', '.join(sorted(lacking))}")
+        for row in table:
+            try:
+                x, y, w, h = (round(float(row[name])) for name in ("x", "y", "w", "h"))
+            except (TypeError, ValueError) as exc:
+                raise TruthFault(f"{path}, line {table.line_num}: box: {exc}") from exc
+            found.setdefault(row["file"], []).append(TruePlate(row["plate"], (x, y, w, h)))
+    return {name: tuple(plates) for name, plates in found.items()}
+
+
+def folded_share(pairs: Iterable[tuple[Sequence[TruePlate], Sequence[str]]]) -> float | None:
+    """Share of true plates, over (true plates, plates read) of each frame, that were read exactly.
+
+    Compared folded; a read counts for one true plate. None where there is no truth at all.
+    """
+    total = right = 0
+    for true_plates, read in pairs:
+        left = [fold(plate) for plate in read]
+        for true in true_plates:
+            total += 1
+            if fold(true.plate) in left:
+                left.remove(fold(true.plate))
+                right += 1
+    return right / total if total else None
