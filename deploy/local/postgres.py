@@ -74,7 +74,7 @@ class Postgres:
     port: int = 0
     """Loopback port; 0 picks a free one at every start."""
     fast_for_tests: bool = False
-    """Trade durability for speed."""
+    """Trade durability for speed, and throw the data away at the stop."""
     state: Path = STATE
     """Where root puts what the server's account could not reach otherwise."""
     _server: Child | None = field(default=None, init=False, repr=False)
@@ -106,6 +106,8 @@ class Postgres:
         """Disconnect everybody, write everything out and end; does nothing when not started."""
         if self._server is not None:
             self._server.stop(within_s=60.0)
+            if self.fast_for_tests:
+                shutil.rmtree((self.folder / "data").resolve())
         self._held.close()
 
     def __enter__(self) -> Self:

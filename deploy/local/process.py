@@ -111,12 +111,20 @@ class Child:
             )
 
     def alive(self) -> bool:
-        """Tell whether the process runs."""
-        return self._process is not None and self._process.poll() is None
+        """Tell whether the process runs; once it has ended, whatever it had started ends too."""
+        if self._process is None or self._process.returncode is not None:
+            return False
+        # Look without reaping: until it is reaped nobody else can have its process group's id.
+        if os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return True
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        return False
 
     def returncode(self) -> int | None:
         """The exit status, negative for a signal; None while it runs or was never started."""
-        return None if self._process is None else self._process.poll()
+        return None if self._process is None or self.alive() else self._process.returncode
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, if it still runs."""
@@ -125,19 +133,18 @@ class Child:
 
     def stop(self, *, within_s: float = 30.0) -> None:
         """Ask the process to end, and kill it when it has not within the time given."""
-        if self._process is None:
-            return
         self.signal(self.stop_signal)
-        try:
-            self._process.wait(within_s)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        deadline = time.monotonic() + within_s
+        while self.alive():
+            if time.monotonic() > deadline:
+                self.kill()
+            time.sleep(0.01)
 
     def kill(self) -> None:
         """Kill -9, as a test of what survives, or as the last resort of `stop`."""
-        if self._process is not None:
-            self.signal(signal.SIGKILL)
-            self._process.wait()
+        self.signal(signal.SIGKILL)
+        while self.alive():
+            time.sleep(0.001)
 
     def wait_ready(self, ready: Callable[[], bool], *, within_s: float = 30.0) -> None:
         """Return once `ready` holds; raise with the end of the log if the process ends or is late."""

@@ -9,6 +9,8 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import KafkaError
 
+from shared.topics import TOPICS
+
 log = logging.getLogger(__name__)
 
 EVERY_S = 2.0
@@ -70,3 +72,15 @@ class Trimmer:
                 offsets = [o[partition].offset if partition in o else -1 for o in known]
                 floors[partition] = min(offsets)
         return {partition: offset for partition, offset in floors.items() if offset > 0}
+
+
+def groups_to_wait_for() -> dict[str, list[str]]:
+    """Return, by topic, the groups that work it: each consuming service's, named like the service.
+
+    Topics that are replayed from their start are left out, and those that nobody works.
+    """
+    return {
+        topic.name: sorted(topic.consumers)
+        for topic in TOPICS.values()
+        if topic.consumers and not topic.replayed
+    }

@@ -127,6 +127,7 @@ async def test_databases_are_created_and_dropped_for_tests(folder: Path) -> None
         assert "one_test" not in {row["datname"] for row in names}
         [row] = await run(server.url(), "SHOW fsync")
         assert row["fsync"] == "off"
+    assert not (folder / "data").exists()
 
 
 async def test_durability_is_on_unless_asked_otherwise(folder: Path) -> None:

@@ -1,0 +1,86 @@
+"""Several services' apps behind one port, each below its name: /hotlist/v1/hits."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from html import escape
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.http import PROBLEM
+from shared.runtime import Runtime
+
+
+def dispatcher(apps: Mapping[str, FastAPI]) -> ASGIApp:
+    """Return one app that serves every app of `apps` below /<name>, and an index at /.
+
+    Their lifespans run with this one's: in the order given at start, in reverse at stop.
+    """
+    front = _front(apps)
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            name = scope["path"].removeprefix("/").split("/", 1)[0]
+            if name in apps:
+                await apps[name]({**scope, "root_path": f"/{name}"}, receive, send)
+                return
+        await front(scope, receive, send)
+
+    return dispatch
+
+
+def _front(apps: Mapping[str, FastAPI]) -> Starlette:
+    """The pages that belong to no service, and the lifespans of all."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for app in apps.values():
+                await stack.enter_async_context(app.router.lifespan_context(app))
+            yield
+
+    async def index(_: Request) -> Response:
+        return HTMLResponse(_index(apps))
+
+    async def livez(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(_: Request) -> Response:
+        state = {name: await _state(app) for name, app in apps.items()}
+        ready = all(value == "ok" for parts in state.values() for value in parts.values())
+        return JSONResponse(state, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
+
+    async def unknown(request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, HTTPException)  # noqa: S101 - registered for this class
+        phrase = HTTPStatus(exc.status_code).phrase
+        body = {"type": "about:blank", "title": phrase, "status": exc.status_code}
+        if exc.status_code == HTTPStatus.NOT_FOUND:
+            body["detail"] = f"services here: {', '.join(f'/{name}' for name in apps)}"
+        return JSONResponse(body, exc.status_code, exc.headers, media_type=PROBLEM)
+
+    routes = [Route("/", index), Route("/livez", livez), Route("/readyz", readyz)]
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: unknown})
+
+
+async def _state(app: FastAPI) -> dict[str, str]:
+    runtime = app.state.runtime
+    assert isinstance(runtime, Runtime)  # noqa: S101 - for the type checker; create_app sets it
+    return await runtime.check()
+
+
+def _index(apps: Mapping[str, FastAPI]) -> str:
+    rows = "".join(
+        f"<li><a href='/{name}/docs'>{escape(app.title)}</a> "
+        f"(<a href='/{name}/openapi.json'>openapi.json</a>)</li>"
+        for name, app in apps.items()
+    )
+    return (
+        "<!doctype html><html lang='en'><meta charset='utf-8'><title>Plateward</title>"
+        f"<h1>Plateward</h1><ul>{rows}</ul><p><a href='/readyz'>readiness</a></p></html>"
+    )

@@ -1,0 +1,31 @@
+"""One process that serves APIs on one port: `python -m deploy.local.gateway identity ingest`."""
+
+import sys
+
+import uvicorn
+
+from deploy.local.dispatch import dispatcher
+from deploy.local.services import APIS, build
+from shared.serve import configure_logging
+from shared.settings import CommonSettings
+
+
+def main() -> None:
+    """Serve the services named until told to stop; settings come from the environment, as everywhere."""
+    names = sys.argv[1:] or APIS
+    configure_logging()
+    settings = CommonSettings()
+    uvicorn.run(
+        dispatcher({name: build(name) for name in names}),
+        host=settings.host,
+        port=settings.port,
+        access_log=False,  # addresses with query strings hold plates
+        log_config=None,
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=3,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""The embedded stack: servers and services started in order, watched, and stopped in reverse.
+
+Start: Postgres, broker, then the services, which make their own tables and topics. Each of the
+servers is left out when the environment names another (`DATABASE_URL`, `KAFKA_BOOTSTRAP`).
+Stop: services first, so that nothing is taken any more; Postgres last.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from deploy.local.broker import EMPTY_FETCH_PAUSE_MS, Broker
+from deploy.local.note import Note
+from deploy.local.parts import ROOT, Part, Service, service
+from deploy.local.postgres import Postgres
+from deploy.local.process import LocalError, held, listens
+from deploy.local.services import APIS, WORKERS
+from deploy.local.trim import Trimmer, groups_to_wait_for
+
+READY_WITHIN_S = 120.0
+CRASHES, CRASHES_WITHIN_S = 5, 60.0
+"""A part that ends more often than this within the time is not restarted: the stack stops."""
+_LOOK_EVERY_S = 0.5
+
+
+class Stack:
+    """One department's software on one machine, with its data in a folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int = 8000,
+        separate: bool = False,
+        services: Sequence[str] = (*APIS, *WORKERS),
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        """`separate` gives each service its own process and port; else the APIs share one."""
+        unknown = set(services) - {*APIS, *WORKERS}
+        if unknown:
+            raise LocalError(f"no such service: {', '.join(sorted(unknown))}")
+        self._folder = folder.absolute()
+        self._port = port
+        self._separate = separate
+        self._services = services
+        self._given = environment
+        self._parts: dict[str, Part] = {}
+        self._urls: dict[str, str] = {}
+        self._crashes: dict[str, list[float]] = defaultdict(list)
+        self._note = Note(self._folder / "stack.json")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set. Raises: LocalError when it cannot start or go on."""
+        with held(self._folder, "the stack"):
+            began = time.monotonic()
+            trimming: asyncio.Task[None] | None = None
+            try:
+                environment = self._start_servers()
+                self._start_services(environment)
+                if await self._ready(stop):
+                    self._write_note()
+                    _say(f"up after {time.monotonic() - began:.1f} s; data in {self._folder}")
+                    self._list_pages()
+                    trimming = self._start_trimming()
+                    await self._watch(stop)
+            finally:
+                if trimming is not None:
+                    trimming.cancel()
+                self._stop()
+
+    @property
+    def urls(self) -> Mapping[str, str]:
+        """The address of each service, without a slash at the end."""
+        return self._urls
+
+    def _start_servers(self) -> dict[str, str]:
+        """Start what the environment does not name; return the services' environment."""
+        added = {"PYTHONUNBUFFERED": "1", "POLICY_FILE": str(ROOT / "policy.toml")}
+        if "DATABASE_URL" not in self._given:
+            postgres = Postgres(self._folder / "postgres")
+            self._start("postgres", postgres)
+            added["DATABASE_URL"] = postgres.url()
+        if "KAFKA_BOOTSTRAP" not in self._given:
+            broker = Broker(self._folder / "broker")
+            self._start("broker", broker)
+            added["KAFKA_BOOTSTRAP"] = broker.bootstrap
+            added["KAFKA_EMPTY_FETCH_PAUSE_MS"] = str(EMPTY_FETCH_PAUSE_MS)
+        if "OBJECT_STORE_URL" not in self._given:
+            added["OBJECT_STORE_URL"] = (self._folder / "objects").as_uri()
+        return {**added, **self._given}
+
+    def _start_services(self, environment: Mapping[str, str]) -> None:
+        make = partial(service, folder=self._folder, environment=environment)
+        together = [n for n in self._services if n in APIS and not self._separate]
+        if together:
+            if self._port and listens(self._port):
+                raise LocalError(f"port {self._port} is taken; choose another with --port")
+            front = make("apis", ["deploy.local.gateway", *together], port=self._port)
+            self._start("apis", front)
+            self._urls |= {"": front.url} | {name: f"{front.url}/{name}" for name in together}
+        for name in self._services:
+            if name not in together:
+                alone = make(name, [f"services.{name}"])
+                self._start(name, alone)
+                self._urls[name] = alone.url
+
+    def _start(self, name: str, part: Part) -> None:
+        self._parts[name] = part
+        part.start()
+
+    async def _ready(self, stop: asyncio.Event) -> bool:
+        """Wait for every service. False when asked to stop meanwhile. Raises: LocalError."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        waiting = {n: p for n, p in self._parts.items() if isinstance(p, Service)}
+        while waiting:
+            name, part = next(iter(waiting.items()))
+            fault = await asyncio.to_thread(part.faults)
+            if fault is None:
+                del waiting[name]
+                continue
+            if not part.child.alive():
+                raise LocalError(f"{name} ended at start:\n{part.child.tail()}")
+            if time.monotonic() > deadline:
+                raise LocalError(f"{name} is not ready: {fault}\n{part.child.tail()}")
+            if await _set_within(stop, 0.1):
+                return False
+        return True
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        """Look after the parts until asked to stop. Raises: LocalError when one keeps ending."""
+        while not await _set_within(stop, _LOOK_EVERY_S):
+            for name, part in self._parts.items():
+                if not part.child.alive():
+                    self._restart(name, part)
+
+    def _restart(self, name: str, part: Part) -> None:
+        now = time.monotonic()
+        recent = [at for at in self._crashes[name] if now - at < CRASHES_WITHIN_S] + [now]
+        self._crashes[name] = recent
+        said = part.child.tail()
+        if len(recent) > CRASHES:
+            raise LocalError(
+                f"{name} ended {len(recent)} times within a minute; last words:\n{said}"
+            )
+        _say(f"{name} ended ({part.child.returncode()}) and is started again; see {part.child.log}")
+        part.stop()
+        part.start()
+        self._write_note()
+
+    def _start_trimming(self) -> asyncio.Task[None] | None:
+        broker = self._parts.get("broker")
+        if not isinstance(broker, Broker):
+            return None
+        return asyncio.create_task(Trimmer(broker.bootstrap, groups_to_wait_for()).run())
+
+    def _list_pages(self) -> None:
+        for name, url in self._urls.items():
+            _say(f"  {url}/docs" if name else f"  {url}/")
+        _say("Ctrl-C stops it")
+
+    def _write_note(self) -> None:
+        self._note.write(self._urls, {name: part.child.pid for name, part in self._parts.items()})
+
+    def _stop(self) -> None:
+        """Stop everything in reverse; one that does not stop does not keep the others up."""
+        self._note.remove()
+        with contextlib.ExitStack() as stack:
+            for part in self._parts.values():
+                stack.callback(part.stop)
+
+
+def _say(text: str) -> None:
+    print(f"plateward: {text}", flush=True)
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    """Wait; tell whether the event was set."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()

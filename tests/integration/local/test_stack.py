@@ -1,0 +1,156 @@
+"""The embedded stack as one command: its servers start, are looked after, and stop in order."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from deploy.local.launch import running
+from deploy.local.note import Note
+from deploy.local.parts import ROOT
+from deploy.local.process import LocalError
+from shared.testing import eventually
+
+SERVERS_ONLY = ("--services", "")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="plateward-") as name:
+        yield Path(name)
+
+
+def children(pid: int) -> set[int]:
+    """All processes below one, by /proc."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(stat.parent.name)] = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    found: set[int] = set()
+    while more := {p for p, parent in parents.items() if parent in found | {pid}} - found:
+        found |= more
+    return found
+
+
+def alive(pids: set[int]) -> set[int]:
+    return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
+
+
+async def test_it_stops_without_orphans_and_starts_again_over_its_data(folder: Path) -> None:
+    for _ in ("first start", "second start"):
+        with running(folder, *SERVERS_ONLY) as stack:
+            below = children(stack.pid)
+            assert set(stack.processes) == {"postgres", "broker"}
+            assert set(stack.processes.values()) <= below
+            assert len(below) > 2, "Postgres has processes of its own"
+        assert alive(below) == set()
+        assert Note(folder / "stack.json").read() is None
+
+
+@pytest.mark.parametrize("part", ["postgres", "broker"])
+async def test_a_server_that_is_killed_is_reported_and_started_again(
+    folder: Path, part: str
+) -> None:
+    note = Note(folder / "stack.json")
+    with running(folder, *SERVERS_ONLY) as stack:
+        os.kill(stack.processes[part], signal.SIGKILL)
+        await eventually(
+            lambda: (now := note.read()) and now.processes[part] != stack.processes[part],
+            within_s=30,
+        )
+    said = (folder / "stack.log").read_text()
+    assert f"{part} ended (-9) and is started again" in said
+
+
+async def kill_broker(folder: Path, *, times: int) -> None:
+    note = Note(folder / "stack.json")
+    with running(folder, *SERVERS_ONLY) as stack:
+        broker = stack.processes["broker"]
+        for _ in range(times):
+            os.kill(broker, signal.SIGKILL)
+            another = partial(another_broker, note, stack.pid, broker)
+            broker = await eventually(another, within_s=30)
+
+
+def another_broker(note: Note, stack: int, killed: int) -> int | None:
+    """The broker that replaced the killed one; the killed one again when the stack has given up."""
+    now = note.read()
+    if now is not None and now.processes["broker"] != killed:
+        return now.processes["broker"]
+    return killed if gone(stack) else None
+
+
+def gone(pid: int) -> bool:
+    """Ended; the process that started it may not have asked yet."""
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+
+
+async def test_a_server_that_keeps_ending_stops_the_stack_with_a_clear_message(
+    folder: Path,
+) -> None:
+    with pytest.raises(LocalError, match="broker ended 6 times within a minute"):
+        await kill_broker(folder, times=6)
+
+
+async def test_servers_that_the_environment_names_are_used_and_not_started(folder: Path) -> None:
+    with running(folder / "one", *SERVERS_ONLY) as first:
+        given = {"KAFKA_BOOTSTRAP": "127.0.0.1:9", "DATABASE_URL": "postgresql://x@127.0.0.1:9/x"}
+        with running(folder / "two", *SERVERS_ONLY, environment=given) as second:
+            assert second.processes == {}
+        assert set(first.processes) == {"postgres", "broker"}
+
+
+async def test_ctrl_c_at_a_terminal_stops_it_with_0(folder: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "deploy.local", "--folder", str(folder), *SERVERS_ONLY],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as command:
+        assert command.stdout is not None
+        assert "up after" in command.stdout.readline()
+        below = children(command.pid)
+        os.killpg(command.pid, signal.SIGINT)  # a terminal signals the whole foreground group
+        assert command.wait(60) == 0
+    assert alive(below) == set()
+
+
+async def kill_supervisor(folder: Path) -> None:
+    with running(folder, *SERVERS_ONLY) as stack:
+        below = children(stack.pid)
+        os.kill(stack.pid, signal.SIGKILL)
+        await eventually(lambda: not alive(below), within_s=30)
+
+
+def come_up(folder: Path, *arguments: str) -> set[str]:
+    with running(folder, *arguments) as stack:
+        return set(stack.processes)
+
+
+async def test_killing_the_supervisor_leaves_nothing_running(folder: Path) -> None:
+    with pytest.raises(LocalError, match="ended with -9"):
+        await kill_supervisor(folder)
+    assert come_up(folder, *SERVERS_ONLY) == {"postgres", "broker"}
+
+
+async def test_one_folder_serves_one_stack(folder: Path) -> None:
+    with (
+        running(folder, *SERVERS_ONLY),
+        pytest.raises(LocalError, match="another process already runs the stack"),
+    ):
+        come_up(folder, *SERVERS_ONLY)
+
+
+def test_an_unknown_service_is_named(folder: Path) -> None:
+    with pytest.raises(LocalError, match="no such service: parking"):
+        come_up(folder, "--services", "identity,parking")

@@ -1,0 +1,142 @@
+"""Several apps behind one port: each is reached below its name, and only there."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request
+
+from deploy.local.dispatch import dispatcher
+from deploy.local.services import APIS, build
+from shared.http import create_app
+from shared.policy import load_policy
+from shared.runtime import Runtime
+from shared.settings import CommonSettings
+from shared.testing import FakeBus, FakeObjects
+
+POLICY = load_policy(Path(__file__).parents[3] / "policy.toml")
+
+
+def app(name: str, log: list[str], *, root_path: str = "") -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        log.append(f"{name} starts")
+        yield
+        log.append(f"{name} stops")
+
+    settings = CommonSettings(root_path=root_path)
+    runtime = Runtime(name, settings, bus=FakeBus(), objects=FakeObjects(), policy=POLICY)
+    made = create_app(runtime, title=f"The {name} <API>", description="", lifespan=lifespan)
+
+    @made.get("/v1/things/{thing}")
+    async def thing(thing: str, request: Request) -> dict[str, str]:
+        return {"name": name, "thing": thing, "url": str(request.url)}
+
+    return made
+
+
+@pytest.fixture
+def log() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def apps(log: list[str]) -> dict[str, FastAPI]:
+    return {name: app(name, log) for name in ("first", "second")}
+
+
+@pytest.fixture
+async def client(apps: dict[str, FastAPI]) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=dispatcher(apps))
+    async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+        yield client
+
+
+async def test_each_app_is_reached_below_its_name(client: httpx.AsyncClient) -> None:
+    for name in ("first", "second"):
+        answer = await client.get(f"/{name}/v1/things/7")
+        assert answer.json() == {
+            "name": name,
+            "thing": "7",
+            "url": f"http://here/{name}/v1/things/7",
+        }
+
+
+async def test_its_pages_and_documents_name_the_prefix(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/second/openapi.json")).json()
+    assert document["servers"] == [{"url": "/second"}]
+    assert "/second/openapi.json" in (await client.get("/second/docs")).text
+
+
+@pytest.mark.parametrize("path", ["/v1/things/7", "/third/v1/things/7", "/firstly"])
+async def test_what_is_below_no_name_is_a_problem_document(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    answer = await client.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"] == "services here: /first, /second"
+
+
+async def test_a_method_that_is_not_allowed_is_a_problem_document(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.post("/")
+    assert answer.status_code == 405
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_the_index_links_every_document_and_escapes_titles(
+    client: httpx.AsyncClient,
+) -> None:
+    page = (await client.get("/")).text
+    assert "/first/docs" in page
+    assert "/second/openapi.json" in page
+    assert "The first &lt;API&gt;" in page
+
+
+async def lifespan(app: object, messages: Iterator[str]) -> list[str]:
+    said: list[str] = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": next(messages)}
+
+    async def send(message: dict[str, str]) -> None:
+        said.append(message["type"])
+
+    await app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)  # type: ignore[operator]
+    return said
+
+
+async def test_lifespans_run_in_order_and_end_in_reverse(
+    apps: dict[str, FastAPI], log: list[str]
+) -> None:
+    said = await lifespan(dispatcher(apps), iter(["lifespan.startup", "lifespan.shutdown"]))
+    assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert log == ["first starts", "second starts", "second stops", "first stops"]
+
+
+@pytest.mark.parametrize("name", APIS)
+def test_every_service_is_built_from_the_environment(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("POLICY_FILE", str(Path(__file__).parents[3] / "policy.toml"))
+    monkeypatch.setenv("OBJECT_STORE_URL", tmp_path.as_uri())
+    monkeypatch.setenv("TOKEN_ISSUER", "from the environment")
+    settings = build(name).state.runtime.settings
+    assert settings.token_issuer == "from the environment"
+
+
+@pytest.mark.parametrize("path", ["/first/v1/things/7", "/v1/things/7"])
+async def test_behind_a_proxy_an_app_takes_addresses_with_its_prefix_and_without(
+    path: str,
+) -> None:
+    alone = app("first", [], root_path="/first")
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=alone), base_url="http://here"
+    ) as client:
+        assert (await client.get(path)).json()["thing"] == "7"
+        document = (await client.get("/first/openapi.json")).json()
+        assert document["servers"] == [{"url": "/first"}]
