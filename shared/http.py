@@ -66,7 +66,6 @@ def create_app(runtime: Runtime, *, title: str, description: str, lifespan: Life
         description=description,
         version="1.0.0",
         lifespan=lifespan,
-        root_path=runtime.settings.root_path,
         redoc_url=None,
         generate_unique_id_function=_operation_id,
         responses={
@@ -75,7 +74,7 @@ def create_app(runtime: Runtime, *, title: str, description: str, lifespan: Life
         },
     )
     app.state.runtime = runtime
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, root_path=runtime.settings.root_path)
     app.add_exception_handler(AlprError, _alpr_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_exception)
@@ -121,16 +120,23 @@ Work = Annotated[UnitOfWork, Depends(unit_of_work, scope="function")]
 
 
 class RequestContext:
-    """Gives each request an id and a trace, answers with both, and keeps answers out of caches."""
+    """Gives each request an id and a trace, answers with both, and keeps answers out of caches.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Behind a proxy that serves the app below `root_path` it says so to the router, which then takes
+    addresses with the prefix and without.
+    """
+
+    def __init__(self, app: ASGIApp, root_path: str = "") -> None:
         self._app = app
+        self._root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if self._root_path:
+            scope["root_path"] = self._root_path
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = given if 8 <= len(given) <= 64 and given.isprintable() else str(uuid4())
