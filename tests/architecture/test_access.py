@@ -24,7 +24,9 @@ def test_queries_stand_only_in_stores(service):
     for path in modules(f"services/{service}"):
         if is_store(path):
             continue
-        found = [f"{name} at line {line}" for name, line in called_names(path) if name in QUERY_CALLS]
+        found = [
+            f"{name} at line {line}" for name, line in called_names(path) if name in QUERY_CALLS
+        ]
         assert not found, f"{path.relative_to(ROOT)}: {found}"
 
 
@@ -75,7 +77,9 @@ def guards_of(route: APIRoute):
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_route_has_exactly_one_guard_or_is_named_as_open(service):
     app = app_of(service)
-    declared_open = OPEN | set(getattr(importlib.import_module(f"services.{service}.main"), "OPEN", ()))
+    declared_open = OPEN | set(
+        getattr(importlib.import_module(f"services.{service}.main"), "OPEN", ())
+    )
     routes = [
         (context.path, context.route)
         for context in iter_route_contexts(app.routes)

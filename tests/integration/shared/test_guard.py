@@ -1,0 +1,243 @@
+"""The guard, on a small app of its own: nothing is read before the attempt is kept."""
+
+from contextlib import asynccontextmanager
+from typing import Annotated
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from shared.access import Grant, Permission, access, disclose
+from shared.errors import Conflict, NotFound
+from shared.events import AccessAttempted, Actor, PurposeRecord, RecordsDisclosed
+from shared.http import Work, create_app
+from shared.runtime import Runtime
+
+router = APIRouter()
+
+
+class Search(BaseModel):
+    """A search."""
+
+    plate: str
+    password: str = ""
+
+
+@router.post("/v1/search")
+async def search(
+    body: Search, grant: Annotated[Grant, access(Permission.RECORD_SEARCH)], work: Work
+) -> list[str]:
+    """Find one record, always the same."""
+    await disclose(work.connection, grant, "read", ["read-1"], plates=["7ABC123"])
+    if body.plate == "CONFLICT":
+        raise Conflict("told too late")
+    return ["read-1"]
+
+
+@router.get("/v1/alerts")
+async def alerts(grant: Annotated[Grant, access(Permission.ALERT_RECEIVE)]) -> str:
+    """Need no declared purpose."""
+    return grant.principal.name
+
+
+@router.get("/v1/missing")
+async def missing(grant: Annotated[Grant, access(Permission.ACCOUNT_SELF)]) -> None:
+    """Is never there."""
+    raise NotFound("no such thing")
+
+
+@pytest.fixture
+async def app(settings, bus, objects, clock, authority, policy, repository):
+    runtime = Runtime(
+        "sample",
+        settings,
+        bus=bus,
+        objects=objects,
+        clock=clock,
+        people=authority.people,
+        policy=policy,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_):
+        await runtime.start(repository / "shared/migrations/none")
+        yield
+        await runtime.stop()
+
+    app = create_app(runtime, title="Sample", description="", lifespan=lifespan)
+    app.include_router(router)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def client(app):
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://sample") as client:
+        yield client
+
+
+@pytest.fixture
+async def attempts(app, bus):
+    async def read():
+        await app.state.runtime.relay.drain()
+        return bus.events(AccessAttempted)
+
+    return read
+
+
+async def test_an_allowed_access_leaves_an_attempt_and_a_disclosure(
+    client, authority, attempts, bus
+):
+    body = {"plate": "7ABC123", "password": "hunter22"}
+    answer = await client.post("/v1/search", json=body, headers=authority.headers())
+    assert answer.json() == ["read-1"]
+    [attempt] = await attempts()
+    [disclosure] = bus.events(RecordsDisclosed)
+    assert attempt.allowed
+    assert attempt.actor.name == "Officer Seven"
+    assert attempt.elements["body"] == {"plate": "7ABC123", "password": "[hidden]"}
+    assert attempt.purpose.case_number == "26-001234"
+    assert attempt.route == "/v1/search"
+    assert answer.headers["x-request-id"] == attempt.request_id
+    assert disclosure.attempt_id == attempt.attempt_id
+    assert (disclosure.record_ids, disclosure.plates) == (["read-1"], ["7ABC123"])
+
+
+REFUSALS = {
+    "permission": (403, "permission", {"permissions": [Permission.HIT_READ]}, True),
+    "no training": (403, "training", {"trained_until": None}, True),
+    "no purpose": (403, "X-ALPR-Purpose", {}, False),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+async def test_a_refusal_is_recorded_and_releases_nothing(case, client, authority, attempts, bus):
+    status, fault, claims, with_purpose = REFUSALS[case]
+    headers = {"Authorization": f"Bearer {authority.access_token(**claims)}"}
+    if with_purpose:
+        headers["X-ALPR-Purpose"] = authority.purpose_token()
+    answer = await client.post("/v1/search", json={"plate": "7ABC123"}, headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (
+        status,
+        "application/problem+json",
+    )
+    assert fault in answer.json()["detail"]
+    assert "read-1" not in answer.text
+    [attempt] = await attempts()
+    assert not attempt.allowed
+    assert fault in attempt.reason
+    assert bus.events(RecordsDisclosed) == []
+
+
+async def test_training_that_lapses_stops_access_at_that_moment(client, authority, clock):
+    headers = authority.headers(trained_until=clock.now())
+    answer = await client.get("/v1/alerts", headers=headers)
+    assert answer.status_code == 403
+    assert "lapsed" in answer.json()["detail"]
+
+
+async def test_somebody_elses_purpose_is_refused(client, authority):
+    headers = authority.headers()
+    headers["X-ALPR-Purpose"] = authority.purpose_token(account_id=str(uuid4()))
+    answer = await client.post("/v1/search", json={"plate": "7ABC123"}, headers=headers)
+    assert answer.status_code == 403
+    assert "somebody else" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("kind", ["immigration_enforcement", "curiosity", "routine_patrol"])
+async def test_a_purpose_kind_outside_the_policy_is_refused_even_if_signed(client, authority, kind):
+    headers = authority.headers()
+    headers["X-ALPR-Purpose"] = authority.purpose_token(kind=kind)
+    answer = await client.post("/v1/search", json={"plate": "7ABC123"}, headers=headers)
+    assert answer.status_code == 403
+
+
+async def test_a_scoped_purpose_reaches_no_other_plate(client, authority):
+    headers = authority.headers()
+    headers["X-ALPR-Purpose"] = authority.purpose_token(scope={"plate": "7ABC123"})
+    inside = await client.post("/v1/search", json={"plate": "7abc123"}, headers=headers)
+    outside = await client.post("/v1/search", json={"plate": "8XYZ999"}, headers=headers)
+    assert (inside.status_code, outside.status_code) == (200, 403)
+
+
+async def test_alerts_need_no_purpose_and_are_recorded_as_patrol(client, authority, attempts):
+    answer = await client.get("/v1/alerts", headers=authority.headers(purpose=False))
+    assert answer.status_code == 200
+    [attempt] = await attempts()
+    assert attempt.purpose == PurposeRecord(kind="routine_patrol")
+
+
+async def test_nobody_without_a_token_comes_in_and_that_is_recorded(client, attempts):
+    answer = await client.post("/v1/search", json={"plate": "7ABC123"})
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    [attempt] = await attempts()
+    assert (attempt.actor, attempt.allowed) == (None, False)
+
+
+async def test_if_the_attempt_cannot_be_kept_nothing_is_released(app, client, authority):
+    app.state.runtime.relay.backlog = app.state.runtime.settings.max_outbox_backlog + 1
+    answer = await client.post("/v1/search", json={"plate": "A1"}, headers=authority.headers())
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert "read-1" not in answer.text
+
+
+async def test_a_failure_after_the_read_takes_the_disclosure_back_but_not_the_attempt(
+    client, authority, attempts, bus
+):
+    answer = await client.post(
+        "/v1/search", json={"plate": "CONFLICT"}, headers=authority.headers()
+    )
+    assert answer.status_code == 409
+    assert len(await attempts()) == 1
+    assert bus.events(RecordsDisclosed) == []
+
+
+async def test_faulty_requests_are_problems_that_name_the_field(client, authority):
+    headers = authority.headers() | {"Content-Type": "application/json"}
+    missing_field = await client.post("/v1/search", json={}, headers=headers)
+    assert missing_field.status_code == 422
+    assert missing_field.json()["field"] == "body.plate"
+    broken = await client.post("/v1/search", content=b"{", headers=headers)
+    assert broken.status_code == 400
+    for answer in (
+        missing_field,
+        broken,
+        await client.get("/nowhere"),
+        await client.get("/v1/search"),
+        await client.get("/v1/missing", headers=authority.headers()),
+    ):
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["status"] == answer.status_code
+        assert answer.json()["instance"] == f"urn:request:{answer.headers['x-request-id']}"
+
+
+async def test_readiness_names_what_is_missing(client, bus, objects):
+    assert (await client.get("/readyz")).json() == {
+        "postgres": "ok", "kafka": "ok", "objects": "ok",
+    }  # fmt: skip
+    bus.down = objects.down = True
+    answer = await client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["postgres"] == "ok"
+    assert answer.json()["kafka"] != "ok"
+    assert (await client.get("/livez")).status_code == 200
+    assert "alpr_" in (await client.get("/metrics")).text
+
+
+async def test_a_trace_that_a_caller_sends_is_carried_into_the_events(client, authority, app, bus):
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    headers = authority.headers() | {"traceparent": trace}
+    await client.get("/v1/alerts", headers=headers)
+    await app.state.runtime.relay.drain()
+    assert dict(bus.records[0].headers)["traceparent"].decode() == trace
+
+
+def test_a_grant_cannot_be_made_by_hand(clock):
+    actor = Actor(person_id="x", name="x", title="x", agency_ori="CA0520100")
+    with pytest.raises(TypeError, match="access"):
+        Grant(uuid4(), actor, Permission.HIT_READ, None, "x", "x", clock.now())

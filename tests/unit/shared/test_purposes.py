@@ -1,0 +1,54 @@
+"""A purpose's scope holds for whatever a request names."""
+
+import pytest
+
+from shared.errors import NotAuthorised
+from shared.events import PurposeRecord
+from shared.purposes import Purpose
+
+RECORD = PurposeRecord(kind="criminal_investigation")
+WINDOW = {"captured_from": "2026-05-01T00:00:00Z", "captured_to": "2026-05-02T00:00:00Z"}
+
+
+def check(scope, **body):
+    Purpose(RECORD, scope).check_scope({"body": body})
+
+
+def test_without_a_scope_all_is_within_it():
+    check({}, plate="*")
+
+
+def test_the_plate_of_the_scope_may_be_asked_in_any_spelling():
+    check({"plate": "7ABC123"}, plate="7abc-123")
+
+
+@pytest.mark.parametrize("asked", ["8ABC123", "7ABC12?", "*", "7ABC123*", "", None, 7, ["7ABC123"]])
+def test_another_plate_or_a_wildcard_is_outside(asked):
+    with pytest.raises(NotAuthorised, match="plate"):
+        check({"plate": "7ABC123"}, plate=asked)
+
+
+def test_a_window_within_the_scope_is_inside_across_time_zones():
+    check(WINDOW, captured_from="2026-05-01T02:00:00+02:00", captured_to="2026-05-01T12:00:00Z")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"captured_from": "2026-04-30T23:59:59Z", "captured_to": "2026-05-01T12:00:00Z"},
+        {"captured_from": "2026-05-01T00:00:00Z", "captured_to": "2026-05-02T00:00:01Z"},
+        {"captured_from": "2026-05-01T00:00:00", "captured_to": "2026-05-01T12:00:00Z"},
+        {"captured_from": "yesterday", "captured_to": "2026-05-01T12:00:00Z"},
+    ],
+)
+def test_a_window_beyond_the_scope_or_not_given_is_outside(asked):
+    with pytest.raises(NotAuthorised, match="window"):
+        check(WINDOW, **asked)
+
+
+def test_devices_must_all_be_in_the_scope():
+    check({"device_ids": ["a", "b"]}, device_ids=["a"])
+    for asked in (["a", "c"], [], None):
+        with pytest.raises(NotAuthorised, match="devices"):
+            check({"device_ids": ["a", "b"]}, device_ids=asked)

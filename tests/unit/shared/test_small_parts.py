@@ -1,0 +1,145 @@
+"""Plates, ids, elements, objects, policy, codec: the small parts that much stands on."""
+
+import json
+from uuid import UUID
+
+import pytest
+
+from shared.codec import Message, decode
+from shared.elements import _clean, _parsed
+from shared.errors import Malformed, NotFound
+from shared.ids import derive_id
+from shared.objects import LocalObjects, open_store
+from shared.policy import PolicyFault, load_policy
+from shared.types import normalise_plate
+from tests.architecture.source import ROOT
+
+POLICY = (ROOT / "policy.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "plate"),
+    [
+        ("7abc123", "7ABC123"),
+        (" 7AB-C 123 ", "7ABC123"),
+        ("SH\N{WHITE HEART SUIT}RT", "SHRT"),
+        ("７ＡＢＣ１２３", "7ABC123"),
+        ("O0OI1", "O0OI1"),
+    ],
+)
+def test_a_plate_has_one_normal_form_and_no_character_becomes_another(text, plate):
+    assert normalise_plate(text) == plate
+
+
+@pytest.mark.parametrize("text", ["", "  ", "---", "ABCDEFGHIJKLM", "ИЖ"])
+def test_what_is_no_plate_is_refused(text):
+    with pytest.raises(ValueError, match="letters and digits"):
+        normalise_plate(text)
+
+
+def test_an_id_is_derived_the_same_each_time_and_is_a_valid_uuid():
+    first, again = derive_id("capture", "cam", 1), derive_id("capture", "cam", 1)
+    assert first == again == UUID(str(first))
+    assert first.version == 8
+    assert first.variant == "specified in RFC 4122"
+    assert len({derive_id("capture", "a", "b"), derive_id("capture", "ab"), first}) == 3
+    assert derive_id("read", "cam", 1) != first
+
+
+def test_secrets_do_not_enter_the_access_record():
+    body = {
+        "password": "hunter22",
+        "totp": "123456",
+        "nested": {"Refresh_Token": "x"},
+        "plate": "A1",
+    }
+    cleaned = _clean(body)
+    assert "hunter22" not in json.dumps(cleaned)
+    assert cleaned["nested"]["Refresh_Token"] == "[hidden]"
+    assert cleaned["plate"] == "A1"
+
+
+@pytest.mark.parametrize("body", [b"{", b"[" * 60_000, b"\xff\xfe", b'{"a": "\x00"}'])
+def test_a_body_that_is_not_json_is_recorded_as_such(body):
+    assert _parsed(body)["malformed"] is True
+
+
+def test_text_that_postgres_cannot_store_is_made_storable():
+    cleaned = _parsed(b'{"a": "x\\u0000y", "b": "\\ud800"}')
+    assert "\x00" not in cleaned["a"]
+    cleaned["b"].encode()
+
+
+async def test_a_local_object_is_whole_or_absent(tmp_path):
+    store = LocalObjects(tmp_path / "objects")
+    await store.put("captures/a/b.jpg", b"x" * 700_000)
+    assert await store.get("captures/a/b.jpg") == b"x" * 700_000
+    assert [piece async for piece in store.stream("captures/a/b.jpg")]
+    assert [p.name for p in (tmp_path / "objects/captures/a").iterdir()] == ["b.jpg"]
+    await store.delete("captures/a/b.jpg")
+    await store.delete("captures/a/b.jpg")
+    with pytest.raises(NotFound):
+        await store.get("captures/a/b.jpg")
+
+
+@pytest.mark.parametrize("key", ["../x", "a/../../x", "/etc/passwd", "", "a b", "a\x00", "a//../b"])
+async def test_a_key_cannot_leave_the_store(tmp_path, key):
+    store = LocalObjects(tmp_path / "objects")
+    with pytest.raises(NotFound):
+        await store.put(key, b"x")
+    with pytest.raises(NotFound):
+        await store.get(key)
+
+
+def test_a_store_is_a_folder_or_s3():
+    with pytest.raises(ValueError, match="file:// or s3://"):
+        open_store("ftp://example.org/x")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("floor_days = 365", "floor_days = 364", "34090.6"),
+        ("schedule_days = 400", "schedule_days = 300", "schedule_days"),
+        ("[training]", "[training]\nunknown = 1", "unknown"),
+        (
+            '"audit", "release",',
+            '"audit", "release", "personal_use",',
+            "both allowed and prohibited",
+        ),
+        ("valid_days = 365", 'valid_days = "a year"', "valid_days"),
+    ],
+)
+def test_a_policy_that_contradicts_the_law_or_itself_is_refused(tmp_path, old, new, fault):
+    assert old in POLICY
+    path = tmp_path / "policy.toml"
+    path.write_text(POLICY.replace(old, new))
+    with pytest.raises(PolicyFault, match=fault):
+        load_policy(path)
+
+
+def test_every_permission_of_every_role_exists():
+    from shared.permissions import Permission
+
+    policy = load_policy(ROOT / "policy.toml")
+    known = {permission.value for permission in Permission}
+    for role, permissions in policy.roles.items():
+        assert permissions <= known, role
+    assert set().union(*policy.roles.values()) == known, "a permission that no role has"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (b"alpr.unknown.v1", b"{}"),
+        (b"alpr.finding.raised.v1", b"not json"),
+        (b"alpr.finding.raised.v1", b"{}"),
+        (b"alpr.finding.raised.v2", b"{}"),
+        (b"\xff", b"{}"),
+        (b"alpr.finding.raised.v1", None),
+    ],
+)
+def test_what_does_not_decode_is_malformed(kind, value):
+    message = Message("alpr.finding.raised", 0, 0, None, value, {"ce_type": kind})
+    with pytest.raises(Malformed):
+        decode(message)
