@@ -5,8 +5,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from shared import dead_letters
 from shared.bus import KafkaBus
-from shared.codec import Record
+from shared.codec import Message, Record, encode
 from shared.consumer import Consumer, Subscription
 from shared.db import Database, first_sight
 from shared.errors import InvalidInput
@@ -148,3 +149,29 @@ async def test_every_table_of_shared_is_made_in_the_services_schema(db):
             text("SELECT table_name FROM information_schema.tables WHERE table_schema = 'sample'")
         )
         assert {"outbox", "inbox"} <= set(rows.scalars())
+
+
+async def test_an_operator_lists_dead_letters_with_reasons_and_puts_them_back_once(
+    kafka, broker, clock, capsys
+):
+    topic = TOPICS[FindingRaised.TOPIC]
+    refused = finding(clock, "to be replayed")
+    group = f"group-{uuid4()}"
+
+    async def refuse(events):
+        raise InvalidInput("not now")
+
+    consumer = Consumer(
+        broker.bootstrap, Subscription(group, {FindingRaised: refuse}), kafka, idle_pause_s=0.005
+    )
+    message = Message(
+        topic.name, 0, 7, *encode(refused, "test")[1:3], dict(encode(refused, "test")[3])
+    )
+    await consumer.dead_letter(message, InvalidInput("not now"))
+    assert await dead_letters.show(broker.bootstrap) >= 1
+    listed = capsys.readouterr().out
+    assert str(refused.event_id) in listed
+    assert "InvalidInput: not now" in listed
+    assert "to be replayed" not in listed, "bodies are not shown"
+    assert await dead_letters.replay(broker.bootstrap, topic) >= 1
+    assert await dead_letters.replay(broker.bootstrap, topic) == 0

@@ -1,0 +1,92 @@
+"""What was put aside: list it with its reason, and put it back to be worked again.
+
+`python -m shared.dead_letters` lists every dead letter; `--replay TOPIC` publishes those of one topic again
+under their old key, id and type. Effects are made once, so a replay cannot double anything. Bodies are not shown:
+they may hold plates, and this is no door to data.
+"""
+
+import argparse
+import asyncio
+from collections.abc import AsyncIterator
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from shared.bus import KafkaBus
+from shared.codec import Record
+from shared.settings import CommonSettings
+from shared.topics import TOPICS, Topic
+
+GROUP = "dead-letters"
+
+
+async def dead_letters(bootstrap: str, topic: Topic, *, replayed: bool) -> AsyncIterator[Record]:
+    """Yield what lies in a topic's dead letters; with `replayed` only what was not put back yet.
+
+    With `replayed`, going on to the next one commits that the last was put back.
+    """
+    partition = TopicPartition(topic.dead, 0)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        group_id=GROUP if replayed else None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    await consumer.start()
+    try:
+        consumer.assign([partition])
+        end = (await consumer.end_offsets([partition]))[partition]
+        if not replayed:
+            await consumer.seek_to_beginning(partition)
+        while await consumer.position(partition) < end:
+            for message in (await consumer.getmany(timeout_ms=500)).get(partition, []):
+                headers = [(name, bytes(value)) for name, value in message.headers]
+                yield Record(topic.name, message.key or b"", message.value or b"", headers)
+                if replayed:
+                    await consumer.commit({partition: message.offset + 1})
+    finally:
+        await consumer.stop()
+
+
+async def show(bootstrap: str) -> int:
+    """Print each dead letter's topic, id, time and reason; return how many there are."""
+    count = 0
+    for topic in TOPICS.values():
+        async for record in dead_letters(bootstrap, topic, replayed=False):
+            headers = {name: value.decode(errors="replace") for name, value in record.headers}
+            shown = (headers.get(n, "-") for n in ("ce_id", "dead_at", "dead_group", "dead_reason"))
+            print(topic.name, *shown, sep="  ")
+            count += 1
+    print(f"{count} dead letters")
+    return count
+
+
+async def replay(bootstrap: str, topic: Topic) -> int:
+    """Publish a topic's dead letters again, once each; return how many."""
+    bus = KafkaBus(bootstrap, "operator")
+    await bus.start()
+    count = 0
+    try:
+        async for record in dead_letters(bootstrap, topic, replayed=True):
+            headers = [(k, v) for k, v in record.headers if not k.startswith("dead_")]
+            await bus.publish_records([record._replace(headers=headers)])
+            count += 1
+    finally:
+        await bus.stop()
+    print(f"{count} of {topic.name} put back")
+    return count
+
+
+def main() -> None:
+    """List, or replay one topic."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--replay", choices=sorted(TOPICS), help="topic whose dead letters go back")
+    parser.add_argument("--bootstrap", default=CommonSettings().kafka_bootstrap)
+    chosen = parser.parse_args()
+    if chosen.replay:
+        asyncio.run(replay(chosen.bootstrap, TOPICS[chosen.replay]))
+    else:
+        asyncio.run(show(chosen.bootstrap))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""The rules of the policy, and how tests say which they prove."""
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+FILE = Path(__file__).with_name("rules.toml")
+
+
+def rules() -> dict[str, str]:
+    """Each rule's id and what the software must do."""
+    return {rule["id"]: rule["must"] for rule in tomllib.loads(FILE.read_text())["rule"]}
+
+
+@dataclass
+class Proofs:
+    """A pytest plugin that notes, for each rule, which tests ran for it and how they ended."""
+
+    outcomes: dict[str, dict[str, str]] = field(default_factory=dict)
+    of_test: dict[str, set[str]] = field(default_factory=dict)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Note which rules each test claims."""
+        for item in items:
+            claimed = {marker.args[0] for marker in item.iter_markers("clause")}
+            if claimed:
+                self.of_test[item.nodeid] = claimed
+        items[:] = [item for item in items if item.nodeid in self.of_test]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note how a test ended; a failing set-up counts as failed, a skip as not run."""
+        for rule in self.of_test.get(report.nodeid, ()):
+            ended = self.outcomes.setdefault(rule, {})
+            if report.when == "call" or report.outcome != "passed":
+                ended[report.nodeid] = report.outcome
+
+    def state(self, rule: str) -> str:
+        """passed, FAILED or missing; a rule whose tests were all skipped is missing."""
+        ended = set(self.outcomes.get(rule, {}).values())
+        if "failed" in ended:
+            return "FAILED"
+        return "passed" if "passed" in ended else "missing"

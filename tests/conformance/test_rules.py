@@ -1,0 +1,29 @@
+"""The table itself: no test may claim a rule that is not there, and the whole policy is in it."""
+
+import ast
+
+import pytest
+
+from tests.architecture.source import ROOT, modules
+from tests.conformance.rules import rules
+
+CLAUSES = ["468.2", "468.3", "468.3.1(a)", "468.3.1(b)", "468.3.1(c)", "468.3.1(d)", "468.3.1(e)", "468.3.1(f)", "468.3.1(g)", "468.4(a)", "468.4(b)", "468.4(c)", "468.4(d)", "468.4(e)", "468.4(f)", "468.5", "468.6", "468.6(a)", "468.6(b)", "468.6(c)", "468.7", "468.7(a)", "468.7(b)", "468.7(c)", "468.8"]
+
+
+@pytest.mark.parametrize("clause", CLAUSES)
+def test_every_clause_of_the_policy_has_a_rule(clause):
+    assert [rule for rule in rules() if rule.split("/")[0] == clause]
+
+
+def test_every_claim_names_a_rule():
+    claimed = set()
+    for path in modules("tests"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("mark.clause"):
+                [argument] = node.args
+                assert isinstance(argument, ast.Constant), (
+                    f"{path.relative_to(ROOT)}: {node.lineno}"
+                )
+                claimed.add(argument.value)
+    assert claimed, "no test claims a rule: the walk is broken"
+    assert claimed <= rules().keys(), claimed - rules().keys()
