@@ -1,0 +1,1 @@
+"""Running Plateward: the embedded stack, Apache Kafka, images, Kubernetes."""

@@ -1,0 +1,55 @@
+"""The committed OpenAPI documents are what the code serves, and are fit for a generated client."""
+
+import json
+
+import pytest
+
+from deploy.openapi import FOLDER, SERVICES, document, text
+from shared.http import OPEN
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_committed_document_is_what_the_service_serves(service):
+    committed = (FOLDER / f"{service}.json").read_text()
+    assert committed == text(service), "run `make openapi` and look at what changed"
+
+
+def operations(service):
+    for path, item in document(service)["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_operation_ids_are_unique_and_every_operation_is_described(service):
+    found = list(operations(service))
+    ids = [operation["operationId"] for _, _, operation in found]
+    assert len(ids) == len(set(ids)) > 0
+    for path, method, operation in found:
+        assert operation.get("summary"), f"{method} {path}"
+
+
+@pytest.mark.parametrize("service", [s for s in SERVICES if s != "recognition"])
+def test_each_guarded_operation_names_its_permission_and_its_security_scheme(service):
+    named = 0
+    for path, method, operation in operations(service):
+        if path in OPEN:
+            continue
+        if "x-permission" in operation:
+            assert operation["security"], f"{method} {path}"
+            named += 1
+    assert named, f"{service} has no operation with a permission"
+
+
+@pytest.mark.parametrize("service", [s for s in SERVICES if s != "recognition"])
+def test_bodies_have_examples(service):
+    schemas = document(service)["components"]["schemas"]
+    for path, method, operation in operations(service):
+        content = operation.get("requestBody", {}).get("content", {})
+        for media, body in content.items():
+            if media != "application/json":
+                continue
+            shown = json.dumps(body)
+            for name in [part.split('"')[0] for part in shown.split("#/components/schemas/")[1:]]:
+                shown += json.dumps(schemas[name])
+            assert '"example' in shown, f"{service}: {method} {path} shows no example"
