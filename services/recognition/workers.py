@@ -1,0 +1,113 @@
+"""The parent's end of one worker process. Everything but `start` and `kill` blocks."""
+
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Final
+
+from services.recognition.decode import ImageTooLarge, UndecodableImage
+from services.recognition.worker import EngineFactory, Failed, FrameReading, Ready, run
+from shared.errors import AlprError
+
+START_TIMEOUT_S: Final = 120.0
+
+Answer = Ready | FrameReading | Failed
+
+
+class EngineFailed(AlprError):
+    """The engine raised on a frame; it would again."""
+
+    title = "The engine failed on the frame"
+
+
+class WorkerDoesNotStart(Exception):
+    """The engine does not load. No frame is to blame, and trying the next one cannot help."""
+
+
+class WorkerDied(Exception):
+    """The process ended with a frame in hand, or was ended because its time was up."""
+
+
+_REFUSALS: Final[dict[str, type[AlprError]]] = {
+    kind.__name__: kind for kind in (UndecodableImage, ImageTooLarge, EngineFailed)
+}
+
+
+class Worker:
+    """One process, one pipe, one frame at a time."""
+
+    def __init__(self, process: BaseProcess, pipe: Connection) -> None:
+        self._process = process
+        self._pipe = pipe
+
+    @classmethod
+    def start(cls, make_engine: EngineFactory) -> "Worker":
+        """Start the process; its engine is still loading when this returns."""
+        context = get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(
+            target=run, args=(theirs, make_engine), name="recognition worker", daemon=True
+        )
+        process.start()
+        theirs.close()  # so that the pipe ends when the process does
+        return cls(process, ours)
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id."""
+        return self._process.pid
+
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.is_alive()
+
+    def wait_ready(self) -> Ready:
+        """The engine's name and digest once it is loaded. Raises: WorkerDoesNotStart."""
+        try:
+            answer = self._answer(START_TIMEOUT_S)
+        except WorkerDied as exc:
+            raise WorkerDoesNotStart(str(exc)) from exc
+        if isinstance(answer, Ready):
+            return answer
+        raise WorkerDoesNotStart(str(answer))
+
+    def read(self, data: bytes, timeout_s: float) -> FrameReading:
+        """One frame.
+
+        Raises: WorkerDied; UndecodableImage, ImageTooLarge or EngineFailed, the worker being well.
+        """
+        try:
+            self._pipe.send_bytes(data)
+        except OSError as exc:
+            raise WorkerDied(self._how()) from exc
+        answer = self._answer(timeout_s)
+        if isinstance(answer, FrameReading):
+            return answer
+        if isinstance(answer, Failed):
+            raise _REFUSALS[answer.kind](answer.detail)
+        raise WorkerDied("it answered out of turn")
+
+    def _answer(self, timeout_s: float) -> Answer:
+        try:
+            if self._pipe.poll(timeout_s):
+                answer: Answer = self._pipe.recv()
+                return answer
+        except (EOFError, OSError) as exc:
+            raise WorkerDied(self._how()) from exc
+        self.kill()
+        raise WorkerDied(f"it gave no answer within {timeout_s:g} s")
+
+    def _how(self) -> str:
+        self._process.join(1)
+        return f"it ended with {self._process.exitcode}"
+
+    def kill(self) -> None:
+        """End the process; the pipe ends with it, which wakes whoever waits for an answer."""
+        if self._process.is_alive():
+            self._process.kill()
+
+    def close(self) -> None:
+        """End the process if it runs and release what it held."""
+        self.kill()
+        self._process.join()
+        self._pipe.close()

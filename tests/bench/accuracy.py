@@ -1,0 +1,91 @@
+"""How well the chosen engine reads a folder of photos with a truth.csv: one JSON line.
+
+python -m tests.bench.accuracy PHOTOS [--model NAME] [--minimum P] [--misses]
+"""
+
+import argparse
+import csv
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from services.recognition.decode import decode
+from services.recognition.engine import PlateReading
+from services.recognition.paddle import PaddleEngine
+
+
+def fold(plate: str) -> str:
+    """O and Q as 0, I as 1: what the truth of these photos does not tell apart."""
+    return plate.translate(str.maketrans("OQI", "001"))
+
+
+def edits(one: str, other: str) -> int:
+    """Levenshtein distance."""
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        last, row[0] = row[0], i
+        for j, b in enumerate(other, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (a != b))
+    return row[-1]
+
+
+def at_truth(reading: PlateReading, truth: dict[str, str]) -> bool:
+    """Whether a reading's centre lies in the true box, a third of its size around it allowed."""
+    x, y, w, h = (float(truth[key]) for key in "xywh")
+    cx = sum(point[0] for point in reading.corners) / 4
+    cy = sum(point[1] for point in reading.corners) / 4
+    return x - w / 3 <= cx <= x + w * 4 / 3 and y - h / 3 <= cy <= y + h * 4 / 3
+
+
+def measure(photos: Path, model: str, minimum: float, show_misses: bool) -> dict[str, object]:
+    """Read every photo of the folder once, decoding left out of the times."""
+    engine = PaddleEngine(model)
+    rows = list(csv.DictReader((photos / "truth.csv").open()))
+    read, extras, took_ms = [], [], []
+    for row in rows:
+        frame = decode((photos / row["file"]).read_bytes()).pixels
+        start = time.perf_counter()
+        found: Sequence[PlateReading] = engine.read(frame)
+        took_ms.append(1000 * (time.perf_counter() - start))
+        kept = [reading for reading in found if reading.confidence >= minimum]
+        mine = [reading for reading in kept if at_truth(reading, row)]
+        extras += [(row["file"], reading) for reading in kept if not at_truth(reading, row)]
+        read.append((row, mine[0] if mine else None))
+    if show_misses:
+        for row, got in read:
+            if got is None or fold(got.plate) != fold(row["plate"]):
+                print(
+                    row["file"], row["plate"], got and (got.plate_as_read, round(got.confidence, 2))
+                )
+        for file, reading in extras:
+            print("extra", file, reading.plate_as_read, round(reading.confidence, 2))
+    hits = [(row["plate"], got.plate) for row, got in read if got is not None]
+    n = len(rows)
+    return {
+        "n": n,
+        "exact": round(sum(a == b for a, b in hits) / n, 4),
+        "folded": round(sum(fold(a) == fold(b) for a, b in hits) / n, 4),
+        "le1": round(sum(edits(fold(a), fold(b)) <= 1 for a, b in hits) / n, 4),
+        "no_read": round(sum(got is None for _, got in read) / n, 4),
+        "extra_reads": len(extras),
+        "ms_p50": round(statistics.median(took_ms), 1),
+        "ms_p95": round(statistics.quantiles(took_ms, n=20)[-1], 1),
+        "model": f"{engine.name}@{engine.digest[:16]}",
+    }
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--model", default="ppocrv6-small")
+    parser.add_argument("--minimum", type=float, default=0.35)
+    parser.add_argument("--misses", action="store_true")
+    args = parser.parse_args()
+    print(json.dumps(measure(args.photos, args.model, args.minimum, args.misses)))
+
+
+if __name__ == "__main__":
+    main()
