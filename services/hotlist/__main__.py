@@ -1,0 +1,5 @@
+"""`python -m services.hotlist`."""
+
+from services.hotlist.main import main
+
+main()

@@ -1,0 +1,242 @@
+"""What an entry of a hot list must be, from whichever door it comes: named faults, one normal form."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.hotlist.patterns import WILDCARDS
+from shared.errors import InvalidInput
+from shared.ids import derive_id
+from shared.policy import Policy
+from shared.types import MAX_PLATE_CHARACTERS, normalise_plate
+
+LIMITS = {
+    "plate": 20,
+    "state": 10,
+    "record_kind": 40,
+    "reason": 500,
+    "entering_ori": 9,
+    "entering_reference": 60,
+    "make": 30,
+    "model": 40,
+    "colour": 30,
+    "valid_from": 40,
+    "expires_at": 40,
+}
+"""The fields of an entry, and how many characters each may have."""
+
+MIN_KNOWN_CHARACTERS = 3
+"""Of a partial plate: fewer would match a good part of all traffic."""
+
+LONGEST_PARTIAL = timedelta(days=90)
+"""A partial plate names no vehicle; it is looked for while the crime is fresh (468.4(c))."""
+
+# States, the district and territories, by their two letters.
+_US_STATE = re.compile(
+    "A[KLRSZ]|C[AOT]|D[CE]|FL|G[AU]|HI|I[ADLN]|K[SY]|LA|M[ADEINOPST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI"
+    "|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]"
+)
+_REGION = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")
+_ORI = re.compile(r"[A-Z0-9]{9}")
+_NOT_PARTIAL = re.compile(r"[^A-Z0-9?*]")
+_MANY_STARS = re.compile(r"\*+")
+
+
+class EntryFault(ValueError):
+    """A field of an entry is not acceptable; the fault never repeats a plate."""
+
+    def __init__(self, field: str, fault: str) -> None:
+        super().__init__(fault)
+        self.field = field
+        self.fault = fault
+
+
+class KindRefused(EntryFault):
+    """The record kind is known but its import is switched off."""
+
+    def __init__(self, kind: str, fault: str) -> None:
+        super().__init__("record_kind", fault)
+        self.kind = kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry in its normal form."""
+
+    entry_id: UUID
+    plate: str
+    plate_listed: str
+    partial: bool
+    region: str | None
+    record_kind: str
+    reason: str | None
+    entering_ori: str
+    entering_reference: str | None
+    make: str | None
+    model: str | None
+    colour: str | None
+    valid_from: datetime | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """The import switch of each record kind for one list."""
+
+    known: frozenset[str]
+    off: Mapping[str, str]
+    """Switched off, each with why."""
+
+    def check(self, text: str) -> str:
+        """Return a record kind in its normal form. Raises: EntryFault, KindRefused."""
+        kind = re.sub(r"[\s-]+", "_", text.strip().lower())
+        if (why := self.off.get(kind)) is not None:
+            raise KindRefused(kind, why)
+        if kind not in self.known:
+            raise EntryFault("record_kind", f"{kind[:40]!r} is not a record kind of the policy")
+        return kind
+
+
+IMMIGRATION_KINDS = (
+    "immigration_violator",
+    "immigration_violators",
+    "immigration_violator_file",
+    "immigration",
+)
+
+
+def kinds_of(policy: Policy, switched_off: list[str]) -> Kinds:
+    """Return the switches of a list: NCIC's Immigration Violator file is off unless the policy ranks it."""
+    citation = policy.purposes.prohibited.get(
+        "immigration_enforcement", "Government Code 7284.6 (California Values Act)"
+    )
+    off = {
+        kind: f"{kind} is not imported: {citation}"
+        for kind in IMMIGRATION_KINDS
+        if kind not in policy.hotlists.tiers
+    }
+    off |= {kind: f"{kind} is switched off for this list" for kind in switched_off}
+    return Kinds(frozenset(policy.hotlists.tiers), off)
+
+
+def check_switches(policy: Policy, kinds: list[str]) -> list[str]:
+    """Return record kinds to switch off, checked. Raises: InvalidInput naming one that does not exist."""
+    for kind in kinds:
+        if kind not in policy.hotlists.tiers:
+            raise InvalidInput(
+                f"{kind[:40]!r} is not a record kind of the policy", field="record_kinds_off"
+            )
+    return sorted(set(kinds))
+
+
+class Checker:
+    """Checks the entries of one list."""
+
+    def __init__(self, list_id: UUID, kinds: Kinds, default_ori: str, now: datetime) -> None:
+        self._list_id = list_id
+        self._kinds = kinds
+        self._default_ori = default_ori
+        self._now = now
+
+    def check(self, fields: Mapping[str, str]) -> Entry:
+        """Return the entry that `fields` (stripped, empty ones left out) describe.
+
+        Raises: EntryFault naming the field; KindRefused when its kind is switched off.
+        """
+        for name, text in fields.items():
+            if len(text) > LIMITS[name]:
+                raise EntryFault(name, f"more than {LIMITS[name]} characters")
+            if not text.isprintable():
+                raise EntryFault(name, "a character that cannot be printed")
+        if "record_kind" not in fields:
+            raise EntryFault("record_kind", "missing")
+        kind = self._kinds.check(fields["record_kind"])
+        plate, partial = plate_of(fields.get("plate", ""))
+        region = region_of(fields.get("state"))
+        ori = fields.get("entering_ori", self._default_ori).upper()
+        if not _ORI.fullmatch(ori):
+            raise EntryFault("entering_ori", "an ORI has nine letters and digits")
+        reference = fields.get("entering_reference")
+        valid_from = _time("valid_from", fields.get("valid_from"))
+        expires_at = _time("expires_at", fields.get("expires_at"))
+        self._check_times(valid_from, expires_at, partial)
+        # Of its content, so that an entry keeps its id, and its passes, when the list is refreshed.
+        entry_id = derive_id("entry", self._list_id, plate, region, kind, ori, reference)
+        return Entry(
+            entry_id=entry_id,
+            plate=plate,
+            plate_listed=fields["plate"],
+            partial=partial,
+            region=region,
+            record_kind=kind,
+            reason=fields.get("reason"),
+            entering_ori=ori,
+            entering_reference=reference,
+            make=fields.get("make"),
+            model=fields.get("model"),
+            colour=fields.get("colour"),
+            valid_from=valid_from,
+            expires_at=expires_at,
+        )
+
+    def _check_times(
+        self, valid_from: datetime | None, expires_at: datetime | None, partial: bool
+    ) -> None:
+        if expires_at is not None and valid_from is not None and expires_at <= valid_from:
+            raise EntryFault("expires_at", "not after valid_from")
+        if not partial:
+            return
+        if expires_at is None:
+            raise EntryFault("expires_at", "a partial plate needs one (policy 468.4(c))")
+        if expires_at - self._now > LONGEST_PARTIAL:
+            raise EntryFault(
+                "expires_at",
+                f"a partial plate is looked for at most {LONGEST_PARTIAL.days} days ahead",
+            )
+
+
+def plate_of(text: str) -> tuple[str, bool]:
+    """Return a plate in its normal form, and whether it is a partial one. Raises: EntryFault."""
+    if not WILDCARDS & set(text):
+        try:
+            return normalise_plate(text), False
+        except ValueError as exc:
+            raise EntryFault("plate", str(exc)) from None
+    plate = _MANY_STARS.sub("*", _NOT_PARTIAL.sub("", text.upper()))
+    known = sum(c not in WILDCARDS for c in plate)
+    if len(plate) > MAX_PLATE_CHARACTERS:
+        raise EntryFault("plate", f"a plate has at most {MAX_PLATE_CHARACTERS} characters")
+    if known < MIN_KNOWN_CHARACTERS:
+        raise EntryFault(
+            "plate", f"a partial plate needs {MIN_KNOWN_CHARACTERS} known characters, not {known}"
+        )
+    return plate, True
+
+
+def region_of(text: str | None) -> str | None:
+    """Return a state as ISO 3166-2; two letters are a US state. Raises: EntryFault."""
+    if text is None:
+        return None
+    state = text.upper()
+    if _US_STATE.fullmatch(state):
+        return f"US-{state}"
+    if _REGION.fullmatch(state) and (not state.startswith("US-") or _US_STATE.fullmatch(state[3:])):
+        return state
+    raise EntryFault("state", "not a US state (CA) or an ISO 3166-2 code (US-CA)")
+
+
+def _time(name: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.utcoffset() is None:
+            raise EntryFault(name, "a time without its zone")
+        moment.timestamp()
+    except (ValueError, OverflowError) as exc:
+        if isinstance(exc, EntryFault):
+            raise
+        raise EntryFault(name, "not a time as ISO 8601 writes it") from None
+    return moment

@@ -1,0 +1,66 @@
+"""One hit per pass: reads of the same entry by the same camera, close in time, are one event."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+LONGEST_PASS = timedelta(minutes=30)
+"""A vehicle that stays before one camera is one pass, but is told again each half hour."""
+
+
+@dataclass(slots=True)
+class Pass:
+    """The span of captures that one hit stands for."""
+
+    hit_id: UUID
+    first_at: datetime
+    last_at: datetime
+    sightings: int = 1
+
+    def away(self, at: datetime) -> timedelta:
+        """Return how far `at` lies outside the span; zero within it."""
+        return max(self.first_at - at, at - self.last_at, timedelta())
+
+    def takes(self, at: datetime, window: timedelta) -> bool:
+        """Return whether a capture at `at` belongs to this pass, before, within or after it."""
+        span = max(self.last_at, at) - min(self.first_at, at)
+        return self.away(at) <= window and span <= max(LONGEST_PASS, window)
+
+    def extend(self, at: datetime) -> None:
+        """Take in one more capture."""
+        self.first_at = min(self.first_at, at)
+        self.last_at = max(self.last_at, at)
+        self.sightings += 1
+
+
+class Passes:
+    """The passes that a batch of reads may belong to, by entry and device."""
+
+    def __init__(self, window_s: int) -> None:
+        self._window = timedelta(seconds=window_s)
+        self._known: dict[tuple[UUID, UUID], list[Pass]] = defaultdict(list)
+        self._extended: dict[UUID, Pass] = {}
+
+    @property
+    def extended(self) -> Iterable[Pass]:
+        """Passes that took in reads."""
+        return self._extended.values()
+
+    def add(self, entry_id: UUID, device_id: UUID, known: Pass) -> None:
+        """Make a pass known."""
+        self._known[entry_id, device_id].append(known)
+
+    def join(self, entry_id: UUID, device_id: UUID, at: datetime) -> UUID | None:
+        """Return the hit whose pass a capture belongs to (the nearest), or None: it is a new one.
+
+        Reads of vehicles come in bulk and out of order (468.5), so a capture may lie before the pass.
+        """
+        fitting = [p for p in self._known[entry_id, device_id] if p.takes(at, self._window)]
+        if not fitting:
+            return None
+        nearest = min(fitting, key=lambda p: (p.away(at), p.first_at, p.hit_id))
+        nearest.extend(at)
+        self._extended[nearest.hit_id] = nearest
+        return nearest.hit_id

@@ -1,0 +1,34 @@
+"""Everything hotlist reads from its environment; built once, in main."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.settings import CommonSettings
+
+
+class Settings(CommonSettings):
+    """Common settings, and hotlist's own (`HOTLIST_…`)."""
+
+    hotlist_late_after_s: Annotated[int, Field(ge=1)] = 900
+    """A hit from a capture older than this is marked late: the vehicle was there, and is not now."""
+
+    hotlist_poll_s: Annotated[float, Field(gt=0, le=60)] = 2.0
+    """How often another replica's changes are looked for when Postgres's notice of them is missed."""
+
+    hotlist_heartbeat_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """A silent alert stream says at least so often that it lives, and looks whether it still may."""
+
+    hotlist_stream_buffer: Annotated[int, Field(ge=1)] = 256
+    """Alerts kept for one slow client; past this it reads again from Postgres at its own pace."""
+
+    hotlist_max_streams: Annotated[int, Field(ge=1)] = 500
+
+    hotlist_max_upload_bytes: Annotated[int, Field(ge=1)] = 100_000_000
+    hotlist_max_upload_rows: Annotated[int, Field(ge=1)] = 1_000_000
+
+    hotlist_upload_stall_s: Annotated[float, Field(gt=0)] = 30.0
+    """An upload that sends nothing for so long is given up; it holds a database connection."""
+
+    hotlist_kept_snapshots: Annotated[int, Field(ge=1)] = 4
+    """Uploads kept per list to roll back to, besides the one in force."""
