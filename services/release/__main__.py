@@ -1,0 +1,5 @@
+"""`python -m services.release`."""
+
+from services.release.main import main
+
+main()

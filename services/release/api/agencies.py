@@ -1,0 +1,94 @@
+"""Agencies that may ask: registered by the ALPR administrator."""
+
+from dataclasses import asdict, replace
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+
+from services.release.api.models import AgencyChange, AgencyIn, AgencyList, AgencyOut
+from services.release.api.texts import OriText
+from services.release.domain import Agency, treatment
+from services.release.store import Agencies
+from shared.access import Grant, Permission, access
+from shared.errors import Conflict, InvalidInput, NotFound
+from shared.events import AgencyChanged
+from shared.http import Work
+from shared.policy import Policy
+from shared.runtime import runtime_of
+from shared.types import Ori
+
+router = APIRouter(prefix="/agencies", tags=["agencies"])
+
+Manage = Annotated[Grant, access(Permission.AGENCY_MANAGE)]
+Read = Annotated[Grant, access(Permission.RELEASE_READ)]
+
+
+@router.post("", status_code=201)
+async def register_agency(body: AgencyIn, grant: Manage, work: Work, request: Request) -> AgencyOut:
+    """Register an agency that may ask for data."""
+    policy = runtime_of(request).policy
+    if body.ori == policy.department.ori:
+        raise InvalidInput("this department is not an agency that it releases to", field="ori")
+    agency = Agency(
+        Ori(body.ori), name=body.name, kind=body.kind, state=body.state, contact=body.contact
+    )
+    if not await Agencies(work.connection).add(agency, grant.now):
+        raise Conflict("this ORI is registered already", field="ori")
+    await work.emit(_changed(grant, agency, "registered", _details(agency)))
+    return _out(agency, policy)
+
+
+@router.patch("/{ori}")
+async def change_agency(
+    ori: OriText, body: AgencyChange, grant: Manage, work: Work, request: Request
+) -> AgencyOut:
+    """Change what is registered of an agency, or bar it (`active` false)."""
+    agencies = Agencies(work.connection)
+    before = await agencies.get(ori, lock=True)
+    if before is None:
+        raise NotFound("no agency is registered under this ORI")
+    after = replace(before, **body.model_dump(exclude_none=True))
+    if after == before:
+        raise Conflict("nothing would change")
+    await agencies.change(after, grant.now)
+    old = _details(before)
+    details = {name: value for name, value in _details(after).items() if old[name] != value}
+    await work.emit(_changed(grant, after, "changed", details))
+    return _out(after, runtime_of(request).policy)
+
+
+@router.get("")
+async def list_agencies(grant: Read, work: Work, request: Request) -> AgencyList:
+    """All registered agencies, by name."""
+    policy = runtime_of(request).policy
+    found = await Agencies(work.connection).all()
+    return AgencyList(agencies=[_out(agency, policy) for agency in found])
+
+
+@router.get("/{ori}")
+async def get_agency(ori: OriText, grant: Read, work: Work, request: Request) -> AgencyOut:
+    """One registered agency."""
+    agency = await Agencies(work.connection).get(ori)
+    if agency is None:
+        raise NotFound("no agency is registered under this ORI")
+    return _out(agency, runtime_of(request).policy)
+
+
+def _changed(grant: Grant, agency: Agency, change: str, details: dict[str, str]) -> AgencyChanged:
+    return AgencyChanged(
+        occurred_at=grant.now,
+        actor=grant.actor,
+        agency_ori=agency.ori,
+        change=change,
+        details=details,
+    )
+
+
+def _details(agency: Agency) -> dict[str, str]:
+    return {name: str(value) for name, value in asdict(agency).items() if name != "ori"}
+
+
+def _out(agency: Agency, policy: Policy) -> AgencyOut:
+    sharing = policy.sharing
+    how = treatment(agency, sharing.recipients, sharing.states)
+    return AgencyOut(**asdict(agency), treatment=how.value)

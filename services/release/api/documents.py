@@ -1,0 +1,97 @@
+"""Documents of legal authority: uploaded by the agency that asks, read by who reviews."""
+
+from hashlib import sha256
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+
+from services.release.api.models import DocumentOut
+from services.release.api.people import check_department, registered_agency
+from services.release.settings import Settings
+from services.release.store import Document, Documents
+from shared.access import Grant, Permission, access
+from shared.errors import InvalidInput, NotFound, TooLarge, UnsupportedMedia
+from shared.http import Work
+from shared.runtime import runtime_of
+
+router = APIRouter(prefix="/documents", tags=["documents"])
+
+# What a document is, is told by its first bytes, not by its header.
+MAGIC = {
+    b"%PDF-": "application/pdf",
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_UPLOAD = {"requestBody": {"required": True, "content": dict.fromkeys(MAGIC.values(), _BINARY)}}
+
+
+@router.post("", status_code=201, openapi_extra=_UPLOAD)
+async def upload_document(
+    request: Request, grant: Annotated[Grant, access(Permission.RELEASE_REQUEST)], work: Work
+) -> DocumentOut:
+    """Upload a document of legal authority (PDF, PNG or JPEG as the body) to name in a request."""
+    await registered_agency(work, grant)
+    runtime = runtime_of(request)
+    settings = runtime.settings
+    assert isinstance(settings, Settings)  # noqa: S101 - for the type checker; main passes them
+    content = await _body(request, settings.release_document_limit_bytes)
+    media_type = _media_type(content)
+    digest = sha256(content).hexdigest()
+    document = Document(
+        document_id=uuid4(),
+        agency_ori=grant.principal.agency_ori,
+        media_type=media_type,
+        size_bytes=len(content),
+        sha256=digest,
+        object_key=f"release/documents/{digest}",
+        uploaded_by=grant.actor,
+        uploaded_at=grant.now,
+    )
+    await runtime.objects.put(document.object_key, content)
+    await Documents(work.connection).add(document)
+    return DocumentOut.model_validate(document, from_attributes=True)
+
+
+@router.get(
+    "/{document_id}",
+    response_class=StreamingResponse,
+    responses={200: {"content": dict.fromkeys(MAGIC.values(), _BINARY)}},
+)
+async def read_document(
+    document_id: UUID,
+    request: Request,
+    grant: Annotated[Grant, access(Permission.RELEASE_READ)],
+    work: Work,
+) -> StreamingResponse:
+    """One document as it was uploaded."""
+    runtime = runtime_of(request)
+    check_department(runtime, grant)
+    document = await Documents(work.connection).read(grant, document_id)
+    if document is None:
+        raise NotFound("no such document")
+    content = await runtime.objects.get(document.object_key)
+    if sha256(content).hexdigest() != document.sha256:
+        raise NotFound("the document in the object store is not the one that was uploaded")
+    headers = {"Content-Length": str(len(content)), "X-Content-SHA256": document.sha256}
+    return StreamingResponse(iter((content,)), media_type=document.media_type, headers=headers)
+
+
+async def _body(request: Request, limit_bytes: int) -> bytes:
+    pieces = bytearray()
+    async for piece in request.stream():
+        pieces += piece
+        if len(pieces) > limit_bytes:
+            raise TooLarge(f"a document has {limit_bytes} bytes at most")
+    if not pieces:
+        raise InvalidInput("the body is empty", field="body")
+    return bytes(pieces)
+
+
+def _media_type(content: bytes) -> str:
+    for magic, media_type in MAGIC.items():
+        if content.startswith(magic):
+            return media_type
+    raise UnsupportedMedia("a document is a PDF, a PNG or a JPEG")

@@ -1,0 +1,165 @@
+"""The requester's side: file a request, follow it, withdraw it. One's own agency's only."""
+
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
+
+from services.release import steps
+from services.release.api.models import Criteria, RequestIn, RequestOut, RequestPage, WithdrawIn
+from services.release.api.people import registered_agency
+from services.release.api.showing import page_out, request_out
+from services.release.domain import OPEN, RECORDS_CITATION, Agency, Refusal, Status, treatment
+from services.release.domain import refusal as refused_by_rule
+from services.release.store import Authority, Documents, Filed, Requests
+from shared.access import Grant, Permission, access
+from shared.errors import Conflict, InvalidInput, NotFound
+from shared.events import ReleaseCriteria
+from shared.http import Problem, Work, problem
+from shared.policy import Policy
+from shared.runtime import runtime_of
+
+router = APIRouter(tags=["requester"])
+
+Ask = Annotated[Grant, access(Permission.RELEASE_REQUEST)]
+
+
+@router.post(
+    "/requests",
+    status_code=201,
+    response_model=RequestOut,
+    responses={403: {"model": Problem, "description": "Refused by rule; kept on file as refused"}},
+)
+async def file_request(
+    body: RequestIn, grant: Ask, work: Work, request: Request
+) -> RequestOut | JSONResponse:
+    """File a written request for data. What the law forbids is refused at once, with its citation."""
+    policy = runtime_of(request).policy
+    agency = await registered_agency(work, grant)
+    filed = await _filed(body, grant, work, agency, policy)
+    refused = _refusal(filed, agency, policy)
+    requests = Requests(work.connection)
+    await requests.file(filed, Status.REFUSED if refused else Status.SUBMITTED)
+    await work.emit(*steps.filed(filed))
+    if refused is not None:
+        decision = steps.refused(filed, refused, policy.department.ori)
+        await requests.decide(filed.request_id, decision)
+        await work.emit(steps.denial(filed, decision))
+        members = {"citation": refused.citation, "request_id": str(filed.request_id)}
+        return problem(request, 403, "Not permitted", refused.reason, **members)
+    return request_out(await requests.get(grant, filed.request_id))
+
+
+@router.get("/agency/requests")
+async def list_agency_requests(
+    grant: Ask,
+    work: Work,
+    status: Status | None = None,
+    before: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> RequestPage:
+    """The requests of one's own agency, newest first."""
+    ori = grant.principal.agency_ori
+    found = await Requests(work.connection).page(
+        grant, agency=ori, status=status, before=before, limit=limit
+    )
+    return page_out(found, limit)
+
+
+@router.get("/agency/requests/{request_id}")
+async def get_agency_request(request_id: UUID, grant: Ask, work: Work) -> RequestOut:
+    """One request of one's own agency. 404 both when absent and when another agency's."""
+    ori = grant.principal.agency_ori
+    return request_out(await Requests(work.connection).get(grant, request_id, agency=ori))
+
+
+@router.post("/agency/requests/{request_id}/withdraw")
+async def withdraw_request(
+    request_id: UUID, body: WithdrawIn, grant: Ask, work: Work
+) -> RequestOut:
+    """Withdraw a request that is not decided yet; it stays on file."""
+    requests = Requests(work.connection)
+    found = await requests.lock(request_id)
+    if found is None or found.agency_ori != grant.principal.agency_ori:
+        raise NotFound("no such request")
+    if found.status not in OPEN:
+        raise Conflict(f"this request is {found.status.value} already")
+    await requests.move(request_id, Status.WITHDRAWN)
+    await work.emit(steps.step(request_id, grant.actor, grant.now, "withdrawn", reason=body.reason))
+    return request_out(await requests.get(grant, request_id))
+
+
+async def _filed(
+    body: RequestIn, grant: Grant, work: Work, agency: Agency, policy: Policy
+) -> Filed:
+    """Return the request as it will stand on file. Raises: InvalidInput naming the field."""
+    known = policy.purposes.allowed | policy.purposes.prohibited.keys()
+    if body.purpose_kind not in known:
+        allowed = ", ".join(sorted(policy.purposes.allowed))
+        raise InvalidInput(f"purpose_kind is one of {allowed}", field="body.purpose_kind")
+    shortest = policy.purposes.minimum_justification_characters
+    if len(body.purpose) < shortest:
+        raise InvalidInput(f"purpose has at least {shortest} characters", field="body.purpose")
+    if body.criteria.captured_from > grant.now:
+        raise InvalidInput(
+            "captured_from lies ahead: a release is of records that exist",
+            field="body.criteria.captured_from",
+        )
+    authority = await _authority(body, grant, work)
+    how = treatment(agency, policy.sharing.recipients, policy.sharing.states)
+    return Filed(
+        request_id=uuid4(),
+        agency_ori=agency.ori,
+        agency_name=agency.name,
+        agency_kind=agency.kind,
+        agency_state=agency.state,
+        filed_by=grant.actor,
+        filed_at=grant.now,
+        requester_name=body.requester_name or grant.principal.name,
+        requester_title=body.requester_title or grant.principal.title,
+        purpose=body.purpose,
+        purpose_kind=body.purpose_kind,
+        case_number=body.case_number,
+        offence_type=body.offence_type,
+        criteria=_criteria(body.criteria),
+        restricted=how == "restricted",
+        legal_authority=authority,
+    )
+
+
+def _criteria(asked: Criteria) -> ReleaseCriteria:
+    return ReleaseCriteria(**asked.model_dump())
+
+
+async def _authority(body: RequestIn, grant: Grant, work: Work) -> Authority | None:
+    named = body.legal_authority
+    if named is None:
+        return None
+    documents = Documents(work.connection)
+    document = await documents.of_agency(named.document_id, grant.principal.agency_ori)
+    if document is None:
+        raise InvalidInput(
+            "no document with this id was uploaded by this agency",
+            field="body.legal_authority.document_id",
+        )
+    return Authority(named.reference, document.document_id, document.sha256)
+
+
+def _refusal(filed: Filed, agency: Agency, policy: Policy) -> Refusal | None:
+    """Return why the law or the policy refuses this request out of hand, or None."""
+    sharing = policy.sharing
+    how = treatment(agency, sharing.recipients, sharing.states)
+    refused = refused_by_rule(
+        agency,
+        how,
+        has_authority=filed.legal_authority is not None,
+        citation=sharing.refused_citation,
+    )
+    if refused is not None and refused.citation == RECORDS_CITATION:
+        return refused
+    if (citation := policy.purposes.prohibited.get(filed.purpose_kind)) is not None:
+        return Refusal(
+            f"Refused: ALPR data is not released for {filed.purpose_kind} ({citation}).", citation
+        )
+    return refused

@@ -1,0 +1,237 @@
+"""What goes in and out of release's routes."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from services.release.api.texts import Name, OriText, PlatePattern, Reason, StateText
+from services.release.domain import AgencyKind, Status
+
+
+class Body(BaseModel):
+    """A request body: what it does not know, it refuses."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class AgencyIn(Body):
+    """An agency that may ask."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "ori": "CA0500000",
+                    "name": "Tehama County Sheriff",
+                    "kind": "law_enforcement",
+                    "state": "US-CA",
+                    "contact": "records@tehama.example",
+                }
+            ]
+        }
+    )
+
+    ori: OriText
+    name: Name
+    kind: AgencyKind
+    state: StateText = Field(description="ISO 3166-2, e.g. US-CA")
+    contact: Name
+
+
+class AgencyChange(Body):
+    """What changes of an agency; what is not named stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"active": False}]})
+
+    name: Name | None = None
+    kind: AgencyKind | None = None
+    state: StateText | None = None
+    contact: Name | None = None
+    active: bool | None = None
+
+
+class AgencyOut(BaseModel):
+    """An agency as registered. `treatment` is what the policy makes of its requests."""
+
+    ori: str
+    name: str
+    kind: AgencyKind
+    state: str
+    contact: str
+    active: bool
+    treatment: Literal["ordinary", "restricted", "records_release"]
+
+
+class DocumentOut(BaseModel):
+    """A document that was uploaded, with its digest."""
+
+    document_id: UUID
+    sha256: str
+    size_bytes: int
+    media_type: str
+
+
+class Criteria(Body):
+    """What is asked for; the package holds exactly what this matches."""
+
+    captured_from: AwareDatetime
+    captured_to: AwareDatetime
+    plate: PlatePattern | None = Field(
+        default=None, description="A plate, or with * and ? for what is unknown"
+    )
+    device_ids: list[UUID] = Field(default=[], max_length=200)
+    include_images: bool = True
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.captured_from >= self.captured_to:
+            raise ValueError("captured_from must be before captured_to")
+        return self
+
+
+class AuthorityIn(Body):
+    """Legal authority for a release that the law otherwise forbids."""
+
+    reference: Name = Field(description="E.g. court and number of an order")
+    document_id: UUID = Field(description="Of POST /v1/documents, uploaded by the same agency")
+
+
+class RequestIn(Body):
+    """A written request (policy 468.7(a)). The agency is that of the access token."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "requester_name": "Dana Ruiz",
+                    "requester_title": "Detective",
+                    "purpose": "Locate the vehicle that left the scene of a robbery",
+                    "purpose_kind": "criminal_investigation",
+                    "case_number": "TCS-26-0417",
+                    "offence_type": "robbery",
+                    "criteria": {
+                        "captured_from": "2026-05-01T00:00:00Z",
+                        "captured_to": "2026-05-02T00:00:00Z",
+                        "plate": "7ABC123",
+                    },
+                }
+            ]
+        }
+    )
+
+    requester_name: Name | None = Field(default=None, description="Default: the token's name")
+    requester_title: Name | None = Field(default=None, description="Default: the token's title")
+    purpose: Reason
+    purpose_kind: Annotated[str, Field(max_length=60)] = Field(
+        description="One of the policy's purposes; kinds that the law forbids are refused by name"
+    )
+    case_number: Name
+    offence_type: Name
+    criteria: Criteria
+    legal_authority: AuthorityIn | None = None
+
+
+class DecisionIn(Body):
+    """A reviewer's decision, with its reason."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"decision": "approve", "reason": "Robbery case, scoped to one plate"}]
+        }
+    )
+
+    decision: Literal["approve", "deny"]
+    reason: Reason
+
+
+class WithdrawIn(Body):
+    """Why a request is withdrawn."""
+
+    reason: Reason
+
+
+class PersonOut(BaseModel):
+    """A person, as the file names people."""
+
+    person_id: str
+    name: str
+    title: str
+    agency_ori: str
+
+
+class AuthorityOut(BaseModel):
+    """Legal authority on record."""
+
+    reference: str
+    document_id: UUID
+    sha256: str
+
+
+class DecisionOut(BaseModel):
+    """A decision on file. `refuse` was by rule, at filing."""
+
+    decision: Literal["approve", "deny", "refuse"]
+    reason: str
+    citation: str | None
+    decided_by: PersonOut
+    decided_at: datetime
+
+
+class PackageOut(BaseModel):
+    """The package of an approved request."""
+
+    sha256: str
+    size_bytes: int
+    reads: int
+    images: int
+    manifest_signed_by: str
+    packaged_at: datetime
+
+
+class ReceiptOut(BaseModel):
+    """Somebody took the package."""
+
+    received_by: PersonOut
+    received_at: datetime
+    sha256: str
+
+
+class RequestOut(BaseModel):
+    """A request as it stands, with all that is on file about it."""
+
+    request_id: UUID
+    status: Status
+    agency_ori: str
+    agency_name: str
+    agency_kind: str
+    agency_state: str
+    filed_by: PersonOut
+    filed_at: datetime
+    requester_name: str
+    requester_title: str
+    purpose: str
+    purpose_kind: str
+    case_number: str
+    offence_type: str
+    criteria: Criteria
+    restricted: bool = Field(description="Needs a legal-authority document and a second approver")
+    legal_authority: AuthorityOut | None
+    decisions: list[DecisionOut]
+    expires_at: datetime | None = Field(description="Until when the package can be downloaded")
+    package: PackageOut | None
+    receipts: list[ReceiptOut]
+
+
+class RequestPage(BaseModel):
+    """Requests, newest first. `next` is the `before` of the page after, or null at the end."""
+
+    requests: list[RequestOut]
+    next: UUID | None
+
+
+class AgencyList(BaseModel):
+    """Registered agencies by name."""
+
+    agencies: list[AgencyOut]

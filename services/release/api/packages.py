@@ -1,0 +1,94 @@
+"""Download of an approved package: by the requester's agency, before it expires, with a receipt."""
+
+import mimetypes
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
+from pathlib import PurePosixPath
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+
+from services.release.api.people import registered_agency
+from services.release.delivery import opened, sealed
+from services.release.domain import check_download
+from services.release.store import Package, Receipt, Requests
+from shared.access import Grant, Permission, access, disclose
+from shared.errors import NotFound
+from shared.events import ReleaseReceived
+from shared.http import Work
+from shared.outbox import emit
+from shared.runtime import Runtime, runtime_of
+
+router = APIRouter(prefix="/requests", tags=["requester"])
+
+_BINARY = {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
+
+
+@router.get(
+    "/{request_id}/package", response_class=StreamingResponse, responses={200: dict(_BINARY)}
+)
+async def download_package(
+    request_id: UUID,
+    request: Request,
+    grant: Annotated[Grant, access(Permission.RELEASE_DOWNLOAD)],
+    work: Work,
+) -> StreamingResponse:
+    """The package of an approved request; 404 unless one's own agency asked for it."""
+    runtime = runtime_of(request)
+    agency = await registered_agency(work, grant)
+    found = await Requests(work.connection).get(grant, request_id, agency=agency.ori)
+    if found is None:
+        raise NotFound("no such request")
+    check_download(found.status, found.expires_at, grant.now)
+    if found.package is None:
+        raise NotFound("no such package")
+    pieces = await opened(runtime.objects.stream(found.package.package_key))
+    await disclose(work.connection, grant, "package", [request_id])
+    receipt = _receipt(runtime, grant, request_id, found.package)
+    return StreamingResponse(
+        sealed(pieces, found.package.sha256, receipt),
+        media_type=_media_type(found.package.package_key),
+        headers=_headers(request_id, found.package),
+    )
+
+
+def _receipt(
+    runtime: Runtime, grant: Grant, request_id: UUID, package: Package
+) -> Callable[[], Awaitable[None]]:
+    """Return what puts the receipt on file and announces it."""
+
+    async def receive() -> None:
+        async with runtime.db.begin() as connection:
+            event = ReleaseReceived(
+                occurred_at=runtime.clock.now(),
+                actor=grant.actor,
+                request_id=request_id,
+                sha256=package.sha256,
+            )
+            receipt = Receipt(
+                receipt_id=uuid4(),
+                received_by=event.actor,
+                received_at=event.occurred_at,
+                sha256=event.sha256,
+            )
+            await Requests(connection).receive(request_id, receipt)
+            await emit(connection, runtime.service, event)
+
+    return receive
+
+
+def _media_type(package_key: str) -> str:
+    return mimetypes.guess_type(package_key)[0] or "application/octet-stream"
+
+
+def _headers(request_id: UUID, package: Package) -> dict[str, str]:
+    suffix = PurePosixPath(package.package_key).suffix
+    digest = b64encode(bytes.fromhex(package.sha256)).decode()
+    return {
+        "Content-Length": str(package.size_bytes),
+        "Content-Disposition": f'attachment; filename="release-{request_id}{suffix}"',
+        "X-Content-SHA256": package.sha256,
+        "Repr-Digest": f"sha-256=:{digest}:",  # RFC 9530
+    }

@@ -1,0 +1,118 @@
+"""The department's side: read requests and decide on them (policy 468.7(b))."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+
+from services.release import steps
+from services.release.api.models import DecisionIn, RequestOut, RequestPage
+from services.release.api.people import check_department
+from services.release.api.showing import page_out, request_out
+from services.release.domain import (
+    Standing,
+    Status,
+    Treatment,
+    after_approval,
+    check_reviewer,
+    treatment,
+)
+from services.release.store import Agencies, Decision, Requests
+from services.release.store import Request as OnFile
+from shared.access import Grant, Permission, access
+from shared.errors import NotFound
+from shared.events import AdministrativeEvent
+from shared.http import Work
+from shared.policy import Sharing
+from shared.runtime import runtime_of
+
+router = APIRouter(prefix="/requests", tags=["department"])
+
+Read = Annotated[Grant, access(Permission.RELEASE_READ)]
+
+
+@router.get("")
+async def list_requests(
+    grant: Read,
+    work: Work,
+    request: Request,
+    status: Status | None = None,
+    before: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> RequestPage:
+    """Requests of all agencies, newest first."""
+    check_department(runtime_of(request), grant)
+    found = await Requests(work.connection).page(
+        grant, agency=None, status=status, before=before, limit=limit
+    )
+    return page_out(found, limit)
+
+
+@router.get("/{request_id}")
+async def get_request(request_id: UUID, grant: Read, work: Work, request: Request) -> RequestOut:
+    """One request with all that is on file about it."""
+    check_department(runtime_of(request), grant)
+    return request_out(await Requests(work.connection).get(grant, request_id))
+
+
+@router.post("/{request_id}/decision")
+async def decide_request(
+    request_id: UUID,
+    body: DecisionIn,
+    grant: Annotated[Grant, access(Permission.RELEASE_REVIEW)],
+    work: Work,
+    request: Request,
+) -> RequestOut:
+    """Approve or deny a request, never one's own. A restricted one takes two approvers and a document."""
+    policy = runtime_of(request).policy
+    requests = Requests(work.connection)
+    found = await requests.lock(request_id)
+    if found is None:
+        raise NotFound("no such request")
+    reviewer = grant.principal
+    standing = await _standing(work, found, policy.sharing)
+    check_reviewer(standing, reviewer.account_id, reviewer.agency_ori, policy.department.ori)
+    decision = Decision(
+        decision_id=uuid4(),
+        decision=body.decision,
+        reason=body.reason,
+        decided_by=grant.actor,
+        decided_at=grant.now,
+    )
+    status, decision, event = _decided(found, standing, decision, policy.sharing)
+    await requests.decide(request_id, decision)
+    await requests.move(request_id, status)
+    await work.emit(event)
+    return request_out(await requests.get(grant, request_id))
+
+
+async def _standing(work: Work, found: OnFile, sharing: Sharing) -> Standing:
+    """Return how the request stands now: what its agency is today counts beside what it was."""
+    agency = await Agencies(work.connection).get(found.agency_ori)
+    if agency is None:
+        raise NotFound("no such agency")
+    how = treatment(agency, sharing.recipients, sharing.states)
+    barred = not agency.active or how is Treatment.RECORDS_RELEASE
+    restricted = found.restricted or how is Treatment.RESTRICTED
+    return replace(found.standing, restricted=restricted, barred=barred)
+
+
+def _decided(
+    found: OnFile, standing: Standing, decision: Decision, sharing: Sharing
+) -> tuple[Status, Decision, AdministrativeEvent]:
+    """Return where the request stands now, the decision as filed, and what is announced."""
+    if decision.decision == "deny":
+        return Status.DENIED, decision, steps.denial(found, decision)
+    by = decision.decided_by
+    status = after_approval(standing, by.person_id, sharing.refused_citation)
+    if status is Status.FIRST_APPROVED:
+        first = steps.step(
+            found.request_id, by, decision.decided_at, "first_approved", reason=decision.reason
+        )
+        return status, decision, first
+    expires_at = decision.decided_at + timedelta(days=sharing.package_days)
+    filed = msgspec.structs.replace(decision, expires_at=expires_at)
+    return status, filed, steps.approval(found, filed, expires_at)

@@ -1,0 +1,164 @@
+"""Who may receive data, who may review, and what each step of a request allows (policy 468.7)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from shared.errors import Conflict, NotAuthorised
+from shared.types import Ori
+
+AgencyKind = Literal["law_enforcement", "prosecutor", "other_public", "federal", "private"]
+
+RECORDS_POLICY = (
+    "requests by agencies that are neither law enforcement nor prosecutorial are processed under "
+    "the Records Maintenance and Release Policy (Civil Code 1798.90.55)"
+)
+RECORDS_CITATION = "Records Maintenance and Release Policy; Civil Code 1798.90.55"
+
+
+class Status(StrEnum):
+    """Where a request stands. Refused: by rule, at filing. Denied: by a reviewer."""
+
+    SUBMITTED = "submitted"
+    FIRST_APPROVED = "first_approved"
+    APPROVED = "approved"
+    PACKAGED = "packaged"
+    EXPIRED = "expired"
+    DENIED = "denied"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+OPEN = frozenset({Status.SUBMITTED, Status.FIRST_APPROVED})
+"""A request in one of these awaits a review."""
+
+
+class Treatment(StrEnum):
+    """What the law lets us do with a request from a recipient."""
+
+    ORDINARY = "ordinary"
+    RESTRICTED = "restricted"
+    """Only with a legal-authority document and a second approver."""
+    RECORDS_RELEASE = "records_release"
+    """Not here: the Records Maintenance and Release Policy applies."""
+
+
+@dataclass(frozen=True)
+class Agency:
+    """An agency that may ask, as the ALPR administrator registered it."""
+
+    ori: Ori
+    name: str
+    kind: AgencyKind
+    state: str
+    """ISO 3166-2, e.g. US-CA."""
+    contact: str
+    active: bool = True
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a request is refused by rule, and on what authority."""
+
+    reason: str
+    citation: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a review has to know of a request."""
+
+    status: Status
+    restricted: bool
+    filed_by: str
+    """Account id."""
+    agency_ori: Ori
+    has_authority: bool
+    barred: bool = False
+    """The agency was barred, or is none that may ask, since it filed."""
+    approved_by: frozenset[str] = frozenset()
+    """Account ids of those who have approved so far."""
+
+
+def treatment(agency: Agency, recipients: frozenset[str], states: frozenset[str]) -> Treatment:
+    """Return how requests of `agency` are treated, given the policy's recipients and states."""
+    if agency.kind in recipients and agency.state in states:
+        return Treatment.ORDINARY
+    if agency.kind == "other_public":
+        return Treatment.RECORDS_RELEASE
+    return Treatment.RESTRICTED
+
+
+def refusal(
+    agency: Agency, how: Treatment, *, has_authority: bool, citation: str
+) -> Refusal | None:
+    """Return why a request of `agency` is refused at filing, or None when it may be reviewed."""
+    if how is Treatment.RECORDS_RELEASE:
+        return Refusal(f"Refused: {RECORDS_POLICY}.", RECORDS_CITATION)
+    if how is Treatment.RESTRICTED and not has_authority:
+        return Refusal(
+            f"Refused: ALPR data is not shared with {_described(agency)} ({citation}) unless a "
+            "document of legal authority and a second approver are recorded.",
+            citation,
+        )
+    return None
+
+
+def _described(agency: Agency) -> str:
+    if agency.kind == "federal":
+        return "federal agencies"
+    if agency.kind == "private":
+        return "private recipients"
+    return f"agencies of {agency.state}"
+
+
+def check_reviewer(request: Standing, reviewer: str, reviewer_ori: Ori, department: Ori) -> None:
+    """Raise unless this person may decide on the request now.
+
+    Raises: NotAuthorised for the requester, people of the requesting agency or of any agency but
+    this department; Conflict when there is nothing to decide.
+    """
+    if reviewer_ori != department or reviewer_ori == request.agency_ori:
+        raise NotAuthorised(
+            "a request is reviewed by this department's Administration Sergeant or designee "
+            "(policy 468.7(b))",
+            code="reviewer",
+        )
+    if reviewer == request.filed_by:
+        raise NotAuthorised("nobody reviews a request of their own account", code="reviewer")
+    if request.status not in OPEN:
+        raise Conflict(f"this request is {request.status.value}; there is nothing to decide")
+
+
+def after_approval(request: Standing, reviewer: str, citation: str) -> Status:
+    """Return where the request stands once `reviewer` has approved it.
+
+    Raises: NotAuthorised when a restricted request lacks its document, or the second approver is the
+    first; Conflict when the agency was barred.
+    """
+    if request.barred:
+        raise Conflict("the agency may not receive data any more")
+    if not request.restricted:
+        return Status.APPROVED
+    if not request.has_authority:
+        raise NotAuthorised(
+            f"a document of legal authority is not on record ({citation})", citation=citation
+        )
+    if reviewer in request.approved_by:
+        raise NotAuthorised(
+            f"the second approver must be another person than the first ({citation})",
+            code="second_approver",
+            citation=citation,
+        )
+    return Status.APPROVED if request.approved_by else Status.FIRST_APPROVED
+
+
+def check_download(status: Status, expires_at: datetime | None, now: datetime) -> None:
+    """Raise Conflict unless the package can be downloaded now."""
+    if status is Status.EXPIRED or (expires_at is not None and now >= expires_at):
+        raise Conflict("the package has expired; ask again with a new request", code="expired")
+    if status is Status.APPROVED:
+        raise Conflict("the package is being prepared", code="not_ready")
+    if status is not Status.PACKAGED:
+        raise Conflict(f"this request is {status.value}; there is no package", code="no_package")

@@ -1,0 +1,85 @@
+"""What release does with other services' events, and what it does by the clock."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.release import steps
+from services.release.domain import Status
+from services.release.store import Package, Requests
+from shared.consumer import Handler, Subscription
+from shared.db import first_sight
+from shared.errors import AlprError, InvalidInput
+from shared.events import Event, ReleasePackaged
+from shared.outbox import emit
+from shared.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+GROUP = "release"
+
+
+def handlers(runtime: Runtime) -> Mapping[type[Event], Handler]:
+    """Return what is done with each type of event."""
+
+    async def packaged(events: Sequence[Any]) -> None:
+        async with runtime.db.begin() as connection:
+            requests = Requests(connection)
+            for event in events:
+                if await first_sight(connection, GROUP, event.event_id):
+                    await _packaged(requests, event)
+
+    return {ReleasePackaged: packaged}
+
+
+def subscriptions(runtime: Runtime) -> list[Subscription]:
+    """Return release's one subscription."""
+    return [Subscription(GROUP, handlers(runtime))]
+
+
+async def _packaged(requests: Requests, event: ReleasePackaged) -> None:
+    """Put the package on file. Raises: InvalidInput for a request that was never approved."""
+    found = await requests.lock(event.request_id)
+    if found is None or found.status is not Status.APPROVED:
+        state = found.status.value if found else "unknown here"
+        raise InvalidInput(f"a package came for a request that is {state}")
+    package = Package(
+        package_key=event.package_key,
+        sha256=event.sha256,
+        size_bytes=event.size_bytes,
+        reads=event.reads,
+        images=event.images,
+        manifest_signed_by=event.manifest_signed_by,
+        packaged_at=event.occurred_at,
+    )
+    await requests.package(event.request_id, package)
+    await requests.move(event.request_id, Status.PACKAGED)
+
+
+async def expire_due(runtime: Runtime) -> int:
+    """Remove packages whose download has expired; return how many. The requests stay on file."""
+    now = runtime.clock.now()
+    software = steps.software(runtime.policy.department.ori)
+    async with runtime.db.begin() as connection:
+        requests = Requests(connection)
+        due = await requests.due(now)
+        for request_id, package_key in due:
+            await runtime.objects.delete(package_key)
+            await requests.move(request_id, Status.EXPIRED)
+            await emit(
+                connection, runtime.service, steps.step(request_id, software, now, "expired")
+            )
+    return len(due)
+
+
+async def sweep(runtime: Runtime, every_s: float) -> None:
+    """Expire what is due, now and every `every_s` seconds, until cancelled."""
+    while True:
+        try:
+            await expire_due(runtime)
+        except AlprError as exc:
+            log.warning("expiry waits: %s", exc.detail)
+        except Exception:
+            log.exception("expiry failed; it is tried again")
+        await asyncio.sleep(every_s)

@@ -1,0 +1,50 @@
+"""Wires release: its runtime, its routes, its consumer and the expiry of packages."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.release.api import router
+from services.release.events import subscriptions, sweep
+from services.release.settings import Settings
+from shared.http import create_app
+from shared.runtime import Runtime
+from shared.serve import serve
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+DESCRIPTION = """
+Release of ALPR data to other agencies (policy 468.7; Civil Code 1798.90.55): an agency's written
+request, its review by the Administration Sergeant or designee, the package, and the file of it all.
+"""
+
+
+def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
+    """Return the service's app."""
+    parts = runtime or Runtime("release", settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await parts.start(MIGRATIONS, subscriptions(parts))
+        sweeping = asyncio.create_task(
+            sweep(parts, settings.release_expiry_sweep_s), name="package expiry"
+        )
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
+            await parts.stop()
+
+    app = create_app(parts, title="Release", description=DESCRIPTION, lifespan=lifespan)
+    app.include_router(router)
+    return app
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = Settings()
+    serve(build_app(settings), settings)

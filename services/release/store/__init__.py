@@ -1,0 +1,26 @@
+"""The only queries of release. Everything that shows a request takes a grant and leaves a trace."""
+
+from services.release.store.agencies import Agencies
+from services.release.store.documents import Document, Documents
+from services.release.store.records import (
+    Authority,
+    Decision,
+    Filed,
+    Package,
+    Receipt,
+    Request,
+)
+from services.release.store.requests import Requests
+
+__all__ = [
+    "Agencies",
+    "Authority",
+    "Decision",
+    "Document",
+    "Documents",
+    "Filed",
+    "Package",
+    "Receipt",
+    "Request",
+    "Requests",
+]

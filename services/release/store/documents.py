@@ -1,0 +1,68 @@
+"""Documents of legal authority: what and whose; the bytes are in the object store."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.access import Grant, disclose
+from shared.events import Actor
+from shared.types import Ori
+
+
+@dataclass(frozen=True)
+class Document:
+    """One uploaded document."""
+
+    document_id: UUID
+    agency_ori: Ori
+    media_type: str
+    size_bytes: int
+    sha256: str
+    object_key: str
+    uploaded_by: Actor
+    uploaded_at: datetime
+
+
+class Documents:
+    """The documents that agencies uploaded; kept for good."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, document: Document) -> None:
+        """Put `document` on file."""
+        row = asdict(document) | {"uploaded_by": msgspec.json.encode(document.uploaded_by).decode()}
+        await self._connection.execute(
+            text(
+                "INSERT INTO documents (document_id, agency_ori, media_type, size_bytes, sha256,"
+                " object_key, uploaded_by, uploaded_at) VALUES (:document_id, :agency_ori,"
+                " :media_type, :size_bytes, :sha256, :object_key, CAST(:uploaded_by AS jsonb),"
+                " :uploaded_at)"
+            ),
+            row,
+        )
+
+    async def of_agency(self, document_id: UUID, ori: Ori) -> Document | None:
+        """Return a document if that agency uploaded it."""
+        found = await self._one(document_id)
+        return found if found is not None and found.agency_ori == ori else None
+
+    async def read(self, grant: Grant, document_id: UUID) -> Document | None:
+        """Return a document for reading, and record that it was read."""
+        found = await self._one(document_id)
+        if found is not None:
+            await disclose(self._connection, grant, "release_document", [document_id])
+        return found
+
+    async def _one(self, document_id: UUID) -> Document | None:
+        found = await self._connection.execute(
+            text("SELECT * FROM documents WHERE document_id = :id"), {"id": document_id}
+        )
+        row = found.mappings().one_or_none()
+        if row is None:
+            return None
+        return Document(**{**row, "uploaded_by": msgspec.convert(row["uploaded_by"], Actor)})

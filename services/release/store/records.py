@@ -1,0 +1,104 @@
+"""What is on file about a request, as Python sees it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from services.release.domain import Standing, Status
+from shared.events import Actor, ReleaseCriteria
+from shared.types import Ori
+
+
+class Authority(msgspec.Struct, frozen=True):
+    """Legal authority on record: what it is, and the document that shows it."""
+
+    reference: str
+    document_id: UUID
+    sha256: str
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision. `refuse` was by rule, at filing."""
+
+    decision_id: UUID
+    decision: Literal["approve", "deny", "refuse"]
+    reason: str
+    decided_by: Actor
+    decided_at: datetime
+    citation: str | None = None
+    expires_at: datetime | None = None
+
+
+class Package(msgspec.Struct, frozen=True, kw_only=True):
+    """The package that retention built."""
+
+    package_key: str
+    sha256: str
+    size_bytes: int
+    reads: int
+    images: int
+    manifest_signed_by: str
+    packaged_at: datetime
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody took the package, whole."""
+
+    receipt_id: UUID
+    received_by: Actor
+    received_at: datetime
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filed:
+    """A written request as filed (policy 468.7(a)); none of this ever changes."""
+
+    request_id: UUID
+    agency_ori: Ori
+    agency_name: str
+    agency_kind: str
+    agency_state: str
+    filed_by: Actor
+    filed_at: datetime
+    requester_name: str
+    requester_title: str
+    purpose: str
+    purpose_kind: str
+    case_number: str
+    offence_type: str
+    criteria: ReleaseCriteria
+    restricted: bool
+    legal_authority: Authority | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Filed):
+    """A request as it stands."""
+
+    status: Status
+    decisions: list[Decision]
+    package: Package | None
+    receipts: list[Receipt]
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """Until when the package can be downloaded; None before approval."""
+        return next((d.expires_at for d in self.decisions if d.expires_at is not None), None)
+
+    @property
+    def standing(self) -> Standing:
+        """What a review has to know."""
+        return Standing(
+            status=self.status,
+            restricted=self.restricted,
+            filed_by=self.filed_by.person_id,
+            agency_ori=self.agency_ori,
+            has_authority=self.legal_authority is not None,
+            approved_by=frozenset(
+                d.decided_by.person_id for d in self.decisions if d.decision == "approve"
+            ),
+        )

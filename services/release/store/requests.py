@@ -1,0 +1,190 @@
+"""The file of requests. Rows are added; of what is there only the status moves, and only forward."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.release.domain import Status
+from services.release.store.records import Authority, Decision, Filed, Package, Receipt, Request
+from shared.access import Grant, disclose
+from shared.events import Actor, ReleaseCriteria
+from shared.types import Ori
+
+# The three lists come as JSON, so that a page of requests is one query.
+_SELECT = """
+    SELECT r.*, d.sha256 AS document_sha256, to_jsonb(p) AS package,
+        (SELECT coalesce(jsonb_agg(to_jsonb(x) ORDER BY x.decided_at), '[]')
+           FROM decisions x WHERE x.request_id = r.request_id) AS decisions,
+        (SELECT coalesce(jsonb_agg(to_jsonb(x) ORDER BY x.received_at), '[]')
+           FROM receipts x WHERE x.request_id = r.request_id) AS receipts
+    FROM requests r
+    LEFT JOIN documents d USING (document_id)
+    LEFT JOIN packages p ON p.request_id = r.request_id
+"""
+_FILE = text(
+    """
+    INSERT INTO requests (request_id, agency_ori, agency_name, agency_kind, agency_state, filed_by,
+        filed_at, requester_name, requester_title, purpose, purpose_kind, case_number, offence_type,
+        criteria, restricted, authority_reference, document_id, status)
+    VALUES (:request_id, :agency_ori, :agency_name, :agency_kind, :agency_state,
+        CAST(:filed_by AS jsonb), :filed_at, :requester_name, :requester_title, :purpose,
+        :purpose_kind, :case_number, :offence_type, CAST(:criteria AS jsonb), :restricted,
+        :authority_reference, :document_id, :status)
+    """
+)
+_DECIDE = text(
+    """
+    INSERT INTO decisions (decision_id, request_id, decision, reason, citation, decided_by,
+        decided_at, expires_at)
+    VALUES (:decision_id, :request_id, :decision, :reason, :citation, CAST(:decided_by AS jsonb),
+        :decided_at, :expires_at)
+    """
+)
+_PACKAGE = text(
+    """
+    INSERT INTO packages (request_id, package_key, sha256, size_bytes, reads, images,
+        manifest_signed_by, packaged_at)
+    VALUES (:request_id, :package_key, :sha256, :size_bytes, :reads, :images,
+        :manifest_signed_by, :packaged_at)
+    """
+)
+_RECEIVE = text(
+    """
+    INSERT INTO receipts (receipt_id, request_id, received_by, received_at, sha256)
+    VALUES (:receipt_id, :request_id, CAST(:received_by AS jsonb), :received_at, :sha256)
+    """
+)
+_DUE = text(
+    """
+    SELECT r.request_id, p.package_key FROM requests r
+    JOIN packages p USING (request_id) JOIN decisions d USING (request_id)
+    WHERE r.status = 'packaged' AND d.expires_at <= :now
+    LIMIT 100 FOR UPDATE OF r SKIP LOCKED
+    """
+)
+
+
+class Requests:
+    """The only code that touches the file. Whoever is shown a request leaves a trace."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def file(self, filed: Filed, status: Status) -> None:
+        """Put a request on file."""
+        row = {name: getattr(filed, name) for name in Filed.__dataclass_fields__}
+        authority: Authority | None = row.pop("legal_authority")
+        row |= {
+            "filed_by": _json(filed.filed_by),
+            "criteria": _json(filed.criteria),
+            "authority_reference": authority.reference if authority else None,
+            "document_id": authority.document_id if authority else None,
+            "status": status.value,
+        }
+        await self._connection.execute(_FILE, row)
+
+    async def get(
+        self, grant: Grant, request_id: UUID, *, agency: Ori | None = None
+    ) -> Request | None:
+        """Return one request (of `agency`, if one is named) and record that it was shown."""
+        found = await self._find("r.request_id = :id", {"id": request_id})
+        if not found or (agency is not None and found[0].agency_ori != agency):
+            return None
+        await self._disclose(grant, found)
+        return found[0]
+
+    async def page(
+        self,
+        grant: Grant,
+        *,
+        agency: Ori | None,
+        status: Status | None,
+        before: UUID | None,
+        limit: int,
+    ) -> list[Request]:
+        """Return requests, newest first, filed before the one named `before`."""
+        conditions = "(CAST(:agency AS text) IS NULL OR r.agency_ori = :agency)"
+        conditions += " AND (CAST(:status AS text) IS NULL OR r.status = :status)"
+        if before is not None:
+            conditions += (
+                " AND (r.filed_at, r.request_id) <"
+                " (SELECT filed_at, request_id FROM requests WHERE request_id = :before)"
+            )
+        found = await self._find(
+            conditions + " ORDER BY r.filed_at DESC, r.request_id DESC LIMIT :limit",
+            {"agency": agency, "status": status, "before": before, "limit": limit},
+        )
+        await self._disclose(grant, found)
+        return found
+
+    async def lock(self, request_id: UUID) -> Request | None:
+        """Return one request for a step of its own, until the transaction ends nobody else's."""
+        await self._connection.execute(
+            text("SELECT 1 FROM requests WHERE request_id = :id FOR UPDATE"), {"id": request_id}
+        )
+        found = await self._find("r.request_id = :id", {"id": request_id})
+        return found[0] if found else None
+
+    async def move(self, request_id: UUID, status: Status) -> None:
+        """Set where the request stands."""
+        await self._connection.execute(
+            text("UPDATE requests SET status = :status WHERE request_id = :id"),
+            {"id": request_id, "status": status.value},
+        )
+
+    async def decide(self, request_id: UUID, decision: Decision) -> None:
+        """Put a decision on file."""
+        row = msgspec.structs.asdict(decision) | {"decided_by": _json(decision.decided_by)}
+        await self._connection.execute(_DECIDE, {**row, "request_id": request_id})
+
+    async def package(self, request_id: UUID, package: Package) -> None:
+        """Put on file what was built."""
+        await self._connection.execute(
+            _PACKAGE, {**msgspec.structs.asdict(package), "request_id": request_id}
+        )
+
+    async def receive(self, request_id: UUID, receipt: Receipt) -> None:
+        """Put a receipt on file."""
+        row = msgspec.structs.asdict(receipt) | {"received_by": _json(receipt.received_by)}
+        await self._connection.execute(_RECEIVE, {**row, "request_id": request_id})
+
+    async def due(self, now: datetime) -> list[tuple[UUID, str]]:
+        """Return ids and package keys of requests whose download has expired, and lock them."""
+        found = await self._connection.execute(_DUE, {"now": now})
+        return [(row.request_id, row.package_key) for row in found]
+
+    async def _find(self, conditions: str, values: dict[str, Any]) -> list[Request]:
+        found = await self._connection.execute(text(f"{_SELECT} WHERE {conditions}"), values)
+        return [_request(dict(row)) for row in found.mappings()]
+
+    async def _disclose(self, grant: Grant, found: Sequence[Request]) -> None:
+        plates = {r.criteria.plate for r in found if r.criteria.plate is not None}
+        ids = [r.request_id for r in found]
+        await disclose(self._connection, grant, "release_request", ids, plates=plates)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _request(row: dict[str, Any]) -> Request:
+    reference, document_id = row.pop("authority_reference"), row.pop("document_id")
+    sha256 = row.pop("document_sha256")
+    authority = Authority(reference, document_id, sha256) if reference is not None else None
+    return Request(
+        **row
+        | {
+            "filed_by": msgspec.convert(row["filed_by"], Actor),
+            "criteria": msgspec.convert(row["criteria"], ReleaseCriteria),
+            "status": Status(row["status"]),
+            "legal_authority": authority,
+            "decisions": msgspec.convert(row["decisions"], list[Decision]),
+            "package": msgspec.convert(row["package"], Package | None),
+            "receipts": msgspec.convert(row["receipts"], list[Receipt]),
+        }
+    )

@@ -1,0 +1,242 @@
+"""Who is refused, on what authority, and what it takes to be heard after all (policy 468.7)."""
+
+import pytest
+
+from shared.events import ReleaseApproved, ReleaseChanged, ReleaseDenied, ReleaseRequested
+from tests.integration.release.conftest import (
+    FBI,
+    LIBRARY,
+    LIEUTENANT,
+    PDF,
+    RENO,
+    REPOSSESSOR,
+    SERGEANT,
+    SHERIFF,
+    a_request,
+)
+
+CITATION = "Civil Code 1798.90.55; Attorney General bulletin 2023-DLE-06"
+
+
+@pytest.mark.parametrize("ori", [FBI, RENO, REPOSSESSOR])
+async def test_federal_out_of_state_and_private_recipients_are_refused_with_the_citation(
+    client, agencies, requester, reviewer, decide, announced, ori
+):
+    response = await client.post("/v1/requests", json=a_request(), headers=requester(ori))
+    assert response.status_code == 403
+    assert response.json()["citation"] == CITATION
+    assert CITATION in response.json()["detail"]
+    [denied] = await announced(ReleaseDenied)
+    assert denied.citation == CITATION
+    request_id = response.json()["request_id"]
+    kept = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
+    assert kept.json()["status"] == "refused"
+    assert (await decide(request_id)).status_code == 409
+
+
+async def test_other_public_agencies_are_pointed_to_the_records_policy_even_with_a_document(
+    client, agencies, requester, with_authority, announced
+):
+    authority = await with_authority(LIBRARY)
+    for body in (a_request(), a_request(legal_authority=authority)):
+        response = await client.post("/v1/requests", json=body, headers=requester(LIBRARY))
+        assert response.status_code == 403
+        assert "Records Maintenance and Release Policy" in response.json()["detail"]
+        assert "1798.90.55" in response.json()["citation"]
+    assert len(await announced(ReleaseDenied)) == 2
+    assert await announced(ReleaseApproved) == []
+
+
+@pytest.mark.parametrize("ori", [FBI, RENO, REPOSSESSOR])
+async def test_a_restricted_request_takes_a_document_and_two_different_approvers(
+    filed, with_authority, decide, reviewer, announced, ori
+):
+    request_id = await filed(ori, legal_authority=await with_authority(ori))
+    first = await decide(request_id)
+    assert first.json()["status"] == "first_approved"
+    assert await announced(ReleaseApproved) == []
+    again = await decide(request_id)
+    assert (again.status_code, again.json()["code"]) == (403, "second_approver")
+    second = await decide(request_id, headers=reviewer(account_id=LIEUTENANT))
+    assert second.json()["status"] == "approved"
+    assert [d["decided_by"]["person_id"] for d in second.json()["decisions"]] == [
+        SERGEANT,
+        LIEUTENANT,
+    ]
+    assert len(await announced(ReleaseApproved)) == 1
+    changes = await announced(ReleaseChanged)
+    assert [e.change for e in changes] == ["authority_recorded", "first_approved"]
+    assert changes[0].details["sha256"] == second.json()["legal_authority"]["sha256"]
+
+
+async def test_a_second_reviewer_can_deny_what_the_first_approved(
+    filed, with_authority, decide, reviewer, announced
+):
+    request_id = await filed(FBI, legal_authority=await with_authority(FBI))
+    await decide(request_id)
+    response = await decide(request_id, "deny", headers=reviewer(account_id=LIEUTENANT))
+    assert response.json()["status"] == "denied"
+    assert await announced(ReleaseApproved) == []
+
+
+async def test_an_agency_that_became_federal_after_filing_is_held_to_what_it_is_now(
+    client, filed, decide, reviewer, announced
+):
+    request_id = await filed()
+    await client.patch(f"/v1/agencies/{SHERIFF}", json={"kind": "federal"}, headers=reviewer())
+    response = await decide(request_id)
+    assert (response.status_code, response.json()["citation"]) == (403, CITATION)
+    assert await announced(ReleaseApproved) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "law"),
+    [
+        ("immigration_enforcement", "Government Code 7284.6"),
+        ("reproductive_care", "Penal Code 13778.2"),
+        ("lawful_protest", "First Amendment"),
+        ("personal_use", "1798.90.51"),
+    ],
+)
+async def test_purposes_that_the_law_forbids_are_refused_by_name_and_kept_on_file(
+    client, agencies, requester, announced, kind, law
+):
+    body = a_request(purpose_kind=kind)
+    response = await client.post("/v1/requests", json=body, headers=requester())
+    assert response.status_code == 403
+    assert kind in response.json()["detail"]
+    assert law in response.json()["citation"]
+    [denied] = await announced(ReleaseDenied)
+    assert law in denied.citation
+
+
+async def test_a_document_is_the_agencys_own(client, agencies, requester, with_authority):
+    authority = await with_authority(RENO)
+    body = a_request(legal_authority=authority)
+    response = await client.post("/v1/requests", json=body, headers=requester(FBI))
+    assert response.status_code == 422
+    assert response.json()["field"] == "body.legal_authority.document_id"
+
+
+async def test_a_document_is_read_back_whole_by_the_reviewer(
+    client, agencies, with_authority, reviewer, requester
+):
+    authority = await with_authority(FBI)
+    path = f"/v1/documents/{authority['document_id']}"
+    response = await client.get(path, headers=reviewer())
+    assert response.content == PDF
+    assert response.headers["Content-Type"] == "application/pdf"
+    assert (await client.get(path, headers=requester(FBI))).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [(b"", 422), (b"MZ not a document", 415), (b"%PDF-" + bytes(21 << 20), 413)],
+)
+async def test_what_is_no_document_is_refused_and_not_kept(
+    client, agencies, requester, objects, content, status
+):
+    response = await client.post("/v1/documents", content=content, headers=requester())
+    assert response.status_code == status
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert objects.kept == {}
+
+
+async def test_an_unregistered_agency_may_not_ask(client, agencies, requester, announced):
+    headers = requester("OR0260100")
+    response = await client.post("/v1/requests", json=a_request(), headers=headers)
+    assert response.status_code == 403
+    assert "OR0260100 is not registered" in response.json()["detail"]
+    assert await announced(ReleaseRequested) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("body.purpose", {"purpose": "because"}),
+        ("body.purpose", {"purpose": "a purpose with a NUL \x00 in it"}),
+        ("body.purpose_kind", {"purpose_kind": "curiosity"}),
+        ("body.case_number", {"case_number": " "}),
+        ("body.offence_type", {"offence_type": None}),
+        ("body.surprise", {"surprise": 1}),
+        (
+            "body.criteria.captured_from",
+            {
+                "criteria": {
+                    "captured_from": "2026-05-01T00:00:00",
+                    "captured_to": "2026-05-02T00:00:00Z",
+                }
+            },
+        ),
+        (
+            "body.criteria",
+            {
+                "criteria": {
+                    "captured_from": "2026-05-02T00:00:00Z",
+                    "captured_to": "2026-05-01T00:00:00Z",
+                }
+            },
+        ),
+        (
+            "body.criteria.captured_from",
+            {
+                "criteria": {
+                    "captured_from": "2027-05-01T00:00:00Z",
+                    "captured_to": "2027-05-02T00:00:00Z",
+                }
+            },
+        ),
+        (
+            "body.criteria.plate",
+            {
+                "criteria": {
+                    "captured_from": "2026-05-01T00:00:00Z",
+                    "captured_to": "2026-05-02T00:00:00Z",
+                    "plate": "**",
+                }
+            },
+        ),
+    ],
+)
+async def test_a_faulty_request_is_refused_by_field_and_nothing_is_filed(
+    client, agencies, requester, announced, field, change
+):
+    response = await client.post("/v1/requests", json=a_request(**change), headers=requester())
+    assert response.status_code == 422, response.text
+    assert response.json()["field"] == field
+    assert await announced(ReleaseRequested) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("ori", {"ori": "CA0520100"}),
+        ("body.ori", {"ori": "short"}),
+        ("body.kind", {"kind": "friends"}),
+        ("body.state", {"state": "California"}),
+    ],
+)
+async def test_a_faulty_agency_is_refused_by_field(client, reviewer, field, change):
+    body = {
+        "ori": "CA0340100",
+        "name": "Sacramento Police",
+        "kind": "law_enforcement",
+        "state": "US-CA",
+        "contact": "records",
+        **change,
+    }
+    response = await client.post("/v1/agencies", json=body, headers=reviewer())
+    assert response.status_code == 422
+    assert response.json()["field"] == field
+
+
+async def test_an_ori_is_registered_once(client, agencies, reviewer):
+    body = {
+        "ori": SHERIFF,
+        "name": "Again",
+        "kind": "law_enforcement",
+        "state": "US-CA",
+        "contact": "records",
+    }
+    response = await client.post("/v1/agencies", json=body, headers=reviewer())
+    assert response.status_code == 409

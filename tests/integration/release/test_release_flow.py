@@ -1,0 +1,269 @@
+"""A release from written request to receipt (policy 468.7), and what stays on file."""
+
+from hashlib import sha256
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from services.release.events import expire_due
+from shared.events import (
+    AccessAttempted,
+    AgencyChanged,
+    RecordsDisclosed,
+    ReleaseApproved,
+    ReleaseChanged,
+    ReleaseDenied,
+    ReleaseReceived,
+    ReleaseRequested,
+)
+from tests.integration.release.conftest import FBI, RENO, REQUESTER, SERGEANT, SHERIFF
+
+
+async def test_a_request_is_filed_approved_packaged_and_downloaded_with_a_receipt(
+    client, filed, decide, packaged, requester, reviewer, announced
+):
+    request_id = await filed()
+    [asked] = await announced(ReleaseRequested)
+    assert (asked.agency_ori, asked.requester) == (SHERIFF, "Dana Ruiz")
+    assert asked.criteria.plate == "7ABC123"
+    response = await decide(request_id)
+    assert response.status_code == 200, response.text
+    assert response.json()["status"] == "approved"
+    [approved] = await announced(ReleaseApproved)
+    assert approved.request_id == UUID(request_id)
+    assert approved.requester.person_id == REQUESTER
+    assert approved.actor.person_id == SERGEANT
+    assert approved.criteria.include_images is False
+    assert (approved.expires_at - approved.occurred_at).days == 14
+    content, event = await packaged(request_id)
+    status = await client.get(f"/v1/agency/requests/{request_id}", headers=requester())
+    assert status.json()["status"] == "packaged"
+    assert status.json()["package"]["sha256"] == event.sha256
+    response = await client.get(f"/v1/requests/{request_id}/package", headers=requester())
+    assert response.status_code == 200, response.text
+    assert response.content == content
+    assert response.headers["X-Content-SHA256"] == sha256(content).hexdigest()
+    assert response.headers["Content-Type"] == "application/zip"
+    [received] = await announced(ReleaseReceived)
+    assert (received.request_id, received.sha256) == (UUID(request_id), event.sha256)
+    disclosed = [e for e in await announced(RecordsDisclosed) if e.record_kind == "package"]
+    assert [e.record_ids for e in disclosed] == [[request_id]]
+    seen = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
+    assert [r["received_by"]["person_id"] for r in seen.json()["receipts"]] == [REQUESTER]
+
+
+async def test_the_same_package_event_twice_is_worked_once(
+    client, filed, decide, packaged, requester, runtime, bus
+):
+    from services.release.events import handlers
+
+    request_id = await filed()
+    await decide(request_id)
+    _, event = await packaged(request_id)
+    bus.records.clear()
+    await bus.publish([event])
+    await bus.deliver(handlers(runtime))
+    response = await client.get(f"/v1/requests/{request_id}/package", headers=requester())
+    assert response.status_code == 200
+
+
+async def test_a_package_for_what_was_never_approved_is_refused(filed, packaged):
+    from shared.errors import InvalidInput
+
+    request_id = await filed()
+    with pytest.raises(InvalidInput, match="submitted"):
+        await packaged(request_id)
+
+
+async def test_nobody_reviews_their_own_request(client, filed, decide, reviewer, announced):
+    request_id = await filed()
+    response = await decide(request_id, headers=reviewer(account_id=REQUESTER))
+    assert response.status_code == 403
+    assert "own account" in response.json()["detail"]
+    assert await announced(ReleaseApproved) == []
+
+
+async def test_nobody_of_another_agency_reviews_even_with_the_permission(
+    filed, decide, reviewer, announced
+):
+    request_id = await filed()
+    for ori in (SHERIFF, RENO):
+        response = await decide(request_id, headers=reviewer(account_id=SERGEANT, ori=ori))
+        assert response.status_code == 403, ori
+    assert await announced(ReleaseApproved) == []
+
+
+async def test_a_requester_has_no_permission_to_review(filed, decide, requester, announced):
+    request_id = await filed()
+    response = await decide(request_id, headers=requester())
+    assert response.status_code == 403
+    refused = [e for e in await announced(AccessAttempted) if not e.allowed]
+    assert [e.permission for e in refused] == ["release:review"]
+
+
+async def test_a_denial_has_a_reason_and_is_final(filed, decide, announced):
+    request_id = await filed()
+    response = await decide(request_id, "deny", reason="The window is far too wide")
+    assert response.json()["status"] == "denied"
+    [denied] = await announced(ReleaseDenied)
+    assert denied.reason == "The window is far too wide"
+    again = await decide(request_id, "approve")
+    assert again.status_code == 409
+    assert "denied" in again.json()["detail"]
+
+
+async def test_there_is_no_package_before_it_is_built_or_after_it_expires(
+    client, filed, decide, packaged, requester, runtime, objects, clock, announced
+):
+    request_id = await filed()
+    path = f"/v1/requests/{request_id}/package"
+    assert (await client.get(path, headers=requester())).status_code == 409
+    await decide(request_id)
+    early = await client.get(path, headers=requester())
+    assert (early.status_code, early.json()["code"]) == (409, "not_ready")
+    await packaged(request_id)
+    clock.advance(days=14)
+    late = await client.get(path, headers=requester())
+    assert (late.status_code, late.json()["code"]) == (409, "expired")
+    assert await announced(ReleaseReceived) == []
+    assert await expire_due(runtime) == 1
+    assert objects.kept == {}
+    assert [e.change for e in await announced(ReleaseChanged)] == ["expired"]
+    assert await expire_due(runtime) == 0
+    status = await client.get(f"/v1/agency/requests/{request_id}", headers=requester())
+    assert status.json()["status"] == "expired"
+
+
+async def test_another_agency_finds_nothing(client, filed, decide, packaged, requester):
+    request_id = await filed()
+    await decide(request_id)
+    await packaged(request_id)
+    other = requester(RENO, account_id="00000000-0000-4000-8000-000000000999")
+    for path in (f"/v1/agency/requests/{request_id}", f"/v1/requests/{request_id}/package"):
+        response = await client.get(path, headers=other)
+        assert response.status_code == 404, path
+    listed = await client.get("/v1/agency/requests", headers=other)
+    assert listed.json()["requests"] == []
+    withdrawn = await client.post(
+        f"/v1/agency/requests/{request_id}/withdraw", json={"reason": "not ours"}, headers=other
+    )
+    assert withdrawn.status_code == 404
+
+
+async def test_a_changed_package_is_held_back_and_has_no_receipt(
+    client, filed, decide, packaged, requester, objects, announced
+):
+    request_id = await filed()
+    await decide(request_id)
+    content, event = await packaged(request_id)
+    objects.kept[event.package_key] = content[:-1] + b"!"
+    response = await client.get(f"/v1/requests/{request_id}/package", headers=requester())
+    assert response.content == b""
+    assert await announced(ReleaseReceived) == []
+
+
+async def test_a_missing_package_is_a_problem_and_nothing_is_disclosed(
+    client, filed, decide, packaged, requester, objects, announced
+):
+    request_id = await filed()
+    await decide(request_id)
+    await packaged(request_id)
+    objects.kept.clear()
+    response = await client.get(f"/v1/requests/{request_id}/package", headers=requester())
+    assert response.status_code == 404
+    assert not [e for e in await announced(RecordsDisclosed) if e.record_kind == "package"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM {table}",
+        "TRUNCATE {table} CASCADE",
+    ],
+)
+@pytest.mark.parametrize("table", ["requests", "decisions", "packages", "receipts", "documents"])
+async def test_nothing_on_file_can_be_deleted(
+    filed, decide, packaged, client, requester, with_authority, runtime, statement, table
+):
+    authority = await with_authority(FBI)
+    request_id = await filed()
+    await filed(FBI, legal_authority=authority)
+    await decide(request_id)
+    await packaged(request_id)
+    await client.get(f"/v1/requests/{request_id}/package", headers=requester())
+    with pytest.raises(DBAPIError, match="stay on file"):
+        async with runtime.db.begin() as connection:
+            await connection.execute(text(statement.format(table=table)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE requests SET purpose = 'something else'",
+        "UPDATE requests SET agency_name = 'Somebody Else'",
+        "UPDATE requests SET status = 'submitted'",
+        "UPDATE requests SET status = 'denied'",
+        "UPDATE decisions SET reason = 'another reason'",
+        "UPDATE packages SET sha256 = 'f00'",
+    ],
+)
+async def test_nothing_decided_can_be_rewritten(filed, decide, packaged, runtime, change):
+    request_id = await filed()
+    await decide(request_id)
+    await packaged(request_id)
+    with pytest.raises(DBAPIError, match="stay on file"):
+        async with runtime.db.begin() as connection:
+            await connection.execute(text(change))
+
+
+async def test_an_open_request_can_be_withdrawn_by_its_agency_and_stays_on_file(
+    client, filed, requester, decide, reviewer, announced
+):
+    request_id = await filed()
+    response = await client.post(
+        f"/v1/agency/requests/{request_id}/withdraw",
+        json={"reason": "Vehicle was found"},
+        headers=requester(),
+    )
+    assert response.json()["status"] == "withdrawn"
+    assert [e.change for e in await announced(ReleaseChanged)] == ["withdrawn"]
+    assert (await decide(request_id)).status_code == 409
+    seen = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
+    assert seen.json()["status"] == "withdrawn"
+
+
+async def test_pages_go_back_in_time_and_every_look_is_disclosed(
+    client, filed, reviewer, clock, announced
+):
+    ids = []
+    for _ in range(5):
+        ids.append(await filed())
+        clock.advance(seconds=1)
+    first = (await client.get("/v1/requests?limit=3", headers=reviewer())).json()
+    second = (
+        await client.get(f"/v1/requests?limit=3&before={first['next']}", headers=reviewer())
+    ).json()
+    shown = [r["request_id"] for r in first["requests"] + second["requests"]]
+    assert shown == ids[::-1]
+    assert second["next"] is None
+    looked = [e for e in await announced(RecordsDisclosed) if e.permission == "release:read"]
+    assert [i for e in looked for i in e.record_ids] == ids[::-1]
+    assert looked[0].plates == ["7ABC123"]
+
+
+async def test_registering_and_barring_an_agency_is_announced_and_takes_effect(
+    client, agencies, filed, decide, requester, reviewer, announced
+):
+    request_id = await filed()
+    response = await client.patch(
+        f"/v1/agencies/{SHERIFF}", json={"active": False}, headers=reviewer()
+    )
+    assert response.json()["active"] is False
+    events = await announced(AgencyChanged)
+    assert [e.change for e in events].count("registered") == 5
+    assert events[-1].details == {"active": "False"}
+    assert (await decide(request_id)).status_code == 409
+    listed = await client.get("/v1/agencies", headers=reviewer())
+    assert len(listed.json()["agencies"]) == 5

@@ -1,0 +1,185 @@
+"""Who may receive, who may review, and what each step allows: the rules alone."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.release.api.texts import plate_pattern, storable
+from services.release.delivery import opened, sealed
+from services.release.domain import (
+    Agency,
+    Standing,
+    Status,
+    Treatment,
+    after_approval,
+    check_download,
+    check_reviewer,
+    refusal,
+    treatment,
+)
+from shared.errors import Conflict, NotAuthorised, Unavailable
+
+RECIPIENTS = frozenset({"law_enforcement", "prosecutor"})
+STATES = frozenset({"US-CA"})
+CITATION = "Civil Code 1798.90.55"
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+DEPARTMENT = "CA0520100"
+
+
+def an_agency(kind="law_enforcement", state="US-CA"):
+    return Agency("CA0520000", "Sheriff", kind, state, "records")
+
+
+def a_request(**changes):
+    standing = Standing(
+        status=Status.SUBMITTED,
+        restricted=False,
+        filed_by="requester",
+        agency_ori="CA0520000",
+        has_authority=False,
+    )
+    return replace(standing, **changes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "expected"),
+    [
+        ("law_enforcement", "US-CA", Treatment.ORDINARY),
+        ("prosecutor", "US-CA", Treatment.ORDINARY),
+        ("law_enforcement", "US-NV", Treatment.RESTRICTED),
+        ("prosecutor", "MX-BCN", Treatment.RESTRICTED),
+        ("federal", "US-CA", Treatment.RESTRICTED),
+        ("private", "US-CA", Treatment.RESTRICTED),
+        ("other_public", "US-CA", Treatment.RECORDS_RELEASE),
+        ("other_public", "US-NV", Treatment.RECORDS_RELEASE),
+    ],
+)
+def test_a_recipient_is_treated_by_what_it_is_and_where(kind, state, expected):
+    assert treatment(an_agency(kind, state), RECIPIENTS, STATES) is expected
+
+
+@pytest.mark.parametrize("has_authority", [True, False])
+def test_no_document_opens_this_door_to_other_public_agencies(has_authority):
+    agency = an_agency("other_public")
+    refused = refusal(
+        agency, Treatment.RECORDS_RELEASE, has_authority=has_authority, citation=CITATION
+    )
+    assert refused is not None
+    assert "Records Maintenance and Release Policy" in refused.reason
+
+
+def test_a_refusal_says_who_is_refused_and_why():
+    for agency, said in (
+        (an_agency("federal"), "federal agencies"),
+        (an_agency("private"), "private recipients"),
+        (an_agency(state="US-NV"), "agencies of US-NV"),
+    ):
+        refused = refusal(agency, Treatment.RESTRICTED, has_authority=False, citation=CITATION)
+        assert refused is not None
+        assert said in refused.reason
+        assert refused.citation == CITATION
+        assert not refusal(agency, Treatment.RESTRICTED, has_authority=True, citation=CITATION)
+
+
+def test_the_department_reviews_and_never_the_requester():
+    check_reviewer(a_request(), "sergeant", DEPARTMENT, DEPARTMENT)
+    for who, ori in (("requester", DEPARTMENT), ("sergeant", "CA0520000"), ("x", "NV0160100")):
+        with pytest.raises(NotAuthorised):
+            check_reviewer(a_request(), who, ori, DEPARTMENT)
+
+
+@pytest.mark.parametrize("status", [s for s in Status if s not in ("submitted", "first_approved")])
+def test_what_is_decided_is_not_decided_again(status):
+    with pytest.raises(Conflict, match=status.value):
+        check_reviewer(a_request(status=status), "sergeant", DEPARTMENT, DEPARTMENT)
+
+
+def test_an_ordinary_request_takes_one_approval():
+    assert after_approval(a_request(), "sergeant", CITATION) is Status.APPROVED
+
+
+def test_a_restricted_request_takes_a_document_and_two_people():
+    with pytest.raises(NotAuthorised, match=CITATION):
+        after_approval(a_request(restricted=True), "sergeant", CITATION)
+    ready = a_request(restricted=True, has_authority=True)
+    assert after_approval(ready, "sergeant", CITATION) is Status.FIRST_APPROVED
+    once = replace(ready, approved_by=frozenset({"sergeant"}))
+    with pytest.raises(NotAuthorised, match="another person"):
+        after_approval(once, "sergeant", CITATION)
+    assert after_approval(once, "lieutenant", CITATION) is Status.APPROVED
+
+
+def test_a_barred_agency_gets_no_approval():
+    with pytest.raises(Conflict):
+        after_approval(a_request(barred=True), "sergeant", CITATION)
+
+
+def test_a_package_is_downloaded_while_it_is_there_and_no_longer():
+    expires_at = NOON + timedelta(days=14)
+    check_download(Status.PACKAGED, expires_at, NOON)
+    for status, now in (
+        (Status.PACKAGED, expires_at),
+        (Status.EXPIRED, NOON),
+        (Status.APPROVED, NOON),
+        (Status.SUBMITTED, NOON),
+        (Status.DENIED, NOON),
+    ):
+        with pytest.raises(Conflict):
+            check_download(status, expires_at, now)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("7abc 123", "7ABC123"), ("4b?c*", "4B?C*"), ("*12", "*12"), ("A-1*", "A1*")],
+)
+def test_a_plate_keeps_its_unknown_characters(given, expected):
+    assert plate_pattern(given) == expected
+
+
+@pytest.mark.parametrize("given", ["*", "??", "", "ÄB1", "1234567890123"])
+def test_what_cannot_be_a_plate_is_refused(given):
+    with pytest.raises(ValueError, match="a plate has"):
+        plate_pattern(given)
+
+
+@pytest.mark.parametrize("given", ["a\x00b", "a\ud800b"])
+def test_text_that_cannot_be_stored_is_refused(given):
+    with pytest.raises(ValueError, match="NUL|surrogate"):
+        storable(given)
+
+
+async def stream(*pieces):
+    for piece in pieces:
+        yield piece
+
+
+async def take(pieces, taken):
+    async for piece in pieces:
+        taken.append(piece)  # noqa: PERF401 - what was taken before a failure counts
+
+
+async def test_the_last_piece_waits_for_the_digest_and_the_receipt():
+    from hashlib import sha256
+
+    taken, receipts = [], []
+
+    async def receipt():
+        receipts.append(len(taken))
+
+    digest = sha256(b"abcdef").hexdigest()
+    await take(sealed(await opened(stream(b"ab", b"cd", b"ef")), digest, receipt), taken)
+    assert taken == [b"ab", b"cd", b"ef"]
+    assert receipts == [2]
+
+
+async def test_a_wrong_digest_stops_before_the_last_piece_and_leaves_no_receipt():
+    taken, receipts = [], []
+
+    async def receipt():
+        receipts.append(1)
+
+    with pytest.raises(Unavailable):
+        await take(sealed(stream(b"ab", b"cd"), "0" * 64, receipt), taken)
+    assert taken == [b"ab"]
+    assert receipts == []
