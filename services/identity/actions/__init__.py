@@ -1,0 +1,1 @@
+"""What identity does, each in one transaction with the events that tell of it."""

@@ -1,0 +1,210 @@
+"""What an ALPR administrator does to accounts; each act is an event with who, whom, what, why (468.3)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from services.identity.actions.announce import account_changed, account_event, close_sessions
+from services.identity.actions.enrolment import Invited, invite
+from services.identity.domain.accounts import (
+    Account,
+    check_assignment,
+    check_somebody_else,
+    permissions_of,
+)
+from services.identity.work import Identity, Unit
+from shared.errors import Conflict
+from shared.events import Actor
+from shared.permissions import Permission
+from shared.types import Ori
+
+REVIEWED_EVERY = timedelta(days=365)
+
+
+@dataclass(frozen=True)
+class NewAccount:
+    """Who is to have an account, and with what."""
+
+    username: str
+    name: str
+    title: str
+    agency_ori: str
+    roles: Sequence[str]
+    sources: Sequence[str]
+
+
+async def create(identity: Identity, unit: Unit, by: Actor, new: NewAccount) -> Invited:
+    """Make an account and its invitation. Raises: InvalidInput, Conflict."""
+    roles, sources = _sorted(new.roles), _sorted(new.sources)
+    check_assignment(
+        unit.policy, title=new.title, agency_ori=new.agency_ori, roles=roles, sources=sources
+    )
+    account = Account(
+        account_id=uuid4(),
+        username=new.username,
+        name=new.name,
+        title=new.title,
+        agency_ori=Ori(new.agency_ori),
+        status="invited",
+        roles=roles,
+        sources=sources,
+        tokens_valid_from=unit.now,
+        last_active_at=unit.now,
+        reviewed_at=unit.now,
+        created_at=unit.now,
+    )
+    await unit.accounts.add(account)
+    details = {"agency_ori": account.agency_ori, "roles": roles, "sources": sources}
+    await unit.emit(account_event(unit, account, "created", by, **details))
+    return await invite(identity, unit, account)
+
+
+async def update(
+    unit: Unit, by: Actor, account_id: UUID, *, name: str | None, title: str | None
+) -> Account:
+    """Change a name or job title; what the new title may not hold must be taken away first."""
+    old = await _changeable(unit, by, account_id, "updated", doing="change")
+    new = replace(old, name=name or old.name, title=title or old.title, tokens_valid_from=unit.now)
+    _check(unit, new)
+    before = {"name": old.name, "title": old.title}
+    await account_changed(unit, new, "updated", by, before=before)
+    return new
+
+
+async def assign_roles(
+    unit: Unit, by: Actor, account_id: UUID, roles: Sequence[str], reason: str | None
+) -> Account:
+    """Give a person these roles and no others; tokens that say otherwise end now."""
+    old = await _changeable(unit, by, account_id, "roles_assigned", doing="assign roles to")
+    new = replace(old, roles=_sorted(roles), tokens_valid_from=unit.now)
+    _check(unit, new)
+    changes = _difference(old.roles, new.roles)
+    await account_changed(
+        unit, new, "roles_assigned", by, roles=new.roles, reason=reason, **changes
+    )
+    return new
+
+
+async def assign_sources(
+    unit: Unit, by: Actor, account_id: UUID, sources: Sequence[str], reason: str | None
+) -> Account:
+    """Entitle a person to these data sources and no others (468.4(e))."""
+    old = await _changeable(unit, by, account_id, "sources_assigned", doing="entitle")
+    new = replace(old, sources=_sorted(sources), tokens_valid_from=unit.now)
+    _check(unit, new)
+    changes = _difference(old.sources, new.sources)
+    await account_changed(
+        unit, new, "sources_assigned", by, sources=new.sources, reason=reason, **changes
+    )
+    return new
+
+
+async def lock(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Account:
+    """Lock an active account until it is unlocked."""
+    old = await _changeable(unit, by, account_id, "locked", doing="lock")
+    new = replace(old, status="locked", tokens_valid_from=unit.now)
+    await account_changed(unit, new, "locked", by, reason=reason)
+    await close_sessions(unit, new, by, "account locked")
+    return new
+
+
+async def unlock(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Account:
+    """Release a locked account."""
+    old = await _changeable(unit, by, account_id, "unlocked", doing="unlock")
+    await unit.credentials.clear_failures(account_id)
+    new = replace(old, status="active")
+    await account_changed(unit, new, "unlocked", by, reason=reason)
+    return new
+
+
+async def reinstate(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Account:
+    """Bring a disabled account back, once training is current again (State Auditor 2019-118)."""
+    old = await _changeable(unit, by, account_id, "reinstated", doing="reinstate")
+    _check_trained(unit, old)
+    new = replace(old, status="active", last_active_at=unit.now)
+    await account_changed(unit, new, "reinstated", by, reason=reason)
+    return new
+
+
+async def separate(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Account:
+    """End an account for good, at once: the person has left (468.6)."""
+    old = await _changeable(unit, by, account_id, "separated", doing="separate")
+    held = {"roles": old.roles, "sources": old.sources}
+    new = replace(old, status="separated", roles=(), sources=(), tokens_valid_from=unit.now)
+    await account_changed(unit, new, "separated", by, reason=reason, held=held)
+    await close_sessions(unit, new, by, "account separated")
+    await unit.accounts.drop_invitation(account_id)
+    await unit.credentials.drop(account_id)
+    return new
+
+
+async def invite_again(
+    identity: Identity, unit: Unit, by: Actor, account_id: UUID, reason: str
+) -> Invited:
+    """Let a person enrol anew, for a lost password, authenticator or invitation."""
+    old = await _changeable(unit, by, account_id, "reinvited", doing="invite")
+    if old.status == "disabled":
+        _check_trained(unit, old)
+    return await renew(identity, unit, by, old, reason)
+
+
+async def renew(identity: Identity, unit: Unit, by: Actor, old: Account, reason: str) -> Invited:
+    """Forget a person's credential and invite them; their sessions and tokens end now."""
+    await unit.credentials.drop(old.account_id)
+    await unit.credentials.clear_failures(old.account_id)
+    new = replace(old, status="invited", tokens_valid_from=unit.now)
+    await account_changed(unit, new, "reinvited", by, reason=reason)
+    await close_sessions(unit, new, by, "account invited anew")
+    return await invite(identity, unit, new)
+
+
+async def review(unit: Unit, by: Actor, account_id: UUID, note: str) -> Account:
+    """Record that what an account holds was looked at and stays (yearly, CJIS Security Policy 5.9.5)."""
+    old = await _changeable(unit, by, account_id, "reviewed", doing="review")
+    new = replace(old, reviewed_at=unit.now)
+    await unit.accounts.add_review(new, UUID(by.person_id), unit.now, note)
+    await account_changed(
+        unit, new, "reviewed", by, roles=new.roles, sources=new.sources, note=note
+    )
+    return new
+
+
+async def reviews_due(unit: Unit) -> Sequence[Account]:
+    """Return people whose rights nobody reviewed for a year, oldest first."""
+    return await unit.accounts.reviewed_before(unit.now - REVIEWED_EVERY)
+
+
+async def _changeable(
+    unit: Unit, by: Actor, account_id: UUID, change: str, *, doing: str
+) -> Account:
+    account = await unit.accounts.get(account_id, lock=True)
+    check_somebody_else(account, by, doing=doing)
+    account.check_change(change)
+    return account
+
+
+def _check(unit: Unit, account: Account) -> None:
+    check_assignment(
+        unit.policy,
+        title=account.title,
+        agency_ori=account.agency_ori,
+        roles=account.roles,
+        sources=account.sources,
+    )
+
+
+def _check_trained(unit: Unit, account: Account) -> None:
+    held = permissions_of(unit.policy, account.title, account.roles)
+    needed = any(permission.needs_training for permission in Permission if permission in held)
+    if needed and not account.is_trained(unit.now):
+        raise Conflict("training must be current before this account comes back", code="training")
+
+
+def _sorted(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(values)))
+
+
+def _difference(old: Sequence[str], new: Sequence[str]) -> dict[str, Any]:
+    return {"added": sorted(set(new) - set(old)), "removed": sorted(set(old) - set(new))}

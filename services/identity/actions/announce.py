@@ -1,0 +1,74 @@
+"""Events about accounts and sessions."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from services.identity.domain.accounts import Account
+from services.identity.work import Unit
+from shared.events import AccountChanged, Actor, SessionChanged
+from shared.types import Ori
+
+NOBODY = Actor(person_id="unknown", name="unknown", title="", agency_ori=Ori(""))
+"""Whoever gave a username or token that is not known. What they typed is not kept: people type
+passwords into the wrong field."""
+
+
+async def account_changed(
+    unit: Unit, account: Account, change: str, by: Actor, **details: Any
+) -> None:
+    """Save a changed account and announce who changed what."""
+    await unit.accounts.save(account, unit.now)
+    await unit.emit(account_event(unit, account, change, by, **details))
+
+
+def account_event(
+    unit: Unit, account: Account, change: str, by: Actor, **details: Any
+) -> AccountChanged:
+    """Return the event of an account as it now stands."""
+    whom = {"username": account.username, "name": account.name, "title": account.title}
+    return AccountChanged(
+        occurred_at=unit.now,
+        actor=by,
+        account_id=account.account_id,
+        status=account.status,
+        tokens_valid_from=account.tokens_valid_from,
+        change=change,
+        details={**whom, **{name: value for name, value in details.items() if value is not None}},
+    )
+
+
+async def session_changed(
+    unit: Unit,
+    change: Literal["opened", "refreshed", "closed", "refused"],
+    by: Actor,
+    *,
+    account_id: UUID | None = None,
+    session_id: UUID | None = None,
+    client_address: str = "",
+    reason: str | None = None,
+) -> None:
+    """Announce that somebody signed in or out, or failed to."""
+    await unit.emit(
+        SessionChanged(
+            occurred_at=unit.now,
+            actor=by,
+            change=change,
+            account_id=account_id,
+            session_id=session_id,
+            client_address=client_address,
+            reason=reason,
+        )
+    )
+
+
+async def close_sessions(unit: Unit, account: Account, by: Actor, reason: str) -> None:
+    """Close all sessions of a person. Their access tokens end with `tokens_valid_from`."""
+    for session_id in await unit.sessions.close_all(account.account_id, unit.now, reason):
+        await session_changed(
+            unit,
+            "closed",
+            by,
+            account_id=account.account_id,
+            session_id=session_id,
+            reason=reason,
+        )

@@ -1,0 +1,95 @@
+"""Enrolment: a one-time invitation becomes a password and a second factor that only the person knows."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.identity import totp
+from services.identity.actions.announce import account_changed
+from services.identity.actions.secrets import new_token, token_hash
+from services.identity.domain.accounts import Account
+from services.identity.domain.passwords import check_password, normalise_password
+from services.identity.work import Identity, Unit
+from shared.errors import InvalidInput, NotAuthenticated
+
+
+@dataclass(frozen=True)
+class Invited:
+    """An account and its invitation token, which is shown once."""
+
+    account: Account
+    invitation_token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class SecondFactor:
+    """What goes into an authenticator app; shown once."""
+
+    username: str
+    totp_secret: str
+    provisioning_uri: str
+
+
+def totp_place(account_id: UUID) -> str:
+    """Return what a sealed second factor is bound to."""
+    return f"second factor {account_id}"
+
+
+async def invite(identity: Identity, unit: Unit, account: Account) -> Invited:
+    """Make an invitation in place of any earlier one."""
+    token = new_token()
+    expires = unit.now + timedelta(hours=identity.settings.identity_invitation_hours)
+    await unit.accounts.invite(account.account_id, token_hash(token), expires)
+    return Invited(account, token, expires)
+
+
+async def begin(identity: Identity, invitation_token: str, password: str) -> SecondFactor:
+    """Set the password and return a fresh second factor; may be repeated until it is confirmed.
+
+    Raises: NotAuthenticated for an invitation that does not hold, InvalidInput for the password.
+    """
+    password = normalise_password(password)
+    async with identity.begin() as unit:
+        account = await _invited(unit, invitation_token)
+    minimum = identity.policy.accounts.password_minimum_characters
+    check_password(password, username=account.username, minimum_characters=minimum)
+    hashed = await identity.hasher.hash(password)
+    secret = totp.new_secret()
+    async with identity.begin() as unit:
+        account = await _invited(unit, invitation_token)
+        sealed = identity.vault.seal(secret.encode(), totp_place(account.account_id))
+        await unit.credentials.put(account.account_id, hashed, sealed, unit.now)
+    issuer = identity.policy.department.name
+    uri = totp.provisioning_uri(secret, account.username, issuer)
+    return SecondFactor(account.username, secret, uri)
+
+
+async def confirm(identity: Identity, unit: Unit, invitation_token: str, code: str) -> Account:
+    """Make the account active once a code shows that the second factor works; ends the invitation.
+
+    Raises: NotAuthenticated, InvalidInput for the code.
+    """
+    account = await _invited(unit, invitation_token)
+    credential = await unit.credentials.find(account.account_id)
+    if credential is None:
+        raise InvalidInput("set a password first", field="invitation_token")
+    secret = identity.vault.open(credential.totp_sealed, totp_place(account.account_id)).decode()
+    step = totp.matching_step(secret, code, unit.now, credential.totp_last_step)
+    if step is None:
+        raise InvalidInput("this is not the code of now", field="totp")
+    await unit.credentials.use_step(account.account_id, step)
+    await unit.accounts.drop_invitation(account.account_id)
+    active = replace(account, status="active", tokens_valid_from=unit.now, last_active_at=unit.now)
+    await account_changed(unit, active, "enrolled", active.actor)
+    return active
+
+
+async def _invited(unit: Unit, invitation_token: str) -> Account:
+    invitation = await unit.accounts.invitation(token_hash(invitation_token))
+    if invitation is None or invitation.expires_at <= unit.now:
+        raise NotAuthenticated("this invitation is unknown, used or expired; ask for another")
+    account = await unit.accounts.get(invitation.account_id, lock=True)
+    if account.status != "invited":
+        raise NotAuthenticated("this invitation is unknown, used or expired; ask for another")
+    return account

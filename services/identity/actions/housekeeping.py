@@ -1,0 +1,85 @@
+"""What identity does by the clock: inactive accounts, idle sessions, key rotation."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from services.identity.actions.announce import account_event, session_changed
+from services.identity.actions.keys import longest_token, rotate_when_due
+from services.identity.actions.sessions import over_limit
+from services.identity.actions.sign_in import disable_inactive
+from services.identity.work import Identity
+from shared.errors import AlprError
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 600.0
+"""Inactive accounts are due within a week (CJIS Security Policy 5.9.5); ten minutes costs nothing."""
+
+TOKENS_KEPT = timedelta(days=1)
+
+
+async def run(identity: Identity) -> None:
+    """Keep house until cancelled."""
+    while True:
+        try:
+            await once(identity)
+        except AlprError as exc:
+            log.warning("housekeeping put off: %s", exc.detail)
+        except Exception:
+            log.exception("housekeeping failed; again in %.0f s", EVERY_S)
+        await asyncio.sleep(EVERY_S)
+
+
+async def once(identity: Identity) -> None:
+    """Disable who is inactive, close what is idle, rotate the key when it is due."""
+    await disable_all_inactive(identity)
+    await close_stale_sessions(identity)
+    if (kid := await rotate_when_due(identity)) is not None:
+        log.info("signing key rotated; %s signs next", kid)
+
+
+async def disable_all_inactive(identity: Identity) -> int:
+    """Disable accounts that nobody used for 90 days (468.6); return how many."""
+    async with identity.begin() as unit:
+        since = unit.now - timedelta(days=unit.policy.accounts.inactive_days)
+        found = await unit.accounts.inactive_since(since)
+        for account in found:
+            await disable_inactive(identity, unit, account)
+    return len(found)
+
+
+async def close_stale_sessions(identity: Identity) -> int:
+    """Close sessions over the idle or longest limit; return how many. Their tokens ran out before."""
+    async with identity.begin() as unit:
+        idle = timedelta(minutes=unit.policy.accounts.idle_minutes)
+        longest = timedelta(hours=identity.settings.identity_session_hours)
+        found = await unit.sessions.stale(unit.now - idle, unit.now - longest)
+        closed = 0
+        for session in found:
+            if (over := over_limit(identity, unit, session)) is None:
+                continue
+            await unit.sessions.close(session.session_id, unit.now, over)
+            await session_changed(
+                unit,
+                "closed",
+                identity.system,
+                account_id=session.account_id,
+                session_id=session.session_id,
+                reason=over,
+            )
+            closed += 1
+        await unit.sessions.drop_tokens(unit.now - TOKENS_KEPT)
+    return closed
+
+
+async def recall_people(identity: Identity) -> None:
+    """At start: learn every account, and announce again those that changed while tokens may still hold.
+
+    So a change that a broker lost before its disk had it still reaches everybody.
+    """
+    async with identity.begin() as unit:
+        for account in await unit.accounts.changed_since(unit.now - longest_token(unit.policy)):
+            await unit.emit(account_event(unit, account, "announced_again", identity.system))
+        for account in await unit.accounts.everybody():
+            identity.people.learn(account_event(unit, account, "known", identity.system))

@@ -1,0 +1,152 @@
+"""The key set: ES256 on P-256, published before it signs, verifying until its last token is gone."""
+
+import hashlib
+import json
+from base64 import urlsafe_b64encode
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from services.identity.store.keys import StoredKey
+from services.identity.work import Identity, Unit
+from shared.events import KeyPublished
+from shared.policy import Policy
+from shared.tokens import LEEWAY_S, sign
+
+PUBLISH_AHEAD = timedelta(seconds=30)
+"""A key's public half is everywhere before the first token that needs it."""
+
+SPARE = timedelta(days=7)
+"""How much longer than its rotation a key verifies, should nobody be there to rotate it."""
+
+
+def longest_token(policy: Policy) -> timedelta:
+    """Return how long the longest-lived token holds."""
+    minutes = max(policy.accounts.access_token_minutes, policy.purposes.token_minutes)
+    return timedelta(minutes=minutes, seconds=LEEWAY_S)
+
+
+async def prepare(identity: Identity) -> None:
+    """Make the first key if there is none, check that keys open, publish all that still verify.
+
+    Raises: VaultFault when the key-encryption key is not the one they were sealed with.
+    """
+    async with identity.begin() as unit:
+        await unit.keys.lock()
+        if await _signing(unit) is None:
+            await _add(identity, unit, signs_from=unit.now)
+        for key in await unit.keys.valid(unit.now):
+            _open(identity, key)
+            await unit.emit(_published(identity, unit, key))
+
+
+async def rotate(identity: Identity, *, compromised: bool = False) -> str:
+    """Make a new key and return its id; the old ones verify until their tokens are gone.
+
+    After a compromise the old keys stop at once, and everybody's tokens with them.
+    """
+    async with identity.begin() as unit:
+        await unit.keys.lock()
+        ahead = timedelta() if compromised else PUBLISH_AHEAD
+        old = await unit.keys.valid(unit.now)
+        new = await _add(identity, unit, signs_from=unit.now + ahead)
+        end = unit.now if compromised else new.signs_from + longest_token(unit.policy)
+        for key in old:
+            if key.not_after > end:
+                await unit.keys.end(key.kid, end)
+                await unit.emit(_published(identity, unit, replace(key, not_after=end)))
+        return new.kid
+
+
+async def rotate_when_due(identity: Identity) -> str | None:
+    """Rotate if the youngest key is older than the settings allow; return the new key's id."""
+    async with identity.begin() as unit:
+        keys = await unit.keys.valid(unit.now)
+    age = timedelta(days=identity.settings.identity_key_rotation_days)
+    if keys and identity.clock.now() - keys[0].created_at < age:
+        return None
+    return await rotate(identity)
+
+
+async def sign_token(identity: Identity, unit: Unit, claims: dict[str, Any]) -> str:
+    """Return `claims` signed with the key of now."""
+    key = await _signing(unit)
+    if key is None:  # nobody rotated in time; better late than locked out
+        await unit.keys.lock()
+        key = await _signing(unit) or await _add(identity, unit, signs_from=unit.now)
+    identity.people.keys.add(key.kid, key.jwk, key.not_after)
+    return sign(claims, jwk=_open(identity, key), kid=key.kid)
+
+
+async def _signing(unit: Unit) -> StoredKey | None:
+    """Return the youngest key that signs and outlives what it would sign."""
+    lasting = unit.now + longest_token(unit.policy)
+    keys = [
+        key
+        for key in await unit.keys.valid(unit.now)
+        if key.signs_from <= unit.now and key.not_after >= lasting
+    ]
+    return keys[0] if keys else None
+
+
+async def _add(identity: Identity, unit: Unit, *, signs_from: datetime) -> StoredKey:
+    private = _new_private_jwk()
+    public = {name: private[name] for name in ("kty", "crv", "x", "y")}
+    kid = thumbprint(public)
+    rotation = timedelta(days=identity.settings.identity_key_rotation_days)
+    key = StoredKey(
+        kid=kid,
+        jwk=public,
+        sealed=identity.vault.seal(json.dumps(private).encode(), _place(kid)),
+        created_at=unit.now,
+        signs_from=signs_from,
+        not_after=signs_from + rotation + SPARE,
+    )
+    await unit.keys.add(key)
+    await unit.emit(_published(identity, unit, key))
+    return key
+
+
+def _open(identity: Identity, key: StoredKey) -> dict[str, str]:
+    private = identity.private_keys.get(key.kid)
+    if private is None:
+        private = json.loads(identity.vault.open(key.sealed, _place(key.kid)))
+        identity.private_keys[key.kid] = private
+    return private
+
+
+def _place(kid: str) -> str:
+    return f"signing key {kid}"
+
+
+def _published(identity: Identity, unit: Unit, key: StoredKey) -> KeyPublished:
+    return KeyPublished(
+        occurred_at=unit.now,
+        kid=key.kid,
+        issuer=identity.settings.token_issuer,
+        jwk=key.jwk,
+        not_after=key.not_after,
+    )
+
+
+def thumbprint(jwk: dict[str, str]) -> str:
+    """Return the thumbprint of a public EC key (RFC 7638), which is its key id."""
+    canonical = json.dumps(
+        {name: jwk[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":")
+    )
+    return _base64url(hashlib.sha256(canonical.encode()).digest())
+
+
+def _new_private_jwk() -> dict[str, str]:
+    """Return a fresh P-256 key as a private JWK (RFC 7518, 6.2)."""
+    numbers = ec.generate_private_key(ec.SECP256R1()).private_numbers()
+    point = numbers.public_numbers
+    parts = {"x": point.x, "y": point.y, "d": numbers.private_value}
+    encoded = {name: _base64url(number.to_bytes(32, "big")) for name, number in parts.items()}
+    return {"kty": "EC", "crv": "P-256", **encoded}
+
+
+def _base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,86 @@
+"""Declaring a purpose: taken, refused as too vague, or forbidden by law and recorded (468.4(a), 468.6(b))."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from services.identity.actions.tokens import purpose_token
+from services.identity.domain.purposes import (
+    Declaration,
+    check_declaration,
+    forbidden,
+    normalise_kind,
+)
+from services.identity.store.records import DeclaredPurpose
+from services.identity.work import Identity, Unit
+from shared.errors import InvalidInput
+from shared.events import Actor, PurposeDeclared, PurposeRecord
+from shared.tokens import MAX_TOKEN_CHARACTERS
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A purpose that was taken, with its token."""
+
+    purpose: DeclaredPurpose
+    purpose_token: str
+
+
+async def declare(identity: Identity, by: Actor, said: Declaration) -> Accepted:
+    """Return a purpose token. Raises: NotAuthorised for a prohibited kind, InvalidInput."""
+    declared = replace(said, kind=normalise_kind(said.kind))
+    refusal = forbidden(identity.policy, declared.kind)
+    if refusal is not None:
+        async with identity.begin() as unit:
+            await unit.emit(_event(unit, by, declared, reason=refusal.detail))
+        raise refusal
+    check_declaration(identity.policy, declared)
+    async with identity.begin() as unit:
+        return await _accept(identity, unit, by, declared)
+
+
+async def _accept(identity: Identity, unit: Unit, by: Actor, declared: Declaration) -> Accepted:
+    purpose = DeclaredPurpose(
+        purpose_id=uuid4(),
+        account_id=UUID(by.person_id),
+        kind=declared.kind,
+        offence_type=declared.offence_type,
+        case_number=declared.case_number,
+        call_number=declared.call_number,
+        justification=declared.justification,
+        scope=declared.scope,
+        declared_at=unit.now,
+        expires_at=unit.now + timedelta(minutes=unit.policy.purposes.token_minutes),
+    )
+    await unit.purposes.add(purpose)
+    await unit.emit(_event(unit, by, declared, accepted=purpose))
+    token = await purpose_token(identity, unit, purpose)
+    if len(token) > MAX_TOKEN_CHARACTERS:
+        raise InvalidInput("justification and scope together are too long", field="justification")
+    return Accepted(purpose, token)
+
+
+def _event(
+    unit: Unit,
+    by: Actor,
+    declared: Declaration,
+    *,
+    accepted: DeclaredPurpose | None = None,
+    reason: str | None = None,
+) -> PurposeDeclared:
+    return PurposeDeclared(
+        occurred_at=unit.now,
+        actor=by,
+        purpose=PurposeRecord(
+            kind=declared.kind,
+            offence_type=declared.offence_type,
+            case_number=declared.case_number,
+            call_number=declared.call_number,
+            purpose_id=accepted.purpose_id if accepted else None,
+            justification=declared.justification,
+        ),
+        accepted=accepted is not None,
+        expires_at=accepted.expires_at if accepted else None,
+        reason=reason,
+        scope=dict(declared.scope),
+    )

@@ -1,0 +1,65 @@
+"""Access and purpose tokens; what is in them is what every service goes by."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from services.identity.actions.keys import sign_token
+from services.identity.domain.accounts import Account, permissions_of
+from services.identity.store.records import DeclaredPurpose
+from services.identity.work import Identity, Unit
+from shared.tokens import AUDIENCE
+
+
+async def access_token(
+    identity: Identity, unit: Unit, account: Account, session_id: UUID
+) -> tuple[str, datetime]:
+    """Return a person's access token and when it expires."""
+    # Another replica's clock may be a little ahead: a new token never counts as revoked.
+    issued = max(unit.now, account.tokens_valid_from)
+    expires = issued + timedelta(minutes=unit.policy.accounts.access_token_minutes)
+    permissions = permissions_of(unit.policy, account.title, account.roles)
+    trained_until = account.trained_until
+    claims = {
+        **_claims(identity, "access", account.account_id, issued, expires),
+        "jti": str(uuid4()),
+        "sid": str(session_id),
+        "name": account.name,
+        "title": account.title,
+        "ori": account.agency_ori,
+        "permissions": sorted(permissions),
+        "trained_until": trained_until.timestamp() if trained_until else None,
+        "sources": sorted(account.sources),
+    }
+    return await sign_token(identity, unit, claims), expires
+
+
+async def purpose_token(identity: Identity, unit: Unit, purpose: DeclaredPurpose) -> str:
+    """Return the token of a declared purpose; its `jti` is the purpose's id."""
+    said = {
+        "kind": purpose.kind,
+        "offence_type": purpose.offence_type,
+        "case_number": purpose.case_number,
+        "call_number": purpose.call_number,
+        "justification": purpose.justification,
+        "scope": dict(purpose.scope),
+    }
+    claims = {
+        **_claims(identity, "purpose", purpose.account_id, purpose.declared_at, purpose.expires_at),
+        "jti": str(purpose.purpose_id),
+        **{name: value for name, value in said.items() if value},
+    }
+    return await sign_token(identity, unit, claims)
+
+
+def _claims(
+    identity: Identity, kind: str, account_id: UUID, issued: datetime, expires: datetime
+) -> dict[str, Any]:
+    return {
+        "iss": identity.settings.token_issuer,
+        "aud": AUDIENCE,
+        "typ": kind,
+        "sub": str(account_id),
+        "iat": issued.timestamp(),  # with fractions: revocation compares it (RFC 7519, NumericDate)
+        "exp": expires.timestamp(),
+    }

@@ -1,0 +1,54 @@
+"""Training records: by the Training Sergeant, never one's own (468.3.1(b), 468.4(d), 468.8)."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID, uuid4
+
+from services.identity.domain.accounts import Account, check_somebody_else
+from services.identity.store.records import Training
+from services.identity.work import Unit
+from shared.errors import Conflict, InvalidInput
+from shared.events import Actor, TrainingRecorded
+
+
+async def record(
+    unit: Unit, by: Actor, account_id: UUID, *, course: str | None, completed_on: date
+) -> Training:
+    """Keep that a person completed a course; the policy says how long that holds.
+
+    Raises: NotFound, NotAuthorised for one's own, Conflict for who has left, InvalidInput.
+    """
+    account = await unit.accounts.get(account_id, lock=True)
+    check_somebody_else(account, by, doing="record training for")
+    if account.status == "separated":
+        raise Conflict("this person has left the department")
+    if completed_on > unit.now.date():
+        raise InvalidInput("training cannot be completed in the future", field="completed_on")
+    completed = datetime.combine(completed_on, time(), UTC)
+    training = Training(
+        training_id=uuid4(),
+        account_id=account_id,
+        course=course or unit.policy.training.course,
+        completed_on=completed,
+        valid_until=completed + timedelta(days=unit.policy.training.valid_days),
+        recorded_by=UUID(by.person_id),
+        recorded_at=unit.now,
+    )
+    await unit.trainings.add(training)
+    await unit.emit(
+        TrainingRecorded(
+            occurred_at=unit.now,
+            actor=by,
+            account_id=account_id,
+            course=training.course,
+            completed_on=training.completed_on,
+            valid_until=training.valid_until,
+        )
+    )
+    return training
+
+
+async def refresher_due(unit: Unit) -> Sequence[Account]:
+    """Return people whose training is missing, lapsed, or lapses soon."""
+    soon = unit.now + timedelta(days=unit.policy.training.refresher_due_days)
+    return await unit.accounts.trained_before(soon)

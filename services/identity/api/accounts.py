@@ -1,0 +1,222 @@
+"""Accounts, by ALPR administrators (468.3)."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import ConfigDict, Field
+
+from services.identity.actions import administration
+from services.identity.api.fields import Name, OriCode, Reason, Request, Username
+from services.identity.api.shown import AccountList, AccountOut, InvitedAccount
+from services.identity.domain.accounts import Source, Status
+from services.identity.work import Parts, Work
+from shared.access import Grant, Permission, access
+
+router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
+
+Reads = Annotated[Grant, access(Permission.ACCOUNT_READ)]
+Manages = Annotated[Grant, access(Permission.ACCOUNT_MANAGE)]
+Roles = Annotated[list[Name], Field(max_length=20)]
+Sources = Annotated[list[Source], Field(max_length=3)]
+
+
+class CreateAccount(Request):
+    """Who is to have an account, and with what."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "username": "j.rivera",
+                    "name": "Jo Rivera",
+                    "title": "Police Officer",
+                    "agency_ori": "CA0520100",
+                    "roles": ["officer"],
+                    "sources": ["department", "state"],
+                }
+            ]
+        }
+    )
+
+    username: Username
+    name: Name
+    title: Name
+    agency_ori: OriCode
+    roles: Roles = Field(default=[])
+    sources: Sources = Field(default=[])
+
+
+class UpdateAccount(Request):
+    """What changes about a person; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Detective"}]})
+
+    name: Name | None = None
+    title: Name | None = None
+
+
+class AssignRoles(Request):
+    """All the roles that a person is to have."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"roles": ["investigator"]}]})
+
+    roles: Roles
+    reason: Reason | None = None
+
+
+class AssignSources(Request):
+    """All the data sources that a person is entitled to (468.4(e))."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"sources": ["department"]}]})
+
+    sources: Sources
+    reason: Reason | None = None
+
+
+class WithReason(Request):
+    """Why."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "left the department"}]})
+
+    reason: Reason
+
+
+class ReviewAccount(Request):
+    """What the yearly review of a person's rights found."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"note": "still on patrol"}]})
+
+    note: Reason
+
+
+@router.post("", status_code=201)
+async def create_account(
+    body: CreateAccount, grant: Manages, identity: Parts, work: Work
+) -> InvitedAccount:
+    """Create an account and its invitation, which is shown this once."""
+    new = administration.NewAccount(**body.model_dump())
+    invited = await administration.create(identity, work, grant.actor, new)
+    return InvitedAccount.of(work, invited)
+
+
+@router.get("")
+async def list_accounts(
+    grant: Reads,
+    work: Work,
+    status: Status | None = None,
+    role: Annotated[str | None, Query(max_length=50)] = None,
+    after: Annotated[str, Query(max_length=32)] = "",
+    limit: Annotated[int, Query(ge=1, le=200)] = 100,
+) -> AccountList:
+    """List accounts by username."""
+    found = await work.accounts.page(status=status, role=role, after=after, limit=limit)
+    more = found[-1].username if len(found) == limit else None
+    return AccountList(accounts=[AccountOut.of(work, a) for a in found], next=more)
+
+
+@router.get("/reviews/due")
+async def list_reviews_due(grant: Reads, work: Work) -> AccountList:
+    """List people whose rights were not reviewed for a year, oldest first."""
+    found = await administration.reviews_due(work)
+    return AccountList(accounts=[AccountOut.of(work, a) for a in found])
+
+
+@router.get("/{account_id}")
+async def get_account(account_id: UUID, grant: Reads, work: Work) -> AccountOut:
+    """Show one account."""
+    return AccountOut.of(work, await work.accounts.get(account_id))
+
+
+@router.patch("/{account_id}")
+async def update_account(
+    account_id: UUID, body: UpdateAccount, grant: Manages, work: Work
+) -> AccountOut:
+    """Change a person's name or job title."""
+    changed = await administration.update(
+        work, grant.actor, account_id, name=body.name, title=body.title
+    )
+    return AccountOut.of(work, changed)
+
+
+@router.put("/{account_id}/roles")
+async def assign_roles(
+    account_id: UUID, body: AssignRoles, grant: Manages, work: Work
+) -> AccountOut:
+    """Give a person these roles and no others; nobody can change their own."""
+    changed = await administration.assign_roles(
+        work, grant.actor, account_id, body.roles, body.reason
+    )
+    return AccountOut.of(work, changed)
+
+
+@router.put("/{account_id}/sources")
+async def assign_sources(
+    account_id: UUID, body: AssignSources, grant: Manages, work: Work
+) -> AccountOut:
+    """Entitle a person to these data sources and no others."""
+    changed = await administration.assign_sources(
+        work, grant.actor, account_id, body.sources, body.reason
+    )
+    return AccountOut.of(work, changed)
+
+
+@router.post("/{account_id}/lock")
+async def lock_account(
+    account_id: UUID, body: WithReason, grant: Manages, work: Work
+) -> AccountOut:
+    """Lock an account; its sessions and tokens end now."""
+    return AccountOut.of(
+        work, await administration.lock(work, grant.actor, account_id, body.reason)
+    )
+
+
+@router.post("/{account_id}/unlock")
+async def unlock_account(
+    account_id: UUID, body: WithReason, grant: Manages, work: Work
+) -> AccountOut:
+    """Release an account that was locked."""
+    return AccountOut.of(
+        work, await administration.unlock(work, grant.actor, account_id, body.reason)
+    )
+
+
+@router.post("/{account_id}/reinstate")
+async def reinstate_account(
+    account_id: UUID, body: WithReason, grant: Manages, work: Work
+) -> AccountOut:
+    """Bring back an account that was disabled as inactive; training must be current."""
+    return AccountOut.of(
+        work, await administration.reinstate(work, grant.actor, account_id, body.reason)
+    )
+
+
+@router.post("/{account_id}/separate")
+async def separate_account(
+    account_id: UUID, body: WithReason, grant: Manages, work: Work
+) -> AccountOut:
+    """End an account for good: the person has left. Sessions and tokens end now."""
+    return AccountOut.of(
+        work, await administration.separate(work, grant.actor, account_id, body.reason)
+    )
+
+
+@router.post("/{account_id}/invitation", status_code=201)
+async def invite_again(
+    account_id: UUID, body: WithReason, grant: Manages, identity: Parts, work: Work
+) -> InvitedAccount:
+    """Invite a person to enrol anew: lost password, authenticator or invitation."""
+    invited = await administration.invite_again(
+        identity, work, grant.actor, account_id, body.reason
+    )
+    return InvitedAccount.of(work, invited)
+
+
+@router.post("/{account_id}/review")
+async def review_account(
+    account_id: UUID, body: ReviewAccount, grant: Manages, work: Work
+) -> AccountOut:
+    """Record that what a person holds was looked at and stays."""
+    return AccountOut.of(
+        work, await administration.review(work, grant.actor, account_id, body.note)
+    )

@@ -1,0 +1,57 @@
+"""Enrolment, by whoever holds an invitation."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from services.identity.actions import enrolment
+from services.identity.api.fields import Code, OpaqueToken, Password, Request
+from services.identity.domain.accounts import Status
+from services.identity.work import Parts, Work
+
+router = APIRouter(prefix="/v1/enrolment", tags=["enrolment"])
+
+
+class BeginEnrolment(Request):
+    """The invitation, and the password that the person chose."""
+
+    invitation_token: OpaqueToken
+    password: Password
+
+
+class SecondFactorOut(BaseModel):
+    """What goes into an authenticator app (RFC 6238, SHA-1, six digits, 30 s); shown this once."""
+
+    username: str
+    totp_secret: str
+    provisioning_uri: str
+
+
+class ConfirmEnrolment(Request):
+    """A code that shows that the second factor works. It is then used up: sign in with the next."""
+
+    invitation_token: OpaqueToken
+    totp: Code
+
+
+class Enrolled(BaseModel):
+    """The account is active."""
+
+    account_id: UUID
+    username: str
+    status: Status
+
+
+@router.post("")
+async def begin_enrolment(body: BeginEnrolment, identity: Parts) -> SecondFactorOut:
+    """Set the password and get a second factor; may be repeated until confirmed."""
+    made = await enrolment.begin(identity, body.invitation_token, body.password.get_secret_value())
+    return SecondFactorOut(**vars(made))
+
+
+@router.post("/confirm")
+async def confirm_enrolment(body: ConfirmEnrolment, identity: Parts, work: Work) -> Enrolled:
+    """Confirm the second factor with a code; the account becomes active."""
+    account = await enrolment.confirm(identity, work, body.invitation_token, body.totp)
+    return Enrolled(account_id=account.account_id, username=account.username, status=account.status)

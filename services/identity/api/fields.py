@@ -1,0 +1,73 @@
+"""The kinds of text that requests carry, with their limits."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import StringConstraints as Constraints
+
+from services.identity.domain.passwords import MAX_CHARACTERS
+from services.identity.domain.purposes import MAX_JUSTIFICATION_CHARACTERS
+
+USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{2,31}")
+_LINE_BREAKS = "\n\r\t"
+
+
+def _one_line(text: str) -> str:
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        raise ValueError("has control characters")
+    return text
+
+
+def _lines(text: str) -> str:
+    _one_line(text.translate(dict.fromkeys(map(ord, _LINE_BREAKS), " ")))
+    return text
+
+
+def _username(text: str) -> str:
+    if not USERNAME.fullmatch(text):
+        raise ValueError("has other than 3 to 32 letters, digits, dots, dashes and underscores")
+    return text
+
+
+def _blank_is_none(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+class Request(BaseModel):
+    """A request body; what it does not know is refused by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Username = Annotated[
+    str,
+    Constraints(strip_whitespace=True, to_lower=True, max_length=32),
+    AfterValidator(_username),
+    Field(description="Letters, digits, dots, dashes and underscores; case does not matter."),
+]
+Name = Annotated[
+    str,
+    Constraints(strip_whitespace=True, min_length=1, max_length=100),
+    AfterValidator(_one_line),
+]
+Reason = Annotated[
+    str, Constraints(strip_whitespace=True, min_length=3, max_length=500), AfterValidator(_lines)
+]
+OptionalLine = Annotated[
+    str, Constraints(strip_whitespace=True, max_length=80), AfterValidator(_one_line)
+]
+Justification = Annotated[
+    str,
+    Constraints(strip_whitespace=True, max_length=MAX_JUSTIFICATION_CHARACTERS),
+    AfterValidator(_lines),
+]
+OriCode = Annotated[str, Constraints(pattern=r"^[A-Z0-9]{9}$")]
+Password = Annotated[SecretStr, Field(min_length=1, max_length=MAX_CHARACTERS)]
+Code = Annotated[str, Constraints(pattern=r"^[0-9]{6}$")]
+OpaqueToken = Annotated[str, Constraints(pattern=r"^[A-Za-z0-9_-]{20,100}$")]
+Number = Annotated[
+    Annotated[str, Constraints(strip_whitespace=True, max_length=32)] | None,
+    BeforeValidator(_blank_is_none),
+    Field(description="3 to 32 letters, digits and dashes, at least one of them a digit."),
+]

@@ -1,0 +1,40 @@
+"""What a person may see and change about themselves."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from services.identity.actions import passwords
+from services.identity.api.fields import Password, Request
+from services.identity.api.shown import AccountOut
+from services.identity.work import Parts, Work
+from shared.access import Grant, Permission, access
+
+router = APIRouter(prefix="/v1/me", tags=["me"])
+
+Self = Annotated[Grant, access(Permission.ACCOUNT_SELF)]
+
+
+class ChangePassword(Request):
+    """The password in use, and the one to be."""
+
+    current_password: Password
+    password: Password
+
+
+@router.get("")
+async def get_me(grant: Self, work: Work) -> AccountOut:
+    """Show one's own account, permissions and training."""
+    return AccountOut.of(work, await work.accounts.get(UUID(grant.principal.account_id)))
+
+
+@router.post("/password", status_code=204)
+async def change_password(body: ChangePassword, grant: Self, identity: Parts) -> None:
+    """Change one's own password; all one's sessions end, and one signs in anew."""
+    await passwords.change(
+        identity,
+        UUID(grant.principal.account_id),
+        body.current_password.get_secret_value(),
+        body.password.get_secret_value(),
+    )

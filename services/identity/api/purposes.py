@@ -1,0 +1,119 @@
+"""Declaring why ALPR data are needed (468.4(a), 468.6(b))."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from services.identity.actions import purposes
+from services.identity.api.fields import Justification, Number, OptionalLine, Request
+from services.identity.domain.purposes import Declaration
+from services.identity.store.records import DeclaredPurpose
+from services.identity.work import Parts, Work
+from shared.access import Grant, Permission, access
+from shared.types import normalise_plate
+
+router = APIRouter(prefix="/v1/purposes", tags=["purposes"])
+
+Declares = Annotated[Grant, access(Permission.PURPOSE_DECLARE)]
+LISTED = 100
+
+
+class Scope(Request):
+    """How far a purpose goes: searches with its token stay within."""
+
+    plate: Annotated[str, Field(max_length=40), AfterValidator(normalise_plate)] | None = None
+    device_ids: Annotated[list[UUID], Field(min_length=1, max_length=50)] | None = None
+    captured_from: AwareDatetime | None = None
+    captured_to: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _window_runs_forward(self) -> "Scope":
+        if self.captured_from and self.captured_to and self.captured_from >= self.captured_to:
+            raise ValueError("captured_to is not after captured_from")
+        return self
+
+
+class DeclarePurpose(Request):
+    """Why somebody needs ALPR data; a case number or a call-for-service number is required."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            # Said here and checked by the domain, not by validation: a prohibited kind is refused as
+            # such and recorded, however little else was said.
+            "required": ["kind", "offence_type", "justification"],
+            "examples": [
+                {
+                    "kind": "stolen_or_wanted_vehicle",
+                    "offence_type": "vehicle theft",
+                    "case_number": "26-001234",
+                    "justification": "Owner reports a stolen sedan last seen near Solano Street",
+                    "scope": {"plate": "7ABC123"},
+                }
+            ],
+        }
+    )
+
+    kind: OptionalLine
+    offence_type: OptionalLine = ""
+    case_number: Number = None
+    call_number: Number = None
+    justification: Justification = ""
+    scope: Scope | None = None
+
+
+class AcceptedPurpose(BaseModel):
+    """A purpose and its token, for the header X-ALPR-Purpose."""
+
+    purpose_id: UUID
+    purpose_token: str
+    expires_at: datetime
+
+
+class PurposeOut(BaseModel):
+    """A purpose that was declared."""
+
+    purpose_id: UUID
+    kind: str
+    offence_type: str
+    case_number: str | None
+    call_number: str | None
+    justification: str
+    scope: dict[str, Any]
+    declared_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, purpose: DeclaredPurpose) -> "PurposeOut":
+        """Return a purpose as it is shown."""
+        return cls(**{name: getattr(purpose, name) for name in cls.model_fields})
+
+
+class PurposeList(BaseModel):
+    """One's own purposes, newest first; their tokens are not shown again."""
+
+    purposes: list[PurposeOut]
+
+
+@router.post("", status_code=201)
+async def declare_purpose(
+    body: DeclarePurpose, grant: Declares, identity: Parts
+) -> AcceptedPurpose:
+    """Say why data are needed and get the token that searches carry. Prohibited kinds are recorded."""
+    scope = body.scope.model_dump(mode="json", exclude_none=True) if body.scope else {}
+    said = Declaration(**{**body.model_dump(), "scope": scope})
+    accepted = await purposes.declare(identity, grant.actor, said)
+    return AcceptedPurpose(
+        purpose_id=accepted.purpose.purpose_id,
+        purpose_token=accepted.purpose_token,
+        expires_at=accepted.purpose.expires_at,
+    )
+
+
+@router.get("")
+async def list_purposes(grant: Declares, work: Work) -> PurposeList:
+    """List one's own last purposes."""
+    found = await work.purposes.of(UUID(grant.principal.account_id), limit=LISTED)
+    return PurposeList(purposes=[PurposeOut.of(purpose) for purpose in found])

@@ -1,0 +1,73 @@
+"""Signing in and out."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi import Request as HttpRequest
+from pydantic import ConfigDict, StringConstraints
+
+from services.identity.actions import sessions
+from services.identity.actions.sign_in import Attempt, sign_in
+from services.identity.api.fields import Code, OpaqueToken, Password, Request
+from services.identity.api.shown import SessionOut
+from services.identity.work import Parts, Work
+from shared.access import Grant, Permission, access
+
+router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
+
+
+class OpenSession(Request):
+    """Who signs in."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"username": "j.rivera", "password": "four plain words here", "totp": "492039"}
+            ]
+        }
+    )
+
+    username: Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=64)]
+    password: Password
+    totp: Code
+
+
+class RefreshSession(Request):
+    """The session's refresh token; good once."""
+
+    refresh_token: OpaqueToken
+
+
+@router.post("", status_code=201)
+async def open_session(body: OpenSession, request: HttpRequest, identity: Parts) -> SessionOut:
+    """Sign in with password and second factor. A refusal does not say which part was wrong."""
+    attempt = Attempt(
+        username=body.username.replace("\x00", "\ufffd"),  # Postgres keeps no NUL
+        password=body.password.get_secret_value(),
+        code=body.totp,
+        client_address=_address(request),
+    )
+    return SessionOut.of(await sign_in(identity, attempt))
+
+
+@router.post("/refresh")
+async def refresh_session(
+    body: RefreshSession, request: HttpRequest, identity: Parts
+) -> SessionOut:
+    """Exchange a refresh token for new tokens. Using one twice closes the session."""
+    opened = await sessions.refresh(identity, body.refresh_token, _address(request))
+    return SessionOut.of(opened)
+
+
+@router.delete("/current", status_code=204)
+async def close_session(
+    grant: Annotated[Grant, access(Permission.ACCOUNT_SELF)], work: Work
+) -> None:
+    """Sign out; the access token ends too."""
+    principal = grant.principal
+    await sessions.sign_out(work, UUID(principal.account_id), UUID(principal.session_id))
+
+
+def _address(request: HttpRequest) -> str:
+    return request.client.host if request.client else ""

@@ -1,0 +1,101 @@
+"""People and sessions as they are shown; never with a secret that was shown before."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from services.identity.actions.enrolment import Invited
+from services.identity.actions.sign_in import Opened
+from services.identity.domain.accounts import Account, Status, permissions_of
+from services.identity.work import Unit
+
+
+class AccountOut(BaseModel):
+    """A person."""
+
+    account_id: UUID
+    username: str
+    name: str
+    title: str
+    agency_ori: str
+    status: Status
+    roles: list[str]
+    sources: list[str]
+    permissions: list[str]
+    trained_until: datetime | None
+    refresher_due: bool
+    last_active_at: datetime
+    reviewed_at: datetime
+    created_at: datetime
+
+    @classmethod
+    def of(cls, unit: Unit, account: Account) -> "AccountOut":
+        """Return an account as it is shown."""
+        return cls(
+            account_id=account.account_id,
+            username=account.username,
+            name=account.name,
+            title=account.title,
+            agency_ori=account.agency_ori,
+            status=account.status,
+            roles=list(account.roles),
+            sources=list(account.sources),
+            permissions=sorted(permissions_of(unit.policy, account.title, account.roles)),
+            trained_until=account.trained_until,
+            refresher_due=account.is_refresher_due(unit.policy, unit.now),
+            last_active_at=account.last_active_at,
+            reviewed_at=account.reviewed_at,
+            created_at=account.created_at,
+        )
+
+
+class AccountList(BaseModel):
+    """People; ask again with `after` set to `next` for more."""
+
+    accounts: list[AccountOut]
+    next: str | None = None
+
+
+class InvitedAccount(BaseModel):
+    """An account and its invitation, which is shown this once."""
+
+    account: AccountOut
+    invitation_token: str
+    invitation_expires_at: datetime
+
+    @classmethod
+    def of(cls, unit: Unit, invited: Invited) -> "InvitedAccount":
+        """Return an invitation as it is shown."""
+        return cls(
+            account=AccountOut.of(unit, invited.account),
+            invitation_token=invited.invitation_token,
+            invitation_expires_at=invited.expires_at,
+        )
+
+
+class SessionOut(BaseModel):
+    """Tokens of a session. The refresh token is good once, and until `idle_until`."""
+
+    session_id: UUID
+    account_id: UUID
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a kind, not a token
+    expires_at: datetime
+    refresh_token: str
+    idle_until: datetime
+    trained_until: datetime | None
+
+    @classmethod
+    def of(cls, opened: Opened) -> "SessionOut":
+        """Return a session as its owner gets it."""
+        return cls(
+            session_id=opened.session_id,
+            account_id=opened.account.account_id,
+            access_token=opened.access_token,
+            expires_at=opened.expires_at,
+            refresh_token=opened.refresh_token,
+            idle_until=opened.idle_until,
+            trained_until=opened.account.trained_until,
+        )

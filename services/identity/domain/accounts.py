@@ -1,0 +1,125 @@
+"""Accounts: who may hold what, and which change may follow which."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from shared.errors import Conflict, InvalidInput, NotAuthorised
+from shared.events import Actor
+from shared.policy import Policy
+from shared.types import Ori
+
+Status = Literal["invited", "active", "locked", "disabled", "separated"]
+Source = Literal["department", "state", "federal"]
+
+EXTERNAL_ROLE = "agency_requester"
+ADMINISTRATOR = "alpr_administrator"
+
+ALLOWED_FROM: Mapping[str, tuple[Status, ...]] = {
+    "locked": ("active",),
+    "unlocked": ("locked",),
+    "reinstated": ("disabled",),
+    "disabled": ("active",),
+    "reinvited": ("invited", "active", "locked", "disabled"),
+    "separated": ("invited", "active", "locked", "disabled"),
+    "reviewed": ("invited", "active", "locked", "disabled"),
+    "updated": ("invited", "active", "locked", "disabled"),
+    "roles_assigned": ("invited", "active", "locked", "disabled"),
+    "sources_assigned": ("invited", "active", "locked", "disabled"),
+}
+"""Which change may follow which state. Separation is final: who comes back gets a new account."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """A person as identity knows them, without their secrets."""
+
+    account_id: UUID
+    username: str
+    name: str
+    title: str
+    agency_ori: Ori
+    status: Status
+    roles: tuple[str, ...]
+    sources: tuple[str, ...]
+    tokens_valid_from: datetime
+    last_active_at: datetime
+    reviewed_at: datetime
+    created_at: datetime
+    trained_until: datetime | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """The person as events name them."""
+        return Actor(
+            person_id=str(self.account_id),
+            name=self.name,
+            title=self.title,
+            agency_ori=self.agency_ori,
+        )
+
+    def check_change(self, change: str) -> None:
+        """Raise Conflict unless `change` may be made to an account in this state."""
+        if self.status not in ALLOWED_FROM[change]:
+            raise Conflict(f"an account that is {self.status} cannot be {change.replace('_', ' ')}")
+
+    def is_trained(self, now: datetime) -> bool:
+        """Return whether the department's training is current (468.4(d))."""
+        return self.trained_until is not None and self.trained_until > now
+
+    def is_refresher_due(self, policy: Policy, now: datetime) -> bool:
+        """Return whether training is missing, lapsed, or lapses soon (468.8)."""
+        soon = now + timedelta(days=policy.training.refresher_due_days)
+        return self.trained_until is None or self.trained_until <= soon
+
+    def is_inactive(self, policy: Policy, now: datetime) -> bool:
+        """Return whether nobody has used the account for as long as disables it (468.6)."""
+        return now - self.last_active_at >= timedelta(days=policy.accounts.inactive_days)
+
+
+def check_assignment(
+    policy: Policy, *, title: str, agency_ori: str, roles: Iterable[str], sources: Iterable[str]
+) -> None:
+    """Raise InvalidInput, naming the field, if such a person may not hold these roles and sources.
+
+    An unauthorised title holds nothing (468.3.1(a)). People of other agencies get data only by a
+    written request (468.7), so an external title holds the requester's role alone and no source.
+    """
+    ours = agency_ori == policy.department.ori
+    if title in policy.titles.external:
+        if ours:
+            raise InvalidInput("this title is for people of other agencies", field="agency_ori")
+        if set(roles) - {EXTERNAL_ROLE}:
+            raise InvalidInput(f"this title can hold the role {EXTERNAL_ROLE} only", field="roles")
+        if set(sources):
+            raise InvalidInput("this title is entitled to no data source", field="sources")
+        return
+    if title not in policy.titles.authorised:
+        raise InvalidInput(
+            "this job title is not authorised by the policy (468.3.1(a))", field="title"
+        )
+    if not ours:
+        raise InvalidInput("this title is for people of the department", field="agency_ori")
+    if EXTERNAL_ROLE in roles:
+        raise InvalidInput(f"{EXTERNAL_ROLE} is for people of other agencies", field="roles")
+    if unknown := set(roles) - policy.roles.keys():
+        raise InvalidInput(f"no such role: {', '.join(sorted(unknown))}", field="roles")
+
+
+def permissions_of(policy: Policy, title: str, roles: Iterable[str]) -> frozenset[str]:
+    """Return what a person may do by the policy of today, whatever was assigned under an older one."""
+    if title in policy.titles.external:
+        roles = set(roles) & {EXTERNAL_ROLE}
+    elif title in policy.titles.authorised:
+        roles = set(roles) - {EXTERNAL_ROLE}
+    else:
+        return frozenset()
+    return frozenset().union(*(policy.roles.get(role, frozenset()) for role in roles))
+
+
+def check_somebody_else(account: Account, who: Actor, *, doing: str) -> None:
+    """Raise NotAuthorised if a person is about to administer their own account (no self-elevation)."""
+    if str(account.account_id) == who.person_id:
+        raise NotAuthorised(f"nobody can {doing} their own account", code="own_account")

@@ -1,0 +1,93 @@
+"""Why somebody needs data: the closed list, what the law forbids, and what is too vague to be a reason."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from shared.errors import InvalidInput, NotAuthorised
+from shared.policy import Policy
+
+MAX_JUSTIFICATION_CHARACTERS = 500
+
+GENERIC = Path(__file__).parent.parent / "data" / "generic_words.txt"
+
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_NUMBER = re.compile(r"(?=.*\d)[A-Za-z0-9][A-Za-z0-9-]{2,31}")
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a person says about why they need data."""
+
+    kind: str
+    offence_type: str
+    justification: str
+    case_number: str | None = None
+    call_number: str | None = None
+    scope: Mapping[str, Any] = field(default_factory=dict)
+
+
+@cache
+def generic_words() -> frozenset[str]:
+    """Return the committed list of words that say nothing about why this search."""
+    return frozenset(GENERIC.read_text(encoding="ascii").split())
+
+
+def normalise_kind(text: str) -> str:
+    """Return a kind as the policy writes it: lower case, words joined by underscores."""
+    return re.sub(r"[\s\-_]+", "_", text.strip().casefold())
+
+
+def forbidden(policy: Policy, kind: str) -> NotAuthorised | None:
+    """Return the refusal of a kind that the law forbids, with its citation; None if it does not."""
+    citation = policy.purposes.prohibited.get(kind)
+    if citation is None:
+        return None
+    words = kind.replace("_", " ")
+    return NotAuthorised(
+        f"{words} is a prohibited purpose ({citation}); the attempt is recorded",
+        field="kind",
+        code="prohibited_purpose",
+        citation=citation,
+    )
+
+
+def check_declaration(policy: Policy, declared: Declaration) -> None:
+    """Raise InvalidInput, naming the field, unless this is a reason that the policy takes."""
+    if declared.kind not in policy.purposes.allowed:
+        known = ", ".join(sorted(policy.purposes.allowed))
+        raise InvalidInput(f"not a purpose of the policy, which are: {known}", field="kind")
+    if not _WORD.search(declared.offence_type):
+        raise InvalidInput("name the type of offence in words", field="offence_type")
+    if declared.case_number is None and declared.call_number is None:
+        raise InvalidInput(
+            "a case number or a call-for-service number is required (policy 468.6(b))",
+            field="case_number",
+        )
+    for name in ("case_number", "call_number"):
+        number = getattr(declared, name)
+        if number is not None and not _NUMBER.fullmatch(number):
+            raise InvalidInput(
+                "3 to 32 letters, digits and dashes, at least one of them a digit", field=name
+            )
+    check_justification(declared.justification, policy.purposes.minimum_justification_characters)
+
+
+def check_justification(text: str, minimum_characters: int) -> None:
+    """Raise InvalidInput if `text` says too little: short, repeated, or generic words only.
+
+    The rule: enough characters, and two different words that are not generic and are not one
+    letter repeated.
+    """
+    if len(" ".join(text.split())) < minimum_characters:
+        raise _vague(f"give a reason of {minimum_characters} characters or more")
+    words = {word.casefold() for word in _WORD.findall(text)}
+    if sum(1 for word in words - generic_words() if len(set(word)) > 1) < 2:
+        raise _vague("say in at least two specific words why these data are needed")
+
+
+def _vague(why: str) -> InvalidInput:
+    return InvalidInput(why, field="justification", code="vague")

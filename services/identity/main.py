@@ -1,0 +1,59 @@
+"""Wires identity: settings, runtime, routes; started by `python -m services.identity`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.identity.actions import housekeeping, keys
+from services.identity.api import router
+from services.identity.settings import Settings
+from services.identity.work import SERVICE, Identity
+from shared.http import create_app
+from shared.runtime import Runtime
+from shared.serve import serve
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+DESCRIPTION = """Accounts, training, sign-in and declared purposes.
+
+An administrator creates an account; the person enrols with the invitation, a password and a second
+factor; signs in for an access token (`Authorization: Bearer`); and declares a purpose for the token that
+searches carry (`X-ALPR-Purpose`)."""
+
+
+def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
+    """Return the service, ready to be served."""
+    runtime = runtime or Runtime(SERVICE, settings)
+    identity = Identity.of(settings, runtime)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        """Start: runtime, keys, accounts, housekeeping. Stop: the other way round."""
+        await runtime.start(MIGRATIONS)
+        chores: asyncio.Task[None] | None = None
+        try:
+            await keys.prepare(identity)
+            await housekeeping.recall_people(identity)
+            if runtime.kafka:
+                chores = asyncio.create_task(housekeeping.run(identity), name="housekeeping")
+            yield
+        finally:
+            if chores is not None:
+                chores.cancel()
+                await asyncio.gather(chores, return_exceptions=True)
+            identity.hasher.close()
+            await runtime.stop()
+
+    app = create_app(runtime, title="identity", description=DESCRIPTION, lifespan=lifespan)
+    app.state.identity = identity
+    app.include_router(router)
+    return app
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = Settings()
+    serve(build_app(settings), settings)

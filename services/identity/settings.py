@@ -1,0 +1,48 @@
+"""What identity reads from its environment."""
+
+from base64 import b64decode
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+
+from shared.settings import CommonSettings
+
+KEY_BYTES = 32
+
+
+class Settings(CommonSettings):
+    """Everything identity reads from its environment; built once, in main."""
+
+    identity_key_encryption_key: SecretStr
+    """Base64 of 32 random bytes. Encrypts signing keys and second-factor secrets at rest (AES-256-GCM)."""
+
+    identity_key_rotation_days: Annotated[int, Field(ge=1, le=365)] = 30
+
+    identity_invitation_hours: Annotated[int, Field(ge=1, le=336)] = 72
+
+    identity_session_hours: Annotated[int, Field(ge=1, le=24)] = 12
+    """However busy, a session ends after this; a shift."""
+
+    identity_argon2_memory_kib: Annotated[int, Field(ge=19_456, le=1_048_576)] = 65_536
+    """RFC 9106's second choice; never under OWASP's least (19 MiB)."""
+
+    identity_argon2_time_cost: Annotated[int, Field(ge=2, le=10)] = 3
+
+    identity_argon2_workers: Annotated[int, Field(ge=1, le=16)] = 2
+    """Passwords hashed at the same time; memory in use is this times the memory cost."""
+
+    @field_validator("identity_key_encryption_key")
+    @classmethod
+    def _is_a_key(cls, value: SecretStr) -> SecretStr:
+        try:
+            size_bytes = len(b64decode(value.get_secret_value(), validate=True))
+        except ValueError:
+            size_bytes = 0
+        if size_bytes != KEY_BYTES:
+            raise ValueError("is not base64 of 32 bytes")
+        return value
+
+    @property
+    def key_encryption_key(self) -> bytes:
+        """The key itself, 32 bytes."""
+        return b64decode(self.identity_key_encryption_key.get_secret_value())

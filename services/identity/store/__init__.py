@@ -1,0 +1,1 @@
+"""Identity's tables and the only queries on them."""

@@ -1,0 +1,236 @@
+"""Accounts, their invitations and yearly reviews."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Row, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.identity.domain.accounts import ADMINISTRATOR, Account
+from shared.errors import Conflict, NotFound
+from shared.types import Ori
+
+_SELECT = """
+SELECT a.account_id, a.username, a.name, a.title, a.agency_ori, a.status, a.roles, a.sources,
+       a.tokens_valid_from, a.last_active_at, a.reviewed_at, a.created_at,
+       (SELECT max(t.valid_until) FROM trainings t
+         WHERE t.account_id = a.account_id AND t.course = :course) AS trained_until
+  FROM accounts a
+"""
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """Leave to enrol once; the token itself is kept nowhere."""
+
+    account_id: UUID
+    expires_at: datetime
+
+
+class Accounts:
+    """People. `course` is the training that the policy asks for."""
+
+    def __init__(self, connection: AsyncConnection, course: str) -> None:
+        self._connection = connection
+        self._course = course
+
+    async def find(self, account_id: UUID, *, lock: bool = False) -> Account | None:
+        """Return an account, locked against change if asked for, or None."""
+        return await self._one("WHERE a.account_id = :account_id", lock, account_id=account_id)
+
+    async def get(self, account_id: UUID, *, lock: bool = False) -> Account:
+        """Return an account. Raises: NotFound."""
+        if (account := await self.find(account_id, lock=lock)) is None:
+            raise NotFound("no such account")
+        return account
+
+    async def find_username(self, username: str, *, lock: bool = False) -> Account | None:
+        """Return the account of a username in lower case, or None."""
+        return await self._one("WHERE a.username = :username", lock, username=username)
+
+    async def page(
+        self, *, status: str | None, role: str | None, after: str, limit: int
+    ) -> Sequence[Account]:
+        """Return accounts by username, beginning after one."""
+        return await self._many(
+            "WHERE a.username > :after"
+            " AND (CAST(:status AS text) IS NULL OR a.status = :status)"
+            " AND (CAST(:role AS text) IS NULL OR :role = ANY(a.roles))"
+            " ORDER BY a.username LIMIT :limit",
+            status=status,
+            role=role,
+            after=after,
+            limit=limit,
+        )
+
+    async def trained_before(self, moment: datetime) -> Sequence[Account]:
+        """Return people whose training is missing or ends by `moment`, soonest first."""
+        statement = (
+            f"SELECT * FROM ({_SELECT} WHERE a.status IN ('active', 'locked', 'disabled')) found"  # noqa: S608
+            " WHERE trained_until IS NULL OR trained_until <= :moment"
+            " ORDER BY trained_until NULLS FIRST, username"
+        )
+        return await self._run(statement, moment=moment)
+
+    async def reviewed_before(self, moment: datetime) -> Sequence[Account]:
+        """Return people whose rights were last reviewed before `moment`, oldest first."""
+        return await self._many(
+            "WHERE a.status <> 'separated' AND a.reviewed_at <= :moment ORDER BY a.reviewed_at",
+            moment=moment,
+        )
+
+    async def inactive_since(self, moment: datetime) -> Sequence[Account]:
+        """Return active accounts that nobody used after `moment`, locked; rows in use are left out."""
+        return await self._many(
+            "WHERE a.status = 'active' AND a.last_active_at <= :moment FOR UPDATE OF a SKIP LOCKED",
+            moment=moment,
+        )
+
+    async def changed_since(self, moment: datetime) -> Sequence[Account]:
+        """Return accounts whose state changed after `moment`."""
+        return await self._many("WHERE a.changed_at >= :moment", moment=moment)
+
+    async def everybody(self) -> Sequence[Account]:
+        """Return all accounts."""
+        return await self._many("")
+
+    async def administrators(self) -> Sequence[Account]:
+        """Return everybody who is, or is invited to be, an ALPR administrator."""
+        return await self._many(
+            "WHERE a.status IN ('active', 'invited') AND :role = ANY(a.roles)", role=ADMINISTRATOR
+        )
+
+    async def lock_bootstrap(self) -> None:
+        """Let one bootstrap at a time run, until the transaction ends."""
+        await self._connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtext('bootstrap'), hashtext(current_schema()))")
+        )
+
+    async def add(self, account: Account) -> None:
+        """Keep a new account. Raises: Conflict if the username is taken."""
+        try:
+            async with self._connection.begin_nested():
+                await self._connection.execute(_INSERT, _row(account))
+        except IntegrityError:
+            raise Conflict("this username is taken", field="username") from None
+
+    async def save(self, account: Account, now: datetime) -> None:
+        """Keep a changed account."""
+        await self._connection.execute(_UPDATE, {**_row(account), "changed_at": now})
+
+    async def touch(self, account_id: UUID, now: datetime) -> None:
+        """Note that the person is there."""
+        await self._connection.execute(
+            text("UPDATE accounts SET last_active_at = :now WHERE account_id = :account_id"),
+            {"account_id": account_id, "now": now},
+        )
+
+    async def invite(self, account_id: UUID, token_hash: bytes, expires_at: datetime) -> None:
+        """Keep an invitation in place of any earlier one."""
+        await self._connection.execute(
+            text(
+                "INSERT INTO invitations (account_id, token_hash, expires_at)"
+                " VALUES (:account_id, :token_hash, :expires_at) ON CONFLICT (account_id) DO UPDATE"
+                " SET token_hash = excluded.token_hash, expires_at = excluded.expires_at"
+            ),
+            {"account_id": account_id, "token_hash": token_hash, "expires_at": expires_at},
+        )
+
+    async def invitation(self, token_hash: bytes) -> Invitation | None:
+        """Return the invitation with this token, locked, or None."""
+        found = await self._connection.execute(
+            text(
+                "SELECT account_id, expires_at FROM invitations"
+                " WHERE token_hash = :token_hash FOR UPDATE"
+            ),
+            {"token_hash": token_hash},
+        )
+        row = found.one_or_none()
+        return Invitation(row.account_id, row.expires_at) if row else None
+
+    async def invitation_of(self, account_id: UUID) -> Invitation | None:
+        """Return an account's invitation, or None."""
+        found = await self._connection.execute(
+            text("SELECT expires_at FROM invitations WHERE account_id = :account_id"),
+            {"account_id": account_id},
+        )
+        row = found.one_or_none()
+        return Invitation(account_id, row.expires_at) if row else None
+
+    async def drop_invitation(self, account_id: UUID) -> None:
+        """Forget an account's invitation."""
+        await self._connection.execute(
+            text("DELETE FROM invitations WHERE account_id = :account_id"),
+            {"account_id": account_id},
+        )
+
+    async def add_review(self, account: Account, reviewer: UUID, now: datetime, note: str) -> None:
+        """Keep that somebody looked at what an account holds."""
+        await self._connection.execute(
+            text(
+                "INSERT INTO reviews (review_id, account_id, reviewed_by, reviewed_at, roles,"
+                " sources, note) VALUES (:review_id, :account_id, :reviewed_by, :reviewed_at,"
+                " :roles, :sources, :note)"
+            ),
+            {
+                "review_id": uuid4(),
+                "account_id": account.account_id,
+                "reviewed_by": reviewer,
+                "reviewed_at": now,
+                "roles": list(account.roles),
+                "sources": list(account.sources),
+                "note": note,
+            },
+        )
+
+    async def _one(self, where: str, lock: bool, **values: Any) -> Account | None:
+        found = await self._many(where + (" FOR UPDATE OF a" if lock else ""), **values)
+        return found[0] if found else None
+
+    async def _many(self, where: str, **values: Any) -> list[Account]:
+        return await self._run(f"{_SELECT} {where}", **values)
+
+    async def _run(self, statement: str, **values: Any) -> list[Account]:
+        found = await self._connection.execute(text(statement), {"course": self._course, **values})
+        return [_account(row) for row in found]
+
+
+_INSERT = text(
+    "INSERT INTO accounts (account_id, username, name, title, agency_ori, status, roles, sources,"
+    " tokens_valid_from, last_active_at, reviewed_at, created_at, changed_at)"
+    " VALUES (:account_id, :username, :name, :title, :agency_ori, :status, :roles, :sources,"
+    " :tokens_valid_from, :last_active_at, :reviewed_at, :created_at, :created_at)"
+)
+_UPDATE = text(
+    "UPDATE accounts SET name = :name, title = :title, status = :status, roles = :roles,"
+    " sources = :sources, tokens_valid_from = :tokens_valid_from, last_active_at = :last_active_at,"
+    " reviewed_at = :reviewed_at, changed_at = :changed_at WHERE account_id = :account_id"
+)
+
+
+def _account(row: Row[Any]) -> Account:
+    values = dict(row._mapping)
+    values["roles"], values["sources"] = tuple(values["roles"]), tuple(values["sources"])
+    values["agency_ori"] = Ori(values["agency_ori"])
+    return Account(**values)
+
+
+def _row(account: Account) -> dict[str, Any]:
+    return {
+        "account_id": account.account_id,
+        "username": account.username,
+        "name": account.name,
+        "title": account.title,
+        "agency_ori": account.agency_ori,
+        "status": account.status,
+        "roles": list(account.roles),
+        "sources": list(account.sources),
+        "tokens_valid_from": account.tokens_valid_from,
+        "last_active_at": account.last_active_at,
+        "reviewed_at": account.reviewed_at,
+        "created_at": account.created_at,
+    }

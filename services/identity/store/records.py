@@ -1,0 +1,101 @@
+"""Training records and declared purposes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+@dataclass(frozen=True)
+class Training:
+    """One course that a person completed."""
+
+    training_id: UUID
+    account_id: UUID
+    course: str
+    completed_on: datetime
+    valid_until: datetime
+    recorded_by: UUID
+    recorded_at: datetime
+
+
+@dataclass(frozen=True)
+class DeclaredPurpose:
+    """One reason that a person gave and that was taken."""
+
+    purpose_id: UUID
+    account_id: UUID
+    kind: str
+    offence_type: str
+    case_number: str | None
+    call_number: str | None
+    justification: str
+    scope: Mapping[str, Any]
+    declared_at: datetime
+    expires_at: datetime
+
+
+class Trainings:
+    """Training records; added to, never changed."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, training: Training) -> None:
+        """Keep a record."""
+        await self._connection.execute(
+            text(
+                "INSERT INTO trainings (training_id, account_id, course, completed_on, valid_until,"
+                " recorded_by, recorded_at) VALUES (:training_id, :account_id, :course,"
+                " :completed_on, :valid_until, :recorded_by, :recorded_at)"
+            ),
+            vars(training),
+        )
+
+    async def of(self, account_id: UUID) -> Sequence[Training]:
+        """Return a person's records, newest first."""
+        found = await self._connection.execute(
+            text(
+                "SELECT training_id, account_id, course, completed_on, valid_until, recorded_by,"
+                " recorded_at FROM trainings WHERE account_id = :account_id"
+                " ORDER BY completed_on DESC, recorded_at DESC"
+            ),
+            {"account_id": account_id},
+        )
+        return [Training(**row._mapping) for row in found]
+
+
+class Purposes:
+    """Declared purposes; added to, never changed."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, purpose: DeclaredPurpose) -> None:
+        """Keep a purpose."""
+        await self._connection.execute(
+            text(
+                "INSERT INTO purposes (purpose_id, account_id, kind, offence_type, case_number,"
+                " call_number, justification, scope, declared_at, expires_at) VALUES (:purpose_id,"
+                " :account_id, :kind, :offence_type, :case_number, :call_number, :justification,"
+                " CAST(:scope AS jsonb), :declared_at, :expires_at)"
+            ),
+            {**vars(purpose), "scope": json.dumps(purpose.scope)},
+        )
+
+    async def of(self, account_id: UUID, *, limit: int) -> Sequence[DeclaredPurpose]:
+        """Return a person's purposes, newest first."""
+        found = await self._connection.execute(
+            text(
+                "SELECT purpose_id, account_id, kind, offence_type, case_number, call_number,"
+                " justification, scope, declared_at, expires_at FROM purposes"
+                " WHERE account_id = :account_id ORDER BY declared_at DESC LIMIT :limit"
+            ),
+            {"account_id": account_id, "limit": limit},
+        )
+        return [DeclaredPurpose(**row._mapping) for row in found]

@@ -1,0 +1,128 @@
+"""Sessions and their refresh tokens, which are kept as hashes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+@dataclass(frozen=True)
+class Session:
+    """One sign-in, until it is closed."""
+
+    session_id: UUID
+    account_id: UUID
+    opened_at: datetime
+    used_at: datetime
+    closed_at: datetime | None
+
+
+class Sessions:
+    """Who is signed in."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def open(self, session_id: UUID, account_id: UUID, now: datetime) -> None:
+        """Keep a new session."""
+        await self._run(
+            "INSERT INTO sessions (session_id, account_id, opened_at, used_at)"
+            " VALUES (:session_id, :account_id, :now, :now)",
+            session_id=session_id,
+            account_id=account_id,
+            now=now,
+        )
+
+    async def owner(self, token_hash: bytes) -> tuple[UUID, UUID] | None:
+        """Return the account and session of a refresh token, or None."""
+        found = await self._run(
+            "SELECT s.account_id, s.session_id FROM refresh_tokens r"
+            " JOIN sessions s USING (session_id) WHERE r.token_hash = :token_hash",
+            token_hash=token_hash,
+        )
+        row = found.one_or_none()
+        return (row.account_id, row.session_id) if row else None
+
+    async def lock(self, session_id: UUID) -> Session | None:
+        """Return a session, locked, or None. Lock its account first."""
+        found = await self._run(
+            "SELECT session_id, account_id, opened_at, used_at, closed_at FROM sessions"
+            " WHERE session_id = :session_id FOR UPDATE",
+            session_id=session_id,
+        )
+        row = found.one_or_none()
+        return Session(**row._mapping) if row else None
+
+    async def use_token(self, token_hash: bytes, now: datetime) -> bool:
+        """Use a refresh token up; False if it was used before."""
+        found = await self._run(
+            "UPDATE refresh_tokens SET used_at = :now"
+            " WHERE token_hash = :token_hash AND used_at IS NULL",
+            token_hash=token_hash,
+            now=now,
+        )
+        return bool(found.rowcount)
+
+    async def add_token(self, session_id: UUID, token_hash: bytes) -> None:
+        """Keep a session's next refresh token."""
+        await self._run(
+            "INSERT INTO refresh_tokens (token_hash, session_id) VALUES (:token_hash, :session_id)",
+            session_id=session_id,
+            token_hash=token_hash,
+        )
+
+    async def touch(self, session_id: UUID, now: datetime) -> None:
+        """Note that the session is in use."""
+        await self._run(
+            "UPDATE sessions SET used_at = :now WHERE session_id = :session_id",
+            session_id=session_id,
+            now=now,
+        )
+
+    async def close(self, session_id: UUID, now: datetime, reason: str) -> bool:
+        """Close a session; False if it was closed before."""
+        found = await self._run(
+            "UPDATE sessions SET closed_at = :now, closed_reason = :reason"
+            " WHERE session_id = :session_id AND closed_at IS NULL",
+            session_id=session_id,
+            now=now,
+            reason=reason,
+        )
+        return bool(found.rowcount)
+
+    async def close_all(self, account_id: UUID, now: datetime, reason: str) -> Sequence[UUID]:
+        """Close all sessions of a person and return them."""
+        found = await self._run(
+            "UPDATE sessions SET closed_at = :now, closed_reason = :reason"
+            " WHERE account_id = :account_id AND closed_at IS NULL RETURNING session_id",
+            account_id=account_id,
+            now=now,
+            reason=reason,
+        )
+        return list(found.scalars())
+
+    async def stale(self, used_before: datetime, opened_before: datetime) -> Sequence[Session]:
+        """Return sessions that are open but over a limit; rows in use are left out."""
+        found = await self._run(
+            "SELECT session_id, account_id, opened_at, used_at, closed_at FROM sessions"
+            " WHERE closed_at IS NULL AND (used_at <= :used_before OR opened_at <= :opened_before)"
+            " FOR UPDATE SKIP LOCKED",
+            used_before=used_before,
+            opened_before=opened_before,
+        )
+        return [Session(**row._mapping) for row in found]
+
+    async def drop_tokens(self, closed_before: datetime) -> None:
+        """Forget refresh tokens of sessions closed long enough for a replay to be no news."""
+        await self._run(
+            "DELETE FROM refresh_tokens r USING sessions s"
+            " WHERE r.session_id = s.session_id AND s.closed_at < :closed_before",
+            closed_before=closed_before,
+        )
+
+    async def _run(self, statement: str, **values: Any) -> Any:
+        return await self._connection.execute(text(statement), values)

@@ -1,0 +1,209 @@
+"""A running identity service on real Postgres, and people who enrol and sign in as people do."""
+
+import base64
+import json
+from dataclasses import dataclass
+
+import httpx
+import pyotp
+import pytest
+from sqlalchemy import text
+
+from services.identity.actions.bootstrap import bootstrap
+from services.identity.main import build_app
+from services.identity.settings import Settings
+from shared.people import People
+from shared.runtime import Runtime
+
+PASSWORD = "four plain words here"
+
+
+@dataclass
+class Person:
+    """Somebody with an authenticator app."""
+
+    client: httpx.AsyncClient
+    clock: object
+    username: str
+    account_id: str = ""
+    secret: str = ""
+    password: str = PASSWORD
+    access: str = ""
+    refresh: str = ""
+
+    @property
+    def headers(self):
+        return {"Authorization": f"Bearer {self.access}"}
+
+    def code(self):
+        return pyotp.TOTP(self.secret).at(self.clock.now())
+
+    async def enrol(self, invitation_token):
+        begun = await self.client.post(
+            "/v1/enrolment",
+            json={"invitation_token": invitation_token, "password": self.password},
+        )
+        assert begun.status_code == 200, begun.text
+        self.secret = begun.json()["totp_secret"]
+        done = await self.client.post(
+            "/v1/enrolment/confirm",
+            json={"invitation_token": invitation_token, "totp": self.code()},
+        )
+        assert done.status_code == 200, done.text
+        self.account_id = done.json()["account_id"]
+        return self
+
+    async def try_sign_in(self, *, password=None, code=None):
+        return await self.client.post(
+            "/v1/sessions",
+            json={
+                "username": self.username,
+                "password": password or self.password,
+                "totp": code or self.code(),
+            },
+        )
+
+    async def sign_in(self):
+        self.clock.advance(seconds=30)  # a code is good once
+        answer = await self.try_sign_in()
+        assert answer.status_code == 201, answer.text
+        self.access = answer.json()["access_token"]
+        self.refresh = answer.json()["refresh_token"]
+        return self
+
+    async def renew(self):
+        answer = await self.client.post(
+            "/v1/sessions/refresh", json={"refresh_token": self.refresh}
+        )
+        if answer.status_code == 200:
+            self.access = answer.json()["access_token"]
+            self.refresh = answer.json()["refresh_token"]
+        return answer
+
+    async def get(self, path):
+        return await self.client.get(path, headers=self.headers)
+
+    async def post(self, path, **body):
+        return await self.client.post(path, json=body, headers=self.headers)
+
+    async def put(self, path, **body):
+        return await self.client.put(path, json=body, headers=self.headers)
+
+
+@pytest.fixture
+def identity_settings(settings):
+    return Settings(
+        **settings.model_dump(),
+        identity_key_encryption_key=base64.b64encode(bytes(range(32))).decode(),
+        identity_argon2_memory_kib=19_456,
+        identity_argon2_time_cost=2,
+    )
+
+
+@pytest.fixture
+def people():
+    return People("plateward")
+
+
+@pytest.fixture
+async def app(identity_settings, bus, objects, clock, people):
+    runtime = Runtime(
+        "identity", identity_settings, bus=bus, objects=objects, clock=clock, people=people
+    )
+    app = build_app(identity_settings, runtime)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+def runtime(app):
+    return app.state.runtime
+
+
+@pytest.fixture
+def identity(app):
+    return app.state.identity
+
+
+@pytest.fixture
+async def client(app):
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://identity") as client:
+        yield client
+
+
+@pytest.fixture
+async def administrator(identity_settings, client, clock):
+    """The first administrator, signed in."""
+    first = await bootstrap(identity_settings, username="chief.admin", name="Ada Min", clock=clock)
+    person = Person(client, clock, "chief.admin")
+    await person.enrol(first.invitation_token)
+    return await person.sign_in()
+
+
+@pytest.fixture
+def hire(client, clock, administrator):
+    """Make an account, enrol and sign in."""
+
+    async def hire(username, *roles, title="Police Officer", ori="CA0520100", sources=()):
+        made = await administrator.post(
+            "/v1/accounts",
+            username=username,
+            name=username.title(),
+            title=title,
+            agency_ori=ori,
+            roles=list(roles),
+            sources=list(sources),
+        )
+        assert made.status_code == 201, made.text
+        person = Person(client, clock, username)
+        await person.enrol(made.json()["invitation_token"])
+        return await person.sign_in()
+
+    return hire
+
+
+@pytest.fixture
+def train(hire, clock):
+    """Record current training for people, by a Training Sergeant."""
+    sergeants = []
+
+    async def train(*people):
+        if not sergeants:
+            sergeants.append(
+                await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
+            )
+        await sergeants[0].sign_in()
+        for person in people:
+            recorded = await sergeants[0].post(
+                "/v1/training",
+                account_id=person.account_id,
+                completed_on=clock.now().date().isoformat(),
+            )
+            assert recorded.status_code == 201, recorded.text
+            assert (await person.renew()).status_code == 200
+
+    return train
+
+
+@pytest.fixture
+def published(runtime, bus):
+    """Relay the outbox and return all events of a type."""
+
+    async def published(kind):
+        await runtime.relay.drain()
+        return bus.events(kind)
+
+    return published
+
+
+@pytest.fixture
+def waiting(runtime):
+    """Return the bodies of outbox rows not yet relayed, as text."""
+
+    async def waiting():
+        async with runtime.db.begin() as connection:
+            rows = await connection.execute(text("SELECT value FROM outbox ORDER BY seq"))
+            return [json.dumps(json.loads(row.value)) for row in rows]
+
+    return waiting
