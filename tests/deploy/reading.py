@@ -1,0 +1,80 @@
+"""What the tests of compose and Kubernetes files share: reading them as their tools would."""
+
+import re
+import subprocess
+import sysconfig
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+
+from deploy.local.services import APIS, WORKERS
+from shared.settings import CommonSettings
+
+ROOT = Path(__file__).parents[2]
+SERVICES = (*APIS, *WORKERS)
+OVERLAY = ROOT / "deploy" / "k8s" / "overlays" / "example"
+
+OTHERS_READ = {
+    "FORWARDED_ALLOW_IPS",  # uvicorn
+    "AWS_ACCESS_KEY_ID",  # obstore, as every S3 client
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_ENDPOINT_URL",
+    "AWS_ALLOW_HTTP",
+    "AWS_REGION",
+}
+"""Names in a service's environment that a library reads, and no Settings class."""
+
+
+@cache
+def compose() -> dict[str, Any]:
+    """docker-compose.yml with its anchors resolved, and its variables by default or as `given`."""
+    text = (ROOT / "docker-compose.yml").read_text()
+    document = yaml.safe_load(re.sub(r"\$\{[A-Z_]+:(?:-([^}]*)|\?[^}]*)\}", _value, text))
+    assert isinstance(document, dict)
+    return document
+
+
+def _value(variable: re.Match[str]) -> str:
+    return "given" if variable[1] is None else variable[1]
+
+
+@cache
+def resources() -> tuple[dict[str, Any], ...]:
+    """What `kubectl apply --kustomize` would send for the example overlay."""
+    kubectl = Path(sysconfig.get_path("scripts")) / "kubectl"
+    built = subprocess.run([kubectl, "kustomize", OVERLAY], capture_output=True, check=True)
+    found = tuple(yaml.safe_load_all(built.stdout))
+    assert len(found) > len(SERVICES)
+    return found
+
+
+def of_kind(kind: str) -> dict[str, dict[str, Any]]:
+    """The resources of one kind by name; there are some."""
+    found = {r["metadata"]["name"]: r for r in resources() if r["kind"] == kind}
+    assert found, f"no {kind}: the walk is broken"
+    return found
+
+
+def settings_of(service: str) -> type[CommonSettings]:
+    """The Settings class that a service is built from."""
+    build_app = import_module(f"services.{service}.main").build_app
+    settings = get_type_hints(build_app)["settings"]
+    assert issubclass(settings, CommonSettings)
+    return settings
+
+
+def environment_names(service: str) -> tuple[set[str], set[str]]:
+    """The names that a service reads, and those among them that it cannot do without."""
+    fields = settings_of(service).model_fields
+    required = {name.upper() for name, field in fields.items() if field.is_required()}
+    # These have defaults for a developer's machine that are of no use in a container.
+    required |= {"DATABASE_URL", "KAFKA_BOOTSTRAP", "OBJECT_STORE_URL", "POLICY_FILE"}
+    return {name.upper() for name in fields}, required
+
+
+def interpolated(text: str) -> set[str]:
+    """The variables that compose takes from its environment and refuses to do without."""
+    return set(re.findall(r"\$\{([A-Z_]+):\?", text))

