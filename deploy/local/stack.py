@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from deploy.local.broker import EMPTY_FETCH_PAUSE_MS, Broker
+from deploy.local.keys import kept_key
 from deploy.local.note import Note
 from deploy.local.parts import ROOT, Part, Service, service
 from deploy.local.postgres import Postgres
@@ -80,6 +81,7 @@ class Stack:
 
     def _start_servers(self) -> dict[str, str]:
         """Start what the environment does not name; return the services' environment."""
+        first_start = not (self._folder / "postgres" / "data").exists()
         added = {"PYTHONUNBUFFERED": "1", "POLICY_FILE": str(ROOT / "policy.toml")}
         if "DATABASE_URL" not in self._given:
             postgres = Postgres(self._folder / "postgres")
@@ -90,6 +92,9 @@ class Stack:
             self._start("broker", broker)
             added["KAFKA_BOOTSTRAP"] = broker.bootstrap
             added["KAFKA_EMPTY_FETCH_PAUSE_MS"] = str(EMPTY_FETCH_PAUSE_MS)
+        if "IDENTITY_KEY_ENCRYPTION_KEY" not in self._given:
+            key = kept_key(self._folder / "identity.key", first_start=first_start)
+            added["IDENTITY_KEY_ENCRYPTION_KEY"] = key
         if "OBJECT_STORE_URL" not in self._given:
             added["OBJECT_STORE_URL"] = (self._folder / "objects").as_uri()
         return {**added, **self._given}
