@@ -7,7 +7,7 @@ refuses goes to the dead letters; any other failure stops the consumer at its of
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 Handler = Callable[[Sequence[Any]], Awaitable[None]]
 """Takes events of one type, in order. Raises AlprError for what retrying cannot help."""
 
+MessageHandler = Callable[[Sequence[Message]], Awaitable[None]]
+"""Takes messages as they came. Raises AlprError for what retrying cannot help."""
+
 LAG = Gauge("alpr_consumer_lag", "Messages not yet worked", ["group", "topic", "partition"])
 DEAD = Counter("alpr_dead_letters", "Messages put aside", ["group", "topic"])
 
@@ -43,12 +46,30 @@ class Subscription:
     handlers: Mapping[type[Event], Handler]
     max_records: int = 1000
 
+    @property
+    def events(self) -> Collection[type[Event]]:
+        """The types that are worked."""
+        return self.handlers.keys()
+
+
+@dataclass(frozen=True)
+class WholeSubscription:
+    """What one group does with messages as they came, undecoded: all of a poll in one call."""
+
+    group: str
+    events: Collection[type[Event]]
+    handler: MessageHandler
+    max_records: int = 1000
+
+
+AnySubscription = Subscription | WholeSubscription
+
 
 class Consumer:
     """Runs one subscription until stopped."""
 
     def __init__(
-        self, bootstrap: str, subscription: Subscription, bus: Bus, *, idle_pause_s: float = 0
+        self, bootstrap: str, subscription: AnySubscription, bus: Bus, *, idle_pause_s: float = 0
     ) -> None:
         self._bootstrap = bootstrap
         self._subscription = subscription
@@ -91,7 +112,7 @@ class Consumer:
             pause_s = min(pause_s * 2, MAX_PAUSE_S)
 
     async def _consume(self) -> None:
-        topics = [topic_of(event).name for event in self._subscription.handlers]
+        topics = [topic_of(event).name for event in self._subscription.events]
         consumer = AIOKafkaConsumer(
             *topics,
             bootstrap_servers=self._bootstrap,
@@ -121,8 +142,13 @@ class Consumer:
         self, consumer: AIOKafkaConsumer, batches: dict[TopicPartition, list[Any]]
     ) -> None:
         done: dict[TopicPartition, int] = {}
+        subscription = self._subscription
+        if isinstance(subscription, WholeSubscription):
+            whole = [_message(record) for raw in batches.values() for record in raw]
+            await self._hand_over(subscription.handler, whole)
         for partition, raw in batches.items():
-            await self._handle([_message(record) for record in raw])
+            if isinstance(subscription, Subscription):
+                await self._handle(subscription, [_message(record) for record in raw])
             done[partition] = raw[-1].offset + 1
             lag = (consumer.highwater(partition) or done[partition]) - done[partition]
             LAG.labels(self._subscription.group, partition.topic, partition.partition).set(lag)
@@ -131,7 +157,20 @@ class Consumer:
         except CommitFailedError:  # rebalanced away: redelivered, and the effects are not doubled
             log.info("commit of %s lost to a rebalance", self._subscription.group)
 
-    async def _handle(self, messages: Sequence[Message]) -> None:
+    async def _hand_over(self, handler: MessageHandler, messages: Sequence[Message]) -> None:
+        try:
+            await handler(messages)
+            return
+        except Unavailable:
+            raise
+        except AlprError as exc:
+            if len(messages) == 1:
+                await self.dead_letter(messages[0], exc)
+                return
+        for message in messages:  # one of them was refused: find it, and let the others through
+            await self._hand_over(handler, [message])
+
+    async def _handle(self, subscription: Subscription, messages: Sequence[Message]) -> None:
         decoded: list[tuple[Message, Event]] = []
         for message in messages:
             try:
@@ -139,7 +178,7 @@ class Consumer:
             except AlprError as exc:
                 await self.dead_letter(message, exc)
         for event_type, run in groupby(decoded, key=lambda pair: type(pair[1])):
-            await self._dispatch(self._subscription.handlers[event_type], list(run))
+            await self._dispatch(subscription.handlers[event_type], list(run))
 
     async def _dispatch(self, handler: Handler, run: list[tuple[Message, Event]]) -> None:
         _adopt_trace(run[0][0])

@@ -13,7 +13,7 @@ from fastapi import Request
 
 from shared.bus import Bus, KafkaBus
 from shared.clock import Clock, SystemClock
-from shared.consumer import Consumer, Subscription
+from shared.consumer import AnySubscription, Consumer
 from shared.db import Database
 from shared.errors import Unavailable
 from shared.objects import ObjectStore, open_store
@@ -59,7 +59,7 @@ class Runtime:
             )
         self._consumers: list[Consumer] = []
 
-    async def start(self, migrations: Path, subscriptions: Sequence[Subscription] = ()) -> None:
+    async def start(self, migrations: Path, subscriptions: Sequence[AnySubscription] = ()) -> None:
         """Bring the service up; consumers run only on a real Kafka."""
         await self.db.migrate(migrations)
         if isinstance(self.bus, KafkaBus):
@@ -72,7 +72,7 @@ class Runtime:
             for subscription in subscriptions:
                 self.consume(subscription)
 
-    def consume(self, subscription: Subscription) -> Consumer:
+    def consume(self, subscription: AnySubscription) -> Consumer:
         """Start one more consumer; it stops with the runtime."""
         consumer = Consumer(
             self.settings.kafka_bootstrap, subscription, self.bus, idle_pause_s=self._idle_pause_s

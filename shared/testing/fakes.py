@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from shared.codec import Message, Record, decode, encode
-from shared.consumer import Handler
+from shared.consumer import Handler, MessageHandler
 from shared.errors import NotFound, Unavailable
 from shared.events import Event
 
@@ -49,6 +49,12 @@ class FakeBus:
             event = decode(_message(record, number))
             if (handler := handlers.get(type(event))) is not None:
                 await handler([event])
+
+    async def deliver_whole(self, handler: MessageHandler) -> None:
+        """Hand all that was published to `handler` as it came, in one call, and forget it."""
+        records, self.records = self.records, []
+        if records:
+            await handler([_message(record, number) for number, record in enumerate(records)])
 
 
 def _message(record: Record, offset: int) -> Message:
