@@ -125,11 +125,17 @@ class KafkaBus:
 
 
 async def _stop_quietly(producer: AIOKafkaProducer) -> None:
+    """Stop a broken producer; what it still holds is not sent, and was not acknowledged."""
     try:
         async with asyncio.timeout(1):
             await producer.stop()
     except (KafkaError, TimeoutError, OSError) as exc:
         log.info("a broken producer did not stop cleanly: %s", type(exc).__name__)
+    finally:
+        # A stop that ran out of time was still flushing: its sender would go on and reconnect.
+        if producer._sender is not None:  # noqa: SLF001
+            await producer._sender.close()  # noqa: SLF001
+        await producer.client.close()
 
 
 async def _send_singly(producer: AIOKafkaProducer, records: Iterable[Record]) -> None:
