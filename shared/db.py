@@ -34,6 +34,7 @@ class Database:
             # After a restart of Postgres every pooled connection is dead; the first error says so
             # and the pool is emptied, so a check on each checkout is not worth its round trip.
             pool_pre_ping=False,
+            hide_parameters=True,  # an error's text goes to the log, and values may be plates
             connect_args={
                 "server_settings": {"search_path": schema, "application_name": f"alpr-{schema}"},
                 "timeout": 5,
