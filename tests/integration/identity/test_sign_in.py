@@ -1,16 +1,298 @@
 """Enrolment, sign-in with a second factor, locking, and what is never written down."""
 
+import asyncio
+import logging
+from datetime import timedelta
+
+import pyotp
+from sqlalchemy import text
+
+from services.identity.actions.housekeeping import disable_all_inactive
 from shared.events import AccountChanged, SessionChanged
-from tests.integration.identity.conftest import PASSWORD
+from tests.integration.identity.conftest import PASSWORD, Person
 
 
 async def test_a_person_enrols_signs_in_and_sees_themselves(hire, published):
     officer = await hire("o.seven", "officer", sources=("department", "state"))
     me = (await officer.get("/v1/me")).json()
-    assert me["status"] == "active" and me["roles"] == ["officer"]
+    assert (me["status"], me["roles"]) == ("active", ["officer"])
     assert me["sources"] == ["department", "state"]
-    assert "record:search" in me["permissions"] and me["refresher_due"]
+    assert "record:search" in me["permissions"]
+    assert me["refresher_due"]
     changes = [e.change for e in await published(AccountChanged) if e.key == officer.account_id]
     assert changes == ["created", "enrolled"]
     opened = [e for e in await published(SessionChanged) if e.change == "opened"]
     assert opened[-1].actor.person_id == officer.account_id
+
+
+async def test_an_invitation_is_good_once_and_not_for_ever(administrator, client, clock):
+    made = await administrator.post(
+        "/v1/accounts",
+        username="late.comer",
+        name="Late Comer",
+        title="Dispatcher",
+        agency_ori="CA0520100",
+        roles=["dispatcher"],
+    )
+    token = made.json()["invitation_token"]
+    person = await Person(client, clock, "late.comer").enrol(token)
+    again = await client.post(
+        "/v1/enrolment", json={"invitation_token": token, "password": PASSWORD}
+    )
+    assert again.status_code == 401
+
+    renewed = await administrator.post(
+        f"/v1/accounts/{person.account_id}/invitation", reason="lost the telephone"
+    )
+    assert renewed.status_code == 201
+    assert (await person.try_sign_in()).status_code == 401  # the old second factor is gone
+    clock.advance(hours=73)
+    late = await client.post(
+        "/v1/enrolment",
+        json={"invitation_token": renewed.json()["invitation_token"], "password": PASSWORD},
+    )
+    assert late.status_code == 401
+    assert "expired" in late.json()["detail"]
+
+
+async def test_weak_passwords_are_refused_and_nothing_is_kept(administrator, client, identity):
+    made = await administrator.post(
+        "/v1/accounts",
+        username="j.rivera",
+        name="Jo Rivera",
+        title="Police Officer",
+        agency_ori="CA0520100",
+    )
+    token = made.json()["invitation_token"]
+    for weak in ("short1!", "iloveyou", "TrustNo1", "Baseball2026!", "xJ.Riverax9", "aabbaabb"):
+        answer = await client.post(
+            "/v1/enrolment", json={"invitation_token": token, "password": weak}
+        )
+        assert answer.status_code == 422, weak
+        assert answer.json()["field"] == "password"
+        assert weak not in answer.text
+    async with identity.begin() as unit:
+        found = await unit.connection.execute(text("SELECT count(*) FROM credentials"))
+        assert found.scalar_one() == 1  # the administrator's
+
+
+async def test_a_wrong_code_does_not_enrol(administrator, client, clock):
+    made = await administrator.post(
+        "/v1/accounts",
+        username="j.rivera",
+        name="Jo Rivera",
+        title="Police Officer",
+        agency_ori="CA0520100",
+    )
+    token = made.json()["invitation_token"]
+    begun = await client.post(
+        "/v1/enrolment", json={"invitation_token": token, "password": PASSWORD}
+    )
+    right = pyotp.TOTP(begun.json()["totp_secret"]).at(clock.now())
+    wrong = f"{(int(right) + 1) % 1_000_000:06d}"
+    answer = await client.post(
+        "/v1/enrolment/confirm", json={"invitation_token": token, "totp": wrong}
+    )
+    assert (answer.status_code, answer.json()["field"]) == (422, "totp")
+    account = (await administrator.get(f"/v1/accounts/{made.json()['account']['account_id']}")).json()
+    assert account["status"] == "invited"
+
+
+async def test_a_code_is_good_once(hire, clock):
+    officer = await hire("o.seven", "officer")
+    assert (await officer.try_sign_in()).status_code == 401  # `hire` used this code
+    clock.advance(seconds=30)
+    code = officer.code()
+    assert (await officer.try_sign_in(code=code)).status_code == 201
+    assert (await officer.try_sign_in(code=code)).status_code == 401
+    clock.advance(seconds=30)
+    assert (await officer.try_sign_in(code=code)).status_code == 401  # in the window, but used
+    early = pyotp.TOTP(officer.secret).at(clock.now() + timedelta(seconds=30))
+    assert (await officer.try_sign_in(code=early)).status_code == 201  # a fast authenticator
+    assert (await officer.try_sign_in()).status_code == 401  # before the last one accepted
+
+
+async def test_five_failures_lock_until_an_administrator_releases(
+    hire, administrator, clock, published
+):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=5)
+    for _ in range(5):
+        assert (await officer.try_sign_in(password="wrong and wrong")).status_code == 401
+    assert (await officer.try_sign_in()).status_code == 401  # right, but locked
+    assert (await officer.get("/v1/me")).status_code == 401
+    assert (await officer.renew()).status_code == 401
+    clock.advance(days=1)
+    assert (await officer.try_sign_in()).status_code == 401
+    locked = [e for e in await published(AccountChanged) if e.change == "locked"]
+    assert locked[0].actor.person_id == "system:identity"
+    assert "5 failed sign-ins in 15 minutes" in locked[0].details["reason"]
+
+    await administrator.sign_in()
+    path = f"/v1/accounts/{officer.account_id}/unlock"
+    released = await administrator.post(path, reason="identified at the desk")
+    assert released.json()["status"] == "active"
+    assert (await officer.try_sign_in(password="wrong and wrong")).status_code == 401
+    await officer.sign_in()
+    assert (await officer.get("/v1/me")).status_code == 200
+    unlocked = [e for e in await published(AccountChanged) if e.change == "unlocked"]
+    assert unlocked[0].actor.name == "Ada Min"
+    assert str(unlocked[0].account_id) == officer.account_id
+
+
+async def test_failures_far_apart_do_not_lock(hire, clock):
+    officer = await hire("o.seven", "officer")
+    for _ in range(6):
+        clock.advance(minutes=4)
+        assert (await officer.try_sign_in(password="wrong and wrong")).status_code == 401
+    await officer.sign_in()
+
+
+async def test_guesses_in_parallel_lock_too(hire, clock, identity):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    code = officer.code()
+    answers = await asyncio.gather(
+        *(officer.try_sign_in(password=f"wrong guess {n}", code=code) for n in range(12))
+    )
+    assert {answer.status_code for answer in answers} == {401}
+    async with identity.begin() as unit:
+        account = await unit.accounts.find_username("o.seven")
+        failures = await unit.connection.execute(text("SELECT count(*) FROM failed_sign_ins"))
+        assert failures.scalar_one() == 5
+    assert account.status == "locked"
+
+
+async def test_somebody_unknown_is_told_the_same_and_recorded_without_what_they_typed(
+    hire, client, clock, published
+):
+    officer = await hire("o.seven", "officer")
+    known = await officer.try_sign_in(password="wrong and wrong")
+    stranger = Person(client, clock, "hunter2 typed here", secret=officer.secret)
+    unknown = await stranger.try_sign_in()
+    assert known.status_code == unknown.status_code == 401
+    assert known.json()["detail"] == unknown.json()["detail"]
+    refused = [e for e in await published(SessionChanged) if e.change == "refused"]
+    assert [e.reason for e in refused] == ["wrong password or code", "unknown username"]
+    assert refused[0].actor.person_id == officer.account_id
+    assert refused[1].actor.person_id == "unknown"
+    assert "hunter2" not in repr(refused)
+
+
+async def test_ninety_days_without_use_disable(hire, train, administrator, clock, published):
+    officer = await hire("o.seven", "officer")
+    dispatcher = await hire("d.one", "dispatcher", title="Dispatcher")
+    await train(officer)
+    clock.advance(days=80)
+    await dispatcher.sign_in()
+    await administrator.sign_in()
+    clock.advance(days=11)
+    assert (await officer.try_sign_in()).status_code == 401
+    assert (await administrator.get(f"/v1/accounts/{officer.account_id}")).status_code == 401
+    await administrator.sign_in()
+    shown = (await administrator.get(f"/v1/accounts/{officer.account_id}")).json()
+    assert shown["status"] == "disabled"
+    disabled = [e for e in await published(AccountChanged) if e.change == "disabled"]
+    assert disabled[0].details["reason"] == "not used for 90 days"
+
+    path = f"/v1/accounts/{officer.account_id}/reinstate"
+    assert (await administrator.post(path, reason="back from leave")).status_code == 200
+    await officer.sign_in()
+    await dispatcher.sign_in()
+
+
+async def test_the_daily_task_disables_without_a_sign_in(hire, administrator, identity, clock):
+    officer = await hire("o.seven", "officer")
+    clock.advance(days=60)
+    await administrator.sign_in()
+    clock.advance(days=31)
+    assert await disable_all_inactive(identity) == 1
+    assert await disable_all_inactive(identity) == 0
+    async with identity.begin() as unit:
+        account = await unit.accounts.find_username("o.seven")
+    assert account.status == "disabled"
+    assert (await officer.get("/v1/me")).status_code == 401
+
+
+async def test_who_lapsed_in_training_is_not_reinstated_before_retraining(
+    hire, administrator, train, identity, clock
+):
+    officer = await hire("o.seven", "officer")
+    clock.advance(days=60)
+    await administrator.sign_in()
+    clock.advance(days=31)
+    await disable_all_inactive(identity)
+    await administrator.sign_in()
+    path = f"/v1/accounts/{officer.account_id}/reinstate"
+    refused = await administrator.post(path, reason="back from leave")
+    assert (refused.status_code, refused.json()["code"]) == (409, "training")
+
+
+async def test_no_secret_is_logged_or_sent(hire, client, clock, waiting, caplog):
+    caplog.set_level(logging.DEBUG)
+    officer = await hire("o.seven", "officer")
+    secrets = [PASSWORD, officer.secret, officer.access, officer.refresh]
+    await officer.renew()
+    await officer.try_sign_in(password="another guess at it")
+    await officer.post(
+        "/v1/me/password", current_password=PASSWORD, password="quite another phrase"
+    )
+    await client.post(
+        "/v1/sessions", json={"username": ["x"], "password": "shape is wrong", "totp": "1"}
+    )
+    secrets += [officer.access, officer.refresh]
+    secrets += ["another guess at it", "quite another phrase", "shape is wrong", "$argon2"]
+    bodies = await waiting()
+    assert any("enrolled" in body for body in bodies)
+    assert any("/v1/me/password" in body and "[hidden]" in body for body in bodies)
+    for secret in secrets:
+        assert secret not in caplog.text
+        assert not [body for body in bodies if secret in body]
+
+
+async def test_secrets_are_kept_sealed_or_hashed(hire, identity):
+    officer = await hire("o.seven", "officer")
+    async with identity.begin() as unit:
+        rows = await unit.connection.execute(text("SELECT * FROM credentials"))
+        tokens = await unit.connection.execute(text("SELECT token_hash FROM refresh_tokens"))
+        keys = await unit.connection.execute(text("SELECT sealed FROM signing_keys"))
+        kept = repr([*rows, *tokens, *keys])
+    for secret in (PASSWORD, officer.secret, officer.refresh, '"d":'):
+        assert secret not in kept
+    assert "$argon2id$" in kept
+
+
+async def test_faulty_requests_name_the_field(client):
+    cases = [
+        ({"username": "a", "password": "b", "totp": "12345"}, "body.totp"),
+        ({"username": "a", "password": "b"}, "body.totp"),
+        ({"username": "a", "password": "", "totp": "123456"}, "body.password"),
+        ({"username": "a", "password": "b" * 129, "totp": "123456"}, "body.password"),
+        ({"username": "a" * 65, "password": "b", "totp": "123456"}, "body.username"),
+        ({"username": "a", "password": "b", "totp": "123456", "admin": True}, "body.admin"),
+    ]
+    for body, field in cases:
+        answer = await client.post("/v1/sessions", json=body)
+        assert (answer.status_code, answer.json()["field"]) == (422, field)
+    odd = {"username": "a\x00b", "password": "b\x00\u2028", "totp": "123456"}
+    assert (await client.post("/v1/sessions", json=odd)).status_code == 401
+    lone = b'{"username": "\\ud800", "password": "b", "totp": "123456"}'
+    sent = {"Content-Type": "application/json"}
+    assert (await client.post("/v1/sessions", content=lone, headers=sent)).status_code == 422
+    assert (await client.post("/v1/sessions", content=b"{", headers=sent)).status_code == 400
+
+
+async def test_a_changed_password_ends_all_sessions(hire):
+    officer = await hire("o.seven", "officer")
+    wrong = await officer.post(
+        "/v1/me/password", current_password="not this one", password="quite another phrase"
+    )
+    assert (wrong.status_code, wrong.json()["field"]) == (422, "current_password")
+    changed = await officer.post(
+        "/v1/me/password", current_password=PASSWORD, password="quite another phrase"
+    )
+    assert changed.status_code == 204
+    assert (await officer.renew()).status_code == 401
+    assert (await officer.try_sign_in()).status_code == 401
+    officer.password = "quite another phrase"
+    await officer.sign_in()
