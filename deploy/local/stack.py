@@ -100,17 +100,23 @@ class Stack:
         return {**added, **self._given}
 
     def _start_services(self, environment: Mapping[str, str]) -> None:
-        make = partial(service, folder=self._folder, environment=environment)
+        make = partial(service, folder=self._folder)
         together = [n for n in self._services if n in APIS and not self._separate]
         if together:
             if self._port and listens(self._port):
                 raise LocalError(f"port {self._port} is taken; choose another with --port")
-            front = make("apis", ["deploy.local.gateway", *together], port=self._port)
+            front = make(
+                "apis",
+                ["deploy.local.gateway", *together],
+                environment=environment,
+                port=self._port,
+            )
             self._start("apis", front)
             self._urls |= {"": front.url} | {name: f"{front.url}/{name}" for name in together}
         for name in self._services:
             if name not in together:
-                alone = make(name, [f"services.{name}"])
+                below = {**environment, "ROOT_PATH": f"/{name}"}  # as behind a proxy
+                alone = make(name, [f"services.{name}"], environment=below)
                 self._start(name, alone)
                 self._urls[name] = alone.url
 
