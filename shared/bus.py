@@ -133,8 +133,8 @@ async def _stop_quietly(producer: AIOKafkaProducer) -> None:
         log.info("a broken producer did not stop cleanly: %s", type(exc).__name__)
     finally:
         # A stop that ran out of time was still flushing: its sender would go on and reconnect.
-        if producer._sender is not None:  # noqa: SLF001
-            await producer._sender.close()  # noqa: SLF001
+        if producer._sender is not None:
+            await producer._sender.close()
         await producer.client.close()
 
 
