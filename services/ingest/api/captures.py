@@ -1,0 +1,105 @@
+"""`POST /v1/captures`: one frame, as a raw body or as the one file of a form."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict
+
+from services.ingest.circumstances import HEADERS, circumstances
+from services.ingest.guard import Camera, CameraRoute
+from services.ingest.parts import parts_of
+from services.ingest.upload import receive
+
+router = APIRouter(route_class=CameraRoute, tags=["cameras"])
+
+_encode = msgspec.json.Encoder().encode
+
+
+class CaptureReceipt(BaseModel):
+    """Says that a frame is safe: in the object store, and in Kafka."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "capture_id": "0b6d9f5e-7b56-8f0a-9a4e-3f2d6f2f7a10",
+                    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                    "captured_at": "2026-06-01T11:59:58.250000Z",
+                    "received_at": "2026-06-01T12:00:00.100000Z",
+                    "time_source": "device",
+                }
+            ]
+        }
+    )
+
+    capture_id: UUID
+    """The same for the same frame of the same device and time, however often it is sent."""
+    sha256: str
+    captured_at: datetime
+    received_at: datetime
+    time_source: Literal["device", "server"]
+    """`server` when the device gave no time: `captured_at` is when the frame first came."""
+
+
+_TEXTS = {
+    "captured_at": "When the frame was taken (RFC 3339, with a time zone). Left out: now.",
+    "latitude": "Where it was taken, WGS 84 degrees. Left out: where the device is registered.",
+    "longitude": "Degrees east.",
+    "heading_deg": "Where the camera looked, degrees clockwise from north.",
+}
+_SCHEMAS: dict[str, dict[str, Any]] = {
+    "captured_at": {"type": "string", "format": "date-time"},
+    "latitude": {"type": "number", "minimum": -90, "maximum": 90},
+    "longitude": {"type": "number", "minimum": -180, "maximum": 180},
+    "heading_deg": {"type": "number", "minimum": 0, "maximum": 360},
+}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_OPENAPI: dict[str, Any] = {
+    "parameters": [
+        {"name": name, "in": place, "description": text, "schema": _SCHEMAS[field]}
+        for field, text in _TEXTS.items()
+        for name, place in ((field, "query"), (HEADERS[field].title(), "header"))
+    ],
+    "requestBody": {
+        "required": True,
+        "description": "The frame, 25 MB and 50 megapixels at most; what it is, is found out from it.",
+        "content": {
+            "image/jpeg": _BINARY,
+            "image/png": _BINARY,
+            "image/webp": _BINARY,
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["image"],
+                    "properties": {"image": _BINARY["schema"], **_SCHEMAS},
+                }
+            },
+        },
+    },
+}
+
+
+@router.post("/v1/captures", status_code=202, response_model=CaptureReceipt, openapi_extra=_OPENAPI)
+async def post_capture(request: Request, device: Camera) -> Response:
+    """Take one frame: a JPEG, PNG or WebP body, or a form with one file; answered once it is safe.
+
+    Time and place come by query, header or form field. The same frame again is the same capture.
+    503 with Retry-After when it cannot be kept: send it again, nothing was acknowledged.
+    """
+    parts = parts_of(request)
+    settings = parts.settings
+    parts.frames.take(device.device_id, device.frames_per_s)
+    with parts.in_flight.body() as held:
+        upload = await receive(
+            request,
+            held,
+            most_bytes=settings.ingest_max_frame_bytes,
+            within_s=settings.ingest_body_timeout_s,
+        )
+        query = request.query_params.multi_items()
+        said = circumstances(query, request.headers, upload.fields, parts.window())
+        receipt = await parts.captures.keep(device, upload, said)
+    return Response(_encode(receipt), 202, media_type="application/json")

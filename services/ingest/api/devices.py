@@ -1,0 +1,217 @@
+"""The device registry, for people who hold `device:manage` or `device:read`."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from services.ingest.devices import Device, Kind, Status
+from services.ingest.parts import parts_of
+from services.ingest.registry import Issued, Registry
+from shared.access import Grant, access
+from shared.events import Place
+from shared.permissions import Permission
+
+router = APIRouter(prefix="/v1/devices", tags=["devices"])
+
+MAX_OVERLAP_MINUTES = 24 * 60
+MAX_PAGE = 1000
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has characters that cannot be printed")
+    return text
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_printable)]
+Name = Annotated[Line, Field(min_length=1, max_length=80, examples=["Main St at 3rd, northbound"])]
+Reason = Annotated[Line, Field(min_length=3, max_length=400, examples=["unit 12 was stolen"])]
+Rate = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
+
+
+class PlaceModel(BaseModel):
+    """Where a fixed camera stands: WGS 84 degrees, heading clockwise from north."""
+
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, examples=[39.9277])]
+    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, examples=[-122.1792])]
+    heading_deg: Annotated[float | None, Field(ge=0, lt=360, examples=[90])] = None
+
+    def place(self) -> Place:
+        """As events carry it."""
+        return Place(self.latitude, self.longitude, self.heading_deg)
+
+
+class NewDevice(BaseModel):
+    """A device to register; a rate that is left out is the setting's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+    kind: Kind
+    place: PlaceModel | None = None
+    frames_per_s: Rate | None = None
+    reads_per_s: Rate | None = None
+
+
+class DeviceChanges(BaseModel):
+    """What is to be changed; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name | None = None
+    place: PlaceModel | None = None
+    frames_per_s: Rate | None = None
+    reads_per_s: Rate | None = None
+
+
+class DeviceView(BaseModel):
+    """A device as it stands."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    device_id: UUID
+    name: str
+    kind: Kind
+    place: PlaceModel | None
+    frames_per_s: float
+    reads_per_s: float
+    status: Status
+    registered_at: datetime
+    last_seen_at: datetime | None
+    """When it last sent anything; written down every few seconds."""
+
+    @classmethod
+    def of(cls, device: Device) -> "DeviceView":
+        """Return what is shown of `device`: nothing of its credentials."""
+        return cls.model_validate(device)
+
+
+class IssuedCredential(BaseModel):
+    """A device with its new credential, which is shown this once and kept nowhere."""
+
+    device: DeviceView
+    credential: Annotated[
+        str,
+        Field(
+            description="`<device id>.<secret>`, for Authorization: Bearer; or the two as Basic.",
+            examples=[
+                "7d7f0a3e-6a60-4a0c-9f43-0f6f1d1f3c55.PMkTCyJ0qPazLQ7_s3cr3t_example_only_00"
+            ],
+        ),
+    ]
+
+    @classmethod
+    def of(cls, issued: Issued) -> "IssuedCredential":
+        """Return what is shown once."""
+        return cls(device=DeviceView.of(issued.device), credential=issued.credential)
+
+
+class Rotation(BaseModel):
+    """How a credential is replaced."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    overlap_minutes: Annotated[float, Field(ge=0, le=MAX_OVERLAP_MINUTES)] = 0
+    """How long the old one holds too; 0 stops it at once."""
+
+
+class Because(BaseModel):
+    """Why; it is kept in the audit log."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason
+
+
+class DevicePage(BaseModel):
+    """Devices by name."""
+
+    devices: list[DeviceView]
+    next_after: str | None
+    """`after` of the next page; null on the last one."""
+
+
+Managing = Annotated[Grant, access(Permission.DEVICE_MANAGE)]
+Reading = Annotated[Grant, access(Permission.DEVICE_READ)]
+
+
+@router.post("", status_code=201)
+async def register_device(request: Request, new: NewDevice, grant: Managing) -> IssuedCredential:
+    """Register a device; its credential is in the answer and never shown again."""
+    parts = parts_of(request)
+    issued = await Registry(parts, grant).register(
+        new.name,
+        new.kind,
+        new.place.place() if new.place else None,
+        new.frames_per_s or parts.settings.ingest_frames_per_s,
+        new.reads_per_s or parts.settings.ingest_reads_per_s,
+    )
+    return IssuedCredential.of(issued)
+
+
+@router.get("")
+async def list_devices(
+    request: Request,
+    grant: Reading,
+    after: Annotated[str, Query(max_length=80)] = "",
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
+) -> DevicePage:
+    """Devices by name, with when each was last seen."""
+    found = await Registry(parts_of(request), grant).page(after=after, limit=limit)
+    return DevicePage(
+        devices=[DeviceView.of(device) for device in found],
+        next_after=found[-1].name if len(found) == limit else None,
+    )
+
+
+@router.get("/{device_id}")
+async def get_device(request: Request, device_id: UUID, grant: Reading) -> DeviceView:
+    """One device."""
+    return DeviceView.of(await Registry(parts_of(request), grant).get(device_id))
+
+
+@router.patch("/{device_id}")
+async def update_device(
+    request: Request, device_id: UUID, changes: DeviceChanges, grant: Managing
+) -> DeviceView:
+    """Change a device's name, place or rates."""
+    fields: dict[str, Any] = {
+        name: value for name in changes.model_fields_set if (value := getattr(changes, name))
+    }
+    if changes.place is not None:
+        fields["place"] = changes.place.place()
+    return DeviceView.of(await Registry(parts_of(request), grant).update(device_id, **fields))
+
+
+@router.post("/{device_id}/credential", status_code=201)
+async def rotate_credential(
+    request: Request, device_id: UUID, rotation: Rotation, grant: Managing
+) -> IssuedCredential:
+    """Issue a new credential; the old one stops at once, or after the overlap that is asked for."""
+    overlap = timedelta(minutes=rotation.overlap_minutes)
+    return IssuedCredential.of(
+        await Registry(parts_of(request), grant).rotate(device_id, overlap=overlap)
+    )
+
+
+@router.post("/{device_id}/revocation")
+async def revoke_device(
+    request: Request, device_id: UUID, because: Because, grant: Managing
+) -> DeviceView:
+    """Take nothing from this device from now on."""
+    registry = Registry(parts_of(request), grant)
+    return DeviceView.of(await registry.revoke(device_id, reason=because.reason))
+
+
+@router.post("/{device_id}/reinstatement", status_code=201)
+async def reinstate_device(
+    request: Request, device_id: UUID, because: Because, grant: Managing
+) -> IssuedCredential:
+    """Let a revoked device in again, with a new credential; the old one stays dead."""
+    registry = Registry(parts_of(request), grant)
+    return IssuedCredential.of(await registry.reinstate(device_id, reason=because.reason))

@@ -1,0 +1,153 @@
+"""`POST /v1/reads`: a batch of reads that a camera made itself, taken whole or not at all."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict
+
+from services.ingest.body import pour
+from services.ingest.devices import Device
+from services.ingest.edge import Batch, EdgeRead, decode, unpack
+from services.ingest.guard import Camera, CameraRoute
+from services.ingest.parts import Parts, parts_of
+from shared.errors import InvalidInput
+from shared.events import ReadRecorded
+
+router = APIRouter(route_class=CameraRoute, tags=["cameras"])
+
+IDS_UP_TO = 100
+"""Batches up to this size are answered with the reads' ids, larger ones when asked (`?ids=true`)."""
+
+SLICE = 1000
+"""Reads worked before others get their turn on the event loop."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
+    accepted: int
+    duplicates: int
+    sha256: str
+    received_at: datetime
+    read_ids: list[UUID] | None = None
+
+
+class ReadsReceipt(BaseModel):
+    """Says that a batch is safe: Kafka has acknowledged every read."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "accepted": 1,
+                    "duplicates": 0,
+                    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                    "received_at": "2026-06-01T12:00:00.100000Z",
+                    "read_ids": ["0b6d9f5e-7b56-8f0a-9a4e-3f2d6f2f7a10"],
+                }
+            ]
+        }
+    )
+
+    accepted: int
+    """Different reads in the batch."""
+    duplicates: int
+    """Reads that the batch has more than once, beyond the first."""
+    sha256: str
+    """Of the body as it was sent."""
+    received_at: datetime
+    read_ids: list[UUID] | None = None
+    """One for each read of the body, in its order."""
+
+
+def _openapi() -> dict[str, Any]:
+    _, components = msgspec.json.schema_components(
+        [EdgeRead], ref_template="#/components/schemas/{name}"
+    )
+    read = components["EdgeRead"]
+    read["properties"]["characters"]["items"] = components["EdgeCharacter"]
+    example = {
+        "source_id": "cam12-000481",
+        "plate": "7ABC123",
+        "region": "US-CA",
+        "confidence": 0.94,
+        "captured_at": "2026-06-01T11:59:58.250Z",
+    }
+    array = {"type": "array", "items": read, "minItems": 1, "maxItems": 10_000}
+    lines = {"type": "string", "description": "One read a line."}
+    return {
+        "parameters": [
+            {"name": "ids", "in": "query", "schema": {"type": "boolean"},
+             "description": f"Answer with the reads' ids; up to {IDS_UP_TO} reads always are."},
+            {"name": "Content-Encoding", "in": "header", "schema": {"enum": ["identity", "gzip"]}},
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": array, "examples": {"one": {"value": [example]}}},
+                "application/x-ndjson": {"schema": lines},
+            },
+        },
+    }  # fmt: skip
+
+
+@router.post("/v1/reads", status_code=202, response_model=ReadsReceipt, openapi_extra=_openapi())
+async def post_reads(request: Request, device: Camera) -> Response:
+    """Take 1 to 10,000 reads as a JSON array or NDJSON, all or none; answered once they are safe.
+
+    The first faulty read is named by its place in the batch and its field. A read is known again by
+    its `source_id` and time, or by its time and plate: a batch may be sent again, whole or in part.
+    """
+    parts = parts_of(request)
+    ids = _ids_wanted(request.query_params)
+    parts.reads.take(device.device_id, device.reads_per_s)
+    with parts.in_flight.body() as held:
+        settings = parts.settings
+        most_bytes = settings.ingest_max_batch_bytes
+        pieces: list[bytes] = []
+        within_s = settings.ingest_body_timeout_s
+        await pour(request, pieces.append, held, most_bytes=most_bytes, within_s=within_s)
+        body = b"".join(pieces)
+        plain = unpack(body, request.headers.get("content-encoding", "").lower(), most_bytes)
+        held.take(len(plain))
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        reads = decode(plain, media_type, settings.ingest_max_batch_reads)
+        parts.reads.charge(device.device_id, len(reads) - 1)
+        receipt = await _take(parts, device, reads, body, ids=ids)
+    return Response(_encode(receipt), 202, media_type="application/json")
+
+
+async def _take(
+    parts: Parts, device: Device, reads: list[EdgeRead], body: bytes, *, ids: bool
+) -> _Receipt:
+    now = parts.runtime.clock.now()
+    batch = Batch(device, parts.runtime.policy.department.ori, parts.window(), now)
+    events: list[ReadRecorded] = []
+    for start in range(0, len(reads), SLICE):
+        if start:
+            await asyncio.sleep(0)
+        events += batch.events(reads[start : start + SLICE])
+    await parts.runtime.bus.publish(events)
+    return _Receipt(
+        accepted=len(events),
+        duplicates=len(reads) - len(events),
+        sha256=sha256(body).hexdigest(),
+        received_at=now,
+        read_ids=batch.ids if ids or len(reads) <= IDS_UP_TO else None,
+    )
+
+
+def _ids_wanted(query: Mapping[str, str]) -> bool:
+    for name in query:
+        if name != "ids":
+            raise InvalidInput("there is no such parameter; there is `ids`", field=name)
+    asked = query.get("ids", "false").lower()
+    if asked not in ("true", "false"):
+        raise InvalidInput("ids is true or false", field="ids")
+    return asked == "true"

@@ -1,0 +1,129 @@
+"""When and where a frame was taken, as its device says: by query, by header or by form field."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from shared.errors import InvalidInput
+from shared.events import Place
+
+HEADERS = {
+    "captured_at": "x-captured-at",
+    "latitude": "x-latitude",
+    "longitude": "x-longitude",
+    "heading_deg": "x-heading-deg",
+}
+MAX_TEXT = 64
+
+# In a query "+" means a space, and cameras that write 12:00:00+00:00 there do not know it.
+_LOST_PLUS = re.compile(r"(T.*\d) (\d\d:?\d\d)")
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a device says of a frame."""
+
+    captured_at: datetime | None
+    """Aware, in UTC; None when the device has no clock."""
+
+    place: Place | None
+
+
+@dataclass(frozen=True)
+class Window:
+    """Times that a capture may have."""
+
+    earliest: datetime
+    latest: datetime
+
+    @classmethod
+    def around(cls, now: datetime, *, kept_days: int, skew_s: float) -> "Window":
+        """Return the window at `now`: not older than records are kept, hardly in the future."""
+        return cls(now - timedelta(days=kept_days), now + timedelta(seconds=skew_s))
+
+    def fault(self, at: datetime) -> str | None:
+        """Return what is wrong with a time, or None."""
+        if at > self.latest:
+            return "is in the future: the device's clock is wrong"
+        if at < self.earliest:
+            return "is older than records are kept (policy 468.5)"
+        return None
+
+
+def circumstances(
+    query: Iterable[tuple[str, str]],
+    headers: Mapping[str, str],
+    fields: Mapping[str, str],
+    window: Window,
+) -> Circumstances:
+    """Return what is said, wherever it is said. Raises: InvalidInput naming the field."""
+    said = _said(query, headers, fields)
+    return Circumstances(
+        captured_at=_time(said["captured_at"], window) if "captured_at" in said else None,
+        place=_place(said),
+    )
+
+
+def _said(
+    query: Iterable[tuple[str, str]], headers: Mapping[str, str], fields: Mapping[str, str]
+) -> dict[str, str]:
+    """Gather the values. A name that is not known is refused: it may be a misspelt `captured_at`."""
+    said: dict[str, str] = {}
+    pairs = [*query, *fields.items()]
+    pairs += [(name, headers[header]) for name, header in HEADERS.items() if header in headers]
+    for name, value in pairs:
+        if name not in HEADERS:
+            raise InvalidInput(
+                f"there is no such field; there are {', '.join(HEADERS)}", field=name
+            )
+        if len(value) > MAX_TEXT:
+            raise InvalidInput(f"{name} is longer than {MAX_TEXT} characters", field=name)
+        if said.setdefault(name, value.strip()) != value.strip():
+            raise InvalidInput(f"{name} is said twice, and differently", field=name)
+    return said
+
+
+def _time(text: str, window: Window) -> datetime:
+    try:
+        at = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+\2", text))
+    except ValueError:
+        raise InvalidInput(
+            "captured_at is no time; send e.g. 2026-06-01T12:00:00.250Z", field="captured_at"
+        ) from None
+    if at.tzinfo is None:
+        raise InvalidInput("captured_at has no time zone; add Z or an offset", field="captured_at")
+    try:
+        utc = at.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput("captured_at is no time of this age", field="captured_at") from None
+    if (fault := window.fault(utc)) is not None:
+        raise InvalidInput(f"captured_at {fault}", field="captured_at")
+    return utc
+
+
+def _place(said: Mapping[str, str]) -> Place | None:
+    latitude = _number(said, "latitude", -90, 90)
+    longitude = _number(said, "longitude", -180, 180)
+    heading_deg = _number(said, "heading_deg", 0, 360)
+    if latitude is None and longitude is None:
+        if heading_deg is not None:
+            raise InvalidInput("a heading needs latitude and longitude", field="heading_deg")
+        return None
+    if latitude is None or longitude is None:
+        missing = "latitude" if latitude is None else "longitude"
+        raise InvalidInput("latitude and longitude come together", field=missing)
+    return Place(latitude, longitude, None if heading_deg is None else heading_deg % 360)
+
+
+def _number(said: Mapping[str, str], name: str, least: float, most: float) -> float | None:
+    if name not in said:
+        return None
+    try:
+        number = float(said[name])
+    except ValueError:
+        number = math.nan
+    if not least <= number <= most:
+        raise InvalidInput(f"{name} is a number from {least} to {most}", field=name)
+    return number

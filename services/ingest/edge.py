@@ -1,0 +1,242 @@
+"""Reads that a camera made itself: decoded, checked and given their ids. The hot path.
+
+All or nothing: the first faulty read refuses the whole batch, by its place in it and its field.
+"""
+
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, NoReturn
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from services.ingest.circumstances import Window
+from services.ingest.devices import Device
+from services.ingest.regions import is_region
+from shared.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
+from shared.events import Character, Place, ReadRecorded
+from shared.ids import Deriver
+from shared.types import Confidence, Latitude, Longitude, Ori, PlateText, normalise_plate
+
+MAX_TEXT = 128
+_UNPRINTABLE = "has characters that cannot be printed"
+
+Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+
+
+class EdgeCharacter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One character as the camera read it."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=4)]
+    confidence: Confidence | None = None
+
+
+class EdgeRead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One read as a camera sends it."""
+
+    plate: Annotated[str, Meta(min_length=1, max_length=32)]
+    confidence: Confidence
+    captured_at: Annotated[datetime, Meta(tz=True)]
+    source_id: Text | None = None
+    region: str | None = None
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+    heading_deg: Annotated[float, Meta(ge=0, lt=360)] | None = None
+    characters: Annotated[list[EdgeCharacter], Meta(max_length=16)] = []
+    model: Text | None = None
+    vehicle_make: Text | None = None
+    vehicle_colour: Text | None = None
+
+
+_array = msgspec.json.Decoder(list[EdgeRead])
+_line = msgspec.json.Decoder(EdgeRead)
+
+DECODERS: dict[str, Callable[[bytes], list[EdgeRead]]] = {
+    "application/json": _array.decode,
+    "application/x-ndjson": _line.decode_lines,
+    "application/ndjson": _line.decode_lines,
+    "application/jsonl": _line.decode_lines,
+}
+
+
+def unpack(body: bytes, encoding: str, most_bytes: int) -> bytes:
+    """Return `body` without its content encoding.
+
+    Raises: TooLarge when it unpacks to more than `most_bytes`, of which no more is unpacked;
+    Malformed when it is broken, UnsupportedMedia for encodings other than gzip.
+    """
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "x-gzip"):
+        raise UnsupportedMedia("reads are sent plain or as gzip", field="Content-Encoding")
+    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        data = unpacker.decompress(body, most_bytes + 1)
+    except zlib.error:
+        raise Malformed("the body is no gzip", field="Content-Encoding") from None
+    if len(data) > most_bytes:
+        raise TooLarge(f"the body unpacks to more than {most_bytes} bytes", max_bytes=most_bytes)
+    if not unpacker.eof or unpacker.unused_data:
+        raise Malformed("the gzip body is truncated, or more follows it", field="Content-Encoding")
+    return data
+
+
+def decode(body: bytes, media_type: str, most: int) -> list[EdgeRead]:
+    """Return the reads in `body`.
+
+    Raises: UnsupportedMedia, Malformed, TooLarge for more than `most`, InvalidInput naming the
+    first faulty read and its field.
+    """
+    decoder = DECODERS.get(media_type)
+    if decoder is None:
+        raise UnsupportedMedia(
+            f"reads are sent as {' or '.join(list(DECODERS)[:2])}", field="Content-Type"
+        )
+    try:
+        reads = decoder(body)
+    except msgspec.ValidationError as exc:
+        raise _named(str(exc)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        fault = str(exc) if isinstance(exc, msgspec.DecodeError) else "it is not UTF-8"
+        raise Malformed(f"the body is no JSON: {fault}") from None
+    if not reads:
+        raise InvalidInput("the batch has no reads")
+    if len(reads) > most:
+        raise TooLarge(f"a batch has {most} reads at most, not {len(reads)}", max_reads=most)
+    return reads
+
+
+_PLACE = re.compile(r"(?P<fault>.*?)(?: - at `\$(?:\[(?P<index>\d+)\])?\.?(?P<field>.*)`)?")
+_FIELD = re.compile(r"field `(.{1,64})`")
+
+
+def _named(message: str) -> InvalidInput:
+    """Turn msgspec's words into which read, which field, what fault."""
+    found = _PLACE.fullmatch(message)
+    if found is None:
+        return InvalidInput("a read is not valid")
+    fault, index = found["fault"], found["index"]
+    field = found["field"] or None
+    if field is None and (named := _FIELD.search(fault)) is not None:
+        field = named[1]
+    if index is None:
+        return InvalidInput(fault, field=field)
+    return _fault(int(index), field, fault)
+
+
+def _fault(index: int, field: str | None, fault: str) -> InvalidInput:
+    at = f"read {index}" if field is None else f"read {index}, {field}"
+    return InvalidInput(f"{at}: {fault}", field=field, index=index)
+
+
+class Batch:
+    """Turns decoded reads of one device into events; ids are derived, so a batch sent again has none new."""
+
+    def __init__(self, device: Device, agency_ori: Ori, window: Window, now: datetime) -> None:
+        self._device = device
+        self._agency_ori = agency_ori
+        self._window = window
+        self._now = now
+        self._ids = Deriver("read", device.device_id)
+        self._kept: dict[UUID, EdgeRead] = {}
+        self.ids: list[UUID] = []
+        """One for each read, in order."""
+
+    def events(self, reads: Sequence[EdgeRead]) -> list[ReadRecorded]:
+        """Return one event for each read that is not one of the batch's already.
+
+        Raises: InvalidInput naming the first faulty read and its field.
+        """
+        events = []
+        for read in reads:
+            plate, at = self._plate(read), self._time(read)
+            read_id = self._id(read, plate, at)
+            known = self._kept.setdefault(read_id, read)
+            if known is read:
+                self._check(read, at)
+                events.append(self._event(read, read_id, plate, at))
+            elif known != read and read.source_id is not None:
+                self._refuse("source_id", "another read of this batch has it and says otherwise")
+            self.ids.append(read_id)
+        return events
+
+    def _plate(self, read: EdgeRead) -> PlateText:
+        try:
+            return normalise_plate(read.plate)
+        except ValueError as exc:
+            self._refuse("plate", str(exc))
+
+    def _time(self, read: EdgeRead) -> datetime:
+        at = read.captured_at
+        if at.tzinfo is UTC:
+            return at
+        try:
+            return at.astimezone(UTC)
+        except OverflowError:
+            self._refuse("captured_at", "is no time of this age")
+
+    def _check(self, read: EdgeRead, at: datetime) -> None:
+        """What the decoder's types cannot say."""
+        if (fault := self._window.fault(at)) is not None:
+            self._refuse("captured_at", fault)
+        if read.region is not None and not is_region(read.region):
+            self._refuse("region", "is no ISO 3166-2 subdivision, e.g. US-CA")
+        if not read.plate.isprintable():
+            self._refuse("plate", _UNPRINTABLE)
+        for field, text in (
+            ("model", read.model),
+            ("vehicle_make", read.vehicle_make),
+            ("vehicle_colour", read.vehicle_colour),
+        ):
+            if text is not None and not text.isprintable():
+                self._refuse(field, _UNPRINTABLE)
+
+    def _id(self, read: EdgeRead, plate: PlateText, at: datetime) -> UUID:
+        # The time is in both: a camera that counts from 1 again after a restart loses no read.
+        if read.source_id is None:
+            return self._ids.derive(f"plate\x1f{at.isoformat()}\x1f{plate}")
+        return self._ids.derive(f"source\x1f{at.isoformat()}\x1f{read.source_id}")
+
+    def _event(self, read: EdgeRead, read_id: UUID, plate: PlateText, at: datetime) -> ReadRecorded:
+        device = self._device
+        place = device.place
+        if read.latitude is not None or read.longitude is not None or read.heading_deg is not None:
+            place = self._place(read)
+        return ReadRecorded(
+            event_id=read_id,
+            occurred_at=self._now,
+            read_id=read_id,
+            device_id=device.device_id,
+            device_name=device.name,
+            agency_ori=self._agency_ori,
+            captured_at=at,
+            received_at=self._now,
+            source="edge",
+            plate=plate,
+            plate_as_read=read.plate,
+            confidence=read.confidence,
+            model=read.model or "edge",
+            region=read.region,
+            place=place,
+            characters=self._characters(read) if read.characters else [],
+            vehicle_make=read.vehicle_make,
+            vehicle_colour=read.vehicle_colour,
+        )
+
+    def _place(self, read: EdgeRead) -> Place:
+        if read.latitude is None or read.longitude is None:
+            self._refuse(
+                "latitude", "latitude and longitude come together, and a heading with them"
+            )
+        return Place(read.latitude, read.longitude, read.heading_deg)
+
+    def _characters(self, read: EdgeRead) -> list[Character]:
+        if not all(c.text.isprintable() for c in read.characters):
+            self._refuse("characters", _UNPRINTABLE)
+        return [Character(c.text, c.confidence) for c in read.characters]
+
+    def _refuse(self, field: str, fault: str) -> NoReturn:
+        raise _fault(len(self.ids), field, fault)

@@ -1,0 +1,72 @@
+"""The guard of the cameras' routes: a device credential, the device's rate, and no query."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBasic, HTTPBearer
+from prometheus_client import Counter
+
+from services.ingest.credentials import presented
+from services.ingest.devices import Device
+from services.ingest.parts import parts_of
+from shared.errors import NotAuthenticated
+
+REFUSED = Counter("alpr_device_refused", "Requests with a device credential that does not hold")
+
+_BEARER = HTTPBearer(
+    scheme_name="device_credential",
+    description="`<device id>.<secret>`, as it was shown once when the device was registered.",
+    auto_error=False,
+)
+_BASIC = HTTPBasic(
+    scheme_name="device_credential_basic",
+    description="Device id as the user name, secret as the password: for cameras that know no other.",
+    auto_error=False,
+)
+
+
+async def authenticate(request: Request) -> Device:
+    """Return the device that sends `request`. Raises: NotAuthenticated, Unavailable."""
+    parts = parts_of(request)
+    now = parts.runtime.clock.now()
+    try:
+        device_id, secret_sha256 = presented(request.headers.get("authorization"))
+        device = await parts.cache.authenticate(device_id, secret_sha256, now)
+    except NotAuthenticated:
+        REFUSED.inc()
+        raise
+    parts.last_seen.note(device.device_id, now)
+    return device
+
+
+async def device_credential(
+    request: Request,
+    bearer: Annotated[object, Depends(_BEARER)],
+    basic: Annotated[object, Depends(_BASIC)],
+) -> Device:
+    """The guard as FastAPI and the OpenAPI document see it."""
+    return await authenticate(request)
+
+
+device_credential.device = True  # type: ignore[attr-defined]  # read by the architecture test
+
+Camera = Annotated[Device, Depends(device_credential)]
+
+
+class CameraRoute(APIRoute):
+    """A route whose endpoint takes a request and the device, nothing else.
+
+    FastAPI's solving of dependencies costs more than all else that a single read needs, so the guard
+    is called directly; a test watches that every such route is refused without a credential.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler: the guard, then the endpoint."""
+        endpoint: Callable[[Request, Device], Awaitable[Response]] = self.endpoint
+
+        async def handle(request: Request) -> Response:
+            return await endpoint(request, await authenticate(request))
+
+        return handle

@@ -1,0 +1,48 @@
+"""A frame that was looked at, the limits that every kind shares, and how a fault is named."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.errors import Malformed, TooLarge, UnsupportedMedia
+
+MAX_PIXELS = 50_000_000
+MAX_SIDE_PX = 65_535
+
+MediaType = Literal["image/jpeg", "image/png", "image/webp"]
+EXTENSIONS: dict[MediaType, str] = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the header of a whole image says; sides in pixels, before any EXIF rotation."""
+
+    media_type: MediaType
+    width_px: int
+    height_px: int
+
+    @property
+    def extension(self) -> str:
+        """The file name's ending."""
+        return EXTENSIONS[self.media_type]
+
+
+def broken(fault: str) -> Malformed:
+    """Return the refusal of a file that is not what it begins as; `fault` says where."""
+    return Malformed(f"the image is broken: {fault}", field="image")
+
+
+def not_taken(kind: str) -> UnsupportedMedia:
+    """Return the refusal of a kind of image that no camera here sends."""
+    return UnsupportedMedia(f"{kind}; send a still JPEG, PNG or WebP image", field="image")
+
+
+def check_sides(width_px: int, height_px: int) -> None:
+    """Raise Malformed for an empty image, TooLarge for one that would not fit in memory decoded."""
+    if width_px == 0 or height_px == 0:
+        raise broken("its header says that it has no pixels")
+    if width_px > MAX_SIDE_PX or height_px > MAX_SIDE_PX or width_px * height_px > MAX_PIXELS:
+        raise TooLarge(
+            f"the image's header says {width_px} x {height_px} pixels; {MAX_PIXELS // 1_000_000} "
+            f"megapixels and {MAX_SIDE_PX} pixels a side are taken at most",
+            field="image",
+        )

@@ -1,0 +1,48 @@
+"""Wires ingest: runtime, device cache and its follower, routes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.ingest.api import router
+from services.ingest.parts import Parts
+from services.ingest.settings import Settings
+from shared.http import create_app
+from shared.runtime import Runtime
+from shared.serve import serve
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+DESCRIPTION = """Where cameras post frames and reads, and where devices are registered.
+
+A receipt (202) means that what was sent is safe: the image in the object store, the event in Kafka.
+Anything else means that it was not kept; what was answered 429 or 503 may be sent again later."""
+
+
+def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
+    """Return the app; nothing is connected before its lifespan begins."""
+    runtime = runtime or Runtime("ingest", settings)
+    parts = Parts(runtime, settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await runtime.start(MIGRATIONS)
+        try:
+            await parts.start()
+            yield
+        finally:
+            await parts.stop()
+            await runtime.stop()
+
+    app = create_app(runtime, title="Plateward ingest", description=DESCRIPTION, lifespan=lifespan)
+    app.state.parts = parts
+    app.include_router(router)
+    return app
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = Settings()
+    serve(build_app(settings), settings)

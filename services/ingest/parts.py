@@ -1,0 +1,67 @@
+"""What ingest holds besides its runtime, started and stopped with it."""
+
+from fastapi import Request
+
+from services.ingest.body import InFlight
+from services.ingest.cache import DeviceCache
+from services.ingest.captures import Captures
+from services.ingest.circumstances import Window
+from services.ingest.follower import DeviceFollower
+from services.ingest.housekeeping import Housekeeping
+from services.ingest.last_seen import LastSeen
+from services.ingest.rate import Rates
+from services.ingest.settings import Settings
+from shared.runtime import Runtime
+
+
+class Parts:
+    """One process's parts."""
+
+    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+        self.runtime = runtime
+        self.settings = settings
+        self.cache = DeviceCache(runtime.db, ttl_s=settings.ingest_devices_ttl_s)
+        self.last_seen = LastSeen(runtime.db, every_s=settings.ingest_last_seen_every_s)
+        self.frames = Rates("frames")
+        self.reads = Rates("reads")
+        self.in_flight = InFlight(settings.ingest_max_bytes_in_flight)
+        self.captures = Captures(runtime)
+        self._housekeeping = Housekeeping(runtime)
+        self._follower: DeviceFollower | None = None
+        if runtime.kafka:
+            self._follower = DeviceFollower(
+                settings.kafka_bootstrap,
+                self.cache,
+                idle_pause_s=settings.kafka_empty_fetch_pause_ms / 1000,
+            )
+
+    async def start(self) -> None:
+        """Know every device, then follow their changes. Raises: Unavailable."""
+        await self.cache.start()
+        self.last_seen.start()
+        self._housekeeping.start()
+        if self._follower is not None:
+            self._follower.start()
+
+    async def stop(self) -> None:
+        """Stop, and write down what is left."""
+        if self._follower is not None:
+            await self._follower.stop()
+        await self._housekeeping.stop()
+        await self.last_seen.stop()
+        await self.cache.stop()
+
+    def window(self) -> Window:
+        """Return the times that a capture may have now."""
+        return Window.around(
+            self.runtime.clock.now(),
+            kept_days=self.runtime.policy.retention.schedule_days,
+            skew_s=self.settings.ingest_clock_skew_s,
+        )
+
+
+def parts_of(request: Request) -> Parts:
+    """Return the parts of the app that serves `request`."""
+    parts = request.app.state.parts
+    assert isinstance(parts, Parts)  # noqa: S101 - for the type checker; build_app sets it
+    return parts

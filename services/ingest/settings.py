@@ -1,0 +1,39 @@
+"""Everything ingest reads from its environment; built once, in main."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.settings import CommonSettings
+
+MEBIBYTE = 1024 * 1024
+
+
+class Settings(CommonSettings):
+    """Limits of the doors. Environment names are the fields' in capitals, e.g. INGEST_MAX_FRAME_BYTES."""
+
+    ingest_max_frame_bytes: Annotated[int, Field(ge=1024)] = 25_000_000
+
+    ingest_max_batch_bytes: Annotated[int, Field(ge=1024)] = 8 * MEBIBYTE
+    """Of one body of reads, before and after unpacking."""
+
+    ingest_max_batch_reads: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+
+    ingest_max_bytes_in_flight: Annotated[int, Field(ge=MEBIBYTE)] = 256 * MEBIBYTE
+    """Of all bodies together that one process holds; more is answered 503, not with its death."""
+
+    ingest_body_timeout_s: Annotated[float, Field(gt=0)] = 60
+    """A body that has not arrived whole by then is given up."""
+
+    ingest_clock_skew_s: Annotated[float, Field(ge=0)] = 300
+    """How far in the future a device's clock may be."""
+
+    ingest_frames_per_s: Annotated[float, Field(gt=0)] = 20
+    """Of a device that was registered without a rate of its own."""
+
+    ingest_reads_per_s: Annotated[float, Field(gt=0)] = 2_000
+
+    ingest_devices_ttl_s: Annotated[float, Field(gt=0)] = 15
+    """Every device is read again this often, should an event about one not have come."""
+
+    ingest_last_seen_every_s: Annotated[float, Field(gt=0)] = 5

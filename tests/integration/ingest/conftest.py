@@ -1,0 +1,112 @@
+"""Ingest in this process, on a real Postgres; Kafka and the object store can be looked into."""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from services.ingest.main import build_app
+from services.ingest.settings import Settings
+from shared.events import CaptureReceived, ReadRecorded
+from shared.permissions import Permission
+from shared.runtime import Runtime
+from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority
+
+
+@dataclass
+class Station:
+    """Ingest as cameras and administrators see it, and what it left behind."""
+
+    app: Any
+    client: httpx.AsyncClient
+    bus: FakeBus
+    objects: FakeObjects
+    clock: FakeClock
+    authority: TestAuthority
+
+    async def admin(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """Act as an ALPR administrator."""
+        headers = self.authority.headers(Permission.DEVICE_MANAGE, Permission.DEVICE_READ)
+        return await self.client.request(method, path, json=body, headers=headers)
+
+    async def register(self, name: str = "Main St", **fields: Any) -> dict[str, Any]:
+        """Register a device; return the answer."""
+        place = {"latitude": 39.9277, "longitude": -122.1792, "heading_deg": 90}
+        body = {"name": name, "kind": "fixed", "place": place, **fields}
+        if body["kind"] == "vehicle":
+            body.pop("place")
+        answer = await self.admin("POST", "/v1/devices", body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    async def post_frame(self, credential: str, data: bytes, **parts: Any) -> httpx.Response:
+        """Post a raw frame as a camera does."""
+        headers = {"Authorization": f"Bearer {credential}", **parts.pop("headers", {})}
+        return await self.client.post("/v1/captures", content=data, headers=headers, **parts)
+
+    async def post_reads(
+        self, credential: str, reads: Any, *, query: str = "", **headers: str
+    ) -> httpx.Response:
+        """Post reads as a camera does; bytes go as they are."""
+        content = reads if isinstance(reads, bytes) else json.dumps(reads).encode()
+        sent = {"Authorization": f"Bearer {credential}", "Content-Type": "application/json"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.client.post(f"/v1/reads{query}", content=content, headers=sent)
+
+    def read(self, number: int = 0, **fields: Any) -> dict[str, Any]:
+        """Return one edge read, taken a second ago."""
+        at = self.clock.now() - timedelta(seconds=1)
+        read = {
+            "source_id": f"r-{number}",
+            "plate": f"7ABC{number % 1000:03d}",
+            "region": "US-CA",
+            "confidence": 0.91,
+            "captured_at": at.isoformat(),
+        }
+        return read | fields
+
+    @property
+    def captures(self) -> list[CaptureReceived]:
+        """Captures that were announced."""
+        return self.bus.events(CaptureReceived)
+
+    @property
+    def reads(self) -> list[ReadRecorded]:
+        """Reads that were announced."""
+        return self.bus.events(ReadRecorded)
+
+    def nothing_was_kept(self) -> bool:
+        """Tell whether neither the object store nor Kafka got anything from a camera."""
+        return not (self.objects.kept or self.captures or self.reads)
+
+
+@pytest.fixture
+def ingest_settings(settings) -> Settings:
+    return Settings(**settings.model_dump(), ingest_last_seen_every_s=3600)
+
+
+@pytest.fixture
+async def station(ingest_settings, bus, objects, clock, authority, policy):
+    runtime = Runtime(
+        "ingest",
+        ingest_settings,
+        bus=bus,
+        objects=objects,
+        clock=clock,
+        people=authority.people,
+        policy=policy,
+    )
+    app = build_app(ingest_settings, runtime)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
+            yield Station(app, client, bus, objects, clock, authority)
+
+
+@pytest.fixture
+async def camera(station) -> str:
+    """The credential of a fixed camera."""
+    return (await station.register())["credential"]

@@ -1,0 +1,328 @@
+"""Frames: what is kept and announced, what is refused, and that a refusal leaves nothing."""
+
+import asyncio
+import random
+from base64 import b64encode
+from datetime import timedelta
+from hashlib import sha256
+
+from services.ingest.store import FirstSeen
+from tests.unit.ingest import pictures as p
+
+FRAME = p.jpeg()
+
+
+async def test_a_frame_is_stored_then_announced_then_acknowledged(station, camera):
+    taken_at = station.clock.now() - timedelta(seconds=2)
+    query = {"captured_at": taken_at.isoformat()}
+    answer = await station.post_frame(camera, FRAME, params=query)
+    assert answer.status_code == 202, answer.text
+    receipt = answer.json()
+    [event] = station.captures
+    assert receipt["sha256"] == sha256(FRAME).hexdigest() == event.image.sha256
+    assert receipt["capture_id"] == str(event.capture_id)
+    assert receipt["time_source"] == event.time_source == "device"
+    assert event.captured_at == taken_at
+    assert event.received_at == station.clock.now()
+    device = event.device_id
+    key = f"captures/{device}/2026/06/01/{event.capture_id}.jpg"
+    assert (event.image.object_key, event.key) == (key, str(device))
+    assert station.objects.kept == {key: FRAME}
+    assert (event.image.width_px, event.image.height_px) == (96, 64)
+    assert (event.place.latitude, event.place.heading_deg) == (39.9277, 90)
+    assert (event.device_name, event.agency_ori) == ("Main St", "CA0520100")
+
+
+async def test_the_content_is_sniffed_and_what_it_is_called_is_not_believed(station, camera):
+    for make, ending in ((p.jpeg, "jpg"), (p.png, "png"), (p.lossy_webp, "webp")):
+        headers = {"Content-Type": "application/octet-stream"}
+        answer = await station.post_frame(camera, make(), headers=headers)
+        assert answer.status_code == 202, answer.text
+        assert station.captures[-1].image.object_key.endswith(f".{ending}")
+    kinds = [event.image.media_type for event in station.captures]
+    assert kinds == ["image/jpeg", "image/png", "image/webp"]
+
+
+async def test_the_same_frame_twice_is_one_capture_with_one_receipt(station, camera):
+    query = {"captured_at": station.clock.now().isoformat()}
+    first = await station.post_frame(camera, FRAME, params=query)
+    station.clock.advance(minutes=3)
+    again = await station.post_frame(camera, FRAME, params=query)
+    assert first.json() == again.json()
+    assert len({event.capture_id for event in station.captures}) == 1
+    assert len(station.objects.kept) == 1
+
+
+async def test_without_a_device_time_the_same_frame_is_still_one_capture_at_one_time(
+    station, camera
+):
+    first = (await station.post_frame(camera, FRAME)).json()
+    assert first["time_source"] == "server"
+    station.clock.advance(days=2)
+    station.app.state.parts.captures._receipts.clear()  # as after a restart
+    again = (await station.post_frame(camera, FRAME)).json()
+    assert again["capture_id"] == first["capture_id"]
+    assert again["captured_at"] == first["captured_at"]
+    assert len({(e.capture_id, e.captured_at) for e in station.captures}) == 1
+    assert len(station.objects.kept) == 1
+
+
+async def test_one_frame_at_two_times_or_of_two_devices_is_two_captures(station, camera):
+    other = (await station.register("Other"))["credential"]
+    for credential, seconds in ((camera, 0), (camera, 1), (other, 0)):
+        at = station.clock.now() - timedelta(seconds=seconds)
+        query = {"captured_at": at.isoformat()}
+        assert (await station.post_frame(credential, FRAME, params=query)).status_code == 202
+    assert len({event.capture_id for event in station.captures}) == 3
+
+
+async def test_one_moment_in_two_time_zones_is_one_capture(station, camera):
+    for text in ("2026-06-01T12:00:00Z", "2026-06-01T05:00:00-07:00", "2026-06-01T14:00:00 02:00"):
+        answer = await station.post_frame(camera, FRAME, params={"captured_at": text})
+        assert answer.status_code == 202, answer.text
+    assert len({event.capture_id for event in station.captures}) == 1
+
+
+async def test_time_and_place_come_by_header_or_form_as_well(station, camera):
+    said = {"captured_at": "2026-06-01T11:59:00Z", "latitude": "40.5", "longitude": "-120.25"}
+    headers = {f"X-{name.replace('_', '-')}": value for name, value in said.items()}
+    by_header = await station.post_frame(camera, FRAME, headers=headers)
+    by_form = await station.client.post(
+        "/v1/captures",
+        data=said | {"heading_deg": "360"},
+        files={"image": ("a.jpg", FRAME, "image/jpeg")},
+        headers={"Authorization": f"Bearer {camera}"},
+    )
+    assert (by_header.status_code, by_form.status_code) == (202, 202), by_form.text
+    assert by_header.json()["capture_id"] == by_form.json()["capture_id"]
+    place = station.captures[0].place
+    assert (place.latitude, place.longitude, place.heading_deg) == (40.5, -120.25, None)
+
+
+async def test_a_vehicle_without_a_place_has_none_invented(station):
+    vehicle = (await station.register("Unit 12", kind="vehicle"))["credential"]
+    await station.post_frame(vehicle, FRAME)
+    assert station.captures[0].place is None
+
+
+async def test_basic_authentication_is_taken_from_cameras_that_know_no_other(station, camera):
+    device, _, secret = camera.partition(".")
+    basic = b64encode(f"{device}:{secret}".encode()).decode()
+    answer = await station.post_frame("", FRAME, headers={"Authorization": f"Basic {basic}"})
+    assert answer.status_code == 202
+
+
+FAULTS = [
+    ({"captured_at": "2026-06-01T12:00:00"}, "captured_at", "time zone"),
+    ({"captured_at": "yesterday"}, "captured_at", "no time"),
+    ({"captured_at": "2026-06-01T12:05:01Z"}, "captured_at", "future"),
+    ({"captured_at": "2025-04-26T11:59:59Z"}, "captured_at", "older"),
+    ({"captured_at": "0001-01-01T00:00:00+12:00"}, "captured_at", "age"),
+    ({"latitude": "91", "longitude": "0"}, "latitude", "-90"),
+    ({"latitude": "nan", "longitude": "0"}, "latitude", "-90"),
+    ({"latitude": "10"}, "longitude", "together"),
+    ({"longitude": "10"}, "latitude", "together"),
+    ({"heading_deg": "90"}, "heading_deg", "needs"),
+    ({"latitude": "1", "longitude": "1", "heading_deg": "361"}, "heading_deg", "360"),
+    ({"captured_att": "2026-06-01T12:00:00Z"}, "captured_att", "no such field"),
+    ({"captured_at": "9" * 70}, "captured_at", "longer"),
+]
+
+
+async def test_a_faulty_time_or_place_is_named_and_nothing_is_kept(station, camera):
+    for query, field, said in FAULTS:
+        answer = await station.post_frame(camera, FRAME, params=query)
+        assert answer.status_code == 422, query
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["field"] == field, query
+        assert said in answer.json()["detail"], query
+        assert station.nothing_was_kept(), query
+
+
+async def test_a_field_said_twice_and_differently_is_refused(station, camera):
+    headers = {"X-Captured-At": "2026-06-01T11:00:00Z"}
+    query = {"captured_at": "2026-06-01T11:00:01Z"}
+    answer = await station.post_frame(camera, FRAME, headers=headers, params=query)
+    assert (answer.status_code, answer.json()["field"]) == (422, "captured_at")
+    assert station.nothing_was_kept()
+
+
+JUNK = {
+    "empty": (b"", 415),
+    "text": (b"not an image", 415),
+    "gif": (p.gif(), 415),
+    "animated png": (p.animated_png(), 415),
+    "animated webp": (p.animated_webp(), 415),
+    "jpeg bomb": (p.jpeg_bomb(), 413),
+    "png bomb": (p.png_bomb(), 413),
+    "webp bomb": (p.webp_bomb(), 413),
+    "jpeg and more": (FRAME + b"PK\x03\x04", 400),
+}
+for name, whole in (("jpeg", FRAME), ("png", p.png()), ("webp", p.lossy_webp())):
+    for tenth in range(1, 10):
+        JUNK[f"{name} cut at {tenth}/10"] = (whole[: len(whole) * tenth // 10], 400)
+
+
+async def test_junk_is_refused_with_its_fault_and_nothing_is_kept(station, camera):
+    for name, (data, status) in JUNK.items():
+        answer = await station.post_frame(camera, data)
+        assert answer.status_code == status, (name, answer.text)
+        assert answer.json()["field"] == "image", name
+        assert answer.json()["detail"], name
+        assert station.nothing_was_kept(), name
+
+
+async def pieces(data, sent, size=64 * 1024):
+    for start in range(0, len(data), size):
+        sent.append(start)
+        yield data[start : start + size]
+
+
+async def test_a_frame_over_the_limit_is_refused_by_what_its_sender_says_of_it(station, camera):
+    headers = {"Content-Length": "25000001", "Authorization": f"Bearer {camera}"}
+    sent = []
+    answer = await station.client.post("/v1/captures", content=pieces(FRAME, sent), headers=headers)
+    assert (answer.status_code, answer.json()["max_bytes"]) == (413, 25_000_000)
+    assert not sent, "the body was read"
+    assert station.nothing_was_kept()
+
+
+async def test_a_frame_over_the_limit_is_refused_while_it_streams(station, camera):
+    data, sent = bytes(40_000_000), []
+    answer = await station.client.post(
+        "/v1/captures", content=pieces(data, sent), headers={"Authorization": f"Bearer {camera}"}
+    )
+    assert answer.status_code == 413
+    assert max(sent) < 25_200_000, "it was read to its end"
+    assert station.app.state.parts.in_flight.held_bytes == 0
+    assert station.nothing_was_kept()
+
+
+async def test_a_form_over_the_limit_is_refused_while_it_streams(station, camera):
+    head = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
+    sent = []
+    answer = await station.client.post(
+        "/v1/captures",
+        content=pieces(head + bytes(40_000_000), sent),
+        headers={
+            "Authorization": f"Bearer {camera}",
+            "Content-Type": "multipart/form-data; boundary=b",
+        },
+    )
+    assert answer.status_code == 413
+    assert max(sent) < 25_200_000
+    assert station.nothing_was_kept()
+
+
+async def test_more_than_this_process_can_hold_is_put_off(station, camera):
+    in_flight = station.app.state.parts.in_flight
+    with in_flight.body() as held:
+        held.take(in_flight._most_bytes - 10)
+        answer = await station.post_frame(camera, FRAME)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert in_flight.held_bytes == 0
+    assert (await station.post_frame(camera, FRAME)).status_code == 202
+
+
+FORMS = {
+    "no boundary": ("multipart/form-data", b"x", 400),
+    "truncated": ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx', 400),
+    "not a form": ("multipart/form-data; boundary=b", b"hello", 400),
+    "no file": ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="latitude"\r\n\r\n1\r\n--b--\r\n', 422),
+    "no name": ("multipart/form-data; boundary=b", b"--b\r\nContent-Type: image/jpeg\r\n\r\nx\r\n--b--\r\n", 400),
+    "long field": ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="latitude"\r\n\r\n' + b"1" * 300 + b"\r\n--b--\r\n", 413),
+    "many parts": ("multipart/form-data; boundary=b", b"".join(b'--b\r\nContent-Disposition: form-data; name="%d"\r\n\r\n1\r\n' % n for n in range(20)) + b"--b--\r\n", 413),
+}  # fmt: skip
+
+
+async def test_a_broken_form_is_refused_by_its_fault(station, camera):
+    for name, (media_type, body, status) in FORMS.items():
+        answer = await station.post_frame(camera, body, headers={"Content-Type": media_type})
+        assert answer.status_code == status, (name, answer.text)
+        assert answer.json()["detail"], name
+        assert station.nothing_was_kept(), name
+
+
+async def test_a_form_with_two_files_is_refused(station, camera):
+    answer = await station.client.post(
+        "/v1/captures",
+        files=[("image", ("a.jpg", FRAME)), ("more", ("b.jpg", FRAME))],
+        headers={"Authorization": f"Bearer {camera}"},
+    )
+    assert (answer.status_code, answer.json()["field"]) == (422, "more")
+    assert station.nothing_was_kept()
+
+
+async def test_a_frame_under_a_content_encoding_is_refused(station, camera):
+    answer = await station.post_frame(camera, FRAME, headers={"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.json()["field"]) == (415, "Content-Encoding")
+    assert station.nothing_was_kept()
+
+
+async def test_with_kafka_down_nothing_is_acknowledged_and_the_retry_is_the_same_capture(
+    station, camera
+):
+    station.bus.down = True
+    refused = await station.post_frame(camera, FRAME)
+    assert refused.status_code == 503
+    assert int(refused.headers["retry-after"]) >= 1
+    assert not station.captures
+    station.bus.down = False
+    station.clock.advance(minutes=1)
+    receipt = (await station.post_frame(camera, FRAME)).json()
+    again = (await station.post_frame(camera, FRAME)).json()
+    assert receipt == again
+    assert receipt["captured_at"] == "2026-06-01T12:00:00Z", (
+        "when it first came, not a minute later"
+    )
+    assert len(station.objects.kept) == 1
+
+
+async def test_with_the_object_store_down_nothing_is_announced(station, camera):
+    station.objects.down = True
+    refused = await station.post_frame(camera, FRAME)
+    assert refused.status_code == 503
+    assert "retry-after" in refused.headers
+    station.objects.down = False
+    assert station.nothing_was_kept()
+    assert (await station.post_frame(camera, FRAME)).status_code == 202
+    assert len(station.captures) == 1
+
+
+async def test_one_frame_from_twenty_hands_at_once_is_one_capture(station, camera):
+    answers = await asyncio.gather(*[station.post_frame(camera, FRAME) for _ in range(20)])
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({(e.capture_id, e.captured_at) for e in station.captures}) == 1
+    assert len(station.objects.kept) == 1
+
+
+async def test_a_device_over_its_rate_is_told_when_to_come_again(station):
+    slow = (await station.register("Slow", frames_per_s=0.5))["credential"]
+    statuses = [(await station.post_frame(slow, FRAME)).status_code for _ in range(6)]
+    assert statuses == [202] * 5 + [429]
+    answer = await station.post_frame(slow, FRAME)
+    assert 1 <= int(answer.headers["retry-after"]) <= 2
+    assert answer.json()["status"] == 429
+
+
+async def test_random_bytes_are_never_our_fault(station):
+    credential = (await station.register("Fuzzed", frames_per_s=10_000))["credential"]
+    rng = random.Random(20260601)
+    starts = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x40\0\0\0WEBPVP8 ", b"--b\r\n"]
+    for number in range(300):
+        data = starts[number % 5] + rng.randbytes(rng.randint(0, 400))
+        kind = "multipart/form-data; boundary=b" if number % 5 == 4 else "image/jpeg"
+        answer = await station.post_frame(credential, data, headers={"Content-Type": kind})
+        assert answer.status_code in (400, 413, 415, 422), (answer.status_code, answer.text)
+    assert station.nothing_was_kept()
+
+
+async def test_first_times_are_forgotten_once_records_are(station, camera):
+    await station.post_frame(camera, FRAME)
+    housekeeping = station.app.state.parts._housekeeping
+    assert await housekeeping.forget() == 0
+    station.clock.advance(days=401)
+    assert await housekeeping.forget() == 1
+    async with station.app.state.runtime.db.begin() as connection:
+        now = station.clock.now()
+        assert await FirstSeen(connection).note(station.captures[0].device_id, b"x", now) == now

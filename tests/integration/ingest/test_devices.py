@@ -1,0 +1,242 @@
+"""The device registry and its credentials: shown once, rotated, revoked at once, told to the audit log."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from shared.events import AccessAttempted, DeviceChanged
+from shared.permissions import Permission
+from tests.unit.ingest import pictures as p
+
+FRAME = p.jpeg()
+
+
+async def changes(station):
+    await station.app.state.runtime.relay.drain()
+    return station.bus.events(DeviceChanged)
+
+
+async def test_a_device_is_registered_and_its_credential_shown_once(station):
+    made = await station.register("  Main St, northbound ")
+    device = made["device"]
+    assert device["name"] == "Main St, northbound"
+    assert (device["frames_per_s"], device["status"]) == (20, "active")
+    assert made["credential"].startswith(device["device_id"] + ".")
+    seen = await station.admin("GET", f"/v1/devices/{device['device_id']}")
+    listed = await station.admin("GET", "/v1/devices")
+    secret = made["credential"].partition(".")[2]
+    assert len(secret) >= 43
+    assert secret not in seen.text + listed.text
+    assert seen.json() == listed.json()["devices"][0] == device
+
+
+async def test_of_a_secret_only_its_hash_is_kept(station):
+    secret = (await station.register())["credential"].partition(".")[2]
+    async with station.app.state.runtime.db.begin() as connection:
+        tables = ("devices", "credentials", "outbox", "first_seen")
+        for table in tables:
+            rows = (await connection.execute(text(f"SELECT * FROM {table}"))).all()
+            assert secret not in str(
+                [[bytes(v) if isinstance(v, memoryview) else v for v in r] for r in rows]
+            )
+    assert secret not in str(await changes(station))
+
+
+async def test_every_change_is_an_event_with_who_and_what(station):
+    device = (await station.register())["device"]["device_id"]
+    path = f"/v1/devices/{device}"
+    await station.admin("PATCH", path, {"name": "Third St", "reads_per_s": 50})
+    await station.admin("POST", f"{path}/credential", {"overlap_minutes": 10})
+    await station.admin("POST", f"{path}/revocation", {"reason": "camera was stolen"})
+    await station.admin("POST", f"{path}/reinstatement", {"reason": "found again"})
+    events = await changes(station)
+    told = [(event.change, event.details) for event in events]
+    assert [change for change, _ in told] == [
+        "registered",
+        "updated",
+        "rotated",
+        "revoked",
+        "reinstated",
+    ]
+    assert told[1][1] == {"name": "Third St", "reads_per_s": "50"}
+    assert told[2][1]["overlap_minutes"] == "10"
+    assert told[3][1]["reason"] == "camera was stolen"
+    assert {(str(e.device_id), e.actor.name) for e in events} == {(device, "Officer Seven")}
+
+
+async def test_rotation_stops_the_old_credential_at_once(station):
+    made = await station.register()
+    path = f"/v1/devices/{made['device']['device_id']}/credential"
+    fresh = (await station.admin("POST", path, {})).json()["credential"]
+    assert (await station.post_frame(made["credential"], FRAME)).status_code == 401
+    assert (await station.post_frame(fresh, FRAME)).status_code == 202
+
+
+async def test_rotation_with_an_overlap_keeps_the_old_one_for_that_long_only(station):
+    made = await station.register()
+    path = f"/v1/devices/{made['device']['device_id']}/credential"
+    fresh = (await station.admin("POST", path, {"overlap_minutes": 10})).json()["credential"]
+    station.clock.advance(minutes=9, seconds=59)
+    assert (await station.post_frame(made["credential"], FRAME)).status_code == 202
+    station.clock.advance(seconds=1)
+    assert (await station.post_frame(made["credential"], FRAME)).status_code == 401
+    assert (await station.post_frame(fresh, FRAME)).status_code == 202
+
+
+async def test_a_second_rotation_never_lengthens_the_life_of_an_old_credential(station):
+    made = await station.register()
+    path = f"/v1/devices/{made['device']['device_id']}/credential"
+    await station.admin("POST", path, {"overlap_minutes": 10})
+    await station.admin("POST", path, {"overlap_minutes": 60})
+    station.clock.advance(minutes=10)
+    assert (await station.post_frame(made["credential"], FRAME)).status_code == 401
+
+
+async def test_a_revoked_credential_is_refused_at_once_and_leaves_nothing(station):
+    made = await station.register()
+    path = f"/v1/devices/{made['device']['device_id']}"
+    assert (await station.post_frame(made["credential"], FRAME)).status_code == 202
+    station.objects.kept.clear()
+    station.bus.records.clear()
+    revoked = await station.admin("POST", f"{path}/revocation", {"reason": "stolen"})
+    assert revoked.json()["status"] == "revoked"
+    answer = await station.post_frame(made["credential"], FRAME)
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert made["credential"] not in answer.text
+    assert station.nothing_was_kept()
+    assert (await station.admin("POST", f"{path}/credential", {})).status_code == 409
+    assert (
+        await station.admin("POST", f"{path}/revocation", {"reason": "twice"})
+    ).status_code == 409
+
+
+async def test_a_reinstated_device_gets_a_new_credential_and_the_old_one_stays_dead(station):
+    made = await station.register()
+    path = f"/v1/devices/{made['device']['device_id']}"
+    assert (
+        await station.admin("POST", f"{path}/reinstatement", {"reason": "early"})
+    ).status_code == 409
+    await station.admin("POST", f"{path}/revocation", {"reason": "stolen"})
+    fresh = (await station.admin("POST", f"{path}/reinstatement", {"reason": "found"})).json()
+    assert (await station.post_frame(made["credential"], FRAME)).status_code == 401
+    assert (await station.post_frame(fresh["credential"], FRAME)).status_code == 202
+
+
+@pytest.mark.parametrize("header", [
+    None, "Bearer", "Bearer x", "Bearer .", "Digest abc", "Basic !!!", "Basic eDp5", "Bearer " + "9" * 500,
+    "Bearer 7d7f0a3e-6a60-4a0c-9f43-0f6f1d1f3c55.", "Bearer 7d7f0a3e-6a60-4a0c-9f43-0f6f1d1f3c55.wrong",
+])  # fmt: skip
+async def test_no_door_for_cameras_opens_without_a_credential_that_holds(station, header):
+    headers = {"Authorization": header} if header else {}
+    for path in ("/v1/captures", "/v1/reads"):
+        answer = await station.client.post(path, content=FRAME, headers=headers)
+        assert answer.status_code == 401, (path, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert station.nothing_was_kept()
+
+
+async def test_one_devices_secret_does_not_open_another(station):
+    one, other = await station.register("One"), await station.register("Other")
+    mixed = other["device"]["device_id"] + "." + one["credential"].partition(".")[2]
+    assert (await station.post_frame(mixed, FRAME)).status_code == 401
+
+
+async def test_an_officers_token_is_no_device_credential(station):
+    headers = station.authority.headers()
+    answer = await station.client.post("/v1/captures", content=FRAME, headers=headers)
+    assert answer.status_code == 401
+
+
+async def test_managing_devices_needs_the_permission_and_each_attempt_is_recorded(station):
+    headers = station.authority.headers(Permission.DEVICE_READ)
+    body = {"name": "x", "kind": "vehicle"}
+    answer = await station.client.post("/v1/devices", json=body, headers=headers)
+    assert answer.status_code == 403
+    assert (await station.client.get("/v1/devices", headers=headers)).json()["devices"] == []
+    await station.app.state.runtime.relay.drain()
+    attempts = station.bus.events(AccessAttempted)
+    assert [(a.permission, a.allowed) for a in attempts] == [
+        ("device:manage", False),
+        ("device:read", True),
+    ]
+
+
+INVALID = [
+    ({"kind": "fixed", "name": "x"}, "place"),
+    ({"kind": "drone", "name": "x"}, "body.kind"),
+    ({"kind": "vehicle", "name": ""}, "body.name"),
+    ({"kind": "vehicle", "name": "a\u0000b"}, "body.name"),
+    ({"kind": "vehicle", "name": "n" * 81}, "body.name"),
+    ({"kind": "vehicle", "name": "x", "place": {"latitude": 1, "longitude": 1}}, "place"),
+    ({"kind": "fixed", "name": "x", "place": {"latitude": 91, "longitude": 1}}, "body.place.latitude"),
+    ({"kind": "vehicle", "name": "x", "frames_per_s": 0}, "body.frames_per_s"),
+    ({"kind": "vehicle", "name": "x", "colour": "red"}, "body.colour"),
+]  # fmt: skip
+
+
+async def test_an_invalid_device_is_refused_by_field_and_not_kept(station):
+    for body, field in INVALID:
+        answer = await station.admin("POST", "/v1/devices", body)
+        assert answer.status_code == 422, body
+        assert answer.json()["field"] == field, answer.text
+    assert (await station.admin("GET", "/v1/devices")).json()["devices"] == []
+    assert await changes(station) == []
+
+
+async def test_a_name_is_taken_once_whatever_its_capitals(station):
+    device = (await station.register("Main St"))["device"]["device_id"]
+    body = {"name": "MAIN ST", "kind": "vehicle"}
+    taken = await station.admin("POST", "/v1/devices", body)
+    assert (taken.status_code, taken.json()["field"]) == (409, "name")
+    other = (await station.register("Unit 1", kind="vehicle"))["device"]["device_id"]
+    renamed = await station.admin("PATCH", f"/v1/devices/{other}", {"name": "main st"})
+    assert renamed.status_code == 409
+    assert (
+        await station.admin("PATCH", f"/v1/devices/{device}", {"name": "main st"})
+    ).status_code == 200
+
+
+async def test_a_device_that_is_not_there_is_404(station):
+    path = "/v1/devices/7d7f0a3e-6a60-4a0c-9f43-0f6f1d1f3c55"
+    assert (await station.admin("GET", path)).status_code == 404
+    assert (await station.admin("PATCH", path, {"name": "x"})).status_code == 404
+    assert (await station.admin("POST", f"{path}/credential", {})).status_code == 404
+    assert (
+        await station.admin("POST", f"{path}/revocation", {"reason": "none"})
+    ).status_code == 404
+
+
+async def test_devices_are_listed_by_name_page_by_page(station):
+    for name in ("delta", "Alpha", "charlie", "Bravo"):
+        await station.register(name, kind="vehicle")
+    first = (await station.admin("GET", "/v1/devices?limit=3")).json()
+    names = [device["name"] for device in first["devices"]]
+    assert (names, first["next_after"]) == (["Alpha", "Bravo", "charlie"], "charlie")
+    rest = (await station.admin("GET", "/v1/devices?limit=3&after=charlie")).json()
+    assert [device["name"] for device in rest["devices"]] == ["delta"]
+    assert rest["next_after"] is None
+
+
+async def test_a_changed_place_and_rate_hold_for_the_next_frame(station):
+    made = await station.register()
+    path = f"/v1/devices/{made['device']['device_id']}"
+    place = {"latitude": 1.5, "longitude": 2.5}
+    assert (await station.admin("PATCH", path, {"place": place})).json()["place"]["latitude"] == 1.5
+    await station.post_frame(made["credential"], FRAME)
+    assert station.captures[0].place.longitude == 2.5
+
+
+async def test_when_a_device_was_last_seen_is_written_down_later_and_never_goes_back(station):
+    made = await station.register()
+    path = f"/v1/devices/{made['device']['device_id']}"
+    await station.post_frame(made["credential"], FRAME)
+    assert (await station.admin("GET", path)).json()["last_seen_at"] is None
+    last_seen = station.app.state.parts.last_seen
+    await last_seen.flush()
+    assert (await station.admin("GET", path)).json()["last_seen_at"] == "2026-06-01T12:00:00Z"
+    device_id = station.captures[0].device_id
+    last_seen.note(device_id, station.clock.now() - timedelta(hours=1))
+    await last_seen.flush()
+    assert (await station.admin("GET", path)).json()["last_seen_at"] == "2026-06-01T12:00:00Z"

@@ -1,0 +1,281 @@
+"""Reads that cameras made themselves: all or none, each once, the first fault named."""
+
+import gzip
+import json
+import random
+from datetime import timedelta
+from hashlib import sha256
+
+from shared.types import normalise_plate
+
+
+async def test_a_batch_is_announced_whole_then_acknowledged(station, camera):
+    body = json.dumps([station.read(n) for n in range(3)]).encode()
+    answer = await station.post_reads(camera, body)
+    assert answer.status_code == 202, answer.text
+    receipt = answer.json()
+    assert (receipt["accepted"], receipt["duplicates"]) == (3, 0)
+    assert receipt["sha256"] == sha256(body).hexdigest()
+    assert receipt["read_ids"] == [str(event.read_id) for event in station.reads]
+    event = station.reads[0]
+    assert (event.plate, event.plate_as_read, event.region) == ("7ABC000", "7ABC000", "US-CA")
+    assert (event.source, event.model, event.confidence) == ("edge", "edge", 0.91)
+    assert event.captured_at == station.clock.now() - timedelta(seconds=1)
+    assert (event.device_name, event.agency_ori, event.key) == (
+        "Main St",
+        "CA0520100",
+        str(event.device_id),
+    )
+    assert event.place.latitude == 39.9277
+    assert event.capture_id is None
+
+
+async def test_what_a_camera_says_more_is_kept(station, camera):
+    said = {
+        "plate": "7abc-123 ",
+        "latitude": 1.5, "longitude": -2.5, "heading_deg": 359.9,
+        "characters": [{"text": "7", "confidence": 0.99}, {"text": "A"}],
+        "model": "cam-os 7@abc", "vehicle_make": "Ford", "vehicle_colour": "red",
+    }  # fmt: skip
+    answer = await station.post_reads(camera, [station.read(0, **said)])
+    assert answer.status_code == 202, answer.text
+    [event] = station.reads
+    assert (event.plate, event.plate_as_read) == ("7ABC123", "7abc-123 ")
+    assert (event.place.latitude, event.place.heading_deg) == (1.5, 359.9)
+    assert [(c.text, c.confidence) for c in event.characters] == [("7", 0.99), ("A", None)]
+    assert (event.model, event.vehicle_make, event.vehicle_colour) == (
+        "cam-os 7@abc",
+        "Ford",
+        "red",
+    )
+
+
+async def test_ndjson_is_taken_as_well_and_means_the_same(station, camera):
+    reads = [station.read(n) for n in range(3)]
+    lines = b"\n".join(json.dumps(read).encode() for read in reads) + b"\n"
+    one = await station.post_reads(
+        camera, lines, Content_Type="application/x-ndjson; charset=utf-8"
+    )
+    other = await station.post_reads(camera, reads)
+    assert one.json()["read_ids"] == other.json()["read_ids"]
+
+
+async def test_a_batch_sent_again_has_the_same_ids_as_has_a_part_of_it(station, camera):
+    reads = [station.read(n, **({"source_id": None} if n % 2 else {})) for n in range(10)]
+    first = (await station.post_reads(camera, reads)).json()["read_ids"]
+    station.clock.advance(days=3)
+    again = (await station.post_reads(camera, reads[4:])).json()["read_ids"]
+    assert first[4:] == again
+    assert len(set(first)) == 10
+    assert {str(e.event_id) for e in station.reads} == set(first)
+
+
+async def test_the_id_is_of_the_moment_not_of_how_it_is_written(station, camera):
+    times = (
+        "2026-06-01T11:00:00Z",
+        "2026-06-01T04:00:00-07:00",
+        "2026-06-01T11:00:00.000000+00:00",
+    )
+    ids = set()
+    for at in times:
+        answer = await station.post_reads(camera, [station.read(0, captured_at=at)])
+        ids |= set(answer.json()["read_ids"])
+    assert len(ids) == 1
+
+
+async def test_a_camera_that_counts_from_one_again_loses_no_read(station, camera):
+    for at in ("2026-06-01T11:00:00Z", "2026-06-01T11:30:00Z"):
+        await station.post_reads(camera, [station.read(1, captured_at=at)])
+    assert len({event.read_id for event in station.reads}) == 2
+
+
+async def test_two_devices_with_the_same_source_id_made_two_reads(station, camera):
+    other = (await station.register("Other"))["credential"]
+    for credential in (camera, other):
+        await station.post_reads(credential, [station.read(1)])
+    assert len({event.read_id for event in station.reads}) == 2
+
+
+async def test_duplicates_within_a_batch_collapse(station, camera):
+    read, bare = station.read(1), station.read(2, source_id=None)
+    answer = await station.post_reads(camera, [read, bare, read, bare | {"confidence": 0.5}])
+    assert (answer.json()["accepted"], answer.json()["duplicates"]) == (2, 2)
+    ids = answer.json()["read_ids"]
+    assert ids[:2] == ids[2:]
+    assert len(station.reads) == 2
+
+
+async def test_one_source_id_for_two_different_reads_is_refused(station, camera):
+    answer = await station.post_reads(camera, [station.read(1), station.read(1, plate="OTHER1")])
+    assert answer.status_code == 422
+    assert (answer.json()["index"], answer.json()["field"]) == (1, "source_id")
+    assert station.nothing_was_kept()
+
+
+async def test_ten_thousand_reads_are_taken_at_once(station, camera):
+    reads = [station.read(n) for n in range(10_000)]
+    body = gzip.compress(json.dumps(reads).encode(), 1)
+    answer = await station.post_reads(camera, body, Content_Encoding="gzip")
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["accepted"] == 10_000
+    assert "read_ids" not in answer.json()
+    assert len({event.read_id for event in station.reads}) == 10_000
+
+
+async def test_ids_of_a_large_batch_are_given_when_asked_for(station, camera):
+    reads = [station.read(n) for n in range(101)]
+    assert "read_ids" not in (await station.post_reads(camera, reads)).json()
+    asked = await station.post_reads(camera, reads, query="?ids=true")
+    assert len(asked.json()["read_ids"]) == 101
+    for query, field in (("?ids=perhaps", "ids"), ("?id=true", "id")):
+        refused = await station.post_reads(camera, reads, query=query)
+        assert (refused.status_code, refused.json()["field"]) == (422, field)
+
+
+FAULTS = [
+    ({"plate": "---"}, "plate", "letters and digits"),
+    ({"plate": "A" * 13}, "plate", "letters and digits"),
+    ({"plate": "A" * 33}, "plate", "length"),
+    ({"plate": ""}, "plate", "length"),
+    ({"plate": "7ABC\u0000123"}, "plate", "printed"),
+    ({"plate": 7}, "plate", "Expected"),
+    ({"plate": None}, "plate", "Expected"),
+    ({"confidence": 1.01}, "confidence", "<= 1"),
+    ({"confidence": "0.9"}, "confidence", "Expected"),
+    ({"captured_at": "2026-06-01T11:00:00"}, "captured_at", "timezone"),
+    ({"captured_at": 1780000000}, "captured_at", "Expected"),
+    ({"captured_at": "2026-06-01T12:05:01Z"}, "captured_at", "future"),
+    ({"captured_at": "2025-04-01T12:00:00Z"}, "captured_at", "older"),
+    ({"captured_at": "0001-01-01T00:00:00+12:00"}, "captured_at", "age"),
+    ({"region": "California"}, "region", "3166-2"),
+    ({"region": "US-ZZ"}, "region", "3166-2"),
+    ({"latitude": 91, "longitude": 0}, "latitude", "<= 90"),
+    ({"latitude": 1}, "latitude", "together"),
+    ({"heading_deg": 90}, "latitude", "together"),
+    ({"latitude": 1, "longitude": 1, "heading_deg": 360}, "heading_deg", "< 360"),
+    ({"source_id": ""}, "source_id", "length"),
+    ({"source_id": "s" * 129}, "source_id", "length"),
+    ({"model": "a\u0007"}, "model", "printed"),
+    ({"characters": [{"text": "7", "confidence": 2}]}, "characters[0].confidence", "<= 1"),
+    ({"characters": [{"text": "\u0000"}]}, "characters", "printed"),
+    ({"characters": [{"text": "7"}] * 17}, "characters", "length"),
+    ({"colour": "red"}, "colour", "unknown"),
+]
+
+
+async def test_a_faulty_read_refuses_the_batch_and_is_named_by_place_and_field(station, camera):
+    for fields, field, said in FAULTS:
+        reads = [station.read(n) for n in range(5)]
+        reads[3] |= fields
+        answer = await station.post_reads(camera, reads)
+        assert answer.status_code == 422, (fields, answer.text)
+        problem = answer.json()
+        assert (problem["index"], problem["field"]) == (3, field), (fields, problem)
+        assert said in problem["detail"], (fields, problem)
+        assert "7ABC" not in answer.text
+        assert station.nothing_was_kept(), fields
+
+
+async def test_a_missing_field_is_named(station, camera):
+    for field in ("plate", "confidence", "captured_at"):
+        read = station.read()
+        del read[field]
+        problem = (await station.post_reads(camera, [read])).json()
+        assert (problem["index"], problem["field"]) == (0, field)
+
+
+async def test_a_faulty_line_is_named_by_its_place(station, camera):
+    lines = [json.dumps(station.read(n)).encode() for n in range(4)]
+    lines[2] = lines[2].replace(b"0.91", b'"x"')
+    answer = await station.post_reads(
+        camera, b"\n".join(lines), Content_Type="application/x-ndjson"
+    )
+    assert (answer.status_code, answer.json()["index"]) == (422, 2)
+    assert answer.json()["field"] == "confidence"
+    assert station.nothing_was_kept()
+
+
+async def test_a_half_bad_batch_of_thousands_is_refused_whole(station, camera):
+    reads = [station.read(n) for n in range(10_000)]
+    for read in reads[5_000:]:
+        read["confidence"] = 2
+    answer = await station.post_reads(camera, reads)
+    assert (answer.status_code, answer.json()["index"]) == (422, 5_000)
+    assert station.nothing_was_kept()
+
+
+BODIES = {
+    "no json": (b"[", {}, 400),
+    "cut short": (b'[{"plate":"7ABC', {}, 400),
+    "no utf-8": (b'[{"plate":"\xff"}]', {}, 400),
+    "a lone surrogate": (b'[{"plate":"\\ud800"}]', {}, 400),
+    "empty": (b"", {}, 400),
+    "no reads": (b"[]", {}, 422),
+    "an object": (b"{}", {}, 422),
+    "a number": (b"[1]", {}, 422),
+    "deep nesting": (b"[" * 100_000, {}, 422),
+    "a form": (b"a=b", {"Content_Type": "application/x-www-form-urlencoded"}, 415),
+    "xml": (b"<a/>", {"Content_Type": "text/xml"}, 415),
+    "no type": (b"[]", {"Content_Type": ""}, 415),
+    "brotli": (b"[]", {"Content_Encoding": "br"}, 415),
+    "no gzip": (b"[]", {"Content_Encoding": "gzip"}, 400),
+    "cut gzip": (gzip.compress(b"[" + b" " * 1000 + b"]")[:-9], {"Content_Encoding": "gzip"}, 400),
+    "gzip and more": (gzip.compress(b"[]") + b"x", {"Content_Encoding": "gzip"}, 400),
+    "a gzip bomb": (gzip.compress(bytes(100_000_000)), {"Content_Encoding": "gzip"}, 413),
+    "over 8 MB": (bytes(9_000_000), {}, 413),
+    "only blank lines": (b"\n\n", {"Content_Type": "application/x-ndjson"}, 422),
+}  # fmt: skip
+
+
+async def test_a_body_that_is_no_batch_is_refused_by_its_fault(station, camera):
+    for name, (body, headers, status) in BODIES.items():
+        answer = await station.post_reads(camera, body, **headers)
+        assert answer.status_code == status, (name, answer.text[:200])
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert len(answer.json()["detail"]) < 300, name
+        assert station.nothing_was_kept(), name
+    assert station.app.state.parts.in_flight.held_bytes == 0
+
+
+async def test_more_reads_than_a_batch_may_have_are_refused(station, camera):
+    answer = await station.post_reads(camera, [station.read(n) for n in range(10_001)])
+    assert (answer.status_code, answer.json()["max_reads"]) == (413, 10_000)
+    assert station.nothing_was_kept()
+
+
+async def test_with_kafka_down_the_retry_has_the_same_ids(station, camera):
+    reads = [station.read(n) for n in range(50)]
+    station.bus.down = True
+    refused = await station.post_reads(camera, reads)
+    assert refused.status_code == 503
+    assert "retry-after" in refused.headers
+    assert station.nothing_was_kept()
+    station.bus.down = False
+    receipt = (await station.post_reads(camera, reads)).json()
+    assert receipt["read_ids"] == [str(event.read_id) for event in station.reads]
+
+
+async def test_a_device_over_its_rate_pays_a_large_batch_off_before_the_next(station):
+    slow = (await station.register("Slow", reads_per_s=100))["credential"]
+    reads = [station.read(n) for n in range(3_000)]
+    assert (await station.post_reads(slow, reads)).status_code == 202
+    answer = await station.post_reads(slow, [station.read(1)])
+    assert answer.status_code == 429
+    assert 19 <= int(answer.headers["retry-after"]) <= 21  # (3,000 - 10 s of 100) / 100
+
+
+async def test_random_bodies_are_never_our_fault(station):
+    credential = (await station.register("Fuzzed", reads_per_s=100_000))["credential"]
+    rng = random.Random(20260601)
+    whole = json.dumps([station.read(n) for n in range(3)]).encode()
+    for number in range(300):
+        data = bytearray(whole)
+        for _ in range(rng.randint(1, 6)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        kind = "application/x-ndjson" if number % 3 == 0 else "application/json"
+        answer = await station.post_reads(credential, bytes(data), Content_Type=kind)
+        assert answer.status_code in (202, 400, 422), (answer.status_code, answer.text)
+        if answer.status_code == 202:
+            assert all(normalise_plate(event.plate) == event.plate for event in station.reads)
+            station.bus.records.clear()
+        assert station.nothing_was_kept()

@@ -1,0 +1,233 @@
+"""What is taken for a whole still image, and what is refused and how it is named."""
+
+import random
+import struct
+import time
+from contextlib import suppress
+
+import pytest
+
+from services.ingest.images import inspect
+from shared.errors import AlprError, Malformed, TooLarge, UnsupportedMedia
+from tests.unit.ingest import pictures as p
+
+WHOLE = [
+    ("image/jpeg", p.jpeg),
+    ("image/jpeg", p.progressive_jpeg),
+    ("image/jpeg", p.jpeg_with_restarts),
+    ("image/jpeg", p.grey_jpeg),
+    ("image/jpeg", p.jpeg_with_thumbnail),
+    ("image/jpeg", p.jpeg_with_more_pictures),
+    ("image/png", p.png),
+    ("image/png", p.deep_png),
+    ("image/png", p.palette_png),
+    ("image/webp", p.lossy_webp),
+    ("image/webp", p.lossless_webp),
+    ("image/webp", p.extended_webp),
+]
+BY_NAME = [pytest.param(media_type, make, id=make.__name__) for media_type, make in WHOLE]
+
+
+@pytest.mark.parametrize(("media_type", "make"), BY_NAME)
+def test_a_whole_image_is_taken_with_its_sides(media_type, make):
+    frame = inspect(make())
+    assert (frame.media_type, frame.width_px, frame.height_px) == (media_type, 96, 64)
+
+
+@pytest.mark.parametrize(("media_type", "make"), BY_NAME)
+def test_padding_with_zeros_is_taken(media_type, make):
+    assert inspect(make() + bytes(512)).width_px == 96
+
+
+@pytest.mark.parametrize(("media_type", "make"), BY_NAME)
+def test_other_bytes_after_the_end_are_refused(media_type, make):
+    for tail in (b"<?php", make(), bytes(9) + b"PK\x03\x04"):
+        if make is p.jpeg_with_more_pictures and tail == make():
+            continue  # it says itself that more pictures follow
+        with pytest.raises(Malformed):
+            inspect(make() + tail)
+
+
+@pytest.mark.parametrize(("media_type", "make"), BY_NAME)
+def test_a_file_cut_anywhere_is_refused(media_type, make):
+    whole = make()
+    # Cut at every byte: also in the middle of a marker, a length or a CRC.
+    first = whole.index(b"\xff\xd9") + 2 if make is p.jpeg_with_more_pictures else None
+    for size in range(len(whole)):
+        if first is not None and first <= size <= first + 6:
+            continue  # its first picture is whole, and nothing of the next is there yet
+        with pytest.raises((Malformed, UnsupportedMedia)):
+            inspect(whole[:size])
+
+
+@pytest.mark.parametrize("make", [p.jpeg, p.progressive_jpeg, p.jpeg_with_restarts, p.png])
+def test_a_cut_file_that_a_disk_filled_up_with_zeros_is_refused(make):
+    whole = make()
+    for tenth in range(1, 10):
+        cut = whole[: len(whole) * tenth // 10]
+        with pytest.raises(Malformed):
+            inspect(cut + bytes(len(whole) - len(cut)))
+
+
+@pytest.mark.parametrize("bomb", [p.jpeg_bomb, p.png_bomb, p.webp_bomb])
+def test_a_bomb_is_refused_by_its_header(bomb):
+    with pytest.raises(TooLarge, match="megapixels"):
+        inspect(bomb())
+
+
+@pytest.mark.parametrize("make", [p.animated_png, p.animated_webp, p.gif])
+def test_moving_images_are_refused_as_a_kind_that_is_not_taken(make):
+    with pytest.raises(UnsupportedMedia, match=r"animated|GIF"):
+        inspect(make())
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "empty"),
+        (b"%PDF-1.7", "PDF"),
+        (b"BM\x00\x00", "BMP"),
+        (b"II*\x00", "TIFF"),
+        (b"\x00\x00\x00\x18ftypheic", "HEIF"),
+        (b"<svg/>", "markup"),
+        (b"hello", "no image"),
+    ],
+)
+def test_what_is_no_image_is_said_to_be_what_it_is(data, said):
+    with pytest.raises(UnsupportedMedia, match=said):
+        inspect(data)
+
+
+def sof(precision=8, height=64, width=96, components=3, marker=0xC0):
+    body = struct.pack(">BHHB", precision, height, width, components) + b"\1\x11\0" * components
+    return p.segment(marker, body)
+
+
+def jpeg_of(*segments):
+    return b"\xff\xd8" + b"".join(segments) + b"\xff\xd9"
+
+
+SCAN = p.segment(0xDA, b"\1\1\0\0\x3f\0") + b"data\xff\x00\xff\xd0more"
+
+
+def test_a_jpeg_by_hand_is_taken():
+    assert inspect(jpeg_of(sof(), SCAN)).height_px == 64
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (jpeg_of(sof(height=0), SCAN), Malformed),
+        (jpeg_of(sof(width=0), SCAN), Malformed),
+        (jpeg_of(sof(precision=12), SCAN), UnsupportedMedia),
+        (jpeg_of(sof(components=2), SCAN), UnsupportedMedia),
+        (jpeg_of(sof(marker=0xC3), SCAN), UnsupportedMedia),
+        (jpeg_of(sof(marker=0xC9), SCAN), UnsupportedMedia),
+        (jpeg_of(sof(), sof(), SCAN), Malformed),
+        (jpeg_of(SCAN), Malformed),
+        (jpeg_of(sof()), Malformed),
+        (jpeg_of(sof(), p.segment(0xDA, b"\1\1\0\0\x3f\0")), Malformed),
+        (jpeg_of(sof(), b"\xff\xd8", SCAN), Malformed),
+        (jpeg_of(sof(), b"\xff\xd3", SCAN), Malformed),
+        (jpeg_of(sof(), b"xx", SCAN), Malformed),
+        (jpeg_of(b"\xff\xe0\x00\x01", sof(), SCAN), Malformed),
+        (jpeg_of(sof(), *[SCAN] * 101), TooLarge),
+    ],
+)
+def test_a_contradictory_jpeg_is_refused(data, error):
+    with pytest.raises(error):
+        inspect(data)
+
+
+IDAT, IEND = p.chunk(b"IDAT", b"data"), p.chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (p.png_of(IDAT, p.ihdr(4, 4), IEND), Malformed),
+        (p.png_of(p.ihdr(4, 4), IEND), Malformed),
+        (p.png_of(p.ihdr(0, 4), IDAT, IEND), Malformed),
+        (p.png_of(p.ihdr(4, 4, depth=3), IDAT, IEND), Malformed),
+        (p.png_of(p.ihdr(4, 4, colour=3), IDAT, IEND), Malformed),
+        (p.png_of(p.ihdr(4, 4), p.ihdr(4, 4), IDAT, IEND), Malformed),
+        (p.png_of(p.ihdr(4, 4), IDAT, p.chunk(b"tEXt", b"a"), IDAT, IEND), Malformed),
+        (p.png_of(p.ihdr(4, 4), p.chunk(b"ABCD", b""), IDAT, IEND), Malformed),
+        (p.png_of(p.ihdr(4, 4), p.chunk(b"acTL", b""), IDAT, IEND), UnsupportedMedia),
+        (p.png_of(p.ihdr(4, 4), p.chunk(b"\0\0\0\0", b""), IDAT, IEND), Malformed),
+        (p.png_of(p.ihdr(70_000, 1), IDAT, IEND), TooLarge),
+        (p.png_of(p.chunk(b"IHDR", b"short"), IDAT, IEND), Malformed),
+    ],
+)
+def test_a_contradictory_png_is_refused(data, error):
+    with pytest.raises(error):
+        inspect(data)
+
+
+def test_a_png_changed_on_the_way_is_refused():
+    data = bytearray(p.png())
+    data[len(data) // 2] ^= 1
+    with pytest.raises(Malformed, match="CRC"):
+        inspect(bytes(data))
+
+
+def riff(*chunks):
+    body = b"WEBP" + b"".join(
+        kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) & 1)
+        for kind, data in chunks
+    )
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+LOSSLESS = b"\x2f" + struct.pack("<I", 3 | 3 << 14) + b"rest!"
+CANVAS_5 = bytes(4) + b"\4\0\0" + b"\4\0\0"
+LOSSY = b"\x10\0\0\x9d\x01\x2a\4\0\4\0"
+
+
+def test_a_webp_by_hand_is_taken():
+    assert inspect(riff((b"VP8L", LOSSLESS))).width_px == 4
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (riff(), Malformed),
+        (riff((b"EXIF", b"x")), Malformed),
+        (riff((b"VP8L", LOSSLESS), (b"VP8L", LOSSLESS)), Malformed),
+        (riff((b"VP8L", b"\x00" + LOSSLESS[1:])), Malformed),
+        (riff((b"VP8L", LOSSLESS[:4] + b"\xff")), Malformed),
+        (riff((b"VP8X", CANVAS_5), (b"VP8L", LOSSLESS)), Malformed),
+        (riff((b"VP8L", LOSSLESS), (b"VP8X", CANVAS_5)), Malformed),
+        (riff((b"VP8X", b"\2" + CANVAS_5[1:]), (b"VP8L", LOSSLESS)), UnsupportedMedia),
+        (riff((b"VP8L", LOSSLESS), (b"ANMF", b"")), UnsupportedMedia),
+        (riff((b"VP8 ", b"\x11" + LOSSY[1:])), Malformed),
+        (riff((b"VP8 ", b"\xf0\xff\xff" + LOSSY[3:])), Malformed),
+        (riff((b"VP8 ", LOSSY[:6] + bytes(4))), Malformed),
+        (riff((b"VP8 ", b"short")), Malformed),
+    ],
+)
+def test_a_contradictory_webp_is_refused(data, error):
+    with pytest.raises(error):
+        inspect(data)
+
+
+@pytest.mark.parametrize("make", [make for _, make in WHOLE], ids=lambda make: make.__name__)
+def test_bytes_changed_at_random_are_taken_or_refused_by_name(make):
+    rng = random.Random(20260601)
+    whole = make()
+    for _ in range(400):
+        data = bytearray(whole)
+        for _ in range(rng.randint(1, 8)):
+            data[rng.randrange(min(len(data), 700))] = rng.randrange(256)
+        with suppress(AlprError):  # anything else fails the test
+            inspect(bytes(data))
+
+
+@pytest.mark.parametrize("fill", [b"\xff", b"\xff\x00", b"\x00", b"\xff\xd0"])
+def test_twenty_five_megabytes_of_one_thing_cost_less_than_a_second(fill):
+    data = b"\xff\xd8" + sof() + p.segment(0xDA, b"\1\1\0\0\x3f\0") + b"d"
+    data += fill * (25_000_000 // len(fill))
+    begun = time.process_time()
+    with pytest.raises(AlprError):
+        inspect(data)
+    assert time.process_time() - begun < 1
