@@ -1,0 +1,59 @@
+"""CPU by part: all that a part started is counted with it, and nothing twice."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.local.cpu import between, used_s
+from deploy.local.note import Running
+
+BURN = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass\n"
+WITH_CHILDREN = (
+    "import subprocess, sys\n"
+    f"subprocess.run([sys.executable, '-c', {BURN!r}])\n"  # has ended when we look
+    f"{BURN}print('done', flush=True); sys.stdin.read()"
+)
+
+
+@pytest.fixture
+def part() -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", WITH_CHILDREN],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "done\n"
+        yield process
+        process.kill()
+
+
+def test_a_part_is_counted_with_its_children_alive_or_dead(part: subprocess.Popen[str]) -> None:
+    used = used_s(Running(os.getpid(), {}, {"part": part.pid}))
+    assert 0.5 < used["part"] < 2
+
+
+def test_a_part_below_another_is_not_counted_twice(part: subprocess.Popen[str]) -> None:
+    both = used_s(Running(os.getpid(), {}, {"part": part.pid}))
+    alone = used_s(Running(os.getpid(), {}, {}))
+    assert alone["supervisor"] - both["supervisor"] == pytest.approx(both["part"], abs=0.1)
+
+
+def test_what_was_used_between_two_looks_is_their_difference() -> None:
+    running = Running(os.getpid(), {}, {})
+    before = used_s(running)
+    end = time.process_time() + 0.2
+    while time.process_time() < end:
+        pass
+    spent = between(before, used_s(running))
+    assert 0.15 < spent["supervisor"] < 1
+    assert spent["total"] == spent["supervisor"]
+
+
+def test_a_part_that_has_ended_counts_nothing() -> None:
+    assert used_s(Running(os.getpid(), {}, {"gone": 2**22 + 1}))["gone"] == 0
