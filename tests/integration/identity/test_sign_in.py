@@ -94,7 +94,9 @@ async def test_a_wrong_code_does_not_enrol(administrator, client, clock):
         "/v1/enrolment/confirm", json={"invitation_token": token, "totp": wrong}
     )
     assert (answer.status_code, answer.json()["field"]) == (422, "totp")
-    account = (await administrator.get(f"/v1/accounts/{made.json()['account']['account_id']}")).json()
+    account = (
+        await administrator.get(f"/v1/accounts/{made.json()['account']['account_id']}")
+    ).json()
     assert account["status"] == "invited"
 
 

@@ -1,0 +1,198 @@
+"""Who may hold what; who may change whom; every change an event with who, whom, when."""
+
+import pytest
+
+from shared.events import AccessAttempted, AccountChanged
+
+
+def an_account(**changes):
+    return {
+        "username": "j.rivera",
+        "name": "Jo Rivera",
+        "title": "Police Officer",
+        "agency_ori": "CA0520100",
+        "roles": ["officer"],
+        "sources": ["department"],
+        **changes,
+    }
+
+
+async def test_an_account_is_made_with_who_whom_and_when(administrator, clock, published):
+    made = await administrator.post("/v1/accounts", **an_account())
+    assert made.status_code == 201
+    [event] = [e for e in await published(AccountChanged) if e.details["username"] == "j.rivera"]
+    assert event.actor.person_id == administrator.account_id
+    assert event.actor.title == "Administration Sergeant"
+    assert str(event.account_id) == made.json()["account"]["account_id"]
+    assert event.occurred_at == clock.now()
+    assert (event.change, event.status) == ("created", "invited")
+    assert (event.details["roles"], event.details["sources"]) == (["officer"], ["department"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"title": "Volunteer"}, "title"),
+        ({"title": "police officer"}, "title"),
+        ({"roles": ["superuser"]}, "roles"),
+        ({"roles": ["agency_requester"]}, "roles"),
+        ({"agency_ori": "CA0010000"}, "agency_ori"),
+        ({"title": "Agency Requester"}, "agency_ori"),
+        ({"title": "Agency Requester", "agency_ori": "CA0010000"}, "roles"),
+        (
+            {
+                "title": "Agency Requester",
+                "agency_ori": "CA0010000",
+                "roles": ["agency_requester"],
+            },
+            "sources",
+        ),
+        ({"agency_ori": "short"}, "body.agency_ori"),
+        ({"username": "no spaces"}, "body.username"),
+        ({"username": "ab"}, "body.username"),
+        ({"name": "x" * 101}, "body.name"),
+        ({"name": "nul\x00"}, "body.name"),
+        ({"name": " "}, "body.name"),
+        ({"sources": ["county"]}, "body.sources.0"),
+        ({"status": "active"}, "body.status"),
+    ],
+)
+async def test_what_may_not_be_is_refused_by_name(administrator, waiting, changes, field):
+    before = len(await waiting())
+    answer = await administrator.post("/v1/accounts", **an_account(**changes))
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert len(await waiting()) == before + 1  # the attempt, and nothing else
+    listed = (await administrator.get("/v1/accounts")).json()["accounts"]
+    assert [a["username"] for a in listed] == ["chief.admin"]
+
+
+async def test_a_requester_of_another_agency_holds_that_alone(hire):
+    person = await hire("da.office", "agency_requester", title="Agency Requester", ori="CA0520013")
+    me = (await person.get("/v1/me")).json()
+    assert me["permissions"] == ["account:self", "release:download", "release:request"]
+    assert me["agency_ori"] == "CA0520013"
+
+
+async def test_a_username_is_taken_whatever_its_case(administrator):
+    assert (await administrator.post("/v1/accounts", **an_account())).status_code == 201
+    again = await administrator.post("/v1/accounts", **an_account(username="J.RIVERA"))
+    assert (again.status_code, again.json()["field"]) == (409, "username")
+
+
+async def test_nobody_administers_their_own_account(administrator, published):
+    own = f"/v1/accounts/{administrator.account_id}"
+    roles = ["alpr_administrator", "officer"]
+    acts = [
+        await administrator.put(f"{own}/roles", roles=roles),
+        await administrator.put(f"{own}/sources", sources=["federal"]),
+        await administrator.client.patch(
+            own, json={"title": "Chief of Police"}, headers=administrator.headers
+        ),
+    ]
+    for act in ("lock", "unlock", "separate", "reinstate", "invitation"):
+        acts.append(await administrator.post(f"{own}/{act}", reason="because I can"))
+    acts.append(await administrator.post(f"{own}/review", note="all mine"))
+    assert {(a.status_code, a.json()["code"]) for a in acts} == {(403, "own_account")}
+    me = (await administrator.get("/v1/me")).json()
+    assert (me["roles"], me["sources"]) == (["alpr_administrator"], ["department"])
+    changes = {e.change for e in await published(AccountChanged)}
+    assert changes == {"created", "enrolled"}
+
+
+async def test_only_an_administrator_manages_and_refusals_are_recorded(hire, published):
+    officer = await hire("o.seven", "officer")
+    sergeant = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
+    assert (await officer.post("/v1/accounts", **an_account())).status_code == 403
+    assert (await sergeant.post("/v1/accounts", **an_account())).status_code == 403
+    assert (await officer.get("/v1/accounts")).status_code == 403
+    assert (await sergeant.get("/v1/accounts")).status_code == 200
+    assert (await officer.client.get("/v1/accounts")).status_code == 401
+    refused = [e for e in await published(AccessAttempted) if not e.allowed]
+    assert [(e.permission, e.actor and e.actor.person_id) for e in refused] == [
+        ("account:manage", officer.account_id),
+        ("account:manage", sergeant.account_id),
+        ("account:read", officer.account_id),
+        ("account:read", None),
+    ]
+
+
+async def test_taking_a_role_away_ends_the_tokens_that_say_otherwise(
+    hire, administrator, clock, published
+):
+    officer = await hire("o.seven", "officer", "investigator")
+    await administrator.sign_in()
+    clock.advance(seconds=1)
+    changed = await administrator.put(
+        f"/v1/accounts/{officer.account_id}/roles",
+        roles=["dispatcher", "dispatcher"],
+        reason="moved to dispatch",
+    )
+    assert changed.json()["roles"] == ["dispatcher"]
+    assert (await officer.get("/v1/me")).status_code == 401
+    assert (await officer.renew()).status_code == 200
+    permissions = (await officer.get("/v1/me")).json()["permissions"]
+    assert "record:search" not in permissions
+    [event] = [e for e in await published(AccountChanged) if e.change == "roles_assigned"]
+    assert event.details["added"] == ["dispatcher"]
+    assert event.details["removed"] == ["investigator", "officer"]
+    assert event.details["reason"] == "moved to dispatch"
+
+
+async def test_sources_are_entitlements_of_each_person(hire, administrator, published):
+    officer = await hire("o.seven", "officer", sources=("department",))
+    path = f"/v1/accounts/{officer.account_id}/sources"
+    changed = await administrator.put(path, sources=["state", "department", "federal"])
+    assert changed.json()["sources"] == ["department", "federal", "state"]
+    [event] = [e for e in await published(AccountChanged) if e.change == "sources_assigned"]
+    assert event.details["added"] == ["federal", "state"]
+
+
+async def test_a_new_title_must_allow_what_the_person_holds(hire, administrator):
+    officer = await hire("o.seven", "officer")
+    path = f"/v1/accounts/{officer.account_id}"
+    refused = await officer.client.patch(
+        path, json={"title": "Volunteer"}, headers=administrator.headers
+    )
+    assert (refused.status_code, refused.json()["field"]) == (422, "title")
+    promoted = await officer.client.patch(
+        path, json={"title": "Detective"}, headers=administrator.headers
+    )
+    assert (promoted.status_code, promoted.json()["title"]) == (200, "Detective")
+    assert promoted.json()["name"] == "O.Seven"
+
+
+async def test_accounts_are_listed_in_pages_and_filtered(administrator):
+    for n in range(5):
+        await administrator.post("/v1/accounts", **an_account(username=f"person.{n}"))
+    first = (await administrator.get("/v1/accounts?limit=4")).json()
+    assert [a["username"] for a in first["accounts"]][:2] == ["chief.admin", "person.0"]
+    rest = (await administrator.get(f"/v1/accounts?limit=4&after={first['next']}")).json()
+    assert [a["username"] for a in rest["accounts"]] == ["person.3", "person.4"]
+    assert rest["next"] is None
+    invited = (await administrator.get("/v1/accounts?status=invited&role=officer")).json()
+    assert len(invited["accounts"]) == 5
+    assert (await administrator.get("/v1/accounts?status=asleep")).status_code == 422
+
+
+async def test_rights_not_reviewed_for_a_year_are_due(hire, administrator, clock, published):
+    await hire("o.seven", "officer")
+    for _ in range(5):
+        clock.advance(days=73)
+        await administrator.sign_in()
+    due = (await administrator.get("/v1/accounts/reviews/due")).json()["accounts"]
+    assert [a["username"] for a in due] == ["chief.admin", "o.seven"]
+    officer = due[1]
+    path = f"/v1/accounts/{officer['account_id']}/review"
+    assert (await administrator.post(path, note="still on patrol")).status_code == 200
+    due = (await administrator.get("/v1/accounts/reviews/due")).json()["accounts"]
+    assert [a["username"] for a in due] == ["chief.admin"]
+    [event] = [e for e in await published(AccountChanged) if e.change == "reviewed"]
+    assert event.details["roles"] == ["officer"]
+
+
+async def test_an_unknown_account_is_not_found(administrator):
+    nobody = "/v1/accounts/00000000-0000-4000-8000-00000000dead"
+    assert (await administrator.get(nobody)).status_code == 404
+    assert (await administrator.put(f"{nobody}/roles", roles=[])).status_code == 404
+    assert (await administrator.get("/v1/accounts/me")).status_code == 422

@@ -1,0 +1,108 @@
+"""Sessions: rotation, reuse, idle limit, sign-out, and revocation that other services see."""
+
+from services.identity.actions.housekeeping import close_stale_sessions
+from shared.events import AccountChanged, SessionChanged
+
+
+async def test_refresh_rotates_and_keeps_the_session(hire, published):
+    officer = await hire("o.seven", "officer")
+    first, old_access = officer.refresh, officer.access
+    assert (await officer.renew()).status_code == 200
+    assert officer.refresh != first
+    assert officer.access != old_access
+    assert (await officer.get("/v1/me")).status_code == 200
+    assert [e.change for e in await published(SessionChanged)][-1] == "refreshed"
+
+
+async def test_a_refresh_token_used_twice_closes_the_session(hire, clock, published):
+    officer = await hire("o.seven", "officer")
+    stolen = officer.refresh
+    assert (await officer.renew()).status_code == 200
+    clock.advance(seconds=1)
+    thief = await officer.client.post("/v1/sessions/refresh", json={"refresh_token": stolen})
+    assert thief.status_code == 401
+    assert (await officer.get("/v1/me")).status_code == 401  # the access token ended too
+    assert (await officer.renew()).status_code == 401
+    events = [e for e in await published(SessionChanged) if e.account_id]
+    closed = [e.reason for e in events if e.change == "closed"]
+    assert closed == ["refresh token used twice"]
+    await officer.sign_in()
+    assert (await officer.get("/v1/me")).status_code == 200
+
+
+async def test_an_unknown_refresh_token_is_refused_and_recorded(client, published):
+    answer = await client.post("/v1/sessions/refresh", json={"refresh_token": "x" * 43})
+    assert answer.status_code == 401
+    [refused] = await published(SessionChanged)
+    assert (refused.change, refused.reason) == ("refused", "unknown refresh token")
+
+
+async def test_thirty_idle_minutes_end_a_session(hire, clock, published):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=29)
+    assert (await officer.renew()).status_code == 200
+    clock.advance(minutes=31)
+    assert (await officer.renew()).status_code == 401
+    closed = [e for e in await published(SessionChanged) if e.change == "closed"]
+    assert closed[-1].reason == "idle for more than 30 minutes"
+
+
+async def test_a_session_ends_after_a_shift_however_busy(hire, clock):
+    officer = await hire("o.seven", "officer")
+    for _ in range(28):
+        clock.advance(minutes=25)
+        assert (await officer.renew()).status_code == 200
+    clock.advance(minutes=25)
+    assert (await officer.renew()).status_code == 401
+
+
+async def test_housekeeping_closes_what_was_left_idle(hire, clock, identity, published):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=31)
+    assert await close_stale_sessions(identity) == 2  # the administrator's too
+    assert await close_stale_sessions(identity) == 0
+    assert (await officer.renew()).status_code == 401
+    closed = [e for e in await published(SessionChanged) if e.change == "closed"]
+    assert {e.actor.person_id for e in closed} == {"system:identity"}
+
+
+async def test_an_access_token_lives_ten_minutes(hire, clock):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=9, seconds=59)
+    assert (await officer.get("/v1/me")).status_code == 200
+    clock.advance(seconds=1)
+    assert (await officer.get("/v1/me")).status_code == 401
+
+
+async def test_signing_out_ends_the_access_token(hire, clock, published):
+    officer = await hire("o.seven", "officer")
+    clock.advance(seconds=1)
+    gone = await officer.client.delete("/v1/sessions/current", headers=officer.headers)
+    assert gone.status_code == 204
+    assert (await officer.get("/v1/me")).status_code == 401
+    assert (await officer.renew()).status_code == 401
+    assert [e.change for e in await published(SessionChanged)][-2] == "closed"
+
+
+async def test_separation_ends_tokens_everywhere_at_once(hire, administrator, clock, published):
+    officer = await hire("o.seven", "officer", sources=("state",))
+    await administrator.sign_in()
+    clock.advance(seconds=1)
+    path = f"/v1/accounts/{officer.account_id}/separate"
+    separated = await administrator.post(path, reason="left the department")
+    assert separated.status_code == 200
+    shown = separated.json()
+    assert (shown["status"], shown["roles"], shown["sources"]) == ("separated", [], [])
+    assert (await officer.get("/v1/me")).status_code == 401
+    assert (await officer.renew()).status_code == 401
+    assert (await officer.try_sign_in()).status_code == 401
+    [event] = [e for e in await published(AccountChanged) if e.change == "separated"]
+    assert event.tokens_valid_from == clock.now()
+    assert (event.status, event.actor.name) == ("separated", "Ada Min")
+    assert event.details["reason"] == "left the department"
+    assert event.details["held"] == {"roles": ["officer"], "sources": ["state"]}
+    for act in ("unlock", "reinstate", "invitation", "separate"):
+        again = await administrator.post(
+            f"/v1/accounts/{officer.account_id}/{act}", reason="come back"
+        )
+        assert again.status_code == 409, act

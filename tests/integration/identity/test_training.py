@@ -1,0 +1,161 @@
+"""Training: recorded by somebody else, and access that stops the moment it lapses, in any service."""
+
+from typing import Annotated
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from shared.access import Grant, Permission, access
+from shared.events import TrainingRecorded
+from shared.http import create_app
+from shared.runtime import Runtime
+
+
+@pytest.fixture
+async def other(settings, bus, objects, clock, people, repository):
+    """Another service, which knows of people what identity published."""
+    runtime = Runtime("sample", settings, bus=bus, objects=objects, clock=clock, people=people)
+    app: FastAPI = create_app(runtime, title="sample", description="", lifespan=None)
+
+    @app.get("/v1/hits")
+    async def list_hits(grant: Annotated[Grant, access(Permission.HIT_READ)]) -> str:
+        return grant.principal.name
+
+    @app.get("/v1/search")
+    async def search(grant: Annotated[Grant, access(Permission.RECORD_SEARCH)]) -> dict[str, str]:
+        purpose = grant.purpose
+        return {"kind": purpose.record.kind, "case": purpose.record.case_number}
+
+    await runtime.db.migrate(repository / "shared" / "migrations" / "none")
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://sample") as client:
+        yield client
+    await runtime.db.close()
+
+
+async def test_access_begins_with_training_and_stops_the_moment_it_lapses(
+    hire, train, other, clock, published
+):
+    officer = await hire("o.seven", "officer")
+    untrained = await other.get("/v1/hits", headers=officer.headers)
+    assert (untrained.status_code, untrained.json()["code"]) == (403, "training")
+
+    await train(officer)
+    assert (await other.get("/v1/hits", headers=officer.headers)).status_code == 200
+    [recorded] = await published(TrainingRecorded)
+    assert recorded.actor.title == "Training Sergeant"
+    assert str(recorded.account_id) == officer.account_id
+    assert (recorded.valid_until - recorded.completed_on).days == 365
+
+    for _ in range(5):  # seldom enough that no session lives, often enough to stay enabled
+        clock.advance(days=70)
+        await officer.sign_in()
+    shown = (await officer.get("/v1/me")).json()
+    assert shown["refresher_due"]
+    end = recorded.valid_until - clock.now()
+    clock.advance(seconds=end.total_seconds() - 60)
+    await officer.sign_in()  # 30 s before the end
+    assert (await other.get("/v1/hits", headers=officer.headers)).status_code == 200
+    clock.advance(seconds=30)
+    lapsed = await other.get("/v1/hits", headers=officer.headers)
+    assert (lapsed.status_code, lapsed.json()["code"]) == (403, "training")
+    assert "lapsed" in lapsed.json()["detail"]
+    assert (await officer.get("/v1/me")).status_code == 200
+
+
+async def test_nobody_records_their_own_training(hire):
+    sergeant = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
+    answer = await sergeant.post(
+        "/v1/training", account_id=sergeant.account_id, completed_on="2026-05-30"
+    )
+    assert (answer.status_code, answer.json()["code"]) == (403, "own_account")
+    assert (await sergeant.get("/v1/me")).json()["trained_until"] is None
+
+
+async def test_an_administrator_is_trained_by_the_training_sergeant(administrator, train):
+    refused = await administrator.post("/v1/purposes", kind="audit")
+    assert (refused.status_code, refused.json()["code"]) == (403, "training")
+    own = await administrator.post(
+        "/v1/training", account_id=administrator.account_id, completed_on="2026-05-30"
+    )
+    assert (own.status_code, own.json()["code"]) == (403, "permission")
+    await train(administrator)
+    accepted = await administrator.post(
+        "/v1/purposes",
+        kind="audit",
+        offence_type="policy audit",
+        case_number="AUD-2026-01",
+        justification="Quarterly audit of the sampled accesses",
+    )
+    assert accepted.status_code == 201
+
+
+async def test_faulty_records_are_refused_by_name(hire, clock):
+    sergeant = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
+    officer = await hire("o.seven", "officer")
+    tomorrow = "2026-06-02"
+    cases = [
+        ({"completed_on": tomorrow}, 422, "completed_on"),
+        ({"completed_on": "yesterday"}, 422, "body.completed_on"),
+        ({"completed_on": "2026-05-30", "course": ""}, 422, "body.course"),
+        ({"completed_on": "2026-05-30", "valid_until": "2036-05-30"}, 422, "body.valid_until"),
+    ]
+    for body, status, field in cases:
+        answer = await sergeant.post("/v1/training", account_id=officer.account_id, **body)
+        assert (answer.status_code, answer.json()["field"]) == (status, field)
+    nobody = "00000000-0000-4000-8000-00000000dead"
+    unknown = await sergeant.post("/v1/training", account_id=nobody, completed_on="2026-05-30")
+    assert unknown.status_code == 404
+
+
+async def test_only_the_course_of_the_policy_opens_access(hire, administrator):
+    sergeant = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
+    officer = await hire("o.seven", "officer")
+    other_course = await sergeant.post(
+        "/v1/training",
+        account_id=officer.account_id,
+        completed_on="2026-05-30",
+        course="First aid",
+    )
+    assert other_course.status_code == 201
+    path = f"/v1/accounts/{officer.account_id}"
+    assert (await administrator.get(path)).json()["trained_until"] is None
+    await sergeant.post("/v1/training", account_id=officer.account_id, completed_on="2026-05-20")
+    await sergeant.post("/v1/training", account_id=officer.account_id, completed_on="2026-01-20")
+    assert (await administrator.get(path)).json()["trained_until"] == "2027-05-20T00:00:00Z"
+    listed = (await administrator.get(f"{path}/training")).json()["training"]
+    assert [t["course"] for t in listed] == ["First aid", "ALPR operator", "ALPR operator"]
+    assert listed[0]["recorded_by"] == sergeant.account_id
+
+
+async def test_refreshers_due_are_listed_soonest_first(hire, train, clock):
+    sergeant = await hire("t.sergeant.2", "training_sergeant", title="Training Sergeant")
+    never, soon = await hire("o.never", "officer"), await hire("o.soon", "officer")
+    fresh = await hire("o.fresh", "officer")
+    await train(fresh)
+    await sergeant.post("/v1/training", account_id=soon.account_id, completed_on="2025-06-20")
+    due = (await sergeant.get("/v1/training/due")).json()["accounts"]
+    names = [a["username"] for a in due]
+    assert names[-1] == "o.soon"
+    assert never.username in names
+    assert fresh.username not in names
+
+
+async def test_a_search_in_another_service_carries_the_declared_purpose(hire, train, other):
+    officer, colleague = await hire("o.seven", "officer"), await hire("o.eight", "officer")
+    await train(officer, colleague)
+    declared = await officer.post(
+        "/v1/purposes",
+        kind="stolen_or_wanted_vehicle",
+        offence_type="vehicle theft",
+        case_number="26-001234",
+        justification="Owner reports a stolen sedan last seen near Solano Street",
+    )
+    assert declared.status_code == 201
+    purpose = {"X-ALPR-Purpose": declared.json()["purpose_token"]}
+    found = await other.get("/v1/search", headers={**officer.headers, **purpose})
+    assert found.json() == {"kind": "stolen_or_wanted_vehicle", "case": "26-001234"}
+    assert (await other.get("/v1/search", headers=officer.headers)).status_code == 403
+    borrowed = await other.get("/v1/search", headers={**colleague.headers, **purpose})
+    assert (borrowed.status_code, borrowed.json()["code"]) == (403, "purpose")
