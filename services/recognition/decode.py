@@ -12,7 +12,6 @@ from PIL import Image, UnidentifiedImageError
 
 from shared.errors import AlprError
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP")
 MAX_IMAGE_BYTES: Final = 25 * 1024 * 1024
 MAX_IMAGE_PIXELS: Final = 50_000_000
 FULL_DETAIL_SIDE_PX: Final = 2560
@@ -57,18 +56,38 @@ def image_size(data: bytes) -> tuple[int, int]:
     """
     if len(data) > MAX_IMAGE_BYTES:
         raise ImageTooLarge(f"{len(data)} bytes, the limit is {MAX_IMAGE_BYTES}")
+    width_px, height_px = _webp_size(data) or _header_size(data)
+    if width_px * height_px > MAX_IMAGE_PIXELS:
+        raise ImageTooLarge(f"{width_px}x{height_px} pixels, the limit is {MAX_IMAGE_PIXELS}")
+    return width_px, height_px
+
+
+def _header_size(data: bytes) -> tuple[int, int]:
     try:
         with warnings.catch_warnings():
             # Pillow's own guard against bombs sits elsewhere than ours.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            width_px, height_px = Image.open(io.BytesIO(data), formats=FORMATS).size
+            return Image.open(io.BytesIO(data), formats=("JPEG", "PNG")).size
     except Image.DecompressionBombError as exc:
         raise ImageTooLarge("the header announces a decompression bomb") from exc
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as exc:
         raise UndecodableImage("not a JPEG, PNG or WebP image") from exc
-    if width_px * height_px > MAX_IMAGE_PIXELS:
-        raise ImageTooLarge(f"{width_px}x{height_px} pixels, the limit is {MAX_IMAGE_PIXELS}")
-    return width_px, height_px
+
+
+def _webp_size(data: bytes) -> tuple[int, int] | None:
+    """Sides of a WebP image (RFC 9649), None for others; Pillow would set up a decoder for it."""
+    if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or len(data) < 30:
+        return None
+    chunk, body = data[12:16], data[20:30]
+    if chunk == b"VP8X":
+        return 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
+    if chunk == b"VP8L":
+        bits = int.from_bytes(body[1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if chunk == b"VP8 ":
+        bits = int.from_bytes(body[6:10], "little")
+        return bits & 0x3FFF, bits >> 16 & 0x3FFF
+    return None
 
 
 def reduction(width_px: int, height_px: int) -> int:

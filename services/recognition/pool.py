@@ -65,6 +65,16 @@ class WorkerPool:
         return self._size
 
     @property
+    def idle(self) -> int:
+        """Workers without a frame."""
+        return self._idle.qsize()
+
+    @property
+    def workers(self) -> frozenset[Worker]:
+        """The workers that there are now."""
+        return frozenset(self._workers)
+
+    @property
     def model(self) -> str:
         """The engine as `name@digest`, known once started."""
         if self._ready is None:

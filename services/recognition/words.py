@@ -1,6 +1,7 @@
 """Words that stand on plates, on cars and beside roads without being a plate's serial."""
 # ruff: noqa: SIM905 - as lists these would be 150 lines
 
+import re
 from difflib import get_close_matches
 from typing import Final
 
@@ -26,6 +27,9 @@ BESIDE_ROADS: Final = frozenset(
     CLEARANCE PARKING NOTICE SALE RENT GATE ZONE CAM CAMERA FPS GPS""".split()
 )
 
+_ORDINAL = re.compile(r"\d*(1ST|2ND|3RD|\dTH)", re.IGNORECASE)
+"""Numbered streets ("1ST ST", "42ND AVE")."""
+
 
 def _letters(text: str) -> str:
     return "".join(one for one in text.upper() if "A" <= one <= "Z")
@@ -44,6 +48,8 @@ def names_a_state(text: str) -> bool:
 
 def is_no_serial(token: str) -> bool:
     """Whether one word of a line is a known word and so no part of a serial."""
+    if _ORDINAL.fullmatch(token):
+        return True
     letters = _letters(token)
     return letters == token.upper() and (
         letters in BESIDE_ROADS or letters in ON_PLATES or letters in STATES

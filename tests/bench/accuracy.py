@@ -42,17 +42,21 @@ def at_truth(reading: PlateReading, truth: dict[str, str]) -> bool:
 def measure(photos: Path, model: str, minimum: float, show_misses: bool) -> dict[str, object]:
     """Read every photo of the folder once, decoding left out of the times."""
     engine = PaddleEngine(model)
-    rows = list(csv.DictReader((photos / "truth.csv").open()))
-    read, extras, took_ms = [], [], []
-    for row in rows:
-        frame = decode((photos / row["file"]).read_bytes()).pixels
+    by_file: dict[str, list[dict[str, str]]] = {}
+    for row in csv.DictReader((photos / "truth.csv").open()):
+        by_file.setdefault(row["file"], []).append(row)
+    read: list[tuple[dict[str, str], PlateReading | None]] = []
+    extras, took_ms = [], []
+    for file, rows in by_file.items():
+        frame = decode((photos / file).read_bytes()).pixels
         start = time.perf_counter()
         found: Sequence[PlateReading] = engine.read(frame)
         took_ms.append(1000 * (time.perf_counter() - start))
         kept = [reading for reading in found if reading.confidence >= minimum]
-        mine = [reading for reading in kept if at_truth(reading, row)]
-        extras += [(row["file"], reading) for reading in kept if not at_truth(reading, row)]
-        read.append((row, mine[0] if mine else None))
+        for row in rows:
+            mine = [reading for reading in kept if at_truth(reading, row)]
+            read.append((row, mine[0] if mine else None))
+        extras += [(file, one) for one in kept if not any(at_truth(one, row) for row in rows)]
     if show_misses:
         for row, got in read:
             if got is None or fold(got.plate) != fold(row["plate"]):
@@ -62,7 +66,7 @@ def measure(photos: Path, model: str, minimum: float, show_misses: bool) -> dict
         for file, reading in extras:
             print("extra", file, reading.plate_as_read, round(reading.confidence, 2))
     hits = [(row["plate"], got.plate) for row, got in read if got is not None]
-    n = len(rows)
+    n = len(read)
     return {
         "n": n,
         "exact": round(sum(a == b for a, b in hits) / n, 4),

@@ -1,0 +1,44 @@
+"""An engine for tests of the pool: what a frame does is told by its width."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from services.recognition.engine import Box, Character, PlateReading
+
+READS, KILLS, HANGS, RAISES, KILLS_ONCE = 40, 41, 42, 43, 44
+
+
+class ScriptedEngine:
+    """Reads one plate, or does harm."""
+
+    name = "scripted/1"
+    digest = "ab" * 32
+
+    def __init__(self, folder: Path | None = None):
+        self._marker = folder / "killed" if folder else None
+
+    def read(self, frame):
+        match frame.shape[1]:
+            case w if w == KILLS or (w == KILLS_ONCE and not self._marker.exists()):
+                if self._marker:
+                    self._marker.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            case w if w == HANGS:
+                time.sleep(600)
+            case w if w == RAISES:
+                raise RuntimeError("on purpose")
+        characters = tuple(Character(text, 0.9) for text in "7ABC123")
+        corners = ((2.0, 2.0), (30.0, 2.0), (30.0, 10.0), (2.0, 10.0))
+        return [PlateReading("7ABC 123", characters, corners, Box(2, 2, 28, 8))]
+
+
+def broken_factory():
+    """An engine whose model is not there."""
+    raise FileNotFoundError("no model")
+
+
+def stubborn_factory():
+    """An engine that takes its worker with it while it loads."""
+    os._exit(3)

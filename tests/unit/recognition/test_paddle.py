@@ -1,0 +1,72 @@
+"""The real engine on frames drawn here; loaded once."""
+
+import cv2
+import numpy as np
+import pytest
+
+from services.recognition.engine import Engine
+from services.recognition.paddle import PaddleEngine
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return PaddleEngine("ppocrv6-small")
+
+
+def draw_plate(frame, serial, left, top, width=150):
+    """A white plate with a dark serial, its state over it, at a place in a frame."""
+    height = width // 2
+    cv2.rectangle(frame, (left, top), (left + width, top + height), (235, 238, 240), -1)
+    font, thickness = cv2.FONT_HERSHEY_DUPLEX, max(2, width // 60)
+    (text_width, _), _ = cv2.getTextSize(serial, font, 1, thickness)
+    scale = 0.86 * width / text_width
+    at = (left + int(width * 0.07), top + int(height * 0.72))
+    cv2.putText(frame, serial, at, font, scale, (90, 40, 30), thickness, cv2.LINE_AA)
+    state_at = (left + int(width * 0.33), top + int(height * 0.24))
+    cv2.putText(frame, "TEXAS", state_at, font, width / 400, (60, 60, 160), 1, cv2.LINE_AA)
+
+
+def street():
+    frame = np.full((540, 960, 3), (92, 96, 99), np.uint8)
+    cv2.rectangle(frame, (120, 150), (840, 500), (60, 45, 40), -1)
+    stamp = "2026-06-01 12:00:00"
+    cv2.putText(frame, stamp, (10, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1)
+    return frame
+
+
+def test_both_plates_of_a_frame_are_read_and_the_clock_is_not(engine: Engine):
+    frame = street()
+    draw_plate(frame, "7KLM294", 200, 330)
+    draw_plate(frame, "BXR4826", 560, 340)
+    first, second = engine.read(frame)
+    assert (first.plate, second.plate) == ("7KLM294", "BXR4826")
+    assert [one.text for one in first.characters] == list("7KLM294")
+    assert 0.8 < first.confidence == min(one.confidence for one in first.characters) <= 1
+    xs, ys = zip(*first.corners, strict=True)
+    assert 195 < min(xs) < 215
+    assert 335 < max(xs) < 360
+    assert 330 < min(ys) < max(ys) < 405
+    crop = first.crop
+    assert crop.x_px < 202
+    assert crop.x_px + crop.width_px > 348
+    assert crop.y_px < 340
+    assert crop.y_px + crop.height_px > 400
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 400), (400, 1), (40, 40)])
+def test_a_frame_of_any_size_is_looked_at(engine: Engine, shape):
+    assert engine.read(np.full((*shape, 3), 200, np.uint8)) == []
+
+
+def test_signs_and_speed_limits_are_not_plates(engine: Engine):
+    frame = street()
+    cv2.circle(frame, (700, 90), 50, (255, 255, 255), -1)
+    cv2.putText(frame, "30", (668, 108), cv2.FONT_HERSHEY_DUPLEX, 1.7, (20, 20, 20), 4)
+    cv2.rectangle(frame, (300, 30), (560, 120), (40, 110, 20), -1)
+    cv2.putText(frame, "EXIT 21B", (312, 95), cv2.FONT_HERSHEY_DUPLEX, 1.6, (255, 255, 255), 3)
+    assert engine.read(frame) == []
+
+
+def test_the_engine_names_its_weights(engine: Engine):
+    assert engine.name == "ppocrv6-small/1"
+    assert len(engine.digest) == 64

@@ -1,0 +1,175 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from services.recognition.decode import ImageTooLarge, UndecodableImage
+from services.recognition.engine import Box
+from services.recognition.pool import FrameKilledWorker, WorkerPool
+from services.recognition.workers import EngineFailed, WorkerDoesNotStart
+from shared.testing import eventually
+from tests.unit.recognition.engines import (
+    HANGS,
+    KILLS,
+    KILLS_ONCE,
+    RAISES,
+    READS,
+    ScriptedEngine,
+    broken_factory,
+    stubborn_factory,
+)
+
+ROOT = Path(__file__).parents[3]
+
+
+def frame(width=READS):
+    ok, data = cv2.imencode(".png", np.full((20, width, 3), 77, np.uint8))
+    assert ok
+    return data.tobytes()
+
+
+@pytest.fixture
+async def pool(tmp_path):
+    pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=2, frame_timeout_s=20)
+    await pool.start()
+    yield pool
+    await pool.close()
+
+
+def is_gone(pid):
+    """Whether a process has ended; one that nobody has waited for yet has."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return True
+    return stat.rpartition(")")[2].split()[0] == "Z"
+
+
+async def test_frames_come_back_with_readings_and_crops(pool):
+    results = await asyncio.gather(*(pool.read(frame()) for _ in range(8)))
+    [plate] = results[0].plates
+    assert len(results) == 8
+    assert plate.reading.plate == "7ABC123"
+    assert plate.reading.plate_as_read == "7ABC 123"
+    assert plate.reading.confidence == 0.9
+    assert plate.box == Box(2, 2, 28, 8)
+    crop = cv2.imdecode(np.frombuffer(plate.crop_jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert crop is not None
+    assert crop.shape == (8, 28, 3)
+    assert abs(float(crop.mean()) - 77) < 2
+    assert pool.model == "scripted/1@abababababababab"
+
+
+async def test_what_cannot_be_decoded_is_refused_and_the_worker_goes_on(pool):
+    before = {worker.pid for worker in pool.workers}
+    with pytest.raises(UndecodableImage):
+        await pool.read(b"no image")
+    with pytest.raises(ImageTooLarge):
+        await pool.read(bytes(26 * 1024 * 1024))
+    with pytest.raises(EngineFailed, match="RuntimeError"):
+        await pool.read(frame(RAISES))
+    assert (await pool.read(frame())).plates
+    assert {worker.pid for worker in pool.workers} == before
+
+
+async def test_a_frame_that_kills_two_workers_is_refused_and_others_are_read(pool):
+    before = {worker.pid for worker in pool.workers}
+    killer = asyncio.create_task(pool.read(frame(KILLS)))
+    others = [pool.read(frame()) for _ in range(6)]
+    assert all(result.plates for result in await asyncio.gather(*others))
+    with pytest.raises(FrameKilledWorker, match="-9"):
+        await killer
+    after = {worker.pid for worker in pool.workers}
+    assert len(after) == 2
+    assert len(after & before) == 1, "one worker was replaced"
+    assert (await pool.read(frame())).plates
+
+
+async def test_a_frame_that_was_in_a_killed_worker_is_tried_once_more(pool):
+    assert (await pool.read(frame(KILLS_ONCE))).plates
+
+
+async def test_workers_that_die_between_frames_are_not_held_against_the_next(pool):
+    for worker in pool.workers:
+        os.kill(worker.pid, signal.SIGKILL)
+    await eventually(lambda: not any(worker.is_alive() for worker in pool.workers))
+    results = await asyncio.gather(*(pool.read(frame()) for _ in range(3)))
+    assert all(result.plates for result in results)
+
+
+async def test_a_frame_that_takes_too_long_is_refused(tmp_path):
+    pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=1, frame_timeout_s=0.3)
+    await pool.start()
+    try:
+        with pytest.raises(FrameKilledWorker, match=r"0\.3 s"):
+            await pool.read(frame(HANGS))
+        assert (await pool.read(frame())).plates
+    finally:
+        await pool.close()
+
+
+async def test_a_read_that_is_given_up_leaves_no_answer_for_the_next(pool):
+    hanging = [asyncio.create_task(pool.read(frame(HANGS))) for _ in range(2)]
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(pool.read(frame()))
+    await eventually(lambda: pool.idle == 0)
+    for task in hanging:
+        task.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
+    assert (await waiting).plates
+
+
+@pytest.mark.parametrize("factory", [broken_factory, stubborn_factory])
+async def test_an_engine_that_does_not_load_is_said_at_the_start(factory):
+    pool = WorkerPool(factory, workers=1)
+    with pytest.raises(WorkerDoesNotStart):
+        await pool.start()
+    assert not pool.workers
+
+
+async def test_closing_ends_every_worker_and_the_frame_in_hand(tmp_path):
+    pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=2)
+    await pool.start()
+    pids = [worker.pid for worker in pool.workers]
+    hanging = asyncio.create_task(pool.read(frame(HANGS)))
+    await eventually(lambda: pool.idle == 1)
+    await pool.close()
+    assert all(is_gone(pid) for pid in pids)
+    [ended] = await asyncio.gather(hanging, return_exceptions=True)
+    assert isinstance(ended, BaseException)
+
+
+PARENT = """
+import asyncio
+from services.recognition.pool import WorkerPool
+from tests.unit.recognition.engines import ScriptedEngine
+
+async def main():
+    pool = WorkerPool(ScriptedEngine, workers=1)
+    await pool.start()
+    print(*(worker.pid for worker in pool.workers), flush=True)
+    await pool.read(open(0, "rb").read())
+
+asyncio.run(main())
+"""
+
+
+async def test_workers_end_when_their_parent_is_killed_even_in_the_middle_of_a_frame():
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with parent:
+        pids = [int(pid) for pid in parent.stdout.readline().split()]
+        parent.stdin.write(frame(HANGS))
+        parent.stdin.close()
+        assert len(pids) == 1
+        assert not is_gone(pids[0])
+        parent.kill()
+    await eventually(lambda: is_gone(pids[0]))
