@@ -1,0 +1,211 @@
+"""Credentials, rates, times and places, regions, memory in flight: the rules without a server."""
+
+from base64 import b64encode
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from services.ingest.body import InFlight
+from services.ingest.cache import DeviceCache
+from services.ingest.circumstances import Window, circumstances
+from services.ingest.credentials import Credential, digest, new_secret, presented
+from services.ingest.devices import Device, Kind, Status
+from services.ingest.edge import Batch, EdgeRead, decode, unpack
+from services.ingest.rate import Rates
+from services.ingest.regions import is_region
+from shared.errors import InvalidInput, NotAuthenticated, TooManyRequests, Unavailable
+from shared.ids import derive_id
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+WINDOW = Window.around(NOON, kept_days=400, skew_s=300)
+
+
+def a_device(**fields):
+    plain = Device(uuid4(), "Main St", Kind.VEHICLE, None, 20, 100, Status.ACTIVE, NOON)
+    return replace(plain, **fields)
+
+
+def test_secrets_are_long_and_never_alike():
+    secrets = {new_secret() for _ in range(1000)}
+    assert len(secrets) == 1000
+    assert all(len(secret) >= 43 and secret.isascii() for secret in secrets)
+
+
+def test_a_credential_is_read_from_bearer_and_basic_alike():
+    device, secret = uuid4(), new_secret()
+    basic = b64encode(f"{device}:{secret}".encode()).decode()
+    expected = (device, digest(secret))
+    assert presented(f"Bearer {device}.{secret}") == expected
+    assert presented(f"bearer   {device}.{secret} ") == expected
+    assert presented(f"Basic {basic}") == expected
+
+
+@pytest.mark.parametrize("header", [
+    None, "", "Bearer", f"Bearer {uuid4()}", f"Bearer {uuid4()}.", f"Bearer x.{'y' * 43}",
+    f"Bearer {uuid4().hex}.secret", "Basic é", "Basic YQ==", f"Token {uuid4()}.x", "Bearer " + "a" * 400,
+])  # fmt: skip
+def test_what_is_no_credential_is_refused_without_quoting_it(header):
+    with pytest.raises(NotAuthenticated) as refused:
+        presented(header)
+    if header:
+        assert header not in refused.value.detail
+
+
+def test_a_device_accepts_its_credentials_while_they_hold():
+    old = Credential(digest("old"), NOON, ends_at=NOON + timedelta(minutes=1))
+    device = a_device(credentials=(Credential(digest("new"), NOON), old))
+    assert device.accepts(digest("new"), NOON + timedelta(days=900))
+    assert device.accepts(digest("old"), NOON)
+    assert not device.accepts(digest("old"), NOON + timedelta(minutes=1))
+    assert not device.accepts(digest("other"), NOON)
+
+
+def test_a_revoked_device_accepts_nothing():
+    device = a_device(status=Status.REVOKED, credentials=(Credential(digest("s"), NOON),))
+    assert not device.accepts(digest("s"), NOON)
+
+
+def test_a_device_shows_no_hash_when_it_is_printed():
+    device = a_device(credentials=(Credential(digest("s"), NOON),))
+    assert "secret_sha256" not in repr(device)
+
+
+async def test_what_was_read_earlier_never_replaces_what_was_read_later():
+    cache = DeviceCache(None, ttl_s=60)
+    device_id = uuid4()
+    newer = a_device(device_id=device_id, version=2, credentials=(Credential(digest("b"), NOON),))
+    cache.put(newer)
+    cache.put(a_device(device_id=device_id, credentials=(Credential(digest("a"), NOON),)))
+    assert await cache.authenticate(device_id, digest("b"), NOON) is newer
+
+
+class Ticking:
+    """Seconds that pass when told to."""
+
+    now_s = 100.0
+
+    def __call__(self):
+        return self.now_s
+
+
+def test_a_rate_holds_over_time_and_says_how_long_to_wait():
+    ticking, device = Ticking(), uuid4()
+    rates = Rates("frames", monotonic=ticking)
+    for _ in range(20):  # ten seconds' worth at once
+        rates.take(device, 2)
+    with pytest.raises(TooManyRequests) as refused:
+        rates.take(device, 2)
+    assert refused.value.retry_after_s == 1
+    ticking.now_s += 0.5
+    rates.take(device, 2)
+    with pytest.raises(TooManyRequests):
+        rates.take(device, 2)
+    rates.take(uuid4(), 2)  # another device is not held back by this one
+
+
+def test_a_batch_goes_into_debt_and_is_paid_off():
+    ticking, device = Ticking(), uuid4()
+    rates = Rates("reads", monotonic=ticking)
+    rates.take(device, 100)
+    rates.charge(device, 1_999)
+    with pytest.raises(TooManyRequests) as refused:
+        rates.take(device, 100)
+    assert refused.value.retry_after_s == 11
+    ticking.now_s += 10.02
+    rates.take(device, 100)
+
+
+def test_a_device_that_was_silent_for_long_may_send_ten_seconds_worth():
+    ticking, device = Ticking(), uuid4()
+    rates = Rates("frames", monotonic=ticking)
+    rates.take(device, 1)
+    ticking.now_s += 86_400
+    for _ in range(10):
+        rates.take(device, 1)
+    with pytest.raises(TooManyRequests):
+        rates.take(device, 1)
+
+
+def test_bodies_in_flight_are_counted_and_let_go():
+    in_flight = InFlight(100)
+    with in_flight.body() as one, in_flight.body() as other:
+        one.take(60)
+        with pytest.raises(Unavailable):
+            other.take(60)
+        other.take(40)
+        assert in_flight.held_bytes == 100
+    assert in_flight.held_bytes == 0
+
+
+@pytest.mark.parametrize(("text", "hour"), [
+    ("2026-06-01T11:00:00Z", 11), ("2026-06-01T04:00:00-07:00", 11), ("2026-06-01T13:00:00 02:00", 11),
+    ("20260601T110000Z", 11), (" 2026-06-01T11:00:00.123456+00:00 ", 11),
+])  # fmt: skip
+def test_a_time_with_a_zone_is_understood_in_utc(text, hour):
+    said = circumstances([("captured_at", text)], {}, {}, WINDOW)
+    assert (said.captured_at.hour, said.captured_at.tzinfo) == (hour, UTC)
+
+
+def test_the_window_is_closed_at_both_ends():
+    assert WINDOW.fault(NOON + timedelta(seconds=300)) is None
+    assert WINDOW.fault(NOON + timedelta(seconds=301))
+    assert WINDOW.fault(NOON - timedelta(days=400)) is None
+    assert WINDOW.fault(NOON - timedelta(days=400, seconds=1))
+
+
+def test_the_same_thing_said_twice_is_no_fault():
+    query, headers = [("latitude", "1"), ("longitude", "2")], {"x-latitude": " 1"}
+    said = circumstances(query, headers, {"latitude": "1"}, WINDOW)
+    assert (said.place.latitude, said.place.longitude) == (1, 2)
+
+
+@pytest.mark.parametrize("text", ["inf", "nan", "1e9", "", "one", "0x10"])
+def test_a_number_that_is_none_is_refused(text):
+    with pytest.raises(InvalidInput) as refused:
+        circumstances([("latitude", text), ("longitude", "0")], {}, {}, WINDOW)
+    assert refused.value.field == "latitude"
+
+
+def test_regions_are_subdivisions_and_no_others():
+    assert all(map(is_region, ("US-CA", "US-DC", "US-PR", "CA-ON", "MX-BCN", "DE-BY", "FR-75")))
+    assert not any(
+        map(is_region, ("US", "CA", "US-ZZ", "us-ca", "US-CA\n", "XX", "US-", "", "MX-B"))
+    )
+
+
+def an_edge_read(**fields):
+    made = {"plate": "7ABC123", "confidence": 0.9, "captured_at": NOON}
+    return EdgeRead(**(made | fields))
+
+
+def test_the_fast_ids_are_those_that_are_derived_plainly():
+    device = a_device()
+    batch = Batch(device, "CA0520100", WINDOW, NOON)
+    batch.events([an_edge_read(), an_edge_read(source_id="s-1")])
+    at = NOON.isoformat()
+    assert batch.ids == [
+        derive_id("read", device.device_id, "plate", at, "7ABC123"),
+        derive_id("read", device.device_id, "source", at, "s-1"),
+    ]
+
+
+def test_the_place_in_the_batch_counts_on_over_slices():
+    batch = Batch(a_device(), "CA0520100", WINDOW, NOON)
+    batch.events([an_edge_read(source_id="a"), an_edge_read(source_id="a")])
+    with pytest.raises(InvalidInput) as refused:
+        batch.events([an_edge_read(source_id="b"), an_edge_read(plate="---")])
+    assert (refused.value.members["index"], refused.value.field) == (3, "plate")
+
+
+def test_a_plain_body_is_not_unpacked():
+    assert unpack(b"[]", "", 10) == unpack(b"[]", "identity", 10) == b"[]"
+
+
+def test_what_a_decoder_says_quotes_no_value():
+    with pytest.raises(InvalidInput) as refused:
+        decode(
+            b'[{"plate":"7ABC123","confidence":"7ABC123","captured_at":"x"}]', "application/json", 9
+        )
+    assert "7ABC123" not in refused.value.detail
