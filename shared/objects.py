@@ -3,10 +3,11 @@
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -25,6 +26,10 @@ class ObjectStore(Protocol):
 
     async def put(self, key: str, data: bytes) -> None:
         """Keep `data`; durable when this returns. Raises: Unavailable."""
+        ...
+
+    async def put_file(self, key: str, path: Path) -> None:
+        """Keep the content of a file, in pieces; durable when this returns. Raises: Unavailable."""
         ...
 
     async def get(self, key: str) -> bytes:
@@ -66,6 +71,13 @@ class _Objects:
         """Keep `data` at `key`."""
         try:
             await obstore.put_async(self._store, _checked(key), data)
+        except (BaseError, OSError) as exc:
+            raise Unavailable("the object store did not take it") from exc
+
+    async def put_file(self, key: str, path: Path) -> None:
+        """Keep the content of a file at `key`; a large one goes up in parts."""
+        try:
+            await obstore.put_async(self._store, _checked(key), path)
         except (BaseError, OSError) as exc:
             raise Unavailable("the object store did not take it") from exc
 
@@ -114,9 +126,21 @@ class LocalObjects(_Objects):
 
     async def put(self, key: str, data: bytes) -> None:
         """Write a temporary file, fsync it, rename it, fsync its folder."""
+        await self._keep(key, lambda file: file.write(data))
+
+    async def put_file(self, key: str, path: Path) -> None:
+        """Copy a file as `put` writes its bytes."""
+
+        def copy(file: BinaryIO) -> None:
+            with path.open("rb") as source:
+                shutil.copyfileobj(source, file, _CHUNK_BYTES)
+
+        await self._keep(key, copy)
+
+    async def _keep(self, key: str, write: Callable[[BinaryIO], object]) -> None:
         path = self._folder / _checked(key)
         try:
-            await asyncio.get_running_loop().run_in_executor(self._threads, _put, path, data)
+            await asyncio.get_running_loop().run_in_executor(self._threads, _put, path, write)
         except OSError as exc:
             raise Unavailable("the object store did not take it") from exc
 
@@ -126,12 +150,12 @@ class LocalObjects(_Objects):
             raise Unavailable("the object folder cannot be written")
 
 
-def _put(path: Path, data: bytes) -> None:
+def _put(path: Path, write: Callable[[BinaryIO], object]) -> None:
     made = _make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         with temporary.open("wb") as file:
-            file.write(data)
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(path)

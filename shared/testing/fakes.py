@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 from shared.codec import Message, Record, decode, encode
@@ -76,6 +77,10 @@ class FakeObjects:
         """Keep `data`."""
         self._check()
         self.kept[key] = data
+
+    async def put_file(self, key: str, path: Path) -> None:
+        """Keep the content of a file."""
+        await self.put(key, path.read_bytes())
 
     async def get(self, key: str) -> bytes:
         """Return what is kept. Raises: NotFound."""
