@@ -1,0 +1,8 @@
+"""Audit: the append-only log of every access and administrative event, and its working.
+
+Owns: the log (a Merkle tree after RFC 6962), checkpoints, findings, periodic audits.
+Consumes: every topic that the registry marks `audited`, as it came.
+Publishes: `alpr.checkpoint.signed`, `alpr.finding.raised`, `alpr.finding.changed`,
+`alpr.audit.changed`.
+Never: changes or deletes an entry.
+"""

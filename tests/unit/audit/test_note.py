@@ -1,0 +1,89 @@
+"""Signed notes against the published example, and checkpoints as C2SP writes them."""
+
+from base64 import b64decode
+
+import pytest
+
+from services.audit.domain import EMPTY_ROOT
+from services.audit.note import BadNote, Checkpoint, Signer, Verifier
+
+# The example of golang.org/x/mod/sumdb/note, where the format comes from.
+VKEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+SKEY = "AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
+NOTE = (
+    "If you think cryptography is the answer to your problem,\n"
+    "then you don't know what your problem is.\n"
+    "\n"
+    "\u2014 PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXg"
+    "KvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+)
+
+
+def a_signer(name="example.org/audit", byte=7):
+    return Signer(name, bytes([byte]) * 32)
+
+
+def test_the_published_note_verifies():
+    assert Verifier.parse(VKEY).verify(NOTE) == NOTE.partition("\n\n")[0] + "\n"
+
+
+def test_the_published_key_signs_the_published_note():
+    signer = Signer("PeterNeumann", b64decode(SKEY)[1:])
+    assert signer.verifier.vkey == VKEY
+    assert signer.sign(NOTE.partition("\n\n")[0] + "\n") == NOTE
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        NOTE.replace("answer", "Answer"),
+        NOTE.replace("x08go", "x08gp"),
+        NOTE.replace("PeterNeumann", "SomebodyElse"),
+        NOTE.replace("\n\n", "\n"),
+        "",
+    ],
+)
+def test_an_altered_note_does_not(altered):
+    with pytest.raises(BadNote):
+        Verifier.parse(VKEY).verify(altered)
+
+
+def test_a_second_signature_does_not_disturb_the_first():
+    signer, witness = a_signer(), a_signer("witness.example", 9)
+    note = signer.sign("text\n")
+    signed = note + witness.sign("text\n").partition("\n\n")[2]
+    assert signer.verifier.verify(signed) == witness.verifier.verify(signed) == "text\n"
+
+
+def test_the_same_name_with_another_key_is_not_accepted():
+    note = a_signer(byte=1).sign("text\n")
+    with pytest.raises(BadNote, match="not signed by"):
+        a_signer(byte=2).verifier.verify(note)
+
+
+@pytest.mark.parametrize(
+    "vkey",
+    ["", "name", "name+00+??", VKEY.replace("c74f20a3", "c74f20a4"), VKEY.replace("ARpc", "ARpd")],
+)
+def test_a_faulty_verifier_key_is_refused(vkey):
+    with pytest.raises(BadNote):
+        Verifier.parse(vkey)
+
+
+def test_a_checkpoint_reads_as_it_was_written():
+    checkpoint = Checkpoint("example.org/audit", 4711, EMPTY_ROOT)
+    assert checkpoint.text.split("\n")[:2] == ["example.org/audit", "4711"]
+    assert Checkpoint.parse(checkpoint.text) == checkpoint
+    assert Checkpoint.parse(checkpoint.text + "an extension line\n") == checkpoint
+
+
+@pytest.mark.parametrize("text", ["", "a\n1\n", "a\n01\nAAAA\n", "a\n-1\nAAAA\n", "a\n1\nAAAA\n"])
+def test_a_faulty_checkpoint_is_refused(text):
+    with pytest.raises(BadNote):
+        Checkpoint.parse(text)
+
+
+@pytest.mark.parametrize("name", ["", "two words", "a+b"])
+def test_a_name_that_a_note_cannot_hold_is_refused(name):
+    with pytest.raises(ValueError, match="signing key"):
+        a_signer(name)
