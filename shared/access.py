@@ -88,8 +88,11 @@ class Grant:
         return frozenset({self.principal.agency_ori})
 
 
-def access(permission: Permission) -> Any:
+def access(permission: Permission, *, scope_by_record: bool = False) -> Any:
     """Return a route's one guard: `grant: Annotated[Grant, access(Permission.X)]`.
+
+    `scope_by_record` is for a route that names a record by id: whether it lies within the purpose's
+    scope shows only in the record, so the store that reads it must apply `grant.purpose.scope`.
 
     Raises (in the route): NotAuthenticated, NotAuthorised; Unavailable if the attempt cannot be recorded.
     """
@@ -112,7 +115,7 @@ def access(permission: Permission) -> Any:
             principal = authenticate(runtime, credentials, now)
             _authorise(permission, principal, now)
             purpose = purpose_of(runtime, permission, principal.account_id, x_alpr_purpose, now)
-            if purpose is not None:
+            if purpose is not None and not scope_by_record:
                 purpose.check_scope(elements)
         except (NotAuthenticated, NotAuthorised) as exc:
             fault = exc

@@ -1,5 +1,6 @@
 """In-process stand-ins for Kafka, the object store and the clock, for tests only."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -80,7 +81,7 @@ class FakeObjects:
 
     async def put_file(self, key: str, path: Path) -> None:
         """Keep the content of a file."""
-        await self.put(key, path.read_bytes())
+        await self.put(key, await asyncio.to_thread(path.read_bytes))
 
     async def get(self, key: str) -> bytes:
         """Return what is kept. Raises: NotFound."""
