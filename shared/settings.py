@@ -10,7 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class CommonSettings(BaseSettings):
     """What every service reads from its environment, or from files in the secrets directory."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    # A setting that is refused is not shown: it may be a secret.
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: str = "postgresql://postgres@127.0.0.1:5432/plateward"
     """postgresql://user:password@host:port/database; a secret."""
