@@ -28,5 +28,5 @@ class Vault:
         nonce, ciphertext = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
         try:
             return self._cipher.decrypt(nonce, ciphertext, place.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise VaultFault(f"the sealed secret of {place} does not open") from None

@@ -1,0 +1,120 @@
+"""The first administrator and the way back in, through the command line as an operator types it."""
+
+import asyncio
+import os
+import re
+import sys
+
+import pytest
+
+from services.identity.actions.bootstrap import bootstrap
+from shared.errors import Conflict, InvalidInput
+from shared.events import AccountChanged
+from tests.integration.identity.conftest import Person
+
+
+@pytest.fixture
+def command(identity_settings, repository):
+    async def command(*arguments):
+        secret = identity_settings.identity_key_encryption_key.get_secret_value()
+        environment = {
+            **os.environ,
+            "DATABASE_URL": identity_settings.database_url,
+            "POLICY_FILE": str(identity_settings.policy_file),
+            "IDENTITY_KEY_ENCRYPTION_KEY": secret,
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "services.identity",
+            *arguments,
+            cwd=repository,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        return process.returncode, out.decode(), err.decode()
+
+    return command
+
+
+async def test_the_command_prints_an_invitation_once_and_only_for_the_first(
+    command, app, client, clock, published
+):
+    code, out, err = await command("bootstrap", "--username", "Chief.Admin", "--name", "Ada Min")
+    assert code == 0, err
+    token = re.search(r"shown this once: (\S+)", out).group(1)
+    assert token not in err
+    person = await Person(client, clock, "chief.admin").enrol(token)
+    await person.sign_in()
+    me = (await person.get("/v1/me")).json()
+    assert (me["name"], me["title"]) == ("Ada Min", "Administration Sergeant")
+    assert me["roles"] == ["alpr_administrator"]
+    created = [e for e in await published(AccountChanged) if e.change == "created"]
+    assert created[0].actor.person_id == "system:identity"
+
+    code, out, err = await command("bootstrap", "--username", "second.admin")
+    assert code == 1
+    assert out == ""
+    assert "there is an ALPR administrator already" in err
+
+
+async def test_the_command_rotates_the_key_of_a_running_service(command, app, client):
+    code, out, err = await command("rotate-key")
+    assert code == 0, err
+    kids = [key["kid"] for key in (await client.get("/.well-known/jwks.json")).json()["keys"]]
+    assert len(kids) == 2
+    assert any(kid in out for kid in kids)
+
+
+async def test_the_command_releases_the_last_administrator(command, administrator, clock):
+    clock.advance(minutes=1)
+    for _ in range(5):
+        await administrator.try_sign_in(password="wrong and wrong")
+    assert (await administrator.try_sign_in()).status_code == 401
+    code, _, err = await command("release-lock", "--username", "chief.admin")
+    assert code == 0, err
+    await administrator.sign_in()
+
+
+async def test_the_command_says_what_is_wrong(command):
+    code, _, err = await command("bootstrap", "--username", "no spaces")
+    assert code == 2
+    assert "3 to 32 letters" in err
+    code, _, err = await command("release-lock", "--username", "nobody")
+    assert code == 1
+    assert "no such account" in err
+
+
+async def test_it_works_before_the_service_ever_ran(identity_settings, clock):
+    first = await bootstrap(identity_settings, username="chief.admin", name="Ada Min", clock=clock)
+    assert first.username == "chief.admin"
+    with pytest.raises(Conflict):
+        await bootstrap(identity_settings, username="other", name="Other", clock=clock)
+
+
+async def test_only_one_of_two_at_once_succeeds(identity_settings, clock):
+    answers = await asyncio.gather(
+        *(
+            bootstrap(identity_settings, username=f"chief.{n}", name="Ada Min", clock=clock)
+            for n in range(3)
+        ),
+        return_exceptions=True,
+    )
+    assert sum(not isinstance(answer, BaseException) for answer in answers) == 1
+    assert sum(isinstance(answer, Conflict) for answer in answers) == 2
+
+
+async def test_a_lapsed_invitation_is_renewed(identity_settings, app, client, clock):
+    first = await bootstrap(identity_settings, username="chief.admin", name="Ada Min", clock=clock)
+    clock.advance(hours=73)
+    second = await bootstrap(identity_settings, username="chief.admin", name="Ada Min", clock=clock)
+    assert second.invitation_token != first.invitation_token
+    await (await Person(client, clock, "chief.admin").enrol(second.invitation_token)).sign_in()
+
+
+async def test_an_unauthorised_title_is_no_administrator(identity_settings, clock):
+    with pytest.raises(InvalidInput) as refused:
+        await bootstrap(identity_settings, username="vol", name="V", title="Volunteer", clock=clock)
+    assert refused.value.field == "title"

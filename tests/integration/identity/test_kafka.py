@@ -1,0 +1,118 @@
+"""On a real broker: what identity says reaches other services and replicas, which check tokens alone."""
+
+from contextlib import AsyncExitStack
+from typing import Annotated
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.identity.actions import keys
+from services.identity.actions.bootstrap import bootstrap
+from services.identity.main import build_app
+from services.identity.settings import Settings
+from shared.access import Grant, Permission, access
+from shared.http import create_app
+from shared.runtime import Runtime
+from shared.settings import CommonSettings
+from shared.testing import eventually
+from tests.integration.identity.conftest import Person
+
+
+@pytest.fixture
+async def stack(broker, identity_settings, clock, objects, repository):
+    """Two replicas of identity and another service, joined by nothing but Kafka and their database."""
+    shared = {
+        **identity_settings.model_dump(),
+        "kafka_bootstrap": broker.bootstrap,
+        "kafka_empty_fetch_pause_ms": 5,
+        "token_issuer": f"plateward-{clock.now().timestamp()}",
+    }
+    settings = Settings(**shared)
+    async with AsyncExitStack() as running:
+
+        async def start(app: FastAPI) -> httpx.AsyncClient:
+            await running.enter_async_context(app.router.lifespan_context(app))
+            transport = httpx.ASGITransport(app)
+            client = httpx.AsyncClient(transport=transport, base_url="http://service")
+            return await running.enter_async_context(client)
+
+        clients, apps = [], []
+        for _ in range(2):
+            runtime = Runtime("identity", settings, objects=objects, clock=clock)
+            apps.append(build_app(settings, runtime))
+            clients.append(await start(apps[-1]))
+        common = CommonSettings(
+            **{k: v for k, v in shared.items() if not k.startswith("identity_")}
+        )
+        clients.append(await start(another_service(common, objects, clock, repository)))
+        for client in clients:
+            await eventually(lambda client=client: ready(client))
+        yield settings, clients, apps[0].state.identity
+
+
+async def ready(client):
+    return (await client.get("/readyz")).status_code == 200
+
+
+def another_service(settings, objects, clock, repository):
+    from contextlib import asynccontextmanager
+
+    runtime = Runtime("sample", settings, objects=objects, clock=clock)
+
+    @asynccontextmanager
+    async def lifespan(app):
+        await runtime.start(repository / "shared" / "migrations" / "none")
+        yield
+        await runtime.stop()
+
+    app = create_app(runtime, title="sample", description="", lifespan=lifespan)
+
+    @app.get("/v1/mine")
+    async def get_mine(grant: Annotated[Grant, access(Permission.ACCOUNT_SELF)]) -> str:
+        return grant.principal.name
+
+    return app
+
+
+async def test_tokens_keys_and_revocations_travel_by_kafka(stack, clock):
+    settings, (first, second, sample), identity = stack
+    invited = await bootstrap(settings, username="chief.admin", name="Ada Min", clock=clock)
+    chief = await Person(first, clock, "chief.admin").enrol(invited.invitation_token)
+    await chief.sign_in()
+    made = await chief.post(
+        "/v1/accounts",
+        username="o.seven",
+        name="Officer Seven",
+        title="Police Officer",
+        agency_ori="CA0520100",
+        roles=["officer"],
+    )
+    officer = await Person(second, clock, "o.seven").enrol(made.json()["invitation_token"])
+    await officer.sign_in()
+
+    async def accepted():
+        return (await sample.get("/v1/mine", headers=officer.headers)).status_code == 200
+
+    await eventually(accepted)
+    assert (await first.get("/v1/me", headers=officer.headers)).status_code == 200
+
+    await keys.rotate(identity)
+    clock.advance(seconds=30)
+    await officer.renew()
+    await eventually(accepted)
+
+    clock.advance(seconds=1)
+    path = f"/v1/accounts/{officer.account_id}/separate"
+    assert (await chief.post(path, reason="left the department")).status_code == 200
+
+    async def refused():
+        answers = [
+            await sample.get("/v1/mine", headers=officer.headers),
+            await second.get("/v1/me", headers=officer.headers),
+        ]
+        return [a.json()["detail"] for a in answers if a.status_code == 401] == [
+            "this account is separated"
+        ] * 2
+
+    await eventually(refused)

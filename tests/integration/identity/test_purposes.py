@@ -1,0 +1,157 @@
+"""Declared purposes: taken, refused as vague, or forbidden by law, refused by name and recorded."""
+
+import pytest
+
+from shared.events import AccessAttempted, PurposeDeclared
+from shared.tokens import verify
+
+
+def a_purpose(**changes):
+    said = {
+        "kind": "stolen_or_wanted_vehicle",
+        "offence_type": "vehicle theft",
+        "case_number": "26-001234",
+        "justification": "Owner reports a stolen sedan last seen near Solano Street",
+        **changes,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+@pytest.fixture
+async def officer(hire, train):
+    person = await hire("o.seven", "officer")
+    await train(person)
+    return person
+
+
+async def test_a_purpose_comes_back_as_a_token_bound_to_the_person(
+    officer, people, clock, published
+):
+    scope = {
+        "plate": "7abc-123",
+        "device_ids": ["00000000-0000-4000-8000-0000000000c1"],
+        "captured_from": "2026-05-01T00:00:00-07:00",
+        "captured_to": "2026-06-01T00:00:00Z",
+    }
+    answer = await officer.post("/v1/purposes", **a_purpose(scope=scope, call_number="C26-0099"))
+    assert answer.status_code == 201, answer.text
+    claims = verify(answer.json()["purpose_token"], people.keys, "purpose", clock.now())
+    assert claims["jti"] == answer.json()["purpose_id"]
+    assert claims["sub"] == officer.account_id
+    assert claims["exp"] - claims["iat"] == 3600
+    assert claims["scope"] == {
+        "plate": "7ABC123",
+        "device_ids": ["00000000-0000-4000-8000-0000000000c1"],
+        "captured_from": "2026-05-01T00:00:00-07:00",
+        "captured_to": "2026-06-01T00:00:00Z",
+    }
+    [event] = await published(PurposeDeclared)
+    assert event.accepted
+    assert event.actor.person_id == officer.account_id
+    assert str(event.purpose.purpose_id) == claims["jti"]
+    assert (event.purpose.case_number, event.purpose.call_number) == ("26-001234", "C26-0099")
+    assert event.scope["plate"] == "7ABC123"
+    listed = (await officer.get("/v1/purposes")).json()["purposes"]
+    assert [p["purpose_id"] for p in listed] == [claims["jti"]]
+    assert "token" not in repr(listed)
+
+
+@pytest.mark.parametrize(
+    ("kind", "citation"),
+    [
+        ("immigration_enforcement", "Government Code 7284.6"),
+        ("Reproductive Care", "Penal Code 13778.2"),
+        ("lawful-protest", "First Amendment"),
+        (" personal use ", "Civil Code 1798.90.51"),
+    ],
+)
+async def test_what_the_law_forbids_is_refused_by_name_and_recorded(
+    officer, published, kind, citation
+):
+    full = await officer.post("/v1/purposes", **a_purpose(kind=kind))
+    bare = await officer.post("/v1/purposes", kind=kind)
+    for answer in (full, bare):
+        assert answer.status_code == 403
+        problem = answer.json()
+        assert problem["field"] == "kind"
+        assert citation in problem["citation"]
+        assert citation in problem["detail"]
+        assert "token" not in answer.text
+    events = await published(PurposeDeclared)
+    assert [e.accepted for e in events] == [False, False]
+    assert events[0].purpose.kind in officer_kinds()
+    assert events[0].purpose.justification.startswith("Owner reports")
+    assert events[0].actor.person_id == officer.account_id
+    assert citation in events[0].reason
+    assert (await officer.get("/v1/purposes")).json()["purposes"] == []
+
+
+def officer_kinds():
+    return {"immigration_enforcement", "reproductive_care", "lawful_protest", "personal_use"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"kind": "curiosity"}, "kind"),
+        ({"kind": "routine_patrol"}, "kind"),
+        ({"kind": ""}, "kind"),
+        ({"kind": None}, "body.kind"),
+        ({"offence_type": None}, "offence_type"),
+        ({"offence_type": " 459 "}, "offence_type"),
+        ({"case_number": None}, "case_number"),
+        ({"case_number": "  "}, "case_number"),
+        ({"case_number": "unknown"}, "case_number"),
+        ({"case_number": "26/001234"}, "case_number"),
+        ({"case_number": "1"}, "case_number"),
+        ({"case_number": "-1-"}, "case_number"),
+        ({"case_number": None, "call_number": "no number"}, "call_number"),
+        ({"justification": None}, "justification"),
+        ({"justification": "   "}, "justification"),
+        ({"justification": "theft"}, "justification"),
+        ({"justification": "investigation"}, "justification"),
+        ({"justification": "Official police business"}, "justification"),
+        ({"justification": "theft theft theft theft"}, "justification"),
+        ({"justification": "aaaaaaa bbbbbbb ccccccc"}, "justification"),
+        ({"justification": "1234567890 ......"}, "justification"),
+        ({"justification": "x" * 501}, "body.justification"),
+        ({"justification": "a stolen sedan \x00"}, "body.justification"),
+        ({"scope": {"plate": "***"}}, "body.scope.plate"),
+        ({"scope": {"captured_from": "2026-05-01T00:00:00"}}, "body.scope.captured_from"),
+        (
+            {
+                "scope": {
+                    "captured_from": "2026-05-02T00:00:00Z",
+                    "captured_to": "2026-05-01T00:00:00Z",
+                }
+            },
+            "body.scope",
+        ),
+        ({"scope": {"radius": 3}}, "body.scope.radius"),
+        ({"scope": {"device_ids": []}}, "body.scope.device_ids"),
+        ({"subject": "J. Doe"}, "body.subject"),
+    ],
+)
+async def test_what_is_no_reason_is_refused_by_field(officer, published, changes, field):
+    answer = await officer.post("/v1/purposes", **a_purpose(**changes))
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert await published(PurposeDeclared) == []
+    attempts = [e for e in await published(AccessAttempted) if e.route == "/v1/purposes"]
+    assert len(attempts) == 1  # refused, and still on record
+
+
+async def test_a_call_number_alone_will_do(officer):
+    answer = await officer.post(
+        "/v1/purposes", **a_purpose(case_number=None, call_number="C26-0099")
+    )
+    assert answer.status_code == 201
+
+
+async def test_a_purpose_too_long_for_a_header_is_refused(officer, published):
+    devices = [f"00000000-0000-4000-8000-{n:012x}" for n in range(50)]
+    words = "stolen sedan " + "\N{AUTOMOBILE}" * 480
+    answer = await officer.post(
+        "/v1/purposes", **a_purpose(justification=words, scope={"device_ids": devices})
+    )
+    assert (answer.status_code, answer.json()["field"]) == (422, "justification")
+    assert await published(PurposeDeclared) == []

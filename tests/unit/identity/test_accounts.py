@@ -1,0 +1,92 @@
+"""Who may hold what."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from services.identity.domain.accounts import ALLOWED_FROM, Account, permissions_of
+from shared.errors import Conflict
+from shared.permissions import Permission
+from shared.policy import load_policy
+from shared.types import Ori
+
+POLICY = load_policy(Path(__file__).parents[3] / "policy.toml")
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def an_account(**changes):
+    return Account(
+        **{
+            "account_id": uuid4(),
+            "username": "o.seven",
+            "name": "Officer Seven",
+            "title": "Police Officer",
+            "agency_ori": Ori("CA0520100"),
+            "status": "active",
+            "roles": ("officer",),
+            "sources": (),
+            "tokens_valid_from": NOON,
+            "last_active_at": NOON,
+            "reviewed_at": NOON,
+            "created_at": NOON,
+            **changes,
+        }
+    )
+
+
+def test_every_permission_in_the_policy_exists():
+    known = {permission.value for permission in Permission}
+    assert set().union(*POLICY.roles.values()) <= known
+
+
+def test_roles_give_their_permissions_together():
+    both = permissions_of(POLICY, "Auditor", ["auditor", "custodian"])
+    assert both == POLICY.roles["auditor"] | POLICY.roles["custodian"]
+
+
+def test_an_unauthorised_title_holds_nothing_whatever_was_assigned():
+    assert permissions_of(POLICY, "Volunteer", POLICY.roles) == frozenset()
+    titles = POLICY.titles
+    without = msgspec.structs.replace(
+        POLICY,
+        titles=msgspec.structs.replace(titles, authorised=titles.authorised - {"Dispatcher"}),
+    )
+    assert permissions_of(POLICY, "Dispatcher", ["dispatcher"])
+    assert permissions_of(without, "Dispatcher", ["dispatcher"]) == frozenset()
+
+
+def test_an_external_title_holds_the_requesters_role_alone():
+    held = permissions_of(POLICY, "Agency Requester", POLICY.roles)
+    assert held == POLICY.roles["agency_requester"]
+    ours = permissions_of(POLICY, "Police Officer", ["agency_requester"])
+    assert ours == frozenset()
+
+
+def test_nothing_follows_separation():
+    gone = an_account(status="separated")
+    for change in ALLOWED_FROM:
+        with pytest.raises(Conflict):
+            gone.check_change(change)
+
+
+def test_training_is_current_until_its_last_moment():
+    trained = an_account(trained_until=NOON)
+    assert trained.is_trained(NOON - timedelta(microseconds=1))
+    assert not trained.is_trained(NOON)
+    assert not an_account().is_trained(NOON)
+
+
+def test_a_refresher_is_due_thirty_days_ahead():
+    trained = an_account(trained_until=NOON)
+    assert not trained.is_refresher_due(POLICY, NOON - timedelta(days=31))
+    assert trained.is_refresher_due(POLICY, NOON - timedelta(days=30))
+    assert an_account().is_refresher_due(POLICY, NOON)
+
+
+def test_an_account_is_inactive_after_ninety_days():
+    account = an_account()
+    assert not account.is_inactive(POLICY, NOON + timedelta(days=90, microseconds=-1))
+    assert account.is_inactive(POLICY, NOON + timedelta(days=90))

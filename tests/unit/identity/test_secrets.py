@@ -1,0 +1,106 @@
+"""Sealing, hashing, codes and settings."""
+
+import asyncio
+import base64
+from datetime import UTC, datetime, timedelta
+
+import pyotp
+import pytest
+from pydantic import ValidationError
+
+from services.identity import hasher as hasher_module
+from services.identity.hasher import Hasher
+from services.identity.settings import Settings
+from services.identity.totp import matching_step, new_secret, provisioning_uri, step_at
+from services.identity.vault import Vault, VaultFault
+from shared.errors import TooManyRequests
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def hasher():
+    made = Hasher(memory_kib=19_456, time_cost=2, workers=2)
+    yield made
+    made.close()
+
+
+def test_what_is_sealed_opens_in_its_own_place_only():
+    vault = Vault(bytes(range(32)))
+    sealed = vault.seal(b"secret", "row 1")
+    assert vault.open(sealed, "row 1") == b"secret"
+    assert b"secret" not in sealed
+    assert vault.seal(b"secret", "row 1") != sealed
+    tampered = sealed[:-1] + bytes([sealed[-1] ^ 1])
+    for data, place in ((sealed, "row 2"), (tampered, "row 1"), (b"", "row 1")):
+        with pytest.raises(VaultFault):
+            vault.open(data, place)
+    with pytest.raises(VaultFault):
+        Vault(bytes(32)).open(sealed, "row 1")
+
+
+async def test_a_password_is_hashed_with_argon2id_and_verified(hasher):
+    hashed = await hasher.hash("four plain words here")
+    assert hashed.startswith("$argon2id$")
+    assert await hasher.verify(hashed, "four plain words here")
+    assert not await hasher.verify(hashed, "four plain words there")
+    assert not await hasher.verify("not a hash", "four plain words here")
+    assert not await hasher.verify(None, "four plain words here")
+
+
+async def test_a_hash_of_other_costs_is_outdated(hasher):
+    costly = Hasher(memory_kib=20_480, time_cost=2, workers=1)
+    assert not hasher.is_outdated(await hasher.hash("x"))
+    assert hasher.is_outdated(await costly.hash("x"))
+    costly.close()
+
+
+async def test_too_many_at_once_are_turned_away_and_the_rest_are_served(hasher):
+    many = hasher_module.MAX_WAITING + 5
+    answers = await asyncio.gather(
+        *(hasher.verify(None, "x") for _ in range(many)), return_exceptions=True
+    )
+    assert sum(isinstance(answer, TooManyRequests) for answer in answers) == 5
+    assert answers.count(False) == hasher_module.MAX_WAITING
+    assert await hasher.verify(None, "x") is False
+
+
+def test_a_code_counts_within_one_step_and_once():
+    secret = new_secret()
+    code = pyotp.TOTP(secret).at
+    step = step_at(NOON)
+    assert matching_step(secret, code(NOON), NOON, 0) == step
+    for offset, found in ((-60, None), (-30, step - 1), (30, step + 1), (60, None)):
+        moment = NOON + timedelta(seconds=offset)
+        assert matching_step(secret, code(moment), NOON, 0) == found
+    assert matching_step(secret, code(NOON), NOON, step) is None
+    assert matching_step(secret, code(NOON), NOON, step + 1) is None
+    assert matching_step(new_secret(), code(NOON), NOON, 0) is None
+
+
+def test_the_codes_are_those_of_rfc_6238():
+    seed = base64.b32encode(b"12345678901234567890").decode()
+    moment = datetime.fromtimestamp(1111111109, UTC)
+    assert matching_step(seed, "081804", moment, 0) == 1111111109 // 30
+
+
+def test_a_provisioning_address_names_person_and_department():
+    secret = new_secret()
+    uri = provisioning_uri(secret, "j.rivera", "Corning Police Department")
+    assert uri.startswith("otpauth://totp/Corning%20Police%20Department:j.rivera?")
+    assert pyotp.parse_uri(uri).secret == secret
+
+
+@pytest.mark.parametrize("key", ["", "short", base64.b64encode(bytes(31)).decode(), "!" * 44])
+def test_a_key_encryption_key_of_another_size_is_refused_and_not_shown(key):
+    with pytest.raises(ValidationError) as refused:
+        Settings(identity_key_encryption_key=key)
+    assert "is not base64 of 32 bytes" in str(refused.value)
+    assert not key or key not in str(refused.value)
+
+
+def test_a_key_encryption_key_does_not_show_in_settings():
+    key = base64.b64encode(bytes(range(32))).decode()
+    settings = Settings(identity_key_encryption_key=key)
+    assert settings.key_encryption_key == bytes(range(32))
+    assert key not in repr(settings)
