@@ -176,7 +176,7 @@ class Postgres:
         try:
             _run(account, "initdb", "-D", data, "-U", _SUPERUSER, "-A", "scram-sha-256",
                  "--pwfile", passwords, "-E", "UTF8", "--locale-provider=builtin",
-                 "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync")  # fmt: skip
+                 "--builtin-locale=C.UTF-8", "--locale=C", "--data-checksums", "--no-sync")  # fmt: skip
         finally:
             passwords.unlink()
         statements = (

@@ -159,6 +159,10 @@ class Stack:
                 f"{name} ended {len(recent)} times within a minute; last words:\n{said}"
             )
         _say(f"{name} ended ({part.child.returncode()}) and is started again; see {part.child.log}")
+        if isinstance(part, Broker):
+            _say(
+                "events that it took in the last seconds may be lost: it is for trying out (ADR-0003)"
+            )
         part.stop()
         part.start()
         self._write_note()
