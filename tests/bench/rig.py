@@ -1,0 +1,213 @@
+"""What the benches run against: real servers in processes of their own, on a temporary folder.
+
+Everything ends with the bench. The broker is the embedded one, or Apache Kafka with `--kafka apache`
+(or KAFKA=apache); Postgres keeps its promises (fsync on), as the figures would mean nothing otherwise.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from deploy.kafka.run import ApacheKafka
+from deploy.local.broker import EMPTY_FETCH_PAUSE_MS, Broker
+from deploy.local.cpu import between, used_s
+from deploy.local.launch import running
+from deploy.local.note import Running
+from deploy.local.postgres import Postgres
+from deploy.local.process import Child
+from deploy.local.trim import Trimmer, groups_to_wait_for
+from shared.bus import KafkaBus
+from shared.clock import SystemClock
+from shared.events import Event, KeyPublished
+from shared.testing import TestAuthority
+from shared.topics import topic_of
+from shared.topics_admin import ensure_topics
+
+SMOKE = os.environ.get("SMOKE", "") not in ("", "0")
+
+
+@dataclass
+class Rig:
+    """A running stack and what is needed to measure it."""
+
+    folder: Path
+    kafka: str
+    bootstrap: str
+    database_url: str
+    running: Running
+    authority: TestAuthority
+    servers: dict[str, Child]
+
+    def url(self, service: str) -> str:
+        """Return a service's address."""
+        return self.running.urls[service]
+
+    def cpu_s(self) -> dict[str, float]:
+        """Return the CPU seconds that each process has used, this one as `load`."""
+        pids = {name: child.pid for name, child in self.servers.items()}
+        processes = {**self.running.processes, **pids, "load": os.getpid()}
+        return used_s(Running(self.running.pid, self.running.urls, processes))
+
+    async def published(self, kind: type[Event]) -> int:
+        """Return how many events of a kind Kafka was given, the deleted included."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
+        await consumer.start()
+        try:
+            topic = topic_of(kind)
+            partitions = [TopicPartition(topic.name, n) for n in range(topic.partitions)]
+            return sum((await consumer.end_offsets(partitions)).values())
+        finally:
+            await consumer.stop()
+
+    async def register(self, count: int, **fields: Any) -> list[str]:
+        """Register fixed devices that may send as much as they like; return their credentials."""
+        place = {"latitude": 39.9277, "longitude": -122.1792}
+        rates = {"frames_per_s": 100_000, "reads_per_s": 100_000}
+        made = []
+        async with httpx.AsyncClient(base_url=self.url("ingest")) as client:
+            for number in range(count):
+                body = {
+                    "name": f"Bench {number}",
+                    "kind": "fixed",
+                    "place": place,
+                    **rates,
+                    **fields,
+                }
+                answer = await client.post(
+                    "/v1/devices", json=body, headers=self.authority.headers()
+                )
+                answer.raise_for_status()
+                made.append(answer.json()["credential"])
+        return made
+
+
+@contextlib.contextmanager
+def servers(folder: Path, kafka: str) -> Iterator[tuple[Postgres, Broker | ApacheKafka]]:
+    """Run Postgres and the broker."""
+    kind = ApacheKafka if kafka == "apache" else Broker
+    with Postgres(folder / "postgres") as postgres, kind(folder / "broker") as broker:
+        yield postgres, broker
+
+
+@contextlib.asynccontextmanager
+async def rig(kafka: str, services: Sequence[str]) -> AsyncIterator[Rig]:
+    """Start everything, each service in a process of its own; stop all of it at the end."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plateward-bench-")))
+        folder.chmod(0o755)
+        postgres, broker = stack.enter_context(servers(folder, kafka))
+        authority = TestAuthority(SystemClock())
+        await _publish_key(broker.bootstrap, authority)
+        environment = {"DATABASE_URL": postgres.url(), "KAFKA_BOOTSTRAP": broker.bootstrap}
+        if kafka != "apache":
+            environment["KAFKA_EMPTY_FETCH_PAUSE_MS"] = str(EMPTY_FETCH_PAUSE_MS)
+        arguments = ["--separate", "--services", ",".join(services)]
+        up = running(folder / "stack", *arguments, environment=environment)
+        note = await asyncio.to_thread(stack.enter_context, up)
+        children = {"postgres": postgres.child, "broker": broker.child}
+        trimming = _trimming(broker, services)
+        try:
+            yield Rig(folder, kafka, broker.bootstrap, postgres.url(), note, authority, children)
+        finally:
+            if trimming is not None:
+                trimming.cancel()
+
+
+def _trimming(broker: Broker | ApacheKafka, services: Sequence[str]) -> asyncio.Task[None] | None:
+    """Trim the embedded broker's log as the embedded stack does, by the groups that run here."""
+    if not isinstance(broker, Broker):
+        return None
+    groups = {
+        topic: [group for group in wanted if group in services]
+        for topic, wanted in groups_to_wait_for().items()
+    }
+    held = {topic: names for topic, names in groups.items() if names}
+    return asyncio.create_task(Trimmer(broker.bootstrap, held).run())
+
+
+async def _publish_key(bootstrap: str, authority: TestAuthority) -> None:
+    """Make the services trust this bench's tokens, as identity publishes its keys."""
+    await ensure_topics(bootstrap)
+    bus = KafkaBus(bootstrap, "identity")
+    public = {name: authority._jwk[name] for name in ("kty", "crv", "x", "y")}
+    now = SystemClock().now()
+    event = KeyPublished(
+        occurred_at=now,
+        kid=authority.kid,
+        issuer="plateward",
+        jwk=public,
+        not_after=now + timedelta(days=1),
+    )
+    await bus.publish([event])
+    await bus.stop()
+
+
+def spent_us(before: dict[str, float], after: dict[str, float], count: int) -> dict[str, float]:
+    """Return the CPU microseconds a thing that each process used between two looks."""
+    used = between(before, after)
+    return {name: round(used[name] * 1e6 / max(count, 1), 2) for name in sorted(used)}
+
+
+def percentile(sorted_values: Sequence[float], share: float) -> float:
+    """Return the value below which `share` of them lie; 0 when there are none."""
+    if not sorted_values:
+        return 0.0
+    return sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * share))]
+
+
+def ms(values: Sequence[float], share: float) -> float:
+    """Return a percentile of seconds, in milliseconds."""
+    return round(percentile(sorted(values), share) * 1000, 2)
+
+
+def machine(folder: Path) -> dict[str, Any]:
+    """Return what a figure depends on: processor, cores, memory, the disk's file system."""
+    cpuinfo = Path("/proc/cpuinfo")
+    models = []
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text().splitlines()
+        models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    kind = subprocess.run(
+        ["stat", "-f", "-c", "%T", str(folder)], capture_output=True, text=True, check=False
+    )
+    return {
+        "cpu": models[0] if models else platform.processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(pages / 2**30, 1),
+        "filesystem": kind.stdout.strip(),
+        "python": platform.python_version(),
+    }
+
+
+def options(name: str) -> argparse.Namespace:
+    """Return a bench's command line: which Kafka."""
+    parser = argparse.ArgumentParser(prog=f"python -m tests.bench.{name}")
+    parser.add_argument(
+        "--kafka", choices=["embedded", "apache"], default=os.environ.get("KAFKA") or "embedded"
+    )
+    return parser.parse_args()
+
+
+def say(text: str) -> None:
+    """Tell the person who waits."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_result(result: dict[str, Any]) -> None:
+    """Print the figures as one line of JSON, the last of the output."""
+    print(json.dumps(result), flush=True)
