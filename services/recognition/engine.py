@@ -42,6 +42,8 @@ class PlateReading:
     """The characters of `plate`, one each, in reading order; never empty."""
     corners: Corners
     """The line of characters (not the plate's edge), px of the decoded frame."""
+    box: Box
+    """The plate, as far as its line of characters tells."""
     crop: Box
     """The plate with its surroundings, for people to look at."""
 

@@ -20,6 +20,7 @@ from services.recognition.geometry import (
 )
 from services.recognition.grammar import is_issued_series
 from services.recognition.plausibility import (
+    PLATE_AROUND,
     Support,
     TextLine,
     could_hold_a_plate,
@@ -147,5 +148,6 @@ def _reading(frame: NDArray[np.uint8], chosen: TextLine, looks: Sequence[TextLin
         plate_as_read=chosen.text,
         characters=agreed_serial(chosen, looks),
         corners=corners(chosen.quad),
+        box=bounding_box(enlarge(chosen.quad, *PLATE_AROUND), frame.shape),
         crop=bounding_box(enlarge(chosen.quad, *CROP_MARGIN), frame.shape),
     )

@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
 from prometheus_client import Counter
@@ -34,9 +35,14 @@ class FrameKilledWorker(AlprError):
     title = "The frame killed its worker"
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
+def cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Cores that this process may use, a container's limit (cgroup v2) included."""
+    free = len(os.sched_getaffinity(0))
+    try:
+        limit, period = quota.read_text().split()
+    except (OSError, ValueError):
+        return free
+    return free if limit == "max" else max(1, min(free, int(limit) // int(period)))
 
 
 class WorkerPool:

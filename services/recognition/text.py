@@ -1,8 +1,8 @@
 """PaddleOCR's text detector and recogniser on ONNX Runtime, one thread, with character detail."""
 
 import os
-import tempfile
 from collections.abc import Sequence
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import cv2
@@ -20,22 +20,19 @@ BLANK: Final = 0
 _ONE_THREAD: Final = {"intra_op_num_threads": 1, "inter_op_num_threads": 1}
 
 
-def quiet_paddle() -> None:
-    """Keep PaddleOCR off the network and out of the home folder; call before it is imported."""
-    os.environ.setdefault("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")
-    os.environ.setdefault("PADDLE_PDX_CACHE_HOME", tempfile.mkdtemp(prefix="plateward-paddle-"))
-    cv2.setNumThreads(1)
-
-
 class PaddleText:
     """Finds lines of text in a frame and reads them, with a probability for each character."""
 
     def __init__(self, pair: ModelPair) -> None:
-        quiet_paddle()
-        from paddleocr import TextDetection, TextRecognition  # takes 3 s: in workers only
+        cv2.setNumThreads(1)
+        # It unpickles what it finds in its cache folder, so that is private, and gone after.
+        with TemporaryDirectory(prefix="plateward-paddle-") as cache:
+            os.environ["PADDLE_PDX_CACHE_HOME"] = cache
+            os.environ["PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK"] = "True"
+            from paddleocr import TextDetection, TextRecognition  # takes 3 s: in workers only
 
-        self._detector = _load(TextDetection, pair.detector)
-        self._recogniser = _load(TextRecognition, pair.recogniser)
+            self._detector = _load(TextDetection, pair.detector)
+            self._recogniser = _load(TextRecognition, pair.recogniser)
         # PaddleOCR averages a line's probabilities away; its own decoder is asked for the parts.
         predictor = self._recogniser.paddlex_predictor
         predictor.post_op = CharacterDecoder(predictor.post_op.character)

@@ -28,7 +28,7 @@ CROP_JPEG_QUALITY: Final = 92
 
 @dataclass(frozen=True, slots=True)
 class Plate:
-    """One plate of a frame: the reading, where it is in the image as posted, and its picture."""
+    """One plate of a frame: the reading, its box in pixels of the image as posted, its picture."""
 
     reading: PlateReading
     box: Box
@@ -68,7 +68,7 @@ def read_frame(engine: Engine, data: bytes) -> FrameReading:
     start = time.perf_counter()
     frame = decode(data)
     plates = tuple(
-        Plate(reading, _as_posted(reading.crop, frame), _jpeg(frame.pixels, reading.crop))
+        Plate(reading, _as_posted(reading.box, frame), _jpeg(frame.pixels, reading.crop))
         for reading in engine.read(frame.pixels)
     )
     return FrameReading(plates, 1000 * (time.perf_counter() - start))

@@ -31,7 +31,8 @@ class ScriptedEngine:
                 raise RuntimeError("on purpose")
         characters = tuple(Character(text, 0.9) for text in "7ABC123")
         corners = ((2.0, 2.0), (30.0, 2.0), (30.0, 10.0), (2.0, 10.0))
-        return [PlateReading("7ABC 123", characters, corners, Box(2, 2, 28, 8))]
+        box, crop = Box(2, 2, 28, 8), Box(0, 0, 32, 12)
+        return [PlateReading("7ABC 123", characters, corners, box, crop)]
 
 
 def broken_factory():

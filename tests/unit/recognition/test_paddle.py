@@ -46,11 +46,12 @@ def test_both_plates_of_a_frame_are_read_and_the_clock_is_not(engine: Engine):
     assert 195 < min(xs) < 215
     assert 335 < max(xs) < 360
     assert 330 < min(ys) < max(ys) < 405
-    crop = first.crop
-    assert crop.x_px < 202
-    assert crop.x_px + crop.width_px > 348
-    assert crop.y_px < 340
-    assert crop.y_px + crop.height_px > 400
+    for around in (first.box, first.crop):
+        assert 150 < around.x_px < 205
+        assert 345 < around.x_px + around.width_px < 400
+        assert 300 < around.y_px < 345
+        assert 395 < around.y_px + around.height_px < 450
+    assert first.crop.width_px > first.box.width_px
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 400), (400, 1), (40, 40)])

@@ -171,6 +171,7 @@ def reading(confidence):
         tuple(Character(text, confidence) for text in "7ABC123"),
         ((0, 0), (1, 0), (1, 1), (0, 1)),
         Box(0, 0, 1, 1),
+        Box(0, 0, 1, 1),
     )
 
 

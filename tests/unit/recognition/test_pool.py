@@ -12,7 +12,7 @@ import pytest
 
 from services.recognition.decode import ImageTooLarge, UndecodableImage
 from services.recognition.engine import Box
-from services.recognition.pool import FrameKilledWorker, WorkerPool
+from services.recognition.pool import FrameKilledWorker, WorkerPool, cores
 from services.recognition.workers import EngineFailed, WorkerDoesNotStart
 from shared.testing import eventually
 from tests.unit.recognition.engines import (
@@ -62,7 +62,7 @@ async def test_frames_come_back_with_readings_and_crops(pool):
     assert plate.box == Box(2, 2, 28, 8)
     crop = cv2.imdecode(np.frombuffer(plate.crop_jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert crop is not None
-    assert crop.shape == (8, 28, 3)
+    assert crop.shape == (12, 32, 3)
     assert abs(float(crop.mean()) - 77) < 2
     assert pool.model == "scripted/1@abababababababab"
 
@@ -144,6 +144,17 @@ async def test_closing_ends_every_worker_and_the_frame_in_hand(tmp_path):
     assert all(is_gone(pid) for pid in pids)
     [ended] = await asyncio.gather(hanging, return_exceptions=True)
     assert isinstance(ended, BaseException)
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"),
+    [("max 100000", os.cpu_count()), ("100000 100000", 1), ("50000 100000", 1), ("", None)],
+)
+def test_a_containers_limit_bounds_the_number_of_workers(tmp_path, quota, expected):
+    path = tmp_path / "cpu.max"
+    path.write_text(quota)
+    assert cores(path) == min(len(os.sched_getaffinity(0)), expected or 1_000)
+    assert cores(tmp_path / "absent") == len(os.sched_getaffinity(0))
 
 
 PARENT = """

@@ -1,0 +1,220 @@
+"""What is done with a capture: fetch its image, read it, keep the crops, tell."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Final
+from uuid import UUID
+
+from prometheus_client import Counter, Histogram
+
+from services.recognition.plausibility import Outcome, outcome
+from services.recognition.pool import WorkerPool
+from services.recognition.worker import FrameReading, Plate
+from shared.bus import Bus
+from shared.clock import Clock
+from shared.consumer import Handler, Subscription
+from shared.errors import AlprError, NotFound, Unavailable
+from shared.events import (
+    Box,
+    CaptureProcessed,
+    CaptureReceived,
+    Character,
+    Event,
+    ReadRecorded,
+)
+from shared.ids import derive_id
+from shared.objects import ObjectStore
+from shared.types import PlateText
+
+log = logging.getLogger(__name__)
+
+FRAMES = Counter("alpr_frames", "Frames looked at", ["outcome"])
+FRAME_S = Histogram(
+    "alpr_frame_seconds",
+    "From decoding a frame to its crops, in the worker",
+    buckets=(0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 20),
+)
+
+LOOK_AGAIN_S: Final = (0.2, 1.0)
+"""Pauses before an image that was not found is looked for again."""
+FRAMES_PER_WORKER: Final = 4
+"""In one batch: enough to keep workers busy, few enough to stay within Kafka's poll interval."""
+
+
+class ImageMissing(AlprError):
+    """The event names an image that is not in the object store, and stays away."""
+
+    title = "The image is not in the object store"
+
+
+class ImageChanged(AlprError):
+    """The image is not the one that was acknowledged to the camera."""
+
+    title = "The image is not the one that was acknowledged"
+
+
+class Captures:
+    """Works captures: each comes to one `capture.processed`, whatever its image is.
+
+    A capture whose image cannot be read is also refused, so that the consumer puts it with the
+    dead letters. The consumer finds it by giving the batch's captures again one by one; what was
+    settled the first time is then answered without being worked again.
+    """
+
+    def __init__(
+        self,
+        pool: WorkerPool,
+        bus: Bus,
+        objects: ObjectStore,
+        clock: Clock,
+        *,
+        min_confidence: float,
+    ) -> None:
+        self._pool = pool
+        self._bus = bus
+        self._objects = objects
+        self._clock = clock
+        self._min_confidence = min_confidence
+        self._settled: dict[UUID, AlprError | None] = {}
+
+    def subscriptions(self) -> Sequence[Subscription]:
+        """What recognition consumes."""
+        handlers: dict[type[Event], Handler] = {CaptureReceived: self.received}
+        max_records = FRAMES_PER_WORKER * self._pool.size
+        return [Subscription("recognition", handlers, max_records=max_records)]
+
+    async def received(self, captures: Sequence[CaptureReceived]) -> None:
+        """Work captures side by side; raises only after every other capture was told.
+
+        Raises: the refusal of one that cannot be read; Unavailable where Kafka or the object store
+            is; whatever else fails.
+        """
+        if not all(capture.capture_id in self._settled for capture in captures):
+            self._settled = await self._settle(captures)
+        refusals = [self._settled[capture.capture_id] for capture in captures]
+        if len(captures) == 1:
+            del self._settled[captures[0].capture_id]
+        for refusal in refusals:
+            if refusal is not None:
+                raise refusal
+
+    async def _settle(self, captures: Sequence[CaptureReceived]) -> dict[UUID, AlprError | None]:
+        """Work captures; why each was refused, or None. Raises the first other failure."""
+        settled: dict[UUID, AlprError | None] = {}
+
+        async def settle(capture: CaptureReceived) -> None:
+            settled[capture.capture_id] = await self._work(capture)
+
+        ends = await asyncio.gather(*map(settle, captures), return_exceptions=True)
+        for failure in ends:
+            if failure is not None:
+                raise failure
+        return settled
+
+    async def _work(self, capture: CaptureReceived) -> AlprError | None:
+        """Work one capture and tell what came of it; returned is why it was refused, if it was."""
+        start = time.perf_counter()
+        try:
+            reading = await self._pool.read(await self._image(capture))
+        except Unavailable:
+            raise
+        except AlprError as refusal:
+            await self._tell_refused(capture, refusal, 1000 * (time.perf_counter() - start))
+            return refusal
+        await self._tell_read(capture, reading)
+        return None
+
+    async def _image(self, capture: CaptureReceived) -> bytes:
+        for pause_s in (*LOOK_AGAIN_S, None):
+            try:
+                image = await self._objects.get(capture.image.object_key)
+            except NotFound as exc:
+                if pause_s is None:
+                    raise ImageMissing from exc
+                await asyncio.sleep(pause_s)
+            else:
+                break
+        if sha256(image).hexdigest() != capture.image.sha256:
+            raise ImageChanged
+        return image
+
+    async def _tell_read(self, capture: CaptureReceived, reading: FrameReading) -> None:
+        """Keep the crops, then publish the reads and the capture's outcome together."""
+        came = outcome([plate.reading for plate in reading.plates], self._min_confidence)
+        kept = [
+            plate for plate in reading.plates if plate.reading.confidence >= self._min_confidence
+        ]
+        reads = [self._read(capture, number, plate) for number, plate in enumerate(kept)]
+        await asyncio.gather(
+            *(
+                self._objects.put(read.crop_key, plate.crop_jpeg)
+                for read, plate in zip(reads, kept, strict=True)
+                if read.crop_key is not None
+            )
+        )
+        ids = [read.read_id for read in reads]
+        processed = self._processed(capture, came, reading.duration_ms, read_ids=ids)
+        await self._bus.publish([*reads, processed])
+        FRAMES.labels(came).inc()
+        FRAME_S.observe(reading.duration_ms / 1000)
+
+    async def _tell_refused(
+        self, capture: CaptureReceived, refusal: AlprError, duration_ms: float
+    ) -> None:
+        log.warning("capture %s is unreadable: %s", capture.capture_id, refusal.title)
+        reason = refusal.title
+        if refusal.detail != refusal.title:
+            reason = f"{refusal.title}: {refusal.detail}"
+        processed = self._processed(capture, Outcome.UNREADABLE, duration_ms, reason=reason)
+        await self._bus.publish([processed])
+        FRAMES.labels(Outcome.UNREADABLE).inc()
+
+    def _processed(
+        self,
+        capture: CaptureReceived,
+        came: Outcome,
+        duration_ms: float,
+        *,
+        read_ids: list[UUID] | None = None,
+        reason: str | None = None,
+    ) -> CaptureProcessed:
+        return CaptureProcessed(
+            event_id=derive_id("capture.processed", capture.capture_id),
+            occurred_at=self._clock.now(),
+            capture=capture,
+            outcome=came.value,
+            model=self._pool.model,
+            duration_ms=round(duration_ms, 1),
+            read_ids=read_ids or [],
+            reason=reason,
+        )
+
+    def _read(self, capture: CaptureReceived, number: int, plate: Plate) -> ReadRecorded:
+        read_id = derive_id("read", capture.capture_id, number)
+        reading, box = plate.reading, plate.box
+        return ReadRecorded(
+            event_id=derive_id("read.recorded", read_id),
+            occurred_at=self._clock.now(),
+            read_id=read_id,
+            device_id=capture.device_id,
+            device_name=capture.device_name,
+            agency_ori=capture.agency_ori,
+            captured_at=capture.captured_at,
+            received_at=capture.received_at,
+            source="recognition",
+            plate=PlateText(reading.plate),
+            plate_as_read=reading.plate_as_read,
+            confidence=round(reading.confidence, 4),
+            model=self._pool.model,
+            capture_id=capture.capture_id,
+            place=capture.place,
+            characters=[
+                Character(one.text, round(one.confidence, 4)) for one in reading.characters
+            ],
+            box=Box(box.x_px, box.y_px, box.width_px, box.height_px),
+            crop_key=f"crops/{capture.device_id}/{capture.captured_at:%Y/%m/%d}/{read_id}.jpg",
+            image_key=capture.image.object_key,
+        )

@@ -1,0 +1,67 @@
+"""Wires recognition: the engine in its workers, the consumer, health."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fastapi import FastAPI
+
+from services.recognition.events import Captures
+from services.recognition.paddle import PaddleEngine
+from services.recognition.pool import WorkerPool
+from services.recognition.runtime import FrameRuntime
+from services.recognition.settings import Settings
+from services.recognition.worker import EngineFactory
+from shared.http import create_app
+from shared.serve import serve
+
+DESCRIPTION = (
+    """Reads plates from frames, as events; there is nothing here for people but health."""
+)
+
+
+def build_app(
+    settings: Settings,
+    runtime: FrameRuntime | None = None,
+    *,
+    make_engine: EngineFactory | None = None,
+) -> FastAPI:
+    """Return the service's app; workers start and frames are taken once its lifespan begins."""
+    parts = runtime or FrameRuntime(settings, worker_pool(settings, make_engine))
+    captures = Captures(
+        parts.pool,
+        parts.bus,
+        parts.objects,
+        parts.clock,
+        min_confidence=settings.recognition_min_confidence,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            await parts.run(captures.subscriptions())
+            yield
+        finally:
+            await parts.stop()
+
+    return create_app(
+        parts, title="Plateward recognition", description=DESCRIPTION, lifespan=lifespan
+    )
+
+
+def worker_pool(settings: Settings, make_engine: EngineFactory | None = None) -> WorkerPool:
+    """The workers as the settings want them; `make_engine` stands in for the engine chosen there."""
+    chosen = partial(
+        PaddleEngine, settings.recognition_model, longest_px=settings.recognition_longest_px
+    )
+    return WorkerPool(
+        make_engine or chosen,
+        workers=settings.recognition_workers,
+        frame_timeout_s=settings.recognition_frame_timeout_s,
+    )
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = Settings()
+    serve(build_app(settings), settings)

@@ -1,0 +1,71 @@
+"""Recognition's parts: Kafka, objects and workers. It has no tables and answers nobody."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.recognition.pool import WorkerPool
+from shared.bus import Bus, KafkaBus
+from shared.clock import Clock
+from shared.consumer import Subscription
+from shared.errors import Unavailable
+from shared.objects import ObjectStore
+from shared.people import People
+from shared.runtime import Runtime
+from shared.settings import CommonSettings
+from shared.topics_admin import ensure_topics
+
+
+class FrameRuntime(Runtime):
+    """A runtime without Postgres and without people.
+
+    Start: workers, topics, producer, consumer. Stop: consumer first, so that no frame is taken up;
+    a frame in hand is given up and will be delivered again.
+    """
+
+    def __init__(
+        self,
+        settings: CommonSettings,
+        pool: WorkerPool,
+        *,
+        bus: Bus | None = None,
+        objects: ObjectStore | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        nobody = People(settings.token_issuer)
+        super().__init__(
+            "recognition", settings, bus=bus, objects=objects, clock=clock, people=nobody
+        )
+        self.pool = pool
+
+    async def run(self, subscriptions: Sequence[Subscription]) -> None:
+        """Bring the service up. Raises: WorkerDoesNotStart, Unavailable."""
+        await self.pool.start()
+        if isinstance(self.bus, KafkaBus):
+            await ensure_topics(self.settings.kafka_bootstrap)
+            await self.bus.start()
+        if self.kafka:
+            for subscription in subscriptions:
+                self.consume(subscription)
+
+    async def stop(self) -> None:
+        """Take the service down."""
+        for consumer in self._consumers:
+            await consumer.stop()
+        await self.pool.close()
+        if isinstance(self.bus, KafkaBus):
+            await self.bus.stop()
+
+    async def check(self) -> dict[str, str]:
+        """The state of each part: "ok" or what is wrong."""
+        parts: dict[str, Any] = {"kafka": self.bus.ping, "objects": self.objects.ping}
+        state = {"workers": "ok" if self.pool.workers else "not started"}
+        for name, ping in parts.items():
+            try:
+                await ping()
+                state[name] = "ok"
+            except Unavailable as exc:
+                state[name] = exc.detail
+        for consumer in self._consumers:
+            if consumer.failing:
+                state["consumers"] = f"standing still: {consumer.failing}"
+        return state

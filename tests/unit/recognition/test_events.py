@@ -1,0 +1,156 @@
+from functools import partial
+
+import pytest
+
+from services.recognition import events
+from services.recognition.decode import UndecodableImage
+from services.recognition.events import Captures, ImageChanged, ImageMissing
+from services.recognition.pool import FrameKilledWorker, WorkerPool
+from shared.errors import Unavailable
+from shared.events import Box, CaptureProcessed, ReadRecorded
+from shared.testing import FakeBus, FakeClock, FakeObjects
+from tests.unit.recognition.captures import a_capture, image
+from tests.unit.recognition.engines import KILLS, ScriptedEngine
+
+
+@pytest.fixture(scope="module")
+async def pool():
+    pool = WorkerPool(partial(ScriptedEngine), workers=2)
+    await pool.start()
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+def bus():
+    return FakeBus("recognition")
+
+
+@pytest.fixture
+def objects():
+    return FakeObjects()
+
+
+@pytest.fixture
+def captures(pool, bus, objects, monkeypatch):
+    monkeypatch.setattr(events, "LOOK_AGAIN_S", (0, 0))
+    return Captures(pool, bus, objects, FakeClock(), min_confidence=0.35)
+
+
+async def test_a_frame_comes_to_a_read_with_its_crop_and_one_outcome(captures, bus, objects):
+    capture = await a_capture(objects)
+    await captures.received([capture])
+    [read] = bus.events(ReadRecorded)
+    [processed] = bus.events(CaptureProcessed)
+    assert (read.plate, read.plate_as_read, read.confidence) == ("7ABC123", "7ABC 123", 0.9)
+    assert [(one.text, one.confidence) for one in read.characters] == [(c, 0.9) for c in "7ABC123"]
+    assert read.capture_id == capture.capture_id
+    assert read.device_id == capture.device_id
+    assert read.captured_at == capture.captured_at
+    assert read.place == capture.place
+    assert read.agency_ori == capture.agency_ori
+    assert (read.source, read.region) == ("recognition", None)
+    assert read.box == Box(2, 2, 28, 8)
+    assert read.model == "scripted/1@abababababababab"
+    assert read.image_key == capture.image.object_key
+    assert objects.kept[read.crop_key].startswith(b"\xff\xd8\xff")
+    assert "7ABC" not in read.crop_key
+    assert processed.capture == capture
+    assert (processed.outcome, processed.read_ids) == ("plates", [read.read_id])
+    assert processed.model == read.model
+    assert processed.duration_ms > 0
+    assert processed.reason is None
+
+
+async def test_a_redelivery_has_the_same_ids(captures, bus, objects):
+    capture = await a_capture(objects)
+    await captures.received([capture])
+    await captures.received([capture])
+    first, again = bus.events(ReadRecorded)
+    assert (first.read_id, first.event_id) == (again.read_id, again.event_id)
+    assert first.crop_key == again.crop_key
+    one, other = bus.events(CaptureProcessed)
+    assert (one.event_id, one.read_ids) == (other.event_id, other.read_ids)
+
+
+async def test_readings_under_the_minimum_are_no_reads_and_the_frame_is_unreadable(
+    pool, bus, objects
+):
+    strict = Captures(pool, bus, objects, FakeClock(), min_confidence=0.95)
+    await strict.received([await a_capture(objects)])
+    [processed] = bus.events(CaptureProcessed)
+    assert (processed.outcome, processed.read_ids, processed.reason) == ("unreadable", [], None)
+    assert bus.events(ReadRecorded) == []
+    assert len(objects.kept) == 1, "no crop of what is no read"
+
+
+async def test_an_image_that_cannot_be_decoded_is_told_and_refused(captures, bus, objects):
+    capture = await a_capture(objects, b"not an image")
+    with pytest.raises(UndecodableImage):
+        await captures.received([capture])
+    [processed] = bus.events(CaptureProcessed)
+    assert (processed.outcome, processed.capture) == ("unreadable", capture)
+    assert processed.reason == "The image cannot be decoded: not a JPEG, PNG or WebP image"
+
+
+async def test_an_image_that_stays_missing_is_told_and_refused(captures, bus, objects):
+    with pytest.raises(ImageMissing):
+        await captures.received([await a_capture(objects, keep=False)])
+    [processed] = bus.events(CaptureProcessed)
+    assert processed.reason == "The image is not in the object store"
+
+
+async def test_an_image_other_than_the_acknowledged_one_is_told_and_refused(captures, bus, objects):
+    with pytest.raises(ImageChanged):
+        await captures.received([await a_capture(objects, digest="0" * 64)])
+    assert bus.events(CaptureProcessed)[0].outcome == "unreadable"
+    assert bus.events(ReadRecorded) == []
+
+
+async def test_one_bad_frame_in_a_batch_is_found_without_working_any_frame_twice(
+    captures, bus, objects
+):
+    batch = [await a_capture(objects) for _ in range(3)]
+    batch.insert(1, await a_capture(objects, image(KILLS)))
+    with pytest.raises(FrameKilledWorker):
+        await captures.received(batch)
+    told = {event.capture.capture_id: event.outcome for event in bus.events(CaptureProcessed)}
+    assert [told[capture.capture_id] for capture in batch] == [
+        "plates", "unreadable", "plates", "plates",
+    ]  # fmt: skip
+    published = len(bus.records)
+    for number, capture in enumerate(batch):  # as the consumer does to find the refused one
+        if number == 1:
+            with pytest.raises(FrameKilledWorker):
+                await captures.received([capture])
+        else:
+            await captures.received([capture])
+    assert len(bus.records) == published
+
+
+async def test_a_refused_frame_that_is_replayed_later_is_tried_again(captures, bus, objects):
+    capture = await a_capture(objects, keep=False)
+    with pytest.raises(ImageMissing):
+        await captures.received([capture])
+    await objects.put(capture.image.object_key, image())
+    await captures.received([capture])
+    assert bus.events(CaptureProcessed)[-1].outcome == "plates"
+
+
+@pytest.mark.parametrize("part", ["bus", "objects"])
+async def test_what_is_down_is_no_fault_of_the_frame(captures, bus, objects, part):
+    batch = [await a_capture(objects) for _ in range(2)]
+    down = {"bus": bus, "objects": objects}[part]
+    down.down = True
+    with pytest.raises(Unavailable):
+        await captures.received(batch)
+    assert bus.records == []
+    down.down = False
+    await captures.received(batch)
+    assert len(bus.events(CaptureProcessed)) == 2
+
+
+async def test_a_batch_keeps_every_worker_busy(captures, pool):
+    [subscription] = captures.subscriptions()
+    assert subscription.group == "recognition"
+    assert subscription.max_records == 4 * pool.size
