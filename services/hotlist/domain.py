@@ -120,7 +120,9 @@ def lowered(tier: Tier, steps: int) -> Tier:
 
 def staleness_limit_s(source: Source, own_s: int | None, rules: HotLists) -> int:
     """Return the age in seconds from which a list is stale: the policy's, or its own if narrower."""
-    limit_s = rules.staleness_hours[source] * 3600
+    limit_s = (
+        rules.staleness_hours.get(source, 0) * 3600
+    )  # a source without a limit is always stale
     return limit_s if own_s is None else min(limit_s, own_s)
 
 

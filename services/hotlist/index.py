@@ -53,6 +53,16 @@ class ListIndex:
             else:
                 self._plates.pop(folded, None)
 
+    def add_partials(self, entries: Iterable[bytes]) -> None:
+        """Take in packed entries whose plates are partial."""
+        for packed in entries:
+            self.patterns.add(UUID(bytes=packed[:_ID_BYTES]), packed[_ID_BYTES:].decode())
+
+    def remove_partials(self, entries: Iterable[bytes]) -> None:
+        """Take out packed entries whose plates are partial."""
+        for packed in entries:
+            self.patterns.remove(UUID(bytes=packed[:_ID_BYTES]))
+
     def get(self, folded: bytes) -> bytes | tuple[bytes, ...] | None:
         """Return what looks like `folded`, packed."""
         return self._plates.get(folded)

@@ -1,0 +1,9 @@
+"""Routes of hotlist, by resource."""
+
+from fastapi import APIRouter
+
+from services.hotlist.api import alerts, entries, hits, lists, pictures, versions
+
+router = APIRouter(prefix="/v1")
+for part in (lists, versions, entries, hits, pictures, alerts):
+    router.include_router(part.router)

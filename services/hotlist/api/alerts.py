@@ -1,0 +1,66 @@
+"""Alerts: hits as they happen, over Server-Sent Events (WHATWG HTML, section 9.2)."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import StreamingResponse
+
+from services.hotlist.parts import Hotlist
+from services.hotlist.viewer import Standing, Viewer
+from shared.access import Grant, Permission, access
+from shared.errors import InvalidInput, Unavailable
+
+router = APIRouter(prefix="/alerts", tags=["alerts"])
+
+EXAMPLE = 'id: 17\nevent: alert\ndata: {"hit_id": "...", "status": "unverified", ...}\n\n'
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "`ready` at once, `alert` for each hit (its data as in `GET /v1/hits`), `end` with"
+        " the reason when the stream ends; comments in between show that it lives.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
+    }
+}
+MOST_DIGITS = 18
+
+
+@router.get("", response_class=StreamingResponse, responses=STREAM)
+async def stream_alerts(
+    request: Request,
+    grant: Annotated[Grant, access(Permission.ALERT_RECEIVE)],
+    hotlist: Hotlist,
+    last_event_id: Annotated[str | None, Header(description="Where to resume.")] = None,
+    resume_after: Annotated[
+        str | None,
+        Query(alias="last_event_id", description="The same, for clients that cannot set headers."),
+    ] = None,
+) -> StreamingResponse:
+    """Hits of the caller's agency from sources that the caller is entitled to, as they are raised.
+
+    Each delivery is recorded as a disclosure before it is sent. The stream ends when the token expires
+    or is revoked, or training lapses; open it again with the last id, and nothing is missed or doubled.
+    """
+    runtime, broadcaster = hotlist.runtime, hotlist.broadcaster
+    if broadcaster.full:
+        raise Unavailable("no more alert streams can be opened here", retry_after_s=5)
+    last = await broadcaster.last()
+    asked = _number(last_event_id if last_event_id is not None else resume_after)
+    token = request.headers["authorization"].partition(" ")[2].strip()
+    viewer = Viewer(
+        grant,
+        Standing(token, runtime.people, grant, runtime.clock.now()),
+        last if asked is None else min(asked, last),
+        hotlist.settings.hotlist_stream_buffer,
+    )
+    return StreamingResponse(
+        broadcaster.stream(viewer),
+        media_type="text/event-stream",
+        headers={"X-Accel-Buffering": "no"},
+    )
+
+
+def _number(text: str | None) -> int | None:
+    if text is None or not text.strip():
+        return None
+    if not text.isdecimal() or not text.isascii() or len(text) > MOST_DIGITS:
+        raise InvalidInput("an id of this stream is a whole number", field="Last-Event-ID")
+    return int(text)

@@ -1,0 +1,139 @@
+"""Single entries: each addition or removal is a new version, in force at once, without a copy of the list."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from services.hotlist.api.lists import Manage, Read
+from services.hotlist.api.versions import put_in_force
+from services.hotlist.listing import Checker, Entry, EntryFault, kinds_of, plate_of
+from services.hotlist.models import (
+    EntriesAdded,
+    EntriesIn,
+    EntriesOut,
+    EntryIn,
+    EntryOut,
+    EntryRemoved,
+    EntrySearch,
+)
+from services.hotlist.parts import Hotlist
+from services.hotlist.store.entries import Entries
+from services.hotlist.store.lists import HotList, Lists
+from shared.access import Grant
+from shared.errors import Conflict, InvalidInput
+from shared.events import HotListChanged
+from shared.http import Work
+from shared.work import UnitOfWork
+
+router = APIRouter(prefix="/lists/{list_id}/entries", tags=["entries"])
+
+
+@router.post("", status_code=201)
+async def add_entries(
+    list_id: UUID, body: EntriesIn, grant: Manage, hotlist: Hotlist
+) -> EntriesAdded:
+    """Add entries to what is in force; all of them or, where one is at fault, none."""
+    async with hotlist.changing() as work:
+        hot_list = await Lists(work.connection).get(grant, list_id, lock=True)
+        kinds = kinds_of(hotlist.runtime.policy, hot_list.kinds_off)
+        checker = Checker(list_id, kinds, grant.principal.agency_ori, grant.now)
+        made = [_checked(checker, entry, n) for n, entry in enumerate(body.entries)]
+        snapshot_id, version = await _next_version(work, grant, hot_list, len(made))
+        await Entries(work.connection).add(grant, snapshot_id, version, made)
+        await put_in_force(work, grant, hot_list, version, "activated")
+        await work.emit(
+            *(
+                _changed(grant, hot_list, "entry_added", version, entry.entry_id, entry.record_kind)
+                for entry in made
+            )
+        )
+    ids = [entry.entry_id for entry in made]
+    return EntriesAdded(list_id=list_id, version=version, entry_ids=ids)
+
+
+@router.delete("/{entry_id}")
+async def remove_entry(
+    list_id: UUID,
+    entry_id: UUID,
+    grant: Manage,
+    hotlist: Hotlist,
+    reason: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = None,
+) -> EntryRemoved:
+    """Take one entry out of force at once, e.g. a vehicle that was recovered."""
+    async with hotlist.changing() as work:
+        hot_list = await Lists(work.connection).get(grant, list_id, lock=True)
+        snapshot_id, version = await _next_version(work, grant, hot_list, -1)
+        await Entries(work.connection).remove(snapshot_id, version, entry_id)
+        await put_in_force(work, grant, hot_list, version, "activated")
+        await work.emit(_changed(grant, hot_list, "entry_removed", version, entry_id, reason))
+    return EntryRemoved(list_id=list_id, version=version)
+
+
+@router.post("/search")
+async def search_entries(list_id: UUID, body: EntrySearch, grant: Read, work: Work) -> EntriesOut:
+    """Entries of the version in force, by plate as listed or by record kind; a page at a time."""
+    hot_list = await Lists(work.connection).get(grant, list_id)
+    plate = None
+    if body.plate is not None:
+        try:
+            plate, _ = plate_of(body.plate)
+        except EntryFault as exc:
+            raise InvalidInput(exc.fault, field="plate") from None
+    found = await Entries(work.connection).search(
+        grant,
+        hot_list,
+        plate=plate,
+        record_kind=body.record_kind,
+        after=body.after,
+        limit=body.limit,
+    )
+    shown = [EntryOut(state=row["region"], **row) for row in found]
+    more = shown[-1].entry_id if len(shown) == body.limit else None
+    return EntriesOut(version=hot_list.active_version, entries=shown, next=more)
+
+
+def _checked(checker: Checker, entry: EntryIn, number: int) -> Entry:
+    given = entry.model_dump(exclude_none=True)
+    fields = {
+        name: text
+        for name, value in given.items()
+        if (text := value.strip() if isinstance(value, str) else value.isoformat())
+    }
+    try:
+        return checker.check(fields)
+    except EntryFault as exc:
+        field = f"entries.{number}.{exc.field}"
+        raise InvalidInput(f"{field}: {exc.fault}", field=field) from None
+
+
+async def _next_version(
+    work: UnitOfWork, grant: Grant, hot_list: HotList, more: int
+) -> tuple[UUID, int]:
+    """Return the snapshot and number of a version that begins as what is in force."""
+    lists, entries = Lists(work.connection), Entries(work.connection)
+    if hot_list.snapshot_id is not None and hot_list.active_version is not None:
+        snapshot_id, count = hot_list.snapshot_id, hot_list.entries + more
+        version = await lists.add_version(grant, hot_list.list_id, snapshot_id, count)
+        await entries.branch(snapshot_id, hot_list.active_version, version)
+        return snapshot_id, version
+    if await lists.versions(hot_list, limit=1):
+        raise Conflict("no version is in force: activate one first")
+    snapshot_id = await entries.begin_snapshot(grant, hot_list.list_id, grant.now)
+    return snapshot_id, await lists.add_version(grant, hot_list.list_id, snapshot_id, max(more, 0))
+
+
+def _changed(
+    grant: Grant, hot_list: HotList, change: str, version: int, entry_id: UUID, why: str | None
+) -> HotListChanged:
+    return HotListChanged(
+        occurred_at=grant.now,
+        actor=grant.actor,
+        list_id=hot_list.list_id,
+        change=change,
+        details={
+            "version": str(version),
+            "entry_id": str(entry_id),
+            **({"kind" if change == "entry_added" else "reason": why} if why else {}),
+        },
+    )

@@ -1,0 +1,134 @@
+"""Hits: what was matched, what a person found out about it, and what came of it."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
+
+from services.hotlist.models import (
+    DispositionIn,
+    HitsOut,
+    HitWhole,
+    VerificationIn,
+)
+from services.hotlist.shown import hit_out, hit_whole
+from services.hotlist.store.hits import HitFilter, Hits, Row
+from services.hotlist.store.outcomes import Outcomes
+from shared.access import Grant, Permission, access
+from shared.errors import Conflict, InvalidInput
+from shared.events import HitDisposed, HitVerified, Tier
+from shared.http import Work
+from shared.work import UnitOfWork
+
+router = APIRouter(prefix="/hits", tags=["hits"])
+
+Read = Annotated[Grant, access(Permission.HIT_READ)]
+Verify = Annotated[Grant, access(Permission.HIT_VERIFY)]
+Dispose = Annotated[Grant, access(Permission.HIT_DISPOSE)]
+
+MAX_DISPOSITIONS = 100
+
+
+@router.get("")
+async def show_hits(
+    grant: Read,
+    work: Work,
+    since: Annotated[AwareDatetime | None, Query(description="Raised at or after.")] = None,
+    tier: Tier | None = None,
+    list_id: UUID | None = None,
+    status: Literal["unverified", "verified"] | None = None,
+    before: Annotated[
+        int | None, Query(ge=0, le=2**62, description="The `next` of the page before.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> HitsOut:
+    """Hits, newest first, from lists whose source the caller is entitled to."""
+    wanted = HitFilter(
+        since=since, tier=tier, list_id=list_id, status=status, before=before, limit=limit
+    )
+    found = await Hits(work.connection).page(grant, wanted)
+    more = found[-1]["seq"] if len(found) == limit else None
+    return HitsOut(hits=[hit_out(row, work.clock.now()) for row in found], next=more)
+
+
+@router.get("/{hit_id}")
+async def show_hit(hit_id: UUID, grant: Read, work: Work) -> HitWhole:
+    """One hit with its sightings, verification and dispositions; 404 where not visible to the caller."""
+    return await _whole(work, grant, await Hits(work.connection).get(grant, hit_id))
+
+
+@router.post("/{hit_id}/verification", status_code=201)
+async def verify_hit(hit_id: UUID, body: VerificationIn, grant: Verify, work: Work) -> HitWhole:
+    """Record what checking a hit with the entering agency gave; once."""
+    hit = await Hits(work.connection).get(grant, hit_id, lock=True)
+    if hit["status"] != "unverified":
+        raise Conflict("this hit has been verified")
+    await Outcomes(work.connection).verify(
+        grant,
+        hit_id,
+        method=body.method,
+        reference=body.reference,
+        outcome=body.outcome,
+        note=body.note,
+    )
+    await work.emit(
+        HitVerified(
+            occurred_at=grant.now,
+            hit_id=hit_id,
+            read_id=hit["read_id"],
+            verified_by=grant.actor,
+            method=body.method,
+            reference=body.reference,
+            outcome=body.outcome,
+        )
+    )
+    verified = {**hit, "status": "verified", "outcome": body.outcome}
+    return await _whole(work, grant, verified)
+
+
+@router.post("/{hit_id}/disposition", status_code=201)
+async def dispose_hit(hit_id: UUID, body: DispositionIn, grant: Dispose, work: Work) -> HitWhole:
+    """Record what came of a hit. What was recorded before stays beside it."""
+    hit = await Hits(work.connection).get(grant, hit_id, lock=True)
+    if body.enforcement and hit["outcome"] != "correct_read" and not body.unverified_reason:
+        raise InvalidInput(
+            "enforcement on a hit that was not verified as a correct read is recorded only with a"
+            " stated reason (policy 468.4(f))",
+            field="unverified_reason",
+        )
+    outcomes = Outcomes(work.connection)
+    if len(await outcomes.dispositions(grant, hit_id)) >= MAX_DISPOSITIONS:
+        raise Conflict("this hit has as many dispositions as are kept")
+    await outcomes.dispose(
+        grant,
+        hit_id,
+        disposition=body.disposition,
+        enforcement=body.enforcement,
+        unverified_reason=body.unverified_reason,
+    )
+    await work.emit(
+        HitDisposed(
+            occurred_at=grant.now,
+            hit_id=hit_id,
+            read_id=hit["read_id"],
+            disposed_by=grant.actor,
+            disposition=body.disposition,
+            enforcement=body.enforcement,
+            unverified_reason=body.unverified_reason,
+        )
+    )
+    return await _whole(work, grant, hit)
+
+
+async def _whole(work: UnitOfWork, grant: Grant, hit: Row) -> HitWhole:
+    """Return a hit, whose release was recorded when it was read, with what belongs to it."""
+    hits, outcomes = Hits(work.connection), Outcomes(work.connection)
+    hit_id = hit["hit_id"]
+    return hit_whole(
+        hit,
+        work.clock.now(),
+        verification=await outcomes.verification(grant, hit_id),
+        dispositions=await outcomes.dispositions(grant, hit_id),
+        sightings=await hits.sightings(grant, hit_id),
+    )

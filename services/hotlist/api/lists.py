@@ -1,0 +1,150 @@
+"""Hot lists: what they are, their switches, and what they brought."""
+
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime
+
+from services.hotlist.domain import staleness_limit_s
+from services.hotlist.listing import check_switches
+from services.hotlist.models import ListChange, ListIn, ListOut, ListsOut, YieldOut
+from services.hotlist.parts import Hotlist
+from services.hotlist.store.lists import HotList, Lists
+from services.hotlist.store.outcomes import Outcomes
+from shared.access import Grant, Permission, access
+from shared.clock import Clock
+from shared.errors import InvalidInput, NotAuthorised
+from shared.events import HotListChanged, Source
+from shared.http import Work
+from shared.policy import HotLists as Rules
+
+router = APIRouter(prefix="/lists", tags=["lists"])
+
+Read = Annotated[Grant, access(Permission.HOTLIST_READ)]
+Manage = Annotated[Grant, access(Permission.HOTLIST_MANAGE)]
+
+
+def list_out(hot_list: HotList, rules: Rules, clock: Clock) -> ListOut:
+    """Return a list as the API shows it."""
+    limit_s = staleness_limit_s(hot_list.source, hot_list.staleness_s, rules)
+    as_of = hot_list.as_of
+    return ListOut(
+        list_id=hot_list.list_id,
+        name=hot_list.name,
+        agency_ori=hot_list.agency_ori,
+        source=hot_list.source,
+        enabled=hot_list.enabled,
+        staleness_hours=limit_s // 3600,
+        record_kinds_off=hot_list.kinds_off,
+        active_version=hot_list.active_version,
+        entries=hot_list.entries,
+        as_of=as_of,
+        activated_at=hot_list.activated_at,
+        stale=as_of is not None and (clock.now() - as_of).total_seconds() > limit_s,
+        created_at=hot_list.created_at,
+        created_by=hot_list.created_by,
+    )
+
+
+def _staleness_s(hours: int | None, source: Source, rules: Rules) -> int | None:
+    limit = rules.staleness_hours.get(source, 0)
+    if hours is not None and hours > limit:
+        raise InvalidInput(
+            f"the policy's limit for a {source} list is {limit} hours", field="staleness_hours"
+        )
+    return None if hours is None else hours * 3600
+
+
+@router.post("", status_code=201)
+async def create_list(body: ListIn, grant: Manage, work: Work, hotlist: Hotlist) -> ListOut:
+    """Make a hot list, empty and with nothing in force."""
+    policy = hotlist.runtime.policy
+    if body.source not in grant.principal.sources:
+        raise NotAuthorised(
+            f"no entitlement to {body.source} data (policy 468.4(e))", code="source"
+        )
+    lists, list_id = Lists(work.connection), uuid4()
+    await lists.create(
+        grant,
+        list_id,
+        name=body.name,
+        source=body.source,
+        staleness_s=_staleness_s(body.staleness_hours, body.source, policy.hotlists),
+        kinds_off=check_switches(policy, body.record_kinds_off),
+    )
+    await work.emit(
+        HotListChanged(
+            occurred_at=grant.now,
+            actor=grant.actor,
+            list_id=list_id,
+            change="created",
+            details={"name": body.name, "source": body.source},
+        )
+    )
+    return list_out(await lists.get(grant, list_id), policy.hotlists, work.clock)
+
+
+@router.get("")
+async def show_lists(grant: Read, work: Work, hotlist: Hotlist) -> ListsOut:
+    """All hot lists whose source the caller is entitled to."""
+    rules = hotlist.runtime.policy.hotlists
+    found = await Lists(work.connection).all(grant)
+    return ListsOut(lists=[list_out(one, rules, work.clock) for one in found])
+
+
+@router.get("/{list_id}")
+async def show_list(list_id: UUID, grant: Read, work: Work, hotlist: Hotlist) -> ListOut:
+    """One hot list."""
+    found = await Lists(work.connection).get(grant, list_id)
+    return list_out(found, hotlist.runtime.policy.hotlists, work.clock)
+
+
+@router.patch("/{list_id}")
+async def change_list(list_id: UUID, body: ListChange, grant: Manage, hotlist: Hotlist) -> ListOut:
+    """Switch a list, or record kinds of it, off or on; narrow its staleness limit."""
+    policy = hotlist.runtime.policy
+    async with hotlist.changing() as work:
+        lists = Lists(work.connection)
+        before = await lists.get(grant, list_id, lock=True)
+        given = body.model_fields_set
+        kinds_off = before.kinds_off
+        if body.record_kinds_off is not None:
+            kinds_off = check_switches(policy, body.record_kinds_off)
+        staleness_s = before.staleness_s
+        if "staleness_hours" in given:
+            staleness_s = _staleness_s(body.staleness_hours, before.source, policy.hotlists)
+        enabled = before.enabled if body.enabled is None else body.enabled
+        await lists.configure(before, enabled=enabled, staleness_s=staleness_s, kinds_off=kinds_off)
+        change = "changed"
+        if enabled != before.enabled:
+            change = "switched_on" if enabled else "switched_off"
+        await work.emit(
+            HotListChanged(
+                occurred_at=grant.now,
+                actor=grant.actor,
+                list_id=list_id,
+                change=change,
+                details={name: str(getattr(body, name)) for name in sorted(given)},
+            )
+        )
+        after = await lists.get(grant, list_id)
+    return list_out(after, policy.hotlists, hotlist.runtime.clock)
+
+
+@router.get("/{list_id}/yield")
+async def show_yield(
+    list_id: UUID, grant: Read, work: Work, since: AwareDatetime | None = None
+) -> YieldOut:
+    """Counted figures of what a list brought: hits, what verification found, enforcement."""
+    await Lists(work.connection).get(grant, list_id)
+    counts = await Outcomes(work.connection).counts(list_id, since)
+    verified = counts["hits"] - counts["unverified"]
+    correct = counts["outcomes"].get("correct_read", 0)
+    return YieldOut(
+        list_id=list_id,
+        since=since,
+        verified=verified,
+        correct_share=correct / verified if verified else None,
+        **counts,
+    )

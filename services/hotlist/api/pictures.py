@@ -1,0 +1,55 @@
+"""The pictures behind a hit: the plate's crop beside the listing is what a person checks first."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from services.hotlist.api.hits import Read
+from services.hotlist.store.hits import Hits
+from shared.access import Grant
+from shared.errors import NotFound
+from shared.http import Work
+from shared.runtime import runtime_of
+from shared.work import UnitOfWork
+
+router = APIRouter(prefix="/hits/{hit_id}", tags=["hits"])
+
+PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The picture",
+        "content": {
+            media_type: {"schema": {"type": "string", "format": "binary"}}
+            for media_type in ("image/jpeg", "image/png", "image/webp")
+        },
+    }
+}
+_MAGIC = (
+    (b"\xff\xd8\xff", 0, "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", 0, "image/png"),
+    (b"WEBP", 8, "image/webp"),
+)
+
+
+@router.get("/crop", response_class=Response, responses=PICTURE)
+async def show_hit_crop(hit_id: UUID, grant: Read, work: Work, request: Request) -> Response:
+    """The plate as it was seen."""
+    return await _picture(request, work, grant, hit_id, "crop_key")
+
+
+@router.get("/image", response_class=Response, responses=PICTURE)
+async def show_hit_image(hit_id: UUID, grant: Read, work: Work, request: Request) -> Response:
+    """The whole frame that the plate was read from."""
+    return await _picture(request, work, grant, hit_id, "image_key")
+
+
+async def _picture(
+    request: Request, work: UnitOfWork, grant: Grant, hit_id: UUID, column: str
+) -> Response:
+    """Fetched before the disclosure commits: what cannot be shown is not recorded as shown."""
+    key = await Hits(work.connection).picture_key(grant, hit_id, column)
+    data = await runtime_of(request).objects.get(key)
+    for magic, start, media_type in _MAGIC:
+        if data[start : start + len(magic)] == magic:
+            return Response(data, media_type=media_type)
+    raise NotFound("what is kept there is not a picture")

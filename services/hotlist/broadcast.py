@@ -1,0 +1,202 @@
+"""Alerts to everybody who listens, each recorded as disclosed before it is sent.
+
+One task reads new hits once for all viewers and commits their disclosures together. A viewer that
+is new, slow, or was left out by a fault reads from Postgres at its own pace until it has caught up;
+so nobody waits for anybody, and what waits in memory is bounded.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from prometheus_client import Counter, Gauge
+
+from services.hotlist.settings import Settings
+from services.hotlist.shown import hit_out
+from services.hotlist.store.alerts import Alerts
+from services.hotlist.viewer import Viewer, alert_event
+from shared.errors import AlprError, Unavailable
+from shared.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+VIEWERS = Gauge("alpr_alert_streams", "Open alert streams")
+DELIVERED = Counter("alpr_alerts_delivered", "Alerts sent to viewers")
+
+PIECE = 200
+"""Alerts read at once."""
+
+HEARTBEAT = b": heartbeat\n\n"
+RETRY_MS = 1000
+
+
+class Broadcaster:
+    """The alert streams of this process. `changed` is set by whoever hears of new hits."""
+
+    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+        self.changed = asyncio.Event()
+        self._runtime = runtime
+        self._settings = settings
+        self._position = 0
+        """The last hit that was considered for all live viewers."""
+
+        self._viewers: set[Viewer] = set()
+        self._closing = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Broadcast in the background."""
+        self._task = asyncio.create_task(self._run(), name="alert broadcaster")
+
+    async def stop(self) -> None:
+        """End all streams and stop."""
+        self.close()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def close(self) -> None:
+        """Let every stream say its end: a server that stops waits for them."""
+        self._closing = True
+        for viewer in self._viewers:
+            viewer.wake()
+
+    @property
+    def full(self) -> bool:
+        """Whether no more streams can be opened here."""
+        return self._closing or len(self._viewers) >= self._settings.hotlist_max_streams
+
+    async def last(self) -> int:
+        """Return the number of the latest hit. Raises: Unavailable."""
+        async with self._runtime.db.begin() as connection:
+            return await Alerts(connection).last()
+
+    async def stream(self, viewer: Viewer) -> AsyncIterator[bytes]:
+        """Yield Server-Sent Events until the viewer's standing ends, or the process does."""
+        self._viewers.add(viewer)
+        VIEWERS.set(len(self._viewers))
+        try:
+            yield _opening(viewer.cursor)
+            while (why := self._end(viewer)) is None:
+                sent = await self._next(viewer)
+                if (why := self._end(viewer)) is not None:
+                    break
+                if sent:
+                    yield sent
+            yield _ending(why)
+        except Unavailable as exc:
+            yield _ending(exc.detail)
+        finally:
+            self._viewers.discard(viewer)
+            VIEWERS.set(len(self._viewers))
+
+    def _end(self, viewer: Viewer) -> str | None:
+        if self._closing:
+            return "the server stops"
+        return viewer.standing.fault(self._runtime.clock.now())
+
+    async def _next(self, viewer: Viewer) -> bytes:
+        """Return what to send next: alerts that wait, then alerts that were missed, or a sign of life."""
+        if sent := await viewer.take(self._settings.hotlist_heartbeat_s):
+            return sent
+        if viewer.behind:
+            return await self._catch_up(viewer)
+        # Nothing came for a while: time to look at the token more closely than between alerts.
+        if (why := viewer.standing.deep_fault(self._runtime.clock.now())) is not None:
+            return _ending(why)
+        return HEARTBEAT
+
+    async def _catch_up(self, viewer: Viewer) -> bytes:
+        async with self._runtime.db.begin() as connection:
+            alerts = Alerts(connection)
+            last = await alerts.last()
+            missed = await alerts.missed(viewer.grant, viewer.cursor, PIECE)
+        # Committed: from here on they may be sent.
+        if len(missed) == PIECE:
+            viewer.cursor = missed[-1]["seq"]
+        else:
+            viewer.cursor = max(last, viewer.cursor, *(hit["seq"] for hit in missed))
+            # No await between the look and the change, so the broadcaster misses nobody.
+            viewer.behind = viewer.cursor < self._position
+        return b"".join(self._encoded(missed).values())
+
+    async def _run(self) -> None:
+        while True:
+            self.changed.clear()
+            try:
+                while await self._broadcast():
+                    pass
+            except AlprError as exc:
+                log.warning("alerts wait: %s", exc.detail)
+            except Exception:
+                log.exception("alerts wait; again soon")
+            try:
+                async with asyncio.timeout(self._settings.hotlist_poll_s):
+                    await self.changed.wait()
+            except TimeoutError:
+                pass
+
+    async def _broadcast(self) -> bool:
+        """Deliver the next hits to the live viewers; return whether there may be more."""
+        live = [viewer for viewer in self._viewers if not viewer.behind]
+        if not live:
+            # Whoever comes next reads from Postgres first, so nothing need be read for nobody.
+            async with self._runtime.db.begin() as connection:
+                self._position = max(self._position, await Alerts(connection).last())
+            return False
+        return await self._deliver()
+
+    async def _deliver(self) -> bool:
+        shares: dict[Viewer, list[Mapping[str, Any]]] = {}
+        try:
+            async with self._runtime.db.begin() as connection:
+                alerts = Alerts(connection)
+                hits = await alerts.after(self._position, PIECE)
+                if not hits:
+                    return False
+                shares = self._share(hits)
+                self._position = hits[-1]["seq"]
+                for viewer, share in shares.items():
+                    if share:
+                        await alerts.deliver(viewer.grant, share)
+        except BaseException:
+            for (
+                viewer
+            ) in shares:  # nothing was recorded, so nothing was sent: they read it themselves
+                viewer.fall_behind()
+            raise
+        encoded = self._encoded(hits)
+        for viewer, share in shares.items():
+            viewer.give([encoded[hit["seq"]] for hit in share], self._position)
+            DELIVERED.inc(len(share))
+        return len(hits) == PIECE
+
+    def _share(self, hits: Sequence[Mapping[str, Any]]) -> dict[Viewer, list[Mapping[str, Any]]]:
+        """Return who is shown what, of those who have room for it and may still see it."""
+        now = self._runtime.clock.now()
+        shares = {}
+        for viewer in self._viewers:
+            if viewer.behind:
+                continue
+            share = [hit for hit in hits if hit["seq"] > viewer.cursor and viewer.sees(hit)]
+            if viewer.standing.fault(now) is not None:
+                viewer.wake()
+            elif viewer.room(len(share)):
+                shares[viewer] = share
+            else:
+                viewer.fall_behind()
+        return shares
+
+    def _encoded(self, hits: Sequence[Mapping[str, Any]]) -> dict[int, bytes]:
+        now = self._runtime.clock.now()
+        return {hit["seq"]: alert_event(hit_out(hit, now)) for hit in hits}
+
+
+def _opening(cursor: int) -> bytes:
+    """Where the stream begins, so that a client cut off before its first alert can resume too."""
+    return f"retry: {RETRY_MS}\nid: {cursor}\nevent: ready\ndata: {cursor}\n\n".encode()
+
+
+def _ending(why: str) -> bytes:
+    return f"event: end\ndata: {why}\n\n".encode()

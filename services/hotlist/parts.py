@@ -1,0 +1,96 @@
+"""What the routes of a running hotlist work with."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from services.hotlist.broadcast import Broadcaster
+from services.hotlist.events import subscriptions
+from services.hotlist.notices import Notices
+from services.hotlist.raising import Raiser
+from services.hotlist.refresh import Refresher
+from services.hotlist.settings import Settings
+from services.hotlist.store.lists import CHANNEL as LISTS_CHANNEL
+from services.hotlist.store.raised import CHANNEL as ALERTS_CHANNEL
+from shared.consumer import Subscription
+from shared.errors import Unavailable
+from shared.runtime import Runtime
+from shared.work import UnitOfWork
+
+log = logging.getLogger(__name__)
+
+MAX_UPLOADS = 2
+"""In one process at a time."""
+
+
+class Parts:
+    """The matcher's and the streams' parts, started after the database is ready."""
+
+    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+        self.runtime = runtime
+        self.settings = settings
+        self.refresher = Refresher(runtime, settings)
+        self.broadcaster = Broadcaster(runtime, settings)
+        self.raiser = Raiser(runtime, settings, self.refresher, self.broadcaster.changed)
+        self._uploads = 0
+        self._notices = Notices(
+            settings.database_url,
+            {
+                LISTS_CHANNEL: self.refresher.changed,
+                ALERTS_CHANNEL: self.broadcaster.changed,
+            },
+        )
+
+    @property
+    def subscriptions(self) -> list[Subscription]:
+        """What this service consumes."""
+        return subscriptions(self.runtime, self.raiser)
+
+    async def start(self) -> None:
+        """Follow lists, hear notices, broadcast."""
+        self.refresher.start()
+        self.broadcaster.start()
+        self._notices.start()
+
+    async def stop(self) -> None:
+        """Stop in the reverse order."""
+        await self._notices.stop()
+        await self.broadcaster.stop()
+        await self.refresher.stop()
+
+    @asynccontextmanager
+    async def changing(self) -> AsyncIterator[UnitOfWork]:
+        """A transaction; what it put in force is matched here when this ends, elsewhere soon after."""
+        async with self.runtime.db.begin() as connection:
+            yield UnitOfWork(connection, self.runtime.service, self.runtime.clock)
+        try:
+            await self.refresher.refresh()
+        except Unavailable as exc:  # committed all the same; the refresher tries again by itself
+            log.warning("hot lists not refreshed after a change: %s", exc.detail)
+
+    @asynccontextmanager
+    async def uploading(self) -> AsyncIterator[None]:
+        """One of few uploads at a time: each holds a database connection until it has arrived.
+
+        Raises: Unavailable when too many are under way.
+        """
+        if self._uploads >= MAX_UPLOADS:
+            raise Unavailable("other hot lists are being uploaded", retry_after_s=10)
+        self._uploads += 1
+        try:
+            yield
+        finally:
+            self._uploads -= 1
+
+
+def parts_of(request: Request) -> Parts:
+    """Return the parts of the app that serves `request`."""
+    parts = request.app.state.parts
+    assert isinstance(parts, Parts)  # noqa: S101 - for the type checker; build_app sets it
+    return parts
+
+
+Hotlist = Annotated[Parts, Depends(parts_of)]

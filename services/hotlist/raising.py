@@ -1,0 +1,235 @@
+"""Reads in, hits out: the index nominates, Postgres says what is in force, the rules decide."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.exc import DBAPIError
+
+from services.hotlist.domain import Candidate, Listed, Rating, rate
+from services.hotlist.passes import Pass
+from services.hotlist.refresh import Refresher
+from services.hotlist.settings import Settings
+from services.hotlist.store.raised import Raised
+from shared.errors import InvalidInput
+from shared.events import HitRaised, ReadRecorded
+from shared.ids import derive_id
+from shared.outbox import emit
+from shared.runtime import Runtime
+from shared.types import PlateText
+
+log = logging.getLogger(__name__)
+
+_DATA_EXCEPTION = "22"
+"""The class of SQLSTATEs that say that a value is at fault."""
+
+AT_ONCE = 200
+"""Candidates in one transaction: hits wait for one another, so none takes long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A read and the entry that it matches, rated."""
+
+    candidate: Candidate
+    listed: Listed
+    rating: Rating
+    hit_id: UUID
+
+
+class Raiser:
+    """Works batches of reads."""
+
+    def __init__(
+        self, runtime: Runtime, settings: Settings, refresher: Refresher, raised: asyncio.Event
+    ) -> None:
+        self._runtime = runtime
+        self._rules = runtime.policy.hotlists
+        self._late_after_s = settings.hotlist_late_after_s
+        self._refresher = refresher
+        self._raised = raised
+        """Set when hits were raised; Postgres's notice tells the other replicas."""
+
+    async def reads(self, reads: Sequence[ReadRecorded]) -> None:
+        """Raise the hits of a batch. Delivered again, it raises none.
+
+        Raises: InvalidInput for a read whose values cannot be kept; Unavailable.
+        """
+        await self._refresher.ready()
+        candidates = self._refresher.index.candidates(
+            reads,
+            minimum_confidence=self._rules.minimum_confidence,
+            most_differences=self._rules.lookalike_substitutions,
+        )
+        for start in range(0, len(candidates), AT_ONCE):
+            await self._raise(candidates[start : start + AT_ONCE])
+
+    async def _raise(self, candidates: Sequence[Candidate]) -> None:
+        for candidate in candidates:
+            _check(candidate.read)
+        now = self._runtime.clock.now()
+        try:
+            async with self._runtime.db.begin() as connection:
+                raised = Raised(connection)
+                await raised.lock()
+                matches = self._matches(
+                    candidates,
+                    await raised.listed(candidates, now),
+                    await raised.seen(candidates),
+                    now,
+                )
+                if matches:
+                    new = await self._keep(raised, matches, now)
+                    await emit(connection, self._runtime.service, *(_event(m, now) for m in new))
+            self._raised.set()
+        except DBAPIError as exc:
+            if str(getattr(exc.orig, "sqlstate", None)).startswith(_DATA_EXCEPTION):
+                raise InvalidInput("a value of the read cannot be kept") from exc
+            raise
+
+    async def _keep(self, raised: Raised, matches: Sequence[Match], now: datetime) -> list[Match]:
+        """Keep each match as a new hit or as a sighting of one. Return those that are new hits."""
+        window_s = self._rules.pass_window_s
+        passes = await raised.passes([match.candidate for match in matches], window_s)
+        new: list[Match] = []
+        sightings = []
+        for match in matches:
+            read, entry_id = match.candidate.read, match.listed.entry_id
+            hit_id = passes.join(entry_id, read.device_id, read.captured_at)
+            if hit_id is None:
+                hit_id = match.hit_id
+                begun = Pass(hit_id, read.captured_at, read.captured_at)
+                passes.add(entry_id, read.device_id, begun)
+                new.append(match)
+            sightings.append(_sighting(match, hit_id))
+        await raised.add([self._row(match, now) for match in new], sightings, passes.extended)
+        if new:
+            await raised.notify()
+        return new
+
+    def _matches(
+        self,
+        candidates: Sequence[Candidate],
+        listed: dict[tuple[UUID, UUID], Listed],
+        seen: set[tuple[UUID, UUID]],
+        now: datetime,
+    ) -> list[Match]:
+        matches = []
+        for candidate in candidates:
+            read = candidate.read
+            entry = listed.get((candidate.list_id, candidate.entry_id))
+            if entry is None or (read.read_id, entry.entry_id) in seen:
+                continue
+            seen.add((read.read_id, entry.entry_id))
+            matches.append(
+                Match(
+                    candidate=candidate,
+                    listed=entry,
+                    rating=rate(read, entry, candidate.differences, self._rules, now),
+                    hit_id=derive_id("hit", read.read_id, entry.entry_id),
+                )
+            )
+        return matches
+
+    def _row(self, match: Match, now: datetime) -> dict[str, Any]:
+        read, listed, rating = match.candidate.read, match.listed, match.rating
+        return {
+            "hit_id": match.hit_id,
+            "agency_ori": read.agency_ori,
+            "list_id": listed.list_id,
+            "list_name": listed.list_name,
+            "list_version": listed.list_version,
+            "list_age_s": rating.list_age_s,
+            "list_stale": rating.list_stale,
+            "source": listed.source,
+            "entry_id": listed.entry_id,
+            "record_kind": listed.record_kind,
+            "tier": rating.tier,
+            "status": "unverified",
+            "late": (now - read.captured_at).total_seconds() > self._late_after_s,
+            "raised_at": now,
+            "read_id": read.read_id,
+            "capture_id": read.capture_id,
+            "device_id": read.device_id,
+            "device_name": _kept(read.device_name),
+            "place": msgspec.to_builtins(read.place),
+            "captured_at": read.captured_at,
+            "received_at": read.received_at,
+            "confidence": read.confidence,
+            "plate_read": read.plate,
+            "plate_as_read": _kept(read.plate_as_read),
+            "region_read": _kept(read.region),
+            "plate_listed": listed.plate,
+            "region_listed": listed.region,
+            "entry": listed.shown,
+            "differences": match.candidate.differences,
+            "warnings": [
+                msgspec.structs.replace(caution, text=_kept(caution.text) or "")
+                for caution in rating.cautions
+            ],
+            "crop_key": _kept(read.crop_key),
+            "image_key": _kept(read.image_key),
+            "first_at": read.captured_at,
+            "last_at": read.captured_at,
+            "sightings": 1,
+        }
+
+
+def _check(read: ReadRecorded) -> None:
+    """Raise InvalidInput for a capture time that nothing can be reckoned with."""
+    if read.captured_at.utcoffset() is None:
+        raise InvalidInput("captured_at has no time zone", field="captured_at")
+    if not 2000 <= read.captured_at.year < 2200:
+        raise InvalidInput("captured_at is in no year of this system", field="captured_at")
+
+
+def _sighting(match: Match, hit_id: UUID) -> dict[str, Any]:
+    read = match.candidate.read
+    return {
+        "read_id": read.read_id,
+        "entry_id": match.listed.entry_id,
+        "hit_id": hit_id,
+        "captured_at": read.captured_at,
+        "confidence": read.confidence,
+        "plate_read": read.plate,
+        "tier": match.rating.tier,
+        "crop_key": _kept(read.crop_key),
+    }
+
+
+def _event(match: Match, now: datetime) -> HitRaised:
+    read, listed, rating = match.candidate.read, match.listed, match.rating
+    return HitRaised(
+        occurred_at=now,
+        hit_id=match.hit_id,
+        read_id=read.read_id,
+        device_id=read.device_id,
+        agency_ori=read.agency_ori,
+        captured_at=read.captured_at,
+        plate_read=read.plate,
+        plate_listed=PlateText(listed.plate),
+        confidence=read.confidence,
+        list_id=listed.list_id,
+        list_name=listed.list_name,
+        list_version=listed.list_version,
+        entry_id=listed.entry_id,
+        source=listed.source,
+        record_kind=listed.record_kind,
+        tier=rating.tier,
+        list_age_s=rating.list_age_s,
+        differences=list(match.candidate.differences),
+        capture_id=read.capture_id,
+        crop_key=read.crop_key,
+    )
+
+
+def _kept(text: str | None) -> str | None:
+    """Return text as Postgres can keep it: a camera's words must not stop the consumer."""
+    if text is None:
+        return None
+    return text.replace("\x00", "\ufffd").encode(errors="replace").decode()[:500]

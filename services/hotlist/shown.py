@@ -1,0 +1,66 @@
+"""Rows of the store as the API and the alert stream show them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from services.hotlist.models import (
+    UNVERIFIED_NOTICE,
+    DispositionOut,
+    HitOut,
+    HitWhole,
+    PersonOut,
+    SightingOut,
+    VerificationOut,
+)
+
+Row = Mapping[str, Any]
+
+
+def hit_fields(row: Row, now: datetime) -> dict[str, Any]:
+    """Return a hit's fields; keys of the object store are not shown, only that there is a picture."""
+    fields = dict(row)
+    crop_key, image_key = fields.pop("crop_key"), fields.pop("image_key")
+    base = f"/v1/hits/{row['hit_id']}"
+    return {
+        **fields,
+        "notice": UNVERIFIED_NOTICE if row["status"] == "unverified" else None,
+        "age_s": max(0, int((now - row["captured_at"]).total_seconds())),
+        "crop_url": f"{base}/crop" if crop_key else None,
+        "image_url": f"{base}/image" if image_key else None,
+    }
+
+
+def hit_out(row: Row, now: datetime) -> HitOut:
+    """Return a hit as lists of hits and alerts show it."""
+    return HitOut.model_validate(hit_fields(row, now))
+
+
+def hit_whole(
+    row: Row,
+    now: datetime,
+    *,
+    verification: Row | None,
+    dispositions: Sequence[Row],
+    sightings: Sequence[Row],
+) -> HitWhole:
+    """Return a hit with all that happened to it."""
+    return HitWhole.model_validate(
+        {
+            **hit_fields(row, now),
+            "verification": verification and VerificationOut(**_with_person(verification)),
+            "dispositions": [DispositionOut(**_with_person(d)) for d in dispositions],
+            "sightings_seen": [SightingOut(**s) for s in sightings],
+        }
+    )
+
+
+def _with_person(row: Row) -> dict[str, Any]:
+    fields = {name: value for name, value in row.items() if not name.startswith("person_")}
+    person = PersonOut(
+        person_id=row["person_id"],
+        name=row["person_name"],
+        title=row["person_title"],
+        agency_ori=row["person_ori"],
+    )
+    return {**fields, "by": person}

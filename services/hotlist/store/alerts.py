@@ -1,0 +1,45 @@
+"""Hits in the order in which they were raised, for the alert streams."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.hotlist.store.hits import HIT, VISIBLE, Row, release, visible_to
+from shared.access import Grant
+
+
+class Alerts:
+    """Reads for streams. What is read is shown to nobody until `deliver` has recorded it."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def last(self) -> int:
+        """Return the number of the latest hit, 0 when there is none."""
+        rows = await self._connection.execute(text("SELECT coalesce(max(seq), 0) FROM hits"))
+        seq: int = rows.scalar_one()
+        return seq
+
+    async def after(self, seq: int, limit: int) -> Sequence[Row]:
+        """Return the hits after `seq`, of all agencies and sources; the stream withholds by viewer."""
+        rows = await self._connection.execute(
+            text(f"{HIT} WHERE h.seq > :seq ORDER BY h.seq LIMIT :limit"),
+            {"seq": seq, "limit": limit},
+        )
+        return [dict(row) for row in rows.mappings()]
+
+    async def missed(self, grant: Grant, seq: int, limit: int) -> Sequence[Row]:
+        """Return the viewer's hits after `seq`, recorded as delivered."""
+        rows = await self._connection.execute(
+            text(f"{HIT} WHERE h.seq > :seq AND {VISIBLE} ORDER BY h.seq LIMIT :limit"),
+            {**visible_to(grant), "seq": seq, "limit": limit},
+        )
+        found = [dict(row) for row in rows.mappings()]
+        if found:
+            await release(self._connection, grant, found)
+        return found
+
+    async def deliver(self, grant: Grant, hits: Sequence[Row]) -> None:
+        """Record that `hits` go to a viewer; they are sent only once this is committed."""
+        await release(self._connection, grant, hits)

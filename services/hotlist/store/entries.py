@@ -1,0 +1,247 @@
+# ruff: noqa: S608 - statements are put together from names in this file, values are bound
+"""Entries as atomic versions: an upload is a snapshot; single changes add and close rows in it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.hotlist.listing import Entry
+from services.hotlist.store.lists import HotList
+from shared.access import Grant, disclose
+from shared.errors import Conflict, NotFound, Unavailable
+
+COLUMNS = (
+    "entry_id",
+    "plate",
+    "plate_listed",
+    "partial",
+    "region",
+    "record_kind",
+    "reason",
+    "entering_ori",
+    "entering_reference",
+    "make",
+    "model",
+    "colour",
+    "valid_from",
+    "expires_at",
+)
+IN_VERSION = (
+    "e.snapshot_id = :snapshot_id AND e.from_version <= :version"
+    " AND (e.to_version IS NULL OR e.to_version > :version)"
+)
+
+
+class Entries:
+    """The rows behind versions. Writers hold the lock of the list."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def begin_snapshot(self, grant: Grant, list_id: UUID, as_of: datetime) -> UUID:
+        """Keep a new, empty snapshot; return its id."""
+        snapshot_id = uuid4()
+        await self._connection.execute(
+            text(
+                "INSERT INTO snapshots (snapshot_id, list_id, as_of, created_at, created_by)"
+                " VALUES (:snapshot_id, :list_id, :as_of, :now, :by)"
+            ),
+            {
+                "snapshot_id": snapshot_id,
+                "list_id": list_id,
+                "as_of": as_of,
+                "now": grant.now,
+                "by": grant.principal.name,
+            },
+        )
+        return snapshot_id
+
+    async def copy(self, snapshot_id: UUID, rows: Sequence[tuple[int, Entry]]) -> None:
+        """Add uploaded entries, each with its line, to a snapshot. Raises: Unavailable."""
+        records = [
+            (snapshot_id, 0, line, *(getattr(entry, column) for column in COLUMNS))
+            for line, entry in rows
+        ]
+        raw = (await self._connection.get_raw_connection()).driver_connection
+        assert isinstance(raw, asyncpg.Connection)  # noqa: S101 - for the type checker
+        try:
+            await raw.copy_records_to_table(
+                "entries",
+                records=records,
+                columns=["snapshot_id", "from_version", "line", *COLUMNS],
+            )
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as exc:
+            raise Unavailable("the database does not answer") from exc
+
+    async def finish_snapshot(self, snapshot_id: UUID, sha256: str, size_bytes: int) -> None:
+        """Keep what the upload was."""
+        await self._connection.execute(
+            text(
+                "UPDATE snapshots SET sha256 = :sha256, size_bytes = :size_bytes"
+                " WHERE snapshot_id = :snapshot_id"
+            ),
+            {"snapshot_id": snapshot_id, "sha256": sha256, "size_bytes": size_bytes},
+        )
+
+    async def doubled(self, snapshot_id: UUID, limit: int) -> list[tuple[int, int]]:
+        """Return pairs of lines, first and later, that hold the same entry."""
+        rows = await self._connection.execute(
+            text(
+                "SELECT min(line), max(line) FROM entries WHERE snapshot_id = :snapshot_id"
+                " GROUP BY entry_id HAVING count(*) > 1 ORDER BY 1 LIMIT :limit"
+            ),
+            {"snapshot_id": snapshot_id, "limit": limit},
+        )
+        return [(first, later) for first, later in rows]
+
+    async def branch(self, snapshot_id: UUID, base: int, version: int) -> None:
+        """Make `version` begin as `base` was, though later versions of the snapshot changed it."""
+        values = {"snapshot_id": snapshot_id, "base": base, "version": version}
+        await self._connection.execute(
+            text(
+                "UPDATE entries SET to_version = :version WHERE snapshot_id = :snapshot_id"
+                " AND line IS NULL AND from_version > :base AND to_version IS NULL"
+            ),
+            values,
+        )
+        kept = ", ".join(("snapshot_id", *COLUMNS, "entered_at", "entered_by"))
+        await self._connection.execute(
+            text(
+                f"INSERT INTO entries (from_version, {kept}) SELECT :version, {kept} FROM entries"
+                " WHERE snapshot_id = :snapshot_id AND from_version <= :base"
+                " AND to_version > :base AND to_version < :version"
+            ),
+            values,
+        )
+
+    async def add(
+        self, grant: Grant, snapshot_id: UUID, version: int, entries: Sequence[Entry]
+    ) -> None:
+        """Add single entries from `version` on. Raises: Conflict when one is there already."""
+        ids = [entry.entry_id for entry in entries]
+        present = await self._connection.execute(
+            text(f"SELECT count(*) FROM entries e WHERE {IN_VERSION} AND e.entry_id = ANY(:ids)"),
+            {"snapshot_id": snapshot_id, "version": version, "ids": ids},
+        )
+        if present.scalar_one() or len(set(ids)) < len(ids):
+            raise Conflict("an entry with this plate, state, kind, agency and reference is listed")
+        columns = ", ".join(COLUMNS)
+        rows = msgspec.json.encode([asdict(entry) for entry in entries]).decode()
+        await self._connection.execute(
+            text(
+                f"INSERT INTO entries (snapshot_id, from_version, entered_at, entered_by, {columns})"
+                f" SELECT :snapshot_id, :version, :now, :by, {columns}"
+                " FROM jsonb_populate_recordset(NULL::entries, CAST(:rows AS jsonb))"
+            ),
+            {
+                "snapshot_id": snapshot_id,
+                "version": version,
+                "now": grant.now,
+                "by": grant.principal.name,
+                "rows": rows,
+            },
+        )
+
+    async def remove(self, snapshot_id: UUID, version: int, entry_id: UUID) -> None:
+        """Leave an entry out from `version` on. Raises: NotFound when it is not there."""
+        result = await self._connection.execute(
+            text(
+                f"UPDATE entries e SET to_version = :version WHERE {IN_VERSION}"
+                " AND e.entry_id = :entry_id AND e.from_version < :version"
+            ),
+            {"snapshot_id": snapshot_id, "version": version, "entry_id": entry_id},
+        )
+        if result.rowcount == 0:
+            raise NotFound("no such entry in the version in force")
+
+    async def search(
+        self,
+        grant: Grant,
+        hot_list: HotList,
+        *,
+        plate: str | None,
+        record_kind: str | None,
+        after: UUID | None,
+        limit: int,
+    ) -> list[Mapping[str, Any]]:
+        """Return entries of the version in force, by id, and record that they were shown."""
+        if hot_list.snapshot_id is None:
+            return []
+        columns = ", ".join(f"e.{column}" for column in COLUMNS)
+        conditions = [IN_VERSION]
+        values: dict[str, Any] = {
+            "snapshot_id": hot_list.snapshot_id,
+            "version": hot_list.active_version,
+            "limit": limit,
+        }
+        for column, sign, value in (
+            ("plate", "=", plate),
+            ("record_kind", "=", record_kind),
+            ("entry_id", ">", after),
+        ):
+            if value is not None:
+                conditions.append(f"e.{column} {sign} :{column}")
+                values[column] = value
+        statement = text(
+            f"SELECT {columns}, coalesce(e.entered_at, s.created_at) AS entered_at,"
+            " coalesce(e.entered_by, s.created_by) AS entered_by"
+            " FROM entries e JOIN snapshots s USING (snapshot_id)"
+            f" WHERE {' AND '.join(conditions)} ORDER BY e.entry_id LIMIT :limit"
+        )
+        found: list[Mapping[str, Any]] = [
+            dict(row) for row in (await self._connection.execute(statement, values)).mappings()
+        ]
+        await disclose(
+            self._connection,
+            grant,
+            "hotlist_entry",
+            [row["entry_id"] for row in found],
+            plates=[row["plate"] for row in found],
+        )
+        return found
+
+    async def drop_old(self, kept: int) -> int:
+        """Drop the entries of one snapshot beyond the `kept` latest ones of its list; return how many."""
+        statement = text(
+            "SELECT snapshot_id FROM (SELECT s.snapshot_id, s.dropped_at, row_number() OVER"
+            " (PARTITION BY s.list_id ORDER BY s.created_at DESC, s.snapshot_id) AS place"
+            " FROM snapshots s) ranked WHERE place > :kept AND dropped_at IS NULL"
+            " AND NOT EXISTS (SELECT FROM lists l JOIN versions v ON v.list_id = l.list_id"
+            " AND v.version = l.active_version WHERE v.snapshot_id = ranked.snapshot_id) LIMIT 1"
+        )
+        snapshot_id = (await self._connection.execute(statement, {"kept": kept})).scalar()
+        if snapshot_id is None:
+            return 0
+        # The list is held, so that nobody rolls back to the snapshot meanwhile.
+        held = await self._connection.execute(
+            text(
+                "SELECT l.active_version FROM lists l JOIN snapshots s USING (list_id)"
+                " WHERE s.snapshot_id = :snapshot_id FOR NO KEY UPDATE OF l SKIP LOCKED"
+            ),
+            {"snapshot_id": snapshot_id},
+        )
+        if held.first() is None:
+            return 0
+        marked = await self._connection.execute(
+            text(
+                "UPDATE snapshots s SET dropped_at = now() WHERE snapshot_id = :snapshot_id"
+                " AND dropped_at IS NULL AND NOT EXISTS (SELECT FROM lists l JOIN versions v"
+                " ON v.list_id = l.list_id AND v.version = l.active_version"
+                " WHERE v.snapshot_id = s.snapshot_id)"
+            ),
+            {"snapshot_id": snapshot_id},
+        )
+        if marked.rowcount == 0:
+            return 0
+        result = await self._connection.execute(
+            text("DELETE FROM entries WHERE snapshot_id = :snapshot_id"),
+            {"snapshot_id": snapshot_id},
+        )
+        return result.rowcount

@@ -1,0 +1,103 @@
+# ruff: noqa: S608 - statements are put together from names in this file, values are bound
+"""What is in force, for the matcher's index: whole versions, and the difference between two."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.hotlist.store.entries import IN_VERSION
+from shared.errors import Unavailable
+
+_PIECE = 5000
+_PACKED = "uuid_send(e.entry_id) || convert_to(e.plate, 'UTF8')"
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A list that reads are held against."""
+
+    list_id: UUID
+    agency_ori: str
+    snapshot_id: UUID
+    version: int
+
+
+class Feed:
+    """Reads for the index; shown to nobody."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def generation(self) -> int:
+        """Return the number that every change to what is in force raises."""
+        rows = await self._connection.execute(text("SELECT number FROM generation"))
+        number: int = rows.scalar_one()
+        return number
+
+    async def in_force(self) -> list[InForce]:
+        """Return the lists that are switched on and have a version in force."""
+        rows = await self._connection.execute(
+            text(
+                "SELECT l.list_id, l.agency_ori, v.snapshot_id, v.version FROM lists l"
+                " JOIN versions v ON v.list_id = l.list_id AND v.version = l.active_version"
+                " WHERE l.enabled"
+            )
+        )
+        return [InForce(**row) for row in rows.mappings()]
+
+    async def plates(self, version: InForce) -> AsyncGenerator[Sequence[bytes]]:
+        """Yield the whole plates of a version in pieces, packed as the index wants them."""
+        raw = (await self._connection.get_raw_connection()).driver_connection
+        assert isinstance(raw, asyncpg.Connection)  # noqa: S101 - for the type checker
+        try:
+            cursor = await raw.cursor(
+                f"SELECT {_PACKED} FROM entries e WHERE e.snapshot_id = $1 AND e.from_version <= $2"
+                " AND (e.to_version IS NULL OR e.to_version > $2) AND NOT e.partial",
+                version.snapshot_id,
+                version.version,
+            )
+            while rows := await cursor.fetch(_PIECE):
+                yield [packed for (packed,) in rows]
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as exc:
+            raise Unavailable("the database does not answer") from exc
+
+    async def partials(self, version: InForce) -> list[bytes]:
+        """Return the partial plates of a version, packed likewise."""
+        rows = await self._connection.execute(
+            text(f"SELECT {_PACKED} FROM entries e WHERE {IN_VERSION} AND e.partial"),
+            {"snapshot_id": version.snapshot_id, "version": version.version},
+        )
+        return list(rows.scalars())
+
+    async def difference(
+        self, version: InForce, before: int
+    ) -> tuple[list[tuple[bytes, bool]], list[tuple[bytes, bool]]]:
+        """Return what `version` has that `before` (of the same snapshot) had not, and the reverse.
+
+        Each is packed, and whether it is partial. Only single changes differ within a snapshot.
+        """
+        low, high = sorted((before, version.version))
+        span = {"snapshot_id": version.snapshot_id, "low": low, "high": high}
+        begun = await self._rows(
+            "line IS NULL AND from_version > :low AND from_version <= :high"
+            " AND (to_version IS NULL OR to_version > :high)",
+            span,
+        )
+        ended = await self._rows(
+            "from_version <= :low AND to_version > :low AND to_version <= :high", span
+        )
+        return (begun, ended) if version.version > before else (ended, begun)
+
+    async def _rows(self, condition: str, span: dict[str, object]) -> list[tuple[bytes, bool]]:
+        rows = await self._connection.execute(
+            text(
+                f"SELECT {_PACKED}, e.partial FROM entries e"
+                f" WHERE e.snapshot_id = :snapshot_id AND {condition}"
+            ),
+            span,
+        )
+        return [(packed, partial) for packed, partial in rows]

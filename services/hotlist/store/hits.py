@@ -1,0 +1,141 @@
+"""Hits as people see them: every read takes a grant and records what it released."""
+# ruff: noqa: S608 - statements are put together from names in this file, values are bound
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.access import Grant, disclose
+from shared.errors import NotFound
+from shared.events import Tier
+
+Row = Mapping[str, Any]
+
+HIT = """
+    SELECT h.hit_id, h.seq, h.status, v.outcome, h.tier, h.record_kind, h.agency_ori, h.list_id,
+        h.list_name, h.list_version, h.list_age_s, h.list_stale, h.source, h.entry_id, h.entry,
+        h.plate_listed, h.region_listed, h.plate_read, h.plate_as_read, h.region_read, h.confidence,
+        h.differences, h.warnings, h.read_id, h.capture_id, h.device_id, h.device_name, h.place,
+        h.captured_at, h.received_at, h.raised_at, h.late, h.first_at, h.last_at, h.sightings,
+        h.crop_key, h.image_key, h.purged_at
+    FROM hits h LEFT JOIN verifications v USING (hit_id)
+"""
+# 468.4(e): the caller's agency, and only lists whose source the caller is entitled to.
+VISIBLE = "h.agency_ori = ANY(:agencies) AND h.source = ANY(:sources)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HitFilter:
+    """Which hits; None leaves a condition out."""
+
+    since: datetime | None = None
+    tier: Tier | None = None
+    list_id: UUID | None = None
+    status: str | None = None
+    before: int | None = None
+    limit: int = 50
+
+
+class Hits:
+    """Hits of the caller's agency from sources that the caller is entitled to."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def page(self, grant: Grant, wanted: HitFilter) -> Sequence[Row]:
+        """Return hits, newest first."""
+        conditions = [VISIBLE]
+        values: dict[str, Any] = {**visible_to(grant), "limit": wanted.limit}
+        for name, condition in (
+            ("since", "h.raised_at >= :since"),
+            ("tier", "h.tier = :tier"),
+            ("list_id", "h.list_id = :list_id"),
+            ("status", "h.status = :status"),
+            ("before", "h.seq < :before"),
+        ):
+            if (value := getattr(wanted, name)) is not None:
+                conditions.append(condition)
+                values[name] = value
+        query = f"{HIT} WHERE {' AND '.join(conditions)} ORDER BY h.seq DESC LIMIT :limit"
+        return await self._released(grant, query, values)
+
+    async def get(self, grant: Grant, hit_id: UUID, *, lock: bool = False) -> Row:
+        """Return one hit, held against other changes if `lock`. Raises: NotFound, also where not visible."""
+        if lock:
+            await self._connection.execute(
+                text("SELECT FROM hits WHERE hit_id = :hit_id FOR NO KEY UPDATE"),
+                {"hit_id": hit_id},
+            )
+        query = f"{HIT} WHERE {VISIBLE} AND h.hit_id = :hit_id"
+        found = await self._released(grant, query, {**visible_to(grant), "hit_id": hit_id})
+        if not found:
+            raise NotFound("no such hit")
+        return found[0]
+
+    async def picture_key(self, grant: Grant, hit_id: UUID, column: str) -> str:
+        """Return where a hit's `crop_key` or `image_key` picture is, and record that it is shown.
+
+        Raises: NotFound where the hit is not visible, or has no such picture (any more).
+        """
+        if column not in {"crop_key", "image_key"}:
+            raise ValueError(column)
+        rows = await self._connection.execute(
+            text(
+                f"SELECT h.{column}, h.plate_read FROM hits h WHERE {VISIBLE} AND hit_id = :hit_id"
+            ),
+            {**visible_to(grant), "hit_id": hit_id},
+        )
+        row = rows.first()
+        if row is None:
+            raise NotFound("no such hit")
+        key, plate = row
+        if key is None:
+            raise NotFound("this hit has no such picture")
+        await disclose(self._connection, grant, "image", [hit_id], plates=_known([plate]))
+        return str(key)
+
+    async def sightings(self, grant: Grant, hit_id: UUID) -> Sequence[Row]:
+        """Return the reads of a visible hit's pass, as far as the first hundred."""
+        rows = await self._connection.execute(
+            text(
+                "SELECT s.read_id, s.captured_at, s.confidence, s.plate_read, s.tier"
+                f" FROM sightings s JOIN hits h USING (hit_id) WHERE {VISIBLE}"
+                " AND hit_id = :hit_id ORDER BY s.captured_at, s.read_id LIMIT 100"
+            ),
+            {**visible_to(grant), "hit_id": hit_id},
+        )
+        found = [dict(row) for row in rows.mappings()]
+        await disclose(
+            self._connection,
+            grant,
+            "read",
+            [row["read_id"] for row in found],
+            plates=[row["plate_read"] for row in found],
+        )
+        return found
+
+    async def _released(self, grant: Grant, query: str, values: dict[str, Any]) -> Sequence[Row]:
+        rows = await self._connection.execute(text(query), values)
+        found = [dict(row) for row in rows.mappings()]
+        await release(self._connection, grant, found)
+        return found
+
+
+async def release(connection: AsyncConnection, grant: Grant, hits: Sequence[Row]) -> None:
+    """Record which hits somebody was shown, with both plates: an auditor may ask by either."""
+    plates = _known(hit[name] for hit in hits for name in ("plate_read", "plate_listed"))
+    await disclose(connection, grant, "hit", [hit["hit_id"] for hit in hits], plates=plates)
+
+
+def visible_to(grant: Grant) -> dict[str, list[str]]:
+    """Return the bounds of what a grant shows."""
+    return {"agencies": sorted(grant.agencies), "sources": sorted(grant.principal.sources)}
+
+
+def _known(plates: Any) -> list[str]:
+    return [plate for plate in plates if plate is not None]

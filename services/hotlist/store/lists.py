@@ -1,0 +1,248 @@
+"""Hot lists, their versions, and which of them is in force."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.access import Grant
+from shared.errors import Conflict, NotFound
+from shared.events import Source
+
+CHANNEL = "hotlist_lists"
+"""Postgres notifies here when what is in force changes, so that other replicas look at once."""
+
+Change = Literal["activated", "rolled_back", "withdrawn"]
+
+_LIST = """
+    SELECT l.list_id, l.agency_ori, l.name, l.source, l.staleness_s, l.enabled, l.kinds_off,
+        l.active_version, l.activated_at, l.created_at, l.created_by,
+        coalesce(v.entries, 0) AS entries, v.snapshot_id, s.as_of
+    FROM lists l
+    LEFT JOIN versions v ON v.list_id = l.list_id AND v.version = l.active_version
+    LEFT JOIN snapshots s ON s.snapshot_id = v.snapshot_id
+    WHERE l.agency_ori = ANY(:agencies) AND l.source = ANY(:sources)
+"""
+_VERSION = """
+    SELECT v.list_id, v.version, v.snapshot_id, v.entries, v.skipped, v.created_at, v.created_by,
+        s.as_of, s.sha256,
+        CASE WHEN s.dropped_at IS NOT NULL THEN 'dropped'
+             WHEN v.version = l.active_version THEN 'active'
+             WHEN EXISTS (SELECT FROM activations a
+                          WHERE a.list_id = v.list_id AND a.version = v.version) THEN 'retired'
+             ELSE 'draft' END AS state
+    FROM versions v JOIN snapshots s USING (snapshot_id) JOIN lists l ON l.list_id = v.list_id
+    WHERE v.list_id = :list_id
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HotList:
+    """A list as it stands."""
+
+    list_id: UUID
+    agency_ori: str
+    name: str
+    source: Source
+    staleness_s: int | None
+    enabled: bool
+    kinds_off: list[str]
+    active_version: int | None
+    activated_at: datetime | None
+    created_at: datetime
+    created_by: str
+    entries: int
+    snapshot_id: UUID | None
+    as_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One version of a list."""
+
+    list_id: UUID
+    version: int
+    snapshot_id: UUID
+    entries: int
+    skipped: dict[str, int]
+    created_at: datetime
+    created_by: str
+    as_of: datetime
+    sha256: str | None
+    state: Literal["draft", "active", "retired", "dropped"]
+
+
+class Lists:
+    """Lists of the caller's agency whose source the caller is entitled to (468.4(e))."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def create(
+        self,
+        grant: Grant,
+        list_id: UUID,
+        *,
+        name: str,
+        source: Source,
+        staleness_s: int | None,
+        kinds_off: list[str],
+    ) -> None:
+        """Keep a new list without entries. Raises: Conflict when its name is taken."""
+        statement = text(
+            "INSERT INTO lists (list_id, agency_ori, name, source, staleness_s, kinds_off,"
+            " created_at, created_by) VALUES (:list_id, :ori, :name, :source, :staleness_s,"
+            " :kinds_off, :now, :by)"
+        )
+        values = {
+            "list_id": list_id,
+            "ori": grant.principal.agency_ori,
+            "name": name,
+            "source": source,
+            "staleness_s": staleness_s,
+            "kinds_off": kinds_off,
+            "now": grant.now,
+            "by": grant.principal.name,
+        }
+        try:
+            await self._connection.execute(statement, values)
+        except IntegrityError as exc:
+            raise Conflict("a hot list of this name exists", field="name") from exc
+
+    async def all(self, grant: Grant) -> list[HotList]:
+        """Return the lists, by name."""
+        rows = await self._connection.execute(text(f"{_LIST} ORDER BY l.name"), _visible(grant))
+        return [HotList(**row) for row in rows.mappings()]
+
+    async def get(self, grant: Grant, list_id: UUID, *, lock: bool = False) -> HotList:
+        """Return one list, held against other changes if `lock`. Raises: NotFound."""
+        # A statement of its own, so that what is read next is as of the lock. Not FOR UPDATE: that would
+        # wait for every upload in progress, whose snapshot refers to the list.
+        if lock:
+            await self._connection.execute(
+                text("SELECT FROM lists WHERE list_id = :list_id FOR NO KEY UPDATE"),
+                {"list_id": list_id},
+            )
+        rows = await self._connection.execute(
+            text(f"{_LIST} AND l.list_id = :list_id"), {**_visible(grant), "list_id": list_id}
+        )
+        row = rows.mappings().one_or_none()
+        if row is None:
+            raise NotFound("no such hot list")
+        return HotList(**row)
+
+    async def configure(
+        self, hot_list: HotList, *, enabled: bool, staleness_s: int | None, kinds_off: list[str]
+    ) -> None:
+        """Change a list's switches; its entries stay."""
+        await self._connection.execute(
+            text(
+                "UPDATE lists SET enabled = :enabled, staleness_s = :staleness_s,"
+                " kinds_off = :kinds_off WHERE list_id = :list_id"
+            ),
+            {
+                "list_id": hot_list.list_id,
+                "enabled": enabled,
+                "staleness_s": staleness_s,
+                "kinds_off": kinds_off,
+            },
+        )
+        await self._changed()
+
+    async def versions(self, hot_list: HotList, limit: int = 100) -> Sequence[Version]:
+        """Return the latest versions, newest first."""
+        statement = text(f"{_VERSION} ORDER BY v.version DESC LIMIT :limit")
+        values = {"list_id": hot_list.list_id, "limit": limit}
+        rows = await self._connection.execute(statement, values)
+        return [Version(**row) for row in rows.mappings()]
+
+    async def version(self, hot_list: HotList, version: int) -> Version:
+        """Return one version. Raises: NotFound."""
+        statement = text(f"{_VERSION} AND v.version = :version")
+        values = {"list_id": hot_list.list_id, "version": version}
+        row = (await self._connection.execute(statement, values)).mappings().one_or_none()
+        if row is None:
+            raise NotFound("no such version")
+        return Version(**row)
+
+    async def add_version(
+        self, grant: Grant, list_id: UUID, snapshot_id: UUID, entries: int, skipped: str = "{}"
+    ) -> int:
+        """Keep the next version of a locked list; `skipped` is JSON. Return its number."""
+        statement = text(
+            "INSERT INTO versions (list_id, version, snapshot_id, entries, skipped, created_at,"
+            " created_by) SELECT :list_id, coalesce(max(version), 0) + 1, :snapshot_id, :entries,"
+            " CAST(:skipped AS jsonb), :now, :by FROM versions WHERE list_id = :list_id"
+            " RETURNING version"
+        )
+        values: dict[str, Any] = {
+            "list_id": list_id,
+            "snapshot_id": snapshot_id,
+            "entries": entries,
+            "skipped": skipped,
+            "now": grant.now,
+            "by": grant.principal.name,
+        }
+        version: int = (await self._connection.execute(statement, values)).scalar_one()
+        return version
+
+    async def before(self, hot_list: HotList) -> int:
+        """Return the version that was in force before the present one. Raises: Conflict if none was."""
+        statement = text(
+            "SELECT a.version FROM activations a JOIN versions v USING (list_id, version)"
+            " JOIN snapshots s USING (snapshot_id) WHERE a.list_id = :list_id"
+            " AND a.version IS DISTINCT FROM :active AND s.dropped_at IS NULL"
+            " ORDER BY a.number DESC LIMIT 1"
+        )
+        values = {"list_id": hot_list.list_id, "active": hot_list.active_version}
+        version: int | None = (await self._connection.execute(statement, values)).scalar()
+        if version is None:
+            raise Conflict("no version was in force before")
+        return version
+
+    async def put_in_force(
+        self,
+        grant: Grant,
+        hot_list: HotList,
+        version: int | None,
+        change: Change,
+        reason: str | None = None,
+    ) -> None:
+        """Make `version` (None: nothing) what reads are held against from this commit on."""
+        values = {
+            "list_id": hot_list.list_id,
+            "version": version,
+            "change": change,
+            "reason": reason,
+            "now": grant.now,
+            "by": grant.principal.name,
+        }
+        await self._connection.execute(
+            text(
+                "UPDATE lists SET active_version = CAST(:version AS integer), activated_at ="
+                " CASE WHEN CAST(:version AS integer) IS NOT NULL THEN CAST(:now AS timestamptz) END"
+                " WHERE list_id = :list_id"
+            ),
+            {name: values[name] for name in ("list_id", "version", "now")},
+        )
+        await self._connection.execute(
+            text(
+                "INSERT INTO activations (list_id, version, change, reason, at, by)"
+                " VALUES (:list_id, :version, :change, :reason, :now, :by)"
+            ),
+            values,
+        )
+        await self._changed()
+
+    async def _changed(self) -> None:
+        await self._connection.execute(text("UPDATE generation SET number = number + 1"))
+        await self._connection.execute(text(f"NOTIFY {CHANNEL}"))
+
+
+def _visible(grant: Grant) -> dict[str, list[str]]:
+    return {"agencies": sorted(grant.agencies), "sources": sorted(grant.principal.sources)}

@@ -1,0 +1,179 @@
+"""What people found and did about hits, what a list brought, and what a purge takes."""
+# ruff: noqa: S608 - statements are put together from names in this file, values are bound
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.access import Grant
+
+Row = Mapping[str, Any]
+_PERSON = "person_id, person_name, person_title, person_ori"
+_BY = ":person_id, :person_name, :person_title, :person_ori"
+
+
+class Outcomes:
+    """Verifications and dispositions. A hit is locked by `Hits.get` before it is changed."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def verification(self, grant: Grant, hit_id: UUID) -> Row | None:
+        """Return what checking a hit gave, if it was checked."""
+        rows = await self._connection.execute(
+            text(
+                f"SELECT method, reference, outcome, note, at, {_PERSON} FROM verifications"
+                " WHERE hit_id = :hit_id"
+            ),
+            {"hit_id": hit_id},
+        )
+        row = rows.mappings().one_or_none()
+        return None if row is None else dict(row)
+
+    async def dispositions(self, grant: Grant, hit_id: UUID) -> Sequence[Row]:
+        """Return what came of a hit, in the order of recording."""
+        rows = await self._connection.execute(
+            text(
+                f"SELECT disposition, enforcement, unverified_reason, at, {_PERSON}"
+                " FROM dispositions WHERE hit_id = :hit_id ORDER BY number LIMIT 100"
+            ),
+            {"hit_id": hit_id},
+        )
+        return [dict(row) for row in rows.mappings()]
+
+    async def verify(
+        self,
+        grant: Grant,
+        hit_id: UUID,
+        *,
+        method: str,
+        reference: str,
+        outcome: str,
+        note: str | None,
+    ) -> None:
+        """Keep a verification of a hit that has none."""
+        await self._connection.execute(
+            text(
+                f"INSERT INTO verifications (hit_id, method, reference, outcome, note, at, {_PERSON})"
+                f" VALUES (:hit_id, :method, :reference, :outcome, :note, :at, {_BY})"
+            ),
+            {
+                "hit_id": hit_id,
+                "method": method,
+                "reference": reference,
+                "outcome": outcome,
+                "note": note,
+                **_person(grant),
+            },
+        )
+        await self._connection.execute(
+            text("UPDATE hits SET status = 'verified' WHERE hit_id = :hit_id"), {"hit_id": hit_id}
+        )
+
+    async def dispose(
+        self,
+        grant: Grant,
+        hit_id: UUID,
+        *,
+        disposition: str,
+        enforcement: bool,
+        unverified_reason: str | None,
+    ) -> None:
+        """Keep what came of a hit; what was recorded before stays."""
+        await self._connection.execute(
+            text(
+                "INSERT INTO dispositions (hit_id, disposition, enforcement, unverified_reason, at,"
+                f" {_PERSON}) VALUES (:hit_id, :disposition, :enforcement, :unverified_reason, :at,"
+                f" {_BY})"
+            ),
+            {
+                "hit_id": hit_id,
+                "disposition": disposition,
+                "enforcement": enforcement,
+                "unverified_reason": unverified_reason,
+                **_person(grant),
+            },
+        )
+
+    async def counts(self, list_id: UUID, since: datetime | None) -> dict[str, Any]:
+        """Return counted figures of a list's hits; no record is shown."""
+        statement = text(
+            """
+            SELECT h.tier, h.status, v.outcome, count(*) AS hits, count(*) FILTER (WHERE EXISTS
+                (SELECT FROM dispositions d WHERE d.hit_id = h.hit_id AND d.enforcement))
+                AS enforcement
+            FROM hits h LEFT JOIN verifications v USING (hit_id)
+            WHERE h.list_id = :list_id AND h.raised_at >= :since
+            GROUP BY h.tier, h.status, v.outcome
+            """
+        )
+        values = {"list_id": list_id, "since": since or datetime.fromisoformat("1970-01-01T00Z")}
+        rows = await self._connection.execute(statement, values)
+        groups = [dict(row) for row in rows.mappings()]
+        return {
+            "hits": sum(g["hits"] for g in groups),
+            "unverified": sum(g["hits"] for g in groups if g["status"] == "unverified"),
+            "enforcement": sum(g["enforcement"] for g in groups),
+            "outcomes": _sums(groups, "outcome"),
+            "by_tier": _sums(groups, "tier"),
+        }
+
+    async def purge(self, before: datetime, at: datetime, limit: int) -> int:
+        """Take what hits from captures before `before` keep of the read; return how many were left.
+
+        A hit that nobody worked is nothing but a copy of its read and goes whole. Of one that was verified
+        or disposed of, what people did stays (Government Code 34090(d)), and what was read goes.
+        """
+        values = {"before": before, "at": at, "limit": limit}
+        rows = await self._connection.execute(
+            text(
+                "SELECT hit_id, EXISTS (SELECT FROM verifications v WHERE v.hit_id = h.hit_id)"
+                " OR EXISTS (SELECT FROM dispositions d WHERE d.hit_id = h.hit_id) AS worked"
+                " FROM hits h WHERE captured_at < :before AND purged_at IS NULL"
+                " ORDER BY captured_at LIMIT :limit FOR UPDATE"
+            ),
+            values,
+        )
+        due = rows.all()
+        worked = {"hits": [hit_id for hit_id, kept in due if kept], "at": at}
+        await self._connection.execute(
+            text("DELETE FROM sightings WHERE hit_id = ANY(:hits)"), {"hits": worked["hits"]}
+        )
+        await self._connection.execute(
+            text(
+                "UPDATE hits SET purged_at = :at, plate_read = NULL, plate_as_read = NULL,"
+                " region_read = NULL, plate_listed = NULL, region_listed = NULL, entry = NULL,"
+                " device_id = NULL, device_name = NULL, place = NULL, capture_id = NULL,"
+                " crop_key = NULL, image_key = NULL, differences = '[]', warnings = '[]'"
+                " WHERE hit_id = ANY(:hits)"
+            ),
+            worked,
+        )
+        await self._connection.execute(
+            text("DELETE FROM hits WHERE hit_id = ANY(:hits)"),
+            {"hits": [hit_id for hit_id, kept in due if not kept]},
+        )
+        return len(due)
+
+
+def _person(grant: Grant) -> dict[str, Any]:
+    actor = grant.actor
+    return {
+        "person_id": actor.person_id,
+        "person_name": actor.name,
+        "person_title": actor.title,
+        "person_ori": actor.agency_ori,
+        "at": grant.now,
+    }
+
+
+def _sums(groups: Sequence[Row], name: str) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for group in groups:
+        if group[name] is not None:
+            sums[group[name]] = sums.get(group[name], 0) + group["hits"]
+    return sums

@@ -1,0 +1,160 @@
+"""Hits as the matcher raises them, one writer at a time."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.hotlist.domain import Candidate, Listed
+from services.hotlist.passes import Pass, Passes
+
+CHANNEL = "hotlist_alerts"
+"""Postgres notifies here when hits were raised, so that other replicas' streams look at once."""
+
+_LISTED = text(
+    """
+    SELECT l.list_id, l.name AS list_name, v.version AS list_version, l.source, l.staleness_s,
+        coalesce(e.entered_at, s.as_of) AS as_of, e.entry_id, e.plate, e.plate_listed, e.partial,
+        e.region, e.record_kind, e.reason, e.entering_ori, e.entering_reference, e.make, e.model,
+        e.colour, e.valid_from, e.expires_at
+    FROM unnest(CAST(:lists AS uuid[]), CAST(:entries AS uuid[])) AS wanted (list_id, entry_id)
+    JOIN lists l ON l.list_id = wanted.list_id
+    JOIN versions v ON v.list_id = l.list_id AND v.version = l.active_version
+    JOIN snapshots s ON s.snapshot_id = v.snapshot_id
+    JOIN entries e ON e.snapshot_id = v.snapshot_id AND e.entry_id = wanted.entry_id
+        AND e.from_version <= v.version AND (e.to_version IS NULL OR e.to_version > v.version)
+    WHERE l.enabled AND NOT e.record_kind = ANY (l.kinds_off)
+        AND (e.valid_from IS NULL OR e.valid_from <= :now)
+        AND (e.expires_at IS NULL OR e.expires_at > :now)
+    """
+)
+_SEEN = text(
+    "SELECT s.read_id, s.entry_id"
+    " FROM unnest(CAST(:reads AS uuid[]), CAST(:entries AS uuid[])) AS wanted (read_id, entry_id)"
+    " JOIN sightings s ON s.read_id = wanted.read_id AND s.entry_id = wanted.entry_id"
+)
+_PASSES = text(
+    """
+    SELECT h.entry_id, h.device_id, h.hit_id, h.first_at, h.last_at, h.sightings
+    FROM unnest(CAST(:entries AS uuid[]), CAST(:devices AS uuid[]), CAST(:lows AS timestamptz[]),
+        CAST(:highs AS timestamptz[])) AS wanted (entry_id, device_id, low, high)
+    JOIN hits h ON h.entry_id = wanted.entry_id AND h.device_id = wanted.device_id
+        AND h.last_at >= wanted.low AND h.first_at <= wanted.high
+    """
+)
+HIT_COLUMNS = (
+    "hit_id, agency_ori, list_id, list_name, list_version, list_age_s, list_stale, source, entry_id,"
+    " record_kind, tier, status, late, raised_at, read_id, capture_id, device_id, device_name, place,"
+    " captured_at, received_at, confidence, plate_read, plate_as_read, region_read, plate_listed,"
+    " region_listed, entry, differences, warnings, crop_key, image_key, first_at, last_at, sightings"
+)
+_ADD_HITS = text(
+    f"INSERT INTO hits ({HIT_COLUMNS}) SELECT {HIT_COLUMNS}"  # noqa: S608 - names from this file
+    " FROM jsonb_populate_recordset(NULL::hits, CAST(:rows AS jsonb))"
+)
+_ADD_SIGHTINGS = text(
+    "INSERT INTO sightings SELECT *"
+    " FROM jsonb_populate_recordset(NULL::sightings, CAST(:rows AS jsonb))"
+)
+_EXTEND = text(
+    "UPDATE hits h SET first_at = p.first_at, last_at = p.last_at, sightings = p.sightings"
+    " FROM unnest(CAST(:hits AS uuid[]), CAST(:firsts AS timestamptz[]),"
+    " CAST(:lasts AS timestamptz[]), CAST(:counts AS integer[]))"
+    " AS p (hit_id, first_at, last_at, sightings) WHERE h.hit_id = p.hit_id"
+)
+
+
+class Raised:
+    """The matcher's own view of hits; shown to nobody."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def lock(self) -> None:
+        """Wait to be the only writer of hits, until the transaction ends.
+
+        So replicas agree on what is one pass, and `seq` rises in the order of commits.
+        """
+        await self._connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtext('hits'), hashtext(current_schema()))")
+        )
+
+    async def listed(
+        self, candidates: Sequence[Candidate], now: datetime
+    ) -> dict[tuple[UUID, UUID], Listed]:
+        """Return the entries, by list and id, that are in force now: the index may lag, this does not."""
+        wanted = sorted({(c.list_id, c.entry_id) for c in candidates})
+        rows = await self._connection.execute(
+            _LISTED,
+            {"lists": [k for k, _ in wanted], "entries": [k for _, k in wanted], "now": now},
+        )
+        found = [Listed(**row) for row in rows.mappings()]
+        return {(entry.list_id, entry.entry_id): entry for entry in found}
+
+    async def seen(self, candidates: Sequence[Candidate]) -> set[tuple[UUID, UUID]]:
+        """Return which pairs of read and entry have had their effect."""
+        rows = await self._connection.execute(
+            _SEEN,
+            {
+                "reads": [c.read.read_id for c in candidates],
+                "entries": [c.entry_id for c in candidates],
+            },
+        )
+        return {(read_id, entry_id) for read_id, entry_id in rows}
+
+    async def passes(self, candidates: Sequence[Candidate], window_s: int) -> Passes:
+        """Return the passes that the candidates may belong to."""
+        spans: dict[tuple[UUID, UUID], tuple[datetime, datetime]] = {}
+        for c in candidates:
+            at = c.read.captured_at
+            low, high = spans.get((c.entry_id, c.read.device_id), (at, at))
+            spans[c.entry_id, c.read.device_id] = min(low, at), max(high, at)
+        window = timedelta(seconds=window_s)
+        rows = await self._connection.execute(
+            _PASSES,
+            {
+                "entries": [entry_id for entry_id, _ in spans],
+                "devices": [device_id for _, device_id in spans],
+                "lows": [low - window for low, _ in spans.values()],
+                "highs": [high + window for _, high in spans.values()],
+            },
+        )
+        passes = Passes(window_s)
+        for entry_id, device_id, *known in rows:
+            passes.add(entry_id, device_id, Pass(*known))
+        return passes
+
+    async def add(
+        self,
+        hits: Sequence[dict[str, Any]],
+        sightings: Sequence[dict[str, Any]],
+        extended: Iterable[Pass],
+    ) -> None:
+        """Keep new hits, all sightings, and the passes that grew."""
+        if hits:
+            await self._connection.execute(_ADD_HITS, {"rows": _json(hits)})
+        if sightings:
+            await self._connection.execute(_ADD_SIGHTINGS, {"rows": _json(sightings)})
+        grown = list(extended)
+        if grown:
+            await self._connection.execute(
+                _EXTEND,
+                {
+                    "hits": [p.hit_id for p in grown],
+                    "firsts": [p.first_at for p in grown],
+                    "lasts": [p.last_at for p in grown],
+                    "counts": [p.sightings for p in grown],
+                },
+            )
+
+    async def notify(self) -> None:
+        """Wake the streams of other replicas once this commits."""
+        await self._connection.execute(text(f"NOTIFY {CHANNEL}"))
+
+
+def _json(rows: Sequence[dict[str, Any]]) -> str:
+    return msgspec.json.encode(rows).decode()

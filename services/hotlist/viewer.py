@@ -1,0 +1,102 @@
+"""One client of the alert stream: what it may see, whether it still may, and what waits for it."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from services.hotlist.models import HitOut
+from shared.access import Grant
+from shared.errors import NotAuthenticated
+from shared.people import People
+from shared.tokens import verify
+
+
+class Standing:
+    """Whether the token that a stream was opened with still holds; a stream outlives its request's check."""
+
+    def __init__(self, token: str, people: People, grant: Grant, now: datetime) -> None:
+        self._token = token
+        self._people = people
+        self._claims = verify(token, people.keys, "access", now)
+        self._expires_at = datetime.fromtimestamp(float(self._claims["exp"]), UTC)
+        self._trained_until = grant.principal.trained_until
+
+    def fault(self, now: datetime) -> str | None:
+        """Return why the stream must end, or None."""
+        if now >= self._expires_at:
+            return "the token has expired"
+        if self._trained_until is None or now >= self._trained_until:
+            return "training has lapsed (policy 468.4(d))"
+        try:
+            self._people.check(self._claims)
+        except NotAuthenticated as exc:
+            return exc.detail
+        return None
+
+    def deep_fault(self, now: datetime) -> str | None:
+        """Return why the stream must end; the signature and its key are checked again too."""
+        try:
+            verify(self._token, self._people.keys, "access", now)
+        except NotAuthenticated as exc:
+            return exc.detail
+        return self.fault(now)
+
+
+class Viewer:
+    """A live client. `cursor` is the last alert that was considered for it, shown or withheld."""
+
+    def __init__(self, grant: Grant, standing: Standing, cursor: int, buffer: int) -> None:
+        self.grant = grant
+        self.standing = standing
+        self.cursor = cursor
+        self.behind = True
+        """Reads from Postgres by itself, until it has caught up with the broadcaster."""
+
+        self._buffer = buffer
+        self._waiting: list[bytes] = []
+        self._wake = asyncio.Event()
+
+    def sees(self, hit: Mapping[str, Any]) -> bool:
+        """Return whether a hit is shown: the own agency's, from a source of one's own (468.4(e))."""
+        return (
+            hit["agency_ori"] in self.grant.agencies
+            and hit["source"] in self.grant.principal.sources
+        )
+
+    def room(self, count: int) -> bool:
+        """Return whether `count` more alerts may wait."""
+        return len(self._waiting) + count <= self._buffer
+
+    def give(self, alerts: Sequence[bytes], cursor: int) -> None:
+        """Let `alerts` be sent; nothing up to `cursor` is owed after them."""
+        self._waiting.extend(alerts)
+        self.cursor = max(self.cursor, cursor)
+        self.wake()
+
+    def fall_behind(self) -> None:
+        """Leave the broadcast: what comes is read from Postgres after what waits was sent."""
+        self.behind = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Let the stream look at once."""
+        self._wake.set()
+
+    async def take(self, within_s: float) -> bytes:
+        """Return what waits, as soon as there is some; nothing when the viewer is to catch up, or after
+        `within_s`."""
+        if not self._waiting and not self.behind:
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(within_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+        taken, self._waiting = b"".join(self._waiting), []
+        return taken
+
+
+def alert_event(hit: HitOut) -> bytes:
+    """Return a hit as a Server-Sent Event whose id is where to resume."""
+    return f"id: {hit.seq}\nevent: alert\ndata: {hit.model_dump_json()}\n\n".encode()
