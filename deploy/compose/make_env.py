@@ -22,11 +22,20 @@ def key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+def signing_key() -> str:
+    """Return a new Ed25519 private key as PEM (RFC 8410: a fixed header and 32 random bytes)."""
+    header = bytes.fromhex("302e020100300506032b657004220420")
+    body = base64.b64encode(header + secrets.token_bytes(32)).decode()
+    return f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"
+
+
 NEEDED: dict[str, Callable[[], str]] = {
     "POSTGRES_PASSWORD": password,
     "PLATEWARD_DATABASE_PASSWORD": password,
     "PLATEWARD_OBJECTS_SECRET": password,
     "IDENTITY_KEY_ENCRYPTION_KEY": key,
+    "AUDIT_SIGNING_KEY": key,
+    "RETENTION_SIGNING_KEY": signing_key,
 }
 
 
@@ -35,12 +44,17 @@ def complete(path: Path) -> list[str]:
     lines = path.read_text().splitlines() if path.exists() else []
     present = {line.split("=", 1)[0] for line in lines}
     added = [name for name in NEEDED if name not in present]
-    lines += [f"{name}={NEEDED[name]()}" for name in added]
+    lines += [f"{name}={_quoted(NEEDED[name]())}" for name in added]
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         os.fchmod(descriptor, 0o600)
         file.write("".join(f"{line}\n" for line in lines))
     return added
+
+
+def _quoted(value: str) -> str:
+    """Return a value as an environment file takes it: on one line."""
+    return '"' + value.replace("\n", "\\n") + '"' if "\n" in value else value
 
 
 def main() -> int:

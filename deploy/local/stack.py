@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from deploy.local.broker import EMPTY_FETCH_PAUSE_MS, Broker
-from deploy.local.keys import kept_key
+from deploy.local.keys import kept_keys
 from deploy.local.note import Note
 from deploy.local.parts import ROOT, Part, Service, service
 from deploy.local.postgres import Postgres
@@ -92,9 +92,7 @@ class Stack:
             self._start("broker", broker)
             added["KAFKA_BOOTSTRAP"] = broker.bootstrap
             added["KAFKA_EMPTY_FETCH_PAUSE_MS"] = str(EMPTY_FETCH_PAUSE_MS)
-        if "IDENTITY_KEY_ENCRYPTION_KEY" not in self._given:
-            key = kept_key(self._folder / "identity.key", first_start=first_start)
-            added["IDENTITY_KEY_ENCRYPTION_KEY"] = key
+        added |= kept_keys(self._folder / "keys", self._given, first_start=first_start)
         if "OBJECT_STORE_URL" not in self._given:
             added["OBJECT_STORE_URL"] = (self._folder / "objects").as_uri()
         return {**added, **self._given}

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import yaml
 from compose_spec import PyCompose
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from deploy.compose.make_env import NEEDED, complete
+from deploy.compose.make_env import NEEDED, complete, signing_key
 from deploy.local.postgres import _SETTINGS as EMBEDDED
 from deploy.local.services import APIS
 from tests.deploy.reading import (
@@ -173,7 +175,7 @@ def test_no_secret_is_written_in_it() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     for line in text.splitlines():
         name, _, value = line.strip().partition(": ")
-        if re.search(r"PASSWORD|SECRET|ENCRYPTION", name):
+        if re.search(r"PASSWORD|SECRET|ENCRYPTION|SIGNING", name):
             assert value.startswith("${"), f"{name} is not taken from .env"
 
 
@@ -187,6 +189,13 @@ def test_secrets_are_drawn_once_and_are_the_owners_alone(tmp_path: Path) -> None
     values = [line.split("=", 1)[1] for line in first.splitlines()]
     assert len(set(values)) == len(NEEDED)
     assert all(len(value) >= 43 for value in values)
+    assert len(values) == len(NEEDED), "a value of several lines is written on one"
+
+
+def test_the_signing_key_drawn_is_an_ed25519_key() -> None:
+    loaded = load_pem_private_key(signing_key().encode(), None)
+    assert isinstance(loaded, Ed25519PrivateKey)
+    assert signing_key() != signing_key()
 
 
 def test_what_is_missing_in_an_older_env_file_is_added(tmp_path: Path) -> None:

@@ -1,28 +1,36 @@
 """Keys of the embedded stack: drawn once, kept, never silently replaced."""
 
-import base64
 import stat
 from pathlib import Path
 
 import pytest
 
-from deploy.local.keys import KEY_BYTES, kept_key
+from deploy.compose.make_env import NEEDED
+from deploy.local.keys import KEYS, kept_keys
 from deploy.local.process import LocalError
 
 
-def test_a_key_is_the_same_at_every_start_and_the_owners_alone(tmp_path: Path) -> None:
-    file = tmp_path / "identity.key"
-    key = kept_key(file, first_start=True)
-    assert len(base64.b64decode(key, validate=True)) == KEY_BYTES
-    assert kept_key(file, first_start=False) == key
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+def test_keys_are_the_same_at_every_start_and_the_owners_alone(tmp_path: Path) -> None:
+    first = kept_keys(tmp_path / "keys", {}, first_start=True)
+    assert set(first) == set(KEYS)
+    assert len(set(first.values())) == len(KEYS)
+    assert kept_keys(tmp_path / "keys", {}, first_start=False) == first
+    assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(f.stat().st_mode) for f in (tmp_path / "keys").iterdir()} == {0o600}
 
 
-def test_two_stacks_have_different_keys(tmp_path: Path) -> None:
-    keys = {kept_key(tmp_path / name, first_start=True) for name in ("a.key", "b.key")}
-    assert len(keys) == 2
+def test_a_key_that_is_given_is_not_drawn(tmp_path: Path) -> None:
+    given = {"AUDIT_SIGNING_KEY": "from elsewhere"}
+    assert "AUDIT_SIGNING_KEY" not in kept_keys(tmp_path, given, first_start=True)
+    assert not (tmp_path / "audit_signing_key").exists()
 
 
 def test_a_lost_key_is_named_rather_than_replaced(tmp_path: Path) -> None:
-    with pytest.raises(LocalError, match=r"identity\.key is gone"):
-        kept_key(tmp_path / "identity.key", first_start=False)
+    kept_keys(tmp_path, {}, first_start=True)
+    (tmp_path / "audit_signing_key").unlink()
+    with pytest.raises(LocalError, match="audit_signing_key is gone"):
+        kept_keys(tmp_path, {}, first_start=False)
+
+
+def test_compose_draws_the_same_keys() -> None:
+    assert KEYS.items() <= NEEDED.items()
