@@ -9,6 +9,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from deploy.local.keys import KEYS
+
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "openapi"
 SERVICES = ("audit", "hotlist", "identity", "ingest", "recognition", "release", "retention")
@@ -16,8 +18,9 @@ SERVICES = ("audit", "hotlist", "identity", "ingest", "recognition", "release", 
 
 def app_of(service: str, objects: Path) -> FastAPI:
     """Return a service's app, built but not started; nothing it would connect to need be there."""
+    keys = {name.lower(): draw() for name, draw in KEYS.items()}
     settings = importlib.import_module(f"services.{service}.settings").Settings(
-        policy_file=ROOT / "policy.toml", object_store_url=f"file://{objects}"
+        policy_file=ROOT / "policy.toml", object_store_url=f"file://{objects}", **keys
     )
     app = importlib.import_module(f"services.{service}.main").build_app(settings)
     assert isinstance(app, FastAPI)  # noqa: S101 - for the type checker

@@ -6,6 +6,7 @@ import importlib
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from deploy.openapi import app_of
 from shared.http import OPEN
 from shared.openapi import permissions
 from shared.runtime import Runtime
@@ -49,15 +50,10 @@ def test_the_seal_of_a_grant_is_used_nowhere_else():
                 assert path == ROOT / "shared" / "access.py"
 
 
-def app_of(service):
-    module = importlib.import_module(f"services.{service}.main")
-    settings = importlib.import_module(f"services.{service}.settings").Settings(
-        policy_file=ROOT / "policy.toml", object_store_url="file:///tmp", **EXTRA.get(service, {})
-    )
-    return module.build_app(settings)
-
-
-EXTRA: dict[str, dict[str, str]] = {}
+@pytest.fixture
+def app(service, tmp_path):
+    """A service's app, built but not started."""
+    return app_of(service, tmp_path)
 
 
 def guards_of(route: APIRoute):
@@ -75,8 +71,7 @@ def guards_of(route: APIRoute):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_route_has_exactly_one_guard_or_is_named_as_open(service):
-    app = app_of(service)
+def test_every_route_has_exactly_one_guard_or_is_named_as_open(service, app):
     declared_open = OPEN | set(
         getattr(importlib.import_module(f"services.{service}.main"), "OPEN", ())
     )
@@ -97,15 +92,15 @@ def test_every_route_has_exactly_one_guard_or_is_named_as_open(service):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_no_route_hides_outside_the_walk(service):
+def test_no_route_hides_outside_the_walk(app):
     """A mounted sub-application or a bare Starlette route would not be seen by the test above."""
     known = {"/openapi.json", "/docs", "/docs/oauth2-redirect"}
-    for context in iter_route_contexts(app_of(service).routes):
+    for context in iter_route_contexts(app.routes):
         assert isinstance(context.route, APIRoute) or context.path in known, context.path
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_runtime_is_the_shared_one(service):
-    assert isinstance(app_of(service).state.runtime, Runtime)
+def test_the_runtime_is_the_shared_one(service, app):
+    assert isinstance(app.state.runtime, Runtime)
     settings = importlib.import_module(f"services.{service}.settings").Settings
     assert issubclass(settings, CommonSettings)
