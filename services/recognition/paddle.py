@@ -47,8 +47,8 @@ FINDING_LOOKS: Final = ((0.25, 0.6, 48), (0.15, 0.3, 64))
 px. They mend lines that the first look cut short."""
 TIGHT_LOOK: Final = (0.02, -0.08)
 """A look at the line alone, a little lower: state names and stickers fall away."""
-CROP_MARGIN: Final = (0.3, 1.1)
-"""Around the line, so that the crop shows the whole plate (12 in x 6 in) and a little more."""
+CROP_MARGIN: Final = (0.2, 0.7)
+"""Around the line, so that the crop shows the whole plate and a little of the car."""
 
 
 class PaddleEngine:

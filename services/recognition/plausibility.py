@@ -29,8 +29,9 @@ MIN_FIRST_MEAN: Final = 0.3
 DIFFERENT_SMALL_LETTERS: Final = frozenset("abdefghlnqrt")
 """Lower case that cannot be a capital seen small: signs and badges have it, plates do not."""
 
-PLATE_AROUND: Final = (0.12, 0.9)
-"""A plate's edge beyond its serial, shares of the serial's width and height (SAE J686)."""
+PLATE_AROUND: Final = (0.05, 0.35)
+"""A plate's edge beyond its line of characters as a detector draws it (a little outside the
+glyphs), shares of the line's width and height. A plate is 12 in x 6 in (SAE J686)."""
 
 _CLOCK = re.compile(r"\d:\d|\d\d:$|^:\d\d")
 _DIGITS_OF_A_DATE = re.compile(r"(19|20)\d\d[-./]|\d\d?/\d\d?|^\W?\d\d\.\d\d")

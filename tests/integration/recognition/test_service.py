@@ -1,0 +1,100 @@
+"""Frames in at Kafka; reads, crops, outcomes and dead letters out."""
+
+import cv2
+import numpy as np
+
+from deploy.local.scenes import encode_jpeg, render_scene
+from services.recognition.decode import decode
+from shared.testing import eventually
+from tests.integration.recognition.conftest import dead_reasons, served
+from tests.unit.recognition.captures import a_capture, image
+from tests.unit.recognition.engines import KILLS, ScriptedEngine
+
+
+async def test_a_rendered_street_comes_to_the_read_of_its_plate(settings, objects, downstream):
+    scene = render_scene(13, plates=["7KLM294"])
+    jpeg = encode_jpeg(scene.frame, 90)
+    capture = await a_capture(objects, jpeg, media_type="image/jpeg")
+    blank = cv2.imencode(".jpg", np.full((360, 640, 3), 90, np.uint8))[1].tobytes()
+    empty = await a_capture(objects, blank, media_type="image/jpeg")
+    async with served(settings):
+        await downstream.post(capture, empty)
+        await eventually(lambda: downstream.outcome(empty), within_s=30)
+        [read] = await eventually(lambda: downstream.reads_of(capture), within_s=30)
+        await eventually(lambda: downstream.outcome(capture))
+    assert read.plate == "7KLM294"
+    assert read.confidence > 0.5
+    assert read.model.startswith("ppocrv6-small/1@")
+    crop = decode(await objects.get(read.crop_key)).pixels
+    x, y, w, h = scene.truth[0].box
+    assert read.box.x_px < x + w / 2 < read.box.x_px + read.box.width_px
+    assert read.box.y_px < y + h / 2 < read.box.y_px + read.box.height_px
+    assert crop.shape[1] >= 0.8 * w
+    assert downstream.outcome(capture) == ["plates"]
+    assert downstream.outcome(empty) == ["no_plate"]
+    assert downstream.reads_of(empty) == []
+
+
+async def test_a_poison_frame_is_put_aside_and_the_next_frame_is_read(
+    settings, objects, downstream
+):
+    good = [await a_capture(objects) for _ in range(3)]
+    poison = await a_capture(objects, image(KILLS))
+    broken = await a_capture(objects, b"not an image")
+    async with served(settings, ScriptedEngine):
+        await downstream.post(good[0], poison, good[1], broken, good[2])
+        for capture in (*good, poison, broken):
+            await eventually(lambda c=capture: downstream.outcome(c), within_s=30)
+        late = await a_capture(objects)
+        await downstream.post(late)
+        for capture in (*good, late):
+            await eventually(lambda c=capture: downstream.reads_of(c), within_s=30)
+    for capture in (*good, late):
+        assert downstream.outcome(capture) == ["plates"]
+        assert len(downstream.reads_of(capture)) == 1
+    for capture, reason in ((poison, "FrameKilledWorker: 2 times"), (broken, "UndecodableImage")):
+        assert downstream.outcome(capture) == ["unreadable"]
+        assert downstream.reads_of(capture) == []
+        [put_aside] = await dead_reasons(settings, capture)
+        assert put_aside.startswith(reason)
+
+
+async def test_a_redelivered_frame_has_the_ids_that_it_had(settings, objects, downstream):
+    capture = await a_capture(objects)
+    async with served(settings, ScriptedEngine):
+        await downstream.post(capture)
+        await downstream.post(capture)
+        await eventually(lambda: len(downstream.reads_of(capture)) == 2, within_s=30)
+    first, again = downstream.reads_of(capture)
+    assert (first.read_id, first.event_id) == (again.read_id, again.event_id)
+
+
+async def test_frames_that_wait_while_the_service_is_down_are_read_after(
+    settings, objects, downstream
+):
+    async with served(settings, ScriptedEngine):
+        before = await a_capture(objects)
+        await downstream.post(before)
+        await eventually(lambda: downstream.outcome(before), within_s=30)
+    waiting = [await a_capture(objects) for _ in range(5)]
+    await downstream.post(*waiting)
+    async with served(settings, ScriptedEngine):
+        for capture in waiting:
+            await eventually(lambda c=capture: downstream.outcome(c), within_s=30)
+    assert all(downstream.outcome(capture) == ["plates"] for capture in waiting)
+    assert downstream.outcome(before) == ["plates"], "what was committed is not read again"
+
+
+async def test_the_service_says_how_it_is_and_nothing_else(settings, downstream):
+    async with served(settings, ScriptedEngine) as client:
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()) == (
+            200,
+            {"workers": "ok", "kafka": "ok", "objects": "ok"},
+        )
+        assert (await client.get("/livez")).json() == {"status": "ok"}
+        figures = (await client.get("/metrics")).text
+        assert "alpr_frames_total" in figures
+        assert "alpr_recognition_workers_replaced_total" in figures
+        paths = (await client.get("/openapi.json")).json()["paths"]
+        assert set(paths) == {"/livez", "/readyz", "/metrics"}
