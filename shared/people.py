@@ -23,6 +23,7 @@ class People:
 
     def __init__(self, issuer: str) -> None:
         self.keys = KeyRing(issuer)
+        self._changed_at: dict[str, datetime] = {}
         self._valid_from: dict[str, datetime] = {}
         self._barred: dict[str, str] = {}
 
@@ -32,6 +33,9 @@ class People:
             self.keys.add(event.kid, event.jwk, event.not_after)
         elif isinstance(event, AccountChanged):
             account = str(event.account_id)
+            if event.occurred_at < self._changed_at.get(account, event.occurred_at):
+                return  # identity knows its own changes before Kafka brings the earlier ones
+            self._changed_at[account] = event.occurred_at
             self._valid_from[account] = event.tokens_valid_from
             self._barred.pop(account, None)
             if event.status != "active":

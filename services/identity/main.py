@@ -8,12 +8,14 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.identity.actions import housekeeping, keys
-from services.identity.api import router
+from services.identity.api import OPEN, router
 from services.identity.settings import Settings
 from services.identity.work import SERVICE, Identity
 from shared.http import create_app
 from shared.runtime import Runtime
 from shared.serve import serve
+
+__all__ = ["MIGRATIONS", "OPEN", "build_app", "main"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

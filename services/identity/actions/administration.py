@@ -54,10 +54,11 @@ async def create(identity: Identity, unit: Unit, by: Actor, new: NewAccount) -> 
         last_active_at=unit.now,
         reviewed_at=unit.now,
         created_at=unit.now,
+        changed_at=unit.now,
     )
     await unit.accounts.add(account)
     details = {"agency_ori": account.agency_ori, "roles": roles, "sources": sources}
-    await unit.emit(account_event(unit, account, "created", by, **details))
+    await unit.emit(account_event(account, "created", by, **details))
     return await invite(identity, unit, account)
 
 
@@ -66,7 +67,7 @@ async def update(
 ) -> Account:
     """Change a name or job title; what the new title may not hold must be taken away first."""
     old = await _changeable(unit, by, account_id, "updated", doing="change")
-    new = replace(old, name=name or old.name, title=title or old.title, tokens_valid_from=unit.now)
+    new = old.revoked(unit.now, name=name or old.name, title=title or old.title)
     _check(unit, new)
     before = {"name": old.name, "title": old.title}
     await account_changed(unit, new, "updated", by, before=before)
@@ -78,7 +79,7 @@ async def assign_roles(
 ) -> Account:
     """Give a person these roles and no others; tokens that say otherwise end now."""
     old = await _changeable(unit, by, account_id, "roles_assigned", doing="assign roles to")
-    new = replace(old, roles=_sorted(roles), tokens_valid_from=unit.now)
+    new = old.revoked(unit.now, roles=_sorted(roles))
     _check(unit, new)
     changes = _difference(old.roles, new.roles)
     await account_changed(
@@ -92,7 +93,7 @@ async def assign_sources(
 ) -> Account:
     """Entitle a person to these data sources and no others (468.4(e))."""
     old = await _changeable(unit, by, account_id, "sources_assigned", doing="entitle")
-    new = replace(old, sources=_sorted(sources), tokens_valid_from=unit.now)
+    new = old.revoked(unit.now, sources=_sorted(sources))
     _check(unit, new)
     changes = _difference(old.sources, new.sources)
     await account_changed(
@@ -104,7 +105,7 @@ async def assign_sources(
 async def lock(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Account:
     """Lock an active account until it is unlocked."""
     old = await _changeable(unit, by, account_id, "locked", doing="lock")
-    new = replace(old, status="locked", tokens_valid_from=unit.now)
+    new = old.revoked(unit.now, status="locked")
     await account_changed(unit, new, "locked", by, reason=reason)
     await close_sessions(unit, new, by, "account locked")
     return new
@@ -123,7 +124,7 @@ async def reinstate(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Acc
     """Bring a disabled account back, once training is current again (State Auditor 2019-118)."""
     old = await _changeable(unit, by, account_id, "reinstated", doing="reinstate")
     _check_trained(unit, old)
-    new = replace(old, status="active", last_active_at=unit.now)
+    new = replace(old, status="active", last_active_at=max(unit.now, old.last_active_at))
     await account_changed(unit, new, "reinstated", by, reason=reason)
     return new
 
@@ -132,7 +133,7 @@ async def separate(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Acco
     """End an account for good, at once: the person has left (468.6)."""
     old = await _changeable(unit, by, account_id, "separated", doing="separate")
     held = {"roles": old.roles, "sources": old.sources}
-    new = replace(old, status="separated", roles=(), sources=(), tokens_valid_from=unit.now)
+    new = old.revoked(unit.now, status="separated", roles=(), sources=())
     await account_changed(unit, new, "separated", by, reason=reason, held=held)
     await close_sessions(unit, new, by, "account separated")
     await unit.accounts.drop_invitation(account_id)
@@ -154,7 +155,7 @@ async def renew(identity: Identity, unit: Unit, by: Actor, old: Account, reason:
     """Forget a person's credential and invite them; their sessions and tokens end now."""
     await unit.credentials.drop(old.account_id)
     await unit.credentials.clear_failures(old.account_id)
-    new = replace(old, status="invited", tokens_valid_from=unit.now)
+    new = old.revoked(unit.now, status="invited")
     await account_changed(unit, new, "reinvited", by, reason=reason)
     await close_sessions(unit, new, by, "account invited anew")
     return await invite(identity, unit, new)

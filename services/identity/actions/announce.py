@@ -1,9 +1,10 @@
 """Events about accounts and sessions."""
 
+from dataclasses import replace
 from typing import Any, Literal
 from uuid import UUID
 
-from services.identity.domain.accounts import Account
+from services.identity.domain.accounts import TICK, Account
 from services.identity.work import Unit
 from shared.events import AccountChanged, Actor, SessionChanged
 from shared.types import Ori
@@ -17,17 +18,16 @@ async def account_changed(
     unit: Unit, account: Account, change: str, by: Actor, **details: Any
 ) -> None:
     """Save a changed account and announce who changed what."""
-    await unit.accounts.save(account, unit.now)
-    await unit.emit(account_event(unit, account, change, by, **details))
+    account = replace(account, changed_at=max(unit.now, account.changed_at + TICK))
+    await unit.accounts.save(account)
+    await unit.emit(account_event(account, change, by, **details))
 
 
-def account_event(
-    unit: Unit, account: Account, change: str, by: Actor, **details: Any
-) -> AccountChanged:
+def account_event(account: Account, change: str, by: Actor, **details: Any) -> AccountChanged:
     """Return the event of an account as it now stands."""
     whom = {"username": account.username, "name": account.name, "title": account.title}
     return AccountChanged(
-        occurred_at=unit.now,
+        occurred_at=account.changed_at,
         actor=by,
         account_id=account.account_id,
         status=account.status,

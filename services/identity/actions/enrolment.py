@@ -80,7 +80,7 @@ async def confirm(identity: Identity, unit: Unit, invitation_token: str, code: s
         raise InvalidInput("this is not the code of now", field="totp")
     await unit.credentials.use_step(account.account_id, step)
     await unit.accounts.drop_invitation(account.account_id)
-    active = replace(account, status="active", tokens_valid_from=unit.now, last_active_at=unit.now)
+    active = replace(account, status="active", last_active_at=unit.now)
     await account_changed(unit, active, "enrolled", active.actor)
     return active
 

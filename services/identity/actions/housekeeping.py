@@ -80,6 +80,6 @@ async def recall_people(identity: Identity) -> None:
     """
     async with identity.begin() as unit:
         for account in await unit.accounts.changed_since(unit.now - longest_token(unit.policy)):
-            await unit.emit(account_event(unit, account, "announced_again", identity.system))
+            await unit.emit(account_event(account, "announced_again", identity.system))
         for account in await unit.accounts.everybody():
-            identity.people.learn(account_event(unit, account, "known", identity.system))
+            identity.people.learn(account_event(account, "known", identity.system))

@@ -1,6 +1,5 @@
 """Sessions after sign-in: refreshed by rotating tokens, closed when idle, stolen, or signed out."""
 
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -104,7 +103,7 @@ async def close(unit: Unit, account: Account, session_id: UUID, by: Actor, reaso
         session_id=session_id,
         reason=reason,
     )
-    revoked = replace(account, tokens_valid_from=unit.now)
+    revoked = account.revoked(unit.now)
     await account_changed(unit, revoked, "tokens_revoked", by, reason=reason)
 
 

@@ -4,7 +4,7 @@ A refusal says the same to everybody; why is in the event. Locked after five fai
 an administrator releases the account (468.6; CJIS Security Policy 5.9.5, AC-7).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -131,8 +131,8 @@ async def issue(identity: Identity, unit: Unit, account: Account, session_id: UU
     refresh_token = new_token()
     await unit.sessions.add_token(session_id, token_hash(refresh_token))
     await unit.sessions.touch(session_id, unit.now)
-    await unit.accounts.touch(account.account_id, unit.now)
-    token, expires = await access_token(identity, unit, account, session_id)
+    token, issued, expires = await access_token(identity, unit, account, session_id)
+    await unit.accounts.touch(account.account_id, issued)
     idle = timedelta(minutes=unit.policy.accounts.idle_minutes)
     return Opened(account, session_id, token, expires, refresh_token, unit.now + idle)
 
@@ -157,7 +157,7 @@ async def _count_failure(
     failures = await unit.credentials.add_failure(account.account_id, unit.now, since)
     if failures < rules.lock_after_failures:
         return
-    locked = replace(account, status="locked", tokens_valid_from=unit.now)
+    locked = account.revoked(unit.now, status="locked")
     reason = f"{failures} failed sign-ins in {rules.lock_window_minutes} minutes"
     await account_changed(
         unit,
@@ -172,7 +172,7 @@ async def _count_failure(
 
 async def disable_inactive(identity: Identity, unit: Unit, account: Account) -> Account:
     """Disable an account that nobody used for 90 days (468.6); return it as it now stands."""
-    disabled = replace(account, status="disabled", tokens_valid_from=unit.now)
+    disabled = account.revoked(unit.now, status="disabled")
     reason = f"not used for {unit.policy.accounts.inactive_days} days"
     await account_changed(unit, disabled, "disabled", identity.system, reason=reason)
     await close_sessions(unit, disabled, identity.system, "account disabled")

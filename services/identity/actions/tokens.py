@@ -13,8 +13,8 @@ from shared.tokens import AUDIENCE
 
 async def access_token(
     identity: Identity, unit: Unit, account: Account, session_id: UUID
-) -> tuple[str, datetime]:
-    """Return a person's access token and when it expires."""
+) -> tuple[str, datetime, datetime]:
+    """Return a person's access token, when it was issued and when it expires."""
     # Another replica's clock may be a little ahead: a new token never counts as revoked.
     issued = max(unit.now, account.tokens_valid_from)
     expires = issued + timedelta(minutes=unit.policy.accounts.access_token_minutes)
@@ -31,7 +31,7 @@ async def access_token(
         "trained_until": trained_until.timestamp() if trained_until else None,
         "sources": sorted(account.sources),
     }
-    return await sign_token(identity, unit, claims), expires
+    return await sign_token(identity, unit, claims), issued, expires
 
 
 async def purpose_token(identity: Identity, unit: Unit, purpose: DeclaredPurpose) -> str:

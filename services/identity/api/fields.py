@@ -44,7 +44,10 @@ Username = Annotated[
     str,
     Constraints(strip_whitespace=True, to_lower=True, max_length=32),
     AfterValidator(_username),
-    Field(description="Letters, digits, dots, dashes and underscores; case does not matter."),
+    Field(
+        description="Letters, digits, dots, dashes and underscores; case does not matter.",
+        examples=["j.rivera"],
+    ),
 ]
 Name = Annotated[
     str,
@@ -63,9 +66,16 @@ Justification = Annotated[
     AfterValidator(_lines),
 ]
 OriCode = Annotated[str, Constraints(pattern=r"^[A-Z0-9]{9}$")]
-Password = Annotated[SecretStr, Field(min_length=1, max_length=MAX_CHARACTERS)]
-Code = Annotated[str, Constraints(pattern=r"^[0-9]{6}$")]
-OpaqueToken = Annotated[str, Constraints(pattern=r"^[A-Za-z0-9_-]{20,100}$")]
+Password = Annotated[
+    SecretStr,
+    Field(min_length=1, max_length=MAX_CHARACTERS, examples=["four plain words here"]),
+]
+Code = Annotated[str, Constraints(pattern=r"^[0-9]{6}$"), Field(examples=["492039"])]
+OpaqueToken = Annotated[
+    str,
+    Constraints(pattern=r"^[A-Za-z0-9_-]{20,100}$"),
+    Field(examples=["n2S4Yl0cV5b8mKQ1xT7dZr9uWj3fHgAeOiPsLvBtCwE"]),
+]
 Number = Annotated[
     Annotated[str, Constraints(strip_whitespace=True, max_length=32)] | None,
     BeforeValidator(_blank_is_none),

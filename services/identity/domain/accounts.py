@@ -1,9 +1,9 @@
 """Accounts: who may hold what, and which change may follow which."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from shared.errors import Conflict, InvalidInput, NotAuthorised
@@ -13,6 +13,8 @@ from shared.types import Ori
 
 Status = Literal["invited", "active", "locked", "disabled", "separated"]
 Source = Literal["department", "state", "federal"]
+
+TICK = timedelta(microseconds=1)
 
 EXTERNAL_ROLE = "agency_requester"
 ADMINISTRATOR = "alpr_administrator"
@@ -48,6 +50,9 @@ class Account:
     last_active_at: datetime
     reviewed_at: datetime
     created_at: datetime
+    changed_at: datetime
+    """When this state was announced; later for each state, whatever replicas' clocks say."""
+
     trained_until: datetime | None = None
 
     @property
@@ -59,6 +64,14 @@ class Account:
             title=self.title,
             agency_ori=self.agency_ori,
         )
+
+    def revoked(self, now: datetime, **changes: Any) -> "Account":
+        """Return the account with `changes`, and no token issued so far valid.
+
+        Another replica's clock may be ahead: its last token's time counts as well (`last_active_at`).
+        """
+        end = max(now, self.last_active_at + TICK, self.tokens_valid_from)
+        return replace(self, tokens_valid_from=end, **changes)
 
     def check_change(self, change: str) -> None:
         """Raise Conflict unless `change` may be made to an account in this state."""

@@ -16,7 +16,7 @@ from shared.types import Ori
 
 _SELECT = """
 SELECT a.account_id, a.username, a.name, a.title, a.agency_ori, a.status, a.roles, a.sources,
-       a.tokens_valid_from, a.last_active_at, a.reviewed_at, a.created_at,
+       a.tokens_valid_from, a.last_active_at, a.reviewed_at, a.created_at, a.changed_at,
        (SELECT max(t.valid_until) FROM trainings t
          WHERE t.account_id = a.account_id AND t.course = :course) AS trained_until
   FROM accounts a
@@ -118,14 +118,17 @@ class Accounts:
         except IntegrityError:
             raise Conflict("this username is taken", field="username") from None
 
-    async def save(self, account: Account, now: datetime) -> None:
+    async def save(self, account: Account) -> None:
         """Keep a changed account."""
-        await self._connection.execute(_UPDATE, {**_row(account), "changed_at": now})
+        await self._connection.execute(_UPDATE, _row(account))
 
     async def touch(self, account_id: UUID, now: datetime) -> None:
         """Note that the person is there."""
         await self._connection.execute(
-            text("UPDATE accounts SET last_active_at = :now WHERE account_id = :account_id"),
+            text(
+                "UPDATE accounts SET last_active_at = greatest(last_active_at, :now)"
+                " WHERE account_id = :account_id"
+            ),
             {"account_id": account_id, "now": now},
         )
 
@@ -203,7 +206,7 @@ _INSERT = text(
     "INSERT INTO accounts (account_id, username, name, title, agency_ori, status, roles, sources,"
     " tokens_valid_from, last_active_at, reviewed_at, created_at, changed_at)"
     " VALUES (:account_id, :username, :name, :title, :agency_ori, :status, :roles, :sources,"
-    " :tokens_valid_from, :last_active_at, :reviewed_at, :created_at, :created_at)"
+    " :tokens_valid_from, :last_active_at, :reviewed_at, :created_at, :changed_at)"
 )
 _UPDATE = text(
     "UPDATE accounts SET name = :name, title = :title, status = :status, roles = :roles,"
@@ -233,4 +236,5 @@ def _row(account: Account) -> dict[str, Any]:
         "last_active_at": account.last_active_at,
         "reviewed_at": account.reviewed_at,
         "created_at": account.created_at,
+        "changed_at": account.changed_at,
     }

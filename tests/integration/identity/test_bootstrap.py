@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
@@ -39,8 +40,14 @@ def command(identity_settings, repository):
     return command
 
 
+@pytest.fixture
+def present(clock):
+    """The service's clock at the time that the command goes by."""
+    clock.advance(seconds=(datetime.now(UTC) - clock.now()).total_seconds())
+
+
 async def test_the_command_prints_an_invitation_once_and_only_for_the_first(
-    command, app, client, clock, published
+    present, command, app, client, clock, published
 ):
     code, out, err = await command("bootstrap", "--username", "Chief.Admin", "--name", "Ada Min")
     assert code == 0, err

@@ -1,5 +1,6 @@
 """Who may hold what."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -7,8 +8,10 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from services.identity.actions.announce import account_event
 from services.identity.domain.accounts import ALLOWED_FROM, Account, permissions_of
-from shared.errors import Conflict
+from shared.errors import Conflict, NotAuthenticated
+from shared.people import People
 from shared.permissions import Permission
 from shared.policy import load_policy
 from shared.types import Ori
@@ -32,6 +35,7 @@ def an_account(**changes):
             "last_active_at": NOON,
             "reviewed_at": NOON,
             "created_at": NOON,
+            "changed_at": NOON,
             **changes,
         }
     )
@@ -70,6 +74,30 @@ def test_nothing_follows_separation():
     for change in ALLOWED_FROM:
         with pytest.raises(Conflict):
             gone.check_change(change)
+
+
+def test_revocation_ends_every_token_issued_so_far_whatever_the_clocks_say():
+    account = an_account(last_active_at=NOON + timedelta(milliseconds=3))
+    for now in (NOON, NOON + timedelta(milliseconds=3)):  # a replica behind, one in step
+        revoked = account.revoked(now, status="locked")
+        assert revoked.tokens_valid_from > account.last_active_at
+        assert revoked.status == "locked"
+    later = NOON + timedelta(seconds=1)
+    assert account.revoked(later).tokens_valid_from == later
+    twice = account.revoked(later).revoked(NOON)
+    assert twice.tokens_valid_from == later
+
+
+def test_a_state_that_was_overtaken_is_not_learned_again():
+    people = People("plateward")
+    account = an_account()
+    active = account_event(account, "enrolled", account.actor)
+    later = replace(account, status="separated", changed_at=NOON + timedelta(microseconds=1))
+    people.learn(account_event(later, "separated", account.actor))
+    people.learn(active)  # as Kafka brings it, after identity knew better
+    claims = {"sub": str(account.account_id), "iat": (NOON + timedelta(hours=1)).timestamp()}
+    with pytest.raises(NotAuthenticated, match="separated"):
+        people.check(claims)
 
 
 def test_training_is_current_until_its_last_moment():
