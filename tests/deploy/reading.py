@@ -71,7 +71,8 @@ def environment_names(service: str) -> tuple[set[str], set[str]]:
     fields = settings_of(service).model_fields
     required = {name.upper() for name, field in fields.items() if field.is_required()}
     # These have defaults for a developer's machine that are of no use in a container.
-    required |= {"DATABASE_URL", "KAFKA_BOOTSTRAP", "OBJECT_STORE_URL", "POLICY_FILE"}
+    required |= {"KAFKA_BOOTSTRAP", "OBJECT_STORE_URL", "POLICY_FILE"}
+    required.add("RECOGNITION_WORKERS" if service == "recognition" else "DATABASE_URL")
     return {name.upper() for name in fields}, required
 
 

@@ -120,7 +120,17 @@ def test_a_container_is_asked_whether_it_works_and_is_started_again(name: str) -
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_starts_after_what_it_needs(service: str) -> None:
     waits = {name: how["condition"] for name, how in container(service)["depends_on"].items()}
-    assert waits == dict.fromkeys(("postgres", "kafka", "objects"), "service_healthy")
+    stores = {"kafka", "objects"} | ({"postgres"} if service in APIS else set())
+    assert waits == dict.fromkeys(stores, "service_healthy")
+
+
+def test_recognition_has_no_way_into_the_database_and_fits_its_limits() -> None:
+    recognition = container("recognition")
+    assert "DATABASE_URL" not in recognition["environment"]
+    limits = recognition["deploy"]["resources"]["limits"]
+    workers = int(recognition["environment"]["RECOGNITION_WORKERS"])
+    assert workers <= float(limits["cpus"])
+    assert workers * 0.6 < float(limits["memory"].removesuffix("G"))
 
 
 def test_the_proxy_is_the_only_door_and_opens_on_this_host_alone() -> None:

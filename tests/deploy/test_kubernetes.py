@@ -146,7 +146,7 @@ def test_a_service_gets_settings_that_it_reads_and_all_that_it_needs(service: st
 @pytest.mark.parametrize("service", SERVICES)
 def test_secrets_are_referred_to_and_never_written(service: str) -> None:
     clear, secret = given(service)
-    assert "DATABASE_URL" in secret
+    assert ("DATABASE_URL" in secret) == (service in APIS)
     assert not {name for name in clear if "KEY" in name or "SECRET" in name or "URL" in name} - {
         "OBJECT_STORE_URL"
     }
@@ -194,6 +194,16 @@ def test_every_api_is_opened_to_the_ingress_and_recognition_is_not() -> None:
     policy = of_kind("NetworkPolicy")["allow-from-ingress"]["spec"]
     [choice] = policy["podSelector"]["matchExpressions"]
     assert choice == {"key": NAME, "operator": "In", "values": sorted(APIS)}
+
+
+def test_recognition_has_no_way_into_the_database_and_fits_its_limits() -> None:
+    labels = of_kind("Deployment")["recognition"]["spec"]["template"]["metadata"]["labels"]
+    chosen = of_kind("NetworkPolicy")["allow-to-postgres"]["spec"]["podSelector"]["matchLabels"]
+    assert not chosen.items() <= labels.items()
+    [workers] = [v["value"] for v in container("recognition")["env"]]
+    limits = container("recognition")["resources"]["limits"]
+    assert int(workers) <= int(limits["cpu"])
+    assert int(workers) * 0.6 < int(limits["memory"].removesuffix("Gi"))
 
 
 def test_policies_select_pods_that_exist() -> None:
