@@ -1,0 +1,12 @@
+"""Retention's routes."""
+
+from fastapi import APIRouter
+
+from services.retention.api import holds, keys, purges, records, searches
+
+OPEN = frozenset({"/v1/signing-keys"})
+"""Anyone may read the public keys; they show no ALPR data."""
+
+router = APIRouter()
+for part in (searches, records, holds, purges, keys):
+    router.include_router(part.router)

@@ -1,0 +1,105 @@
+"""What requests are made of: text that can be stored, times with a zone, areas."""
+
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+
+from services.retention.domain.area import MAX_RADIUS_M, Area, Box, Circle, Polygon
+from services.retention.domain.plates import parse_pattern
+
+
+def storable(text: str) -> str:
+    """Return `text` if Postgres can keep it. Raises: ValueError for NUL and lone surrogates."""
+    if "\x00" in text:
+        raise ValueError("holds a NUL character")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds half of a surrogate pair") from None
+    return text
+
+
+def pattern_text(text: str) -> str:
+    """Return a plate pattern in its normal form. Raises: ValueError."""
+    return parse_pattern(text).text
+
+
+def _not_a_number(value: Any) -> Any:
+    """A time is written out (RFC 3339): a bare number might be seconds or milliseconds."""
+    if isinstance(value, int | float):
+        raise ValueError("is written as RFC 3339 has it, e.g. 2026-06-01T12:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number)]
+PlatePattern = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=40),
+    AfterValidator(pattern_text),
+    Field(description="Letters and digits; `?` is one unknown character, `*` any number of them."),
+]
+Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=3, max_length=2000),
+    AfterValidator(storable),
+]
+Number = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    AfterValidator(storable),
+]
+Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+
+
+class Body(BaseModel):
+    """A request's body: what it does not know it refuses."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class CircleIn(Body):
+    """All within a distance of a point."""
+
+    latitude: Latitude
+    longitude: Longitude
+    radius_m: Annotated[float, Field(gt=0, le=MAX_RADIUS_M, allow_inf_nan=False)]
+
+    def area(self) -> Area:
+        """Return it as the domain has it."""
+        return Circle(self.latitude, self.longitude, self.radius_m)
+
+
+class BoxIn(Body):
+    """An upright rectangle."""
+
+    south: Latitude
+    west: Longitude
+    north: Latitude
+    east: Longitude
+
+    def area(self) -> Area:
+        """Return it as the domain has it."""
+        return Box(self.south, self.west, self.north, self.east)
+
+
+class PolygonIn(Body):
+    """A ring of [longitude, latitude], as GeoJSON orders them."""
+
+    points: Annotated[list[tuple[Longitude, Latitude]], Field(min_length=3, max_length=100)]
+
+    def area(self) -> Area:
+        """Return it as the domain has it."""
+        return Polygon(tuple(self.points))
+
+
+AreaIn = CircleIn | BoxIn | PolygonIn

@@ -1,0 +1,218 @@
+"""Holds: evidence, actions, discovery and other lawful demands keep records from the purge (468.5)."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.retention.api.fields import AreaIn, Body, Moment, Number, PlatePattern, Reason
+from services.retention.api.people import PersonOut
+from services.retention.api.shown import ReadsOut, reads_out
+from services.retention.domain.criteria import Criteria, Cursor, check_hold, decode_cursor
+from services.retention.store.holds import Hold, Holds
+from shared.access import Grant, Permission, access
+from shared.errors import Conflict, InvalidInput, NotFound
+from shared.events import HoldChanged
+from shared.http import Work
+from shared.runtime import runtime_of
+
+router = APIRouter(prefix="/v1/holds", tags=["holds"])
+
+Reader = Annotated[Grant, access(Permission.HOLD_READ)]
+Manager = Annotated[Grant, access(Permission.HOLD_MANAGE, scope_by_record=True)]
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+class CriteriaIn(Body):
+    """Which records, all conditions together; without an end in time it keeps future ones too."""
+
+    plate: PlatePattern | None = None
+    lookalike: bool = False
+    device_ids: Annotated[list[UUID], Field(max_length=200, default_factory=list)]
+    area: AreaIn | None = None
+    captured_from: Moment | None = None
+    captured_to: Moment | None = None
+    read_ids: Annotated[list[UUID], Field(max_length=1000, default_factory=list)]
+
+    def criteria(self) -> Criteria:
+        """Return them as the domain has them."""
+        return Criteria(
+            plate=self.plate,
+            lookalike=self.lookalike,
+            device_ids=tuple(sorted(set(self.device_ids))),
+            area=self.area.area() if self.area else None,
+            captured_from=self.captured_from,
+            captured_to=self.captured_to,
+            read_ids=tuple(sorted(set(self.read_ids))),
+        )
+
+
+class HoldIn(Body):
+    """A hold to place."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "basis": "criminal_action",
+                    "case_number": "26-001234",
+                    "description": "Homicide on Solano Street, suspect vehicle",
+                    "criteria": {"plate": "7ABC123"},
+                }
+            ]
+        }
+    )
+
+    basis: Annotated[str, Field(max_length=40)]
+    """One of the policy's evidence bases."""
+    case_number: Number
+    description: Reason
+    criteria: CriteriaIn
+
+
+class ReleaseIn(Body):
+    """Why a hold ends."""
+
+    reason: Reason
+
+
+class HoldOut(BaseModel):
+    """A hold."""
+
+    hold_id: UUID
+    basis: str
+    case_number: str
+    description: str
+    criteria: dict[str, Any]
+    in_force: bool
+    placed_by: PersonOut | None
+    placed_at: datetime
+    released_by: PersonOut | None = None
+    released_at: datetime | None = None
+    release_reason: str | None = None
+
+    @classmethod
+    def of(cls, hold: Hold) -> "HoldOut":
+        """Return a hold as an answer shows it."""
+        return cls(
+            hold_id=hold.hold_id,
+            basis=hold.basis,
+            case_number=hold.case_number,
+            description=hold.description,
+            criteria=hold.criteria.as_json(),
+            in_force=hold.released_at is None,
+            placed_by=PersonOut.of(hold.placed_by),
+            placed_at=hold.placed_at,
+            released_by=PersonOut.of(hold.released_by),
+            released_at=hold.released_at,
+            release_reason=hold.release_reason,
+        )
+
+
+class HoldsOut(BaseModel):
+    """A page of holds, newest first."""
+
+    holds: list[HoldOut]
+    next_after: UUID | None = None
+
+
+@router.post("", status_code=201, summary="Place a hold")
+async def place_hold(body: HoldIn, grant: Manager, work: Work, request: Request) -> HoldOut:
+    """Matching records stay, those there now and those to come, until the hold is released."""
+    bases = runtime_of(request).policy.retention.evidence_bases
+    if body.basis not in bases:
+        raise InvalidInput(f"is one of: {', '.join(sorted(bases))}", field="basis")
+    criteria = body.criteria.criteria()
+    check_hold(criteria)
+    hold = Hold(
+        hold_id=uuid4(),
+        agency_ori=grant.principal.agency_ori,
+        basis=body.basis,
+        case_number=body.case_number,
+        description=body.description,
+        criteria=criteria,
+        placed_by=grant.actor,
+        placed_at=grant.now,
+    )
+    await work.emit(_changed(hold, grant, "placed"))
+    await Holds(work.connection).place(hold)
+    return HoldOut.of(hold)
+
+
+@router.get("", summary="Holds")
+async def list_holds(
+    grant: Reader,
+    work: Work,
+    in_force: bool | None = None,
+    after: UUID | None = None,
+    limit: Limit = 50,
+) -> HoldsOut:
+    """Holds of the caller's agency, newest first."""
+    found = await Holds(work.connection).page(
+        grant, limit=limit + 1, after=after, in_force=in_force
+    )
+    more = found[limit - 1].hold_id if len(found) > limit else None
+    return HoldsOut(holds=[HoldOut.of(hold) for hold in found[:limit]], next_after=more)
+
+
+@router.get("/{hold_id}", summary="One hold")
+async def get_hold(hold_id: UUID, grant: Reader, work: Work) -> HoldOut:
+    """A hold with its criteria, who placed it, and whether it is in force."""
+    return HoldOut.of(await _get(work, grant, hold_id))
+
+
+@router.get("/{hold_id}/records", summary="What a hold keeps")
+async def list_held_records(
+    hold_id: UUID,
+    grant: Manager,
+    work: Work,
+    cursor: Annotated[str | None, Query(max_length=300)] = None,
+    limit: Limit = 100,
+) -> ReadsOut:
+    """Reads that the hold keeps now, also those past the schedule. Every one shown is recorded."""
+    hold = await _get(work, grant, hold_id)
+    after = decode_cursor(cursor, hold.criteria) if cursor else None
+    reads, more = await Holds(work.connection).records(grant, hold, limit=limit, after=after)
+    following = (
+        Cursor(reads[-1].captured_at, reads[-1].read_id, hold.criteria.fingerprint)
+        if more
+        else None
+    )
+    return ReadsOut(
+        reads=reads_out(reads),
+        count=len(reads),
+        next_cursor=following.encode() if following else None,
+    )
+
+
+@router.post("/{hold_id}/release", summary="Release a hold")
+async def release_hold(hold_id: UUID, body: ReleaseIn, grant: Manager, work: Work) -> HoldOut:
+    """What only this hold kept past the schedule goes with the next purge."""
+    hold = await _get(work, grant, hold_id, lock=True)
+    if hold.released_at is not None:
+        raise Conflict("this hold was released before")
+    holds = Holds(work.connection)
+    await holds.release(hold_id, by=grant.actor, at=grant.now, reason=body.reason)
+    await work.emit(_changed(hold, grant, "released"))
+    return HoldOut.of(await _get(work, grant, hold_id))
+
+
+async def _get(work: Work, grant: Grant, hold_id: UUID, *, lock: bool = False) -> Hold:
+    hold = await Holds(work.connection).get(grant, hold_id, lock=lock)
+    if hold is None:
+        raise NotFound("no such hold")
+    return hold
+
+
+def _changed(hold: Hold, grant: Grant, change: Any) -> HoldChanged:
+    return HoldChanged(
+        occurred_at=grant.now,
+        actor=grant.actor,
+        hold_id=hold.hold_id,
+        change=change,
+        basis=hold.basis,
+        case_number=hold.case_number,
+        criteria=hold.criteria.as_json(),
+    )

@@ -1,0 +1,268 @@
+"""Destruction under the schedule: proposed, authorised by another person, executed, certified (468.5)."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, BackgroundTasks, Query, Request
+from pydantic import BaseModel, ConfigDict
+
+from services.retention.api.fields import Body, Moment, Reason
+from services.retention.api.people import PersonOut
+from services.retention.domain.destruction import (
+    Basis,
+    Kind,
+    State,
+    check_age,
+    check_basis,
+    check_other_person,
+    check_still,
+    next_state,
+)
+from services.retention.store.runs import Run, Runs
+from shared.access import Grant, Permission, access
+from shared.errors import Conflict, InvalidInput, NotFound
+from shared.events import PurgeChanged
+from shared.http import Work
+from shared.runtime import runtime_of
+
+router = APIRouter(prefix="/v1", tags=["purges"])
+
+Reader = Annotated[Grant, access(Permission.PURGE_READ)]
+Proposer = Annotated[Grant, access(Permission.PURGE_PROPOSE)]
+Authoriser = Annotated[Grant, access(Permission.PURGE_AUTHORISE)]
+Executor = Annotated[Grant, access(Permission.PURGE_EXECUTE)]
+Change = Literal["proposed", "authorised", "refused", "executed", "certified"]
+
+
+class ProposalIn(Body):
+    """A purge once (`single`), or leave for the daily ones until withdrawn (`standing`)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"kind": "standing", "reason": "Schedule CPD-RS-2026-04, adopted"}]
+        }
+    )
+
+    kind: Literal["single", "standing"]
+    before: Moment | None = None
+    """Of a single run: records captured before this go. Without it, all that are past the schedule."""
+    reason: Reason
+
+
+class NoteIn(Body):
+    """What the decision rests on."""
+
+    note: Reason
+
+
+class RunOut(BaseModel):
+    """A purge run, or a standing leave for daily ones."""
+
+    run_id: UUID
+    kind: str
+    state: str
+    before: datetime | None
+    day: date | None = None
+    standing_id: UUID | None = None
+    basis: dict[str, Any]
+    """The facts that it rests on: ages, schedule, resolution, the attorney's consent."""
+    reason: str
+    proposed_by: PersonOut | None
+    proposed_at: datetime
+    decided_by: PersonOut | None = None
+    decided_at: datetime | None = None
+    decision_note: str | None = None
+    executed_by: PersonOut | None = None
+    started_at: datetime | None = None
+    executed_at: datetime | None = None
+    certified_at: datetime | None = None
+    reads: int
+    captures: int
+    objects: int
+    kept_under_hold: int
+    months_dropped: list[str]
+
+    @classmethod
+    def of(cls, run: Run) -> "RunOut":
+        """Return a run as an answer shows it."""
+        people = ("proposed_by", "decided_by", "executed_by")
+        plain = {
+            name: getattr(run, name) for name in cls.model_fields if name not in {*people, "basis"}
+        }
+        plain["months_dropped"] = list(run.months_dropped)
+        named = {name: PersonOut.of(getattr(run, name)) for name in people}
+        return cls(**plain, **named, basis=run.basis.as_json())
+
+
+class RunsOut(BaseModel):
+    """A page of runs, newest first."""
+
+    runs: list[RunOut]
+    next_after: UUID | None = None
+
+
+class ScheduleOut(BaseModel):
+    """What the policy says about keeping and destroying, and whether daily purges may run."""
+
+    basis: dict[str, Any]
+    missing: list[str]
+    """Facts without which nothing is destroyed."""
+    due_before: datetime
+    """Records captured before this are past the schedule."""
+    standing: RunOut | None
+    """The leave for daily purges in force, if there is one."""
+
+
+@router.get("/schedule", summary="The retention schedule")
+async def get_schedule(grant: Reader, work: Work, request: Request) -> ScheduleOut:
+    """Ages, schedule, resolution and consent as the policy has them now."""
+    basis = _present(request)
+    leave = await Runs(work.connection).standing()
+    return ScheduleOut(
+        basis=basis.as_json(),
+        missing=basis.missing(grant.now),
+        due_before=basis.due(grant.now),
+        standing=RunOut.of(leave) if leave else None,
+    )
+
+
+@router.post("/purge-runs", status_code=201, summary="Propose a purge")
+async def propose_purge(body: ProposalIn, grant: Proposer, work: Work, request: Request) -> RunOut:
+    """By the custodian. Refused unless age, schedule, resolution and consent are there."""
+    basis = _present(request)
+    check_basis(basis, grant.now)
+    before: datetime | None = None
+    if body.kind == "single":
+        before = body.before or basis.due(grant.now)
+        check_age(basis, before, grant.now)
+    elif body.before is not None:
+        raise InvalidInput("a standing leave goes by the schedule, not by a date", field="before")
+    run = Run(
+        run_id=uuid4(),
+        kind=Kind(body.kind),
+        state=State.PROPOSED,
+        before=before,
+        basis=basis,
+        reason=body.reason,
+        proposed_by=grant.actor,
+        proposed_at=grant.now,
+    )
+    await Runs(work.connection).add(run)
+    await _tell(work, grant, run, "proposed", {"reason": body.reason})
+    return RunOut.of(run)
+
+
+@router.get("/purge-runs", summary="Purge runs")
+async def list_purges(
+    grant: Reader,
+    work: Work,
+    after: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> RunsOut:
+    """Runs and standing leaves, newest first."""
+    found = await Runs(work.connection).page(limit=limit + 1, after=after)
+    more = found[limit - 1].run_id if len(found) > limit else None
+    return RunsOut(runs=[RunOut.of(run) for run in found[:limit]], next_after=more)
+
+
+@router.get("/purge-runs/{run_id}", summary="One purge run")
+async def get_purge(run_id: UUID, grant: Reader, work: Work) -> RunOut:
+    """Where a run stands, on what it rests, and what it destroyed."""
+    return RunOut.of(await _get(work, run_id))
+
+
+@router.post("/purge-runs/{run_id}/authorise", summary="Authorise a purge")
+async def authorise_purge(
+    run_id: UUID, body: NoteIn, grant: Authoriser, work: Work, request: Request
+) -> RunOut:
+    """By the ALPR administrator, who is not the one who proposed it."""
+    run = await _get(work, run_id, lock=True)
+    state = next_state(run.state, "authorise")
+    check_other_person(run.proposed_by.person_id, grant.actor.person_id)
+    present = _present(request)
+    check_still(run.basis, present)
+    check_basis(present, grant.now)
+    await _decide(work, grant, run, state, body.note)
+    await _tell(work, grant, run, "authorised", {"note": body.note})
+    return RunOut.of(await _get(work, run_id))
+
+
+@router.post("/purge-runs/{run_id}/refuse", summary="Refuse a purge")
+async def refuse_purge(run_id: UUID, body: NoteIn, grant: Authoriser, work: Work) -> RunOut:
+    """Nothing is destroyed; the proposal stays on file."""
+    run = await _get(work, run_id, lock=True)
+    await _decide(work, grant, run, next_state(run.state, "refuse"), body.note)
+    await _tell(work, grant, run, "refused", {"note": body.note})
+    return RunOut.of(await _get(work, run_id))
+
+
+@router.post("/purge-runs/{run_id}/withdraw", summary="Withdraw an authorisation")
+async def withdraw_purge(run_id: UUID, body: NoteIn, grant: Authoriser, work: Work) -> RunOut:
+    """Of a standing leave, with which daily purges stop, one in hand too; or of a run not yet begun."""
+    run = await _get(work, run_id, lock=True)
+    await Runs(work.connection).stop_daily(run_id)
+    await _decide(work, grant, run, next_state(run.state, "withdraw"), body.note)
+    await _tell(work, grant, run, "refused", {"note": body.note, "withdrawn": True})
+    return RunOut.of(await _get(work, run_id))
+
+
+@router.post("/purge-runs/{run_id}/execute", status_code=202, summary="Execute a purge")
+async def execute_purge(
+    run_id: UUID, grant: Executor, work: Work, request: Request, after: BackgroundTasks
+) -> RunOut:
+    """Begins an authorised single run; `state` tells when it is executed, and then certified."""
+    run = await _get(work, run_id, lock=True)
+    if run.kind is Kind.STANDING or run.before is None:
+        raise Conflict("a standing leave is not executed; the daily purge runs under it")
+    next_state(run.state, "execute")
+    present = _present(request)
+    check_still(run.basis, present)
+    check_basis(present, grant.now)
+    check_age(present, run.before, grant.now)
+    await Runs(work.connection).begin(run_id, by=grant.actor, at=grant.now)
+    after.add_task(request.app.state.wake)
+    return RunOut.of(await _get(work, run_id))
+
+
+@router.get("/purge-runs/{run_id}/certificate", summary="The certificate of destruction")
+async def get_certificate(run_id: UUID, grant: Reader, work: Work) -> dict[str, Any]:
+    """What was destroyed, on whose authority, signed with the key at `/v1/signing-key`."""
+    run = await _get(work, run_id)
+    if run.certificate is None:
+        raise NotFound("this run is not certified")
+    return run.certificate
+
+
+def _present(request: Request) -> Basis:
+    return Basis.of(runtime_of(request).policy.retention)
+
+
+async def _get(work: Work, run_id: UUID, *, lock: bool = False) -> Run:
+    run = await Runs(work.connection).get(run_id, lock=lock)
+    if run is None:
+        raise NotFound("no such purge run")
+    return run
+
+
+async def _decide(work: Work, grant: Grant, run: Run, state: State, note: str) -> None:
+    runs = Runs(work.connection)
+    await runs.decide(run.run_id, state, by=grant.actor, at=grant.now, note=note)
+
+
+async def _tell(work: Work, grant: Grant, run: Run, change: Change, more: dict[str, Any]) -> None:
+    before = run.before.isoformat() if run.before else None
+    await work.emit(
+        PurgeChanged(
+            occurred_at=grant.now,
+            actor=grant.actor,
+            run_id=run.run_id,
+            change=change,
+            details={
+                "kind": run.kind.value,
+                "before": before,
+                "basis": run.basis.as_json(),
+                **more,
+            },
+        )
+    )

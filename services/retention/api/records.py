@@ -1,0 +1,94 @@
+"""One read, one capture, and their images, each through the guard."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+
+from services.retention.api.shown import CaptureOut, ReadOut
+from services.retention.images import Spooled, spool
+from services.retention.store.records import Records
+from shared.access import Grant, Permission, access, disclose
+from shared.errors import NotFound
+from shared.http import Work
+from shared.runtime import runtime_of
+
+router = APIRouter(tags=["records"])
+
+Viewer = Annotated[Grant, access(Permission.IMAGE_READ, scope_by_record=True)]
+_IMAGES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The image",
+        "content": {
+            kind: {"schema": {"type": "string", "format": "binary"}}
+            for kind in ("image/jpeg", "image/png", "image/webp")
+        },
+    }
+}
+
+
+@router.get("/v1/reads/{read_id}", summary="One read")
+async def get_read(read_id: UUID, grant: Viewer, work: Work) -> ReadOut:
+    """404 when absent, of another agency, or outside the declared purpose: the answer is the same."""
+    read = await Records(work.connection).get(grant, read_id)
+    if read is None:
+        raise NotFound("no such read")
+    return ReadOut.of(read)
+
+
+@router.get("/v1/captures/{capture_id}", summary="One capture")
+async def get_capture(capture_id: UUID, grant: Viewer, work: Work) -> CaptureOut:
+    """404 when absent, of another agency, or outside the declared purpose: the answer is the same."""
+    capture = await Records(work.connection).capture(grant, capture_id)
+    if capture is None:
+        raise NotFound("no such capture")
+    return CaptureOut.of(capture)
+
+
+@router.get(
+    "/v1/reads/{read_id}/crop",
+    summary="The plate's picture",
+    response_class=StreamingResponse,
+    responses=_IMAGES,
+)
+async def get_crop(read_id: UUID, grant: Viewer, work: Work, request: Request) -> StreamingResponse:
+    """The plate cut out of its frame, as the character reader saw it."""
+    read = await Records(work.connection).get(grant, read_id)
+    if read is None or read.crop_key is None:
+        raise NotFound("no picture of this plate")
+    await disclose(work.connection, grant, "crop", [read_id])
+    return _streamed(await spool(runtime_of(request).objects, read.crop_key))
+
+
+@router.get(
+    "/v1/captures/{capture_id}/image",
+    summary="The whole frame",
+    response_class=StreamingResponse,
+    responses=_IMAGES,
+)
+async def get_image(
+    capture_id: UUID, grant: Viewer, work: Work, request: Request
+) -> StreamingResponse:
+    """The frame as the camera sent it, held against its SHA-256 before the first byte leaves."""
+    capture = await Records(work.connection).capture(grant, capture_id)
+    if capture is None:
+        raise NotFound("no such capture")
+    await disclose(work.connection, grant, "image", [capture_id])
+    found = await spool(
+        runtime_of(request).objects,
+        capture.object_key,
+        sha256=capture.sha256,
+        media_type=capture.media_type,
+    )
+    return _streamed(found)
+
+
+def _streamed(found: Spooled) -> StreamingResponse:
+    headers = {
+        "Content-Length": str(found.size_bytes),
+        "Cache-Control": "no-store",
+        "X-Content-SHA256": found.sha256,
+        "Content-Disposition": "inline",
+    }
+    return StreamingResponse(found.pieces(), media_type=found.media_type, headers=headers)

@@ -1,0 +1,98 @@
+"""Search by plate, part of a plate, look-alikes, devices, area and time (policy 468.4(b), (c))."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from pydantic import ConfigDict, Field
+
+from services.retention.api.fields import AreaIn, Body, Moment, PlatePattern, Region
+from services.retention.api.shown import ReadsOut, reads_out
+from services.retention.domain.criteria import (
+    Criteria,
+    Cursor,
+    check_search,
+    decode_cursor,
+    within_retention,
+)
+from services.retention.settings import Settings
+from services.retention.store.search import Searches
+from shared.access import Grant, Permission, access
+from shared.http import Work
+from shared.runtime import runtime_of
+
+router = APIRouter(prefix="/v1/searches", tags=["search"])
+
+
+class Search(Body):
+    """What is looked for: a plate as far as known, or all that passed some place, in a window of time."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "plate": "7AB?1*",
+                    "captured_from": "2026-05-01T00:00:00Z",
+                    "captured_to": "2026-06-01T00:00:00Z",
+                },
+                {
+                    "area": {"latitude": 39.9277, "longitude": -122.1792, "radius_m": 400},
+                    "captured_from": "2026-05-30T21:30:00-07:00",
+                    "captured_to": "2026-05-30T23:00:00-07:00",
+                },
+            ]
+        }
+    )
+
+    plate: PlatePattern | None = None
+    lookalike: bool = False
+    """Also plates that differ only in characters read for one another, such as 8 and B."""
+    captured_from: Moment
+    captured_to: Moment
+    device_ids: Annotated[list[UUID], Field(max_length=200, default_factory=list)]
+    area: AreaIn | None = None
+    region: Region | None = None
+    """Reads whose region was not determined are found too."""
+    minimum_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    cursor: Annotated[str, Field(max_length=300)] | None = None
+
+    def criteria(self) -> Criteria:
+        """Return it as the domain has it."""
+        return Criteria(
+            plate=self.plate,
+            lookalike=self.lookalike,
+            captured_from=self.captured_from,
+            captured_to=self.captured_to,
+            device_ids=tuple(sorted(set(self.device_ids))),
+            area=self.area.area() if self.area else None,
+            region=self.region,
+            minimum_confidence=self.minimum_confidence,
+        )
+
+
+@router.post("", summary="Search the records")
+async def search_reads(
+    body: Search,
+    grant: Annotated[Grant, access(Permission.RECORD_SEARCH)],
+    work: Work,
+    request: Request,
+) -> ReadsOut:
+    """Reads of the caller's agency, newest first, up to `limit` a page. Every one shown is recorded."""
+    runtime = runtime_of(request)
+    settings = runtime.settings
+    assert isinstance(settings, Settings)  # noqa: S101 - for the type checker; main passes it
+    asked = body.criteria()
+    after = decode_cursor(body.cursor, asked) if body.cursor else None
+    criteria = within_retention(asked, grant.now, runtime.policy.retention.schedule_days)
+    check_search(criteria)
+    searches = Searches(work.connection, timeout_s=settings.retention_search_timeout_s)
+    reads, more = await searches.page(grant, criteria, limit=body.limit, after=after)
+    cursor = Cursor(reads[-1].captured_at, reads[-1].read_id, asked.fingerprint) if more else None
+    return ReadsOut(
+        reads=reads_out(reads),
+        count=len(reads),
+        next_cursor=cursor.encode() if cursor else None,
+        captured_from=criteria.captured_from,
+        captured_to=criteria.captured_to,
+    )

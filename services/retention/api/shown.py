@@ -1,0 +1,183 @@
+"""Records as answers show them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from services.retention.store.records import Capture, HitFlag, Read
+
+
+class PlaceOut(BaseModel):
+    """Where the camera stood; WGS 84 degrees, heading clockwise from north."""
+
+    latitude: float
+    longitude: float
+    heading_deg: float | None = None
+
+
+class CharacterOut(BaseModel):
+    """One character as read."""
+
+    text: str
+    confidence: float | None = None
+
+
+class BoxOut(BaseModel):
+    """The plate in the frame, in pixels from its top left."""
+
+    x_px: int
+    y_px: int
+    width_px: int
+    height_px: int
+
+
+class HitOut(BaseModel):
+    """A machine match of this read with a hot list. Unverified until `verification` says otherwise."""
+
+    hit_id: UUID
+    record_kind: str
+    tier: str
+    source: str
+    verification: str | None = None
+    disposition: str | None = None
+
+
+class ReadOut(BaseModel):
+    """One plate as a camera saw it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "read_id": "0190a6a1-1111-8000-8000-000000000001",
+                    "capture_id": "0190a6a1-2222-8000-8000-000000000002",
+                    "plate": "7ABC123",
+                    "plate_as_read": "7ABC123",
+                    "region": "US-CA",
+                    "confidence": 0.97,
+                    "characters": [{"text": "7", "confidence": 0.99}],
+                    "captured_at": "2026-06-01T12:00:00Z",
+                    "received_at": "2026-06-01T12:00:01Z",
+                    "device_id": "0190a6a1-3333-8000-8000-000000000003",
+                    "device_name": "Solano St at Third",
+                    "place": {"latitude": 39.9277, "longitude": -122.1792},
+                    "source": "recognition",
+                    "model": "plates@1f2e3d",
+                    "has_crop": True,
+                    "has_image": True,
+                    "hits": [],
+                }
+            ]
+        }
+    )
+
+    read_id: UUID
+    capture_id: UUID | None = None
+    plate: str
+    plate_as_read: str
+    region: str | None = None
+    confidence: float
+    characters: list[CharacterOut] = []
+    captured_at: datetime
+    received_at: datetime
+    device_id: UUID
+    device_name: str
+    place: PlaceOut | None = None
+    source: str
+    model: str
+    box: BoxOut | None = None
+    has_crop: bool
+    has_image: bool
+    hits: list[HitOut] = []
+
+    @classmethod
+    def of(cls, read: Read) -> "ReadOut":
+        """Return a read as an answer shows it."""
+        box = read.details.box_px
+        return cls(
+            read_id=read.read_id,
+            capture_id=read.capture_id,
+            plate=read.plate,
+            plate_as_read=read.plate_as_read,
+            region=read.region,
+            confidence=read.confidence,
+            characters=[CharacterOut(text=t, confidence=c) for t, c in read.details.characters],
+            captured_at=read.captured_at,
+            received_at=read.received_at,
+            device_id=read.device_id,
+            device_name=read.device_name,
+            place=_place(read),
+            source=read.source,
+            model=read.model,
+            box=BoxOut(x_px=box[0], y_px=box[1], width_px=box[2], height_px=box[3])
+            if box
+            else None,
+            has_crop=read.crop_key is not None,
+            has_image=read.image_key is not None,
+            hits=[_hit(flag) for flag in read.hits],
+        )
+
+
+class ReadsOut(BaseModel):
+    """A page of reads, newest first."""
+
+    reads: list[ReadOut]
+    count: int
+    next_cursor: str | None = None
+    """Send it with the same request for the next page; null on the last one."""
+    captured_from: datetime | None = None
+    """The window that was searched: what the schedule no longer keeps is cut off."""
+    captured_to: datetime | None = None
+
+
+class CaptureOut(BaseModel):
+    """One frame, whether or not a plate was read in it."""
+
+    capture_id: UUID
+    captured_at: datetime
+    received_at: datetime
+    time_source: str
+    device_id: UUID
+    device_name: str
+    place: PlaceOut | None = None
+    outcome: str
+    reason: str | None = None
+    reads: int
+    model: str
+    sha256: str
+    media_type: str
+    size_bytes: int
+    width_px: int
+    height_px: int
+
+    @classmethod
+    def of(cls, capture: Capture) -> "CaptureOut":
+        """Return a capture as an answer shows it."""
+        plain = {name: getattr(capture, name) for name in cls.model_fields if name != "place"}
+        return cls(**plain, place=_place(capture))
+
+
+def reads_out(reads: Sequence[Read]) -> list[ReadOut]:
+    """Return reads as an answer shows them."""
+    return [ReadOut.of(read) for read in reads]
+
+
+def _place(record: Read | Capture) -> PlaceOut | None:
+    if record.latitude is None or record.longitude is None:
+        return None
+    return PlaceOut(
+        latitude=record.latitude, longitude=record.longitude, heading_deg=record.heading_deg
+    )
+
+
+def _hit(flag: HitFlag) -> HitOut:
+    return HitOut(
+        hit_id=flag.hit_id,
+        record_kind=flag.record_kind,
+        tier=flag.tier,
+        source=flag.source,
+        verification=flag.outcome,
+        disposition=flag.disposition,
+    )

@@ -1,0 +1,1 @@
+"""The rules of keeping, finding and destroying records; no machinery."""

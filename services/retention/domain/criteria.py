@@ -1,0 +1,168 @@
+"""What is looked for, held or released; and what nobody may ask for (policy 468.4)."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any, Self
+from uuid import UUID
+
+import msgspec
+
+from services.retention.domain.area import Area, Box, Circle, Polygon, check_area
+from services.retention.domain.plates import Pattern, parse_pattern
+from shared.errors import InvalidInput, NotAuthorised
+
+MAX_CANVASS = timedelta(days=31)
+"""Longest window of a search that names no plate: nobody carries off the whole record."""
+
+MIN_KNOWN_CHARACTERS = 2
+"""Of a plate, in a search that names neither devices nor an area."""
+
+
+class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Conditions that a record meets all of."""
+
+    plate: str | None = None  # in pattern form
+    lookalike: bool = False
+    captured_from: datetime | None = None  # inclusive
+    captured_to: datetime | None = None  # exclusive
+    device_ids: tuple[UUID, ...] = ()
+    area: Circle | Box | Polygon | None = None
+    region: str | None = None
+    minimum_confidence: float | None = None
+    read_ids: tuple[UUID, ...] = ()
+
+    @property
+    def pattern(self) -> Pattern | None:
+        """The plate, parsed."""
+        return None if self.plate is None else parse_pattern(self.plate, lookalike=self.lookalike)
+
+    @property
+    def names_reads(self) -> bool:
+        """Whether only a read, and not a capture without one, can meet these."""
+        conditions = (self.plate, self.region, self.minimum_confidence)
+        return bool(self.read_ids) or any(condition is not None for condition in conditions)
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for equal criteria."""
+        return blake2b(msgspec.json.encode(self), digest_size=8).hexdigest()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return these as plain JSON values."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+    @classmethod
+    def from_json(cls, plain: Any) -> Self:
+        """Return the criteria that `as_json` wrote."""
+        return msgspec.convert(plain, cls)
+
+
+def within_retention(criteria: Criteria, now: datetime, schedule_days: int) -> Criteria:
+    """Return a search's criteria with its window cut to what the schedule keeps.
+
+    Raises: InvalidInput, naming the field, for a window that is missing, empty or past all records.
+    """
+    asked_from, asked_to = criteria.captured_from, criteria.captured_to
+    if asked_from is None or asked_to is None:
+        raise InvalidInput("a search has a window of time", field="captured_from")
+    if asked_from >= asked_to:
+        raise InvalidInput("is not after captured_from", field="captured_to")
+    oldest = now - timedelta(days=schedule_days)
+    if asked_to <= oldest:
+        raise InvalidInput(
+            f"records are kept {schedule_days} days; this window is before that",
+            field="captured_to",
+        )
+    return msgspec.structs.replace(criteria, captured_from=max(asked_from, oldest))
+
+
+def check_search(criteria: Criteria) -> None:
+    """Raise InvalidInput, naming the field, for a search that is too wide or contradicts itself."""
+    pattern = _checked_pattern(criteria)
+    if criteria.area is not None:
+        check_area(criteria.area)
+    narrow = criteria.area is not None or bool(criteria.device_ids)
+    if pattern is None and not narrow:
+        raise InvalidInput("give a plate, an area or devices", field="plate")
+    if pattern is not None and not narrow and pattern.known_characters < MIN_KNOWN_CHARACTERS:
+        raise InvalidInput(
+            f"give {MIN_KNOWN_CHARACTERS} known characters, or an area, or devices", field="plate"
+        )
+    start, end = criteria.captured_from, criteria.captured_to
+    if pattern is None and start is not None and end is not None and end - start > MAX_CANVASS:
+        raise InvalidInput(
+            f"without a plate a search spans {MAX_CANVASS.days} days at most", field="captured_from"
+        )
+
+
+def check_hold(criteria: Criteria) -> None:
+    """Raise InvalidInput, naming the field, for a hold that says nothing or contradicts itself."""
+    _checked_pattern(criteria)
+    if criteria.area is not None:
+        check_area(criteria.area, field="criteria.area")
+    if criteria == Criteria():
+        raise InvalidInput("say what to hold", field="criteria")
+    start, end = criteria.captured_from, criteria.captured_to
+    if start is not None and end is not None and start >= end:
+        raise InvalidInput("is not after captured_from", field="criteria.captured_to")
+
+
+def _checked_pattern(criteria: Criteria) -> Pattern | None:
+    try:
+        pattern = criteria.pattern
+    except ValueError as exc:
+        raise InvalidInput(str(exc), field="plate") from None
+    if criteria.lookalike and pattern is None:
+        raise InvalidInput("look-alikes are of a plate; give one", field="plate")
+    return pattern
+
+
+def scope_of(scope: dict[str, Any]) -> Criteria:
+    """Return the limits that a purpose was declared with, as criteria.
+
+    Raises: NotAuthorised when they cannot be understood: what is not understood allows nothing.
+    """
+    known = {"plate", "captured_from", "captured_to", "device_ids", "area"}
+    if unknown := {name for name, value in scope.items() if value is not None} - known:
+        raise NotAuthorised(f"the purpose's scope has a limit not known here: {min(unknown)}")
+    try:
+        plain = {name: value for name, value in scope.items() if value is not None}
+        if "area" in plain:
+            plain["area"] = area_of(plain["area"])
+        return msgspec.convert(plain, Criteria)
+    except (msgspec.ValidationError, TypeError, KeyError) as exc:
+        raise NotAuthorised("the purpose's scope cannot be understood", code="purpose") from exc
+
+
+def area_of(plain: Any) -> Area:
+    """Return an area written without its kind, which its fields tell."""
+    kinds: tuple[type[Circle | Box | Polygon], ...] = (Circle, Box, Polygon)
+    for kind in kinds:
+        if set(kind.__struct_fields__) <= set(plain):
+            return msgspec.convert({**plain, "type": kind.__struct_config__.tag}, kind)
+    raise KeyError("area")
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page ended: the next begins after this record. Newest first."""
+
+    captured_at: datetime
+    read_id: UUID
+    fingerprint: str
+
+    def encode(self) -> str:
+        """Return it as text without meaning to others."""
+        return urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
+
+
+def decode_cursor(text: str, criteria: Criteria) -> Cursor:
+    """Return the cursor in `text`. Raises: InvalidInput when it is not one of this very search."""
+    try:
+        cursor = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Cursor)
+    except (ValueError, msgspec.DecodeError):
+        raise InvalidInput("is not a cursor that was given out", field="cursor") from None
+    if cursor.fingerprint != criteria.fingerprint or cursor.captured_at.tzinfo is None:
+        raise InvalidInput("belongs to another search", field="cursor")
+    return cursor

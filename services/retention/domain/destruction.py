@@ -1,0 +1,140 @@
+"""When records may be destroyed, and when they must be (policy 468.3.1(f), 468.5).
+
+Five facts, all stored with the run: age, a schedule in force, the legislative body's resolution, the
+agency attorney's written consent (Government Code 34090.6), and no hold. The first four are of the run
+and checked when it is proposed, authorised and carried out; the fifth is of each record.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from shared.errors import Conflict, InvalidInput
+from shared.policy import Retention
+
+
+class State(StrEnum):
+    """Where a run stands."""
+
+    PROPOSED = "proposed"
+    AUTHORISED = "authorised"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    EXECUTING = "executing"
+    EXECUTED = "executed"
+    CERTIFIED = "certified"
+
+
+class Kind(StrEnum):
+    """Single: once, by two people. Standing: leave for daily runs, by two people. Daily: under it."""
+
+    SINGLE = "single"
+    STANDING = "standing"
+    DAILY = "daily"
+
+
+@dataclass(frozen=True)
+class Basis:
+    """On whose authority records go: facts two to four, and the two ages."""
+
+    floor_days: int
+    schedule_days: int
+    schedule_id: str
+    schedule_in_force_from: date
+    resolution_id: str
+    attorney_consent_id: str
+
+    @classmethod
+    def of(cls, retention: Retention) -> "Basis":
+        """Return the basis that the policy gives now."""
+        return cls(
+            floor_days=retention.floor_days,
+            schedule_days=retention.schedule_days,
+            schedule_id=retention.schedule_id.strip(),
+            schedule_in_force_from=retention.schedule_in_force_from,
+            resolution_id=retention.resolution_id.strip(),
+            attorney_consent_id=retention.attorney_consent_id.strip(),
+        )
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> "Basis":
+        """Return what `as_json` wrote."""
+        start = date.fromisoformat(plain["schedule_in_force_from"])
+        return cls(**{**plain, "schedule_in_force_from": start})
+
+    def as_json(self) -> dict[str, Any]:
+        """Return this as plain JSON values."""
+        return {**asdict(self), "schedule_in_force_from": self.schedule_in_force_from.isoformat()}
+
+    def due(self, now: datetime) -> datetime:
+        """Return the moment before which records are past their schedule, and never under the floor."""
+        return now - timedelta(days=max(self.schedule_days, self.floor_days))
+
+    def missing(self, now: datetime) -> list[str]:
+        """Return which of facts two to four are not there."""
+        missing = []
+        in_force = self.schedule_in_force_from <= now.astimezone(UTC).date()
+        if not self.schedule_id or not in_force:
+            missing.append("schedule_in_force")
+        if not self.resolution_id:
+            missing.append("resolution")
+        if not self.attorney_consent_id:
+            missing.append("attorney_consent")
+        return missing
+
+
+def check_basis(basis: Basis, now: datetime) -> None:
+    """Raise Conflict naming each of facts two to four that is not on record."""
+    if missing := basis.missing(now):
+        raise Conflict(
+            f"not on record: {', '.join(missing)} (policy 468.5, Government Code 34090.6)",
+            missing=missing,
+        )
+
+
+def check_age(basis: Basis, before: datetime, now: datetime) -> None:
+    """Raise InvalidInput if any record before `before` is under the floor, or not yet due."""
+    if before > now - timedelta(days=basis.floor_days):
+        raise InvalidInput(
+            f"records under {basis.floor_days} days old are never destroyed (Government Code 34090.6)",
+            field="before",
+            missing=["age"],
+        )
+    if before > basis.due(now):
+        raise InvalidInput(
+            f"the schedule {basis.schedule_id} keeps records {basis.schedule_days} days",
+            field="before",
+            missing=["schedule_in_force"],
+        )
+
+
+def check_still(stored: Basis, present: Basis) -> None:
+    """Raise Conflict if the policy changed since a run was authorised: it covers the facts it names."""
+    if stored != present:
+        raise Conflict(
+            "schedule, resolution or consent changed since this was authorised; propose it anew",
+            missing=["schedule_in_force"],
+        )
+
+
+_STEPS = {
+    "authorise": (State.PROPOSED, State.AUTHORISED),
+    "refuse": (State.PROPOSED, State.REFUSED),
+    "withdraw": (State.AUTHORISED, State.WITHDRAWN),
+    "execute": (State.AUTHORISED, State.EXECUTING),
+}
+
+
+def next_state(state: State, step: str) -> State:
+    """Return the state after a person's step. Raises: Conflict when the run is not there."""
+    needed, following = _STEPS[step]
+    if state is not needed:
+        raise Conflict(f"this run is {state.value}; to {step} it, it must be {needed.value}")
+    return following
+
+
+def check_other_person(proposed_by: str, authorised_by: str) -> None:
+    """Raise Conflict if one person would both propose and authorise."""
+    if proposed_by == authorised_by:
+        raise Conflict("who proposed a purge does not authorise it; another person must")

@@ -1,0 +1,121 @@
+"""Verifying a package offline, by who received it: nothing missing, added or changed, and by whom signed."""
+
+import hashlib
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from zipfile import BadZipFile, ZipFile
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from services.retention.domain.bag import KEY, MANIFEST, SIGNATURE, TAG_MANIFEST
+from services.retention.domain.signing import KeyFault, holds, key_id, load_public
+
+MAX_TAG_FILE_BYTES = 512 * 1024 * 1024
+_PIECE_BYTES = 256 * 1024
+_NEEDED = (MANIFEST, TAG_MANIFEST, SIGNATURE, KEY, "bagit.txt", "bag-info.txt")
+
+
+@dataclass
+class Verdict:
+    """What was found; the package holds if there is no fault."""
+
+    faults: list[str] = field(default_factory=list)
+    files: int = 0
+    key_id: str | None = None
+    known_key: bool = False
+    """Verified with a key that came another way than the package."""
+
+    @property
+    def holds(self) -> bool:
+        """Whole, unchanged and signed."""
+        return not self.faults
+
+
+def verify_package(path: Path, key: Ed25519PublicKey | None = None) -> Verdict:
+    """Return the verdict on the package in `path`, by `key` or else by the key that it carries."""
+    verdict = Verdict()
+    try:
+        with ZipFile(path) as archive:
+            _verify(archive, key, verdict)
+    except (BadZipFile, OSError, zlib.error, NotImplementedError, ValueError, EOFError) as exc:
+        verdict.faults.append(f"cannot be read as a package: {exc}")
+    return verdict
+
+
+def _verify(archive: ZipFile, key: Ed25519PublicKey | None, verdict: Verdict) -> None:
+    names = [name for name in archive.namelist() if not name.endswith("/")]
+    if len(names) != len(set(names)):
+        verdict.faults.append("a file is there twice")
+        return
+    tops = {name.split("/", 1)[0] for name in names}
+    if len(tops) != 1 or not all("/" in name for name in names):
+        verdict.faults.append("a package has one folder at its top")
+        return
+    [top] = tops
+    files = {name.removeprefix(f"{top}/") for name in names}
+    if absent := [name for name in _NEEDED if name not in files]:
+        verdict.faults.append(f"not there: {', '.join(absent)}")
+        return
+    _check_signature(archive, top, key, verdict)
+    tags = _entries(archive, top, TAG_MANIFEST, verdict)
+    payload = _entries(archive, top, MANIFEST, verdict)
+    _check_names(files, tags, payload, verdict)
+    for name, digest in sorted({**tags, **payload}.items()):
+        if name in files and _digest(archive, f"{top}/{name}") != digest:
+            verdict.faults.append(f"changed: {name}")
+    verdict.files = len(files)
+
+
+def _check_signature(
+    archive: ZipFile, top: str, key: Ed25519PublicKey | None, verdict: Verdict
+) -> None:
+    try:
+        carried = load_public(_read(archive, f"{top}/{KEY}"))
+    except KeyFault as exc:
+        verdict.faults.append(f"{KEY}: {exc}")
+        return
+    signer = key or carried
+    verdict.key_id, verdict.known_key = key_id(signer), key is not None
+    signature = _read(archive, f"{top}/{SIGNATURE}")
+    if not holds(signature, _read(archive, f"{top}/{TAG_MANIFEST}"), signer):
+        verdict.faults.append("the signature is not of this content and key")
+
+
+def _check_names(
+    files: set[str], tags: dict[str, str], payload: dict[str, str], verdict: Verdict
+) -> None:
+    for name in sorted(payload.keys() | tags.keys()):
+        if name not in files:
+            verdict.faults.append(f"missing: {name}")
+    if MANIFEST not in tags:
+        verdict.faults.append(f"{TAG_MANIFEST} does not name {MANIFEST}")
+    if any(not name.startswith("data/") for name in payload):
+        verdict.faults.append(f"{MANIFEST} names a file outside data/")
+    for name in sorted(files - payload.keys() - tags.keys() - {TAG_MANIFEST, SIGNATURE}):
+        verdict.faults.append(f"added: {name}")
+
+
+def _entries(archive: ZipFile, top: str, name: str, verdict: Verdict) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in _read(archive, f"{top}/{name}").decode().splitlines():
+        digest, _, path = line.partition("  ")
+        if len(digest) != 64 or not path or path in found:
+            verdict.faults.append(f"{name} has a line that is none of a manifest")
+            return found
+        found[path] = digest
+    return found
+
+
+def _read(archive: ZipFile, name: str) -> bytes:
+    if archive.getinfo(name).file_size > MAX_TAG_FILE_BYTES:
+        raise ValueError(f"{name} is too large")
+    return archive.read(name)
+
+
+def _digest(archive: ZipFile, name: str) -> str:
+    digest = hashlib.sha256()
+    with archive.open(name) as file:
+        while piece := file.read(_PIECE_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()

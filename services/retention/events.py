@@ -1,0 +1,106 @@
+"""One handler per consumed topic. The hot path is a group of its own; so is the slow work."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from services.retention.store import packages
+from services.retention.store.hits import Hits
+from services.retention.store.recording import Recorder
+from shared.clock import Clock
+from shared.consumer import Handler, Subscription
+from shared.db import Database, first_sight
+from shared.errors import InvalidInput
+from shared.events import (
+    CaptureProcessed,
+    Event,
+    HitDisposed,
+    HitRaised,
+    HitVerified,
+    ReadRecorded,
+    ReleaseApproved,
+)
+
+E = TypeVar("E", bound=Event)
+
+OLDEST = timedelta(days=3660)
+AHEAD = timedelta(days=1)
+"""Captured earlier or later than this is a broken clock: it would make partitions for no month of ours."""
+
+HITS = "retention-hits"
+PACKAGES = "retention-packages"
+RECORDS = "retention-records"
+
+
+class Handlers:
+    """What each event does here."""
+
+    def __init__(
+        self, db: Database, recorder: Recorder, clock: Clock, wake: Callable[[], None]
+    ) -> None:
+        self._db = db
+        self._recorder = recorder
+        self._clock = clock
+        self._wake = wake
+
+    async def reads(self, events: Sequence[ReadRecorded]) -> None:
+        """Store reads; one with a broken clock is refused."""
+        self._check_times([event.captured_at for event in events])
+        await self._recorder.reads(events)
+
+    async def captures(self, events: Sequence[CaptureProcessed]) -> None:
+        """Store captures; one with a broken clock is refused."""
+        self._check_times([event.capture.captured_at for event in events])
+        await self._recorder.captures(events)
+
+    async def raised(self, events: Sequence[HitRaised]) -> None:
+        """Flag reads that matched."""
+        await self._once(HITS, events, lambda hits, event: hits.raised(event))
+
+    async def verified(self, events: Sequence[HitVerified]) -> None:
+        """Keep what verifications found."""
+        await self._once(HITS, events, lambda hits, event: hits.verified(event))
+
+    async def disposed(self, events: Sequence[HitDisposed]) -> None:
+        """Keep what came of hits."""
+        await self._once(HITS, events, lambda hits, event: hits.disposed(event))
+
+    async def approved(self, events: Sequence[ReleaseApproved]) -> None:
+        """Have packages built; another task builds them, however long it takes."""
+        for event in events:
+            async with self._db.begin() as connection:
+                if await first_sight(connection, PACKAGES, event.event_id):
+                    await packages.order(connection, event, self._clock.now())
+        self._wake()
+
+    async def _once(
+        self, group: str, events: Sequence[E], effect: Callable[[Hits, E], Awaitable[None]]
+    ) -> None:
+        for event in events:
+            async with self._db.begin() as connection:
+                if await first_sight(connection, group, event.event_id):
+                    await effect(Hits(connection), event)
+
+    def _check_times(self, times: Sequence[datetime]) -> None:
+        now = self._clock.now()
+        if min(times) < now - OLDEST or max(times) > now + AHEAD:
+            raise InvalidInput("this was captured at no sane time", field="captured_at")
+
+
+def subscriptions(handlers: Handlers) -> list[Subscription]:
+    """Return what this service consumes, by group."""
+    records: Mapping[type[Event], Handler] = {
+        ReadRecorded: handlers.reads,
+        CaptureProcessed: handlers.captures,
+    }
+    hits: Mapping[type[Event], Handler] = {
+        HitRaised: handlers.raised,
+        HitVerified: handlers.verified,
+        HitDisposed: handlers.disposed,
+    }
+    approvals: Mapping[type[Event], Handler] = {ReleaseApproved: handlers.approved}
+    return [
+        Subscription(RECORDS, records),
+        Subscription(HITS, hits),
+        Subscription(PACKAGES, approvals),
+    ]

@@ -1,0 +1,71 @@
+"""Images from the object store, checked before the first byte leaves and never whole in memory."""
+
+import hashlib
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
+from typing import IO
+
+from shared.errors import Unavailable
+from shared.objects import ObjectStore
+
+log = logging.getLogger(__name__)
+
+IN_MEMORY_BYTES = 1024 * 1024
+PIECE_BYTES = 256 * 1024
+MEDIA_TYPES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
+UNKNOWN = "application/octet-stream"
+
+
+@dataclass
+class Spooled:
+    """An object that was read whole, in memory or, when large, in a temporary file."""
+
+    file: IO[bytes]
+    sha256: str
+    size_bytes: int
+    media_type: str
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Yield the bytes; the file is gone afterwards."""
+        with self.file:
+            while piece := self.file.read(PIECE_BYTES):
+                yield piece
+
+
+async def spool(
+    objects: ObjectStore, key: str, *, sha256: str | None = None, media_type: str | None = None
+) -> Spooled:
+    """Return an object's bytes, held against `sha256` where one is known.
+
+    Raises: NotFound when it is not there; Unavailable when it is not what was recorded.
+    """
+    digest = hashlib.sha256()
+    file: IO[bytes] = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - closed by `pieces`
+    try:
+        head = b""
+        async for piece in objects.stream(key):
+            head = head or piece[:16]
+            digest.update(piece)
+            file.write(piece)
+        if sha256 is not None and digest.hexdigest() != sha256:
+            log.error("object %s is not what was recorded: its SHA-256 differs", key)
+            raise Unavailable("the image is not what was recorded, and is withheld")
+    except BaseException:
+        file.close()
+        raise
+    size_bytes = file.tell()
+    file.seek(0)
+    return Spooled(file, digest.hexdigest(), size_bytes, media_type or sniffed(head))
+
+
+def sniffed(head: bytes) -> str:
+    """Return the media type that an image's first bytes tell."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    return UNKNOWN

@@ -1,0 +1,80 @@
+"""Wires retention up. Start: schema, signing key, months to come, consumers, then the slow work.
+Stop: the slow work first, then consumers and all else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.retention.api import OPEN, router
+from services.retention.events import Handlers, subscriptions
+from services.retention.packager import Packager
+from services.retention.purger import Purger
+from services.retention.settings import Settings
+from services.retention.signer import open_signer
+from services.retention.store.recording import Recorder
+from services.retention.worker import Worker
+from shared.http import create_app
+from shared.runtime import Runtime
+from shared.serve import serve
+
+__all__ = ["OPEN", "build_app", "main"]
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
+    """Return the service."""
+    runtime = runtime or Runtime("retention", settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await runtime.db.migrate(MIGRATIONS)
+        signer = await open_signer(runtime, settings)
+        recorder = Recorder(
+            runtime.db, runtime.clock, floor_days=runtime.policy.retention.floor_days
+        )
+        await recorder.make_ahead()
+        purger, packager = Purger(runtime, signer), Packager(runtime, signer)
+        every_s = settings.retention_work_every_s
+        workers = (
+            Worker("packager", packager.work, every_s=every_s),
+            Worker("purger", purger.work, every_s=every_s),
+            Worker("months", recorder.make_ahead, every_s=6 * 3600),
+        )
+
+        def wake() -> None:
+            for worker in workers:
+                worker.wake()
+
+        app.state.signer, app.state.wake = signer, wake
+        app.state.purger, app.state.packager = purger, packager
+        handlers = Handlers(runtime.db, recorder, runtime.clock, wake)
+        app.state.subscriptions = subscriptions(handlers)
+        await runtime.start(MIGRATIONS, app.state.subscriptions)
+        if runtime.kafka:
+            for worker in workers:
+                worker.start()
+        try:
+            yield
+        finally:
+            for worker in workers:
+                await worker.stop()
+            await runtime.stop()
+
+    app = create_app(
+        runtime,
+        title="Plateward retention",
+        description="The custodian of the records: search, images, holds, destruction under the schedule, "
+        "packages for approved releases (policy 468.4, 468.5, 468.7).",
+        lifespan=lifespan,
+    )
+    app.include_router(router)
+    return app
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = Settings()
+    serve(build_app(settings), settings)

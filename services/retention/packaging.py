@@ -1,0 +1,249 @@
+"""What goes into a package: the request, its records as JSON lines and CSV, and their images.
+
+Rows go from the database's cursor into files, and images from the object store into the ZIP, a piece at a
+time: a package may be larger than memory.
+"""
+
+import csv
+import hashlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from services.retention.domain.bag import BagWriter
+from services.retention.domain.criteria import Criteria
+from services.retention.domain.signing import Signer
+from services.retention.images import MEDIA_TYPES
+from services.retention.store.packages import Released
+from services.retention.store.records import Read
+from shared.errors import NotFound
+from shared.events import ReleaseApproved
+from shared.objects import ObjectStore
+from shared.policy import Department
+
+_COLUMNS = (
+    "read_id", "captured_at", "plate", "plate_as_read", "region", "confidence", "latitude", "longitude",
+    "heading_deg", "device_id", "device_name", "capture_id", "source", "model", "received_at", "image",
+    "crop",
+)  # fmt: skip
+_TEXTS = ("plate_as_read", "device_name", "model")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class _Wanted(NamedTuple):
+    """An object that belongs into the package."""
+
+    path: str
+    object_key: str
+    sha256: str | None
+
+
+@dataclass
+class Contents:
+    """What was put together so far, in a folder of its own."""
+
+    folder: Path
+    reads: int = 0
+    images: int = 0
+    omitted: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def records_jsonl(self) -> Path:
+        """One read a line, whole."""
+        return self.folder / "records.jsonl"
+
+    @property
+    def records_csv(self) -> Path:
+        """The same as a table."""
+        return self.folder / "records.csv"
+
+    @property
+    def wanted(self) -> Path:
+        """The objects to fetch, one a line."""
+        return self.folder / "wanted.jsonl"
+
+
+def criteria_of(approval: ReleaseApproved) -> Criteria:
+    """Return the criteria of an approved request: exactly these, and nothing beside."""
+    asked = approval.criteria
+    return Criteria(
+        plate=asked.plate,
+        captured_from=asked.captured_from,
+        captured_to=asked.captured_to,
+        device_ids=tuple(asked.device_ids),
+    )
+
+
+async def gather_records(released: Released, folder: Path, *, images: bool) -> Contents:
+    """Write the records to files in `folder`, and list the images that belong to them."""
+    contents = Contents(folder)
+    with (
+        contents.records_jsonl.open("wb") as lines,
+        contents.records_csv.open("w", newline="") as table,
+        contents.wanted.open("wb") as wanted,
+    ):
+        rows = csv.DictWriter(table, _COLUMNS, lineterminator="\r\n")
+        rows.writeheader()
+        async for chunk in released.reads():
+            captured = [r.capture_id for r in chunk if images and r.capture_id is not None]
+            kinds = await released.media_types(captured)
+            for read in chunk:
+                plain = _plain(read, kinds, images=images)
+                lines.write(msgspec.json.encode(plain) + b"\n")
+                rows.writerow(_safe({name: plain[name] for name in _COLUMNS}))
+                if images and read.crop_key is not None:
+                    _want(wanted, _Wanted(plain["crop"], read.crop_key, None))
+            contents.reads += len(chunk)
+        if images:
+            async for captures in released.captures():
+                for capture in captures:
+                    path = _image_path(capture.capture_id, capture.media_type)
+                    _want(wanted, _Wanted(path, capture.object_key, capture.sha256))
+    return contents
+
+
+def _plain(read: Read, kinds: Mapping[UUID, str], *, images: bool) -> dict[str, Any]:
+    suffix = Path(read.crop_key).suffix if read.crop_key else ""
+    return {
+        "read_id": str(read.read_id),
+        "captured_at": read.captured_at.isoformat(),
+        "received_at": read.received_at.isoformat(),
+        "plate": read.plate,
+        "plate_as_read": read.plate_as_read,
+        "region": read.region,
+        "confidence": read.confidence,
+        "characters": [{"text": t, "confidence": c} for t, c in read.details.characters],
+        "box_px": read.details.box_px,
+        "latitude": read.latitude,
+        "longitude": read.longitude,
+        "heading_deg": read.heading_deg,
+        "device_id": str(read.device_id),
+        "device_name": read.device_name,
+        "capture_id": str(read.capture_id) if read.capture_id else None,
+        "source": read.source,
+        "model": read.model,
+        "image": _image_path(read.capture_id, kinds[read.capture_id])
+        if read.capture_id is not None and read.capture_id in kinds
+        else None,
+        "crop": f"crops/{read.read_id}{suffix}" if images and read.crop_key else None,
+    }
+
+
+def _image_path(capture_id: UUID, media_type: str) -> str:
+    return f"images/{capture_id}{MEDIA_TYPES.get(media_type, '')}"
+
+
+def _safe(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row in which no text is a formula to a spreadsheet; the JSON lines have it unchanged."""
+    return {
+        name: f"'{value}" if name in _TEXTS and str(value).startswith(_FORMULA) else value
+        for name, value in row.items()
+    }
+
+
+def _want(file: Any, wanted: _Wanted) -> None:
+    file.write(msgspec.json.encode(wanted) + b"\n")
+
+
+def _wanted(path: Path) -> Iterator[_Wanted]:
+    with path.open("rb") as lines:
+        for line in lines:
+            yield msgspec.json.decode(line, type=_Wanted)
+
+
+async def write_bag(
+    path: Path,
+    contents: Contents,
+    approval: ReleaseApproved,
+    *,
+    objects: ObjectStore,
+    signer: Signer,
+    department: Department,
+    now: datetime,
+) -> None:
+    """Write the signed package. Raises: Unavailable when an image cannot be fetched now."""
+    bag = BagWriter(path, f"alpr-release-{approval.request_id}", approval.occurred_at)
+    try:
+        with bag.file("request.json", compress=True) as file:
+            file.write(msgspec.json.format(msgspec.json.encode(_request(approval)), indent=2))
+        for name, source in (
+            ("records.jsonl", contents.records_jsonl),
+            ("records.csv", contents.records_csv),
+        ):
+            with bag.file(name, compress=True) as file, source.open("rb") as lines:
+                while piece := lines.read(256 * 1024):
+                    file.write(piece)
+        for wanted in _wanted(contents.wanted):
+            await _add_object(bag, wanted, objects, contents)
+        if contents.omitted:
+            with bag.file("omitted.csv") as file:
+                file.write(b"file,reason\r\n")
+                for name, reason in contents.omitted:
+                    file.write(f"{name},{reason}\r\n".encode())
+        bag.finish(_info(approval, contents, department, now), signer)
+    except BaseException:
+        bag.abandon()
+        raise
+
+
+async def _add_object(
+    bag: BagWriter, wanted: _Wanted, objects: ObjectStore, contents: Contents
+) -> None:
+    """Put one image into the package; one that is gone or not what was recorded is named as omitted."""
+    try:
+        digest = await _digest(objects.stream(wanted.object_key))
+    except NotFound:
+        contents.omitted.append((wanted.path, "not in the object store"))
+        return
+    if wanted.sha256 is not None and digest != wanted.sha256:
+        contents.omitted.append((wanted.path, "its SHA-256 is not the one recorded at capture"))
+        return
+    with bag.file(wanted.path) as file:
+        async for piece in objects.stream(wanted.object_key):
+            file.write(piece)
+    contents.images += 1
+
+
+async def _digest(pieces: AsyncIterator[bytes]) -> str:
+    digest = hashlib.sha256()
+    async for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _request(approval: ReleaseApproved) -> dict[str, Any]:
+    """Return what the package says of its request: who asked, who approved, and for what."""
+    return {
+        "request_id": str(approval.request_id),
+        "agency": {"name": approval.agency_name, "ori": approval.agency_ori},
+        "requester": {"name": approval.requester.name, "title": approval.requester.title},
+        "purpose": approval.purpose,
+        "case_number": approval.case_number,
+        "offence_type": approval.offence_type,
+        "criteria": msgspec.to_builtins(approval.criteria),
+        "approved_by": {"name": approval.actor.name, "title": approval.actor.title},
+        "approved_at": approval.occurred_at.isoformat(),
+        "expires_at": approval.expires_at.isoformat(),
+    }
+
+
+def _info(
+    approval: ReleaseApproved, contents: Contents, department: Department, now: datetime
+) -> dict[str, str]:
+    return {
+        "Source-Organization": department.name,
+        "Organization-Address": department.contact,
+        "External-Identifier": str(approval.request_id),
+        "External-Description": (
+            f"ALPR records released to {approval.agency_name} on its written request"
+        ),
+        "Bagging-Date": f"{now:%Y-%m-%d}",
+        "Reads": str(contents.reads),
+        "Images": str(contents.images),
+        "Omitted": str(len(contents.omitted)),
+    }

@@ -1,0 +1,113 @@
+"""Criteria as SQL: one condition each, with its parameters. Used to search, to hold and to release."""
+
+from typing import Any
+
+from services.retention.domain.area import EARTH_RADIUS_M, Area, Circle, Polygon, edges
+from services.retention.domain.criteria import Criteria
+from services.retention.domain.plates import Pattern, plate_number, skeleton
+
+_WITHIN_M = (
+    f"2 * {EARTH_RADIUS_M} * asin(least(1, sqrt("
+    "power(sin(radians(r.latitude - :{p}lat) / 2), 2)"
+    " + cos(radians(r.latitude)) * cos(radians(:{p}lat))"
+    " * power(sin(radians(r.longitude - :{p}lon) / 2), 2)))) <= :{p}radius"
+)
+
+
+class Conditions:
+    """Conditions on `r`, a read or a capture, joined by AND; parameter names begin with a prefix."""
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
+        self.terms: list[str] = []
+        self.parameters: dict[str, Any] = {}
+
+    @property
+    def sql(self) -> str:
+        """All of them, or TRUE when there is none."""
+        return " AND ".join(self.terms) or "TRUE"
+
+    def add(self, term: str, **parameters: Any) -> None:
+        """Add a condition; `{p}` in it stands for the prefix of its parameters."""
+        self.terms.append(term.format(p=self._prefix))
+        self.parameters |= {f"{self._prefix}{name}": value for name, value in parameters.items()}
+
+    def add_place_and_time(self, criteria: Criteria) -> None:
+        """Add what reads and captures both have: window, devices, area."""
+        if criteria.captured_from is not None:
+            self.add("r.captured_at >= :{p}from", **{"from": criteria.captured_from})
+        if criteria.captured_to is not None:
+            self.add("r.captured_at < :{p}to", to=criteria.captured_to)
+        if criteria.device_ids:
+            self.add("r.device_id = ANY(:{p}devices)", devices=list(criteria.device_ids))
+        if criteria.area is not None:
+            self.add_area(criteria.area)
+
+    def add_area(self, area: Area) -> None:
+        """Add that the record's place lies within an area; a record without a place does not."""
+        south, west, north, east = area.bounds
+        self.add("r.latitude BETWEEN :{p}south AND :{p}north", south=south, north=north)
+        self.add("r.longitude BETWEEN :{p}west AND :{p}east", west=west, east=east)
+        if isinstance(area, Circle):
+            self.add(_WITHIN_M, lat=area.latitude, lon=area.longitude, radius=area.radius_m)
+        elif isinstance(area, Polygon):
+            self.add(
+                "CAST(CAST(:{p}ring AS text) AS polygon) @> point(r.longitude, r.latitude)",
+                ring=f"({','.join(edges(area))})",
+            )
+
+    def add_read(self, criteria: Criteria) -> None:
+        """Add what only reads have, the plate apart."""
+        if criteria.region is not None:
+            # A region that was not determined is not another region.
+            self.add("(r.region = :{p}region OR r.region IS NULL)", region=criteria.region)
+        if criteria.minimum_confidence is not None:
+            self.add("r.confidence >= :{p}confidence", confidence=criteria.minimum_confidence)
+        if criteria.read_ids:
+            self.add("r.read_id = ANY(:{p}reads)", reads=list(criteria.read_ids))
+
+    def add_plate(self, pattern: Pattern | None) -> None:
+        """Add that the read's plate matches."""
+        if pattern is None:
+            return
+        if pattern.exact:
+            self.add("r.plate_id = :{p}plate", plate=plate_number(pattern.text))
+            return
+        plates = Conditions(self._prefix)
+        plates.add_pattern(pattern)
+        self.terms.append(
+            f"EXISTS (SELECT FROM plates p WHERE p.plate_id = r.plate_id AND {plates.sql})"
+        )
+        self.parameters |= plates.parameters
+
+    def add_pattern(self, pattern: Pattern) -> None:
+        """Add conditions on `p`, a row of plates, that its indexes answer."""
+        if pattern.lookalike and pattern.whole:
+            self.add("p.skeleton = :{p}skeleton", skeleton=skeleton(pattern.text))
+            return
+        column = "p.skeleton" if pattern.lookalike else "p.plate"
+        self.add(f"{column} LIKE :{{p}}like", like=pattern.like)
+        if (numbers := pattern.numbers) is not None:
+            self.add(
+                "p.plate_id >= :{p}first AND p.plate_id < :{p}last",
+                first=numbers[0],
+                last=numbers[1],
+            )
+        if codes := pattern.grams:
+            self.add("p.grams @> CAST(:{p}grams AS smallint[])", grams=codes)
+
+
+def of_reads(criteria: Criteria, prefix: str = "") -> Conditions:
+    """Return all that criteria say of a read."""
+    conditions = Conditions(prefix)
+    conditions.add_place_and_time(criteria)
+    conditions.add_read(criteria)
+    conditions.add_plate(criteria.pattern)
+    return conditions
+
+
+def of_captures(criteria: Criteria, prefix: str = "") -> Conditions:
+    """Return all that criteria say of a capture; only for those that do not name reads."""
+    conditions = Conditions(prefix)
+    conditions.add_place_and_time(criteria)
+    return conditions

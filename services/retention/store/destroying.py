@@ -1,0 +1,334 @@
+"""Destroying what is due, in steps that each commit whole; what is under a hold moves aside first.
+
+A hold placed while a step runs wins: the last thing before a commit is to look, with placing shut out,
+whether holds came since the step began; if so the step is rolled back and begun anew.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.retention.store import conditions, holds, locks, partitions
+from services.retention.store.holds import Hold
+from services.retention.store.partitions import Month
+from services.retention.store.runs import Runs
+
+SLICE_ROWS = 50_000
+
+
+class HoldArrived(Exception):
+    """A hold was placed since the step began; nothing was destroyed."""
+
+
+class Slice(NamedTuple):
+    """Records captured in [start, end)."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one transaction destroys: slices of a month, and the month itself when all of it is due."""
+
+    slices: tuple[Slice, ...]
+    month: Month | None = None
+
+
+_HOURS = text(
+    """
+    SELECT hour, sum(rows) AS rows FROM (
+        SELECT date_bin('1 hour', captured_at, TIMESTAMPTZ '2000-01-01 00:00+00') AS hour, count(*) AS rows
+        FROM reads WHERE captured_at >= :start AND captured_at < :end GROUP BY 1
+        UNION ALL
+        SELECT date_bin('1 hour', captured_at, TIMESTAMPTZ '2000-01-01 00:00+00'), count(*)
+        FROM captures WHERE captured_at >= :start AND captured_at < :end GROUP BY 1
+    ) AS both_tables GROUP BY hour ORDER BY hour
+    """
+)
+_RANGE = "r.captured_at >= :start AND r.captured_at < :end"
+_KEEP_CAPTURES_OF_READS = text(
+    f"""
+    INSERT INTO held_captures SELECT r.* FROM captures r
+    WHERE {_RANGE} AND EXISTS (SELECT FROM held_reads h WHERE h.capture_id = r.capture_id)
+    ON CONFLICT DO NOTHING
+    """  # noqa: S608 - constants
+)
+_DOOM_OBJECTS = text(
+    f"""
+    INSERT INTO doomed_objects (object_key, run_id)
+    SELECT DISTINCT key, CAST(:run_id AS uuid) FROM (
+        SELECT r.crop_key AS key FROM reads r WHERE {_RANGE} AND r.crop_key IS NOT NULL
+        UNION ALL
+        SELECT r.image_key FROM reads r WHERE {_RANGE} AND r.image_key IS NOT NULL
+            AND NOT EXISTS (SELECT FROM captures c WHERE c.capture_id = r.capture_id)
+        UNION ALL
+        SELECT r.object_key FROM captures r WHERE {_RANGE}
+    ) AS of_slice
+    WHERE NOT EXISTS (SELECT FROM held_reads h WHERE h.crop_key = key)
+        AND NOT EXISTS (SELECT FROM held_reads h WHERE h.image_key = key)
+        AND NOT EXISTS (SELECT FROM held_captures h WHERE h.object_key = key)
+    ON CONFLICT DO NOTHING
+    """  # noqa: S608 - constants
+)
+_DOOM_PLATES = text(
+    f"""
+    INSERT INTO doomed_plates (plate_id, run_id)
+    SELECT DISTINCT r.plate_id, CAST(:run_id AS uuid) FROM reads r WHERE {_RANGE}
+    ON CONFLICT DO NOTHING
+    """  # noqa: S608 - constants
+)
+_DELETE_HITS = text(
+    f"""
+    DELETE FROM hits r WHERE {_RANGE}
+        AND NOT EXISTS (SELECT FROM held_reads h WHERE h.read_id = r.read_id)
+    """  # noqa: S608 - constants
+)
+
+
+async def plan(connection: AsyncConnection, before: datetime) -> list[Step]:
+    """Return the steps that leave nothing captured before `before` in the months, oldest first."""
+    steps: list[Step] = []
+    for month in await partitions.months(connection):
+        if month.end <= before:
+            slices = await _slices(connection, month.start, month.end)
+            steps.append(Step(tuple(slices), month))
+        elif month.start < before:
+            slices = await _slices(connection, month.start, before)
+            steps += [Step((one,)) for one in slices]
+    return steps
+
+
+async def _slices(connection: AsyncConnection, start: datetime, end: datetime) -> list[Slice]:
+    """Return slices that lie end to end from `start` to `end`, each of `SLICE_ROWS` or one hour.
+
+    No gap is left for what arrives late: in a month that is dropped, every row is looked at for holds.
+    """
+    edges = [start]
+    rows = 0
+    day = start
+    while day < end:
+        parameters = {"start": day, "end": min(day + timedelta(days=1), end)}
+        for hour, count in (await connection.execute(_HOURS, parameters)).all():
+            if rows and rows + count > SLICE_ROWS:
+                edges.append(hour)
+                rows = 0
+            rows += count
+        day += timedelta(days=1)
+    return [Slice(*pair) for pair in pairwise([*edges, end])]
+
+
+async def take(connection: AsyncConnection, run_id: UUID, step: Step) -> None:
+    """Destroy one step, holds apart, and add its counts to the run.
+
+    Raises: HoldArrived when the caller must roll back and begin the step anew.
+    """
+    await connection.execute(text("SET LOCAL lock_timeout = '2s'"))
+    in_force = await holds.active(connection)
+    if step.month is not None:
+        await locks.exclusive(connection, locks.MONTH, step.month.name)
+    destroyed = dict.fromkeys(partitions.TABLES, 0)
+    objects = 0
+    for one in step.slices:
+        counts, doomed = await _take_slice(
+            connection, run_id, one, in_force, dropping=step.month is not None
+        )
+        objects += doomed
+        for table, count in counts.items():
+            destroyed[table] += count
+    if step.month is not None:
+        await partitions.drop(connection, step.month)
+    await _look_again(connection, in_force)
+    await Runs(connection).add_counts(
+        run_id,
+        reads=destroyed["reads"],
+        captures=destroyed["captures"],
+        objects=objects,
+        months=[step.month.name] if step.month else [],
+    )
+
+
+async def _look_again(connection: AsyncConnection, seen: Sequence[Hold]) -> None:
+    await locks.exclusive(connection, locks.HOLDS)
+    if await holds.active_ids(connection) - {hold.hold_id for hold in seen}:
+        raise HoldArrived
+
+
+async def _take_slice(
+    connection: AsyncConnection,
+    run_id: UUID,
+    one: Slice,
+    in_force: Sequence[Hold],
+    *,
+    dropping: bool,
+) -> tuple[dict[str, int], int]:
+    """Return how many reads and captures of a slice go, and how many objects must follow.
+
+    Rows of a month that is dropped are only counted: they go with it, at a fraction of a DELETE's cost.
+    """
+    window = {"start": one.start, "end": one.end}
+    kept = await _keep(connection, window, in_force)
+    parameters = {**window, "run_id": run_id}
+    objects = (await connection.execute(_DOOM_OBJECTS, parameters)).rowcount
+    await connection.execute(_DOOM_PLATES, parameters)
+    await connection.execute(_DELETE_HITS, window)
+    gone = {}
+    for table in partitions.TABLES:
+        if dropping:
+            query = f"SELECT count(*) FROM {table} r WHERE {_RANGE}"  # noqa: S608 - constants
+            rows = (await connection.execute(text(query), window)).scalar_one()
+        else:
+            statement = f"DELETE FROM {table} r WHERE {_RANGE}"  # noqa: S608 - constants
+            rows = (await connection.execute(text(statement), window)).rowcount
+        gone[table] = rows - kept[table]
+    return gone, objects
+
+
+async def _keep(
+    connection: AsyncConnection, window: dict[str, Any], in_force: Sequence[Hold]
+) -> dict[str, int]:
+    """Copy what is under a hold aside; return how many reads and captures that are."""
+    kept = dict.fromkeys(partitions.TABLES, 0)
+    for hold in in_force:
+        for table, held in _tables_of(hold):
+            statement = (
+                f"INSERT INTO held_{table} SELECT r.* FROM {table} r"  # noqa: S608 - constants
+                f" WHERE {_RANGE} AND {held.sql} ON CONFLICT DO NOTHING"
+            )
+            result = await connection.execute(text(statement), {**window, **held.parameters})
+            kept[table] += result.rowcount
+    kept["captures"] += (await connection.execute(_KEEP_CAPTURES_OF_READS, window)).rowcount
+    return kept
+
+
+def _tables_of(hold: Hold) -> list[tuple[str, conditions.Conditions]]:
+    tables = [("reads", conditions.of_reads(hold.criteria, "h"))]
+    if not hold.criteria.names_reads:
+        tables.append(("captures", conditions.of_captures(hold.criteria, "h")))
+    return tables
+
+
+_FREED_READS = text(
+    """
+    WITH freed AS (
+        DELETE FROM held_reads r WHERE r.captured_at < :before
+            AND NOT EXISTS (SELECT FROM still_reads s WHERE s.read_id = r.read_id)
+        RETURNING r.plate_id, r.read_id, r.crop_key, r.image_key, r.capture_id
+    ), plates AS (
+        INSERT INTO doomed_plates (plate_id, run_id)
+        SELECT DISTINCT plate_id, CAST(:run_id AS uuid) FROM freed ON CONFLICT DO NOTHING
+    ), flags AS (
+        DELETE FROM hits USING freed WHERE hits.read_id = freed.read_id
+    ), objects AS (
+        INSERT INTO doomed_objects (object_key, run_id)
+        SELECT DISTINCT key, CAST(:run_id AS uuid) FROM (
+            SELECT crop_key AS key FROM freed
+            UNION ALL
+            SELECT image_key FROM freed
+            WHERE NOT EXISTS (SELECT FROM held_captures c WHERE c.capture_id = freed.capture_id)
+                AND NOT EXISTS (SELECT FROM held_reads o JOIN still_reads s USING (read_id)
+                                WHERE o.image_key = freed.image_key)
+        ) AS keys WHERE key IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM freed) AS rows, (SELECT count(*) FROM objects) AS objects
+    """
+)
+_FREED_CAPTURES = text(
+    """
+    WITH freed AS (
+        DELETE FROM held_captures r WHERE r.captured_at < :before
+            AND NOT EXISTS (SELECT FROM still_captures s WHERE s.capture_id = r.capture_id)
+        RETURNING r.object_key
+    ), objects AS (
+        INSERT INTO doomed_objects (object_key, run_id)
+        SELECT DISTINCT object_key, CAST(:run_id AS uuid) FROM freed
+        ON CONFLICT DO NOTHING RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM freed) AS rows, (SELECT count(*) FROM objects) AS objects
+    """
+)
+_KEPT = text(
+    "SELECT (SELECT count(*) FROM held_reads WHERE captured_at < :before)"
+    " + (SELECT count(*) FROM held_captures WHERE captured_at < :before)"
+)
+
+
+async def take_freed(connection: AsyncConnection, run_id: UUID, before: datetime) -> None:
+    """Destroy what only a hold kept that has been released since.
+
+    Raises: HoldArrived when the caller must roll back and begin anew.
+    """
+    in_force = await holds.active(connection)
+    await _mark_still_held(connection, in_force)
+    parameters = {"before": before, "run_id": run_id}
+    reads = (await connection.execute(_FREED_READS, parameters)).one()
+    captures = (await connection.execute(_FREED_CAPTURES, parameters)).one()
+    await _look_again(connection, in_force)
+    await Runs(connection).add_counts(
+        run_id,
+        reads=reads.rows,
+        captures=captures.rows,
+        objects=reads.objects + captures.objects,
+        months=[],
+    )
+
+
+async def _mark_still_held(connection: AsyncConnection, in_force: Sequence[Hold]) -> None:
+    for table in partitions.TABLES:
+        key = f"{table.removesuffix('s')}_id"
+        await connection.execute(
+            text(f"CREATE TEMPORARY TABLE still_{table} ({key} uuid PRIMARY KEY) ON COMMIT DROP")
+        )
+    for hold in in_force:
+        for table, held in _tables_of(hold):
+            await _mark(connection, table, held.sql, held.parameters)
+    await _mark(
+        connection,
+        "captures",
+        "EXISTS (SELECT FROM held_reads h JOIN still_reads s USING (read_id)"
+        " WHERE h.capture_id = r.capture_id)",
+        {},
+    )
+
+
+async def _mark(
+    connection: AsyncConnection, table: str, held: str, parameters: dict[str, Any]
+) -> None:
+    key = f"{table.removesuffix('s')}_id"
+    await connection.execute(
+        text(
+            f"INSERT INTO still_{table} SELECT DISTINCT r.{key} FROM held_{table} r"  # noqa: S608
+            f" WHERE {held} ON CONFLICT DO NOTHING"
+        ),
+        parameters,
+    )
+
+
+async def kept_under_hold(connection: AsyncConnection, before: datetime) -> int:
+    """Return how many records past their schedule are still there because of a hold."""
+    return int((await connection.execute(_KEPT, {"before": before})).scalar_one())
+
+
+_TIDY = (
+    text(
+        "DELETE FROM device_days"
+        " WHERE day < CAST(CAST(:before AS timestamptz) AT TIME ZONE 'UTC' AS date)"
+    ),
+    # Of hits whose read never came, or went before they did.
+    text(
+        "DELETE FROM hits r WHERE r.captured_at < :before"
+        " AND NOT EXISTS (SELECT FROM held_reads h WHERE h.read_id = r.read_id)"
+    ),
+)
+
+
+async def tidy(connection: AsyncConnection, before: datetime) -> None:
+    """Delete where devices were on days that are past, and flags that no read has any more."""
+    for statement in _TIDY:
+        await connection.execute(statement, {"before": before})

@@ -1,0 +1,62 @@
+"""Hits as flags on reads. Events about one hit may come in any order."""
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.events import HitDisposed, HitRaised, HitVerified
+
+_RAISED = text(
+    """
+    INSERT INTO hits (hit_id, read_id, captured_at, source, record_kind, tier, list_name)
+    VALUES (:hit_id, :read_id, :captured_at, :source, :record_kind, :tier, :list_name)
+    ON CONFLICT (hit_id) DO UPDATE SET captured_at = excluded.captured_at, source = excluded.source,
+        record_kind = excluded.record_kind, tier = excluded.tier, list_name = excluded.list_name
+    """
+)
+# Before its hit is known the row has no source yet, so nobody is shown it.
+_VERIFIED = text(
+    """
+    INSERT INTO hits (hit_id, read_id, captured_at, outcome)
+    VALUES (:hit_id, :read_id, :at, :outcome)
+    ON CONFLICT (hit_id) DO UPDATE SET outcome = excluded.outcome
+    """
+)
+_DISPOSED = text(
+    """
+    INSERT INTO hits (hit_id, read_id, captured_at, disposition)
+    VALUES (:hit_id, :read_id, :at, :disposition)
+    ON CONFLICT (hit_id) DO UPDATE SET disposition = excluded.disposition
+    """
+)
+
+
+class Hits:
+    """Flags on reads."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def raised(self, event: HitRaised) -> None:
+        """Flag a read."""
+        await self._connection.execute(
+            _RAISED,
+            {
+                "hit_id": event.hit_id,
+                "read_id": event.read_id,
+                "captured_at": event.captured_at,
+                "source": event.source,
+                "record_kind": event.record_kind,
+                "tier": event.tier,
+                "list_name": event.list_name,
+            },
+        )
+
+    async def verified(self, event: HitVerified) -> None:
+        """Keep what the verification found."""
+        named = {"hit_id": event.hit_id, "read_id": event.read_id, "at": event.occurred_at}
+        await self._connection.execute(_VERIFIED, {**named, "outcome": event.outcome})
+
+    async def disposed(self, event: HitDisposed) -> None:
+        """Keep what came of it."""
+        named = {"hit_id": event.hit_id, "read_id": event.read_id, "at": event.occurred_at}
+        await self._connection.execute(_DISPOSED, {**named, "disposition": event.disposition})

@@ -1,0 +1,171 @@
+"""Holds: what they are, and what they keep."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.retention.domain.criteria import Criteria, Cursor, scope_of
+from services.retention.store import locks
+from services.retention.store.conditions import of_reads
+from services.retention.store.records import COLUMNS, Read, Records
+from shared.access import Grant
+from shared.events import Actor
+
+_COLUMNS = (
+    "hold_id, agency_ori, basis, case_number, description, criteria, placed_by, placed_at,"
+    " released_by, released_at, release_reason"
+)
+_INSERT = text(
+    """
+    INSERT INTO holds (hold_id, agency_ori, basis, case_number, description, criteria, placed_by, placed_at)
+    VALUES (:hold_id, :agency_ori, :basis, :case_number, :description, CAST(:criteria AS jsonb),
+            CAST(:placed_by AS jsonb), :placed_at)
+    """
+)
+_RELEASE = text(
+    "UPDATE holds SET released_by = CAST(:by AS jsonb), released_at = :at, release_reason = :reason"
+    " WHERE hold_id = :hold_id"
+)
+_ACTIVE = text(
+    f"SELECT {_COLUMNS} FROM holds"  # noqa: S608 - constants
+    " WHERE released_at IS NULL ORDER BY placed_at, hold_id"
+)
+_ACTIVE_IDS = text("SELECT hold_id FROM holds WHERE released_at IS NULL")
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Keeps what matches its criteria, present and future, until it is released."""
+
+    hold_id: UUID
+    agency_ori: str
+    basis: str
+    case_number: str
+    description: str
+    criteria: Criteria
+    placed_by: Actor
+    placed_at: datetime
+    released_by: Actor | None = None
+    released_at: datetime | None = None
+    release_reason: str | None = None
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> Self:
+        """Return a row of `_COLUMNS` as a hold."""
+        plain = dict(row._mapping)
+        for name, kind in (("criteria", Criteria), ("placed_by", Actor), ("released_by", Actor)):
+            if plain[name] is not None:
+                plain[name] = msgspec.json.decode(plain[name], type=kind)
+        return cls(**plain)
+
+
+async def active(connection: AsyncConnection) -> list[Hold]:
+    """Return every hold in force, of all agencies: whoever placed it, its records stay."""
+    return [Hold.of(row) for row in await connection.execute(_ACTIVE)]
+
+
+async def active_ids(connection: AsyncConnection) -> frozenset[UUID]:
+    """Return which holds are in force."""
+    return frozenset((await connection.execute(_ACTIVE_IDS)).scalars())
+
+
+class Holds:
+    """The holds of the grant's agency."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def place(self, hold: Hold) -> None:
+        """Put a hold into force; a purge that has not committed by then will see it, and begin anew."""
+        await locks.exclusive(self._connection, locks.HOLDS)
+        await self._connection.execute(
+            _INSERT,
+            {
+                "hold_id": hold.hold_id,
+                "agency_ori": hold.agency_ori,
+                "basis": hold.basis,
+                "case_number": hold.case_number,
+                "description": hold.description,
+                "criteria": _json(hold.criteria),
+                "placed_by": _json(hold.placed_by),
+                "placed_at": hold.placed_at,
+            },
+        )
+
+    async def get(self, grant: Grant, hold_id: UUID, *, lock: bool = False) -> Hold | None:
+        """Return one hold."""
+        query = (
+            f"SELECT {_COLUMNS} FROM holds WHERE hold_id = :hold_id"  # noqa: S608 - constants
+            f" AND agency_ori = ANY(:agencies){' FOR UPDATE' if lock else ''}"
+        )
+        found = await self._connection.execute(
+            text(query), {"hold_id": hold_id, "agencies": sorted(grant.agencies)}
+        )
+        row = found.first()
+        return None if row is None else Hold.of(row)
+
+    async def page(
+        self, grant: Grant, *, limit: int, after: UUID | None, in_force: bool | None
+    ) -> list[Hold]:
+        """Return holds, newest first, after one of them."""
+        query = (
+            f"SELECT {_COLUMNS} FROM holds WHERE agency_ori = ANY(:agencies)"  # noqa: S608
+            " AND (CAST(:in_force AS boolean) IS NULL OR (released_at IS NULL) = :in_force)"
+            " AND (CAST(:after AS uuid) IS NULL OR (placed_at, hold_id) <"
+            " (SELECT placed_at, hold_id FROM holds WHERE hold_id = :after))"
+            " ORDER BY placed_at DESC, hold_id DESC LIMIT :limit"
+        )
+        rows = await self._connection.execute(
+            text(query),
+            {
+                "agencies": sorted(grant.agencies),
+                "in_force": in_force,
+                "after": after,
+                "limit": limit,
+            },
+        )
+        return [Hold.of(row) for row in rows]
+
+    async def release(self, hold_id: UUID, *, by: Actor, at: datetime, reason: str) -> None:
+        """End a hold; what only it kept goes with the next purge."""
+        await self._connection.execute(
+            _RELEASE, {"hold_id": hold_id, "by": _json(by), "at": at, "reason": reason}
+        )
+
+    async def records(
+        self, grant: Grant, hold: Hold, *, limit: int, after: Cursor | None = None
+    ) -> tuple[Sequence[Read], bool]:
+        """Return the reads that a hold keeps now, newest first, and whether there are more."""
+        kept = of_reads(hold.criteria, "h")
+        kept.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
+        if grant.purpose is not None and grant.purpose.scope:
+            scope = of_reads(scope_of(grant.purpose.scope), "s")
+            kept.terms += scope.terms
+            kept.parameters |= scope.parameters
+        if after is not None:
+            kept.add(
+                "(r.captured_at, r.read_id) < (:{p}after_at, :{p}after_id)",
+                after_at=after.captured_at,
+                after_id=after.read_id,
+            )
+        newest = "ORDER BY captured_at DESC, read_id DESC LIMIT :limit"
+        halves = " UNION ALL ".join(
+            f"(SELECT {COLUMNS} FROM {table} r WHERE {kept.sql} {newest})"  # noqa: S608 - constants
+            for table in ("reads", "held_reads")
+        )
+        rows = list(
+            await self._connection.execute(
+                text(f"{halves} {newest}"), {**kept.parameters, "limit": limit + 1}
+            )
+        )
+        return await Records(self._connection).released(grant, rows[:limit]), len(rows) > limit
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

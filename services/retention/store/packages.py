@@ -1,0 +1,166 @@
+"""Packages that were approved, one per request, and the records that go into them."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.retention.domain.criteria import Criteria
+from services.retention.store.conditions import of_reads
+from services.retention.store.records import (
+    CAPTURE_COLUMNS,
+    COLUMNS,
+    Capture,
+    Read,
+    Records,
+)
+from shared.access import Grant
+from shared.events import ReleaseApproved
+
+CHUNK = 500
+
+_MEDIA_TYPES = text(
+    "SELECT capture_id, media_type FROM captures WHERE capture_id = ANY(:ids)"
+    " UNION SELECT capture_id, media_type FROM held_captures WHERE capture_id = ANY(:ids)"
+)
+
+_ORDER = text(
+    """
+    INSERT INTO packages (request_id, approval, approved_at, not_before)
+    VALUES (:request_id, CAST(:approval AS jsonb), :approved_at, :now) ON CONFLICT DO NOTHING
+    """
+)
+_CLAIM = text(
+    "SELECT approval, attempts FROM packages WHERE built_at IS NULL AND not_before <= :now"
+    " ORDER BY not_before LIMIT 1 FOR UPDATE SKIP LOCKED"
+)
+_BUILT = text(
+    """
+    UPDATE packages SET built_at = :at, fault = NULL, package_key = :key, sha256 = :sha256,
+        size_bytes = :size_bytes, reads = :reads, images = :images, signed_by = :signed_by
+    WHERE request_id = :request_id
+    """
+)
+_FAILED = text(
+    "UPDATE packages SET attempts = attempts + 1, not_before = :again, fault = :fault"
+    " WHERE request_id = :request_id"
+)
+_WAITING = text("SELECT count(*) FROM packages WHERE built_at IS NULL AND not_before < 'infinity'")
+
+
+@dataclass(frozen=True)
+class Built:
+    """A package as it lies in the object store."""
+
+    key: str
+    sha256: str
+    size_bytes: int
+    reads: int
+    images: int
+    signed_by: str
+
+
+async def order(connection: AsyncConnection, approval: ReleaseApproved, now: datetime) -> None:
+    """Have the package of an approved request built; once, however often it is asked for."""
+    await connection.execute(
+        _ORDER,
+        {
+            "request_id": approval.request_id,
+            "approval": msgspec.json.encode(approval).decode(),
+            "approved_at": approval.occurred_at,
+            "now": now,
+        },
+    )
+
+
+async def claim(connection: AsyncConnection, now: datetime) -> tuple[ReleaseApproved, int] | None:
+    """Return an approval whose package waits, and how often it failed; ours until the transaction ends."""
+    row = (await connection.execute(_CLAIM, {"now": now})).first()
+    if row is None:
+        return None
+    return msgspec.json.decode(row.approval, type=ReleaseApproved), row.attempts
+
+
+async def built(
+    connection: AsyncConnection, request_id: UUID, package: Built, at: datetime
+) -> None:
+    """Record that a package is there."""
+    await connection.execute(
+        _BUILT,
+        {
+            "request_id": request_id,
+            "at": at,
+            "key": package.key,
+            "sha256": package.sha256,
+            "size_bytes": package.size_bytes,
+            "reads": package.reads,
+            "images": package.images,
+            "signed_by": package.signed_by,
+        },
+    )
+
+
+async def failed(
+    connection: AsyncConnection, request_id: UUID, *, again: datetime, fault: str
+) -> None:
+    """Record a failure and when to try again."""
+    await connection.execute(
+        _FAILED, {"request_id": request_id, "again": again, "fault": fault[:500]}
+    )
+
+
+async def waiting(connection: AsyncConnection) -> int:
+    """Return how many packages are still to be built."""
+    return int((await connection.execute(_WAITING)).scalar_one())
+
+
+class Released:
+    """The records of a request, in order of time, in chunks; those that only a hold keeps included."""
+
+    def __init__(self, connection: AsyncConnection, grant: Grant, criteria: Criteria) -> None:
+        self._connection = connection
+        self._grant = grant
+        self._scope = of_reads(criteria, "c")
+        self._scope.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
+
+    async def reads(self) -> AsyncIterator[Sequence[Read]]:
+        """Yield reads, each chunk disclosed as it is read."""
+        query = " UNION ALL ".join(
+            f"SELECT {COLUMNS} FROM {table} r WHERE {self._scope.sql}"  # noqa: S608 - constants
+            for table in ("reads", "held_reads")
+        )
+        async for rows in self._chunks(f"{query} ORDER BY captured_at, read_id"):
+            yield await Records(self._connection).released(self._grant, rows)
+
+    async def media_types(self, capture_ids: Sequence[UUID]) -> dict[UUID, str]:
+        """Return of what kind the images of these captures are."""
+        rows = await self._connection.execute(_MEDIA_TYPES, {"ids": list(capture_ids)})
+        return {row.capture_id: row.media_type for row in rows}
+
+    async def captures(self) -> AsyncIterator[Sequence[Capture]]:
+        """Yield the captures that the reads come from, each chunk disclosed as it is read."""
+        of_reads_sql = " UNION ALL ".join(
+            f"SELECT r.capture_id FROM {table} r WHERE {self._scope.sql}"  # noqa: S608 - constants
+            for table in ("reads", "held_reads")
+        )
+        query = " UNION ".join(
+            f"SELECT {CAPTURE_COLUMNS} FROM {table} r"  # noqa: S608 - constants
+            f" WHERE r.capture_id IN ({of_reads_sql}) AND r.agency_ori = ANY(:cagencies)"
+            for table in ("captures", "held_captures")
+        )
+        async for rows in self._chunks(f"{query} ORDER BY captured_at, capture_id"):
+            yield await Records(self._connection).released_captures(self._grant, rows)
+
+    async def _chunks(self, query: str) -> AsyncIterator[Sequence[Any]]:
+        """Yield a query's rows without holding them all: a cursor in the database."""
+        result = await self._connection.stream(text(query), self._scope.parameters)
+        try:
+            async for rows in result.partitions(CHUNK):
+                yield rows
+        finally:
+            await result.close()

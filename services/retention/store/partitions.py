@@ -1,0 +1,72 @@
+"""Monthly partitions of reads and captures, made ahead and on demand. There is no default one."""
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.retention.domain.months import month_of, next_month
+from services.retention.store import locks
+
+TABLES = ("reads", "captures")
+
+_NAMES = text(
+    "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+    " WHERE i.inhparent = to_regclass(:parent)"
+)
+
+
+class Month(NamedTuple):
+    """One month that has partitions: [start, end)."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def name(self) -> str:
+        """As the partitions' names have it."""
+        return locks.month_name(self.start)
+
+
+async def months(connection: AsyncConnection) -> list[Month]:
+    """Return the months that are there, oldest first."""
+    found: set[datetime] = set()
+    for table in TABLES:
+        names = (await connection.execute(_NAMES, {"parent": table})).scalars()
+        found |= {_start(name.removeprefix(f"{table}_")) for name in names}
+    return [Month(start, next_month(start)) for start in sorted(found)]
+
+
+def _start(name: str) -> datetime:
+    year, month = name.split("_")
+    return datetime(int(year), int(month), 1, tzinfo=UTC)
+
+
+async def make(connection: AsyncConnection, moment: datetime) -> None:
+    """Make the partitions of a moment's month unless they are there.
+
+    The table is made beside and attached, which does not wait for readers and writers of other months.
+    """
+    await locks.exclusive(connection, locks.PARTITIONS)
+    start = month_of(moment)
+    for table in TABLES:
+        name = f"{table}_{locks.month_name(start)}"
+        present = await connection.execute(text("SELECT to_regclass(:name)"), {"name": name})
+        if present.scalar_one() is not None:
+            continue
+        await connection.execute(text(f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS)"))
+        bounds = f"FROM ('{start.isoformat()}') TO ('{next_month(start).isoformat()}')"
+        await connection.execute(
+            text(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES {bounds}")
+        )
+
+
+async def drop(connection: AsyncConnection, month: Month) -> None:
+    """Detach and drop a month's partitions; all that was in them is gone when this commits."""
+    for table in TABLES:
+        name = f"{table}_{month.name}"
+        present = await connection.execute(text("SELECT to_regclass(:name)"), {"name": name})
+        if present.scalar_one() is not None:
+            await connection.execute(text(f"ALTER TABLE {table} DETACH PARTITION {name}"))
+            await connection.execute(text(f"DROP TABLE {name}"))

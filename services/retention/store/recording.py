@@ -1,0 +1,314 @@
+"""The hot path: reads and captures into their months, in batches, each once.
+
+Ids are derived from what they name, so a batch that comes again conflicts with itself and has no second
+effect. It goes through asyncpg itself: SQLAlchemy would cost as much as Postgres does.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from prometheus_client import Counter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.retention.domain.area import cell_of
+from services.retention.domain.months import month_of
+from services.retention.domain.plates import grams, plate_number, skeleton
+from services.retention.store import locks, partitions
+from shared.clock import Clock
+from shared.db import Database
+from shared.errors import InvalidInput, Unavailable
+from shared.events import CaptureProcessed, ReadRecorded
+
+log = logging.getLogger(__name__)
+
+STORED = Counter("alpr_records_stored", "Reads and captures stored, repetitions apart", ["kind"])
+
+_FAULTS = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
+
+_READS = """
+INSERT INTO reads (read_id, captured_at, received_at, plate_id, confidence, latitude, longitude, heading_deg,
+    device_id, capture_id, agency_ori, plate_as_read, region, source, model, crop_key, image_key, details)
+SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::float8[],
+    $6::float8[], $7::float8[], $8::real[], $9::uuid[], $10::uuid[], $11::text[], $12::text[], $13::text[],
+    $14::text[], $15::text[], $16::text[], $17::text[], $18::json[])
+ON CONFLICT DO NOTHING
+"""
+_CAPTURES = """
+INSERT INTO captures (capture_id, captured_at, received_at, latitude, longitude, heading_deg, device_id,
+    agency_ori, time_source, object_key, sha256, media_type, size_bytes, width_px, height_px, outcome,
+    model, reason, reads)
+SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::float8[], $5::float8[],
+    $6::real[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[],
+    $14::integer[], $15::integer[], $16::text[], $17::text[], $18::text[], $19::integer[])
+ON CONFLICT DO NOTHING
+"""
+_NEW_PLATES = """
+SELECT seen FROM unnest($1::bigint[]) seen
+WHERE NOT EXISTS (SELECT FROM plates WHERE plate_id = seen)
+"""
+# In order, so that two who meet the same new plates do not wait for each other in a circle.
+_PLATES = """
+INSERT INTO plates (plate_id, plate, grams)
+SELECT plate_id, plate, grams::smallint[] FROM unnest($1::bigint[], $2::text[], $3::text[])
+    AS new (plate_id, plate, grams) ORDER BY plate_id
+ON CONFLICT DO NOTHING
+"""
+_DEVICES = """
+INSERT INTO devices (device_id, device_name, agency_ori)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]) AS new (id, name, ori) ORDER BY 1
+ON CONFLICT (device_id) DO UPDATE
+SET device_name = excluded.device_name, agency_ori = excluded.agency_ori
+WHERE (devices.device_name, devices.agency_ori) <> (excluded.device_name, excluded.agency_ori)
+"""
+_DEVICE_DAYS = """
+INSERT INTO device_days (lat_cell, lon_cell, day, device_id)
+SELECT * FROM unnest($1::smallint[], $2::smallint[], $3::date[], $4::uuid[]) ORDER BY 1, 2, 3, 4
+ON CONFLICT DO NOTHING
+"""
+
+_DeviceDay = tuple[int, int, date, UUID]
+_REMEMBERED = 100_000
+
+
+class Details(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What few reads have: each character with its probability, and the plate's place in the frame."""
+
+    characters: list[tuple[str, float | None]] = []
+    box_px: tuple[int, int, int, int] | None = None  # x, y, width, height
+
+
+class Recorder:
+    """Stores reads and captures. What it remembers only spares statements, and is forgotten daily."""
+
+    def __init__(self, db: Database, clock: Clock, *, floor_days: int) -> None:
+        self._db = db
+        self._clock = clock
+        self._floor = timedelta(days=floor_days)
+        self._months: set[datetime] = set()
+        self._devices: dict[UUID, tuple[str, str]] = {}
+        self._device_days: set[_DeviceDay] = set()
+        self._remembered_on = clock.now().date()
+
+    async def reads(self, events: Sequence[ReadRecorded]) -> None:
+        """Store each read once. Raises: InvalidInput for a batch with one that cannot be stored."""
+        numbers = _plate_numbers(events)
+        columns = _read_columns(events, list(numbers))
+        plates = dict(zip(numbers, (event.plate for event in events), strict=True))
+        days = self._new_device_days(events)
+
+        async def write(raw: asyncpg.Connection) -> None:
+            await _store_plates(raw, plates)
+            await self._store_devices(
+                raw, {e.device_id: (e.device_name, e.agency_ori) for e in events}
+            )
+            if days:
+                await raw.execute(_DEVICE_DAYS, *map(list, zip(*days, strict=True)))
+            status = await raw.execute(_READS, *columns)
+            STORED.labels("read").inc(int(status.rsplit(" ", 1)[1]))
+
+        await self._store([event.captured_at for event in events], write)
+        self._device_days |= days
+
+    async def captures(self, events: Sequence[CaptureProcessed]) -> None:
+        """Store each capture once. Raises: InvalidInput for a batch with one that cannot be stored."""
+        columns = _capture_columns(events)
+        devices = {
+            e.capture.device_id: (e.capture.device_name, e.capture.agency_ori) for e in events
+        }
+
+        async def write(raw: asyncpg.Connection) -> None:
+            await self._store_devices(raw, devices)
+            status = await raw.execute(_CAPTURES, *columns)
+            STORED.labels("capture").inc(int(status.rsplit(" ", 1)[1]))
+
+        await self._store([event.capture.captured_at for event in events], write)
+
+    async def make_ahead(self, months: int = 2) -> None:
+        """Make the partitions of this month and the ones to come, so that none is made in a hurry."""
+        moment = month_of(self._clock.now())
+        for _ in range(months + 1):
+            await self._ensure({moment})
+            moment = month_of(moment + timedelta(days=32))
+
+    async def _store(
+        self, times: Sequence[datetime], write: Callable[[asyncpg.Connection], Awaitable[None]]
+    ) -> None:
+        self._forget_daily()
+        months = {month_of(moment) for moment in _ends(times)}
+        await self._ensure(months - self._months)
+        try:
+            await self._in_transaction(months, write)
+        except asyncpg.CheckViolationError:
+            # A month that was there has been purged since; what comes late to it is stored all the same.
+            self._months.clear()
+            await self._ensure(months)
+            await self._in_transaction(months, write)
+
+    async def _in_transaction(
+        self, months: set[datetime], write: Callable[[asyncpg.Connection], Awaitable[None]]
+    ) -> None:
+        # No month has fewer than 28 days: one of these may be dropped while we write.
+        old = sorted(m for m in months if m + timedelta(days=27) < self._clock.now() - self._floor)
+        async with self._raw() as raw, raw.transaction():
+            for month in old:
+                await raw.execute(locks.SHARED_SQL, locks.MONTH, locks.month_name(month))
+            await raw.execute(locks.SHARED_SQL, locks.PLATES, "")
+            await write(raw)
+
+    @asynccontextmanager
+    async def _raw(self) -> AsyncIterator[asyncpg.Connection]:
+        try:
+            async with self._db.engine.connect() as connection:
+                raw = await _driver(connection)
+                try:
+                    yield raw
+                except _FAULTS:
+                    await connection.invalidate()
+                    raise
+        except _FAULTS as exc:
+            raise Unavailable("the database does not answer") from exc
+        except asyncpg.CheckViolationError:
+            raise
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as exc:
+            raise InvalidInput(f"cannot be stored: {type(exc).__name__}") from exc
+
+    async def _ensure(self, months: set[datetime]) -> None:
+        for month in sorted(months):
+            async with self._db.begin() as connection:
+                await partitions.make(connection, month)
+            self._months.add(month)
+
+    async def _store_devices(
+        self, raw: asyncpg.Connection, devices: Mapping[UUID, tuple[str, str]]
+    ) -> None:
+        changed = {i: names for i, names in devices.items() if self._devices.get(i) != names}
+        if not changed:
+            return
+        names, agencies = zip(*changed.values(), strict=True)
+        await raw.execute(_DEVICES, list(changed), list(names), list(agencies))
+        self._devices.update(changed)
+
+    def _new_device_days(self, events: Sequence[ReadRecorded]) -> set[_DeviceDay]:
+        days = {
+            (
+                *cell_of(place.latitude, place.longitude),
+                event.captured_at.astimezone(UTC).date(),
+                event.device_id,
+            )
+            for event in events
+            if (place := event.place) is not None
+        }
+        return days - self._device_days
+
+    def _forget_daily(self) -> None:
+        today = self._clock.now().date()
+        if today != self._remembered_on or len(self._device_days) > _REMEMBERED:
+            self._device_days.clear()
+            self._devices.clear()
+            self._remembered_on = today
+
+
+async def _driver(connection: AsyncConnection) -> asyncpg.Connection:
+    raw = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(raw, asyncpg.Connection)  # noqa: S101 - the engine is made for asyncpg
+    return raw
+
+
+def _ends(times: Sequence[datetime]) -> Sequence[datetime]:
+    """Return the times that tell which months there are: two of them where all lie in one month."""
+    first, last = min(times), max(times)
+    return (first, last) if month_of(first) == month_of(last) else times
+
+
+async def _store_plates(raw: asyncpg.Connection, plates: Mapping[int, str]) -> None:
+    new = [row[0] for row in await raw.fetch(_NEW_PLATES, list(plates))]
+    if new:
+        codes = [f"{{{','.join(map(str, grams(skeleton(plates[n]))))}}}" for n in new]
+        await raw.execute(_PLATES, new, [plates[number] for number in new], codes)
+
+
+def _plate_numbers(events: Sequence[ReadRecorded]) -> list[int]:
+    try:
+        return [plate_number(event.plate) for event in events]
+    except ValueError as exc:
+        raise InvalidInput(str(exc), field="plate") from None
+
+
+def _read_columns(events: Sequence[ReadRecorded], numbers: list[int]) -> list[list[Any]]:
+    """Return the columns of `_READS`; one that is empty throughout is an empty array, which is NULLs."""
+    places = [event.place for event in events]
+    return [
+        [e.read_id for e in events],
+        [e.captured_at for e in events],
+        [e.received_at for e in events],
+        numbers,
+        [e.confidence for e in events],
+        *_place_columns(places),
+        [e.device_id for e in events],
+        _sparse([e.capture_id for e in events]),
+        [e.agency_ori for e in events],
+        [e.plate_as_read for e in events],
+        _sparse([e.region for e in events]),
+        [e.source for e in events],
+        [e.model for e in events],
+        _sparse([e.crop_key for e in events]),
+        _sparse([e.image_key for e in events]),
+        _sparse([_details(e) if e.characters or e.box else None for e in events]),
+    ]
+
+
+def _capture_columns(events: Sequence[CaptureProcessed]) -> list[list[Any]]:
+    captures = [event.capture for event in events]
+    return [
+        [c.capture_id for c in captures],
+        [c.captured_at for c in captures],
+        [c.received_at for c in captures],
+        *_place_columns([c.place for c in captures]),
+        [c.device_id for c in captures],
+        [c.agency_ori for c in captures],
+        [c.time_source for c in captures],
+        [c.image.object_key for c in captures],
+        [c.image.sha256 for c in captures],
+        [c.image.media_type for c in captures],
+        [c.image.size_bytes for c in captures],
+        [c.image.width_px for c in captures],
+        [c.image.height_px for c in captures],
+        [e.outcome for e in events],
+        [e.model for e in events],
+        _sparse([e.reason for e in events]),
+        [len(e.read_ids) for e in events],
+    ]
+
+
+def _place_columns(places: Sequence[Any]) -> list[list[Any]]:
+    return [
+        _sparse([place.latitude if place else None for place in places]),
+        _sparse([place.longitude if place else None for place in places]),
+        _sparse([place.heading_deg if place else None for place in places]),
+    ]
+
+
+def _sparse(column: list[Any]) -> list[Any]:
+    return column if any(value is not None for value in column) else []
+
+
+def _details(event: ReadRecorded) -> str:
+    box = event.box
+    details = Details(
+        characters=[(c.text, c.confidence) for c in event.characters],
+        box_px=(box.x_px, box.y_px, box.width_px, box.height_px) if box else None,
+    )
+    return msgspec.json.encode(details).decode()

@@ -1,0 +1,215 @@
+"""Reads and captures as they are given out: every row by a grant, every row disclosed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.retention.domain.criteria import Criteria, scope_of
+from services.retention.domain.plates import plate_of
+from services.retention.store import conditions
+from services.retention.store.recording import Details
+from shared.access import Grant, disclose
+from shared.types import Ori, PlateText
+
+COLUMNS = (
+    "r.read_id, r.captured_at, r.received_at, r.plate_id, r.confidence, r.latitude, r.longitude,"
+    " r.heading_deg, r.device_id, r.capture_id, r.agency_ori, r.plate_as_read, r.region, r.source,"
+    " r.model, r.crop_key, r.image_key, r.details"
+)
+_DETAILS = msgspec.json.Decoder(Details)
+_NAMES = text("SELECT device_id, device_name FROM devices WHERE device_id = ANY(:ids)")
+_HITS = text(
+    "SELECT read_id, hit_id, record_kind, tier, source, outcome, disposition FROM hits"
+    " WHERE read_id = ANY(:ids) AND source = ANY(:sources) ORDER BY hit_id"
+)
+CAPTURE_COLUMNS = (
+    "r.capture_id, r.captured_at, r.received_at, r.latitude, r.longitude, r.heading_deg, r.device_id,"
+    " r.agency_ori, r.time_source, r.object_key, r.sha256, r.media_type, r.size_bytes, r.width_px,"
+    " r.height_px, r.outcome, r.model, r.reason, r.reads"
+)
+
+
+@dataclass(frozen=True)
+class HitFlag:
+    """That a read matched a hot list, as far as the viewer is entitled to that list's source."""
+
+    hit_id: UUID
+    record_kind: str
+    tier: str
+    source: str
+    outcome: str | None
+    """Of the verification; None while nobody has verified it."""
+    disposition: str | None
+
+
+@dataclass(frozen=True)
+class Read:
+    """One read as it is kept."""
+
+    read_id: UUID
+    captured_at: datetime
+    received_at: datetime
+    plate: PlateText
+    plate_as_read: str
+    region: str | None
+    confidence: float
+    latitude: float | None
+    longitude: float | None
+    heading_deg: float | None
+    device_id: UUID
+    device_name: str
+    capture_id: UUID | None
+    agency_ori: Ori
+    source: str
+    model: str
+    crop_key: str | None
+    image_key: str | None
+    details: Details
+    hits: tuple[HitFlag, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Capture:
+    """One capture as it is kept."""
+
+    capture_id: UUID
+    captured_at: datetime
+    received_at: datetime
+    latitude: float | None
+    longitude: float | None
+    heading_deg: float | None
+    device_id: UUID
+    device_name: str
+    agency_ori: Ori
+    time_source: str
+    object_key: str
+    sha256: str
+    media_type: str
+    size_bytes: int
+    width_px: int
+    height_px: int
+    outcome: str
+    model: str
+    reason: str | None
+    reads: int
+
+
+class Records:
+    """Reads and captures of the grant's agency, within the scope of its purpose."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def get(self, grant: Grant, read_id: UUID) -> Read | None:
+        """Return one read, also one that only a hold still keeps."""
+        allowed = self._allowed(grant)
+        found = await self._one("reads", "read_id", COLUMNS, read_id, allowed)
+        return (await self.released(grant, [found]))[0] if found is not None else None
+
+    async def capture(self, grant: Grant, capture_id: UUID) -> Capture | None:
+        """Return one capture, also one that only a hold still keeps."""
+        scope = scope_of(grant.purpose.scope) if grant.purpose else Criteria()
+        allowed = self._visible(grant, conditions.of_captures(scope, "s"))
+        found = await self._one("captures", "capture_id", CAPTURE_COLUMNS, capture_id, allowed)
+        if found is None or not await self._shows_scoped_plate(scope, found):
+            return None
+        return (await self.released_captures(grant, [found]))[0]
+
+    async def released_captures(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Capture]:
+        """Return rows of `CAPTURE_COLUMNS` as captures, and record that they were given out."""
+        names = await self._names(rows)
+        captures = [Capture(**r._mapping, device_name=names.get(r.device_id, "")) for r in rows]
+        ids = [capture.capture_id for capture in captures]
+        await disclose(self._connection, grant, "capture", ids)
+        return captures
+
+    async def released(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Read]:
+        """Return rows of `COLUMNS` as reads, and record that they were given out."""
+        names = await self._names(rows)
+        hits = await self._hits(grant, [row.read_id for row in rows])
+        reads = [_read(row, names, hits) for row in rows]
+        await disclose(
+            self._connection,
+            grant,
+            "read",
+            [read.read_id for read in reads],
+            plates=[read.plate for read in reads],
+        )
+        return reads
+
+    def _allowed(self, grant: Grant) -> conditions.Conditions:
+        scope = scope_of(grant.purpose.scope) if grant.purpose else Criteria()
+        return self._visible(grant, conditions.of_reads(scope, "s"))
+
+    @staticmethod
+    def _visible(grant: Grant, scope: conditions.Conditions) -> conditions.Conditions:
+        scope.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
+        return scope
+
+    async def _one(
+        self, table: str, key: str, columns: str, value: UUID, allowed: conditions.Conditions
+    ) -> Row[Any] | None:
+        halves = " UNION ALL ".join(
+            f"SELECT {columns} FROM {source} r WHERE r.{key} = :key AND {allowed.sql}"  # noqa: S608
+            for source in (table, f"held_{table}")
+        )
+        rows = await self._connection.execute(
+            text(f"{halves} LIMIT 1"), {"key": value, **allowed.parameters}
+        )
+        return rows.first()
+
+    async def _shows_scoped_plate(self, scope: Criteria, capture: Row[Any]) -> bool:
+        """Whether a capture shows the plate that the purpose is narrowed to, if it is to one."""
+        if scope.plate is None:
+            return True
+        plate = conditions.Conditions("s")
+        plate.add_plate(scope.pattern)
+        halves = " UNION ALL ".join(
+            f"SELECT 1 FROM {table} r WHERE r.device_id = :device"  # noqa: S608 - constants
+            f" AND r.captured_at = :at AND r.capture_id = :capture AND {plate.sql}"
+            for table in ("reads", "held_reads")
+        )
+        named = {
+            "device": capture.device_id,
+            "at": capture.captured_at,
+            "capture": capture.capture_id,
+        }
+        rows = await self._connection.execute(
+            text(f"{halves} LIMIT 1"), {**named, **plate.parameters}
+        )
+        return rows.first() is not None
+
+    async def _names(self, rows: Sequence[Row[Any]]) -> dict[UUID, str]:
+        ids = list({row.device_id for row in rows})
+        found = await self._connection.execute(_NAMES, {"ids": ids})
+        return {row.device_id: row.device_name for row in found}
+
+    async def _hits(self, grant: Grant, read_ids: list[UUID]) -> dict[UUID, list[HitFlag]]:
+        found: dict[UUID, list[HitFlag]] = {}
+        entitled = {"ids": read_ids, "sources": sorted(grant.principal.sources)}
+        for row in await self._connection.execute(_HITS, entitled):
+            plain = dict(row._mapping)
+            found.setdefault(plain.pop("read_id"), []).append(HitFlag(**plain))
+        return found
+
+
+def _read(row: Row[Any], names: dict[UUID, str], hits: dict[UUID, list[HitFlag]]) -> Read:
+    plain = dict(row._mapping)
+    details = plain.pop("details")
+    return Read(
+        **{name: value for name, value in plain.items() if name != "plate_id"},
+        plate=plate_of(row.plate_id),
+        device_name=names.get(row.device_id, ""),
+        details=_DETAILS.decode(details) if isinstance(details, str) else _no_details(details),
+        hits=tuple(hits.get(row.read_id, ())),
+    )
+
+
+def _no_details(details: Any) -> Details:
+    return Details() if details is None else msgspec.convert(details, Details)

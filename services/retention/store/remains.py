@@ -1,0 +1,61 @@
+"""What is left to do after records are gone: their objects, and plates that no read has any more.
+
+The lists are written in the transaction that destroyed the records, and worked until they are empty.
+"""
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.retention.store import locks
+
+_OBJECTS = text(
+    "SELECT object_key FROM doomed_objects ORDER BY attempts, object_key LIMIT :limit"
+    " FOR UPDATE SKIP LOCKED"
+)
+_GONE = text("DELETE FROM doomed_objects WHERE object_key = ANY(:keys)")
+_FAILED = text("UPDATE doomed_objects SET attempts = attempts + 1 WHERE object_key = ANY(:keys)")
+_PLATES = text(
+    """
+    WITH doomed AS (
+        DELETE FROM doomed_plates WHERE plate_id IN (
+            SELECT plate_id FROM doomed_plates ORDER BY plate_id LIMIT :limit FOR UPDATE SKIP LOCKED
+        ) RETURNING plate_id
+    ), orphans AS (
+        DELETE FROM plates p USING doomed WHERE p.plate_id = doomed.plate_id
+            AND NOT EXISTS (SELECT FROM reads r WHERE r.plate_id = p.plate_id)
+            AND NOT EXISTS (SELECT FROM held_reads r WHERE r.plate_id = p.plate_id)
+    )
+    SELECT count(*) FROM doomed
+    """
+)
+_LEFT = text(
+    "SELECT (SELECT count(*) FROM doomed_objects WHERE run_id = :run_id)"
+    " + (SELECT count(*) FROM doomed_plates WHERE run_id = :run_id)"
+)
+
+
+async def objects(connection: AsyncConnection, limit: int) -> list[str]:
+    """Return keys of objects to delete, and keep others from them until the transaction ends."""
+    return list((await connection.execute(_OBJECTS, {"limit": limit})).scalars())
+
+
+async def objects_done(connection: AsyncConnection, gone: list[str], failed: list[str]) -> None:
+    """Strike off what is deleted; what could not be is tried again, after all others."""
+    await connection.execute(_GONE, {"keys": gone})
+    await connection.execute(_FAILED, {"keys": failed})
+
+
+async def forget_plates(connection: AsyncConnection, limit: int) -> int:
+    """Forget plates that no read has any more; return how many were looked at.
+
+    Nobody stores a read meanwhile, who might have found a plate here that is about to go.
+    """
+    await locks.exclusive(connection, locks.PLATES)
+    return int((await connection.execute(_PLATES, {"limit": limit})).scalar_one())
+
+
+async def left(connection: AsyncConnection, run_id: UUID) -> int:
+    """Return how many objects and plates of a run are still to go."""
+    return int((await connection.execute(_LEFT, {"run_id": run_id})).scalar_one())

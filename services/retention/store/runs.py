@@ -1,0 +1,195 @@
+"""Purge runs: who proposed, who authorised, on what basis, and what came of it."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Self
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.retention.domain.destruction import Basis, Kind, State
+from shared.errors import Conflict
+from shared.events import Actor
+
+_COLUMNS = (
+    "run_id, kind, state, before, day, standing_id, basis, reason, proposed_by, proposed_at, decided_by,"
+    " decided_at, decision_note, executed_by, started_at, executed_at, certified_at, reads, captures,"
+    " objects, kept_under_hold, months_dropped, certificate"
+)
+_ACTORS = ("proposed_by", "decided_by", "executed_by")
+_GET = f"SELECT {_COLUMNS} FROM purge_runs"  # noqa: S608 - constants
+_INSERT = text(
+    """
+    INSERT INTO purge_runs (run_id, kind, state, before, day, standing_id, basis, reason, proposed_by,
+        proposed_at, decided_by, decided_at, executed_by, started_at)
+    VALUES (:run_id, :kind, :state, :before, :day, :standing_id, CAST(:basis AS jsonb), :reason,
+        CAST(:proposed_by AS jsonb), :proposed_at, CAST(:decided_by AS jsonb), :decided_at,
+        CAST(:executed_by AS jsonb), :started_at)
+    ON CONFLICT (day) DO NOTHING
+    """
+)
+_DECIDE = text(
+    "UPDATE purge_runs SET state = :state, decided_by = CAST(:by AS jsonb), decided_at = :at,"
+    " decision_note = :note WHERE run_id = :run_id"
+)
+_BEGIN = text(
+    "UPDATE purge_runs SET state = 'executing', executed_by = CAST(:by AS jsonb), started_at = :at"
+    " WHERE run_id = :run_id"
+)
+_STOP = text(
+    "UPDATE purge_runs SET state = 'withdrawn'"
+    " WHERE standing_id = :standing_id AND state = 'executing'"
+)
+_ADD = text(
+    "UPDATE purge_runs SET reads = reads + :reads, captures = captures + :captures,"
+    " objects = objects + :objects, months_dropped = months_dropped || CAST(:months AS text[])"
+    " WHERE run_id = :run_id"
+)
+_END = text(
+    "UPDATE purge_runs SET state = 'executed', executed_at = :at, kept_under_hold = :kept"
+    " WHERE run_id = :run_id"
+)
+_CERTIFY = text(
+    "UPDATE purge_runs SET state = 'certified', certified_at = :at,"
+    " certificate = CAST(:certificate AS jsonb) WHERE run_id = :run_id"
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, or the standing leave for daily ones."""
+
+    run_id: UUID
+    kind: Kind
+    state: State
+    before: datetime | None
+    """Records captured before this go; None for a standing leave."""
+    basis: Basis
+    reason: str
+    proposed_by: Actor
+    proposed_at: datetime
+    day: date | None = None
+    standing_id: UUID | None = None
+    decided_by: Actor | None = None
+    decided_at: datetime | None = None
+    decision_note: str | None = None
+    executed_by: Actor | None = None
+    started_at: datetime | None = None
+    executed_at: datetime | None = None
+    certified_at: datetime | None = None
+    reads: int = 0
+    captures: int = 0
+    objects: int = 0
+    kept_under_hold: int = 0
+    months_dropped: tuple[str, ...] = ()
+    certificate: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> Self:
+        """Return a row of `_COLUMNS` as a run."""
+        plain = dict(row._mapping)
+        for name in _ACTORS:
+            if plain[name] is not None:
+                plain[name] = msgspec.json.decode(plain[name], type=Actor)
+        plain["basis"] = Basis.from_json(msgspec.json.decode(plain["basis"]))
+        plain["certificate"] = plain["certificate"] and msgspec.json.decode(plain["certificate"])
+        plain["kind"], plain["state"] = Kind(plain["kind"]), State(plain["state"])
+        plain["months_dropped"] = tuple(plain["months_dropped"])
+        return cls(**plain)
+
+
+class Runs:
+    """Purge runs; they name nobody's vehicle."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, run: Run) -> bool:
+        """Add a run; False if the daily run of that day is there already."""
+        parameters = {name: getattr(run, name) for name in _COLUMNS.replace(",", "").split()}
+        parameters |= {name: _json(getattr(run, name)) for name in _ACTORS}
+        parameters["basis"] = _json(run.basis.as_json())
+        return (await self._connection.execute(_INSERT, parameters)).rowcount == 1
+
+    async def get(self, run_id: UUID, *, lock: bool = False) -> Run | None:
+        """Return one run."""
+        query = f"{_GET} WHERE run_id = :run_id{' FOR UPDATE' if lock else ''}"
+        row = (await self._connection.execute(text(query), {"run_id": run_id})).first()
+        return None if row is None else Run.of(row)
+
+    async def page(self, *, limit: int, after: UUID | None) -> list[Run]:
+        """Return runs, newest first, after one of them."""
+        query = (
+            f"{_GET} WHERE CAST(:after AS uuid) IS NULL OR (proposed_at, run_id) <"  # noqa: S608
+            " (SELECT proposed_at, run_id FROM purge_runs WHERE run_id = :after)"
+            " ORDER BY proposed_at DESC, run_id DESC LIMIT :limit"
+        )
+        rows = await self._connection.execute(text(query), {"after": after, "limit": limit})
+        return [Run.of(row) for row in rows]
+
+    async def standing(self) -> Run | None:
+        """Return the standing leave in force, if there is one."""
+        query = f"{_GET} WHERE kind = 'standing' AND state = 'authorised'"
+        row = (await self._connection.execute(text(query))).first()
+        return None if row is None else Run.of(row)
+
+    async def unfinished(self) -> list[Run]:
+        """Return runs that destroy, or whose objects are still being deleted; oldest first."""
+        query = f"{_GET} WHERE state IN ('executing', 'executed') ORDER BY started_at, run_id"
+        return [Run.of(row) for row in await self._connection.execute(text(query))]
+
+    async def decide(
+        self, run_id: UUID, state: State, *, by: Actor, at: datetime, note: str | None
+    ) -> None:
+        """Record an authorisation, a refusal or a withdrawal. Raises: Conflict for a second standing leave."""
+        parameters = {
+            "run_id": run_id,
+            "state": state.value,
+            "by": _json(by),
+            "at": at,
+            "note": note,
+        }
+        try:
+            await self._connection.execute(_DECIDE, parameters)
+        except IntegrityError:
+            raise Conflict("another standing leave is in force; withdraw it first") from None
+
+    async def stop_daily(self, standing_id: UUID) -> None:
+        """Stop the daily runs in hand under a standing leave; what they destroyed stays counted."""
+        await self._connection.execute(_STOP, {"standing_id": standing_id})
+
+    async def begin(self, run_id: UUID, *, by: Actor, at: datetime) -> None:
+        """Record that a run is being carried out."""
+        await self._connection.execute(_BEGIN, {"run_id": run_id, "by": _json(by), "at": at})
+
+    async def add_counts(
+        self, run_id: UUID, *, reads: int, captures: int, objects: int, months: list[str]
+    ) -> None:
+        """Add what a step destroyed."""
+        await self._connection.execute(
+            _ADD,
+            {
+                "run_id": run_id,
+                "reads": reads,
+                "captures": captures,
+                "objects": objects,
+                "months": months,
+            },
+        )
+
+    async def end(self, run_id: UUID, *, at: datetime, kept_under_hold: int) -> None:
+        """Record that nothing that was due is left."""
+        await self._connection.execute(_END, {"run_id": run_id, "at": at, "kept": kept_under_hold})
+
+    async def certify(self, run_id: UUID, *, at: datetime, certificate: dict[str, Any]) -> None:
+        """Keep the signed certificate."""
+        await self._connection.execute(
+            _CERTIFY, {"run_id": run_id, "at": at, "certificate": _json(certificate)}
+        )
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()

@@ -1,0 +1,150 @@
+"""Search, newest first, in pages that stay put while records arrive.
+
+Three ways, chosen by what the criteria name, each beginning at an index: the plates that match, then each
+plate's reads; the days on which devices were in an area, then their reads; the devices' reads.
+"""
+
+from datetime import UTC, timedelta
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.retention.domain.criteria import Criteria, Cursor, scope_of
+from services.retention.domain.plates import Pattern, plate_number
+from services.retention.store.conditions import Conditions, of_reads
+from services.retention.store.records import COLUMNS, Read, Records
+from shared.access import Grant
+from shared.errors import InvalidInput
+
+MAX_PLATES = 50_000
+"""A pattern that more plates match is too wide to be a question about a vehicle."""
+
+_NEWEST = "ORDER BY r.captured_at DESC, r.read_id DESC LIMIT :limit"
+_TIMED_OUT = "QueryCanceledError"
+
+
+class Searches:
+    """Runs searches for a grant."""
+
+    def __init__(self, connection: AsyncConnection, *, timeout_s: float = 20) -> None:
+        self._connection = connection
+        self._timeout_s = timeout_s
+
+    async def page(
+        self, grant: Grant, criteria: Criteria, *, limit: int, after: Cursor | None = None
+    ) -> tuple[list[Read], bool]:
+        """Return up to `limit` reads after a cursor, and whether there are more.
+
+        Raises: InvalidInput when the question is too wide to be answered in time.
+        """
+        try:
+            await self._settle()
+            rows = await self._rows(grant, criteria, limit + 1, after)
+        except DBAPIError as exc:
+            if _TIMED_OUT in str(exc.orig)[:200]:
+                raise InvalidInput(
+                    "this takes too long; narrow it", field="captured_from"
+                ) from None
+            raise
+        reads = await Records(self._connection).released(grant, rows[:limit])
+        return reads, len(rows) > limit
+
+    async def _settle(self) -> None:
+        timeout_ms = int(self._timeout_s * 1000)
+        await self._connection.execute(text(f"SET LOCAL statement_timeout = {timeout_ms}"))
+        await self._connection.execute(text("SET LOCAL jit = off"))
+
+    async def _rows(
+        self, grant: Grant, criteria: Criteria, limit: int, after: Cursor | None
+    ) -> list[Row[Any]]:
+        pattern = criteria.pattern
+        plates = await self._plates(criteria, pattern) if pattern is not None else None
+        asked = Conditions()
+        asked.add_place_and_time(criteria)
+        asked.add_read(criteria)
+        asked.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
+        if pattern is not None and plates is None:
+            asked.add_plate(pattern)
+        if after is not None:
+            asked.add(
+                # The first half is for the index, which the second cannot use.
+                "r.captured_at <= :{p}after_at"
+                " AND (r.captured_at, r.read_id) < (:{p}after_at, :{p}after_id)",
+                after_at=after.captured_at,
+                after_id=after.read_id,
+            )
+        if grant.purpose is not None and grant.purpose.scope:
+            scope = of_reads(scope_of(grant.purpose.scope), "s")
+            asked.terms += scope.terms
+            asked.parameters |= scope.parameters
+        sql, more = _way(criteria, plates)
+        parameters = {**asked.parameters, **more, "limit": limit}
+        return list(await self._connection.execute(text(sql.format(asked=asked.sql)), parameters))
+
+    async def _plates(self, criteria: Criteria, pattern: Pattern) -> list[int] | None:
+        """Return the plates that match; None when they are to be tested one by one within an area."""
+        if pattern.exact:
+            return [plate_number(pattern.text)]
+        narrow = criteria.area is not None or bool(criteria.device_ids)
+        if not pattern.grams and pattern.numbers is None:
+            if narrow:
+                return None
+            raise InvalidInput("give two known characters beside each other", field="plate")
+        matching = Conditions()
+        matching.add_pattern(pattern)
+        query = f"SELECT p.plate_id FROM plates p WHERE {matching.sql} LIMIT :limit"  # noqa: S608
+        found = await self._connection.execute(
+            text(query), {**matching.parameters, "limit": MAX_PLATES + 1}
+        )
+        plates = list(found.scalars())
+        if len(plates) <= MAX_PLATES:
+            return plates
+        if narrow:
+            return None
+        raise InvalidInput(
+            f"over {MAX_PLATES:,} plates match; give more characters, an area or devices",
+            field="plate",
+        )
+
+
+def _way(criteria: Criteria, plates: list[int] | None) -> tuple[str, dict[str, Any]]:
+    """Return the query, with a place for its conditions, and the parameters of its beginning."""
+    if plates is not None:
+        return _each("plate_id", "unnest(CAST(:starts AS bigint[]))"), {"starts": plates}
+    if criteria.area is None:
+        return _each("device_id", "unnest(CAST(:starts AS uuid[]))"), {
+            "starts": list(criteria.device_ids)
+        }
+    south, west, north, east = criteria.area.bounds.cells
+    assert criteria.captured_from is not None  # noqa: S101 - a search has a window
+    assert criteria.captured_to is not None  # noqa: S101
+    return _AREA, {
+        "lat0": south,
+        "lat1": north,
+        "lon0": west,
+        "lon1": east,
+        "day0": criteria.captured_from.astimezone(UTC).date(),
+        "day1": (criteria.captured_to - timedelta(microseconds=1)).astimezone(UTC).date(),
+    }
+
+
+def _each(column: str, starts: str) -> str:
+    return (
+        f"SELECT {COLUMNS} FROM {starts} AS start (id) CROSS JOIN LATERAL ("  # noqa: S608 - constants
+        f"SELECT {COLUMNS} FROM reads r WHERE r.{column} = start.id AND {{asked}} {_NEWEST}"
+        f") AS r {_NEWEST}"
+    )
+
+
+_AREA = (
+    f"SELECT {COLUMNS} FROM ("  # noqa: S608 - constants
+    "SELECT DISTINCT device_id, day FROM device_days"
+    " WHERE lat_cell BETWEEN :lat0 AND :lat1 AND lon_cell BETWEEN :lon0 AND :lon1"
+    " AND day BETWEEN :day0 AND :day1"
+    ") AS been JOIN reads r ON r.device_id = been.device_id"
+    " AND r.captured_at >= CAST(been.day AS timestamp) AT TIME ZONE 'UTC'"
+    " AND r.captured_at < CAST(been.day + 1 AS timestamp) AT TIME ZONE 'UTC'"
+    f" WHERE {{asked}} {_NEWEST}"
+)

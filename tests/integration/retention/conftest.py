@@ -1,0 +1,181 @@
+"""Retention in process: real Postgres, a bus and objects to look into, a clock to move."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.retention.main import build_app
+from services.retention.settings import Settings
+from shared.codec import encode
+from shared.events import CaptureProcessed, CaptureReceived, Image, Place, ReadRecorded
+from shared.ids import derive_id
+from shared.policy import Policy
+from shared.runtime import Runtime
+from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority
+
+ORI = "CA0520100"
+SOLANO = Place(39.9277, -122.1792, 90.0)
+DEVICE = UUID("00000000-0000-4000-8000-00000000d001")
+JPEG = b"\xff\xd8\xff\xe0" + b"a frame" * 100
+
+
+@dataclass
+class Retention:
+    """The service under test."""
+
+    app: FastAPI
+    runtime: Runtime
+    client: httpx.AsyncClient
+    bus: FakeBus
+    objects: FakeObjects
+    clock: FakeClock
+    authority: TestAuthority
+
+    async def store(self, *events: Any) -> None:
+        """Deliver events as Kafka would, those of one type in one batch."""
+        handlers = {
+            kind: handler
+            for subscription in self.app.state.subscriptions
+            for kind, handler in subscription.handlers.items()
+        }
+        for kind in dict.fromkeys(type(event) for event in events):
+            await handlers[kind]([event for event in events if type(event) is kind])
+
+    async def emitted(self, kind: type) -> list[Any]:
+        """Relay the outbox and return what was published of one type."""
+        await self.runtime.relay.drain()
+        return self.bus.events(kind)
+
+    async def fetch(self, query: str, **parameters: Any) -> list[Any]:
+        """Run a query of the test's own."""
+        from sqlalchemy import text
+
+        async with self.runtime.db.begin() as connection:
+            return list((await connection.execute(text(query), parameters)).all())
+
+    async def search(self, status: int = 200, *, headers: Any = None, **body: Any) -> Any:
+        """Search the last 400 days unless told otherwise."""
+        now = self.clock.now()
+        window = {
+            "captured_from": (now - timedelta(days=30)).isoformat(),
+            "captured_to": (now + timedelta(hours=1)).isoformat(),
+        }
+        answer = await self.client.post(
+            "/v1/searches", json={**window, **body}, headers=headers or self.authority.headers()
+        )
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    async def plates(self, **body: Any) -> list[str]:
+        """Return the plates that a search finds, sorted."""
+        return sorted(read["plate"] for read in (await self.search(**body))["reads"])
+
+    async def get(self, path: str, status: int = 200, **claims: Any) -> httpx.Response:
+        """GET as a person with every permission."""
+        answer = await self.client.get(path, headers=self.authority.headers(**claims))
+        assert answer.status_code == status, answer.text
+        return answer
+
+    async def post(self, path: str, body: Any = None, status: int = 200, **claims: Any) -> Any:
+        """POST as a person with every permission."""
+        headers = self.authority.headers(**claims)
+        answer = await self.client.post(path, json=body, headers=headers)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+
+def a_read(plate: str, captured_at: datetime, **changes: Any) -> ReadRecorded:
+    """A read of the department's own camera; the same arguments give the same id."""
+    device = changes.pop("device_id", DEVICE)
+    fields: dict[str, Any] = {
+        "occurred_at": captured_at,
+        "read_id": derive_id("read", device, captured_at.isoformat(), plate),
+        "device_id": device,
+        "device_name": "Solano St at Third",
+        "agency_ori": ORI,
+        "captured_at": captured_at,
+        "received_at": captured_at + timedelta(seconds=1),
+        "source": "edge",
+        "plate": plate,
+        "plate_as_read": plate,
+        "confidence": 0.95,
+        "model": "vendor@1",
+        "place": SOLANO,
+    }
+    return ReadRecorded(**{**fields, **changes})
+
+
+def a_capture(captured_at: datetime, image: bytes = JPEG, **changes: Any) -> CaptureProcessed:
+    """A frame that was looked at; its image must be put into the object store apart."""
+    capture_id = changes.pop("capture_id", None) or uuid4()
+    digest = hashlib.sha256(image).hexdigest()
+    event_fields = {
+        name: changes.pop(name) for name in ("outcome", "read_ids", "reason") if name in changes
+    }
+    capture = CaptureReceived(
+        **{
+            "occurred_at": captured_at,
+            "capture_id": capture_id,
+            "device_id": DEVICE,
+            "device_name": "Solano St at Third",
+            "agency_ori": ORI,
+            "captured_at": captured_at,
+            "received_at": captured_at + timedelta(seconds=1),
+            "time_source": "device",
+            "image": Image(
+                object_key=f"captures/{capture_id}",
+                sha256=digest,
+                media_type="image/jpeg",
+                size_bytes=len(image),
+                width_px=1920,
+                height_px=1080,
+            ),
+            "place": SOLANO,
+            **changes,
+        }
+    )
+    fields = {"occurred_at": captured_at, "outcome": "plates", "model": "m@1", "duration_ms": 5.0}
+    return CaptureProcessed(**{**fields, "capture": capture, **event_fields})
+
+
+def record_of(event: Any) -> Any:
+    """An event as a record on the bus."""
+    return encode(event, "test")
+
+
+@pytest.fixture
+async def retention(settings, bus, objects, clock, authority, policy: Policy):
+    """The service, started."""
+    async with started(settings, bus, objects, clock, authority, policy) as service:
+        yield service
+
+
+def started(settings, bus, objects, clock, authority, policy):
+    """Start the service with a policy; a context manager."""
+    from contextlib import asynccontextmanager
+
+    @asynccontextmanager
+    async def run():
+        own = Settings(**settings.model_dump())
+        runtime = Runtime(
+            "retention",
+            own,
+            bus=bus,
+            objects=objects,
+            clock=clock,
+            people=authority.people,
+            policy=policy,
+        )
+        app = build_app(own, runtime)
+        async with app.router.lifespan_context(app):
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                yield Retention(app, runtime, client, bus, objects, clock, authority)
+
+    return run()

@@ -1,0 +1,130 @@
+"""Reads and captures into their months, each once, whatever comes twice, late or broken."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.retention.store import partitions
+from shared.errors import InvalidInput
+from shared.events import Box, Character
+from tests.integration.retention.conftest import a_capture, a_read
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+
+
+async def count(retention, table="reads"):
+    return (await retention.fetch(f"SELECT count(*) FROM {table}"))[0][0]
+
+
+async def test_a_read_delivered_twice_is_one_read(retention):
+    read = a_read("7ABC123", NOON)
+    await retention.store(read)
+    await retention.store(read, read, a_read("8XYZ987", NOON))
+    assert await count(retention) == 2
+    assert await count(retention, "plates") == 2
+
+
+async def test_a_capture_delivered_twice_is_one_capture(retention):
+    capture = a_capture(NOON)
+    await retention.store(capture, capture)
+    await retention.store(capture)
+    assert await count(retention, "captures") == 1
+
+
+async def test_each_read_lies_in_the_partition_of_its_month_in_utc(retention):
+    last_moment = datetime(2026, 5, 31, 23, 59, 59, 999999, tzinfo=UTC)
+    pacific = datetime.fromisoformat("2026-05-31T20:00:00-07:00")  # 1 June in UTC
+    old = datetime(2019, 2, 28, 12, tzinfo=UTC)
+    await retention.store(
+        a_read("1AAA111", last_moment), a_read("2BBB222", pacific), a_read("3CCC333", old)
+    )
+    rows = await retention.fetch("SELECT tableoid::regclass::text, plate_as_read FROM reads")
+    assert dict(map(tuple, rows)) == {
+        "reads_2026_05": "1AAA111",
+        "reads_2026_06": "2BBB222",
+        "reads_2019_02": "3CCC333",
+    }
+
+
+async def test_months_to_come_are_made_ahead_and_there_is_no_default_partition(retention):
+    rows = await retention.fetch(
+        "SELECT inhrelid::regclass::text, pg_get_expr(relpartbound, oid) FROM pg_inherits"
+        " JOIN pg_class ON oid = inhrelid WHERE inhparent = 'reads'::regclass ORDER BY 1"
+    )
+    assert [name for name, _ in rows] == ["reads_2026_06", "reads_2026_07", "reads_2026_08"]
+    assert all("DEFAULT" not in bounds for _, bounds in rows)
+
+
+async def test_a_read_for_a_month_that_was_dropped_meanwhile_is_stored_all_the_same(retention):
+    old = NOON - timedelta(days=300)
+    await retention.store(a_read("1AAA111", old))
+    async with retention.runtime.db.begin() as connection:
+        [month, *_] = await partitions.months(connection)
+        await partitions.drop(connection, month)
+    await retention.store(a_read("2BBB222", old))
+    assert await count(retention) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"captured_at": datetime(1970, 1, 1, tzinfo=UTC)},
+        {"captured_at": NOON + timedelta(days=400)},
+        {"plate": "lower1"},
+        {"plate": "ABCDEFGHIJKLM"},
+        {"plate": ""},
+        {"plate_as_read": "7ABC\x00123"},
+    ],
+    ids=["ages ago", "in the future", "not normal", "too long", "empty", "NUL"],
+)
+async def test_what_cannot_be_stored_is_refused_by_name_for_the_dead_letters(retention, changes):
+    fields = {"plate": "7ABC123", "captured_at": NOON, **changes}
+    bad = a_read(fields.pop("plate"), fields.pop("captured_at"), **fields)
+    with pytest.raises(InvalidInput):
+        await retention.store(a_read("1AAA111", NOON), bad)
+    assert await count(retention) == 0  # the whole batch: the consumer tries them apart
+    await retention.store(a_read("1AAA111", NOON))
+    assert await count(retention) == 1
+
+
+async def test_all_that_a_read_carries_is_kept(retention):
+    read = a_read(
+        "7ABC123",
+        NOON,
+        plate_as_read="7-ABC 123",
+        region="US-CA",
+        source="recognition",
+        capture_id=uuid4(),
+        crop_key="crops/1.jpg",
+        image_key="captures/1.jpg",
+        confidence=0.875,
+        characters=[Character("7", 0.99), Character("A")],
+        box=Box(10, 20, 130, 40),
+    )
+    await retention.store(read, a_read("1AAA111", NOON, place=None))
+    [found] = (await retention.search(plate="7ABC123"))["reads"]
+    assert UUID(found["read_id"]) == read.read_id
+    assert UUID(found["capture_id"]) == read.capture_id
+    assert found["plate_as_read"] == "7-ABC 123"
+    assert found["region"] == "US-CA"
+    assert found["confidence"] == 0.875
+    assert found["characters"] == [
+        {"text": "7", "confidence": 0.99},
+        {"text": "A", "confidence": None},
+    ]
+    assert found["box"] == {"x_px": 10, "y_px": 20, "width_px": 130, "height_px": 40}
+    assert datetime.fromisoformat(found["captured_at"]) == NOON
+    assert found["device_name"] == "Solano St at Third"
+    assert found["place"] == {"latitude": 39.9277, "longitude": -122.1792, "heading_deg": 90.0}
+    assert found["has_crop"]
+    assert found["has_image"]
+    [placeless] = (await retention.search(plate="1AAA111"))["reads"]
+    assert placeless["place"] is None
+
+
+async def test_a_renamed_device_shows_its_new_name(retention):
+    await retention.store(a_read("1AAA111", NOON))
+    await retention.store(a_read("2BBB222", NOON, device_name="Third St"))
+    reads = (await retention.search(plate="1AAA111"))["reads"]
+    assert [read["device_name"] for read in reads] == ["Third St"]
