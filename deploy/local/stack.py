@@ -21,7 +21,7 @@ from deploy.local.parts import ROOT, Part, Service, service
 from deploy.local.postgres import Postgres
 from deploy.local.process import LocalError, held, listens
 from deploy.local.services import APIS, WORKERS
-from deploy.local.trim import Trimmer, groups_to_wait_for
+from deploy.local.trim import Trimmer, services_to_wait_for
 
 READY_WITHIN_S = 120.0
 CRASHES, CRASHES_WITHIN_S = 5, 60.0
@@ -169,7 +169,7 @@ class Stack:
         broker = self._parts.get("broker")
         if not isinstance(broker, Broker):
             return None
-        return asyncio.create_task(Trimmer(broker.bootstrap, groups_to_wait_for()).run())
+        return asyncio.create_task(Trimmer(broker.bootstrap, services_to_wait_for()).run())
 
     def _list_pages(self) -> None:
         for name, url in self._urls.items():

@@ -18,15 +18,17 @@ EVERY_S = 2.0
 
 @dataclass
 class Trimmer:
-    """Deletes records up to the lowest offset that all of a topic's consumer groups committed.
+    """Deletes records up to the lowest offset that every service working a topic has committed.
 
     The broker holds its whole log in memory and rewrites it every 3 s, so its cost grows with what
-    is kept. A topic that a group of `groups` has not committed in yet is left alone.
+    is kept. A partition that one of the services has not committed in yet is left alone. A service
+    works a topic in one consumer group, named like the service or beginning with its name and a
+    dash.
     """
 
     bootstrap: str
-    groups: Mapping[str, Collection[str]]
-    """By topic, the groups that must have worked a record before it goes. Never dead letters, and
+    services: Mapping[str, Collection[str]]
+    """By topic, the services that must have worked a record before it goes. Never dead letters, and
     never topics that services replay from the start."""
     _trimmed: dict[TopicPartition, int] = field(default_factory=dict, init=False)
 
@@ -61,21 +63,28 @@ class Trimmer:
         return gone
 
     async def _floors(self, admin: AIOKafkaAdminClient) -> dict[TopicPartition, int]:
-        """Return the lowest committed offset of each partition that all of its groups know."""
-        names = sorted({group for groups in self.groups.values() for group in groups})
-        committed = {name: await admin.list_consumer_group_offsets(name) for name in names}
+        """Return the lowest committed offset of each partition that all of its services know."""
+        committed = await self._committed(admin)
         floors: dict[TopicPartition, int] = {}
-        for topic, groups in self.groups.items():
-            known = [committed[group] for group in groups]
-            partitions = {p for offsets in known for p in offsets if p.topic == topic}
-            for partition in partitions:
-                offsets = [o[partition].offset if partition in o else -1 for o in known]
-                floors[partition] = min(offsets)
+        for topic, services in self.services.items():
+            known = [committed.get(service, {}) for service in services]
+            for partition in {p for offsets in known for p in offsets if p.topic == topic}:
+                floors[partition] = min(offsets.get(partition, -1) for offsets in known)
         return {partition: offset for partition, offset in floors.items() if offset > 0}
 
+    async def _committed(self, admin: AIOKafkaAdminClient) -> dict[str, dict[TopicPartition, int]]:
+        """Return what each service's groups have committed, the lowest where several have."""
+        found: dict[str, dict[TopicPartition, int]] = {}
+        for group, _ in await admin.list_consumer_groups():
+            offsets = found.setdefault(group.split("-", 1)[0], {})
+            for partition, at in (await admin.list_consumer_group_offsets(group)).items():
+                if at.offset >= 0:
+                    offsets[partition] = min(at.offset, offsets.get(partition, at.offset))
+        return found
 
-def groups_to_wait_for() -> dict[str, list[str]]:
-    """Return, by topic, the groups that work it: each consuming service's, named like the service.
+
+def services_to_wait_for() -> dict[str, list[str]]:
+    """Return, by topic, the services that work it.
 
     Topics that are replayed from their start are left out, and those that nobody works.
     """

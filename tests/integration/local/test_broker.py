@@ -83,26 +83,28 @@ async def test_a_restart_keeps_records_and_committed_offsets(
     assert offsets[TopicPartition("t", 0)].offset == 3
 
 
-async def test_trimming_stops_at_the_slowest_group(
+async def test_trimming_stops_at_the_slowest_service(
     broker: Broker, admin: AIOKafkaAdminClient
 ) -> None:
-    await admin.create_topics([NewTopic("t", 1, 1)])
+    await admin.create_topics([NewTopic("t", 1, 1), NewTopic("u", 1, 1)])
     await produce(broker, "t", 5)
     await commit(broker, "fast", "t", 5)
-    await commit(broker, "slow", "t", 2)
+    await commit(broker, "slow-of-its-groups", "t", 2)
+    await commit(broker, "slow-of-another-topic", "u", 1)
+    await commit(broker, "stranger", "t", 1)
     trimmer = Trimmer(broker.bootstrap, {"t": ["fast", "slow"]})
     assert await trimmer.trim(admin) == 2
     assert await kept(broker, "t") == ["2", "3", "4"]
     assert await trimmer.trim(admin) == 0
 
 
-async def test_nothing_is_trimmed_before_every_group_has_committed(
+async def test_nothing_is_trimmed_before_every_service_has_committed(
     broker: Broker, admin: AIOKafkaAdminClient
 ) -> None:
     await admin.create_topics([NewTopic("t", 1, 1)])
     await produce(broker, "t", 3)
     await commit(broker, "fast", "t", 3)
-    trimmer = Trimmer(broker.bootstrap, {"t": ["fast", "never started"]})
+    trimmer = Trimmer(broker.bootstrap, {"t": ["fast", "never"]})
     assert await trimmer.trim(admin) == 0
     assert await kept(broker, "t") == ["0", "1", "2"]
 

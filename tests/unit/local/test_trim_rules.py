@@ -1,21 +1,21 @@
 """Which topics of the embedded broker are trimmed, and for whom it waits."""
 
-from deploy.local.trim import groups_to_wait_for
+from deploy.local.trim import services_to_wait_for
 from shared.topics import TOPICS
 
 
 def test_topics_that_services_replay_are_never_trimmed() -> None:
     replayed = {name for name, topic in TOPICS.items() if topic.replayed}
     assert replayed
-    assert not replayed & set(groups_to_wait_for())
+    assert not replayed & set(services_to_wait_for())
 
 
 def test_dead_letters_are_never_trimmed() -> None:
-    assert not {topic.dead for topic in TOPICS.values()} & set(groups_to_wait_for())
+    assert not {topic.dead for topic in TOPICS.values()} & set(services_to_wait_for())
 
 
 def test_every_service_that_works_a_topic_is_waited_for() -> None:
-    waits = groups_to_wait_for()
+    waits = services_to_wait_for()
     assert waits["alpr.read.recorded"] == ["hotlist", "retention"]
     for name, groups in waits.items():
         assert set(groups) == TOPICS[name].consumers
