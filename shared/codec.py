@@ -1,6 +1,7 @@
 """Events to Kafka records and back: CloudEvents 1.0 in binary mode (ADR-0005)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -46,17 +47,32 @@ def event_type(event: type[Event] | Event) -> str:
 
 def encode(event: Event, source: str) -> Record:
     """Return `event` as a record that `source` (a service's name) publishes."""
-    headers = [
-        ("ce_specversion", b"1.0"),
-        ("ce_type", event_type(event).encode()),
-        ("ce_source", f"/plateward/{source}".encode()),
-        ("ce_id", str(event.event_id).encode()),
-        ("ce_time", event.occurred_at.isoformat().encode()),
-        ("content-type", b"application/json"),
-    ]
-    if (traceparent := current_traceparent()) is not None:
-        headers.append(("traceparent", traceparent.encode()))
-    return Record(event.TOPIC, event.key.encode(), _encoder.encode(event), headers)
+    return encode_all((event,), source)[0]
+
+
+def encode_all(events: Iterable[Event], source: str) -> list[Record]:
+    """Return `events` as records; what they have in common is made once."""
+    ce_source = ("ce_source", f"/plateward/{source}".encode())
+    traceparent = current_traceparent()
+    trace = [("traceparent", traceparent.encode())] if traceparent is not None else []
+    kind: type[Event] | None = None
+    at: datetime | None = None
+    records = []
+    for event in events:
+        if type(event) is not kind:
+            kind = type(event)
+            ce_type = ("ce_type", event_type(kind).encode())
+        if event.occurred_at is not at:
+            at = event.occurred_at
+            ce_time = ("ce_time", at.isoformat().encode())
+        ce_id = ("ce_id", str(event.event_id).encode())
+        headers = [_SPEC_VERSION, ce_type, ce_source, ce_id, ce_time, _JSON, *trace]
+        records.append(Record(event.TOPIC, event.key.encode(), _encoder.encode(event), headers))
+    return records
+
+
+_SPEC_VERSION = ("ce_specversion", b"1.0")
+_JSON = ("content-type", b"application/json")
 
 
 def decode(message: Message) -> Event:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Annotated, Any
-from uuid import uuid4
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -21,7 +20,7 @@ from shared import errors
 from shared.errors import AlprError
 from shared.openapi import describe
 from shared.runtime import Runtime, runtime_of
-from shared.trace import current_traceparent, set_traceparent
+from shared.trace import current_traceparent, new_request_id, set_traceparent
 from shared.work import UnitOfWork
 
 log = logging.getLogger(__name__)
@@ -139,7 +138,7 @@ class RequestContext:
             scope["root_path"] = self._root_path
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"").decode("latin-1")
-        request_id = given if 8 <= len(given) <= 64 and given.isprintable() else str(uuid4())
+        request_id = given if 8 <= len(given) <= 64 and given.isprintable() else new_request_id()
         traceparent = headers.get(b"traceparent")
         set_traceparent(traceparent.decode("latin-1") if traceparent else None)
         scope.setdefault("state", {})["request_id"] = request_id

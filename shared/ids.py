@@ -30,9 +30,10 @@ class Deriver:
         made = _new(UUID)
         # What UUID(int=...) does after it has looked at its six other arguments.
         _set(made, "int", (number & _CLEAR) | _VERSION_8 | _VARIANT)
-        _set(made, "is_safe", SafeUUID.unknown)
+        _set(made, "is_safe", _UNKNOWN)
         return made
 
 
 _new = object.__new__
 _set = object.__setattr__
+_UNKNOWN = SafeUUID.unknown  # an enum's member is slow to look up
