@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.ingest.api import router
+from services.ingest.api import add_routes
 from services.ingest.parts import Parts
 from services.ingest.settings import Settings
 from shared.http import create_app
@@ -38,7 +38,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
 
     app = create_app(runtime, title="Plateward ingest", description=DESCRIPTION, lifespan=lifespan)
     app.state.parts = parts
-    app.include_router(router)
+    add_routes(app)
     return app
 
 

@@ -1,12 +1,12 @@
 """Ingest's doors: for cameras, and for those who manage them."""
 
-from fastapi import APIRouter
+from fastapi import FastAPI
 
-from services.ingest.api.captures import router as captures
-from services.ingest.api.devices import router as devices
-from services.ingest.api.reads import router as reads
+from services.ingest.api import captures, devices, reads
 
-router = APIRouter()
-router.include_router(devices)
-router.include_router(captures)
-router.include_router(reads)
+
+def add_routes(app: FastAPI) -> None:
+    """Add every route to `app`."""
+    captures.add_routes(app)
+    reads.add_routes(app)
+    app.include_router(devices.router)

@@ -5,15 +5,13 @@ from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from services.ingest.circumstances import HEADERS, circumstances
-from services.ingest.guard import Camera, CameraRoute
+from services.ingest.guard import Camera, add_camera_route
 from services.ingest.parts import parts_of
 from services.ingest.upload import receive
-
-router = APIRouter(route_class=CameraRoute, tags=["cameras"])
 
 _encode = msgspec.json.Encoder().encode
 
@@ -22,6 +20,7 @@ class CaptureReceipt(BaseModel):
     """Says that a frame is safe: in the object store, and in Kafka."""
 
     model_config = ConfigDict(
+        use_attribute_docstrings=True,
         json_schema_extra={
             "examples": [
                 {
@@ -32,7 +31,7 @@ class CaptureReceipt(BaseModel):
                     "time_source": "device",
                 }
             ]
-        }
+        },
     )
 
     capture_id: UUID
@@ -82,7 +81,6 @@ _OPENAPI: dict[str, Any] = {
 }
 
 
-@router.post("/v1/captures", status_code=202, response_model=CaptureReceipt, openapi_extra=_OPENAPI)
 async def post_capture(request: Request, device: Camera) -> Response:
     """Take one frame: a JPEG, PNG or WebP body, or a form with one file; answered once it is safe.
 
@@ -103,3 +101,8 @@ async def post_capture(request: Request, device: Camera) -> Response:
         said = circumstances(query, request.headers, upload.fields, parts.window())
         receipt = await parts.captures.keep(device, upload, said)
     return Response(_encode(receipt), 202, media_type="application/json")
+
+
+def add_routes(app: FastAPI) -> None:
+    """Add the route."""
+    add_camera_route(app, "/v1/captures", post_capture, CaptureReceipt, _OPENAPI)

@@ -49,7 +49,7 @@ class PlaceModel(BaseModel):
 class NewDevice(BaseModel):
     """A device to register; a rate that is left out is the setting's."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     name: Name
     kind: Kind
@@ -61,7 +61,7 @@ class NewDevice(BaseModel):
 class DeviceChanges(BaseModel):
     """What is to be changed; what is left out stays."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     name: Name | None = None
     place: PlaceModel | None = None
@@ -72,7 +72,7 @@ class DeviceChanges(BaseModel):
 class DeviceView(BaseModel):
     """A device as it stands."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
     device_id: UUID
     name: str
@@ -114,22 +114,24 @@ class IssuedCredential(BaseModel):
 class Rotation(BaseModel):
     """How a credential is replaced."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    overlap_minutes: Annotated[float, Field(ge=0, le=MAX_OVERLAP_MINUTES)] = 0
+    overlap_minutes: Annotated[float, Field(ge=0, le=MAX_OVERLAP_MINUTES, examples=[10])] = 0
     """How long the old one holds too; 0 stops it at once."""
 
 
 class Because(BaseModel):
     """Why; it is kept in the audit log."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     reason: Reason
 
 
 class DevicePage(BaseModel):
     """Devices by name."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     devices: list[DeviceView]
     next_after: str | None

@@ -8,18 +8,16 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from services.ingest.body import pour
 from services.ingest.devices import Device
 from services.ingest.edge import Batch, EdgeRead, decode, unpack
-from services.ingest.guard import Camera, CameraRoute
+from services.ingest.guard import Camera, add_camera_route
 from services.ingest.parts import Parts, parts_of
 from shared.errors import InvalidInput
 from shared.events import ReadRecorded
-
-router = APIRouter(route_class=CameraRoute, tags=["cameras"])
 
 IDS_UP_TO = 100
 """Batches up to this size are answered with the reads' ids, larger ones when asked (`?ids=true`)."""
@@ -42,6 +40,7 @@ class ReadsReceipt(BaseModel):
     """Says that a batch is safe: Kafka has acknowledged every read."""
 
     model_config = ConfigDict(
+        use_attribute_docstrings=True,
         json_schema_extra={
             "examples": [
                 {
@@ -52,7 +51,7 @@ class ReadsReceipt(BaseModel):
                     "read_ids": ["0b6d9f5e-7b56-8f0a-9a4e-3f2d6f2f7a10"],
                 }
             ]
-        }
+        },
     )
 
     accepted: int
@@ -97,7 +96,6 @@ def _openapi() -> dict[str, Any]:
     }  # fmt: skip
 
 
-@router.post("/v1/reads", status_code=202, response_model=ReadsReceipt, openapi_extra=_openapi())
 async def post_reads(request: Request, device: Camera) -> Response:
     """Take 1 to 10,000 reads as a JSON array or NDJSON, all or none; answered once they are safe.
 
@@ -151,3 +149,8 @@ def _ids_wanted(query: Mapping[str, str]) -> bool:
     if asked not in ("true", "false"):
         raise InvalidInput("ids is true or false", field="ids")
     return asked == "true"
+
+
+def add_routes(app: FastAPI) -> None:
+    """Add the route."""
+    add_camera_route(app, "/v1/reads", post_reads, ReadsReceipt, _openapi())
