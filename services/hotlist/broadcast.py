@@ -137,15 +137,20 @@ class Broadcaster:
             except TimeoutError:
                 pass
 
+    @property
+    def _anybody_live(self) -> bool:
+        return any(not viewer.behind for viewer in self._viewers)
+
     async def _broadcast(self) -> bool:
         """Deliver the next hits to the live viewers; return whether there may be more."""
-        live = [viewer for viewer in self._viewers if not viewer.behind]
-        if not live:
-            # Whoever comes next reads from Postgres first, so nothing need be read for nobody.
-            async with self._runtime.db.begin() as connection:
-                self._position = max(self._position, await Alerts(connection).last())
-            return False
-        return await self._deliver()
+        if self._anybody_live:
+            return await self._deliver()
+        # Whoever comes next reads from Postgres first, so nothing need be read for nobody.
+        last = await self.last()
+        if self._anybody_live:  # somebody caught up meanwhile, perhaps with less than `last`
+            return True
+        self._position = max(self._position, last)
+        return False
 
     async def _deliver(self) -> bool:
         shares: dict[Viewer, list[Mapping[str, Any]]] = {}

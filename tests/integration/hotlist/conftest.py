@@ -1,0 +1,225 @@
+"""A hotlist app over a real Postgres, with a fake bus; streams are read over a real socket."""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+import uvicorn
+
+from services.hotlist.events import handlers
+from services.hotlist.main import build_app
+from services.hotlist.settings import Settings
+from shared.events import ReadRecorded
+from shared.ids import derive_id
+from shared.runtime import Runtime
+
+DEVICE = UUID("00000000-0000-4000-8000-0000000000d1")
+
+
+@pytest.fixture
+def settings(database_url, repository, tmp_path):
+    return Settings(
+        database_url=database_url,
+        database_pool_size=5,
+        policy_file=repository / "policy.toml",
+        object_store_url=f"file://{tmp_path}/objects",
+        hotlist_heartbeat_s=0.1,
+        hotlist_poll_s=0.2,
+        hotlist_stream_buffer=20,
+        hotlist_kept_snapshots=2,
+    )
+
+
+class Hotlist:
+    """The service as the tests use it."""
+
+    def __init__(self, app, runtime, client, authority, bus, clock):
+        self.app = app
+        self.runtime = runtime
+        self.client = client
+        self.authority = authority
+        self.bus = bus
+        self.clock = clock
+        self.handlers = handlers(runtime, app.state.parts.raiser)
+
+    def headers(self, *permissions, **claims):
+        return self.authority.headers(*permissions, **claims)
+
+    async def call(self, method, path, *, headers=None, status=200, **body):
+        response = await self.client.request(
+            method, path, headers={**self.headers(), **(headers or {})}, **body
+        )
+        assert response.status_code == status, response.text
+        return response.json() if response.content else None
+
+    async def list(self, source="department", name=None, **more):
+        body = {"name": name or f"list {uuid4()}", "source": source, **more}
+        return (await self.call("POST", "/v1/lists", json=body, status=201))["list_id"]
+
+    async def upload(self, list_id, text, *, status=201, headers=None, **query):
+        return await self.call(
+            "POST",
+            f"/v1/lists/{list_id}/versions",
+            params={"activate": True, **query},
+            content=text.encode() if isinstance(text, str) else text,
+            headers={"Content-Type": "text/csv", **(headers or {})},
+            status=status,
+        )
+
+    async def listed(self, *plates, source="department", kind="stolen_vehicle", state="CA", **more):
+        """A list with these plates in force."""
+        list_id = await self.list(source, **more)
+        rows = "".join(f"{plate},{state},{kind}\n" for plate in plates)
+        await self.upload(list_id, "plate,state,record_kind\n" + rows)
+        return list_id
+
+    async def add(self, list_id, plate, *, status=201, **fields):
+        entry = {"plate": plate, "record_kind": "stolen_vehicle", "reason": "test", **fields}
+        return await self.call(
+            "POST", f"/v1/lists/{list_id}/entries", json={"entries": [entry]}, status=status
+        )
+
+    def read(self, plate="7ABC123", *, ago_s=1.0, device=DEVICE, **fields):
+        at = self.clock.now() - timedelta(seconds=ago_s)
+        given = {
+            "read_id": derive_id("test read", plate, at, device, fields.get("agency_ori")),
+            "occurred_at": self.clock.now(),
+            "device_id": device,
+            "device_name": "camera 1",
+            "agency_ori": "CA0520100",
+            "captured_at": at,
+            "received_at": self.clock.now(),
+            "source": "edge",
+            "plate": plate,
+            "plate_as_read": plate,
+            "confidence": 0.95,
+            "model": "test@1",
+            "region": "US-CA",
+            **fields,
+        }
+        return ReadRecorded(**given)
+
+    async def see(self, *reads):
+        await self.handlers[ReadRecorded](list(reads))
+
+    async def hits(self, **query):
+        return (await self.call("GET", "/v1/hits", params=query))["hits"]
+
+    async def announced(self, kind):
+        """Events that left the outbox."""
+        await self.runtime.relay.drain()
+        return self.bus.events(kind)
+
+
+@contextlib.asynccontextmanager
+async def serving(settings, bus, objects, clock, authority, policy) -> AsyncIterator[Hotlist]:
+    runtime = Runtime(
+        "hotlist",
+        settings,
+        bus=bus,
+        objects=objects,
+        clock=clock,
+        people=authority.people,
+        policy=policy,
+    )
+    app = build_app(settings, runtime)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            yield Hotlist(app, runtime, client, authority, bus, clock)
+
+
+@pytest.fixture
+async def hotlist(settings, bus, objects, clock, authority, policy):
+    async with serving(settings, bus, objects, clock, authority, policy) as service:
+        yield service
+
+
+class Stream:
+    """An open alert stream; `events` grows as they come."""
+
+    def __init__(self, response):
+        self.status = response.status_code
+        self._response = response
+        self.events: list[tuple[str, str, str]] = []
+        self.ended = False
+        self.task = asyncio.create_task(self._follow())
+
+    async def _follow(self):
+        name = data = number = ""
+        async for line in self._response.aiter_lines():
+            if line == "" and name:
+                self.events.append((number, name, data))
+                name = data = ""
+            elif line.startswith("id: "):
+                number = line[4:]
+            elif line.startswith("event: "):
+                name = line[7:]
+            elif line.startswith("data: "):
+                data = line[6:]
+            elif line.startswith(":"):
+                self.events.append(("", "comment", line))
+        self.ended = True
+
+    @property
+    def alerts(self):
+        return [json.loads(data) for _, name, data in self.events if name == "alert"]
+
+    @property
+    def ids(self):
+        return [int(number) for number, name, _ in self.events if name == "alert"]
+
+    @property
+    def end(self):
+        return next((data for _, name, data in self.events if name == "end"), None)
+
+
+class Streams:
+    """Opens streams at a server on a real socket; the in-process transport does not stream."""
+
+    def __init__(self, base_url, authority):
+        self.base_url = base_url
+        self._authority = authority
+
+    @contextlib.asynccontextmanager
+    async def open(self, last=None, *, headers=None, **claims):
+        given = headers or self._authority.headers(**claims)
+        if last is not None:
+            given = {**given, "Last-Event-ID": str(last)}
+        async with (
+            httpx.AsyncClient(base_url=self.base_url, timeout=10) as client,
+            client.stream("GET", "/v1/alerts", headers=given) as response,
+        ):
+            if response.status_code != 200:
+                await response.aread()
+                raise AssertionError(response.text)
+            stream = Stream(response)
+            try:
+                yield stream
+            finally:
+                stream.task.cancel()
+                await asyncio.gather(stream.task, return_exceptions=True)
+
+
+@pytest.fixture
+async def streams(hotlist, authority):
+    """The same app on a socket; its lifespan is the fixture's, so the server runs none."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            hotlist.app, lifespan="off", log_config=None, timeout_graceful_shutdown=2
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server._serve([listening]))
+        while not server.started:
+            await asyncio.sleep(0.005)
+        yield Streams(f"http://127.0.0.1:{listening.getsockname()[1]}", authority)
+        hotlist.app.state.parts.broadcaster.close()
+        server.should_exit = True
+        await serving

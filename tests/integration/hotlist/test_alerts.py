@@ -1,0 +1,285 @@
+"""The alert stream: resumed without loss or doubling, withheld by source, recorded before it is sent."""
+
+import asyncio
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from shared.events import AccountChanged, Actor, RecordsDisclosed
+from shared.testing import eventually
+
+
+async def seen(hotlist, count, plate="7ABC123", **fields):
+    for _ in range(count):
+        await hotlist.see(hotlist.read(plate, device=uuid4(), **fields))
+
+
+async def test_an_alert_arrives_with_what_the_officer_must_know(hotlist, streams):
+    await hotlist.listed("7ABC123", name="SVS", source="state")
+    async with streams.open() as stream:
+        await eventually(lambda: stream.events)
+        await seen(hotlist, 1, crop_key="crops/1.jpg")
+        await eventually(lambda: stream.alerts)
+        [alert] = stream.alerts
+        assert alert["status"] == "unverified"
+        assert "Unverified" in alert["notice"]
+        assert (alert["list_name"], alert["tier"], alert["plate_read"]) == (
+            "SVS",
+            "high",
+            "7ABC123",
+        )
+        assert alert["crop_url"].endswith("/crop")
+        assert stream.ids == [alert["seq"]]
+
+
+async def test_a_silent_stream_says_that_it_lives(streams):
+    async with streams.open() as stream:
+        await eventually(lambda: [e for e in stream.events if e[1] == "comment"])
+        assert stream.events[0][1] == "ready"
+
+
+async def test_a_stream_resumes_with_each_alert_exactly_once(hotlist, streams):
+    await hotlist.listed("7ABC123")
+    await seen(hotlist, 5)
+    async with streams.open(0) as stream:
+        await eventually(lambda: len(stream.ids) == 5)
+        first = stream.ids
+    await seen(hotlist, 3)
+    for position in range(6):
+        last = 0 if position == 0 else first[position - 1]
+        async with streams.open(last) as stream:
+            await eventually(lambda s=stream, n=8 - position: len(s.ids) >= n)
+            assert stream.ids[: 5 - position] == first[position:]
+            assert len(set(stream.ids)) == len(stream.ids) == 8 - position
+    async with streams.open() as stream:  # without an id: from now on
+        await eventually(lambda: stream.events)
+        await seen(hotlist, 1)
+        await eventually(lambda: stream.ids)
+        assert len(stream.ids) == 1
+    async with streams.open(10**17) as stream:  # an id from a database that was restored since
+        await eventually(lambda: stream.events)
+        await seen(hotlist, 1)
+        await eventually(lambda: stream.ids)
+    for bad in ("x", "-1", "1.5", "9" * 30):
+        with pytest.raises(AssertionError, match="whole number"):
+            async with streams.open(bad):
+                pass
+
+
+async def test_alerts_while_resuming_are_neither_lost_nor_doubled(hotlist, streams):
+    """Hits are raised all the while as clients come, go and resume."""
+    await hotlist.listed("7ABC123")
+    done = asyncio.Event()
+    got: list[list[int]] = []
+
+    async def client(pause):
+        ids: list[int] = []
+        while not (done.is_set() and ids and ids[-1] == total):
+            async with streams.open(ids[-1] if ids else 0) as stream:
+                until = asyncio.get_running_loop().time() + pause
+                await eventually(
+                    lambda s=stream, u=until: (
+                        asyncio.get_running_loop().time() > u
+                        or (done.is_set() and s.ids and s.ids[-1] == total)
+                    )
+                )
+            ids += stream.ids
+        got.append(ids)
+
+    total = 150
+    clients = [asyncio.create_task(client(0.05 + 0.06 * n)) for n in range(5)]
+    await seen(hotlist, total)
+    done.set()
+    await asyncio.wait_for(asyncio.gather(*clients), 30)
+    for ids in got:
+        assert ids == list(range(1, total + 1))
+
+
+async def test_alerts_from_sources_or_agencies_not_ones_own_are_withheld(hotlist, streams):
+    await hotlist.listed("7ABC123", source="federal")
+    await hotlist.listed("8XYZ999", source="department")
+    async with (
+        streams.open(sources=["department", "state"]) as partial,
+        streams.open() as full,
+        streams.open(ori="CA0999900") as foreign,
+    ):
+        await eventually(lambda: partial.events and full.events and foreign.events)
+        await seen(hotlist, 1)
+        await seen(hotlist, 1, "8XYZ999")
+        await eventually(lambda: len(full.alerts) == 2 and partial.alerts)
+        assert [a["plate_read"] for a in partial.alerts] == ["8XYZ999"]
+        assert foreign.alerts == []
+    async with streams.open(0, sources=["department"]) as resumed:
+        await eventually(lambda: resumed.alerts)
+        assert [a["plate_read"] for a in resumed.alerts] == ["8XYZ999"]
+        assert "7ABC123" not in str(resumed.events)
+
+
+async def disclosed(hotlist):
+    """Hit ids in committed disclosures, as another connection sees them."""
+    async with hotlist.runtime.db.begin() as connection:
+        rows = await connection.execute(
+            text("SELECT convert_from(value, 'UTF8')::jsonb FROM outbox WHERE topic = :topic"),
+            {"topic": RecordsDisclosed.TOPIC},
+        )
+        return [hit for body in rows.scalars() for hit in body["record_ids"]]
+
+
+async def test_each_delivery_is_recorded_before_it_is_sent(hotlist, streams, monkeypatch):
+    """At the moment when bytes are handed to the server, their disclosure is committed."""
+    broadcaster = hotlist.app.state.parts.broadcaster
+    early: list[str] = []
+    plain = broadcaster.stream
+
+    async def watched(viewer):
+        async for sent in plain(viewer):
+            if b"event: alert" in sent:
+                known = await disclosed(hotlist)
+                for part in sent.split(b'"hit_id":"')[1:]:
+                    hit_id = part[:36].decode()
+                    if hit_id not in known:
+                        early.append(hit_id)
+            yield sent
+
+    monkeypatch.setattr(broadcaster, "stream", watched)
+    await hotlist.listed("7ABC123")
+    await seen(hotlist, 5)
+    async with streams.open(0) as one, streams.open() as two:
+        await eventually(lambda: len(one.ids) == 5 and two.events)
+        await seen(hotlist, 10)
+        await eventually(lambda: len(one.ids) == 15 and len(two.ids) == 10)
+    assert early == []
+    known = await disclosed(hotlist)
+    assert len(known) == 25
+    told = await hotlist.announced(RecordsDisclosed)
+    assert {t.permission for t in told} == {"alert:receive"}
+    assert len({t.attempt_id for t in told}) == 2
+    assert told[0].plates == ["7ABC123"]
+
+
+async def test_nothing_is_sent_while_disclosures_cannot_be_kept(hotlist, streams, monkeypatch):
+    from services.hotlist.store import alerts
+    from shared.errors import Unavailable
+
+    await hotlist.listed("7ABC123")
+    async with streams.open() as stream:
+        await eventually(lambda: stream.events)
+
+        async def fails(*_):
+            raise Unavailable("the database does not answer")
+
+        monkeypatch.setattr(alerts, "release", fails)
+        await seen(hotlist, 2)
+        await eventually(lambda: stream.end)
+        assert stream.ids == []
+        monkeypatch.undo()
+    async with streams.open(0) as stream:
+        await eventually(lambda: len(stream.ids) == 2)
+
+
+async def test_a_stream_ends_when_its_token_expires(hotlist, streams, clock):
+    async with streams.open() as stream:
+        await eventually(lambda: stream.events)
+        clock.advance(minutes=11)
+        await eventually(lambda: stream.ended)
+        assert stream.end == "the token has expired"
+
+
+async def test_a_stream_ends_when_training_lapses(hotlist, streams, clock):
+    soon = clock.now() + timedelta(minutes=2)
+    async with streams.open(trained_until=soon) as stream:
+        await eventually(lambda: stream.events)
+        clock.advance(minutes=3)
+        await eventually(lambda: stream.ended)
+        assert "468.4(d)" in stream.end
+
+
+async def test_a_stream_ends_when_the_token_is_revoked_before_another_alert(
+    hotlist, streams, authority, clock
+):
+    account = uuid4()
+    await hotlist.listed("7ABC123")
+    async with streams.open(account_id=str(account)) as stream:
+        await eventually(lambda: stream.events)
+        clock.advance(seconds=1)
+        authority.people.learn(
+            AccountChanged(
+                occurred_at=clock.now(),
+                actor=Actor(person_id="1", name="A", title="B", agency_ori="CA0520100"),
+                account_id=account,
+                status="separated",
+                tokens_valid_from=clock.now(),
+                change="separated",
+            )
+        )
+        await seen(hotlist, 1)
+        await eventually(lambda: stream.ended)
+        assert stream.alerts == []
+        assert "separated" in stream.end
+    assert await disclosed(hotlist) == []
+
+
+async def test_a_slow_client_holds_nobody_up_and_misses_nothing(hotlist, streams):
+    """One client reads nothing for a while; its alerts wait in Postgres, not in memory."""
+    await hotlist.listed("7ABC123")
+    broadcaster = hotlist.app.state.parts.broadcaster
+    plain = broadcaster.stream
+    gate = asyncio.Event()
+
+    async def held(viewer):
+        async for sent in plain(viewer):
+            yield sent
+            await gate.wait()  # as a server waits whose client's socket is full
+
+    broadcaster.stream = held
+    async with streams.open() as slow:
+        await eventually(lambda: slow.events)
+        broadcaster.stream = plain
+        async with streams.open() as fast:
+            await eventually(lambda: fast.events)
+            await seen(hotlist, 60)
+            await eventually(lambda: len(fast.ids) == 60)
+            [viewer] = [v for v in broadcaster._viewers if v.behind]
+            assert len(viewer._waiting) <= 20
+            gate.set()
+            await eventually(lambda: len(slow.ids) == 60)
+            assert slow.ids == fast.ids
+            await eventually(lambda: not viewer.behind)
+            await seen(hotlist, 1)
+            await eventually(lambda: len(slow.ids) == len(fast.ids) == 61)
+
+
+async def test_a_client_that_leaves_is_forgotten(hotlist, streams):
+    broadcaster = hotlist.app.state.parts.broadcaster
+    async with streams.open() as stream:
+        await eventually(lambda: stream.events)
+        assert len(broadcaster._viewers) == 1
+    await eventually(lambda: not broadcaster._viewers)
+
+
+async def test_streams_end_when_the_server_stops(hotlist, streams):
+    async with streams.open() as stream:
+        await eventually(lambda: stream.events)
+        hotlist.app.state.parts.broadcaster.close()
+        await eventually(lambda: stream.ended)
+        assert stream.end == "the server stops"
+        with pytest.raises(AssertionError, match="no more alert streams"):
+            async with streams.open():
+                pass
+
+
+async def test_a_hit_raised_by_another_replica_reaches_the_stream(
+    hotlist, streams, settings, bus, objects, clock, authority, policy
+):
+    from tests.integration.hotlist.conftest import serving
+
+    await hotlist.listed("7ABC123")
+    async with (
+        serving(settings, bus, objects, clock, authority, policy) as other,
+        streams.open() as stream,
+    ):
+        await eventually(lambda: stream.events)
+        await other.see(hotlist.read())
+        await eventually(lambda: stream.alerts)

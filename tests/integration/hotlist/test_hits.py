@@ -1,0 +1,451 @@
+"""Hits: one per pass, rated with its doubts, checked by people, cleared with its read."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from shared.access import Permission
+from shared.errors import InvalidInput
+from shared.events import (
+    HitDisposed,
+    HitRaised,
+    HitVerified,
+    ReadRecorded,
+    RecordsDisclosed,
+    RecordsPurged,
+)
+
+VERIFIED = {"method": "CLETS", "reference": "T26-1", "outcome": "correct_read"}
+
+
+async def count(hotlist, table):
+    async with hotlist.runtime.db.begin() as connection:
+        return (await connection.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one()
+
+
+async def test_a_listed_plate_raises_one_unverified_hit_and_announces_it(hotlist):
+    list_id = await hotlist.listed("7ABC123", source="state", name="SVS")
+    read = hotlist.read(crop_key="crops/1.jpg", capture_id=uuid4())
+    await hotlist.see(hotlist.read("1ZZZ999"), read)
+    [hit] = await hotlist.hits()
+    assert hit["status"] == "unverified"
+    assert "CLETS" in hit["notice"]
+    assert (hit["tier"], hit["record_kind"], hit["list_name"]) == ("high", "stolen_vehicle", "SVS")
+    assert (hit["plate_read"], hit["plate_listed"], hit["differences"]) == (
+        "7ABC123",
+        "7ABC123",
+        [],
+    )
+    assert (hit["list_id"], hit["list_version"], hit["late"]) == (list_id, 1, False)
+    assert hit["crop_url"] == f"/v1/hits/{hit['hit_id']}/crop"
+    assert "crops/1.jpg" not in str(hit)
+    [raised] = await hotlist.announced(HitRaised)
+    assert str(raised.hit_id) == hit["hit_id"]
+    assert (raised.read_id, raised.source, raised.tier) == (read.read_id, "state", "high")
+
+
+async def test_a_look_alike_is_a_hit_that_says_where_it_differs(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read("7A8C123"))
+    [hit] = await hotlist.hits()
+    assert hit["differences"] == [{"position": 2, "read": "8", "listed": "B"}]
+    assert hit["tier"] == "medium"
+    assert [w["code"] for w in hit["warnings"]] == ["look_alike"]
+    await hotlist.see(
+        hotlist.read("7A8CI23", device=uuid4())
+    )  # two differences: the policy takes one
+    assert len(await hotlist.hits()) == 1
+
+
+async def test_doubts_lower_the_tier_and_are_told(hotlist):
+    await hotlist.listed("7ABC123")
+
+    async def rated(**fields):
+        await hotlist.see(hotlist.read(device=uuid4(), **fields))
+        hit = (await hotlist.hits(limit=1))[0]
+        return hit["tier"], [w["code"] for w in hit["warnings"]]
+
+    assert await rated() == ("high", [])
+    assert await rated(region=None) == ("medium", ["state_unknown"])
+    assert await rated(region="US-NV") == ("low", ["state_differs"])
+
+
+async def test_a_read_below_the_minimum_confidence_raises_nothing(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read(confidence=0.59))
+    assert await hotlist.hits() == []
+
+
+async def test_a_stale_list_never_gives_the_top_tier(hotlist):
+    list_id = await hotlist.list("federal")
+    made = (hotlist.clock.now() - timedelta(hours=13)).isoformat()
+    await hotlist.upload(
+        list_id, "plate,record_kind,state\n7ABC123,felony_vehicle,CA\n", as_of=made
+    )
+    await hotlist.see(hotlist.read())
+    [hit] = await hotlist.hits()
+    assert (hit["tier"], hit["list_stale"], hit["list_age_s"]) == ("medium", True, 13 * 3600)
+    assert "list_stale" in [w["code"] for w in hit["warnings"]]
+    # What somebody entered today is no older for the age of the extract beside it.
+    await hotlist.add(list_id, "8XYZ111", state="CA")
+    await hotlist.see(hotlist.read("8XYZ111"))
+    [fresh, _] = await hotlist.hits()
+    assert (fresh["tier"], fresh["list_stale"]) == ("high", False)
+
+
+async def test_another_make_than_listed_is_shown_and_ranked_lower(hotlist):
+    list_id = await hotlist.list()
+    await hotlist.upload(
+        list_id, "plate,state,record_kind,make,color\n7ABC123,CA,stolen_vehicle,GMC,BLK\n"
+    )
+    await hotlist.see(hotlist.read(vehicle_make="Lexus", vehicle_colour="white"))
+    [hit] = await hotlist.hits()
+    assert hit["tier"] == "medium"
+    assert [w["code"] for w in hit["warnings"]] == ["make_differs", "colour_differs"]
+    assert "seen Lexus, listed GMC" in hit["warnings"][0]["text"]
+
+
+async def test_a_partial_plate_matches_forward_until_it_expires(hotlist):
+    list_id = await hotlist.list()
+    expires = (hotlist.clock.now() + timedelta(days=2)).isoformat()
+    await hotlist.add(
+        list_id, "7?BC1*", record_kind="canvass", expires_at=expires, state="CA", reason="shooting"
+    )
+    await hotlist.see(hotlist.read("7XBC199"), hotlist.read("7XBD199"))
+    [hit] = await hotlist.hits()
+    assert (hit["plate_listed"], hit["tier"]) == ("7?BC1*", "low")
+    assert "partial_plate" in [w["code"] for w in hit["warnings"]]
+    hotlist.clock.advance(days=2)
+    await hotlist.see(hotlist.read("7XBC198"))
+    assert len(await hotlist.hits()) == 1
+    problem = await hotlist.add(list_id, "7?BC1*", record_kind="canvass", status=422)
+    assert problem["field"] == "entries.0.expires_at"
+    problem = await hotlist.add(
+        list_id, "7*1", record_kind="canvass", expires_at=expires, status=422
+    )
+    assert "3 known characters" in problem["detail"]
+
+
+async def test_one_pass_is_one_hit_in_whatever_order_its_reads_come(hotlist):
+    await hotlist.listed("7ABC123")
+    for ago_s in (500, 900, 850, 580, 940, 505):  # two passes, each out of order
+        await hotlist.see(hotlist.read(ago_s=ago_s))
+    hits = await hotlist.hits()
+    assert sorted(hit["sightings"] for hit in hits) == [3, 3]
+    spans = {
+        (datetime.fromisoformat(h["last_at"]) - datetime.fromisoformat(h["first_at"])).seconds
+        for h in hits
+    }
+    assert spans == {80, 90}
+    whole = await hotlist.call("GET", f"/v1/hits/{hits[0]['hit_id']}")
+    assert len(whole["sightings_seen"]) == 3
+    assert len(await hotlist.announced(HitRaised)) == 2
+
+
+async def test_another_camera_is_another_pass(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read(), hotlist.read(device=uuid4()))
+    assert len(await hotlist.hits()) == 2
+
+
+async def test_reads_of_one_batch_are_one_pass_too(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(*(hotlist.read(ago_s=n) for n in (5, 1, 3, 2, 4)))
+    [hit] = await hotlist.hits()
+    assert hit["sightings"] == 5
+
+
+async def test_delivered_again_a_batch_changes_nothing(hotlist):
+    await hotlist.listed("7ABC123", "8XYZ999")
+    batch = [hotlist.read(ago_s=n) for n in (1, 2, 300)] + [hotlist.read("8XYZ999")]
+    await hotlist.see(*batch)
+    before = await hotlist.hits()
+    await hotlist.see(*batch)
+    await hotlist.see(*reversed(batch))
+    for read in batch:
+        await hotlist.see(read, read)
+    assert await hotlist.hits() == before
+    assert len(before) == 3
+    assert len(await hotlist.announced(HitRaised)) == 3
+    assert await count(hotlist, "sightings") == 4
+
+
+async def test_replicas_that_work_the_same_pass_at_once_raise_one_hit(
+    hotlist, settings, bus, objects, clock, authority, policy
+):
+    from tests.integration.hotlist.conftest import serving
+
+    await hotlist.listed("7ABC123")
+    async with serving(settings, bus, objects, clock, authority, policy) as other:
+        reads = [hotlist.read(ago_s=n / 10) for n in range(40)]
+        await asyncio.gather(
+            *(hotlist.see(read) for read in reads[::2]),
+            *(other.see(read) for read in reads[1::2]),
+            other.see(*reads[:10]),
+        )
+    [hit] = await hotlist.hits()
+    assert hit["sightings"] == 40
+    assert len(await hotlist.announced(HitRaised)) == 1
+
+
+async def test_a_capture_uploaded_late_is_marked_with_its_age(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read(ago_s=7200))
+    [hit] = await hotlist.hits()
+    assert (hit["late"], hit["age_s"]) == (True, 7200)
+
+
+async def test_an_entry_taken_out_raises_nothing_even_where_the_index_lags(hotlist):
+    list_id = await hotlist.list()
+    added = await hotlist.add(list_id, "7ABC123", state="CA")
+    index = hotlist.app.state.parts.refresher.index
+    stale = index.candidates([hotlist.read()], minimum_confidence=0.6, most_differences=1)
+    await hotlist.call("DELETE", f"/v1/lists/{list_id}/entries/{added['entry_ids'][0]}")
+    assert len(stale) == 1
+    await hotlist.app.state.parts.raiser._raise(stale)
+    assert await hotlist.hits() == []
+
+
+async def test_a_list_is_held_only_against_its_own_agencys_cameras(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read(agency_ori="CA0999900"))
+    assert await hotlist.hits() == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("captured_at", datetime(2026, 6, 1, 12, 0)),  # noqa: DTZ001 - what is tested
+        ("captured_at", datetime(1, 1, 1, tzinfo=UTC)),
+    ],
+)
+async def test_a_read_that_cannot_be_kept_goes_to_the_dead_letters(hotlist, field, value):
+    await hotlist.listed("7ABC123")
+    with pytest.raises(InvalidInput):
+        await hotlist.see(hotlist.read(**{field: value}))
+    assert await hotlist.hits() == []
+
+
+async def test_odd_words_from_a_camera_do_not_stop_the_consumer(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(
+        hotlist.read(plate="７ÄBC", device=uuid4()),
+        hotlist.read(device_name="cam\x00era\ud800", plate_as_read="7\x00"),
+    )
+    [hit] = await hotlist.hits()
+    assert hit["device_name"] == "cam\ufffdera?"
+
+
+async def test_every_hit_shown_is_recorded_with_its_plates(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read("7A8C123"))
+    [hit] = await hotlist.hits()
+    [told] = await hotlist.announced(RecordsDisclosed)
+    assert (told.record_kind, told.record_ids) == ("hit", [hit["hit_id"]])
+    assert told.plates == ["7A8C123", "7ABC123"]
+
+
+async def test_a_hit_from_a_source_that_the_viewer_lacks_does_not_exist_for_them(hotlist):
+    await hotlist.listed("7ABC123", source="federal")
+    await hotlist.see(hotlist.read(crop_key="crops/1.jpg"))
+    [hit] = await hotlist.hits()
+    without = hotlist.headers(sources=["department", "state"])
+    path = f"/v1/hits/{hit['hit_id']}"
+    assert (await hotlist.call("GET", "/v1/hits", headers=without))["hits"] == []
+    for method, route, body in (
+        ("GET", path, None),
+        ("GET", f"{path}/crop", None),
+        ("POST", f"{path}/verification", VERIFIED),
+        ("POST", f"{path}/disposition", {"disposition": "none", "enforcement": False}),
+    ):
+        problem = await hotlist.call(method, route, json=body, headers=without, status=404)
+        assert "7ABC123" not in str(problem)
+    await hotlist.call("GET", path, headers=hotlist.headers(ori="CA0999900"), status=404)
+    released = [r for t in await hotlist.announced(RecordsDisclosed) for r in t.record_ids]
+    assert released == [hit["hit_id"]]  # only what was shown to whom may see it
+
+
+async def test_hits_are_filtered_and_paged(hotlist):
+    first = await hotlist.listed("7ABC123")
+    await hotlist.listed("8XYZ999", kind="lost_plate")
+    for _ in range(3):
+        await hotlist.see(hotlist.read(device=uuid4()))
+    hotlist.clock.advance(minutes=1)
+    later = hotlist.clock.now().isoformat()
+    await hotlist.see(hotlist.read("8XYZ999"))
+    assert len(await hotlist.hits(tier="low")) == 1
+    assert len(await hotlist.hits(list_id=first)) == 3
+    assert len(await hotlist.hits(since=later)) == 1
+    assert len(await hotlist.hits(status="verified")) == 0
+    page = await hotlist.call("GET", "/v1/hits", params={"limit": 3})
+    rest = await hotlist.call("GET", "/v1/hits", params={"limit": 3, "before": page["next"]})
+    seqs = [hit["seq"] for hit in page["hits"] + rest["hits"]]
+    assert seqs == sorted(seqs, reverse=True)
+    assert (len(seqs), rest["next"]) == (4, None)
+    await hotlist.call("GET", "/v1/hits", params={"since": "2026-01-01T00:00:00"}, status=422)
+
+
+async def test_a_hit_is_verified_once_by_a_named_person(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read())
+    [hit] = await hotlist.hits()
+    path = f"/v1/hits/{hit['hit_id']}/verification"
+    officer = hotlist.headers(Permission.HIT_VERIFY, purpose=False)
+    for body, field in (
+        ({**VERIFIED, "outcome": "confirmed"}, "body.outcome"),
+        ({**VERIFIED, "method": "phone"}, "body.method"),
+        ({**VERIFIED, "reference": " "}, "body.reference"),
+    ):
+        problem = await hotlist.call("POST", path, json=body, headers=officer, status=422)
+        assert problem["field"] == field
+    answers = await asyncio.gather(
+        *(hotlist.client.post(path, json=VERIFIED, headers=officer) for _ in range(5))
+    )
+    assert sorted(a.status_code for a in answers) == [201, 409, 409, 409, 409]
+    whole = await hotlist.call("GET", f"/v1/hits/{hit['hit_id']}")
+    assert (whole["status"], whole["outcome"], whole["notice"]) == (
+        "verified",
+        "correct_read",
+        None,
+    )
+    assert whole["verification"]["by"]["name"] == "Officer Seven"
+    assert whole["verification"]["reference"] == "T26-1"
+    [told] = await hotlist.announced(HitVerified)
+    assert (told.outcome, told.verified_by.name) == ("correct_read", "Officer Seven")
+
+
+async def test_enforcement_before_verification_needs_a_stated_reason(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read())
+    [hit] = await hotlist.hits()
+    path = f"/v1/hits/{hit['hit_id']}/disposition"
+    stop = {"disposition": "vehicle stopped", "enforcement": True}
+    problem = await hotlist.call("POST", path, json=stop, status=422)
+    assert problem["field"] == "unverified_reason"
+    assert "468.4(f)" in problem["detail"]
+    reasoned = {**stop, "unverified_reason": "CLETS was down, vehicle was leaving"}
+    whole = await hotlist.call("POST", path, json=reasoned, status=201)
+    assert whole["status"] == "unverified"  # acting on it does not make it checked
+    await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=VERIFIED, status=201)
+    whole = await hotlist.call("POST", path, json=stop, status=201)
+    assert [d["unverified_reason"] is None for d in whole["dispositions"]] == [False, True]
+    told = await hotlist.announced(HitDisposed)
+    assert [event.enforcement for event in told] == [True, True]
+
+
+async def test_a_misread_is_no_ground_for_enforcement_without_a_reason(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read())
+    [hit] = await hotlist.hits()
+    misread = {**VERIFIED, "outcome": "misread"}
+    await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=misread, status=201)
+    body = {"disposition": "stopped", "enforcement": True}
+    await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/disposition", json=body, status=422)
+
+
+async def test_what_a_list_brought_is_counted(hotlist):
+    list_id = await hotlist.listed("7ABC123")
+    for _ in range(4):
+        await hotlist.see(hotlist.read(device=uuid4()))
+    hits = await hotlist.hits()
+    for hit, outcome in zip(hits[:3], ("correct_read", "misread", "misread"), strict=True):
+        body = {**VERIFIED, "outcome": outcome}
+        await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=body, status=201)
+    found = await hotlist.call("GET", f"/v1/lists/{list_id}/yield")
+    assert (found["hits"], found["unverified"], found["verified"]) == (4, 1, 3)
+    assert found["outcomes"] == {"correct_read": 1, "misread": 2}
+    assert found["correct_share"] == pytest.approx(1 / 3)
+
+
+async def test_a_picture_is_shown_to_who_may_see_it_and_recorded(hotlist, objects):
+    jpeg = b"\xff\xd8\xff\xe0 a picture"
+    await objects.put("crops/1.jpg", jpeg)
+    await objects.put("frames/1", b"<svg onload=alert(1)>")
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read(crop_key="crops/1.jpg", image_key="frames/1"))
+    [hit] = await hotlist.hits()
+    before = len(await hotlist.announced(RecordsDisclosed))
+    response = await hotlist.client.get(hit["crop_url"], headers=hotlist.headers())
+    assert (response.content, response.headers["content-type"]) == (jpeg, "image/jpeg")
+    assert response.headers["cache-control"] == "no-store"
+    told = await hotlist.announced(RecordsDisclosed)
+    assert (told[-1].record_kind, told[-1].record_ids) == ("image", [hit["hit_id"]])
+    await hotlist.call("GET", hit["image_url"], status=404)
+    objects.kept.clear()
+    await hotlist.call("GET", hit["crop_url"], status=404)
+    assert (
+        len(await hotlist.announced(RecordsDisclosed)) == before + 1
+    )  # nothing shown, nothing told
+
+
+async def test_a_purge_takes_the_read_out_of_hits_and_leaves_what_people_did(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read(ago_s=60, crop_key="crops/1.jpg"))
+    await hotlist.see(hotlist.read(device=uuid4()))
+    worked, idle = (h["hit_id"] for h in await hotlist.hits())
+    await hotlist.call("POST", f"/v1/hits/{worked}/verification", json=VERIFIED, status=201)
+    day = hotlist.clock.now()
+    hotlist.clock.advance(days=400)
+    await hotlist.see(hotlist.read(device=uuid4()))
+    purge = RecordsPurged(
+        occurred_at=hotlist.clock.now(),
+        run_id=uuid4(),
+        before=day + timedelta(days=1),
+        reads=2,
+        captures=0,
+        objects=0,
+        kept_under_hold=0,
+    )
+    for _ in range(2):
+        await hotlist.handlers[RecordsPurged]([purge])
+    await hotlist.call("GET", f"/v1/hits/{idle}", status=404)
+    left = await hotlist.call("GET", f"/v1/hits/{worked}")
+    assert left["purged_at"] is not None
+    assert (left["verification"]["outcome"], left["list_name"] != "") == ("correct_read", True)
+    for name in ("plate_read", "plate_listed", "device_id", "place", "crop_url", "entry"):
+        assert left[name] is None
+    assert "7ABC123" not in str(left)
+    assert await count(hotlist, "sightings") == 1
+    assert len(await hotlist.hits()) == 2
+
+
+async def test_a_purge_below_the_legal_floor_is_refused(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read())
+    purge = RecordsPurged(
+        occurred_at=hotlist.clock.now(),
+        run_id=uuid4(),
+        before=hotlist.clock.now() - timedelta(days=364),
+        reads=0,
+        captures=0,
+        objects=0,
+        kept_under_hold=0,
+    )
+    with pytest.raises(InvalidInput, match="34090"):
+        await hotlist.handlers[RecordsPurged]([purge])
+    assert len(await hotlist.hits()) == 1
+
+
+async def test_training_is_needed_to_see_a_hit(hotlist):
+    untrained = hotlist.headers(trained_until=None)
+    problem = await hotlist.call("GET", "/v1/hits", headers=untrained, status=403)
+    assert problem["code"] == "training"
+
+
+async def test_the_consumer_waits_for_the_index_and_misses_nothing(
+    hotlist, settings, bus, objects, clock, authority, policy
+):
+    """A service that starts with reads waiting: they are matched against what is in force."""
+    from services.hotlist.parts import Parts
+    from shared.runtime import Runtime
+
+    await hotlist.listed("7ABC123")
+    runtime = Runtime("hotlist", settings, bus=bus, objects=objects, clock=clock, policy=policy)
+    parts = Parts(runtime, settings)  # not started: nothing has loaded the index
+    [reads] = [s for s in parts.subscriptions if ReadRecorded in s.handlers]
+    await reads.handlers[ReadRecorded]([hotlist.read()])
+    await runtime.db.close()
+    assert len(await hotlist.hits()) == 1
