@@ -30,7 +30,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await runtime.db.migrate(MIGRATIONS)
+        await runtime.start(MIGRATIONS)
         signer = await open_signer(runtime, settings)
         recorder = Recorder(
             runtime.db, runtime.clock, floor_days=runtime.policy.retention.floor_days
@@ -52,8 +52,9 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
         app.state.purger, app.state.packager = purger, packager
         handlers = Handlers(runtime.db, recorder, runtime.clock, wake)
         app.state.subscriptions = subscriptions(handlers)
-        await runtime.start(MIGRATIONS, app.state.subscriptions)
         if runtime.kafka:
+            for subscription in app.state.subscriptions:
+                runtime.consume(subscription)
             for worker in workers:
                 worker.start()
         try:

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from services.retention.api import holds, keys, purges, records, searches
 
-OPEN = frozenset({"/v1/signing-keys"})
+OPEN = frozenset({"/v1/signing-key"})
 """Anyone may read the public keys; they show no ALPR data."""
 
 router = APIRouter()

@@ -1,0 +1,315 @@
+"""Search: exact, partial, look-alike, by area, device and time, in pages that stay put."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from services.retention.store import search as search_module
+from shared.events import HitDisposed, HitRaised, HitVerified, Place
+from tests.integration.retention.conftest import ORI, SOLANO, a_read
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+FAR = Place(40.1785, -122.2358)  # Red Bluff, 28 km north
+OTHER = UUID("00000000-0000-4000-8000-00000000d002")
+
+
+@pytest.fixture
+async def seeded(retention):
+    plates = ["7ABC123", "7ABC128", "7A8C123", "7ABCI23", "8XYZ123", "ABC123", "XX7ABC1", "7ABD999"]
+    await retention.store(
+        *(a_read(plate, NOON - timedelta(minutes=n)) for n, plate in enumerate(plates))
+    )
+    return retention
+
+
+@pytest.mark.parametrize(
+    ("plate", "found"),
+    [
+        ("7ABC123", ["7ABC123"]),
+        ("7abc 123", ["7ABC123"]),
+        ("7ABC*", ["7ABC123", "7ABC128", "7ABCI23"]),
+        ("7ABC12?", ["7ABC123", "7ABC128"]),
+        ("*C123", ["7A8C123", "7ABC123", "ABC123"]),
+        ("*ABC1*", ["7ABC123", "7ABC128", "ABC123", "XX7ABC1"]),
+        ("7?BC?23", ["7ABC123", "7ABCI23"]),
+        ("7A?C123", ["7A8C123", "7ABC123"]),
+        ("*7ABC1", ["XX7ABC1"]),
+        ("7*9", ["7ABD999"]),
+        ("??YZ*", ["8XYZ123"]),
+        ("9ZZZ999", []),
+        ("9ZZ*", []),
+    ],
+)
+async def test_a_plate_is_found_by_as_much_as_is_known_of_it(seeded, plate, found):
+    assert await seeded.plates(plate=plate) == found
+
+
+@pytest.mark.parametrize(
+    ("plate", "found"),
+    [
+        ("7ABC123", ["7A8C123", "7ABC123", "7ABCI23"]),
+        ("7A8CI23", ["7A8C123", "7ABC123", "7ABCI23"]),
+        ("7A8C*", ["7A8C123", "7ABC123", "7ABC128", "7ABCI23"]),
+        ("*8CI2?", ["7A8C123", "7ABC123", "7ABC128", "7ABCI23", "ABC123"]),
+        ("8XYZ12B", []),
+        ("8XY2123", ["8XYZ123"]),
+    ],
+)
+async def test_look_alikes_are_found_in_both_directions_and_with_unknown_characters(
+    seeded, plate, found
+):
+    assert await seeded.plates(plate=plate, lookalike=True) == found
+
+
+async def test_partial_and_look_alike_searches_are_answered_by_indexes(seeded):
+    """On a table of plates large enough for the planner to care, no query reads it whole."""
+    await seeded.fetch(
+        "WITH made AS (INSERT INTO plates (plate_id, plate, grams)"
+        " SELECT n, 'P' || n, ARRAY[(n % 1500)::smallint, ((n / 7) % 1500)::smallint]"
+        " FROM generate_series(1, 60000) AS n RETURNING 1) SELECT count(*) FROM made"
+    )
+    await seeded.fetch("SELECT 1")
+    async with seeded.runtime.db.begin() as connection:
+        from sqlalchemy import text
+
+        await connection.execute(text("ANALYZE plates"))
+    from services.retention.domain.plates import parse_pattern
+    from services.retention.store.conditions import Conditions
+
+    for pattern, lookalike in (
+        ("*ABC1*", False),
+        ("7AB*", False),
+        ("7A8C123", True),
+        ("*8C1*", True),
+    ):
+        conditions = Conditions()
+        conditions.add_pattern(parse_pattern(pattern, lookalike=lookalike))
+        rows = await seeded.fetch(
+            f"EXPLAIN SELECT plate_id FROM plates p WHERE {conditions.sql}", **conditions.parameters
+        )
+        plan = "\n".join(row[0] for row in rows)
+        assert "Seq Scan" not in plan, f"{pattern}: {plan}"
+
+
+async def test_a_crime_scene_canvass_is_one_request(retention):
+    scene = {"latitude": SOLANO.latitude, "longitude": SOLANO.longitude, "radius_m": 500}
+    near = Place(39.9300, -122.1800)  # 270 m
+    beyond = Place(39.9330, -122.1792)  # 590 m, within the square around the circle's cells
+    await retention.store(
+        a_read("1AAA111", NOON),
+        a_read("2BBB222", NOON - timedelta(minutes=20), place=near, device_id=OTHER),
+        a_read("3CCC333", NOON - timedelta(minutes=20), place=beyond, device_id=OTHER),
+        a_read("4DDD444", NOON - timedelta(hours=3)),
+        a_read("5EEE555", NOON, place=FAR),
+        a_read("6FFF666", NOON, place=None),
+    )
+    window = {
+        "captured_from": (NOON - timedelta(hours=1)).isoformat(),
+        "captured_to": (NOON + timedelta(minutes=1)).isoformat(),
+    }
+    assert await retention.plates(area=scene, **window) == ["1AAA111", "2BBB222"]
+    assert await retention.plates(area=scene, plate="2*", **window) == ["2BBB222"]
+    assert await retention.plates(area=scene, device_ids=[str(OTHER)], **window) == ["2BBB222"]
+    box = {"south": 39.92, "west": -122.19, "north": 39.931, "east": -122.17}
+    assert await retention.plates(area=box, **window) == ["1AAA111", "2BBB222"]
+    triangle = {"points": [[-122.1801, 39.9299], [-122.1799, 39.9299], [-122.18, 39.9302]]}
+    assert await retention.plates(area=triangle, **window) == ["2BBB222"]
+
+
+async def test_a_moving_camera_is_found_where_it_was(retention):
+    path = [
+        a_read(f"{n}AAA111", NOON + timedelta(minutes=n), place=Place(39.9 + n / 100, -122.18))
+        for n in range(5)
+    ]
+    await retention.store(*path)
+    spot = {"latitude": 39.92, "longitude": -122.18, "radius_m": 300}
+    later = {"captured_to": (NOON + timedelta(hours=1)).isoformat()}
+    assert await retention.plates(area=spot, **later) == ["2AAA111"]
+
+
+async def test_devices_time_region_and_confidence_narrow_a_search(retention):
+    await retention.store(
+        a_read("1AAA111", NOON, region="US-CA", confidence=0.9),
+        a_read("1AAA112", NOON, region="US-NV", confidence=0.7),
+        a_read("1AAA113", NOON, region=None, confidence=0.5, device_id=OTHER),
+        a_read("1AAA114", NOON - timedelta(hours=2)),
+    )
+    assert await retention.plates(plate="1AAA*", region="US-CA") == [
+        "1AAA111",
+        "1AAA113",
+        "1AAA114",
+    ]
+    assert await retention.plates(plate="1AAA*", minimum_confidence=0.9) == ["1AAA111", "1AAA114"]
+    assert await retention.plates(device_ids=[str(OTHER)]) == ["1AAA113"]
+    assert await retention.plates(plate="1AAA*", captured_from=NOON.isoformat()) == [
+        "1AAA111",
+        "1AAA112",
+        "1AAA113",
+    ]
+    assert "1AAA111" not in await retention.plates(plate="1AAA*", captured_to=NOON.isoformat())
+
+
+async def test_pages_stay_put_while_records_arrive_and_across_months(retention):
+    times = [NOON - timedelta(days=3 * n) for n in range(8)] + [NOON - timedelta(days=6)]
+    reads = [a_read("7ABC123", at, device_id=UUID(int=n)) for n, at in enumerate(times)]
+    await retention.store(*reads)
+    seen = []
+    cursor = None
+    for _ in range(20):
+        page = await retention.search(plate="7ABC123", limit=2, cursor=cursor)
+        seen += [(read["captured_at"], read["read_id"]) for read in page["reads"]]
+        cursor = page["next_cursor"]
+        await retention.store(a_read("7ABC123", NOON + timedelta(seconds=len(seen))))
+        if cursor is None:
+            break
+    assert seen == sorted(seen, reverse=True)
+    assert {UUID(i) for _, i in seen} == {read.read_id for read in reads}
+    assert len(seen) == len(reads)
+
+
+async def test_a_cursor_belongs_to_its_search(seeded):
+    page = await seeded.search(plate="7ABC*", limit=1)
+    problem = await seeded.search(422, plate="8XYZ*", limit=1, cursor=page["next_cursor"])
+    assert problem["field"] == "cursor"
+    assert (await seeded.search(422, plate="7ABC*", cursor="AAAA"))["field"] == "cursor"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "plate"),
+        ({"lookalike": True}, "plate"),
+        ({"plate": "7*"}, "plate"),
+        ({"plate": "?7?A?"}, None),
+        ({"plate": "*"}, "body.plate"),
+        ({"plate": "7ABC;123"}, "body.plate"),
+        ({"plate": "ABCDEFGHIJKLMNOP"}, "body.plate"),
+        ({"plate": "7ABC123", "captured_from": "2026-06-01T12:00:00"}, "body.captured_from"),
+        ({"plate": "7ABC123", "captured_from": 1700000000}, "body.captured_from"),
+        ({"plate": "7ABC123", "captured_to": "2020-01-01T00:00:00Z"}, "captured_to"),
+        ({"plate": "7ABC123", "captured_from": "2027-01-01T00:00:00Z"}, "captured_to"),
+        ({"plate": "7ABC123", "limit": 1001}, "body.limit"),
+        ({"plate": "7ABC123", "colour": "red"}, "body.colour"),
+        (
+            {"area": {"latitude": 39, "longitude": -122, "radius_m": 60_000}},
+            "body.area.CircleIn.radius_m",
+        ),
+        ({"area": {"south": 40, "west": -122, "north": 39, "east": -121}}, "area"),
+        ({"area": {"south": 30, "west": -122, "north": 39, "east": -121}}, "area"),
+        (
+            {
+                "device_ids": ["00000000-0000-4000-8000-00000000d002"],
+                "captured_from": "2026-04-01T00:00:00Z",
+            },
+            "captured_from",
+        ),
+    ],
+)
+async def test_a_search_that_is_too_wide_or_unclear_is_refused_naming_the_field(
+    retention, body, field
+):
+    if field is None:
+        assert await retention.plates(**body) == []
+        return
+    problem = await retention.search(422, **body)
+    assert problem["field"] == field
+
+
+async def test_a_window_is_cut_to_what_the_schedule_keeps(retention):
+    kept = NOON - timedelta(days=399)
+    await retention.store(a_read("1AAA111", kept), a_read("1AAA112", NOON - timedelta(days=401)))
+    answer = await retention.search(plate="1AAA*", captured_from="2020-01-01T00:00:00Z")
+    assert [read["plate"] for read in answer["reads"]] == ["1AAA111"]
+    assert datetime.fromisoformat(answer["captured_from"]) == NOON - timedelta(days=400)
+
+
+async def test_too_many_matching_plates_are_refused_and_an_area_makes_them_a_question(
+    seeded, monkeypatch
+):
+    monkeypatch.setattr(search_module, "MAX_PLATES", 2)
+    assert (await seeded.search(422, plate="7ABC*"))["field"] == "plate"
+    area = {"latitude": SOLANO.latitude, "longitude": SOLANO.longitude, "radius_m": 100}
+    assert await seeded.plates(plate="7ABC*", area=area) == ["7ABC123", "7ABC128", "7ABCI23"]
+    device = "00000000-0000-4000-8000-00000000d001"
+    assert await seeded.plates(plate="7ABC*", device_ids=[device]) == [
+        "7ABC123",
+        "7ABC128",
+        "7ABCI23",
+    ]
+
+
+def a_hit(read, **changes):
+    fields = {
+        "occurred_at": NOON,
+        "hit_id": UUID(int=1),
+        "read_id": read.read_id,
+        "device_id": read.device_id,
+        "agency_ori": ORI,
+        "captured_at": read.captured_at,
+        "plate_read": read.plate,
+        "plate_listed": read.plate,
+        "confidence": 0.9,
+        "list_id": UUID(int=2),
+        "list_name": "SVS",
+        "list_version": 1,
+        "entry_id": UUID(int=3),
+        "source": "state",
+        "record_kind": "stolen_vehicle",
+        "tier": "high",
+        "list_age_s": 60,
+    }
+    return HitRaised(**{**fields, **changes})
+
+
+async def test_hits_are_flags_on_reads_in_whatever_order_their_events_come(retention):
+    read = a_read("7ABC123", NOON)
+    hit = a_hit(read)
+    actor = retention.authority
+    person = {"person_id": "p", "name": "n", "title": "t", "agency_ori": ORI}
+    from shared.events import Actor
+
+    assert actor is not None
+    verified = HitVerified(
+        occurred_at=NOON,
+        hit_id=hit.hit_id,
+        read_id=read.read_id,
+        verified_by=Actor(**person),
+        method="CLETS",
+        reference="1",
+        outcome="correct_read",
+    )
+    disposed = HitDisposed(
+        occurred_at=NOON,
+        hit_id=hit.hit_id,
+        read_id=read.read_id,
+        disposed_by=Actor(**person),
+        disposition="arrest",
+        enforcement=True,
+    )
+    await retention.store(read)
+    await retention.store(disposed)
+    [found] = (await retention.search(plate="7ABC123"))["reads"]
+    assert found["hits"] == []  # which list it is from is not known yet
+    await retention.store(verified)
+    await retention.store(hit)
+    await retention.store(hit)
+    [found] = (await retention.search(plate="7ABC123"))["reads"]
+    assert found["hits"] == [
+        {
+            "hit_id": str(hit.hit_id),
+            "record_kind": "stolen_vehicle",
+            "tier": "high",
+            "source": "state",
+            "verification": "correct_read",
+            "disposition": "arrest",
+        }
+    ]
+
+
+async def test_a_hit_from_a_list_that_the_viewer_is_not_entitled_to_is_withheld(retention):
+    read = a_read("7ABC123", NOON)
+    await retention.store(read, a_hit(read, source="federal"))
+    headers = retention.authority.headers(sources=["department", "state"])
+    [found] = (await retention.search(plate="7ABC123", headers=headers))["reads"]
+    assert found["hits"] == []
