@@ -1,0 +1,261 @@
+"""What counts as the same plate, and how urgent a match is."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.hotlist.domain import CLASSES, Listed, differences, fold, lowered, rate
+from services.hotlist.index import Index, ListIndex
+from services.hotlist.vehicles import colours_differ, makes_differ
+from shared.events import Difference, ReadRecorded
+from shared.policy import load_policy
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+RULES = load_policy(Path(__file__).parents[3] / "policy.toml").hotlists
+ORI = "CA0520100"
+
+
+def a_read(plate="7ABC123", **fields):
+    given = {
+        "occurred_at": NOON,
+        "read_id": uuid4(),
+        "device_id": uuid4(),
+        "device_name": "camera 1",
+        "agency_ori": ORI,
+        "captured_at": NOON,
+        "received_at": NOON,
+        "source": "edge",
+        "plate": plate,
+        "plate_as_read": plate,
+        "confidence": 0.9,
+        "model": "test@1",
+        "region": "US-CA",
+        **fields,
+    }
+    return ReadRecorded(**given)
+
+
+def an_entry(plate="7ABC123", **fields):
+    given = {
+        "list_id": uuid4(),
+        "list_name": "SVS",
+        "list_version": 1,
+        "source": "state",
+        "staleness_s": None,
+        "as_of": NOON - timedelta(hours=1),
+        "entry_id": uuid4(),
+        "plate": plate,
+        "plate_listed": plate,
+        "partial": False,
+        "region": "US-CA",
+        "record_kind": "stolen_vehicle",
+        "entering_ori": ORI,
+        **fields,
+    }
+    return Listed(**given)
+
+
+def an_index(*plates, agency=ORI):
+    index, one = Index(), ListIndex(uuid4(), agency, uuid4(), 1)
+    one.add(uuid4().bytes + plate.encode() for plate in plates)
+    index.put(one)
+    return index
+
+
+def found(index, *reads, most=1, least=0.6):
+    return index.candidates(reads, minimum_confidence=least, most_differences=most)
+
+
+def test_characters_of_a_class_fold_to_one_and_no_others_do():
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+    class_of = {c: members[0] for members in CLASSES for c in members}
+    for one, other in product(alphabet, repeat=2):
+        same = class_of.get(one, one) == class_of.get(other, other)
+        assert (fold(one) == fold(other)) is same, (one, other)
+
+
+def test_the_classes_are_those_of_the_law_note():
+    assert {frozenset(members) for members in CLASSES} == {
+        frozenset("0ODQ"),
+        frozenset("1I"),
+        frozenset("2Z"),
+        frozenset("5S"),
+        frozenset("8B"),
+        frozenset("6G"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("read", "listed", "places"),
+    [
+        ("7ABC123", "7ABC123", []),
+        ("7A8C123", "7ABC123", [2]),
+        ("OQ0", "000", [0, 1]),
+        ("2222", "ZZZZ", [0, 1, 2, 3]),
+    ],
+)
+def test_differences_are_told_by_position(read, listed, places):
+    assert differences(read, listed) == [Difference(p, read[p], listed[p]) for p in places]
+
+
+@pytest.mark.parametrize(
+    ("read", "listed", "most", "matches"),
+    [
+        ("7ABC123", "7ABC123", 0, True),
+        ("7A8C123", "7ABC123", 0, False),
+        ("7A8C123", "7ABC123", 1, True),
+        ("7A8CI23", "7ABC123", 1, False),
+        ("7A8CI23", "7ABC123", 2, True),
+        ("7ABC12", "7ABC123", 2, False),  # lengths are equal or it is another plate
+        ("7ABC1233", "7ABC123", 2, False),
+        ("7ABC173", "7ABC123", 2, False),  # 2 and 7 are in no class (Española)
+        ("0OQD", "OOOO", 3, True),
+    ],
+)
+def test_look_alikes_match_up_to_the_number_allowed(read, listed, most, matches):
+    assert bool(found(an_index(listed), a_read(read), most=most)) is matches
+
+
+def test_all_entries_that_look_alike_are_nominated_each_with_its_own_differences():
+    index = an_index("B00", "800", "B0O", "BQQ")
+    got = {tuple(d.position for d in c.differences) for c in found(index, a_read("B00"))}
+    assert got == {(), (0,), (2,)}
+
+
+def test_a_read_below_the_minimum_confidence_is_not_looked_up():
+    assert found(an_index("7ABC123"), a_read(confidence=0.59)) == []
+    assert len(found(an_index("7ABC123"), a_read(confidence=0.6))) == 1
+
+
+def test_a_list_is_held_against_its_own_agencys_reads_only():
+    assert found(an_index("7ABC123", agency="CA0999900"), a_read()) == []
+
+
+def test_entries_taken_out_are_found_no_more_and_others_stay():
+    one = ListIndex(uuid4(), ORI, uuid4(), 1)
+    packed = [UUID(int=n).bytes + plate for n, plate in enumerate((b"AB0", b"ABO", b"ABQ"))]
+    index = Index()
+    one.add(packed)
+    one.remove([packed[1], packed[1], b"x" * 16 + b"NOTHERE"])
+    index.put(one)
+    assert (one.size, {c.entry_id.int for c in found(index, a_read("AB0"))}) == (2, {0, 2})
+    one.remove([packed[0], packed[2]])
+    assert (one.size, found(index, a_read("AB0"))) == (0, [])
+
+
+@pytest.mark.parametrize("plate", ["", "７ÄBC", "\ud800", "A" * 500])
+def test_odd_plates_match_nothing_and_break_nothing(plate):
+    assert found(an_index("7ABC123"), a_read(plate)) == []
+
+
+@pytest.mark.parametrize("kind", sorted(RULES.tiers))
+def test_a_whole_match_has_the_tier_of_its_record_kind(kind):
+    rating = rate(a_read(), an_entry(record_kind=kind), [], RULES, NOON)
+    assert (rating.tier, rating.cautions) == (RULES.tiers[kind], ())
+
+
+@pytest.mark.parametrize("kind", ["stored_vehicle", "repossessed_vehicle", "lost_plate"])
+def test_kinds_that_are_no_reason_for_a_felony_stop_are_never_urgent(kind):
+    assert rate(a_read(), an_entry(record_kind=kind), [], RULES, NOON).tier in {
+        "low",
+        "information",
+    }
+
+
+def test_a_kind_that_the_policy_no_longer_ranks_is_for_information():
+    assert rate(a_read(), an_entry(record_kind="gone"), [], RULES, NOON).tier == "information"
+
+
+@pytest.mark.parametrize(
+    ("read", "listed", "tier", "codes"),
+    [
+        ({}, {}, "high", []),
+        ({"region": None}, {}, "medium", ["state_unknown"]),
+        ({}, {"region": None}, "medium", ["state_unknown"]),
+        ({"region": None}, {"region": None}, "medium", ["state_unknown"]),
+        ({"region": "US-NV"}, {}, "low", ["state_differs"]),
+        ({}, {"partial": True}, "medium", ["partial_plate"]),
+        ({"vehicle_make": "Lexus"}, {"make": "GMC"}, "medium", ["make_differs"]),
+        ({"vehicle_make": "Toyota"}, {"make": "TOYT"}, "high", []),
+        ({"vehicle_colour": "white"}, {"colour": "BLK"}, "high", ["colour_differs"]),
+        ({}, {"valid_from": NOON + timedelta(hours=1)}, "high", ["before_entry"]),
+    ],
+)
+def test_each_doubt_is_told_and_lowers_the_tier(read, listed, tier, codes):
+    rating = rate(a_read(**read), an_entry(**listed), [], RULES, NOON)
+    assert (rating.tier, [caution.code for caution in rating.cautions]) == (tier, codes)
+
+
+def test_doubts_add_up_and_end_at_information():
+    differing = differences("7A8C123", "7ABC123")
+    rating = rate(a_read("7A8C123", region=None), an_entry(), differing, RULES, NOON)
+    assert rating.tier == "low"
+    assert lowered("low", 5) == "information"
+
+
+@pytest.mark.parametrize("state", ["US-NV", None])
+@pytest.mark.parametrize("kind", sorted(RULES.tiers))
+def test_another_or_an_unknown_state_never_gives_the_top_tier(kind, state):
+    assert rate(a_read(region=state), an_entry(record_kind=kind), [], RULES, NOON).tier != "high"
+
+
+@pytest.mark.parametrize(
+    ("source", "own_s", "hours", "stale"),
+    [
+        ("federal", None, 12, False),
+        ("federal", None, 12.1, True),
+        ("state", None, 24.1, True),
+        ("department", None, 167, False),
+        ("department", 3600, 1.1, True),
+        ("state", 90 * 3600, 25, True),  # a list cannot widen the policy's limit
+    ],
+)
+def test_a_list_past_its_limit_is_stale_and_never_top(source, own_s, hours, stale):
+    entry = an_entry(source=source, staleness_s=own_s, as_of=NOON - timedelta(hours=hours))
+    rating = rate(a_read(), entry, [], RULES, NOON)
+    assert (rating.list_stale, rating.tier) == (stale, "medium" if stale else "high")
+    assert rating.list_age_s == int(hours * 3600)
+
+
+def test_staleness_does_not_raise_a_low_tier():
+    entry = an_entry(record_kind="lost_plate", as_of=NOON - timedelta(days=30))
+    assert rate(a_read(), entry, [], RULES, NOON).tier == "low"
+
+
+@pytest.mark.parametrize(
+    ("seen", "listed", "differ"),
+    [
+        ("Toyota", "TOYT", False),
+        ("CHEV", "Chevrolet", False),
+        ("Mercedes-Benz", "MERZ", False),
+        ("Lexus", "GMC", True),
+        ("Honda", "HYUN", True),
+        ("Ram", "Dodge", False),
+        (None, "GMC", False),
+        ("unknown", "GMC", False),
+        ("", "", False),
+    ],
+)
+def test_makes_contradict_only_when_both_are_known(seen, listed, differ):
+    assert makes_differ(seen, listed) is differ
+    assert makes_differ(listed, seen) is differ
+
+
+@pytest.mark.parametrize(
+    ("seen", "listed", "differ"),
+    [
+        ("silver", "GRY", False),
+        ("white", "SIL", False),
+        ("black", "WHI", True),
+        ("red", "BLU", True),
+        ("black", "BLK/WHI", False),
+        ("chartreuse", "RED", False),
+        (None, "RED", False),
+    ],
+)
+def test_colours_contradict_only_where_no_camera_would_confuse_them(seen, listed, differ):
+    assert colours_differ(seen, listed) is differ
+    assert colours_differ(listed, seen) is differ

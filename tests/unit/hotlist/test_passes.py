@@ -1,0 +1,76 @@
+"""One hit per pass, in whatever order the captures come."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.hotlist.passes import Pass, Passes
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+ENTRY, DEVICE = uuid4(), uuid4()
+
+
+def at(seconds):
+    return NOON + timedelta(seconds=seconds)
+
+
+def hits(times, window_s=120):
+    """How many hits the captures at these seconds give, worked in this order."""
+    passes, count = Passes(window_s), 0
+    for n, seconds in enumerate(times):
+        if passes.join(ENTRY, DEVICE, at(seconds)) is None:
+            passes.add(ENTRY, DEVICE, Pass(UUID(int=n), at(seconds), at(seconds)))
+            count += 1
+    return count
+
+
+@pytest.mark.parametrize(
+    ("times", "count"),
+    [
+        ([0], 1),
+        ([0, 120], 1),
+        ([0, 121], 2),
+        ([0, -120], 1),
+        ([0, -121], 2),
+        ([0, 100, 200, 300], 1),  # one vehicle that stays
+        ([0, 1000, 2000], 3),
+        ([1000, 0, 1050, 60], 2),
+    ],
+)
+def test_captures_within_the_window_are_one_pass(times, count):
+    assert hits(times) == count
+
+
+def test_separate_passes_stay_separate_in_any_order():
+    times = [0, 30, 60, 1000, 1030, 1060, 2000, 2030]
+    for seed in range(50):
+        shuffled = random.Random(seed).sample(times, len(times))
+        assert hits(shuffled) == 3, shuffled
+
+
+def test_a_vehicle_that_stays_is_told_again_each_half_hour():
+    times = range(0, 4 * 3600, 60)
+    assert hits(times) == 8
+
+
+def test_a_capture_between_two_passes_joins_the_nearer():
+    passes = Passes(120)
+    near, far = Pass(UUID(int=1), at(0), at(0)), Pass(UUID(int=2), at(150), at(150))
+    passes.add(ENTRY, DEVICE, far)
+    passes.add(ENTRY, DEVICE, near)
+    assert passes.join(ENTRY, DEVICE, at(70)) == near.hit_id
+    assert (near.last_at, near.sightings) == (at(70), 2)
+    assert list(passes.extended) == [near]
+
+
+def test_other_entries_and_devices_are_other_passes():
+    passes = Passes(120)
+    passes.add(ENTRY, DEVICE, Pass(uuid4(), NOON, NOON))
+    assert passes.join(uuid4(), DEVICE, NOON) is None
+    assert passes.join(ENTRY, uuid4(), NOON) is None
+
+
+def test_a_window_longer_than_the_longest_pass_still_holds():
+    assert hits([0, 3600], window_s=3600) == 1

@@ -1,0 +1,93 @@
+"""Partial plates: found by one known character, matched as written or by look-alikes."""
+
+import random
+import re
+from uuid import uuid4
+
+import pytest
+
+from services.hotlist.domain import fold
+from services.hotlist.patterns import PatternIndex, fold_literals
+from shared.events import Difference
+
+
+def find(pattern, plate):
+    index, entry_id = PatternIndex(), uuid4()
+    index.add(entry_id, pattern)
+    return [differing for _, differing in index.find(plate, fold(plate))]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "plate", "matches"),
+    [
+        ("7?BC123", "7ABC123", True),
+        ("7?BC123", "7BC123", False),
+        ("7A*", "7A", True),
+        ("7AB*", "7ABC123", True),
+        ("*123", "7ABC123", True),
+        ("*4BC*", "XX4BCYY", True),
+        ("*4BC*", "4BC", True),
+        ("*4BC*", "XX4B", False),
+        ("?*BC?", "ABC1", True),
+        ("?*BC?", "BC1", False),
+        ("7AB?1*", "7ABX1", True),
+        ("7AB?1*", "7AB1", False),
+    ],
+)
+def test_wildcards_mean_one_or_any_number(pattern, plate, matches):
+    assert find(pattern, plate) == ([()] if matches else [])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "plate", "places"),
+    [
+        ("7?BC1*", "7A8C199", [2]),
+        ("*BC", "XX8C", [2]),
+        ("*0AB*", "XOABY", [1]),
+        ("*0?0", "XXOAO", [2, 4]),
+    ],
+)
+def test_look_alikes_are_told_at_the_place_in_the_read(pattern, plate, places):
+    [differing] = find(pattern, plate)
+    assert [d.position for d in differing] == places
+    assert all(isinstance(d, Difference) and plate[d.position] == d.read for d in differing)
+
+
+def test_the_index_finds_what_trying_every_pattern_finds():
+    dice = random.Random(468)
+    alphabet = "AB8C0OQ1I2"
+    index, patterns = PatternIndex(), {}
+    for _ in range(300):
+        text = re.sub(r"\*+", "*", "".join(dice.choices(alphabet + "??**", k=6)))
+        if any(c not in "?*" for c in text):
+            entry_id = uuid4()
+            patterns[entry_id] = text
+            index.add(entry_id, text)
+    for gone in list(patterns)[::3]:
+        index.remove(gone)
+        del patterns[gone]
+    assert len(index) == len(patterns)
+    hits = 0
+    for _ in range(500):
+        plate = "".join(dice.choices(alphabet, k=dice.randint(3, 7)))
+        folded = fold(plate)
+        wanted = {
+            entry_id
+            for entry_id, text in patterns.items()
+            if re.fullmatch(
+                fold_literals(text).replace("?", ".").replace("*", ".*"), folded.decode()
+            )
+        }
+        assert {entry_id for entry_id, _ in index.find(plate, folded)} == wanted
+        hits += len(wanted)
+    assert hits > 100
+
+
+def test_a_pattern_added_twice_is_there_once_and_removed_is_gone():
+    index, entry_id = PatternIndex(), uuid4()
+    index.add(entry_id, "7AB*")
+    index.add(entry_id, "*ABC")
+    assert [e for e, _ in index.find("7ABC", fold("7ABC"))] == [entry_id]
+    index.remove(entry_id)
+    index.remove(entry_id)
+    assert (len(index), index.find("7ABC", fold("7ABC"))) == (0, [])

@@ -1,0 +1,143 @@
+"""A hot list as CSV: pieces of any size, faults by line and column, limits."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from services.hotlist.listing import Checker, EntryFault, KindRefused, kinds_of, region_of
+from services.hotlist.sheet import Sheet
+from shared.errors import InvalidInput, TooLarge
+from shared.policy import load_policy
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+POLICY = load_policy(Path(__file__).parents[3] / "policy.toml")
+LIST = UUID(int=468)
+
+
+def a_checker(off=()):
+    return Checker(LIST, kinds_of(POLICY, list(off)), "CA0520100", NOON)
+
+
+def read(data, *, piece=None, off=(), **limits):
+    sheet = Sheet(a_checker(off), **{"max_bytes": 10**6, "max_rows": 1000, **limits})
+    data = data.encode() if isinstance(data, str) else data
+    step = piece or max(len(data), 1)
+    found = []
+    for start in range(0, len(data), step):
+        found += sheet.feed(data[start : start + step])
+    return found + sheet.finish(), sheet
+
+
+def faults(data, **more):
+    with pytest.raises(InvalidInput) as caught:
+        read(data, **more)
+    return [(e["line"], e["column"], e["field"]) for e in caught.value.members["errors"]]
+
+
+SHEET = (
+    "\ufeffPlate,State,Record_Kind,Reason,Make,Color\r\n"
+    '7abc-123,CA,Stolen Vehicle,"lot, south",TOYT,SIL\r\n'
+    "\r\n"
+    " 8XYZ 999 ,US-NV,stolen-plate,,,\n"
+    "1A,,other,,,"
+)
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 7, 50, 10_000])
+def test_pieces_of_any_size_give_the_same_entries(piece):
+    entries, sheet = read(SHEET, piece=piece)
+    assert [(line, e.plate, e.region, e.record_kind) for line, e in entries] == [
+        (2, "7ABC123", "US-CA", "stolen_vehicle"),
+        (4, "8XYZ999", "US-NV", "stolen_plate"),
+        (5, "1A", None, "other"),
+    ]
+    first = entries[0][1]
+    assert (first.plate_listed, first.reason, first.colour) == ("7abc-123", "lot, south", "SIL")
+    assert (first.entering_ori, sheet.rows) == ("CA0520100", 3)
+
+
+def test_an_entry_keeps_its_id_when_the_list_is_refreshed():
+    [(_, before)], _ = read("plate,record_kind,state\n7ABC123,other,CA\n")
+    [(_, after)], _ = read("state,plate,record_kind,reason\nUS-CA,7abc 123,other,new words\n")
+    [(_, other)], _ = read("state,plate,record_kind\nNV,7ABC123,other\n")
+    assert before.entry_id == after.entry_id != other.entry_id
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "field"),
+    [
+        ("---,other,,,", 1, "plate"),
+        ("7ABC123456789,other,,,", 1, "plate"),
+        ("7ABC123,nonsense,,,", 2, "record_kind"),
+        ("7ABC123,,,,", 2, "record_kind"),
+        ("7ABC123,other,XX,,", 3, "state"),
+        ("7ABC123,other,US-XX,,", 3, "state"),
+        ("7ABC123,other,CA,12,", 4, "entering_ori"),
+        ("7ABC123,other,CA,,2026-07-01T00:00:00", 5, "expires_at"),
+        ("7ABC123,other,CA,,tomorrow", 5, "expires_at"),
+        ("7A\x00BC,other,CA,,", 1, "plate"),
+        ("7?1,canvass,CA,,2026-06-02T00:00:00Z", 1, "plate"),
+        ("7?12,canvass,CA,,", 5, "expires_at"),
+        ("7?12,canvass,CA,,2026-12-01T00:00:00Z", 5, "expires_at"),
+        ("7ABC123,other", None, None),
+        ('7ABC123,other,"CA,,', None, None),
+        ('"7ABC123"x,other,CA,,', None, None),
+    ],
+)
+def test_a_fault_is_named_by_line_and_column(row, column, field):
+    header = "plate,record_kind,state,entering_ori,expires_at\n"
+    assert faults(header + "1AAA111,other,CA,,\n" + row + "\n") == [(3, column, field)]
+
+
+def test_reading_stops_at_the_hundredth_fault():
+    assert len(faults("plate,record_kind\n" + "-,other\n" * 500)) == 100
+
+
+@pytest.mark.parametrize(
+    ("header", "column", "field"),
+    [
+        ("plate,record_kind,plate", 3, "plate"),
+        ("plate,record_kind,hat", 3, None),
+        ("plate", None, "record_kind"),
+        ("record_kind", None, "plate"),
+    ],
+)
+def test_a_bad_header_is_named(header, column, field):
+    assert faults(header + "\n") == [(1, column, field)]
+
+
+def test_limits_hold_while_reading():
+    with pytest.raises(TooLarge, match="50 bytes"):
+        read(SHEET, max_bytes=50, piece=10)
+    with pytest.raises(TooLarge, match="2 rows"):
+        read(SHEET, max_rows=2)
+    assert faults("plate,record_kind\n" + "A" * 20_000, piece=1000) == [(2, None, None)]
+    assert faults(b"plate,record_kind\n\xff,other\n") == [(2, None, None)]
+
+
+def test_kinds_switched_off_are_left_out_and_counted_by_name():
+    sheet = "plate,record_kind\n1A,other\n1B,Immigration Violator\n1C,parts\n1D,parts\n"
+    entries, done = read(sheet, off=["parts"])
+    assert len(entries) == 1
+    assert done.skipped == {"immigration_violator": 1, "parts": 2}
+
+
+def test_immigration_records_are_refused_with_their_citation():
+    with pytest.raises(KindRefused, match=r"Government Code 7284\.6"):
+        a_checker().check({"plate": "1A", "record_kind": "immigration_violator"})
+
+
+def test_a_fault_never_repeats_the_plate():
+    with pytest.raises(EntryFault) as caught:
+        a_checker().check({"plate": "SECRET1234567", "record_kind": "other"})
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [("ca", "US-CA"), ("US-NV", "US-NV"), ("CA-ON", "CA-ON"), ("MX-BCN", "MX-BCN"), (None, None)],
+)
+def test_states_have_one_form(text, region):
+    assert region_of(text) == region
