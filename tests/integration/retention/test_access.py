@@ -1,0 +1,221 @@
+"""Who sees what, on which declared purpose, and the record that it leaves."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from shared.events import AccessAttempted, RecordsDisclosed
+from shared.permissions import Permission
+from tests.integration.retention.conftest import JPEG, SOLANO, a_capture, a_read
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+PNG = b"\x89PNG\r\n\x1a\n" + b"a crop" * 10
+OTHER_ORI = "CA0520000"
+
+
+@pytest.fixture
+async def pictured(retention):
+    """A capture with two reads, its image and their crops."""
+    capture = a_capture(NOON)
+    capture_id = capture.capture.capture_id
+    key = capture.capture.image.object_key
+    reads = [
+        a_read(
+            plate,
+            NOON,
+            capture_id=capture_id,
+            image_key=key,
+            crop_key=f"crops/{plate[0]}.png",
+            source="recognition",
+        )
+        for plate in ("7ABC123", "8XYZ987")
+    ]
+    await retention.store(capture, *reads)
+    await retention.objects.put(key, JPEG)
+    for read in reads:
+        await retention.objects.put(read.crop_key, PNG)
+    return retention, capture.capture, reads
+
+
+async def test_every_row_of_a_search_is_disclosed_with_its_plate_in_one_record(pictured):
+    retention, _, reads = pictured
+    await retention.search(plate="7ABC123")
+    [attempt] = await retention.emitted(AccessAttempted)
+    [disclosed] = await retention.emitted(RecordsDisclosed)
+    assert attempt.allowed
+    assert attempt.elements["body"]["plate"] == "7ABC123"
+    assert attempt.purpose.kind == "criminal_investigation"
+    assert attempt.purpose.case_number == "26-001234"
+    assert disclosed.attempt_id == attempt.attempt_id
+    assert disclosed.record_kind == "read"
+    assert disclosed.record_ids == [str(reads[0].read_id)]
+    assert disclosed.plates == ["7ABC123"]
+
+
+@pytest.mark.parametrize(
+    ("claims", "status", "word"),
+    [
+        ({"purpose": False}, 403, "purpose"),
+        ({"trained_until": None}, 403, "training"),
+        ({"trained_until": NOON - timedelta(days=1)}, 403, "training"),
+    ],
+)
+async def test_without_purpose_or_training_nothing_is_shown_and_the_refusal_is_recorded(
+    pictured, claims, status, word
+):
+    retention, capture, reads = pictured
+    headers = retention.authority.headers(**claims)
+    for path in (
+        f"/v1/reads/{reads[0].read_id}",
+        f"/v1/reads/{reads[0].read_id}/crop",
+        f"/v1/captures/{capture.capture_id}",
+        f"/v1/captures/{capture.capture_id}/image",
+    ):
+        answer = await retention.client.get(path, headers=headers)
+        assert answer.status_code == status
+        assert b"7ABC" not in answer.content
+    problem = await retention.search(status, plate="7ABC123", headers=headers)
+    assert word in problem["detail"]
+    attempts = await retention.emitted(AccessAttempted)
+    assert [attempt.allowed for attempt in attempts] == [False] * 5
+    assert all(word in attempt.reason for attempt in attempts)
+    assert await retention.emitted(RecordsDisclosed) == []
+
+
+async def test_nobody_without_the_permission_or_a_token_gets_in(retention):
+    headers = retention.authority.headers(Permission.HIT_READ)
+    await retention.search(403, plate="7ABC123", headers=headers)
+    answer = await retention.client.post("/v1/searches", json={})
+    assert answer.status_code == 401
+    assert [a.allowed for a in await retention.emitted(AccessAttempted)] == [False, False]
+
+
+async def test_when_the_attempt_cannot_be_recorded_nothing_is_released(pictured):
+    retention, _, _ = pictured
+    retention.runtime.relay.backlog = 10**9
+    await retention.search(503, plate="7ABC123")
+
+
+async def test_another_agencys_data_is_invisible_by_every_door(retention):
+    capture = a_capture(NOON, agency_ori=OTHER_ORI)
+    read = a_read("7ABC123", NOON, agency_ori=OTHER_ORI, capture_id=capture.capture.capture_id)
+    await retention.store(capture, read)
+    area = {"latitude": SOLANO.latitude, "longitude": SOLANO.longitude, "radius_m": 500}
+    assert await retention.plates(plate="7ABC123") == []
+    assert await retention.plates(plate="7AB*") == []
+    assert await retention.plates(area=area) == []
+    assert await retention.plates(device_ids=[str(read.device_id)]) == []
+    await retention.get(f"/v1/reads/{read.read_id}", 404)
+    await retention.get(f"/v1/captures/{capture.capture.capture_id}", 404)
+    await retention.get(f"/v1/captures/{capture.capture.capture_id}/image", 404)
+    disclosed = await retention.emitted(RecordsDisclosed)
+    assert all(event.count == 0 for event in disclosed)
+    found = await retention.get(f"/v1/reads/{read.read_id}", ori=OTHER_ORI)
+    assert found.json()["plate"] == "7ABC123"
+
+
+async def test_a_frame_is_streamed_whole_with_its_kind_and_digest_and_disclosed(pictured):
+    retention, capture, _ = pictured
+    answer = await retention.get(f"/v1/captures/{capture.capture_id}/image")
+    assert answer.content == JPEG
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-content-sha256"] == hashlib.sha256(JPEG).hexdigest()
+    disclosed = await retention.emitted(RecordsDisclosed)
+    assert {(e.record_kind, e.record_ids[0]) for e in disclosed} == {
+        ("capture", str(capture.capture_id)),
+        ("image", str(capture.capture_id)),
+    }
+
+
+async def test_a_crop_is_streamed_with_the_kind_that_its_bytes_tell(pictured):
+    retention, _, reads = pictured
+    answer = await retention.get(f"/v1/reads/{reads[0].read_id}/crop")
+    assert answer.content == PNG
+    assert answer.headers["content-type"] == "image/png"
+    disclosed = await retention.emitted(RecordsDisclosed)
+    assert {e.record_kind for e in disclosed} == {"read", "crop"}
+    assert all("7ABC123" in e.plates for e in disclosed if e.record_kind == "read")
+
+
+async def test_a_large_frame_passes_in_pieces(retention):
+    image = JPEG + bytes(5_000_000)
+    capture = a_capture(NOON, image)
+    await retention.store(capture)
+    await retention.objects.put(capture.capture.image.object_key, image)
+    answer = await retention.get(f"/v1/captures/{capture.capture.capture_id}/image")
+    assert answer.content == image
+
+
+async def test_a_frame_that_was_tampered_with_is_withheld_and_not_disclosed(pictured):
+    retention, capture, _ = pictured
+    retention.objects.kept[capture.image.object_key] = JPEG + b"!"
+    answer = await retention.get(f"/v1/captures/{capture.capture_id}/image", 503)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert await retention.emitted(RecordsDisclosed) == []
+
+
+async def test_a_capture_without_a_plate_is_kept_and_shown(retention):
+    capture = a_capture(NOON, outcome="unreadable", reason="frame killed its worker")
+    await retention.store(capture)
+    found = (await retention.get(f"/v1/captures/{capture.capture.capture_id}")).json()
+    assert found["outcome"] == "unreadable"
+    assert found["reason"] == "frame killed its worker"
+    assert found["sha256"] == capture.capture.image.sha256
+
+
+async def test_what_is_not_there_is_404_and_what_is_no_id_is_422(retention):
+    await retention.get(f"/v1/reads/{uuid4()}", 404)
+    await retention.get(f"/v1/reads/{uuid4()}/crop", 404)
+    await retention.get(f"/v1/captures/{uuid4()}", 404)
+    await retention.get("/v1/reads/7ABC123", 422)
+
+
+def scoped(retention, **scope):
+    headers = retention.authority.headers()
+    headers["X-ALPR-Purpose"] = retention.authority.purpose_token(scope=scope)
+    return headers
+
+
+async def test_a_purpose_narrowed_to_a_plate_shows_that_plate_only(pictured):
+    retention, capture, reads = pictured
+    await retention.store(a_read("7A8C123", NOON))
+    headers = scoped(retention, plate="7ABC123")
+    assert await retention.plates(plate="7ABC123", headers=headers) == ["7ABC123"]
+    # Look-alikes of the plate are other people's cars.
+    assert await retention.plates(plate="7ABC123", lookalike=True, headers=headers) == ["7ABC123"]
+    for beyond in ("8XYZ987", "7ABC*", "7ABC12?"):
+        await retention.search(403, plate=beyond, headers=headers)
+    get = retention.client.get
+    ours, theirs = (read.read_id for read in reads)
+    assert (await get(f"/v1/reads/{ours}/crop", headers=headers)).status_code == 200
+    assert (await get(f"/v1/reads/{theirs}/crop", headers=headers)).status_code == 404
+    image = f"/v1/captures/{capture.capture_id}/image"
+    assert (await get(image, headers=headers)).status_code == 200
+    assert (await get(image, headers=scoped(retention, plate="1AAA111"))).status_code == 404
+
+
+async def test_a_purpose_narrowed_in_time_and_to_devices_shows_nothing_beside(pictured):
+    retention, capture, reads = pictured
+    early = scoped(retention, captured_to=(NOON - timedelta(hours=1)).isoformat())
+    elsewhere = scoped(retention, device_ids=[str(uuid4())])
+    for headers in (early, elsewhere):
+        for path in (f"/v1/reads/{reads[0].read_id}", f"/v1/captures/{capture.capture_id}"):
+            assert (await retention.client.get(path, headers=headers)).status_code == 404
+        await retention.search(403, plate="7ABC123", headers=headers)
+
+
+async def test_a_scope_that_is_not_understood_allows_nothing(pictured):
+    retention, _, _ = pictured
+    await retention.search(403, plate="7ABC123", headers=scoped(retention, moon="full"))
+
+
+async def test_the_public_key_is_open_to_all_and_stays_the_same(retention):
+    first = (await retention.client.get("/v1/signing-key")).json()
+    assert first["algorithm"] == "Ed25519"
+    assert first["public_pem"].startswith("-----BEGIN PUBLIC KEY-----")
+    assert first["earlier"] == []
+    assert "PRIVATE" not in str(first)
