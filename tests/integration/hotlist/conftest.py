@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -18,6 +19,7 @@ from services.hotlist.settings import Settings
 from shared.events import ReadRecorded
 from shared.ids import derive_id
 from shared.runtime import Runtime
+from shared.testing import eventually
 
 DEVICE = UUID("00000000-0000-4000-8000-0000000000d1")
 
@@ -148,6 +150,7 @@ class Stream:
         self.status = response.status_code
         self._response = response
         self.events: list[tuple[str, str, str]] = []
+        self.arrived: list[float] = []
         self.ended = False
         self.task = asyncio.create_task(self._follow())
 
@@ -156,6 +159,7 @@ class Stream:
         async for line in self._response.aiter_lines():
             if line == "" and name:
                 self.events.append((number, name, data))
+                self.arrived.append(time.perf_counter())
                 name = data = ""
             elif line.startswith("id: "):
                 number = line[4:]
@@ -165,11 +169,21 @@ class Stream:
                 data = line[6:]
             elif line.startswith(":"):
                 self.events.append(("", "comment", line))
+                self.arrived.append(time.perf_counter())
         self.ended = True
 
     @property
     def alerts(self):
         return [json.loads(data) for _, name, data in self.events if name == "alert"]
+
+    @property
+    def times(self):
+        """When each alert arrived, by its read."""
+        return {
+            json.loads(data)["read_id"]: at
+            for (_, name, data), at in zip(self.events, self.arrived, strict=True)
+            if name == "alert"
+        }
 
     @property
     def ids(self):
@@ -207,19 +221,24 @@ class Streams:
                 await asyncio.gather(stream.task, return_exceptions=True)
 
 
-@pytest.fixture
-async def streams(hotlist, authority):
-    """The same app on a socket; its lifespan is the fixture's, so the server runs none."""
+@contextlib.asynccontextmanager
+async def served(app):
+    """The app on a real socket; whoever made it runs its lifespan. Yields its address."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            hotlist.app, lifespan="off", log_config=None, timeout_graceful_shutdown=2
-        )
+        config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=2)
         server = uvicorn.Server(config)
-        serving = asyncio.create_task(server._serve([listening]))
-        while not server.started:
-            await asyncio.sleep(0.005)
-        yield Streams(f"http://127.0.0.1:{listening.getsockname()[1]}", authority)
-        hotlist.app.state.parts.broadcaster.close()
-        server.should_exit = True
-        await serving
+        running = asyncio.create_task(server._serve([listening]))
+        await eventually(lambda: server.started)
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            app.state.parts.broadcaster.close()
+            server.should_exit = True
+            await running
+
+
+@pytest.fixture
+async def streams(hotlist, authority):
+    async with served(hotlist.app) as base_url:
+        yield Streams(base_url, authority)
