@@ -1,0 +1,12 @@
+"""`python -m services.audit` serves; `python -m services.audit verify` and its like do one thing."""
+
+import sys
+
+if len(sys.argv) > 1:
+    from services.audit.cli import run
+
+    sys.exit(run(sys.argv[1:]))
+
+from services.audit.main import main
+
+main()

@@ -1,0 +1,9 @@
+"""Routes of audit, by resource."""
+
+from fastapi import APIRouter
+
+from services.audit.api import audits, breaches, entries, findings, proofs
+
+router = APIRouter(prefix="/v1")
+for part in (entries, proofs, findings, breaches, audits):
+    router.include_router(part.router)

@@ -1,0 +1,244 @@
+"""Periodic audits of accesses (policy 468.6(c)): drawn by the log itself, reviewed, signed off by another."""
+
+from base64 import b64encode
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from services.audit.api.guard import AuditRead
+from services.audit.api.people import PersonOut, check_department
+from services.audit.api.texts import Note
+from services.audit.sampling import draw, sample_size, seed_of
+from services.audit.store.audits import Audit, Audits, Drawn, Item, ItemOutcome
+from services.audit.store.checkpoints import Checkpoints, Signed
+from services.audit.store.findings import Findings, a_finding
+from services.audit.store.log import Row
+from services.audit.store.search import Entries
+from services.audit.watch import kind_of
+from shared.access import Grant, Permission, access
+from shared.errors import Conflict, InvalidInput, NotAuthorised, NotFound
+from shared.events import AccessAttempted, AuditChanged
+from shared.http import Work
+from shared.runtime import runtime_of
+
+router = APIRouter(prefix="/audits", tags=["audits"])
+
+Change = Literal["drawn", "item_reviewed", "signed_off"]
+WorkOn = Annotated[Grant, access(Permission.AUDIT_WORK)]
+
+
+class AuditIn(BaseModel):
+    """Which accesses to audit."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"occurred_from": "2026-01-01T00:00:00Z", "occurred_to": "2026-04-01T00:00:00Z"}
+            ]
+        },
+    )
+
+    occurred_from: AwareDatetime
+    occurred_to: AwareDatetime = Field(description="Not included")
+
+
+class ReviewIn(BaseModel):
+    """What the reviewer found of one access."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"outcome": "proper", "note": "Case file agrees"}]},
+    )
+
+    outcome: ItemOutcome
+    note: Note
+
+
+class SignOffIn(BaseModel):
+    """What is signed."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"statement": "Reviewed in full; no misuse was found"}]},
+    )
+
+    statement: Note
+
+
+class ItemOut(BaseModel):
+    """One access that was drawn."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    number: int
+    seq: int
+    outcome: ItemOutcome | None
+    note: str | None
+    reviewed_by: PersonOut | None
+    reviewed_at: datetime | None
+
+
+class AuditOut(BaseModel):
+    """An audit. With the log up to `log_size`, anybody redraws it from `seed` (base64)."""
+
+    audit_id: UUID
+    occurred_from: datetime
+    occurred_to: datetime
+    log_size: int
+    root_hash: str
+    seed: str
+    population: int
+    drawn_by: PersonOut
+    drawn_at: datetime
+    signed_off_by: PersonOut | None
+    signed_off_at: datetime | None
+    statement: str | None
+    reviewed: int
+    items: list[ItemOut]
+
+
+class AuditList(BaseModel):
+    """Audits, newest first."""
+
+    audits: list[AuditOut]
+
+
+@router.post("", status_code=201)
+async def draw_audit(body: AuditIn, grant: WorkOn, work: Work, request: Request) -> AuditOut:
+    """Draw a sample of the accesses in a period, sized to find 1% misuse with 95% confidence."""
+    check_department(runtime_of(request), grant)
+    if body.occurred_from >= body.occurred_to:
+        raise InvalidInput("occurred_from must be before occurred_to", field="body.occurred_from")
+    checkpoint = await Checkpoints(work.connection).latest()
+    if checkpoint is None:
+        raise Conflict("no checkpoint was signed yet to draw from")
+    drawn, numbers = await _draw(body, checkpoint, grant, work)
+    audits = Audits(work.connection)
+    await audits.add(drawn, numbers)
+    details = {"population": str(drawn.population), "sample": str(len(numbers))}
+    await work.emit(_changed(grant, drawn.audit_id, "drawn", **details))
+    return _out(await audits.get(grant, drawn.audit_id))
+
+
+@router.get("")
+async def list_audits(
+    grant: AuditRead, work: Work, limit: Annotated[int, Query(ge=1, le=100)] = 20
+) -> AuditList:
+    """The newest audits."""
+    found = await Audits(work.connection).page(grant, limit)
+    return AuditList(audits=[_out(audit) for audit in found])
+
+
+@router.get("/{audit_id}")
+async def get_audit(audit_id: UUID, grant: AuditRead, work: Work) -> AuditOut:
+    """One audit with its items."""
+    return _out(await Audits(work.connection).get(grant, audit_id))
+
+
+@router.post("/{audit_id}/items/{number}")
+async def review_item(
+    audit_id: UUID,
+    number: Annotated[int, Path(ge=1)],
+    body: ReviewIn,
+    grant: WorkOn,
+    work: Work,
+    request: Request,
+) -> AuditOut:
+    """Review one access, not one's own; an improper one raises a finding."""
+    check_department(runtime_of(request), grant)
+    audits = Audits(work.connection)
+    audit = await _open(audits, audit_id)
+    item = next((i for i in audit.items if i.number == number), None)
+    if item is None:
+        raise NotFound("no item of this audit has this number")
+    if item.outcome is not None:
+        raise Conflict("this item was reviewed already")
+    [row] = await Entries(work.connection).numbered(grant, [item.seq])
+    if row.found.person_id == grant.principal.account_id:
+        raise NotAuthorised("nobody reviews an access of their own", code="subject")
+    await audits.review(audit_id, number, body.outcome, body.note, grant.actor, grant.now)
+    details = {"number": str(number), "outcome": body.outcome}
+    await work.emit(_changed(grant, audit_id, "item_reviewed", **details))
+    if body.outcome == "improper":
+        await _raise(work, grant, audit_id, item, row)
+    return _out(await audits.get(grant, audit_id))
+
+
+@router.post("/{audit_id}/sign-off")
+async def sign_off_audit(
+    audit_id: UUID, body: SignOffIn, grant: WorkOn, work: Work, request: Request
+) -> AuditOut:
+    """Sign an audit that is reviewed in full; by another person than drew or reviewed it."""
+    check_department(runtime_of(request), grant)
+    audits = Audits(work.connection)
+    audit = await _open(audits, audit_id)
+    if left := sum(item.outcome is None for item in audit.items):
+        raise Conflict(f"{left} items are not reviewed yet")
+    people = {i.reviewed_by.person_id for i in audit.items if i.reviewed_by is not None}
+    if grant.principal.account_id in people | {audit.drawn_by.person_id}:
+        raise NotAuthorised("an audit is signed off by another person", code="subject")
+    await audits.sign_off(audit_id, body.statement, grant.actor, grant.now)
+    await work.emit(_changed(grant, audit_id, "signed_off", statement=body.statement))
+    return _out(await audits.get(grant, audit_id))
+
+
+async def _draw(
+    body: AuditIn, checkpoint: Signed, grant: Grant, work: Work
+) -> tuple[Drawn, list[int]]:
+    """Return the draw and the numbers of the entries drawn."""
+    period = (body.occurred_from, body.occurred_to)
+    population = await Entries(work.connection).population(
+        kind_of(AccessAttempted), *period, checkpoint.size
+    )
+    seed = seed_of(checkpoint.root_hash, *(at.astimezone(UTC).isoformat() for at in period))
+    places = draw(seed, len(population), sample_size(len(population)))
+    drawn = Drawn(
+        audit_id=uuid4(),
+        occurred_from=body.occurred_from,
+        occurred_to=body.occurred_to,
+        log_size=checkpoint.size,
+        root_hash=checkpoint.root_hash,
+        seed=seed,
+        population=len(population),
+        drawn_by=grant.actor,
+        drawn_at=grant.now,
+    )
+    return drawn, [population[place] for place in places]
+
+
+async def _open(audits: Audits, audit_id: UUID) -> Audit:
+    audit = await audits.lock(audit_id)
+    if audit is None:
+        raise NotFound("no such audit")
+    if audit.signed_off_at is not None:
+        raise Conflict("this audit is signed off")
+    return audit
+
+
+async def _raise(work: Work, grant: Grant, audit_id: UUID, item: Item, row: Row) -> None:
+    subject = row.found.person_id or "unknown"
+    finding = a_finding(
+        "improper_access", subject, grant.now, item.seq, audit_id=str(audit_id), seq=item.seq
+    )
+    await Findings(work.connection, work.service).raise_once(finding)
+
+
+def _changed(grant: Grant, audit_id: UUID, change: Change, **details: str) -> AuditChanged:
+    return AuditChanged(
+        occurred_at=grant.now, actor=grant.actor, audit_id=audit_id, change=change, details=details
+    )
+
+
+def _out(audit: Audit | None) -> AuditOut:
+    if audit is None:
+        raise NotFound("no such audit")
+    shown = vars(audit) | {
+        "root_hash": b64encode(audit.root_hash).decode(),
+        "seed": b64encode(audit.seed).decode(),
+        "reviewed": sum(item.outcome is not None for item in audit.items),
+    }
+    return AuditOut.model_validate(shown, from_attributes=True)

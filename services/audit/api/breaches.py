@@ -1,0 +1,96 @@
+"""Breach reports: the records that an account reached in a period (Civil Code 1798.29)."""
+
+from collections import Counter
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from services.audit.api.guard import AuditRead
+from services.audit.api.texts import Term
+from services.audit.breach import KINDS, Reach, Reached
+from services.audit.store.search import Entries
+from shared.errors import InvalidInput
+from shared.http import Work
+
+router = APIRouter(prefix="/breach-reports", tags=["breach"])
+
+
+class BreachQuery(BaseModel):
+    """Whose account, and when it was not theirs."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "person_id": "7b0e6a52-9c5d-4c0b-8d6e-0f6f3c1c9a11",
+                    "occurred_from": "2026-05-01T00:00:00Z",
+                    "occurred_to": "2026-05-08T00:00:00Z",
+                }
+            ]
+        },
+    )
+
+    person_id: Term
+    occurred_from: AwareDatetime
+    occurred_to: AwareDatetime = Field(description="Not included")
+    limit: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+
+
+class ReachedOut(BaseModel):
+    """A record that was shown to the account."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    record_kind: str
+    record_id: str
+    first_at: datetime
+    last_at: datetime
+    times: int
+
+
+class BreachReport(BaseModel):
+    """What an account reached. `records` is cut at the limit; the figures are of all."""
+
+    person_id: str
+    occurred_from: datetime
+    occurred_to: datetime
+    accesses_allowed: int
+    accesses_refused: int
+    records_by_kind: dict[str, int] = Field(description="Different records")
+    plates: dict[str, int] = Field(description="Times that each plate was shown")
+    client_addresses: dict[str, int]
+    records: list[ReachedOut]
+    truncated: bool
+
+
+@router.post("")
+async def report_breach(body: BreachQuery, grant: AuditRead, work: Work) -> BreachReport:
+    """The records that an account reached in a period, for the notices that the law asks for."""
+    if body.occurred_from >= body.occurred_to:
+        raise InvalidInput("occurred_from must be before occurred_to", field="body.occurred_from")
+    entries = Entries(work.connection)
+    reach = Reach()
+    period = (body.occurred_from, body.occurred_to)
+    async for row in entries.of_person(body.person_id, KINDS, *period):
+        reach.take(row)
+    records = sorted(reach.records.values(), key=lambda r: (r.first_at, r.record_kind, r.record_id))
+    await entries.disclose_report(grant, body.person_id, reach.plates)
+    return _report(body, reach, records)
+
+
+def _report(body: BreachQuery, reach: Reach, records: list[Reached]) -> BreachReport:
+    return BreachReport(
+        person_id=body.person_id,
+        occurred_from=body.occurred_from,
+        occurred_to=body.occurred_to,
+        accesses_allowed=reach.allowed,
+        accesses_refused=reach.refused,
+        records_by_kind=Counter(r.record_kind for r in records),
+        plates=dict(sorted(reach.plates.items())),
+        client_addresses=dict(sorted(reach.addresses.items())),
+        records=[ReachedOut.model_validate(r) for r in records[: body.limit]],
+        truncated=len(records) > body.limit,
+    )

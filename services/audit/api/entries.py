@@ -1,0 +1,118 @@
+"""Entries of the log: asked for by person, plate, purpose, time, kind and outcome."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Path
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from services.audit.api.guard import AuditRead
+from services.audit.api.texts import PlateTerm, Term
+from services.audit.store.log import Row
+from services.audit.store.search import Entries, Query
+from shared.errors import InvalidInput, NotFound
+from shared.http import Work
+
+router = APIRouter(prefix="/entries", tags=["entries"])
+
+
+class EntryQuery(BaseModel):
+    """What to look for; everything named must fit."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"plate": "7ABC123", "occurred_from": "2026-05-01T00:00:00Z", "outcome": "allowed"}
+            ]
+        },
+    )
+
+    person_id: Term | None = None
+    person_name: Term | None = None
+    plate: PlateTerm | None = Field(
+        default=None, description="A plate as searched or shown; one with * or ? as it was typed"
+    )
+    purpose_kind: Term | None = None
+    case_number: Term | None = Field(default=None, description="Case or call-for-service number")
+    occurred_from: AwareDatetime | None = None
+    occurred_to: AwareDatetime | None = Field(default=None, description="Not included")
+    kind: Term | None = Field(default=None, description="E.g. access.attempted, records.disclosed")
+    outcome: Literal["allowed", "refused"] | None = None
+    service: Term | None = None
+    permission: Term | None = None
+    request_id: Term | None = None
+    before: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Entries before this one: the `next` of the page before"
+    )
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    exact: bool = Field(default=False, description="With the exact text that was hashed")
+
+
+class EntryOut(BaseModel):
+    """One entry. `event` is what was logged; `leaf_hash` is SHA-256 over 0x00 and `entry`."""
+
+    seq: int
+    event_id: UUID
+    kind: str
+    occurred_at: datetime
+    appended_at: datetime
+    service: str
+    person_id: str | None
+    person_name: str | None
+    permission: str | None
+    allowed: bool | None
+    purpose_kind: str | None
+    case_number: str | None
+    plates: list[str]
+    request_id: str | None
+    leaf_hash: str = Field(description="Hexadecimal")
+    entry_hash: str = Field(description="Hexadecimal; chains the entry to the one before")
+    event: dict[str, Any] = Field(description="CloudEvents 1.0, JSON format")
+    entry: str | None = Field(default=None, description="The exact text, where it was asked for")
+
+
+class EntryPage(BaseModel):
+    """Entries, newest first. `next` is the `before` of the page after, or null at the end."""
+
+    entries: list[EntryOut]
+    next: int | None
+
+
+@router.post("/search")
+async def search_entries(body: EntryQuery, grant: AuditRead, work: Work) -> EntryPage:
+    """Entries of the log that fit, newest first. The search is an entry itself."""
+    if body.occurred_from and body.occurred_to and body.occurred_from >= body.occurred_to:
+        raise InvalidInput("occurred_from must be before occurred_to", field="body.occurred_from")
+    asked = body.model_dump(exclude={"outcome", "exact"})
+    allowed = None if body.outcome is None else body.outcome == "allowed"
+    rows = await Entries(work.connection).search(grant, Query(**asked, allowed=allowed))
+    following = rows[-1].seq if len(rows) == body.limit else None
+    return EntryPage(entries=[entry_out(row, exact=body.exact) for row in rows], next=following)
+
+
+@router.get("/{seq}")
+async def get_entry(
+    seq: Annotated[int, Path(ge=0, lt=1 << 62)], grant: AuditRead, work: Work
+) -> EntryOut:
+    """One entry by its number, with the exact text that was hashed."""
+    row = await Entries(work.connection).get(grant, seq)
+    if row is None:
+        raise NotFound("no entry has this number")
+    return entry_out(row, exact=True)
+
+
+def entry_out(row: Row, *, exact: bool) -> EntryOut:
+    """Return an entry for an answer."""
+    found = msgspec.structs.asdict(row.found)
+    return EntryOut(
+        **{name: value for name, value in found.items() if name in EntryOut.model_fields},
+        seq=row.seq,
+        appended_at=row.appended_at,
+        leaf_hash=row.leaf.hex(),
+        entry_hash=row.entry_hash.hex(),
+        event=msgspec.json.decode(row.content),
+        entry=row.content.decode() if exact else None,
+    )

@@ -1,0 +1,187 @@
+"""Findings: listed, assigned, commented on and closed, never by the person whom they are about."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict
+
+from services.audit.api.guard import AuditRead
+from services.audit.api.people import PersonOut, check_department
+from services.audit.api.texts import Note, Term
+from services.audit.store.findings import Finding, Findings, FindingStatus, Step
+from shared.access import Grant, Permission, access
+from shared.errors import Conflict, NotAuthorised, NotFound
+from shared.events import FindingChanged
+from shared.http import Work
+from shared.runtime import runtime_of
+
+router = APIRouter(prefix="/findings", tags=["findings"])
+
+WorkOn = Annotated[Grant, access(Permission.AUDIT_WORK)]
+
+
+class AssignIn(BaseModel):
+    """Who shall look into it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "assigned_to": "7b0e6a52-9c5d-4c0b-8d6e-0f6f3c1c9a11",
+                    "note": "Please ask the officer what the searches were for",
+                }
+            ]
+        },
+    )
+
+    assigned_to: Term
+    note: Note
+
+
+class CommentIn(BaseModel):
+    """What was found out."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"note": "Case file asked for"}]}
+    )
+
+    note: Note
+
+
+class CloseIn(BaseModel):
+    """What came of it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"outcome": "explained", "note": "One case, merged from three numbers"}]
+        },
+    )
+
+    outcome: Literal["misuse", "explained", "fault_repaired", "false_alarm"]
+    note: Note
+
+
+class StepOut(BaseModel):
+    """One step of working a finding."""
+
+    change: Literal["assigned", "commented", "closed"]
+    by: PersonOut
+    at: datetime
+    note: str
+    assigned_to: str | None
+    outcome: str | None
+
+
+class FindingOut(BaseModel):
+    """A finding as it stands. `subject` is a person, a service, or an address."""
+
+    finding_id: UUID
+    kind: str
+    subject: str
+    details: dict[str, Any]
+    raised_at: datetime
+    status: FindingStatus
+    assigned_to: str | None
+    outcome: str | None
+    steps: list[StepOut]
+
+
+class FindingPage(BaseModel):
+    """Findings, newest first. `next` is the `before` of the page after, or null at the end."""
+
+    findings: list[FindingOut]
+    next: UUID | None
+
+
+@router.get("")
+async def list_findings(
+    grant: AuditRead,
+    work: Work,
+    status: FindingStatus | None = None,
+    kind: Annotated[str | None, Query(max_length=100)] = None,
+    before: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> FindingPage:
+    """Findings, newest first."""
+    found = await Findings(work.connection, work.service).page(
+        grant, status=status, kind=kind, before=before, limit=limit
+    )
+    following = found[-1].finding_id if len(found) == limit else None
+    return FindingPage(findings=[_out(finding) for finding in found], next=following)
+
+
+@router.get("/{finding_id}")
+async def get_finding(finding_id: UUID, grant: AuditRead, work: Work) -> FindingOut:
+    """One finding with how it was worked."""
+    return _out(await Findings(work.connection, work.service).get(grant, finding_id))
+
+
+@router.post("/{finding_id}/assign")
+async def assign_finding(
+    finding_id: UUID, body: AssignIn, grant: WorkOn, work: Work, request: Request
+) -> FindingOut:
+    """Assign a finding to somebody, whom it is not about."""
+    step = Step(
+        change="assigned",
+        by=grant.actor,
+        at=grant.now,
+        note=body.note,
+        assigned_to=body.assigned_to,
+    )
+    return await _work(request, finding_id, step, grant, work)
+
+
+@router.post("/{finding_id}/comments", status_code=201)
+async def comment_finding(
+    finding_id: UUID, body: CommentIn, grant: WorkOn, work: Work, request: Request
+) -> FindingOut:
+    """Write down what was found out."""
+    step = Step(change="commented", by=grant.actor, at=grant.now, note=body.note)
+    return await _work(request, finding_id, step, grant, work)
+
+
+@router.post("/{finding_id}/close")
+async def close_finding(
+    finding_id: UUID, body: CloseIn, grant: WorkOn, work: Work, request: Request
+) -> FindingOut:
+    """Close a finding with its outcome; it stays on record."""
+    step = Step(change="closed", by=grant.actor, at=grant.now, note=body.note, outcome=body.outcome)
+    return await _work(request, finding_id, step, grant, work)
+
+
+async def _work(
+    request: Request, finding_id: UUID, step: Step, grant: Grant, work: Work
+) -> FindingOut:
+    check_department(runtime_of(request), grant)
+    findings = Findings(work.connection, work.service)
+    finding = await findings.lock(finding_id)
+    if finding is None:
+        raise NotFound("no such finding")
+    if finding.subject in (step.by.person_id, step.assigned_to):
+        raise NotAuthorised(
+            "a finding is worked by another person than its subject", code="subject"
+        )
+    if finding.status == "closed":
+        raise Conflict("this finding is closed")
+    await findings.work(finding, step)
+    details = {"note": step.note, "assigned_to": step.assigned_to, "outcome": step.outcome}
+    await work.emit(
+        FindingChanged(
+            occurred_at=step.at,
+            actor=step.by,
+            finding_id=finding_id,
+            change=step.change,
+            details={name: value for name, value in details.items() if value is not None},
+        )
+    )
+    return _out(await findings.get(grant, finding_id))
+
+
+def _out(finding: Finding | None) -> FindingOut:
+    if finding is None:
+        raise NotFound("no such finding")
+    return FindingOut.model_validate(finding, from_attributes=True)

@@ -1,0 +1,166 @@
+"""Checkpoints and proofs: what lets an outsider hold the log to what it was."""
+
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import PlainTextResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.audit.api.guard import AuditRead
+from services.audit.domain import Span, consistency_spans, inclusion_spans
+from services.audit.export import lines
+from services.audit.settings import Settings
+from services.audit.store.checkpoints import Checkpoints
+from services.audit.store.log import Log
+from services.audit.store.search import Entries
+from shared.errors import InvalidInput, NotFound
+from shared.http import Work
+from shared.runtime import runtime_of
+
+router = APIRouter(tags=["proofs"])
+
+NDJSON = "application/x-ndjson"
+Size = Annotated[int, Query(ge=0, lt=1 << 62)]
+
+
+class InclusionProof(BaseModel):
+    """Proof that an entry is in the log (RFC 6962, 2.1.1). Hashes are base64."""
+
+    seq: int
+    size: int
+    leaf_hash: str
+    root_hash: str
+    path: list[str]
+
+
+class ConsistencyProof(BaseModel):
+    """Proof that a log extends an older one (RFC 6962, 2.1.2). Hashes are base64."""
+
+    old_size: int
+    new_size: int
+    old_root: str
+    new_root: str
+    path: list[str]
+
+
+class Keys(BaseModel):
+    """The log's name and the public keys that sign, or signed, its checkpoints."""
+
+    origin: str
+    verifier_keys: list[str] = Field(description="C2SP signed-note: name+hash+key")
+
+
+class ExportIn(BaseModel):
+    """Which entries to export."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"first": 0}]})
+
+    first: Annotated[int, Field(ge=0, lt=1 << 62)] = 0
+    end: Annotated[int, Field(ge=0, lt=1 << 62)] | None = Field(
+        default=None, description="Not included; default: all there are"
+    )
+
+
+@router.get("/checkpoint", response_class=PlainTextResponse)
+async def get_checkpoint(work: Work) -> PlainTextResponse:
+    """The newest signed checkpoint (C2SP tlog-checkpoint). Holds no ALPR data: anybody may keep it."""
+    latest = await Checkpoints(work.connection).latest()
+    if latest is None:
+        raise NotFound("no checkpoint was signed yet")
+    return PlainTextResponse(latest.note)
+
+
+@router.get("/keys")
+async def get_keys(request: Request) -> Keys:
+    """The public keys that checkpoints are verified with."""
+    settings = settings_of(request)
+    vkeys = [verifier.vkey for verifier in settings.verifiers]
+    return Keys(origin=settings.audit_origin, verifier_keys=vkeys)
+
+
+@router.get("/proofs/inclusion")
+async def prove_inclusion(
+    seq: Size, grant: AuditRead, work: Work, size: Size | None = None
+) -> InclusionProof:
+    """Prove that an entry is in the log of a size (default: the newest checkpoint's)."""
+    log = Log(work.connection)
+    size = await _size(work, log, size)
+    if seq >= size:
+        raise InvalidInput(f"entry {seq} is not in a log of {size}", field="query.seq")
+    [leaf] = await log.leaves(Span(seq, seq + 1))
+    path = await log.proof(inclusion_spans(seq, size))
+    return InclusionProof(
+        seq=seq,
+        size=size,
+        leaf_hash=_base64(leaf),
+        root_hash=_base64(await log.root(size)),
+        path=[_base64(value) for value in path],
+    )
+
+
+@router.get("/proofs/consistency")
+async def prove_consistency(
+    old_size: Size, grant: AuditRead, work: Work, new_size: Size | None = None
+) -> ConsistencyProof:
+    """Prove that the log of one size extends that of an older one (default: the newest checkpoint's)."""
+    log = Log(work.connection)
+    new_size = await _size(work, log, new_size)
+    if old_size > new_size:
+        raise InvalidInput("the older log is the larger one", field="query.old_size")
+    path = await log.proof(consistency_spans(old_size, new_size))
+    return ConsistencyProof(
+        old_size=old_size,
+        new_size=new_size,
+        old_root=_base64(await log.root(old_size)),
+        new_root=_base64(await log.root(new_size)),
+        path=[_base64(value) for value in path],
+    )
+
+
+@router.post(
+    "/export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {NDJSON: {"schema": {"type": "string"}}}}},
+)
+async def export_entries(
+    body: ExportIn, grant: AuditRead, work: Work, request: Request
+) -> StreamingResponse:
+    """The log as JSON lines for verification offline: exact entries, then the signed checkpoints."""
+    size = await Log(work.connection).size()
+    end = size if body.end is None else body.end
+    if end > size or body.first > end:
+        raise InvalidInput(f"the log has {size} entries", field="body.end")
+    await Entries(work.connection).disclose_span(grant, body.first, end)
+    runtime, settings = runtime_of(request), settings_of(request)
+
+    async def stream() -> AsyncIterator[bytes]:
+        async with runtime.db.begin() as connection:
+            async for line in lines(connection, settings.audit_origin, Span(body.first, end)):
+                yield line
+
+    return StreamingResponse(stream(), media_type=NDJSON)
+
+
+def settings_of(request: Request) -> Settings:
+    """Return audit's settings."""
+    settings = runtime_of(request).settings
+    assert isinstance(settings, Settings)  # noqa: S101 - for the type checker; main passes them
+    return settings
+
+
+async def _size(work: Work, log: Log, asked: int | None) -> int:
+    """Return the size to prove for. Raises: InvalidInput beyond the log, NotFound without a checkpoint."""
+    if asked is not None:
+        if asked > await log.size():
+            raise InvalidInput("the log is not that large", field="query.size")
+        return asked
+    latest = await Checkpoints(work.connection).latest()
+    if latest is None:
+        raise NotFound("no checkpoint was signed yet; name a size")
+    return latest.size
+
+
+def _base64(value: bytes) -> str:
+    return b64encode(value).decode()

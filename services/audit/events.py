@@ -1,0 +1,14 @@
+"""The consumer: every audited topic, as it came, a whole poll in one commit."""
+
+from services.audit.writer import Writer
+from shared.consumer import WholeSubscription
+from shared.topics import TOPICS
+
+GROUP = "audit"
+
+AUDITED = frozenset(topic.event for topic in TOPICS.values() if topic.audited)
+
+
+def subscriptions(writer: Writer, batch: int) -> list[WholeSubscription]:
+    """Return audit's one subscription."""
+    return [WholeSubscription(GROUP, AUDITED, writer.take, max_records=batch)]

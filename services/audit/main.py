@@ -1,0 +1,54 @@
+"""Wires audit: the log's writer, its consumer, its clockwork and its routes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.audit.api import router
+from services.audit.events import subscriptions
+from services.audit.keeper import Keeper
+from services.audit.settings import Settings
+from services.audit.writer import Writer
+from shared.http import create_app
+from shared.runtime import Runtime
+from shared.serve import serve
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+OPEN = frozenset({"/v1/checkpoint", "/v1/keys"})
+"""Routes without a guard: what lets anybody hold the log to what it was. No ALPR data."""
+
+DESCRIPTION = """
+The append-only log of every access to ALPR data and every administrative act (Civil Code 1798.90.52;
+policy 468.6): entries, signed checkpoints, proofs, findings, breach reports and periodic audits.
+"""
+
+
+def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
+    """Return the service's app."""
+    parts = runtime or Runtime("audit", settings)
+    writer = Writer(parts, settings)
+    keeper = Keeper(parts, settings, writer)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await parts.start(MIGRATIONS, subscriptions(writer, settings.audit_batch_entries))
+        keeper.start()
+        try:
+            yield
+        finally:
+            await keeper.stop()
+            await parts.stop()
+
+    app = create_app(parts, title="Audit", description=DESCRIPTION, lifespan=lifespan)
+    app.state.writer = writer
+    app.include_router(router)
+    return app
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = Settings()
+    serve(build_app(settings), settings)

@@ -1,0 +1,44 @@
+"""Samples for periodic audits (policy 468.6(c)): sized to find misuse, and drawn so that anybody can redraw.
+
+The seed comes from the log's root at the draw, which nobody chooses; the draw from the seed is
+SHA-256(seed || counter) for counter 0, 1, 2 ... (8 bytes, big-endian), its first 16 bytes modulo the
+population, numbers already drawn passed over.
+"""
+
+from hashlib import sha256
+from math import ceil
+
+MISUSE = 0.01
+CONFIDENCE = 0.95
+
+
+def sample_size(population: int, *, misuse: float = MISUSE, confidence: float = CONFIDENCE) -> int:
+    """Return how many of `population` to look at so that `misuse` of it is found with `confidence`.
+
+    The least n whose chance to hold none of the misused, drawn without replacement, is 1 - confidence
+    or less: 299 of a very large population for the defaults.
+    """
+    misused = max(1, ceil(population * misuse)) if population else 0
+    missed, drawn = 1.0, 0
+    while drawn < population and missed > 1 - confidence:
+        missed *= max(0.0, (population - misused - drawn) / (population - drawn))
+        drawn += 1
+    return drawn
+
+
+def seed_of(root: bytes, since: str, until: str) -> bytes:
+    """Return the seed of a draw: from the log's root hash and the audit's period."""
+    return sha256(b"\x00".join((root, since.encode(), until.encode()))).digest()
+
+
+def draw(seed: bytes, population: int, size: int) -> list[int]:
+    """Return `size` different places from 0 to population - 1, in the order drawn."""
+    if not 0 <= size <= population:
+        raise ValueError("a sample is not larger than its population")
+    drawn: dict[int, None] = {}
+    counter = 0
+    while len(drawn) < size:
+        value = sha256(seed + counter.to_bytes(8, "big")).digest()[:16]
+        drawn.setdefault(int.from_bytes(value, "big") % population)
+        counter += 1
+    return list(drawn)

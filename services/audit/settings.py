@@ -1,0 +1,77 @@
+"""What audit reads from its environment."""
+
+from base64 import b64decode
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+
+from services.audit.note import SEED_BYTES, Signer, Verifier
+from shared.settings import CommonSettings
+
+
+class Settings(CommonSettings):
+    """Common settings, and audit's own; built once, in main."""
+
+    audit_signing_key: SecretStr
+    """Base64 of 32 random bytes: the Ed25519 key that signs checkpoints."""
+
+    audit_origin: Annotated[str, Field(pattern=r"^[^\s+]{1,200}$")] = "plateward.local/audit"
+    """The log's name in its checkpoints; never changed once a log has begun."""
+
+    audit_verifier_keys: str = ""
+    """Public keys that signed earlier checkpoints, as name+hash+key, separated by spaces."""
+
+    audit_checkpoint_entries: Annotated[int, Field(ge=1)] = 10_000
+    """A checkpoint is signed once the log has grown by this many entries ..."""
+
+    audit_checkpoint_s: Annotated[float, Field(gt=0)] = 60.0
+    """... or has grown at all after this many seconds."""
+
+    audit_watch_s: Annotated[float, Field(gt=0)] = 5.0
+    """How often the log is looked over for findings."""
+
+    audit_batch_entries: Annotated[int, Field(ge=1, le=20_000)] = 2_000
+    """At most so many entries are appended in one transaction."""
+
+    audit_refusals: Annotated[int, Field(ge=1)] = 5
+    audit_refusals_minutes: Annotated[int, Field(ge=1)] = 15
+    """So many refused accesses of one person within so many minutes raise a finding."""
+
+    audit_searches_per_hour: Annotated[int, Field(ge=1)] = 60
+    """More searches than this by one person within an hour raise a finding."""
+
+    audit_plate_searches: Annotated[int, Field(ge=2)] = 10
+    audit_plate_cases: Annotated[int, Field(ge=2)] = 3
+    audit_plate_days: Annotated[int, Field(ge=1)] = 30
+    """So many searches of one plate by one person, or for so many cases, within so many days."""
+
+    audit_late_minutes: Annotated[int, Field(ge=1)] = 30
+    """An entry appended so long after its event raises a finding: a log stood still somewhere."""
+
+    audit_gap_minutes: Annotated[int, Field(ge=1)] = 15
+    """A disclosure whose attempt is not in the log after so long raises a finding."""
+
+    audit_stall_minutes: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """A consumer that stands still for so long raises a finding (CJIS: within an hour)."""
+
+    @field_validator("audit_signing_key")
+    @classmethod
+    def _is_a_key(cls, value: SecretStr) -> SecretStr:
+        try:
+            size_bytes = len(b64decode(value.get_secret_value(), validate=True))
+        except ValueError:
+            size_bytes = 0
+        if size_bytes != SEED_BYTES:
+            raise ValueError("is not base64 of 32 bytes")
+        return value
+
+    @property
+    def signer(self) -> Signer:
+        """What signs checkpoints."""
+        return Signer(self.audit_origin, b64decode(self.audit_signing_key.get_secret_value()))
+
+    @property
+    def verifiers(self) -> list[Verifier]:
+        """Keys whose checkpoints hold: today's first. Raises: BadNote for a faulty one."""
+        earlier = [Verifier.parse(vkey) for vkey in self.audit_verifier_keys.split()]
+        return [self.signer.verifier, *earlier]

@@ -1,0 +1,1 @@
+"""The only queries of audit. Everything that shows entries takes a grant and leaves a trace."""

@@ -1,0 +1,160 @@
+"""Periodic audits of accesses: the draw, the review of each item, the signature below."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.access import Grant, disclose
+from shared.events import Actor
+
+ItemOutcome = Literal["proper", "improper", "unclear"]
+
+_SELECT = """
+    SELECT a.*, (SELECT coalesce(jsonb_agg(to_jsonb(i) - 'audit_id' ORDER BY i.number), '[]')
+        FROM audit_items i WHERE i.audit_id = a.audit_id) AS items
+    FROM audits a
+"""
+_DRAW = text(
+    """
+    INSERT INTO audits (audit_id, occurred_from, occurred_to, log_size, root_hash, seed, population,
+        drawn_by, drawn_at)
+    VALUES (:audit_id, :occurred_from, :occurred_to, :log_size, :root_hash, :seed, :population,
+        CAST(:drawn_by AS jsonb), :drawn_at)
+    """
+)
+_ITEMS = text(
+    """
+    INSERT INTO audit_items (audit_id, number, seq)
+    SELECT :audit_id, number, seq FROM unnest(CAST(:seqs AS bigint[])) WITH ORDINALITY
+        AS drawn (seq, number)
+    """
+)
+_REVIEW = text(
+    """
+    UPDATE audit_items SET outcome = :outcome, note = :note,
+        reviewed_by = CAST(:reviewed_by AS jsonb), reviewed_at = :at
+    WHERE audit_id = :audit_id AND number = :number
+    """
+)
+_SIGN = text(
+    """
+    UPDATE audits SET signed_off_by = CAST(:by AS jsonb), signed_off_at = :at, statement = :statement
+    WHERE audit_id = :audit_id
+    """
+)
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """One access that was drawn, numbered from 1 in the order drawn."""
+
+    number: int
+    seq: int
+    outcome: ItemOutcome | None = None
+    note: str | None = None
+    reviewed_by: Actor | None = None
+    reviewed_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """A draw, before anything was looked at."""
+
+    audit_id: UUID
+    occurred_from: datetime
+    occurred_to: datetime
+    log_size: int
+    root_hash: bytes
+    seed: bytes
+    population: int
+    drawn_by: Actor
+    drawn_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit(Drawn):
+    """An audit as it stands."""
+
+    signed_off_by: Actor | None
+    signed_off_at: datetime | None
+    statement: str | None
+    items: list[Item]
+
+
+class Audits:
+    """The only code that touches audits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, drawn: Drawn, numbers: Sequence[int]) -> None:
+        """Put a draw on record, with the entries drawn in their order."""
+        row = vars(drawn) | {"drawn_by": _json(drawn.drawn_by)}
+        await self._connection.execute(_DRAW, row)
+        await self._connection.execute(_ITEMS, {"audit_id": drawn.audit_id, "seqs": list(numbers)})
+
+    async def get(self, grant: Grant, audit_id: UUID) -> Audit | None:
+        """Return one audit and record that it was shown."""
+        found = await self._find("WHERE a.audit_id = :id", {"id": audit_id})
+        await disclose(self._connection, grant, "audit", [a.audit_id for a in found])
+        return found[0] if found else None
+
+    async def page(self, grant: Grant, limit: int) -> list[Audit]:
+        """Return the newest audits."""
+        found = await self._find("ORDER BY a.drawn_at DESC LIMIT :limit", {"limit": limit})
+        await disclose(self._connection, grant, "audit", [a.audit_id for a in found])
+        return found
+
+    async def lock(self, audit_id: UUID) -> Audit | None:
+        """Return one audit to work on; nobody else works on it until the transaction ends."""
+        await self._connection.execute(
+            text("SELECT 1 FROM audits WHERE audit_id = :id FOR UPDATE"), {"id": audit_id}
+        )
+        found = await self._find("WHERE a.audit_id = :id", {"id": audit_id})
+        return found[0] if found else None
+
+    async def review(
+        self, audit_id: UUID, number: int, outcome: str, note: str, by: Actor, at: datetime
+    ) -> None:
+        """Put the review of one item on record."""
+        values = {"audit_id": audit_id, "number": number, "outcome": outcome, "note": note}
+        await self._connection.execute(_REVIEW, {**values, "reviewed_by": _json(by), "at": at})
+
+    async def sign_off(self, audit_id: UUID, statement: str, by: Actor, at: datetime) -> None:
+        """Put the signature on record."""
+        values = {"audit_id": audit_id, "statement": statement, "by": _json(by), "at": at}
+        await self._connection.execute(_SIGN, values)
+
+    async def last_signed_off(self) -> datetime | None:
+        """Return when an audit was last signed off; if none was, when the log began."""
+        found = await self._connection.execute(
+            text(
+                "SELECT coalesce((SELECT max(signed_off_at) FROM audits),"
+                " (SELECT appended_at FROM entries WHERE seq = 0))"
+            )
+        )
+        at: datetime | None = found.scalar_one()
+        return at
+
+    async def _find(self, rest: str, values: dict[str, Any]) -> list[Audit]:
+        found = await self._connection.execute(text(f"{_SELECT} {rest}"), values)
+        return [
+            Audit(
+                **row
+                | {
+                    "drawn_by": msgspec.convert(row["drawn_by"], Actor),
+                    "signed_off_by": msgspec.convert(row["signed_off_by"], Actor | None),
+                    "items": msgspec.convert(row["items"], list[Item]),
+                }
+            )
+            for row in map(dict, found.mappings())
+        ]
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,51 @@
+"""Signed checkpoints, as they were signed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.audit.domain import Hash
+
+
+@dataclass(frozen=True)
+class Signed:
+    """One checkpoint on record."""
+
+    size: int
+    root_hash: Hash
+    note: str
+    key_id: str
+    signed_at: datetime
+
+
+class Checkpoints:
+    """The checkpoints that were signed; added to, never changed."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def latest(self) -> Signed | None:
+        """Return the newest checkpoint."""
+        found = await self._connection.execute(
+            text("SELECT * FROM checkpoints ORDER BY size DESC LIMIT 1")
+        )
+        row = found.mappings().one_or_none()
+        return Signed(**row) if row is not None else None
+
+    async def all(self) -> Sequence[Signed]:
+        """Return every checkpoint by size."""
+        found = await self._connection.execute(text("SELECT * FROM checkpoints ORDER BY size"))
+        return [Signed(**row) for row in found.mappings()]
+
+    async def add(self, signed: Signed) -> None:
+        """Put a checkpoint on record."""
+        await self._connection.execute(
+            text(
+                "INSERT INTO checkpoints (size, root_hash, note, key_id, signed_at)"
+                " VALUES (:size, :root_hash, :note, :key_id, :signed_at)"
+            ),
+            vars(signed),
+        )

@@ -1,0 +1,194 @@
+"""Findings: raised once, shown under a grant, worked step by step, never deleted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.audit.entries import Entry
+from shared.access import Grant, disclose
+from shared.events import Actor, FindingRaised
+from shared.ids import derive_id
+from shared.outbox import emit
+
+FindingStatus = Literal["open", "assigned", "closed"]
+
+_RAISE = text(
+    """
+    INSERT INTO findings (finding_id, kind, subject, details, raised_at, status)
+    VALUES (:finding_id, :kind, :subject, CAST(:details AS jsonb), :raised_at, 'open')
+    ON CONFLICT DO NOTHING
+    """
+)
+_SELECT = """
+    SELECT f.*, (SELECT coalesce(jsonb_agg(to_jsonb(s) ORDER BY s.at), '[]')
+        FROM finding_steps s WHERE s.finding_id = f.finding_id) AS steps
+    FROM findings f
+"""
+_STEP = text(
+    """
+    INSERT INTO finding_steps (step_id, finding_id, change, by, at, note, assigned_to, outcome)
+    VALUES (:step_id, :finding_id, :change, CAST(:by AS jsonb), :at, :note, :assigned_to, :outcome)
+    """
+)
+_MOVE = text(
+    """
+    UPDATE findings SET status = :status, assigned_to = :assigned_to, outcome = :outcome
+    WHERE finding_id = :finding_id
+    """
+)
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of working a finding."""
+
+    change: Literal["assigned", "commented", "closed"]
+    by: Actor
+    at: datetime
+    note: str
+    assigned_to: str | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A finding as it stands."""
+
+    finding_id: UUID
+    kind: str
+    subject: str
+    details: dict[str, Any]
+    raised_at: datetime
+    status: FindingStatus
+    assigned_to: str | None
+    outcome: str | None
+    steps: list[Step]
+
+
+def a_finding(
+    kind: str, subject: str, at: datetime, *within: object, **details: Any
+) -> FindingRaised:
+    """Return a finding whose id says what it is about: the same one twice is raised once.
+
+    `within` is what bounds it besides kind and subject: a plate, an hour, a day.
+    """
+    return FindingRaised(
+        occurred_at=at,
+        finding_id=derive_id("finding", kind, subject, *within),
+        kind=kind,
+        subject=subject,
+        details=details,
+    )
+
+
+def contradiction(wrong: Entry, kept: bytes, at: datetime) -> FindingRaised:
+    """Return the finding that an event came again with other content."""
+    found = wrong.found
+    return a_finding(
+        "contradicting_event",
+        found.service,
+        at,
+        found.event_id,
+        wrong.leaf.hex(),
+        event_id=str(found.event_id),
+        event_kind=found.kind,
+        leaf_hash_kept=kept.hex(),
+        leaf_hash_refused=wrong.leaf.hex(),
+    )
+
+
+class Findings:
+    """The only code that touches findings."""
+
+    def __init__(self, connection: AsyncConnection, service: str) -> None:
+        self._connection = connection
+        self._service = service
+
+    async def raise_once(self, event: FindingRaised) -> bool:
+        """Put a finding on record and announce it; False when it is on record already."""
+        result = await self._connection.execute(
+            _RAISE,
+            {
+                "finding_id": event.finding_id,
+                "kind": event.kind,
+                "subject": event.subject[:500].replace("\x00", "\ufffd"),
+                "details": msgspec.json.encode(event.details).decode(),
+                "raised_at": event.occurred_at,
+            },
+        )
+        if result.rowcount:
+            await emit(self._connection, self._service, event)
+        return bool(result.rowcount)
+
+    async def page(
+        self,
+        grant: Grant,
+        *,
+        status: str | None,
+        kind: str | None,
+        before: UUID | None,
+        limit: int,
+    ) -> list[Finding]:
+        """Return findings, newest first, raised before the one named `before`."""
+        conditions = "(CAST(:status AS text) IS NULL OR f.status = :status)"
+        conditions += " AND (CAST(:kind AS text) IS NULL OR f.kind = :kind)"
+        if before is not None:
+            conditions += (
+                " AND (f.raised_at, f.finding_id) <"
+                " (SELECT raised_at, finding_id FROM findings WHERE finding_id = :before)"
+            )
+        found = await self._find(
+            conditions + " ORDER BY f.raised_at DESC, f.finding_id DESC LIMIT :limit",
+            {"status": status, "kind": kind, "before": before, "limit": limit},
+        )
+        await self._disclose(grant, found)
+        return found
+
+    async def get(self, grant: Grant, finding_id: UUID) -> Finding | None:
+        """Return one finding and record that it was shown."""
+        found = await self._find("f.finding_id = :id", {"id": finding_id})
+        await self._disclose(grant, found)
+        return found[0] if found else None
+
+    async def lock(self, finding_id: UUID) -> Finding | None:
+        """Return one finding to work on; nobody else works on it until the transaction ends."""
+        await self._connection.execute(
+            text("SELECT 1 FROM findings WHERE finding_id = :id FOR UPDATE"), {"id": finding_id}
+        )
+        found = await self._find("f.finding_id = :id", {"id": finding_id})
+        return found[0] if found else None
+
+    async def work(self, finding: Finding, step: Step) -> None:
+        """Put a step on record, and let the finding stand where it leads."""
+        row = msgspec.structs.asdict(step) | {"by": msgspec.json.encode(step.by).decode()}
+        await self._connection.execute(
+            _STEP, {**row, "step_id": uuid4(), "finding_id": finding.finding_id}
+        )
+        if step.change == "commented":
+            return
+        await self._connection.execute(
+            _MOVE,
+            {
+                "finding_id": finding.finding_id,
+                "status": step.change,
+                "assigned_to": step.assigned_to or finding.assigned_to,
+                "outcome": step.outcome,
+            },
+        )
+
+    async def _find(self, conditions: str, values: dict[str, Any]) -> list[Finding]:
+        found = await self._connection.execute(text(f"{_SELECT} WHERE {conditions}"), values)
+        return [
+            Finding(**{**row, "steps": msgspec.convert(row["steps"], list[Step])})
+            for row in found.mappings()
+        ]
+
+    async def _disclose(self, grant: Grant, found: Sequence[Finding]) -> None:
+        plates = {str(f.details["plate"]) for f in found if "plate" in f.details}
+        ids = [f.finding_id for f in found]
+        await disclose(self._connection, grant, "finding", ids, plates=plates)

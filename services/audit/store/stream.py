@@ -1,0 +1,148 @@
+"""The entries as the rules look at them; what is read here is shown to nobody."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.audit.rules import Search
+
+_SEEN = text(
+    """
+    SELECT seq, kind, occurred_at, appended_at, service, person_id, permission, allowed, plates,
+        client_address
+    FROM entries WHERE seq >= :start ORDER BY seq LIMIT :limit
+    """
+)
+_REFUSALS = text(
+    """
+    SELECT coalesce(person_id, 'address ' || client_address) AS subject, occurred_at
+    FROM entries
+    WHERE NOT allowed AND occurred_at BETWEEN :since AND :until
+      AND (person_id = ANY(:people) OR (person_id IS NULL AND client_address = ANY(:addresses)))
+    """
+)
+_SEARCHES = text(
+    """
+    SELECT person_id, occurred_at, case_number, plates FROM entries
+    WHERE person_id = ANY(:people) AND occurred_at BETWEEN :since AND :until
+      AND kind = :kind AND permission = :permission AND allowed
+    """
+)
+_SETTLED = text(
+    """
+    SELECT coalesce(max(seq) + 1, :start) FROM
+        (SELECT seq, appended_at FROM entries WHERE seq >= :start ORDER BY seq LIMIT :limit) e
+    WHERE appended_at <= :before
+    """
+)
+_GAPS = text(
+    """
+    SELECT d.seq, d.service, d.attempt_id FROM entries d
+    WHERE d.seq >= :start AND d.seq < :end AND d.kind = :disclosed
+      AND NOT EXISTS (SELECT 1 FROM entries a
+          WHERE a.attempt_id = d.attempt_id AND a.kind = :attempted)
+    ORDER BY d.seq
+    """
+)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One entry, as far as the rules need it."""
+
+    seq: int
+    kind: str
+    occurred_at: datetime
+    appended_at: datetime
+    service: str
+    person_id: str | None
+    permission: str | None
+    allowed: bool | None
+    plates: list[str]
+    client_address: str | None
+
+    @property
+    def subject(self) -> str:
+        """Whose doing it was: a person's, or where nobody was known, an address's."""
+        return self.person_id or f"address {self.client_address}"
+
+
+class Stream:
+    """Reads the log for the rules, and remembers how far each has come."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def cursor(self, name: str) -> int:
+        """Return how far a rule has come, and keep others from it until the transaction ends."""
+        await self._connection.execute(
+            text("INSERT INTO cursors (name, seq) VALUES (:name, 0) ON CONFLICT DO NOTHING"),
+            {"name": name},
+        )
+        found = await self._connection.execute(
+            text("SELECT seq FROM cursors WHERE name = :name FOR UPDATE"), {"name": name}
+        )
+        return int(found.scalar_one())
+
+    async def advance(self, name: str, seq: int) -> None:
+        """Remember that everything before `seq` was looked at."""
+        await self._connection.execute(
+            text("UPDATE cursors SET seq = :seq WHERE name = :name"), {"name": name, "seq": seq}
+        )
+
+    async def since(self, start: int, limit: int) -> list[Seen]:
+        """Return the entries from `start` on."""
+        found = await self._connection.execute(_SEEN, {"start": start, "limit": limit})
+        return [Seen(**row) for row in found.mappings()]
+
+    async def refusals(self, of: Sequence[Seen], within: timedelta) -> dict[str, list[datetime]]:
+        """Return when each of the subjects of `of` was refused, around that time."""
+        found = await self._connection.execute(
+            _REFUSALS,
+            {
+                **_around(of, within),
+                "people": [s.person_id for s in of if s.person_id is not None],
+                "addresses": [s.client_address for s in of if s.client_address is not None],
+            },
+        )
+        times: dict[str, list[datetime]] = defaultdict(list)
+        for row in found:
+            times[row.subject].append(row.occurred_at)
+        return times
+
+    async def searches(
+        self, of: Sequence[Seen], within: timedelta, kind: str, permission: str
+    ) -> dict[str, list[tuple[Search, list[str]]]]:
+        """Return the searches of each person of `of` around that time, with the plates searched."""
+        people = list({s.person_id for s in of if s.person_id is not None})
+        values = {**_around(of, within), "people": people, "kind": kind, "permission": permission}
+        found = await self._connection.execute(_SEARCHES, values)
+        searches: dict[str, list[tuple[Search, list[str]]]] = defaultdict(list)
+        for row in found:
+            search = Search(row.occurred_at, row.case_number)
+            searches[row.person_id].append((search, row.plates))
+        return searches
+
+    async def settled(self, start: int, before: datetime, limit: int) -> int:
+        """Return the end of those entries from `start` on that were appended up to `before`."""
+        values = {"start": start, "before": before, "limit": limit}
+        found = await self._connection.execute(_SETTLED, values)
+        return int(found.scalar_one())
+
+    async def gaps(
+        self, start: int, end: int, disclosed: str, attempted: str
+    ) -> list[tuple[int, str, UUID | None]]:
+        """Return disclosures whose attempt is not in the log: number, service, attempt."""
+        values = {"start": start, "end": end, "disclosed": disclosed, "attempted": attempted}
+        found = await self._connection.execute(_GAPS, values)
+        return [(row.seq, row.service, row.attempt_id) for row in found]
+
+
+def _around(seen: Sequence[Seen], within: timedelta) -> dict[str, datetime]:
+    times = [s.occurred_at for s in seen]
+    return {"since": min(times) - within, "until": max(times) + within}

@@ -1,0 +1,167 @@
+"""Looks the log over as it grows, and raises findings (policy 468.3.1(c)).
+
+Each rule remembers how far it has come; what it found and that it looked commit together. A rule that
+fails holds up findings, never the log.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from services.audit.entries import PREFIX
+from services.audit.rules import Search, crowded, repeated
+from services.audit.settings import Settings
+from services.audit.store.findings import Findings, a_finding
+from services.audit.store.stream import Seen, Stream
+from shared.access import Permission
+from shared.events import AccessAttempted, Event, FindingRaised, RecordsDisclosed
+from shared.runtime import Runtime
+
+LIMIT = 5000
+HOUR = timedelta(hours=1)
+
+
+def kind_of(event: type[Event]) -> str:
+    """Return what the log calls this type of event."""
+    return event.TOPIC.removeprefix(PREFIX)
+
+
+class Watch:
+    """The rules over the stream of entries."""
+
+    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+        self._runtime = runtime
+        self._settings = settings
+
+    async def catch_up(self) -> int:
+        """Look at everything not yet looked at; return how many findings were raised."""
+        raised = 0
+        while (found := await self._look()) is not None:
+            raised += found
+        while (found := await self._look_for_gaps()) is not None:
+            raised += found
+        return raised
+
+    async def _look(self) -> int | None:
+        async with self._runtime.db.begin() as connection:
+            stream = Stream(connection)
+            start = await stream.cursor("entries")
+            seen = await stream.since(start, LIMIT)
+            if not seen:
+                return None
+            found = [
+                *_late(seen, timedelta(minutes=self._settings.audit_late_minutes)),
+                *await self._refusals(stream, seen),
+                *await self._searches(stream, seen),
+            ]
+            await stream.advance("entries", seen[-1].seq + 1)
+            return await self._raise(Findings(connection, self._runtime.service), found)
+
+    async def _look_for_gaps(self) -> int | None:
+        before = self._runtime.clock.now() - timedelta(minutes=self._settings.audit_gap_minutes)
+        async with self._runtime.db.begin() as connection:
+            stream = Stream(connection)
+            start = await stream.cursor("gaps")
+            end = await stream.settled(start, before, LIMIT)
+            if end == start:
+                return None
+            gaps = await stream.gaps(
+                start, end, kind_of(RecordsDisclosed), kind_of(AccessAttempted)
+            )
+            now = self._runtime.clock.now()
+            found = [
+                a_finding("log_gap", service, now, attempt, seq=seq, attempt_id=str(attempt))
+                for seq, service, attempt in gaps
+            ]
+            await stream.advance("gaps", end)
+            return await self._raise(Findings(connection, self._runtime.service), found)
+
+    async def _raise(self, findings: Findings, found: Iterable[FindingRaised]) -> int:
+        return sum([await findings.raise_once(event) for event in found])
+
+    async def _refusals(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
+        """Repeated refused access: failed sign-ins, refused purposes, missing rights."""
+        refused = [s for s in seen if s.allowed is False]
+        if not refused:
+            return []
+        limit, minutes = self._settings.audit_refusals, self._settings.audit_refusals_minutes
+        within = timedelta(minutes=minutes)
+        found = []
+        for subject, times in (await stream.refusals(refused, within)).items():
+            if (at := crowded(times, within, limit)) is not None:
+                count = sum(at - within <= time <= at for time in times)
+                found.append(
+                    a_finding(
+                        "refused_access", subject, at, _hour(at), count=count, minutes=minutes
+                    )
+                )
+        return found
+
+    async def _searches(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
+        """Unusual search: very many within an hour, or one plate over and over or for many cases."""
+        attempted, search = kind_of(AccessAttempted), Permission.RECORD_SEARCH.value
+        searched = [s for s in seen if s.allowed and s.permission == search and s.person_id]
+        if not searched:
+            return []
+        within = timedelta(days=self._settings.audit_plate_days)
+        found: list[FindingRaised] = []
+        by_person = await stream.searches(searched, within, attempted, search)
+        for person, searches in by_person.items():
+            fresh = [s for s in searched if s.person_id == person]
+            plates = {plate for s in fresh for plate in s.plates}
+            found += self._many(person, [s for s, _ in searches], fresh)
+            for plate in sorted(plates):
+                of_plate = [s for s, searched_plates in searches if plate in searched_plates]
+                found += self._one_plate(person, plate, of_plate, within)
+        return found
+
+    def _many(
+        self, person: str, searches: Sequence[Search], fresh: Sequence[Seen]
+    ) -> Iterable[FindingRaised]:
+        limit = self._settings.audit_searches_per_hour
+        since, until = min(s.occurred_at for s in fresh), max(s.occurred_at for s in fresh)
+        near = [s.at for s in searches if since - HOUR <= s.at <= until + HOUR]
+        if (at := crowded(near, HOUR, limit + 1)) is not None:
+            count = sum(at - HOUR <= time <= at for time in near)
+            yield a_finding("many_searches", person, at, _hour(at), count=count, limit=limit)
+
+    def _one_plate(
+        self, person: str, plate: str, searches: Sequence[Search], within: timedelta
+    ) -> Iterable[FindingRaised]:
+        at = repeated(
+            searches,
+            within,
+            searches_limit=self._settings.audit_plate_searches,
+            cases_limit=self._settings.audit_plate_cases,
+        )
+        if at is not None:
+            cases = sorted({s.case_number for s in searches if s.case_number is not None})
+            yield a_finding(
+                "repeated_plate_search",
+                person,
+                at,
+                plate,
+                at.date(),
+                plate=plate,
+                count=len(searches),
+                cases=cases[:20],
+                days=within.days,
+            )
+
+
+def _late(seen: Sequence[Seen], after: timedelta) -> Iterable[FindingRaised]:
+    """Log failure: entries that came long after their events, so that somewhere a log stood still."""
+    for entry in seen:
+        delay = entry.appended_at - entry.occurred_at
+        if delay > after:
+            yield a_finding(
+                "late_entries",
+                entry.service,
+                entry.appended_at,
+                _hour(entry.appended_at),
+                first_seq=entry.seq,
+                delay_s=int(delay.total_seconds()),
+            )
+
+
+def _hour(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H}"

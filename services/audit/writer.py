@@ -1,0 +1,101 @@
+"""Appends messages to the log: each event once, a whole batch in one commit, one writer at a time."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.audit.entries import Entry, entry_of
+from services.audit.note import Checkpoint
+from services.audit.settings import Settings
+from services.audit.store.checkpoints import Checkpoints, Signed
+from services.audit.store.findings import Findings, contradiction
+from services.audit.store.log import Head, Log
+from shared.codec import Message
+from shared.errors import Conflict
+from shared.events import CheckpointSigned
+from shared.outbox import emit
+from shared.runtime import Runtime
+
+
+class Writer:
+    """The log's one pen. Several processes may hold one: the lock lets one write at a time."""
+
+    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+        self._runtime = runtime
+        self._signer = settings.signer
+        self._every = settings.audit_checkpoint_entries
+        self._batch = settings.audit_batch_entries
+        self._head = Head()
+        self._signed = 0
+
+    async def take(self, messages: Sequence[Message]) -> None:
+        """Append what is new in `messages`; returns once it is durable.
+
+        Raises: Malformed for what is no event; Conflict for an event whose id stands in the log with
+        other content. Then nothing of its batch was appended.
+        """
+        for start in range(0, len(messages), self._batch):
+            await self._append([entry_of(m) for m in messages[start : start + self._batch]])
+
+    async def sign_if_grown(self, by: int = 1) -> bool:
+        """Sign a checkpoint if the log has grown `by` entries since the last; return whether."""
+        async with self._runtime.db.begin() as connection:
+            log = Log(connection)
+            await log.lock()
+            head = await log.head(self._head)
+            return await self._sign(connection, head, by)
+
+    async def _append(self, entries: Sequence[Entry]) -> None:
+        first: dict[object, Entry] = {}
+        for entry in entries:
+            first.setdefault(entry.found.event_id, entry)
+        async with self._runtime.db.begin() as connection:
+            log = Log(connection)
+            await log.lock()
+            known = await log.known([entry.found.event_id for entry in first.values()])
+            leaves = {event_id: entry.leaf for event_id, entry in first.items()} | known
+            wrong = next((e for e in entries if e.leaf != leaves[e.found.event_id]), None)
+            fresh = [entry for event_id, entry in first.items() if event_id not in known]
+            head = self._head
+            if wrong is None and fresh:
+                head = await log.head(self._head)
+                await log.append(head, fresh, self._runtime.clock.now())
+                if head.size - self._signed >= self._every:
+                    await self._sign(connection, head, self._every)
+        self._head = head  # only now: what did not commit is not remembered
+        if wrong is not None:
+            await self._contradicted(wrong, leaves[wrong.found.event_id])
+
+    async def _contradicted(self, wrong: Entry, kept: bytes) -> None:
+        """Raise a finding, which commits, and then Conflict: the event goes to the dead letters."""
+        async with self._runtime.db.begin() as connection:
+            finding = contradiction(wrong, kept, self._runtime.clock.now())
+            await Findings(connection, self._runtime.service).raise_once(finding)
+        raise Conflict("an event with this id stands in the log with other content")
+
+    async def _sign(self, connection: AsyncConnection, head: Head, by: int) -> bool:
+        checkpoints = Checkpoints(connection)
+        latest = await checkpoints.latest()
+        self._signed = latest.size if latest is not None else 0
+        if head.size - self._signed < by:
+            return False
+        signed = self._checkpoint(head, self._runtime.clock.now())
+        await checkpoints.add(signed)
+        event = CheckpointSigned(
+            occurred_at=signed.signed_at,
+            origin=self._signer.verifier.name,
+            size=signed.size,
+            root_hash=b64encode(signed.root_hash).decode(),
+            note=signed.note,
+        )
+        await emit(connection, self._runtime.service, event)
+        self._signed = signed.size
+        return True
+
+    def _checkpoint(self, head: Head, at: datetime) -> Signed:
+        root = head.frontier.root()
+        verifier = self._signer.verifier
+        note = self._signer.sign(Checkpoint(verifier.name, head.size, root).text)
+        return Signed(head.size, root, note, verifier.key_id, at)

@@ -1,0 +1,188 @@
+"""The audit service in process, on a real Postgres."""
+
+from base64 import b64encode
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from services.audit.main import build_app
+from services.audit.settings import Settings
+from services.audit.verify import verify_stored
+from services.audit.watch import Watch
+from shared.access import Permission
+from shared.events import AccessAttempted, Actor, PurposeRecord, RecordsDisclosed
+from shared.runtime import Runtime
+from shared.topics import TOPICS
+
+SEED = bytes(range(32))
+AUDITOR = "00000000-0000-4000-8000-000000000301"
+OFFICER = "00000000-0000-4000-8000-000000000007"
+
+
+@pytest.fixture
+def audit_settings(settings):
+    return Settings(
+        **settings.model_dump(),
+        audit_signing_key=b64encode(SEED).decode(),
+        audit_checkpoint_s=3600,
+        audit_watch_s=3600,
+        audit_stall_minutes=5,
+    )
+
+
+@pytest.fixture
+async def runtime(audit_settings, bus, objects, clock, authority, policy):
+    return Runtime(
+        "audit",
+        audit_settings,
+        bus=bus,
+        objects=objects,
+        clock=clock,
+        people=authority.people,
+        policy=policy,
+    )
+
+
+@pytest.fixture
+async def app(runtime):
+    app = build_app(runtime.settings, runtime)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+def writer(app):
+    return app.state.writer
+
+
+@pytest.fixture
+def watch(app, runtime):
+    return Watch(runtime, runtime.settings)
+
+
+@pytest.fixture
+async def client(app):
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://audit") as client:
+        yield client
+
+
+@pytest.fixture
+def auditor(authority):
+    """Headers of an auditor who declared an audit, or something else."""
+
+    def headers(kind="audit", account_id=AUDITOR, **claims):
+        token = authority.access_token(
+            (Permission.AUDIT_READ, Permission.AUDIT_WORK),
+            account_id=account_id,
+            **{"name": "Alex Auditor", "title": "Auditor", **claims},
+        )
+        found = {"Authorization": f"Bearer {token}"}
+        if kind is not None:
+            found["X-ALPR-Purpose"] = authority.purpose_token(
+                account_id=account_id, kind=kind, case_number=None, offence_type=None
+            )
+        return found
+
+    return headers
+
+
+@pytest.fixture
+def deliver(bus, writer, runtime):
+    """Publish events as other services do, and let audit take them with its own."""
+
+    async def send(*events):
+        await runtime.relay.drain()
+        await bus.publish(events)
+        audited = {topic.name for topic in TOPICS.values() if topic.audited}
+        bus.records = [record for record in bus.records if record.topic in audited]
+        await bus.deliver_whole(writer.take)
+
+    return send
+
+
+@pytest.fixture
+def query(runtime):
+    """Look into the tables."""
+
+    async def ask(statement, **values):
+        async with runtime.db.begin() as connection:
+            return (await connection.execute(text(statement), values)).all()
+
+    return ask
+
+
+@pytest.fixture
+def verdict(runtime):
+    """Recompute the log."""
+
+    async def recount(*kept_elsewhere):
+        settings = runtime.settings
+        async with runtime.db.begin() as connection:
+            return await verify_stored(
+                connection, settings.audit_origin, settings.verifiers, kept_elsewhere
+            )
+
+    return recount
+
+
+@pytest.fixture
+def tamper(runtime):
+    """Do what a superuser can: switch the triggers off and write."""
+
+    async def write(table, statement, **values):
+        async with runtime.db.begin() as connection:
+            await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
+            await connection.execute(text(statement), values)
+            await connection.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER ALL"))
+
+    return write
+
+
+def an_actor(person_id=OFFICER, name="Officer Seven"):
+    return Actor(person_id=person_id, name=name, title="Police Officer", agency_ori="CA0520100")
+
+
+def an_attempt(clock, **changes):
+    """A search for a plate."""
+    return AccessAttempted(
+        **{
+            "occurred_at": clock.now(),
+            "attempt_id": uuid4(),
+            "actor": an_actor(),
+            "service": "retention",
+            "permission": "record:search",
+            "method": "POST",
+            "route": "/v1/records/search",
+            "elements": {"body": {"plate": "7abc-123"}},
+            "allowed": True,
+            "request_id": str(uuid4()),
+            "client_address": "192.0.2.7",
+            "purpose": PurposeRecord(
+                kind="criminal_investigation", offence_type="theft", case_number="26-001234"
+            ),
+            **changes,
+        }
+    )
+
+
+def a_disclosure(clock, attempt, **changes):
+    """What an attempt was shown."""
+    return RecordsDisclosed(
+        **{
+            "occurred_at": clock.now(),
+            "attempt_id": attempt.attempt_id,
+            "actor": attempt.actor,
+            "service": attempt.service,
+            "permission": attempt.permission,
+            "record_kind": "read",
+            "record_ids": ["r1", "r2"],
+            "count": 2,
+            "request_id": attempt.request_id,
+            "purpose": attempt.purpose,
+            "plates": ["7ABC123", "8XYZ999"],
+            **changes,
+        }
+    )

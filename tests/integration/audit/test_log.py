@@ -1,0 +1,368 @@
+"""The log on a real Postgres: once each, no gaps, append-only, and what was altered is found."""
+
+import asyncio
+from base64 import b64decode
+from hashlib import sha256
+
+import msgspec
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from services.audit.domain import verify_consistency, verify_inclusion
+from services.audit.note import Checkpoint, Signer
+from services.audit.writer import Writer
+from shared.codec import Message, encode
+from shared.errors import Conflict, Malformed, Unavailable
+from shared.events import AccessAttempted, CheckpointSigned, FindingRaised, HitRaised
+from shared.topics import TOPICS
+from tests.integration.audit.conftest import SEED, a_disclosure, an_attempt
+
+
+def message_of(event, source="retention"):
+    record = encode(event, source)
+    return Message(record.topic, 0, 0, record.key, record.value, dict(record.headers))
+
+
+async def test_an_event_is_logged_as_it_came_with_its_hashes(deliver, query, clock, bus):
+    attempt = an_attempt(clock)
+    await bus.publish([attempt])
+    [record] = bus.records
+    bus.records.clear()
+    await deliver(attempt)
+    [row] = await query("SELECT * FROM entries")
+    assert row.seq == 0
+    entry = msgspec.json.decode(row.entry)
+    assert entry["id"] == str(attempt.event_id)
+    assert entry["type"] == "alpr.access.attempted.v1"
+    assert entry["specversion"] == "1.0"
+    assert b'"data":' + record.value in row.entry
+    assert row.leaf_hash == sha256(b"\x00" + row.entry).digest()
+    assert row.entry_hash == sha256(bytes(32) + row.leaf_hash).digest()
+    assert (row.kind, row.person_id, row.plates) == (
+        "access.attempted",
+        attempt.actor.person_id,
+        ["7ABC123"],
+    )
+    assert (row.purpose_kind, row.case_number) == ("criminal_investigation", "26-001234")
+
+
+async def test_every_audited_topic_is_subscribed():
+    from services.audit.events import AUDITED
+
+    assert {topic.event for topic in TOPICS.values() if topic.audited} == set(AUDITED)
+    assert {AccessAttempted, HitRaised} <= set(AUDITED)
+    assert CheckpointSigned not in AUDITED
+
+
+async def test_what_is_delivered_again_is_logged_once(deliver, query, clock, verdict):
+    events = [an_attempt(clock) for _ in range(50)]
+    await deliver(*events, *events[:10])
+    await deliver(*events)
+    await deliver(*events[20:], an_attempt(clock))
+    [(count, last)] = await query("SELECT count(*), max(seq) FROM entries")
+    assert (count, last) == (51, 50)
+    assert (await verdict()).ok
+
+
+async def test_what_is_cut_off_in_the_middle_leaves_no_gap(
+    deliver, writer, query, clock, verdict, monkeypatch
+):
+    await deliver(*[an_attempt(clock) for _ in range(5)])
+    lost = [an_attempt(clock) for _ in range(300)]
+
+    async def killed(*_):
+        raise ConnectionResetError("the process was killed before its commit")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writer, "_sign", killed)
+        patched.setattr(writer, "_every", 1)
+        with pytest.raises(Unavailable):
+            await deliver(*lost)
+    assert await query("SELECT max(seq) FROM entries") == [(4,)]
+    await deliver(*lost)
+    [(count, last)] = await query("SELECT count(*), max(seq) FROM entries")
+    assert (count, last) == (305, 304)
+    assert (await verdict()).ok
+
+
+async def test_a_backend_that_is_terminated_mid_batch_leaves_nothing_of_it(
+    runtime, query, clock, verdict, deliver
+):
+    from sqlalchemy import text
+
+    from services.audit.entries import entry_of
+    from services.audit.store.log import Head, Log
+
+    await deliver(an_attempt(clock))
+
+    async def append_and_be_terminated():
+        async with runtime.db.begin() as connection:
+            log = Log(connection)
+            await log.lock()
+            head = await log.head(Head())
+            entries = [entry_of(message_of(an_attempt(clock))) for _ in range(100)]
+            await log.append(head, entries, clock.now())
+            pid = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            await query("SELECT pg_terminate_backend(:pid)", pid=pid)
+            await connection.execute(text("SELECT 1"))
+
+    with pytest.raises(Unavailable):
+        await append_and_be_terminated()
+    assert await query("SELECT count(*) FROM entries") == [(1,)]
+    await deliver(an_attempt(clock))
+    assert (await verdict()).ok
+
+
+async def test_writers_at_the_same_time_make_one_log(app, runtime, clock, query, verdict):
+    writers = [Writer(runtime, runtime.settings) for _ in range(4)]
+    batches = [[message_of(an_attempt(clock)) for _ in range(40)] for _ in range(12)]
+    shared = [message_of(an_attempt(clock)) for _ in range(30)]
+    await asyncio.gather(
+        *(
+            writers[number % 4].take([*batch, *shared[number : number + 10]])
+            for number, batch in enumerate(batches)
+        )
+    )
+    [(count, last)] = await query("SELECT count(*), max(seq) FROM entries")
+    assert (count, last) == (12 * 40 + 21, 12 * 40 + 20)
+    assert (await verdict()).ok
+
+
+@pytest.mark.parametrize("table", ["entries", "nodes", "checkpoints"])
+@pytest.mark.parametrize(
+    "statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {} CASCADE"]
+)
+async def test_update_delete_and_truncate_are_refused(
+    deliver, writer, clock, query, table, statement
+):
+    await deliver(*[an_attempt(clock) for _ in range(600)])
+    assert await writer.sign_if_grown()
+    column = {"entries": "kind", "nodes": "level", "checkpoints": "note"}[table]
+    with pytest.raises(DBAPIError, match="append-only"):
+        await query(statement.format(table, column, column))
+    assert await query(f"SELECT count(*) > 0 FROM {table}") == [(True,)]
+
+
+async def test_an_altered_text_is_found_and_named(deliver, clock, tamper, verdict, writer):
+    await deliver(*[an_attempt(clock) for _ in range(30)])
+    await writer.sign_if_grown()
+    assert (await verdict()).ok
+    statement = (
+        "UPDATE entries SET entry = convert_to(replace(convert_from(entry, 'UTF8'),"
+        " '7abc-123', '7abc-124'), 'UTF8') WHERE seq = 17"
+    )
+    await tamper("entries", statement)
+    found = await verdict()
+    assert not found.ok
+    assert found.first_bad == 17
+    assert any("leaf hash" in fault.what for fault in found.faults)
+
+
+async def test_what_an_entry_is_filed_under_is_held_against_its_text(
+    deliver, clock, tamper, verdict
+):
+    await deliver(*[an_attempt(clock) for _ in range(5)])
+    await tamper("entries", "UPDATE entries SET person_id = 'somebody else' WHERE seq = 3")
+    found = await verdict()
+    assert found.first_bad == 3
+    assert "person_id" in found.faults[0].what
+
+
+async def test_a_removed_entry_is_found(deliver, clock, tamper, verdict):
+    await deliver(*[an_attempt(clock) for _ in range(10)])
+    await tamper("entries", "DELETE FROM entries WHERE seq = 4")
+    found = await verdict()
+    assert found.first_bad == 4
+    assert "entry 4 is missing" in found.faults[0].what
+
+
+async def test_an_end_cut_off_behind_a_checkpoint_is_found(deliver, writer, clock, tamper, verdict):
+    await deliver(*[an_attempt(clock) for _ in range(10)])
+    await writer.sign_if_grown()
+    await tamper("entries", "DELETE FROM entries WHERE seq >= 8")
+    found = await verdict()
+    assert found.first_bad == 8
+    assert "there were 10 entries; there are 8" in found.faults[0].what
+
+
+async def test_a_log_rewritten_whole_does_not_agree_with_its_signed_checkpoints(
+    deliver, writer, runtime, clock, tamper, verdict, query
+):
+    """Somebody with all rights but the key: every hash recomputed, the checkpoint's too."""
+    events = [an_attempt(clock) for _ in range(10)]
+    await deliver(*events)
+    await writer.sign_if_grown()
+    [kept] = (await query("SELECT note FROM checkpoints"))[0]
+    await tamper("entries", "DELETE FROM entries")
+    await deliver(*events[:6], *[an_attempt(clock) for _ in range(4)])
+    found = await verdict()
+    assert "another root" in found.faults[0].what
+    assert "entries 0 to 9" in found.faults[0].what
+    forger = Signer(runtime.settings.audit_origin, bytes(32))
+    forged = forger.sign(Checkpoint(runtime.settings.audit_origin, 10, found.root).text)
+    await tamper(
+        "checkpoints",
+        "UPDATE checkpoints SET note = :note, root_hash = :root",
+        note=forged,
+        root=found.root,
+    )
+    assert "signed by none of the keys" in (await verdict()).faults[0].what
+    await tamper("checkpoints", "DELETE FROM checkpoints")
+    assert (await verdict()).ok  # nothing in here contradicts it any more ...
+    found = await verdict(kept)  # ... but a checkpoint that somebody kept does
+    assert "another root" in found.faults[0].what
+
+
+async def test_altered_subtrees_are_found_before_they_make_a_false_proof(
+    deliver, clock, tamper, verdict
+):
+    await deliver(*[an_attempt(clock) for _ in range(520)])
+    assert (await verdict()).ok
+    await tamper(
+        "nodes", "UPDATE nodes SET hash = decode(repeat('00', 32), 'hex') WHERE number = 1"
+    )
+    found = await verdict()
+    assert ["entries 256 to 511" in fault.what for fault in found.faults] == [True]
+
+
+async def test_a_checkpoint_is_signed_when_the_log_has_grown_and_only_then(
+    app, deliver, writer, runtime, clock, bus, client
+):
+    assert not await writer.sign_if_grown()
+    assert (await client.get("/v1/checkpoint")).status_code == 404
+    await deliver(*[an_attempt(clock) for _ in range(7)])
+    assert await writer.sign_if_grown()
+    assert not await writer.sign_if_grown()
+    await runtime.relay.drain()
+    [event] = bus.events(CheckpointSigned)
+    response = await client.get("/v1/checkpoint")
+    assert response.status_code == 200
+    assert response.text == event.note
+    verifier = Signer("plateward.local/audit", SEED).verifier
+    checkpoint = Checkpoint.parse(verifier.verify(response.text))
+    assert (checkpoint.size, event.size) == (7, 7)
+    assert b64decode(event.root_hash) == checkpoint.root
+    keys = (await client.get("/v1/keys")).json()
+    assert keys["verifier_keys"] == [verifier.vkey]
+
+
+async def test_many_entries_bring_a_checkpoint_by_themselves(deliver, writer, clock, query):
+    writer._every = 100
+    await deliver(*[an_attempt(clock) for _ in range(99)])
+    assert await query("SELECT count(*) FROM checkpoints") == [(0,)]
+    await deliver(*[an_attempt(clock) for _ in range(1)])
+    await deliver(*[an_attempt(clock) for _ in range(150)])
+    assert await query("SELECT size FROM checkpoints ORDER BY size") == [(100,), (250,)]
+
+
+async def test_proofs_given_out_hold_against_the_signed_roots(
+    deliver, writer, clock, client, auditor
+):
+    sizes = []
+    for count in (3, 600, 250):
+        await deliver(*[an_attempt(clock) for _ in range(count)])
+        await writer.sign_if_grown()
+        note = (await client.get("/v1/checkpoint")).text
+        sizes.append(Checkpoint.parse(note))
+    old, _, new = sizes
+    assert (old.size, new.size) == (3, 853)
+    for seq in (0, 2, 255, 256, 600, 852):
+        answer = await client.get(f"/v1/proofs/inclusion?seq={seq}", headers=auditor())
+        proof = answer.json()
+        path = [b64decode(value) for value in proof["path"]]
+        leaf = b64decode(proof["leaf_hash"])
+        assert verify_inclusion(leaf, seq, new.size, path, new.root), seq
+    for early in sizes[:2]:
+        query = f"old_size={early.size}&new_size={new.size}"
+        answer = await client.get(f"/v1/proofs/consistency?{query}", headers=auditor())
+        path = [b64decode(value) for value in answer.json()["path"]]
+        assert verify_consistency(early.size, new.size, early.root, new.root, path)
+    beyond = await client.get("/v1/proofs/inclusion?seq=853", headers=auditor())
+    assert beyond.status_code == 422
+    backwards = "/v1/proofs/consistency?old_size=9&new_size=3"
+    assert (await client.get(backwards, headers=auditor())).status_code == 422
+
+
+async def test_an_event_that_comes_again_with_other_content_is_refused_and_found(
+    deliver, writer, clock, query, runtime, bus, verdict
+):
+    attempt = an_attempt(clock)
+    await deliver(attempt)
+    altered = msgspec.structs.replace(attempt, allowed=False)
+    with pytest.raises(Conflict):
+        await writer.take([message_of(altered)])
+    assert await query("SELECT count(*), bool_and(allowed) FROM entries") == [(1, True)]
+    await runtime.relay.drain()
+    [finding] = bus.events(FindingRaised)
+    assert finding.kind == "contradicting_event"
+    assert finding.details["event_id"] == str(attempt.event_id)
+    both = an_attempt(clock)
+    with pytest.raises(Conflict):
+        await writer.take([message_of(both), message_of(msgspec.structs.replace(both, route="/x"))])
+    assert (await verdict()).entries == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"value": b"not json"},
+        {"value": b"[1]"},
+        {"value": b'{"a":"\xff"}'},
+        {"value": None},
+        {"headers": {}},
+        {"topic": "alpr.hit.raised"},
+        {"id": b"not a uuid"},
+        {"value": b"{}", "time": b"yesterday"},
+        {"value": b"{}", "time": b"2026-06-01T12:00:00"},
+    ],
+    ids=str,
+)
+async def test_what_is_no_event_is_malformed_and_not_logged(app, writer, clock, query, change):
+    message = message_of(an_attempt(clock))
+    headers = dict(message.headers)
+    headers |= {f"ce_{name}": change.pop(name) for name in ("id", "time") if name in change}
+    with pytest.raises(Malformed):
+        await writer.take([message._replace(**{"headers": headers, **change})])
+    assert await query("SELECT count(*) FROM entries") == [(0,)]
+
+
+async def test_a_newer_version_of_an_event_is_logged_without_being_understood(
+    app, writer, clock, query, verdict
+):
+    message = message_of(an_attempt(clock))
+    body = msgspec.json.decode(message.value) | {"new_field": {"plate": "9NEW000"}}
+    headers = {**message.headers, "ce_type": b"alpr.access.attempted.v2", "ce_tenant": b"x"}
+    await writer.take([message._replace(value=msgspec.json.encode(body), headers=headers)])
+    [row] = await query("SELECT * FROM entries")
+    assert row.plates == ["7ABC123", "9NEW000"]
+    assert msgspec.json.decode(row.entry)["tenant"] == "x"
+    assert (await verdict()).ok
+
+
+async def test_text_that_postgres_cannot_hold_does_not_stop_the_log(deliver, clock, query, verdict):
+    nasty = "a\x00b" + "x" * 5000
+    await deliver(an_attempt(clock, request_id=nasty, elements={"plate": "A\x001"}))
+    [row] = await query("SELECT request_id, plates FROM entries")
+    assert row.request_id.startswith("a\ufffdbx")
+    assert row.plates == ["A1"]
+    assert (await verdict()).ok
+
+
+async def test_a_restarted_service_goes_on_where_the_log_ends(
+    deliver, runtime, clock, query, verdict, bus, audit_settings
+):
+    await deliver(*[an_attempt(clock) for _ in range(300)])
+    fresh = Writer(runtime, audit_settings)
+    attempt = an_attempt(clock)
+    await fresh.take([message_of(attempt), message_of(a_disclosure(clock, attempt))])
+    assert await query("SELECT max(seq) FROM entries") == [(301,)]
+    assert (await verdict()).ok
+
+
+async def test_a_faulty_key_is_refused_by_name(settings):
+    from pydantic import ValidationError
+
+    from services.audit.settings import Settings
+
+    with pytest.raises(ValidationError, match="audit_signing_key"):
+        Settings(**settings.model_dump(), audit_signing_key="c2hvcnQ=")
