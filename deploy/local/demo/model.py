@@ -64,6 +64,8 @@ class Sent:
     device: str
     accepted_ms: float
     """From the start of the POST to the receipt."""
+    outcome: str = ""
+    """plates, no_plate or unreadable, as the record says."""
     reads: list[Read] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
 
@@ -77,8 +79,12 @@ class Shown:
     purpose: str
     status: int
     answer: str
-    entry: str = ""
-    """The entry that it left in the audit log."""
+    person_id: str
+    request_id: str
+    kind: str = "access.attempted"
+    """The kind of entry that it must have left in the audit log."""
+    entry: int | None = None
+    """The number of the entry that it left in the audit log."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,181 @@
+"""A department to show: its people with their roles, its cameras, the agency that will ask for data."""
+
+import asyncio
+import secrets
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyotp
+
+from deploy.local.demo.client import Api, Person
+from deploy.local.demo.fault import StepFailed
+from deploy.local.parts import ROOT
+
+DEPARTMENT_ORI = "CA0520100"
+AGENCY_ORI = "CA0520000"
+AGENCY = {
+    "ori": AGENCY_ORI,
+    "name": "Tehama County Sheriff",
+    "kind": "law_enforcement",
+    "state": "US-CA",
+    "contact": "Records Division, Tehama County Sheriff",
+}
+_SHOWN_ONCE = "shown this once: "
+
+
+@dataclass(frozen=True)
+class Role:
+    """Somebody to be invited."""
+
+    username: str
+    name: str
+    title: str
+    role: str
+    trained: bool = True
+    agency_ori: str = DEPARTMENT_ORI
+
+
+ADMINISTRATOR = Role("a.ramirez", "Ana Ramirez", "Administration Sergeant", "alpr_administrator")
+TRAINER = Role("t.okafor", "Tom Okafor", "Training Sergeant", "training_sergeant", trained=False)
+OFFICER = Role("o.lindqvist", "Ola Lindqvist", "Police Officer", "officer")
+INVESTIGATOR = Role("d.quinn", "Dana Quinn", "Detective", "investigator")
+ROOKIE = Role("r.novak", "Rae Novak", "Police Officer", "officer", trained=False)
+CUSTODIAN = Role("c.records", "Cam Reyes", "Custodian of Records", "custodian")
+AUDITOR = Role("i.haddad", "Iris Haddad", "Auditor", "auditor")
+OUTSIDER = Role(
+    "s.tran",
+    "Sam Tran",
+    "Agency Requester",
+    "agency_requester",
+    trained=False,
+    agency_ori=AGENCY_ORI,
+)
+
+
+@dataclass(frozen=True)
+class Device:
+    """A camera and its credential, which was shown once."""
+
+    device_id: str
+    name: str
+    credential: str
+
+
+@dataclass(frozen=True)
+class Department:
+    """Everybody, signed in; `rookie` is an officer whose training is not on record."""
+
+    administrator: Person
+    trainer: Person
+    officer: Person
+    investigator: Person
+    rookie: Person
+    custodian: Person
+    auditor: Person
+    outsider: Person
+    devices: tuple[Device, ...]
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Everybody."""
+        return (
+            self.administrator, self.trainer, self.officer, self.investigator, self.rookie,
+            self.custodian, self.auditor, self.outsider,
+        )  # fmt: skip
+
+
+async def seed(api: Api, folder: Path) -> Department:
+    """Make the department on a stack whose data lie in `folder`, as its people would."""
+    administrator = await _first_administrator(api, folder)
+    trainer = await _invite(api, administrator, TRAINER)
+    await _train(trainer, administrator)
+    await administrator.must("release", "POST", "/v1/agencies", json=AGENCY)
+    officer, investigator, rookie, custodian, auditor, outsider = [
+        await _join(api, administrator, trainer, role)
+        for role in (OFFICER, INVESTIGATOR, ROOKIE, CUSTODIAN, AUDITOR, OUTSIDER)
+    ]
+    devices = tuple([await _device(administrator, **camera) for camera in CAMERAS])
+    return Department(
+        administrator, trainer, officer, investigator, rookie, custodian, auditor, outsider, devices
+    )
+
+
+CAMERAS: tuple[dict[str, Any], ...] = (
+    {
+        "name": "Solano St east",
+        "kind": "fixed",
+        "place": {"latitude": 39.9277, "longitude": -122.1792},
+    },
+    {
+        "name": "Highway 99W north",
+        "kind": "fixed",
+        "place": {"latitude": 39.9401, "longitude": -122.1839},
+    },
+    {"name": "Patrol unit 12", "kind": "vehicle"},
+)
+
+
+async def _first_administrator(api: Api, folder: Path) -> Person:
+    """Invite the first administrator from the machine's own command line; all others by API."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "deploy.local.administer", "--folder", str(folder), "bootstrap",
+        "--username", ADMINISTRATOR.username, "--name", ADMINISTRATOR.name,
+        "--title", ADMINISTRATOR.title,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT,
+    )  # fmt: skip
+    told, complained = await process.communicate()
+    if process.returncode != 0:
+        raise StepFailed(f"bootstrap: {complained.decode(errors='replace').strip()[-600:]}")
+    token = told.decode().partition(_SHOWN_ONCE)[2].strip()
+    return await _enrol(api, ADMINISTRATOR, token)
+
+
+async def _join(api: Api, administrator: Person, trainer: Person, role: Role) -> Person:
+    person = await _invite(api, administrator, role)
+    if role.trained:
+        await _train(trainer, person)
+    return person
+
+
+async def _invite(api: Api, administrator: Person, role: Role) -> Person:
+    """Create an account, and enrol as the person would."""
+    body = {
+        "username": role.username,
+        "name": role.name,
+        "title": role.title,
+        "agency_ori": role.agency_ori,
+        "roles": [role.role],
+        "sources": ["department", "state"] if role.agency_ori == DEPARTMENT_ORI else [],
+    }
+    invited = await administrator.must("identity", "POST", "/v1/accounts", json=body)
+    return await _enrol(api, role, invited["invitation_token"])
+
+
+async def _enrol(api: Api, role: Role, invitation: str) -> Person:
+    """Choose a password, take the second factor in use, sign in."""
+    password = secrets.token_urlsafe(18)
+    body = {"invitation_token": invitation, "password": password}
+    factor = (await api.must("identity", "POST", "/v1/enrolment", json=body)).json()
+    code = pyotp.TOTP(factor["totp_secret"]).now()
+    confirm = {"invitation_token": invitation, "totp": code}
+    account = (await api.must("identity", "POST", "/v1/enrolment/confirm", json=confirm)).json()
+    person = Person(
+        api, role.username, role.name, role.title, account["account_id"],
+        password=password, totp_secret=factor["totp_secret"],
+    )  # fmt: skip
+    await person.sign_in()
+    return person
+
+
+async def _train(trainer: Person, person: Person) -> None:
+    body = {"account_id": person.account_id, "completed_on": f"{datetime.now(UTC):%Y-%m-%d}"}
+    await trainer.must("identity", "POST", "/v1/training", json=body)
+    await person.refresh()
+
+
+async def _device(administrator: Person, **camera: Any) -> Device:
+    made = await administrator.must("ingest", "POST", "/v1/devices", json=camera)
+    return Device(made["device"]["device_id"], made["device"]["name"], made["credential"])
