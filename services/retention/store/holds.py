@@ -61,7 +61,7 @@ class Hold:
         plain = dict(row._mapping)
         for name, kind in (("criteria", Criteria), ("placed_by", Actor), ("released_by", Actor)):
             if plain[name] is not None:
-                plain[name] = msgspec.json.decode(plain[name], type=kind)
+                plain[name] = msgspec.convert(plain[name], kind)
         return cls(**plain)
 
 

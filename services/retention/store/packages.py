@@ -83,7 +83,7 @@ async def claim(connection: AsyncConnection, now: datetime) -> tuple[ReleaseAppr
     row = (await connection.execute(_CLAIM, {"now": now})).first()
     if row is None:
         return None
-    return msgspec.json.decode(row.approval, type=ReleaseApproved), row.attempts
+    return msgspec.convert(row.approval, ReleaseApproved), row.attempts
 
 
 async def built(

@@ -22,7 +22,6 @@ COLUMNS = (
     " r.heading_deg, r.device_id, r.capture_id, r.agency_ori, r.plate_as_read, r.region, r.source,"
     " r.model, r.crop_key, r.image_key, r.details"
 )
-_DETAILS = msgspec.json.Decoder(Details)
 _NAMES = text("SELECT device_id, device_name FROM devices WHERE device_id = ANY(:ids)")
 _HITS = text(
     "SELECT read_id, hit_id, record_kind, tier, source, outcome, disposition FROM hits"
@@ -206,10 +205,6 @@ def _read(row: Row[Any], names: dict[UUID, str], hits: dict[UUID, list[HitFlag]]
         **{name: value for name, value in plain.items() if name != "plate_id"},
         plate=plate_of(row.plate_id),
         device_name=names.get(row.device_id, ""),
-        details=_DETAILS.decode(details) if isinstance(details, str) else _no_details(details),
+        details=Details() if details is None else msgspec.convert(details, Details),
         hits=tuple(hits.get(row.read_id, ())),
     )
-
-
-def _no_details(details: Any) -> Details:
-    return Details() if details is None else msgspec.convert(details, Details)

@@ -93,9 +93,8 @@ class Run:
         plain = dict(row._mapping)
         for name in _ACTORS:
             if plain[name] is not None:
-                plain[name] = msgspec.json.decode(plain[name], type=Actor)
-        plain["basis"] = Basis.from_json(msgspec.json.decode(plain["basis"]))
-        plain["certificate"] = plain["certificate"] and msgspec.json.decode(plain["certificate"])
+                plain[name] = msgspec.convert(plain[name], Actor)
+        plain["basis"] = Basis.from_json(plain["basis"])
         plain["kind"], plain["state"] = Kind(plain["kind"]), State(plain["state"])
         plain["months_dropped"] = tuple(plain["months_dropped"])
         return cls(**plain)

@@ -1,0 +1,324 @@
+"""Destruction: five facts, two people, holds apart, nothing early and nothing left late."""
+
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from services.retention.domain.signing import document_holds
+from shared.events import PurgeChanged, RecordsPurged
+from shared.permissions import Permission
+from tests.integration.retention.conftest import JPEG, a_capture, a_read, started
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+DUE = NOON - timedelta(days=400)  # 27 April 2025
+CUSTODIAN = "00000000-0000-4000-8000-0000000000c1"
+ADMINISTRATOR = "00000000-0000-4000-8000-0000000000a1"
+PROPOSER = {"account_id": CUSTODIAN, "name": "C. Records", "title": "Custodian of Records"}
+AUTHORISER = {"account_id": ADMINISTRATOR, "name": "Sgt. A", "title": "Administration Sergeant"}
+
+
+async def propose(retention, status=201, **body):
+    body = {"kind": "single", "reason": "past the schedule", **body}
+    return await retention.post("/v1/purge-runs", body, status, **PROPOSER)
+
+
+async def authorise(retention, run, status=200, **claims):
+    path = f"/v1/purge-runs/{run['run_id']}/authorise"
+    return await retention.post(path, {"note": "reviewed"}, status, **{**AUTHORISER, **claims})
+
+
+async def execute(retention, run, status=202):
+    return await retention.post(f"/v1/purge-runs/{run['run_id']}/execute", None, status, **PROPOSER)
+
+
+async def purge(retention, **body):
+    """Propose, authorise, execute and carry out; return the run as it stands then."""
+    run = await propose(retention, **body)
+    await authorise(retention, run)
+    await execute(retention, run)
+    await retention.app.state.purger.work()
+    return (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
+
+
+async def left(retention, table="reads"):
+    rows = await retention.fetch(f"SELECT plate_as_read FROM {table} ORDER BY 1")
+    return [row[0] for row in rows]
+
+
+async def test_what_is_past_the_schedule_goes_and_nothing_else(retention):
+    await retention.store(
+        a_read("1OLD001", datetime(2025, 2, 10, tzinfo=UTC)),
+        a_read("1OLD002", datetime(2025, 4, 2, tzinfo=UTC)),
+        a_read("1OLD003", DUE - timedelta(microseconds=1)),
+        a_read("2NEW001", DUE),
+        a_read("2NEW002", NOON - timedelta(days=366)),
+        a_read("2NEW003", NOON),
+    )
+    run = await purge(retention)
+    assert run["state"] == "certified"
+    assert run["reads"] == 3
+    assert run["months_dropped"] == ["2025_02"]
+    assert await left(retention) == ["2NEW001", "2NEW002", "2NEW003"]
+    assert sorted(row[0] for row in await retention.fetch("SELECT plate FROM plates")) == [
+        "2NEW001",
+        "2NEW002",
+        "2NEW003",
+    ]
+    tables = await retention.fetch("SELECT to_regclass('reads_2025_02')")
+    assert tables[0][0] is None
+    [purged] = await retention.emitted(RecordsPurged)
+    assert (purged.reads, purged.before, purged.kept_under_hold) == (3, DUE, 0)
+    changes = [event.change for event in await retention.emitted(PurgeChanged)]
+    assert changes == ["proposed", "authorised", "executed", "certified"]
+
+
+async def test_images_and_crops_go_after_the_commit_and_are_tried_until_they_are_gone(retention):
+    old, new = a_capture(DUE - timedelta(days=1)), a_capture(NOON)
+    for event in (old, new):
+        await retention.objects.put(event.capture.image.object_key, JPEG)
+    await retention.objects.put("crops/1", b"crop")
+    read = a_read(
+        "1OLD001",
+        DUE - timedelta(days=1),
+        capture_id=old.capture.capture_id,
+        crop_key="crops/1",
+        image_key=old.capture.image.object_key,
+    )
+    await retention.store(old, new, read)
+    retention.objects.down = True
+    run = await purge(retention)
+    assert (run["state"], run["reads"], run["captures"], run["objects"]) == ("executed", 1, 1, 2)
+    assert len(retention.objects.kept) == 3
+    retention.objects.down = False
+    await retention.app.state.purger.work()
+    run = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
+    assert run["state"] == "certified"
+    assert list(retention.objects.kept) == [new.capture.image.object_key]
+
+
+async def test_the_certificate_is_signed_and_a_changed_one_does_not_hold(retention):
+    await retention.store(a_read("1OLD001", DUE - timedelta(days=1)))
+    run = await purge(retention)
+    path = f"/v1/purge-runs/{run['run_id']}/certificate"
+    certificate = (await retention.get(path)).json()
+    pem = (await retention.client.get("/v1/signing-key")).json()["public_pem"]
+    key = load_pem_public_key(pem.encode())
+    assert certificate["destroyed"]["reads"] == 1
+    assert certificate["proposed"]["name"] == "C. Records"
+    assert certificate["authorised"]["name"] == "Sgt. A"
+    assert certificate["basis"]["resolution_id"] == "Corning City Council Resolution 2026-011"
+    assert document_holds(certificate, key)
+    certificate["destroyed"]["reads"] = 2
+    assert not document_holds(certificate, key)
+
+
+@pytest.mark.parametrize("days", [0, 1, 364, 364.999, -10])
+async def test_a_record_under_the_floor_is_never_destroyed(retention, days):
+    before = (NOON - timedelta(days=days)).isoformat()
+    problem = await propose(retention, 422, before=before)
+    assert problem["field"] == "before"
+    assert "365" in problem["detail"]
+    assert problem["missing"] == ["age"]
+
+
+async def test_a_record_between_floor_and_schedule_is_not_destroyed_either(retention):
+    problem = await propose(retention, 422, before=(NOON - timedelta(days=380)).isoformat())
+    assert problem["missing"] == ["schedule_in_force"]
+
+
+LACKING = {
+    "no schedule": ({"schedule_id": " "}, "schedule_in_force"),
+    "schedule not yet in force": (
+        {"schedule_in_force_from": date(2026, 6, 2)},
+        "schedule_in_force",
+    ),
+    "no resolution": ({"resolution_id": ""}, "resolution"),
+    "no consent of the attorney": ({"attorney_consent_id": ""}, "attorney_consent"),
+}
+
+
+@pytest.mark.parametrize(("change", "missing"), LACKING.values(), ids=LACKING)
+async def test_without_one_of_the_facts_nothing_is_proposed_or_carried_out(
+    settings, bus, objects, clock, authority, policy, change, missing
+):
+    """Each fact is missing from the start, and again after all was authorised with it there."""
+    lacking = msgspec.structs.replace(
+        policy, retention=msgspec.structs.replace(policy.retention, **change)
+    )
+    parts = (settings, bus, objects, clock, authority)
+    async with started(*parts, policy) as whole:
+        await whole.store(a_read("1OLD001", DUE - timedelta(days=1)))
+        waiting = await propose(whole)
+        authorised = await propose(whole)
+        await authorise(whole, authorised)
+        begun = await propose(whole)
+        await authorise(whole, begun)
+        await execute(whole, begun)
+        standing = await propose(whole, kind="standing")
+        await authorise(whole, standing)
+    async with started(*parts, lacking) as without:
+        assert missing in (await propose(without, 409))["missing"]
+        await authorise(without, waiting, 409)
+        await execute(without, authorised, 409)
+        await without.app.state.purger.work()  # neither the run in hand nor the daily one
+        assert await left(without) == ["1OLD001"]
+        schedule = (await without.get("/v1/schedule")).json()
+        assert schedule["missing"] == [missing]
+    async with started(*parts, policy) as whole:
+        await whole.app.state.purger.work()
+        assert await left(whole) == []
+
+
+async def test_who_proposed_does_not_authorise_and_roles_are_apart(retention):
+    run = await propose(retention)
+    problem = await authorise(retention, run, 409, **PROPOSER)
+    assert "another person" in problem["detail"]
+    custodian = retention.authority.headers(
+        Permission.PURGE_PROPOSE, Permission.PURGE_EXECUTE, Permission.PURGE_READ
+    )
+    answer = await retention.client.post(
+        f"/v1/purge-runs/{run['run_id']}/authorise", json={"note": "mine"}, headers=custodian
+    )
+    assert answer.status_code == 403
+    administrator = retention.authority.headers(Permission.PURGE_AUTHORISE)
+    for path in ("/v1/purge-runs", f"/v1/purge-runs/{run['run_id']}/execute"):
+        answer = await retention.client.post(
+            path, json={"kind": "single", "reason": "mine"}, headers=administrator
+        )
+        assert answer.status_code == 403
+
+
+async def test_each_step_needs_the_one_before(retention):
+    run = await propose(retention)
+    await execute(retention, run, 409)
+    await authorise(retention, run)
+    await authorise(retention, run, 409)
+    await execute(retention, run)
+    await execute(retention, run, 409)
+    refused = await propose(retention)
+    path = f"/v1/purge-runs/{refused['run_id']}"
+    await retention.post(f"{path}/refuse", {"note": "not now"}, **AUTHORISER)
+    await authorise(retention, refused, 409)
+    await retention.get(f"{path}/certificate", 404)
+    await retention.get("/v1/purge-runs/00000000-0000-4000-8000-000000000000", 404)
+
+
+async def test_an_authorised_run_does_nothing_until_it_is_executed(retention):
+    await retention.store(a_read("1OLD001", DUE - timedelta(days=1)))
+    run = await propose(retention)
+    await retention.app.state.purger.work()
+    await authorise(retention, run)
+    await retention.app.state.purger.work()
+    assert await left(retention) == ["1OLD001"]
+
+
+async def test_under_a_standing_leave_the_daily_purge_runs_by_itself_once_a_day(retention):
+    reads = [a_read(f"1DAY00{n}", DUE + timedelta(days=n, hours=-1)) for n in range(4)]
+    await retention.store(*reads)
+    await retention.app.state.purger.work()
+    assert len(await left(retention)) == 4  # no leave
+    leave = await propose(retention, kind="standing")
+    await retention.app.state.purger.work()
+    assert len(await left(retention)) == 4  # not authorised
+    await authorise(retention, leave)
+    await retention.app.state.purger.work()
+    assert await left(retention) == ["1DAY001", "1DAY002", "1DAY003"]
+    await retention.app.state.purger.work()
+    retention.clock.advance(days=1)
+    await retention.app.state.purger.work()
+    assert await left(retention) == ["1DAY002", "1DAY003"]
+    runs = (await retention.get("/v1/purge-runs")).json()["runs"]
+    daily = [run for run in runs if run["kind"] == "daily"]
+    assert [(run["state"], run["reads"]) for run in daily] == [("certified", 1)] * 2
+    assert all(run["standing_id"] == leave["run_id"] for run in daily)
+    schedule = (await retention.get("/v1/schedule")).json()
+    assert schedule["standing"]["run_id"] == leave["run_id"]
+    path = f"/v1/purge-runs/{leave['run_id']}/withdraw"
+    await retention.post(path, {"note": "litigation expected"}, **AUTHORISER)
+    retention.clock.advance(days=1)
+    await retention.app.state.purger.work()
+    assert await left(retention) == ["1DAY002", "1DAY003"]
+
+
+async def test_there_is_one_standing_leave_at_a_time_and_it_is_not_executed(retention):
+    first, second = [await propose(retention, kind="standing") for _ in range(2)]
+    await authorise(retention, first)
+    await authorise(retention, second, 409)
+    await execute(retention, first, 409)
+    await propose(retention, 422, kind="standing", before=DUE.isoformat())
+
+
+async def test_a_run_that_was_cut_off_goes_on_where_it_was(retention, monkeypatch):
+    from services.retention.store import destroying
+
+    months = [datetime(2025, month, 10, tzinfo=UTC) for month in (1, 2, 3)]
+    await retention.store(*(a_read("1OLD001", month) for month in months))
+    run = await propose(retention)
+    await authorise(retention, run)
+    await execute(retention, run)
+    take = destroying.take
+    calls = 0
+
+    async def cut_off(*arguments):
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise RuntimeError("killed")
+        await take(*arguments)
+
+    monkeypatch.setattr(destroying, "take", cut_off)
+    with pytest.raises(RuntimeError):
+        await retention.app.state.purger.work()
+    assert len(await left(retention)) == 2
+    monkeypatch.setattr(destroying, "take", take)
+    await retention.app.state.purger.work()
+    run = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
+    assert (run["state"], run["reads"]) == ("certified", 3)
+    assert run["months_dropped"] == ["2025_01", "2025_02", "2025_03"]
+    assert len(await retention.emitted(RecordsPurged)) == 1
+
+
+async def test_a_read_that_comes_late_to_a_purged_month_is_kept_until_the_next_purge(retention):
+    await retention.store(a_read("1OLD001", datetime(2025, 2, 10, tzinfo=UTC)))
+    await purge(retention)
+    await retention.store(a_read("1OLD002", datetime(2025, 2, 11, tzinfo=UTC)))
+    assert await left(retention) == ["1OLD002"]
+    assert [row[0] for row in await retention.fetch("SELECT plate FROM plates")] == ["1OLD002"]
+    await purge(retention)
+    assert await left(retention) == []
+
+
+async def test_a_plate_that_is_still_read_is_not_forgotten_with_its_old_reads(retention):
+    await retention.store(a_read("7ABC123", DUE - timedelta(days=1)), a_read("7ABC123", NOON))
+    await purge(retention)
+    assert await retention.plates(plate="7AB*") == ["7ABC123"]
+
+
+async def test_a_busy_hour_is_taken_in_slices(retention, monkeypatch):
+    from services.retention.store import destroying
+
+    monkeypatch.setattr(destroying, "SLICE_ROWS", 3)
+    start = DUE - timedelta(days=2)
+    await retention.store(
+        *(a_read(f"1OLD{n:03}", start + timedelta(minutes=20 * n)) for n in range(30)),
+        *(a_read(f"2OLD{n:03}", start - timedelta(days=90, minutes=20 * n)) for n in range(30)),
+    )
+    run = await purge(retention)
+    assert run["reads"] == 60
+    assert await left(retention) == []
+
+
+async def test_runs_are_listed_in_pages_newest_first(retention):
+    made = []
+    for _ in range(3):
+        made.append((await propose(retention))["run_id"])
+        retention.clock.advance(seconds=1)
+    page = (await retention.get("/v1/purge-runs?limit=2")).json()
+    assert [run["run_id"] for run in page["runs"]] == made[:0:-1]
+    rest = (await retention.get(f"/v1/purge-runs?limit=2&after={page['next_after']}")).json()
+    assert [run["run_id"] for run in rest["runs"]] == made[:1]
+    assert rest["next_after"] is None
+    assert UUID(made[0])
