@@ -1,0 +1,32 @@
+"""Small frames with one plate each, quick to read: the fault tests are about delivery, not about sight."""
+
+import itertools
+
+import cv2
+import numpy as np
+
+from deploy.local.scenes.plate_image import draw_plate
+from deploy.local.scenes.plates import CALIFORNIA, Issued
+
+WIDTH_PX, HEIGHT_PX = 480, 270
+PLATE_PX = (240, 120)
+LETTERS = "ABEFHKMNPRTXYZ"
+
+
+def plates(count: int) -> list[str]:
+    """`count` Californian plates without characters that look alike."""
+    serials = itertools.product("6789", itertools.combinations(LETTERS, 3), ("347", "734", "473"))
+    chosen = itertools.islice(serials, 0, None, 11)
+    return [f"{d}{''.join(abc)}{n}" for d, abc, n in itertools.islice(chosen, count)]
+
+
+def frame(plate: str) -> bytes:
+    """A JPEG of a bumper with the plate on it."""
+    rng = np.random.default_rng(7)
+    image = np.full((HEIGHT_PX, WIDTH_PX, 3), 70, np.uint8)
+    image[:90] = 40
+    pressed = Issued(CALIFORNIA.code, plate)
+    face = cv2.resize(draw_plate(rng, pressed), PLATE_PX, interpolation=cv2.INTER_AREA)
+    x, y = (WIDTH_PX - PLATE_PX[0]) // 2, 110
+    image[y : y + PLATE_PX[1], x : x + PLATE_PX[0]] = face
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()

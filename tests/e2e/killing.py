@@ -1,0 +1,66 @@
+"""Kills one process of a running stack after another, while work goes on; the stack starts them again."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from deploy.kafka.run import ApacheKafka
+from deploy.local.note import Note, Running
+from shared.testing import eventually
+
+
+class Killer:
+    """Ends processes of one stack, by the ids that the stack itself wrote down."""
+
+    def __init__(self, folder: Path, kafka: ApacheKafka) -> None:
+        self._note = Note(folder / "stack.json")
+        self._kafka = kafka
+        self.killed: list[str] = []
+
+    def running(self) -> Running:
+        """What runs now. Raises: AssertionError while the stack is not up."""
+        found = self._note.read()
+        assert found is not None, "the stack is not up"
+        return found
+
+    async def kill(self, name: str) -> None:
+        """Kill -9 one part and wait until another process stands in its place."""
+        if name == "kafka":
+            self._kafka.kill()
+            await asyncio.to_thread(self._kafka.start)
+        elif name == "worker":
+            await self._kill_worker()
+        else:
+            old = self.running().processes[name]
+            os.kill(old, signal.SIGKILL)
+            await eventually(lambda: self.running().processes[name] != old, within_s=60)
+        self.killed.append(name)
+
+    async def _kill_worker(self) -> None:
+        """Kill one of recognition's worker processes, whatever it is reading."""
+        parent = self.running().processes["recognition"]
+        workers = await eventually(lambda: children(parent), within_s=60)
+        os.kill(workers[-1], signal.SIGKILL)
+        await eventually(lambda: workers[-1] not in children(parent), within_s=60)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process started and that still run."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += [int(child) for child in task.read_text().split()]
+        except OSError:  # the thread ended meanwhile
+            continue
+    return sorted(found)
+
+
+async def one_after_another(
+    names: list[str], kill: Callable[[str], Awaitable[None]], due: Callable[[], bool]
+) -> None:
+    """Kill each in turn, each time once `due` says that enough work has been done since the last."""
+    for name in names:
+        await eventually(due, within_s=300, every_s=0.2)
+        await kill(name)
