@@ -51,6 +51,9 @@ class Settings(CommonSettings):
     audit_gap_minutes: Annotated[int, Field(ge=1)] = 15
     """A disclosure whose attempt is not in the log after so long raises a finding."""
 
+    audit_due_days: Annotated[int, Field(ge=1)] = 90
+    """So long after the last audit was signed off, the next is overdue (policy 468.6(c))."""
+
     audit_stall_minutes: Annotated[float, Field(gt=0, le=60)] = 5.0
     """A consumer that stands still for so long raises a finding (CJIS: within an hour)."""
 

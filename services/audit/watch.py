@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from services.audit.entries import PREFIX
 from services.audit.rules import Search, crowded, repeated
 from services.audit.settings import Settings
+from services.audit.store.audits import Audits
 from services.audit.store.findings import Findings, a_finding
 from services.audit.store.stream import Seen, Stream
 from shared.access import Permission
@@ -39,7 +40,7 @@ class Watch:
             raised += found
         while (found := await self._look_for_gaps()) is not None:
             raised += found
-        return raised
+        return raised + await self._look_at_calendar()
 
     async def _look(self) -> int | None:
         async with self._runtime.db.begin() as connection:
@@ -74,6 +75,18 @@ class Watch:
             ]
             await stream.advance("gaps", end)
             return await self._raise(Findings(connection, self._runtime.service), found)
+
+    async def _look_at_calendar(self) -> int:
+        """An audit is due when none was signed off for so long (policy 468.6(c))."""
+        now, days = self._runtime.clock.now(), self._settings.audit_due_days
+        async with self._runtime.db.begin() as connection:
+            last = await Audits(connection).last_signed_off()
+            if last is None or now - last < timedelta(days=days):
+                return 0
+            overdue = a_finding(
+                "audit_overdue", "audit", now, last, since=last.isoformat(), due_after_days=days
+            )
+            return await self._raise(Findings(connection, self._runtime.service), [overdue])
 
     async def _raise(self, findings: Findings, found: Iterable[FindingRaised]) -> int:
         return sum([await findings.raise_once(event) for event in found])

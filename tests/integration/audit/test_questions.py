@@ -1,0 +1,483 @@
+"""Auditors ask the log; their questions are in it too. Findings, breach reports, periodic audits."""
+
+from base64 import b64decode
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from services.audit.keeper import Keeper
+from services.audit.sampling import draw, sample_size, seed_of
+from shared.access import Permission
+from shared.events import (
+    AccessAttempted,
+    AuditChanged,
+    FindingChanged,
+    FindingRaised,
+    HitRaised,
+    PurposeRecord,
+    RecordsDisclosed,
+    SessionChanged,
+)
+from tests.integration.audit.conftest import (
+    AUDITOR,
+    OFFICER,
+    a_disclosure,
+    an_actor,
+    an_attempt,
+)
+
+SUPERVISOR = "00000000-0000-4000-8000-000000000302"
+
+
+def a_purpose(case_number, kind="criminal_investigation"):
+    return PurposeRecord(kind=kind, offence_type="theft", case_number=case_number)
+
+
+def a_search(clock, plate, case_number="26-001234", **changes):
+    return an_attempt(
+        clock, elements={"body": {"plate": plate}}, purpose=a_purpose(case_number), **changes
+    )
+
+
+@pytest.fixture
+def ask(client, auditor):
+    """Search the log as an auditor; return the entries."""
+
+    async def search(**body):
+        response = await client.post("/v1/entries/search", json=body, headers=auditor())
+        assert response.status_code == 200, response.text
+        return response.json()["entries"]
+
+    return search
+
+
+@pytest.fixture
+async def some(deliver, clock):
+    """A few accesses of two people, an hour apart each."""
+    other = an_actor("00000000-0000-4000-8000-000000000008", "Officer Eight")
+    events = []
+    for plate, actor, case, allowed, kind in (
+        ("7ABC123", an_actor(), "26-1", True, "criminal_investigation"),
+        ("8XYZ999", an_actor(), "26-2", True, "stolen_plate"),
+        ("7ABC123", other, "26-2", True, "stolen_plate"),
+        ("4B?C*", other, "26-3", False, "stolen_plate"),
+    ):
+        attempt = an_attempt(
+            clock,
+            elements={"body": {"plate": plate}},
+            actor=actor,
+            purpose=a_purpose(case, kind),
+            allowed=allowed,
+        )
+        events.append(attempt)
+        clock.advance(hours=1)
+    disclosed = a_disclosure(clock, events[0])
+    await deliver(*events, disclosed)
+    return [*events, disclosed]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"person_id": OFFICER}, [0, 1, 4]),
+        ({"person_name": "officer eight"}, [2, 3]),
+        ({"plate": "7abc 123"}, [0, 2, 4]),
+        ({"plate": "4b?c*"}, [3]),
+        ({"purpose_kind": "stolen_plate"}, [1, 2, 3]),
+        ({"case_number": "26-2"}, [1, 2]),
+        ({"outcome": "refused"}, [3]),
+        ({"outcome": "allowed"}, [0, 1, 2]),
+        ({"kind": "records.disclosed"}, [4]),
+        ({"person_id": OFFICER, "plate": "8XYZ999", "outcome": "allowed"}, [1]),
+        ({"occurred_from": "2026-06-01T13:00:00Z", "occurred_to": "2026-06-01T15:00:00Z"}, [1, 2]),
+        ({"occurred_from": "2026-06-01T06:00:00-07:00", "purpose_kind": "stolen_plate"}, [1, 2, 3]),
+        ({"service": "retention", "before": 3, "limit": 2}, [1, 2]),
+        ({"plate": "NOBODY"}, []),
+    ],
+    ids=str,
+)
+async def test_the_log_is_asked_by_person_plate_purpose_and_time(some, ask, body, expected):
+    entries = await ask(**body)
+    assert [e["seq"] for e in entries] == expected[::-1]
+    assert [e["event_id"] for e in entries] == [str(some[n].event_id) for n in expected[::-1]]
+
+
+async def test_an_entry_shows_what_was_logged_and_its_exact_text(some, client, auditor):
+    response = await client.get("/v1/entries/0", headers=auditor())
+    entry = response.json()
+    assert entry["event"]["data"]["elements"] == {"body": {"plate": "7ABC123"}}
+    assert msgspec.json.decode(entry["entry"]) == entry["event"]
+    assert entry["plates"] == ["7ABC123"]
+    assert (await client.get("/v1/entries/999", headers=auditor())).status_code == 404
+
+
+async def test_an_auditors_own_questions_are_in_the_log(some, ask, deliver):
+    await ask(plate="7ABC123")
+    await deliver()
+    own = await ask(person_id=AUDITOR)
+    assert [e["kind"] for e in own] == ["records.disclosed", "access.attempted"]
+    disclosed, attempt = (e["event"]["data"] for e in own)
+    assert attempt["elements"]["body"] == {"plate": "7ABC123"}
+    assert attempt["purpose"]["kind"] == "audit"
+    assert disclosed["record_kind"] == "audit_entry"
+    assert disclosed["record_ids"] == ["4", "2", "0"]
+    assert "7ABC123" in disclosed["plates"]
+    assert {e["seq"] for e in await ask(plate="7ABC123")} > {0, 2, 4}
+
+
+@pytest.mark.parametrize("kind", ["criminal_investigation", "release", None])
+async def test_the_log_is_read_for_an_audit_only_and_the_refusal_is_recorded(
+    some, client, auditor, runtime, bus, kind
+):
+    response = await client.post("/v1/entries/search", json={}, headers=auditor(kind=kind))
+    assert response.status_code == 403
+    assert "purpose" in response.json()["detail"]
+    assert "26-1" not in response.text
+    await runtime.relay.drain()
+    refused = [e for e in bus.events(AccessAttempted) if not e.allowed]
+    assert [e.actor.person_id for e in refused] == [AUDITOR]
+    assert bus.events(RecordsDisclosed) == []
+
+
+async def test_nobody_of_another_agency_reads_the_log(some, client, auditor):
+    response = await client.get("/v1/entries/0", headers=auditor(ori="CA0340100"))
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("field", "body"),
+    [
+        ("body.occurred_from", {"occurred_from": "2026-06-01T12:00:00"}),
+        (
+            "body.occurred_from",
+            {"occurred_from": "2026-06-02T00:00:00Z", "occurred_to": "2026-06-01T00:00:00Z"},
+        ),
+        ("body.plate", {"plate": "---"}),
+        ("body.limit", {"limit": 501}),
+        ("body.person_id", {"person_id": "a\x00b"}),
+        ("body.outcome", {"outcome": "perhaps"}),
+        ("body.surprise", {"surprise": 1}),
+    ],
+    ids=str,
+)
+async def test_a_faulty_question_is_refused_by_field(client, auditor, field, body):
+    response = await client.post("/v1/entries/search", json=body, headers=auditor())
+    assert response.status_code == 422
+    assert response.json()["field"] == field
+
+
+async def test_a_hit_is_found_by_either_of_its_plates(deliver, clock, ask):
+    from uuid import uuid4
+
+    hit = HitRaised(
+        occurred_at=clock.now(),
+        hit_id=uuid4(),
+        read_id=uuid4(),
+        device_id=uuid4(),
+        agency_ori="CA0520100",
+        captured_at=clock.now(),
+        plate_read="7A8C123",
+        plate_listed="7ABC123",
+        confidence=0.9,
+        list_id=uuid4(),
+        list_name="stolen",
+        list_version=1,
+        entry_id=uuid4(),
+        source="state",
+        record_kind="stolen_vehicle",
+        tier="high",
+        list_age_s=60,
+    )
+    await deliver(hit)
+    for plate in ("7A8C123", "7ABC123"):
+        assert [e["kind"] for e in await ask(plate=plate)] == ["hit.raised"]
+
+
+# --- findings ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def findings(runtime, bus, watch, deliver):
+    """Look the log over; return what was newly raised."""
+
+    async def look():
+        bus.records.clear()
+        await watch.catch_up()
+        await runtime.relay.drain()
+        raised = bus.events(FindingRaised)
+        await deliver()
+        return raised
+
+    return look
+
+
+async def test_five_refusals_in_fifteen_minutes_are_a_finding_and_four_are_not(
+    deliver, findings, clock
+):
+    for _ in range(4):
+        await deliver(an_attempt(clock, allowed=False, reason="training"))
+        clock.advance(minutes=3)
+    assert await findings() == []
+    await deliver(an_attempt(clock, allowed=False, reason="training"))
+    [finding] = await findings()
+    assert (finding.kind, finding.subject) == ("refused_access", OFFICER)
+    assert finding.details["count"] == 5
+    await deliver(an_attempt(clock, allowed=False))
+    assert await findings() == []  # the same hour's is one finding
+
+
+async def test_refused_sign_ins_and_unknown_callers_count_as_well(deliver, findings, clock):
+    refused = [
+        SessionChanged(
+            occurred_at=clock.now(), actor=an_actor(), change="refused", client_address="192.0.2.9"
+        )
+        for _ in range(5)
+    ]
+    unknown = [
+        an_attempt(clock, actor=None, allowed=False, client_address="192.0.2.66") for _ in range(5)
+    ]
+    await deliver(*refused, *unknown)
+    subjects = {f.subject for f in await findings()}
+    assert subjects == {OFFICER, "address 192.0.2.66"}
+
+
+async def test_many_searches_in_an_hour_are_a_finding(deliver, findings, clock):
+    plates = [f"1AAA{n:03}" for n in range(61)]
+    await deliver(*[a_search(clock, plate) for plate in plates[:60]])
+    assert await findings() == []
+    await deliver(a_search(clock, plates[60]))
+    [finding] = await findings()
+    assert (finding.kind, finding.details["count"]) == ("many_searches", 61)
+
+
+async def test_one_plate_searched_for_three_cases_is_a_finding(deliver, findings, clock):
+    for case in ("26-1", "26-1", "26-2"):
+        await deliver(a_search(clock, "7ABC123", case))
+        clock.advance(days=5)
+    await deliver(a_search(clock, "7ABC123", "26-3", actor=an_actor("other")))
+    assert await findings() == []
+    await deliver(a_search(clock, "7ABC123", "26-3"))
+    [finding] = await findings()
+    assert (finding.kind, finding.subject) == ("repeated_plate_search", OFFICER)
+    assert finding.details["plate"] == "7ABC123"
+    assert finding.details["cases"] == ["26-1", "26-2", "26-3"]
+
+
+async def test_one_plate_searched_ten_times_for_one_case_is_a_finding(deliver, findings, clock):
+    await deliver(*[a_search(clock, "7ABC123") for _ in range(9)])
+    assert await findings() == []
+    await deliver(a_search(clock, "7ABC123"))
+    assert [f.kind for f in await findings()] == ["repeated_plate_search"]
+
+
+async def test_entries_that_come_late_are_a_log_failure(deliver, findings, clock):
+    early = an_attempt(clock)
+    clock.advance(minutes=31)
+    await deliver(early, an_attempt(clock))
+    [finding] = await findings()
+    assert (finding.kind, finding.subject) == ("late_entries", "retention")
+    assert finding.details["delay_s"] == 31 * 60
+
+
+async def test_a_disclosure_without_its_attempt_is_a_gap(deliver, findings, clock):
+    known, lost = an_attempt(clock), an_attempt(clock)
+    await deliver(known, a_disclosure(clock, known), a_disclosure(clock, lost))
+    assert await findings() == []  # the attempt may still come
+    clock.advance(minutes=16)
+    [finding] = await findings()
+    assert finding.kind == "log_gap"
+    assert finding.details["attempt_id"] == str(lost.attempt_id)
+    assert await findings() == []
+
+
+async def test_a_log_that_stands_still_is_a_finding_within_minutes(
+    app, runtime, writer, clock, bus, query
+):
+    keeper = Keeper(runtime, runtime.settings, writer)
+    bus.down = True
+    await keeper.look_at_consumer()
+    clock.advance(minutes=4)
+    await keeper.look_at_consumer()
+    assert await query("SELECT count(*) FROM findings") == [(0,)]
+    clock.advance(minutes=2)
+    for _ in range(3):
+        await keeper.look_at_consumer()
+    [row] = await query("SELECT kind, details FROM findings")
+    assert row.kind == "log_failure"
+    assert row.details["since"] == "2026-06-01T12:00:00+00:00"
+    bus.down = False
+    await keeper.look_at_consumer()
+    await runtime.relay.drain()
+    assert [f.kind for f in bus.events(FindingRaised)] == ["log_failure"]
+
+
+async def test_an_overdue_audit_is_a_finding(deliver, findings, clock):
+    await deliver(an_attempt(clock))
+    clock.advance(days=91)
+    assert [f.kind for f in await findings()] == ["audit_overdue"]
+    assert await findings() == []
+
+
+async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_subject(
+    deliver, findings, clock, client, auditor, runtime, bus
+):
+    await deliver(*[an_attempt(clock, allowed=False) for _ in range(5)])
+    [raised] = await findings()
+    path = f"/v1/findings/{raised.finding_id}"
+    subject = auditor(account_id=OFFICER)
+    note = {"note": "Asked the sergeant"}
+    steps = (
+        ("assign", {**note, "assigned_to": SUPERVISOR}, "assigned"),
+        ("comments", note, "assigned"),
+        ("close", {**note, "outcome": "explained"}, "closed"),
+    )
+    for step, body, _ in steps:
+        response = await client.post(f"{path}/{step}", json=body, headers=subject)
+        assert (response.status_code, response.json()["code"]) == (403, "subject"), step
+    self_assigned = {**note, "assigned_to": OFFICER}
+    response = await client.post(f"{path}/assign", json=self_assigned, headers=auditor())
+    assert response.status_code == 403
+    for step, body, status in steps:
+        response = await client.post(f"{path}/{step}", json=body, headers=auditor())
+        assert response.status_code in (200, 201), response.text
+        assert response.json()["status"] == status
+    assert (await client.post(f"{path}/comments", json=note, headers=auditor())).status_code == 409
+    shown = (await client.get(path, headers=auditor())).json()
+    assert [s["change"] for s in shown["steps"]] == ["assigned", "commented", "closed"]
+    assert (shown["assigned_to"], shown["outcome"]) == (SUPERVISOR, "explained")
+    listed = await client.get("/v1/findings?status=closed", headers=auditor())
+    assert [f["finding_id"] for f in listed.json()["findings"]] == [str(raised.finding_id)]
+    assert (await client.get("/v1/findings?status=open", headers=auditor())).json()[
+        "findings"
+    ] == []
+    await runtime.relay.drain()
+    assert [e.change for e in bus.events(FindingChanged)] == ["assigned", "commented", "closed"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM findings", "UPDATE findings SET subject = 'x'", "TRUNCATE findings CASCADE"],
+)
+async def test_findings_are_kept(deliver, findings, clock, query, statement):
+    await deliver(*[an_attempt(clock, allowed=False) for _ in range(5)])
+    assert await findings()
+    with pytest.raises(DBAPIError, match="is refused"):
+        await query(statement)
+
+
+# --- breach reports and periodic audits ---------------------------------------------------------
+
+
+async def test_a_breach_report_lists_what_an_account_reached(deliver, clock, client, auditor):
+    since = clock.now()
+    attempts = [an_attempt(clock) for _ in range(3)]
+    await deliver(
+        *attempts,
+        an_attempt(clock, allowed=False),
+        a_disclosure(clock, attempts[0]),
+        a_disclosure(clock, attempts[1], record_ids=["r2", "r3"], plates=["7ABC123"]),
+        a_disclosure(clock, attempts[2], record_kind="image", record_ids=["r1"], plates=[]),
+        a_disclosure(clock, an_attempt(clock, actor=an_actor("other")), record_ids=["r9"]),
+    )
+    clock.advance(days=1)
+    late = an_attempt(clock)
+    await deliver(late, a_disclosure(clock, late, record_ids=["r7"]))
+    body = {
+        "person_id": OFFICER,
+        "occurred_from": since.isoformat(),
+        "occurred_to": (since + timedelta(hours=1)).isoformat(),
+    }
+    response = await client.post("/v1/breach-reports", json=body, headers=auditor())
+    report = response.json()
+    assert response.status_code == 200, report
+    assert (report["accesses_allowed"], report["accesses_refused"]) == (3, 1)
+    assert report["records_by_kind"] == {"read": 3, "image": 1}
+    assert report["plates"] == {"7ABC123": 2, "8XYZ999": 1}
+    assert {(r["record_kind"], r["record_id"]): r["times"] for r in report["records"]} == {
+        ("read", "r1"): 1,
+        ("read", "r2"): 2,
+        ("read", "r3"): 1,
+        ("image", "r1"): 1,
+    }
+    assert report["truncated"] is False
+    short = await client.post("/v1/breach-reports", json={**body, "limit": 2}, headers=auditor())
+    assert (len(short.json()["records"]), short.json()["truncated"]) == (2, True)
+
+
+async def test_an_audit_is_drawn_reviewed_and_signed_off_by_another(
+    deliver, writer, clock, client, auditor, runtime, bus
+):
+    since = clock.now()
+    await deliver(*[an_attempt(clock) for _ in range(40)], an_attempt(clock, allowed=False))
+    await writer.sign_if_grown()
+    clock.advance(days=1)
+    body = {"occurred_from": since.isoformat(), "occurred_to": clock.now().isoformat()}
+    response = await client.post("/v1/audits", json=body, headers=auditor())
+    audit = response.json()
+    assert response.status_code == 201, audit
+    assert (audit["population"], len(audit["items"])) == (40, sample_size(40))
+    seed = seed_of(b64decode(audit["root_hash"]), since.isoformat(), clock.now().isoformat())
+    assert b64decode(audit["seed"]) == seed
+    assert [i["seq"] for i in audit["items"]] == draw(seed, 40, sample_size(40))
+    path = f"/v1/audits/{audit['audit_id']}"
+    statement = {"statement": "Reviewed in full"}
+    early = await client.post(f"{path}/sign-off", json=statement, headers=auditor())
+    assert early.status_code == 409
+    review = {"outcome": "proper", "note": "Case file agrees"}
+    own = auditor(account_id=OFFICER)
+    response = await client.post(f"{path}/items/1", json=review, headers=own)
+    assert response.status_code == 403
+    for item in audit["items"]:
+        judged = review | ({"outcome": "improper"} if item["number"] == 2 else {})
+        response = await client.post(
+            f"{path}/items/{item['number']}", json=judged, headers=auditor()
+        )
+        assert response.status_code == 200, response.text
+    again = await client.post(f"{path}/items/1", json=review, headers=auditor())
+    assert again.status_code == 409
+    same = await client.post(f"{path}/sign-off", json=statement, headers=auditor())
+    assert same.status_code == 403
+    signed = await client.post(
+        f"{path}/sign-off", json=statement, headers=auditor(account_id=SUPERVISOR)
+    )
+    assert signed.json()["signed_off_by"]["person_id"] == SUPERVISOR
+    assert signed.json()["reviewed"] == len(audit["items"])
+    await runtime.relay.drain()
+    changes = [e.change for e in bus.events(AuditChanged)]
+    assert changes == ["drawn", *["item_reviewed"] * len(audit["items"]), "signed_off"]
+    [finding] = bus.events(FindingRaised)
+    assert (finding.kind, finding.subject) == ("improper_access", OFFICER)
+    listed = (await client.get("/v1/audits", headers=auditor())).json()["audits"]
+    assert [UUID(a["audit_id"]) for a in listed] == [UUID(audit["audit_id"])]
+
+
+async def test_what_was_drawn_and_reviewed_is_not_rewritten(
+    deliver, writer, clock, client, auditor, query
+):
+    await deliver(*[an_attempt(clock) for _ in range(5)])
+    await writer.sign_if_grown()
+    since = clock.now()
+    clock.advance(days=1)
+    body = {"occurred_from": since.isoformat(), "occurred_to": clock.now().isoformat()}
+    audit = (await client.post("/v1/audits", json=body, headers=auditor())).json()
+    review = {"outcome": "proper", "note": "Case file agrees"}
+    await client.post(f"/v1/audits/{audit['audit_id']}/items/1", json=review, headers=auditor())
+    for statement in (
+        "UPDATE audits SET seed = ''",
+        "UPDATE audit_items SET seq = seq + 1 WHERE outcome IS NULL",
+        "UPDATE audit_items SET outcome = 'improper' WHERE outcome IS NOT NULL",
+        "DELETE FROM audit_items",
+    ):
+        with pytest.raises(DBAPIError, match="is refused"):
+            await query(statement)
+
+
+async def test_work_needs_its_permission(client, authority, auditor):
+    token = authority.access_token((Permission.AUDIT_READ,), account_id=AUDITOR)
+    headers = {"Authorization": f"Bearer {token}"}
+    body = {"occurred_from": "2026-01-01T00:00:00Z", "occurred_to": "2026-02-01T00:00:00Z"}
+    response = await client.post("/v1/audits", json=body, headers=headers)
+    assert response.status_code == 403
