@@ -29,7 +29,7 @@ from deploy.local.launch import running
 from deploy.local.note import Running
 from deploy.local.postgres import Postgres
 from deploy.local.process import Child
-from deploy.local.trim import Trimmer, groups_to_wait_for
+from deploy.local.trim import Trimmer, services_to_wait_for
 from shared.bus import KafkaBus
 from shared.clock import SystemClock
 from shared.events import Event, KeyPublished
@@ -128,14 +128,12 @@ async def rig(kafka: str, services: Sequence[str]) -> AsyncIterator[Rig]:
 
 
 def _trimming(broker: Broker | ApacheKafka, services: Sequence[str]) -> asyncio.Task[None] | None:
-    """Trim the embedded broker's log as the embedded stack does, by the groups that run here."""
+    """Trim the embedded broker's log as the embedded stack does, by the services that run here."""
     if not isinstance(broker, Broker):
         return None
-    groups = {
-        topic: [group for group in wanted if group in services]
-        for topic, wanted in groups_to_wait_for().items()
-    }
-    held = {topic: names for topic, names in groups.items() if names}
+    wanted = services_to_wait_for().items()
+    here = {topic: [name for name in names if name in services] for topic, names in wanted}
+    held = {topic: names for topic, names in here.items() if names}
     return asyncio.create_task(Trimmer(broker.bootstrap, held).run())
 
 
