@@ -1,0 +1,281 @@
+"""Holds keep what matches, present and future, past its month, and win over a purge that runs."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.retention.domain.criteria import Criteria
+from services.retention.store.holds import Hold, Holds
+from services.retention.store.locks import HOLDS
+from shared.events import Actor, HoldChanged, Place, RecordsDisclosed, RecordsPurged
+from shared.testing import eventually
+from tests.integration.retention.conftest import DEVICE, JPEG, ORI, SOLANO, a_capture, a_read
+from tests.integration.retention.test_purging import DUE, NOON, authorise, execute, left, purge
+
+LONG_AGO = datetime(2025, 2, 10, 12, tzinfo=UTC)  # its month is due whole
+LATELY_DUE = DUE - timedelta(days=1)  # its month is due in part
+FAR = Place(40.1785, -122.2358)
+OTHER = UUID("00000000-0000-4000-8000-00000000d002")
+
+
+async def place(retention, status=201, **criteria):
+    body = {
+        "basis": "criminal_action",
+        "case_number": "26-001234",
+        "description": "homicide on Solano Street",
+        "criteria": criteria,
+    }
+    return await retention.post("/v1/holds", body, status)
+
+
+async def release(retention, hold, status=200):
+    path = f"/v1/holds/{hold['hold_id']}/release"
+    return await retention.post(path, {"reason": "case closed, appeal time over"}, status)
+
+
+async def everything_left(retention):
+    return sorted(await left(retention) + await left(retention, "held_reads"))
+
+
+CRITERIA = {
+    "a plate": {"plate": "7ABC123"},
+    "part of a plate": {"plate": "*BC1*"},
+    "look-alikes": {"plate": "7A8C123", "lookalike": True},
+    "a device": {"device_ids": [str(DEVICE)]},
+    "an area": {
+        "area": {"latitude": SOLANO.latitude, "longitude": SOLANO.longitude, "radius_m": 90}
+    },
+    "a box": {"area": {"south": 39.9, "west": -122.2, "north": 39.95, "east": -122.1}},
+    "a time": {"captured_to": (DUE - timedelta(minutes=1)).isoformat()},
+}
+
+
+@pytest.mark.parametrize("criteria", CRITERIA.values(), ids=CRITERIA)
+@pytest.mark.parametrize("at", [LONG_AGO, LATELY_DUE], ids=["whole month", "part of a month"])
+async def test_what_a_hold_names_survives_the_purge_and_nothing_else_does(retention, criteria, at):
+    await retention.store(
+        a_read("7ABC123", at),
+        a_read("8XYZ987", DUE - timedelta(seconds=1), device_id=OTHER, place=FAR),
+    )
+    await place(retention, **criteria)
+    run = await purge(retention)
+    assert run["state"] == "certified"
+    assert await everything_left(retention) == ["7ABC123"]
+    assert (run["reads"], run["kept_under_hold"]) == (1, 1)
+    [purged] = await retention.emitted(RecordsPurged)
+    assert purged.kept_under_hold == 1
+
+
+async def test_a_hold_keeps_what_comes_after_it_was_placed(retention):
+    await place(retention, plate="7ABC123")
+    await retention.store(a_read("7ABC123", LONG_AGO), a_read("8XYZ987", LONG_AGO))
+    await purge(retention)
+    retention.clock.advance(days=500)
+    await retention.store(a_read("7ABC123", NOON), a_read("8XYZ987", NOON))
+    await purge(retention)
+    assert await everything_left(retention) == ["7ABC123", "7ABC123"]
+
+
+async def test_reads_are_held_by_id_with_their_capture_its_image_and_their_crop(retention):
+    capture = a_capture(LONG_AGO)
+    key = capture.capture.image.object_key
+    held, beside = (
+        a_read(
+            plate,
+            LONG_AGO,
+            capture_id=capture.capture.capture_id,
+            image_key=key,
+            crop_key=f"crops/{plate[0]}.jpg",
+        )
+        for plate in ("7ABC123", "8XYZ987")
+    )
+    for name in (key, "crops/7.jpg", "crops/8.jpg"):
+        await retention.objects.put(name, JPEG)
+    await retention.store(capture, held, beside)
+    hold = await place(retention, read_ids=[str(held.read_id)])
+    run = await purge(retention)
+    assert (run["reads"], run["captures"], run["kept_under_hold"]) == (1, 0, 2)
+    assert sorted(retention.objects.kept) == sorted([key, "crops/7.jpg"])
+    answer = await retention.get(f"/v1/captures/{capture.capture.capture_id}/image")
+    assert answer.content == JPEG
+    await retention.get(f"/v1/reads/{held.read_id}/crop")
+    await retention.get(f"/v1/reads/{beside.read_id}", 404)
+    await release(retention, hold)
+    retention.clock.advance(seconds=1)
+    run = await purge(retention)
+    assert (run["reads"], run["captures"], run["objects"]) == (1, 1, 2)
+    assert retention.objects.kept == {}
+    assert await everything_left(retention) == []
+    assert await retention.fetch("SELECT 1 FROM plates") == []
+
+
+async def test_a_capture_without_a_plate_is_held_by_place_and_time(retention):
+    capture = a_capture(LONG_AGO, outcome="no_plate")
+    await retention.store(capture)
+    await retention.objects.put(capture.capture.image.object_key, JPEG)
+    await place(retention, device_ids=[str(DEVICE)])
+    run = await purge(retention)
+    assert (run["captures"], run["kept_under_hold"]) == (0, 1)
+    await retention.get(f"/v1/captures/{capture.capture.capture_id}/image")
+
+
+async def test_a_record_under_two_holds_stays_until_both_are_released(retention):
+    await retention.store(a_read("7ABC123", LONG_AGO))
+    first, second = await place(retention, plate="7ABC123"), await place(retention, plate="7A*")
+    await purge(retention)
+    await release(retention, first)
+    await purge(retention)
+    assert await everything_left(retention) == ["7ABC123"]
+    await release(retention, second)
+    await purge(retention)
+    assert await everything_left(retention) == []
+
+
+async def test_a_released_hold_frees_only_what_is_past_the_schedule(retention):
+    await retention.store(a_read("7ABC123", NOON), a_read("7ABC123", LONG_AGO))
+    hold = await place(retention, plate="7ABC123")
+    await release(retention, hold)
+    await release(retention, hold, 409)
+    await purge(retention)
+    assert await everything_left(retention) == ["7ABC123"]
+    changes = await retention.emitted(HoldChanged)
+    assert [(c.change, c.basis, c.criteria["plate"]) for c in changes] == [
+        ("placed", "criminal_action", "7ABC123"),
+        ("released", "criminal_action", "7ABC123"),
+    ]
+
+
+@pytest.mark.parametrize("at", [LONG_AGO, LATELY_DUE], ids=["whole month", "part of a month"])
+async def test_a_hold_placed_while_a_purge_runs_wins(retention, at):
+    """The hold's transaction is open when the purge comes to commit: the purge waits, looks, starts anew."""
+    await retention.store(a_read("7ABC123", at), a_read("8XYZ987", at))
+    run = await retention.post(
+        "/v1/purge-runs", {"kind": "single", "reason": "past the schedule"}, 201, account_id="c"
+    )
+    await authorise(retention, run)
+    await execute(retention, run)
+    hold = Hold(
+        hold_id=uuid4(),
+        agency_ori=ORI,
+        basis="discovery",
+        case_number="26-7",
+        description="placed in the midst",
+        criteria=Criteria(plate="7ABC123"),
+        placed_by=Actor(person_id="p", name="n", title="t", agency_ori=ORI),
+        placed_at=NOON,
+    )
+
+    async def waits_for_the_hold():
+        return await retention.fetch(
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            " AND classid = :holds AND database = (SELECT oid FROM pg_database"
+            " WHERE datname = current_database())",
+            holds=HOLDS,
+        )
+
+    async with retention.runtime.db.begin() as connection:
+        await Holds(connection).place(hold)
+        purging = asyncio.create_task(retention.app.state.purger.work())
+        await eventually(waits_for_the_hold)
+    await purging
+    assert await everything_left(retention) == ["7ABC123"]
+    found = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
+    assert (found["state"], found["reads"], found["kept_under_hold"]) == ("certified", 1, 1)
+
+
+async def test_a_purge_that_commits_first_is_seen_by_who_places_a_hold_after(retention):
+    """Placing waits for the purge's last look; afterwards it keeps what is there and what comes."""
+    await retention.store(a_read("7ABC123", LONG_AGO))
+    await purge(retention)
+    hold = await place(retention, plate="7ABC123")
+    page = (await retention.get(f"/v1/holds/{hold['hold_id']}/records")).json()
+    assert page["count"] == 0
+
+
+async def test_what_a_hold_keeps_is_listed_in_pages_past_its_month_too_and_disclosed(retention):
+    times = [LONG_AGO, LATELY_DUE, NOON - timedelta(days=1), NOON]
+    await retention.store(*(a_read("7ABC123", at) for at in times), a_read("8XYZ987", NOON))
+    hold = await place(retention, plate="7ABC123")
+    await purge(retention)
+    path = f"/v1/holds/{hold['hold_id']}/records?limit=3"
+    page = (await retention.get(path)).json()
+    rest = (await retention.get(f"{path}&cursor={page['next_cursor']}")).json()
+    listed = [datetime.fromisoformat(r["captured_at"]) for r in page["reads"] + rest["reads"]]
+    assert listed == times[::-1]
+    assert rest["next_cursor"] is None
+    assert sum(e.count for e in await retention.emitted(RecordsDisclosed)) == 4
+    headers = retention.authority.headers(purpose=False)
+    answer = await retention.client.get(path, headers=headers)
+    assert answer.status_code == 403
+
+
+async def test_held_records_past_the_schedule_are_not_found_by_a_search(retention):
+    await retention.store(a_read("7ABC123", LONG_AGO))
+    await place(retention, plate="7ABC123")
+    await purge(retention)
+    assert await retention.plates(plate="7ABC123", captured_from="2020-01-01T00:00:00Z") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"basis": "curiosity"}, "basis"),
+        ({"criteria": {}}, "criteria"),
+        ({"criteria": {"plate": "*"}}, "body.criteria.plate"),
+        ({"criteria": {"lookalike": True}}, "plate"),
+        ({"case_number": " "}, "body.case_number"),
+        ({"description": "a\x00b"}, "body.description"),
+        (
+            {
+                "criteria": {
+                    "captured_from": "2026-01-02T00:00:00Z",
+                    "captured_to": "2026-01-01T00:00:00Z",
+                }
+            },
+            "criteria.captured_to",
+        ),
+        ({"criteria": {"captured_from": "2026-01-02T00:00:00"}}, "body.criteria.captured_from"),
+    ],
+)
+async def test_a_hold_that_says_too_little_is_refused_naming_the_field(retention, body, field):
+    good = {
+        "basis": "evidence",
+        "case_number": "26-1",
+        "description": "evidence of a crime",
+        "criteria": {"plate": "7ABC123"},
+    }
+    problem = await retention.post("/v1/holds", {**good, **body}, 422)
+    assert problem["field"] == field
+    assert (await retention.get("/v1/holds")).json()["holds"] == []
+
+
+async def test_holds_are_listed_by_agency_and_state(retention):
+    first = await place(retention, plate="7ABC123")
+    retention.clock.advance(seconds=1)
+    second = await place(retention, plate="8XYZ987")
+    await release(retention, first)
+    page = (await retention.get("/v1/holds?limit=1")).json()
+    assert [hold["hold_id"] for hold in page["holds"]] == [second["hold_id"]]
+    rest = (await retention.get(f"/v1/holds?after={page['next_after']}")).json()
+    assert [hold["in_force"] for hold in rest["holds"]] == [False]
+    assert rest["holds"][0]["released_by"]["name"] == "Officer Seven"
+    active = (await retention.get("/v1/holds?in_force=true")).json()["holds"]
+    assert [hold["hold_id"] for hold in active] == [second["hold_id"]]
+    assert (await retention.get("/v1/holds", ori="CA0520000")).json()["holds"] == []
+    await retention.get(f"/v1/holds/{first['hold_id']}", 404, ori="CA0520000")
+
+
+async def test_held_tables_have_the_columns_of_what_they_keep_in_the_same_order(retention):
+    for table in ("reads", "captures"):
+        columns = [
+            await retention.fetch(
+                "SELECT attname, atttypid, attnotnull FROM pg_attribute"
+                " WHERE attrelid = to_regclass(:name) AND attnum > 0 ORDER BY attnum",
+                name=name,
+            )
+            for name in (table, f"held_{table}")
+        ]
+        assert columns[0] == columns[1]
+        assert len(columns[0]) > 10
