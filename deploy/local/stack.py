@@ -157,13 +157,18 @@ class Stack:
                 f"{name} ended {len(recent)} times within a minute; last words:\n{said}"
             )
         _say(f"{name} ended ({part.child.returncode()}) and is started again; see {part.child.log}")
-        if isinstance(part, Broker):
-            _say(
-                "events that it took in the last seconds may be lost: it is for trying out (ADR-0003)"
-            )
+        self._mend_broker(part)
         part.stop()
         part.start()
         self._write_note()
+
+    def _mend_broker(self, ended: Part) -> None:
+        """Clear what the end of a part means to the embedded broker (ADR-0003)."""
+        broker = self._parts.get("broker")
+        if ended is broker:
+            _say("events that it took in the last seconds may be lost: it is for trying out")
+        elif isinstance(broker, Broker) and isinstance(ended, Service):
+            broker.restart()  # else it waits for ever for the members of groups that died
 
     def _start_trimming(self) -> asyncio.Task[None] | None:
         broker = self._parts.get("broker")

@@ -1,0 +1,164 @@
+"""The whole embedded stack: every service up on one port, idle cheaply, mended and stopped cleanly."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import msgspec
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from deploy.local.cpu import used_s
+from deploy.local.launch import running
+from deploy.local.note import Note, Running
+from deploy.local.parts import ROOT
+from deploy.local.services import APIS, WORKERS
+from shared.bus import KafkaBus
+from shared.events import ReadRecorded
+from shared.testing import eventually
+from shared.topics import TOPICS
+
+EXAMPLES = ROOT / "shared" / "events" / "examples"
+IDLE_PERCENT = 10.0
+"""Of one core, for all processes together (issue 2)."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stack")
+
+
+@pytest.fixture(scope="module")
+async def stack(folder: Path) -> AsyncIterator[Running]:
+    with running(folder, "--port", "0") as stack:
+        yield stack
+
+
+@pytest.fixture
+async def client(stack: Running) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=stack.urls[""], timeout=10) as client:
+        yield client
+
+
+async def ready(client: httpx.AsyncClient) -> dict[str, dict[str, str]] | None:
+    try:
+        answer = await client.get("/readyz")
+    except httpx.TransportError:
+        return None
+    return answer.json() if answer.is_success else None
+
+
+def test_it_is_up_within_a_minute(stack: Running) -> None:
+    """By the CPU it took, which does not depend on what else the machine does: two cores have 120 s."""
+    assert sum(used_s(stack).values()) < 45
+
+
+async def test_every_service_is_ready_on_one_port(client: httpx.AsyncClient) -> None:
+    state = await ready(client)
+    assert state is not None
+    assert list(state) == list(APIS)
+    for name in APIS:
+        assert state[name]["postgres"] == state[name]["kafka"] == state[name]["people"] == "ok"
+
+
+async def test_the_index_lists_pages_that_are_there(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/")).text
+    for name in APIS:
+        assert f"/{name}/docs" in page
+        document = (await client.get(f"/{name}/openapi.json")).raise_for_status().json()
+        assert document["servers"] == [{"url": f"/{name}"}]
+        assert len(document["paths"]) > 3
+
+
+async def test_every_topic_is_there(stack: Running, folder: Path) -> None:
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap(stack))
+    await consumer.start()
+    topics = await consumer.topics()
+    await consumer.stop()
+    assert {t.name for t in TOPICS.values()} | {t.dead for t in TOPICS.values()} <= topics
+
+
+def bootstrap(stack: Running) -> str:
+    """Where the stack's broker listens, as its command line says."""
+    words = Path(f"/proc/{stack.processes['broker']}/cmdline").read_bytes().split(b"\0")
+    return f"127.0.0.1:{words[words.index(b'--kafka-port') + 1].decode()}"
+
+
+async def works(stack: Running) -> None:
+    """Reads are worked by every service that should: then, and only then, they are trimmed."""
+    [example, *_] = sorted((EXAMPLES / ReadRecorded.TOPIC / "1").glob("*.json"))
+    template = msgspec.json.decode(example.read_bytes(), type=ReadRecorded)
+    now = datetime.now(UTC)
+    reads = [
+        msgspec.structs.replace(
+            template, event_id=uuid4(), read_id=uuid4(), captured_at=now, received_at=now
+        )
+        for _ in range(20)
+    ]
+    topic = TOPICS[ReadRecorded.TOPIC]
+    partitions = [TopicPartition(topic.name, n) for n in range(topic.partitions)]
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap(stack))
+    await consumer.start()
+    bus = KafkaBus(bootstrap(stack), "test")
+    await bus.start()
+    await bus.publish(reads)
+    await bus.stop()
+    ends = await consumer.end_offsets(partitions)
+    await eventually(partial(trimmed, consumer, ends), within_s=60, every_s=0.5)
+    await consumer.stop()
+
+
+async def trimmed(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
+    return bool(await consumer.beginning_offsets(list(ends)) == ends)
+
+
+async def test_what_all_services_have_worked_is_trimmed(stack: Running) -> None:
+    await works(stack)
+
+
+async def test_it_costs_little_while_idle(stack: Running, folder: Path) -> None:
+    """What start-up left to do is over after some looks."""
+
+    def idle() -> bool:
+        command = [sys.executable, "-m", "deploy.local.cpu", "--seconds", "5"]
+        looked = subprocess.run(
+            [*command, "--folder", folder], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        percent = json.loads(looked.stdout.splitlines()[-1])["percent_of_a_core"]
+        assert set(percent) == {"supervisor", "total", *stack.processes}
+        assert percent["total"] < IDLE_PERCENT, percent
+        return True
+
+    await eventually(idle, within_s=60)
+
+
+@pytest.mark.parametrize("part", ["apis", *WORKERS])
+async def test_a_service_that_is_killed_comes_back(
+    stack: Running, client: httpx.AsyncClient, folder: Path, part: str
+) -> None:
+    note = Note(folder / "stack.json")
+    killed = (note.read() or stack).processes[part]
+    os.kill(killed, signal.SIGKILL)
+    await eventually(lambda: (now := note.read()) and now.processes[part] != killed, within_s=30)
+    url = stack.urls["" if part == "apis" else part]
+    async with httpx.AsyncClient(base_url=url, timeout=10) as other:
+        await eventually(lambda: ready(other), within_s=60)
+    await works(note.read() or stack)
+
+
+async def test_each_service_runs_in_a_process_of_its_own_too(tmp_path: Path) -> None:
+    with running(tmp_path, "--separate") as stack:
+        assert set(stack.processes) == {"postgres", "broker", *APIS, *WORKERS}
+        assert set(stack.urls) == {*APIS, *WORKERS}
+        async with httpx.AsyncClient(timeout=10) as client:
+            for name in APIS:
+                for path in ("/readyz", f"/{name}/openapi.json"):
+                    assert (await client.get(stack.urls[name] + path)).status_code == 200
