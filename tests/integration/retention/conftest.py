@@ -1,6 +1,7 @@
 """Retention in process: real Postgres, a bus and objects to look into, a clock to move."""
 
 import hashlib
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,10 +10,10 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from services.retention.main import build_app
 from services.retention.settings import Settings
-from shared.codec import encode
 from shared.events import CaptureProcessed, CaptureReceived, Image, Place, ReadRecorded
 from shared.ids import derive_id
 from shared.policy import Policy
@@ -54,8 +55,6 @@ class Retention:
 
     async def fetch(self, query: str, **parameters: Any) -> list[Any]:
         """Run a query of the test's own."""
-        from sqlalchemy import text
-
         async with self.runtime.db.begin() as connection:
             return list((await connection.execute(text(query), parameters)).all())
 
@@ -144,11 +143,6 @@ def a_capture(captured_at: datetime, image: bytes = JPEG, **changes: Any) -> Cap
     return CaptureProcessed(**{**fields, "capture": capture, **event_fields})
 
 
-def record_of(event: Any) -> Any:
-    """An event as a record on the bus."""
-    return encode(event, "test")
-
-
 @pytest.fixture
 async def retention(settings, bus, objects, clock, authority, policy: Policy):
     """The service, started."""
@@ -156,26 +150,21 @@ async def retention(settings, bus, objects, clock, authority, policy: Policy):
         yield service
 
 
-def started(settings, bus, objects, clock, authority, policy):
-    """Start the service with a policy; a context manager."""
-    from contextlib import asynccontextmanager
-
-    @asynccontextmanager
-    async def run():
-        own = Settings(**settings.model_dump())
-        runtime = Runtime(
-            "retention",
-            own,
-            bus=bus,
-            objects=objects,
-            clock=clock,
-            people=authority.people,
-            policy=policy,
-        )
-        app = build_app(own, runtime)
-        async with app.router.lifespan_context(app):
-            transport = httpx.ASGITransport(app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-                yield Retention(app, runtime, client, bus, objects, clock, authority)
-
-    return run()
+@asynccontextmanager
+async def started(settings, bus, objects, clock, authority, policy, **own: Any):
+    """Start the service with a policy and settings of its own."""
+    settings = Settings(**settings.model_dump(), **own)
+    runtime = Runtime(
+        "retention",
+        settings,
+        bus=bus,
+        objects=objects,
+        clock=clock,
+        people=authority.people,
+        policy=policy,
+    )
+    app = build_app(settings, runtime)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            yield Retention(app, runtime, client, bus, objects, clock, authority)

@@ -1,0 +1,392 @@
+"""Packages of approved requests: exactly in scope, signed, verifiable offline, one per request."""
+
+import csv
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from services.retention.domain.signing import Signer, load_public
+from services.retention.domain.verifying import verify_package
+from services.retention.verify import verify_command
+from shared.events import (
+    AccessAttempted,
+    Actor,
+    RecordsDisclosed,
+    ReleaseApproved,
+    ReleaseCriteria,
+    ReleasePackaged,
+)
+from tests.integration.retention.conftest import JPEG, a_capture, a_read, started
+from tests.integration.retention.test_holding import OTHER
+from tests.integration.retention.test_purging import purge
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+ADMINISTRATOR = Actor(
+    person_id="a", name="Sgt. A", title="Administration Sergeant", agency_ori="CA0520100"
+)
+REQUESTER = Actor(
+    person_id="r", name="Det. Tehama", title="Agency Requester", agency_ori="CA0520000"
+)
+
+
+def an_approval(**changes):
+    criteria = {
+        "captured_from": NOON - timedelta(days=10),
+        "captured_to": NOON + timedelta(hours=1),
+        "plate": "7ABC123",
+        **changes.pop("criteria", {}),
+    }
+    fields = {
+        "occurred_at": NOON,
+        "actor": ADMINISTRATOR,
+        "request_id": uuid4(),
+        "agency_ori": "CA0520000",
+        "agency_name": "Tehama County Sheriff",
+        "requester": REQUESTER,
+        "purpose": "locate a stolen vehicle",
+        "expires_at": NOON + timedelta(days=14),
+        "case_number": "T26-55",
+        "offence_type": "vehicle theft",
+    }
+    return ReleaseApproved(**{**fields, **changes, "criteria": ReleaseCriteria(**criteria)})
+
+
+async def build(retention, approval, tmp_path):
+    """Have a package built and return the event and where its file lies."""
+    await retention.store(approval)
+    await retention.app.state.packager.work()
+    [packaged] = [
+        event
+        for event in await retention.emitted(ReleasePackaged)
+        if event.request_id == approval.request_id
+    ]
+    path = tmp_path / "package.zip"
+    path.write_bytes(retention.objects.kept[packaged.package_key])
+    return packaged, path
+
+
+def content(path, name):
+    with zipfile.ZipFile(path) as archive:
+        [top] = {entry.split("/", 1)[0] for entry in archive.namelist()}
+        return archive.read(f"{top}/{name}")
+
+
+def names(path):
+    with zipfile.ZipFile(path) as archive:
+        return {entry.split("/", 1)[1] for entry in archive.namelist()}
+
+
+def plates(path):
+    lines = content(path, "data/records.jsonl").decode().splitlines()
+    return sorted(json.loads(line)["plate"] for line in lines)
+
+
+async def a_pictured_read(retention, plate, at=NOON, **changes):
+    capture = a_capture(at, **changes)
+    key = capture.capture.image.object_key
+    read = a_read(
+        plate,
+        at,
+        capture_id=capture.capture.capture_id,
+        image_key=key,
+        crop_key=f"crops/{uuid4()}.jpg",
+        **changes,
+    )
+    await retention.store(capture, read)
+    await retention.objects.put(key, JPEG)
+    await retention.objects.put(read.crop_key, JPEG)
+    return capture.capture, read
+
+
+async def test_a_package_has_exactly_what_was_approved(retention, tmp_path):
+    capture, read = await a_pictured_read(retention, "7ABC123")
+    await a_pictured_read(retention, "8XYZ987")  # another plate
+    await a_pictured_read(retention, "7ABC123", NOON - timedelta(days=11))  # before the window
+    await a_pictured_read(retention, "7ABC123", agency_ori="CA0520000")  # not ours to give
+    packaged, path = await build(retention, an_approval(), tmp_path)
+    assert (packaged.reads, packaged.images) == (1, 2)
+    assert packaged.size_bytes == path.stat().st_size
+    assert packaged.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    [line] = content(path, "data/records.jsonl").decode().splitlines()
+    record = json.loads(line)
+    assert record["read_id"] == str(read.read_id)
+    assert record["image"] == f"images/{capture.capture_id}.jpg"
+    assert content(path, f"data/{record['image']}") == JPEG
+    assert content(path, f"data/{record['crop']}") == JPEG
+    [row] = csv.DictReader(io.StringIO(content(path, "data/records.csv").decode()))
+    assert (row["plate"], row["read_id"]) == ("7ABC123", str(read.read_id))
+    request = json.loads(content(path, "data/request.json"))
+    assert request["agency"] == {"name": "Tehama County Sheriff", "ori": "CA0520000"}
+    assert request["purpose"] == "locate a stolen vehicle"
+    assert request["approved_by"]["name"] == "Sgt. A"
+    pictures = {name for name in names(path) if name.startswith(("data/images", "data/crops"))}
+    assert len(pictures) == 2
+
+
+@pytest.mark.parametrize(
+    ("criteria", "found"),
+    [
+        ({"plate": "7AB*"}, ["7ABC123", "7ABD555"]),
+        ({"plate": "7AB*", "device_ids": [OTHER]}, ["7ABD555"]),
+        ({"plate": None, "device_ids": [OTHER]}, ["7ABD555", "8XYZ987"]),
+        ({"plate": None}, ["7ABC123", "7ABD555", "8XYZ987"]),
+        ({"plate": "7A8C123"}, []),
+        ({"captured_to": NOON}, []),
+    ],
+)
+async def test_the_scope_is_the_criteria_and_nothing_wider(retention, tmp_path, criteria, found):
+    await retention.store(
+        a_read("7ABC123", NOON),
+        a_read("7ABD555", NOON, device_id=OTHER),
+        a_read("8XYZ987", NOON, device_id=OTHER),
+    )
+    packaged, path = await build(retention, an_approval(criteria=criteria), tmp_path)
+    assert plates(path) == found
+    assert packaged.reads == len(found)
+    assert verify_package(path).holds
+
+
+async def test_without_images_there_are_none(retention, tmp_path):
+    await a_pictured_read(retention, "7ABC123")
+    approval = an_approval(criteria={"include_images": False})
+    packaged, path = await build(retention, approval, tmp_path)
+    assert (packaged.reads, packaged.images) == (1, 0)
+    assert not any("images" in name or "crops" in name for name in names(path))
+    assert json.loads(content(path, "data/records.jsonl"))["image"] is None
+
+
+async def test_the_reading_is_recorded_on_the_requesters_behalf_with_every_row(retention, tmp_path):
+    capture, read = await a_pictured_read(retention, "7ABC123")
+    approval = an_approval()
+    await build(retention, approval, tmp_path)
+    [attempt] = await retention.emitted(AccessAttempted)
+    disclosed = await retention.emitted(RecordsDisclosed)
+    assert attempt.actor.name == "Det. Tehama"
+    assert attempt.purpose.kind == "release"
+    assert attempt.purpose.case_number == "T26-55"
+    assert attempt.elements["request_id"] == str(approval.request_id)
+    assert attempt.elements["plate"] == "7ABC123"
+    assert all(event.attempt_id == attempt.attempt_id for event in disclosed)
+    assert {(e.record_kind, *e.record_ids) for e in disclosed} == {
+        ("read", str(read.read_id)),
+        ("capture", str(capture.capture_id)),
+    }
+
+
+async def test_an_approval_delivered_twice_makes_one_package(retention, tmp_path):
+    await a_pictured_read(retention, "7ABC123")
+    approval = an_approval()
+    await build(retention, approval, tmp_path)
+    await retention.store(approval, approval)
+    await retention.store(an_approval(request_id=approval.request_id))
+    await retention.app.state.packager.work()
+    assert len(await retention.emitted(ReleasePackaged)) == 1
+    assert len([key for key in retention.objects.kept if key.startswith("packages/")]) == 1
+
+
+async def test_while_the_object_store_is_down_a_package_waits_and_others_after_it(
+    retention, tmp_path
+):
+    await a_pictured_read(retention, "7ABC123")
+    retention.objects.down = True
+    approval = an_approval()
+    await retention.store(approval)
+    await retention.app.state.packager.work()
+    assert await retention.emitted(ReleasePackaged) == []
+    retention.objects.down = False
+    await retention.app.state.packager.work()  # too early
+    assert await retention.emitted(ReleasePackaged) == []
+    retention.clock.advance(seconds=2)
+    await retention.app.state.packager.work()
+    assert len(await retention.emitted(ReleasePackaged)) == 1
+
+
+async def test_an_image_that_is_gone_or_changed_is_named_as_omitted(retention, tmp_path):
+    gone, _ = await a_pictured_read(retention, "7ABC123")
+    changed, _ = await a_pictured_read(retention, "7ABC123", NOON - timedelta(hours=1))
+    del retention.objects.kept[gone.image.object_key]
+    retention.objects.kept[changed.image.object_key] = JPEG + b"!"
+    packaged, path = await build(retention, an_approval(), tmp_path)
+    omitted = content(path, "data/omitted.csv").decode()
+    assert f"images/{gone.capture_id}.jpg,not in the object store" in omitted
+    assert f"images/{changed.capture_id}.jpg,its SHA-256" in omitted
+    assert packaged.images == 2  # the crops
+    assert verify_package(path).holds
+
+
+async def test_evidence_that_only_a_hold_still_keeps_can_be_released(retention, tmp_path):
+    long_ago = datetime(2025, 2, 10, tzinfo=UTC)
+    await a_pictured_read(retention, "7ABC123", long_ago)
+    await retention.post(
+        "/v1/holds",
+        {
+            "basis": "discovery",
+            "case_number": "26-1",
+            "description": "discovery request",
+            "criteria": {"plate": "7ABC123"},
+        },
+        201,
+    )
+    await purge(retention)
+    criteria = {"captured_from": long_ago - timedelta(days=1)}
+    packaged, path = await build(retention, an_approval(criteria=criteria), tmp_path)
+    assert (packaged.reads, packaged.images) == (1, 2)
+    assert plates(path) == ["7ABC123"]
+
+
+async def test_more_records_than_a_chunk_all_come_in_order(retention, tmp_path):
+    reads = [a_read("7ABC123", NOON - timedelta(seconds=n)) for n in range(1234)]
+    await retention.store(*reads)
+    packaged, path = await build(retention, an_approval(), tmp_path)
+    lines = [json.loads(line) for line in content(path, "data/records.jsonl").splitlines()]
+    times = [line["captured_at"] for line in lines]
+    assert packaged.reads == len(lines) == 1234
+    assert times == sorted(times)
+    disclosed = await retention.emitted(RecordsDisclosed)
+    assert sum(event.count for event in disclosed) == 1234
+    assert max(event.count for event in disclosed) <= 500
+
+
+async def test_a_spreadsheet_runs_no_formula_out_of_the_table(retention, tmp_path):
+    await retention.store(a_read("7ABC123", NOON, plate_as_read="=HYPERLINK(1)"))
+    _, path = await build(retention, an_approval(), tmp_path)
+    assert "'=HYPERLINK(1)" in content(path, "data/records.csv").decode()
+    assert json.loads(content(path, "data/records.jsonl"))["plate_as_read"] == "=HYPERLINK(1)"
+
+
+@pytest.fixture
+async def package(retention, tmp_path):
+    """A package with the department's public key beside it."""
+    await a_pictured_read(retention, "7ABC123")
+    _, path = await build(retention, an_approval(), tmp_path)
+    answer = (await retention.client.get("/v1/signing-key")).json()
+    key = tmp_path / "public.pem"
+    key.write_text(answer["public_pem"])
+    return path, key, answer["key_id"]
+
+
+def rewritten(path, change):
+    """Write the package anew, each file passed through `change`; None leaves it out."""
+    changed = path.with_name("changed.zip")
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(changed, "w") as target:
+        for name in source.namelist():
+            data = change(name, source.read(name))
+            if data is not None:
+                target.writestr(name, data)
+    return changed
+
+
+async def test_the_recipient_verifies_it_offline_by_the_command(package):
+    path, key, key_id = package
+    command = [sys.executable, "-m", "services.retention", "verify-package", str(path)]
+    run = subprocess.run([*command, "--key", str(key)], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert key_id in run.stdout
+    verdict = verify_package(path, load_public(key.read_bytes()))
+    assert verdict.holds
+    assert verdict.known_key
+    assert verdict.key_id == key_id
+
+
+async def test_without_a_key_of_his_own_the_recipient_is_told_to_compare_it(package, capsys):
+    path, _, key_id = package
+    assert verify_command([str(path)]) == 0
+    said = capsys.readouterr().out
+    assert key_id in said
+    assert "compare its id" in said
+
+
+TAMPERED = {
+    "a changed record": lambda n, d: d.replace(b"7ABC123", b"7ABC124") if "jsonl" in n else d,
+    "a changed request": lambda n, d: d.replace(b"Tehama", b"Shasta") if "request" in n else d,
+    "a changed image": lambda n, d: d + b"!" if "/images/" in n else d,
+    "a missing crop": lambda n, d: None if "/crops/" in n else d,
+    "a changed note": lambda n, d: d + b"X: 1\n" if n.endswith("bag-info.txt") else d,
+    "a missing signature": lambda n, d: None if n.endswith(".sig") else d,
+    "a changed signature": lambda n, d: bytes(64) if n.endswith(".sig") else d,
+    "a changed manifest": lambda n, d: d.replace(b"a", b"b") if "/manifest" in n else d,
+}
+
+
+@pytest.mark.parametrize("change", TAMPERED.values(), ids=TAMPERED)
+async def test_a_tampered_package_does_not_hold(package, change):
+    path, key, _ = package
+    changed = rewritten(path, change)
+    assert not verify_package(changed, load_public(key.read_bytes())).holds
+    assert not verify_package(changed).holds
+    assert verify_command([str(changed), "--key", str(key)]) == 1
+
+
+async def test_an_added_file_a_flipped_byte_and_a_stranger_are_noticed(package, tmp_path):
+    path, key, _ = package
+    ours = load_public(key.read_bytes())
+    added = rewritten(path, lambda n, d: d)
+    with zipfile.ZipFile(added, "a") as archive:
+        top = archive.namelist()[0].split("/", 1)[0]
+        archive.writestr(f"{top}/data/more.jsonl", b"{}")
+    assert verify_package(added, ours).faults == ["added: data/more.jsonl"]
+    flipped = bytearray(path.read_bytes())
+    flipped[len(flipped) // 3] ^= 1
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(flipped)
+    assert not verify_package(broken, ours).holds
+    stranger = Signer.new()
+    assert not verify_package(path, load_public(stranger.public_pem.encode())).holds
+    (tmp_path / "none.zip").write_bytes(b"no package")
+    assert not verify_package(tmp_path / "none.zip").holds
+    assert not verify_package(tmp_path / "absent.zip").holds
+    assert verify_command([str(path), "--key", str(tmp_path / "none.zip")]) == 2
+
+
+async def test_a_package_signed_anew_by_another_is_not_the_departments(
+    settings, bus, objects, clock, authority, policy, tmp_path, package
+):
+    """Whoever re-signs a changed package with a key of their own is caught by the department's key."""
+    path, key, _ = package
+    forger = Signer.new()
+
+    def forged(name, data):
+        if name.endswith("signing-key.pem"):
+            return forger.public_pem.encode()
+        return data
+
+    stolen = rewritten(path, forged)
+    tags = content(stolen, "tagmanifest-sha256.txt")
+    digest = hashlib.sha256(forger.public_pem.encode()).hexdigest().encode()
+    lines = [
+        digest + line[64:] if line.endswith(b"signing-key.pem") else line
+        for line in tags.splitlines()
+    ]
+    new_tags = b"\n".join(lines) + b"\n"
+
+    def finished(name, data):
+        if name.endswith("tagmanifest-sha256.txt"):
+            return new_tags
+        if name.endswith(".sig"):
+            return forger.sign(new_tags)
+        return data
+
+    resigned = rewritten(stolen.rename(tmp_path / "stolen.zip"), finished)
+    assert verify_package(resigned).holds
+    assert not verify_package(resigned, load_public(key.read_bytes())).holds
+
+
+async def test_the_key_of_the_settings_signs_and_earlier_ones_stay_known(
+    settings, bus, objects, clock, authority, policy
+):
+    parts = (bus, objects, clock, authority, policy)
+    async with started(settings, *parts) as first:
+        made = (await first.client.get("/v1/signing-key")).json()
+    given = Signer.new()
+    async with started(settings, *parts, retention_signing_key=given.private_pem) as second:
+        clock.advance(seconds=1)
+        answer = (await second.client.get("/v1/signing-key")).json()
+    assert answer["key_id"] == given.key_id
+    assert [key["key_id"] for key in answer["earlier"]] == [made["key_id"]]
