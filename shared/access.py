@@ -30,6 +30,7 @@ __all__ = [
     "Purpose",
     "access",
     "disclose",
+    "disclosure",
     "system_grant",
 ]
 
@@ -228,9 +229,16 @@ async def disclose(
     plates: Iterable[str] = (),
 ) -> None:
     """Record which records `grant` was given, in the transaction that read them."""
+    event = disclosure(grant, record_kind, record_ids, plates=plates)
+    await emit(connection, grant.service, event)
+
+
+def disclosure(
+    grant: Grant, record_kind: str, record_ids: Iterable[object], *, plates: Iterable[str] = ()
+) -> RecordsDisclosed:
+    """Return what `disclose` records, for who has several to emit at once."""
     ids = [str(record_id) for record_id in record_ids]
-    purpose = grant.purpose.record if grant.purpose else None
-    event = RecordsDisclosed(
+    return RecordsDisclosed(
         occurred_at=datetime.now(UTC),
         attempt_id=grant.attempt_id,
         actor=grant.actor,
@@ -240,10 +248,9 @@ async def disclose(
         record_ids=ids,
         count=len(ids),
         plates=sorted(set(plates)),
-        purpose=purpose,
+        purpose=grant.purpose.record if grant.purpose else None,
         request_id=grant.request_id,
     )
-    await emit(connection, grant.service, event)
 
 
 async def system_grant(
