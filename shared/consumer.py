@@ -191,8 +191,10 @@ class Consumer:
             if len(run) == 1:
                 await self.dead_letter(run[0][0], exc)
                 return
-        for pair in run:  # one of them was refused: find it, and let the others through
-            await self._dispatch(handler, [pair])
+        # One of them was refused. Halving finds it and lets the others through, many at a time.
+        middle = len(run) // 2
+        await self._dispatch(handler, run[:middle])
+        await self._dispatch(handler, run[middle:])
 
     async def dead_letter(self, message: Message, exc: AlprError) -> None:
         """Put `message` aside with its reason; returns once Kafka has it."""
