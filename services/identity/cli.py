@@ -38,7 +38,9 @@ async def _bootstrap(settings: Settings, chosen: argparse.Namespace) -> str:
 async def _rotate_key(settings: Settings, chosen: argparse.Namespace) -> str:
     async with standalone(settings) as identity:
         kid = await keys.rotate(identity, compromised=chosen.compromised)
-    return f"Key {kid} signs from now on; older ones verify until their tokens are gone."
+    if chosen.compromised:
+        return f"Key {kid} signs from now on; older ones, and all tokens, have ended."
+    return f"Key {kid} signs in 30 s; older ones verify until their tokens are gone."
 
 
 async def _release_lock(settings: Settings, chosen: argparse.Namespace) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -49,25 +50,31 @@ async def rotate(identity: Identity, *, compromised: bool = False) -> str:
     """
     async with identity.begin() as unit:
         await unit.keys.lock()
-        ahead = timedelta() if compromised else PUBLISH_AHEAD
-        old = await unit.keys.valid(unit.now)
-        new = await _add(identity, unit, signs_from=unit.now + ahead)
-        end = unit.now if compromised else new.signs_from + longest_token(unit.policy)
-        for key in old:
-            if key.not_after > end:
-                await unit.keys.end(key.kid, end)
-                await unit.emit(_published(identity, unit, replace(key, not_after=end)))
-        return new.kid
+        return await _rotate(identity, unit, await unit.keys.valid(unit.now), compromised)
 
 
 async def rotate_when_due(identity: Identity) -> str | None:
     """Rotate if the youngest key is older than the settings allow; return the new key's id."""
-    async with identity.begin() as unit:
-        keys = await unit.keys.valid(unit.now)
     age = timedelta(days=identity.settings.identity_key_rotation_days)
-    if keys and identity.clock.now() - keys[0].created_at < age:
-        return None
-    return await rotate(identity)
+    async with identity.begin() as unit:
+        await unit.keys.lock()  # another replica may be at it; then its key is found here
+        old = await unit.keys.valid(unit.now)
+        if old and unit.now - old[0].created_at < age:
+            return None
+        return await _rotate(identity, unit, old, compromised=False)
+
+
+async def _rotate(
+    identity: Identity, unit: Unit, old: Sequence[StoredKey], compromised: bool
+) -> str:
+    ahead = timedelta() if compromised else PUBLISH_AHEAD
+    new = await _add(identity, unit, signs_from=unit.now + ahead)
+    end = unit.now if compromised else new.signs_from + longest_token(unit.policy)
+    for key in old:
+        if key.not_after > end:
+            await unit.keys.end(key.kid, end)
+            await unit.emit(_published(identity, unit, replace(key, not_after=end)))
+    return new.kid
 
 
 async def sign_token(identity: Identity, unit: Unit, claims: dict[str, Any]) -> str:

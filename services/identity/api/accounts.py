@@ -105,8 +105,8 @@ async def list_accounts(
     grant: Reads,
     work: Work,
     status: Status | None = None,
-    role: Annotated[str | None, Query(max_length=50)] = None,
-    after: Annotated[str, Query(max_length=32)] = "",
+    role: Annotated[str | None, Query(max_length=50, pattern="^[a-z_]+$")] = None,
+    after: Annotated[str, Query(max_length=32, pattern="^[a-z0-9._-]*$")] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 100,
 ) -> AccountList:
     """List accounts by username."""

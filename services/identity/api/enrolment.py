@@ -1,9 +1,10 @@
 """Enrolment, by whoever holds an invitation."""
 
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from services.identity.actions import enrolment
 from services.identity.api.fields import Code, OpaqueToken, Password, Request
@@ -23,9 +24,11 @@ class BeginEnrolment(Request):
 class SecondFactorOut(BaseModel):
     """What goes into an authenticator app (RFC 6238, SHA-1, six digits, 30 s); shown this once."""
 
-    username: str
-    totp_secret: str
-    provisioning_uri: str
+    username: Annotated[str, Field(examples=["j.rivera"])]
+    totp_secret: Annotated[str, Field(examples=["GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"])]
+    provisioning_uri: Annotated[
+        str, Field(examples=["otpauth://totp/Department:j.rivera?secret=...&issuer=Department"])
+    ]
 
 
 class ConfirmEnrolment(Request):

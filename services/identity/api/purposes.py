@@ -68,7 +68,7 @@ class AcceptedPurpose(BaseModel):
     """A purpose and its token, for the header X-ALPR-Purpose."""
 
     purpose_id: UUID
-    purpose_token: str
+    purpose_token: Annotated[str, Field(examples=["eyJhbGciOiJFUzI1NiIsImtpZCI6Ii4uLiJ9..."])]
     expires_at: datetime
 
 

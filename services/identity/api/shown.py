@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from services.identity.actions.enrolment import Invited
 from services.identity.actions.sign_in import Opened
@@ -14,6 +14,29 @@ from services.identity.work import Unit
 
 class AccountOut(BaseModel):
     """A person."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "account_id": "7c8e2f0e-5f43-4b0e-9d7c-0d8a1d0f3a11",
+                    "username": "j.rivera",
+                    "name": "Jo Rivera",
+                    "title": "Dispatcher",
+                    "agency_ori": "CA0520100",
+                    "status": "active",
+                    "roles": ["dispatcher"],
+                    "sources": ["department", "state"],
+                    "permissions": ["account:self", "alert:receive", "hit:read"],
+                    "trained_until": "2027-05-04T00:00:00Z",
+                    "refresher_due": False,
+                    "last_active_at": "2026-06-01T12:00:00Z",
+                    "reviewed_at": "2026-05-04T09:30:00Z",
+                    "created_at": "2026-05-04T09:30:00Z",
+                }
+            ]
+        }
+    )
 
     account_id: UUID
     username: str
@@ -77,6 +100,23 @@ class InvitedAccount(BaseModel):
 
 class SessionOut(BaseModel):
     """Tokens of a session. The refresh token is good once, and until `idle_until`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "session_id": "3d0f6c52-9a4e-4b1b-8a57-1f2e90b7c6d4",
+                    "account_id": "7c8e2f0e-5f43-4b0e-9d7c-0d8a1d0f3a11",
+                    "access_token": "eyJhbGciOiJFUzI1NiIsImtpZCI6Ii4uLiJ9...",
+                    "token_type": "Bearer",
+                    "expires_at": "2026-06-01T12:10:00Z",
+                    "refresh_token": "n2S4Yl0cV5b8mKQ1xT7dZr9uWj3fHgAeOiPsLvBtCwE",
+                    "idle_until": "2026-06-01T12:30:00Z",
+                    "trained_until": "2027-05-04T00:00:00Z",
+                }
+            ]
+        }
+    )
 
     session_id: UUID
     account_id: UUID

@@ -172,7 +172,12 @@ async def test_accounts_are_listed_in_pages_and_filtered(administrator):
     assert rest["next"] is None
     invited = (await administrator.get("/v1/accounts?status=invited&role=officer")).json()
     assert len(invited["accounts"]) == 5
-    assert (await administrator.get("/v1/accounts?status=asleep")).status_code == 422
+    for faulty in ("status=asleep", "after=%00", "role=%00", "limit=0", "limit=201"):
+        answer = await administrator.get(f"/v1/accounts?{faulty}")
+        assert (answer.status_code, answer.json()["field"]) == (
+            422,
+            f"query.{faulty.split('=')[0]}",
+        )
 
 
 async def test_rights_not_reviewed_for_a_year_are_due(hire, administrator, clock, published):
