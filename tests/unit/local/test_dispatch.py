@@ -1,6 +1,5 @@
 """Several apps behind one port: each is reached below its name, and only there."""
 
-import base64
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from fastapi import FastAPI, Request
 
 from deploy.local.dispatch import dispatcher
+from deploy.local.keys import KEYS
 from deploy.local.services import APIS, build
 from shared.http import create_app
 from shared.policy import load_policy
@@ -126,7 +126,8 @@ def test_every_service_is_built_from_the_environment(
     monkeypatch.setenv("POLICY_FILE", str(Path(__file__).parents[3] / "policy.toml"))
     monkeypatch.setenv("OBJECT_STORE_URL", tmp_path.as_uri())
     monkeypatch.setenv("TOKEN_ISSUER", "from the environment")
-    monkeypatch.setenv("IDENTITY_KEY_ENCRYPTION_KEY", base64.b64encode(bytes(32)).decode())
+    for key, draw in KEYS.items():
+        monkeypatch.setenv(key, draw())
     settings = build(name).state.runtime.settings
     assert settings.token_issuer == "from the environment"
 
