@@ -1,16 +1,20 @@
 """The log taken out and verified without the service; the command line; the whole road over a real broker."""
 
+import asyncio
 import json
-import os
 import subprocess
 import sys
 from base64 import b64encode
+from pathlib import Path
 
 import pytest
 
 from services.audit.cli import run
+from services.audit.main import build_app
 from services.audit.note import Signer
 from services.audit.settings import Settings
+from services.audit.store.checkpoints import Checkpoints
+from services.audit.store.log import Log
 from services.audit.verify import verify_export
 from shared.bus import KafkaBus
 from shared.codec import Record
@@ -77,38 +81,33 @@ async def test_what_was_altered_in_an_export_is_found(exported):
         verify_export(iter([b"{}"]), [VERIFIER])
 
 
-def command(settings, *arguments, key=True):
-    """Run the command line as somebody at the machine does."""
-    environment = {
-        **os.environ,
-        "DATABASE_URL": settings.database_url,
-        "POLICY_FILE": str(settings.policy_file),
-    }
-    if key:
-        environment["AUDIT_SIGNING_KEY"] = b64encode(SEED).decode()
-    return subprocess.run(
-        [sys.executable, "-m", "services.audit", *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@pytest.fixture
+def command(settings, monkeypatch, capsys):
+    """Run the command line on the test's database; return its exit status and what it printed."""
+
+    async def call(*arguments, key=True):
+        monkeypatch.setenv("DATABASE_URL", settings.database_url)
+        monkeypatch.setenv("POLICY_FILE", str(settings.policy_file))
+        monkeypatch.delenv("AUDIT_SIGNING_KEY", raising=False)
+        if key:
+            monkeypatch.setenv("AUDIT_SIGNING_KEY", b64encode(SEED).decode())
+        status = await asyncio.to_thread(run, arguments)
+        return status, capsys.readouterr().out
+
+    return call
 
 
 async def test_the_command_line_verifies_exports_and_says_what_is_wrong(
-    deliver, writer, clock, runtime, tamper, query, tmp_path
+    deliver, writer, clock, tamper, query, tmp_path, command
 ):
-    settings = runtime.settings
     await deliver(*[an_attempt(clock) for _ in range(20)])
     await writer.sign_if_grown()
-    good = command(settings, "verify")
-    assert good.returncode == 0, good.stdout + good.stderr
-    summary = json.loads(good.stdout.splitlines()[-1])
-    assert (summary["ok"], summary["entries"], summary["checkpoints"]) == (True, 20, 1)
-    without_the_key = command(settings, "verify", "--vkey", VERIFIER.vkey, key=False)
-    assert without_the_key.returncode == 0, without_the_key.stderr
-    file = tmp_path / "log.jsonl"
+    status, said = await command("verify")
+    summary = json.loads(said.splitlines()[-1])
+    assert (status, summary["ok"]) == (0, True)
+    assert (summary["entries"], summary["checkpoints"]) == (20, 1)
+    assert (await command("verify", "--vkey", VERIFIER.vkey, key=False))[0] == 0
+    file = str(tmp_path / "log.jsonl")
     who = (
         "--person-id",
         "dba-1",
@@ -119,21 +118,30 @@ async def test_the_command_line_verifies_exports_and_says_what_is_wrong(
         "--reason",
         "audit",
     )
-    done = command(settings, "export", str(file), *who, key=False)
-    assert done.returncode == 0, done.stderr
-    assert file.stat().st_mode & 0o777 == 0o600
-    offline = command(settings, "verify-export", str(file), "--vkey", VERIFIER.vkey, key=False)
-    assert offline.returncode == 0, offline.stdout
-    again = command(settings, "export", str(file), *who, key=False)
-    assert again.returncode == 2
+    assert (await command("export", file, *who, key=False))[0] == 0
+    assert Path(file).stat().st_mode & 0o777 == 0o600
+    assert (await command("verify-export", file, "--vkey", VERIFIER.vkey, key=False))[0] == 0
+    assert (await command("export", file, *who, key=False))[0] == 2  # never writes over a file
     await deliver()
     own = await query("SELECT kind, person_id FROM entries WHERE seq >= 20 ORDER BY kind")
     assert own[:2] == [("access.attempted", "dba-1"), ("records.disclosed", "dba-1")]
     await tamper("entries", "UPDATE entries SET entry_hash = leaf_hash WHERE seq = 11")
-    bad = command(settings, "verify")
-    assert bad.returncode == 1
-    assert "entry 11: the chain does not hold" in bad.stdout
-    assert json.loads(bad.stdout.splitlines()[-1])["first_bad"] == 11
+    status, said = await command("verify")
+    assert status == 1
+    assert "entry 11: the chain does not hold" in said
+    assert json.loads(said.splitlines()[-1])["first_bad"] == 11
+
+
+def test_the_module_runs_as_a_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "services.audit", "keygen", "--origin", "example.org/log"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "public key: example.org/log+" in done.stdout
 
 
 def test_a_key_is_made_in_the_form_that_settings_take(settings, capsys):
@@ -154,49 +162,41 @@ def test_a_wrong_call_ends_with_2_and_says_why(capsys, tmp_path):
 
 
 async def test_events_come_from_a_real_broker_into_the_log_once_each(
-    settings, broker, objects, authority, clock, policy
+    settings, broker, objects, authority, clock, policy, command
 ):
-    from services.audit.main import build_app
-
     await ensure_topics(broker.bootstrap)
-    own = Settings(
-        **settings.model_dump() | {"kafka_bootstrap": broker.bootstrap},
-        audit_signing_key=b64encode(SEED).decode(),
-        audit_checkpoint_s=0.2,
-    )
+    common = settings.model_dump() | {
+        "kafka_bootstrap": broker.bootstrap,
+        "kafka_empty_fetch_pause_ms": 5,
+    }
+    key = b64encode(SEED).decode()
+    own = Settings(**common, audit_signing_key=key, audit_checkpoint_s=0.2)
     runtime = Runtime("audit", own, objects=objects, people=authority.people, policy=policy)
-    bus = KafkaBus(broker.bootstrap, "retention")
-    await bus.start()
     events = [an_attempt(clock) for _ in range(700)]
-    wanted = {event.event_id for event in events}
+    last = an_attempt(clock)
+    wanted = {event.event_id for event in (*events, last)}
+
+    async def arrived():
+        async with runtime.db.begin() as connection:
+            return (await Log(connection).known(list(wanted))).keys() == wanted
+
+    async def signed():
+        async with runtime.db.begin() as connection:
+            latest = await Checkpoints(connection).latest()
+            return latest is not None and latest.size >= len(wanted)
+
     app = build_app(own, runtime)
+    bus = KafkaBus(broker.bootstrap, "retention")
     async with app.router.lifespan_context(app):
-        await bus.publish(events)
-        await bus.publish(events)
-        await bus.publish_records([Record(AccessAttempted.TOPIC, b"k", b"not json", [])])
-        last = an_attempt(clock)
-        await bus.publish([last])
-        wanted.add(last.event_id)
-
-        async def arrived():
-            from services.audit.store.log import Log
-
-            async with runtime.db.begin() as connection:
-                known = await Log(connection).known(list(wanted))
-                return known.keys() == wanted
-
-        await eventually(arrived, within_s=30)
-
-        async def signed():
-            from services.audit.store.checkpoints import Checkpoints
-
-            async with runtime.db.begin() as connection:
-                latest = await Checkpoints(connection).latest()
-                return latest is not None and latest.size >= len(wanted)
-
-        await eventually(signed, within_s=10)
-        assert (await runtime.check())["postgres"] == "ok"
-        await bus.stop()
-    verdict = command(own, "verify")
-    assert verdict.returncode == 0, verdict.stdout
-    assert json.loads(verdict.stdout.splitlines()[-1])["entries"] >= len(wanted)
+        try:
+            await bus.publish(events)
+            await bus.publish(events)
+            await bus.publish_records([Record(AccessAttempted.TOPIC, b"k", b"not json", [])])
+            await bus.publish([last])
+        finally:
+            await bus.stop()
+        await eventually(arrived, within_s=60, every_s=0.1)
+        await eventually(signed, within_s=30, every_s=0.1)
+    status, said = await command("verify")
+    assert status == 0, said
+    assert json.loads(said.splitlines()[-1])["entries"] >= len(wanted)
