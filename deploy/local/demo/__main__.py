@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 from rich.console import Console
 
 from deploy.local.demo.fault import StepFailed
@@ -33,7 +34,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--photos", type=Path, help="post the photos of a folder instead of scenes")
     parser.add_argument("--count", type=int, default=40, help="how many scenes to render")
     parser.add_argument("--seed", type=int, default=468, help="which scenes")
-    parser.add_argument("--every-s", type=float, default=0.8, help="one frame begun so often")
+    parser.add_argument("--every-s", type=float, default=1.0, help="one frame begun so often")
     parser.add_argument("--folder", type=Path, default=Path("var/demo"), help="data and report")
     return parser.parse_args(arguments)
 
@@ -44,9 +45,12 @@ def main() -> int:
     console = Console()
     try:
         line = run(chosen, console)
-    except (StepFailed, LocalError, NoFrames, TruthFault) as fault:
-        print(f"demo: {fault}", file=sys.stderr)
+    except (StepFailed, LocalError, NoFrames, TruthFault, httpx.HTTPError) as fault:
+        print(f"demo: {fault or type(fault).__name__}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("demo: interrupted; everything is stopped", file=sys.stderr)
+        return 130
     print(json.dumps(line))
     return 0
 
@@ -62,8 +66,8 @@ def run(chosen: argparse.Namespace, console: Console) -> dict[str, object]:
         story = asyncio.run(
             tell(up.urls, folder, frames, source, every_s=chosen.every_s, console=console)
         )
-    report = folder / "report.html"
-    write_report(story, report)
+        report = folder / "report.html"
+        write_report(story, report)
     print_table(console, story)
     console.print(f"Report: {report}")
     console.print(f"Everything is stopped; all took {time.monotonic() - began:.0f} s")

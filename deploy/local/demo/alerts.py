@@ -39,7 +39,7 @@ class AlertStream:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "AlertStream":
-        self._task = asyncio.create_task(self._listen())
+        self._task = asyncio.create_task(self.listen())
         ready = asyncio.create_task(self._ready.wait())
         await asyncio.wait(
             {self._task, ready}, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED
@@ -61,7 +61,8 @@ class AlertStream:
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
 
-    async def _listen(self) -> None:
+    async def listen(self) -> None:
+        """Take alerts until cancelled. Raises: StepFailed when the stream is refused."""
         while True:
             headers = {**await self._officer.headers(), "Accept": "text/event-stream"}
             if self._last_id is not None:

@@ -67,8 +67,13 @@ async def _tell(
     return posted
 
 
-async def post(api: Api, device: Device, frame: Frame, *, at: datetime | None = None) -> Posted:
-    """Post one frame until it is safe. Raises: Refused; StepFailed when it is never taken."""
+async def post(
+    api: Api, device: Device, frame: Frame, *, at: datetime | None = None, pause_s: float = 1.0
+) -> Posted:
+    """Post one frame until it is safe, with a pause after a failure that names none.
+
+    Raises: Refused; StepFailed when it is never taken.
+    """
     captured_at = at or datetime.now(UTC)
     headers = {
         "Authorization": f"Bearer {device.credential}",
@@ -84,7 +89,8 @@ async def post(api: Api, device: Device, frame: Frame, *, at: datetime | None = 
             return Posted(sent, began, captured_at)
         if answer is not None and answer.status_code not in _TRY_AGAIN:
             raise Refused(problem(answer))
-        await asyncio.sleep(float(answer.headers.get("Retry-After", 1)) if answer else 1.0)
+        named = None if answer is None else answer.headers.get("Retry-After")
+        await asyncio.sleep(pause_s if named is None else float(named))
     raise StepFailed(f"{frame.name} was not taken in {TRIES} tries")
 
 

@@ -19,9 +19,11 @@ _TOTP_STEP_S = 30
 class Api:
     """The services of one stack, by name."""
 
-    def __init__(self, urls: Mapping[str, str]) -> None:
+    def __init__(
+        self, urls: Mapping[str, str], transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         self._urls = urls
-        self.http = httpx.AsyncClient(timeout=30.0)
+        self.http = httpx.AsyncClient(timeout=30.0, transport=transport)
 
     async def __aenter__(self) -> "Api":
         return self

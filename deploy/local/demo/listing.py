@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from deploy.local.demo.client import Person
 from deploy.local.demo.fault import StepFailed
 from deploy.local.demo.model import Frame
+from deploy.local.demo.truth import bare
 
 NAME = "Corning BOLO and stolen vehicles"
 EVERY = 3
@@ -27,11 +28,6 @@ def choose(frames: Sequence[Frame]) -> list[tuple[str, str, str]]:
     plates = list(dict.fromkeys(bare(t.plate) for f in frames for t in f.truth))
     chosen = plates[::EVERY] or [SAMPLE]
     return [(plate, *KINDS[number % len(KINDS)]) for number, plate in enumerate(chosen)]
-
-
-def bare(plate: str) -> str:
-    """The plate as it stands in a truth file, without what is no letter or digit."""
-    return "".join(c for c in plate.upper() if c.isalnum() and c.isascii())
 
 
 def as_csv(entries: Sequence[tuple[str, str, str]]) -> str:

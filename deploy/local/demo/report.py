@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deploy.local.demo.model import Alert, Read, Sent, Story
 from deploy.local.demo.pictures import Thumb, data_address, thumb
-from deploy.local.demo.truth import fold
+from deploy.local.demo.truth import bare, fold
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,10 @@ def write_report(story: Story, path: Path) -> None:
         loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     page = pages.get_template("report.html").render(
-        story=story, line=story.summary(), cards=[_card(sent) for sent in story.sent]
+        story=story,
+        line=story.summary(),
+        cards=[_card(sent) for sent in story.sent],
+        listed={plate for plate, _ in story.listed},
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
@@ -54,7 +57,7 @@ def _card(sent: Sent) -> Card:
             left.remove(fold(read.plate))
         verdict = "unknown" if not sent.frame.truth and not sent.frame.condition else "wrong"
         marks.append(_mark(sent, read, "right" if right else verdict, small))
-    missed = [true.plate for true in sent.frame.truth if fold(true.plate) in left]
+    missed = [bare(true.plate) for true in sent.frame.truth if fold(true.plate) in left]
     return Card(sent, small, marks, missed)
 
 

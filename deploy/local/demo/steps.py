@@ -18,6 +18,7 @@ from deploy.local.demo.model import Frame, Story
 from deploy.local.demo.progress import bars
 from deploy.local.demo.records import await_processed, collect
 from deploy.local.demo.releasing import release
+from deploy.local.demo.truth import bare
 
 SETTLED_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.5
@@ -82,8 +83,22 @@ async def _watch(
     attach(stream.arrivals, posted)
     await collect(people.investigator, purpose, posted, people.devices, window)
     story.sent = [one.sent for one in posted]
+    story.notes.append(_reach(story))
     story.notes += [f"Refused, and nothing of it stored: {one}." for one in refused]
     return window
+
+
+def _reach(story: Story) -> str:
+    """Say how many of the listed plates that passed a camera raised a hit, and why not all did."""
+    passed = {bare(true.plate) for sent in story.sent for true in sent.frame.truth}
+    listed = {plate for plate, _ in story.listed} & passed
+    raised = listed & {alert.plate_listed for alert in story.alerts}
+    if not passed:
+        return "Nobody wrote down what plates these are, so the hot list is a sample entry."
+    return (
+        f"{len(listed)} listed plates passed a camera and {len(raised)} of them raised a hit; "
+        "what is misread, or read below the policy's confidence, raises none."
+    )
 
 
 async def _send_again(api: Api, people: Department, posted: Sequence[Posted], story: Story) -> None:

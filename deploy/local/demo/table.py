@@ -7,14 +7,18 @@ from rich.text import Text
 from deploy.local.demo.model import Alert, Read, Sent, Story
 from deploy.local.demo.truth import fold
 
+NAME_CHARACTERS = 22
+"""A longer file name is cut: the report has it whole."""
+
 
 def print_table(console: Console, story: Story) -> None:
     """Print one line for each read, and one for each frame without any."""
     table = Table(title="Frames, reads and hits", title_justify="left")
-    for name, justify in (
-        ("frame", "left"), ("plate read", "left"), ("confidence", "right"), ("hit", "left"), ("ms POST to alert", "right"),
-    ):  # fmt: skip
-        table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
+    table.add_column("frame", no_wrap=True, max_width=NAME_CHARACTERS)
+    table.add_column("plate read", no_wrap=True)
+    table.add_column("confidence", justify="right", no_wrap=True)
+    table.add_column("hit", min_width=16)
+    table.add_column("ms POST to alert", justify="right", max_width=8)
     for sent in story.sent:
         for number, read in enumerate(sent.reads or [None]):
             table.add_row(*_row(sent, read, first=number == 0))

@@ -21,9 +21,14 @@ class TruePlate:
     box: tuple[int, int, int, int]
 
 
+def bare(plate: str) -> str:
+    """The plate as it stands in a truth file, without what is no letter or digit."""
+    return "".join(c for c in plate.upper() if c.isalnum() and c.isascii())
+
+
 def fold(plate: str) -> str:
-    """Upper case, letters and digits only, with O and Q as 0 and I as 1 (truth files mix them)."""
-    return "".join(c for c in plate.upper() if c.isalnum()).translate(_FOLD)
+    """The bare plate with O and Q as 0 and I as 1 (truth files mix them)."""
+    return bare(plate).translate(_FOLD)
 
 
 def read_truth(path: Path) -> dict[str, tuple[TruePlate, ...]]:

@@ -42,6 +42,7 @@ def story():
         Read("r2", "c1", "MESA71", 0.61, Box(*truth[1].box)),
     ]
     two.alerts.append(an_alert("7ABC123", 480.04))
+    story.listed = [("MESA77", "stolen_plate"), ("7ABC123", "stolen_vehicle")]
     story.sent = [
         two,
         Sent(Frame("none.jpg", b"not a picture", "image/jpeg"), "c2", "Main St", 9.0),
@@ -103,7 +104,9 @@ class Tags(HTMLParser):
 
 
 def test_the_report_is_one_well_formed_page_that_needs_nothing_else(story, tmp_path):
-    story.shown = [Shown("Det. <Quinn>", "searched", "case 1", 403, "training lapsed", "entry 9")]
+    story.shown = [
+        Shown("Det. <Quinn>", "searched", "case 1", 403, "training lapsed", "p1", "q1", entry=97)
+    ]
     story.release = Release(
         "Tehama DA", "q1", "A", "B", 2, 1, 1234, "ab" * 32, "key-1", ("manifest holds",)
     )
@@ -115,7 +118,7 @@ def test_the_report_is_one_well_formed_page_that_needs_nothing_else(story, tmp_p
     assert tags.stack == []
     assert tags.sources
     assert all(source.startswith("data:image/jpeg;base64,") for source in tags.sources)
-    for words in ("7ABC123", "not read", "MESA77", "unverified", "Det. &lt;Quinn&gt;", "403",
+    for words in ("7ABC123", "not read", "MESA77</span> <span class=\"alarm\">(on the hot list)", "unverified", "Det. &lt;Quinn&gt;", "403", ">97<",
                   "Stolen &amp; wanted", "manifest holds", "chain holds", "verified"):  # fmt: skip
         assert words in page
     assert "confirmed" not in page
