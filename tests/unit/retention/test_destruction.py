@@ -1,0 +1,88 @@
+"""The facts without which nothing is destroyed, and the order of the steps."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from services.retention.domain.destruction import (
+    Basis,
+    State,
+    check_age,
+    check_basis,
+    check_other_person,
+    check_still,
+    next_state,
+)
+from shared.errors import Conflict, InvalidInput
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+BASIS = Basis(
+    floor_days=365,
+    schedule_days=400,
+    schedule_id="S-1",
+    schedule_in_force_from=date(2026, 1, 1),
+    resolution_id="R-1",
+    attorney_consent_id="C-1",
+)
+
+
+def test_with_all_facts_there_what_is_due_may_go():
+    assert BASIS.missing(NOW) == []
+    check_basis(BASIS, NOW)
+    check_age(BASIS, BASIS.due(NOW), NOW)
+    assert BASIS.due(NOW) == NOW - timedelta(days=400)
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ({"schedule_id": ""}, "schedule_in_force"),
+        ({"schedule_in_force_from": date(2026, 6, 2)}, "schedule_in_force"),
+        ({"resolution_id": ""}, "resolution"),
+        ({"attorney_consent_id": ""}, "attorney_consent"),
+    ],
+)
+def test_each_fact_is_needed_and_named(change, missing):
+    with pytest.raises(Conflict) as refused:
+        check_basis(replace(BASIS, **change), NOW)
+    assert refused.value.members["missing"] == [missing]
+
+
+def test_the_floor_holds_whatever_the_schedule_says():
+    broken = replace(BASIS, schedule_days=10)
+    assert broken.due(NOW) == NOW - timedelta(days=365)
+    for days in (0, 10, 364):
+        with pytest.raises(InvalidInput):
+            check_age(broken, NOW - timedelta(days=days), NOW)
+    with pytest.raises(InvalidInput):
+        check_age(BASIS, NOW - timedelta(days=365) + timedelta(microseconds=1), NOW)
+    with pytest.raises(InvalidInput):
+        check_age(BASIS, NOW - timedelta(days=399), NOW)
+
+
+def test_an_authorisation_covers_the_facts_that_it_named():
+    check_still(BASIS, BASIS)
+    with pytest.raises(Conflict):
+        check_still(BASIS, replace(BASIS, resolution_id="R-2"))
+
+
+def test_a_basis_comes_back_from_json_as_it_was():
+    assert Basis.from_json(BASIS.as_json()) == BASIS
+
+
+def test_steps_come_in_order_and_by_two_people():
+    assert next_state(State.PROPOSED, "authorise") is State.AUTHORISED
+    assert next_state(State.AUTHORISED, "execute") is State.EXECUTING
+    for state, step in (
+        (State.PROPOSED, "execute"),
+        (State.REFUSED, "authorise"),
+        (State.WITHDRAWN, "execute"),
+        (State.EXECUTED, "execute"),
+        (State.EXECUTING, "withdraw"),
+    ):
+        with pytest.raises(Conflict):
+            next_state(state, step)
+    with pytest.raises(Conflict):
+        check_other_person("a", "a")
+    check_other_person("a", "b")
