@@ -117,15 +117,19 @@ class Broadcaster:
             viewer.cursor = missed[-1]["seq"]
         else:
             viewer.cursor = max(last, viewer.cursor, *(hit["seq"] for hit in missed))
-            # No await between the look and the change, so the broadcaster misses nobody.
+            # No await between these, so the broadcaster misses nobody.
+            if not self._anybody_live:
+                self._position = max(self._position, viewer.cursor)
             viewer.behind = viewer.cursor < self._position
+            self.changed.set()  # what was raised since the look had nobody live to go to
         return b"".join(self._encoded(missed).values())
 
     async def _run(self) -> None:
         while True:
             self.changed.clear()
             try:
-                while await self._broadcast():
+                # Whoever is not live reads from Postgres first, so nothing need be read for nobody.
+                while self._anybody_live and await self._deliver():
                     pass
             except AlprError as exc:
                 log.warning("alerts wait: %s", exc.detail)
@@ -141,18 +145,8 @@ class Broadcaster:
     def _anybody_live(self) -> bool:
         return any(not viewer.behind for viewer in self._viewers)
 
-    async def _broadcast(self) -> bool:
-        """Deliver the next hits to the live viewers; return whether there may be more."""
-        if self._anybody_live:
-            return await self._deliver()
-        # Whoever comes next reads from Postgres first, so nothing need be read for nobody.
-        last = await self.last()
-        if self._anybody_live:  # somebody caught up meanwhile, perhaps with less than `last`
-            return True
-        self._position = max(self._position, last)
-        return False
-
     async def _deliver(self) -> bool:
+        """Deliver the next hits to the live viewers; return whether there may be more."""
         shares: dict[Viewer, list[Mapping[str, Any]]] = {}
         try:
             async with self._runtime.db.begin() as connection:
@@ -161,19 +155,16 @@ class Broadcaster:
                 if not hits:
                     return False
                 shares = self._share(hits)
-                self._position = hits[-1]["seq"]
-                for viewer, share in shares.items():
-                    if share:
-                        await alerts.deliver(viewer.grant, share)
+                self._position = max(self._position, hits[-1]["seq"])
+                await alerts.deliver((viewer.grant, share) for viewer, share in shares.items())
         except BaseException:
-            for (
-                viewer
-            ) in shares:  # nothing was recorded, so nothing was sent: they read it themselves
+            # Nothing was recorded, so nothing was sent: they read it themselves.
+            for viewer in shares:
                 viewer.fall_behind()
             raise
         encoded = self._encoded(hits)
         for viewer, share in shares.items():
-            viewer.give([encoded[hit["seq"]] for hit in share], self._position)
+            viewer.give([encoded[hit["seq"]] for hit in share], hits[-1]["seq"])
             DELIVERED.inc(len(share))
         return len(hits) == PIECE
 

@@ -18,11 +18,15 @@ RECONNECT_S = 2.0
 
 
 class Notices:
-    """Listens to channels on a connection of its own, and sets an event for each notice."""
+    """Listens to channels on a connection of its own, and sets an event for each notice.
 
-    def __init__(self, url: str, channels: Mapping[str, asyncio.Event]) -> None:
+    What is signed with `own` was sent from here, where those concerned are woken without a notice.
+    """
+
+    def __init__(self, url: str, channels: Mapping[str, asyncio.Event], own: str) -> None:
         self._dsn = make_url(url).set(drivername="postgresql").render_as_string(False)
         self._channels = channels
+        self._own = own
         self._task: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
 
@@ -64,4 +68,5 @@ class Notices:
             await connection.close(timeout=2)
 
     def _hear(self, connection: Any, pid: int, channel: str, payload: object) -> None:
-        self._channels[channel].set()
+        if payload != self._own:
+            self._channels[channel].set()

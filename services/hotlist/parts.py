@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
+from uuid import uuid4
 
 from fastapi import Depends, Request
 
@@ -34,7 +35,8 @@ class Parts:
         self.settings = settings
         self.refresher = Refresher(runtime, settings)
         self.broadcaster = Broadcaster(runtime, settings)
-        self.raiser = Raiser(runtime, settings, self.refresher, self.broadcaster.changed)
+        own = uuid4().hex
+        self.raiser = Raiser(runtime, settings, self.refresher, self.broadcaster.changed, own)
         self._uploads = 0
         self._notices = Notices(
             settings.database_url,
@@ -42,6 +44,7 @@ class Parts:
                 LISTS_CHANNEL: self.refresher.changed,
                 ALERTS_CHANNEL: self.broadcaster.changed,
             },
+            own,
         )
 
     @property

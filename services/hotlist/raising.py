@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy.exc import DBAPIError
 
 from services.hotlist.domain import Candidate, Listed, Rating, rate
-from services.hotlist.passes import Pass
+from services.hotlist.passes import Pass, Passes
 from services.hotlist.refresh import Refresher
 from services.hotlist.settings import Settings
 from services.hotlist.store.raised import Raised
@@ -46,7 +46,12 @@ class Raiser:
     """Works batches of reads."""
 
     def __init__(
-        self, runtime: Runtime, settings: Settings, refresher: Refresher, raised: asyncio.Event
+        self,
+        runtime: Runtime,
+        settings: Settings,
+        refresher: Refresher,
+        raised: asyncio.Event,
+        sender: str,
     ) -> None:
         self._runtime = runtime
         self._rules = runtime.policy.hotlists
@@ -54,6 +59,8 @@ class Raiser:
         self._refresher = refresher
         self._raised = raised
         """Set when hits were raised; Postgres's notice tells the other replicas."""
+
+        self._sender = sender
 
     async def reads(self, reads: Sequence[ReadRecorded]) -> None:
         """Raise the hits of a batch. Delivered again, it raises none.
@@ -77,14 +84,11 @@ class Raiser:
             async with self._runtime.db.begin() as connection:
                 raised = Raised(connection)
                 await raised.lock()
-                matches = self._matches(
-                    candidates,
-                    await raised.listed(candidates, now),
-                    await raised.seen(candidates),
-                    now,
-                )
+                listed = await raised.listed(candidates, now)
+                seen, passes = await raised.known(candidates, self._rules.pass_window_s)
+                matches = self._matches(candidates, listed, seen, now)
                 if matches:
-                    new = await self._keep(raised, matches, now)
+                    new = await self._keep(raised, matches, passes, now)
                     await emit(connection, self._runtime.service, *(_event(m, now) for m in new))
             self._raised.set()
         except DBAPIError as exc:
@@ -92,10 +96,10 @@ class Raiser:
                 raise InvalidInput("a value of the read cannot be kept") from exc
             raise
 
-    async def _keep(self, raised: Raised, matches: Sequence[Match], now: datetime) -> list[Match]:
+    async def _keep(
+        self, raised: Raised, matches: Sequence[Match], passes: Passes, now: datetime
+    ) -> list[Match]:
         """Keep each match as a new hit or as a sighting of one. Return those that are new hits."""
-        window_s = self._rules.pass_window_s
-        passes = await raised.passes([match.candidate for match in matches], window_s)
         new: list[Match] = []
         sightings = []
         for match in matches:
@@ -107,9 +111,8 @@ class Raiser:
                 passes.add(entry_id, read.device_id, begun)
                 new.append(match)
             sightings.append(_sighting(match, hit_id))
-        await raised.add([self._row(match, now) for match in new], sightings, passes.extended)
-        if new:
-            await raised.notify()
+        rows = [self._row(match, now) for match in new]
+        await raised.add(rows, sightings, passes.extended, self._sender)
         return new
 
     def _matches(

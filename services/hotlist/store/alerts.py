@@ -1,12 +1,13 @@
 """Hits in the order in which they were raised, for the alert streams."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.hotlist.store.hits import HIT, VISIBLE, Row, release, visible_to
-from shared.access import Grant
+from services.hotlist.store.hits import HIT, VISIBLE, Row, release, released, visible_to
+from shared.access import Grant, disclosure
+from shared.outbox import emit
 
 
 class Alerts:
@@ -40,6 +41,12 @@ class Alerts:
             await release(self._connection, grant, found)
         return found
 
-    async def deliver(self, grant: Grant, hits: Sequence[Row]) -> None:
-        """Record that `hits` go to a viewer; they are sent only once this is committed."""
-        await release(self._connection, grant, hits)
+    async def deliver(self, shares: Iterable[tuple[Grant, Sequence[Row]]]) -> None:
+        """Record which hits go to which viewers; they are sent only once this is committed."""
+        told = []
+        for grant, hits in shares:
+            if hits:
+                ids, plates = released(hits)
+                told.append(disclosure(grant, "hit", ids, plates=plates))
+        if told:
+            await emit(self._connection, told[0].service, *told)

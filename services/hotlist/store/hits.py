@@ -127,9 +127,15 @@ class Hits:
 
 
 async def release(connection: AsyncConnection, grant: Grant, hits: Sequence[Row]) -> None:
-    """Record which hits somebody was shown, with both plates: an auditor may ask by either."""
+    """Record which hits somebody was shown."""
+    ids, plates = released(hits)
+    await disclose(connection, grant, "hit", ids, plates=plates)
+
+
+def released(hits: Sequence[Row]) -> tuple[list[UUID], list[str]]:
+    """Return the ids of hits, and both plates of each: an auditor may ask by either."""
     plates = _known(hit[name] for hit in hits for name in ("plate_read", "plate_listed"))
-    await disclose(connection, grant, "hit", [hit["hit_id"] for hit in hits], plates=plates)
+    return [hit["hit_id"] for hit in hits], plates
 
 
 def visible_to(grant: Grant) -> dict[str, list[str]]:

@@ -32,15 +32,15 @@ _LISTED = text(
         AND (e.expires_at IS NULL OR e.expires_at > :now)
     """
 )
-_SEEN = text(
-    "SELECT s.read_id, s.entry_id"
-    " FROM unnest(CAST(:reads AS uuid[]), CAST(:entries AS uuid[])) AS wanted (read_id, entry_id)"
-    " JOIN sightings s ON s.read_id = wanted.read_id AND s.entry_id = wanted.entry_id"
-)
-_PASSES = text(
+_KNOWN = text(
     """
-    SELECT h.entry_id, h.device_id, h.hit_id, h.first_at, h.last_at, h.sightings
-    FROM unnest(CAST(:entries AS uuid[]), CAST(:devices AS uuid[]), CAST(:lows AS timestamptz[]),
+    SELECT true AS seen, s.entry_id, s.read_id, NULL::uuid AS hit_id, NULL::timestamptz AS first_at,
+        NULL::timestamptz AS last_at, NULL::integer AS sightings
+    FROM unnest(CAST(:reads AS uuid[]), CAST(:entries AS uuid[])) AS wanted (read_id, entry_id)
+    JOIN sightings s ON s.read_id = wanted.read_id AND s.entry_id = wanted.entry_id
+    UNION ALL
+    SELECT false, h.entry_id, h.device_id, h.hit_id, h.first_at, h.last_at, h.sightings
+    FROM unnest(CAST(:of AS uuid[]), CAST(:devices AS uuid[]), CAST(:lows AS timestamptz[]),
         CAST(:highs AS timestamptz[])) AS wanted (entry_id, device_id, low, high)
     JOIN hits h ON h.entry_id = wanted.entry_id AND h.device_id = wanted.device_id
         AND h.last_at >= wanted.low AND h.first_at <= wanted.high
@@ -52,13 +52,13 @@ HIT_COLUMNS = (
     " captured_at, received_at, confidence, plate_read, plate_as_read, region_read, plate_listed,"
     " region_listed, entry, differences, warnings, crop_key, image_key, first_at, last_at, sightings"
 )
-_ADD_HITS = text(
-    f"INSERT INTO hits ({HIT_COLUMNS}) SELECT {HIT_COLUMNS}"  # noqa: S608 - names from this file
-    " FROM jsonb_populate_recordset(NULL::hits, CAST(:rows AS jsonb))"
-)
-_ADD_SIGHTINGS = text(
-    "INSERT INTO sightings SELECT *"
-    " FROM jsonb_populate_recordset(NULL::sightings, CAST(:rows AS jsonb))"
+# One statement, because hits wait for one another: the fewer trips under the lock, the better.
+_ADD = text(
+    f"WITH raised AS (INSERT INTO hits ({HIT_COLUMNS}) SELECT {HIT_COLUMNS}"  # noqa: S608 - names from this file
+    " FROM jsonb_populate_recordset(NULL::hits, CAST(:hits AS jsonb)) RETURNING hit_id),"
+    " seen AS (INSERT INTO sightings SELECT *"
+    " FROM jsonb_populate_recordset(NULL::sightings, CAST(:sightings AS jsonb)))"
+    " SELECT pg_notify(:channel, :sender) WHERE EXISTS (SELECT FROM raised)"
 )
 _EXTEND = text(
     "UPDATE hits h SET first_at = p.first_at, last_at = p.last_at, sightings = p.sightings"
@@ -95,19 +95,10 @@ class Raised:
         found = [Listed(**row) for row in rows.mappings()]
         return {(entry.list_id, entry.entry_id): entry for entry in found}
 
-    async def seen(self, candidates: Sequence[Candidate]) -> set[tuple[UUID, UUID]]:
-        """Return which pairs of read and entry have had their effect."""
-        rows = await self._connection.execute(
-            _SEEN,
-            {
-                "reads": [c.read.read_id for c in candidates],
-                "entries": [c.entry_id for c in candidates],
-            },
-        )
-        return {(read_id, entry_id) for read_id, entry_id in rows}
-
-    async def passes(self, candidates: Sequence[Candidate], window_s: int) -> Passes:
-        """Return the passes that the candidates may belong to."""
+    async def known(
+        self, candidates: Sequence[Candidate], window_s: int
+    ) -> tuple[set[tuple[UUID, UUID]], Passes]:
+        """Return which pairs of read and entry had their effect, and the passes that others may belong to."""
         spans: dict[tuple[UUID, UUID], tuple[datetime, datetime]] = {}
         for c in candidates:
             at = c.read.captured_at
@@ -115,30 +106,42 @@ class Raised:
             spans[c.entry_id, c.read.device_id] = min(low, at), max(high, at)
         window = timedelta(seconds=window_s)
         rows = await self._connection.execute(
-            _PASSES,
+            _KNOWN,
             {
-                "entries": [entry_id for entry_id, _ in spans],
+                "reads": [c.read.read_id for c in candidates],
+                "entries": [c.entry_id for c in candidates],
+                "of": [entry_id for entry_id, _ in spans],
                 "devices": [device_id for _, device_id in spans],
                 "lows": [low - window for low, _ in spans.values()],
                 "highs": [high + window for _, high in spans.values()],
             },
         )
-        passes = Passes(window_s)
-        for entry_id, device_id, *known in rows:
-            passes.add(entry_id, device_id, Pass(*known))
-        return passes
+        seen, passes = set(), Passes(window_s)
+        for was_seen, entry_id, read_or_device, *known in rows:
+            if was_seen:
+                seen.add((read_or_device, entry_id))
+            else:
+                passes.add(entry_id, read_or_device, Pass(*known))
+        return seen, passes
 
     async def add(
         self,
         hits: Sequence[dict[str, Any]],
         sightings: Sequence[dict[str, Any]],
         extended: Iterable[Pass],
+        sender: str,
     ) -> None:
-        """Keep new hits, all sightings, and the passes that grew."""
-        if hits:
-            await self._connection.execute(_ADD_HITS, {"rows": _json(hits)})
-        if sightings:
-            await self._connection.execute(_ADD_SIGHTINGS, {"rows": _json(sightings)})
+        """Keep new hits, all sightings, and the passes that grew; tell other processes of new hits.
+
+        `sender` is this process, which wakes its own streams.
+        """
+        values = {
+            "hits": _json(hits),
+            "sightings": _json(sightings),
+            "channel": CHANNEL,
+            "sender": sender,
+        }
+        await self._connection.execute(_ADD, values)
         grown = list(extended)
         if grown:
             await self._connection.execute(
@@ -150,10 +153,6 @@ class Raised:
                     "counts": [p.sightings for p in grown],
                 },
             )
-
-    async def notify(self) -> None:
-        """Wake the streams of other replicas once this commits."""
-        await self._connection.execute(text(f"NOTIFY {CHANNEL}"))
 
 
 def _json(rows: Sequence[dict[str, Any]]) -> str:

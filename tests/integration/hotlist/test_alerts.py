@@ -170,6 +170,7 @@ async def test_nothing_is_sent_while_disclosures_cannot_be_kept(hotlist, streams
         async def fails(*_):
             raise Unavailable("the database does not answer")
 
+        monkeypatch.setattr(alerts, "emit", fails)
         monkeypatch.setattr(alerts, "release", fails)
         await seen(hotlist, 2)
         await eventually(lambda: stream.end)
