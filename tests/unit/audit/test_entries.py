@@ -1,0 +1,186 @@
+"""What an entry is, and what it is found by."""
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+
+from services.audit.entries import as_plate, entry_of, found_in
+from shared.codec import Message, encode
+from shared.errors import Malformed
+from shared.events import (
+    AccessAttempted,
+    Actor,
+    HitVerified,
+    HoldChanged,
+    PurposeDeclared,
+    PurposeRecord,
+    ReleaseCriteria,
+    ReleaseRequested,
+    SessionChanged,
+)
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+ACTOR = Actor(person_id="p-7", name="Officer Seven", title="Officer", agency_ori="CA0520100")
+
+
+def message_of(event, source="retention"):
+    record = encode(event, source)
+    return Message(record.topic, 0, 0, record.key, record.value, dict(record.headers))
+
+
+def found(event, source="retention"):
+    return entry_of(message_of(event, source)).found
+
+
+def an_attempt(**changes):
+    return AccessAttempted(
+        **{
+            "occurred_at": NOON,
+            "attempt_id": UUID(int=9),
+            "actor": ACTOR,
+            "service": "retention",
+            "permission": "record:search",
+            "method": "POST",
+            "route": "/v1/records/search",
+            "elements": {},
+            "allowed": True,
+            "request_id": "r-1",
+            "client_address": "192.0.2.7",
+            **changes,
+        }
+    )
+
+
+def test_an_entry_is_a_cloudevent_with_the_body_byte_for_byte():
+    message = message_of(an_attempt())
+    body = b'{ "occurred_at":"2026-06-01T12:00:00Z" ,"n": 1.0,\t"unknown":[1, 2]}'
+    entry = entry_of(message._replace(value=body))
+    assert entry.content.startswith(b'{"data":' + body + b',"datacontenttype":"application/json"')
+    names = list(msgspec.json.decode(entry.content))
+    assert names == sorted(names)
+    assert {"id", "source", "specversion", "time", "type"} <= set(names)
+
+
+def test_the_same_message_is_the_same_entry():
+    message = message_of(an_attempt())
+    other = message._replace(
+        partition=3, offset=99, headers=dict(reversed(message.headers.items()))
+    )
+    assert entry_of(message) == entry_of(other)
+
+
+def test_what_an_entry_is_found_by_comes_from_its_bytes_alone():
+    entry = entry_of(message_of(an_attempt()))
+    assert found_in(entry.content) == entry.found
+
+
+def test_an_attempt_is_found_by_who_what_and_why():
+    purpose = PurposeRecord(kind="stolen_plate", call_number="C-5")
+    event = an_attempt(purpose=purpose, elements={"body": {"plate": "7abc 12?"}, "limit": "5"})
+    by = found(event)
+    assert (by.person_id, by.person_name, by.service) == ("p-7", "Officer Seven", "retention")
+    assert (by.purpose_kind, by.case_number) == ("stolen_plate", "C-5")
+    assert (by.plates, by.allowed, by.attempt_id) == (["7ABC12?"], True, UUID(int=9))
+    assert (by.kind, by.permission) == ("access.attempted", "record:search")
+
+
+def test_plates_are_found_however_deep_they_stand():
+    elements = {
+        "body": {
+            "entries": [{"plate": "A1"}, {"plate": "b-2"}, {"criteria": {"plates": ["C3", 4]}}],
+            "plate": None,
+            "template": "not a PLATE",
+        }
+    }
+    assert found(an_attempt(elements=elements)).plates == ["A1", "B2", "C3"]
+
+
+def test_nesting_without_end_does_not_end_the_log():
+    deep = "plate"
+    for _ in range(200):
+        deep = {"inner": deep}
+    assert found(an_attempt(elements=deep)).plates == []
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (an_attempt(allowed=False), False),
+        (SessionChanged(occurred_at=NOON, actor=ACTOR, change="refused"), False),
+        (SessionChanged(occurred_at=NOON, actor=ACTOR, change="opened"), None),
+        (
+            PurposeDeclared(
+                occurred_at=NOON,
+                actor=ACTOR,
+                purpose=PurposeRecord(kind="personal_use"),
+                accepted=False,
+            ),
+            False,
+        ),
+    ],
+)
+def test_what_was_refused_is_found_as_refused(event, expected):
+    assert found(event).allowed is expected
+
+
+def test_who_verified_a_hit_is_its_person():
+    event = HitVerified(
+        occurred_at=NOON,
+        hit_id=uuid4(),
+        read_id=uuid4(),
+        verified_by=ACTOR,
+        method="CLETS",
+        reference="x",
+        outcome="correct_read",
+    )
+    assert found(event, "hotlist").person_id == "p-7"
+    assert found(event, "hotlist").service == "hotlist"
+
+
+def test_holds_and_requests_are_found_by_case_and_plate():
+    hold = HoldChanged(
+        occurred_at=NOON,
+        actor=ACTOR,
+        hold_id=uuid4(),
+        change="placed",
+        basis="evidence",
+        case_number="26-9",
+        criteria={"plate": "7ABC123"},
+    )
+    assert (found(hold).case_number, found(hold).plates) == ("26-9", ["7ABC123"])
+    request = ReleaseRequested(
+        occurred_at=NOON,
+        actor=ACTOR,
+        request_id=UUID(int=5),
+        agency_ori="CA0520000",
+        agency_name="Sheriff",
+        requester="Dana Ruiz",
+        purpose="Locate the vehicle",
+        purpose_kind="criminal_investigation",
+        case_number="T-1",
+        criteria=ReleaseCriteria(captured_from=NOON, captured_to=NOON, plate="4B?C*"),
+    )
+    by = found(request)
+    assert (by.purpose_kind, by.case_number) == ("criminal_investigation", "T-1")
+    assert (by.plates, by.request_id) == (["4B?C*"], str(UUID(int=5)))
+
+
+@pytest.mark.parametrize(
+    ("given", "plate"),
+    [("7abc-123", "7ABC123"), (" 4b?c*", "4B?C*"), ("\x00ä", ""), ("A" * 60, "A" * 40)],
+)
+def test_a_plate_is_asked_for_as_it_is_kept(given, plate):
+    assert as_plate(given) == plate
+
+
+@pytest.mark.parametrize("value", [b"", b"[]", b"{", b'{"a":"\xfe"}', b"null", None])
+def test_a_body_that_is_no_object_is_malformed(value):
+    with pytest.raises(Malformed):
+        entry_of(message_of(an_attempt())._replace(value=value))
+
+
+def test_an_event_of_another_topic_is_malformed():
+    with pytest.raises(Malformed, match="topic"):
+        entry_of(message_of(an_attempt())._replace(topic=HoldChanged.TOPIC))

@@ -1,0 +1,176 @@
+"""What raises a finding, how samples are sized and drawn, and what a recount says."""
+
+from datetime import UTC, datetime, timedelta
+from math import comb
+
+import pytest
+
+from services.audit.domain import GENESIS, Frontier, chained, leaf_hash, root_of
+from services.audit.note import Checkpoint, Signer
+from services.audit.recount import Recount
+from services.audit.rules import Search, crowded, repeated
+from services.audit.sampling import draw, sample_size, seed_of
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+QUARTER = timedelta(minutes=15)
+MONTH = timedelta(days=30)
+
+
+def at(*minutes):
+    return [NOON + timedelta(minutes=m) for m in minutes]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "when"),
+    [
+        ((), None),
+        ((0, 1, 2), None),
+        ((0, 1, 2, 3), 3),
+        ((0, 5, 10, 15), 15),
+        ((0, 5, 10, 15.1), None),
+        ((40, 0, 41, 1, 42, 43), 43),
+        ((0, 0, 0, 0), 0),
+    ],
+)
+def test_four_times_within_a_quarter_of_an_hour(minutes, when):
+    expected = None if when is None else NOON + timedelta(minutes=when)
+    assert crowded(at(*minutes), QUARTER, 4) == expected
+
+
+def searches(*pairs):
+    return [Search(NOON + timedelta(days=day), case) for day, case in pairs]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "day"),
+    [
+        ([(0, "a"), (1, "b")], None),
+        ([(0, "a"), (1, "b"), (2, "c")], 2),
+        ([(0, "a"), (1, "b"), (2, None), (3, None)], 3),
+        ([(0, "a"), (1, "a"), (2, "a")], None),
+        ([(0, "a"), (1, "a"), (2, "a"), (3, "a")], 3),
+        ([(0, "a"), (20, "b"), (40, "c")], None),
+        ([(0, "a"), (20, "b"), (29, "a"), (40, "c")], 40),
+    ],
+)
+def test_a_plate_searched_too_often_or_for_too_many_cases(pairs, day):
+    found = repeated(searches(*pairs), MONTH, searches_limit=4, cases_limit=3)
+    assert found == (None if day is None else NOON + timedelta(days=day))
+
+
+def chance_to_miss(population, misused, sample):
+    return comb(population - misused, sample) / comb(population, sample)
+
+
+@pytest.mark.parametrize("population", [1, 5, 99, 100, 101, 300, 1000, 20_000])
+def test_a_sample_is_the_least_that_finds_one_per_cent_with_95(population):
+    size = sample_size(population)
+    misused = max(1, -(-population // 100))
+    assert chance_to_miss(population, misused, size) <= 0.05 or size == population
+    assert chance_to_miss(population, misused, size - 1) > 0.05
+
+
+def test_a_sample_of_very_many_is_299_and_of_none_is_none():
+    assert sample_size(10_000_000) == 299
+    assert sample_size(0) == 0
+
+
+def test_a_draw_can_be_redrawn_by_anybody_and_is_known():
+    seed = seed_of(bytes(32), "2026-01-01", "2026-04-01")
+    assert draw(seed, 1000, 5) == draw(seed, 1000, 299)[:5]
+    assert draw(bytes(32), 1000, 5) == [915, 399, 103, 439, 345]  # worked out with openssl and bc
+    other = seed_of(bytes(31) + b"\x01", "2026-01-01", "2026-04-01")
+    assert draw(seed, 1000, 5) != draw(other, 1000, 5)
+
+
+def test_a_draw_has_no_number_twice_and_can_take_all():
+    assert sorted(draw(b"seed", 64, 64)) == list(range(64))
+    assert draw(b"seed", 0, 0) == []
+    with pytest.raises(ValueError, match="not larger"):
+        draw(b"seed", 3, 4)
+
+
+def test_a_draw_favours_nobody():
+    counts = [0] * 10
+    for number in range(2000):
+        for place in draw(number.to_bytes(4, "big"), 10, 3):
+            counts[place] += 1
+    assert all(500 < count < 700 for count in counts)
+
+
+# --- recount ------------------------------------------------------------------------------------
+
+SIGNER = Signer("example.org/log", bytes(32))
+
+
+def a_log(size):
+    entries, last = [], GENESIS
+    for number in range(size):
+        content = b"entry %d" % number
+        last = chained(last, leaf_hash(content))
+        entries.append((number, content, last))
+    return entries
+
+
+def a_note(entries, signer=SIGNER, origin="example.org/log"):
+    root = root_of(leaf_hash(content) for _, content, _ in entries)
+    return signer.sign(Checkpoint(origin, len(entries), root).text)
+
+
+def recounted(entries, *notes, verifier=SIGNER.verifier):
+    recount = Recount("example.org/log", [verifier])
+    recount.expect(notes)
+    for entry in entries:
+        recount.take(*entry)
+    return recount.verdict()
+
+
+def test_a_good_log_is_good():
+    log = a_log(9)
+    verdict = recounted(log, a_note(log[:4]), a_note(log), a_note([]))
+    assert verdict.ok
+    assert (verdict.entries, verdict.checkpoints, verdict.first_bad) == (9, 3, None)
+
+
+def test_a_rewritten_log_with_a_good_chain_is_bounded_by_its_checkpoints():
+    log = a_log(9)
+    notes = [a_note(log[:n]) for n in (3, 6, 9)]
+    rewritten, last = log[:4], log[3][2]
+    for number in range(4, 9):
+        last = chained(last, leaf_hash(b"forged"))
+        rewritten.append((number, b"forged", last))
+    verdict = recounted(rewritten, *notes)
+    assert "entries 3 to 5" in verdict.faults[0].what
+    assert verdict.first_bad == 3
+
+
+def test_notes_of_other_keys_and_other_logs_are_faults():
+    log = a_log(2)
+    other = Signer("example.org/log", bytes([1]) * 32)
+    assert "none of the keys" in recounted(log, a_note(log, other)).faults[0].what
+    assert "another log" in recounted(log, a_note(log, origin="elsewhere")).faults[0].what
+
+
+def test_a_checkpoint_ahead_of_the_log_is_a_fault_where_the_log_ends():
+    log = a_log(5)
+    verdict = recounted(log[:3], a_note(log))
+    assert verdict.first_bad == 3
+
+
+def test_a_missing_entry_is_one_fault_besides_the_root():
+    log = a_log(6)
+    verdict = recounted(log[:2] + log[3:], a_note(log))
+    assert verdict.first_bad == 2
+    assert sum("missing" in fault.what for fault in verdict.faults) == 1
+
+
+def test_a_recount_goes_on_from_a_frontier():
+    log = a_log(7)
+    frontier = Frontier()
+    for _, content, _ in log[:5]:
+        frontier.append(leaf_hash(content))
+    recount = Recount("example.org/log", [SIGNER.verifier], frontier=frontier, last=log[4][2])
+    recount.expect([a_note(log), a_note(log[:5])])
+    for entry in log[5:]:
+        recount.take(*entry)
+    assert recount.verdict().ok
