@@ -1,0 +1,24 @@
+"""End-to-end tests use a whole stack through its public doors."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.launch import running
+from deploy.local.note import Running
+
+
+@pytest.fixture(scope="session")
+def stack_folder() -> Iterator[Path]:
+    """Where the session's embedded stack keeps its data."""
+    with tempfile.TemporaryDirectory(prefix="plateward-e2e-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def stack(stack_folder: Path) -> Iterator[Running]:
+    """The embedded stack, whole, as `make serve` runs it."""
+    with running(stack_folder, "--port", "0") as up:
+        yield up
