@@ -104,6 +104,9 @@ class KafkaBus:
             bootstrap_servers=self._bootstrap,
             acks="all",
             enable_idempotence=True,
+            # Events of one batch are much alike: a tenth of the bytes, for 0.2 us a read. The embedded
+            # broker, which rewrites its log as JSON every 3 s, spends a fifteenth (ADR-0003).
+            compression_type="zstd",
             linger_ms=0,
             max_batch_size=MAX_BATCH_BYTES,
             request_timeout_ms=int(self._timeout_s * 1000),
