@@ -1,13 +1,16 @@
 """Reads and captures into their months, each once, whatever comes twice, late or broken."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
-from services.retention.store import partitions
+from services.retention.store import locks, partitions
 from shared.errors import InvalidInput
 from shared.events import Box, Character
+from shared.testing import eventually
 from tests.integration.retention.conftest import a_capture, a_read
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -128,3 +131,41 @@ async def test_a_renamed_device_shows_its_new_name(retention):
     await retention.store(a_read("2BBB222", NOON, device_name="Third St"))
     reads = (await retention.search(plate="1AAA111"))["reads"]
     assert [read["device_name"] for read in reads] == ["Third St"]
+
+
+async def waits_for(retention, lock):
+    async def look():
+        return await retention.fetch(
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            " AND classid = :lock AND database = (SELECT oid FROM pg_database"
+            " WHERE datname = current_database())",
+            lock=lock,
+        )
+
+    await eventually(look)
+
+
+async def test_a_read_that_comes_while_its_month_is_dropped_waits_and_is_stored_after(retention):
+    """Else it could go with the month without anybody having looked whether a hold keeps it."""
+    old = datetime(2025, 2, 10, tzinfo=UTC)
+    await retention.store(a_read("1AAA111", old))
+    async with retention.runtime.db.begin() as connection:
+        [month, *_] = await partitions.months(connection)
+        await locks.exclusive(connection, locks.MONTH, month.name)
+        storing = asyncio.create_task(retention.store(a_read("2BBB222", old)))
+        await waits_for(retention, locks.MONTH)
+        await partitions.drop(connection, month)
+    await storing
+    rows = await retention.fetch("SELECT plate_as_read FROM reads")
+    assert [row[0] for row in rows] == ["2BBB222"]
+
+
+async def test_a_plate_that_is_forgotten_while_its_next_read_comes_is_there_again(retention):
+    await retention.store(a_read("7ABC123", NOON - timedelta(days=1)))
+    async with retention.runtime.db.begin() as connection:
+        await locks.exclusive(connection, locks.PLATES)
+        storing = asyncio.create_task(retention.store(a_read("7ABC123", NOON)))
+        await waits_for(retention, locks.PLATES)
+        await connection.execute(text("DELETE FROM plates"))
+    await storing
+    assert await retention.plates(plate="7AB*") == ["7ABC123", "7ABC123"]
