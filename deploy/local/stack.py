@@ -179,6 +179,13 @@ class Stack:
     def _list_pages(self) -> None:
         for name, url in self._urls.items():
             _say(f"  {url}/docs" if name else f"  {url}/")
+        data = self._folder / "postgres" / "data"
+        if data.is_symlink():
+            _say(f"Postgres, which does not run as root, keeps its data in {data.resolve()}")
+        if "broker" in self._parts:
+            _say(
+                "the embedded broker is for trying out: killed, it loses its last seconds (ADR-0003)"
+            )
         _say("Ctrl-C stops it")
 
     def _write_note(self) -> None:

@@ -6,13 +6,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.kafka.run import ApacheKafka
 from deploy.local.broker import speaks_kafka
+from deploy.local.launch import running
 from deploy.local.process import free_port
+from deploy.local.services import APIS, WORKERS
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.apache]
 
@@ -76,3 +79,12 @@ def test_the_command_serves_until_asked_to_stop_and_ends_with_0(tmp_path: Path) 
         command.send_signal(signal.SIGTERM)
         assert command.wait(30) == 0
     assert not speaks_kafka(port)
+
+
+async def test_the_whole_stack_runs_on_it(kafka: ApacheKafka, tmp_path: Path) -> None:
+    on_apache = {"KAFKA_BOOTSTRAP": kafka.bootstrap}
+    with running(tmp_path / "var", "--port", "0", environment=on_apache) as stack:
+        assert set(stack.processes) == {"postgres", "apis", *WORKERS}
+        async with httpx.AsyncClient(base_url=stack.urls[""], timeout=10) as client:
+            state = (await client.get("/readyz")).raise_for_status().json()
+    assert {name: parts["kafka"] for name, parts in state.items()} == dict.fromkeys(APIS, "ok")
