@@ -165,6 +165,29 @@ async def record_attempt(runtime: Runtime, attempt: AccessAttempted) -> None:
         await emit(connection, runtime.service, attempt)
 
 
+async def record_refusal(request: Request, grant: Grant, reason: str) -> None:
+    """Record that a service's own rule refused what the guard had let through.
+
+    Commits by itself, beside the guard's attempt and with the same request id. Raises: Unavailable.
+    """
+    refusal = AccessAttempted(
+        occurred_at=grant.now,
+        attempt_id=uuid4(),
+        actor=grant.actor,
+        service=grant.service,
+        permission=grant.permission.value,
+        method=request.method,
+        route=_route_of(request),
+        elements=await elements_of(request),
+        allowed=False,
+        reason=reason,
+        purpose=grant.purpose.record if grant.purpose else None,
+        request_id=grant.request_id,
+        client_address=request.client.host if request.client else "",
+    )
+    await record_attempt(runtime_of(request), refusal)
+
+
 def authenticate(
     runtime: Runtime, credentials: HTTPAuthorizationCredentials | None, now: datetime
 ) -> Principal:

@@ -1,7 +1,7 @@
 """HTTP for every service: the app, problem documents (RFC 9457), request ids, health, metrics."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import errors
+from shared.bodies import BodyLimit
 from shared.errors import AlprError
 from shared.openapi import describe
 from shared.runtime import Runtime, runtime_of
@@ -58,8 +59,18 @@ class Problem(BaseModel):
     errors: list[dict[str, Any]] | None = None
 
 
-def create_app(runtime: Runtime, *, title: str, description: str, lifespan: Lifespan) -> FastAPI:
-    """Return an app with what every service has; its routes are added by the service."""
+def create_app(
+    runtime: Runtime,
+    *,
+    title: str,
+    description: str,
+    lifespan: Lifespan,
+    uploads: Iterable[str] = (),
+) -> FastAPI:
+    """Return an app with what every service has; its routes are added by the service.
+
+    `uploads` are patterns of paths that bound their bodies themselves; all others take 1 MiB.
+    """
     app = FastAPI(
         title=title,
         description=description,
@@ -73,6 +84,7 @@ def create_app(runtime: Runtime, *, title: str, description: str, lifespan: Life
         },
     )
     app.state.runtime = runtime
+    app.add_middleware(BodyLimit, uploads=uploads)
     app.add_middleware(RequestContext, root_path=runtime.settings.root_path)
     app.add_exception_handler(AlprError, _alpr_error)
     app.add_exception_handler(RequestValidationError, _invalid)

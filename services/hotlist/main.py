@@ -23,6 +23,9 @@ from shared.serve import serve
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+UPLOADS = (r"/v1/lists/[^/]+/versions$",)
+"""Routes that take files, and bound them by limits of their own."""
+
 DESCRIPTION = """Hot lists, and the hits that reads raise against them.
 
 A hit is a machine match. It is `unverified` until a person has checked it through CLETS with the agency
@@ -46,7 +49,13 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
             await parts.stop()
             await runtime.stop()
 
-    app = create_app(runtime, title="Plateward hotlist", description=DESCRIPTION, lifespan=lifespan)
+    app = create_app(
+        runtime,
+        title="Plateward hotlist",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        uploads=UPLOADS,
+    )
     app.state.parts = parts
     app.include_router(router)
     return app

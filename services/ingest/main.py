@@ -15,6 +15,9 @@ from shared.serve import serve
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+UPLOADS = (r"/v1/captures$", r"/v1/reads$")
+"""Routes that take files, and bound them by limits of their own."""
+
 DESCRIPTION = """Where cameras post frames and reads, and where devices are registered.
 
 A receipt (202) means that what was sent is safe: the image in the object store, the event in Kafka.
@@ -36,7 +39,13 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
             await parts.stop()
             await runtime.stop()
 
-    app = create_app(runtime, title="Plateward ingest", description=DESCRIPTION, lifespan=lifespan)
+    app = create_app(
+        runtime,
+        title="Plateward ingest",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        uploads=UPLOADS,
+    )
     app.state.parts = parts
     add_routes(app)
     return app

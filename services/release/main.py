@@ -16,6 +16,9 @@ from shared.serve import serve
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+UPLOADS = (r"/v1/documents$",)
+"""Routes that take files, and bound them by limits of their own."""
+
 DESCRIPTION = """
 Release of ALPR data to other agencies (policy 468.7; Civil Code 1798.90.55): an agency's written
 request, its review by the Administration Sergeant or designee, the package, and the file of it all.
@@ -39,7 +42,9 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
             await asyncio.gather(sweeping, return_exceptions=True)
             await parts.stop()
 
-    app = create_app(parts, title="Release", description=DESCRIPTION, lifespan=lifespan)
+    app = create_app(
+        parts, title="Release", description=DESCRIPTION, lifespan=lifespan, uploads=UPLOADS
+    )
     app.include_router(router)
     return app
 

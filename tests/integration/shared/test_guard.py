@@ -241,3 +241,17 @@ def test_a_grant_cannot_be_made_by_hand(clock):
     actor = Actor(person_id="x", name="x", title="x", agency_ori="CA0520100")
     with pytest.raises(TypeError, match="access"):
         Grant(uuid4(), actor, Permission.HIT_READ, None, "x", "x", clock.now())
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+@pytest.mark.parametrize("kind", ["application/json", "image/png"])
+async def test_an_oversized_body_is_refused_before_it_is_held(client, authority, signed_in, kind):
+    async def pieces():
+        for _ in range(40):
+            yield b" " * 65536
+
+    headers = (authority.headers() if signed_in else {}) | {"Content-Type": kind}
+    for content in (b" " * 2_000_000, pieces()):
+        answer = await client.post("/v1/search", content=content, headers=headers)
+        assert answer.status_code == 413
+        assert "KiB" in answer.json()["detail"]
