@@ -27,7 +27,7 @@ async def release(
     path = f"/v1/requests/{request_id}/decision"
     await people.administrator.must("release", "POST", path, json=decision)
     filed = await _packaged(people, request_id)
-    package = folder / f"release-{request_id}.zip"
+    package = folder / "release.zip"
     told = filed["package"]
     await _download(people, request_id, package, told["sha256"])
     verdict = await _verified(people, package)

@@ -12,7 +12,10 @@ from deploy.local.demo.truth import bare, fold
 
 @dataclass(frozen=True)
 class Mark:
-    """One read as the page shows it. `verdict`: right, wrong or unknown (no truth to hold it to)."""
+    """One read as the page shows it.
+
+    `verdict`: right, folded (right but for O and 0, or I and 1), wrong, or unknown (no truth).
+    """
 
     read: Read
     verdict: str
@@ -49,16 +52,20 @@ def write_report(story: Story, path: Path) -> None:
 
 def _card(sent: Sent) -> Card:
     small = thumb(sent.frame.content)
-    left = [fold(true.plate) for true in sent.frame.truth]
+    left = {fold(true.plate): bare(true.plate) for true in sent.frame.truth}
+    known = bool(sent.frame.truth or sent.frame.condition)
     marks = []
     for read in sent.reads:
-        right = fold(read.plate) in left
-        if right:
-            left.remove(fold(read.plate))
-        verdict = "unknown" if not sent.frame.truth and not sent.frame.condition else "wrong"
-        marks.append(_mark(sent, read, "right" if right else verdict, small))
-    missed = [bare(true.plate) for true in sent.frame.truth if fold(true.plate) in left]
-    return Card(sent, small, marks, missed)
+        true = left.pop(fold(read.plate), None)
+        verdict = _verdict(read, true) if known else "unknown"
+        marks.append(_mark(sent, read, verdict, small))
+    return Card(sent, small, marks, list(left.values()))
+
+
+def _verdict(read: Read, true: str | None) -> str:
+    if true is None:
+        return "wrong"
+    return "right" if read.plate == true else "folded"
 
 
 def _mark(sent: Sent, read: Read, verdict: str, small: Thumb | None) -> Mark:
