@@ -1,5 +1,6 @@
 """Runs one service's app: `python -m services.<service>`."""
 
+import gc
 import logging
 
 import uvicorn
@@ -17,9 +18,20 @@ def configure_logging() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
+def spare_collector() -> None:
+    """Have the cyclic garbage collector look less often, and never again at what is loaded by now.
+
+    Reads come by the thousand and hold no cycles; by default it was at work for 38% of ingest's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 def serve(app: FastAPI, settings: CommonSettings) -> None:
     """Serve `app` until told to stop. No access log: addresses with query strings hold plates."""
     configure_logging()
+    spare_collector()
     uvicorn.run(
         app,
         host=settings.host,

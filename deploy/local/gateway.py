@@ -6,7 +6,7 @@ import uvicorn
 
 from deploy.local.dispatch import dispatcher
 from deploy.local.services import APIS, build
-from shared.serve import configure_logging
+from shared.serve import configure_logging, spare_collector
 from shared.settings import CommonSettings
 
 
@@ -15,8 +15,10 @@ def main() -> None:
     names = sys.argv[1:] or APIS
     configure_logging()
     settings = CommonSettings()
+    app = dispatcher({name: build(name) for name in names})
+    spare_collector()
     uvicorn.run(
-        dispatcher({name: build(name) for name in names}),
+        app,
         host=settings.host,
         port=settings.port,
         access_log=False,  # addresses with query strings hold plates
