@@ -69,6 +69,8 @@ def run(chosen: argparse.Namespace, console: Console) -> dict[str, object]:
         report = folder / "report.html"
         write_report(story, report)
     print_table(console, story)
+    for note in story.notes:
+        console.print(note)
     console.print(f"Report: {report}")
     console.print(f"Everything is stopped; all took {time.monotonic() - began:.0f} s")
     _check(story)

@@ -1,5 +1,6 @@
 """Looking, allowed and refused, as people at a department do it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
@@ -9,6 +10,7 @@ from uuid import uuid4
 import httpx
 
 from deploy.local.demo.client import Person, problem
+from deploy.local.demo.department import Device
 from deploy.local.demo.fault import StepFailed
 from deploy.local.demo.model import Shown
 from deploy.local.demo.records import search
@@ -40,11 +42,16 @@ async def look_up(person: Person, plate: str, window: tuple[datetime, datetime])
     return _shown(person, what, said, HTTPStatus.OK, answer, request_id)
 
 
-async def look_for_part(person: Person, plate: str, window: tuple[datetime, datetime]) -> Shown:
-    """Search what a witness remembers of a plate, look-alike characters included."""
-    request_id, pattern = str(uuid4()), f"{plate[:-3]}*"
+async def look_for_part(
+    person: Person, plate: str, devices: Sequence[Device], window: tuple[datetime, datetime]
+) -> Shown:
+    """Search what a witness by the road remembers of a plate, look-alike characters included."""
+    request_id, pattern = str(uuid4()), f"{plate[: max(1, len(plate) - 3)]}*"
     purpose = await person.declare(**CANVASS)
-    found = await search(person, purpose, window, request_id, plate=pattern, lookalike=True)
+    passed = [device.device_id for device in devices]
+    found = await search(
+        person, purpose, window, request_id, plate=pattern, lookalike=True, device_ids=passed
+    )
     if plate not in {read["plate"] for read in found}:
         raise StepFailed("the search for a part of a plate did not find it")
     what, answer = f"searched {pattern}, look-alikes too", _count(len(found), "record")

@@ -153,7 +153,8 @@ async def _look_and_release(
     looked_for = plate or listing.SAMPLE
     if plate is not None:
         story.shown.append(await searches.look_up(people.investigator, plate, window))
-        story.shown.append(await searches.look_for_part(people.investigator, plate, window))
+        part = await searches.look_for_part(people.investigator, plate, people.devices, window)
+        story.shown.append(part)
     story.shown.append(await searches.refused_untrained(people.rookie, looked_for, window))
     story.shown.append(await searches.refused_purpose(people.investigator))
     if plate is None:
