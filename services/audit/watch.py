@@ -112,29 +112,28 @@ class Watch:
     async def _searches(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
         """Unusual search: very many within an hour, or one plate over and over or for many cases."""
         attempted, search = kind_of(AccessAttempted), Permission.RECORD_SEARCH.value
-        searched = [s for s in seen if s.allowed and s.permission == search and s.person_id]
-        if not searched:
+        fresh = [
+            s
+            for s in seen
+            if s.kind == attempted and s.allowed and s.permission == search and s.person_id
+        ]
+        if not fresh:
             return []
-        within = timedelta(days=self._settings.audit_plate_days)
         found: list[FindingRaised] = []
-        by_person = await stream.searches(searched, within, attempted, search)
-        for person, searches in by_person.items():
-            fresh = [s for s in searched if s.person_id == person]
-            plates = {plate for s in fresh for plate in s.plates}
-            found += self._many(person, [s for s, _ in searches], fresh)
-            for plate in sorted(plates):
-                of_plate = [s for s, searched_plates in searches if plate in searched_plates]
+        for person, searches in (await stream.searches(fresh, HOUR, by_plate=False)).items():
+            found += self._many(person, [s.at for s, _ in searches])
+        within = timedelta(days=self._settings.audit_plate_days)
+        for person, searches in (await stream.searches(fresh, within, by_plate=True)).items():
+            own = {plate for s in fresh if s.person_id == person for plate in s.plates}
+            for plate in sorted(own):
+                of_plate = [s for s, plates in searches if plate in plates]
                 found += self._one_plate(person, plate, of_plate, within)
         return found
 
-    def _many(
-        self, person: str, searches: Sequence[Search], fresh: Sequence[Seen]
-    ) -> Iterable[FindingRaised]:
+    def _many(self, person: str, times: Sequence[datetime]) -> Iterable[FindingRaised]:
         limit = self._settings.audit_searches_per_hour
-        since, until = min(s.occurred_at for s in fresh), max(s.occurred_at for s in fresh)
-        near = [s.at for s in searches if since - HOUR <= s.at <= until + HOUR]
-        if (at := crowded(near, HOUR, limit + 1)) is not None:
-            count = sum(at - HOUR <= time <= at for time in near)
+        if (at := crowded(times, HOUR, limit + 1)) is not None:
+            count = sum(at - HOUR <= time <= at for time in times)
             yield a_finding("many_searches", person, at, _hour(at), count=count, limit=limit)
 
     def _one_plate(

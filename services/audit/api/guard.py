@@ -1,14 +1,11 @@
 """Auditors read for the purpose of an audit, and for no other."""
 
 from typing import Annotated
-from uuid import uuid4
 
 from fastapi import Depends, Request
 
-from shared.access import Grant, Permission, access, record_attempt
-from shared.elements import elements_of
+from shared.access import Grant, Permission, access, record_refusal
 from shared.errors import NotAuthorised
-from shared.events import AccessAttempted
 from shared.runtime import runtime_of
 
 PURPOSE = "audit"
@@ -29,22 +26,7 @@ async def for_audit(
         reason = "the audit log is read for the purpose of an audit only: declare kind 'audit'"
     if reason is None:
         return grant
-    refusal = AccessAttempted(
-        occurred_at=grant.now,
-        attempt_id=uuid4(),
-        actor=grant.actor,
-        service=runtime.service,
-        permission=grant.permission.value,
-        method=request.method,
-        route=str(getattr(request.scope.get("route"), "path", "unknown")),
-        elements=await elements_of(request),
-        allowed=False,
-        reason=reason,
-        purpose=grant.purpose.record if grant.purpose else None,
-        request_id=grant.request_id,
-        client_address=request.client.host if request.client else "",
-    )
-    await record_attempt(runtime, refusal)
+    await record_refusal(request, grant, reason)
     raise NotAuthorised(reason, code="purpose")
 
 

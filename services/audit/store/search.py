@@ -1,6 +1,6 @@
 """The log as auditors see it. Whoever is shown an entry leaves one."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.store.log import ROW_COLUMNS, Row, row_of
 from shared.access import Grant, disclose
+
+PLATES_AT_ONCE = 5000
+"""One disclosure names at most about so many plates: an event stays well under a Kafka batch."""
 
 _SELECT = f"SELECT {ROW_COLUMNS} FROM entries"  # noqa: S608 - constants
 
@@ -114,11 +117,25 @@ class Entries:
 
     async def disclose_report(self, grant: Grant, person_id: str, plates: Iterable[str]) -> None:
         """Record that it was shown what a person reached."""
-        await disclose(self._connection, grant, "breach_report", [person_id], plates=plates)
+        ordered = sorted(plates)
+        for start in range(0, max(1, len(ordered)), PLATES_AT_ONCE):
+            some = ordered[start : start + PLATES_AT_ONCE]
+            await disclose(self._connection, grant, "breach_report", [person_id], plates=some)
 
-    async def _disclose(self, grant: Grant, rows: Iterable[Row]) -> None:
-        rows = list(rows)
-        plates = {plate for row in rows for plate in row.found.plates}
-        await disclose(
-            self._connection, grant, "audit_entry", [row.seq for row in rows], plates=plates
-        )
+    async def _disclose(self, grant: Grant, rows: Sequence[Row]) -> None:
+        """Record that `rows` were shown, in as many events as keep each of a size that Kafka takes."""
+        for some in _portions(rows):
+            plates = {plate for row in some for plate in row.found.plates}
+            ids = [row.seq for row in some]
+            await disclose(self._connection, grant, "audit_entry", ids, plates=plates)
+
+
+def _portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Yield `rows` in runs with not too many plates each; one empty run when there are none."""
+    start = count = 0
+    for place, row in enumerate(rows):
+        if count and count + len(row.found.plates) > PLATES_AT_ONCE:
+            yield rows[start:place]
+            start, count = place, 0
+        count += len(row.found.plates)
+    yield rows[start:]

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -26,13 +27,13 @@ _REFUSALS = text(
       AND (person_id = ANY(:people) OR (person_id IS NULL AND client_address = ANY(:addresses)))
     """
 )
-_SEARCHES = text(
-    """
+_SEARCHES = """
     SELECT person_id, occurred_at, case_number, plates FROM entries
     WHERE person_id = ANY(:people) AND occurred_at BETWEEN :since AND :until
       AND kind = :kind AND permission = :permission AND allowed
-    """
-)
+"""
+_BY_PERSON = text(_SEARCHES)
+_BY_PLATE = text(f"{_SEARCHES} AND plates && CAST(:plates AS text[]) AND plates <> '{{}}'")
 _SETTLED = text(
     """
     SELECT coalesce(max(seq) + 1, :start) FROM
@@ -116,12 +117,22 @@ class Stream:
         return times
 
     async def searches(
-        self, of: Sequence[Seen], within: timedelta, kind: str, permission: str
+        self, of: Sequence[Seen], within: timedelta, *, by_plate: bool
     ) -> dict[str, list[tuple[Search, list[str]]]]:
-        """Return the searches of each person of `of` around that time, with the plates searched."""
-        people = list({s.person_id for s in of if s.person_id is not None})
-        values = {**_around(of, within), "people": people, "kind": kind, "permission": permission}
-        found = await self._connection.execute(_SEARCHES, values)
+        """Return searches by the people of `of` around that time, each with the plates searched.
+
+        `of` are searches. `by_plate`: only those of plates that are among theirs.
+        """
+        values = {
+            **_around(of, within),
+            "people": list({s.person_id for s in of if s.person_id is not None}),
+            "kind": of[0].kind,
+            "permission": of[0].permission,
+        }
+        if by_plate:
+            values["plates"] = list({plate for s in of for plate in s.plates})
+        statement = _BY_PLATE if by_plate else _BY_PERSON
+        found = await self._connection.execute(statement, values)
         searches: dict[str, list[tuple[Search, list[str]]]] = defaultdict(list)
         for row in found:
             search = Search(row.occurred_at, row.case_number)
@@ -143,6 +154,6 @@ class Stream:
         return [(row.seq, row.service, row.attempt_id) for row in found]
 
 
-def _around(seen: Sequence[Seen], within: timedelta) -> dict[str, datetime]:
+def _around(seen: Sequence[Seen], within: timedelta) -> dict[str, Any]:
     times = [s.occurred_at for s in seen]
     return {"since": min(times) - within, "until": max(times) + within}

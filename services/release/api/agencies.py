@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 
 from services.release.api.models import AgencyChange, AgencyIn, AgencyList, AgencyOut
+from services.release.api.people import check_department
 from services.release.api.texts import OriText
 from services.release.domain import Agency, treatment
 from services.release.store import Agencies
@@ -26,6 +27,7 @@ Read = Annotated[Grant, access(Permission.RELEASE_READ)]
 @router.post("", status_code=201)
 async def register_agency(body: AgencyIn, grant: Manage, work: Work, request: Request) -> AgencyOut:
     """Register an agency that may ask for data."""
+    await check_department(request, grant)
     policy = runtime_of(request).policy
     if body.ori == policy.department.ori:
         raise InvalidInput("this department is not an agency that it releases to", field="ori")
@@ -43,6 +45,7 @@ async def change_agency(
     ori: OriText, body: AgencyChange, grant: Manage, work: Work, request: Request
 ) -> AgencyOut:
     """Change what is registered of an agency, or bar it (`active` false)."""
+    await check_department(request, grant)
     agencies = Agencies(work.connection)
     before = await agencies.get(ori, lock=True)
     if before is None:

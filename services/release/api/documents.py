@@ -33,7 +33,7 @@ async def upload_document(
     request: Request, grant: Annotated[Grant, access(Permission.RELEASE_REQUEST)], work: Work
 ) -> DocumentOut:
     """Upload a document of legal authority (PDF, PNG or JPEG as the body) to name in a request."""
-    await registered_agency(work, grant)
+    await registered_agency(request, work, grant)
     runtime = runtime_of(request)
     settings = runtime.settings
     assert isinstance(settings, Settings)  # noqa: S101 - for the type checker; main passes them
@@ -68,7 +68,7 @@ async def read_document(
 ) -> StreamingResponse:
     """One document as it was uploaded."""
     runtime = runtime_of(request)
-    check_department(runtime, grant)
+    await check_department(request, grant)
     document = await Documents(work.connection).read(grant, document_id)
     if document is None:
         raise NotFound("no such document")

@@ -36,7 +36,7 @@ async def file_request(
 ) -> RequestOut | JSONResponse:
     """File a written request for data. What the law forbids is refused at once, with its citation."""
     policy = runtime_of(request).policy
-    agency = await registered_agency(work, grant)
+    agency = await registered_agency(request, work, grant)
     filed = await _filed(body, grant, work, agency, policy)
     refused = _refusal(filed, agency, policy)
     requests = Requests(work.connection)

@@ -37,7 +37,7 @@ async def download_package(
 ) -> StreamingResponse:
     """The package of an approved request; 404 unless one's own agency asked for it."""
     runtime = runtime_of(request)
-    agency = await registered_agency(work, grant)
+    agency = await registered_agency(request, work, grant)
     found = await Requests(work.connection).get(grant, request_id, agency=agency.ori)
     if found is None:
         raise NotFound("no such request")

@@ -1,26 +1,42 @@
 """Whose people may do what: the department's own, and those of registered agencies."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Request
+
 from services.release.domain import Agency
 from services.release.store import Agencies
-from shared.access import Grant
+from shared.access import Grant, record_refusal
 from shared.errors import NotAuthorised
 from shared.http import Work
-from shared.runtime import Runtime
+from shared.runtime import runtime_of
 
 
-def check_department(runtime: Runtime, grant: Grant) -> None:
-    """Raise NotAuthorised for people of any agency but this department."""
-    if grant.principal.agency_ori != runtime.policy.department.ori:
-        raise NotAuthorised("this is for people of this department", code="agency")
+@asynccontextmanager
+async def refusals_recorded(request: Request, grant: Grant) -> AsyncIterator[None]:
+    """Leave an access record of what a rule of ours refuses, as the guard does of its own."""
+    try:
+        yield
+    except NotAuthorised as exc:
+        await record_refusal(request, grant, exc.detail)
+        raise
 
 
-async def registered_agency(work: Work, grant: Grant) -> Agency:
-    """Return the requester's agency. Raises: NotAuthorised when it is not registered, or barred."""
-    agency = await Agencies(work.connection).get(grant.principal.agency_ori)
-    if agency is None:
-        raise NotAuthorised(
-            f"agency {grant.principal.agency_ori} is not registered to ask for data", code="agency"
-        )
-    if not agency.active:
-        raise NotAuthorised(f"agency {agency.ori} may not ask for data at present", code="agency")
-    return agency
+async def check_department(request: Request, grant: Grant) -> None:
+    """Raise NotAuthorised, on record, for people of any agency but this department."""
+    async with refusals_recorded(request, grant):
+        if grant.principal.agency_ori != runtime_of(request).policy.department.ori:
+            raise NotAuthorised("this is for people of this department", code="agency")
+
+
+async def registered_agency(request: Request, work: Work, grant: Grant) -> Agency:
+    """Return the requester's agency. Raises: NotAuthorised, on record, when it is barred or unknown."""
+    ori = grant.principal.agency_ori
+    async with refusals_recorded(request, grant):
+        agency = await Agencies(work.connection).get(ori)
+        if agency is None:
+            raise NotAuthorised(f"agency {ori} is not registered to ask for data", code="agency")
+        if not agency.active:
+            raise NotAuthorised(f"agency {ori} may not ask for data at present", code="agency")
+        return agency

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 
 from services.release import steps
 from services.release.api.models import DecisionIn, RequestOut, RequestPage
-from services.release.api.people import check_department
+from services.release.api.people import check_department, refusals_recorded
 from services.release.api.showing import page_out, request_out
 from services.release.domain import (
     Standing,
@@ -44,7 +44,7 @@ async def list_requests(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> RequestPage:
     """Requests of all agencies, newest first."""
-    check_department(runtime_of(request), grant)
+    await check_department(request, grant)
     found = await Requests(work.connection).page(
         grant, agency=None, status=status, before=before, limit=limit
     )
@@ -54,7 +54,7 @@ async def list_requests(
 @router.get("/{request_id}")
 async def get_request(request_id: UUID, grant: Read, work: Work, request: Request) -> RequestOut:
     """One request with all that is on file about it."""
-    check_department(runtime_of(request), grant)
+    await check_department(request, grant)
     return request_out(await Requests(work.connection).get(grant, request_id))
 
 
@@ -72,9 +72,7 @@ async def decide_request(
     found = await requests.lock(request_id)
     if found is None:
         raise NotFound("no such request")
-    reviewer = grant.principal
     standing = await _standing(work, found, policy.sharing)
-    check_reviewer(standing, reviewer.account_id, reviewer.agency_ori, policy.department.ori)
     decision = Decision(
         decision_id=uuid4(),
         decision=body.decision,
@@ -82,7 +80,10 @@ async def decide_request(
         decided_by=grant.actor,
         decided_at=grant.now,
     )
-    status, decision, event = _decided(found, standing, decision, policy.sharing)
+    async with refusals_recorded(request, grant):
+        reviewer = grant.principal
+        check_reviewer(standing, reviewer.account_id, reviewer.agency_ori, policy.department.ori)
+        status, decision, event = _decided(found, standing, decision, policy.sharing)
     await requests.decide(request_id, decision)
     await requests.move(request_id, status)
     await work.emit(event)

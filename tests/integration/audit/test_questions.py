@@ -142,6 +142,21 @@ async def test_the_log_is_read_for_an_audit_only_and_the_refusal_is_recorded(
     assert bus.events(RecordsDisclosed) == []
 
 
+async def test_very_many_plates_are_disclosed_in_events_that_kafka_takes(
+    deliver, clock, ask, runtime, bus
+):
+    plates = [f"{n:07}" for n in range(4000)]
+    attempts = [an_attempt(clock) for _ in range(4)]
+    await deliver(
+        *[a_disclosure(clock, a, plates=[*plates[n:], f"Q{n}"]) for n, a in enumerate(attempts)]
+    )
+    assert len(await ask(kind="records.disclosed")) == 4
+    await runtime.relay.drain()
+    told = bus.events(RecordsDisclosed)
+    assert [e.record_ids for e in told] == [["3"], ["2"], ["1"], ["0"]]
+    assert all(len(e.plates) <= 5000 for e in told)
+
+
 async def test_nobody_of_another_agency_reads_the_log(some, client, auditor):
     response = await client.get("/v1/entries/0", headers=auditor(ori="CA0340100"))
     assert response.status_code == 403

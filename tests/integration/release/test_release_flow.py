@@ -83,6 +83,9 @@ async def test_nobody_reviews_their_own_request(client, filed, decide, reviewer,
     assert response.status_code == 403
     assert "own account" in response.json()["detail"]
     assert await announced(ReleaseApproved) == []
+    [refused] = [e for e in await announced(AccessAttempted) if not e.allowed]
+    assert (refused.actor.person_id, refused.permission) == (REQUESTER, "release:review")
+    assert "own account" in refused.reason
 
 
 async def test_nobody_of_another_agency_reviews_even_with_the_permission(
