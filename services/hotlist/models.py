@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from pydantic.config import JsonDict
+
 from services.hotlist.domain import Outcome
 from services.hotlist.listing import LIMITS
 from shared.events import Source, Tier
@@ -54,6 +56,8 @@ class ListChange(Taken):
 
     enabled: bool | None = None
     staleness_hours: Annotated[int, Field(ge=1, le=8760)] | None = None
+    """Null: the policy's limit for the source."""
+
     record_kinds_off: Annotated[list[str], Field(max_length=50)] | None = None
 
 
@@ -110,6 +114,10 @@ class VersionsOut(BaseModel):
 class RollbackIn(Taken):
     """Which version to go back to; the one in force before the present one when null."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"version": 3, "reason": "incomplete extract"}]}
+    )
+
     version: Annotated[int, Field(ge=1)] | None = None
     reason: Annotated[str, _line(200)] | None = None
 
@@ -117,25 +125,26 @@ class RollbackIn(Taken):
 class WithdrawalIn(Taken):
     """Why a list goes out of force."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "source no longer maintained"}]}
+    )
+
     reason: Annotated[str, _line(200)]
+
+
+ENTRY_EXAMPLE: JsonDict = {
+    "plate": "7ABC123",
+    "state": "CA",
+    "record_kind": "stolen_vehicle",
+    "reason": "Reported stolen 3 June",
+    "entering_reference": "26-001234",
+}
 
 
 class EntryIn(Taken):
     """An entry to list. `?` in the plate is one unknown character, `*` any number (468.4(c))."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "plate": "7ABC123",
-                    "state": "CA",
-                    "record_kind": "stolen_vehicle",
-                    "reason": "Reported stolen 3 June",
-                    "entering_reference": "26-001234",
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [ENTRY_EXAMPLE]})
 
     plate: Annotated[str, StringConstraints(max_length=LIMITS["plate"])]
     record_kind: Annotated[str, StringConstraints(max_length=LIMITS["record_kind"])]
@@ -152,6 +161,8 @@ class EntryIn(Taken):
 
 class EntriesIn(Taken):
     """Entries to add to the version in force."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"entries": [ENTRY_EXAMPLE]}]})
 
     entries: Annotated[list[EntryIn], Field(min_length=1, max_length=1000)]
 
@@ -375,6 +386,8 @@ class HitOut(BaseModel):
     last_at: datetime
     sightings: int
     crop_url: str | None
+    """Below this service's address, as is the next; null where there is no such picture."""
+
     image_url: str | None
     purged_at: datetime | None
     """When the read's data were destroyed under the retention schedule."""

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import AwareDatetime
 
 from services.hotlist.domain import staleness_limit_s
@@ -12,7 +12,7 @@ from services.hotlist.models import ListChange, ListIn, ListOut, ListsOut, Yield
 from services.hotlist.parts import Hotlist
 from services.hotlist.store.lists import HotList, Lists
 from services.hotlist.store.outcomes import Outcomes
-from shared.access import Grant, Permission, access
+from shared.access import Grant, Permission, access, record_refusal
 from shared.clock import Clock
 from shared.errors import InvalidInput, NotAuthorised
 from shared.events import HotListChanged, Source
@@ -57,13 +57,15 @@ def _staleness_s(hours: int | None, source: Source, rules: Rules) -> int | None:
 
 
 @router.post("", status_code=201)
-async def create_list(body: ListIn, grant: Manage, work: Work, hotlist: Hotlist) -> ListOut:
+async def create_list(
+    body: ListIn, grant: Manage, work: Work, hotlist: Hotlist, request: Request
+) -> ListOut:
     """Make a hot list, empty and with nothing in force."""
     policy = hotlist.runtime.policy
     if body.source not in grant.principal.sources:
-        raise NotAuthorised(
-            f"no entitlement to {body.source} data (policy 468.4(e))", code="source"
-        )
+        refusal = f"no entitlement to {body.source} data (policy 468.4(e))"
+        await record_refusal(request, grant, refusal)
+        raise NotAuthorised(refusal, code="source")
     lists, list_id = Lists(work.connection), uuid4()
     await lists.create(
         grant,

@@ -243,6 +243,8 @@ async def test_a_list_of_a_source_that_the_caller_lacks_does_not_exist_for_them(
         "POST", "/v1/lists", json={"name": "x", "source": "federal"}, headers=without, status=403
     )
     assert problem["code"] == "source"
+    refused = [a for a in await hotlist.announced(AccessAttempted) if not a.allowed]
+    assert [(a.permission, "468.4(e)" in a.reason) for a in refused] == [("hotlist:manage", True)]
     other = hotlist.headers(ori="CA0999900")
     await hotlist.call("GET", f"/v1/lists/{list_id}", headers=other, status=404)
 
