@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
-
 from pydantic.config import JsonDict
 
 from services.hotlist.domain import Outcome
