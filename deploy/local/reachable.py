@@ -11,6 +11,9 @@ from deploy.local.process import Account
 STATE = Path("/var/lib/plateward")
 """Where root keeps what `nobody` must reach when the checkout is below a closed folder."""
 
+_NOTE = ".stands-for"
+"""Ending of the files that say which folder each of them stands for."""
+
 
 def reachable(path: Path, account: Account) -> bool:
     """Tell whether the account may pass through every folder above `path`."""
@@ -40,12 +43,21 @@ def placed(wanted: Path, account: Account, *, state: Path = STATE) -> Path:
         return wanted.resolve()
     if wanted.exists() or reachable(wanted, account):
         return wanted
+    _forget_removed(_open_to_pass(state))
     name = f"{wanted.name}-{hashlib.sha256(os.fsencode(wanted.absolute())).hexdigest()[:16]}"
-    target = _open_to_pass(state) / name
-    if target.exists():
-        shutil.rmtree(target)
+    target = state / name
     wanted.symlink_to(target)
+    # After the link: whoever cleans up takes what has a note and no link.
+    (state / f"{name}{_NOTE}").write_text(str(wanted.absolute()))
     return target
+
+
+def _forget_removed(state: Path) -> None:
+    """Remove what stands for folders that are gone."""
+    for note in state.glob(f"*{_NOTE}"):
+        if not Path(note.read_text()).is_symlink():
+            shutil.rmtree(note.with_suffix(""), ignore_errors=True)
+            note.unlink(missing_ok=True)
 
 
 def copied(folder: Path, name: str, account: Account, *, state: Path = STATE) -> Path:

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,9 +82,12 @@ def test_the_command_serves_until_asked_to_stop_and_ends_with_0(tmp_path: Path) 
     assert not speaks_kafka(port)
 
 
-async def test_the_whole_stack_runs_on_it(kafka: ApacheKafka, tmp_path: Path) -> None:
+async def test_the_whole_stack_runs_on_it(kafka: ApacheKafka) -> None:
     on_apache = {"KAFKA_BOOTSTRAP": kafka.bootstrap}
-    with running(tmp_path / "var", "--port", "0", environment=on_apache) as stack:
+    with (
+        tempfile.TemporaryDirectory(prefix="plateward-") as name,
+        running(Path(name), "--port", "0", environment=on_apache) as stack,
+    ):
         assert set(stack.processes) == {"postgres", "apis", *WORKERS}
         async with httpx.AsyncClient(base_url=stack.urls[""], timeout=10) as client:
             state = (await client.get("/readyz")).raise_for_status().json()

@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -32,8 +33,9 @@ IDLE_PERCENT = 10.0
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("stack")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="plateward-") as name:
+        yield Path(name)
 
 
 @pytest.fixture(scope="module")
@@ -154,8 +156,11 @@ async def test_a_service_that_is_killed_comes_back(
     await works(note.read() or stack)
 
 
-async def test_each_service_runs_in_a_process_of_its_own_too(tmp_path: Path) -> None:
-    with running(tmp_path, "--separate") as stack:
+async def test_each_service_runs_in_a_process_of_its_own_too() -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="plateward-") as name,
+        running(Path(name), "--separate") as stack,
+    ):
         assert set(stack.processes) == {"postgres", "broker", *APIS, *WORKERS}
         assert set(stack.urls) == {*APIS, *WORKERS}
         async with httpx.AsyncClient(timeout=10) as client:

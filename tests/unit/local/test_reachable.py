@@ -1,6 +1,7 @@
 """Which folders an unprivileged account reaches, and what stands in for those it does not."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,22 @@ def test_removing_the_link_removes_the_data(closed: Path, tmp_path: Path) -> Non
     (closed / "data").unlink()
     assert placed(closed / "data", STRANGER, state=tmp_path / "state") == target
     assert not target.exists()
+
+
+def test_what_stands_for_a_removed_folder_goes_when_another_is_placed(
+    closed: Path, tmp_path: Path
+) -> None:
+    for name in ("gone", "kept"):
+        (closed / name).mkdir()
+    state = tmp_path / "state"
+    gone, kept = (placed(closed / x / "data", STRANGER, state=state) for x in ("gone", "kept"))
+    gone.mkdir()
+    kept.mkdir()
+    shutil.rmtree(closed / "gone")
+    placed(closed / "data", STRANGER, state=state)
+    assert not gone.exists()
+    assert kept.exists()
+    assert len(list(state.glob("*.stands-for"))) == 2
 
 
 def test_an_unreachable_installation_is_copied_whole_once(closed: Path, tmp_path: Path) -> None:
