@@ -5,6 +5,9 @@ from typing import Any
 
 from fastapi import Request
 
+from shared.bodies import MAX_BODY_BYTES as MOST_BYTES
+from shared.errors import TooLarge
+
 MAX_BODY_BYTES = 64 * 1024
 MAX_TEXT = 500
 _SECRET = ("password", "secret", "otp", "token", "totp")
@@ -18,9 +21,24 @@ async def elements_of(request: Request) -> dict[str, Any]:
     for name, value in request.query_params.multi_items():
         elements.setdefault(name[:MAX_TEXT], _hide(name, value[:MAX_TEXT]))
     if request.headers.get("content-type", "").startswith("application/json"):
-        body = await request.body()
-        elements["body"] = _parsed(body)
+        elements["body"] = _parsed(await _body(request))
     return elements
+
+
+async def _body(request: Request) -> bytes:
+    """Return the body; where the route itself takes files, no one has bounded it before this.
+
+    Raises: TooLarge.
+    """
+    if not hasattr(request, "_body"):
+        pieces, taken = [], 0
+        async for piece in request.stream():
+            taken += len(piece)
+            if taken > MOST_BYTES:
+                raise TooLarge(f"a JSON body has at most {MOST_BYTES // 1024} KiB")
+            pieces.append(piece)
+        request._body = b"".join(pieces)  # where Starlette keeps it, for whoever reads it next
+    return await request.body()
 
 
 def _parsed(body: bytes) -> Any:
