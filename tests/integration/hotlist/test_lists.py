@@ -101,6 +101,25 @@ async def test_limits_of_size_and_rows_and_the_content_type_hold(hotlist):
     await hotlist.upload(list_id, sheet, status=415, headers={"Content-Type": "application/json"})
 
 
+async def test_a_body_of_another_kind_is_not_held_whole_before_it_is_refused(hotlist):
+    """The route bounds CSV as it arrives; the guard reads JSON for its record, before anybody is known."""
+    taken = 0
+
+    async def endless():
+        nonlocal taken
+        while taken < 50_000_000:
+            taken += 65_536
+            yield b" " * 65_536
+
+    response = await hotlist.client.post(
+        f"/v1/lists/{uuid4()}/versions",
+        content=endless(),
+        headers={"Content-Type": "application/json"},
+    )
+    assert response.status_code == 413
+    assert taken < 3_000_000
+
+
 async def test_immigration_records_are_left_out_by_name_and_never_listed(hotlist):
     list_id = await hotlist.list("federal")
     made = await hotlist.upload(
