@@ -89,25 +89,23 @@ async def test_an_agency_that_became_federal_after_filing_is_held_to_what_it_is_
     assert await announced(ReleaseApproved) == []
 
 
-@pytest.mark.parametrize(
-    ("kind", "law"),
-    [
-        ("immigration_enforcement", "Government Code 7284.6"),
-        ("reproductive_care", "Penal Code 13778.2"),
-        ("lawful_protest", "First Amendment"),
-        ("personal_use", "1798.90.51"),
-    ],
-)
 async def test_purposes_that_the_law_forbids_are_refused_by_name_and_kept_on_file(
-    client, agencies, requester, announced, kind, law
+    client, agencies, requester, announced
 ):
-    body = a_request(purpose_kind=kind)
-    response = await client.post("/v1/requests", json=body, headers=requester())
-    assert response.status_code == 403
-    assert kind in response.json()["detail"]
-    assert law in response.json()["citation"]
-    [denied] = await announced(ReleaseDenied)
-    assert law in denied.citation
+    forbidden = {
+        "immigration_enforcement": "Government Code 7284.6",
+        "reproductive_care": "Penal Code 13778.2",
+        "lawful_protest": "First Amendment",
+        "personal_use": "1798.90.51",
+    }
+    for kind, law in forbidden.items():
+        body = a_request(purpose_kind=kind)
+        response = await client.post("/v1/requests", json=body, headers=requester())
+        assert response.status_code == 403
+        assert kind in response.json()["detail"]
+        assert law in response.json()["citation"]
+    denied = await announced(ReleaseDenied)
+    assert all(law in event.citation for event, law in zip(denied, forbidden.values(), strict=True))
 
 
 async def test_a_document_is_the_agencys_own(client, agencies, requester, with_authority):
@@ -150,84 +148,56 @@ async def test_an_unregistered_agency_may_not_ask(client, agencies, requester, a
     assert await announced(ReleaseRequested) == []
 
 
-@pytest.mark.parametrize(
-    ("field", "change"),
-    [
-        ("body.purpose", {"purpose": "because"}),
-        ("body.purpose", {"purpose": "a purpose with a NUL \x00 in it"}),
-        ("body.purpose_kind", {"purpose_kind": "curiosity"}),
-        ("body.case_number", {"case_number": " "}),
-        ("body.offence_type", {"offence_type": None}),
-        ("body.surprise", {"surprise": 1}),
-        (
-            "body.criteria.captured_from",
-            {
-                "criteria": {
-                    "captured_from": "2026-05-01T00:00:00",
-                    "captured_to": "2026-05-02T00:00:00Z",
-                }
-            },
-        ),
-        (
-            "body.criteria",
-            {
-                "criteria": {
-                    "captured_from": "2026-05-02T00:00:00Z",
-                    "captured_to": "2026-05-01T00:00:00Z",
-                }
-            },
-        ),
-        (
-            "body.criteria.captured_from",
-            {
-                "criteria": {
-                    "captured_from": "2027-05-01T00:00:00Z",
-                    "captured_to": "2027-05-02T00:00:00Z",
-                }
-            },
-        ),
-        (
-            "body.criteria.plate",
-            {
-                "criteria": {
-                    "captured_from": "2026-05-01T00:00:00Z",
-                    "captured_to": "2026-05-02T00:00:00Z",
-                    "plate": "**",
-                }
-            },
-        ),
-    ],
-)
+def with_criteria(**criteria):
+    period = {"captured_from": "2026-05-01T00:00:00Z", "captured_to": "2026-05-02T00:00:00Z"}
+    return {"criteria": {**period, **criteria}}
+
+
+FAULTY = [
+    ("body.purpose", {"purpose": "because"}),
+    ("body.purpose", {"purpose": "a purpose with a NUL \x00 in it"}),
+    ("body.purpose_kind", {"purpose_kind": "curiosity"}),
+    ("body.case_number", {"case_number": " "}),
+    ("body.offence_type", {"offence_type": None}),
+    ("body.surprise", {"surprise": 1}),
+    ("body.criteria.captured_from", with_criteria(captured_from="2026-05-01T00:00:00")),
+    ("body.criteria", with_criteria(captured_from="2026-05-03T00:00:00Z")),
+    (
+        "body.criteria.captured_from",
+        with_criteria(captured_from="2027-05-01T00:00:00Z", captured_to="2027-05-02T00:00:00Z"),
+    ),
+    ("body.criteria.plate", with_criteria(plate="**")),
+]
+
+
 async def test_a_faulty_request_is_refused_by_field_and_nothing_is_filed(
-    client, agencies, requester, announced, field, change
+    client, agencies, requester, announced
 ):
-    response = await client.post("/v1/requests", json=a_request(**change), headers=requester())
-    assert response.status_code == 422, response.text
-    assert response.json()["field"] == field
+    for field, change in FAULTY:
+        response = await client.post("/v1/requests", json=a_request(**change), headers=requester())
+        assert response.status_code == 422, response.text
+        assert response.json()["field"] == field
     assert await announced(ReleaseRequested) == []
 
 
-@pytest.mark.parametrize(
-    ("field", "change"),
-    [
+async def test_a_faulty_agency_is_refused_by_field(client, reviewer):
+    for field, change in (
         ("ori", {"ori": "CA0520100"}),
         ("body.ori", {"ori": "short"}),
         ("body.kind", {"kind": "friends"}),
         ("body.state", {"state": "California"}),
-    ],
-)
-async def test_a_faulty_agency_is_refused_by_field(client, reviewer, field, change):
-    body = {
-        "ori": "CA0340100",
-        "name": "Sacramento Police",
-        "kind": "law_enforcement",
-        "state": "US-CA",
-        "contact": "records",
-        **change,
-    }
-    response = await client.post("/v1/agencies", json=body, headers=reviewer())
-    assert response.status_code == 422
-    assert response.json()["field"] == field
+    ):
+        body = {
+            "ori": "CA0340100",
+            "name": "Sacramento Police",
+            "kind": "law_enforcement",
+            "state": "US-CA",
+            "contact": "records",
+            **change,
+        }
+        response = await client.post("/v1/agencies", json=body, headers=reviewer())
+        assert response.status_code == 422
+        assert response.json()["field"] == field
 
 
 async def test_an_ori_is_registered_once(client, agencies, reviewer):
