@@ -5,8 +5,6 @@ is new, slow, or was left out by a fault reads from Postgres at its own pace unt
 so nobody waits for anybody, and what waits in memory is bounded.
 """
 
-import asyncio
-import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -16,10 +14,9 @@ from services.hotlist.settings import Settings
 from services.hotlist.shown import hit_out
 from services.hotlist.store.alerts import Alerts
 from services.hotlist.viewer import Viewer, alert_event
-from shared.errors import AlprError, Unavailable
+from services.hotlist.watch import Watch
+from shared.errors import Unavailable
 from shared.runtime import Runtime
-
-log = logging.getLogger(__name__)
 
 VIEWERS = Gauge("alpr_alert_streams", "Open alert streams")
 DELIVERED = Counter("alpr_alerts_delivered", "Alerts sent to viewers")
@@ -35,7 +32,8 @@ class Broadcaster:
     """The alert streams of this process. `changed` is set by whoever hears of new hits."""
 
     def __init__(self, runtime: Runtime, settings: Settings) -> None:
-        self.changed = asyncio.Event()
+        self._watch = Watch("alert broadcaster", self._look, settings.hotlist_poll_s)
+        self.changed = self._watch.changed
         self._runtime = runtime
         self._settings = settings
         self._position = 0
@@ -43,18 +41,15 @@ class Broadcaster:
 
         self._viewers: set[Viewer] = set()
         self._closing = False
-        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Broadcast in the background."""
-        self._task = asyncio.create_task(self._run(), name="alert broadcaster")
+        self._watch.start()
 
     async def stop(self) -> None:
         """End all streams and stop."""
         self.close()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._watch.stop()
 
     def close(self) -> None:
         """Let every stream say its end: a server that stops waits for them."""
@@ -124,22 +119,10 @@ class Broadcaster:
             self.changed.set()  # what was raised since the look had nobody live to go to
         return b"".join(self._encoded(missed).values())
 
-    async def _run(self) -> None:
-        while True:
-            self.changed.clear()
-            try:
-                # Whoever is not live reads from Postgres first, so nothing need be read for nobody.
-                while self._anybody_live and await self._deliver():
-                    pass
-            except AlprError as exc:
-                log.warning("alerts wait: %s", exc.detail)
-            except Exception:
-                log.exception("alerts wait; again soon")
-            try:
-                async with asyncio.timeout(self._settings.hotlist_poll_s):
-                    await self.changed.wait()
-            except TimeoutError:
-                pass
+    async def _look(self) -> None:
+        # Whoever is not live reads from Postgres first, so nothing need be read for nobody.
+        while self._anybody_live and await self._deliver():
+            pass
 
     @property
     def _anybody_live(self) -> bool:

@@ -10,7 +10,7 @@ from services.hotlist.index import Index, ListIndex
 from services.hotlist.settings import Settings
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.feed import Feed, InForce
-from shared.errors import Unavailable
+from services.hotlist.watch import Watch
 from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -23,23 +23,20 @@ class Refresher:
 
     def __init__(self, runtime: Runtime, settings: Settings) -> None:
         self.index = Index()
-        self.changed = asyncio.Event()
+        self._watch = Watch("hot list refresher", self._look, settings.hotlist_poll_s)
+        self.changed = self._watch.changed
         self._runtime = runtime
-        self._poll_s = settings.hotlist_poll_s
         self._kept_snapshots = settings.hotlist_kept_snapshots
         self._generation = 0
         self._one_at_a_time = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Follow in the background."""
-        self._task = asyncio.create_task(self._run(), name="hot list refresher")
+        self._watch.start()
 
     async def stop(self) -> None:
         """Stop following."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._watch.stop()
 
     async def ready(self) -> None:
         """Return once the index was loaded: no read may pass an empty one. Raises: Unavailable."""
@@ -84,23 +81,11 @@ class Refresher:
         for agency, size in sizes.items():
             ENTRIES.labels(agency).set(size)
 
-    async def _run(self) -> None:
-        while True:
-            self.changed.clear()
-            before = self._generation
-            try:
-                await self.refresh()
-                if self._generation != before:
-                    await self._drop_old()
-            except Unavailable as exc:
-                log.warning("hot lists not refreshed: %s", exc.detail)
-            except Exception:
-                log.exception("hot lists not refreshed; again soon")
-            try:
-                async with asyncio.timeout(self._poll_s):
-                    await self.changed.wait()
-            except TimeoutError:
-                pass
+    async def _look(self) -> None:
+        before = self._generation
+        await self.refresh()
+        if self._generation != before:
+            await self._drop_old()
 
     async def _drop_old(self) -> None:
         """Drop the entries of uploads too old to be rolled back to."""
