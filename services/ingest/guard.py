@@ -13,6 +13,7 @@ from services.ingest.credentials import presented
 from services.ingest.devices import Device
 from services.ingest.parts import parts_of
 from shared.errors import NotAuthenticated
+from shared.http import problem, status_of
 
 REFUSED = Counter("alpr_device_refused", "Requests with a device credential that does not hold")
 
@@ -68,7 +69,14 @@ class CameraRoute(APIRoute):
         endpoint: Callable[[Request, Device], Awaitable[Response]] = self.endpoint
 
         async def handle(request: Request) -> Response:
-            return await endpoint(request, await authenticate(request))
+            try:
+                device = await authenticate(request)
+            except NotAuthenticated as exc:
+                answer = problem(request, status_of(exc), exc.title, exc.detail)
+                # Many cameras send a password only once they are asked for one in this way.
+                answer.headers.append("WWW-Authenticate", 'Basic realm="Plateward"')
+                return answer
+            return await endpoint(request, device)
 
         return handle
 

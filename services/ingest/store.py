@@ -28,7 +28,7 @@ _DEVICES = """
 _ALL = text(f"{_DEVICES} GROUP BY d.device_id")
 _SOME = text(f"{_DEVICES} WHERE d.device_id = ANY(:ids) GROUP BY d.device_id")
 _PAGE = text(
-    f"{_DEVICES} WHERE lower(d.name) > :after GROUP BY d.device_id"
+    f"{_DEVICES} WHERE lower(d.name) > lower(:after) GROUP BY d.device_id"
     " ORDER BY lower(d.name) LIMIT :limit"
 )
 _LOCK = text("SELECT 1 FROM devices WHERE device_id = :id FOR UPDATE")
@@ -82,7 +82,7 @@ class Devices:
 
     async def page(self, *, after: str, limit: int) -> list[Device]:
         """Return up to `limit` devices by name, those after the name `after`."""
-        rows = await self._connection.execute(_PAGE, {"after": after.lower(), "limit": limit})
+        rows = await self._connection.execute(_PAGE, {"after": after, "limit": limit})
         return [_device(row) for row in rows.mappings()]
 
     async def get(self, device_id: UUID, *, lock: bool = False) -> Device | None:

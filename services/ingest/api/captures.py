@@ -64,7 +64,10 @@ _OPENAPI: dict[str, Any] = {
     ],
     "requestBody": {
         "required": True,
-        "description": "The frame, 25 MB and 50 megapixels at most; what it is, is found out from it.",
+        "description": (
+            "The frame, 25 MB and 50 megapixels at most. What it is, is found out from its bytes; zeros"
+            " after its end are taken, any other bytes there are not."
+        ),
         "content": {
             "image/jpeg": _BINARY,
             "image/png": _BINARY,

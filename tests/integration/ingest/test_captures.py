@@ -7,6 +7,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 from services.ingest.store import FirstSeen
+from shared.errors import Unavailable
 from tests.unit.ingest import pictures as p
 
 FRAME = p.jpeg()
@@ -287,6 +288,38 @@ async def test_with_the_object_store_down_nothing_is_announced(station, camera):
     assert station.nothing_was_kept()
     assert (await station.post_frame(camera, FRAME)).status_code == 202
     assert len(station.captures) == 1
+
+
+class NoDatabase:
+    """A Postgres that is down."""
+
+    def begin(self):
+        raise Unavailable("the database does not answer")
+
+
+async def test_with_postgres_down_cameras_with_a_clock_go_on(station, camera):
+    whole, station.app.state.runtime.db = station.app.state.runtime.db, NoDatabase()
+    query = {"captured_at": station.clock.now().isoformat()}
+    assert (await station.post_frame(camera, FRAME, params=query)).status_code == 202
+    refused = await station.post_frame(camera, FRAME)
+    assert refused.status_code == 503, "when it first came cannot be known"
+    station.app.state.runtime.db = whole
+    assert len(station.captures) == len(station.objects.kept) == 1
+
+
+async def test_a_body_that_does_not_arrive_is_given_up(station, camera):
+    async def stalls():
+        yield FRAME[:1000]
+        await asyncio.Event().wait()
+
+    parts = station.app.state.parts
+    parts.settings = parts.settings.model_copy(update={"ingest_body_timeout_s": 0.05})
+    headers = {"Authorization": f"Bearer {camera}"}
+    answer = await station.client.post("/v1/captures", content=stalls(), headers=headers)
+    assert answer.status_code == 400
+    assert "within" in answer.json()["detail"]
+    assert parts.in_flight.held_bytes == 0
+    assert station.nothing_was_kept()
 
 
 async def test_one_frame_from_twenty_hands_at_once_is_one_capture(station, camera):
