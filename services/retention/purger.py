@@ -25,6 +25,7 @@ from services.retention.domain.destruction import (
 from services.retention.domain.signing import Signer
 from services.retention.store import destroying, remains
 from services.retention.store.destroying import HoldArrived, Step
+from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
 from services.retention.store.runs import Run, Runs
 from shared.errors import AlprError, Unavailable
 from shared.events import Actor, PurgeChanged, RecordsPurged
@@ -146,7 +147,7 @@ class Purger:
             except HoldArrived:
                 log.info("purge %s: a hold came; the step begins anew", run.run_id)
             except DBAPIError as exc:
-                if "LockNotAvailable" not in str(exc.orig)[:200]:
+                if not is_state(exc, LOCK_NOT_AVAILABLE):
                     raise
                 await asyncio.sleep(0.1)  # someone reads what is about to go; let them end
         raise Unavailable("the purge could not get its turn")

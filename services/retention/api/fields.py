@@ -32,14 +32,14 @@ def pattern_text(text: str) -> str:
     return parse_pattern(text).text
 
 
-def _not_a_number(value: Any) -> Any:
-    """A time is written out (RFC 3339): a bare number might be seconds or milliseconds."""
-    if isinstance(value, int | float):
+def _written_out(value: Any) -> Any:
+    """Return a time that is written out: a bare number might be seconds or milliseconds, a date any zone."""
+    if isinstance(value, int | float) or (isinstance(value, str) and "T" not in value.upper()):
         raise ValueError("is written as RFC 3339 has it, e.g. 2026-06-01T12:00:00Z")
     return value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 PlatePattern = Annotated[
     str,
     StringConstraints(min_length=1, max_length=40),

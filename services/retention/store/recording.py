@@ -80,6 +80,9 @@ ON CONFLICT DO NOTHING
 """
 
 _DeviceDay = tuple[int, int, date, UUID]
+_DeviceNames = tuple[str, str]  # name, agency
+_Devices = Mapping[UUID, _DeviceNames]
+_Write = Callable[[asyncpg.Connection], Awaitable[str]]
 _REMEMBERED = 100_000
 
 
@@ -98,7 +101,7 @@ class Recorder:
         self._clock = clock
         self._floor = timedelta(days=floor_days)
         self._months: set[datetime] = set()
-        self._devices: dict[UUID, tuple[str, str]] = {}
+        self._devices: dict[UUID, _DeviceNames] = {}
         self._device_days: set[_DeviceDay] = set()
         self._remembered_on = clock.now().date()
 
@@ -108,33 +111,33 @@ class Recorder:
         columns = _read_columns(events, list(numbers))
         plates = dict(zip(numbers, (event.plate for event in events), strict=True))
         days = self._new_device_days(events)
+        devices = self._new_devices({e.device_id: (e.device_name, e.agency_ori) for e in events})
 
-        async def write(raw: asyncpg.Connection) -> None:
+        async def write(raw: asyncpg.Connection) -> str:
             await _store_plates(raw, plates)
-            await self._store_devices(
-                raw, {e.device_id: (e.device_name, e.agency_ori) for e in events}
-            )
+            await _store_devices(raw, devices)
             if days:
                 await raw.execute(_DEVICE_DAYS, *map(list, zip(*days, strict=True)))
-            status = await raw.execute(_READS, *columns)
-            STORED.labels("read").inc(int(status.rsplit(" ", 1)[1]))
+            return await raw.execute(_READS, *columns)
 
-        await self._store([event.captured_at for event in events], write)
+        stored = await self._store([event.captured_at for event in events], write)
+        STORED.labels("read").inc(stored)
         self._device_days |= days
+        self._devices.update(devices)
 
     async def captures(self, events: Sequence[CaptureProcessed]) -> None:
         """Store each capture once. Raises: InvalidInput for a batch with one that cannot be stored."""
         columns = _capture_columns(events)
-        devices = {
-            e.capture.device_id: (e.capture.device_name, e.capture.agency_ori) for e in events
-        }
+        captures = [event.capture for event in events]
+        devices = self._new_devices({c.device_id: (c.device_name, c.agency_ori) for c in captures})
 
-        async def write(raw: asyncpg.Connection) -> None:
-            await self._store_devices(raw, devices)
-            status = await raw.execute(_CAPTURES, *columns)
-            STORED.labels("capture").inc(int(status.rsplit(" ", 1)[1]))
+        async def write(raw: asyncpg.Connection) -> str:
+            await _store_devices(raw, devices)
+            return await raw.execute(_CAPTURES, *columns)
 
-        await self._store([event.capture.captured_at for event in events], write)
+        stored = await self._store([capture.captured_at for capture in captures], write)
+        STORED.labels("capture").inc(stored)
+        self._devices.update(devices)
 
     async def make_ahead(self, months: int = 2) -> None:
         """Make the partitions of this month and the ones to come, so that none is made in a hurry."""
@@ -143,30 +146,28 @@ class Recorder:
             await self._ensure({moment})
             moment = month_of(moment + timedelta(days=32))
 
-    async def _store(
-        self, times: Sequence[datetime], write: Callable[[asyncpg.Connection], Awaitable[None]]
-    ) -> None:
+    async def _store(self, times: Sequence[datetime], write: _Write) -> int:
+        """Write in one transaction; return how many rows were new."""
         self._forget_daily()
         months = {month_of(moment) for moment in _ends(times)}
         await self._ensure(months - self._months)
         try:
-            await self._in_transaction(months, write)
+            status = await self._in_transaction(months, write)
         except asyncpg.CheckViolationError:
             # A month that was there has been purged since; what comes late to it is stored all the same.
             self._months.clear()
             await self._ensure(months)
-            await self._in_transaction(months, write)
+            status = await self._in_transaction(months, write)
+        return int(status.rsplit(" ", 1)[1])
 
-    async def _in_transaction(
-        self, months: set[datetime], write: Callable[[asyncpg.Connection], Awaitable[None]]
-    ) -> None:
+    async def _in_transaction(self, months: set[datetime], write: _Write) -> str:
         # No month has fewer than 28 days: one of these may be dropped while we write.
         old = sorted(m for m in months if m + timedelta(days=27) < self._clock.now() - self._floor)
         async with self._raw() as raw, raw.transaction():
             for month in old:
                 await raw.execute(locks.SHARED_SQL, locks.MONTH, locks.month_name(month))
             await raw.execute(locks.SHARED_SQL, locks.PLATES, "")
-            await write(raw)
+            return await write(raw)
 
     @asynccontextmanager
     async def _raw(self) -> AsyncIterator[asyncpg.Connection]:
@@ -176,7 +177,9 @@ class Recorder:
                 try:
                     yield raw
                 except _FAULTS:
+                    # After a restart of Postgres all pooled connections are dead: leave them all.
                     await connection.invalidate()
+                    await self._db.engine.dispose()
                     raise
         except _FAULTS as exc:
             raise Unavailable("the database does not answer") from exc
@@ -191,15 +194,8 @@ class Recorder:
                 await partitions.make(connection, month)
             self._months.add(month)
 
-    async def _store_devices(
-        self, raw: asyncpg.Connection, devices: Mapping[UUID, tuple[str, str]]
-    ) -> None:
-        changed = {i: names for i, names in devices.items() if self._devices.get(i) != names}
-        if not changed:
-            return
-        names, agencies = zip(*changed.values(), strict=True)
-        await raw.execute(_DEVICES, list(changed), list(names), list(agencies))
-        self._devices.update(changed)
+    def _new_devices(self, devices: _Devices) -> _Devices:
+        return {i: names for i, names in devices.items() if self._devices.get(i) != names}
 
     def _new_device_days(self, events: Sequence[ReadRecorded]) -> set[_DeviceDay]:
         days = {
@@ -231,6 +227,12 @@ def _ends(times: Sequence[datetime]) -> Sequence[datetime]:
     """Return the times that tell which months there are: two of them where all lie in one month."""
     first, last = min(times), max(times)
     return (first, last) if month_of(first) == month_of(last) else times
+
+
+async def _store_devices(raw: asyncpg.Connection, devices: _Devices) -> None:
+    if devices:
+        names, agencies = zip(*devices.values(), strict=True)
+        await raw.execute(_DEVICES, list(devices), list(names), list(agencies))
 
 
 async def _store_plates(raw: asyncpg.Connection, plates: Mapping[int, str]) -> None:

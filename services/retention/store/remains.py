@@ -30,6 +30,7 @@ _PLATES = text(
     SELECT count(*) FROM doomed
     """
 )
+_NO_PLATES = text("SELECT NOT EXISTS (SELECT FROM doomed_plates)")
 _LEFT = text(
     "SELECT (SELECT count(*) FROM doomed_objects WHERE run_id = :run_id)"
     " + (SELECT count(*) FROM doomed_plates WHERE run_id = :run_id)"
@@ -52,6 +53,8 @@ async def forget_plates(connection: AsyncConnection, limit: int) -> int:
 
     Nobody stores a read meanwhile, who might have found a plate here that is about to go.
     """
+    if (await connection.execute(_NO_PLATES)).scalar_one():
+        return 0
     await locks.exclusive(connection, locks.PLATES)
     return int((await connection.execute(_PLATES, {"limit": limit})).scalar_one())
 

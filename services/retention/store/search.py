@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.retention.domain.criteria import Criteria, Cursor, scope_of
 from services.retention.domain.plates import Pattern, plate_number
 from services.retention.store.conditions import Conditions, of_reads
+from services.retention.store.faults import QUERY_CANCELED, is_state
 from services.retention.store.records import COLUMNS, Read, Records
 from shared.access import Grant
 from shared.errors import InvalidInput
@@ -22,7 +23,6 @@ MAX_PLATES = 50_000
 """A pattern that more plates match is too wide to be a question about a vehicle."""
 
 _NEWEST = "ORDER BY r.captured_at DESC, r.read_id DESC LIMIT :limit"
-_TIMED_OUT = "QueryCanceledError"
 
 
 class Searches:
@@ -43,7 +43,7 @@ class Searches:
             await self._settle()
             rows = await self._rows(grant, criteria, limit + 1, after)
         except DBAPIError as exc:
-            if _TIMED_OUT in str(exc.orig)[:200]:
+            if is_state(exc, QUERY_CANCELED):
                 raise InvalidInput(
                     "this takes too long; narrow it", field="captured_from"
                 ) from None

@@ -39,6 +39,7 @@ async def pictured(retention):
     return retention, capture.capture, reads
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 async def test_every_row_of_a_search_is_disclosed_with_its_plate_in_one_record(pictured):
     retention, _, reads = pictured
     await retention.search(plate="7ABC123")
@@ -54,6 +55,9 @@ async def test_every_row_of_a_search_is_disclosed_with_its_plate_in_one_record(p
     assert disclosed.plates == ["7ABC123"]
 
 
+@pytest.mark.clause("468.4(a)/purpose")
+@pytest.mark.clause("468.4(d)/training-first")
+@pytest.mark.clause("468.3.1(d)/access-record")
 @pytest.mark.parametrize(
     ("claims", "status", "word"),
     [
@@ -84,6 +88,7 @@ async def test_without_purpose_or_training_nothing_is_shown_and_the_refusal_is_r
     assert await retention.emitted(RecordsDisclosed) == []
 
 
+@pytest.mark.clause("468.2/official-use")
 async def test_nobody_without_the_permission_or_a_token_gets_in(retention):
     headers = retention.authority.headers(Permission.HIT_READ)
     await retention.search(403, plate="7ABC123", headers=headers)

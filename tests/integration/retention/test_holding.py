@@ -52,6 +52,7 @@ CRITERIA = {
 }
 
 
+@pytest.mark.clause("468.5/holds")
 @pytest.mark.parametrize("criteria", CRITERIA.values(), ids=CRITERIA)
 @pytest.mark.parametrize("at", [LONG_AGO, LATELY_DUE], ids=["whole month", "part of a month"])
 async def test_what_a_hold_names_survives_the_purge_and_nothing_else_does(retention, criteria, at):
@@ -68,6 +69,8 @@ async def test_what_a_hold_names_survives_the_purge_and_nothing_else_does(retent
     assert purged.kept_under_hold == 1
 
 
+@pytest.mark.clause("468.5/holds")
+@pytest.mark.clause("468.3.1(f)/five-facts")
 async def test_a_hold_keeps_what_comes_after_it_was_placed(retention):
     await place(retention, plate="7ABC123")
     await retention.store(a_read("7ABC123", LONG_AGO), a_read("8XYZ987", LONG_AGO))
@@ -147,6 +150,7 @@ async def test_a_released_hold_frees_only_what_is_past_the_schedule(retention):
     ]
 
 
+@pytest.mark.clause("468.5/holds")
 @pytest.mark.parametrize("at", [LONG_AGO, LATELY_DUE], ids=["whole month", "part of a month"])
 async def test_a_hold_placed_while_a_purge_runs_wins(retention, at):
     """The hold's transaction is open when the purge comes to commit: the purge waits, looks, starts anew."""

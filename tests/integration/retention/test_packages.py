@@ -105,6 +105,7 @@ async def a_pictured_read(retention, plate, at=NOON, **changes):
     return capture.capture, read
 
 
+@pytest.mark.clause("468.7/package")
 async def test_a_package_has_exactly_what_was_approved(retention, tmp_path):
     capture, read = await a_pictured_read(retention, "7ABC123")
     await a_pictured_read(retention, "8XYZ987")  # another plate
@@ -315,6 +316,7 @@ TAMPERED = {
 }
 
 
+@pytest.mark.clause("468.7/package")
 @pytest.mark.parametrize("change", TAMPERED.values(), ids=TAMPERED)
 async def test_a_tampered_package_does_not_hold(package, change):
     path, key, _ = package

@@ -6,8 +6,12 @@ from uuid import UUID
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from sqlalchemy import text
 
+from services.retention import purger
 from services.retention.domain.signing import document_holds
+from services.retention.store import destroying
+from shared.errors import Unavailable
 from shared.events import PurgeChanged, RecordsPurged
 from shared.permissions import Permission
 from tests.integration.retention.conftest import JPEG, a_capture, a_read, started
@@ -48,6 +52,7 @@ async def left(retention, table="reads"):
     return [row[0] for row in rows]
 
 
+@pytest.mark.clause("468.5/schedule")
 async def test_what_is_past_the_schedule_goes_and_nothing_else(retention):
     await retention.store(
         a_read("1OLD001", datetime(2025, 2, 10, tzinfo=UTC)),
@@ -115,6 +120,8 @@ async def test_the_certificate_is_signed_and_a_changed_one_does_not_hold(retenti
     assert not document_holds(certificate, key)
 
 
+@pytest.mark.clause("468.5/floor")
+@pytest.mark.clause("468.3.1(f)/five-facts")
 @pytest.mark.parametrize("days", [0, 1, 364, 364.999, -10])
 async def test_a_record_under_the_floor_is_never_destroyed(retention, days):
     before = (NOON - timedelta(days=days)).isoformat()
@@ -140,6 +147,7 @@ LACKING = {
 }
 
 
+@pytest.mark.clause("468.3.1(f)/five-facts")
 @pytest.mark.parametrize(("change", "missing"), LACKING.values(), ids=LACKING)
 async def test_without_one_of_the_facts_nothing_is_proposed_or_carried_out(
     settings, bus, objects, clock, authority, policy, change, missing
@@ -172,6 +180,7 @@ async def test_without_one_of_the_facts_nothing_is_proposed_or_carried_out(
         assert await left(whole) == []
 
 
+@pytest.mark.clause("468.3.1(f)/steps")
 async def test_who_proposed_does_not_authorise_and_roles_are_apart(retention):
     run = await propose(retention)
     problem = await authorise(retention, run, 409, **PROPOSER)
@@ -191,6 +200,7 @@ async def test_who_proposed_does_not_authorise_and_roles_are_apart(retention):
         assert answer.status_code == 403
 
 
+@pytest.mark.clause("468.3.1(f)/steps")
 async def test_each_step_needs_the_one_before(retention):
     run = await propose(retention)
     await execute(retention, run, 409)
@@ -215,6 +225,7 @@ async def test_an_authorised_run_does_nothing_until_it_is_executed(retention):
     assert await left(retention) == ["1OLD001"]
 
 
+@pytest.mark.clause("468.5/schedule")
 async def test_under_a_standing_leave_the_daily_purge_runs_by_itself_once_a_day(retention):
     reads = [a_read(f"1DAY00{n}", DUE + timedelta(days=n, hours=-1)) for n in range(4)]
     await retention.store(*reads)
@@ -252,8 +263,6 @@ async def test_there_is_one_standing_leave_at_a_time_and_it_is_not_executed(rete
 
 
 async def test_a_run_that_was_cut_off_goes_on_where_it_was(retention, monkeypatch):
-    from services.retention.store import destroying
-
     months = [datetime(2025, month, 10, tzinfo=UTC) for month in (1, 2, 3)]
     await retention.store(*(a_read("1OLD001", month) for month in months))
     run = await propose(retention)
@@ -298,8 +307,6 @@ async def test_a_plate_that_is_still_read_is_not_forgotten_with_its_old_reads(re
 
 
 async def test_a_busy_hour_is_taken_in_slices(retention, monkeypatch):
-    from services.retention.store import destroying
-
     monkeypatch.setattr(destroying, "SLICE_ROWS", 3)
     start = DUE - timedelta(days=2)
     await retention.store(
@@ -322,3 +329,47 @@ async def test_runs_are_listed_in_pages_newest_first(retention):
     assert [run["run_id"] for run in rest["runs"]] == made[:1]
     assert rest["next_after"] is None
     assert UUID(made[0])
+
+
+async def test_a_purge_waits_its_turn_behind_who_reads_and_comes_back(retention, monkeypatch):
+    """It never makes the hot path queue behind it for longer than its lock timeout."""
+    monkeypatch.setattr(purger, "ATTEMPTS", 1)
+    await retention.store(a_read("1OLD001", datetime(2025, 2, 10, tzinfo=UTC)))
+    run = await propose(retention)
+    await authorise(retention, run)
+    await execute(retention, run)
+    async with retention.runtime.db.begin() as connection:
+        await connection.execute(text("SELECT count(*) FROM reads"))  # a long search, not yet ended
+        with pytest.raises(Unavailable):
+            await retention.app.state.purger.work()
+    assert await left(retention) == ["1OLD001"]
+    await retention.app.state.purger.work()
+    assert await left(retention) == []
+
+
+async def test_withdrawing_a_standing_leave_stops_the_daily_purge_in_hand(retention, monkeypatch):
+    await retention.store(
+        *(a_read("1OLD001", datetime(2025, month, 10, tzinfo=UTC)) for month in (1, 2, 3))
+    )
+    leave = await propose(retention, kind="standing")
+    await authorise(retention, leave)
+    original = retention.app.state.purger._take
+
+    async def take_then_withdraw(run, step):
+        await original(run, step)
+        if len(await left(retention)) == 2:
+            path = f"/v1/purge-runs/{leave['run_id']}/withdraw"
+            answer = await retention.client.post(
+                path, json={"note": "stop"}, headers=retention.authority.headers(**AUTHORISER)
+            )
+            assert answer.status_code in {200, 409}
+
+    monkeypatch.setattr(retention.app.state.purger, "_take", take_then_withdraw)
+    await retention.app.state.purger.work()
+    assert len(await left(retention)) == 2
+    runs = (await retention.get("/v1/purge-runs")).json()["runs"]
+    assert {run["kind"]: run["state"] for run in runs} == {
+        "daily": "withdrawn",
+        "standing": "withdrawn",
+    }
+    assert await retention.emitted(RecordsPurged) == []

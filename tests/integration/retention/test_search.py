@@ -4,10 +4,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
+from services.retention.domain.plates import parse_pattern
 from services.retention.store import search as search_module
-from shared.events import HitDisposed, HitRaised, HitVerified, Place
-from tests.integration.retention.conftest import ORI, SOLANO, a_read
+from services.retention.store.conditions import Conditions
+from shared.events import Actor, HitDisposed, HitRaised, HitVerified, Place
+from tests.integration.retention.conftest import ORI, SOLANO, a_read, started
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 FAR = Place(40.1785, -122.2358)  # Red Bluff, 28 km north
@@ -23,6 +26,7 @@ async def seeded(retention):
     return retention
 
 
+@pytest.mark.clause("468.4(c)/partial-back")
 @pytest.mark.parametrize(
     ("plate", "found"),
     [
@@ -69,14 +73,8 @@ async def test_partial_and_look_alike_searches_are_answered_by_indexes(seeded):
         " SELECT n, 'P' || n, ARRAY[(n % 1500)::smallint, ((n / 7) % 1500)::smallint]"
         " FROM generate_series(1, 60000) AS n RETURNING 1) SELECT count(*) FROM made"
     )
-    await seeded.fetch("SELECT 1")
     async with seeded.runtime.db.begin() as connection:
-        from sqlalchemy import text
-
         await connection.execute(text("ANALYZE plates"))
-    from services.retention.domain.plates import parse_pattern
-    from services.retention.store.conditions import Conditions
-
     for pattern, lookalike in (
         ("*ABC1*", False),
         ("7AB*", False),
@@ -92,6 +90,7 @@ async def test_partial_and_look_alike_searches_are_answered_by_indexes(seeded):
         assert "Seq Scan" not in plan, f"{pattern}: {plan}"
 
 
+@pytest.mark.clause("468.4(c)/canvass")
 async def test_a_crime_scene_canvass_is_one_request(retention):
     scene = {"latitude": SOLANO.latitude, "longitude": SOLANO.longitude, "radius_m": 500}
     near = Place(39.9300, -122.1800)  # 270 m
@@ -187,6 +186,8 @@ async def test_a_cursor_belongs_to_its_search(seeded):
         ({"plate": "ABCDEFGHIJKLMNOP"}, "body.plate"),
         ({"plate": "7ABC123", "captured_from": "2026-06-01T12:00:00"}, "body.captured_from"),
         ({"plate": "7ABC123", "captured_from": 1700000000}, "body.captured_from"),
+        ({"plate": "7ABC123", "captured_from": "1700000000"}, "body.captured_from"),
+        ({"plate": "7ABC123", "captured_from": "2026-06-01"}, "body.captured_from"),
         ({"plate": "7ABC123", "captured_to": "2020-01-01T00:00:00Z"}, "captured_to"),
         ({"plate": "7ABC123", "captured_from": "2027-01-01T00:00:00Z"}, "captured_to"),
         ({"plate": "7ABC123", "limit": 1001}, "body.limit"),
@@ -265,16 +266,12 @@ def a_hit(read, **changes):
 async def test_hits_are_flags_on_reads_in_whatever_order_their_events_come(retention):
     read = a_read("7ABC123", NOON)
     hit = a_hit(read)
-    actor = retention.authority
-    person = {"person_id": "p", "name": "n", "title": "t", "agency_ori": ORI}
-    from shared.events import Actor
-
-    assert actor is not None
+    officer = Actor(person_id="p", name="n", title="t", agency_ori=ORI)
     verified = HitVerified(
         occurred_at=NOON,
         hit_id=hit.hit_id,
         read_id=read.read_id,
-        verified_by=Actor(**person),
+        verified_by=officer,
         method="CLETS",
         reference="1",
         outcome="correct_read",
@@ -283,7 +280,7 @@ async def test_hits_are_flags_on_reads_in_whatever_order_their_events_come(reten
         occurred_at=NOON,
         hit_id=hit.hit_id,
         read_id=read.read_id,
-        disposed_by=Actor(**person),
+        disposed_by=officer,
         disposition="arrest",
         enforcement=True,
     )
@@ -307,9 +304,23 @@ async def test_hits_are_flags_on_reads_in_whatever_order_their_events_come(reten
     ]
 
 
+@pytest.mark.clause("468.4(e)/entitlement")
 async def test_a_hit_from_a_list_that_the_viewer_is_not_entitled_to_is_withheld(retention):
     read = a_read("7ABC123", NOON)
     await retention.store(read, a_hit(read, source="federal"))
     headers = retention.authority.headers(sources=["department", "state"])
     [found] = (await retention.search(plate="7ABC123", headers=headers))["reads"]
     assert found["hits"] == []
+
+
+async def test_a_search_that_takes_too_long_is_ended_and_the_person_told_to_narrow_it(
+    settings, bus, objects, clock, authority, policy
+):
+    parts = (settings, bus, objects, clock, authority, policy)
+    async with started(*parts, retention_search_timeout_s=0.05) as retention:
+        await retention.store(a_read("7ABC123", NOON))
+        async with retention.runtime.db.begin() as connection:
+            await connection.execute(text("LOCK TABLE reads IN ACCESS EXCLUSIVE MODE"))
+            problem = await retention.search(422, plate="7ABC123")
+        assert "narrow" in problem["detail"]
+        assert await retention.plates(plate="7ABC123") == ["7ABC123"]

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from services.retention.store import locks, partitions
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, Unavailable
 from shared.events import Box, Character
 from shared.testing import eventually
 from tests.integration.retention.conftest import a_capture, a_read
@@ -169,3 +169,24 @@ async def test_a_plate_that_is_forgotten_while_its_next_read_comes_is_there_agai
         await connection.execute(text("DELETE FROM plates"))
     await storing
     assert await retention.plates(plate="7AB*") == ["7ABC123", "7ABC123"]
+
+
+async def test_after_postgres_dropped_every_connection_storing_goes_on(retention):
+    await retention.store(a_read("1AAA111", NOON))
+    async with retention.runtime.db.begin() as connection:
+        await connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+
+    async def stored():
+        try:
+            await retention.store(a_read("2BBB222", NOON))
+        except Unavailable:  # the consumer stays at its offset and tries again
+            return False
+        return True
+
+    await eventually(stored)
+    assert await count(retention) == 2

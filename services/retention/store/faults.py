@@ -1,0 +1,11 @@
+"""What Postgres says when it gives up, by SQLSTATE (PostgreSQL documentation, appendix A)."""
+
+from sqlalchemy.exc import DBAPIError
+
+LOCK_NOT_AVAILABLE = "55P03"
+QUERY_CANCELED = "57014"
+
+
+def is_state(fault: DBAPIError, state: str) -> bool:
+    """Tell whether a database error has this SQLSTATE."""
+    return getattr(fault.orig, "sqlstate", None) == state
