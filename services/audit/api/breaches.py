@@ -54,6 +54,33 @@ class ReachedOut(BaseModel):
 class BreachReport(BaseModel):
     """What an account reached. `records` is cut at the limit; the figures are of all."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "person_id": "7b0e6a52-9c5d-4c0b-8d6e-0f6f3c1c9a11",
+                    "occurred_from": "2026-05-01T00:00:00Z",
+                    "occurred_to": "2026-05-08T00:00:00Z",
+                    "accesses_allowed": 3,
+                    "accesses_refused": 1,
+                    "records_by_kind": {"read": 1},
+                    "plates": {"7ABC123": 1},
+                    "client_addresses": {"192.0.2.7": 4},
+                    "records": [
+                        {
+                            "record_kind": "read",
+                            "record_id": "5b2f8c1e-1111-8a2b-9c3d-4e5f60718293",
+                            "first_at": "2026-05-01T08:15:30Z",
+                            "last_at": "2026-05-01T08:15:30Z",
+                            "times": 1,
+                        }
+                    ],
+                    "truncated": False,
+                }
+            ]
+        }
+    )
+
     person_id: str
     occurred_from: datetime
     occurred_to: datetime

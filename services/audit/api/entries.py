@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Path
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from services.audit.api.guard import AuditRead
 from services.audit.api.texts import PlateTerm, Term
@@ -51,8 +51,32 @@ class EntryQuery(BaseModel):
     exact: bool = Field(default=False, description="With the exact text that was hashed")
 
 
+EXAMPLE: dict[str, JsonValue] = {
+    "seq": 4711,
+    "event_id": "0f4a1e0e-7a53-4d4f-9f0c-0a3d5a6b7c8d",
+    "kind": "access.attempted",
+    "occurred_at": "2026-05-01T08:15:30.120Z",
+    "appended_at": "2026-05-01T08:15:30.160Z",
+    "service": "retention",
+    "person_id": "7b0e6a52-9c5d-4c0b-8d6e-0f6f3c1c9a11",
+    "person_name": "Officer Seven",
+    "permission": "record:search",
+    "allowed": True,
+    "purpose_kind": "criminal_investigation",
+    "case_number": "26-001234",
+    "plates": ["7ABC123"],
+    "request_id": "d0a9a0a4-4b55-4a51-8f57-1a2b3c4d5e6f",
+    "leaf_hash": "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+    "entry_hash": "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4",
+    "event": {"specversion": "1.0", "type": "alpr.access.attempted.v1", "data": {"allowed": True}},
+    "entry": None,
+}
+
+
 class EntryOut(BaseModel):
     """One entry. `event` is what was logged; `leaf_hash` is SHA-256 over 0x00 and `entry`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     seq: int
     event_id: UUID

@@ -79,6 +79,24 @@ class StepOut(BaseModel):
 class FindingOut(BaseModel):
     """A finding as it stands. `subject` is a person, a service, or an address."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "finding_id": "3a8f5f0e-0c1d-8a2b-9c3d-4e5f60718293",
+                    "kind": "refused_access",
+                    "subject": "7b0e6a52-9c5d-4c0b-8d6e-0f6f3c1c9a11",
+                    "details": {"count": 5, "minutes": 15},
+                    "raised_at": "2026-05-01T08:20:00Z",
+                    "status": "open",
+                    "assigned_to": None,
+                    "outcome": None,
+                    "steps": [],
+                }
+            ]
+        }
+    )
+
     finding_id: UUID
     kind: str
     subject: str

@@ -28,6 +28,20 @@ Size = Annotated[int, Query(ge=0, lt=1 << 62)]
 class InclusionProof(BaseModel):
     """Proof that an entry is in the log (RFC 6962, 2.1.1). Hashes are base64."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "seq": 0,
+                    "size": 2,
+                    "leaf_hash": "bjQLnP+zepicpUTmu3gKLHiQHT+zNzh2hRGjBhevoB0=",
+                    "root_hash": "+sVCA+fMaWzw38tCySodnbr3CtnmIfS9jZhmLwDjwSU=",
+                    "path": ["lqKW0iTyhcZ77pPDD4owkVfw2qNdxbh+QQt4YwoJz8c="],
+                }
+            ]
+        }
+    )
+
     seq: int
     size: int
     leaf_hash: str
@@ -37,6 +51,20 @@ class InclusionProof(BaseModel):
 
 class ConsistencyProof(BaseModel):
     """Proof that a log extends an older one (RFC 6962, 2.1.2). Hashes are base64."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "old_size": 1,
+                    "new_size": 2,
+                    "old_root": "bjQLnP+zepicpUTmu3gKLHiQHT+zNzh2hRGjBhevoB0=",
+                    "new_root": "+sVCA+fMaWzw38tCySodnbr3CtnmIfS9jZhmLwDjwSU=",
+                    "path": ["lqKW0iTyhcZ77pPDD4owkVfw2qNdxbh+QQt4YwoJz8c="],
+                }
+            ]
+        }
+    )
 
     old_size: int
     new_size: int

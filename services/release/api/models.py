@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from services.release.api.texts import Name, OriText, PlatePattern, Reason, StateText
 from services.release.domain import AgencyKind, Status
@@ -55,6 +55,22 @@ class AgencyChange(Body):
 class AgencyOut(BaseModel):
     """An agency as registered. `treatment` is what the policy makes of its requests."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "ori": "CA0500000",
+                    "name": "Tehama County Sheriff",
+                    "kind": "law_enforcement",
+                    "state": "US-CA",
+                    "contact": "records@tehama.example",
+                    "active": True,
+                    "treatment": "ordinary",
+                }
+            ]
+        }
+    )
+
     ori: str
     name: str
     kind: AgencyKind
@@ -66,6 +82,19 @@ class AgencyOut(BaseModel):
 
 class DocumentOut(BaseModel):
     """A document that was uploaded, with its digest."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "document_id": "0a6e6cf4-6f43-4b4a-8a43-6a7a35a3f1c2",
+                    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                    "size_bytes": 48213,
+                    "media_type": "application/pdf",
+                }
+            ]
+        }
+    )
 
     document_id: UUID
     sha256: str
@@ -149,6 +178,10 @@ class DecisionIn(Body):
 class WithdrawIn(Body):
     """Why a request is withdrawn."""
 
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"reason": "The vehicle was found"}]}
+    )
+
     reason: Reason
 
 
@@ -198,8 +231,66 @@ class ReceiptOut(BaseModel):
     sha256: str
 
 
+APPROVED: dict[str, JsonValue] = {
+    "request_id": "7d5f7c1e-2c0c-4b0e-9c39-1c7a6f0f2b11",
+    "status": "packaged",
+    "agency_ori": "CA0500000",
+    "agency_name": "Tehama County Sheriff",
+    "agency_kind": "law_enforcement",
+    "agency_state": "US-CA",
+    "filed_by": {
+        "person_id": "3f0c6f5e-9a53-4a53-8f0a-0f4f2d1e7a01",
+        "name": "Dana Ruiz",
+        "title": "Agency Requester",
+        "agency_ori": "CA0500000",
+    },
+    "filed_at": "2026-05-03T09:00:00Z",
+    "requester_name": "Dana Ruiz",
+    "requester_title": "Detective",
+    "purpose": "Locate the vehicle that left the scene of a robbery",
+    "purpose_kind": "criminal_investigation",
+    "case_number": "TCS-26-0417",
+    "offence_type": "robbery",
+    "criteria": {
+        "captured_from": "2026-05-01T00:00:00Z",
+        "captured_to": "2026-05-02T00:00:00Z",
+        "plate": "7ABC123",
+        "device_ids": [],
+        "include_images": True,
+    },
+    "restricted": False,
+    "legal_authority": None,
+    "decisions": [
+        {
+            "decision": "approve",
+            "reason": "Robbery case, scoped to one plate",
+            "citation": None,
+            "decided_by": {
+                "person_id": "b1b7a1de-8d1c-4a57-9d7e-5c0f5b2f4c02",
+                "name": "Sgt. Lee",
+                "title": "Administration Sergeant",
+                "agency_ori": "CA0520100",
+            },
+            "decided_at": "2026-05-03T10:30:00Z",
+        }
+    ],
+    "expires_at": "2026-05-17T10:30:00Z",
+    "package": {
+        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "size_bytes": 183220,
+        "reads": 3,
+        "images": 3,
+        "manifest_signed_by": "retention-2026-1",
+        "packaged_at": "2026-05-03T10:30:02Z",
+    },
+    "receipts": [],
+}
+
+
 class RequestOut(BaseModel):
     """A request as it stands, with all that is on file about it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [APPROVED]})
 
     request_id: UUID
     status: Status

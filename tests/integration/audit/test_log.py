@@ -54,6 +54,7 @@ async def test_every_audited_topic_is_subscribed():
     assert CheckpointSigned not in AUDITED
 
 
+@pytest.mark.clause("468.6/unalterable")
 async def test_what_is_delivered_again_is_logged_once(deliver, query, clock, verdict):
     events = [an_attempt(clock) for _ in range(50)]
     await deliver(*events, *events[:10])
@@ -64,6 +65,7 @@ async def test_what_is_delivered_again_is_logged_once(deliver, query, clock, ver
     assert (await verdict()).ok
 
 
+@pytest.mark.clause("468.6/unalterable")
 async def test_what_is_cut_off_in_the_middle_leaves_no_gap(
     deliver, writer, query, clock, verdict, monkeypatch
 ):
@@ -128,6 +130,7 @@ async def test_writers_at_the_same_time_make_one_log(app, runtime, clock, query,
     assert (await verdict()).ok
 
 
+@pytest.mark.clause("468.6/unalterable")
 async def test_update_delete_and_truncate_are_refused(deliver, writer, clock, query):
     await deliver(*[an_attempt(clock) for _ in range(600)])
     assert await writer.sign_if_grown()
@@ -142,6 +145,7 @@ async def test_update_delete_and_truncate_are_refused(deliver, writer, clock, qu
         assert await query(f"SELECT count(*) > 0 FROM {table}") == [(True,)]
 
 
+@pytest.mark.clause("468.6/unalterable")
 async def test_an_altered_text_is_found_and_named(deliver, clock, tamper, verdict, writer):
     await deliver(*[an_attempt(clock) for _ in range(30)])
     await writer.sign_if_grown()
@@ -157,6 +161,7 @@ async def test_an_altered_text_is_found_and_named(deliver, clock, tamper, verdic
     assert any("leaf hash" in fault.what for fault in found.faults)
 
 
+@pytest.mark.clause("468.6/unalterable")
 async def test_what_an_entry_is_filed_under_is_held_against_its_text(
     deliver, clock, tamper, verdict
 ):
@@ -167,6 +172,7 @@ async def test_what_an_entry_is_filed_under_is_held_against_its_text(
     assert "person_id" in found.faults[0].what
 
 
+@pytest.mark.clause("468.6/unalterable")
 async def test_a_removed_entry_is_found(deliver, clock, tamper, verdict):
     await deliver(*[an_attempt(clock) for _ in range(10)])
     await tamper("entries", "DELETE FROM entries WHERE seq = 4")
@@ -175,6 +181,7 @@ async def test_a_removed_entry_is_found(deliver, clock, tamper, verdict):
     assert "entry 4 is missing" in found.faults[0].what
 
 
+@pytest.mark.clause("468.6/unalterable")
 async def test_an_end_cut_off_behind_a_checkpoint_is_found(deliver, writer, clock, tamper, verdict):
     await deliver(*[an_attempt(clock) for _ in range(10)])
     await writer.sign_if_grown()
@@ -184,6 +191,7 @@ async def test_an_end_cut_off_behind_a_checkpoint_is_found(deliver, writer, cloc
     assert "there were 10 entries; there are 8" in found.faults[0].what
 
 
+@pytest.mark.clause("468.6/unalterable")
 async def test_a_log_rewritten_whole_does_not_agree_with_its_signed_checkpoints(
     deliver, writer, runtime, clock, tamper, verdict, query
 ):
@@ -254,6 +262,7 @@ async def test_many_entries_bring_a_checkpoint_by_themselves(deliver, writer, cl
     assert await query("SELECT size FROM checkpoints ORDER BY size") == [(100,), (250,)]
 
 
+@pytest.mark.clause("468.6/unalterable")
 async def test_proofs_given_out_hold_against_the_signed_roots(
     deliver, writer, clock, client, auditor
 ):

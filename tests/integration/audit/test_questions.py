@@ -104,6 +104,7 @@ QUESTIONS = [
 ]
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 async def test_the_log_is_asked_by_person_plate_purpose_and_time(some, ask):
     for body, expected in QUESTIONS:
         entries = await ask(**body)
@@ -120,6 +121,7 @@ async def test_an_entry_shows_what_was_logged_and_its_exact_text(some, client, a
     assert (await client.get("/v1/entries/999", headers=auditor())).status_code == 404
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 async def test_an_auditors_own_questions_are_in_the_log(some, ask, deliver):
     await ask(plate="7ABC123")
     await deliver()
@@ -231,6 +233,7 @@ def findings(runtime, bus, watch, deliver):
     return look
 
 
+@pytest.mark.clause("468.3.1(c)/monitoring")
 async def test_five_refusals_in_fifteen_minutes_are_a_finding_and_four_are_not(
     deliver, findings, clock
 ):
@@ -246,6 +249,7 @@ async def test_five_refusals_in_fifteen_minutes_are_a_finding_and_four_are_not(
     assert await findings() == []  # the same hour's is one finding
 
 
+@pytest.mark.clause("468.3.1(c)/monitoring")
 async def test_refused_sign_ins_and_unknown_callers_count_as_well(deliver, findings, clock):
     refused = [
         SessionChanged(
@@ -261,6 +265,7 @@ async def test_refused_sign_ins_and_unknown_callers_count_as_well(deliver, findi
     assert subjects == {OFFICER, "address 192.0.2.66"}
 
 
+@pytest.mark.clause("468.3.1(c)/monitoring")
 async def test_many_searches_in_an_hour_are_a_finding(deliver, findings, clock):
     plates = [f"1AAA{n:03}" for n in range(61)]
     await deliver(*[a_search(clock, plate) for plate in plates[:60]])
@@ -270,6 +275,7 @@ async def test_many_searches_in_an_hour_are_a_finding(deliver, findings, clock):
     assert (finding.kind, finding.details["count"]) == ("many_searches", 61)
 
 
+@pytest.mark.clause("468.3.1(c)/monitoring")
 async def test_one_plate_searched_for_three_cases_is_a_finding(deliver, findings, clock):
     for case in ("26-1", "26-1", "26-2"):
         await deliver(a_search(clock, "7ABC123", case))
@@ -290,6 +296,7 @@ async def test_one_plate_searched_ten_times_for_one_case_is_a_finding(deliver, f
     assert [f.kind for f in await findings()] == ["repeated_plate_search"]
 
 
+@pytest.mark.clause("468.3.1(c)/monitoring")
 async def test_entries_that_come_late_are_a_log_failure(deliver, findings, clock):
     early = an_attempt(clock)
     clock.advance(minutes=31)
@@ -299,6 +306,7 @@ async def test_entries_that_come_late_are_a_log_failure(deliver, findings, clock
     assert finding.details["delay_s"] == 31 * 60
 
 
+@pytest.mark.clause("468.3.1(c)/monitoring")
 async def test_a_disclosure_without_its_attempt_is_a_gap(deliver, findings, clock):
     known, lost = an_attempt(clock), an_attempt(clock)
     await deliver(known, a_disclosure(clock, known), a_disclosure(clock, lost))
@@ -310,6 +318,7 @@ async def test_a_disclosure_without_its_attempt_is_a_gap(deliver, findings, cloc
     assert await findings() == []
 
 
+@pytest.mark.clause("468.3.1(c)/monitoring")
 async def test_a_log_that_stands_still_is_a_finding_within_minutes(
     app, runtime, writer, clock, bus, query
 ):
@@ -331,6 +340,7 @@ async def test_a_log_that_stands_still_is_a_finding_within_minutes(
     assert [f.kind for f in bus.events(FindingRaised)] == ["log_failure"]
 
 
+@pytest.mark.clause("468.6(c)/audits")
 async def test_an_overdue_audit_is_a_finding(deliver, findings, clock):
     await deliver(an_attempt(clock))
     clock.advance(days=91)
@@ -338,6 +348,7 @@ async def test_an_overdue_audit_is_a_finding(deliver, findings, clock):
     assert await findings() == []
 
 
+@pytest.mark.clause("468.3.1(c)/monitoring")
 async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_subject(
     deliver, findings, clock, client, auditor, runtime, bus
 ):
@@ -389,6 +400,7 @@ async def test_findings_are_kept(deliver, findings, clock, query):
 # --- breach reports and periodic audits ---------------------------------------------------------
 
 
+@pytest.mark.clause("468.6/breach-report")
 async def test_a_breach_report_lists_what_an_account_reached(deliver, clock, client, auditor):
     since = clock.now()
     attempts = [an_attempt(clock) for _ in range(3)]
@@ -425,6 +437,7 @@ async def test_a_breach_report_lists_what_an_account_reached(deliver, clock, cli
     assert (len(short.json()["records"]), short.json()["truncated"]) == (2, True)
 
 
+@pytest.mark.clause("468.6(c)/audits")
 async def test_an_audit_is_drawn_reviewed_and_signed_off_by_another(
     deliver, writer, clock, client, auditor, runtime, bus
 ):
@@ -472,6 +485,7 @@ async def test_an_audit_is_drawn_reviewed_and_signed_off_by_another(
     assert [UUID(a["audit_id"]) for a in listed] == [UUID(audit["audit_id"])]
 
 
+@pytest.mark.clause("468.6(c)/audits")
 async def test_what_was_drawn_and_reviewed_is_not_rewritten(
     deliver, writer, clock, client, auditor, query
 ):

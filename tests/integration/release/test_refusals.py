@@ -18,6 +18,7 @@ from tests.integration.release.conftest import (
 CITATION = "Civil Code 1798.90.55; Attorney General bulletin 2023-DLE-06"
 
 
+@pytest.mark.clause("468.7/recipients")
 @pytest.mark.parametrize("ori", [FBI, RENO, REPOSSESSOR])
 async def test_federal_out_of_state_and_private_recipients_are_refused_with_the_citation(
     client, agencies, requester, reviewer, decide, announced, ori
@@ -34,6 +35,7 @@ async def test_federal_out_of_state_and_private_recipients_are_refused_with_the_
     assert (await decide(request_id)).status_code == 409
 
 
+@pytest.mark.clause("468.7/recipients")
 async def test_other_public_agencies_are_pointed_to_the_records_policy_even_with_a_document(
     client, agencies, requester, with_authority, announced
 ):
@@ -47,6 +49,7 @@ async def test_other_public_agencies_are_pointed_to_the_records_policy_even_with
     assert await announced(ReleaseApproved) == []
 
 
+@pytest.mark.clause("468.7/recipients")
 @pytest.mark.parametrize("ori", [FBI, RENO, REPOSSESSOR])
 async def test_a_restricted_request_takes_a_document_and_two_different_approvers(
     filed, with_authority, decide, reviewer, announced, ori
@@ -79,6 +82,7 @@ async def test_a_second_reviewer_can_deny_what_the_first_approved(
     assert await announced(ReleaseApproved) == []
 
 
+@pytest.mark.clause("468.7/recipients")
 async def test_an_agency_that_became_federal_after_filing_is_held_to_what_it_is_now(
     client, filed, decide, reviewer, announced
 ):
@@ -140,6 +144,7 @@ async def test_what_is_no_document_is_refused_and_not_kept(
     assert objects.kept == {}
 
 
+@pytest.mark.clause("468.7(a)/written-request")
 async def test_an_unregistered_agency_may_not_ask(client, agencies, requester, announced):
     headers = requester("OR0260100")
     response = await client.post("/v1/requests", json=a_request(), headers=headers)
@@ -170,6 +175,7 @@ FAULTY = [
 ]
 
 
+@pytest.mark.clause("468.7(a)/written-request")
 async def test_a_faulty_request_is_refused_by_field_and_nothing_is_filed(
     client, agencies, requester, announced
 ):

@@ -21,6 +21,8 @@ from shared.events import (
 from tests.integration.release.conftest import FBI, RENO, REQUESTER, SERGEANT, SHERIFF
 
 
+@pytest.mark.clause("468.7(a)/written-request")
+@pytest.mark.clause("468.7/package")
 async def test_a_request_is_filed_approved_packaged_and_downloaded_with_a_receipt(
     client, filed, decide, packaged, requester, reviewer, announced
 ):
@@ -77,6 +79,7 @@ async def test_a_package_for_what_was_never_approved_is_refused(filed, packaged)
         await packaged(request_id)
 
 
+@pytest.mark.clause("468.7(b)/review")
 async def test_nobody_reviews_their_own_request(client, filed, decide, reviewer, announced):
     request_id = await filed()
     response = await decide(request_id, headers=reviewer(account_id=REQUESTER))
@@ -88,6 +91,7 @@ async def test_nobody_reviews_their_own_request(client, filed, decide, reviewer,
     assert "own account" in refused.reason
 
 
+@pytest.mark.clause("468.7(b)/review")
 async def test_nobody_of_another_agency_reviews_even_with_the_permission(
     filed, decide, reviewer, announced
 ):
@@ -98,6 +102,7 @@ async def test_nobody_of_another_agency_reviews_even_with_the_permission(
     assert await announced(ReleaseApproved) == []
 
 
+@pytest.mark.clause("468.7(b)/review")
 async def test_a_requester_has_no_permission_to_review(filed, decide, requester, announced):
     request_id = await filed()
     response = await decide(request_id, headers=requester())
@@ -106,6 +111,7 @@ async def test_a_requester_has_no_permission_to_review(filed, decide, requester,
     assert [e.permission for e in refused] == ["release:review"]
 
 
+@pytest.mark.clause("468.7(b)/review")
 async def test_a_denial_has_a_reason_and_is_final(filed, decide, announced):
     request_id = await filed()
     response = await decide(request_id, "deny", reason="The window is far too wide")
@@ -117,6 +123,7 @@ async def test_a_denial_has_a_reason_and_is_final(filed, decide, announced):
     assert "denied" in again.json()["detail"]
 
 
+@pytest.mark.clause("468.7/package")
 async def test_there_is_no_package_before_it_is_built_or_after_it_expires(
     client, filed, decide, packaged, requester, runtime, objects, clock, announced
 ):
@@ -139,6 +146,7 @@ async def test_there_is_no_package_before_it_is_built_or_after_it_expires(
     assert status.json()["status"] == "expired"
 
 
+@pytest.mark.clause("468.7/package")
 async def test_another_agency_finds_nothing(client, filed, decide, packaged, requester):
     request_id = await filed()
     await decide(request_id)
@@ -179,6 +187,7 @@ async def test_a_missing_package_is_a_problem_and_nothing_is_disclosed(
     assert not [e for e in await announced(RecordsDisclosed) if e.record_kind == "package"]
 
 
+@pytest.mark.clause("468.7(c)/on-file")
 async def test_nothing_on_file_can_be_deleted(
     filed, decide, packaged, client, requester, with_authority, runtime
 ):
@@ -194,6 +203,7 @@ async def test_nothing_on_file_can_be_deleted(
                 await execute(runtime, statement)
 
 
+@pytest.mark.clause("468.7(c)/on-file")
 async def test_nothing_decided_can_be_rewritten(filed, decide, packaged, runtime):
     request_id = await filed()
     await decide(request_id)

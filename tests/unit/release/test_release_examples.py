@@ -1,0 +1,22 @@
+"""The examples that release's OpenAPI document shows are such as its models take."""
+
+import pytest
+from pydantic import BaseModel
+
+from services.release.api import models
+
+FOUND = [
+    (model, example)
+    for model in vars(models).values()
+    if isinstance(model, type) and issubclass(model, BaseModel)
+    for example in (model.model_config.get("json_schema_extra") or {}).get("examples", ())
+]
+
+
+def test_examples_are_found():
+    assert len(FOUND) >= 7
+
+
+@pytest.mark.parametrize(("model", "example"), FOUND, ids=lambda v: getattr(v, "__name__", ""))
+def test_an_example_is_one(model, example):
+    model.model_validate(example)
