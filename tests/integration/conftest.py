@@ -7,9 +7,9 @@ import pytest
 from shared.policy import Policy, load_policy
 from shared.settings import CommonSettings
 from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority
-from tests.servers import broker, database_url, postgres, repository
+from tests.servers import broker, database_url, postgres, repository, session_database
 
-__all__ = ["broker", "database_url", "postgres", "repository"]
+__all__ = ["broker", "database_url", "postgres", "repository", "session_database"]
 
 
 @pytest.fixture
