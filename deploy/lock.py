@@ -12,22 +12,25 @@ REQUIREMENTS = ROOT / "requirements"
 SERVICES = ("audit", "hotlist", "identity", "ingest", "recognition", "release", "retention")
 
 
-def lock(output: Path, *choice: str) -> None:
-    """Write the versions and hashes of the chosen extras to `output`."""
+def lock(output: str, *choice: str, text: str = "") -> None:
+    """Write the versions and hashes of the chosen extras, or of what `text` asks for, to `output`."""
     uv = Path(sys.executable).with_name("uv")
     command = [
-        str(uv), "pip", "compile", "pyproject.toml", *choice,
+        str(uv), "pip", "compile", "-" if text else "pyproject.toml", *choice,
         "--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate", "--quiet",
-        "--override", str(REQUIREMENTS / "overrides.txt"), "--output-file", str(output),
+        "--override", str(REQUIREMENTS / "overrides.txt"),
+        "--output-file", str(REQUIREMENTS / output),
     ]  # fmt: skip
-    subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, input=text, text=True)
 
 
 def main() -> None:
-    """Lock everything."""
-    lock(REQUIREMENTS / "dev.txt", "--all-extras")
+    """Lock everything; images get the versions that development tests."""
+    lock("dev.txt", "--all-extras")
+    tested = ("--constraint", str(REQUIREMENTS / "dev.txt"))
     for service in SERVICES:
-        lock(REQUIREMENTS / f"{service}.txt", "--extra", service)
+        lock(f"{service}.txt", "--extra", service, *tested)
+    lock("build.txt", *tested, text="hatchling\n")  # builds the name-only distribution (ADR-0001)
 
 
 if __name__ == "__main__":

@@ -95,7 +95,13 @@ class Stack:
         added |= kept_keys(self._folder / "keys", self._given, first_start=first_start)
         if "OBJECT_STORE_URL" not in self._given:
             added["OBJECT_STORE_URL"] = (self._folder / "objects").as_uri()
-        return {**added, **self._given}
+        # Compiled code is kept with the data: each start would compile all of it again where the
+        # installation and the environment hold none back.
+        compiled = {
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(self._folder / "bytecode"),
+        }
+        return {**added, **self._given, **compiled}
 
     def _start_services(self, environment: Mapping[str, str]) -> None:
         make = partial(service, folder=self._folder)
