@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from services.ingest.main import build_app
 from services.ingest.settings import Settings
@@ -83,9 +84,22 @@ class Station:
         return not (self.objects.kept or self.captures or self.reads)
 
 
+@pytest.fixture(scope="session")
+def ingest_database(postgres):
+    """One database for all these tests: each empties it when it is done."""
+    yield postgres.create_database("ingest")
+    postgres.drop_database("ingest")
+
+
 @pytest.fixture
-def ingest_settings(settings) -> Settings:
-    return Settings(**settings.model_dump(), ingest_last_seen_every_s=3600)
+def ingest_settings(ingest_database, repository, tmp_path) -> Settings:
+    return Settings(
+        database_url=ingest_database,
+        database_pool_size=3,
+        policy_file=repository / "policy.toml",
+        object_store_url=f"file://{tmp_path}/objects",
+        ingest_last_seen_every_s=3600,
+    )
 
 
 @pytest.fixture
@@ -104,6 +118,10 @@ async def station(ingest_settings, bus, objects, clock, authority, policy):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
             yield Station(app, client, bus, objects, clock, authority)
+        async with runtime.db.begin() as connection:
+            await connection.execute(
+                text("TRUNCATE devices, credentials, first_seen, outbox, inbox")
+            )
 
 
 @pytest.fixture
