@@ -23,7 +23,7 @@ from services.retention.domain.destruction import (
     check_still,
 )
 from services.retention.domain.signing import Signer
-from services.retention.store import destroying, remains
+from services.retention.store import destroying, partitions, remains
 from services.retention.store.destroying import HoldArrived, Step
 from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
 from services.retention.store.runs import Run, Runs
@@ -38,6 +38,10 @@ log = logging.getLogger(__name__)
 OVERDUE = Gauge(
     "alpr_purge_refused",
     "1 while a daily purge is due and may not be carried out; the log says why",
+)
+
+MONTHS_OVERDUE = Gauge(
+    "alpr_months_overdue", "Months of records wholly past the schedule and still there"
 )
 
 OBJECTS_AT_ONCE = 200
@@ -65,6 +69,12 @@ class Purger:
         await self._forget_plates()
         for run in unfinished:
             await self._certify(run.run_id)
+        await self._count_overdue()
+
+    async def _count_overdue(self) -> None:
+        due = Basis.of(self._runtime.policy.retention).due(self._runtime.clock.now())
+        async with self._runtime.db.begin() as connection:
+            MONTHS_OVERDUE.set(len(await partitions.overdue(connection, due)))
 
     async def _begin_daily(self) -> None:
         """Begin today's run if the standing leave allows it and it was not begun yet."""

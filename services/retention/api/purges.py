@@ -19,6 +19,7 @@ from services.retention.domain.destruction import (
     check_still,
     next_state,
 )
+from services.retention.store.partitions import overdue
 from services.retention.store.runs import Run, Runs
 from shared.access import Grant, Permission, access
 from shared.errors import Conflict, InvalidInput, NotFound
@@ -110,6 +111,8 @@ class ScheduleOut(BaseModel):
     """Facts without which nothing is destroyed."""
     due_before: datetime
     """Records captured before this are past the schedule."""
+    overdue_months: list[str]
+    """Months that are wholly past the schedule and still there: the purge does not keep up, or may not run."""
     standing: RunOut | None
     """The leave for daily purges in force, if there is one."""
 
@@ -123,6 +126,7 @@ async def get_schedule(grant: Reader, work: Work, request: Request) -> ScheduleO
         basis=basis.as_json(),
         missing=basis.missing(grant.now),
         due_before=basis.due(grant.now),
+        overdue_months=await overdue(work.connection, basis.due(grant.now)),
         standing=RunOut.of(leave) if leave else None,
     )
 

@@ -38,6 +38,11 @@ async def months(connection: AsyncConnection) -> list[Month]:
     return [Month(start, next_month(start)) for start in sorted(found)]
 
 
+async def overdue(connection: AsyncConnection, before: datetime) -> list[str]:
+    """Return the names of months that ended by `before` and are still there."""
+    return [month.name for month in await months(connection) if month.end <= before]
+
+
 def _start(name: str) -> datetime:
     year, month = name.split("_")
     return datetime(int(year), int(month), 1, tzinfo=UTC)

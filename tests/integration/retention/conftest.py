@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from services.retention.main import build_app
 from services.retention.settings import Settings
-from shared.events import CaptureProcessed, CaptureReceived, Image, Place, ReadRecorded
+from shared.events import CaptureProcessed, CaptureReceived, HitRaised, Image, Place, ReadRecorded
 from shared.ids import derive_id
 from shared.policy import Policy
 from shared.runtime import Runtime
@@ -108,6 +108,30 @@ def a_read(plate: str, captured_at: datetime, **changes: Any) -> ReadRecorded:
         "place": SOLANO,
     }
     return ReadRecorded(**{**fields, **changes})
+
+
+def a_hit(read: ReadRecorded, **changes: Any) -> HitRaised:
+    """A hot list hit on a read."""
+    fields: dict[str, Any] = {
+        "occurred_at": read.captured_at,
+        "hit_id": UUID(int=1),
+        "read_id": read.read_id,
+        "device_id": read.device_id,
+        "agency_ori": ORI,
+        "captured_at": read.captured_at,
+        "plate_read": read.plate,
+        "plate_listed": read.plate,
+        "confidence": 0.9,
+        "list_id": UUID(int=2),
+        "list_name": "SVS",
+        "list_version": 1,
+        "entry_id": UUID(int=3),
+        "source": "state",
+        "record_kind": "stolen_vehicle",
+        "tier": "high",
+        "list_age_s": 60,
+    }
+    return HitRaised(**{**fields, **changes})
 
 
 def a_capture(captured_at: datetime, image: bytes = JPEG, **changes: Any) -> CaptureProcessed:

@@ -14,7 +14,7 @@ from services.retention.store import destroying
 from shared.errors import Unavailable
 from shared.events import PurgeChanged, RecordsPurged
 from shared.permissions import Permission
-from tests.integration.retention.conftest import JPEG, a_capture, a_read, started
+from tests.integration.retention.conftest import JPEG, a_capture, a_hit, a_read, started
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DUE = NOON - timedelta(days=400)  # 27 April 2025
@@ -298,6 +298,28 @@ async def test_a_read_that_comes_late_to_a_purged_month_is_kept_until_the_next_p
     assert [row[0] for row in await retention.fetch("SELECT plate FROM plates")] == ["1OLD002"]
     await purge(retention)
     assert await left(retention) == []
+
+
+async def test_flags_and_places_go_with_the_records_that_they_are_of(retention):
+    gone, stays = a_read("1OLD001", DUE - timedelta(days=2)), a_read("2NEW001", NOON)
+    await retention.store(gone, stays, a_hit(gone), a_hit(stays, hit_id=UUID(int=9)))
+    await purge(retention)
+    assert await retention.fetch("SELECT read_id FROM hits") == [(stays.read_id,)]
+    assert await retention.fetch("SELECT day FROM device_days") == [(NOON.date(),)]
+
+
+async def test_months_that_should_be_gone_are_shown(retention):
+    await retention.store(
+        *(a_read("1OLD001", datetime(2025, month, 10, tzinfo=UTC)) for month in (1, 3, 4))
+    )
+    schedule = (await retention.get("/v1/schedule")).json()
+    assert schedule["overdue_months"] == ["2025_01", "2025_03"]
+    assert datetime.fromisoformat(schedule["due_before"]) == DUE
+    await retention.app.state.purger.work()
+    figures = (await retention.client.get("/metrics")).text
+    assert "alpr_months_overdue 2.0" in figures
+    await purge(retention)
+    assert (await retention.get("/v1/schedule")).json()["overdue_months"] == []
 
 
 async def test_a_plate_that_is_still_read_is_not_forgotten_with_its_old_reads(retention):

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from services.retention.domain.plates import parse_pattern
 from services.retention.store import search as search_module
 from services.retention.store.conditions import Conditions
-from shared.events import Actor, HitDisposed, HitRaised, HitVerified, Place
-from tests.integration.retention.conftest import ORI, SOLANO, a_read, started
+from shared.events import Actor, HitDisposed, HitVerified, Place
+from tests.integration.retention.conftest import ORI, SOLANO, a_hit, a_read, started
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 FAR = Place(40.1785, -122.2358)  # Red Bluff, 28 km north
@@ -238,29 +238,6 @@ async def test_too_many_matching_plates_are_refused_and_an_area_makes_them_a_que
         "7ABC128",
         "7ABCI23",
     ]
-
-
-def a_hit(read, **changes):
-    fields = {
-        "occurred_at": NOON,
-        "hit_id": UUID(int=1),
-        "read_id": read.read_id,
-        "device_id": read.device_id,
-        "agency_ori": ORI,
-        "captured_at": read.captured_at,
-        "plate_read": read.plate,
-        "plate_listed": read.plate,
-        "confidence": 0.9,
-        "list_id": UUID(int=2),
-        "list_name": "SVS",
-        "list_version": 1,
-        "entry_id": UUID(int=3),
-        "source": "state",
-        "record_kind": "stolen_vehicle",
-        "tier": "high",
-        "list_age_s": 60,
-    }
-    return HitRaised(**{**fields, **changes})
 
 
 async def test_hits_are_flags_on_reads_in_whatever_order_their_events_come(retention):
