@@ -14,6 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from pydantic import ValidationError
+from sqlalchemy.exc import ProgrammingError
+
 from services.audit.domain import Span
 from services.audit.door import record_export
 from services.audit.export import lines
@@ -39,7 +42,12 @@ def run(arguments: Sequence[str]) -> int:
         return int(asked.run(asked))
     except (AlprError, BadNote, OSError) as exc:
         print(f"audit: {exc}", file=sys.stderr)
-        return 2
+    except ProgrammingError:
+        print("audit: there is no audit log in this database", file=sys.stderr)
+    except ValidationError as exc:
+        for error in exc.errors(include_input=False):
+            print(f"audit: {'.'.join(map(str, error['loc']))}: {error['msg']}", file=sys.stderr)
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,10 +10,10 @@ from services.audit.entries import Entry, entry_of
 from services.audit.note import Checkpoint
 from services.audit.settings import Settings
 from services.audit.store.checkpoints import Checkpoints, Signed
-from services.audit.store.findings import Findings, contradiction
+from services.audit.store.findings import Findings, a_finding, contradiction
 from services.audit.store.log import Head, Log
 from shared.codec import Message
-from shared.errors import Conflict
+from shared.errors import Conflict, Malformed
 from shared.events import CheckpointSigned
 from shared.outbox import emit
 from shared.runtime import Runtime
@@ -37,7 +37,14 @@ class Writer:
         other content. Then nothing of its batch was appended.
         """
         for start in range(0, len(messages), self._batch):
-            await self._append([entry_of(m) for m in messages[start : start + self._batch]])
+            some = messages[start : start + self._batch]
+            try:
+                entries = [entry_of(message) for message in some]
+            except Malformed as exc:
+                if len(messages) == 1:  # the consumer has narrowed it down: this is the one
+                    await self._not_logged(messages[0], exc)
+                raise
+            await self._append(entries)
 
     async def sign_if_grown(self, by: int = 1) -> bool:
         """Sign a checkpoint if the log has grown `by` entries since the last; return whether."""
@@ -67,6 +74,14 @@ class Writer:
         self._head = head  # only now: what did not commit is not remembered
         if wrong is not None:
             await self._contradicted(wrong, leaves[wrong.found.event_id])
+
+    async def _not_logged(self, message: Message, exc: Malformed) -> None:
+        """Raise a finding that something goes to the dead letters and not into the log."""
+        place = f"{message.topic}/{message.partition}/{message.offset}"
+        now = self._runtime.clock.now()
+        finding = a_finding("not_logged", message.topic, now, place, place=place, why=exc.detail)
+        async with self._runtime.db.begin() as connection:
+            await Findings(connection, self._runtime.service).raise_once(finding)
 
     async def _contradicted(self, wrong: Entry, kept: bytes) -> None:
         """Raise a finding, which commits, and then Conflict: the event goes to the dead letters."""

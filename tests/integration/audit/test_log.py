@@ -328,6 +328,17 @@ async def test_what_is_no_event_is_malformed_and_not_logged(app, writer, clock, 
     assert await query("SELECT count(*) FROM entries") == [(0,)]
 
 
+async def test_what_cannot_be_logged_is_a_finding(app, writer, clock, runtime, bus):
+    bad = message_of(an_attempt(clock))._replace(value=b"not json", offset=7)
+    for _ in range(2):
+        with pytest.raises(Malformed):
+            await writer.take([bad])
+    await runtime.relay.drain()
+    [finding] = bus.events(FindingRaised)
+    assert finding.kind == "not_logged"
+    assert finding.details["place"] == f"{AccessAttempted.TOPIC}/0/7"
+
+
 async def test_a_newer_version_of_an_event_is_logged_without_being_understood(
     app, writer, clock, query, verdict
 ):

@@ -92,7 +92,8 @@ def command(settings, monkeypatch, capsys):
         if key:
             monkeypatch.setenv("AUDIT_SIGNING_KEY", b64encode(SEED).decode())
         status = await asyncio.to_thread(run, arguments)
-        return status, capsys.readouterr().out
+        said = capsys.readouterr()
+        return status, said.out + said.err
 
     return call
 
@@ -159,6 +160,14 @@ def test_a_wrong_call_ends_with_2_and_says_why(capsys, tmp_path):
     assert run(["verify-export", str(file)]) == 2
     assert "--vkey" in capsys.readouterr().err
     assert run(["verify-export", str(file), "--vkey", "nonsense"]) == 2
+
+
+async def test_a_database_without_a_log_and_a_missing_key_are_named(command):
+    status, said = await command("verify", "--vkey", VERIFIER.vkey, key=False)
+    assert (status, said.strip()) == (2, "audit: there is no audit log in this database")
+    status, said = await command("verify", key=False)
+    assert status == 2
+    assert "audit_signing_key: Field required" in said
 
 
 async def test_events_come_from_a_real_broker_into_the_log_once_each(
