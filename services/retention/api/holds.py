@@ -75,6 +75,10 @@ class HoldIn(Body):
 class ReleaseIn(Body):
     """Why a hold ends."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "Case 26-001234 closed, appeal time over"}]}
+    )
+
     reason: Reason
 
 

@@ -54,6 +54,10 @@ class ProposalIn(Body):
 class NoteIn(Body):
     """What the decision rests on."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"note": "Reviewed against the adopted schedule"}]}
+    )
+
     note: Reason
 
 
