@@ -43,7 +43,7 @@ async def tell(
         entries = listing.choose(frames)
         story.listed = [(plate, kind) for plate, kind, _ in entries]
         story.hot_list = await listing.put_in_force(people.investigator, entries)
-        console.print(f"{len(entries)} plates on the hot list, in force")
+        console.print(f"hot list in force, entries: {len(entries)}")
         window = await _watch(api, people, frames, story, every_s, console)
         await _look_and_release(people, story, window, folder)
         console.print("searched, refused, released")
