@@ -30,6 +30,9 @@ LIMITS = {
 MIN_KNOWN_CHARACTERS = 3
 """Of a partial plate: fewer would match a good part of all traffic."""
 
+MAX_PARTIALS = 1000
+"""In one list: each is tried on many reads, and more of them alert on everybody."""
+
 LONGEST_PARTIAL = timedelta(days=90)
 """A partial plate names no vehicle; it is looked for while the crime is fresh (468.4(c))."""
 

@@ -6,7 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from services.hotlist.listing import LIMITS, Checker, Entry, EntryFault, KindRefused
+from services.hotlist.listing import (
+    LIMITS,
+    MAX_PARTIALS,
+    Checker,
+    Entry,
+    EntryFault,
+    KindRefused,
+)
 from shared.errors import InvalidInput, TooLarge
 
 REQUIRED = ("plate", "record_kind")
@@ -75,6 +82,7 @@ class Sheet:
         """Rows left out because the import of their kind is switched off."""
 
         self.rows = 0
+        self._partials = 0
         self.size_bytes = 0
         self._digest = hashlib.sha256()
         self._checker = checker
@@ -172,7 +180,11 @@ class Sheet:
             if (text := cell.strip())
         }
         try:
-            return self._checker.check(fields)
+            entry = self._checker.check(fields)
+            self._partials += entry.partial
+            if self._partials > MAX_PARTIALS:
+                raise EntryFault("plate", f"a list has at most {MAX_PARTIALS} partial plates")
+            return entry
         except KindRefused as exc:
             self.skipped[exc.kind] += 1
         except EntryFault as exc:

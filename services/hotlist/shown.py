@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.hotlist.models import (
+from services.hotlist.models.hits import (
     UNVERIFIED_NOTICE,
     DispositionOut,
     HitOut,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from services.hotlist.models import HitOut
+from services.hotlist.models.hits import HitOut
 from shared.access import Grant
 from shared.errors import NotAuthenticated
 from shared.people import People

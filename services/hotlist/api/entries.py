@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query
 
 from services.hotlist.api.lists import Manage, Read
 from services.hotlist.api.versions import put_in_force
-from services.hotlist.listing import Checker, Entry, EntryFault, kinds_of, plate_of
-from services.hotlist.models import (
+from services.hotlist.listing import MAX_PARTIALS, Checker, Entry, EntryFault, kinds_of, plate_of
+from services.hotlist.models.lists import (
     EntriesAdded,
     EntriesIn,
     EntriesOut,
@@ -40,7 +40,10 @@ async def add_entries(
         checker = Checker(list_id, kinds, grant.principal.agency_ori, grant.now)
         made = [_checked(checker, entry, n) for n, entry in enumerate(body.entries)]
         snapshot_id, version = await _next_version(work, grant, hot_list, len(made))
-        await Entries(work.connection).add(grant, snapshot_id, version, made)
+        entries = Entries(work.connection)
+        await entries.add(grant, snapshot_id, version, made)
+        if await entries.partials(snapshot_id, version) > MAX_PARTIALS:
+            raise Conflict(f"a list has at most {MAX_PARTIALS} partial plates")
         await put_in_force(work, grant, hot_list, version, "activated")
         await work.emit(
             *(

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
-from services.hotlist.models import (
+from services.hotlist.models.hits import (
     DispositionIn,
     HitsOut,
     HitWhole,

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime
 
 from services.hotlist.domain import staleness_limit_s
 from services.hotlist.listing import check_switches
-from services.hotlist.models import ListChange, ListIn, ListOut, ListsOut, YieldOut
+from services.hotlist.models.lists import ListChange, ListIn, ListOut, ListsOut, YieldOut
 from services.hotlist.parts import Hotlist
 from services.hotlist.store.lists import HotList, Lists
 from services.hotlist.store.outcomes import Outcomes

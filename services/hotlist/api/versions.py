@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from services.hotlist.api.lists import Manage, Read, list_out
 from services.hotlist.listing import Checker, Entry, Kinds, kinds_of
-from services.hotlist.models import ListOut, RollbackIn, VersionOut, VersionsOut, WithdrawalIn
+from services.hotlist.models.lists import ListOut, RollbackIn, VersionOut, VersionsOut, WithdrawalIn
 from services.hotlist.parts import Hotlist, Parts
 from services.hotlist.sheet import MAX_FAULTS, Fault, Sheet, refuse
 from services.hotlist.store.entries import Entries

@@ -149,6 +149,15 @@ class Entries:
             },
         )
 
+    async def partials(self, snapshot_id: UUID, version: int) -> int:
+        """Return how many partial plates a version has."""
+        rows = await self._connection.execute(
+            text(f"SELECT count(*) FROM entries e WHERE {IN_VERSION} AND e.partial"),
+            {"snapshot_id": snapshot_id, "version": version},
+        )
+        count: int = rows.scalar_one()
+        return count
+
     async def remove(self, snapshot_id: UUID, version: int, entry_id: UUID) -> None:
         """Leave an entry out from `version` on. Raises: NotFound when it is not there."""
         result = await self._connection.execute(

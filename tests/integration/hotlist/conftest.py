@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import asyncpg
 import httpx
 import pytest
 import uvicorn
@@ -22,6 +23,28 @@ from shared.runtime import Runtime
 from shared.testing import eventually
 
 DEVICE = UUID("00000000-0000-4000-8000-0000000000d1")
+
+
+TABLES = (
+    "lists, snapshots, versions, activations, entries, hits, sightings, verifications, dispositions"
+)
+
+
+@pytest.fixture(scope="session")
+def own_database(postgres):
+    url = postgres.create_database("hotlist_tests")
+    yield url
+    postgres.drop_database("hotlist_tests")
+
+
+@pytest.fixture
+async def database_url(own_database):
+    """The service's tables, emptied after each test: quicker than making them anew."""
+    yield own_database
+    connection = await asyncpg.connect(own_database, server_settings={"search_path": "hotlist"})
+    await connection.execute(f"TRUNCATE {TABLES}, outbox, inbox RESTART IDENTITY")
+    await connection.execute("UPDATE generation SET number = 1")
+    await connection.close()
 
 
 @pytest.fixture

@@ -127,6 +127,14 @@ async def test_a_partial_plate_matches_forward_until_it_expires(hotlist):
         list_id, "7*1", record_kind="canvass", expires_at=expires, status=422
     )
     assert "3 known characters" in problem["detail"]
+    many = [
+        {"plate": f"7A{n:04}*", "record_kind": "canvass", "reason": "x", "expires_at": expires}
+        for n in range(1000)
+    ]
+    later = (hotlist.clock.now() + timedelta(days=2)).isoformat()
+    body = {"entries": [{**entry, "expires_at": later} for entry in many]}
+    problem = await hotlist.call("POST", f"/v1/lists/{list_id}/entries", json=body, status=409)
+    assert "1000 partial plates" in problem["detail"]
 
 
 async def test_one_pass_is_one_hit_in_whatever_order_its_reads_come(hotlist):

@@ -141,3 +141,9 @@ def test_a_fault_never_repeats_the_plate():
 )
 def test_states_have_one_form(text, region):
     assert region_of(text) == region
+
+
+def test_a_list_has_a_bounded_number_of_partial_plates():
+    row = "7A{n:04}*,canvass,2026-06-20T00:00:00Z\n"
+    sheet = "plate,record_kind,expires_at\n" + "".join(row.format(n=n) for n in range(1002))
+    assert faults(sheet, max_rows=2000) == [(1002, 1, "plate"), (1003, 1, "plate")]

@@ -1,0 +1,1 @@
+"""What hotlist's API takes and gives."""

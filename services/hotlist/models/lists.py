@@ -1,0 +1,217 @@
+"""Lists, versions and entries as the API takes and gives them."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
+
+from services.hotlist.listing import LIMITS
+from services.hotlist.models.taken import Taken, line
+from shared.events import Source
+
+
+class ListIn(Taken):
+    """A new hot list."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "SVS stolen vehicles", "source": "state"}]}
+    )
+
+    name: Annotated[str, line(80)]
+    source: Source
+    staleness_hours: Annotated[int, Field(ge=1, le=8760)] | None = None
+    """Narrower than the policy's limit for the source, or null for the policy's."""
+
+    record_kinds_off: Annotated[list[str], Field(default_factory=list, max_length=50)]
+
+
+class ListChange(Taken):
+    """What to change of a hot list; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": False}]})
+
+    enabled: bool | None = None
+    staleness_hours: Annotated[int, Field(ge=1, le=8760)] | None = None
+    """Null: the policy's limit for the source."""
+
+    record_kinds_off: Annotated[list[str], Field(max_length=50)] | None = None
+
+
+class ListOut(BaseModel):
+    """A hot list, and which version of it is in force."""
+
+    list_id: UUID
+    name: str
+    agency_ori: str
+    source: Source
+    enabled: bool
+    staleness_hours: int
+    record_kinds_off: list[str]
+    active_version: int | None
+    entries: int
+    as_of: datetime | None
+    activated_at: datetime | None
+    stale: bool
+    created_at: datetime
+    created_by: str
+
+
+class ListsOut(BaseModel):
+    """All hot lists that the caller may see."""
+
+    lists: list[ListOut]
+
+
+class VersionOut(BaseModel):
+    """One version of a hot list."""
+
+    list_id: UUID
+    version: int
+    state: Literal["draft", "active", "retired", "dropped"]
+    """`dropped`: its entries are no longer kept, so it cannot be rolled back to."""
+
+    entries: int
+    as_of: datetime
+    skipped: dict[str, int]
+    """Rows left out because the import of their record kind is switched off."""
+
+    skipped_because: list[str] = []
+    sha256: str | None
+    created_at: datetime
+    created_by: str
+
+
+class VersionsOut(BaseModel):
+    """The latest versions of a hot list, newest first."""
+
+    versions: list[VersionOut]
+
+
+class RollbackIn(Taken):
+    """Which version to go back to; the one in force before the present one when null."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"version": 3, "reason": "incomplete extract"}]}
+    )
+
+    version: Annotated[int, Field(ge=1)] | None = None
+    reason: Annotated[str, line(200)] | None = None
+
+
+class WithdrawalIn(Taken):
+    """Why a list goes out of force."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "source no longer maintained"}]}
+    )
+
+    reason: Annotated[str, line(200)]
+
+
+ENTRY_EXAMPLE: JsonDict = {
+    "plate": "7ABC123",
+    "state": "CA",
+    "record_kind": "stolen_vehicle",
+    "reason": "Reported stolen 3 June",
+    "entering_reference": "26-001234",
+}
+
+
+class EntryIn(Taken):
+    """An entry to list. `?` in the plate is one unknown character, `*` any number (468.4(c))."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ENTRY_EXAMPLE]})
+
+    plate: Annotated[str, StringConstraints(max_length=LIMITS["plate"])]
+    record_kind: Annotated[str, StringConstraints(max_length=LIMITS["record_kind"])]
+    reason: Annotated[str, line(LIMITS["reason"])]
+    state: Annotated[str, StringConstraints(max_length=LIMITS["state"])] | None = None
+    entering_ori: Annotated[str, StringConstraints(max_length=LIMITS["entering_ori"])] | None = None
+    entering_reference: Annotated[str, line(LIMITS["entering_reference"])] | None = None
+    make: Annotated[str, line(LIMITS["make"])] | None = None
+    model: Annotated[str, line(LIMITS["model"])] | None = None
+    colour: Annotated[str, line(LIMITS["colour"])] | None = None
+    valid_from: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None
+
+
+class EntriesIn(Taken):
+    """Entries to add to the version in force."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"entries": [ENTRY_EXAMPLE]}]})
+
+    entries: Annotated[list[EntryIn], Field(min_length=1, max_length=1000)]
+
+
+class EntriesAdded(BaseModel):
+    """The version that has the entries, in force."""
+
+    list_id: UUID
+    version: int
+    entry_ids: list[UUID]
+
+
+class EntryRemoved(BaseModel):
+    """The version that no longer has the entry, in force."""
+
+    list_id: UUID
+    version: int
+
+
+class EntrySearch(Taken):
+    """Which entries of the version in force to show; a plate matches as it is listed."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"plate": "7ABC123"}]})
+
+    plate: Annotated[str, line(LIMITS["plate"])] | None = None
+    record_kind: Annotated[str, line(LIMITS["record_kind"])] | None = None
+    after: UUID | None = None
+    """The last entry of the page before."""
+
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+
+
+class EntryOut(BaseModel):
+    """An entry of a hot list."""
+
+    entry_id: UUID
+    plate: str
+    plate_listed: str
+    partial: bool
+    state: str | None
+    record_kind: str
+    reason: str | None
+    entering_ori: str
+    entering_reference: str | None
+    make: str | None
+    model: str | None
+    colour: str | None
+    valid_from: datetime | None
+    expires_at: datetime | None
+    entered_at: datetime
+    entered_by: str
+
+
+class EntriesOut(BaseModel):
+    """A page of entries; `next` is the `after` of the next one."""
+
+    version: int | None
+    entries: list[EntryOut]
+    next: UUID | None
+
+
+class YieldOut(BaseModel):
+    """What a list brought: a list whose hits are mostly misreads costs more than it gives."""
+
+    list_id: UUID
+    since: datetime | None
+    hits: int
+    unverified: int
+    verified: int
+    outcomes: dict[str, int]
+    by_tier: dict[str, int]
+    enforcement: int
+    correct_share: float | None
+    """Correct reads among verified hits; null while none is verified."""

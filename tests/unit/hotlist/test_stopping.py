@@ -1,0 +1,19 @@
+"""Being told to stop ends the alert streams first, and whoever handled the signal still does."""
+
+import signal
+
+from services.hotlist.main import _told_of_stop
+from shared.testing import eventually
+
+
+async def test_a_signal_closes_the_streams_and_reaches_the_server_too():
+    heard: list[str] = []
+    before = signal.signal(signal.SIGTERM, lambda *_: heard.append("server"))
+    server = signal.getsignal(signal.SIGTERM)
+    try:
+        with _told_of_stop(lambda: heard.append("streams")):
+            signal.raise_signal(signal.SIGTERM)
+            await eventually(lambda: sorted(heard) == ["server", "streams"])
+        assert signal.getsignal(signal.SIGTERM) is server
+    finally:
+        signal.signal(signal.SIGTERM, before)
