@@ -76,10 +76,12 @@ def _said(
     for name, value in pairs:
         if name not in HEADERS:
             raise InvalidInput(
-                f"there is no such field; there are {', '.join(HEADERS)}", field=name
+                f"there is no such field; there are {', '.join(HEADERS)}", field=name[:MAX_TEXT]
             )
         if len(value) > MAX_TEXT:
-            raise InvalidInput(f"{name} is longer than {MAX_TEXT} characters", field=name)
+            raise InvalidInput(
+                f"{name} is longer than {MAX_TEXT} characters", field=name[:MAX_TEXT]
+            )
         if said.setdefault(name, value.strip()) != value.strip():
             raise InvalidInput(f"{name} is said twice, and differently", field=name)
     return said

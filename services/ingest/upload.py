@@ -1,16 +1,20 @@
 """A frame as it was sent: the raw body, or the one file of a multipart form with its fields."""
 
+import logging
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
 from fastapi import Request
 from python_multipart import MultipartParser
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 
 from services.ingest.body import Held, pour
 from shared.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
+
+# It says each broken form in the log; its sender is told, and the log is not the sender's to fill.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 MAX_PARTS = 16
 MAX_FIELD_BYTES = 256
@@ -82,14 +86,14 @@ class _Form:
         self._ended = False
         try:
             self._parser = MultipartParser(boundary, self._callbacks())
-        except MultipartParseError:
+        except FormParserError:
             raise Malformed("the multipart boundary is not valid", field="Content-Type") from None
 
     def write(self, piece: bytes) -> None:
         """Take in a piece of the body."""
         try:
             self._parser.write(piece)
-        except MultipartParseError:
+        except FormParserError:
             raise Malformed("the multipart body does not parse") from None
 
     def upload(self) -> Upload:

@@ -144,7 +144,7 @@ async def _take(
 def _ids_wanted(query: Mapping[str, str]) -> bool:
     for name in query:
         if name != "ids":
-            raise InvalidInput("there is no such parameter; there is `ids`", field=name)
+            raise InvalidInput("there is no such parameter; there is `ids`", field=name[:64])
     asked = query.get("ids", "false").lower()
     if asked not in ("true", "false"):
         raise InvalidInput("ids is true or false", field="ids")

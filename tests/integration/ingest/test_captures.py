@@ -227,6 +227,7 @@ async def test_more_than_this_process_can_hold_is_put_off(station, camera):
 
 FORMS = {
     "no boundary": ("multipart/form-data", b"x", 400),
+    "long boundary": (f"multipart/form-data; boundary={'b' * 300}", b"x", 400),
     "truncated": ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx', 400),
     "not a form": ("multipart/form-data; boundary=b", b"hello", 400),
     "no file": ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="latitude"\r\n\r\n1\r\n--b--\r\n', 422),
