@@ -160,7 +160,7 @@ def test_lines_that_are_not_halves_of_one_serial_stay_apart(other):
 
 def test_stickers_on_a_plate_fall_away_and_a_second_car_stays():
     serial = rectangle(100, 100, 90, 30)
-    sticker = rectangle(150, 80, 25, 14)
+    sticker = rectangle(150, 91, 25, 14)
     second_car = rectangle(400, 110, 60, 20)
     assert sorted(distinct([sticker, serial, second_car])) == [1, 2]
 
