@@ -1,0 +1,42 @@
+"""`make verify-audit` looks at the data of a stack that is up, down, or was never there."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from deploy.local.keys import kept_keys
+from deploy.local.postgres import Postgres
+from deploy.local.process import LocalError
+from deploy.local.verify_audit import database, verify
+from shared.db import Database
+
+
+@pytest.fixture
+def folder():
+    with tempfile.TemporaryDirectory(prefix="plateward-") as name:
+        yield Path(name)
+
+
+async def test_the_log_is_recomputed_whether_the_stack_is_up_or_down(
+    folder, repository, monkeypatch, capsys
+):
+    for name, key in kept_keys(folder / "keys", {}, first_start=True).items():
+        monkeypatch.setenv(name, key)
+    monkeypatch.setenv("POLICY_FILE", str(repository / "policy.toml"))
+    with Postgres(folder / "postgres") as server:
+        audit = Database(server.url(), "audit")
+        await audit.migrate(repository / "services/audit/migrations")
+        await audit.close()
+        with database(folder, {}) as up:
+            assert up["DATABASE_URL"] == server.url()
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    with database(folder, {}) as down:
+        monkeypatch.setenv("DATABASE_URL", down["DATABASE_URL"])
+        assert verify(folder, []) == 0
+    assert '"ok": true' in capsys.readouterr().out
+
+
+def test_where_no_stack_has_run_it_says_so(folder):
+    with pytest.raises(LocalError, match="no stack has run"), database(folder, {}):
+        pass
