@@ -1,5 +1,6 @@
 """`make verify-audit` looks at the data of a stack that is up, down, or was never there."""
 
+import asyncio
 import tempfile
 from pathlib import Path
 
@@ -18,16 +19,21 @@ def folder():
         yield Path(name)
 
 
-async def test_the_log_is_recomputed_whether_the_stack_is_up_or_down(
+async def made(url, repository):
+    """Make the log, empty."""
+    audit = Database(url, "audit")
+    await audit.migrate(repository / "services/audit/migrations")
+    await audit.close()
+
+
+def test_the_log_is_recomputed_whether_the_stack_is_up_or_down(
     folder, repository, monkeypatch, capsys
 ):
     for name, key in kept_keys(folder / "keys", {}, first_start=True).items():
         monkeypatch.setenv(name, key)
     monkeypatch.setenv("POLICY_FILE", str(repository / "policy.toml"))
     with Postgres(folder / "postgres") as server:
-        audit = Database(server.url(), "audit")
-        await audit.migrate(repository / "services/audit/migrations")
-        await audit.close()
+        asyncio.run(made(server.url(), repository))
         with database(folder, {}) as up:
             assert up["DATABASE_URL"] == server.url()
     monkeypatch.delenv("DATABASE_URL", raising=False)
