@@ -15,7 +15,8 @@ DO $$
 DECLARE made text;
 BEGIN
     PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE datname = current_database() AND pid <> pg_backend_pid();
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+        AND usename = current_user; -- autovacuum is the superuser's, and not ours to end
     FOR made IN SELECT nspname FROM pg_namespace
         WHERE nspname !~ '^pg_' AND nspname NOT IN ('public', 'information_schema')
     LOOP

@@ -178,6 +178,7 @@ async def test_after_postgres_dropped_every_connection_storing_goes_on(retention
             text(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " AND usename = current_user"
             )
         )
 
