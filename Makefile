@@ -7,7 +7,6 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 PHOTOS ?=
 KAFKA ?=
-export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help
 help: ## Show this help
@@ -19,7 +18,7 @@ $(STAMP): pyproject.toml requirements/dev.txt requirements/installer.txt require
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt
-	@$(VENV)/bin/uv pip install --quiet --python $(PY) --no-deps --require-hashes -r requirements/dev.txt
+	@$(VENV)/bin/uv pip install --quiet --python $(PY) --no-deps --compile-bytecode --require-hashes -r requirements/dev.txt
 	@$(VENV)/bin/uv pip install --quiet --python $(PY) --no-deps --no-build-isolation ./requirements/shims/opencv-contrib-python
 	@touch $@
 
