@@ -45,6 +45,8 @@ class Subscription:
     group: str
     handlers: Mapping[type[Event], Handler]
     max_records: int = 1000
+    gather_s: float = 0
+    """After a small batch wait this long for the next to grow, where each costs a transaction."""
 
     @property
     def events(self) -> Collection[type[Event]]:
@@ -60,6 +62,7 @@ class WholeSubscription:
     events: Collection[type[Event]]
     handler: MessageHandler
     max_records: int = 1000
+    gather_s: float = 0
 
 
 AnySubscription = Subscription | WholeSubscription
@@ -135,6 +138,9 @@ class Consumer:
                 if batches:
                     await self._work(consumer, batches)
                 self._failing = None
+                taken = sum(map(len, batches.values()))
+                if 0 < taken < self._subscription.max_records // 2:
+                    await asyncio.sleep(self._subscription.gather_s)
         finally:
             await consumer.stop()
 
@@ -143,12 +149,13 @@ class Consumer:
     ) -> None:
         done: dict[TopicPartition, int] = {}
         subscription = self._subscription
+        # Of all partitions together: one call, and one transaction, for what one poll brought.
+        messages = [_message(record) for raw in batches.values() for record in raw]
         if isinstance(subscription, WholeSubscription):
-            whole = [_message(record) for raw in batches.values() for record in raw]
-            await self._hand_over(subscription.handler, whole)
+            await self._hand_over(subscription.handler, messages)
+        else:
+            await self._handle(subscription, messages)
         for partition, raw in batches.items():
-            if isinstance(subscription, Subscription):
-                await self._handle(subscription, [_message(record) for record in raw])
             done[partition] = raw[-1].offset + 1
             lag = (consumer.highwater(partition) or done[partition]) - done[partition]
             LAG.labels(self._subscription.group, partition.topic, partition.partition).set(lag)

@@ -27,6 +27,9 @@ OLDEST = timedelta(days=3660)
 AHEAD = timedelta(days=1)
 """Captured earlier or later than this is a broken clock: it would make partitions for no month of ours."""
 
+GATHER_S = 0.1
+"""A record is found this much later, and a quiet stream costs a tenth of the transactions."""
+
 HITS = "retention-hits"
 PACKAGES = "retention-packages"
 RECORDS = "retention-records"
@@ -100,7 +103,7 @@ def subscriptions(handlers: Handlers) -> list[Subscription]:
     }
     approvals: Mapping[type[Event], Handler] = {ReleaseApproved: handlers.approved}
     return [
-        Subscription(RECORDS, records),
+        Subscription(RECORDS, records, gather_s=GATHER_S),
         Subscription(HITS, hits),
         Subscription(PACKAGES, approvals),
     ]
