@@ -142,15 +142,16 @@ async def take(connection: AsyncConnection, run_id: UUID, step: Step) -> None:
         objects += doomed
         for table, count in counts.items():
             destroyed[table] += count
-    if step.month is not None:
-        await partitions.drop(connection, step.month)
+    months = []
+    if step.month is not None and await partitions.drop(connection, step.month):
+        months.append(step.month.name)
     await _look_again(connection, in_force)
     await Runs(connection).add_counts(
         run_id,
         reads=destroyed["reads"],
         captures=destroyed["captures"],
         objects=objects,
-        months=[step.month.name] if step.month else [],
+        months=months,
     )
 
 

@@ -67,11 +67,17 @@ async def make(connection: AsyncConnection, moment: datetime) -> None:
         )
 
 
-async def drop(connection: AsyncConnection, month: Month) -> None:
-    """Detach and drop a month's partitions; all that was in them is gone when this commits."""
+async def drop(connection: AsyncConnection, month: Month) -> bool:
+    """Detach and drop a month's partitions; all that was in them is gone when this commits.
+
+    Returns: False when they were gone already.
+    """
+    dropped = False
     for table in TABLES:
         name = f"{table}_{month.name}"
         present = await connection.execute(text("SELECT to_regclass(:name)"), {"name": name})
         if present.scalar_one() is not None:
             await connection.execute(text(f"ALTER TABLE {table} DETACH PARTITION {name}"))
             await connection.execute(text(f"DROP TABLE {name}"))
+            dropped = True
+    return dropped

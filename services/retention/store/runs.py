@@ -28,7 +28,7 @@ _INSERT = text(
     VALUES (:run_id, :kind, :state, :before, :day, :standing_id, CAST(:basis AS jsonb), :reason,
         CAST(:proposed_by AS jsonb), :proposed_at, CAST(:decided_by AS jsonb), :decided_at,
         CAST(:executed_by AS jsonb), :started_at)
-    ON CONFLICT (day) DO NOTHING
+    ON CONFLICT DO NOTHING
     """
 )
 _DECIDE = text(

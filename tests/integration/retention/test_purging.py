@@ -1,5 +1,6 @@
 """Destruction: five facts, two people, holds apart, nothing early and nothing left late."""
 
+import asyncio
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -326,6 +327,22 @@ async def test_a_plate_that_is_still_read_is_not_forgotten_with_its_old_reads(re
     await retention.store(a_read("7ABC123", DUE - timedelta(days=1)), a_read("7ABC123", NOON))
     await purge(retention)
     assert await retention.plates(plate="7AB*") == ["7ABC123"]
+
+
+async def test_two_replicas_at_one_purge_destroy_and_count_once(retention):
+    await retention.store(
+        *(a_read(f"1OLD00{n}", datetime(2025, n, 10, tzinfo=UTC)) for n in (1, 2, 3, 4))
+    )
+    leave = await propose(retention, kind="standing")
+    await authorise(retention, leave)
+    first = retention.app.state.purger
+    second = purger.Purger(retention.runtime, retention.app.state.signer)
+    await asyncio.gather(first.work(), second.work())
+    await first.work()
+    [run] = [r for r in (await retention.get("/v1/purge-runs")).json()["runs"] if r["day"]]
+    assert (run["state"], run["reads"]) == ("certified", 4)
+    assert run["months_dropped"] == ["2025_01", "2025_02", "2025_03"]
+    assert len(await retention.emitted(RecordsPurged)) == 1
 
 
 async def test_a_busy_hour_is_taken_in_slices(retention, monkeypatch):
