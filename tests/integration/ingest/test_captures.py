@@ -6,6 +6,8 @@ from base64 import b64encode
 from datetime import timedelta
 from hashlib import sha256
 
+import pytest
+
 from services.ingest.store import FirstSeen
 from shared.errors import Unavailable
 from tests.unit.ingest import pictures as p
@@ -261,6 +263,7 @@ async def test_a_frame_under_a_content_encoding_is_refused(station, camera):
     assert station.nothing_was_kept()
 
 
+@pytest.mark.clause("468.5/transfer")
 async def test_with_kafka_down_nothing_is_acknowledged_and_the_retry_is_the_same_capture(
     station, camera
 ):

@@ -149,6 +149,7 @@ async def test_an_officers_token_is_no_device_credential(station):
     assert answer.status_code == 401
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 async def test_managing_devices_needs_the_permission_and_each_attempt_is_recorded(station):
     headers = station.authority.headers(Permission.DEVICE_READ)
     body = {"name": "x", "kind": "vehicle"}

@@ -6,6 +6,8 @@ import random
 from datetime import timedelta
 from hashlib import sha256
 
+import pytest
+
 from shared.types import normalise_plate
 
 
@@ -60,6 +62,7 @@ async def test_ndjson_is_taken_as_well_and_means_the_same(station, camera):
     assert one.json()["read_ids"] == other.json()["read_ids"]
 
 
+@pytest.mark.clause("468.5/transfer")
 async def test_a_batch_sent_again_has_the_same_ids_as_has_a_part_of_it(station, camera):
     reads = [station.read(n, **({"source_id": None} if n % 2 else {})) for n in range(10)]
     first = (await station.post_reads(camera, reads)).json()["read_ids"]
@@ -112,6 +115,7 @@ async def test_one_source_id_for_two_different_reads_is_refused(station, camera)
     assert station.nothing_was_kept()
 
 
+@pytest.mark.clause("468.5/transfer")
 async def test_ten_thousand_reads_are_taken_at_once(station, camera):
     reads = [station.read(n) for n in range(10_000)]
     body = gzip.compress(json.dumps(reads).encode(), 1)
@@ -243,6 +247,7 @@ async def test_more_reads_than_a_batch_may_have_are_refused(station, camera):
     assert station.nothing_was_kept()
 
 
+@pytest.mark.clause("468.5/transfer")
 async def test_with_kafka_down_the_retry_has_the_same_ids(station, camera):
     reads = [station.read(n) for n in range(50)]
     station.bus.down = True
