@@ -131,27 +131,27 @@ async def test_a_package_has_exactly_what_was_approved(retention, tmp_path):
     assert len(pictures) == 2
 
 
-@pytest.mark.parametrize(
-    ("criteria", "found"),
-    [
-        ({"plate": "7AB*"}, ["7ABC123", "7ABD555"]),
-        ({"plate": "7AB*", "device_ids": [OTHER]}, ["7ABD555"]),
-        ({"plate": None, "device_ids": [OTHER]}, ["7ABD555", "8XYZ987"]),
-        ({"plate": None}, ["7ABC123", "7ABD555", "8XYZ987"]),
-        ({"plate": "7A8C123"}, []),
-        ({"captured_to": NOON}, []),
-    ],
-)
-async def test_the_scope_is_the_criteria_and_nothing_wider(retention, tmp_path, criteria, found):
+SCOPES = [
+    ({"plate": "7AB*"}, ["7ABC123", "7ABD555"]),
+    ({"plate": "7AB*", "device_ids": [OTHER]}, ["7ABD555"]),
+    ({"plate": None, "device_ids": [OTHER]}, ["7ABD555", "8XYZ987"]),
+    ({"plate": None}, ["7ABC123", "7ABD555", "8XYZ987"]),
+    ({"plate": "7A8C123"}, []),
+    ({"captured_to": NOON}, []),
+]
+
+
+async def test_the_scope_is_the_criteria_and_nothing_wider(retention, tmp_path):
     await retention.store(
         a_read("7ABC123", NOON),
         a_read("7ABD555", NOON, device_id=OTHER),
         a_read("8XYZ987", NOON, device_id=OTHER),
     )
-    packaged, path = await build(retention, an_approval(criteria=criteria), tmp_path)
-    assert plates(path) == found
-    assert packaged.reads == len(found)
-    assert verify_package(path).holds
+    for criteria, found in SCOPES:
+        packaged, path = await build(retention, an_approval(criteria=criteria), tmp_path)
+        assert plates(path) == found, criteria
+        assert packaged.reads == len(found)
+        assert verify_package(path).holds
 
 
 async def test_without_images_there_are_none(retention, tmp_path):
@@ -317,13 +317,15 @@ TAMPERED = {
 
 
 @pytest.mark.clause("468.7/package")
-@pytest.mark.parametrize("change", TAMPERED.values(), ids=TAMPERED)
-async def test_a_tampered_package_does_not_hold(package, change):
+async def test_a_tampered_package_does_not_hold(package):
     path, key, _ = package
-    changed = rewritten(path, change)
-    assert not verify_package(changed, load_public(key.read_bytes())).holds
-    assert not verify_package(changed).holds
-    assert verify_command([str(changed), "--key", str(key)]) == 1
+    untouched = rewritten(path, lambda name, data: data)
+    assert verify_package(untouched, load_public(key.read_bytes())).holds
+    for what, change in TAMPERED.items():
+        changed = rewritten(path, change)
+        assert not verify_package(changed, load_public(key.read_bytes())).holds, what
+        assert not verify_package(changed).holds, what
+        assert verify_command([str(changed), "--key", str(key)]) == 1, what
 
 
 async def test_an_added_file_a_flipped_byte_and_a_stranger_are_noticed(package, tmp_path):
