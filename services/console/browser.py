@@ -1,0 +1,97 @@
+"""What the console and a browser agree on: cookies, and headers that keep pages to themselves."""
+
+from dataclasses import dataclass, field
+
+from fastapi import Request
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SESSION = "plateward_session"
+PURPOSE = "plateward_purpose"
+BROWSER = "plateward_browser"
+"""Not a secret of a person: ties forms to the browser that got them."""
+
+MAX_COOKIE_BYTES = 4096
+"""Browsers drop a larger one (RFC 6265, 6.1) without a word."""
+
+HEADERS = {
+    # Nothing but our own style sheet, script and pictures; nothing inline; no frame around us.
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
+        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    # With no-referrer, browsers would send `Origin: null` with our own forms.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "X-Frame-Options": "DENY",
+}
+
+
+@dataclass
+class Jar:
+    """Cookies to set with the answer to one request; None removes one."""
+
+    changed: dict[str, str | None] = field(default_factory=dict)
+
+    def lines(self, *, path: str, secure: bool) -> list[str]:
+        """Return the Set-Cookie headers."""
+        attributes = f"Path={path}; HttpOnly; SameSite=Strict" + ("; Secure" if secure else "")
+        return [
+            f"{name}=; Max-Age=0; {attributes}"
+            if value is None
+            else f"{name}={value}; {attributes}"
+            for name, value in self.changed.items()
+        ]
+
+
+def jar_of(request: Request) -> Jar:
+    """Return the cookies that the answer to `request` will set."""
+    jar: Jar = request.state.jar
+    return jar
+
+
+def set_cookie(request: Request, name: str, value: str) -> None:
+    """Set a cookie that ends with the browser."""
+    if len(name) + len(value) > MAX_COOKIE_BYTES:
+        message = f"the cookie {name} would have {len(value)} bytes; browsers drop it"
+        raise ValueError(message)
+    jar_of(request).changed[name] = value
+
+
+def drop_cookies(request: Request) -> None:
+    """Remove what belongs to a session."""
+    jar_of(request).changed.update({SESSION: None, PURPOSE: None})
+
+
+def origin_of(request: Request) -> str:
+    """Return the origin that the browser knows us by."""
+    return f"{request.url.scheme}://{request.headers.get('host', '')}"
+
+
+class Pages:
+    """Adds the headers, and the cookies that the request's handler set, to each answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        jar = Jar()
+        scope.setdefault("state", {})["jar"] = jar
+        secure, path = scope["scheme"] == "https", f"{scope.get('root_path', '')}/"
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                fields = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    fields[name] = value
+                for line in jar.lines(path=path, secure=secure):
+                    fields.append("Set-Cookie", line)
+            await send(message)
+
+        await self._app(scope, receive, answer)

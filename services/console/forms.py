@@ -1,0 +1,58 @@
+"""Forms: taken from our own pages only, and bounded."""
+
+import hmac
+from collections.abc import Mapping
+from http import HTTPStatus
+from secrets import token_urlsafe
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from services.console.browser import BROWSER, SESSION, jar_of, origin_of, set_cookie
+from services.console.parts import console_of
+from services.console.problems import Refused
+from services.console.visit import session_in
+
+TOKEN = "form_token"  # noqa: S105 - a field's name
+MAX_FIELDS = 40
+
+
+def form_token(request: Request) -> str:
+    """Return what a form on the page that answers `request` carries, as a hidden field."""
+    session = session_in(request)
+    is_over = session is None or jar_of(request).changed.get(SESSION, "") is None
+    session_id = "" if is_over or session is None else session.session_id
+    known = request.cookies.get(BROWSER, "")
+    if not known:
+        known = getattr(request.state, "browser", "") or token_urlsafe(24)
+        request.state.browser = known
+        set_cookie(request, BROWSER, known)
+    return console_of(request).seal.form_token(known, session_id)
+
+
+async def own_form(request: Request) -> Mapping[str, str]:
+    """Return a form's fields, stripped, empty ones left out. Raises: Refused unless the form is ours.
+
+    Three independent signs, each enough against another site's page: where the browser says that the
+    form comes from; a token that only our pages carry; and cookies that are sent from our pages alone.
+    """
+    if request.headers.get("origin") != origin_of(request):
+        raise _foreign("it did not come from a page of this console")
+    async with request.form(max_fields=MAX_FIELDS, max_files=0) as form:
+        fields = {name: value.strip() for name, value in form.items() if isinstance(value, str)}
+    session = session_in(request)
+    session_id = session.session_id if session else ""
+    expected = console_of(request).seal.form_token(request.cookies.get(BROWSER, ""), session_id)
+    given = fields.pop(TOKEN, "")
+    if not request.cookies.get(BROWSER) or not hmac.compare_digest(
+        given.encode(errors="replace"), expected.encode()
+    ):
+        raise _foreign("its page is too old, or from another session; open the page again")
+    return {name: value for name, value in fields.items() if value}
+
+
+def _foreign(why: str) -> Refused:
+    return Refused(HTTPStatus.FORBIDDEN, "This form was not taken", why)
+
+
+Form = Annotated[Mapping[str, str], Depends(own_form)]

@@ -1,0 +1,42 @@
+"""Wires the console: settings, parts, routes; started by `python -m services.console`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.console.browser import Pages
+from services.console.faults import add_handlers
+from services.console.parts import Console
+from services.console.routes import router
+from services.console.settings import Settings
+from shared.bodies import BodyLimit
+from shared.http import RequestContext
+from shared.serve import serve
+
+
+def build_app(settings: Settings, console: Console | None = None) -> FastAPI:
+    """Return the console's app. It offers pages, no API, so it has no OpenAPI document."""
+    console = console or Console.of(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await console.services.close()
+
+    app = FastAPI(
+        title="console", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan
+    )
+    app.state.runtime = console
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Pages)
+    app.add_middleware(RequestContext, root_path=settings.root_path)  # outermost: request ids
+    add_handlers(app)
+    app.include_router(router)
+    return app
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = Settings()
+    serve(build_app(settings), settings)

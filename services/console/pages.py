@@ -1,0 +1,99 @@
+"""Pages: templates with what all of them need. Everything put into them is escaped."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from markupsafe import Markup, escape
+
+from services.console.forms import TOKEN, form_token
+from services.console.parts import console_of
+from services.console.problems import Refused
+from services.console.sessions import Purpose, Session
+from services.console.visit import Visit
+
+FOLDER = Path(__file__).parent
+
+
+def page(
+    request: Request,
+    template: str,
+    visit: Visit | None = None,
+    status: int = HTTPStatus.OK,
+    *,
+    problem: Refused | None = None,
+    **values: Any,
+) -> HTMLResponse:
+    """Return a page; `visit` is of the person whom it is for, if anybody is signed in."""
+    session: Session | None = visit.session if visit else None
+    purpose: Purpose | None = visit.purpose if visit else None
+    console = console_of(request)
+    text = TEMPLATES.get_template(template).render(
+        base=request.scope.get("root_path", ""),
+        policy=console.policy,
+        session=session,
+        purpose=purpose,
+        idle_s=int(console.sessions.idle.total_seconds()),
+        form_field=TOKEN,
+        form_token=form_token(request),
+        problem=problem,
+        **values,
+    )
+    return HTMLResponse(text, status)
+
+
+def fragment(template: str, **values: Any) -> str:
+    """Return a part of a page, for a page that is open already."""
+    return TEMPLATES.get_template(template).render(**values)
+
+
+def words(name: str) -> str:
+    """`stolen_vehicle` as people write it."""
+    return name.replace("_", " ")
+
+
+def moment(at: str | datetime) -> Markup:
+    """A time, to the second, in UTC as the access records have it; the page's script adds local time."""
+    known = datetime.fromisoformat(at) if isinstance(at, str) else at
+    told = known.astimezone(UTC)
+    return Markup('<time datetime="{}">{} UTC</time>').format(
+        told.isoformat(timespec="seconds"), f"{told:%Y-%m-%d %H:%M:%S}"
+    )
+
+
+def span(seconds: int) -> str:
+    """How long something is, in the two largest units."""
+    for size, unit, smaller, part in ((86400, "d", 3600, "h"), (3600, "h", 60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit} {seconds % size // smaller} {part}"
+    return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
+
+
+def marked(text: str | None, differences: list[dict[str, Any]]) -> Markup:
+    """A plate with the positions marked where reading and listing differ."""
+    if text is None:
+        return Markup("<em>no longer kept</em>")
+    at = {difference["position"] for difference in differences}
+    return Markup("").join(
+        Markup("<mark>{}</mark>").format(character) if number in at else escape(character)
+        for number, character in enumerate(text)
+    )
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(words=words, moment=moment, span=span, marked=marked)
+    return environment
+
+
+TEMPLATES = _environment()

@@ -1,0 +1,46 @@
+"""What ends a request early; `main` turns each into a page."""
+
+from http import HTTPStatus
+
+import httpx
+
+
+class Refused(Exception):
+    """A service refused, or does not answer. `detail` is in the service's own words."""
+
+    def __init__(self, status: int, title: str, detail: str = "", field: str | None = None) -> None:
+        super().__init__(title)
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.field = field
+
+    @property
+    def temporary(self) -> bool:
+        """Whether the same may succeed later, and says nothing about the person."""
+        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+class SignedOut(Exception):
+    """Nobody is signed in here, or not any more; `why` is for the person."""
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def refusal(answer: httpx.Response) -> Refused:
+    """Return a problem document (RFC 9457) as what to raise; its body must have been read."""
+    try:
+        said = answer.json()
+    except ValueError:
+        said = None
+    if not isinstance(said, dict) or answer.is_success:
+        return Refused(HTTPStatus.BAD_GATEWAY, "A service gave an answer that cannot be read")
+    field = said.get("field")
+    return Refused(
+        answer.status_code,
+        str(said.get("title") or HTTPStatus(answer.status_code).phrase),
+        str(said.get("detail") or ""),
+        str(field) if field else None,
+    )

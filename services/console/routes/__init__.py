@@ -1,0 +1,9 @@
+"""The console's pages."""
+
+from fastapi import APIRouter
+
+from services.console.routes import alerts, enrolment, hits, plain, policy, search, sign_in
+
+router = APIRouter()
+for part in (plain, policy, sign_in, enrolment, alerts, hits, search):
+    router.include_router(part.router)

@@ -1,0 +1,63 @@
+"""Alerts as they happen."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from services.console.browser import drop_cookies
+from services.console.pages import page
+from services.console.problems import Refused, SignedOut, refusal
+from services.console.stream import Event, passed_on
+from services.console.visit import Working, watching
+
+router = APIRouter(prefix="/alerts")
+
+SHOWN_AT_FIRST = 20
+
+Number = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$")]
+LastId = Annotated[str | None, Header(pattern=r"^[0-9]{0,18}$")]
+
+
+@router.get("")
+async def show_alerts(request: Request, visit: Working) -> Response:
+    """The newest hits; the page's script adds each new one as it is raised."""
+    found = await visit.must("hotlist", "GET", "/v1/hits", params={"limit": SHOWN_AT_FIRST})
+    hits = found["hits"]
+    return page(request, "alerts.html", visit, hits=hits, after=hits[0]["seq"] if hits else 0)
+
+
+@router.get("/stream")
+async def stream_alerts(
+    request: Request, after: Number = None, last_event_id: LastId = None
+) -> Response:
+    """Hotlist's stream for this person, resumed where the browser left it.
+
+    A browser can read neither the status nor the body of a refused stream, so faults are events too.
+    """
+    try:
+        visit = await watching(request)
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": last_event_id or after or ""}
+        answer = await visit.ask("hotlist", "GET", "/v1/alerts", headers=headers, stream=True)
+        if not answer.is_success:
+            await answer.aread()
+            await answer.aclose()
+            raise refusal(answer)
+    except SignedOut:
+        drop_cookies(request)
+        return _events([Event("signed-out", "over")])
+    except Refused as exc:
+        return _events([Event("problem", exc.detail or exc.title)])
+    base = request.scope.get("root_path", "")
+    return StreamingResponse(
+        passed_on(visit, answer, base), media_type="text/event-stream", headers=_UNBUFFERED
+    )
+
+
+_UNBUFFERED = {"X-Accel-Buffering": "no"}
+
+
+def _events(events: Iterable[Event]) -> Response:
+    content = b"retry: 10000\n\n" + b"".join(event.encode() for event in events)
+    return Response(content, media_type="text/event-stream", headers=_UNBUFFERED)

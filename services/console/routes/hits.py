@@ -1,0 +1,71 @@
+"""One hit: what was matched, what checking it gave, and what came of it."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from services.console.forms import Form
+from services.console.pages import page
+from services.console.problems import Refused
+from services.console.routes.sign_in import to
+from services.console.visit import Visit, Watching, Working
+
+router = APIRouter(prefix="/hits/{hit_id}")
+
+
+@router.get("")
+async def show_hit(request: Request, hit_id: UUID, visit: Working) -> Response:
+    """The hit with its verification and dispositions, and the forms for both."""
+    return page(request, "hit.html", visit, hit=await _hit(visit, hit_id), form={}, refused="")
+
+
+@router.get("/crop")
+async def show_hit_crop(hit_id: UUID, visit: Watching) -> Response:
+    """The plate, cut out of the picture; hotlist records that it was shown."""
+    return await visit.picture("hotlist", f"/v1/hits/{hit_id}/crop")
+
+
+@router.get("/image")
+async def show_hit_image(hit_id: UUID, visit: Working) -> Response:
+    """The whole picture; hotlist records that it was shown."""
+    return await visit.picture("hotlist", f"/v1/hits/{hit_id}/image")
+
+
+@router.post("/verification")
+async def verify_hit(request: Request, hit_id: UUID, form: Form, visit: Working) -> Response:
+    """Record what checking with the entering agency gave."""
+    body = {"method": "CLETS"} | _chosen(form, "reference", "outcome", "note")
+    return await _record(request, visit, hit_id, "verification", body, form)
+
+
+@router.post("/disposition")
+async def dispose_hit(request: Request, hit_id: UUID, form: Form, visit: Working) -> Response:
+    """Record what came of it. Enforcement on a hit that nobody verified needs a reason (468.4(f))."""
+    body = {"enforcement": form.get("enforcement") == "yes"}
+    body |= _chosen(form, "disposition", "unverified_reason")
+    return await _record(request, visit, hit_id, "disposition", body, form)
+
+
+def _chosen(form: Form, *names: str) -> dict[str, Any]:
+    return {name: form[name] for name in names if name in form}
+
+
+async def _hit(visit: Visit, hit_id: UUID) -> Any:
+    return await visit.must("hotlist", "GET", f"/v1/hits/{hit_id}")
+
+
+async def _record(
+    request: Request, visit: Visit, hit_id: UUID, what: str, body: dict[str, Any], form: Form
+) -> Response:
+    """Record, and show the hit again; on a refusal with the words of it, and what was typed."""
+    try:
+        await visit.must("hotlist", "POST", f"/v1/hits/{hit_id}/{what}", json=body)
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        hit = await _hit(visit, hit_id)
+        return page(
+            request, "hit.html", visit, exc.status, hit=hit, form=form, problem=exc, refused=what
+        )
+    return to(request, f"/hits/{hit_id}")

@@ -1,0 +1,114 @@
+"""Searches: a purpose first, then what is looked for (policy 468.4(a))."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from services.console.browser import PURPOSE, set_cookie
+from services.console.forms import Form
+from services.console.pages import page
+from services.console.problems import Refused
+from services.console.routes.sign_in import to
+from services.console.sessions import Purpose
+from services.console.visit import Watching, Working
+
+router = APIRouter()
+
+ON_A_PAGE = 50
+_TYPED = "%Y-%m-%dT%H:%M"
+
+
+@router.get("/purpose")
+async def show_purpose(request: Request, visit: Working) -> Response:
+    """The form to declare why data are needed."""
+    return page(request, "purpose.html", visit, form={})
+
+
+@router.post("/purpose")
+async def declare_purpose(request: Request, form: Form, visit: Working) -> Response:
+    """Declare a purpose to identity; a refusal is shown in its words, citation and all."""
+    names = ("kind", "offence_type", "case_number", "call_number", "justification")
+    body = {name: form[name] for name in names if name in form}
+    body = {"kind": "", "offence_type": "", "justification": ""} | body
+    try:
+        taken = await visit.must("identity", "POST", "/v1/purposes", json=body)
+    except Refused as exc:
+        return page(request, "purpose.html", visit, exc.status, form=form, problem=exc)
+    purpose = Purpose(
+        session_id=visit.session.session_id,
+        token=taken["purpose_token"],
+        kind=body["kind"],
+        offence_type=body["offence_type"],
+        number=body.get("case_number") or body.get("call_number", ""),
+        expires_at=datetime.fromisoformat(taken["expires_at"]),
+    )
+    set_cookie(request, PURPOSE, visit.console.seal.seal(purpose))
+    return to(request, "/search")
+
+
+@router.get("/search")
+async def show_search(request: Request, visit: Working) -> Response:
+    """The form; without a purpose, the form for that comes first."""
+    if visit.purpose is None:
+        return to(request, "/purpose")
+    now = visit.console.clock.now()
+    window = {
+        "captured_from": f"{now - timedelta(days=1):{_TYPED}}",
+        "captured_to": f"{now + timedelta(minutes=1):{_TYPED}}",
+    }
+    return page(request, "search.html", visit, form=window, found=None)
+
+
+@router.post("/search")
+async def search(request: Request, form: Form, visit: Working) -> Response:
+    """Search the records. A POST, and answered by itself: plates stand in no address."""
+    if visit.purpose is None:
+        return to(request, "/purpose")
+    try:
+        found = await visit.must("retention", "POST", "/v1/searches", json=query(form))
+    except Refused as exc:
+        if exc.status == HTTPStatus.NOT_FOUND or exc.temporary:
+            raise
+        return page(request, "search.html", visit, exc.status, form=form, problem=exc, found=None)
+    return page(request, "search.html", visit, form=form, found=found)
+
+
+@router.get("/reads/{read_id}/crop")
+async def show_read_crop(read_id: UUID, visit: Watching) -> Response:
+    """The plate, cut out of the picture; retention records that it was shown, and the purpose."""
+    return await visit.picture("retention", f"/v1/reads/{read_id}/crop")
+
+
+@router.get("/captures/{capture_id}/image")
+async def show_capture_image(capture_id: UUID, visit: Working) -> Response:
+    """The whole picture; retention records that it was shown, and the purpose."""
+    return await visit.picture("retention", f"/v1/captures/{capture_id}/image")
+
+
+def query(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return a search as retention takes it. What cannot be a number goes as it is, to be refused."""
+    asked: dict[str, Any] = {name: form[name] for name in ("plate", "cursor") if name in form}
+    asked |= {name: _utc(form.get(name, "")) for name in ("captured_from", "captured_to")}
+    asked |= {"limit": ON_A_PAGE, "lookalike": form.get("lookalike") == "yes"}
+    if region := form.get("region"):
+        asked["region"] = region.upper()
+    circle = {name: form[name] for name in ("latitude", "longitude", "radius_m") if name in form}
+    if circle:
+        asked["area"] = {name: _number(text) for name, text in circle.items()}
+    return asked
+
+
+def _utc(typed: str) -> str:
+    """Return a moment typed into a form, which says that it is UTC."""
+    return f"{typed}Z" if typed else ""
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text

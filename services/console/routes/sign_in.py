@@ -1,0 +1,90 @@
+"""Signing in with password and second factor, and out."""
+
+from datetime import datetime
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from services.console.browser import PURPOSE, SESSION, drop_cookies, jar_of, set_cookie
+from services.console.forms import Form
+from services.console.pages import page
+from services.console.parts import console_of
+from services.console.problems import Refused, SignedOut
+from services.console.sessions import Session
+from services.console.visit import Watching, Working, caller, working
+
+router = APIRouter()
+
+
+@router.get("/")
+async def show_start(request: Request) -> Response:
+    """Where a person goes from here."""
+    try:
+        visit = await working(request)
+    except SignedOut as exc:
+        if exc.why:
+            raise
+        return to(request, "/sign-in")
+    return page(request, "start.html", visit)
+
+
+@router.get("/sign-in")
+async def show_sign_in(request: Request) -> Response:
+    """The form."""
+    return page(request, "sign_in.html", notice="")
+
+
+@router.post("/sign-in")
+async def sign_in(request: Request, form: Form) -> Response:
+    """Open a session at identity; its refusal does not say which part was wrong."""
+    console = console_of(request)
+    body = {name: form.get(name, "") for name in ("username", "password", "totp")}
+    try:
+        opened = await console.services.must(
+            "identity", "POST", "/v1/sessions", json=body, headers=caller(request)
+        )
+    except Refused as exc:
+        return page(request, "sign_in.html", status=exc.status, notice="", problem=exc)
+    bearer = {**caller(request), "Authorization": f"Bearer {opened['access_token']}"}
+    me = await console.services.must("identity", "GET", "/v1/me", headers=bearer)
+    session = Session(
+        session_id=opened["session_id"],
+        name=me["name"],
+        title=me["title"],
+        permissions=frozenset(me["permissions"]),
+        access_token=opened["access_token"],
+        refresh_token=opened["refresh_token"],
+        expires_at=datetime.fromisoformat(opened["expires_at"]),
+        active_at=console.clock.now(),
+    )
+    set_cookie(request, SESSION, console.seal.seal(console.sessions.keep(session)))
+    jar_of(request).changed[PURPOSE] = None
+    return to(request, "/")
+
+
+@router.post("/sign-out")
+async def sign_out(request: Request, form: Form, visit: Working) -> Response:
+    """Close the session at identity, and forget it here whatever identity says."""
+    try:
+        await visit.ask("identity", "DELETE", "/v1/sessions/current")
+    finally:
+        visit.console.sessions.forget(visit.session)
+        drop_cookies(request)
+    return to(request, "/sign-in")
+
+
+@router.get("/idle")
+async def show_idle(request: Request, visit: Watching) -> Response:
+    """Where a page goes by itself after the time that ends a session; another page may be in use."""
+    return page(request, "start.html", visit)
+
+
+@router.post("/active", status_code=HTTPStatus.NO_CONTENT)
+async def note_activity(form: Form, visit: Working) -> None:
+    """Somebody uses a page that otherwise asks for nothing, such as the alerts."""
+
+
+def to(request: Request, path: str) -> RedirectResponse:
+    """Send the browser to another page with GET."""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}{path}", HTTPStatus.SEE_OTHER)

@@ -1,0 +1,49 @@
+"""What a browser keeps for the console, sealed: it can neither be read nor changed there."""
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from secrets import token_bytes
+from typing import TypeVar
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_NONCE_BYTES = 12
+_Sealed = TypeVar("_Sealed", bound=msgspec.Struct)
+
+
+class Seal:
+    """AES-256-GCM over JSON, bound to the type of what is sealed; and the proof that forms carry."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(_derived(key, b"plateward console session"))
+        self._form_key = _derived(key, b"plateward console forms")
+
+    def seal(self, value: msgspec.Struct) -> str:
+        """Return `value` as a cookie or a hidden field carries it."""
+        nonce = token_bytes(_NONCE_BYTES)
+        kind = type(value).__name__.encode()
+        sealed = self._cipher.encrypt(nonce, msgspec.json.encode(value), kind)
+        return urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
+
+    def open(self, kind: type[_Sealed], text: str) -> _Sealed | None:
+        """Return what was sealed as a `kind`; None for anything that this key did not seal so."""
+        try:
+            raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            sealed, nonce = raw[_NONCE_BYTES:], raw[:_NONCE_BYTES]
+            plain = self._cipher.decrypt(nonce, sealed, kind.__name__.encode())
+            return msgspec.json.decode(plain, type=kind)
+        except (ValueError, InvalidTag, msgspec.ValidationError):
+            return None
+
+    def form_token(self, browser: str, session_id: str) -> str:
+        """Return what a form carries to show that it is ours: bound to the browser and the session."""
+        told = f"{browser}|{session_id}".encode()
+        return hmac.digest(self._form_key, told, "sha256").hex()
+
+
+def _derived(key: bytes, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(key)

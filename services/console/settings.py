@@ -1,0 +1,53 @@
+"""What the console reads from its environment."""
+
+from base64 import b64decode
+from typing import Annotated
+
+from pydantic import Field, SecretStr, StringConstraints, field_validator
+
+from shared.settings import CommonSettings
+
+KEY_BYTES = 32
+
+Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s?#]+[^\s?#/]$")]
+"""Where a service answers, without a slash at the end; its routes lie below, at /v1."""
+
+
+class Settings(CommonSettings):
+    """Everything the console reads from its environment; built once, in main."""
+
+    console_session_key: SecretStr
+    """Base64 of 32 random bytes. Seals sessions (AES-256-GCM); with a new one, everybody signs in again."""
+
+    console_identity_url: Address
+    console_hotlist_url: Address
+    console_retention_url: Address
+    console_audit_url: Address
+
+    console_timeout_s: Annotated[float, Field(gt=0, le=120)] = 30.0
+
+    @field_validator("console_session_key")
+    @classmethod
+    def _is_a_key(cls, value: SecretStr) -> SecretStr:
+        try:
+            size_bytes = len(b64decode(value.get_secret_value(), validate=True))
+        except ValueError:
+            size_bytes = 0
+        if size_bytes != KEY_BYTES:
+            raise ValueError("is not base64 of 32 bytes")
+        return value
+
+    @property
+    def session_key(self) -> bytes:
+        """The key itself, 32 bytes."""
+        return b64decode(self.console_session_key.get_secret_value())
+
+    @property
+    def services(self) -> dict[str, str]:
+        """The address of each service that the console calls."""
+        return {
+            "identity": self.console_identity_url,
+            "hotlist": self.console_hotlist_url,
+            "retention": self.console_retention_url,
+            "audit": self.console_audit_url,
+        }

@@ -1,0 +1,127 @@
+"""One request of somebody who is signed in."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import httpx
+from fastapi import Depends, Request
+from fastapi.responses import Response
+
+from services.console.browser import PURPOSE, SESSION, set_cookie
+from services.console.parts import Console, console_of
+from services.console.problems import Refused, SignedOut, refusal
+from services.console.services import content
+from services.console.sessions import Purpose, Session
+
+PICTURES = frozenset({"image/jpeg", "image/png", "image/webp"})
+
+
+class Visit:
+    """Calls services as the person: with their token and, where declared, their purpose."""
+
+    def __init__(self, request: Request, console: Console, session: Session) -> None:
+        self._request = request
+        self.console = console
+        self.session = session
+        self.purpose = _purpose(request, console, session)
+
+    async def ask(self, service: str, method: str, path: str, **request: Any) -> httpx.Response:
+        """Send a request, once more with a new token where the present one was revoked.
+
+        Raises: Refused when the service does not answer, SignedOut when the session has ended.
+        """
+        self._renewed(await self.console.sessions.fresh(self.session))
+        answer = await self._send(service, method, path, **request)
+        if answer.status_code == HTTPStatus.UNAUTHORIZED:
+            # Tokens are revoked by account; the session itself may go on (ADR-0007).
+            await answer.aclose()
+            self._renewed(await self.console.sessions.fresh(self.session, refused=True))
+            answer = await self._send(service, method, path, **request)
+        return answer
+
+    async def must(self, service: str, method: str, path: str, **request: Any) -> Any:
+        """Send a request that has to succeed; gives its JSON. Raises: Refused, SignedOut."""
+        return content(await self.ask(service, method, path, **request))
+
+    async def picture(self, service: str, path: str) -> Response:
+        """Pass a picture on. Raises: Refused, SignedOut."""
+        answer = await self.ask(service, "GET", path)
+        kind = answer.headers.get("content-type", "").partition(";")[0].strip()
+        if not answer.is_success or kind not in PICTURES:
+            raise refusal(answer)
+        return Response(answer.content, media_type=kind)
+
+    def save(self) -> None:
+        """Have the browser keep the session as it is now."""
+        set_cookie(self._request, SESSION, self.console.seal.seal(self.session))
+
+    def _renewed(self, session: Session) -> None:
+        if session.access_token != self.session.access_token:
+            self.session = session
+            self.save()
+
+    async def _send(self, service: str, method: str, path: str, **request: Any) -> httpx.Response:
+        headers = {
+            **caller(self._request),
+            "Authorization": f"Bearer {self.session.access_token}",
+            **request.pop("headers", {}),
+        }
+        if self.purpose is not None:
+            headers["X-ALPR-Purpose"] = self.purpose.token
+        return await self.console.services.ask(service, method, path, headers=headers, **request)
+
+
+def caller(request: Request) -> dict[str, str]:
+    """Return what tells a service for whom the console asks: address and request id."""
+    address = request.client.host if request.client else ""
+    headers = {"X-Request-ID": str(request.state.request_id)}
+    return {**headers, "X-Forwarded-For": address} if address else headers
+
+
+def session_in(request: Request) -> Session | None:
+    """Return the session in the request's cookie, over or not; None where there is none."""
+    console = console_of(request)
+    cookie = console.seal.open(Session, request.cookies.get(SESSION, ""))
+    return console.sessions.current(cookie) if cookie else None
+
+
+def _purpose(request: Request, console: Console, session: Session) -> Purpose | None:
+    purpose = console.seal.open(Purpose, request.cookies.get(PURPOSE, ""))
+    if purpose is None or purpose.session_id != session.session_id:
+        return None
+    return purpose if purpose.expires_at > console.clock.now() else None
+
+
+async def watching(request: Request) -> Visit:
+    """A visit that the browser makes by itself: it keeps nobody signed in. Raises: SignedOut."""
+    console = console_of(request)
+    session = session_in(request)
+    if session is None:
+        raise SignedOut
+    if console.sessions.is_idle(session):
+        await _end(request, console, session)
+        minutes = console.policy.accounts.idle_minutes
+        raise SignedOut(f"You were signed out after {minutes} minutes without use.")
+    return Visit(request, console, session)
+
+
+async def working(request: Request) -> Visit:
+    """A visit that a person makes. Raises: SignedOut."""
+    visit = await watching(request)
+    visit.session = visit.console.sessions.touch(visit.session)
+    visit.save()
+    return visit
+
+
+async def _end(request: Request, console: Console, session: Session) -> None:
+    """Close an idle session at identity too, which does so by itself if it cannot be reached now."""
+    console.sessions.forget(session)
+    headers = {**caller(request), "Authorization": f"Bearer {session.access_token}"}
+    try:
+        await console.services.ask("identity", "DELETE", "/v1/sessions/current", headers=headers)
+    except Refused:
+        return
+
+
+Watching = Annotated[Visit, Depends(watching)]
+Working = Annotated[Visit, Depends(working)]
