@@ -1,0 +1,107 @@
+"""A console whose services are fakes that follow docs/openapi, and a browser that keeps cookies."""
+
+import base64
+import html
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from services.console.main import build_app
+from services.console.parts import Console
+from services.console.settings import Settings
+from shared.testing import FakeClock
+from tests.unit.console.services import FakeServices
+
+ROOT = Path(__file__).parents[3]
+ORIGIN = "https://alpr.example.org"
+KEY = base64.b64encode(bytes(range(32))).decode()
+
+
+class Browser:
+    """Opens pages and sends the forms on them, as a browser would."""
+
+    def __init__(self, app, origin=ORIGIN):
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=origin)
+        self.origin = origin
+        self.page = None
+
+    async def open(self, path, **request):
+        self.page = await self.http.get(path, **request)
+        return self.page
+
+    async def send(self, path, *, origin=None, token=None, **fields):
+        """Send a form of the page that is open, and follow where the answer leads."""
+        given = token if token is not None else self.token()
+        data = {"form_token": given, **fields}
+        headers = {"Origin": origin or self.origin}
+        self.page = await self.http.post(path, data=data, headers=headers)
+        if self.page.status_code == 303:
+            return await self.open(self.page.headers["location"])
+        return self.page
+
+    def token(self):
+        found = re.search(r'name="form_token" value="([^"]+)"', self.page.text)
+        assert found, "no form on the page"
+        return found[1]
+
+    @property
+    def said(self):
+        """The page's text as a person reads it."""
+        return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", self.page.text)).split())
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def services(clock):
+    return FakeServices(clock)
+
+
+@pytest.fixture
+def settings():
+    return Settings(
+        console_session_key=KEY,
+        console_identity_url="http://identity",
+        console_hotlist_url="http://hotlist",
+        console_retention_url="http://retention",
+        console_audit_url="http://audit",
+        policy_file=ROOT / "policy.toml",
+    )
+
+
+@pytest.fixture
+def start(settings, clock, services):
+    """Start a console; called again, it is the same one after a restart."""
+
+    def start():
+        return build_app(
+            settings, Console.of(settings, clock=clock, transport=services.transport())
+        )
+
+    return start
+
+
+@pytest.fixture
+def app(start):
+    return start()
+
+
+@pytest.fixture
+async def browser(app):
+    browser = Browser(app)
+    yield browser
+    await browser.http.aclose()
+
+
+@pytest.fixture
+async def officer(browser):
+    """A browser in which an officer is signed in."""
+    await browser.open("/sign-in")
+    await browser.send("/sign-in", username="o.lindqvist", password="right words", totp="123456")
+    assert "Signed in as Ola Lindqvist" in browser.said
+    return browser

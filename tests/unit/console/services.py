@@ -1,0 +1,246 @@
+"""Fakes of the services that the console calls, held to docs/openapi in both directions."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+
+OPENAPI = Path(__file__).parents[3] / "docs" / "openapi"
+HIT = "0199c0de-0000-7000-8000-00000000a11e"
+OTHER_HIT = "0199c0de-0000-7000-8000-00000000a11f"
+READ = "0199c0de-0000-7000-8000-00000000beef"
+PERSON = {
+    "person_id": "p-1",
+    "name": "Ola Lindqvist",
+    "title": "Police Officer",
+    "agency_ori": "CA0520100",
+}
+PERMISSIONS = [
+    "account:self",
+    "purpose:declare",
+    "alert:receive",
+    "hit:read",
+    "hit:verify",
+    "hit:dispose",
+    "record:search",
+    "image:read",
+]
+
+
+def a_hit(**changes: Any) -> dict[str, Any]:
+    """A hit as `GET /v1/hits/{hit_id}` gives it."""
+    return {
+        "hit_id": HIT,
+        "seq": 17,
+        "status": "unverified",
+        "notice": "Unverified. A machine match alone.",
+        "outcome": None,
+        "tier": "high",
+        "record_kind": "stolen_vehicle",
+        "agency_ori": "CA0520100",
+        "list_id": HIT,
+        "list_name": "Stolen vehicles",
+        "list_version": 3,
+        "list_age_s": 90_000,
+        "list_stale": False,
+        "source": "state",
+        "entry_id": HIT,
+        "entry": {
+            "plate_listed_as": "7ABC128",
+            "reason": "reported stolen",
+            "entering_ori": "CA0520000",
+            "entering_reference": "26-1",
+            "make": "Toyota",
+            "model": None,
+            "colour": "blue",
+            "valid_from": None,
+            "expires_at": None,
+        },
+        "plate_listed": "7ABC128",
+        "region_listed": "US-CA",
+        "plate_read": "7ABC12B",
+        "plate_as_read": "7ABC12B",
+        "region_read": None,
+        "confidence": 0.91,
+        "differences": [{"position": 6, "read": "B", "listed": "8"}],
+        "warnings": [{"code": "state_unknown", "text": "the state was not read"}],
+        "read_id": READ,
+        "capture_id": READ,
+        "device_id": READ,
+        "device_name": "Solano St east",
+        "place": {"latitude": 39.9, "longitude": -122.1},
+        "captured_at": "2026-06-01T11:59:00+00:00",
+        "received_at": "2026-06-01T11:59:01+00:00",
+        "raised_at": "2026-06-01T11:59:02+00:00",
+        "age_s": 60,
+        "late": False,
+        "first_at": "2026-06-01T11:59:00+00:00",
+        "last_at": "2026-06-01T11:59:00+00:00",
+        "sightings": 1,
+        "crop_url": f"/v1/hits/{HIT}/crop",
+        "image_url": f"/v1/hits/{HIT}/image",
+        "purged_at": None,
+        "verification": None,
+        "dispositions": [],
+        "sightings_seen": [],
+        **changes,
+    }
+
+
+def a_read(**changes: Any) -> dict[str, Any]:
+    """A read as a search gives it."""
+    return {
+        "read_id": READ,
+        "plate": "7ABC128",
+        "plate_as_read": "7ABC128",
+        "confidence": 0.97,
+        "captured_at": "2026-06-01T11:00:00+00:00",
+        "received_at": "2026-06-01T11:00:01+00:00",
+        "device_id": READ,
+        "device_name": "Solano St east",
+        "source": "recognition",
+        "model": "ppocr",
+        "has_crop": True,
+        "has_image": False,
+        **changes,
+    }
+
+
+def problem(status: int, title: str, detail: str = "", **members: Any) -> httpx.Response:
+    """A problem document."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members}
+    return httpx.Response(status, json=body, headers={"Content-Type": "application/problem+json"})
+
+
+@dataclass
+class FakeServices:
+    """What the console's requests meet: one person may sign in; other answers are set by the test."""
+
+    clock: Any
+    answers: dict[str, Callable[[httpx.Request], httpx.Response]] = field(default_factory=dict)
+    seen: list[httpx.Request] = field(default_factory=list)
+    number: int = 0
+    """Tokens handed out so far; only the newest access and refresh token hold."""
+
+    closed: bool = False
+    down: bool = False
+    tokens_for: str = HIT
+    """The session that a sign-in opens."""
+
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self.handle)
+
+    async def handle(self, request: httpx.Request) -> httpx.Response:
+        """Answer, and hold request and answer to the service's OpenAPI document."""
+        if self.down:
+            raise httpx.ConnectError("down", request=request)
+        await request.aread()
+        self.seen.append(request)
+        operation, spec = operation_of(request)
+        if request.content:
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            self.check_body(json.loads(request.content), schema, spec)
+        answer = self.answer(request)
+        kind = answer.headers.get("content-type", "")
+        if answer.is_success and kind == "application/json":
+            found = operation["responses"][str(answer.status_code)]["content"][kind]["schema"]
+            check(answer.json(), found, spec)
+        return answer
+
+    def check_body(self, body: Any, schema: Any, spec: Any) -> None:
+        """A request's body; a test of refusals may send others."""
+        if not getattr(self, "lenient", False):
+            check(body, schema, spec)
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path.split("/v1", 1)[1]
+        key = f"{request.method} {path}"
+        if key in self.answers:
+            return self.answers[key](request)
+        if key == "POST /sessions":
+            return self.sign_in(json.loads(request.content))
+        if key == "POST /sessions/refresh":
+            return self.refresh(json.loads(request.content))
+        if request.headers.get("authorization") != f"Bearer access-{self.number}" or self.closed:
+            return problem(401, "A valid credential is required", "the token was revoked")
+        if key == "DELETE /sessions/current":
+            self.closed = True
+            return httpx.Response(204)
+        if key == "GET /me":
+            return httpx.Response(200, json=self.me())
+        return problem(404, "Not found")
+
+    def sign_in(self, body: dict[str, str]) -> httpx.Response:
+        if body != {"username": "o.lindqvist", "password": "right words", "totp": "123456"}:
+            return problem(401, "A valid credential is required", "these do not belong together")
+        self.closed = False
+        return httpx.Response(201, json=self.tokens())
+
+    def refresh(self, body: dict[str, str]) -> httpx.Response:
+        """As identity does: a refresh token used twice closes the session."""
+        if self.closed or body["refresh_token"] != f"refresh-token-of-session-{self.number}":
+            self.closed = True
+            return problem(401, "A valid credential is required", "sign in again")
+        return httpx.Response(200, json=self.tokens())
+
+    def tokens(self) -> dict[str, Any]:
+        self.number += 1
+        now = self.clock.now()
+        return {
+            "session_id": self.tokens_for,
+            "account_id": READ,
+            "access_token": f"access-{self.number}",
+            "refresh_token": f"refresh-token-of-session-{self.number}",
+            "expires_at": (now + timedelta(minutes=10)).isoformat(),
+            "idle_until": (now + timedelta(minutes=30)).isoformat(),
+            "trained_until": None,
+            "token_type": "Bearer",
+        }
+
+    def me(self) -> dict[str, Any]:
+        at = self.clock.now().isoformat()
+        return {
+            "account_id": READ,
+            "username": "o.lindqvist",
+            "name": "Ola Lindqvist",
+            "title": "Police Officer",
+            "agency_ori": "CA0520100",
+            "status": "active",
+            "roles": ["officer"],
+            "sources": ["department"],
+            "permissions": PERMISSIONS,
+            "trained_until": None,
+            "refresher_due": False,
+            "last_active_at": at,
+            "reviewed_at": at,
+            "created_at": at,
+        }
+
+    def asked(self, method: str, end: str) -> list[httpx.Request]:
+        """The requests that came for a path."""
+        return [r for r in self.seen if r.method == method and r.url.path.endswith(end)]
+
+
+def operation_of(request: httpx.Request) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The operation that a request is for; there is one, or the console calls what does not exist."""
+    service = request.url.host
+    spec = json.loads((OPENAPI / f"{service}.json").read_text())
+    for path, operations in spec["paths"].items():
+        pattern = re.sub(r"\{[^}]+\}", "[^/]+", path)
+        if re.fullmatch(pattern, request.url.path) and request.method.lower() in operations:
+            operation = operations[request.method.lower()]
+            known = {p["name"] for p in operation.get("parameters", []) if p["in"] == "query"}
+            assert set(request.url.params) <= known, f"{path} takes no such query"
+            return operation, spec
+    raise AssertionError(f"{service} has no {request.method} {request.url.path}")
+
+
+def check(body: Any, schema: dict[str, Any], spec: dict[str, Any]) -> None:
+    """Hold a body to a schema of the document."""
+    jsonschema.validate(body, {**schema, "components": spec["components"]})

@@ -1,0 +1,281 @@
+"""Alerts, hits, purposes and searches as an officer sees them."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+import services.console
+from services.console.stream import Event, events_in
+from tests.unit.console.services import HIT, OTHER_HIT, PERSON, READ, a_hit, a_read, problem
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+FOLDER = Path(services.console.__file__).parent
+VERIFICATION = {
+    "method": "CLETS", "reference": "T26-1", "outcome": "correct_read", "note": None,
+    "at": "2026-06-01T12:00:00+00:00", "by": PERSON,
+}  # fmt: skip
+DECLARED = {
+    "kind": "criminal_investigation", "offence_type": "burglary", "case_number": "26-0117",
+    "justification": "blue sedan left the burglary on Solano Street",
+}  # fmt: skip
+
+
+def brief(**changes):
+    """A hit as lists and the stream show it."""
+    hit = a_hit(**changes)
+    for name in ("verification", "dispositions", "sightings_seen"):
+        del hit[name]
+    return hit
+
+
+@pytest.fixture
+def hits(services):
+    services.answers["GET /hits"] = lambda _: httpx.Response(
+        200, json={"hits": [brief()], "next": None}
+    )
+    services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(200, json=a_hit())
+
+
+def streamed(*events):
+    text = "".join(events)
+    return lambda _: httpx.Response(200, text=text, headers={"Content-Type": "text/event-stream"})
+
+
+def alert(**changes):
+    hit = brief(**changes)
+    return f"id: {hit['seq']}\nevent: alert\ndata: {json.dumps(hit)}\n\n"
+
+
+@pytest.mark.clause("468.4(f)/unverified")
+async def test_an_alert_says_unverified_and_what_to_know_before_acting(officer, hits):
+    await officer.open("/alerts")
+    said = officer.said
+    assert "UNVERIFIED" in said
+    for told in (
+        "Stolen vehicles (state), version 3",
+        "List age 1 d 1 h",
+        "high priority",
+        "character 7 was read B, listed 8",
+        "the state was not read",
+        "2026-06-01 11:59:00 UTC",
+    ):
+        assert told in said, told
+    assert f'src="/hits/{HIT}/crop"' in officer.page.text
+
+
+async def test_a_verified_hit_no_longer_says_unverified(officer, services):
+    whole = a_hit(status="verified", outcome="misread", notice=None, verification=VERIFICATION)
+    services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(200, json=whole)
+    await officer.open(f"/hits/{HIT}")
+    assert "UNVERIFIED" not in officer.page.text
+    assert "Verified: misread" in officer.said
+
+
+@pytest.mark.parametrize("file", sorted((FOLDER / "templates").iterdir()), ids=lambda f: f.name)
+def test_no_page_says_that_the_software_confirms_anything(file):
+    assert "confirm" not in file.read_text().casefold()
+
+
+@pytest.mark.clause("468.4(f)/unverified")
+async def test_the_stream_brings_each_alert_as_a_card_with_its_number(officer, services):
+    services.answers["GET /alerts"] = streamed(
+        "retry: 1000\nid: 16\nevent: ready\ndata: 16\n\n",
+        ": heartbeat\n\n",
+        alert(),
+        "event: end\ndata: the token has expired\n\n",
+    )
+    answer = await officer.open("/alerts/stream?after=16", headers={"Last-Event-ID": "14"})
+    [asked] = services.asked("GET", "/alerts")
+    assert asked.headers["last-event-id"] == "14"
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    events = [e async for e in events_in(lines(answer.text)) if e.name]
+    assert [(e.name, e.event_id) for e in events] == [("ready", "16"), ("alert", "17"), ("end", "")]
+    assert "UNVERIFIED" in events[1].data
+    assert f'href="/hits/{HIT}"' in events[1].data
+
+
+async def test_a_stream_begins_after_the_newest_alert_on_the_page(officer, services, hits):
+    page = await officer.open("/alerts")
+    assert 'data-after="17"' in page.text
+    services.answers["GET /alerts"] = streamed()
+    await officer.open("/alerts/stream?after=17")
+    [asked] = services.asked("GET", "/alerts")
+    assert asked.headers["last-event-id"] == "17"
+
+
+async def lines(text):
+    for line in text.splitlines():
+        yield line
+
+
+async def test_a_refused_stream_tells_why(officer, services):
+    lapsed = "training lapsed on 2026-05-31 (policy 468.4(d))"
+    services.answers["GET /alerts"] = lambda _: problem(403, "Not permitted", lapsed)
+    answer = await officer.open("/alerts/stream")
+    assert f"event: problem\ndata: {lapsed}\n\n" in answer.text
+
+
+async def test_a_stream_ends_when_nobody_uses_the_page(officer, services, clock):
+    clock.advance(minutes=29)
+    services.answers["GET /alerts"] = lambda _: (
+        clock.advance(minutes=1),
+        streamed(alert())(_),
+    )[1]
+    answer = await officer.open("/alerts/stream")
+    assert "event: signed-out" in answer.text
+    assert "UNVERIFIED" not in answer.text
+
+
+def test_a_line_break_in_data_cannot_forge_an_event():
+    assert Event("alert", "a\n\nevent: x", "1").encode() == (
+        b"id: 1\nevent: alert\ndata: a\ndata: \ndata: event: x\n\n"
+    )
+
+
+async def test_hostile_text_is_shown_and_never_run(officer, services):
+    entry = a_hit()["entry"] | {"reason": HOSTILE, "make": HOSTILE}
+    hostile = {
+        "entry": entry, "list_name": HOSTILE, "device_name": HOSTILE, "plate_read": HOSTILE,
+        "warnings": [{"code": "x", "text": HOSTILE}],
+    }  # fmt: skip
+    disposition = {
+        "disposition": HOSTILE, "enforcement": True, "unverified_reason": HOSTILE,
+        "at": "2026-06-01T12:00:00+00:00", "by": PERSON | {"name": HOSTILE},
+    }  # fmt: skip
+    whole = a_hit(**hostile, dispositions=[disposition])
+    services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(200, json=whole)
+    services.answers["GET /alerts"] = streamed(alert(**hostile))
+    for path in (f"/hits/{HIT}", "/alerts/stream"):
+        text = (await officer.open(path)).text
+        assert "<script>alert" not in text
+        assert "<img src=x" not in text
+        assert "&lt;script&gt;alert(1)" in text
+
+
+@pytest.mark.clause("468.4(f)/verification")
+async def test_a_verification_is_recorded_with_method_reference_and_outcome(
+    officer, services, hits
+):
+    services.answers[f"POST /hits/{HIT}/verification"] = lambda _: httpx.Response(
+        201, json=a_hit(status="verified", outcome="correct_read", verification=VERIFICATION)
+    )
+    await officer.open(f"/hits/{HIT}")
+    await officer.send(f"/hits/{HIT}/verification", reference="T26-1", outcome="correct_read")
+    [asked] = services.asked("POST", "/verification")
+    assert json.loads(asked.content) == {
+        "method": "CLETS",
+        "reference": "T26-1",
+        "outcome": "correct_read",
+    }
+
+
+@pytest.mark.clause("468.4(f)/enforcement")
+async def test_enforcement_without_a_reason_is_refused_in_hotlists_words_and_nothing_is_lost(
+    officer, services, hits
+):
+    words = "enforcement on a hit that was not verified is recorded only with a stated reason"
+    services.answers[f"POST /hits/{HIT}/disposition"] = lambda _: problem(
+        422, "A value is not acceptable", words, field="unverified_reason"
+    )
+    await officer.open(f"/hits/{HIT}")
+    answer = await officer.send(
+        f"/hits/{HIT}/disposition", disposition=f"stopped {HOSTILE}", enforcement="yes"
+    )
+    assert answer.status_code == 422
+    assert words in officer.said
+    assert 'value="stopped &lt;script&gt;' in officer.page.text
+    [asked] = services.asked("POST", "/disposition")
+    assert json.loads(asked.content)["enforcement"] is True
+
+
+async def test_a_crop_is_passed_on_only_if_it_is_a_picture(officer, services):
+    jpeg = httpx.Response(200, content=b"\xff\xd8", headers={"Content-Type": "image/jpeg"})
+    page = httpx.Response(200, text="<script>", headers={"Content-Type": "text/html"})
+    services.answers[f"GET /hits/{HIT}/crop"] = lambda _: jpeg
+    services.answers[f"GET /hits/{OTHER_HIT}/crop"] = lambda _: page
+    answer = await officer.open(f"/hits/{HIT}/crop")
+    assert (answer.content, answer.headers["content-type"]) == (b"\xff\xd8", "image/jpeg")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert (await officer.open(f"/hits/{OTHER_HIT}/crop")).status_code == 502
+
+
+@pytest.fixture
+async def searcher(officer, services, clock):
+    """An officer with a declared purpose."""
+    taken = {
+        "purpose_id": READ, "purpose_token": "purpose-token",
+        "expires_at": f"{clock.now().replace(hour=13).isoformat()}",
+    }  # fmt: skip
+    services.answers["POST /purposes"] = lambda _: httpx.Response(201, json=taken)
+    services.answers["POST /searches"] = lambda _: httpx.Response(
+        200, json={"reads": [a_read()], "count": 1, "next_cursor": "more"}
+    )
+    await officer.open("/search")
+    await officer.open(officer.page.headers["location"])
+    assert "Why are data needed?" in officer.said
+    await officer.send("/purpose", **DECLARED)
+    assert "Search the records" in officer.said
+    return officer
+
+
+@pytest.mark.clause("468.4(a)/purpose")
+async def test_a_search_carries_the_purpose_that_was_declared_first(searcher, services):
+    window = {"captured_from": "2026-05-30T21:30", "captured_to": "2026-05-30T23:00"}
+    await searcher.send(
+        "/search", plate="7AB?1*", latitude="39.9", longitude="-122.1", radius_m="400", **window
+    )
+    [asked] = services.asked("POST", "/searches")
+    assert asked.headers["x-alpr-purpose"] == "purpose-token"
+    assert json.loads(asked.content) == {
+        "plate": "7AB?1*",
+        "captured_from": "2026-05-30T21:30Z",
+        "captured_to": "2026-05-30T23:00Z",
+        "area": {"latitude": 39.9, "longitude": -122.1, "radius_m": 400.0},
+        "limit": 50,
+        "lookalike": False,
+    }
+    assert "7ABC128" in searcher.said
+    assert f'src="/reads/{READ}/crop"' in searcher.page.text
+    assert 'name="cursor" value="more"' in searcher.page.text
+    assert "7AB" not in str(searcher.page.url)
+
+
+@pytest.mark.clause("468.4(a)/prohibited")
+async def test_a_prohibited_purpose_is_refused_with_its_citation(officer, services):
+    words = "immigration enforcement is a prohibited purpose (Government Code 7284.6)"
+    services.answers["POST /purposes"] = lambda _: problem(
+        403, "Not permitted", words, field="kind"
+    )
+    await officer.open("/purpose")
+    answer = await officer.send("/purpose", **{**DECLARED, "kind": "immigration_enforcement"})
+    assert answer.status_code == 403
+    assert words in officer.said
+    assert "immigration_enforcement" not in officer.page.text.partition("Never a purpose")[0]
+
+
+async def test_a_refused_search_is_told_in_the_services_own_words(searcher, services):
+    words = "training lapsed on 2026-05-31 (policy 468.4(d))"
+    services.answers["POST /searches"] = lambda _: problem(403, "Not permitted", words)
+    answer = await searcher.send(
+        "/search", captured_from="2026-05-30T21:30", captured_to="2026-05-30T23:00"
+    )
+    assert answer.status_code == 403
+    assert words in searcher.said
+
+
+async def test_a_purpose_that_has_ended_is_declared_anew(searcher, clock):
+    for _ in range(3):
+        clock.advance(minutes=20)
+        await searcher.open("/")
+    assert (await searcher.open("/search")).headers["location"] == "/purpose"
+
+
+async def test_a_purpose_of_another_session_is_none(searcher, services):
+    cookie = searcher.http.cookies["plateward_purpose"]
+    await searcher.send("/sign-out")
+    services.tokens_for = OTHER_HIT
+    await searcher.send("/sign-in", username="o.lindqvist", password="right words", totp="123456")
+    searcher.http.cookies.set("plateward_purpose", cookie, domain="alpr.example.org", path="/")
+    assert (await searcher.open("/search")).headers["location"] == "/purpose"

@@ -1,0 +1,237 @@
+"""Signing in, staying signed in, and being signed out; forms and cookies that are not ours."""
+
+import asyncio
+import re
+
+import httpx
+import pytest
+
+from services.console.browser import SESSION
+from services.console.forms import own_form
+from services.console.routes import router
+from services.console.seal import Seal
+from services.console.sessions import Session
+from tests.unit.console.conftest import ORIGIN, Browser
+from tests.unit.console.services import problem
+
+
+async def test_a_person_signs_in_and_out(officer, services):
+    assert "Live alerts" in officer.said
+    await officer.send("/sign-out")
+    assert services.closed
+    assert SESSION not in officer.http.cookies
+    assert (await officer.open("/alerts")).status_code == 401
+
+
+async def test_a_refused_sign_in_is_told_in_the_services_own_words(browser, services):
+    await browser.open("/sign-in")
+    answer = await browser.send("/sign-in", username="o.lindqvist", password="wrong", totp="123456")
+    assert answer.status_code == 401
+    assert "these do not belong together" in browser.said
+    assert "wrong" not in browser.page.text
+    assert SESSION not in browser.http.cookies
+
+
+async def test_the_cookie_is_sealed_and_kept_from_scripts_and_other_sites(browser):
+    await browser.open("/sign-in")
+    answer = await browser.http.post(
+        "/sign-in",
+        data={
+            "form_token": browser.token(),
+            "username": "o.lindqvist",
+            "password": "right words",
+            "totp": "123456",
+        },
+        headers={"Origin": ORIGIN},
+    )
+    [line] = [c for c in answer.headers.get_list("set-cookie") if c.startswith(SESSION)]
+    assert line.endswith("; Path=/; HttpOnly; SameSite=Strict; Secure")
+    assert "access-1" not in line
+    assert len(line) < 4096
+
+
+async def test_without_https_the_cookie_is_not_marked_secure_or_nobody_could_sign_in(app):
+    browser = Browser(app, origin="http://127.0.0.1:8000")
+    await browser.open("/sign-in")
+    assert "Secure" not in browser.page.headers["set-cookie"]
+
+
+@pytest.mark.parametrize("place", [0, 20, -1])
+async def test_a_cookie_that_was_changed_is_no_cookie(officer, place):
+    text = officer.http.cookies[SESSION]
+    characters = list(text)
+    characters[place] = "A" if characters[place] != "A" else "B"
+    if place == -1:
+        characters[-2:] = ["A", "A"]
+    officer.http.cookies.set(SESSION, "".join(characters), domain="alpr.example.org", path="/")
+    assert (await officer.open("/alerts")).status_code == 401
+
+
+async def test_a_cookie_sealed_by_another_key_is_no_cookie(officer, clock):
+    forged = Session(
+        session_id="s", name="n", title="t", permissions=frozenset({"record:search"}),
+        access_token="a", refresh_token="r", expires_at=clock.now(), active_at=clock.now(),
+    )  # fmt: skip
+    text = Seal(bytes(32)).seal(forged)
+    officer.http.cookies.set(SESSION, text, domain="alpr.example.org", path="/")
+    assert (await officer.open("/search")).status_code == 401
+
+
+async def test_one_kind_of_sealed_thing_cannot_stand_for_another(officer):
+    officer.http.cookies.set(
+        "plateward_purpose", officer.http.cookies[SESSION], domain="alpr.example.org", path="/"
+    )
+    await officer.open("/search")
+    assert "Why are data needed?" in (await officer.open("/purpose")).text
+
+
+def test_every_form_is_checked_to_be_ours():
+    posts = [route for part in routes() for route in part if "POST" in route.methods]
+    assert len(posts) >= 9
+    for route in posts:
+        called = {dependency.call for dependency in route.dependant.dependencies}
+        assert own_form in called, route.path
+
+
+def routes():
+    from services.console.routes import (  # noqa: PLC0415
+        alerts,
+        enrolment,
+        hits,
+        plain,
+        policy,
+        search,
+        sign_in,
+    )
+
+    assert router.routes
+    return [m.router.routes for m in (alerts, enrolment, hits, plain, policy, search, sign_in)]
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://alpr.example.org"])
+async def test_a_form_from_another_origin_is_refused(officer, services, origin):
+    asked = len(services.seen)
+    answer = await officer.send("/sign-out", origin=origin)
+    assert answer.status_code == 403
+    assert "it did not come from a page of this console" in officer.said
+    assert len(services.seen) == asked
+
+
+@pytest.mark.parametrize("token", ["", "0" * 64, "é"])
+async def test_a_form_without_its_token_is_refused(officer, services, token):
+    asked = len(services.seen)
+    assert (await officer.send("/sign-out", token=token)).status_code == 403
+    assert len(services.seen) == asked
+
+
+async def test_a_form_of_another_browser_or_session_is_refused(app, officer):
+    other = Browser(app)
+    await other.open("/sign-in")
+    assert (await officer.send("/sign-out", token=other.token())).status_code == 403
+
+
+async def test_signing_in_again_on_top_of_a_session_works(officer):
+    await officer.open("/sign-in")
+    await officer.send("/sign-in", username="o.lindqvist", password="right words", totp="123456")
+    assert "Signed in as Ola Lindqvist" in officer.said
+
+
+async def test_requests_at_the_same_time_refresh_once(officer, services, clock):
+    clock.advance(minutes=8)
+    answers = await asyncio.gather(*(officer.http.get("/alerts") for _ in range(5)))
+    assert len(services.asked("POST", "/refresh")) == 1
+    assert not services.closed
+    assert all(answer.status_code == 404 for answer in answers)  # the fake has no hits
+
+
+async def test_an_answer_that_never_arrived_does_not_cost_the_session(officer, services, clock):
+    before = officer.http.cookies[SESSION]
+    clock.advance(minutes=8)
+    await officer.open("/alerts")
+    assert officer.http.cookies[SESSION] != before
+    officer.http.cookies.set(SESSION, before, domain="alpr.example.org", path="/")
+    for _ in range(2):
+        clock.advance(minutes=8)
+        await officer.open("/alerts")
+    assert not services.closed
+    assert len(services.asked("POST", "/refresh")) == 3
+
+
+async def test_a_restart_signs_nobody_out(officer, start, services, clock):
+    again = Browser(start())
+    again.http.cookies = officer.http.cookies
+    clock.advance(minutes=12)
+    await again.open("/")
+    assert "Signed in as Ola Lindqvist" in again.said
+    await again.open("/alerts")
+    assert len(services.asked("POST", "/refresh")) == 1
+
+
+async def test_a_revoked_token_is_replaced_while_the_session_holds(officer, services):
+    answers = iter([problem(401, "A valid credential is required"), httpx.Response(
+        200, json={"hits": [], "next": None})])  # fmt: skip
+    services.answers["GET /hits"] = lambda _: next(answers)
+    assert (await officer.open("/alerts")).status_code == 200
+    assert len(services.asked("POST", "/refresh")) == 1
+
+
+async def test_a_session_that_identity_closed_ends_here_too(officer, services):
+    services.closed = True
+    answer = await officer.open("/alerts")
+    assert answer.status_code == 401
+    assert "The session has ended; sign in again." in officer.said
+    assert SESSION not in officer.http.cookies
+
+
+async def test_nobody_stays_signed_in_without_using_it(officer, services, clock):
+    clock.advance(minutes=29)
+    await officer.open("/")
+    clock.advance(minutes=30)
+    answer = await officer.open("/")
+    assert answer.status_code == 401
+    assert "signed out after 30 minutes without use" in officer.said
+    assert services.closed
+    assert SESSION not in officer.http.cookies
+
+
+async def test_a_page_that_asks_by_itself_keeps_nobody_signed_in(officer, clock):
+    for _ in range(3):
+        clock.advance(minutes=10)
+        answer = await officer.open("/idle")
+    assert answer.status_code == 401
+
+
+async def test_every_page_of_a_person_leaves_by_itself_after_the_idle_time(officer):
+    await officer.open("/")
+    assert re.search(r'<meta http-equiv="refresh" content="1801; url=/idle">', officer.page.text)
+
+
+async def test_with_identity_down_work_goes_on_until_the_token_ends(officer, services, clock):
+    services.answers["GET /hits"] = lambda _: httpx.Response(200, json={"hits": [], "next": None})
+    services.answers["POST /sessions/refresh"] = lambda _: problem(503, "Temporarily unavailable")
+    clock.advance(minutes=8)
+    assert (await officer.open("/alerts")).status_code == 200
+    clock.advance(minutes=3)
+    assert (await officer.open("/alerts")).status_code == 503
+    assert SESSION in officer.http.cookies
+
+
+async def test_pages_allow_nothing_but_their_own_files(officer):
+    for path in ("/", "/policy", "/sign-in", "/nothing-here", "/static/console.css"):
+        answer = await officer.open(path)
+        rules = dict(
+            rule.strip().split(" ", 1)
+            for rule in answer.headers["content-security-policy"].split(";")
+        )
+        assert rules["default-src"] == "'none'"
+        assert rules["script-src"] == rules["style-src"] == "'self'"
+        assert rules["frame-ancestors"] == "'none'"
+        assert answer.headers["cache-control"] == "no-store"
+        assert not re.search(r"<(script|style)(?![^>]*\bsrc=)[^>]*>|\son\w+=|\sstyle=", answer.text)
+
+
+async def test_a_body_too_long_for_any_form_is_refused(browser):
+    answer = await browser.http.post(
+        "/sign-in", content=b"a=" + b"x" * 2_000_000, headers={"Origin": ORIGIN}
+    )
+    assert answer.status_code in {403, 413}
