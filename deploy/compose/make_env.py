@@ -36,6 +36,7 @@ NEEDED: dict[str, Callable[[], str]] = {
     "IDENTITY_KEY_ENCRYPTION_KEY": key,
     "AUDIT_SIGNING_KEY": key,
     "RETENTION_SIGNING_KEY": signing_key,
+    "CONSOLE_SESSION_KEY": key,
 }
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from deploy.local.process import LocalError
-from deploy.local.services import APIS, WORKERS
+from deploy.local.services import APIS, PAGES, WORKERS
 from deploy.local.stack import Stack
 
 
@@ -20,7 +20,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--separate", action="store_true", help="one process and port a service")
     parser.add_argument(
         "--services",
-        default=",".join((*APIS, *WORKERS)),
+        default=",".join((*APIS, *WORKERS, *PAGES)),
         help="which services to run, separated by commas",
     )
     return parser.parse_args(arguments)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from html import escape
 from http import HTTPStatus
+from typing import Protocol
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
@@ -14,7 +15,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http import PROBLEM
-from shared.runtime import Runtime
+
+
+class Checked(Protocol):
+    """What every app holds: something that knows whether it has what it needs."""
+
+    async def check(self) -> dict[str, str]:
+        """Return the state of each part: "ok" or what is wrong."""
+        ...
 
 
 def dispatcher(apps: Mapping[str, FastAPI]) -> ASGIApp:
@@ -69,18 +77,22 @@ def _front(apps: Mapping[str, FastAPI]) -> Starlette:
 
 
 async def _state(app: FastAPI) -> dict[str, str]:
-    runtime = app.state.runtime
-    assert isinstance(runtime, Runtime)  # noqa: S101 - for the type checker; create_app sets it
+    runtime: Checked = app.state.runtime
     return await runtime.check()
 
 
 def _index(apps: Mapping[str, FastAPI]) -> str:
-    rows = "".join(
-        f"<li><a href='/{name}/docs'>{escape(app.title)}</a> "
-        f"(<a href='/{name}/openapi.json'>openapi.json</a>)</li>"
-        for name, app in apps.items()
-    )
+    rows = "".join(_row(name, app) for name, app in apps.items())
     return (
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>Plateward</title>"
         f"<h1>Plateward</h1><ul>{rows}</ul><p><a href='/readyz'>readiness</a></p></html>"
+    )
+
+
+def _row(name: str, app: FastAPI) -> str:
+    if app.openapi_url is None:  # pages for people
+        return f"<li><a href='/{name}/'>{escape(app.title)}</a></li>"
+    return (
+        f"<li><a href='/{name}/docs'>{escape(app.title)}</a> "
+        f"(<a href='/{name}/openapi.json'>openapi.json</a>)</li>"
     )

@@ -5,14 +5,14 @@ import sys
 import uvicorn
 
 from deploy.local.dispatch import dispatcher
-from deploy.local.services import APIS, build
+from deploy.local.services import APIS, PAGES, build
 from shared.serve import configure_logging, spare_collector
 from shared.settings import CommonSettings
 
 
 def main() -> None:
     """Serve the services named until told to stop; settings come from the environment, as everywhere."""
-    names = sys.argv[1:] or APIS
+    names = sys.argv[1:] or (*APIS, *PAGES)
     configure_logging()
     settings = CommonSettings()
     app = dispatcher({name: build(name) for name in names})

@@ -1,7 +1,7 @@
 """Keys that the embedded stack draws at its first start and keeps beside its data."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from deploy.compose.make_env import key, signing_key
@@ -14,6 +14,9 @@ KEYS = {
 }
 """By setting; each is drawn like docker-compose.yml's."""
 
+REPLACEABLE = {"CONSOLE_SESSION_KEY": key}
+"""Keys whose loss costs nothing but that people sign in again."""
+
 
 def kept_keys(folder: Path, given: Mapping[str, str], *, first_start: bool) -> dict[str, str]:
     """Return the keys that are not given already, the same at every start.
@@ -22,18 +25,18 @@ def kept_keys(folder: Path, given: Mapping[str, str], *, first_start: bool) -> d
     """
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     return {
-        name: _kept(folder / name.lower(), name, first_start=first_start)
-        for name in KEYS
+        name: _kept(folder / name.lower(), name, draw, may_draw=first_start or name in REPLACEABLE)
+        for name, draw in (KEYS | REPLACEABLE).items()
         if name not in given
     }
 
 
-def _kept(path: Path, name: str, *, first_start: bool) -> str:
+def _kept(path: Path, name: str, draw: Callable[[], str], *, may_draw: bool) -> str:
     if path.exists():
         return path.read_text()
-    if not first_start:
+    if not may_draw:
         raise LocalError(f"{path} is gone: restore it, give {name}, or remove the data with it")
-    drawn = KEYS[name]()
+    drawn = draw()
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(drawn)
     return drawn

@@ -19,8 +19,8 @@ from deploy.local.keys import kept_keys
 from deploy.local.note import Note
 from deploy.local.parts import ROOT, Part, Service, service
 from deploy.local.postgres import Postgres
-from deploy.local.process import LocalError, held, listens
-from deploy.local.services import APIS, WORKERS
+from deploy.local.process import LOOPBACK, LocalError, free_port, held, listens
+from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS, addresses
 from deploy.local.trim import Trimmer, services_to_wait_for
 
 READY_WITHIN_S = 120.0
@@ -38,17 +38,19 @@ class Stack:
         *,
         port: int = 8000,
         separate: bool = False,
-        services: Sequence[str] = (*APIS, *WORKERS),
+        services: Sequence[str] = (*APIS, *WORKERS, *PAGES),
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         """`separate` gives each service its own process and port; else the APIs share one."""
-        unknown = set(services) - {*APIS, *WORKERS}
+        unknown = set(services) - {*APIS, *WORKERS, *PAGES}
         if unknown:
             raise LocalError(f"no such service: {', '.join(sorted(unknown))}")
+        if set(services) & set(PAGES) and (lacking := set(ASKED_BY_PAGES) - set(services)):
+            raise LocalError(f"the console needs {', '.join(sorted(lacking))} too")
         self._folder = folder.absolute()
         self._port = port
         self._separate = separate
-        self._services = services
+        self._services = sorted(services, key=lambda name: name in PAGES)  # these last
         self._given = environment
         self._parts: dict[str, Part] = {}
         self._urls: dict[str, str] = {}
@@ -105,24 +107,34 @@ class Stack:
 
     def _start_services(self, environment: Mapping[str, str]) -> None:
         make = partial(service, folder=self._folder)
-        together = [n for n in self._services if n in APIS and not self._separate]
+        ways_in = (*APIS, *PAGES)
+        together = [n for n in self._services if n in ways_in and not self._separate]
         if together:
             if self._port and listens(self._port):
                 raise LocalError(f"port {self._port} is taken; choose another with --port")
+            port = self._port or free_port()
+            self._urls |= {name: f"http://{LOOPBACK}:{port}/{name}" for name in together}
             front = make(
                 "apis",
                 ["deploy.local.gateway", *together],
-                environment=environment,
-                port=self._port,
+                environment=self._with_addresses(environment, together),
+                port=port,
             )
             self._start("apis", front)
-            self._urls |= {"": front.url} | {name: f"{front.url}/{name}" for name in together}
+            self._urls |= {"": front.url}
         for name in self._services:
             if name not in together:
-                below = {**environment, "ROOT_PATH": f"/{name}"}  # as behind a proxy
+                told = self._with_addresses(environment, [name])
+                below = {**told, "ROOT_PATH": f"/{name}"}  # as behind a proxy
                 alone = make(name, [f"services.{name}"], environment=below)
                 self._start(name, alone)
                 self._urls[name] = alone.url
+
+    def _with_addresses(
+        self, environment: Mapping[str, str], names: Sequence[str]
+    ) -> Mapping[str, str]:
+        """Return the environment, with the services' addresses where the pages are among `names`."""
+        return {**addresses(self._urls), **environment} if set(names) & set(PAGES) else environment
 
     def _start(self, name: str, part: Part) -> None:
         self._parts[name] = part
@@ -184,7 +196,7 @@ class Stack:
 
     def _list_pages(self) -> None:
         for name, url in self._urls.items():
-            _say(f"  {url}/docs" if name else f"  {url}/")
+            _say(f"  {url}/" if not name or name in PAGES else f"  {url}/docs")
         data = self._folder / "postgres" / "data"
         if data.is_symlink():
             _say(f"Postgres, which does not run as root, keeps its data in {data.resolve()}")

@@ -7,6 +7,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("ingest", "recognition", "hotlist", "retention", "release", "audit", "identity")
+CLIENTS = ("console",)
+"""Calls the services as people do (ADR-0008): no store, no topics, no guard of its own."""
+
 HUMAN_SERVICES = tuple(service for service in SERVICES if service != "recognition")
 
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.architecture.source import ROOT, SERVICES, imports, modules
+from tests.architecture.source import CLIENTS, ROOT, SERVICES, imports, modules
 
 DOMAIN_MAY = ("shared.types", "shared.errors", "shared.ids", "shared.events", "shared.policy")
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [*SERVICES, *CLIENTS])
 def test_no_service_imports_another(service):
-    others = tuple(f"services.{other}" for other in SERVICES if other != service)
+    others = tuple(f"services.{other}" for other in (*SERVICES, *CLIENTS) if other != service)
     for path in modules(f"services/{service}"):
         crossing = [name for name in imports(path) if name.startswith(others)]
         assert not crossing, f"{path.relative_to(ROOT)} imports {crossing}"
@@ -20,6 +20,15 @@ def test_what_ships_imports_neither_tests_nor_the_local_stack(folder):
     for path in modules(folder):
         outward = [name for name in imports(path) if name.startswith(("tests", "deploy"))]
         assert not outward, f"{path.relative_to(ROOT)} imports {outward}"
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_client_has_no_way_to_data_but_the_services(client):
+    ways = ("shared.access", "shared.bus", "shared.consumer", "shared.db", "shared.objects")
+    ways += ("shared.outbox", "shared.runtime", "shared.tokens", "shared.topics", "shared.work")
+    for path in modules(f"services/{client}"):
+        found = [name for name in imports(path) if name.startswith((*ways, "sqlalchemy"))]
+        assert not found, f"{path.relative_to(ROOT)} imports {found}"
 
 
 def test_shared_knows_no_service():

@@ -10,11 +10,11 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from deploy.local.services import APIS, WORKERS
+from deploy.local.services import APIS, PAGES, WORKERS
 from shared.settings import CommonSettings
 
 ROOT = Path(__file__).parents[2]
-SERVICES = (*APIS, *WORKERS)
+SERVICES = (*APIS, *WORKERS, *PAGES)
 OVERLAY = ROOT / "deploy" / "k8s" / "overlays" / "example"
 
 OTHERS_READ = {
@@ -71,8 +71,10 @@ def environment_names(service: str) -> tuple[set[str], set[str]]:
     fields = settings_of(service).model_fields
     required = {name.upper() for name, field in fields.items() if field.is_required()}
     # These have defaults for a developer's machine that are of no use in a container.
-    required |= {"KAFKA_BOOTSTRAP", "OBJECT_STORE_URL", "POLICY_FILE"}
-    required.add("RECOGNITION_WORKERS" if service == "recognition" else "DATABASE_URL")
+    required.add("POLICY_FILE")
+    if service not in PAGES:
+        required |= {"KAFKA_BOOTSTRAP", "OBJECT_STORE_URL"}
+        required.add("RECOGNITION_WORKERS" if service == "recognition" else "DATABASE_URL")
     return {name.upper() for name in fields}, required
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from deploy.compose.make_env import NEEDED, complete, signing_key
 from deploy.local.postgres import _SETTINGS as EMBEDDED
-from deploy.local.services import APIS
+from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES
 from tests.deploy.reading import (
     OTHERS_READ,
     ROOT,
@@ -71,7 +71,7 @@ def test_a_service_gets_settings_that_it_reads_and_all_that_it_needs(service: st
     assert required <= given
 
 
-@pytest.mark.parametrize("service", APIS)
+@pytest.mark.parametrize("service", [*APIS, *PAGES])
 def test_a_service_knows_the_prefix_that_the_proxy_serves_it_under(service: str) -> None:
     assert container(service)["environment"]["ROOT_PATH"] == f"/{service}"
 
@@ -117,7 +117,18 @@ def test_a_container_is_asked_whether_it_works_and_is_started_again(name: str) -
     assert container(name)["restart"] == "unless-stopped"
 
 
-@pytest.mark.parametrize("service", SERVICES)
+def test_the_console_reaches_the_services_it_asks_and_no_data_store() -> None:
+    console = container("console")
+    asked = {n: v for n, v in console["environment"].items() if n.endswith("_URL")}
+    assert asked == {
+        f"CONSOLE_{name.upper()}_URL": f"http://{name}:8000" for name in ASKED_BY_PAGES
+    }
+    assert not {n for n in console["environment"] if n.startswith(("AWS_", "KAFKA_", "DATABASE_"))}
+    assert console["networks"] == ["edge"]
+    assert console["depends_on"] == {"identity": {"condition": "service_healthy"}}
+
+
+@pytest.mark.parametrize("service", sorted({*SERVICES} - {*PAGES}))
 def test_a_service_starts_after_what_it_needs(service: str) -> None:
     waits = {name: how["condition"] for name, how in container(service)["depends_on"].items()}
     stores = {"kafka", "objects"} | ({"postgres"} if service in APIS else set())
@@ -149,6 +160,7 @@ def test_data_stores_and_recognition_are_on_a_network_that_leads_nowhere() -> No
 def test_the_proxy_serves_every_api_and_neither_health_nor_figures() -> None:
     text = (ROOT / "deploy" / "compose" / "Caddyfile").read_text()
     assert re.findall(r"^\timport service (\w+)$", text, re.MULTILINE) == list(APIS)
+    assert re.findall(r"^\t@console path (.+)$", text, re.MULTILINE) == ["/console /console/*"]
     [paths] = re.findall(r"^\t@\{args\[0\]\} path (.+)$", text, re.MULTILINE)
     assert paths.split() == [f"/{{args[0]}}/{end}" for end in ("v1/*", "docs", "openapi.json")]
 

@@ -5,7 +5,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from deploy.local.services import APIS
+from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES
 from tests.deploy.reading import (
     OTHERS_READ,
     OVERLAY,
@@ -124,12 +124,13 @@ def test_an_image_is_of_a_chosen_version(service: str) -> None:
 def given(service: str) -> tuple[set[str], set[str]]:
     """Names of settings in the clear, and of those that come from a Secret."""
     clear: set[str] = set()
-    secret = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}  # by `plateward-objects` as a whole
+    secret: set[str] = set()
     for source in container(service)["envFrom"]:
         if "configMapRef" in source:
             clear |= set(of_kind("ConfigMap")[source["configMapRef"]["name"]]["data"])
         else:
             assert source == {"secretRef": {"name": "plateward-objects"}}
+            secret |= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
     for variable in container(service)["env"]:
         (clear if "value" in variable else secret).add(variable["name"])
     return clear, secret
@@ -147,9 +148,12 @@ def test_a_service_gets_settings_that_it_reads_and_all_that_it_needs(service: st
 def test_secrets_are_referred_to_and_never_written(service: str) -> None:
     clear, secret = given(service)
     assert ("DATABASE_URL" in secret) == (service in APIS)
-    assert not {name for name in clear if "KEY" in name or "SECRET" in name or "URL" in name} - {
-        "OBJECT_STORE_URL"
-    }
+    assert ("AWS_SECRET_ACCESS_KEY" in secret) == (service not in PAGES)
+    addresses = {"OBJECT_STORE_URL", *(f"CONSOLE_{name.upper()}_URL" for name in ASKED_BY_PAGES)}
+    assert (
+        not {name for name in clear if "KEY" in name or "SECRET" in name or "URL" in name}
+        - addresses
+    )
     assert "Secret" not in {r["kind"] for r in resources()}
 
 
@@ -184,16 +188,42 @@ def test_every_opening_names_its_peer_and_its_ports() -> None:
 
 def test_services_do_not_talk_to_each_other() -> None:
     for name, rule in opened():
+        if name in {"allow-console-out", "allow-console-in"}:
+            continue
         for peer in rule.get("from") or rule.get("to"):
-            labels = peer.get("podSelector", {}).get("matchLabels", {})
+            selector = peer.get("podSelector", {})
+            assert "matchExpressions" not in selector, name
+            labels = selector.get("matchLabels", {})
             assert PART_OF not in labels, name
             assert labels.get(NAME) not in SERVICES, name
+
+
+def test_the_console_alone_talks_to_the_services_it_asks_and_to_no_data_store() -> None:
+    policies = of_kind("NetworkPolicy")
+    asked = {
+        "matchExpressions": [{"key": NAME, "operator": "In", "values": sorted(ASKED_BY_PAGES)}]
+    }
+    console = {"matchLabels": {NAME: "console"}}
+    out, into = policies["allow-console-out"]["spec"], policies["allow-console-in"]["spec"]
+    assert out["podSelector"] == into["ingress"][0]["from"][0]["podSelector"] == console
+    assert into["podSelector"] == out["egress"][0]["to"][0]["podSelector"] == asked
+    without = [{"key": NAME, "operator": "NotIn", "values": ["console"]}]
+    for name in ("allow-to-kafka", "allow-to-objects"):
+        assert policies[name]["spec"]["podSelector"]["matchExpressions"] == without
+
+
+def test_a_person_stays_with_one_replica_of_the_console() -> None:
+    ingress = of_kind("Ingress")["plateward-console"]
+    annotations = ingress["metadata"]["annotations"]
+    assert annotations["nginx.ingress.kubernetes.io/affinity"] == "cookie"
+    [path] = ingress["spec"]["rules"][0]["http"]["paths"]
+    assert (path["path"], path["backend"]["service"]["name"]) == ("/console", "console")
 
 
 def test_every_api_is_opened_to_the_ingress_and_recognition_is_not() -> None:
     policy = of_kind("NetworkPolicy")["allow-from-ingress"]["spec"]
     [choice] = policy["podSelector"]["matchExpressions"]
-    assert choice == {"key": NAME, "operator": "In", "values": sorted(APIS)}
+    assert choice == {"key": NAME, "operator": "In", "values": sorted([*APIS, *PAGES])}
 
 
 def test_recognition_has_no_way_into_the_database_and_fits_its_limits() -> None:
@@ -214,7 +244,8 @@ def test_policies_select_pods_that_exist() -> None:
 
 
 def test_the_ingress_serves_every_api_below_its_name_and_neither_health_nor_figures() -> None:
-    [ingress] = of_kind("Ingress").values()
+    assert set(of_kind("Ingress")) == {"plateward", "plateward-console"}
+    ingress = of_kind("Ingress")["plateward"]
     [rule] = ingress["spec"]["rules"]
     served = {
         (p["path"], p["pathType"], p["backend"]["service"]["name"]) for p in rule["http"]["paths"]
@@ -227,7 +258,7 @@ def test_the_ingress_serves_every_api_below_its_name_and_neither_health_nor_figu
     assert {tuple(tls["hosts"]) for tls in ingress["spec"]["tls"]} == {(rule["host"],)}
 
 
-@pytest.mark.parametrize("service", APIS)
+@pytest.mark.parametrize("service", [*APIS, *PAGES])
 def test_a_service_is_found_by_name_and_knows_its_prefix(service: str) -> None:
     spec = of_kind("Service")[service]["spec"]
     labels = of_kind("Deployment")[service]["spec"]["template"]["metadata"]["labels"]

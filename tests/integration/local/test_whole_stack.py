@@ -21,7 +21,7 @@ from deploy.local.cpu import used_s
 from deploy.local.launch import running
 from deploy.local.note import Note, Running
 from deploy.local.parts import ROOT
-from deploy.local.services import APIS, WORKERS
+from deploy.local.services import APIS, PAGES, WORKERS
 from shared.bus import KafkaBus
 from shared.events import ReadRecorded
 from shared.testing import eventually
@@ -66,7 +66,7 @@ def test_it_is_up_within_a_minute(stack: Running) -> None:
 async def test_every_service_is_ready_on_one_port(client: httpx.AsyncClient) -> None:
     state = await ready(client)
     assert state is not None
-    assert list(state) == list(APIS)
+    assert list(state) == [*APIS, *PAGES]
     for name in APIS:
         assert state[name]["postgres"] == state[name]["kafka"] == state[name]["people"] == "ok"
 
@@ -78,6 +78,9 @@ async def test_the_index_lists_pages_that_are_there(client: httpx.AsyncClient) -
         document = (await client.get(f"/{name}/openapi.json")).raise_for_status().json()
         assert document["servers"] == [{"url": f"/{name}"}]
         assert len(document["paths"]) > 3
+    for name in PAGES:
+        assert f"href='/{name}/'" in page
+        (await client.get(f"/{name}/policy")).raise_for_status()
 
 
 async def test_every_topic_is_there(stack: Running, folder: Path) -> None:
@@ -161,9 +164,13 @@ async def test_each_service_runs_in_a_process_of_its_own_too() -> None:
         tempfile.TemporaryDirectory(prefix="plateward-") as name,
         running(Path(name), "--separate") as stack,
     ):
-        assert set(stack.processes) == {"postgres", "broker", *APIS, *WORKERS}
-        assert set(stack.urls) == {*APIS, *WORKERS}
+        assert set(stack.processes) == {"postgres", "broker", *APIS, *WORKERS, *PAGES}
+        assert set(stack.urls) == {*APIS, *WORKERS, *PAGES}
         async with httpx.AsyncClient(timeout=10) as client:
             for name in APIS:
                 for path in ("/readyz", f"/{name}/openapi.json"):
                     assert (await client.get(stack.urls[name] + path)).status_code == 200
+            # The console reaches audit: a checkpoint, or audit's own word that there is none yet.
+            answer = await client.get(stack.urls["console"] + "/console/checkpoint")
+            assert answer.status_code in {200, 404}
+            assert "does not answer" not in answer.text

@@ -9,8 +9,8 @@ import pytest
 from fastapi import FastAPI, Request
 
 from deploy.local.dispatch import dispatcher
-from deploy.local.keys import KEYS
-from deploy.local.services import APIS, build
+from deploy.local.keys import KEYS, REPLACEABLE
+from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, addresses, build
 from shared.http import create_app
 from shared.policy import load_policy
 from shared.runtime import Runtime
@@ -119,15 +119,17 @@ async def test_lifespans_run_in_order_and_end_in_reverse(
     assert log == ["first starts", "second starts", "second stops", "first stops"]
 
 
-@pytest.mark.parametrize("name", APIS)
+@pytest.mark.parametrize("name", [*APIS, *PAGES])
 def test_every_service_is_built_from_the_environment(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("POLICY_FILE", str(Path(__file__).parents[3] / "policy.toml"))
     monkeypatch.setenv("OBJECT_STORE_URL", tmp_path.as_uri())
     monkeypatch.setenv("TOKEN_ISSUER", "from the environment")
-    for key, draw in KEYS.items():
+    for key, draw in (KEYS | REPLACEABLE).items():
         monkeypatch.setenv(key, draw())
+    for key, url in addresses({name: f"http://{name}" for name in ASKED_BY_PAGES}).items():
+        monkeypatch.setenv(key, url)
     settings = build(name).state.runtime.settings
     assert settings.token_issuer == "from the environment"
 
