@@ -1,5 +1,6 @@
 """Pages: templates with what all of them need. Everything put into them is escaped."""
 
+import math
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -73,6 +74,11 @@ def span(seconds: int) -> str:
     return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
 
 
+def percent(share: float) -> str:
+    """A confidence in whole percent, rounded down: what is not certain never reads 100%."""
+    return f"{math.floor(round(share * 100, 6))}%"
+
+
 def marked(text: str | None, differences: list[dict[str, Any]]) -> Markup:
     """A plate with the positions marked where reading and listing differ."""
     if text is None:
@@ -92,7 +98,9 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(words=words, moment=moment, span=span, marked=marked)
+    environment.filters.update(
+        words=words, moment=moment, span=span, percent=percent, marked=marked
+    )
     return environment
 
 

@@ -11,7 +11,12 @@ from services.console.parts import console_of
 
 router = APIRouter()
 
-FILES = {"console.css": "text/css", "alerts.js": "text/javascript", "times.js": "text/javascript"}
+FILES = {
+    "alerts.js": "text/javascript",
+    "console.css": "text/css",
+    "icon.svg": "image/svg+xml",
+    "times.js": "text/javascript",
+}
 
 
 @router.get("/livez")

@@ -1,0 +1,123 @@
+"""The console before a real identity: enrolment, sign-in, refreshing, purposes, signing out."""
+
+import asyncio
+import re
+
+import pyotp
+import pytest
+
+from services.console.browser import SESSION
+from shared.events import PurposeDeclared
+
+PASSWORD = "violet harbor lantern"
+
+
+@pytest.fixture
+async def officer(hire, train):
+    officer = await hire("o.lindqvist", "officer", sources=["department"])
+    await train(officer)
+    return officer
+
+
+async def test_an_invited_person_enrols_and_signs_in(browser, administrator, clock):
+    await administrator.sign_in()
+    made = await administrator.post(
+        "/v1/accounts", username="n.new", name="Nia New", title="Police Officer",
+        agency_ori="CA0520100", roles=["officer"], sources=[],
+    )  # fmt: skip
+    invitation = made.json()["invitation_token"]
+    await browser.open("/enrolment")
+    answer = await browser.send(
+        "/enrolment", invitation_token=invitation, password="password", password_again="password"
+    )
+    assert answer.status_code == 422
+    assert "commonly used and breached passwords" in browser.said
+    await browser.send(
+        "/enrolment", invitation_token=invitation, password=PASSWORD, password_again=PASSWORD
+    )
+    [secret] = re.findall(r'class="secret">([A-Z2-7]+)<', browser.page.text)
+    assert 'href="otpauth://totp/' in browser.page.text
+    sealed = re.search(r'name="factor" value="([^"]+)"', browser.page.text)[1]
+    wrong = f"{(int(pyotp.TOTP(secret).at(clock.now())) + 1) % 1_000_000:06}"
+    answer = await browser.send("/enrolment/code", factor=sealed, totp=wrong)
+    assert answer.status_code == 422
+    assert secret in browser.page.text
+    await browser.send("/enrolment/code", factor=sealed, totp=pyotp.TOTP(secret).at(clock.now()))
+    assert "The account is active." in browser.said
+    clock.advance(seconds=30)
+    await browser.send(
+        "/sign-in", username="n.new", password=PASSWORD, totp=pyotp.TOTP(secret).at(clock.now())
+    )
+    assert "Signed in as Nia New" in browser.said
+
+
+async def test_a_session_is_refreshed_once_for_requests_at_the_same_time_and_lasts(
+    browser, sign_in, officer, clock
+):
+    await sign_in(officer)
+    for _ in range(4):
+        clock.advance(minutes=9)
+        await asyncio.gather(*(browser.http.get("/purpose") for _ in range(3)))
+        await browser.open("/purpose")
+        await browser.send("/purpose", kind="personal_use", offence_type="none")
+        assert "personal use is a prohibited purpose" in browser.said
+
+
+async def test_signing_out_ends_the_session_for_whoever_copied_the_cookie(
+    browser, sign_in, officer
+):
+    await sign_in(officer)
+    copied = browser.http.cookies[SESSION]
+    await browser.send("/sign-out")
+    browser.http.cookies.set(SESSION, copied, domain="alpr.example.org", path="/")
+    await browser.open("/purpose")
+    answer = await browser.send("/purpose", kind="audit", offence_type="none")
+    assert answer.status_code in {401, 403}
+    browser.http.cookies.set(SESSION, copied, domain="alpr.example.org", path="/")
+    await browser.open("/purpose")
+    answer = await browser.send("/purpose", kind="audit", offence_type="none")
+    assert answer.status_code == 401
+    assert "sign in again" in browser.said
+
+
+async def test_another_session_of_the_same_person_goes_on_after_one_signs_out(
+    browser, sign_in, officer
+):
+    await sign_in(officer)
+    other = await officer.sign_in()
+    closed = await other.client.delete("/v1/sessions/current", headers=other.headers)
+    assert closed.status_code == 204
+    await browser.open("/purpose")
+    await browser.send("/purpose", kind="personal_use", offence_type="none")
+    assert "personal use is a prohibited purpose" in browser.said
+
+
+@pytest.mark.clause("468.4(a)/prohibited")
+async def test_a_prohibited_purpose_is_refused_with_its_citation_and_recorded_as_the_persons(
+    browser, sign_in, officer, runtime, bus
+):
+    await sign_in(officer)
+    await browser.open("/purpose")
+    answer = await browser.send(
+        "/purpose", kind="immigration_enforcement", offence_type="none", case_number="26-1",
+        justification="somebody looked for this car",
+    )  # fmt: skip
+    assert answer.status_code == 403
+    assert "Government Code 7284.6 (California Values Act)" in browser.said
+    await runtime.relay.drain()
+    [declared] = bus.events(PurposeDeclared)
+    assert not declared.accepted
+    assert declared.actor.person_id == officer.account_id
+
+
+@pytest.mark.clause("468.4(a)/purpose")
+async def test_a_declared_purpose_opens_the_search_form_and_says_what_it_is(
+    browser, sign_in, officer
+):
+    await sign_in(officer)
+    await browser.open("/purpose")
+    await browser.send(
+        "/purpose", kind="criminal_investigation", offence_type="burglary", case_number="26-0117",
+        justification="blue sedan left the burglary on Solano Street",
+    )  # fmt: skip
+    assert "Purpose: criminal investigation, burglary, 26-0117" in browser.said
