@@ -63,7 +63,7 @@ lint: $(STAMP) ## ruff, format and mypy --strict
 
 .PHONY: test
 test: lint ## All tests but those on Apache Kafka
-	@$(VENV)/bin/pytest -m "not apache"
+	@$(VENV)/bin/pytest -n 2 --dist loadfile -m "not apache"
 
 .PHONY: test-apache
 test-apache: $(STAMP) ## The fault tests on Apache Kafka: kill -9 any one process

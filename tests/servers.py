@@ -47,9 +47,9 @@ def database_url(session_database: str) -> str:
     return session_database
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A real broker that speaks Kafka's protocol, for the whole session."""
+    """A real broker that speaks Kafka's protocol, of a module's own: no event of another comes in."""
     with Broker(tmp_path_factory.mktemp("broker")) as server:
         yield server
 
