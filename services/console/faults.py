@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from services.console.browser import HEADERS, drop_cookies
 from services.console.pages import page
 from services.console.problems import Refused, SignedOut
+from services.console.visit import visitor
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ def add_handlers(app: FastAPI) -> None:
 
 async def _refused(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, Refused)  # noqa: S101 - registered for this class
-    return page(request, "problem.html", status=exc.status, problem=exc)
+    return page(request, "problem.html", visitor(request), exc.status, problem=exc)
 
 
 async def _signed_out(request: Request, exc: Exception) -> Response:

@@ -7,7 +7,7 @@ import httpx
 from fastapi import Depends, Request
 from fastapi.responses import Response
 
-from services.console.browser import PURPOSE, SESSION, set_cookie
+from services.console.browser import PURPOSE, SESSION, jar_of, set_cookie
 from services.console.parts import Console, console_of
 from services.console.problems import Refused, SignedOut, refusal
 from services.console.services import content
@@ -90,6 +90,15 @@ def _purpose(request: Request, console: Console, session: Session) -> Purpose | 
     if purpose is None or purpose.session_id != session.session_id:
         return None
     return purpose if purpose.expires_at > console.clock.now() else None
+
+
+def visitor(request: Request) -> Visit | None:
+    """Return who is signed in, for a page that is for everybody; None where nobody is."""
+    console, session = console_of(request), session_in(request)
+    is_gone = jar_of(request).changed.get(SESSION, "") is None
+    if session is None or is_gone or console.sessions.is_idle(session):
+        return None
+    return Visit(request, console, session)
 
 
 async def watching(request: Request) -> Visit:

@@ -6,7 +6,7 @@ from fastapi.responses import PlainTextResponse
 from services.console.pages import page
 from services.console.parts import console_of
 from services.console.problems import refusal
-from services.console.visit import Visit, session_in
+from services.console.visit import visitor
 
 router = APIRouter()
 
@@ -14,11 +14,7 @@ router = APIRouter()
 @router.get("/policy")
 async def show_policy(request: Request) -> Response:
     """The department's policy on plate readers, from policy.toml; for anybody."""
-    console = console_of(request)
-    session = session_in(request)
-    over = session is None or console.sessions.is_idle(session)
-    visit = None if over or session is None else Visit(request, console, session)
-    return page(request, "policy.html", visit)
+    return page(request, "policy.html", visitor(request))
 
 
 @router.get("/checkpoint")

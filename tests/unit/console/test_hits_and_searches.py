@@ -265,6 +265,15 @@ async def test_a_refused_search_is_told_in_the_services_own_words(searcher, serv
     assert words in searcher.said
 
 
+async def test_a_page_that_is_refused_is_still_the_persons_own(officer, services):
+    lapsed = "training lapsed on 2026-05-31 (policy 468.4(d))"
+    services.answers["GET /hits"] = lambda _: problem(403, "Not permitted", lapsed)
+    answer = await officer.open("/alerts")
+    assert answer.status_code == 403
+    assert lapsed in officer.said
+    assert "Ola Lindqvist, Police Officer Sign out" in officer.said
+
+
 async def test_a_purpose_that_has_ended_is_declared_anew(searcher, clock):
     for _ in range(3):
         clock.advance(minutes=20)
