@@ -1,5 +1,6 @@
 """The services' public HTTP APIs, as any client calls them."""
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -23,6 +24,7 @@ class Services:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._addresses = addresses
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses, with ids in them
         # No environment: a proxy named there must not see what people look at.
         self._http = httpx.AsyncClient(timeout=timeout_s, transport=transport, trust_env=False)
 

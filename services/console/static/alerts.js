@@ -8,7 +8,9 @@ const SHOWN_AT_MOST = 200;
 const list = document.getElementById("alerts");
 const link = document.getElementById("link");
 let after = list.dataset.after;
+const idleMs = Number(list.dataset.idleS) * 1000;
 let reported = Date.now();
+let used = Date.now();
 
 function say(text, broken) {
   link.textContent = text;
@@ -48,6 +50,7 @@ function listen() {
 
 // Watching alerts is use of the page only while somebody is there.
 function active() {
+  used = Date.now();
   if (Date.now() - reported < ACTIVE_EVERY_MS) {
     return;
   }
@@ -59,5 +62,12 @@ function active() {
 for (const kind of ["keydown", "pointerdown", "pointermove", "scroll"]) {
   document.addEventListener(kind, active, { passive: true });
 }
+// Also when the server cannot be reached: what is on the screen goes.
+setInterval(() => {
+  if (Date.now() - used > idleMs) {
+    location.assign(list.dataset.signedOut);
+  }
+}, 15000);
+
 say("Connecting…", false);
 listen();

@@ -92,6 +92,15 @@ async def test_another_session_of_the_same_person_goes_on_after_one_signs_out(
     assert "personal use is a prohibited purpose" in browser.said
 
 
+async def test_the_session_of_somebody_with_every_role_fits_a_cookie(
+    browser, sign_in, hire, identity_settings, policy
+):
+    person = await hire("e.every", *(policy.roles.keys() - {"agency_requester"}))
+    await sign_in(person)
+    assert "Signed in as E.Every" in browser.said
+    assert len(browser.http.cookies[SESSION]) < 3500
+
+
 @pytest.mark.clause("468.4(a)/prohibited")
 async def test_a_prohibited_purpose_is_refused_with_its_citation_and_recorded_as_the_persons(
     browser, sign_in, officer, runtime, bus

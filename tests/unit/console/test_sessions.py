@@ -187,6 +187,16 @@ async def test_a_page_that_asks_by_itself_keeps_nobody_signed_in(officer, clock)
     assert answer.status_code == 401
 
 
+async def test_watching_alerts_is_use_while_somebody_is_there(officer, clock):
+    for _ in range(3):
+        clock.advance(minutes=20)
+        answer = await officer.http.post(
+            "/active", data={"form_token": officer.token()}, headers={"Origin": ORIGIN}
+        )
+        assert answer.status_code == 204
+    assert (await officer.open("/")).status_code == 200
+
+
 async def test_every_page_of_a_person_leaves_by_itself_after_the_idle_time(officer):
     await officer.open("/")
     assert re.search(r'<meta http-equiv="refresh" content="1801; url=/idle">', officer.page.text)

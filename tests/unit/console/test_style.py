@@ -1,0 +1,72 @@
+"""Readable by day and by night: contrast by WCAG 2.2, and fields that say what they are."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import services.console
+
+FOLDER = Path(services.console.__file__).parent
+CSS = (FOLDER / "static" / "console.css").read_text()
+DAY, NIGHT = (
+    dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block))
+    for block in re.findall(r":root \{(.*?)\}", CSS, re.DOTALL)
+)
+TEXT = [
+    ("text", "ground"), ("text", "raised"), ("faint", "ground"), ("faint", "raised"),
+    ("link", "ground"), ("link", "raised"), ("on-act", "act"), ("on-alarm", "alarm"),
+    ("on-warn", "warn"), ("good", "raised"), ("on-mark", "mark"),
+]  # fmt: skip
+EDGES = [("line", "ground"), ("alarm", "raised"), ("link", "ground")]
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2.2, 1.4.3)."""
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """The ratio of two colours, from 1 to 21."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [DAY, NIGHT], ids=["day", "night"])
+@pytest.mark.parametrize("pair", TEXT, ids=" on ".join)
+def test_text_can_be_read(scheme, pair):
+    assert contrast(scheme[pair[0]], scheme[pair[1]]) >= 4.5
+
+
+@pytest.mark.parametrize("scheme", [DAY, NIGHT], ids=["day", "night"])
+@pytest.mark.parametrize("pair", EDGES, ids=" on ".join)
+def test_edges_of_fields_and_marks_of_focus_can_be_seen(scheme, pair):
+    assert contrast(scheme[pair[0]], scheme[pair[1]]) >= 3
+
+
+def test_at_night_the_ground_is_dark():
+    assert luminance(NIGHT["ground"]) < 0.02 < luminance(NIGHT["text"])
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/enrolment", "/purpose"])
+async def test_every_field_has_a_label_and_its_hint_is_tied_to_it(officer, path):
+    text = (await officer.open(path)).text
+    fields = re.findall(r"<(?:input|select|textarea) [^>]*>", text)
+    named = [field for field in fields if 'type="hidden"' not in field]
+    assert named
+    for field in named:
+        [identity] = re.findall(r' id="([^"]+)"', field)
+        assert f'<label for="{identity}">' in text
+        for hint in re.findall(r'aria-describedby="([^"]+)"', field):
+            assert f'id="{hint}"' in text
+
+
+async def test_pages_name_their_language_and_their_main_part(officer):
+    for path in ("/", "/policy", "/purpose"):
+        text = (await officer.open(path)).text
+        assert '<html lang="en">' in text
+        assert text.count("<h1>") == 1
+        assert '<main id="main"' in text
+        assert 'href="#main"' in text
