@@ -1,5 +1,6 @@
 """Fakes of the services that the console calls, held to docs/openapi in both directions."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -140,6 +141,7 @@ class FakeServices:
         """Answer, and hold request and answer to the service's OpenAPI document."""
         if self.down:
             raise httpx.ConnectError("down", request=request)
+        await asyncio.sleep(0)  # as over a network, others get their turn meanwhile
         await request.aread()
         self.seen.append(request)
         operation, spec = operation_of(request)
