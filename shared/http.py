@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import errors
 from shared.bodies import BodyLimit
+from shared.docs import DOCS, add_docs
 from shared.errors import AlprError
 from shared.openapi import describe
 from shared.runtime import Runtime, runtime_of
@@ -27,7 +28,7 @@ from shared.work import UnitOfWork
 log = logging.getLogger(__name__)
 
 PROBLEM = "application/problem+json"
-OPEN = frozenset({"/livez", "/readyz", "/metrics", "/openapi.json", "/docs"})
+OPEN = frozenset({"/livez", "/readyz", "/metrics", "/openapi.json"}) | DOCS
 """Routes without a guard in every service; none of them shows ALPR data."""
 
 STATUS: Mapping[type[AlprError], int] = {
@@ -76,6 +77,7 @@ def create_app(
         description=description,
         version="1.0.0",
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_operation_id,
         responses={
@@ -93,6 +95,7 @@ def create_app(
     app.get("/livez", tags=["health"])(livez)
     app.get("/readyz", tags=["health"])(readyz)
     app.get("/metrics", tags=["health"], response_class=Response)(metrics)
+    add_docs(app)
     describe(app)
     return app
 

@@ -255,3 +255,12 @@ async def test_an_oversized_body_is_refused_before_it_is_held(client, authority,
         answer = await client.post("/v1/search", content=content, headers=headers)
         assert answer.status_code == 413
         assert "KiB" in answer.json()["detail"]
+
+
+async def test_the_openapi_page_needs_nothing_from_elsewhere(client):
+    page = (await client.get("/docs")).text
+    assert "http://" not in page.replace("http://sample", "")
+    assert "https://" not in page
+    for path in ("/docs/swagger-ui.js", "/docs/swagger-ui.css", "/openapi.json"):
+        assert path in page
+        assert (await client.get(path)).status_code == 200
