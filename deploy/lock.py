@@ -9,7 +9,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 REQUIREMENTS = ROOT / "requirements"
-SERVICES = ("audit", "console", "hotlist", "identity", "ingest", "recognition", "release", "retention")
+SERVICES = (
+    "audit",
+    "console",
+    "hotlist",
+    "identity",
+    "ingest",
+    "recognition",
+    "release",
+    "retention",
+)
 
 
 def lock(output: str, *choice: str, text: str = "") -> None:
