@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from tests.architecture.source import ROOT, modules
-from tests.conformance.rules import rules
+from tests.conformance.rules import Proofs, rules
 
 CLAUSES = [
     "468.2",
@@ -53,3 +53,43 @@ def test_every_claim_names_a_rule():
                 claimed.add(argument.value)
     assert claimed, "no test claims a rule: the walk is broken"
     assert claimed <= rules().keys(), claimed - rules().keys()
+
+
+SAMPLE = """
+import pytest
+
+@pytest.mark.clause("a")
+def test_holds():
+    pass
+
+@pytest.mark.clause("b")
+def test_fails():
+    assert 1 == 2
+
+@pytest.mark.clause("b")
+@pytest.mark.clause("a")
+def test_holds_too():
+    pass
+
+@pytest.mark.clause("c")
+@pytest.mark.parametrize("n", [])
+def test_runs_never(n):
+    pass
+
+@pytest.mark.clause("d")
+def test_cannot_begin(no_such_fixture):
+    pass
+
+def test_claims_nothing():
+    raise RuntimeError
+"""
+
+
+def test_a_rule_passes_only_if_a_test_of_it_ran_and_none_failed(tmp_path):
+    (tmp_path / "test_sample.py").write_text(SAMPLE)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = clause(rule)\nasyncio_default_fixture_loop_scope = session\n")
+    proofs = Proofs()
+    arguments = ["-q", "--rootdir", str(tmp_path), "-c", str(tmp_path / "pytest.ini")]
+    pytest.main([*arguments, "-p", "no:cacheprovider", str(tmp_path)], plugins=[proofs])
+    states = {rule: proofs.state(rule) for rule in "abcde"}
+    assert states == {"a": "passed", "b": "FAILED", "c": "missing", "d": "FAILED", "e": "missing"}
