@@ -87,7 +87,9 @@ def test_claims_nothing():
 
 def test_a_rule_passes_only_if_a_test_of_it_ran_and_none_failed(tmp_path):
     (tmp_path / "test_sample.py").write_text(SAMPLE)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = clause(rule)\nasyncio_default_fixture_loop_scope = session\n")
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nmarkers = clause(rule)\nasyncio_default_fixture_loop_scope = session\n"
+    )
     proofs = Proofs()
     arguments = ["-q", "--rootdir", str(tmp_path), "-c", str(tmp_path / "pytest.ini")]
     pytest.main([*arguments, "-p", "no:cacheprovider", str(tmp_path)], plugins=[proofs])

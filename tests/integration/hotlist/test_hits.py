@@ -108,6 +108,7 @@ async def test_another_make_than_listed_is_shown_and_ranked_lower(hotlist):
     assert "seen Lexus, listed GMC" in hit["warnings"][0]["text"]
 
 
+@pytest.mark.clause("468.4(c)/partial-forward")
 async def test_a_partial_plate_matches_forward_until_it_expires(hotlist):
     list_id = await hotlist.list()
     expires = (hotlist.clock.now() + timedelta(days=2)).isoformat()

@@ -1,5 +1,7 @@
 """Who may hold what; who may change whom; every change an event with who, whom, when."""
 
+import pytest
+
 from shared.events import AccessAttempted, AccountChanged
 
 
@@ -15,6 +17,7 @@ def an_account(**changes):
     }
 
 
+@pytest.mark.clause("468.3/assignment")
 async def test_an_account_is_made_with_who_whom_and_when(administrator, clock, published):
     made = await administrator.post("/v1/accounts", **an_account())
     assert made.status_code == 201
@@ -54,6 +57,7 @@ FAULTY = [
 ]
 
 
+@pytest.mark.clause("468.3.1(a)/titles")
 async def test_what_may_not_be_is_refused_by_name_and_nothing_is_kept(administrator, waiting):
     before = len(await waiting())
     for changes, field in FAULTY:
@@ -139,6 +143,7 @@ async def test_taking_a_role_away_ends_the_tokens_that_say_otherwise(
     assert event.details["reason"] == "moved to dispatch"
 
 
+@pytest.mark.clause("468.4(e)/entitlement")
 async def test_sources_are_entitlements_of_each_person(hire, administrator, published):
     officer = await hire("o.seven", "officer", sources=("department",))
     path = f"/v1/accounts/{officer.account_id}/sources"
@@ -148,6 +153,7 @@ async def test_sources_are_entitlements_of_each_person(hire, administrator, publ
     assert event.details["added"] == ["federal", "state"]
 
 
+@pytest.mark.clause("468.3.1(a)/titles")
 async def test_a_new_title_must_allow_what_the_person_holds(hire, administrator):
     officer = await hire("o.seven", "officer")
     path = f"/v1/accounts/{officer.account_id}"

@@ -128,6 +128,7 @@ async def test_a_lapsed_invitation_is_renewed(identity_settings, app, client, cl
     await (await Person(client, clock, "chief.admin").enrol(second.invitation_token)).sign_in()
 
 
+@pytest.mark.clause("468.3.1(a)/titles")
 async def test_an_unauthorised_title_is_no_administrator(identity_settings, clock):
     with pytest.raises(InvalidInput) as refused:
         await bootstrap(identity_settings, username="vol", name="V", title="Volunteer", clock=clock)

@@ -24,6 +24,7 @@ async def officer(hire, train):
     return person
 
 
+@pytest.mark.clause("468.4(a)/purpose")
 async def test_a_purpose_comes_back_as_a_token_bound_to_the_person(
     officer, people, clock, published
 ):
@@ -64,6 +65,7 @@ FORBIDDEN = [
 ]
 
 
+@pytest.mark.clause("468.4(a)/prohibited")
 async def test_what_the_law_forbids_is_refused_by_name_and_recorded(officer, published):
     for kind, citation in FORBIDDEN:
         full = await officer.post("/v1/purposes", **a_purpose(kind=kind))
@@ -130,6 +132,7 @@ NO_REASONS = [
 ]
 
 
+@pytest.mark.clause("468.3/purposes")
 async def test_what_is_no_reason_is_refused_by_field(officer, published):
     for changes, field in NO_REASONS:
         answer = await officer.post("/v1/purposes", **a_purpose(**changes))

@@ -1,5 +1,7 @@
 """Sessions: rotation, reuse, idle limit, sign-out, and revocation that other services see."""
 
+import pytest
+
 from services.identity.actions.housekeeping import close_stale_sessions
 from shared.events import AccountChanged, SessionChanged
 
@@ -37,6 +39,7 @@ async def test_an_unknown_refresh_token_is_refused_and_recorded(client, publishe
     assert (refused.change, refused.reason) == ("refused", "unknown refresh token")
 
 
+@pytest.mark.clause("468.6/idle")
 async def test_thirty_idle_minutes_end_a_session(hire, clock, published):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=29)
@@ -84,6 +87,7 @@ async def test_signing_out_ends_the_access_token(hire, clock, published):
     assert [e.change for e in await published(SessionChanged)][-2] == "closed"
 
 
+@pytest.mark.clause("468.6/separation")
 async def test_separation_ends_tokens_everywhere_at_once(hire, administrator, clock, published):
     officer = await hire("o.seven", "officer", sources=("state",))
     await administrator.sign_in()

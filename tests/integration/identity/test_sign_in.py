@@ -5,6 +5,7 @@ import logging
 from datetime import timedelta
 
 import pyotp
+import pytest
 from sqlalchemy import text
 
 from services.identity.actions.housekeeping import disable_all_inactive
@@ -12,6 +13,7 @@ from shared.events import AccountChanged, SessionChanged
 from tests.integration.identity.conftest import PASSWORD, Person
 
 
+@pytest.mark.clause("468.6(a)/login")
 async def test_a_person_enrols_signs_in_and_sees_themselves(hire, published):
     officer = await hire("o.seven", "officer", sources=("department", "state"))
     me = (await officer.get("/v1/me")).json()
@@ -100,6 +102,7 @@ async def test_a_wrong_code_does_not_enrol(administrator, client, clock):
     assert account["status"] == "invited"
 
 
+@pytest.mark.clause("468.6(a)/login")
 async def test_a_code_is_good_once(hire, clock):
     officer = await hire("o.seven", "officer")
     assert (await officer.try_sign_in()).status_code == 401  # `hire` used this code
@@ -114,6 +117,7 @@ async def test_a_code_is_good_once(hire, clock):
     assert (await officer.try_sign_in()).status_code == 401  # before the last one accepted
 
 
+@pytest.mark.clause("468.6(a)/lock")
 async def test_five_failures_lock_until_an_administrator_releases(
     hire, administrator, clock, published
 ):
@@ -150,6 +154,7 @@ async def test_failures_far_apart_do_not_lock(hire, clock):
     await officer.sign_in()
 
 
+@pytest.mark.clause("468.6(a)/lock")
 async def test_guesses_in_parallel_lock_too(hire, clock, identity):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=1)
@@ -181,6 +186,7 @@ async def test_somebody_unknown_is_told_the_same_and_recorded_without_what_they_
     assert "hunter2" not in repr(refused)
 
 
+@pytest.mark.clause("468.6/inactive")
 async def test_ninety_days_without_use_disable(hire, train, administrator, clock, published):
     officer = await hire("o.seven", "officer")
     dispatcher = await hire("d.one", "dispatcher", title="Dispatcher")
@@ -203,6 +209,7 @@ async def test_ninety_days_without_use_disable(hire, train, administrator, clock
     await dispatcher.sign_in()
 
 
+@pytest.mark.clause("468.6/inactive")
 async def test_the_daily_task_disables_without_a_sign_in(hire, administrator, identity, clock):
     officer = await hire("o.seven", "officer")
     clock.advance(days=60)
@@ -216,6 +223,7 @@ async def test_the_daily_task_disables_without_a_sign_in(hire, administrator, id
     assert (await officer.get("/v1/me")).status_code == 401
 
 
+@pytest.mark.clause("468.3.1(b)/training")
 async def test_who_lapsed_in_training_is_not_reinstated_before_retraining(
     hire, administrator, train, identity, clock
 ):
@@ -252,6 +260,7 @@ async def test_no_secret_is_logged_or_sent(hire, client, clock, waiting, caplog)
         assert not [body for body in bodies if secret in body]
 
 
+@pytest.mark.clause("468.6(a)/login")
 async def test_secrets_are_kept_sealed_or_hashed(hire, identity):
     officer = await hire("o.seven", "officer")
     async with identity.begin() as unit:

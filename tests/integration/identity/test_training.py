@@ -34,6 +34,7 @@ async def other(settings, bus, objects, clock, people, repository):
     await runtime.db.close()
 
 
+@pytest.mark.clause("468.3.1(b)/training")
 async def test_access_begins_with_training_and_stops_the_moment_it_lapses(
     hire, train, other, clock, published
 ):
@@ -64,6 +65,7 @@ async def test_access_begins_with_training_and_stops_the_moment_it_lapses(
     assert (await officer.get("/v1/me")).status_code == 200
 
 
+@pytest.mark.clause("468.8/training-records")
 async def test_nobody_records_their_own_training(hire):
     sergeant = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
     answer = await sergeant.post(
@@ -73,6 +75,7 @@ async def test_nobody_records_their_own_training(hire):
     assert (await sergeant.get("/v1/me")).json()["trained_until"] is None
 
 
+@pytest.mark.clause("468.8/training-records")
 async def test_an_administrator_is_trained_by_the_training_sergeant(administrator, train):
     refused = await administrator.post("/v1/purposes", kind="audit")
     assert (refused.status_code, refused.json()["code"]) == (403, "training")
@@ -129,6 +132,7 @@ async def test_only_the_course_of_the_policy_opens_access(hire, administrator):
     assert listed[0]["recorded_by"] == sergeant.account_id
 
 
+@pytest.mark.clause("468.3.1(b)/refreshers")
 async def test_refreshers_due_are_listed_soonest_first(hire, train, clock):
     sergeant = await hire("t.sergeant.2", "training_sergeant", title="Training Sergeant")
     never, soon = await hire("o.never", "officer"), await hire("o.soon", "officer")

@@ -132,6 +132,7 @@ async def test_a_refusal_is_recorded_and_releases_nothing(case, client, authorit
     assert bus.events(RecordsDisclosed) == []
 
 
+@pytest.mark.clause("468.3.1(b)/training")
 async def test_training_that_lapses_stops_access_at_that_moment(client, authority, clock):
     headers = authority.headers(trained_until=clock.now())
     answer = await client.get("/v1/alerts", headers=headers)
@@ -147,6 +148,7 @@ async def test_somebody_elses_purpose_is_refused(client, authority):
     assert "somebody else" in answer.json()["detail"]
 
 
+@pytest.mark.clause("468.3/purposes")
 @pytest.mark.parametrize("kind", ["immigration_enforcement", "curiosity", "routine_patrol"])
 async def test_a_purpose_kind_outside_the_policy_is_refused_even_if_signed(client, authority, kind):
     headers = authority.headers()
@@ -155,6 +157,7 @@ async def test_a_purpose_kind_outside_the_policy_is_refused_even_if_signed(clien
     assert answer.status_code == 403
 
 
+@pytest.mark.clause("468.6(b)/case-bound")
 async def test_a_scoped_purpose_reaches_no_other_plate(client, authority):
     headers = authority.headers()
     headers["X-ALPR-Purpose"] = authority.purpose_token(scope={"plate": "7ABC123"})
@@ -163,6 +166,7 @@ async def test_a_scoped_purpose_reaches_no_other_plate(client, authority):
     assert (inside.status_code, outside.status_code) == (200, 403)
 
 
+@pytest.mark.clause("468.4(b)/patrol")
 async def test_alerts_need_no_purpose_and_are_recorded_as_patrol(client, authority, attempts):
     answer = await client.get("/v1/alerts", headers=authority.headers(purpose=False))
     assert answer.status_code == 200
