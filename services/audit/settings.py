@@ -1,18 +1,18 @@
 """What audit reads from its environment."""
 
-from base64 import b64decode
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field
 
-from services.audit.note import SEED_BYTES, Signer, Verifier
+from services.audit.note import Signer, Verifier
+from shared.fields import SecretKey, key_bytes
 from shared.settings import CommonSettings
 
 
 class Settings(CommonSettings):
     """Common settings, and audit's own; built once, in main."""
 
-    audit_signing_key: SecretStr
+    audit_signing_key: SecretKey
     """Base64 of 32 random bytes: the Ed25519 key that signs checkpoints."""
 
     audit_origin: Annotated[str, Field(pattern=r"^[^\s+]{1,200}$")] = "plateward.local/audit"
@@ -57,21 +57,10 @@ class Settings(CommonSettings):
     audit_stall_minutes: Annotated[float, Field(gt=0, le=60)] = 5.0
     """A consumer that stands still for so long raises a finding (CJIS: within an hour)."""
 
-    @field_validator("audit_signing_key")
-    @classmethod
-    def _is_a_key(cls, value: SecretStr) -> SecretStr:
-        try:
-            size_bytes = len(b64decode(value.get_secret_value(), validate=True))
-        except ValueError:
-            size_bytes = 0
-        if size_bytes != SEED_BYTES:
-            raise ValueError("is not base64 of 32 bytes")
-        return value
-
     @property
     def signer(self) -> Signer:
         """What signs checkpoints."""
-        return Signer(self.audit_origin, b64decode(self.audit_signing_key.get_secret_value()))
+        return Signer(self.audit_origin, key_bytes(self.audit_signing_key))
 
     @property
     def verifiers(self) -> list[Verifier]:

@@ -1,13 +1,11 @@
 """What the console reads from its environment."""
 
-from base64 import b64decode
 from typing import Annotated
 
-from pydantic import Field, SecretStr, StringConstraints, field_validator
+from pydantic import Field, StringConstraints
 
+from shared.fields import SecretKey, key_bytes
 from shared.settings import CommonSettings
-
-KEY_BYTES = 32
 
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s?#]+[^\s?#/]$")]
 """Where a service answers, without a slash at the end; its routes lie below, at /v1."""
@@ -16,7 +14,7 @@ Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s?#]+[^\s?#/]$
 class Settings(CommonSettings):
     """Everything the console reads from its environment; built once, in main."""
 
-    console_session_key: SecretStr
+    console_session_key: SecretKey
     """Base64 of 32 random bytes. Seals sessions (AES-256-GCM); with a new one, everybody signs in again."""
 
     console_identity_url: Address
@@ -26,21 +24,10 @@ class Settings(CommonSettings):
 
     console_timeout_s: Annotated[float, Field(gt=0, le=120)] = 30.0
 
-    @field_validator("console_session_key")
-    @classmethod
-    def _is_a_key(cls, value: SecretStr) -> SecretStr:
-        try:
-            size_bytes = len(b64decode(value.get_secret_value(), validate=True))
-        except ValueError:
-            size_bytes = 0
-        if size_bytes != KEY_BYTES:
-            raise ValueError("is not base64 of 32 bytes")
-        return value
-
     @property
     def session_key(self) -> bytes:
         """The key itself, 32 bytes."""
-        return b64decode(self.console_session_key.get_secret_value())
+        return key_bytes(self.console_session_key)
 
     @property
     def services(self) -> dict[str, str]:

@@ -1,19 +1,17 @@
 """What identity reads from its environment."""
 
-from base64 import b64decode
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field
 
+from shared.fields import SecretKey, key_bytes
 from shared.settings import CommonSettings
-
-KEY_BYTES = 32
 
 
 class Settings(CommonSettings):
     """Everything identity reads from its environment; built once, in main."""
 
-    identity_key_encryption_key: SecretStr
+    identity_key_encryption_key: SecretKey
     """Base64 of 32 random bytes. Encrypts signing keys and second-factor secrets at rest (AES-256-GCM)."""
 
     identity_key_rotation_days: Annotated[int, Field(ge=1, le=365)] = 30
@@ -31,18 +29,7 @@ class Settings(CommonSettings):
     identity_argon2_workers: Annotated[int, Field(ge=1, le=16)] = 2
     """Passwords hashed at the same time; memory in use is this times the memory cost."""
 
-    @field_validator("identity_key_encryption_key")
-    @classmethod
-    def _is_a_key(cls, value: SecretStr) -> SecretStr:
-        try:
-            size_bytes = len(b64decode(value.get_secret_value(), validate=True))
-        except ValueError:
-            size_bytes = 0
-        if size_bytes != KEY_BYTES:
-            raise ValueError("is not base64 of 32 bytes")
-        return value
-
     @property
     def key_encryption_key(self) -> bytes:
         """The key itself, 32 bytes."""
-        return b64decode(self.identity_key_encryption_key.get_secret_value())
+        return key_bytes(self.identity_key_encryption_key)

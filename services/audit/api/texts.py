@@ -5,17 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, StringConstraints
 
 from services.audit.entries import as_plate
-
-
-def storable(text: str) -> str:
-    """Return `text` if Postgres can keep it. Raises: ValueError for NUL and lone surrogates."""
-    if "\x00" in text:
-        raise ValueError("holds a NUL character")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("holds half of a surrogate pair") from None
-    return text
+from shared.fields import storable
 
 
 def _plate(text: str) -> str:

@@ -4,18 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
+from shared.fields import storable
 from shared.types import normalise_plate
-
-
-def storable(text: str) -> str:
-    """Return `text` if Postgres can keep it. Raises: ValueError for NUL and lone surrogates."""
-    if "\x00" in text:
-        raise ValueError("holds a NUL character")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("holds half of a surrogate pair") from None
-    return text
 
 
 def plate_pattern(text: str) -> str:

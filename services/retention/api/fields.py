@@ -14,17 +14,7 @@ from pydantic import (
 
 from services.retention.domain.area import MAX_RADIUS_M, Area, Box, Circle, Polygon
 from services.retention.domain.plates import parse_pattern
-
-
-def storable(text: str) -> str:
-    """Return `text` if Postgres can keep it. Raises: ValueError for NUL and lone surrogates."""
-    if "\x00" in text:
-        raise ValueError("holds a NUL character")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("holds half of a surrogate pair") from None
-    return text
+from shared.fields import storable
 
 
 def pattern_text(text: str) -> str:
