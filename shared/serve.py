@@ -1,21 +1,12 @@
 """Runs one service's app: `python -m services.<service>`."""
 
 import gc
-import logging
 
 import uvicorn
 from fastapi import FastAPI
 
+from shared.logs import configure_logging
 from shared.settings import CommonSettings
-
-
-def configure_logging() -> None:
-    """Log to standard error, one line each; never a plate, a token or a password."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
-    )
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def spare_collector() -> None:

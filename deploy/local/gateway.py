@@ -6,7 +6,8 @@ import uvicorn
 
 from deploy.local.dispatch import dispatcher
 from deploy.local.services import APIS, PAGES, build
-from shared.serve import configure_logging, spare_collector
+from shared.logs import configure_logging
+from shared.serve import spare_collector
 from shared.settings import CommonSettings
 
 

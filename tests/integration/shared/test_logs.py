@@ -1,0 +1,82 @@
+"""An error that is logged gives no value away, whatever Postgres puts into its text."""
+
+import io
+import logging
+import traceback
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from shared.db import Database
+from shared.errors import InvalidInput
+from shared.logs import DiscreetFormatter
+
+PLATE = "7ABC123"
+
+
+@pytest.fixture
+async def db(database_url, repository):
+    database = Database(database_url, "logged")
+    await database.migrate(repository / "shared" / "migrations" / "none")
+    async with database.begin() as connection:
+        await connection.execute(
+            text("CREATE TABLE plates (plate text PRIMARY KEY, n int CHECK (n > 0))")
+        )
+        await connection.execute(text("INSERT INTO plates VALUES (:plate, 1)"), {"plate": PLATE})
+    yield database
+    await database.close()
+
+
+def said_of(action):
+    """What a logger with our formatter writes of the error that `action` handles."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(DiscreetFormatter())
+    log = logging.getLogger("of a test")
+    log.addHandler(handler)
+    action(log)
+    log.removeHandler(handler)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind"),
+    [
+        ("INSERT INTO plates VALUES (:plate, 1)", "UniqueViolationError (sqlstate=23505"),
+        ("UPDATE plates SET n = -1 WHERE plate = :plate", "CheckViolationError (sqlstate=23514"),
+        ("SELECT CAST(CAST(:plate AS text) AS uuid)", "InvalidTextRepresentationError"),
+        ("SELECT CAST(:plate AS int)", "DataError"),
+    ],
+    ids=["not unique", "against a check", "no uuid", "no number"],
+)
+async def test_a_database_error_is_logged_by_its_kind_and_without_values(db, statement, kind):
+    async def fail():
+        async with db.begin() as connection:
+            await connection.execute(text(statement), {"plate": PLATE})
+
+    with pytest.raises(DBAPIError) as caught:
+        await fail()
+    error = caught.value
+    said = said_of(lambda log: log.error("failed", exc_info=error))
+    usual = "".join(traceback.format_exception(error))
+    assert PLATE in usual, "the text holds the value, so it must not be shown"
+    assert PLATE not in said
+    assert kind in said
+    assert "test_logs.py" in said, "where it came from is shown"
+
+
+def test_groups_causes_and_our_own_words_are_shown():
+    def fail(log):
+        try:
+            try:
+                raise ExceptionGroup(PLATE, [ValueError(PLATE), InvalidInput("no such list")])
+            except ExceptionGroup as exc:
+                raise RuntimeError(PLATE) from exc
+        except RuntimeError:
+            log.exception("failed")
+
+    said = said_of(fail)
+    assert PLATE not in said
+    assert said.index("no such list") < said.index("builtins.RuntimeError")
+    assert "builtins.ValueError" in said
