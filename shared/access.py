@@ -117,7 +117,7 @@ def access(permission: Permission, *, scope_by_record: bool = False) -> Any:
             _authorise(permission, principal, now)
             purpose = purpose_of(runtime, permission, principal.account_id, x_alpr_purpose, now)
             if purpose is not None and not scope_by_record:
-                purpose.check_scope(elements)
+                purpose.check_scope(elements.asked)
         except (NotAuthenticated, NotAuthorised) as exc:
             fault = exc
         attempt = AccessAttempted(
@@ -128,7 +128,7 @@ def access(permission: Permission, *, scope_by_record: bool = False) -> Any:
             permission=permission.value,
             method=request.method,
             route=_route_of(request),
-            elements=elements,
+            elements=elements.recorded,
             allowed=fault is None,
             reason=fault.detail if fault else None,
             purpose=_recorded(runtime, permission, purpose),
@@ -178,7 +178,7 @@ async def record_refusal(request: Request, grant: Grant, reason: str) -> None:
         permission=grant.permission.value,
         method=request.method,
         route=_route_of(request),
-        elements=await elements_of(request),
+        elements=(await elements_of(request)).recorded,
         allowed=False,
         reason=reason,
         purpose=grant.purpose.record if grant.purpose else None,

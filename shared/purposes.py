@@ -1,5 +1,6 @@
 """The declared reason that each access carries (policy 468.4(a)), as a signed, short-lived token."""
 
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,18 +21,20 @@ class Purpose:
     record: PurposeRecord
     scope: dict[str, Any] = field(default_factory=dict)
 
-    def check_scope(self, elements: dict[str, Any]) -> None:
+    def check_scope(self, asked: dict[str, Any]) -> None:
         """Raise NotAuthorised if what is asked for lies outside the scope, as far as it says.
 
-        Elements are what the request names: `plate`, `captured_from`, `captured_to`, `device_ids`.
+        `asked` is what the route takes: `plate`, `captured_from`, `captured_to`, `device_ids`. It is
+        not validated yet, so every shape of it must be borne.
         """
-        asked = _flatten(elements)
         self._check_plate(asked.get("plate"))
         self._check_window(asked)
         devices = self.scope.get("device_ids")
         if devices is not None:
             wanted = asked.get("device_ids")
-            if not wanted or not set(map(str, wanted)) <= set(map(str, devices)):
+            if not isinstance(wanted, list) or not wanted:
+                raise _outside("devices")
+            if not set(map(str, wanted)) <= set(map(str, devices)):
                 raise _outside("devices")
 
     def _check_plate(self, asked: Any) -> None:
@@ -41,7 +44,9 @@ class Purpose:
         if not isinstance(asked, str) or asked.strip() == "":
             raise _outside("plate")
         try:
-            same = normalise_plate(asked) == plate and not set(asked) & set("*?")
+            # NFKC first, as the routes do: a full-width wildcard is a wildcard too.
+            plain = unicodedata.normalize("NFKC", asked)
+            same = normalise_plate(plain) == plate and not set(plain) & set("*?")
         except ValueError:
             same = False
         if not same:
@@ -85,11 +90,6 @@ def purpose_of(
         justification=claims.get("justification"),
     )
     return Purpose(record, claims.get("scope") or {})
-
-
-def _flatten(elements: dict[str, Any]) -> dict[str, Any]:
-    body = elements.get("body")
-    return {**elements, **body} if isinstance(body, dict) else elements
 
 
 def _outside(what: str) -> NotAuthorised:

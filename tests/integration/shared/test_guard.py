@@ -106,6 +106,31 @@ async def test_an_allowed_access_leaves_an_attempt_and_a_disclosure(
     assert (disclosure.record_ids, disclosure.plates) == (["read-1"], ["7ABC123"])
 
 
+TRICKS = {
+    "a name that the route does not take": ("application/json", "{}"),
+    "another JSON type": ("application/vnd.x+json", '{"plate": "8OTHER2"}'),
+    "JSON in capitals": ("Application/JSON", '{"plate": "8OTHER2"}'),
+    "a body too long to keep": ("application/json", '{"plate": "8OTHER2"' + " " * 70_000 + "}"),
+    "a name that cannot be stored": ("application/json", '{"\\ud800": 1, "plate": "8OTHER2"}'),
+}
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+@pytest.mark.clause("468.6(b)/case-bound")
+async def test_nothing_beside_what_the_route_takes_gets_past_a_scope(
+    trick, client, authority, attempts, bus
+):
+    media_type, body = TRICKS[trick]
+    purpose = authority.purpose_token(scope={"plate": "7ABC123"})
+    headers = {**authority.headers(), "X-ALPR-Purpose": purpose, "Content-Type": media_type}
+    answer = await client.post("/v1/search?plate=7ABC123", content=body, headers=headers)
+    assert answer.status_code == 403
+    assert "plate" in answer.json()["detail"]
+    [attempt] = await attempts()
+    assert attempt.elements["plate"] == "7ABC123"
+    assert attempt.elements["body"].get("plate") == ("8OTHER2" if "OTHER" in body else None)
+
+
 REFUSALS = {
     "permission": (403, "permission", {"permissions": [Permission.HIT_READ]}, True),
     "no training": (403, "training", {"trained_until": None}, True),

@@ -11,7 +11,7 @@ WINDOW = {"captured_from": "2026-05-01T00:00:00Z", "captured_to": "2026-05-02T00
 
 
 def check(scope, **body):
-    Purpose(RECORD, scope).check_scope({"body": body})
+    Purpose(RECORD, scope).check_scope(body)
 
 
 def test_without_a_scope_all_is_within_it():
@@ -22,7 +22,9 @@ def test_the_plate_of_the_scope_may_be_asked_in_any_spelling():
     check({"plate": "7ABC123"}, plate="7abc-123")
 
 
-@pytest.mark.parametrize("asked", ["8ABC123", "7ABC12?", "*", "7ABC123*", "", None, 7, ["7ABC123"]])
+@pytest.mark.parametrize(
+    "asked", ["8ABC123", "7ABC12?", "*", "7ABC123*", "7ABC123＊", "", None, 7, ["7ABC123"]]
+)
 def test_another_plate_or_a_wildcard_is_outside(asked):
     with pytest.raises(NotAuthorised, match="plate"):
         check({"plate": "7ABC123"}, plate=asked)
@@ -49,6 +51,6 @@ def test_a_window_beyond_the_scope_or_not_given_is_outside(asked):
 
 def test_devices_must_all_be_in_the_scope():
     check({"device_ids": ["a", "b"]}, device_ids=["a"])
-    for asked in (["a", "c"], [], None):
+    for asked in (["a", "c"], [], None, 7, "a", {"a": 1}):
         with pytest.raises(NotAuthorised, match="devices"):
             check({"device_ids": ["a", "b"]}, device_ids=asked)
