@@ -70,6 +70,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.SessionChanged, "identity", audited=True),
         _topic(events.TrainingRecorded, "identity", audited=True),
         _topic(events.DeviceChanged, "ingest", "ingest", audited=True),
+        _topic(events.DeviceSilenced, "ingest", audited=True),
         _topic(events.HoldChanged, "retention", audited=True),
         _topic(events.PurgeChanged, "retention", audited=True),
         _topic(events.RecordsPurged, "retention", "hotlist", audited=True),

@@ -14,7 +14,13 @@ from services.audit.store.audits import Audits
 from services.audit.store.findings import Findings, a_finding
 from services.audit.store.stream import Seen, Stream
 from shared.access import Permission
-from shared.events import AccessAttempted, Event, FindingRaised, RecordsDisclosed
+from shared.events import (
+    AccessAttempted,
+    DeviceSilenced,
+    Event,
+    FindingRaised,
+    RecordsDisclosed,
+)
 from shared.runtime import Runtime
 
 LIMIT = 5000
@@ -53,6 +59,7 @@ class Watch:
                 *_late(seen, timedelta(minutes=self._settings.audit_late_minutes)),
                 *await self._refusals(stream, seen),
                 *await self._searches(stream, seen),
+                *await _silences(stream, seen),
             ]
             await stream.advance("entries", seen[-1].seq + 1)
             return await self._raise(Findings(connection, self._runtime.service), found)
@@ -158,6 +165,25 @@ class Watch:
                 cases=cases[:20],
                 days=within.days,
             )
+
+
+async def _silences(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
+    """A camera that fell silent: broken, blinded, or switched off by somebody."""
+    told = [s.seq for s in seen if s.kind == kind_of(DeviceSilenced)]
+    if not told:
+        return []
+    return [
+        a_finding(
+            "device_silence",
+            f"device {device.device_id}",
+            device.at,
+            device.last_heard_at,
+            seq=device.seq,
+            device_name=device.name,
+            last_heard_at=device.last_heard_at,
+        )
+        for device in await stream.silences(told)
+    ]
 
 
 def _late(seen: Sequence[Seen], after: timedelta) -> Iterable[FindingRaised]:

@@ -11,6 +11,7 @@ from services.ingest.housekeeping import Housekeeping
 from services.ingest.last_seen import LastSeen
 from services.ingest.rate import Rates
 from services.ingest.settings import Settings
+from services.ingest.silence import Silence
 from shared.runtime import Runtime
 
 
@@ -27,6 +28,7 @@ class Parts:
         self.in_flight = InFlight(settings.ingest_max_bytes_in_flight)
         self.captures = Captures(runtime)
         self._housekeeping = Housekeeping(runtime)
+        self.silence = Silence(runtime, settings, self.last_seen)
         self._follower: DeviceFollower | None = None
         if runtime.kafka:
             self._follower = DeviceFollower(
@@ -40,6 +42,7 @@ class Parts:
         await self.cache.start()
         self.last_seen.start()
         self._housekeeping.start()
+        self.silence.start()
         if self._follower is not None:
             self._follower.start()
 
@@ -47,6 +50,7 @@ class Parts:
         """Stop, and write down what is left."""
         if self._follower is not None:
             await self._follower.stop()
+        await self.silence.stop()
         await self._housekeeping.stop()
         await self.last_seen.stop()
         await self.cache.stop()

@@ -36,4 +36,10 @@ class Settings(CommonSettings):
     ingest_devices_ttl_s: Annotated[float, Field(gt=0)] = 15
     """Every device is read again this often, should an event about one not have come."""
 
+    ingest_silent_after_s: Annotated[int, Field(ge=60)] = 4 * 3600
+    """A fixed camera that says nothing for so long is told of; vehicles may stand in the garage."""
+
+    ingest_silence_every_s: Annotated[float, Field(gt=0)] = 60
+    """How often that is looked at."""
+
     ingest_last_seen_every_s: Annotated[float, Field(gt=0)] = 5

@@ -1,6 +1,7 @@
 """The only code that touches ingest's tables."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -55,6 +56,16 @@ _SEEN = text(
     WHERE d.device_id = s.device_id
     """
 )
+# One replica's update wins, and a device is told of again only after it was heard of in between.
+_FALL_SILENT = text(
+    """
+    UPDATE devices SET silence_told_at = :now
+    WHERE status = 'active' AND kind = 'fixed'
+      AND coalesce(last_seen_at, registered_at) < :before
+      AND (silence_told_at IS NULL OR silence_told_at < coalesce(last_seen_at, registered_at))
+    RETURNING device_id, name, coalesce(last_seen_at, registered_at) AS last_heard_at
+    """
+)
 # DO UPDATE, so that the row comes back whoever wrote it, also when that was a moment ago.
 _FIRST_SEEN = text(
     """
@@ -63,6 +74,15 @@ _FIRST_SEEN = text(
     RETURNING received_at
     """
 )
+
+
+@dataclass(frozen=True)
+class Silent:
+    """A device that fell silent, and when it was last heard of."""
+
+    device_id: UUID
+    name: str
+    last_heard_at: datetime
 
 
 class Devices:
@@ -123,6 +143,11 @@ class Devices:
     async def seen(self, times: Mapping[UUID, datetime]) -> None:
         """Note when devices were last seen."""
         await self._connection.execute(_SEEN, {"ids": list(times), "times": list(times.values())})
+
+    async def fall_silent(self, before: datetime, now: datetime) -> list[Silent]:
+        """Return the fixed devices last heard of before `before`; each silence is returned once."""
+        rows = await self._connection.execute(_FALL_SILENT, {"before": before, "now": now})
+        return [Silent(**row) for row in rows.mappings()]
 
     async def _write(self, statement: Any, columns: dict[str, Any]) -> None:
         try:

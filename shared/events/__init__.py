@@ -24,6 +24,7 @@ from shared.events.hits import (
 from shared.events.people import (
     AccountChanged,
     DeviceChanged,
+    DeviceSilenced,
     KeyPublished,
     SessionChanged,
     TrainingRecorded,
@@ -59,6 +60,7 @@ __all__ = [
     "Character",
     "CheckpointSigned",
     "DeviceChanged",
+    "DeviceSilenced",
     "Difference",
     "Event",
     "FindingChanged",

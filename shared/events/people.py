@@ -68,6 +68,22 @@ class TrainingRecorded(AdministrativeEvent, frozen=True, kw_only=True, omit_defa
         return str(self.account_id)
 
 
+class DeviceSilenced(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A fixed camera has not been heard of for longer than it should (policy 468.3.1(c))."""
+
+    TOPIC: ClassVar[str] = "alpr.device.silenced"
+
+    device_id: UUID
+    device_name: str
+    last_heard_at: datetime  # when it was registered, if it never spoke
+    silent_after_s: int
+
+    @property
+    def key(self) -> str:
+        """The device."""
+        return str(self.device_id)
+
+
 class DeviceChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A device was registered, its credential rotated or revoked, or its place changed."""
 

@@ -52,6 +52,25 @@ _GAPS = text(
 )
 
 
+_SILENCES = text(
+    """
+    SELECT seq, occurred_at, convert_from(entry, 'UTF8')::jsonb -> 'data' AS device
+    FROM entries WHERE seq = ANY(:seqs) ORDER BY seq
+    """
+)
+
+
+@dataclass(frozen=True)
+class SilentDevice:
+    """A device that fell silent, as ingest told it."""
+
+    seq: int
+    device_id: str
+    name: str
+    last_heard_at: str
+    at: datetime
+
+
 @dataclass(frozen=True)
 class Seen:
     """One entry, as far as the rules need it."""
@@ -100,6 +119,20 @@ class Stream:
         """Return the entries from `start` on."""
         found = await self._connection.execute(_SEEN, {"start": start, "limit": limit})
         return [Seen(**row) for row in found.mappings()]
+
+    async def silences(self, seqs: Sequence[int]) -> list[SilentDevice]:
+        """Return which devices those entries tell of."""
+        rows = await self._connection.execute(_SILENCES, {"seqs": list(seqs)})
+        return [
+            SilentDevice(
+                row.seq,
+                row.device["device_id"],
+                row.device["device_name"],
+                row.device["last_heard_at"],
+                row.occurred_at,
+            )
+            for row in rows
+        ]
 
     async def refusals(self, of: Sequence[Seen], within: timedelta) -> dict[str, list[datetime]]:
         """Return when each of the subjects of `of` was refused, around that time."""

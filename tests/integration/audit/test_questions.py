@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -14,6 +14,7 @@ from shared.access import Permission
 from shared.events import (
     AccessAttempted,
     AuditChanged,
+    DeviceSilenced,
     FindingChanged,
     FindingRaised,
     HitRaised,
@@ -247,6 +248,23 @@ async def test_five_refusals_in_fifteen_minutes_are_a_finding_and_four_are_not(
     assert finding.details["count"] == 5
     await deliver(an_attempt(clock, allowed=False))
     assert await findings() == []  # the same hour's is one finding
+
+
+@pytest.mark.clause("468.3.1(c)/device-silence")
+async def test_a_camera_that_fell_silent_is_a_finding(deliver, findings, clock):
+    device = uuid4()
+    silence = DeviceSilenced(
+        occurred_at=clock.now(),
+        device_id=device,
+        device_name="Main St",
+        last_heard_at=clock.now() - timedelta(hours=5),
+        silent_after_s=4 * 3600,
+    )
+    await deliver(silence)
+    [finding] = await findings()
+    assert (finding.kind, finding.subject) == ("device_silence", f"device {device}")
+    assert finding.details["device_name"] == "Main St"
+    assert await findings() == []
 
 
 @pytest.mark.clause("468.3.1(c)/monitoring")

@@ -1,0 +1,68 @@
+"""Tells, once for each silence, that a fixed camera has not been heard of (policy 468.3.1(c))."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from services.ingest.last_seen import LastSeen
+from services.ingest.settings import Settings
+from services.ingest.store import Devices
+from shared.errors import AlprError
+from shared.events import DeviceSilenced
+from shared.outbox import emit
+from shared.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+
+class Silence:
+    """Looks in the background; several processes at it tell no silence twice."""
+
+    def __init__(self, runtime: Runtime, settings: Settings, last_seen: LastSeen) -> None:
+        self._runtime = runtime
+        self._after_s = settings.ingest_silent_after_s
+        self._every_s = settings.ingest_silence_every_s
+        self._last_seen = last_seen
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin looking."""
+        self._task = asyncio.create_task(self._run(), name="device silence")
+
+    async def stop(self) -> None:
+        """Stop."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def look(self) -> int:
+        """Tell of the devices that fell silent; return how many. Raises: Unavailable."""
+        await self._last_seen.flush()  # what this process heard a moment ago counts
+        now = self._runtime.clock.now()
+        async with self._runtime.db.begin() as connection:
+            silent = await Devices(connection).fall_silent(
+                now - timedelta(seconds=self._after_s), now
+            )
+            events = [
+                DeviceSilenced(
+                    occurred_at=now,
+                    device_id=device.device_id,
+                    device_name=device.name,
+                    last_heard_at=device.last_heard_at,
+                    silent_after_s=self._after_s,
+                )
+                for device in silent
+            ]
+            await emit(connection, self._runtime.service, *events)
+        return len(silent)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._every_s)
+            try:
+                if count := await self.look():
+                    log.warning("%d devices fell silent", count)
+            except AlprError as exc:
+                log.warning("silence not looked at: %s", exc.detail)
+            except Exception:
+                log.exception("silence not looked at")

@@ -1,0 +1,56 @@
+"""A fixed camera that falls silent is told of, once for each silence."""
+
+import pytest
+
+from shared.events import DeviceSilenced
+from tests.unit.ingest import pictures as p
+
+AFTER_HOURS = 4
+
+
+@pytest.fixture
+def silenced(station):
+    """Look for silence; return what was told."""
+
+    async def look():
+        await station.app.state.parts.silence.look()
+        station.bus.records.clear()
+        await station.app.state.runtime.relay.drain()
+        return station.bus.events(DeviceSilenced)
+
+    return look
+
+
+@pytest.mark.clause("468.3.1(c)/device-silence")
+async def test_each_silence_is_told_once_and_a_new_one_again(station, silenced):
+    credential = (await station.register())["credential"]
+    await station.post_frame(credential, p.jpeg())
+    heard_at = station.clock.now()
+    station.clock.advance(hours=AFTER_HOURS)
+    assert await silenced() == []
+    station.clock.advance(seconds=1)
+    [told] = await silenced()
+    assert (told.device_name, told.last_heard_at) == ("Main St", heard_at)
+    assert told.silent_after_s == AFTER_HOURS * 3600
+    station.clock.advance(hours=30)
+    assert await silenced() == []
+    await station.post_frame(credential, p.jpeg())
+    assert await silenced() == []
+    station.clock.advance(hours=AFTER_HOURS, seconds=1)
+    assert len(await silenced()) == 1
+
+
+async def test_one_that_never_spoke_counts_from_its_registration(station, silenced):
+    await station.register()
+    registered_at = station.clock.now()
+    station.clock.advance(hours=AFTER_HOURS, seconds=1)
+    [told] = await silenced()
+    assert told.last_heard_at == registered_at
+
+
+async def test_a_vehicle_and_a_revoked_camera_may_be_silent(station, silenced):
+    await station.register("Patrol 12", kind="vehicle")
+    device = (await station.register())["device"]["device_id"]
+    await station.admin("POST", f"/v1/devices/{device}/revocation", {"reason": "taken down"})
+    station.clock.advance(hours=30)
+    assert await silenced() == []
