@@ -3,14 +3,15 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from shared.codec import Record, encode_all
-from shared.errors import Unavailable
+from shared.errors import TooLarge, Unavailable
 from shared.events import Event
 
 log = logging.getLogger(__name__)
@@ -41,15 +42,21 @@ class KafkaBus:
     """A producer that is replaced when it breaks.
 
     aiokafka's idempotent producer stays broken for good after some errors (a batch that ran out of
-    time leaves a gap in its sequence), so after any failure the next publish starts a fresh one.
+    time leaves a gap in its sequence), so after any failure a fresh one is started. Until it stands,
+    every caller is refused at once: a camera that is told to come back must not first be kept waiting.
     """
 
-    def __init__(self, bootstrap: str, source: str, *, timeout_s: float = 10) -> None:
+    def __init__(self, bootstrap: str, source: str, *, timeout_s: float = 5) -> None:
         self._bootstrap = bootstrap
         self._source = source
         self._timeout_s = timeout_s
         self._producer: AIOKafkaProducer | None = None
-        self._lock = asyncio.Lock()
+        self._away = False
+        """Kafka was not to be had when it was last tried."""
+
+        self._connecting: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._sending: set[asyncio.Timeout] = set()
 
     async def start(self) -> None:
         """Connect. Raises: Unavailable."""
@@ -57,10 +64,13 @@ class KafkaBus:
 
     async def stop(self) -> None:
         """Flush and disconnect."""
-        async with self._lock:
-            producer, self._producer = self._producer, None
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.gather(self._connecting, return_exceptions=True)
+        producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
+        await asyncio.gather(*self._closing)
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Return once every event is acknowledged by all in-sync replicas."""
@@ -72,14 +82,15 @@ class KafkaBus:
             return
         producer = await self._ready()
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with self._patience():
                 if len(records) <= SINGLE_LIMIT:
                     await _send_singly(producer, records)
                 else:
                     await _send_batches(producer, records)
+        except MessageSizeTooLargeError as exc:  # nothing is wrong with the producer
+            raise TooLarge("an event is larger than Kafka takes") from exc
         except (KafkaError, TimeoutError) as exc:
-            log.warning("publish failed: %s", type(exc).__name__)
-            await self._discard(producer)
+            self._discard(producer, exc)
             raise Unavailable("Kafka did not acknowledge") from exc
 
     async def ping(self) -> None:
@@ -92,14 +103,18 @@ class KafkaBus:
             raise Unavailable("Kafka does not answer") from exc
 
     async def _ready(self) -> AIOKafkaProducer:
-        if self._producer is not None:
-            return self._producer
-        async with self._lock:
-            if self._producer is None:
-                self._producer = await self._connect()
-            return self._producer
+        """Return the producer. Raises: Unavailable, at once while Kafka is known to be away."""
+        if self._producer is None:
+            if self._connecting is None or self._connecting.done():
+                self._connecting = asyncio.create_task(self._connect(), name="connect to Kafka")
+            if not self._away:
+                await asyncio.shield(self._connecting)
+        if self._producer is None:
+            raise Unavailable("Kafka does not answer")
+        return self._producer
 
-    async def _connect(self) -> AIOKafkaProducer:
+    async def _connect(self) -> None:
+        """Try once to start a producer; all who wait for one wait for this."""
         producer = AIOKafkaProducer(
             bootstrap_servers=self._bootstrap,
             acks="all",
@@ -114,17 +129,42 @@ class KafkaBus:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await producer.start()
-        except (KafkaError, TimeoutError, OSError) as exc:
-            await _stop_quietly(producer)
-            raise Unavailable("Kafka does not answer") from exc
-        return producer
+        except (KafkaError, TimeoutError, OSError):
+            self._close(producer)
+            self._away = True
+        except BaseException:
+            self._close(producer)
+            raise
+        else:
+            self._producer, self._away = producer, False
 
-    async def _discard(self, broken: AIOKafkaProducer) -> None:
-        async with self._lock:
-            if self._producer is not broken:
-                return
-            self._producer = None
-        await _stop_quietly(broken)
+    @asynccontextmanager
+    async def _patience(self) -> AsyncIterator[None]:
+        """Wait for acknowledgements no longer than is set, or until the producer is given up."""
+        patience = asyncio.timeout(self._timeout_s)
+        try:
+            async with patience:
+                self._sending.add(patience)
+                yield
+        finally:
+            self._sending.discard(patience)
+
+    def _discard(self, broken: AIOKafkaProducer, why: BaseException) -> None:
+        """Give up a producer; whoever waits for its acknowledgements is refused now, not in turn."""
+        if self._producer is not broken:
+            return
+        log.warning("Kafka does not take what is published: %s", type(why).__name__)
+        self._producer, self._away = None, True
+        now = asyncio.get_running_loop().time()
+        for patience in self._sending:
+            if not patience.expired():
+                patience.reschedule(now)
+        self._close(broken)
+
+    def _close(self, producer: AIOKafkaProducer) -> None:
+        closing = asyncio.create_task(_stop_quietly(producer), name="close a broken producer")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
 
 async def _stop_quietly(producer: AIOKafkaProducer) -> None:
@@ -167,6 +207,6 @@ async def _send_batches(producer: AIOKafkaProducer, records: Iterable[Record]) -
                 pending.append(await producer.send_batch(batch, topic, partition=partition))
                 batch = producer.create_batch()
                 if batch.append(timestamp=None, **fields) is None:
-                    raise Unavailable("an event is larger than a Kafka batch")
+                    raise TooLarge("an event is larger than a Kafka batch")
         pending.append(await producer.send_batch(batch, topic, partition=partition))
     await asyncio.gather(*pending)

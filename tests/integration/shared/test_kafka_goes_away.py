@@ -1,13 +1,17 @@
 """Kafka goes away and comes back: nothing is acknowledged meanwhile, and all goes on after."""
 
+import asyncio
+import os
+import signal
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from deploy.local.broker import Broker
 from shared.bus import KafkaBus
 from shared.consumer import Consumer, Subscription
-from shared.errors import Unavailable
+from shared.errors import TooLarge, Unavailable
 from shared.events import FindingRaised
 from shared.people import People, PeopleFollower
 from shared.testing import eventually
@@ -65,6 +69,50 @@ async def test_a_producer_is_replaced_after_kafka_was_away(own_broker, clock):
     await known_soon(known)
     await people.stop()
     await consumer.stop()
+    await bus.stop()
+
+
+async def test_while_kafka_is_silent_one_caller_waits_and_all_others_are_refused_at_once(
+    own_broker, clock
+):
+    await ensure_topics(own_broker.bootstrap)
+    bus = KafkaBus(own_broker.bootstrap, "test", timeout_s=1.5)
+    event = FindingRaised(occurred_at=clock.now(), finding_id=uuid4(), kind="t", subject="s")
+    await bus.publish([event])
+    process = os.getpgid(own_broker.child.pid)
+    os.killpg(process, signal.SIGSTOP)
+    try:
+        first = [asyncio.create_task(bus.publish([event])) for _ in range(5)]
+        async with asyncio.timeout(3):
+            ends = await asyncio.gather(*first, return_exceptions=True)
+        assert all(isinstance(end, Unavailable) for end in ends)
+        async with asyncio.timeout(1):  # a thousand in turn, each of them in a millisecond
+            for _ in range(1000):
+                with pytest.raises(Unavailable):
+                    await bus.publish([event])
+    finally:
+        os.killpg(process, signal.SIGCONT)
+
+    async def goes():
+        try:
+            await bus.publish([event])
+        except Unavailable:
+            return False
+        return True
+
+    await eventually(goes, within_s=20)
+    await bus.stop()
+
+
+async def test_an_event_that_kafka_never_takes_is_refused_by_name_and_breaks_nothing(
+    own_broker, clock
+):
+    await ensure_topics(own_broker.bootstrap)
+    bus = KafkaBus(own_broker.bootstrap, "test")
+    event = FindingRaised(occurred_at=clock.now(), finding_id=uuid4(), kind="t", subject="s")
+    with pytest.raises(TooLarge):
+        await bus.publish([msgspec.structs.replace(event, subject="s" * 2**21)])
+    await bus.publish([event])
     await bus.stop()
 
 
