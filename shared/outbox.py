@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.bus import Bus
 from shared.codec import Record, encode
 from shared.db import EMITTED, Database
-from shared.errors import AlprError
+from shared.errors import AlprError, TooLarge
 from shared.events import Event
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,9 @@ BACKLOG = Gauge("alpr_outbox_backlog", "Events that wait for Kafka", ["service"]
 
 INBOX_KEPT = timedelta(days=30)
 """Longer than any topic keeps its events, so a redelivery always finds its inbox row."""
+
+MAX_EVENT_BYTES = 900_000
+"""Kafka takes 1 MiB with headers. One that is larger would hold up all that follow it, for ever."""
 
 _INSERT = text(
     "INSERT INTO outbox (topic, key, headers, value)"
@@ -37,10 +40,15 @@ _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('outbox'), hashtext(curr
 
 
 async def emit(connection: AsyncConnection, source: str, *events: Event) -> None:
-    """Write `events` of service `source` to the outbox, in the caller's transaction."""
+    """Write `events` of service `source` to the outbox, in the caller's transaction.
+
+    Raises: TooLarge for one that Kafka would never take; what cannot be told is not done.
+    """
     if not events:
         return
     records = [encode(event, source) for event in events]
+    if any(len(record.value) > MAX_EVENT_BYTES for record in records):
+        raise TooLarge("the record of this would be larger than the log takes; ask for less")
     await connection.execute(
         _INSERT,
         {

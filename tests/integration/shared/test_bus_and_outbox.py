@@ -10,7 +10,7 @@ from shared.bus import KafkaBus
 from shared.codec import Message, Record, encode
 from shared.consumer import Consumer, Subscription
 from shared.db import Database, first_sight
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, TooLarge
 from shared.events import FindingRaised
 from shared.outbox import Relay, emit
 from shared.testing import FakeBus, FakeClock, eventually
@@ -70,6 +70,23 @@ async def test_the_outbox_waits_while_kafka_is_down_and_goes_in_order_after(db, 
     await eventually(lambda: len(bus.records) == 3)
     assert [event.subject for event in bus.events(FindingRaised)] == ["a", "b", "c"]
     await relay.stop()
+
+
+async def test_what_is_too_large_to_be_told_is_not_done_and_holds_up_nothing(db, clock):
+    bus = FakeBus()
+    relay = Relay(db, bus)
+
+    async def too_much():
+        async with db.begin() as connection:
+            await first_sight(connection, "an effect", uuid4())
+            await emit(connection, "sample", finding(clock, "x" * 1_000_000))
+
+    with pytest.raises(TooLarge, match="ask for less"):
+        await too_much()
+    async with db.begin() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM inbox"))).scalar_one() == 0
+        await emit(connection, "sample", finding(clock, "small"))
+    assert await relay.drain() == 1
 
 
 async def test_a_batch_reaches_a_consumer_once_and_the_bad_one_the_dead_letters(
