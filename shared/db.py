@@ -11,6 +11,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.errors import Unavailable
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 
 SHARED_MIGRATIONS = Path(__file__).parent / "migrations"
 EMITTED = "plateward_emitted"
+
+POOL_TIMEOUT_S = 5.0
+"""A request that no connection came free for is better refused than kept waiting."""
 
 
 class Database:
@@ -31,6 +35,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_recycle=1800,
+            pool_timeout=POOL_TIMEOUT_S,
             # After a restart of Postgres every pooled connection is dead; the first error says so
             # and the pool is emptied, so a check on each checkout is not worth its round trip.
             pool_pre_ping=False,
@@ -58,11 +63,15 @@ class Database:
                 connection.info.pop(EMITTED, None)
                 yield connection
                 emitted = connection.info.pop(EMITTED, False)
+        except PoolTimeoutError as exc:
+            raise Unavailable("the database has more to do than it can take") from exc
         except (OSError, TimeoutError) as exc:
             raise Unavailable("the database does not answer") from exc
         except DBAPIError as exc:
             if exc.connection_invalidated or _connection_fault(exc):
                 raise Unavailable("the database does not answer") from exc
+            if _passing(exc):
+                raise Unavailable("the database cannot take it now") from exc
             raise
         if emitted:
             for listener in self._listeners:
@@ -94,6 +103,15 @@ _FAULTS = (
     "CannotConnectNowError",
     "AdminShutdownError",
 )
+
+
+_PASSING = ("08", "40", "53", "57P", "58", "25006")
+"""SQLSTATEs by their beginnings: connection, deadlock, disk or memory or connections spent, shutting
+down, its own I/O, and a standby that only reads. None of them is the fault of what was asked."""
+
+
+def _passing(exc: DBAPIError) -> bool:
+    return str(getattr(exc.orig, "sqlstate", None)).startswith(_PASSING)
 
 
 def _connection_fault(exc: DBAPIError) -> bool:

@@ -4,10 +4,10 @@ Start: migrations, topics, producer, relay, keys and accounts, consumers; then t
 Stop: consumers first, so that no new work begins; relay last, so that what was done is told.
 """
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from fastapi import Request
 
@@ -24,6 +24,9 @@ from shared.settings import CommonSettings
 from shared.topics_admin import ensure_topics
 
 log = logging.getLogger(__name__)
+
+ANSWERS_WITHIN_S = 2.5
+"""What takes longer to answer a ping counts as away; probes have little patience themselves."""
 
 
 class Runtime:
@@ -94,24 +97,36 @@ class Runtime:
 
     async def check(self) -> dict[str, str]:
         """Return the state of each part that the service needs: "ok" or what is wrong."""
-        parts: dict[str, Any] = {
+        parts: dict[str, Callable[[], Awaitable[None]]] = {
             "postgres": self.db.ping,
             "kafka": self.bus.ping,
             "objects": self.objects.ping,
         }
         if self._follower is not None:
             parts["people"] = self._follower.ping
-        state = {}
-        for name, ping in parts.items():
-            try:
-                await ping()
-                state[name] = "ok"
-            except Unavailable as exc:
-                state[name] = exc.detail
+        state = await states_of(parts)
         for consumer in self._consumers:
             if consumer.failing:
                 state["consumers"] = f"standing still: {consumer.failing}"
         return state
+
+
+async def states_of(parts: Mapping[str, Callable[[], Awaitable[None]]]) -> dict[str, str]:
+    """Return each part's state by its ping, asked side by side: "ok" or what is wrong."""
+    states = await asyncio.gather(*(_state(ping) for ping in parts.values()))
+    return dict(zip(parts, states, strict=True))
+
+
+async def _state(ping: Callable[[], Awaitable[None]]) -> str:
+    """Return "ok" or what is wrong, in time for whoever asks: what hangs is not well."""
+    try:
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
+            await ping()
+    except Unavailable as exc:
+        return exc.detail
+    except TimeoutError:
+        return "it does not answer"
+    return "ok"
 
 
 def runtime_of(request: Request) -> Runtime:

@@ -1,16 +1,14 @@
 """Recognition's parts: Kafka, objects and workers. It has no tables and answers nobody."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from services.recognition.pool import WorkerPool
 from shared.bus import Bus, KafkaBus
 from shared.clock import Clock
 from shared.consumer import Subscription
-from shared.errors import Unavailable
 from shared.objects import ObjectStore
 from shared.people import People
-from shared.runtime import Runtime
+from shared.runtime import Runtime, states_of
 from shared.settings import CommonSettings
 from shared.topics_admin import ensure_topics
 
@@ -57,14 +55,8 @@ class FrameRuntime(Runtime):
 
     async def check(self) -> dict[str, str]:
         """The state of each part: "ok" or what is wrong."""
-        parts: dict[str, Any] = {"kafka": self.bus.ping, "objects": self.objects.ping}
-        state = {"workers": "ok" if self.pool.workers else "not started"}
-        for name, ping in parts.items():
-            try:
-                await ping()
-                state[name] = "ok"
-            except Unavailable as exc:
-                state[name] = exc.detail
+        state = await states_of({"kafka": self.bus.ping, "objects": self.objects.ping})
+        state["workers"] = "ok" if self.pool.workers else "not started"
         for consumer in self._consumers:
             if consumer.failing:
                 state["consumers"] = f"standing still: {consumer.failing}"

@@ -1,0 +1,76 @@
+"""A database that is busy, full or silent: callers are refused in time, and told to come again."""
+
+import asyncio
+import os
+import signal
+from contextlib import AsyncExitStack
+
+import pytest
+from sqlalchemy import text
+
+from deploy.local.postgres import Postgres
+from shared import db as shared_db
+from shared import runtime as shared_runtime
+from shared.db import Database
+from shared.errors import Unavailable
+from shared.runtime import Runtime
+
+
+async def test_who_gets_no_connection_in_time_is_refused_and_not_left_waiting(
+    database_url, monkeypatch
+):
+    monkeypatch.setattr(shared_db, "POOL_TIMEOUT_S", 0.1)
+    database = Database(database_url, "public", pool_size=1)
+    async with AsyncExitStack() as held:
+        for _ in range(2):  # the pool, and as many beyond it
+            connection = await held.enter_async_context(database.begin())
+            await connection.execute(text("SELECT 1"))
+        with pytest.raises(Unavailable, match="more to do"):
+            await database.ping()
+    await database.ping()
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    "state", ["53100", "53200", "40P01", "57P02", "25006"],
+    ids=["disk full", "out of memory", "deadlock", "crash", "only reads"],
+)  # fmt: skip
+async def test_what_is_not_the_callers_fault_is_unavailable(database_url, state):
+    database = Database(database_url, "public", pool_size=1)
+
+    async def fail():
+        async with database.begin() as connection:
+            await connection.execute(
+                text(f"DO $$ BEGIN RAISE EXCEPTION SQLSTATE '{state}'; END $$")
+            )
+
+    with pytest.raises(Unavailable):
+        await fail()
+    await database.ping()
+    await database.close()
+
+
+async def test_readiness_says_in_time_that_a_silent_database_is_away_and_that_it_is_back(
+    tmp_path, settings, bus, objects, authority, policy, monkeypatch
+):
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr(shared_runtime, "ANSWERS_WITHIN_S", 0.3)
+    with Postgres(tmp_path / "postgres", fast_for_tests=True) as server:
+        url = server.create_database("silent")
+        runtime = Runtime(
+            "sample",
+            settings.model_copy(update={"database_url": url}),
+            bus=bus,
+            objects=objects,
+            people=authority.people,
+            policy=policy,
+        )
+        assert (await runtime.check())["postgres"] == "ok"
+        async with runtime.db.begin() as connection:
+            backend = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+        os.kill(backend, signal.SIGSTOP)
+        async with asyncio.timeout(5):
+            assert (await runtime.check())["postgres"] == "it does not answer"
+        os.kill(backend, signal.SIGCONT)
+        assert (await runtime.check())["postgres"] == "ok"
+        await runtime.db.close()
