@@ -1,11 +1,15 @@
 """What text and keys must be like, wherever they come in."""
 
 from base64 import b64decode
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, SecretStr
 
 KEY_BYTES = 32
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+MAX_INT = 2**31 - 1
+"""The largest number that a Postgres integer holds; for versions, counts and pages in requests."""
 
 
 def storable(text: str) -> str:
@@ -17,6 +21,24 @@ def storable(text: str) -> str:
     except UnicodeEncodeError:
         raise ValueError("holds half of a surrogate pair") from None
     return text
+
+
+def _written_out(value: Any) -> Any:
+    """Return a time that is written out: a bare number might be seconds or milliseconds, a date any zone."""
+    if isinstance(value, int | float) or (isinstance(value, str) and "T" not in value.upper()):
+        raise ValueError("is written as RFC 3339 has it, e.g. 2026-06-01T12:00:00Z")
+    return value
+
+
+def _of_our_time(moment: datetime) -> datetime:
+    """Return `moment` if every zone and every sum of times with it is a date that can be kept."""
+    if not EARLIEST <= moment < LATEST:
+        raise ValueError(f"is not between the years {EARLIEST.year} and {LATEST.year}")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_of_our_time)]
+"""A moment in a request, with its time zone."""
 
 
 def _a_key(value: SecretStr) -> SecretStr:

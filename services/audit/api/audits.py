@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.audit.api.guard import AuditRead
 from services.audit.api.people import PersonOut, check_department
@@ -21,6 +21,7 @@ from services.audit.watch import kind_of
 from shared.access import Grant, Permission, access
 from shared.errors import Conflict, InvalidInput, NotAuthorised, NotFound
 from shared.events import AccessAttempted, AuditChanged
+from shared.fields import MAX_INT, Moment
 from shared.http import Work
 from shared.runtime import runtime_of
 
@@ -42,8 +43,8 @@ class AuditIn(BaseModel):
         },
     )
 
-    occurred_from: AwareDatetime
-    occurred_to: AwareDatetime = Field(description="Not included")
+    occurred_from: Moment
+    occurred_to: Moment = Field(description="Not included")
 
 
 class ReviewIn(BaseModel):
@@ -142,7 +143,7 @@ async def get_audit(audit_id: UUID, grant: AuditRead, work: Work) -> AuditOut:
 @router.post("/{audit_id}/items/{number}")
 async def review_item(
     audit_id: UUID,
-    number: Annotated[int, Path(ge=1)],
+    number: Annotated[int, Path(ge=1, le=MAX_INT)],
     body: ReviewIn,
     grant: WorkOn,
     work: Work,

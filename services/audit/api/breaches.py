@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.audit.api.guard import AuditRead
 from services.audit.api.texts import Term
 from services.audit.breach import KINDS, Reach, Reached
 from services.audit.store.search import Entries
 from shared.errors import InvalidInput
+from shared.fields import Moment
 from shared.http import Work
 
 router = APIRouter(prefix="/breach-reports", tags=["breach"])
@@ -34,8 +35,8 @@ class BreachQuery(BaseModel):
     )
 
     person_id: Term
-    occurred_from: AwareDatetime
-    occurred_to: AwareDatetime = Field(description="Not included")
+    occurred_from: Moment
+    occurred_to: Moment = Field(description="Not included")
     limit: Annotated[int, Field(ge=1, le=100_000)] = 10_000
 
 

@@ -6,13 +6,14 @@ from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Path
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.audit.api.guard import AuditRead
 from services.audit.api.texts import PlateTerm, Term
 from services.audit.store.log import Row
 from services.audit.store.search import Entries, Query
 from shared.errors import InvalidInput, NotFound
+from shared.fields import Moment
 from shared.http import Work
 
 router = APIRouter(prefix="/entries", tags=["entries"])
@@ -37,14 +38,14 @@ class EntryQuery(BaseModel):
     )
     purpose_kind: Term | None = None
     case_number: Term | None = Field(default=None, description="Case or call-for-service number")
-    occurred_from: AwareDatetime | None = None
-    occurred_to: AwareDatetime | None = Field(default=None, description="Not included")
+    occurred_from: Moment | None = None
+    occurred_to: Moment | None = Field(default=None, description="Not included")
     kind: Term | None = Field(default=None, description="E.g. access.attempted, records.disclosed")
     outcome: Literal["allowed", "refused"] | None = None
     service: Term | None = None
     permission: Term | None = None
     request_id: Term | None = None
-    before: Annotated[int, Field(ge=0)] | None = Field(
+    before: Annotated[int, Field(ge=0, lt=1 << 62)] | None = Field(
         default=None, description="Entries before this one: the `next` of the page before"
     )
     limit: Annotated[int, Field(ge=1, le=500)] = 100

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 
 from services.hotlist.models.hits import (
     DispositionIn,
@@ -18,6 +17,7 @@ from services.hotlist.store.outcomes import Outcomes
 from shared.access import Grant, Permission, access
 from shared.errors import Conflict, InvalidInput
 from shared.events import HitDisposed, HitVerified, Tier
+from shared.fields import Moment
 from shared.http import Work
 from shared.work import UnitOfWork
 
@@ -34,7 +34,7 @@ MAX_DISPOSITIONS = 100
 async def show_hits(
     grant: Read,
     work: Work,
-    since: Annotated[AwareDatetime | None, Query(description="Raised at or after.")] = None,
+    since: Annotated[Moment | None, Query(description="Raised at or after.")] = None,
     tier: Tier | None = None,
     list_id: UUID | None = None,
     status: Literal["unverified", "verified"] | None = None,

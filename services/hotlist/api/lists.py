@@ -4,7 +4,6 @@ from typing import Annotated
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime
 
 from services.hotlist.domain import staleness_limit_s
 from services.hotlist.listing import check_switches
@@ -16,6 +15,7 @@ from shared.access import Grant, Permission, access, record_refusal
 from shared.clock import Clock
 from shared.errors import InvalidInput, NotAuthorised
 from shared.events import HotListChanged, Source
+from shared.fields import Moment
 from shared.http import Work
 from shared.policy import HotLists as Rules
 
@@ -136,7 +136,7 @@ async def change_list(list_id: UUID, body: ListChange, grant: Manage, hotlist: H
 
 @router.get("/{list_id}/yield")
 async def show_yield(
-    list_id: UUID, grant: Read, work: Work, since: AwareDatetime | None = None
+    list_id: UUID, grant: Read, work: Work, since: Moment | None = None
 ) -> YieldOut:
     """Counted figures of what a list brought: hits, what verification found, enforcement."""
     await Lists(work.connection).get(grant, list_id)

@@ -7,8 +7,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime
+from fastapi import APIRouter, Path, Query, Request
 from starlette.requests import ClientDisconnect
 
 from services.hotlist.api.lists import Manage, Read, list_out
@@ -21,6 +20,7 @@ from services.hotlist.store.lists import Change, HotList, Lists, Version
 from shared.access import Grant
 from shared.errors import Conflict, InvalidInput, Malformed, UnsupportedMedia
 from shared.events import HotListActivated, HotListChanged
+from shared.fields import MAX_INT, Moment
 from shared.http import Work
 from shared.work import UnitOfWork
 
@@ -49,7 +49,7 @@ async def upload_version(
     grant: Manage,
     hotlist: Hotlist,
     as_of: Annotated[
-        AwareDatetime | None, Query(description="When the source made the extract; default now.")
+        Moment | None, Query(description="When the source made the extract; default now.")
     ] = None,
     activate: Annotated[bool, Query(description="Put it in force at once.")] = False,
 ) -> VersionOut:
@@ -151,7 +151,12 @@ async def show_versions(list_id: UUID, grant: Read, work: Work, hotlist: Hotlist
 
 
 @router.post("/versions/{version}/activation")
-async def activate_version(list_id: UUID, version: int, grant: Manage, hotlist: Hotlist) -> ListOut:
+async def activate_version(
+    list_id: UUID,
+    version: Annotated[int, Path(ge=1, le=MAX_INT)],
+    grant: Manage,
+    hotlist: Hotlist,
+) -> ListOut:
     """Put a version in force in place of the present one; an older one is a roll-back."""
     async with hotlist.changing() as work:
         lists = Lists(work.connection)

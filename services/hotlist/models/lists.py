@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
 from services.hotlist.listing import LIMITS
 from services.hotlist.models.taken import Taken, line
 from shared.events import Source
+from shared.fields import MAX_INT, Moment
 
 
 class ListIn(Taken):
@@ -96,7 +97,7 @@ class RollbackIn(Taken):
         json_schema_extra={"examples": [{"version": 3, "reason": "incomplete extract"}]}
     )
 
-    version: Annotated[int, Field(ge=1)] | None = None
+    version: Annotated[int, Field(ge=1, le=MAX_INT)] | None = None
     reason: Annotated[str, line(200)] | None = None
 
 
@@ -133,8 +134,8 @@ class EntryIn(Taken):
     make: Annotated[str, line(LIMITS["make"])] | None = None
     model: Annotated[str, line(LIMITS["model"])] | None = None
     colour: Annotated[str, line(LIMITS["colour"])] | None = None
-    valid_from: AwareDatetime | None = None
-    expires_at: AwareDatetime | None = None
+    valid_from: Moment | None = None
+    expires_at: Moment | None = None
 
 
 class EntriesIn(Taken):

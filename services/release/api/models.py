@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from services.release.api.texts import Name, OriText, PlatePattern, Reason, StateText
 from services.release.domain import AgencyKind, Status
+from shared.fields import Moment
 
 
 class Body(BaseModel):
@@ -105,8 +106,8 @@ class DocumentOut(BaseModel):
 class Criteria(Body):
     """What is asked for; the package holds exactly what this matches."""
 
-    captured_from: AwareDatetime
-    captured_to: AwareDatetime
+    captured_from: Moment
+    captured_to: Moment
     plate: PlatePattern | None = Field(
         default=None, description="A plate, or with * and ? for what is unknown"
     )

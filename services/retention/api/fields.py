@@ -1,12 +1,10 @@
 """What requests are made of: text that can be stored, times with a zone, areas."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -22,14 +20,6 @@ def pattern_text(text: str) -> str:
     return parse_pattern(text).text
 
 
-def _written_out(value: Any) -> Any:
-    """Return a time that is written out: a bare number might be seconds or milliseconds, a date any zone."""
-    if isinstance(value, int | float) or (isinstance(value, str) and "T" not in value.upper()):
-        raise ValueError("is written as RFC 3339 has it, e.g. 2026-06-01T12:00:00Z")
-    return value
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 PlatePattern = Annotated[
     str,
     StringConstraints(min_length=1, max_length=40),

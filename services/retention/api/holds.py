@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.retention.api.fields import AreaIn, Body, Moment, Number, PlatePattern, Reason
+from services.retention.api.fields import AreaIn, Body, Number, PlatePattern, Reason
 from services.retention.api.people import PersonOut
 from services.retention.api.shown import ReadsOut, reads_out
 from services.retention.domain.criteria import Criteria, Cursor, check_hold, decode_cursor
@@ -15,6 +15,7 @@ from services.retention.store.holds import Hold, Holds
 from shared.access import Grant, Permission, access
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.events import HoldChanged
+from shared.fields import Moment
 from shared.http import Work
 from shared.runtime import runtime_of
 

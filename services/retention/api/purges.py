@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, BackgroundTasks, Query, Request
 from pydantic import BaseModel, ConfigDict
 
-from services.retention.api.fields import Body, Moment, Reason
+from services.retention.api.fields import Body, Reason
 from services.retention.api.people import PersonOut
 from services.retention.domain.destruction import (
     Basis,
@@ -24,6 +24,7 @@ from services.retention.store.runs import Run, Runs
 from shared.access import Grant, Permission, access
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.events import PurgeChanged
+from shared.fields import Moment
 from shared.http import Work
 from shared.runtime import runtime_of
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 
-from services.retention.api.fields import AreaIn, Body, Moment, PlatePattern, Region
+from services.retention.api.fields import AreaIn, Body, PlatePattern, Region
 from services.retention.api.shown import ReadsOut, reads_out
 from services.retention.domain.criteria import (
     Criteria,
@@ -18,6 +18,7 @@ from services.retention.domain.criteria import (
 from services.retention.settings import Settings
 from services.retention.store.search import Searches
 from shared.access import Grant, Permission, access
+from shared.fields import Moment
 from shared.http import Work
 from shared.runtime import runtime_of
 
