@@ -48,7 +48,7 @@ verify-audit: $(STAMP) ## Recompute the audit log's chain, root and checkpoints
 
 .PHONY: dead-letters
 dead-letters: $(STAMP) ## List what was put aside and why [REPLAY=topic]
-	@$(PY) -m shared.dead_letters $(if $(REPLAY),--replay $(REPLAY))
+	@$(PY) -m deploy.local.dead_letters $(if $(REPLAY),--replay $(REPLAY))
 
 .PHONY: clean
 clean: ## Remove the embedded stack's data (not the installation)

@@ -7,9 +7,11 @@ they may hold plates, and this is no door to data.
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 
 from shared.bus import KafkaBus
 from shared.codec import Record
@@ -31,8 +33,8 @@ async def dead_letters(bootstrap: str, topic: Topic, *, replayed: bool) -> Async
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )
-    await consumer.start()
     try:
+        await consumer.start()
         consumer.assign([partition])
         end = (await consumer.end_offsets([partition]))[partition]
         if not replayed:
@@ -76,16 +78,19 @@ async def replay(bootstrap: str, topic: Topic) -> int:
     return count
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """List, or replay one topic."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--replay", choices=sorted(TOPICS), help="topic whose dead letters go back")
     parser.add_argument("--bootstrap", default=CommonSettings().kafka_bootstrap)
-    chosen = parser.parse_args()
-    if chosen.replay:
-        asyncio.run(replay(chosen.bootstrap, TOPICS[chosen.replay]))
-    else:
-        asyncio.run(show(chosen.bootstrap))
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.replay:
+            asyncio.run(replay(chosen.bootstrap, TOPICS[chosen.replay]))
+        else:
+            asyncio.run(show(chosen.bootstrap))
+    except KafkaConnectionError:
+        sys.exit(f"no Kafka answers at {chosen.bootstrap}; KAFKA_BOOTSTRAP says where it is")
 
 
 if __name__ == "__main__":

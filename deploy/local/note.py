@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 
@@ -14,6 +14,8 @@ class Running:
     pid: int
     urls: Mapping[str, str]
     processes: Mapping[str, int]
+    kafka: str = ""
+    """The address of its broker."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,11 @@ class Note:
 
     path: Path
 
-    def write(self, urls: Mapping[str, str], processes: Mapping[str, int]) -> None:
+    def write(self, urls: Mapping[str, str], processes: Mapping[str, int], kafka: str) -> None:
         """Write it, or write it anew after a restart; a reader never sees half of it."""
         unfinished = self.path.with_suffix(".new")
-        body = {"pid": os.getpid(), "urls": dict(urls), "processes": dict(processes)}
-        unfinished.write_text(json.dumps(body, indent=1))
+        body = Running(os.getpid(), dict(urls), dict(processes), kafka)
+        unfinished.write_text(json.dumps(asdict(body), indent=1))
         unfinished.replace(self.path)
 
     def read(self) -> Running | None:

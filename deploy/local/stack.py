@@ -207,7 +207,10 @@ class Stack:
         _say("Ctrl-C stops it")
 
     def _write_note(self) -> None:
-        self._note.write(self._urls, {name: part.child.pid for name, part in self._parts.items()})
+        broker = self._parts.get("broker")
+        kafka = broker.bootstrap if isinstance(broker, Broker) else self._given["KAFKA_BOOTSTRAP"]
+        pids = {name: part.child.pid for name, part in self._parts.items()}
+        self._note.write(self._urls, pids, kafka)
 
     def _stop(self) -> None:
         """Stop everything in reverse; one that does not stop does not keep the others up."""

@@ -14,7 +14,8 @@ import pytest
 from deploy.local.launch import running
 from deploy.local.note import Note
 from deploy.local.parts import ROOT
-from deploy.local.process import LocalError
+from deploy.local.process import LocalError, free_port
+from shared import dead_letters
 from shared.testing import eventually
 
 SERVERS_ONLY = ("--services", "")
@@ -50,6 +51,7 @@ async def test_it_stops_without_orphans_and_starts_again_over_its_data(folder: P
             below = children(stack.pid)
             assert set(stack.processes) == {"postgres", "broker"}
             assert set(stack.processes.values()) <= below
+            assert await dead_letters.show(stack.kafka) == 0
             assert len(below) > 2, "Postgres has processes of its own"
         assert alive(below) == set()
         assert Note(folder / "stack.json").read() is None
@@ -106,6 +108,7 @@ async def test_servers_that_the_environment_names_are_used_and_not_started(folde
         given = {"KAFKA_BOOTSTRAP": "127.0.0.1:9", "DATABASE_URL": "postgresql://x@127.0.0.1:9/x"}
         with running(folder / "two", *SERVERS_ONLY, environment=given) as second:
             assert second.processes == {}
+            assert second.kafka == given["KAFKA_BOOTSTRAP"]
         assert set(first.processes) == {"postgres", "broker"}
 
 
@@ -154,3 +157,9 @@ async def test_one_folder_serves_one_stack(folder: Path) -> None:
 def test_an_unknown_service_is_named(folder: Path) -> None:
     with pytest.raises(LocalError, match="no such service: parking"):
         come_up(folder, "--services", "identity,parking")
+
+
+def test_a_kafka_that_does_not_answer_is_named_to_who_asks_for_dead_letters() -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    with pytest.raises(SystemExit, match=f"no Kafka answers at {nobody}"):
+        dead_letters.main(["--bootstrap", nobody])
