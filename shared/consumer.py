@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import CommitFailedError
+from aiokafka.errors import CommitFailedError, IllegalStateError
 from prometheus_client import Counter, Gauge
 
 from shared.bus import Bus
@@ -35,6 +35,7 @@ MessageHandler = Callable[[Sequence[Message]], Awaitable[None]]
 LAG = Gauge("alpr_consumer_lag", "Messages not yet worked", ["group", "topic", "partition"])
 DEAD = Counter("alpr_dead_letters", "Messages put aside", ["group", "topic"])
 
+FIRST_PAUSE_S = 0.2
 MAX_PAUSE_S = 5.0
 
 
@@ -80,6 +81,9 @@ class Consumer:
         self._idle_pause_s = idle_pause_s
         self._task: asyncio.Task[None] | None = None
         self._failing: str | None = None
+        self._pause_s = FIRST_PAUSE_S
+        self.restarts = 0
+        """How often it has begun again after a failure."""
 
     @property
     def failing(self) -> str | None:
@@ -98,7 +102,6 @@ class Consumer:
 
     async def _run(self) -> None:
         """Consume; after a failure begin again at the committed offset, more slowly each time."""
-        pause_s = 0.2
         while True:
             try:
                 await self._consume()
@@ -109,10 +112,11 @@ class Consumer:
             except Exception as exc:
                 self._failing = type(exc).__name__
                 log.exception(
-                    "consumer %s stopped; again in %.1f s", self._subscription.group, pause_s
+                    "consumer %s stopped; again in %.1f s", self._subscription.group, self._pause_s
                 )
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, MAX_PAUSE_S)
+            self.restarts += 1
+            await asyncio.sleep(self._pause_s)
+            self._pause_s = min(self._pause_s * 2, MAX_PAUSE_S)
 
     async def _consume(self) -> None:
         topics = [topic_of(event).name for event in self._subscription.events]
@@ -137,6 +141,7 @@ class Consumer:
                 )
                 if batches:
                     await self._work(consumer, batches)
+                    self._pause_s = FIRST_PAUSE_S
                 self._failing = None
                 taken = sum(map(len, batches.values()))
                 if 0 < taken < self._subscription.max_records // 2:
@@ -155,13 +160,17 @@ class Consumer:
             await self._hand_over(subscription.handler, messages)
         else:
             await self._handle(subscription, messages)
-        for partition, raw in batches.items():
-            done[partition] = raw[-1].offset + 1
+        for partition in (
+            batches.keys() & consumer.assignment()
+        ):  # one may have been rebalanced away
+            done[partition] = batches[partition][-1].offset + 1
             lag = (consumer.highwater(partition) or done[partition]) - done[partition]
             LAG.labels(self._subscription.group, partition.topic, partition.partition).set(lag)
         try:
-            await consumer.commit(done)
-        except CommitFailedError:  # rebalanced away: redelivered, and the effects are not doubled
+            if done:
+                await consumer.commit(done)
+        except (CommitFailedError, IllegalStateError):
+            # Rebalanced away: redelivered to whoever has it now, and the effects are not doubled.
             log.info("commit of %s lost to a rebalance", self._subscription.group)
 
     async def _hand_over(self, handler: MessageHandler, messages: Sequence[Message]) -> None:
