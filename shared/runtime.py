@@ -25,7 +25,7 @@ from shared.topics_admin import ensure_topics
 
 log = logging.getLogger(__name__)
 
-ANSWERS_WITHIN_S = 2.5
+ANSWERS_WITHIN_S = 2.0
 """What takes longer to answer a ping counts as away; probes have little patience themselves."""
 
 

@@ -12,7 +12,9 @@ DEAD_RETENTION_MS = 90 * 86_400_000
 def _new(topic: Topic, replication: int) -> list[NewTopic]:
     configs = {"retention.ms": str(topic.retention_s * 1000)}
     if topic.replayed:
-        configs = {"cleanup.policy": "compact"}
+        # An audited topic keeps each event for whoever is behind as long as any other topic does.
+        lag_ms = str(topic.retention_s * 1000)
+        configs = {"cleanup.policy": "compact", "min.compaction.lag.ms": lag_ms}
     return [
         NewTopic(topic.name, topic.partitions, replication, topic_configs=configs),
         NewTopic(
