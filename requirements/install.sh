@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Makes the virtual environment $1 with the interpreter $2, as dev.txt says, every hash checked; the
+# other arguments are files that it must be newer than. Two at once take turns, and what an interrupted
+# one left behind is made anew.
+set -euo pipefail
+venv=$1 python=$2 here=$(dirname "$0") stamp=$1/.installed
+shift 2
+
+made() {
+    local file
+    for file in "$@"; do [ "$stamp" -nt "$file" ] || return 1; done
+}
+
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    echo "Python 3.11 or newer is needed; where it has another name: make PYTHON=python3.11 ..." >&2
+    exit 1
+fi
+exec 9<"$here"
+! command -v flock >/dev/null || flock 9
+made "$@" && exit 0 # another did it meanwhile
+
+echo "Setting up $venv (about a minute the first time)" >&2
+if ! [ -e "$stamp" ] || ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
+    "$python" -m venv --clear "$venv"
+fi
+rm -f "$stamp"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$here/installer.txt"
+uv=("$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps)
+"${uv[@]}" --compile-bytecode --require-hashes -r "$here/dev.txt"
+"${uv[@]}" --no-build-isolation "$here/shims/opencv-contrib-python"
+touch "$stamp"
