@@ -14,13 +14,7 @@ help: ## Show this help
 
 # --- set-up -----------------------------------------------------------------------------------
 $(STAMP): pyproject.toml requirements/dev.txt requirements/installer.txt requirements/shims/opencv-contrib-python/pyproject.toml
-	@echo "Setting up $(VENV) (about a minute the first time)"
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
-	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt
-	@$(VENV)/bin/uv pip install --quiet --python $(PY) --no-deps --compile-bytecode --require-hashes -r requirements/dev.txt
-	@$(VENV)/bin/uv pip install --quiet --python $(PY) --no-deps --no-build-isolation ./requirements/shims/opencv-contrib-python
-	@touch $@
+	@requirements/install.sh $(VENV) "$(PYTHON)" $^
 
 .PHONY: setup
 setup: $(STAMP) ## Install everything into .venv, with hashes checked
@@ -32,7 +26,7 @@ lock: $(STAMP) ## Renew the hashed requirement files from pyproject.toml
 # --- run --------------------------------------------------------------------------------------
 .PHONY: demo
 demo: $(STAMP) ## The main job, end to end, on the embedded stack [PHOTOS=dir]
-	@$(PY) -m deploy.local.demo $(if $(PHOTOS),--photos $(PHOTOS))
+	@$(PY) -m deploy.local.demo $(if $(PHOTOS),--photos '$(PHOTOS)')
 
 .PHONY: serve
 serve: $(STAMP) ## Keep the embedded stack up in ./var (Ctrl-C stops it)
@@ -57,17 +51,17 @@ clean: ## Remove the embedded stack's data (not the installation)
 # --- check ------------------------------------------------------------------------------------
 .PHONY: lint
 lint: $(STAMP) ## ruff, format and mypy --strict
-	@$(VENV)/bin/ruff check .
-	@$(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/mypy
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
 
 .PHONY: test
 test: lint ## All tests but those on Apache Kafka
-	@$(VENV)/bin/pytest -n 2 --dist loadfile -m "not apache"
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not apache"
 
 .PHONY: test-apache
 test-apache: $(STAMP) ## The fault tests on Apache Kafka: kill -9 any one process
-	@$(VENV)/bin/pytest -m apache
+	@$(PY) -m pytest -m apache
 
 .PHONY: conformance
 conformance: $(STAMP) ## The policy, clause by clause, and what proves it
@@ -88,4 +82,5 @@ bench-frames: $(STAMP) ## Frames acknowledged when file, folder and Kafka have t
 
 .PHONY: bench-accuracy
 bench-accuracy: $(STAMP) ## Plates read exactly, of a folder with truth.csv [PHOTOS=dir]
-	@$(PY) -m tests.bench.accuracy $(PHOTOS)
+	@test -n '$(PHOTOS)' || { echo "Name a folder of photos with a truth.csv: make bench-accuracy PHOTOS=dir"; exit 2; }
+	@$(PY) -m tests.bench.accuracy '$(PHOTOS)'

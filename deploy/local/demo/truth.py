@@ -1,9 +1,11 @@
 """The truth about a folder of photos: truth.csv, and how reads are held against it."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from shared.types import MAX_PLATE_CHARACTERS
 
 COLUMNS = ("file", "x", "y", "w", "h", "plate")
 _FOLD = str.maketrans("OQI", "001")
@@ -32,19 +34,33 @@ def fold(plate: str) -> str:
 
 
 def read_truth(path: Path) -> dict[str, tuple[TruePlate, ...]]:
-    """True plates by file name. Raises TruthFault for a column or value that is not as it should be."""
+    """True plates by file name; a row without a plate is one that nobody could read, and is left out.
+
+    Raises: TruthFault for a column or value that is not as it should be.
+    """
     found: dict[str, list[TruePlate]] = {}
     with path.open(newline="", encoding="utf-8-sig") as opened:
         table = csv.DictReader(opened)
-        if lacking := set(COLUMNS) - set(table.fieldnames or ()):
-            raise TruthFault(f"{path}: no column {', '.join(sorted(lacking))}")
-        for row in table:
-            try:
-                x, y, w, h = (round(float(row[name])) for name in ("x", "y", "w", "h"))
-            except (TypeError, ValueError) as exc:
-                raise TruthFault(f"{path}, line {table.line_num}: box: {exc}") from exc
-            found.setdefault(row["file"], []).append(TruePlate(row["plate"], (x, y, w, h)))
+        try:
+            if lacking := set(COLUMNS) - set(table.fieldnames or ()):
+                raise TruthFault(f"{path}: no column {', '.join(sorted(lacking))}")
+            for row in table:
+                if true := _true_plate(row, f"{path}, line {table.line_num}"):
+                    found.setdefault(row["file"], []).append(true)
+        except (UnicodeDecodeError, csv.Error) as exc:
+            raise TruthFault(f"{path} is no CSV in UTF-8: {exc}") from exc
     return {name: tuple(plates) for name, plates in found.items()}
+
+
+def _true_plate(row: Mapping[str, str | None], where: str) -> TruePlate | None:
+    try:
+        x, y, w, h = (round(float(row[name] or "")) for name in ("x", "y", "w", "h"))
+    except (ValueError, OverflowError) as exc:
+        raise TruthFault(f"{where}: box: {exc}") from exc
+    plate = row["plate"] or ""
+    if len(bare(plate)) > MAX_PLATE_CHARACTERS:
+        raise TruthFault(f"{where}: plate: more than {MAX_PLATE_CHARACTERS} letters and digits")
+    return TruePlate(plate, (x, y, w, h)) if bare(plate) else None
 
 
 def folded_share(pairs: Iterable[tuple[Sequence[TruePlate], Sequence[str]]]) -> float | None:

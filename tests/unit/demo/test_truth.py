@@ -29,11 +29,41 @@ def test_a_truth_file_without_a_column_names_it(tmp_path):
         read_truth(path)
 
 
-@pytest.mark.parametrize("row", ["a.jpg,x,2,3,4,AB1", "a.jpg,1,2"])
+@pytest.mark.parametrize(
+    "row", ["a.jpg,x,2,3,4,AB1", "a.jpg,1,2", "a.jpg,inf,2,3,4,AB1", "a.jpg,nan,2,3,4,AB1"]
+)
 def test_a_truth_file_with_a_bad_box_names_the_line(tmp_path, row):
     path = tmp_path / "truth.csv"
     path.write_text(HEAD + "ok.jpg,1,2,3,4,AB1\n" + row + "\n")
     with pytest.raises(TruthFault, match="line 3"):
+        read_truth(path)
+
+
+def test_a_plate_longer_than_a_plate_can_be_names_the_line(tmp_path):
+    path = tmp_path / "truth.csv"
+    path.write_text(HEAD + "a.jpg,1,2,3,4,AB12 AB12 AB12 A\n")
+    with pytest.raises(TruthFault, match="line 2: plate: more than 12"):
+        read_truth(path)
+
+
+def test_a_plate_that_nobody_could_read_is_left_out(tmp_path):
+    path = tmp_path / "truth.csv"
+    path.write_text(HEAD + "a.jpg,1,2,3,4,\na.jpg,1,2,3,4, -\na.jpg,1,2,3,4\na.jpg,1,2,3,4,AB1\n")
+    assert [true.plate for true in read_truth(path)["a.jpg"]] == ["AB1"]
+
+
+def test_a_truth_file_from_a_spreadsheet_is_read_with_its_mark_line_ends_and_columns(tmp_path):
+    path = tmp_path / "truth.csv"
+    text = 'state,file,x,y,w,h,plate,note\r\nCA,a.jpg,1,2,3,4,AB1,"a, b"\r\n\r\n,b c.jpg,1,2,3,4,é,x\r\n'
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert set(read_truth(path)) == {"a.jpg"}
+
+
+@pytest.mark.parametrize("content", [b"file,x,y,w,h,plate\n\xff\xfe", b"\xff\xfef\0i\0l\0e\0"])
+def test_a_truth_file_that_is_no_text_is_named(tmp_path, content):
+    path = tmp_path / "truth.csv"
+    path.write_bytes(content)
+    with pytest.raises(TruthFault, match="is no CSV in UTF-8"):
         read_truth(path)
 
 
