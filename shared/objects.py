@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,7 @@ from shared.errors import NotFound, Unavailable
 
 _KEY = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,500}")
 _CHUNK_BYTES = 256 * 1024
+_PROBE_BYTES = 4096
 
 
 class ObjectStore(Protocol):
@@ -145,9 +147,18 @@ class LocalObjects(_Objects):
             raise Unavailable("the object store did not take it") from exc
 
     async def ping(self) -> None:
-        """The folder is there and can be written."""
-        if not os.access(self._folder, os.W_OK):
-            raise Unavailable("the object folder cannot be written")
+        """The folder is there and takes a file: a full disk, or one mounted read-only, does not."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._threads, _probe, self._folder)
+        except OSError as exc:
+            raise Unavailable("the object folder cannot be written") from exc
+
+
+def _probe(folder: Path) -> None:
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".ping-") as file:
+        file.write(bytes(_PROBE_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _put(path: Path, write: Callable[[BinaryIO], object]) -> None:

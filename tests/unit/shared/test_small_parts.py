@@ -1,13 +1,15 @@
 """Plates, ids, elements, objects, policy, codec: the small parts that much stands on."""
 
+import errno
 import json
+import os
 from uuid import UUID
 
 import pytest
 
 from shared.codec import Message, decode
 from shared.elements import MAX_BODY_BYTES, _clean, _kept, _parsed
-from shared.errors import Malformed, NotFound
+from shared.errors import Malformed, NotFound, Unavailable
 from shared.ids import derive_id
 from shared.objects import LocalObjects, open_store
 from shared.policy import PolicyFault, load_policy
@@ -105,6 +107,23 @@ async def test_a_key_cannot_leave_the_store(tmp_path, key):
 def test_a_store_is_a_folder_or_s3():
     with pytest.raises(ValueError, match="file:// or s3://"):
         open_store("ftp://example.org/x")
+
+
+async def test_a_full_disk_shows_in_the_ping_before_a_frame_is_refused(tmp_path, monkeypatch):
+    store = LocalObjects(tmp_path / "objects")
+    await store.ping()
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(Unavailable):
+            await store.ping()
+        with pytest.raises(Unavailable):
+            await store.put("captures/1.jpg", b"x")
+    assert [path for path in (tmp_path / "objects").rglob("*") if path.is_file()] == []
+    await store.ping()
 
 
 @pytest.mark.parametrize(
