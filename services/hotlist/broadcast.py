@@ -98,8 +98,7 @@ class Broadcaster:
         if viewer.behind:
             return await self._catch_up(viewer)
         # Nothing came for a while: time to look at the token more closely than between alerts.
-        if (why := viewer.standing.deep_fault(self._runtime.clock.now())) is not None:
-            return _ending(why)
+        viewer.standing.look_deeper(self._runtime.clock.now())
         return HEARTBEAT
 
     async def _catch_up(self, viewer: Viewer) -> bytes:

@@ -21,6 +21,7 @@ class Standing:
         self._claims = verify(token, people.keys, "access", now)
         self._expires_at = datetime.fromtimestamp(float(self._claims["exp"]), UTC)
         self._trained_until = grant.principal.trained_until
+        self._distrusted: str | None = None
 
     def fault(self, now: datetime) -> str | None:
         """Return why the stream must end, or None."""
@@ -28,19 +29,20 @@ class Standing:
             return "the token has expired"
         if self._trained_until is None or now >= self._trained_until:
             return "training has lapsed (policy 468.4(d))"
+        if self._distrusted is not None:
+            return self._distrusted
         try:
             self._people.check(self._claims)
         except NotAuthenticated as exc:
             return exc.detail
         return None
 
-    def deep_fault(self, now: datetime) -> str | None:
-        """Return why the stream must end; the signature and its key are checked again too."""
+    def look_deeper(self, now: datetime) -> None:
+        """Check the signature and its key again too; `fault` tells from then on what was found."""
         try:
             verify(self._token, self._people.keys, "access", now)
         except NotAuthenticated as exc:
-            return exc.detail
-        return self.fault(now)
+            self._distrusted = exc.detail
 
 
 class Viewer:

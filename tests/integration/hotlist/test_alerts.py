@@ -188,6 +188,19 @@ async def test_a_stream_ends_when_its_token_expires(hotlist, streams, clock):
         assert stream.end == "the token has expired"
 
 
+async def test_a_stream_ends_once_and_at_once_when_its_key_is_no_longer_trusted(
+    streams, authority, clock
+):
+    async with streams.open() as stream:
+        await eventually(lambda: stream.events)
+        keys = authority.people.keys
+        for kid, (jwk, _) in list(keys._keys.items()):
+            keys.add(kid, jwk, clock.now())
+        await eventually(lambda: stream.ended)
+        assert stream.end == "the token's key is not known"
+        assert [event[1] for event in stream.events].count("end") == 1
+
+
 async def test_a_stream_ends_when_training_lapses(hotlist, streams, clock):
     soon = clock.now() + timedelta(minutes=2)
     async with streams.open(trained_until=soon) as stream:
