@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.ingest.cache import DeviceCache
 from shared.codec import Message, decode
-from shared.consumer import pace
+from shared.consumer import is_being_cancelled, pace
 from shared.errors import AlprError
 from shared.events import DeviceChanged, Event
 from shared.topics import topic_of
@@ -48,6 +48,10 @@ class DeviceFollower:
         while True:
             try:
                 await self._follow()
+            except asyncio.CancelledError:
+                if is_being_cancelled():
+                    raise
+                log.warning("a Kafka client task was cancelled; following devices again in 1 s")
             except Exception:
                 log.exception("following devices failed; again in 1 s, and meanwhile they are read")
             self.following.clear()
