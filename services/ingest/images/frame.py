@@ -7,6 +7,9 @@ from shared.errors import Malformed, TooLarge, UnsupportedMedia
 
 MAX_PIXELS = 50_000_000
 MAX_SIDE_PX = 65_535
+MAX_PIECES = 10_000
+"""Segments or chunks of one file. A 25 MB PNG in pieces of 4 KiB has 6,000; a file of millions of
+empty ones would cost seconds to walk, in every service that looks at it."""
 
 MediaType = Literal["image/jpeg", "image/png", "image/webp"]
 EXTENSIONS: dict[MediaType, str] = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
@@ -34,6 +37,12 @@ def broken(fault: str) -> Malformed:
 def not_taken(kind: str) -> UnsupportedMedia:
     """Return the refusal of a kind of image that no camera here sends."""
     return UnsupportedMedia(f"{kind}; send a still JPEG, PNG or WebP image", field="image")
+
+
+def check_pieces(count: int) -> None:
+    """Raise TooLarge for a file of more pieces than any camera makes."""
+    if count > MAX_PIECES:
+        raise TooLarge(f"the image has more than {MAX_PIECES} segments or chunks", field="image")
 
 
 def check_sides(width_px: int, height_px: int) -> None:

@@ -3,10 +3,11 @@
 Bytes after IEND: zeros, as a block device leaves them, are taken; anything else is refused.
 """
 
+import itertools
 import re
 import zlib
 
-from services.ingest.images.frame import Frame, broken, check_sides, not_taken
+from services.ingest.images.frame import Frame, broken, check_pieces, check_sides, not_taken
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -24,7 +25,8 @@ def inspect_png(data: bytes) -> Frame:
         raise broken("its first chunk is not IHDR")
     frame, indexed = _header(bytes(header))
     palette = pixels = pixels_over = False
-    while True:
+    for count in itertools.count():
+        check_pieces(count)
         kind, body, at = _chunk(data, at)
         if kind == b"IEND":
             break

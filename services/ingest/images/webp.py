@@ -4,7 +4,9 @@ WebP has neither an end marker nor checksums: a hole filled up to the declared l
 Bytes after the RIFF chunk: zeros, as a block device leaves them, are taken; anything else is refused.
 """
 
-from services.ingest.images.frame import Frame, broken, check_sides, not_taken
+import itertools
+
+from services.ingest.images.frame import Frame, broken, check_pieces, check_sides, not_taken
 
 _ANIMATION = 0x02
 _PICTURES = frozenset({b"VP8 ", b"VP8L"})
@@ -20,7 +22,10 @@ def inspect_webp(data: bytes) -> Frame:
     canvas: tuple[int, int] | None = None
     picture: tuple[int, int] | None = None
     at = 12
-    while at < end:
+    for count in itertools.count():
+        if at >= end:
+            break
+        check_pieces(count)
         kind, body, at = _chunk(data, at, end)
         if kind in (b"ANIM", b"ANMF"):
             raise not_taken("this WebP is animated")

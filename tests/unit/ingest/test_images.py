@@ -223,6 +223,37 @@ def test_bytes_changed_at_random_are_taken_or_refused_by_name(make):
             inspect(bytes(data))
 
 
+@pytest.mark.parametrize(
+    ("make", "at", "piece"),
+    [
+        pytest.param(p.jpeg, 2, b"\xff\xfe\x00\x02", id="JPEG comments"),
+        pytest.param(p.jpeg, 2, b"\xff\x01", id="JPEG markers"),
+        pytest.param(p.png, 33, b"\x00\x00\x00\x00tEXt" + b"\x96B\xc5\x85", id="PNG texts"),
+    ],
+)
+def test_an_image_of_millions_of_empty_pieces_is_refused_at_once(make, at, piece):
+    whole = make()
+    data = whole[:at] + piece * (25_000_000 // len(piece)) + whole[at:]
+    began = time.process_time()
+    with pytest.raises(TooLarge, match="segments or chunks"):
+        inspect(data)
+    assert time.process_time() - began < 1
+
+
+def test_a_webp_of_millions_of_empty_chunks_is_refused_at_once():
+    body = p.lossless_webp()[12:] + b"ABCD\x00\x00\x00\x00" * 3_000_000
+    data = b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+    with pytest.raises(TooLarge, match="segments or chunks"):
+        inspect(data)
+
+
+def test_a_long_run_of_fill_bytes_before_a_marker_costs_next_to_nothing():
+    whole = p.jpeg()
+    began = time.process_time()
+    assert inspect(whole[:2] + b"\xff" * 25_000_000 + whole[2:]).width_px == 96
+    assert time.process_time() - began < 0.5
+
+
 @pytest.mark.parametrize("fill", [b"\xff", b"\xff\x00", b"\x00", b"\xff\xd0"])
 def test_twenty_five_megabytes_of_one_thing_cost_less_than_a_second(fill):
     data = b"\xff\xd8" + sof() + p.segment(0xDA, b"\1\1\0\0\x3f\0") + b"d"
