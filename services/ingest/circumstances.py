@@ -78,6 +78,8 @@ def _said(
             raise InvalidInput(
                 f"there is no such field; there are {', '.join(HEADERS)}", field=name[:MAX_TEXT]
             )
+        if not (value.isascii() and value.isprintable()):
+            raise InvalidInput(f"{name} has other than printable ASCII characters", field=name)
         if len(value) > MAX_TEXT:
             raise InvalidInput(
                 f"{name} is longer than {MAX_TEXT} characters", field=name[:MAX_TEXT]
@@ -123,7 +125,7 @@ def _number(said: Mapping[str, str], name: str, least: float, most: float) -> fl
     if name not in said:
         return None
     try:
-        number = float(said[name])
+        number = float(said[name].replace("_", "?"))  # Python's own digit groups, nobody else's
     except ValueError:
         number = math.nan
     if not least <= number <= most:

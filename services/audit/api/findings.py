@@ -120,7 +120,7 @@ async def list_findings(
     grant: AuditRead,
     work: Work,
     status: FindingStatus | None = None,
-    kind: Annotated[str | None, Query(max_length=100)] = None,
+    kind: Annotated[Term | None, Query(max_length=100)] = None,
     before: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> FindingPage:

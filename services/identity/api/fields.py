@@ -8,6 +8,7 @@ from pydantic import StringConstraints as Constraints
 
 from services.identity.domain.passwords import MAX_CHARACTERS
 from services.identity.domain.purposes import MAX_JUSTIFICATION_CHARACTERS
+from shared.fields import storable
 
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{2,31}")
 _LINE_BREAKS = "\n\r\t"
@@ -66,8 +67,16 @@ Justification = Annotated[
     AfterValidator(_lines),
 ]
 OriCode = Annotated[str, Constraints(pattern=r"^[A-Z0-9]{9}$")]
+
+
+def _secret_storable(secret: SecretStr) -> SecretStr:
+    storable(secret.get_secret_value().replace("\x00", ""))  # a NUL is hashed like any other
+    return secret
+
+
 Password = Annotated[
     SecretStr,
+    AfterValidator(_secret_storable),
     Field(min_length=1, max_length=MAX_CHARACTERS, examples=["four plain words here"]),
 ]
 Code = Annotated[str, Constraints(pattern=r"^[0-9]{6}$"), Field(examples=["492039"])]

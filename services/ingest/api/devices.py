@@ -12,6 +12,7 @@ from services.ingest.parts import parts_of
 from services.ingest.registry import Issued, Registry
 from shared.access import Grant, access
 from shared.events import Place
+from shared.fields import storable
 from shared.permissions import Permission
 
 router = APIRouter(prefix="/v1/devices", tags=["devices"])
@@ -160,7 +161,7 @@ async def register_device(request: Request, new: NewDevice, grant: Managing) -> 
 async def list_devices(
     request: Request,
     grant: Reading,
-    after: Annotated[str, Query(max_length=80)] = "",
+    after: Annotated[str, AfterValidator(storable), Query(max_length=80)] = "",
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
 ) -> DevicePage:
     """Devices by name, with when each was last seen."""

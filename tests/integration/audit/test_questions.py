@@ -187,6 +187,8 @@ async def test_a_faulty_question_is_refused_by_field(client, auditor):
         response = await client.post("/v1/entries/search", json=body, headers=auditor())
         assert response.status_code == 422, body
         assert response.json()["field"] == field
+    response = await client.get("/v1/findings?kind=%00", headers=auditor())
+    assert (response.status_code, response.json()["field"]) == (422, "query.kind")
 
 
 async def test_a_hit_is_found_by_either_of_its_plates(deliver, clock, ask):

@@ -216,6 +216,7 @@ async def test_devices_are_listed_by_name_page_by_page(station):
     names = [device["name"] for device in first["devices"]]
     assert (names, first["next_after"]) == (["Alpha", "Bravo", "charlie"], "charlie")
     rest = (await station.admin("GET", "/v1/devices?limit=3&after=charlie")).json()
+    assert (await station.admin("GET", "/v1/devices?after=%00")).status_code == 422
     assert [device["name"] for device in rest["devices"]] == ["delta"]
     assert rest["next_after"] is None
 
