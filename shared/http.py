@@ -79,6 +79,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect goes to whatever host the caller named, unguarded
         generate_unique_id_function=_operation_id,
         responses={
             "4XX": {"model": Problem, "description": "A problem document (RFC 9457)"},

@@ -293,3 +293,11 @@ async def test_the_openapi_page_needs_nothing_from_elsewhere(client):
     for path in ("/docs/swagger-ui.js", "/docs/swagger-ui.css", "/openapi.json"):
         assert path in page
         assert (await client.get(path)).status_code == 200
+
+
+async def test_no_address_is_redirected(client, authority):
+    headers = {**authority.headers(), "Host": "elsewhere.example"}
+    answer = await client.get("/v1/alerts/", headers=headers)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "location" not in answer.headers
