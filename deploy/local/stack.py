@@ -111,7 +111,9 @@ class Stack:
         together = [n for n in self._services if n in ways_in and not self._separate]
         if together:
             if self._port and listens(self._port):
-                raise LocalError(f"port {self._port} is taken; choose another with --port")
+                raise LocalError(
+                    f"port {self._port} is taken; choose another: PORT=8001 make serve, or --port 8001"
+                )
             port = self._port or free_port()
             self._urls |= {name: f"http://{LOOPBACK}:{port}/{name}" for name in together}
             front = make(
