@@ -3,11 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from services.hotlist.patterns import WILDCARDS
 from shared.errors import InvalidInput
+from shared.fields import EARLIEST
 from shared.ids import derive_id
 from shared.policy import Policy
 from shared.types import MAX_PLATE_CHARACTERS, normalise_plate
@@ -237,9 +238,11 @@ def _time(name: str, text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text)
         if moment.utcoffset() is None:
             raise EntryFault(name, "a time without its zone")
-        moment.timestamp()
+        moment = moment.astimezone(UTC)  # what Postgres keeps, so it must exist in this zone
     except (ValueError, OverflowError) as exc:
         if isinstance(exc, EntryFault):
             raise
         raise EntryFault(name, "not a time as ISO 8601 writes it") from None
+    if moment < EARLIEST:
+        raise EntryFault(name, f"before the year {EARLIEST.year}")
     return moment
