@@ -101,7 +101,7 @@ class Consumer:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        """Consume; after a failure begin again at the committed offset, more slowly each time."""
+        """Consume; after a failure begin again at the committed offset, each time more slowly."""
         while True:
             try:
                 await self._consume()
@@ -109,6 +109,9 @@ class Consumer:
                 if is_being_cancelled():
                     raise
                 self._failing = "a Kafka client task was cancelled"
+            except Unavailable as exc:
+                self._failing = type(exc).__name__
+                log.warning("consumer %s waits: %s", self._subscription.group, exc.detail)
             except Exception as exc:
                 self._failing = type(exc).__name__
                 log.exception(

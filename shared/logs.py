@@ -11,6 +11,7 @@ from types import TracebackType
 from shared.errors import AlprError
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+_REMEMBERED = 1000
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
@@ -26,6 +27,30 @@ class DiscreetFormatter(logging.Formatter):
             parts.append("".join([*traceback.format_tb(error.__traceback__), named(error)]))
             error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         return "\n-- led to\n".join(reversed(parts))
+
+
+class Seldom(logging.Filter):
+    """Lets a library that repeats itself say each thing once in `every_s`.
+
+    While Kafka is away aiokafka writes 400 lines a second, which would fill the disk in a weekend.
+    """
+
+    def __init__(self, library: str, *, every_s: float = 30.0) -> None:
+        super().__init__(library)
+        self._every_s = every_s
+        self._said_at_s: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether `record` is written; what others say always is."""
+        if not super().filter(record):
+            return True
+        what = (record.name, str(record.msg))
+        if record.created - self._said_at_s.get(what, 0.0) < self._every_s:
+            return False
+        if len(self._said_at_s) >= _REMEMBERED:
+            self._said_at_s.clear()
+        self._said_at_s[what] = record.created
+        return True
 
 
 def named(error: BaseException) -> str:
@@ -44,6 +69,7 @@ def configure_logging() -> None:
     """Log to standard error, one line each; never a plate, a token or a password."""
     handler = logging.StreamHandler()
     handler.setFormatter(DiscreetFormatter(_FORMAT))
+    handler.addFilter(Seldom("aiokafka"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.db import Database
 from shared.errors import InvalidInput
-from shared.logs import DiscreetFormatter
+from shared.logs import DiscreetFormatter, Seldom
 
 PLATE = "7ABC123"
 
@@ -80,3 +80,17 @@ def test_groups_causes_and_our_own_words_are_shown():
     assert PLATE not in said
     assert said.index("no such list") < said.index("builtins.RuntimeError")
     assert "builtins.ValueError" in said
+
+
+def test_a_library_that_repeats_itself_is_heard_once_in_a_while_and_others_always():
+    seldom = Seldom("aiokafka", every_s=30)
+
+    def heard(name, at_s, message="Unable connect to node with id %s"):
+        record = logging.LogRecord(name, logging.ERROR, "", 0, message, ("1",), None)
+        record.created = 1_000_000 + at_s
+        return seldom.filter(record)
+
+    assert [heard("aiokafka", at_s) for at_s in (0, 1, 29, 31, 32)] == [1, 0, 0, 1, 0]
+    assert heard("aiokafka", 33, "another thing")
+    assert heard("aiokafka.consumer", 33)
+    assert all(heard("shared.outbox", at_s) for at_s in (40, 40, 41))
