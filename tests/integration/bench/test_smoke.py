@@ -1,0 +1,72 @@
+"""The benches run and count right, at a size for seconds; what they measure is another matter."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.local.scenes import encode_jpeg, render_scene
+from tests.bench import accuracy
+
+
+def smoke(name: str, repository: Path) -> dict[str, object]:
+    """Run a bench by the command that `make` gives; return its line."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"tests.bench.{name}", "--kafka", "embedded"],
+        cwd=repository,
+        env={**os.environ, "SMOKE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    line: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return line
+
+
+def test_the_bench_of_frames_counts_each_that_was_acknowledged(repository: Path) -> None:
+    line = smoke("frames", repository)
+    assert line["smoke"] is True
+    assert line["acknowledged"]
+    assert (line["lost"], line["refused"]) == (0, 0)
+    assert {"frames_per_s", "ack_ms_p50", "ack_ms_p99", "machine"} <= set(line)
+
+
+def test_the_bench_of_reads_counts_each_that_was_stored(repository: Path) -> None:
+    line = smoke("reads", repository)
+    assert line["smoke"] is True
+    assert line["acknowledged"] == line["stored"]
+    assert line["hits"]
+    assert (line["lost"], line["doubled"], line["alerts_missed"]) == (0, 0, 0)
+    assert {"reads_per_s", "alert_ms_p50", "alert_ms_p99", "machine"} <= set(line)
+
+
+def test_accuracy_is_measured_on_a_folder_with_a_single_scene(tmp_path: Path) -> None:
+    scene = render_scene(468, plates=["7ABC123"], condition="day")
+    (tmp_path / "a b.jpg").write_bytes(encode_jpeg(scene.frame, scene.jpeg_quality))
+    x, y, w, h = scene.truth[0].box
+    (tmp_path / "truth.csv").write_text(f"file,x,y,w,h,plate\na b.jpg,{x},{y},{w},{h},7abc 123\n")
+    line = accuracy.measure(tmp_path, "ppocrv6-small", 0.35, show_misses=True)
+    assert (line["n"], line["exact"], line["extra_reads"]) == (1, 1.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("truth", "named"),
+    [
+        (None, "holds no truth.csv"),
+        ("file,x,y,w,h,plate\n", "names no plate"),
+        ("file,x,y,w,h,plate\ngone.jpg,1,2,3,4,AB1\n", "1 files that are not there: gone.jpg"),
+    ],
+)
+def test_a_folder_that_accuracy_cannot_be_measured_on_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, truth: str | None, named: str
+) -> None:
+    if truth is not None:
+        (tmp_path / "truth.csv").write_text(truth)
+    monkeypatch.setattr(sys, "argv", ["accuracy", str(tmp_path)])
+    with pytest.raises(SystemExit, match=named):
+        accuracy.main()
