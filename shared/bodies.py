@@ -6,13 +6,32 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.errors import Malformed, TooLarge
 
 MAX_BODY_BYTES = 1024 * 1024
 """Plenty for what people send. Routes that take files bound them themselves, each by its own limit."""
 
 WITHIN_S = 30.0
 """A body that takes longer is refused: a sender who never ends one would be waited for without end."""
+
+
+async def whole_body(request: Request, *, most_bytes: int, within_s: float = WITHIN_S) -> bytes:
+    """Return the body of a request whose route bounds it itself. Raises: TooLarge, Malformed."""
+    pieces = bytearray()
+    try:
+        async with asyncio.timeout(within_s):
+            async for piece in request.stream():
+                pieces += piece
+                if len(pieces) > most_bytes:
+                    raise TooLarge(f"the body has more than {most_bytes} bytes")
+    except TimeoutError:
+        raise Malformed(f"the body did not arrive whole within {within_s:g} s") from None
+    except ClientDisconnect:
+        raise Malformed("the body did not arrive whole") from None
+    return bytes(pieces)
 
 
 class BodyLimit:

@@ -9,7 +9,7 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 
 from shared.bodies import MAX_BODY_BYTES as MOST_BYTES
-from shared.errors import TooLarge
+from shared.bodies import whole_body
 
 MAX_BODY_BYTES = 64 * 1024
 """Of a longer body the record keeps the short values at its top, which name what is asked for."""
@@ -34,7 +34,7 @@ class Elements:
 
 
 async def elements_of(request: Request) -> Elements:
-    """Return the elements of a request. Raises: TooLarge."""
+    """Return the elements of a request. Raises: TooLarge, Malformed."""
     recorded: dict[str, Any] = {
         _storable(name): _storable(str(value)) for name, value in request.path_params.items()
     }
@@ -83,16 +83,11 @@ def _is_json(request: Request) -> bool:
 async def _body(request: Request) -> bytes:
     """Return the body; where the route itself takes files, no one has bounded it before this.
 
-    Raises: TooLarge.
+    Raises: TooLarge, Malformed.
     """
     if not hasattr(request, "_body"):
-        pieces, taken = [], 0
-        async for piece in request.stream():
-            taken += len(piece)
-            if taken > MOST_BYTES:
-                raise TooLarge(f"a JSON body has at most {MOST_BYTES // 1024} KiB")
-            pieces.append(piece)
-        request._body = b"".join(pieces)  # where Starlette keeps it, for whoever reads it next
+        # Where Starlette keeps it, for whoever reads it next.
+        request._body = await whole_body(request, most_bytes=MOST_BYTES)
     return await request.body()
 
 

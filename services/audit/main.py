@@ -1,5 +1,6 @@
 """Wires audit: the log's writer, its consumer, its clockwork and its routes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,6 +27,10 @@ policy 468.6): entries, signed checkpoints, proofs, findings, breach reports and
 """
 
 
+MAX_EXPORTS = 2
+"""At a time: each holds a database connection."""
+
+
 def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     """Return the service's app."""
     parts = runtime or Runtime("audit", settings)
@@ -44,6 +49,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
 
     app = create_app(parts, title="Audit", description=DESCRIPTION, lifespan=lifespan)
     app.state.writer = writer
+    app.state.exports = asyncio.Semaphore(MAX_EXPORTS)
     app.include_router(router)
     return app
 

@@ -25,7 +25,12 @@ def build_app(settings: Settings, console: Console | None = None) -> FastAPI:
         await console.services.close()
 
     app = FastAPI(
-        title="console", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan
+        title="console",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
     )
     app.state.runtime = console
     app.add_middleware(BodyLimit)

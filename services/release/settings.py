@@ -13,5 +13,8 @@ class Settings(CommonSettings):
     release_document_limit_bytes: Annotated[int, Field(ge=1024)] = 20 * 1024 * 1024
     """A legal-authority document larger than this is refused."""
 
+    release_document_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    """A document that takes longer to arrive is refused."""
+
     release_expiry_sweep_s: Annotated[float, Field(gt=0)] = 600.0
     """How often expired packages are looked for and removed."""

@@ -1,5 +1,6 @@
 """Checkpoints and proofs: what lets an outsider hold the log to what it was."""
 
+from asyncio import Semaphore
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -15,7 +16,7 @@ from services.audit.settings import Settings
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import Log
 from services.audit.store.search import Entries
-from shared.errors import InvalidInput, NotFound
+from shared.errors import InvalidInput, NotFound, Unavailable
 from shared.http import Work
 from shared.runtime import runtime_of
 
@@ -156,6 +157,9 @@ async def export_entries(
     body: ExportIn, grant: AuditRead, work: Work, request: Request
 ) -> StreamingResponse:
     """The log as JSON lines for verification offline: exact entries, then the signed checkpoints."""
+    exports: Semaphore = request.app.state.exports
+    if exports.locked():
+        raise Unavailable("as many exports run as may", retry_after_s=30)
     size = await Log(work.connection).size()
     end = size if body.end is None else body.end
     if end > size or body.first > end:
@@ -164,7 +168,8 @@ async def export_entries(
     runtime, settings = runtime_of(request), settings_of(request)
 
     async def stream() -> AsyncIterator[bytes]:
-        async with runtime.db.begin() as connection:
+        # Each holds a connection for as long as its reader takes; the others are for everybody else.
+        async with exports, runtime.db.begin() as connection:
             async for line in lines(connection, settings.audit_origin, Span(body.first, end)):
                 yield line
 

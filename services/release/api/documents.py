@@ -4,7 +4,7 @@ from hashlib import sha256
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
 from services.release.api.models import DocumentOut
@@ -12,7 +12,8 @@ from services.release.api.people import check_department, registered_agency
 from services.release.settings import Settings
 from services.release.store import Document, Documents
 from shared.access import Grant, Permission, access
-from shared.errors import InvalidInput, NotFound, TooLarge, UnsupportedMedia
+from shared.bodies import whole_body
+from shared.errors import InvalidInput, NotFound, UnsupportedMedia
 from shared.http import Work
 from shared.runtime import runtime_of
 
@@ -28,16 +29,30 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _UPLOAD = {"requestBody": {"required": True, "content": dict.fromkeys(MAGIC.values(), _BINARY)}}
 
 
+async def _body(request: Request) -> bytes:
+    settings = runtime_of(request).settings
+    assert isinstance(settings, Settings)  # noqa: S101 - for the type checker; main passes them
+    content = await whole_body(
+        request,
+        most_bytes=settings.release_document_limit_bytes,
+        within_s=settings.release_document_timeout_s,
+    )
+    if not content:
+        raise InvalidInput("the body is empty", field="body")
+    return content
+
+
 @router.post("", status_code=201, openapi_extra=_UPLOAD)
 async def upload_document(
-    request: Request, grant: Annotated[Grant, access(Permission.RELEASE_REQUEST)], work: Work
+    request: Request,
+    grant: Annotated[Grant, access(Permission.RELEASE_REQUEST)],
+    # Before `work`: a transaction is not held open for as long as somebody takes to send a file.
+    content: Annotated[bytes, Depends(_body)],
+    work: Work,
 ) -> DocumentOut:
     """Upload a document of legal authority (PDF, PNG or JPEG as the body) to name in a request."""
     await registered_agency(request, work, grant)
     runtime = runtime_of(request)
-    settings = runtime.settings
-    assert isinstance(settings, Settings)  # noqa: S101 - for the type checker; main passes them
-    content = await _body(request, settings.release_document_limit_bytes)
     media_type = _media_type(content)
     digest = sha256(content).hexdigest()
     document = Document(
@@ -77,17 +92,6 @@ async def read_document(
         raise NotFound("the document in the object store is not the one that was uploaded")
     headers = {"Content-Length": str(len(content)), "X-Content-SHA256": document.sha256}
     return StreamingResponse(iter((content,)), media_type=document.media_type, headers=headers)
-
-
-async def _body(request: Request, limit_bytes: int) -> bytes:
-    pieces = bytearray()
-    async for piece in request.stream():
-        pieces += piece
-        if len(pieces) > limit_bytes:
-            raise TooLarge(f"a document has {limit_bytes} bytes at most")
-    if not pieces:
-        raise InvalidInput("the body is empty", field="body")
-    return bytes(pieces)
 
 
 def _media_type(content: bytes) -> str:

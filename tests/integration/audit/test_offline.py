@@ -209,3 +209,12 @@ async def test_events_come_from_a_real_broker_into_the_log_once_each(
     status, said = await command("verify")
     assert status == 0, said
     assert json.loads(said.splitlines()[-1])["entries"] >= len(wanted)
+
+
+async def test_no_more_exports_run_at_a_time_than_leave_the_database_to_others(
+    client, auditor, app
+):
+    async with app.state.exports, app.state.exports:
+        response = await client.post("/v1/export", json={}, headers=auditor())
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "30")
+    assert (await client.post("/v1/export", json={}, headers=auditor())).status_code == 200

@@ -1,8 +1,11 @@
 """Who is refused, on what authority, and what it takes to be heard after all (policy 468.7)."""
 
+import asyncio
+
 import pytest
 
 from shared.events import ReleaseApproved, ReleaseChanged, ReleaseDenied, ReleaseRequested
+from shared.testing import eventually
 from tests.integration.release.conftest import (
     FBI,
     LIBRARY,
@@ -141,6 +144,43 @@ async def test_what_is_no_document_is_refused_and_not_kept(
     response = await client.post("/v1/documents", content=content, headers=requester())
     assert response.status_code == status
     assert response.headers["Content-Type"] == "application/problem+json"
+    assert objects.kept == {}
+
+
+async def test_a_document_that_trickles_in_keeps_no_database_connection(
+    client, agencies, requester, runtime
+):
+    come, go_on = asyncio.Event(), asyncio.Event()
+
+    async def trickle():
+        yield PDF[:9]
+        come.set()
+        await go_on.wait()
+        yield PDF[9:]
+
+    sending = asyncio.create_task(
+        client.post("/v1/documents", content=trickle(), headers=requester())
+    )
+    await come.wait()
+    await eventually(lambda: runtime.db.engine.pool.checkedout() == 0)
+    assert not sending.done()
+    go_on.set()
+    assert (await sending).status_code == 201
+
+
+async def test_a_document_that_never_ends_is_refused(
+    client, agencies, requester, runtime, objects, monkeypatch
+):
+    impatient = runtime.settings.model_copy(update={"release_document_timeout_s": 0.05})
+    monkeypatch.setattr(runtime, "settings", impatient)
+
+    async def endless():
+        yield PDF
+        await asyncio.Event().wait()
+
+    response = await client.post("/v1/documents", content=endless(), headers=requester())
+    assert response.status_code == 400
+    assert "did not arrive whole" in response.json()["detail"]
     assert objects.kept == {}
 
 
