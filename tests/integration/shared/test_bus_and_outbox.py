@@ -1,6 +1,5 @@
 """Outbox, relay, bus, consumer, dead letters and the inbox, on real Postgres and a real broker."""
 
-import asyncio
 from uuid import uuid4
 
 import pytest
@@ -196,44 +195,3 @@ async def test_an_operator_lists_dead_letters_with_reasons_and_puts_them_back_on
     assert "to be replayed" not in listed, "bodies are not shown"
     assert await dead_letters.replay(broker.bootstrap, topic) >= 1
     assert await dead_letters.replay(broker.bootstrap, topic) == 0
-
-
-async def test_a_partition_lost_in_mid_batch_is_left_to_its_new_owner_without_a_restart(
-    kafka, broker, clock
-):
-    group = f"group-{uuid4()}"
-    entered, release = asyncio.Event(), asyncio.Event()
-    seen: dict[str, set[str]] = {"first": set(), "second": set()}
-
-    def consumer(name, wait):
-        async def handle(events):
-            entered.set()
-            await wait()
-            seen[name] |= {event.subject for event in events}
-
-        return Consumer(
-            broker.bootstrap,
-            Subscription(group, {FindingRaised: handle}),
-            kafka,
-            idle_pause_s=0.005,
-        )
-
-    async def at_once():
-        return None
-
-    first, second = consumer("first", release.wait), consumer("second", at_once)
-    names = {f"{group}-{n}" for n in range(40)}
-    await kafka.publish([finding(clock, name) for name in sorted(names)])
-    first.start()
-    await entered.wait()
-    second.start()  # takes half of the partitions while the first works on what all of them brought
-    await eventually(lambda: names & seen["second"], within_s=20)
-    release.set()
-    await eventually(lambda: names <= seen["first"], within_s=20)
-    more = {f"{group}-more-{n}" for n in range(40)}
-    await kafka.publish([finding(clock, name) for name in sorted(more)])
-    await eventually(lambda: more <= seen["first"] | seen["second"], within_s=20)
-    assert first.failing is None
-    assert first.restarts == 0, "it would only make the group rebalance again"
-    await first.stop()
-    await second.stop()

@@ -124,3 +124,50 @@ async def known_soon(known):
             return False
 
     await eventually(look, within_s=20)
+
+
+def finding(clock, subject):
+    return FindingRaised(occurred_at=clock.now(), finding_id=uuid4(), kind="t", subject=subject)
+
+
+async def test_a_partition_lost_in_mid_batch_is_left_to_its_new_owner_without_a_restart(
+    own_broker, clock
+):
+    await ensure_topics(own_broker.bootstrap)
+    bus = KafkaBus(own_broker.bootstrap, "test")
+    entered, release = asyncio.Event(), asyncio.Event()
+    seen: dict[str, set[str]] = {"first": set(), "second": set()}
+
+    def consumer(name, wait):
+        async def handle(events):
+            entered.set()
+            await wait()
+            seen[name] |= {event.subject for event in events}
+
+        return Consumer(
+            own_broker.bootstrap,
+            Subscription("shared", {FindingRaised: handle}),
+            bus,
+            idle_pause_s=0.005,
+        )
+
+    async def at_once():
+        return None
+
+    first, second = consumer("first", release.wait), consumer("second", at_once)
+    names = {f"{n}" for n in range(40)}
+    await bus.publish([finding(clock, name) for name in sorted(names)])
+    first.start()
+    await entered.wait()
+    second.start()  # takes half of the partitions while the first works on what all of them brought
+    await eventually(lambda: names & seen["second"], within_s=20)
+    release.set()
+    await eventually(lambda: names <= seen["first"], within_s=20)
+    more = {f"more {n}" for n in range(40)}
+    await bus.publish([finding(clock, name) for name in sorted(more)])
+    await eventually(lambda: more <= seen["first"] | seen["second"], within_s=20)
+    assert first.failing is None
+    assert first.restarts == 0, "it would only make the group rebalance again"
+    await first.stop()
+    await second.stop()
+    await bus.stop()
