@@ -23,6 +23,7 @@ from shared.codec import Message, encode
 from shared.events import AccessAttempted, Actor, PurposeRecord, RecordsDisclosed
 from shared.runtime import Runtime
 from shared.testing import FakeBus, FakeClock, FakeObjects
+from shared.types import Ori
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,7 +36,7 @@ def messages(count: int, clock: FakeClock) -> list[Message]:
             person_id=f"00000000-0000-4000-8000-{number % 400:012}",
             name=f"Officer {number % 400}",
             title="Police Officer",
-            agency_ori="CA0520100",  # type: ignore[arg-type]
+            agency_ori=Ori("CA0520100"),
         )
         purpose = PurposeRecord(kind="criminal_investigation", case_number=f"26-{number % 5000}")
         plate = f"{number % 9 + 1}ABC{number % 1000:03}"
@@ -85,7 +86,7 @@ async def measure(url: str, entries: int, batch: int) -> dict[str, object]:
     settings = Settings(
         database_url=url,
         policy_file=ROOT / "policy.toml",
-        audit_signing_key=b64encode(bytes(32)).decode(),  # type: ignore[arg-type]
+        audit_signing_key=b64encode(bytes(32)).decode(),
     )
     runtime = Runtime("audit", settings, bus=FakeBus(), objects=FakeObjects(), clock=clock)
     await runtime.start(MIGRATIONS)

@@ -25,7 +25,7 @@ class Link(asyncio.Protocol):
         """Connect to the host and port of `url`."""
         parts = urlsplit(url)
         loop = asyncio.get_running_loop()
-        _, link = await loop.create_connection(cls, parts.hostname, parts.port)
+        _, link = await loop.create_connection(cls, parts.hostname or "127.0.0.1", parts.port or 80)
         return link
 
     async def send(self, *pieces: bytes) -> Answer:

@@ -233,8 +233,8 @@ async def paced(
             due_s = begun_s + number / ALERT_POSTS_PER_S
             await asyncio.sleep(max(0.0, due_s - time.perf_counter()))
             posts.create_task(post())
-    for link, _ in links:
-        link.close()
+    for opened, _ in links:
+        opened.close()
     return posted_s, sent
 
 
