@@ -63,7 +63,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """Model family and the revision of the rules around it, such as `ppocrv6-small/1`."""
+        """Model family and the revision of the rules around it, such as `ppocrv6-small/2`."""
 
     @property
     def digest(self) -> str:

@@ -35,7 +35,7 @@ from services.recognition.surroundings import is_enclosed
 from services.recognition.text import PaddleText
 from services.recognition.weights import find_pair
 
-RULES_REVISION: Final = 1
+RULES_REVISION: Final = 2
 """Goes up with every change to what is chosen or how looks are combined."""
 
 SURE: Final = 0.97

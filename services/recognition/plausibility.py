@@ -33,6 +33,10 @@ PLATE_AROUND: Final = (0.05, 0.35)
 """A plate's edge beyond its line of characters as a detector draws it (a little outside the
 glyphs), shares of the line's width and height. A plate is 12 in x 6 in (SAE J686)."""
 
+HALVES_GAP: Final = (-0.6, 1.2)
+"""From one half of a serial to the other, in heights of the line. Below 0 their boxes overlap: about
+half a height is one character, which the detector may take into both."""
+
 _CLOCK = re.compile(r"\d:\d|\d\d:$|^:\d\d")
 _DIGITS_OF_A_DATE = re.compile(r"(19|20)\d\d[-./]|\d\d?/\d\d?|^\W?\d\d\.\d\d")
 _PHONE = re.compile(r"\(\d{3}|\d{3}[-.]\d{4}$|\d-\d{3}-")
@@ -229,7 +233,7 @@ def _are_halves(left: TextLine, right: TextLine) -> bool:
     if not 0.67 < height / max(other_height, 1e-6) < 1.5:
         return False
     gap, drop = (right.quad[[0, 3]].mean(axis=0) - left.quad[[1, 2]].mean(axis=0)) / height
-    return bool(-0.3 < gap < 1.2 and abs(drop) < 0.35)
+    return bool(HALVES_GAP[0] < gap < HALVES_GAP[1] and abs(drop) < 0.35)
 
 
 def _join(left: TextLine, right: TextLine) -> TextLine:

@@ -69,5 +69,5 @@ def test_signs_and_speed_limits_are_not_plates(engine: Engine):
 
 
 def test_the_engine_names_its_weights(engine: Engine):
-    assert engine.name == "ppocrv6-small/1"
+    assert engine.name == "ppocrv6-small/2"
     assert len(engine.digest) == 64

@@ -144,10 +144,18 @@ def test_halves_that_stand_end_to_end_are_joined_in_reading_order():
     assert places == sorted(places)
 
 
+def test_halves_that_share_a_character_are_joined_to_be_looked_at_whole():
+    left = line("DH7", rectangle(100, 100, 45, 30))
+    right = line("7X317", rectangle(132, 100, 75, 32))
+    [whole] = joined([left, right])
+    assert whole.quad.tolist() == [[100, 100], [207, 100], [207, 132], [100, 130]]
+
+
 @pytest.mark.parametrize(
     "other",
     [
         line("2069", rectangle(240, 100, 55, 30)),  # too far
+        line("2069", rectangle(115, 100, 55, 30)),  # more than a character in both
         line("2069", rectangle(155, 130, 55, 30)),  # another line
         line("2069", rectangle(155, 100, 110, 60)),  # another size
         line("TEXAS", rectangle(155, 100, 55, 30)),
