@@ -46,7 +46,7 @@ dead-letters: $(STAMP) ## List what was put aside and why [REPLAY=topic]
 
 .PHONY: clean
 clean: ## Remove the embedded stack's data (not the installation)
-	@rm -rf var
+	@test ! -e var || $(or $(wildcard $(PY)),$(PYTHON)) -m deploy.local.clean
 
 # --- check ------------------------------------------------------------------------------------
 .PHONY: lint

@@ -49,7 +49,9 @@ def held(folder: Path, what: str) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as taken:
-            raise LocalError(f"another process already runs {what} on {folder}") from taken
+            raise LocalError(
+                f"another process already runs {what} on {folder}: stop it first"
+            ) from taken
         yield
 
 

@@ -43,7 +43,7 @@ def placed(wanted: Path, account: Account, *, state: Path = STATE) -> Path:
         return wanted.resolve()
     if wanted.exists() or reachable(wanted, account):
         return wanted
-    _forget_removed(_open_to_pass(state))
+    forget_removed(_open_to_pass(state))
     name = f"{wanted.name}-{hashlib.sha256(os.fsencode(wanted.absolute())).hexdigest()[:16]}"
     target = state / name
     wanted.symlink_to(target)
@@ -52,7 +52,7 @@ def placed(wanted: Path, account: Account, *, state: Path = STATE) -> Path:
     return target
 
 
-def _forget_removed(state: Path) -> None:
+def forget_removed(state: Path) -> None:
     """Remove what stands for folders that are gone."""
     for note in state.glob(f"*{_NOTE}"):
         if not Path(note.read_text()).is_symlink():

@@ -1,0 +1,40 @@
+"""What `make clean` removes, and what keeps it from it."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.local.clean import clean
+from deploy.local.process import Account, LocalError, held
+from deploy.local.reachable import placed
+
+
+def test_all_data_go_those_of_postgres_elsewhere_included(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    folder = closed / "var" / "postgres"
+    folder.mkdir(parents=True)
+    closed.chmod(0o700)
+    state = tmp_path / "state"
+    elsewhere = placed(folder / "data", Account(65534, 65534), state=state)
+    elsewhere.mkdir()
+    assert elsewhere.is_relative_to(state)
+    clean(closed / "var", state=state)
+    assert not (closed / "var").exists()
+    assert list(state.iterdir()) == []
+
+
+@pytest.mark.parametrize("part", [".", "demo/stack", "kafka"])
+def test_nothing_goes_while_something_runs_on_it(tmp_path: Path, part: str) -> None:
+    kept = tmp_path / "var" / "keys"
+    kept.mkdir(parents=True)
+    with (
+        held(tmp_path / "var" / part, "the stack"),
+        pytest.raises(LocalError, match="already runs"),
+    ):
+        clean(tmp_path / "var", state=tmp_path / "state")
+    assert kept.exists()
+
+
+def test_where_there_are_no_data_nothing_happens(tmp_path: Path) -> None:
+    clean(tmp_path / "var", state=tmp_path / "state")
+    assert list(tmp_path.iterdir()) == []
