@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from pathlib import Path
 from uuid import uuid4
 
 import msgspec
@@ -82,10 +83,11 @@ async def test_while_kafka_is_silent_one_caller_waits_and_all_others_are_refused
     process = os.getpgid(own_broker.child.pid)
     os.killpg(process, signal.SIGSTOP)
     try:
+        await eventually(lambda: stands_still(own_broker.child.pid))
         first = [asyncio.create_task(bus.publish([event])) for _ in range(5)]
         async with asyncio.timeout(3):
             ends = await asyncio.gather(*first, return_exceptions=True)
-        assert all(isinstance(end, Unavailable) for end in ends)
+        assert [type(end) for end in ends] == [Unavailable] * 5
         async with asyncio.timeout(1):  # a thousand in turn, each of them in a millisecond
             for _ in range(1000):
                 with pytest.raises(Unavailable):
@@ -124,6 +126,15 @@ async def known_soon(known):
             return False
 
     await eventually(look, within_s=20)
+
+
+def stands_still(pid):
+    """Whether every thread of a process is stopped: the signal takes its time to reach them all."""
+    states = [
+        path.read_text().rpartition(")")[2].split()[0]
+        for path in Path(f"/proc/{pid}/task").glob("*/stat")
+    ]
+    return set(states) == {"T"}
 
 
 def finding(clock, subject):
