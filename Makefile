@@ -10,7 +10,8 @@ KAFKA ?=
 
 .PHONY: help
 help: ## Show this help
-	@grep -hE '^[a-zA-Z_-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}'
+	@if [ -t 1 ] && [ "$$TERM" != dumb ]; then bold=$$(tput bold 2>/dev/null) plain=$$(tput sgr0 2>/dev/null); fi; \
+	grep -hE '^[a-zA-Z_-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' -v bold="$$bold" -v plain="$$plain" '{printf "  %s%-16s%s %s\n", bold, $$1, plain, $$2}'
 
 # --- set-up -----------------------------------------------------------------------------------
 $(STAMP): pyproject.toml requirements/dev.txt requirements/installer.txt requirements/shims/opencv-contrib-python/pyproject.toml
