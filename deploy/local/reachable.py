@@ -55,7 +55,11 @@ def placed(wanted: Path, account: Account, *, state: Path = STATE) -> Path:
 def forget_removed(state: Path) -> None:
     """Remove what stands for folders that are gone."""
     for note in state.glob(f"*{_NOTE}"):
-        if not Path(note.read_text()).is_symlink():
+        try:
+            stood_for = Path(note.read_text())
+        except FileNotFoundError:
+            continue  # another stack that starts now cleans up too
+        if not stood_for.is_symlink():
             shutil.rmtree(note.with_suffix(""), ignore_errors=True)
             note.unlink(missing_ok=True)
 

@@ -68,6 +68,15 @@ def test_what_stands_for_a_removed_folder_goes_when_another_is_placed(
     assert len(list(state.glob("*.stands-for"))) == 2
 
 
+def test_what_another_stack_cleans_away_meanwhile_stops_nobody(
+    closed: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "data-1.stands-for").symlink_to(state / "gone")  # listed, and not there when read
+    assert placed(closed / "data", STRANGER, state=state).parent == state
+
+
 def test_an_unreachable_installation_is_copied_whole_once(closed: Path, tmp_path: Path) -> None:
     tool = closed / "install" / "bin" / "tool"
     tool.parent.mkdir(parents=True)
