@@ -28,6 +28,8 @@ class Refresher:
         self._runtime = runtime
         self._kept_snapshots = settings.hotlist_kept_snapshots
         self._generation = 0
+        self._tidied = 0
+        """The generation after which old uploads were last dropped."""
         self._one_at_a_time = asyncio.Lock()
 
     def start(self) -> None:
@@ -82,10 +84,11 @@ class Refresher:
             ENTRIES.labels(agency).set(size)
 
     async def _look(self) -> None:
-        before = self._generation
         await self.refresh()
-        if self._generation != before:
+        generation = self._generation
+        if generation != self._tidied:  # also after a refresh by others, or a look that failed here
             await self._drop_old()
+            self._tidied = generation
 
     async def _drop_old(self) -> None:
         """Drop the entries of uploads too old to be rolled back to."""

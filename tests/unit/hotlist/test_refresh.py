@@ -1,0 +1,42 @@
+"""What the refresher does besides the index: old uploads are dropped, whoever saw the change first."""
+
+from types import SimpleNamespace
+
+from services.hotlist.refresh import Refresher
+
+
+class Watched(Refresher):
+    """Counts the droppings; the generation is set by hand."""
+
+    def __init__(self):
+        settings = SimpleNamespace(hotlist_poll_s=60, hotlist_kept_snapshots=2)
+        super().__init__(SimpleNamespace(), settings)
+        self.dropped = 0
+        self.fails = False
+
+    async def refresh(self):
+        """Leave the generation as it was set."""
+
+    async def _drop_old(self):
+        if self.fails:
+            raise TimeoutError
+        self.dropped += 1
+
+
+async def test_old_uploads_are_dropped_though_the_change_was_taken_in_by_another():
+    refresher = Watched()
+    refresher._generation = 7
+    await refresher._look()
+    await refresher._look()
+    assert refresher.dropped == 1
+
+
+async def test_a_dropping_that_failed_is_done_at_the_next_look():
+    refresher = Watched()
+    refresher._generation, refresher.fails = 7, True
+    try:
+        await refresher._look()
+    except TimeoutError:
+        refresher.fails = False
+    await refresher._look()
+    assert refresher.dropped == 1
