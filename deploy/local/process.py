@@ -10,10 +10,12 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, ClassVar, Self
 
 LOOPBACK = "127.0.0.1"
 LOG_MAX_BYTES = 5_000_000
@@ -164,6 +166,39 @@ class Child:
         if not self.log.exists():
             return "(no log)"
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+class Server(ABC):
+    """A server that runs in one child process: what Postgres and both Kafkas have in common."""
+
+    NAME: ClassVar[str]
+    """As messages call it."""
+
+    _server: Child | None
+
+    @abstractmethod
+    def start(self) -> None:
+        """Run until clients are answered. Raises LocalError."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End in order; does nothing when not started."""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def child(self) -> Child:
+        """The server's process. Raises LocalError before the first start."""
+        if self._server is None:
+            raise LocalError(f"{self.NAME} is not started")
+        return self._server
 
 
 def _rotate(log: Path) -> None:
