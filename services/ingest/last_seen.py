@@ -1,15 +1,11 @@
 """When each device was last heard of, written down together every few seconds, never by a request."""
 
-import asyncio
-import logging
 from datetime import datetime
 from uuid import UUID
 
+from services.ingest.repeated import Repeated
 from services.ingest.store import Devices
 from shared.db import Database
-from shared.errors import AlprError
-
-log = logging.getLogger(__name__)
 
 
 class LastSeen:
@@ -17,9 +13,10 @@ class LastSeen:
 
     def __init__(self, db: Database, *, every_s: float) -> None:
         self._db = db
-        self._every_s = every_s
         self._times: dict[UUID, datetime] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._writing = Repeated(
+            self.flush, every_s=every_s, name="last seen", fault="last seen not written down yet"
+        )
 
     def note(self, device_id: UUID, now: datetime) -> None:
         """A device was heard of."""
@@ -27,15 +24,12 @@ class LastSeen:
 
     def start(self) -> None:
         """Begin writing down."""
-        self._task = asyncio.create_task(self._run(), name="last seen")
+        self._writing.start()
 
     async def stop(self) -> None:
         """Write down what is left, and stop."""
-        if self._task is None:
-            return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        await self._try()
+        if await self._writing.stop():
+            await self._writing.once()
 
     async def flush(self) -> None:
         """Write down what was noted; what fails is kept for the next time. Raises: Unavailable."""
@@ -48,16 +42,3 @@ class LastSeen:
         except Exception:
             self._times = {**times, **self._times}
             raise
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._every_s)
-            await self._try()
-
-    async def _try(self) -> None:
-        try:
-            await self.flush()
-        except AlprError as exc:
-            log.warning("last seen not written down yet: %s", exc.detail)
-        except Exception:
-            log.exception("last seen not written down yet")

@@ -1,13 +1,12 @@
 """Tells, once for each silence, that a fixed camera has not been heard of (policy 468.3.1(c))."""
 
-import asyncio
 import logging
 from datetime import timedelta
 
 from services.ingest.last_seen import LastSeen
+from services.ingest.repeated import Repeated
 from services.ingest.settings import Settings
 from services.ingest.store import Devices
-from shared.errors import AlprError
 from shared.events import DeviceSilenced
 from shared.outbox import emit
 from shared.runtime import Runtime
@@ -21,19 +20,21 @@ class Silence:
     def __init__(self, runtime: Runtime, settings: Settings, last_seen: LastSeen) -> None:
         self._runtime = runtime
         self._after_s = settings.ingest_silent_after_s
-        self._every_s = settings.ingest_silence_every_s
         self._last_seen = last_seen
-        self._task: asyncio.Task[None] | None = None
+        self._looking = Repeated(
+            self.look,
+            every_s=settings.ingest_silence_every_s,
+            name="device silence",
+            fault="silence not looked at",
+        )
 
     def start(self) -> None:
         """Begin looking."""
-        self._task = asyncio.create_task(self._run(), name="device silence")
+        self._looking.start()
 
     async def stop(self) -> None:
         """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._looking.stop()
 
     async def look(self) -> int:
         """Tell of the devices that fell silent; return how many. Raises: Unavailable."""
@@ -54,15 +55,6 @@ class Silence:
                 for device in silent
             ]
             await emit(connection, self._runtime.service, *events)
+        if silent:
+            log.warning("%d devices fell silent", len(silent))
         return len(silent)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._every_s)
-            try:
-                if count := await self.look():
-                    log.warning("%d devices fell silent", count)
-            except AlprError as exc:
-                log.warning("silence not looked at: %s", exc.detail)
-            except Exception:
-                log.exception("silence not looked at")
