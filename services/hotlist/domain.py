@@ -23,6 +23,9 @@ FOLD = bytes.maketrans(
 TIERS: tuple[Tier, ...] = ("high", "medium", "low", "information")
 """From the most urgent down."""
 
+LIKELY_MISREAD = 0.4
+"""Risk that a character is wrong from which a hit says so: two such reads in five are wrong."""
+
 Outcome = Literal["correct_read", "wrong_state", "misread", "list_out_of_date", "dismissed"]
 """What a person found who checked a hit with the entering agency (468.4(f))."""
 
@@ -156,6 +159,9 @@ def _doubts(
     doubts = []
     if (state := _state_doubt(read.region, listed.region)) is not None:
         doubts.append(state)
+    if read.misread_risk is not None and read.misread_risk >= LIKELY_MISREAD:
+        text = f"The read is uncertain: {read.misread_risk:.0%} risk that a character is wrong"
+        doubts.append((Caution("misread_risk", text), 1))
     if differing:
         places = ", ".join(str(d.position + 1) for d in differing)
         doubts.append((Caution("look_alike", f"Read and listing differ at character {places}"), 1))

@@ -1,4 +1,4 @@
-"""What a plate reading engine is: a name, a digest, and `read`. Engines are chosen by settings."""
+"""What a plate reading engine is: a name, a digest, `read`. Engines are chosen by settings."""
 
 import re
 import unicodedata
@@ -33,6 +33,14 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """A plate that the engine holds possible, with the probability (0 to 1) that it is this one."""
+
+    plate: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class PlateReading:
     """One plate in a frame."""
 
@@ -46,6 +54,14 @@ class PlateReading:
     """The plate, as far as its line of characters tells."""
     crop: Box
     """The plate with its surroundings, for people to look at."""
+    region: str | None = None
+    """ISO 3166-2 of who issued it, such as `US-CA`; None where the engine cannot tell."""
+    alternatives: tuple[Alternative, ...] = ()
+    """The most probable plates, three at the most, this reading first; empty where the engine gives
+    no probabilities of whole plates."""
+    misread_risk: float | None = None
+    """1 less the calibrated probability that every character is right, 0 to 1; None where the
+    engine cannot tell. Higher than 1 - `confidence`, which is about one character alone."""
 
     @property
     def plate(self) -> str:
@@ -78,6 +94,9 @@ class Engine(Protocol):
         Returns: an empty sequence where nothing looks like a plate.
         Raises: nothing about content; what it raises is a fault of the engine.
         """
+
+    def read_batch(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[Sequence[PlateReading]]:
+        """As `read`, for several frames at once where that costs less; one answer per frame."""
 
 
 def normalise(text: str) -> str:

@@ -18,6 +18,7 @@ from shared.clock import Clock
 from shared.consumer import Handler, Subscription
 from shared.errors import AlprError, NotFound, Unavailable
 from shared.events import (
+    Alternative,
     Box,
     CaptureProcessed,
     CaptureReceived,
@@ -209,6 +210,7 @@ class Captures:
             plate_as_read=reading.plate_as_read,
             confidence=round(reading.confidence, 4),
             model=self._pool.model,
+            region=reading.region,
             capture_id=capture.capture_id,
             place=capture.place,
             characters=[
@@ -217,4 +219,9 @@ class Captures:
             box=Box(box.x_px, box.y_px, box.width_px, box.height_px),
             crop_key=f"crops/{capture.device_id}/{capture.captured_at:%Y/%m/%d}/{read_id}.jpg",
             image_key=capture.image.object_key,
+            alternatives=[
+                Alternative(PlateText(one.plate), round(one.probability, 4))
+                for one in reading.alternatives
+            ],
+            misread_risk=None if reading.misread_risk is None else round(reading.misread_risk, 4),
         )

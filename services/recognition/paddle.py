@@ -1,5 +1,6 @@
 """The PaddleOCR engine: text in the frame, plates among it, a second look at each."""
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recognition.consensus import agreed_serial, winner
-from services.recognition.engine import PlateReading
+from services.recognition.engine import Alternative, PlateReading
 from services.recognition.geometry import (
     Quad,
     back_to_frame,
@@ -81,6 +82,10 @@ class PaddleEngine:
         readings = [_reading(frame, *found[i]) for i in kept]
         return sorted(readings, key=lambda reading: reading.corners)
 
+    def read_batch(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[Sequence[PlateReading]]:
+        """One frame after another: PaddleOCR gains nothing from batches on one core."""
+        return [self.read(frame) for frame in frames]
+
     def _lines(self, frame: NDArray[np.uint8]) -> list[TextLine]:
         """Every line of the frame that is the size of a plate's serial or a state's name."""
         quads = self._text.detect(frame, self._longest_px)
@@ -144,10 +149,19 @@ def _stands(
 
 
 def _reading(frame: NDArray[np.uint8], chosen: TextLine, looks: Sequence[TextLine]) -> PlateReading:
+    """The chosen look as a reading.
+
+    PaddleOCR has no probability of a whole line and no state: the risk is what its characters make
+    together, which nothing has calibrated.
+    """
+    characters = agreed_serial(chosen, looks)
+    whole = math.prod(character.confidence for character in characters)
     return PlateReading(
         plate_as_read=chosen.text,
-        characters=agreed_serial(chosen, looks),
+        characters=characters,
         corners=corners(chosen.quad),
         box=bounding_box(enlarge(chosen.quad, *PLATE_AROUND), frame.shape),
         crop=bounding_box(enlarge(chosen.quad, *CROP_MARGIN), frame.shape),
+        alternatives=(Alternative(chosen.plate, whole),),
+        misread_risk=1 - whole,
     )

@@ -3,6 +3,7 @@
 from shared.events.access import AccessAttempted, PurposeDeclared, PurposeRecord, RecordsDisclosed
 from shared.events.base import Actor, AdministrativeEvent, Event
 from shared.events.captures import (
+    Alternative,
     Box,
     CaptureProcessed,
     CaptureReceived,
@@ -53,6 +54,7 @@ __all__ = [
     "Actor",
     "AdministrativeEvent",
     "AgencyChanged",
+    "Alternative",
     "AuditChanged",
     "Box",
     "CaptureProcessed",

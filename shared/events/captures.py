@@ -45,6 +45,13 @@ class Character(msgspec.Struct, frozen=True):
     confidence: Confidence | None = None
 
 
+class Alternative(msgspec.Struct, frozen=True):
+    """A plate that the engine held possible, with the probability that it is this one."""
+
+    plate: PlateText
+    probability: Confidence
+
+
 class CaptureReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A frame is safe in the object store. Keyed by device, so a camera's frames stay in order."""
 
@@ -93,6 +100,8 @@ class ReadRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     image_key: str | None = None  # the whole frame in the object store
     vehicle_make: str | None = None  # as the engine named it; None = not determined, never guessed
     vehicle_colour: str | None = None
+    alternatives: list[Alternative] = []  # the most probable plates, at most 3, `plate` first
+    misread_risk: Confidence | None = None  # 1 - probability that all of `plate` is right
 
     @property
     def key(self) -> str:

@@ -178,6 +178,8 @@ def test_a_kind_that_the_policy_no_longer_ranks_is_for_information():
         ({"region": None}, {"region": None}, "medium", ["state_unknown"]),
         ({"region": "US-NV"}, {}, "low", ["state_differs"]),
         ({}, {"partial": True}, "medium", ["partial_plate"]),
+        ({"misread_risk": 0.4}, {}, "medium", ["misread_risk"]),
+        ({"misread_risk": 0.39}, {}, "high", []),
         ({"vehicle_make": "Lexus"}, {"make": "GMC"}, "medium", ["make_differs"]),
         ({"vehicle_make": "Toyota"}, {"make": "TOYT"}, "high", []),
         ({"vehicle_colour": "white"}, {"colour": "BLK"}, "high", ["colour_differs"]),

@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from services.recognition.engine import Box, Character, PlateReading
+from services.recognition.engine import Alternative, Box, Character, PlateReading
 
 READS, KILLS, HANGS, RAISES, KILLS_ONCE = 40, 41, 42, 43, 44
 
@@ -32,7 +32,13 @@ class ScriptedEngine:
         characters = tuple(Character(text, 0.9) for text in "7ABC123")
         corners = ((2.0, 2.0), (30.0, 2.0), (30.0, 10.0), (2.0, 10.0))
         box, crop = Box(2, 2, 28, 8), Box(0, 0, 32, 12)
-        return [PlateReading("7ABC 123", characters, corners, box, crop)]
+        alternatives = Alternative("7ABC123", 0.8), Alternative("7A8C123", 0.15)
+        return [
+            PlateReading("7ABC 123", characters, corners, box, crop, "US-CA", alternatives, 0.2)
+        ]
+
+    def read_batch(self, frames):
+        return [self.read(frame) for frame in frames]
 
 
 def broken_factory():

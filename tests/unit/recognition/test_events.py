@@ -49,7 +49,12 @@ async def test_a_frame_comes_to_a_read_with_its_crop_and_one_outcome(captures, b
     assert read.captured_at == capture.captured_at
     assert read.place == capture.place
     assert read.agency_ori == capture.agency_ori
-    assert (read.source, read.region) == ("recognition", None)
+    assert (read.source, read.region) == ("recognition", "US-CA")
+    assert [(one.plate, one.probability) for one in read.alternatives] == [
+        ("7ABC123", 0.8),
+        ("7A8C123", 0.15),
+    ]
+    assert read.misread_risk == 0.2
     assert read.box == Box(2, 2, 28, 8)
     assert read.model == "scripted/1@abababababababab"
     assert read.image_key == capture.image.object_key

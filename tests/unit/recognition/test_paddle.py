@@ -42,6 +42,10 @@ def test_both_plates_of_a_frame_are_read_and_the_clock_is_not(engine: Engine):
     assert (first.plate, second.plate) == ("7KLM294", "BXR4826")
     assert [one.text for one in first.characters] == list("7KLM294")
     assert 0.8 < first.confidence == min(one.confidence for one in first.characters) <= 1
+    [alternative] = first.alternatives
+    assert alternative.plate == first.plate
+    assert 1 - first.confidence < first.misread_risk == 1 - alternative.probability < 0.8
+    assert first.region is None
     xs, ys = zip(*first.corners, strict=True)
     assert 195 < min(xs) < 215
     assert 335 < max(xs) < 360
