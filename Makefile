@@ -5,7 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-PHOTOS ?=
+# What is named on the command line reaches recipes by the environment, so that a path may hold any
+# character: "$$PHOTOS" in a recipe, never '$(PHOTOS)'.
 KAFKA ?=
 
 .PHONY: help
@@ -27,7 +28,7 @@ lock: $(STAMP) ## Renew the hashed requirement files from pyproject.toml
 # --- run --------------------------------------------------------------------------------------
 .PHONY: demo
 demo: $(STAMP) ## The main job, end to end, on the embedded stack [PHOTOS=dir]
-	@$(PY) -m deploy.local.demo $(if $(PHOTOS),--photos '$(PHOTOS)')
+	@$(PY) -m deploy.local.demo $${PHOTOS:+--photos "$$PHOTOS"}
 
 .PHONY: serve
 serve: $(STAMP) ## Keep the embedded stack up in ./var (Ctrl-C stops it)
@@ -82,6 +83,7 @@ bench-frames: $(STAMP) ## Frames acknowledged when file, folder and Kafka have t
 	@$(PY) -m tests.bench.frames $(if $(KAFKA),--kafka $(KAFKA))
 
 .PHONY: bench-accuracy
-bench-accuracy: $(STAMP) ## Plates read exactly, of a folder with truth.csv [PHOTOS=dir]
-	@test -n '$(PHOTOS)' || { echo "Name a folder of photos with a truth.csv: make bench-accuracy PHOTOS=dir"; exit 2; }
-	@$(PY) -m tests.bench.accuracy '$(PHOTOS)'
+bench-accuracy: $(STAMP) ## Plates read of a folder with truth.csv [PHOTOS=dir or CROPS=dir, N=, MODEL=, SECOND_OPINION=both, OUT=]
+	@test -n "$$PHOTOS$$CROPS" || { echo "Name a folder with a truth.csv: make bench-accuracy PHOTOS=dir (or CROPS=dir)"; exit 2; }
+	@$(PY) -m tests.bench.accuracy $${PHOTOS:+--photos "$$PHOTOS"} $${CROPS:+--crops "$$CROPS"} $${N:+--n "$$N"} \
+		$${MODEL:+--model "$$MODEL"} $${SECOND_OPINION:+--second-opinion "$$SECOND_OPINION"} $${READER_ONLY:+--reader-only} $${OUT:+--out "$$OUT"}

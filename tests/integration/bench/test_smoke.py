@@ -45,13 +45,43 @@ def test_the_bench_of_reads_counts_each_that_was_stored(repository: Path) -> Non
     assert {"reads_per_s", "alert_ms_p50", "alert_ms_p99", "machine"} <= set(line)
 
 
-def test_accuracy_is_measured_on_a_folder_with_a_single_scene(tmp_path: Path) -> None:
+@pytest.fixture
+def a_scene(tmp_path: Path) -> Path:
+    """A folder with one rendered photo and its truth; the folder's name is hard on a shell."""
+    folder = tmp_path / "an officer's photos"
+    folder.mkdir()
     scene = render_scene(468, plates=["7ABC123"], condition="day")
-    (tmp_path / "a b.jpg").write_bytes(encode_jpeg(scene.frame, scene.jpeg_quality))
+    (folder / "a b.jpg").write_bytes(encode_jpeg(scene.frame, scene.jpeg_quality))
     x, y, w, h = scene.truth[0].box
-    (tmp_path / "truth.csv").write_text(f"file,x,y,w,h,plate\na b.jpg,{x},{y},{w},{h},7abc 123\n")
-    line = accuracy.measure(tmp_path, "ppocrv6-small", 0.35, show_misses=True)
+    (folder / "truth.csv").write_text(f"file,x,y,w,h,plate\na b.jpg,{x},{y},{w},{h},7abc 123\n")
+    return folder
+
+
+def test_accuracy_is_measured_on_a_folder_with_a_single_scene_by_make(
+    a_scene: Path, tmp_path: Path, repository: Path
+) -> None:
+    page = tmp_path / "page.html"
+    done = subprocess.run(
+        [
+            "make",
+            "-o",
+            ".venv/.installed",
+            "bench-accuracy",
+            f"PHOTOS={a_scene}",
+            "N=1",
+            f"OUT={page}",
+        ],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    line = json.loads(done.stdout.splitlines()[-1])
+    assert list(line)[:8] == ["n", "exact", "folded", "le1", "no_read", "ms_p50", "ms_p95", "ece"]
     assert (line["n"], line["exact"], line["extra_reads"]) == (1, 1.0, 0)
+    assert "Misses: 0" in page.read_text()
 
 
 @pytest.mark.parametrize(
@@ -67,6 +97,6 @@ def test_a_folder_that_accuracy_cannot_be_measured_on_is_named(
 ) -> None:
     if truth is not None:
         (tmp_path / "truth.csv").write_text(truth)
-    monkeypatch.setattr(sys, "argv", ["accuracy", str(tmp_path)])
+    monkeypatch.setattr(sys, "argv", ["accuracy", "--photos", str(tmp_path)])
     with pytest.raises(SystemExit, match=named):
         accuracy.main()

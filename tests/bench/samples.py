@@ -1,0 +1,104 @@
+"""Pictures with their truth, as the accuracy bench takes them: a folder of photos, or of crops."""
+
+import csv
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from deploy.local.demo.truth import COLUMNS, TruePlate, TruthFault, bare, read_truth
+from deploy.local.scenes.model import Image
+
+CROP_COLUMNS = ("file", "state", "plate")
+CROP_FRAME = (640, 384)
+"""Width and height in px of the frame that a crop is laid into."""
+CROP_WIDEST_PX, CROP_HIGHEST_PX = 320, 192
+"""Larger crops are reduced to this, half of the frame; none is enlarged."""
+_DARK, _LIGHT = 64, 190
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture's file and the plates that are truly in it; none for a picture without one."""
+
+    path: Path
+    plates: tuple[TruePlate, ...]
+    state: str | None = None
+    """The issuing state by its two letters, where the truth names it."""
+
+
+def photos(folder: Path, n: int | None) -> list[Sample]:
+    """The photos that a folder's truth.csv names. Raises: TruthFault where it cannot be used."""
+    truth = read_truth(_listed(folder, COLUMNS))
+    return _drawn(folder, [Sample(folder / name, truth[name]) for name in sorted(truth)], n)
+
+
+def crops(folder: Path, n: int | None) -> list[Sample]:
+    """The plate crops that a folder's truth.csv names; the box of each plate is set by `framed`.
+
+    Raises: TruthFault where it cannot be used.
+    """
+    listed = _listed(folder, CROP_COLUMNS)
+    return _drawn(folder, list(_crop_rows(folder, listed)), n)
+
+
+def _crop_rows(folder: Path, listed: Path) -> Iterator[Sample]:
+    with listed.open(newline="", encoding="utf-8-sig") as opened:
+        table = csv.DictReader(opened)
+        if lacking := set(CROP_COLUMNS) - set(table.fieldnames or ()):
+            raise TruthFault(f"{listed}: no column {', '.join(sorted(lacking))}")
+        for row in table:
+            if bare(row["plate"] or ""):
+                yield _crop(folder, row)
+
+
+def _crop(folder: Path, row: Mapping[str, str]) -> Sample:
+    state = (row["state"] or "").strip().upper()
+    return Sample(folder / row["file"], (TruePlate(row["plate"], (0, 0, 0, 0)),), state or None)
+
+
+def _listed(folder: Path, columns: tuple[str, ...]) -> Path:
+    listed = folder / "truth.csv"
+    if not listed.is_file():
+        raise TruthFault(f"{folder} holds no truth.csv with the columns {','.join(columns)}")
+    return listed
+
+
+def _drawn(folder: Path, samples: list[Sample], n: int | None) -> list[Sample]:
+    """All samples, or `n` of them drawn by a fixed seed; every one must be there."""
+    if not samples:
+        raise TruthFault(f"{folder / 'truth.csv'} names no plate")
+    if absent := [sample.path.name for sample in samples if not sample.path.is_file()]:
+        raise TruthFault(
+            f"{folder / 'truth.csv'} names {len(absent)} files that are not there: {absent[0]}"
+        )
+    if n is None or n >= len(samples):
+        return samples
+    chosen = sorted(random.Random(n).sample(range(len(samples)), n))
+    return [samples[place] for place in chosen]
+
+
+def framed(crop: Image) -> tuple[Image, tuple[int, int, int, int]]:
+    """A crop in the middle of a plain grey frame, so that the whole pipeline has to find it.
+
+    The grey is dark around a light crop and light around a dark one, as a plate stands off from the
+    car that carries it.
+
+    Args:
+        crop: (h, w, 3) uint8 BGR.
+
+    Returns: (384, 640, 3) uint8 BGR, and the crop's box in it: x, y, width, height in px.
+    """
+    scale = min(1.0, CROP_WIDEST_PX / crop.shape[1], CROP_HIGHEST_PX / crop.shape[0])
+    w, h = (max(1, round(scale * side)) for side in (crop.shape[1], crop.shape[0]))
+    small = cv2.resize(crop, (w, h), interpolation=cv2.INTER_AREA) if scale < 1 else crop
+    rim = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
+    grey = _DARK if float(rim.mean()) > 127 else _LIGHT
+    width, height = CROP_FRAME
+    frame = np.full((height, width, 3), grey, np.uint8)
+    x, y = (width - w) // 2, (height - h) // 2
+    frame[y : y + h, x : x + w] = small
+    return frame, (x, y, w, h)
