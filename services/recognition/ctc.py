@@ -1,0 +1,226 @@
+"""CTC decoding: the most probable text, how probable it is, what else it may be, where it stands.
+
+CTC gives every text a probability, and those of all texts add up to 1 (Graves et al. 2006). So the
+probability of a whole plate is computed exactly, by the forward algorithm, and not guessed from the
+peaks. Texts are tuples of classes; class 0 is the blank.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLANK: Final = 0
+ROUNDS: Final = 6
+"""How often edits are tried before it is left at that."""
+BEAM: Final = 3
+"""How many of the most probable texts are edited."""
+WORTH_EDITING: Final = 0.01
+"""Probability over which a text beside the best one is edited too."""
+NOTICED: Final = 1e-3
+"""Probability at a step from which a class is tried in a place or a gap."""
+TRIED: Final = 4
+"""Classes tried in each place and in each gap, the most probable ones."""
+
+Classes = tuple[int, ...]
+Steps = NDArray[np.float64]
+"""(T, C) float64: the probability of each class at each step; rows add up to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One character of a text and the steps at which it was seen."""
+
+    label: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The most probable text."""
+
+    places: tuple[Place, ...]
+    probability: float
+    """Of the whole text."""
+    certainty: tuple[float, ...]
+    """For each character, its probability where all others are as decoded."""
+    others: tuple[tuple[Classes, float], ...]
+    """Other texts with their probabilities, the most probable first."""
+
+    @property
+    def text(self) -> Classes:
+        """The classes in reading order."""
+        return labels(self.places)
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """A text one step away, and the characters of the first one that are in doubt where it is right."""
+
+    places: tuple[Place, ...]
+    doubts: tuple[int, ...]
+
+
+def tempered(log_probabilities: NDArray[np.float32], temperature: float) -> Steps:
+    """Probabilities at a temperature: above 1 they are less sure, below 1 surer.
+
+    Args:
+        log_probabilities: (T, C).
+        temperature: what the logarithms are divided by, over 0.
+
+    Returns: (T, C) float64, each row normalised.
+    """
+    cooled = log_probabilities.astype(np.float64) / temperature
+    cooled -= cooled.max(axis=1, keepdims=True)
+    weights = np.exp(cooled)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float64)
+
+
+def best_path(steps: Steps) -> tuple[Place, ...]:
+    """The text of the best class at each step: repeats are one character, blanks none."""
+    best = steps.argmax(axis=1)
+    edges = [0, *(np.flatnonzero(np.diff(best)) + 1), len(best)]
+    return tuple(
+        Place(int(best[start]), int(start), int(stop))
+        for start, stop in pairwise(edges)
+        if best[start] != BLANK
+    )
+
+
+def labels(places: Sequence[Place]) -> Classes:
+    """The text of places."""
+    return tuple(place.label for place in places)
+
+
+def probabilities(steps: Steps, texts: Sequence[Classes]) -> NDArray[np.float64]:
+    """The exact probability of each text: that of all the ways to write it in these steps.
+
+    Args:
+        steps: (T, C), T at least 1.
+        texts: any number, of any lengths; the empty one too.
+
+    Returns: (len(texts),) float64; 0 for what does not fit into T steps.
+    """
+    lengths = np.array([len(text) for text in texts], np.intp)
+    states = _with_blanks(texts)
+    skips = np.zeros(states.shape)
+    skips[:, 2:] = (states[:, 2:] != BLANK) & (states[:, 2:] != states[:, :-2])
+    seen = steps[:, states]
+    forward = np.zeros(states.shape)
+    forward[:, :2] = seen[0, :, :2]
+    for now in seen[1:]:
+        ways = forward.copy()
+        ways[:, 1:] += forward[:, :-1]
+        ways[:, 2:] += forward[:, :-2] * skips[:, 2:]
+        forward = ways * now
+    rows = np.arange(len(texts))
+    ends_on_label = np.where(lengths > 0, forward[rows, np.maximum(2 * lengths - 1, 0)], 0.0)
+    return np.asarray(forward[rows, 2 * lengths] + ends_on_label, np.float64)
+
+
+def _with_blanks(texts: Sequence[Classes]) -> NDArray[np.intp]:
+    """(K, S) states: each text with a blank before, between and after; shorter ones padded with
+    blanks, which lie behind a text's end and never lead back."""
+    states = np.full((len(texts), 2 * max(map(len, texts), default=0) + 1), BLANK, np.intp)
+    for row, text in zip(states, texts, strict=True):
+        row[1 : 2 * len(text) : 2] = text
+    return states
+
+
+def decode(steps: Steps, keep: int = 2) -> Decoded:
+    """The most probable text, with the most probable others.
+
+    Starts from the best path; edits of the most probable texts known are tried as long as that may
+    change which those are. An edit takes a character for another, drops one or puts one in.
+
+    Args:
+        steps: (T, C), T at least 1.
+        keep: how many other texts to return at the most.
+    """
+    known = _searched(steps)
+    places, best = max(known.values(), key=lambda one: one[1])
+    text = labels(places)
+    doubt = np.zeros(len(places))
+    for other, doubted in _doubts(steps, places).items():
+        for index in doubted:
+            doubt[index] += known[other][1] / len(doubted) if other in known else 0.0
+    others = sorted((one for one in known.values() if one[1] > 0), key=lambda one: -one[1])
+    return Decoded(
+        places=places,
+        probability=best,
+        certainty=tuple(float(best / max(best + other, 1e-300)) for other in doubt),
+        others=tuple(
+            (labels(one), probability) for one, probability in others if labels(one) != text
+        )[:keep],
+    )
+
+
+def _searched(steps: Steps) -> dict[Classes, tuple[tuple[Place, ...], float]]:
+    """Texts with their places and probabilities: every edit of the most probable ones of them."""
+    first = best_path(steps)
+    known = {labels(first): (first, float(probabilities(steps, [labels(first)])[0]))}
+    edited: set[Classes] = set()
+    for _ in range(ROUNDS):
+        ranked = sorted(known, key=lambda text: -known[text][1])
+        worth = ranked[:1] + [one for one in ranked[1:BEAM] if known[one][1] > WORTH_EDITING]
+        chosen = [text for text in worth if text not in edited]
+        if not chosen:
+            break
+        edited.update(chosen)
+        new = {
+            labels(edit.places): edit.places
+            for text in chosen
+            for edit in _edits(steps, known[text][0])
+            if labels(edit.places) not in known
+        }
+        for text, probability in zip(new, probabilities(steps, list(new)), strict=True):
+            known[text] = (new[text], float(probability))
+    return known
+
+
+def _doubts(steps: Steps, places: tuple[Place, ...]) -> dict[Classes, set[int]]:
+    """Each text one edit away, with the characters that it doubts: all that the edit may touch."""
+    doubts: dict[Classes, set[int]] = {}
+    for edit in _edits(steps, places):
+        text = labels(edit.places)
+        if text != labels(places):
+            doubts.setdefault(text, set()).update(edit.doubts)
+    return doubts
+
+
+def _edits(steps: Steps, places: tuple[Place, ...]) -> Iterator[_Edit]:
+    gaps = list(_gaps(steps, places))
+    for i, place in enumerate(places):
+        before, after = places[:i], places[i + 1 :]
+        yield _Edit((*before, *after), (i,))
+        around = slice((gaps[i][0] + gaps[i][1]) // 2, (gaps[i + 1][0] + gaps[i + 1][1] + 1) // 2)
+        for label in _likely(steps[min(around.start, place.start) : max(around.stop, place.stop)]):
+            yield _Edit((*before, Place(label, place.start, place.stop), *after), (i,))
+        if place.stop - place.start > 2:  # a character, a blank and the character again
+            yield _Edit((*before, place, place, *after), (i,))
+    for i, (start, stop) in enumerate(gaps):
+        beside = tuple(j for j in (i - 1, i) if 0 <= j < len(places))
+        for label in _likely(steps[start:stop]):
+            at = start + int(steps[start:stop, label].argmax())
+            yield _Edit((*places[:i], Place(label, at, at + 1), *places[i:]), beside)
+
+
+def _gaps(steps: Steps, places: tuple[Place, ...]) -> Iterator[tuple[int, int]]:
+    """Steps before, between and behind the characters."""
+    stops = [0, *(place.stop for place in places)]
+    starts = [*(place.start for place in places), len(steps)]
+    yield from zip(stops, starts, strict=True)
+
+
+def _likely(steps: Steps) -> list[int]:
+    """The classes that somewhere in these steps are probable enough to be tried."""
+    if len(steps) == 0:
+        return []
+    highest = steps.max(axis=0)
+    highest[BLANK] = 0.0
+    order = np.argsort(-highest, kind="stable")[: TRIED + 1]
+    return [int(label) for label in order if highest[label] >= NOTICED]

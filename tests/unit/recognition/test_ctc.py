@@ -1,0 +1,147 @@
+"""CTC against every path there is, in texts short enough to write them all out."""
+
+from itertools import groupby, pairwise, product
+
+import numpy as np
+import pytest
+
+from services.recognition.ctc import (
+    BLANK,
+    best_path,
+    decode,
+    labels,
+    probabilities,
+    tempered,
+)
+
+
+def some_steps(seed, length=5, classes=4, sharpness=2.0):
+    logits = np.random.default_rng(seed).normal(0, sharpness, (length, classes))
+    return tempered(logits.astype(np.float32), 1.0)
+
+
+def written_out(steps):
+    """The probability of every text, by adding up every path."""
+    totals = {}
+    for path in product(range(steps.shape[1]), repeat=len(steps)):
+        text = tuple(label for label, _ in groupby(path) if label != BLANK)
+        way = np.prod([steps[t, label] for t, label in enumerate(path)])
+        totals[text] = totals.get(text, 0.0) + way
+    return totals
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_texts_probability_is_that_of_all_its_paths(seed):
+    steps = some_steps(seed)
+    expected = written_out(steps)
+    texts = list(expected)
+    assert probabilities(steps, texts) == pytest.approx([expected[text] for text in texts])
+    assert probabilities(steps, texts).sum() == pytest.approx(1)
+    assert () in texts
+    assert any(a == b for text in texts for a, b in pairwise(text))
+
+
+def test_what_does_not_fit_is_impossible():
+    steps = some_steps(1, length=3)
+    assert probabilities(steps, [(1, 1, 1), (1, 2, 3, 1), (1, 1)])[:2].tolist() == [0, 0]
+    assert probabilities(steps, [(1, 1)])[0] > 0
+
+
+def test_the_most_probable_text_is_found_and_nearly_always_the_one_after_it():
+    # Harder than plates: random steps leave no blanks between characters.
+    best, second = 0, 0
+    for seed in range(200):
+        steps = some_steps(seed, sharpness=3.0)
+        written = written_out(steps)
+        ranked = sorted(written, key=lambda text: -written[text])
+        decoded = decode(steps)
+        best += decoded.text == ranked[0]
+        second += ranked[1] in [text for text, _ in decoded.others]
+        for text, probability in (decoded.text, decoded.probability), *decoded.others:
+            assert probability == pytest.approx(written[text])
+    assert best >= 198
+    assert second >= 170
+
+
+def test_a_text_that_beats_the_best_path_is_found():
+    # Blank is the best class at both steps, but "1" can be written in three ways.
+    steps = np.array([[0.5, 0.45, 0.05], [0.5, 0.45, 0.05]])
+    assert best_path(steps) == ()
+    decoded = decode(steps)
+    assert decoded.text == (1,)
+    assert decoded.probability == pytest.approx(0.45 * 0.45 + 2 * 0.5 * 0.45)
+    assert decoded.others[0] == ((), pytest.approx(0.25))
+
+
+def peaks(*rows, classes=5):
+    """Steps with what is given and the rest blank."""
+    steps = np.zeros((len(rows), classes))
+    for step, row in zip(steps, rows, strict=True):
+        for label, probability in row.items():
+            step[label] = probability
+        step[BLANK] += 1 - step.sum()
+    return steps
+
+
+def test_doubt_about_one_character_stays_with_it():
+    steps = peaks({1: 1}, {}, {2: 0.7, 3: 0.3}, {}, {4: 1})
+    decoded = decode(steps)
+    assert decoded.text == (1, 2, 4)
+    assert decoded.certainty == pytest.approx((1, 0.7, 1))
+    assert decoded.others == (((1, 3, 4), pytest.approx(0.3)),)
+
+
+def test_independent_doubts_multiply_to_the_wholes():
+    steps = peaks({1: 0.8, 2: 0.2}, {}, {2: 0.9, 3: 0.1}, {}, {4: 0.7, 1: 0.3})
+    decoded = decode(steps)
+    assert decoded.certainty == pytest.approx((0.8, 0.9, 0.7))
+    assert decoded.probability == pytest.approx(np.prod(decoded.certainty))
+    assert [text for text, _ in decoded.others] == [(1, 2, 1), (2, 2, 4)]
+
+
+def test_a_character_that_may_not_be_there_is_shared_doubt_of_its_neighbours():
+    steps = peaks({1: 1}, {}, {2: 0.4}, {}, {4: 1})
+    decoded = decode(steps)
+    assert decoded.text == (1, 4)
+    assert decoded.certainty == pytest.approx((0.75, 0.75))
+    assert decoded.others == (((1, 2, 4), pytest.approx(0.4)),)
+
+
+def test_a_doubled_character_is_an_alternative_to_a_single_one():
+    steps = peaks({1: 1}, {1: 0.6, BLANK: 0.4}, {1: 1})
+    decoded = decode(steps)
+    assert decoded.text == (1,)
+    assert decoded.others[0] == ((1, 1), pytest.approx(0.4))
+
+
+def test_places_say_where_each_character_was_seen():
+    steps = peaks({}, {1: 0.9}, {1: 0.8}, {}, {2: 0.9}, {})
+    assert [(one.label, one.start, one.stop) for one in best_path(steps)] == [(1, 1, 3), (2, 4, 5)]
+    assert labels(best_path(steps)) == (1, 2)
+
+
+def test_only_blanks_are_no_text():
+    decoded = decode(peaks({}, {}, {}))
+    assert (decoded.text, decoded.probability, decoded.certainty) == ((), 1, ())
+
+
+def test_temperature_changes_how_sure_but_not_what():
+    logits = np.log(some_steps(3)).astype(np.float32)
+    plain, hot, cold = (tempered(logits, t) for t in (1.0, 2.0, 0.5))
+    assert plain == pytest.approx(some_steps(3), abs=1e-6)
+    for steps in (plain, hot, cold):
+        assert steps.sum(axis=1) == pytest.approx(1)
+        assert (steps.argmax(axis=1) == plain.argmax(axis=1)).all()
+    assert (hot.max(axis=1) < plain.max(axis=1)).all()
+    assert (cold.max(axis=1) > plain.max(axis=1)).all()
+
+
+def test_long_rows_of_steps_do_not_vanish():
+    steps = np.full((160, 37), 0.2 / 36)
+    steps[:, BLANK] = 0.8
+    steps[np.arange(10, 80, 10)] = 0.1 / 36
+    for t, label in zip(range(10, 80, 10), (8, 11, 12, 13, 2, 3, 4), strict=True):
+        steps[t, label] = 0.9
+    decoded = decode(steps / steps.sum(axis=1, keepdims=True))
+    assert decoded.text == (8, 11, 12, 13, 2, 3, 4)
+    assert 0 < decoded.probability < 1
