@@ -1,0 +1,55 @@
+"""Flat plates, rendered once and drawn from often."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.local.scenes.model import Image
+from deploy.local.scenes.plate_image import draw_plate
+from deploy.local.scenes.plates import issue
+
+PLATE_SIZE_PX = (240, 120)
+"""Width and height of a plate in the pool."""
+
+Render = Callable[[np.random.Generator], Image]
+"""Draws one flat plate, (300, 600, 3) uint8 BGR."""
+
+
+def render_simple(rng: np.random.Generator) -> Image:
+    """A plate as the demo's scenes draw it, (300, 600, 3) uint8 BGR."""
+    return draw_plate(rng, issue(rng))
+
+
+@dataclass(frozen=True)
+class PlatePool:
+    """Plates ready to be pasted: (n, 120, 240, 3) uint8 BGR."""
+
+    pixels: NDArray[np.uint8]
+
+    @classmethod
+    def render(cls, render: Render, count: int, seed: int) -> "PlatePool":
+        """Render a pool; deterministic by `seed`."""
+        shape = (count, PLATE_SIZE_PX[1], PLATE_SIZE_PX[0], 3)
+        pixels = np.empty(shape, np.uint8)
+        for place in range(count):
+            flat = render(np.random.default_rng([seed, place]))
+            pixels[place] = cv2.resize(flat, PLATE_SIZE_PX, interpolation=cv2.INTER_AREA)
+        return cls(pixels)
+
+    @classmethod
+    def cached(cls, path: Path, render: Render, count: int, seed: int) -> "PlatePool":
+        """The pool in the file `path`; rendered and stored there first if there is none."""
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = path.with_suffix(".part.npy")
+            np.save(fresh, cls.render(render, count, seed).pixels)
+            fresh.replace(path)
+        return cls(np.load(path, mmap_mode="r"))
+
+    def draw(self, rng: np.random.Generator) -> Image:
+        """Any plate of the pool, (120, 240, 3) uint8 BGR."""
+        return np.array(self.pixels[int(rng.integers(len(self.pixels)))])
