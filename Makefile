@@ -27,8 +27,8 @@ lock: $(STAMP) ## Renew the hashed requirement files from pyproject.toml
 
 # --- run --------------------------------------------------------------------------------------
 .PHONY: demo
-demo: $(STAMP) ## The main job, end to end, on the embedded stack [PHOTOS=dir]
-	@$(PY) -m deploy.local.demo $${PHOTOS:+--photos "$$PHOTOS"}
+demo: $(STAMP) ## The main job, end to end, on the embedded stack [PHOTOS=dir or VIDEO=file]
+	@$(PY) -m deploy.local.demo $${PHOTOS:+--photos "$$PHOTOS"} $${VIDEO:+--video "$$VIDEO"}
 
 .PHONY: serve
 serve: $(STAMP) ## Keep the embedded stack up in ./var (Ctrl-C stops it)

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import math
 import shutil
 import sys
 import time
@@ -12,18 +13,21 @@ import httpx
 from rich.console import Console
 
 from deploy.local.demo.fault import StepFailed
-from deploy.local.demo.frames import NoFrames, photos
+from deploy.local.demo.frames import MOST_OF_A_FILM, NoFrames, absent, of_film, photos
 from deploy.local.demo.model import Frame, Story
 from deploy.local.demo.progress import render_all
 from deploy.local.demo.report import write_report
 from deploy.local.demo.steps import tell
 from deploy.local.demo.table import print_table
 from deploy.local.demo.truth import TruthFault
+from deploy.local.footage import NoFootage, is_film
 from deploy.local.launch import running
 from deploy.local.process import LocalError, held
 
 ENVIRONMENT = {"AUDIT_CHECKPOINT_S": "5"}
 """A demonstration does not wait a minute for the next signed checkpoint."""
+SCENE_EVERY_S, FILM_EVERY_S = 1.0, 0.5
+NAMED_AT_MOST = 5
 SURE = 0.9
 """A listed plate read with this confidence must have raised a hit, whatever the policy's bound."""
 
@@ -31,10 +35,12 @@ SURE = 0.9
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the command line's options."""
     parser = argparse.ArgumentParser(prog="python -m deploy.local.demo", description=__doc__)
-    parser.add_argument("--photos", type=Path, help="post the photos of a folder instead of scenes")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--photos", type=Path, help="post a folder's photos (or a film) instead")
+    source.add_argument("--video", type=Path, help="post a film's frames (MP4, AVI) instead")
     parser.add_argument("--count", type=int, default=40, help="how many scenes to render")
     parser.add_argument("--seed", type=int, default=468, help="which scenes")
-    parser.add_argument("--every-s", type=float, default=1.0, help="one frame begun so often")
+    parser.add_argument("--every-s", type=float, help="one frame begun so often; 1, of a film 0.5")
     parser.add_argument("--folder", type=Path, default=Path("var/demo"), help="data and report")
     return parser.parse_args(arguments)
 
@@ -45,7 +51,7 @@ def main() -> int:
     console = Console()
     try:
         line = run(chosen, console)
-    except (StepFailed, LocalError, NoFrames, TruthFault, httpx.HTTPError) as fault:
+    except (StepFailed, LocalError, NoFrames, NoFootage, TruthFault, httpx.HTTPError) as fault:
         print(f"demo: {fault or type(fault).__name__}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -59,13 +65,14 @@ def run(chosen: argparse.Namespace, console: Console) -> dict[str, object]:
     """Render, start, tell, report, stop; gives the last line. Raises: what `main` tells apart."""
     began = time.monotonic()
     folder: Path = chosen.folder.absolute()
-    frames, source = _frames(chosen, console)
+    every_s = chosen.every_s
+    if every_s is None:
+        every_s = SCENE_EVERY_S if _film(chosen) is None else FILM_EVERY_S
+    frames, source = _frames(chosen, every_s, console)
     _clear(folder / "stack")
     with running(folder / "stack", "--port", "0", environment=ENVIRONMENT) as up:
         console.print(f"The stack is up on {up.urls['']}/ after {time.monotonic() - began:.0f} s")
-        story = asyncio.run(
-            tell(up.urls, folder, frames, source, every_s=chosen.every_s, console=console)
-        )
+        story = asyncio.run(tell(up.urls, folder, frames, source, every_s=every_s, console=console))
         report = folder / "report.html"
         write_report(story, report)
     print_table(console, story)
@@ -77,12 +84,36 @@ def run(chosen: argparse.Namespace, console: Console) -> dict[str, object]:
     return story.summary()
 
 
-def _frames(chosen: argparse.Namespace, console: Console) -> tuple[list[Frame], str]:
+def _film(chosen: argparse.Namespace) -> Path | None:
+    """The film whose frames are to be posted, if one is."""
+    if chosen.video is not None:
+        return Path(chosen.video)
+    return chosen.photos if chosen.photos is not None and is_film(chosen.photos) else None
+
+
+def _frames(
+    chosen: argparse.Namespace, every_s: float, console: Console
+) -> tuple[list[Frame], str]:
+    """The frames to post, and in a few words what they are."""
+    if (film := _film(chosen)) is not None:
+        frames = of_film(film, 1 / every_s if every_s > 0 else math.inf)
+        if len(frames) == MOST_OF_A_FILM:
+            console.print(f"At most {MOST_OF_A_FILM} frames of a film are posted.")
+        return frames, f"{len(frames)} frames of the film {film.name}"
     if chosen.photos is not None:
         found = photos(chosen.photos)
+        if missing := absent(chosen.photos):
+            console.print(_missing(missing), markup=False)
         return found, f"{len(found)} photos"
     frames = render_all(chosen.count, chosen.seed, console)
     return frames, f"{len(frames)} street scenes, rendered (seed {chosen.seed})"
+
+
+def _missing(names: list[str]) -> str:
+    """Say which photos truth.csv names in vain; they are not counted as missed plates."""
+    more = len(names) - NAMED_AT_MOST
+    listed = ", ".join(names[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+    return f"Named in truth.csv and not there, so left out: {listed}."
 
 
 def _clear(folder: Path) -> None:

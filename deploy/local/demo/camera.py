@@ -40,13 +40,13 @@ async def post_all(
 ) -> list[Posted]:
     """Post frames in turn through the devices, one begun `every_s`, as cameras by the road would.
 
-    `done` is told of each frame, with the reason when it was refused (a photo may be broken).
+    Frames of a film all come from the first device. `done` is told of each frame, with the reason when it was refused (a photo may be broken).
     """
     begun: list[asyncio.Task[Posted | None]] = []
     start = time.monotonic()
     for number, frame in enumerate(frames):
         await asyncio.sleep(max(0.0, start + number * every_s - time.monotonic()))
-        device = devices[number % len(devices)]
+        device = devices[0 if frame.film else number % len(devices)]
         begun.append(asyncio.create_task(_tell(api, device, frame, done)))
     finished = await asyncio.gather(*begun)
     return [posted for posted in finished if posted is not None]

@@ -1,24 +1,22 @@
-"""Where the frames come from: scenes rendered here, or a folder of photos."""
+"""Where the frames come from: scenes rendered here, a folder of photos, or a film."""
 
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 from deploy.local.demo.model import Frame
 from deploy.local.demo.truth import TruePlate, read_truth
+from deploy.local.footage import PICTURES, footage
 from deploy.local.scenes import Condition, encode_jpeg, render_scene
 
-MEDIA_TYPES = {
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".png": "image/png",
-    ".webp": "image/webp",
-}
 HOURS: tuple[Condition, ...] = ("day", "day", "dusk", "day", "night", "day", "rain", "infrared")
 """The hours that rendered frames go through, in turn."""
 PLATELESS_EVERY = 13
 """Every so many-th frame shows a street without a plate: it must give no read."""
+MOST_OF_A_FILM = 600
+"""Frames of a film that are posted at the most; all of them are held in memory."""
 
 
 class NoFrames(ValueError):
@@ -49,12 +47,29 @@ def photos(folder: Path) -> list[Frame]:
         raise NoFrames(f"{folder} is not a folder")
     listed = folder / "truth.csv"
     truth = read_truth(listed) if listed.exists() else {}
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in MEDIA_TYPES)
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
     if not files:
         raise NoFrames(f"{folder} holds no .jpg, .png or .webp")
     return [
-        Frame(
-            path.name, path.read_bytes(), MEDIA_TYPES[path.suffix.lower()], truth.get(path.name, ())
-        )
+        Frame(path.name, path.read_bytes(), PICTURES[path.suffix.lower()], truth.get(path.name, ()))
         for path in files
     ]
+
+
+def absent(folder: Path) -> list[str]:
+    """The photos that a folder's truth.csv names and that are not there; none where there is no such file.
+
+    Raises: TruthFault if its truth.csv is unusable.
+    """
+    listed = folder / "truth.csv"
+    truth = read_truth(listed) if listed.is_file() else {}
+    return sorted(name for name in truth if not (folder / name).is_file())
+
+
+def of_film(path: Path, per_s: float) -> list[Frame]:
+    """The frames of a film's beginning, `per_s` a second, to be posted by one camera.
+
+    Raises: NoFootage where it cannot be played.
+    """
+    stills = islice(footage(path, per_s=per_s), MOST_OF_A_FILM)
+    return [Frame(still.name, still.content, still.media_type, film=path.name) for still in stills]

@@ -25,6 +25,8 @@ class Frame:
     media_type: str
     truth: tuple[TruePlate, ...] = ()
     condition: str = ""
+    film: str = ""
+    """The film that it is a frame of: its frames all come from one camera."""
 
 
 @dataclass(frozen=True)

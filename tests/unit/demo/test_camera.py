@@ -151,3 +151,18 @@ async def test_a_refusal_for_lack_of_training_is_shown_as_it_was_answered():
     async with api_of(lambda _: problem(403, code="training")) as api:
         shown = await refused_untrained(somebody(api), "A1", window)
     assert (shown.status, shown.answer, shown.person_id) == (403, "because", "p1")
+
+
+@pytest.mark.parametrize(("film", "sent_by"), [("", ["d1", "d2", "d1"]), ("a.mp4", ["d1"] * 3)])
+async def test_frames_take_turns_at_the_cameras_but_those_of_a_film_come_from_one(film, sent_by):
+    used = []
+
+    def answer(request):
+        used.append(request.headers["Authorization"].removeprefix("Bearer ").partition(".")[0])
+        return httpx.Response(202, json={"capture_id": f"c{len(used)}"})
+
+    devices = [DEVICE, Device("d2", "Oak St", "d2.secret")]
+    frames = [Frame(f"{place}.jpg", b"b", "image/jpeg", film=film) for place in range(3)]
+    async with api_of(answer) as api:
+        await post_all(api, devices, frames, every_s=0, done=lambda *_: None)
+    assert sorted(used) == sorted(sent_by)

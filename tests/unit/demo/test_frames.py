@@ -1,8 +1,21 @@
+import io
+
 import cv2
 import numpy as np
 import pytest
+from rich.console import Console
 
-from deploy.local.demo.frames import HOURS, PLATELESS_EVERY, NoFrames, photos, rendered
+from deploy.local.demo import __main__ as demo
+from deploy.local.demo.frames import (
+    HOURS,
+    PLATELESS_EVERY,
+    NoFrames,
+    absent,
+    of_film,
+    photos,
+    rendered,
+)
+from deploy.local.footage import NoFootage, write_film
 
 
 def test_rendered_frames_are_whole_jpegs_with_their_truth():
@@ -39,3 +52,52 @@ def test_a_folder_without_photos_is_refused(tmp_path):
         photos(tmp_path)
     with pytest.raises(NoFrames):
         photos(tmp_path / "absent")
+
+
+def test_photos_that_the_truth_names_in_vain_are_told(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    (tmp_path / "truth.csv").write_text(
+        "file,x,y,w,h,plate\n[gone].jpg,1,2,3,4,AB1\na.jpg,1,2,3,4,AB1\n"
+    )
+    assert absent(tmp_path) == ["[gone].jpg"]
+    said = io.StringIO()
+    chosen = demo.options(["--photos", str(tmp_path)])
+    frames, source = demo._frames(chosen, 1.0, Console(file=said, width=200))
+    assert (len(frames), source) == (1, "1 photos")
+    assert said.getvalue() == "Named in truth.csv and not there, so left out: [gone].jpg.\n"
+
+
+def test_nothing_is_told_where_all_photos_are_there_or_nobody_wrote_the_truth(tmp_path):
+    assert absent(tmp_path) == []
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    (tmp_path / "truth.csv").write_text("file,x,y,w,h,plate\na.jpg,1,2,3,4,AB1\n")
+    assert absent(tmp_path) == []
+
+
+@pytest.fixture
+def film(tmp_path):
+    path = tmp_path / "film.mp4"
+    frames = (np.full((48, 64, 3), 20 * place, np.uint8) for place in range(10))
+    write_film(path, frames, frames_per_s=10)
+    return path
+
+
+@pytest.mark.parametrize("option", ["--photos", "--video"])
+def test_a_film_gives_frames_of_one_camera(film, option):
+    chosen = demo.options([option, str(film)])
+    frames, source = demo._frames(chosen, 0.5, Console(file=io.StringIO()))
+    assert source == "2 frames of the film film.mp4"
+    assert [(f.name, f.film) for f in frames] == [
+        ("film-000000.jpg", "film.mp4"),
+        ("film-000005.jpg", "film.mp4"),
+    ]
+
+
+def test_a_long_film_is_posted_from_its_beginning_only(film, monkeypatch):
+    monkeypatch.setattr("deploy.local.demo.frames.MOST_OF_A_FILM", 3)
+    assert len(of_film(film, 10)) == 3
+
+
+def test_a_film_that_cannot_be_played_is_named(tmp_path):
+    with pytest.raises(NoFootage, match=r"gone\.mp4 is not there"):
+        of_film(tmp_path / "gone.mp4", 1)
