@@ -1,0 +1,128 @@
+import re
+from collections import Counter
+
+import cv2
+import numpy as np
+import pytest
+
+from training.motifs import EMBLEMS, HEIGHT_PX, WIDTH_PX
+from training.styles import STYLES
+
+# fmt: off
+STATES = {
+    "AL", "AK", "AZ", "AR", "CA", "CO", "CT", "DC", "DE", "FL", "GA", "HI", "ID", "IL", "IN", "IA", "KS",
+    "KY", "LA", "ME", "MD", "MA", "MI", "MN", "MS", "MO", "MT", "NE", "NV", "NH", "NJ", "NM", "NY", "NC",
+    "ND", "OH", "OK", "OR", "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VT", "VA", "WA", "WV", "WI", "WY",
+}
+# fmt: on
+ONE = r"(?:[9A]|\[[0-9A-Z]\])"
+WELL_FORMED = re.compile(rf"(?:{ONE}|\{{{ONE}{ONE}\}}|(?<=.)[ */-](?=.))+")
+BETWEEN = re.compile(r"[ *-]{2}")
+PAINTED = [style for style in STYLES if style.motif]
+
+
+def named(style):
+    return f"{style.region}-{style.serials[0].pattern}"
+
+
+def blank():
+    return np.full((HEIGHT_PX, WIDTH_PX, 3), 200, np.uint8)
+
+
+def characters(pattern):
+    return len(re.findall(ONE, pattern))
+
+
+def weight_of(region):
+    return sum(style.weight for style in STYLES if style.region == region)
+
+
+def test_every_state_and_the_district_have_a_style_and_nothing_else_does():
+    assert {style.region for style in STYLES} == STATES | {"unknown"}
+
+
+def test_there_is_variety():
+    assert len(STYLES) >= 130
+    assert len({serial.pattern for style in STYLES for serial in style.serials}) >= 200
+
+
+def test_the_populous_states_are_met_most():
+    heaviest = sorted(STATES, key=weight_of, reverse=True)[:4]
+    assert set(heaviest) == {"CA", "TX", "FL", "NY"}
+    assert min(style.weight for style in STYLES) >= 0.3
+
+
+@pytest.mark.parametrize("style", STYLES, ids=named)
+def test_the_serials_of_a_style_can_be_issued(style):
+    assert style.serials
+    for serial in style.serials:
+        assert WELL_FORMED.fullmatch(serial.pattern), serial.pattern
+        assert not BETWEEN.search(serial.pattern), serial.pattern
+        assert 4 <= characters(serial.pattern) <= 8, serial.pattern
+        assert serial.weight > 0
+        assert set(serial.letters) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+        assert serial.first
+        assert set(serial.first) <= set("0123456789")
+
+
+@pytest.mark.parametrize("style", STYLES, ids=named)
+def test_an_emblem_stands_in_a_serial_only_if_the_style_has_one(style):
+    assert style.emblem == "none" or style.emblem in EMBLEMS
+    if any("*" in serial.pattern for serial in style.serials):
+        assert style.emblem != "none"
+
+
+@pytest.mark.parametrize("style", STYLES, ids=named)
+def test_what_is_printed_on_a_style_fits(style):
+    assert 1 <= len(style.background) <= 4
+    assert set(style.sticker_places) <= {"tl", "tr", "bl", "br"}
+    assert len(set(style.sticker_places)) == len(style.sticker_places)
+    assert 0 <= style.serial_left <= 0.3
+    assert style.name_place == "none" or style.name
+    if style.slogan and style.name_place != "none":
+        assert style.slogan_place != style.name_place
+    assert f"{style.name}{style.slogan}".isascii()
+
+
+@pytest.mark.parametrize("style", STYLES, ids=named)
+def test_two_lines_stand_on_the_tall_plates_only(style):
+    two_lines = {"/" in serial.pattern for serial in style.serials}
+    assert two_lines == {style.aspect < 2}
+
+
+@pytest.mark.parametrize("style", PAINTED, ids=named)
+def test_a_motif_paints_alike_from_one_seed_and_otherwise_from_another(style):
+    first, again, other = blank(), blank(), blank()
+    for canvas, seed in ((first, 5), (again, 5), (other, 6)):
+        style.motif(canvas, np.random.default_rng(seed))
+    assert first.shape == (HEIGHT_PX, WIDTH_PX, 3)
+    assert first.dtype == np.uint8
+    assert (first != blank()).any()
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("name", sorted(EMBLEMS))
+def test_an_emblem_is_painted_around_its_centre_at_its_height(name):
+    first, again, other = blank(), blank(), blank()
+    for canvas, seed in ((first, 5), (again, 5), (other, 6)):
+        EMBLEMS[name](canvas, (300, 150), 120, (30, 40, 160), np.random.default_rng(seed))
+    painted = (first != 200).any(axis=2)
+    x, y, width, height = cv2.boundingRect(painted.astype(np.uint8))
+    assert 60 < x < 300 < x + width < 540
+    assert 60 < y < 150 < y + height < 240
+    assert height <= 150
+    assert painted.sum() > 150
+    assert first.shape == (HEIGHT_PX, WIDTH_PX, 3)
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_emblems_differ_from_each_other():
+    shapes = Counter()
+    for name in EMBLEMS:
+        canvas = blank()
+        EMBLEMS[name](canvas, (300, 150), 120, (30, 40, 160), np.random.default_rng(5))
+        shapes[canvas.tobytes()] += 1
+    assert len(shapes) == len(EMBLEMS)
