@@ -103,6 +103,15 @@ def faint(motif: Motif, strength: float) -> Motif:
     return paint
 
 
+def upper(motif: Motif, share: float) -> Motif:
+    """Paint a motif into the upper part of the plate alone; `share` is of the height."""
+
+    def paint(canvas: Image, rng: np.random.Generator) -> None:
+        motif(canvas[: round(canvas.shape[0] * share)], rng)
+
+    return paint
+
+
 def sky(*colours: Colour, rows: tuple[float, float] = (0.0, 1.0)) -> Motif:
     """Blend colours from top to bottom over a range of rows (shares of the height)."""
 
@@ -211,10 +220,10 @@ def fading_bands(top: Colour | None, bottom: Colour | None, share: float = 0.32)
         fall = np.linspace(1, 0, rows, dtype=np.float32)[:, None, None]
         if top:
             edge = canvas[:rows]
-            edge[:] = edge * (1 - fall) + np.float32(near(top, rng)) * fall
+            edge[:] = edge * (1 - fall) + np.array(near(top, rng), np.float32) * fall
         if bottom:
             edge = canvas[-rows:]
-            edge[:] = edge * (1 - fall[::-1]) + np.float32(near(bottom, rng)) * fall[::-1]
+            edge[:] = edge * (1 - fall[::-1]) + np.array(near(bottom, rng), np.float32) * fall[::-1]
 
     return paint
 

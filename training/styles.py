@@ -37,6 +37,7 @@ from training.motifs import (
     sunset,
     swoosh,
     together,
+    upper,
     waves,
 )
 
@@ -432,12 +433,12 @@ MOUNTAIN = (
         "COLORADO",
         series("AAA-A99", "999-AAA", "AAA-999", "999*AAA", "AAA*999", "AA-9999"),
         weight=2.5,
-        ink=(WHITE, DARK_GREEN),
-        background=(GREEN,),
+        ink=WHITE,
+        background=(WHITE,),
         name_place="bottom",
         name_colour=WHITE,
         emblem="mountain",
-        motif=mountains(WHITE, base=0.35, peak=0.25),
+        motif=mountains(GREEN, base=0.3, peak=0.2),
         sticker_places=LOWER,
     ),
     Style(
@@ -446,9 +447,10 @@ MOUNTAIN = (
         series("AAA-A99", "999-AAA", "AAA-999"),
         weight=2,
         ink=DARK_GREEN,
+        background=(GREEN,),
         name_place="bottom",
         name_colour=WHITE,
-        motif=together(bands(GREEN, GREEN, 0.14, 0.16), mountains(GREEN, base=0.25, peak=0.12)),
+        motif=together(mountains(WHITE, base=0.3, peak=0.2), bands(None, GREEN, bottom_share=0.18)),
         sticker_places=LOWER,
     ),
     Style(
@@ -1031,7 +1033,7 @@ DEEP_SOUTH = (
         emblem_colour=RED,
         motif=together(
             fading_bands(None, YELLOW, share=0.25),
-            diagonal(RED, YELLOW, BLACK, width=0.03),
+            swoosh(RED, YELLOW, BLACK, y=0.76, thickness=0.04),
         ),
         sticker_places=("bl", "br"),
     ),
@@ -1278,7 +1280,8 @@ MIDWEST = (
         slogan_colour=NAVY,
         emblem="minnesota",
         motif=together(
-            forest((150, 160, 110), base=0.3, tree=0.12), waves(SKY, TURQUOISE, BLUE, base=0.78)
+            upper(forest((150, 160, 110), base=0.95, tree=0.5), 0.3),
+            waves(SKY, TURQUOISE, BLUE, base=0.78),
         ),
         sticker_places=LOWER,
     ),
@@ -1305,7 +1308,7 @@ MIDWEST = (
         slogan="COUNTY",
         motif=together(
             hills((190, 170, 130), base=0.85),
-            skyline((200, 160, 130), base=0.3, rise=0.1),
+            upper(skyline((200, 160, 130), base=0.9, rise=0.5), 0.28),
             bands(None, BLUE, bottom_share=0.15),
         ),
         slogan_colour=WHITE,

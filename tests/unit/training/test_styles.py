@@ -29,6 +29,20 @@ def blank():
     return np.full((HEIGHT_PX, WIDTH_PX, 3), 200, np.uint8)
 
 
+def inks(style):
+    return [style.ink] if isinstance(style.ink[0], int) else style.ink
+
+
+def painted(style, seed):
+    """The flat plate before its serial, its background without the renderer's care for edges."""
+    rows, stops = np.linspace(0, 1, HEIGHT_PX), np.linspace(0, 1, len(style.background))
+    column = np.stack([np.interp(rows, stops, c) for c in zip(*style.background, strict=True)], 1)
+    canvas = np.repeat(column[:, None].astype(np.uint8), WIDTH_PX, axis=1)
+    if style.motif:
+        style.motif(canvas, np.random.default_rng(seed))
+    return canvas
+
+
 def characters(pattern):
     return len(re.findall(ONE, pattern))
 
@@ -126,3 +140,13 @@ def test_emblems_differ_from_each_other():
         EMBLEMS[name](canvas, (300, 150), 120, (30, 40, 160), np.random.default_rng(5))
         shapes[canvas.tobytes()] += 1
     assert len(shapes) == len(EMBLEMS)
+
+
+@pytest.mark.parametrize("style", STYLES, ids=named)
+def test_a_serial_stands_out_from_what_is_behind_it(style):
+    for seed in range(6):
+        left = round(WIDTH_PX * max(style.serial_left, 0.1))
+        behind = painted(style, seed)[90:230, left:540].astype(int)
+        for ink in inks(style):
+            near_ink = np.abs(behind - ink).max(axis=2) < 45
+            assert near_ink.mean() < 0.15, (ink, seed)
