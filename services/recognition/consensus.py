@@ -40,20 +40,28 @@ def winner(looks: Sequence[TextLine]) -> TextLine:
     return max((look for look in looks if look.plate == best), key=lambda look: look.confidence)
 
 
-def agreed_serial(chosen: TextLine, looks: Sequence[TextLine]) -> tuple[Character, ...]:
+def agreed_serial(
+    chosen: TextLine, looks: Sequence[TextLine], weights: Sequence[float] | None = None
+) -> tuple[Character, ...]:
     """The chosen serial with each character's probability averaged over all looks.
 
     A look that read something else in a place, or nothing, counts 0 there, so disagreement
     between looks lowers exactly the characters that they disagree about.
+
+    Args:
+        chosen: one of the looks.
+        looks: one or more.
+        weights: how much each look counts, all of them alike where None.
     """
+    weights = [1.0] * len(looks) if weights is None else weights
     totals = [0.0] * len(chosen.plate)
-    for look in looks:
+    for look, weight in zip(looks, weights, strict=True):
         matcher = SequenceMatcher(None, chosen.plate, look.plate, autojunk=False)
         serial = look.serial
         for ours, theirs, length in matcher.get_matching_blocks():
             for i in range(length):
-                totals[ours + i] += serial[theirs + i].confidence
+                totals[ours + i] += weight * serial[theirs + i].confidence
     return tuple(
-        replace(character, confidence=total / len(looks))
+        replace(character, confidence=min(1.0, total / sum(weights)))
         for character, total in zip(chosen.serial, totals, strict=True)
     )

@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+
+from services.recognition.detector import GROUND, MOST_PLATES, PlateDetector, is_sound
+from tests.unit.recognition.networks import ShownNetwork, detecting
+
+PLATE = ((100, 60), (164, 62), (164, 94), (100, 92))
+OTHER = ((300, 60), (364, 60), (364, 92), (300, 92))
+
+
+def a_detector(network, longest_px=640, again_px=None, minimum=0.5):
+    return PlateDetector(network, longest_px=longest_px, again_px=again_px, minimum=minimum)
+
+
+def frame(width=640, height=360, value=50):
+    return np.full((height, width, 3), value, np.uint8)
+
+
+def test_the_cells_of_one_plate_come_to_one_detection_and_two_plates_to_two():
+    detector = a_detector(detecting((0.9, PLATE), (0.8, OTHER)))
+    [[first, second]] = detector.find([frame()])
+    assert (first.score, second.score) == (pytest.approx(0.9), pytest.approx(0.8))
+    assert first.quad == pytest.approx(np.array(PLATE), abs=0.5)
+    assert second.quad == pytest.approx(np.array(OTHER), abs=0.5)
+
+
+def test_corners_are_the_mean_of_the_neighbours_by_their_scores():
+    def answer(pictures):
+        score = np.zeros((1, 12, 20), np.float32)
+        corners = np.zeros((1, 12, 20, 8), np.float32)
+        for x, probability, off in ((8, 0.9, 0.0), (9, 0.6, 3.0), (10, 0.4, 60.0)):
+            score[0, 5, x] = probability
+            corners[0, 5, x] = np.array([40, 30, 104, 30, 104, 62, 40, 62]) + off
+        return {"score": score, "corners": corners}
+
+    [[found]] = a_detector(ShownNetwork(answer)).find([frame(160, 96)])
+    expected = np.array([[40, 30], [104, 30], [104, 62], [40, 62]]) + 3 * 0.6 / 1.5
+    assert found.quad == pytest.approx(expected, abs=1e-3)
+    assert found.score == pytest.approx(0.9)
+
+
+def test_a_score_under_the_minimum_is_nothing():
+    assert a_detector(detecting((0.49, PLATE))).find([frame()]) == [[]]
+    assert len(a_detector(detecting((0.51, PLATE))).find([frame()])[0]) == 1
+
+
+def test_a_large_frame_is_reduced_and_its_plates_are_told_in_its_own_pixels():
+    network = detecting((0.9, PLATE))
+    [[found]] = a_detector(network).find([frame(1920, 1080)])
+    assert network.shown[0].shape == (1, 384, 640, 3)
+    assert found.quad == pytest.approx(3 * np.array(PLATE), abs=1)
+
+
+def test_what_is_added_to_reach_a_multiple_is_grey_and_below_and_right():
+    network = detecting((0.9, PLATE))
+    a_detector(network).find([frame(500, 300)])
+    [shown] = network.shown
+    assert shown.shape == (1, 320, 512, 3)
+    assert (shown[0, :300, :500] == 50).all()
+    assert (shown[0, 300:] == GROUND).all()
+    assert (shown[0, :, 500:] == GROUND).all()
+
+
+def test_frames_of_one_size_go_through_together_and_keep_their_order():
+    network = detecting((0.9, PLATE))
+    frames = [frame(), frame(320, 200), frame(value=60), frame(1280, 720)]
+    found = a_detector(network).find(frames)
+    assert [shown.shape[0] for shown in network.shown] == [3, 1]
+    assert [len(one) for one in found] == [1, 1, 1, 1]
+    assert found[3][0].quad == pytest.approx(2 * np.array(PLATE), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("size", "again_px", "looks"),
+    [((1280, 720), 1280, 2), ((640, 360), 1280, 1), ((1280, 720), None, 1)],
+)
+def test_only_a_large_frame_without_a_plate_is_looked_at_again_and_closer(size, again_px, looks):
+    network = detecting()
+    assert a_detector(network, again_px=again_px).find([frame(*size)]) == [[]]
+    assert len(network.shown) == looks
+    if looks == 2:
+        assert network.shown[1].shape == (1, 736, 1280, 3)
+
+
+def test_what_the_closer_look_finds_is_the_frames():
+    seeing = detecting((0.9, PLATE))
+
+    def only_when_close(pictures):
+        network = seeing if pictures.shape[2] > 640 else detecting()
+        return network.run(pictures)
+
+    detector = a_detector(ShownNetwork(only_when_close), again_px=1280)
+    [nothing, [found]] = detector.find([frame(), frame(1280, 720)])
+    assert nothing == []
+    assert found.quad == pytest.approx(np.array(PLATE), abs=0.5)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (3000, 1)])
+def test_a_frame_of_any_size_is_looked_at(size):
+    network = detecting()
+    assert a_detector(network).find([frame(*size)]) == [[]]
+    assert all(side % 32 == 0 for side in network.shown[0].shape[1:3])
+
+
+def test_a_picture_full_of_plates_costs_no_more_than_a_street():
+    def answer(pictures):
+        h, w = (side // 8 for side in pictures.shape[1:3])
+        y, x = np.mgrid[:h, :w] * 8.0
+        corners = np.stack([x, y, x + 32, y, x + 32, y + 16, x, y + 16], axis=2)
+        return {
+            "score": np.ones((1, h, w), np.float32),
+            "corners": corners[None].astype(np.float32),
+        }
+
+    [found] = a_detector(ShownNetwork(answer)).find([frame()])
+    assert len(found) == MOST_PLATES
+
+
+def test_corners_that_are_no_numbers_are_no_plate():
+    def answer(pictures):
+        h, w = (side // 8 for side in pictures.shape[1:3])
+        corners = np.full((1, h, w, 8), np.nan, np.float32)
+        return {"score": np.ones((1, h, w), np.float32), "corners": corners}
+
+    assert a_detector(ShownNetwork(answer)).find([frame()]) == [[]]
+
+
+@pytest.mark.parametrize(
+    ("quad", "sound"),
+    [
+        (PLATE, True),
+        (((100, 60), (164, 80), (164, 112), (100, 92)), True),
+        (PLATE[::-1], False),  # mirrored
+        (((100, 60), (164, 60), (110, 70), (100, 92)), False),  # not convex
+        (((100, 60), (110, 60), (110, 65), (100, 65)), False),  # too small
+        (((100, 60), (400, 60), (400, 80), (100, 80)), False),  # too long
+        (((100, 60), (120, 60), (120, 120), (100, 120)), False),  # upright
+        (((-30, 60), (34, 60), (34, 92), (-30, 92)), False),  # half of it outside
+        (((-10, 60), (54, 60), (54, 92), (-10, 92)), True),
+        (((700, 60), (764, 60), (764, 92), (700, 92)), False),
+    ],
+)
+def test_corners_that_can_be_no_plate_are_dropped(quad, sound):
+    assert is_sound(np.array(quad, np.float32), (360, 640, 3)) is sound

@@ -1,0 +1,135 @@
+import cv2
+import numpy as np
+import pytest
+
+from services.recognition.reader import PICTURE_PX, PlateReader, rectify
+from tests.unit.recognition.networks import reading
+
+QUAD = np.array([[100, 60], [260, 60], [260, 140], [100, 140]], np.float32)
+
+
+def a_frame():
+    return np.full((240, 400, 3), 50, np.uint8)
+
+
+def read(network, count=1, region_minimum=0.8):
+    reader = PlateReader(network, region_minimum=region_minimum)
+    return reader.read([(a_frame(), QUAD)] * count)
+
+
+def test_a_plate_is_read_with_a_probability_for_each_character_and_for_the_whole():
+    [text] = read(reading({"plate": ["7", "A", {"B": 0.8, "8": 0.2}, "C", "1", "2", "3"]}))
+    assert text.plate == "7ABC123"
+    assert text.confidence == pytest.approx(0.8, abs=0.01)
+    assert [one.confidence > 0.99 for one in text.characters] == [True, True, False, *[True] * 4]
+    assert text.probability == pytest.approx(0.8, abs=0.01)
+    first, second, *_ = text.alternatives
+    assert (first.plate, first.probability) == (text.plate, text.probability)
+    assert (second.plate, second.probability) == ("7A8C123", pytest.approx(0.2, abs=0.01))
+    assert len(text.alternatives) <= 3
+
+
+def test_many_plates_are_read_in_order_and_in_batches():
+    texts = [{"plate": str(n)} for n in range(40)]
+    network = reading(*texts)
+    assert [text.plate for text in read(network, 40)] == [str(n) for n in range(40)]
+    assert [len(shown) for shown in network.shown] == [16, 16, 8]
+    assert read(network, 0) == []
+
+
+def test_the_networks_temperature_is_what_makes_it_less_sure():
+    plate = ["7", {"A": 0.9, "4": 0.1}]
+    [sure], [calibrated] = (read(reading({"plate": plate}, temperature=t)) for t in (1.0, 2.0))
+    assert calibrated.plate == sure.plate == "7A"
+    assert sure.confidence == pytest.approx(0.9, abs=0.01)
+    assert 0.5 < calibrated.confidence < 0.8
+    assert calibrated.probability < sure.probability
+
+
+@pytest.mark.parametrize(
+    ("region", "expected"),
+    [
+        ({"CA": 0.9, "NV": 0.1}, "US-CA"),
+        ({"CA": 0.7, "NV": 0.3}, None),
+        ({"unknown": 0.95, "CA": 0.05}, None),
+    ],
+)
+def test_a_state_is_told_from_a_bar_up_and_never_guessed(region, expected):
+    [text] = read(reading({"plate": "7ABC123", "region": region}))
+    assert text.region == expected
+
+
+def test_nothing_on_a_plate_is_no_text():
+    [text] = read(reading({"plate": "", "legible": 0.25}))
+    assert (text.plate, text.confidence, text.alternatives) == ("", 0.0, ())
+    assert text.legible == 0.25
+
+
+def test_the_line_is_around_the_characters_and_within_the_plate():
+    [text] = read(reading({"plate": "7ABC123"}))
+    (left, top), (right, bottom) = text.line[0], text.line[2]
+    assert 100 <= left < 125
+    assert 220 < right < 240, "the last step of the seventh character is the fifteenth of twenty"
+    assert 60 < top < bottom < 140
+    [narrow] = read(reading({"plate": "7A"}))
+    assert narrow.line[1, 0] < 160
+
+
+def test_two_lines_fill_the_plate():
+    network = reading({"plate": "AB"}, {"plate": "12", "half": 1})
+    plain = network.run
+
+    def both(pictures):
+        one, other = plain(pictures), plain(pictures)
+        characters = np.concatenate([one["characters"][:, :20], other["characters"][:, 20:]], 1)
+        return one | {"characters": characters}
+
+    network.run = both
+    [text] = read(network)
+    assert text.plate == "AB12"
+    assert (text.line[0, 1], text.line[2, 1]) == pytest.approx((60, 140), abs=0.1)
+
+
+def drawn(quad, size=(400, 240)):
+    """A frame with a plate of four quarters, in perspective."""
+    plate = np.zeros((80, 160, 3), np.uint8)
+    plate[:40, :80], plate[:40, 80:] = (255, 0, 0), (0, 255, 0)
+    plate[40:, :80], plate[40:, 80:] = (0, 0, 255), (255, 255, 255)
+    source = np.array([[0, 0], [160, 0], [160, 80], [0, 80]], np.float32)
+    matrix = cv2.getPerspectiveTransform(source, quad)
+    frame = cv2.warpPerspective(plate, matrix, size, flags=cv2.INTER_AREA)
+    return np.ascontiguousarray(frame)
+
+
+@pytest.mark.parametrize("scale", [1, 4])
+def test_a_plate_in_perspective_comes_out_straight_with_its_margin(scale):
+    quad = scale * np.array([[100, 60], [220, 40], [230, 130], [105, 120]], np.float32)
+    picture, matrix = rectify(drawn(quad, (400 * scale, 240 * scale)), quad, 0.06, 0.10)
+    width, height = PICTURE_PX
+    assert picture.shape == (height, width, 3)
+    left, top = width * 0.06 / 1.12, height * 0.10 / 1.2
+    for x, y, colour in ((0.25, 0.25, 0), (0.75, 0.25, 1), (0.25, 0.75, 2)):
+        at = round(top + y * (height - 2 * top)), round(left + x * (width - 2 * left))
+        assert picture[at].argmax() == colour
+        assert picture[at].max() > 240
+    assert picture[2, width // 2].max() < 30, "the margin shows what is around the plate"
+    placed = cv2.perspectiveTransform(quad.reshape(1, 4, 2), matrix).reshape(4, 2)
+    assert placed[0] == pytest.approx((left, top), abs=0.01)
+    assert placed[2] == pytest.approx((width - left, height - top), abs=0.01)
+
+
+def test_reducing_a_large_plate_averages_and_moves_nothing():
+    quad = np.array([[320, 192], [960, 192], [960, 448], [320, 448]], np.float32)
+    frame = np.zeros((640, 1280, 3), np.uint8)
+    frame[:, ::2] = 200  # one-pixel stripes: a skipping reduction shows black or 200
+    frame[:, 640:] = 0
+    picture, _ = rectify(frame, quad, 0.0, 0.0)
+    assert np.abs(picture[:, 4:76].astype(int) - 100).max() <= 2
+    assert picture[:, 81:].max() <= 2
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (30, 8), (8, 300)])
+def test_a_plate_over_the_edge_of_a_small_frame_is_cut_out_all_the_same(shape):
+    picture, _ = rectify(np.full((*shape, 3), 9, np.uint8), QUAD - 150, 0.06, 0.10)
+    assert picture.shape == (64, 160, 3)
+    assert (picture == 9).all()
