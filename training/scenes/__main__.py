@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from deploy.local.scenes.model import Image
+from training.flat import flat_plate
 from training.scenes import Backgrounds, compose, plateless
 from training.scenes.compose import MAX_PLATES
 
@@ -42,6 +43,8 @@ def main() -> None:
         split=wanted.split,
         scenes=wanted.scenes,
         plates=wanted.plates,
+        render=flat_plate,
+        label="styles",
     )
     wanted.out.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()

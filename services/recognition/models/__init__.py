@@ -1,0 +1,15 @@
+"""Our own networks' weights, and the geometry that training and the service share.
+
+`detector.onnx` and `reader.onnx` are made by `training/`; MODEL_CARD.md says from what.
+"""
+
+from typing import Final
+
+READER_WIDTH_PX: Final = 160
+READER_HEIGHT_PX: Final = 64
+MARGIN_ACROSS: Final = 0.06
+"""Of the plate's width, left and right of it, in what the reader sees."""
+MARGIN_UP: Final = 0.10
+"""Of the plate's height, above and below it."""
+ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""Characters in the order of the reader's classes 1 to 36; class 0 is CTC's blank."""

@@ -1,0 +1,19 @@
+"""Flat plates for scenes: every style as wide as a US plate, without the ones shaped otherwise."""
+
+from functools import cache
+
+import numpy as np
+
+from deploy.local.scenes.model import Image
+from training.plates import PlateRenderer
+from training.styles import STYLES
+
+
+@cache
+def _renderer() -> PlateRenderer:
+    return PlateRenderer([style for style in STYLES if 1.5 < style.aspect < 2.5], kept_per_style=6)
+
+
+def flat_plate(rng: np.random.Generator) -> Image:
+    """A plate, (160, w, 3) uint8 BGR; deterministic by the generator's state."""
+    return _renderer().render(rng).pixels

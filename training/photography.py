@@ -1,0 +1,222 @@
+"""How a camera sees a plate: pose, light, lens, sensor and JPEG, then cut out as the service cuts.
+
+Nothing here depends on what is on the plate. Sizes are those of plates in real frames, 30 to 330 px.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from deploy.local.scenes.model import Image, Points, as_image
+from services.recognition.models import MARGIN_ACROSS, MARGIN_UP, READER_HEIGHT_PX, READER_WIDTH_PX
+
+NARROWEST_PX: Final = 34
+WIDEST_PX: Final = 330
+LEGIBLE_PX: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Photograph:
+    """A picture with one plate in it."""
+
+    pixels: Image
+    """(H, W, 3) uint8 BGR."""
+    corners: Points
+    """(4, 2) float32 px, clockwise from the plate's top left."""
+
+
+def pose(rng: np.random.Generator, width_px: float, aspect: float) -> Points:
+    """Corners of a plate turned in space, about `width_px` wide, around the origin, (4, 2) px."""
+    yaw, pitch, roll = np.deg2rad(rng.normal(0, (22, 12, 4)))
+    half = np.array([[-1, -1 / aspect], [1, -1 / aspect], [1, 1 / aspect], [-1, 1 / aspect]])
+    yaw, pitch = np.clip(yaw, -1.05, 1.05), np.clip(pitch, -0.7, 0.7)
+    x, y = half[:, 0] * np.cos(yaw), half[:, 1] * np.cos(pitch)
+    depth = half[:, 0] * np.sin(yaw) + half[:, 1] * np.sin(pitch)
+    away = 1 + depth / rng.uniform(5, 30)
+    x, y = x / away + rng.normal(0, 0.04) * half[:, 1], y / away + rng.normal(0, 0.05) * half[:, 0]
+    turned = np.stack([x * np.cos(roll) - y * np.sin(roll), x * np.sin(roll) + y * np.cos(roll)], 1)
+    span = turned[:, 0].max() - turned[:, 0].min()
+    return (turned * width_px / span).astype(np.float32)
+
+
+def photograph(rng: np.random.Generator, plate: Image, width_px: float) -> Photograph:
+    """Take a close picture of a plate on a car, `width_px` wide in it."""
+    h, w = plate.shape[:2]
+    corners = pose(rng, width_px, w / h)
+    low, high = corners.min(0), corners.max(0)
+    around = np.array([0.2, 0.3]) * (high - low) + 3
+    size = np.ceil(high - low + 2 * around).astype(int)
+    corners = corners - low + around + rng.uniform(0, 1, 2)
+    corners = corners.astype(np.float32)
+    shrunk = plate
+    if width_px < 0.6 * w:
+        # Warping alone would skip pixels.
+        share = max(width_px * 1.35 / w, 0.1)
+        shrunk = cv2.resize(plate, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+    sh, sw = shrunk.shape[:2]
+    flat = np.array([[0, 0], [sw, 0], [sw, sh], [0, sh]], np.float32) - 0.5
+    matrix = cv2.getPerspectiveTransform(flat, corners - 0.5)
+    picture = _car(rng, int(size[0]), int(size[1]))
+    warped = cv2.warpPerspective(shrunk, matrix, (int(size[0]), int(size[1])), flags=cv2.INTER_LINEAR)
+    mask = cv2.warpPerspective(np.full((sh, sw), 255, np.uint8), matrix, (int(size[0]), int(size[1])))
+    if rng.random() < 0.5:
+        reach = int(rng.integers(1, 4))
+        under = cv2.warpAffine(mask, np.float32([[1, 0, reach], [0, 1, reach]]), (int(size[0]), int(size[1])))
+        picture = as_image(picture * (1 - rng.uniform(0.2, 0.8) * (under[..., None] / np.float32(255))))
+    cover = (mask.astype(np.float32) / 255)[..., None]
+    picture = as_image(picture * (1 - cover) + warped * cover)
+    if rng.random() < 0.12:
+        _occlude(rng, picture, corners)
+    return Photograph(_seen(rng, picture), corners)
+
+
+def _car(rng: np.random.Generator, width: int, height: int) -> Image:
+    """Bodywork behind a plate: one paint, a gradient, an edge or two."""
+    paint = rng.uniform(0, 255) * np.ones(3) + rng.normal(0, 25, 3)
+    body = np.empty((height, width, 3), np.float32)
+    ramp = np.linspace(-1, 1, height)[:, None, None] * rng.normal(0, 25)
+    body[:] = paint.astype(np.float32) + ramp.astype(np.float32)
+    for _ in range(int(rng.integers(0, 4))):
+        x, y = int(rng.integers(-width, width)), int(rng.integers(0, height))
+        colour = (rng.uniform(0, 255) * np.ones(3)).tolist()
+        if rng.random() < 0.5:
+            cv2.rectangle(body, (x, y), (x + int(rng.integers(width // 2, 2 * width)), y + int(rng.integers(1, 10))), colour, -1)
+        else:
+            cv2.line(body, (x, y), (x + width, y + int(rng.integers(-9, 9))), colour, int(rng.integers(1, 5)), cv2.LINE_AA)
+    return as_image(body)
+
+
+def _occlude(rng: np.random.Generator, picture: Image, corners: Points) -> None:
+    """A tow ball, a rack's bar or a wire over a part of the plate, never over all of it."""
+    width = float(corners[:, 0].max() - corners[:, 0].min())
+    shade = (rng.uniform(0, 220) * np.ones(3)).tolist()
+    at = corners.mean(0) + rng.uniform(-0.5, 0.5, 2) * (width, width * 0.5)
+    if rng.random() < 0.5:
+        end = at + rng.normal(0, 1, 2) * width
+        cv2.line(picture, tuple(int(v) for v in at), tuple(int(v) for v in end), shade, max(1, round(width * rng.uniform(0.005, 0.02))), cv2.LINE_AA)
+    else:
+        at[1] = corners[:, 1].max() - rng.uniform(-0.05, 0.12) * width
+        cv2.circle(picture, tuple(int(v) for v in at), max(1, round(width * rng.uniform(0.02, 0.07))), shade, -1, cv2.LINE_AA)
+
+
+def _seen(rng: np.random.Generator, picture: Image) -> Image:
+    """Light, lens, sensor and compression."""
+    seen = picture.astype(np.float32)
+    h, w = picture.shape[:2]
+    if rng.random() < 0.12:
+        # Infrared: grey, and sometimes colours change their brightness much.
+        mix = rng.dirichlet((1, 1, 1)).astype(np.float32)
+        seen = np.repeat((seen @ mix)[..., None], 3, axis=2)
+    seen = _lit(rng, seen)
+    which = rng.random()
+    scale = max(w, 40) / 200
+    if which < 0.45:
+        seen = cv2.GaussianBlur(seen, (0, 0), rng.uniform(0.3, 0.9) + rng.uniform(0, 0.8) * scale)
+    elif which < 0.6:
+        seen = _motion(rng, seen, rng.uniform(1.5, 3 + 3 * scale))
+    if rng.random() < 0.3:
+        share = rng.uniform(0.5, 0.9)
+        small = cv2.resize(seen, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+        seen = cv2.resize(small, (w, h), interpolation=cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC)
+    if rng.random() < 0.75:
+        noise = rng.normal(0, 1, (h, w, 3) if rng.random() < 0.5 else (h, w, 1)).astype(np.float32)
+        if rng.random() < 0.4:
+            noise = cv2.GaussianBlur(noise, (0, 0), rng.uniform(0.5, 1.0)).reshape(h, w, -1) * 2
+        # Never so much that the plate drowns: then there would be nothing to learn.
+        seen = seen + noise * np.float32(min(rng.gamma(1.2, 4.5), 0.4 * float(seen.std())))
+    if rng.random() < 0.4:
+        # Cameras sharpen; halos are the usual price.
+        soft = cv2.GaussianBlur(seen, (0, 0), rng.uniform(0.7, 2.0))
+        seen = seen + np.float32(rng.uniform(0.3, 2.0)) * (seen - soft)
+    image = as_image(seen)
+    if rng.random() < 0.85:
+        quality = int(np.clip(rng.normal(70, 25), 12, 97))
+        _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR).astype(np.uint8)
+    return image
+
+
+def _lit(rng: np.random.Generator, seen: np.ndarray) -> np.ndarray:
+    """Exposure, contrast, colour of light, glare, a shadow's edge; clipped as a sensor clips."""
+    h, w = seen.shape[:2]
+    if rng.random() < 0.25:
+        across = np.linspace(-1, 1, w)[None, :] * rng.normal() + np.linspace(-1, 1, h)[:, None] * rng.normal()
+        seen = seen * (1 + 0.3 * across[..., None]).astype(np.float32)
+    if rng.random() < 0.12:
+        edge = np.linspace(-1, 1, w)[None, :] * rng.normal() + np.linspace(-1, 1, h)[:, None] * rng.normal()
+        soft = 1 / (1 + np.exp(-edge * rng.uniform(4, 40)))
+        seen = seen * (1 - rng.uniform(0.3, 0.8) * soft[..., None]).astype(np.float32)
+    if rng.random() < 0.1:
+        x, y = rng.uniform(0, w), rng.uniform(0, h)
+        far = (np.arange(w)[None, :] - x) ** 2 + (np.arange(h)[:, None] - y) ** 2
+        glow = np.exp(-far / (2 * (rng.uniform(0.05, 0.4) * w) ** 2))
+        seen = seen + (rng.uniform(40, 220) * glow)[..., None].astype(np.float32)
+    which = rng.random()
+    if which < 0.3:  # shade, dusk, a grey picture: little contrast anywhere in the range
+        contrast = rng.uniform(0.1, 0.5)
+        seen = seen * contrast + rng.uniform(0, 1 - contrast) * 255 * rng.uniform(0.3, 1)
+    elif which < 0.42:  # overexposed
+        seen = seen * rng.uniform(1.1, 2.2) + rng.uniform(0, 40)
+    elif which < 0.6:
+        seen = 255 * (np.clip(seen, 0, 255) / 255) ** rng.uniform(0.5, 2.2)
+    else:
+        seen = seen * rng.uniform(0.55, 1.1)
+    if rng.random() < 0.5:
+        seen = seen * rng.uniform(0.75, 1.25, 3)
+    if rng.random() < 0.2:
+        grey = seen.mean(axis=2, keepdims=True)
+        seen = grey + (seen - grey) * rng.uniform(0, 1.5)
+    return np.clip(seen, 0, 255).astype(np.float32)
+
+
+def _motion(rng: np.random.Generator, seen: np.ndarray, length: float) -> np.ndarray:
+    size = max(3, int(length) | 1)
+    kernel = np.zeros((size, size), np.float32)
+    angle = rng.normal(0, 0.5) if rng.random() < 0.7 else rng.uniform(0, np.pi)
+    reach = length / 2 * np.array([np.cos(angle), np.sin(angle)])
+    middle = size // 2
+    a, b = middle - reach, middle + reach
+    cv2.line(kernel, tuple(int(round(v)) for v in a), tuple(int(round(v)) for v in b), 1.0, 1, cv2.LINE_AA)
+    return cv2.filter2D(seen, -1, kernel / max(kernel.sum(), 1e-6))
+
+
+def width_px(rng: np.random.Generator) -> float:
+    """How wide a plate is in a frame, px: small ones often, for they are the hard ones."""
+    return float(np.exp(rng.uniform(np.log(NARROWEST_PX), np.log(WIDEST_PX))))
+
+
+def cut_out(rng: np.random.Generator, photo: Photograph) -> Image:
+    """Cut the plate out as the service does, with a detector's error: (64, 160, 3) uint8 BGR."""
+    corners = photo.corners
+    width = float(np.linalg.norm(corners[1] - corners[0]))
+    height = float(np.linalg.norm(corners[3] - corners[0]))
+    size = np.array([width, height])
+    found = corners + rng.normal(0, 1, 2) * (0.012 * size + 0.2) + rng.normal(0, 1, (4, 2)) * (0.014 * size + 0.35)
+    middle = found.mean(0)
+    found = middle + (found - middle) * (1 + rng.normal(0.0, (0.025, 0.035), 2))
+    return warp(photo.pixels, found.astype(np.float32))
+
+
+def warp(frame: Image, corners: Points) -> Image:
+    """Cut a plate out of a frame by its corners, with margins: (64, 160, 3) uint8 BGR."""
+    right, down = corners[1] - corners[0], corners[3] - corners[0]
+    far_right, far_down = corners[2] - corners[3], corners[2] - corners[1]
+    a, u = MARGIN_ACROSS, MARGIN_UP
+    wide = np.stack([
+        corners[0] - a * right - u * down,
+        corners[1] + a * right - u * far_down,
+        corners[2] + a * far_right + u * far_down,
+        corners[3] - a * far_right + u * down,
+    ]).astype(np.float32)  # fmt: skip
+    target = np.array(
+        [[0, 0], [READER_WIDTH_PX, 0], [READER_WIDTH_PX, READER_HEIGHT_PX], [0, READER_HEIGHT_PX]], np.float32
+    )
+    shrink = float(np.linalg.norm(right)) / READER_WIDTH_PX
+    if shrink > 1.6:
+        frame = cv2.resize(frame, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
+        wide = wide / shrink
+    matrix = cv2.getPerspectiveTransform(wide - 0.5, target - 0.5)
+    cut = cv2.warpPerspective(frame, matrix, (READER_WIDTH_PX, READER_HEIGHT_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.ascontiguousarray(cut, dtype=np.uint8)

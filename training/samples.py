@@ -1,0 +1,119 @@
+"""Samples for the plate reader, written once and read often: `python -m training.samples`."""
+
+import argparse
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.local.scenes.model import Image
+from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
+from training.photography import LEGIBLE_PX, cut_out, photograph, width_px
+from training.plates import PlateRenderer
+
+LONGEST: Final = 10
+# fmt: off
+REGIONS: Final = (
+    "unknown", "AL", "AK", "AZ", "AR", "CA", "CO", "CT", "DC", "DE", "FL", "GA", "HI", "IA", "ID", "IL", "IN", "KS", "KY",
+    "LA", "MA", "MD", "ME", "MI", "MN", "MO", "MS", "MT", "NC", "ND", "NE", "NH", "NJ", "NM", "NV", "NY", "OH", "OK", "OR",
+    "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VA", "VT", "WA", "WI", "WV", "WY",
+)
+# fmt: on
+NO_PLATE_SHARE: Final = 0.07
+BLOCK: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Arrays of equal length, memory-mapped."""
+
+    pictures: NDArray[np.uint8]
+    """(N, 64, 160, 3) BGR."""
+    texts: NDArray[np.uint8]
+    """(N, 10): classes 1 to 36, 0 behind the end."""
+    regions: NDArray[np.uint8]
+    """(N,) places in REGIONS."""
+    plates: NDArray[np.uint8]
+    """(N,) 1 for a plate, 0 for what is none, or is too small to be read."""
+
+
+def sample(rng: np.random.Generator, renderer: PlateRenderer) -> tuple[Image, str, str, bool]:
+    """One picture as the reader sees it, its text, its region, and whether it is a legible plate."""
+    if rng.random() < NO_PLATE_SHARE:
+        photo = photograph(rng, renderer.blank(rng), width_px(rng))
+        if rng.random() < 0.25:
+            # A piece of something, far from any plate's edges.
+            photo = type(photo)(photo.pixels, photo.corners + np.float32(rng.normal(0, 0.5, 2) * 60))
+        return cut_out(rng, photo), "", "unknown", False
+    plate = renderer.render(rng)
+    wide = width_px(rng)
+    # A serial of eight needs more pixels than one of five.
+    legible = wide >= LEGIBLE_PX + 1.2 * max(0, len(plate.text) - 5)
+    return cut_out(rng, photograph(rng, plate.pixels, wide)), plate.text, plate.region, legible
+
+
+def _block(job: tuple[int, int]) -> tuple[NDArray[np.uint8], ...]:
+    seed, count = job
+    cv2.setNumThreads(1)
+    rng = np.random.default_rng((7, seed))
+    renderer = _renderer()
+    pictures = np.empty((count, READER_HEIGHT_PX, READER_WIDTH_PX, 3), np.uint8)
+    texts = np.zeros((count, LONGEST), np.uint8)
+    regions, plates = np.zeros(count, np.uint8), np.zeros(count, np.uint8)
+    for i in range(count):
+        pictures[i], text, region, legible = sample(rng, renderer)
+        texts[i, : len(text)] = [ALPHABET.index(c) + 1 for c in text[:LONGEST]]
+        regions[i], plates[i] = REGIONS.index(region), legible
+    return pictures, texts, regions, plates
+
+
+_kept: list[PlateRenderer] = []
+
+
+def _renderer() -> PlateRenderer:
+    if not _kept:
+        _kept.append(PlateRenderer())
+    return _kept[0]
+
+
+def write(folder: Path, count: int, seed: int, workers: int) -> None:
+    """Render `count` samples into `folder` as .npy files; the same for the same seed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [(seed * 100_000 + i, min(BLOCK, count - i * BLOCK)) for i in range(-(-count // BLOCK))]
+    shapes = {"pictures": (READER_HEIGHT_PX, READER_WIDTH_PX, 3), "texts": (LONGEST,), "regions": (), "plates": ()}
+    out = {
+        name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, (count, *shape))
+        for name, shape in shapes.items()
+    }
+    with get_context("spawn").Pool(workers) as pool:
+        for number, block in enumerate(pool.imap(_block, jobs)):
+            at = slice(number * BLOCK, number * BLOCK + len(block[0]))
+            for array, part in zip(out.values(), block, strict=True):
+                array[at] = part
+            print(f"{at.stop}/{count}", flush=True)
+    for array in out.values():
+        array.flush()
+
+
+def load(folder: Path) -> Samples:
+    """Map samples that `write` made."""
+    return Samples(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("pictures", "texts", "regions", "plates")))
+
+
+def main() -> None:
+    """Render samples."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--count", type=int, default=200_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args()
+    write(args.folder, args.count, args.seed, args.workers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""Train the plate reader on rendered plates: `python -m training.train_reader`."""
+
+import argparse
+import copy
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from training.reader_net import ReaderNet
+from training.samples import REGIONS, Samples, load
+
+BATCH = 128
+
+
+def disturbed(rng: np.random.Generator, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A cheap change to each picture, so that no two passes over the samples are alike."""
+    out = pictures.copy()
+    for one in out:
+        dx, dy = int(rng.integers(-4, 5)), int(rng.integers(-2, 3))
+        if dx or dy:
+            one[:] = np.roll(one, (dy, dx), (0, 1))
+        if rng.random() < 0.25:
+            one[:] = one[..., rng.permutation(3)]
+        if rng.random() < 0.1:
+            one[:] = 255 - one
+        if rng.random() < 0.2:
+            h, w = int(rng.integers(4, 20)), int(rng.integers(3, 14))
+            y, x = int(rng.integers(0, 64 - h)), int(rng.integers(0, 160 - w))
+            one[y : y + h, x : x + w] = rng.integers(0, 256, 3)
+    return out
+
+
+def spelled(classes: NDArray[np.integer[Any]]) -> list[tuple[int, ...]]:
+    """Best paths as texts: (N, T) classes, repeats and blanks dropped."""
+    texts = []
+    for row in classes:
+        kept = row[np.insert(row[1:] != row[:-1], 0, True)]
+        texts.append(tuple(int(c) for c in kept if c))
+    return texts
+
+
+@torch.no_grad()
+def validate(net: ReaderNet, samples: Samples, batch: int = 500) -> dict[str, float]:
+    """Shares of plates read exactly, of regions guessed, of plates told from what is none."""
+    net.eval()
+    exact = region = plate = legible = known = 0
+    n = len(samples.plates)
+    for start in range(0, n, batch):
+        at = slice(start, start + batch)
+        with torch.autocast("cpu", torch.bfloat16):
+            characters, regions, plates = net(torch.from_numpy(np.array(samples.pictures[at])))
+        texts = spelled(characters.float().argmax(2).numpy())
+        truth = [tuple(int(c) for c in row if c) for row in samples.texts[at]]
+        ok = samples.plates[at].astype(bool)
+        legible += int(ok.sum())
+        exact += sum(a == b for a, b, good in zip(texts, truth, ok, strict=True) if good)
+        named = ok & (samples.regions[at] > 0)
+        known += int(named.sum())
+        region += int((regions.float().argmax(1).numpy() == samples.regions[at])[named].sum())
+        plate += int(((plates.float().numpy() > 0) == ok).sum())
+    net.train()
+    return {"exact": exact / legible, "region": region / max(1, known), "plate": plate / n}
+
+
+def train(
+    samples: Samples,
+    validation: Samples,
+    out: Path,
+    *,
+    steps: int,
+    rate: float,
+    seed: int,
+    report_every: int,
+    start: Path | None = None,
+) -> None:
+    """Train for `steps` batches of 128 and write `last.pt` (averaged weights) and `log.jsonl`."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    out.mkdir(parents=True, exist_ok=True)
+    net = ReaderNet(len(REGIONS)).to(memory_format=torch.channels_last)
+    if start is not None:
+        net.load_state_dict(torch.load(start, weights_only=True))
+    averaged = copy.deepcopy(net)
+    decay = [p for p in net.parameters() if p.ndim > 1]
+    rest = [p for p in net.parameters() if p.ndim <= 1]
+    optimiser = torch.optim.AdamW(
+        [{"params": decay, "weight_decay": 0.03}, {"params": rest, "weight_decay": 0.0}], lr=rate, betas=(0.9, 0.98)
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, rate, total_steps=steps + 1, pct_start=0.06, final_div_factor=200
+    )
+    order = np.empty(0, np.int64)
+    log = (out / "log.jsonl").open("a")
+    began, total = time.monotonic(), 0.0
+    for step in range(1, steps + 1):
+        if len(order) < BATCH:
+            order = rng.permutation(len(samples.plates))
+        at, order = np.sort(order[:BATCH]), order[BATCH:]
+        loss = loss_of(net, samples, at, rng)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
+        optimiser.step()
+        schedule.step()
+        average(averaged, net, min(0.999, step / (step + 20)))
+        total += float(loss.detach())
+        if step % report_every == 0 or step == steps:
+            figures = {
+                "step": step, "loss": round(total / report_every, 4), "rate": schedule.get_last_lr()[0],
+                **{k: round(v, 4) for k, v in validate(averaged, validation).items()},
+                "per_s": round(BATCH * step / (time.monotonic() - began), 1),
+            }  # fmt: skip
+            total = 0.0
+            print(json.dumps(figures), flush=True)
+            log.write(json.dumps(figures) + "\n")
+            log.flush()
+            torch.save(averaged.state_dict(), out / "last.pt")
+
+
+def loss_of(net: ReaderNet, samples: Samples, at: NDArray[np.int64], rng: np.random.Generator) -> torch.Tensor:
+    """CTC over all 80 steps, plus the region and the question whether it is a plate."""
+    pictures = torch.from_numpy(disturbed(rng, np.array(samples.pictures[at])))
+    with torch.autocast("cpu", torch.bfloat16):
+        characters, region, plate = net(pictures)
+    texts = np.array(samples.texts[at])
+    lengths = torch.from_numpy((texts > 0).sum(1))
+    targets = torch.from_numpy(texts[texts > 0].astype(np.int64))
+    steps = torch.full((len(at),), characters.shape[1])
+    ctc = F.ctc_loss(
+        characters.float().log_softmax(2).transpose(0, 1), targets, steps, lengths, reduction="none", zero_infinity=True
+    )
+    is_plate = torch.from_numpy(samples.plates[at].astype(np.float32))
+    has_text = (lengths > 0).float()
+    named = F.cross_entropy(
+        region.float(), torch.from_numpy(samples.regions[at].astype(np.int64)), label_smoothing=0.05, reduction="none"
+    )
+    spelling = (ctc / lengths.clamp(min=1)).mean()
+    return (
+        spelling
+        + 0.15 * (named * has_text).mean()
+        + 0.3 * F.binary_cross_entropy_with_logits(plate.float(), is_plate)
+    )
+
+
+@torch.no_grad()
+def average(averaged: ReaderNet, net: ReaderNet, keep: float) -> None:
+    """Move the averaged weights a little towards the trained ones."""
+    for mine, theirs in zip(averaged.state_dict().values(), net.state_dict().values(), strict=True):
+        if mine.dtype.is_floating_point:
+            mine.lerp_(theirs, 1 - keep)
+        else:
+            mine.copy_(theirs)
+
+
+def main() -> None:
+    """Train the reader."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("samples", type=Path)
+    parser.add_argument("validation", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--report-every", type=int, default=250)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--start", type=Path)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    train(
+        load(args.samples), load(args.validation), args.out, steps=args.steps, rate=args.rate,
+        seed=args.seed, report_every=args.report_every, start=args.start,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
