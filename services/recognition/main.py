@@ -2,12 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
 from fastapi import FastAPI
 
+from services.recognition.engines import chosen_engine
 from services.recognition.events import Captures
-from services.recognition.paddle import PaddleEngine
 from services.recognition.pool import WorkerPool
 from services.recognition.runtime import FrameRuntime
 from services.recognition.settings import Settings
@@ -51,12 +50,10 @@ def build_app(
 
 def worker_pool(settings: Settings, make_engine: EngineFactory | None = None) -> WorkerPool:
     """The workers as the settings want them; `make_engine` stands in for the engine chosen there."""
-    chosen = partial(
-        PaddleEngine, settings.recognition_model, longest_px=settings.recognition_longest_px
-    )
     return WorkerPool(
-        make_engine or chosen,
+        make_engine or chosen_engine(settings),
         workers=settings.recognition_workers,
+        batch=settings.recognition_batch,
         frame_timeout_s=settings.recognition_frame_timeout_s,
     )
 

@@ -11,18 +11,49 @@ class Settings(CommonSettings):
     """The model, the workers and what counts as a read. Names in capitals, e.g. RECOGNITION_MODEL."""
 
     recognition_model: str = "ppocrv6-small"
-    """A pair from the wheel (ppocrv6-small, ppocrv6-tiny), or a folder with det/ and rec/."""
+    """Our own engine (plateward), or PaddleOCR over the whole frame with a pair from the wheel
+    (ppocrv6-small, ppocrv6-tiny) or from a folder with det/ and rec/."""
 
     recognition_workers: Annotated[int, Field(ge=1, le=256)] | None = None
-    """Worker processes, about 600 MB each; one per core where not set."""
+    """Worker processes, about 600 MB each with PaddleOCR; one per core where not set."""
+
+    recognition_batch: Annotated[int, Field(ge=1, le=64)] = 4
+    """Frames that a worker takes at once where more wait than there are idle workers."""
 
     recognition_frame_timeout_s: Annotated[float, Field(gt=0, le=60)] = 20
-    """A worker that has a frame for longer is ended. Small enough that a batch of such frames does
-    not cost the consumer its place in the group."""
+    """A worker that has its frames for longer is ended, however many it took at once. Small enough
+    that a batch of such frames does not cost the consumer its place in the group."""
 
     recognition_min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.35
     """Readings whose lowest character is below this are no reads; a frame with none over it is
     unreadable. Whether a read may raise a hit is decided elsewhere, at a higher bar."""
 
     recognition_longest_px: Annotated[int, Field(ge=320, le=4000)] = 1280
-    """Text is looked for at this length of the frame's long side; cost grows with its square."""
+    """PaddleOCR: text is looked for at this length of the frame's long side; cost grows with its
+    square."""
+
+    recognition_detector_px: Annotated[int, Field(ge=160, le=4096)] = 640
+    """Our engine: plates are looked for at this length of the frame's long side; cost grows with its
+    square."""
+
+    recognition_detector_again_px: Annotated[int, Field(ge=0, le=4096)] = 1280
+    """Our engine: a larger frame in which nothing was found is looked at once more at this length;
+    0 for never."""
+
+    recognition_detector_minimum: Annotated[float, Field(gt=0, le=1)] = 0.4
+    """Our engine: probability from which there is a plate in a place."""
+
+    recognition_legible_minimum: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Our engine: probability of being a legible plate, and no sign or badge, from which what stands
+    there is a reading."""
+
+    recognition_region_minimum: Annotated[float, Field(ge=0, le=1)] = 0.9
+    """Our engine: probability from which a plate's state is told. High, since a wrong state weighs
+    more in a hit than an unknown one."""
+
+    recognition_second_opinion_below: Annotated[float, Field(ge=0, le=1)] = 0.9
+    """Our engine: PaddleOCR is asked about plates with a character less probable than this. 0 turns
+    it off, which spares about 400 MB a worker."""
+
+    recognition_second_opinion_model: str = "ppocrv6-small"
+    """PaddleOCR's pair for that; see `recognition_model`."""

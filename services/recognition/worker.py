@@ -1,11 +1,11 @@
-"""The worker process: one engine, one pipe, one frame at a time, gone when its parent is gone."""
+"""The worker process: one engine, one pipe, a few frames at a time, gone when its parent is gone."""
 
 import logging
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
@@ -41,7 +41,7 @@ class FrameReading:
 
     plates: tuple[Plate, ...]
     duration_ms: float
-    """Decoding, reading and cutting out, in the worker."""
+    """Decoding and cutting out, and this frame's share of reading, in the worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +60,63 @@ class Failed:
     detail: str
 
 
-def read_frame(engine: Engine, data: bytes) -> FrameReading:
-    """Decode an image, read it, and cut out each plate.
+Answer = FrameReading | Failed
 
-    Raises: UndecodableImage; whatever a fault in the engine raises.
+
+def read_frames(engine: Engine, images: Sequence[bytes]) -> list[Answer]:
+    """Decode images, read them together, and cut out each plate. One answer per image, in order.
+
+    An engine that fails on several frames is given each alone, so that only the one at fault fails.
     """
+    decoded = [_decoded(data) for data in images]
+    frames = [one for one in decoded if isinstance(one, _Decoded)]
+    read = iter(_read(engine, frames) if frames else [])
+    return [next(read) if isinstance(one, _Decoded) else one for one in decoded]
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """A frame, and how long it took to decode, s."""
+
+    frame: Frame
+    took_s: float
+
+
+def _decoded(data: bytes) -> _Decoded | Failed:
     start = time.perf_counter()
-    frame = decode(data)
+    try:
+        frame = decode(data)
+    except UndecodableImage as exc:
+        return Failed(type(exc).__name__, exc.detail)
+    return _Decoded(frame, time.perf_counter() - start)
+
+
+def _read(engine: Engine, decoded: Sequence[_Decoded]) -> list[Answer]:
+    start = time.perf_counter()
+    try:
+        readings = engine.read_batch([one.frame.pixels for one in decoded])
+    except Exception as exc:  # a fault of the engine: reported by its kind, never by its content
+        if len(decoded) > 1:
+            return [answer for one in decoded for answer in _read(engine, [one])]
+        log.exception("the engine failed on a frame of %d x %d px", *_size(decoded[0].frame))
+        return [Failed("EngineFailed", type(exc).__name__)]
+    share_s = (time.perf_counter() - start) / len(decoded)
+    return [_answer(one, found, share_s) for one, found in zip(decoded, readings, strict=True)]
+
+
+def _answer(decoded: _Decoded, readings: Sequence[PlateReading], share_s: float) -> FrameReading:
+    start = time.perf_counter()
+    frame = decoded.frame
     plates = tuple(
         Plate(reading, _as_posted(reading.box, frame), _jpeg(frame.pixels, reading.crop))
-        for reading in engine.read(frame.pixels)
+        for reading in readings
     )
-    return FrameReading(plates, 1000 * (time.perf_counter() - start))
+    took_s = decoded.took_s + share_s + time.perf_counter() - start
+    return FrameReading(plates, 1000 * took_s)
+
+
+def _size(frame: Frame) -> tuple[int, int]:
+    return frame.pixels.shape[1], frame.pixels.shape[0]
 
 
 def _as_posted(box: Box, frame: Frame) -> Box:
@@ -86,7 +131,7 @@ def _jpeg(pixels: NDArray[np.uint8], box: Box) -> bytes:
 
 
 def run(pipe: Connection, make_engine: EngineFactory) -> None:
-    """Work frames from the pipe until it closes. The target of the worker process."""
+    """Work lists of images from the pipe until it closes. The target of the worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C; the parent closes us
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
@@ -98,19 +143,9 @@ def run(pipe: Connection, make_engine: EngineFactory) -> None:
     pipe.send(Ready(engine.name, engine.digest))
     try:
         while True:
-            pipe.send(_answer(engine, pipe.recv_bytes()))
+            pipe.send(read_frames(engine, pipe.recv()))
     except (EOFError, BrokenPipeError):
         return
-
-
-def _answer(engine: Engine, data: bytes) -> FrameReading | Failed:
-    try:
-        return read_frame(engine, data)
-    except UndecodableImage as exc:
-        return Failed(type(exc).__name__, exc.detail)
-    except Exception as exc:  # a fault of the engine: reported by its kind, never by its content
-        log.exception("the engine failed on a frame of %d bytes", len(data))
-        return Failed("EngineFailed", type(exc).__name__)
 
 
 def _die_with_parent() -> None:

@@ -1,17 +1,16 @@
 """The parent's end of one worker process. Everything but `start` and `kill` blocks."""
 
+from collections.abc import Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Final
+from typing import Any, Final
 
 from services.recognition.decode import ImageTooLarge, UndecodableImage
 from services.recognition.worker import EngineFactory, Failed, FrameReading, Ready, run
 from shared.errors import AlprError
 
 START_TIMEOUT_S: Final = 120.0
-
-Answer = Ready | FrameReading | Failed
 
 
 class EngineFailed(AlprError):
@@ -25,7 +24,7 @@ class WorkerDoesNotStart(Exception):
 
 
 class WorkerDied(Exception):
-    """The process ended with a frame in hand, or was ended because its time was up."""
+    """The process ended with frames in hand, or was ended because its time was up."""
 
 
 _REFUSALS: Final[dict[str, type[AlprError]]] = {
@@ -34,7 +33,7 @@ _REFUSALS: Final[dict[str, type[AlprError]]] = {
 
 
 class Worker:
-    """One process, one pipe, one frame at a time."""
+    """One process, one pipe, one list of frames at a time."""
 
     def __init__(self, process: BaseProcess, pipe: Connection) -> None:
         self._process = process
@@ -71,27 +70,30 @@ class Worker:
             return answer
         raise WorkerDoesNotStart(str(answer))
 
-    def read(self, data: bytes, timeout_s: float) -> FrameReading:
-        """One frame.
+    def read(self, images: Sequence[bytes], timeout_s: float) -> list[FrameReading | AlprError]:
+        """What came of each image: a reading, or UndecodableImage, ImageTooLarge or EngineFailed.
 
-        Raises: WorkerDied; UndecodableImage, ImageTooLarge or EngineFailed, the worker being well.
+        Args:
+            images: JPEG, PNG or WebP files.
+            timeout_s: for all of them together.
+
+        Raises: WorkerDied; which of the images is to blame is not known then.
         """
         try:
-            self._pipe.send_bytes(data)
+            self._pipe.send(list(images))
         except OSError as exc:
             raise WorkerDied(self._how()) from exc
-        answer = self._answer(timeout_s)
-        if isinstance(answer, FrameReading):
-            return answer
-        if isinstance(answer, Failed):
-            raise _REFUSALS[answer.kind](answer.detail)
-        raise WorkerDied("it answered out of turn")
+        answers = self._answer(timeout_s)
+        if not isinstance(answers, list) or len(answers) != len(images):
+            raise WorkerDied("it answered out of turn")
+        return [
+            _REFUSALS[one.kind](one.detail) if isinstance(one, Failed) else one for one in answers
+        ]
 
-    def _answer(self, timeout_s: float) -> Answer:
+    def _answer(self, timeout_s: float) -> Any:
         try:
             if self._pipe.poll(timeout_s):
-                answer: Answer = self._pipe.recv()
-                return answer
+                return self._pipe.recv()
         except (EOFError, OSError) as exc:
             raise WorkerDied(self._how()) from exc
         self.kill()

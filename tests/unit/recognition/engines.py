@@ -18,6 +18,7 @@ class ScriptedEngine:
 
     def __init__(self, folder: Path | None = None):
         self._marker = folder / "killed" if folder else None
+        self._together = folder / "together" if folder else None
 
     def read(self, frame):
         match frame.shape[1]:
@@ -38,6 +39,8 @@ class ScriptedEngine:
         ]
 
     def read_batch(self, frames):
+        if self._together and len(frames) > 1:
+            self._together.write_text(str(len(frames)))
         return [self.read(frame) for frame in frames]
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from services.recognition.consensus import agreed_serial, winner
-from services.recognition.grammar import is_issued_series, shape
+from services.recognition.grammar import BY_STATE, is_issued_series, shape
 from services.recognition.plausibility import Glyph, TextLine
 
 
@@ -56,3 +56,25 @@ def test_disagreement_lowers_exactly_the_characters_it_is_about():
 def test_a_single_look_keeps_its_own_probabilities():
     chosen = look("A-1", 0.7, 0.1, 0.9)
     assert [one.confidence for one in agreed_serial(chosen, [chosen])] == [0.7, 0.9]
+
+
+def test_looks_may_count_unequally():
+    chosen = look("6TIX874", 0.9)
+    serial = agreed_serial(chosen, [chosen, look("6TTX874", 0.9)], [1.0, 0.5])
+    assert [one.confidence for one in serial] == pytest.approx([0.9, 0.9, 0.6, *[0.9] * 4])
+
+
+def test_a_known_states_series_are_asked_for_and_any_states_otherwise():
+    assert is_issued_series("7ABC123", "US-CA")
+    assert not is_issued_series("7ABC123", "US-TX")
+    assert is_issued_series("7ABC123", None)
+    assert is_issued_series("7ABC123", "CA-ON")
+    assert is_issued_series("1234567", "US-NH")
+    assert not is_issued_series("1234567")
+
+
+def test_every_state_has_series_of_letters_and_digits():
+    assert len(BY_STATE) == 51
+    for state, shapes in BY_STATE.items():
+        assert shapes, state
+        assert all(set(one) <= set("LD") and 5 <= len(one) <= 8 for one in shapes), state

@@ -13,7 +13,7 @@ import pytest
 from services.recognition.decode import ImageTooLarge, UndecodableImage
 from services.recognition.engine import Box
 from services.recognition.pool import FrameKilledWorker, WorkerPool, cores
-from services.recognition.workers import EngineFailed, WorkerDoesNotStart
+from services.recognition.workers import EngineFailed, WorkerDied, WorkerDoesNotStart
 from shared.testing import eventually
 from tests.unit.recognition.engines import (
     HANGS,
@@ -94,6 +94,94 @@ async def test_a_frame_that_kills_two_workers_is_refused_and_others_are_read(poo
 
 async def test_a_frame_that_was_in_a_killed_worker_is_tried_once_more(pool):
     assert (await pool.read(frame(KILLS_ONCE))).plates
+
+
+@pytest.fixture
+async def batching(tmp_path):
+    pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=1, batch=3, frame_timeout_s=20)
+    await pool.start()
+    yield pool
+    await pool.close()
+
+
+async def test_frames_that_wait_for_one_worker_go_to_it_together(batching, tmp_path):
+    results = await asyncio.gather(*(batching.read(frame()) for _ in range(4)))
+    assert [len(result.plates) for result in results] == [1] * 4
+    assert all(result.duration_ms > 0 for result in results)
+    assert (tmp_path / "together").read_text() == "3"
+
+
+async def test_idle_workers_share_what_waits(tmp_path):
+    pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=2, batch=3)
+    await pool.start()
+    try:
+        await asyncio.gather(*(pool.read(frame()) for _ in range(2)))
+        assert not (tmp_path / "together").exists()
+        assert pool.idle == 2
+    finally:
+        await pool.close()
+
+
+async def test_each_frame_of_a_batch_has_its_own_answer(batching):
+    images = [frame(), b"no image", frame(RAISES)]
+    good, broken, fault = await asyncio.gather(
+        *(batching.read(image) for image in images), return_exceptions=True
+    )
+    assert good.plates
+    assert isinstance(broken, UndecodableImage)
+    assert isinstance(fault, EngineFailed)
+    assert "RuntimeError" in str(fault)
+
+
+async def test_a_frame_that_kills_a_batch_is_found_and_the_others_are_read(batching):
+    images = [frame(), frame(KILLS), frame()]
+    one, killer, other = await asyncio.gather(
+        *(batching.read(image) for image in images), return_exceptions=True
+    )
+    assert isinstance(killer, FrameKilledWorker)
+    assert one.plates
+    assert other.plates
+    assert len(batching.workers) == 1
+    assert (await batching.read(frame())).plates
+
+
+async def test_a_batch_that_a_frame_holds_up_is_read_without_it(tmp_path):
+    pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=1, batch=3, frame_timeout_s=0.5)
+    await pool.start()
+    try:
+        images = [frame(HANGS), frame(), frame()]
+        slow, *others = await asyncio.gather(
+            *(pool.read(image) for image in images), return_exceptions=True
+        )
+        assert isinstance(slow, FrameKilledWorker)
+        assert [len(other.plates) for other in others] == [1, 1]
+    finally:
+        await pool.close()
+
+
+async def test_a_frame_that_is_given_up_leaves_the_rest_of_its_batch_in_hand(batching):
+    given_up = asyncio.create_task(batching.read(frame()))
+    kept = asyncio.create_task(batching.read(frame()))
+    pids = [worker.pid for worker in batching.workers]
+    await eventually(lambda: batching.idle == 0)
+    given_up.cancel()
+    assert (await kept).plates
+    assert [worker.pid for worker in batching.workers] == pids
+
+
+async def test_a_closed_pool_reads_nothing_and_leaves_nobody_waiting(tmp_path):
+    pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=1)
+    await pool.start()
+    in_hand = asyncio.create_task(pool.read(frame(HANGS)))
+    await eventually(lambda: pool.idle == 0)
+    waiting = asyncio.create_task(pool.read(frame()))
+    await asyncio.sleep(0)
+    await pool.close()
+    for task in in_hand, waiting:
+        with pytest.raises(WorkerDied):
+            await task
+    with pytest.raises(WorkerDied, match="closed"):
+        await pool.read(frame())
 
 
 async def test_workers_that_die_between_frames_are_not_held_against_the_next(pool):

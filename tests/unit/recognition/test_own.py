@@ -1,0 +1,184 @@
+"""Our own engine with networks that answer as told: what becomes a reading, and what does not."""
+
+import numpy as np
+import pytest
+
+from services.recognition.detector import PlateDetector
+from services.recognition.own import OwnEngine, could_be_a_plate, load_own
+from services.recognition.own_weights import find_own
+from services.recognition.plausibility import Glyph, TextLine
+from services.recognition.reader import PlateReader
+from services.recognition.weights import NoSuchModel
+from tests.unit.recognition.networks import detecting, reading
+
+LEFT = ((100, 160), (164, 160), (164, 192), (100, 192))
+RIGHT = ((300, 160), (364, 160), (364, 192), (300, 192))
+DOUBTED = ["7", "A", {"B": 0.6, "8": 0.4}, "C", "1", "2", "3"]
+
+
+class SaidOpinion:
+    """A second reader that says what it was told to, and notes what it was asked."""
+
+    def __init__(self, *texts, confidence=0.9):
+        self._texts = texts
+        self._confidence = confidence
+        self.asked = []
+
+    def looks(self, frame, plate, line):
+        self.asked.append((frame.shape, plate))
+        return [
+            TextLine(
+                tuple(Glyph(one, self._confidence, i / len(text)) for i, one in enumerate(text)),
+                line,
+            )
+            for text in self._texts
+        ]
+
+
+def an_engine(plates, texts, opinion=None, opinion_below=0.9):
+    detector = detecting(*((0.9, quad) for quad in plates))
+    return OwnEngine(
+        PlateDetector(detector, longest_px=640, again_px=None, minimum=0.5),
+        PlateReader(reading(*texts), region_minimum=0.8),
+        digest="ab" * 32,
+        legible_minimum=0.5,
+        opinion=opinion,
+        opinion_below=opinion_below,
+    )
+
+
+def frame(width=640, height=360):
+    return np.full((height, width, 3), 90, np.uint8)
+
+
+def test_plates_come_from_left_to_right_with_all_that_is_known_of_them():
+    texts = [{"plate": "7ABC123", "region": {"CA": 0.95}}, {"plate": "BXR4826"}]
+    first, second = an_engine([LEFT, RIGHT], texts).read(frame())
+    assert (first.plate, first.plate_as_read, first.region) == ("7ABC123", "7ABC123", "US-CA")
+    assert (second.plate, second.region) == ("BXR4826", None)
+    assert first.alternatives[0].plate == "7ABC123"
+    assert first.misread_risk == pytest.approx(1 - first.alternatives[0].probability)
+    assert first.misread_risk < 0.02
+    box, crop = first.box, first.crop
+    assert (box.x_px, box.y_px) == (pytest.approx(100, abs=2), pytest.approx(160, abs=2))
+    assert (box.width_px, box.height_px) == (pytest.approx(64, abs=3), pytest.approx(32, abs=3))
+    assert crop.width_px > box.width_px
+    xs, ys = zip(*first.corners, strict=True)
+    assert 99 < min(xs) < max(xs) < 165
+    assert 160 < min(ys) < max(ys) < 192
+
+
+def test_a_batch_gives_each_frame_its_own_plates():
+    engine = an_engine([LEFT], [{"plate": "7ABC123"}, {"plate": "8XYZ999"}])
+    assert [[one.plate for one in readings] for readings in engine.read_batch([frame()] * 2)] == [
+        ["7ABC123"],
+        ["8XYZ999"],
+    ]
+    assert engine.read_batch([]) == []
+    assert an_engine([], [{"plate": ""}]).read_batch([frame()]) == [[]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        {"plate": "7ABC123", "legible": 0.49},
+        {"plate": "7"},
+        {"plate": ""},
+        {"plate": "7ABC12345"},
+        {"plate": "EXIT"},
+        {"plate": "TEXAS"},
+    ],
+)
+def test_what_is_no_legible_plate_is_no_reading(text):
+    assert an_engine([LEFT], [text]).read(frame()) == []
+
+
+@pytest.mark.parametrize(
+    ("plate", "could"),
+    [("7A", True), ("DRIFTER", True), ("EXIT21B", True), ("POLICE", False), ("OHIO", False)],
+)
+def test_words_of_signs_and_states_are_no_plates_but_personal_ones_are(plate, could):
+    assert could_be_a_plate(plate) is could
+
+
+def test_the_engine_names_its_networks_and_its_rules():
+    engine = an_engine([], [{"plate": ""}])
+    assert (engine.name, engine.digest) == ("plateward-7/1", "ab" * 32)
+
+
+def test_only_an_unsure_reading_is_shown_to_the_second_reader():
+    opinion = SaidOpinion("7ABC123")
+    engine = an_engine([LEFT, RIGHT], [{"plate": "8XYZ999"}, {"plate": DOUBTED}], opinion)
+    sure, unsure = engine.read(frame())
+    [(_, plate)] = opinion.asked
+    assert plate == pytest.approx(np.array(RIGHT), abs=0.5)
+    assert sure.plate == "8XYZ999"
+    assert unsure.plate == "7ABC123"
+
+
+def test_a_second_reader_that_agrees_makes_it_surer_and_keeps_its_separator():
+    [alone] = an_engine([LEFT], [{"plate": DOUBTED}]).read(frame())
+    [agreed] = an_engine([LEFT], [{"plate": DOUBTED}], SaidOpinion("7ABC123")).read(frame())
+    assert agreed.plate == alone.plate == "7ABC123"
+    assert agreed.misread_risk < alone.misread_risk
+    assert agreed.confidence > alone.confidence
+
+
+def test_a_candidate_of_our_own_wins_with_another_vote_and_is_what_that_look_read():
+    opinion = SaidOpinion("7A8 C123")
+    [reading_] = an_engine([LEFT], [{"plate": DOUBTED}], opinion).read(frame())
+    assert (reading_.plate, reading_.plate_as_read) == ("7A8C123", "7A8 C123")
+    assert [one.plate for one in reading_.alternatives][:2] == ["7A8C123", "7ABC123"]
+    assert reading_.misread_risk == pytest.approx(1 - (0.4 + 0.45) / 1.5, abs=0.01)
+
+
+def test_what_our_reader_holds_impossible_does_not_win_however_often_it_is_said():
+    opinion = SaidOpinion("9ZZZ999", "9ZZZ999", "9ZZZ999", confidence=1.0)
+    [reading_] = an_engine([LEFT], [{"plate": DOUBTED}], opinion).read(frame())
+    assert reading_.plate == reading_.plate_as_read == "7ABC123"
+    assert reading_.misread_risk > 0.5
+    assert reading_.confidence < 0.5
+    assert "9ZZZ999" in [one.plate for one in reading_.alternatives]
+
+
+def test_a_series_of_the_state_decides_between_even_candidates_only():
+    even = [{"4": 0.45, "L": 0.55}, "E", "F", "U", "3", "8", "7"]
+    given = {"plate": even, "region": {"CA": 0.95}}
+    [reading_] = an_engine([LEFT], [given], SaidOpinion("4EFU387", confidence=0.2)).read(frame())
+    assert reading_.plate == "4EFU387", "0.45 + 0.1 is as much as 0.55, and California issues it"
+    [reading_] = an_engine([LEFT], [given], SaidOpinion("LEFU387", confidence=0.9)).read(frame())
+    assert reading_.plate == "LEFU387"
+
+
+def test_a_series_changes_nothing_where_nobody_else_read_it():
+    given = {"plate": [{"4": 0.45, "L": 0.55}, *"EFU387"], "region": {"CA": 0.95}}
+    for opinion in (None, SaidOpinion()):
+        [reading_] = an_engine([LEFT], [given], opinion).read(frame())
+        assert (reading_.plate, reading_.plate_as_read) == ("LEFU387", "LEFU387")
+
+
+def test_weights_that_are_not_there_are_named(tmp_path):
+    with pytest.raises(NoSuchModel, match=r"needs detector\.onnx"):
+        find_own(tmp_path)
+    (tmp_path / "detector.onnx").write_bytes(b"d")
+    with pytest.raises(NoSuchModel, match=r"needs reader\.onnx"):
+        find_own(tmp_path)
+    (tmp_path / "reader.onnx").write_bytes(b"r")
+    first = find_own(tmp_path).digest
+    (tmp_path / "reader.onnx").write_bytes(b"R")
+    assert len(first) == 64
+    assert find_own(tmp_path).digest != first
+
+
+def test_an_engine_without_its_weights_does_not_load(tmp_path, monkeypatch):
+    monkeypatch.setattr("services.recognition.own.find_own", lambda: find_own(tmp_path))
+    with pytest.raises(NoSuchModel):
+        load_own(
+            detector_px=640,
+            detector_again_px=1280,
+            detector_minimum=0.5,
+            legible_minimum=0.5,
+            region_minimum=0.9,
+            opinion_model="ppocrv6-small",
+            opinion_below=0.9,
+        )

@@ -1,0 +1,36 @@
+"""PaddleOCR asked about one plate of a drawn frame."""
+
+import numpy as np
+import pytest
+
+from services.recognition.second_opinion import PaddleOpinion
+from services.recognition.weights import NoSuchModel
+from tests.unit.recognition.test_paddle import draw_plate, street
+
+PLATE = np.array([[200, 330], [350, 330], [350, 405], [200, 405]], np.float32)
+LINE = np.array([[208, 350], [342, 350], [342, 388], [208, 388]], np.float32)
+
+
+@pytest.fixture(scope="module")
+def opinion():
+    return PaddleOpinion("ppocrv6-small")
+
+
+def test_it_reads_the_serial_and_not_the_state(opinion):
+    frame = street()
+    draw_plate(frame, "7KLM294", 200, 330)
+    looks = opinion.looks(frame, PLATE, LINE)
+    assert "7KLM294" in [look.plate for look in looks]
+    assert all("TEXAS" not in look.plate for look in looks)
+    for look in looks:
+        assert np.abs(look.quad.mean(axis=0) - LINE.mean(axis=0)).max() < 15
+
+
+def test_it_says_nothing_of_a_plate_that_is_empty(opinion):
+    assert opinion.looks(street(), PLATE, LINE) == []
+
+
+def test_its_weights_are_looked_for_at_once_and_loaded_when_asked(tmp_path):
+    with pytest.raises(NoSuchModel):
+        PaddleOpinion(str(tmp_path))
+    assert PaddleOpinion("ppocrv6-small")._text is None
