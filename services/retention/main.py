@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from services.retention.api import OPEN, router
 from services.retention.events import Handlers, subscriptions
 from services.retention.packager import Packager
+from services.retention.passes import PassKeeper
 from services.retention.purger import Purger
 from services.retention.settings import Settings
 from services.retention.signer import open_signer
@@ -37,10 +38,12 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
         )
         await recorder.make_ahead()
         purger, packager = Purger(runtime, signer), Packager(runtime, signer)
+        keeper = PassKeeper(runtime, settings)
         every_s = settings.retention_work_every_s
         workers = (
             Worker("packager", packager.work, every_s=every_s),
             Worker("purger", purger.work, every_s=every_s),
+            Worker("passes", keeper.work, every_s=settings.retention_pass_every_s),
             Worker("months", recorder.make_ahead, every_s=6 * 3600),
         )
 
@@ -49,7 +52,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
                 worker.wake()
 
         app.state.signer, app.state.wake = signer, wake
-        app.state.purger, app.state.packager = purger, packager
+        app.state.purger, app.state.packager, app.state.keeper = purger, packager, keeper
         handlers = Handlers(runtime.db, recorder, runtime.clock, wake)
         app.state.subscriptions = subscriptions(handlers)
         if runtime.kafka:

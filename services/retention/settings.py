@@ -19,3 +19,16 @@ class Settings(CommonSettings):
 
     retention_work_every_s: Annotated[float, Field(gt=0)] = 15
     """How often packages, purges and deletions that wait are looked for, besides when they come."""
+
+    retention_pass_gap_s: Annotated[float, Field(gt=0, le=60)] = 3
+    """A pass ends once its vehicle was not read for this long, by the camera's clock."""
+
+    retention_pass_longest_s: Annotated[float, Field(gt=0, le=600)] = 60
+    """A vehicle that stays before a camera is another pass after this long."""
+
+    retention_pass_settle_s: Annotated[float, Field(ge=0, le=3600)] = 10
+    """Reads are voted on this long after they were stored, so that others of their time, which may
+    come by another way and out of order, have come too. Alerts do not wait for it."""
+
+    retention_pass_every_s: Annotated[float, Field(gt=0)] = 1
+    """How often passes are looked for."""

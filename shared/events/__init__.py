@@ -22,6 +22,7 @@ from shared.events.hits import (
     Source,
     Tier,
 )
+from shared.events.passes import Dissent, PassReading, PassRecorded
 from shared.events.people import (
     AccountChanged,
     DeviceChanged,
@@ -64,6 +65,7 @@ __all__ = [
     "DeviceChanged",
     "DeviceSilenced",
     "Difference",
+    "Dissent",
     "Event",
     "FindingChanged",
     "FindingRaised",
@@ -75,6 +77,8 @@ __all__ = [
     "HotListChanged",
     "Image",
     "KeyPublished",
+    "PassReading",
+    "PassRecorded",
     "Place",
     "PurgeChanged",
     "PurposeDeclared",

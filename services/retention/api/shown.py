@@ -33,6 +33,13 @@ class BoxOut(BaseModel):
     height_px: int
 
 
+class AlternativeOut(BaseModel):
+    """A plate that the reader held possible in this very frame."""
+
+    plate: str
+    probability: float
+
+
 class HitOut(BaseModel):
     """A machine match of this read with a hot list. Unverified until `verification` says otherwise."""
 
@@ -90,6 +97,13 @@ class ReadOut(BaseModel):
     box: BoxOut | None = None
     has_crop: bool
     has_image: bool
+    alternatives: list[AlternativeOut] = []
+    misread_risk: float | None = None
+    """How likely it is that a character is wrong, where the reader told."""
+    pass_id: UUID | None = None
+    """The pass that this read is part of; null while it stands alone."""
+    pass_agrees: bool | None = None
+    """False: most frames of this vehicle read another plate. Look at the pass before acting on this."""
     hits: list[HitOut] = []
 
     @classmethod
@@ -116,6 +130,13 @@ class ReadOut(BaseModel):
             else None,
             has_crop=read.crop_key is not None,
             has_image=read.image_key is not None,
+            alternatives=[
+                AlternativeOut(plate=plate, probability=probability)
+                for plate, probability in read.details.alternatives
+            ],
+            misread_risk=read.details.misread_risk,
+            pass_id=read.pass_flag.pass_id if read.pass_flag else None,
+            pass_agrees=read.pass_flag.agrees if read.pass_flag else None,
             hits=[_hit(flag) for flag in read.hits],
         )
 

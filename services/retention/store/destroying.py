@@ -84,11 +84,12 @@ _DOOM_PLATES = text(
     ON CONFLICT DO NOTHING
     """  # noqa: S608 - constants
 )
-_DELETE_HITS = text(
-    f"""
-    DELETE FROM hits r WHERE {_RANGE}
-        AND NOT EXISTS (SELECT FROM held_reads h WHERE h.read_id = r.read_id)
-    """  # noqa: S608 - constants
+_DELETE_FLAGS = tuple(
+    text(
+        f"DELETE FROM {table} r WHERE {_RANGE}"  # noqa: S608 - constants
+        " AND NOT EXISTS (SELECT FROM held_reads h WHERE h.read_id = r.read_id)"
+    )
+    for table in ("hits", "pass_reads")
 )
 
 
@@ -178,7 +179,8 @@ async def _take_slice(
     parameters = {**window, "run_id": run_id}
     objects = (await connection.execute(_DOOM_OBJECTS, parameters)).rowcount
     await connection.execute(_DOOM_PLATES, parameters)
-    await connection.execute(_DELETE_HITS, window)
+    for flags in _DELETE_FLAGS:
+        await connection.execute(flags, window)
     gone = {}
     for table in partitions.TABLES:
         if dropping:
@@ -226,6 +228,8 @@ _FREED_READS = text(
         SELECT DISTINCT plate_id, CAST(:run_id AS uuid) FROM freed ON CONFLICT DO NOTHING
     ), flags AS (
         DELETE FROM hits USING freed WHERE hits.read_id = freed.read_id
+    ), memberships AS (
+        DELETE FROM pass_reads USING freed WHERE pass_reads.read_id = freed.read_id
     ), objects AS (
         INSERT INTO doomed_objects (object_key, run_id)
         SELECT DISTINCT key, CAST(:run_id AS uuid) FROM (
@@ -321,15 +325,24 @@ _TIDY = (
         "DELETE FROM device_days"
         " WHERE day < CAST(CAST(:before AS timestamptz) AT TIME ZONE 'UTC' AS date)"
     ),
-    # Of hits whose read never came, or went before they did.
-    text(
-        "DELETE FROM hits r WHERE r.captured_at < :before"
-        " AND NOT EXISTS (SELECT FROM held_reads h WHERE h.read_id = r.read_id)"
+    # Of hits whose read never came, or went before they did; of passes made while their reads went.
+    *(
+        text(
+            f"DELETE FROM {table} r WHERE r.captured_at < :before"  # noqa: S608 - constants
+            " AND NOT EXISTS (SELECT FROM held_reads h WHERE h.read_id = r.read_id)"
+        )
+        for table in ("hits", "pass_reads")
     ),
+    # A pass goes with the last of its reads: what a hold keeps of it keeps the vote.
+    text(
+        "DELETE FROM passes p WHERE p.first_at < :before"
+        " AND NOT EXISTS (SELECT FROM pass_reads m WHERE m.pass_id = p.pass_id)"
+    ),
+    text("DELETE FROM pass_due WHERE last_at < :before"),
 )
 
 
 async def tidy(connection: AsyncConnection, before: datetime) -> None:
-    """Delete where devices were on days that are past, and flags that no read has any more."""
+    """Delete where devices were on days that are past, and flags and passes that no read has any more."""
     for statement in _TIDY:
         await connection.execute(statement, {"before": before})

@@ -4,6 +4,7 @@
 |---|---|---|
 | a month | who stores reads of a month old enough to be purged | the purge that drops that month |
 | plates | who stores reads | the removal of plates that no read has any more |
+| passes of a device | – | who looks for passes in its reads |
 | holds | – | placing a hold; the last look at the holds before a purge commits |
 
 Always taken in this order, and a month's before any table is touched, so nobody waits in a circle.
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.months import month_of
 
-MONTH, PLATES, HOLDS, PARTITIONS = 46801, 46802, 46803, 46804
+MONTH, PLATES, HOLDS, PARTITIONS, PASSES = 46801, 46802, 46803, 46804, 46805
 """First keys of this service's locks; the second tells schema and month apart."""
 
 SHARED_SQL = "SELECT pg_advisory_xact_lock_shared($1, hashtext(current_schema() || $2))"

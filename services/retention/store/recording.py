@@ -78,6 +78,12 @@ INSERT INTO device_days (lat_cell, lon_cell, day, device_id)
 SELECT * FROM unnest($1::smallint[], $2::smallint[], $3::date[], $4::uuid[]) ORDER BY 1, 2, 3, 4
 ON CONFLICT DO NOTHING
 """
+# What the pass keeper has to look at (ADR-0011): appended, so that no writer waits for another.
+_DUE = """
+INSERT INTO pass_due (device_id, first_at, last_at, stored_at)
+SELECT device_id, first_at, last_at, $4::timestamptz
+FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) AS new (device_id, first_at, last_at)
+"""
 
 _DeviceDay = tuple[int, int, date, UUID]
 _DeviceNames = tuple[str, str]  # name, agency
@@ -91,6 +97,8 @@ class Details(msgspec.Struct, frozen=True, omit_defaults=True):
 
     characters: list[tuple[str, float | None]] = []
     box_px: tuple[int, int, int, int] | None = None  # x, y, width, height
+    alternatives: list[tuple[str, float]] = []  # plate, probability
+    misread_risk: float | None = None
 
 
 class Recorder:
@@ -111,6 +119,8 @@ class Recorder:
         columns = _read_columns(events, list(numbers))
         plates = dict(zip(numbers, (event.plate for event in events), strict=True))
         days = self._new_device_days(events)
+        spans = _spans(events)
+        stored_at = self._clock.now()
         devices = self._new_devices({e.device_id: (e.device_name, e.agency_ori) for e in events})
 
         async def write(raw: asyncpg.Connection) -> str:
@@ -118,6 +128,7 @@ class Recorder:
             await _store_devices(raw, devices)
             if days:
                 await raw.execute(_DEVICE_DAYS, *map(list, zip(*days, strict=True)))
+            await raw.execute(_DUE, *spans, stored_at)
             return await raw.execute(_READS, *columns)
 
         stored = await self._store([event.captured_at for event in events], write)
@@ -229,6 +240,19 @@ def _ends(times: Sequence[datetime]) -> Sequence[datetime]:
     return (first, last) if month_of(first) == month_of(last) else times
 
 
+def _spans(events: Sequence[ReadRecorded]) -> tuple[list[UUID], list[datetime], list[datetime]]:
+    """Return the devices that read something, and each one's first and last time of capture."""
+    first: dict[UUID, datetime] = {}
+    last: dict[UUID, datetime] = {}
+    for event in events:
+        device_id, at = event.device_id, event.captured_at
+        if at < first.setdefault(device_id, at):
+            first[device_id] = at
+        if at > last.setdefault(device_id, at):
+            last[device_id] = at
+    return list(first), list(first.values()), list(last.values())
+
+
 async def _store_devices(raw: asyncpg.Connection, devices: _Devices) -> None:
     if devices:
         names, agencies = zip(*devices.values(), strict=True)
@@ -268,7 +292,7 @@ def _read_columns(events: Sequence[ReadRecorded], numbers: list[int]) -> list[li
         [e.model for e in events],
         _sparse([e.crop_key for e in events]),
         _sparse([e.image_key for e in events]),
-        _sparse([_details(e) if e.characters or e.box else None for e in events]),
+        _sparse([_details(e) for e in events]),
     ]
 
 
@@ -307,10 +331,14 @@ def _sparse(column: list[Any]) -> list[Any]:
     return column if any(value is not None for value in column) else []
 
 
-def _details(event: ReadRecorded) -> str:
+def _details(event: ReadRecorded) -> str | None:
     box = event.box
+    if not event.characters and box is None and event.misread_risk is None:
+        return None
     details = Details(
         characters=[(c.text, c.confidence) for c in event.characters],
         box_px=(box.x_px, box.y_px, box.width_px, box.height_px) if box else None,
+        alternatives=[(other.plate, other.probability) for other in event.alternatives],
+        misread_risk=event.misread_risk,
     )
     return msgspec.json.encode(details).decode()

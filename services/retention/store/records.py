@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -23,6 +23,10 @@ COLUMNS = (
     " r.model, r.crop_key, r.image_key, r.details"
 )
 _NAMES = text("SELECT device_id, device_name FROM devices WHERE device_id = ANY(:ids)")
+_PASSES = text(
+    "SELECT m.read_id, m.pass_id, p.plate_id FROM pass_reads m JOIN passes p USING (pass_id)"
+    " WHERE m.read_id = ANY(:ids)"
+)
 _HITS = text(
     "SELECT read_id, hit_id, record_kind, tier, source, outcome, disposition FROM hits"
     " WHERE read_id = ANY(:ids) AND source = ANY(:sources) ORDER BY hit_id"
@@ -45,6 +49,14 @@ class HitFlag:
     outcome: str | None
     """Of the verification; None while nobody has verified it."""
     disposition: str | None
+
+
+class PassFlag(NamedTuple):
+    """That a read is of a vehicle with other reads beside it, and whether they agreed on its plate."""
+
+    pass_id: UUID
+    agrees: bool
+    """The pass's vote is this read's plate."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,7 @@ class Read:
     crop_key: str | None
     image_key: str | None
     details: Details
+    pass_flag: PassFlag | None = None
     hits: tuple[HitFlag, ...] = field(default=())
 
 
@@ -132,7 +145,8 @@ class Records:
         """Return rows of `COLUMNS` as reads, and record that they were given out."""
         names = await self._names(rows)
         hits = await self._hits(grant, [row.read_id for row in rows])
-        reads = [_read(row, names, hits) for row in rows]
+        passes = await self._passes(rows)
+        reads = [_read(row, names, hits, passes) for row in rows]
         await disclose(
             self._connection,
             grant,
@@ -189,6 +203,11 @@ class Records:
         found = await self._connection.execute(_NAMES, {"ids": ids})
         return {row.device_id: row.device_name for row in found}
 
+    async def _passes(self, rows: Sequence[Row[Any]]) -> dict[UUID, PassFlag]:
+        plates = {row.read_id: row.plate_id for row in rows}
+        found = await self._connection.execute(_PASSES, {"ids": list(plates)})
+        return {r.read_id: PassFlag(r.pass_id, r.plate_id == plates[r.read_id]) for r in found}
+
     async def _hits(self, grant: Grant, read_ids: list[UUID]) -> dict[UUID, list[HitFlag]]:
         found: dict[UUID, list[HitFlag]] = {}
         entitled = {"ids": read_ids, "sources": sorted(grant.principal.sources)}
@@ -198,7 +217,12 @@ class Records:
         return found
 
 
-def _read(row: Row[Any], names: dict[UUID, str], hits: dict[UUID, list[HitFlag]]) -> Read:
+def _read(
+    row: Row[Any],
+    names: dict[UUID, str],
+    hits: dict[UUID, list[HitFlag]],
+    passes: dict[UUID, PassFlag],
+) -> Read:
     plain = dict(row._mapping)
     details = plain.pop("details")
     return Read(
@@ -206,5 +230,6 @@ def _read(row: Row[Any], names: dict[UUID, str], hits: dict[UUID, list[HitFlag]]
         plate=plate_of(row.plate_id),
         device_name=names.get(row.device_id, ""),
         details=Details() if details is None else msgspec.convert(details, Details),
+        pass_flag=passes.get(row.read_id),
         hits=tuple(hits.get(row.read_id, ())),
     )

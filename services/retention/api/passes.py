@@ -1,0 +1,138 @@
+"""One pass: what the frames of one vehicle came to, and each read that was voted on."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
+
+from services.retention.api.shown import CharacterOut, ReadOut, reads_out
+from services.retention.store.passes import Pass, Passes
+from shared.access import Grant, Permission, access
+from shared.errors import NotFound
+from shared.http import Work
+
+router = APIRouter(tags=["records"])
+
+
+class OtherReadingOut(BaseModel):
+    """Another plate that frames of the pass read."""
+
+    plate: str
+    reads: int
+    share: float
+    """Of all votes, 0 to 1; a read's vote is its confidence."""
+
+
+class OtherCharacterOut(BaseModel):
+    """A character that frames read in place of the winning one; empty: none."""
+
+    text: str
+    share: float
+
+
+class DissentOut(BaseModel):
+    """A place of the plate, counted from 0, about which the frames disagree."""
+
+    place: int
+    others: list[OtherCharacterOut]
+
+
+class PassOut(BaseModel):
+    """One vehicle before one camera. Its plate is what at least one of its frames read."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "pass_id": "0190a6a1-4444-8000-8000-000000000004",
+                    "plate": "7ABC123",
+                    "confidence": 0.62,
+                    "characters": [{"text": "7", "confidence": 0.98}],
+                    "agreed": False,
+                    "other_readings": [{"plate": "7A8C123", "reads": 1, "share": 0.27}],
+                    "readings_withheld": 0,
+                    "dissent": [{"place": 2, "others": [{"text": "8", "share": 0.27}]}],
+                    "region": "US-CA",
+                    "misread_risk": 0.31,
+                    "first_seen_at": "2026-06-01T12:00:00Z",
+                    "last_seen_at": "2026-06-01T12:00:00.4Z",
+                    "device_id": "0190a6a1-3333-8000-8000-000000000003",
+                    "device_name": "Solano St at Third",
+                    "best_read_id": "0190a6a1-1111-8000-8000-000000000001",
+                    "late_read_ids": [],
+                    "reads": [],
+                }
+            ]
+        }
+    )
+
+    pass_id: UUID
+    plate: str
+    confidence: float
+    """The lowest agreement on a character: its probability averaged over all frames."""
+    characters: list[CharacterOut]
+    agreed: bool
+    """Every frame that was voted on read this plate."""
+    other_readings: list[OtherReadingOut] = []
+    readings_withheld: int = 0
+    """Other plates that were read, and lie outside the declared purpose."""
+    dissent: list[DissentOut] = []
+    region: str | None = None
+    misread_risk: float | None = None
+    first_seen_at: datetime
+    last_seen_at: datetime
+    device_id: UUID
+    device_name: str
+    best_read_id: UUID
+    """The surest read of the plate; its picture is the one to look at first."""
+    late_read_ids: list[UUID] = []
+    """Reads that came after the vote, which does not count them."""
+    reads: list[ReadOut]
+
+    @classmethod
+    def of(cls, found: Pass) -> "PassOut":
+        """Return a pass as an answer shows it."""
+        details = found.details
+        return cls(
+            pass_id=found.pass_id,
+            plate=found.plate,
+            confidence=found.confidence,
+            characters=[CharacterOut(text=t, confidence=c) for t, c in details.characters],
+            agreed=not details.alternatives and not found.withheld,
+            other_readings=[
+                OtherReadingOut(plate=plate, reads=reads, share=share)
+                for plate, reads, share in details.alternatives
+            ],
+            readings_withheld=found.withheld,
+            dissent=[
+                DissentOut(
+                    place=place,
+                    others=[OtherCharacterOut(text=t, share=s) for t, s in others.items()],
+                )
+                for place, others in details.dissent
+            ],
+            region=found.region,
+            misread_risk=found.misread_risk,
+            first_seen_at=found.first_at,
+            last_seen_at=found.last_at,
+            device_id=found.device_id,
+            device_name=found.device_name,
+            best_read_id=found.best_read_id,
+            late_read_ids=sorted(found.late),
+            reads=reads_out(found.reads),
+        )
+
+
+@router.get("/v1/passes/{pass_id}", summary="One pass, with its reads")
+async def get_pass(
+    pass_id: UUID,
+    grant: Annotated[Grant, access(Permission.IMAGE_READ, scope_by_record=True)],
+    work: Work,
+) -> PassOut:
+    """404 when absent, of another agency, or outside the declared purpose: the answer is the same."""
+    found = await Passes(work.connection).get(grant, pass_id)
+    if found is None:
+        raise NotFound("no such pass")
+    return PassOut.of(found)

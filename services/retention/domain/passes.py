@@ -1,0 +1,276 @@
+"""Which reads of one device are of one vehicle passing it (ADR-0011).
+
+Reads are followed in the order of the device's own time, whatever order they came in. Two reads of one
+moment are two vehicles. A read whose plate differs needs a reason to be the same vehicle: an unsure
+character, or a place in the frame that nothing else could have got to in that time.
+"""
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+from math import hypot
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from services.retention.domain.plates import skeleton
+from services.retention.domain.sightings import Sighting, distance
+from shared.ids import derive_id
+
+SAME_PLATE: Final = 0.7
+"""Reads closer than this are of one plate where the frame does not speak against it: less than one
+character that both are sure of (0.96), more than a sure pair of look-alikes (0.48)."""
+SAME_PLACE: Final = 2.0
+"""Reads closer than this are of one plate where it hardly moved: a vehicle does not change its plate
+for another within `INSTANT`."""
+INSTANT: Final = timedelta(seconds=0.5)
+OVERLAP: Final = 0.3
+"""Two boxes that share this part of their union show the plate in the same place."""
+WIDTHS_AT_ONCE: Final = 4.0
+WIDTHS_A_SECOND: Final = 60.0
+"""How far a plate may be from where it was expected, in its own widths (0.3 m): 18 m/s across the
+picture, and some for the camera's shaking."""
+GROWTH: Final = 3.0
+"""A plate's width does not change by more than this factor between two reads of a pass."""
+FOLLOWED_AT_MOST: Final = 24
+"""A camera sees no more vehicles at once; a device that sends more is compared by equal plates only."""
+READS_AT_MOST: Final = 2000
+"""In one pass: bounds its event, at 30 frames a second for over a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """When a pass ends."""
+
+    gap: timedelta
+    """This long without a read of the vehicle, in the device's time."""
+    longest: timedelta
+    """From first read to last; a vehicle that stays is another pass after that."""
+
+
+@dataclass(slots=True, eq=False)
+class Track:
+    """The reads of one vehicle, in the order of the device's time."""
+
+    sightings: list[Sighting]
+    pass_id: UUID | None = None
+    """Of a pass that was closed before; what joins it now came late."""
+    late: list[Sighting] = field(default_factory=list)
+    _surest: Sighting = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sightings.sort(key=lambda s: s.order)
+        self._surest = max(self.sightings, key=lambda s: s.confidence)
+
+    @property
+    def first_at(self) -> datetime:
+        """When the vehicle was first read."""
+        return self.sightings[0].captured_at
+
+    @property
+    def last_at(self) -> datetime:
+        """When it was last read."""
+        return self.sightings[-1].captured_at
+
+    @property
+    def surest(self) -> Sighting:
+        """The read that is most likely right."""
+        return self._surest
+
+    def take(self, sighting: Sighting) -> None:
+        """Add a read."""
+        self._surest = max(self._surest, sighting, key=lambda s: s.confidence)
+        insort(self.sightings, sighting, key=lambda s: s.order)
+        if self.pass_id is not None:
+            self.late.append(sighting)
+
+    def near(self, at: datetime) -> list[Sighting]:
+        """Return the reads just before and just after a moment, at most two."""
+        place = bisect_left(self.sightings, at, key=lambda s: s.captured_at)
+        return self.sightings[max(0, place - 1) : place + 1]
+
+    def cost(self, sighting: Sighting, rules: Rules) -> float | None:
+        """Return how ill a read fits in, 0 and up; None: it is another vehicle's."""
+        at = sighting.captured_at
+        span = max(self.last_at, at) - min(self.first_at, at)
+        if span > rules.longest or len(self.sightings) >= READS_AT_MOST:
+            return None
+        near = self.near(at)
+        if any(known.captured_at == at for known in near):
+            return None  # of this very moment it has a read: another vehicle of the same frame
+        costs = [_cost(known, sighting, rules) for known in near]
+        least = min((cost for cost in costs if cost is not None), default=None)
+        # Else unsure reads would lead from one plate to quite another, step by step.
+        return least if distance(self.surest, sighting) < SAME_PLACE else None
+
+
+def pass_id_of(first: Sighting) -> UUID:
+    """Return the id of the pass whose first read this is; a read is in one pass at most."""
+    return derive_id("pass", first.read_id)
+
+
+def _cost(known: Sighting, sighting: Sighting, rules: Rules) -> float | None:
+    """How ill two reads fit each other as one vehicle's; None: they do not."""
+    away = abs(sighting.captured_at - known.captured_at)
+    if away > rules.gap or known.agency_ori != sighting.agency_ori:
+        return None
+    seconds = away / timedelta(seconds=1)
+    if known.plate == sighting.plate:
+        return 0.01 * seconds
+    limit = _limit(known, sighting, away)
+    apart = distance(known, sighting) if limit else 0.0
+    return apart + 0.01 * seconds if apart < limit else None
+
+
+def _limit(known: Sighting, sighting: Sighting, away: timedelta) -> float:
+    """How far apart two plates may read and be one; 0: by no means one."""
+    if known.box is None or sighting.box is None:
+        return SAME_PLATE if skeleton(known.plate) == skeleton(sighting.plate) else 0.0
+    one, other = known.box, sighting.box
+    widths = max(1, one.width_px, other.width_px), max(1, min(one.width_px, other.width_px))
+    moved_px = hypot(
+        (one.x_px + one.width_px / 2) - (other.x_px + other.width_px / 2),
+        (one.y_px + one.height_px / 2) - (other.y_px + other.height_px / 2),
+    )
+    reach = WIDTHS_AT_ONCE + WIDTHS_A_SECOND * (away / timedelta(seconds=1))
+    if moved_px > reach * widths[0] or widths[0] > GROWTH * widths[1]:
+        return 0.0
+    in_place = away <= INSTANT and _shared(known, sighting) >= OVERLAP
+    return SAME_PLACE if in_place else SAME_PLATE
+
+
+def _shared(known: Sighting, sighting: Sighting) -> float:
+    """The part of their union that two boxes share, 0 to 1."""
+    one, other = known.box, sighting.box
+    if one is None or other is None:
+        return 0.0
+    across = min(one.x_px + one.width_px, other.x_px + other.width_px) - max(one.x_px, other.x_px)
+    down = min(one.y_px + one.height_px, other.y_px + other.height_px) - max(one.y_px, other.y_px)
+    both = max(0, across) * max(0, down)
+    union = one.width_px * one.height_px + other.width_px * other.height_px - both
+    return both / union if union > 0 else 0.0
+
+
+class Follower:
+    """Follows the vehicles before one device."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._tracks: list[Track] = []
+        self._ended: list[Track] = []
+        self._by_plate: dict[str, list[Track]] = defaultdict(list)
+
+    def follow(self, free: Iterable[Sighting], closed: Sequence[Track]) -> list[Track]:
+        """Return all tracks that took a read, the closed ones among them where reads came late.
+
+        Args:
+            free: reads in no pass yet.
+            closed: the passes that were closed before, with all their reads that are near.
+        """
+        for track in closed:
+            self._add(track)
+        ordered = sorted(free, key=lambda s: s.order)
+        for at, frame in groupby(ordered, key=lambda s: s.captured_at):
+            self._leave(at)
+            self._assign(list(frame))
+        mine = [track for track in [*self._ended, *self._tracks] if track.pass_id is None]
+        return [*mine, *(track for track in closed if track.late)]
+
+    def _add(self, track: Track) -> None:
+        self._tracks.append(track)
+        for plate in {sighting.plate for sighting in track.sightings}:
+            self._by_plate[plate].append(track)
+
+    def _leave(self, at: datetime) -> None:
+        """Let go of vehicles that were last read too long before a moment."""
+        gone = [track for track in self._tracks if track.last_at + self._rules.gap < at]
+        for track in gone:
+            for plate in {sighting.plate for sighting in track.sightings}:
+                self._by_plate[plate].remove(track)
+                if not self._by_plate[plate]:
+                    del self._by_plate[plate]
+        if gone:
+            self._ended += gone
+            self._tracks = [t for t in self._tracks if t.last_at + self._rules.gap >= at]
+
+    def _assign(self, frame: Sequence[Sighting]) -> None:
+        """Give each read of one moment to a vehicle of its own, the best fitting pairs first."""
+        pairs = []
+        for number, sighting in enumerate(frame):
+            for track in self._candidates(sighting):
+                cost = track.cost(sighting, self._rules)
+                if cost is not None:
+                    pairs.append((cost, track.sightings[0].order, number, track))
+        taken: set[int] = set()
+        busy: set[int] = set()
+        for _, _, number, track in sorted(pairs, key=lambda pair: pair[:3]):
+            if number in taken or id(track) in busy:
+                continue
+            taken.add(number)
+            busy.add(id(track))
+            self._take(track, frame[number])
+        for number, sighting in enumerate(frame):
+            if number not in taken:
+                self._add(Track([sighting]))
+
+    def _candidates(self, sighting: Sighting) -> list[Track]:
+        """The vehicles that a read may be of: those read so before, and the latest ones."""
+        same = self._by_plate.get(sighting.plate, [])
+        if sighting.box is None and len(self._tracks) > FOLLOWED_AT_MOST:
+            return same[-FOLLOWED_AT_MOST:]
+        latest = self._tracks[-FOLLOWED_AT_MOST:]
+        return [*latest, *(track for track in same[-FOLLOWED_AT_MOST:] if track not in latest)]
+
+    def _take(self, track: Track, sighting: Sighting) -> None:
+        track.take(sighting)
+        if track not in self._by_plate[sighting.plate]:
+            self._by_plate[sighting.plate].append(track)
+
+
+class Span(NamedTuple):
+    """Reads of a device captured from `first_at` to `last_at`, both included."""
+
+    first_at: datetime
+    last_at: datetime
+
+
+def still_open(
+    tracks: Sequence[Track], expected: Sequence[Span], rules: Rules, seen_to: datetime | None
+) -> list[Track]:
+    """Return the tracks of several reads that a read not looked at yet may still join.
+
+    Args:
+        tracks: as followed.
+        expected: reads that came so lately that others of their time may be under way.
+        rules: when a pass ends.
+        seen_to: nothing captured after this was looked at; None: all was.
+
+    A single read is left out: until it is in a pass it is looked at again beside each later one.
+    """
+    gap = rules.gap
+    return [
+        track
+        for track in tracks
+        if track.pass_id is None
+        and len(track.sightings) > 1
+        and (
+            (seen_to is not None and track.last_at + gap >= seen_to)
+            or any(
+                s.first_at <= track.last_at + gap and s.last_at >= track.first_at - gap
+                for s in expected
+            )
+        )
+    ]
+
+
+def clusters(spans: Iterable[Span], gap: timedelta) -> list[Span]:
+    """Return spans joined where reads in one may be of a pass with reads in the other."""
+    joined: list[Span] = []
+    for span in sorted(spans):
+        if joined and span.first_at <= joined[-1].last_at + 2 * gap:
+            joined[-1] = Span(joined[-1].first_at, max(joined[-1].last_at, span.last_at))
+        else:
+            joined.append(span)
+    return joined

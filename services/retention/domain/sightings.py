@@ -1,0 +1,115 @@
+"""What a pass is made of: reads as sightings of a plate, and how far two of them lie apart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from services.retention.domain.plates import skeleton
+from shared.events import Place
+from shared.types import Ori, PlateText
+
+LOOKALIKE_WEIGHT: Final = 0.5
+"""One character read for another of its class (8 for B) is half the evidence of another plate."""
+
+
+class Box(NamedTuple):
+    """Upright bounds of a plate in pixels of its frame; x right, y down."""
+
+    x_px: int
+    y_px: int
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One read, as far as passes look at it."""
+
+    read_id: UUID
+    captured_at: datetime
+    plate: PlateText
+    agency_ori: Ori
+    sureness: tuple[float, ...]
+    """The probability of each character of `plate`; the read's own where the engine gave none."""
+    confidence: float
+    region: str | None = None
+    box: Box | None = None
+    crop_key: str | None = None
+    misread_risk: float | None = None
+    place: Place | None = None
+
+    @property
+    def order(self) -> tuple[datetime, UUID]:
+        """Place among the reads of a device: by device time, and settled where that is equal."""
+        return self.captured_at, self.read_id
+
+
+def sureness_of(
+    plate: str, characters: Sequence[tuple[str, float | None]], confidence: float
+) -> tuple[float, ...]:
+    """Return the probability of each character of a plate.
+
+    Args:
+        plate: in its normal form.
+        characters: as the engine read them, with what stands between them.
+        confidence: of the whole read, which stands in where a character has none, and for all of
+            them where the characters are not the plate's.
+    """
+    kept = [(text.upper(), sure) for text, sure in characters if text.isalnum()]
+    if "".join(text for text, _ in kept) != plate or len(kept) != len(plate):
+        return (confidence,) * len(plate)
+    return tuple(confidence if sure is None else sure for _, sure in kept)
+
+
+def distance(one: Sighting, other: Sighting) -> float:
+    """Return how surely two reads are of different plates; 0 where they read the same.
+
+    Each edit between them (a character changed, or one more) counts with the probability that both
+    are right in it: two clear reads of plates that differ in one character lie about 1 apart,
+    a clear and a guessed one much less.
+    """
+    return 0.0 if one.plate == other.plate else _costs(one, other)[-1][-1]
+
+
+def aligned(one: Sighting, other: Sighting) -> list[int | None]:
+    """Return, for each character of `one`, which of `other` stands against it; None: none does."""
+    if one.plate == other.plate:
+        return list(range(len(one.plate)))
+    costs = _costs(one, other)
+    against: list[int | None] = [None] * len(one.plate)
+    i, j = len(one.plate), len(other.plate)
+    while i and j:
+        if costs[i][j] == costs[i - 1][j - 1] + _change(one, i - 1, other, j - 1):
+            i, j = i - 1, j - 1
+            against[i] = j
+        elif costs[i][j] == costs[i - 1][j] + one.sureness[i - 1]:
+            i -= 1
+        else:
+            j -= 1
+    return against
+
+
+def _change(one: Sighting, i: int, other: Sighting, j: int) -> float:
+    """The cost of reading the one's character i as the other's j."""
+    ours, theirs = one.plate[i], other.plate[j]
+    if ours == theirs:
+        return 0.0
+    alike = LOOKALIKE_WEIGHT if skeleton(ours) == skeleton(theirs) else 1.0
+    return alike * one.sureness[i] * other.sureness[j]
+
+
+def _costs(one: Sighting, other: Sighting) -> list[list[float]]:
+    """The least cost of making the first i characters of one the first j of the other, by i and j."""
+    first = [0.0]
+    for sure in other.sureness:
+        first.append(first[-1] + sure)
+    costs = [first]
+    for i, sure in enumerate(one.sureness):
+        row = [costs[-1][0] + sure]
+        for j, theirs in enumerate(other.sureness):
+            changed = costs[-1][j] + _change(one, i, other, j)
+            row.append(min(changed, costs[-1][j + 1] + sure, row[-1] + theirs))
+        costs.append(row)
+    return costs

@@ -1,0 +1,238 @@
+"""Passes as they are made: what is due, the reads around it, and what was decided (ADR-0011).
+
+For the service's own work; `store.passes` is what people see.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.retention.domain.passes import Span, Track
+from services.retention.domain.plates import plate_number, plate_of
+from services.retention.domain.sightings import Box, Sighting, sureness_of
+from services.retention.store import locks
+from services.retention.store.recording import Details
+from shared.events import PassRecorded, Place
+
+MOST_READS = 5000
+"""Looked at in one go."""
+MOST_BEFORE = 500
+"""Of the reads before what is due, which are looked at for singles that belong to it."""
+
+_READY = text(
+    "SELECT device_id FROM pass_due GROUP BY device_id HAVING min(stored_at) <= :settled"
+    " ORDER BY min(stored_at), device_id"
+)
+_CLAIM = text(
+    "SELECT pg_try_advisory_xact_lock(:lock, hashtext(current_schema() || CAST(:device AS text)))"
+)
+_DUE = text("SELECT due_id, first_at, last_at, stored_at FROM pass_due WHERE device_id = :device")
+_WAITING = text("SELECT count(*) FROM pass_due")
+_COLUMNS = (
+    "r.read_id, r.captured_at, r.plate_id, r.confidence, r.region, r.crop_key, r.details,"
+    " r.agency_ori, r.latitude, r.longitude, r.heading_deg, m.pass_id"
+)
+_OF_DEVICE = (
+    f"SELECT {_COLUMNS} FROM reads r LEFT JOIN pass_reads m USING (read_id)"  # noqa: S608 - constants
+    " WHERE r.device_id = :device"
+)
+_BEFORE = text(
+    f"{_OF_DEVICE} AND r.captured_at >= :since AND r.captured_at < :start"
+    " ORDER BY r.captured_at DESC, r.read_id DESC LIMIT :most"
+)
+_FROM = text(
+    f"{_OF_DEVICE} AND r.captured_at >= :start AND r.captured_at <= :until"
+    " ORDER BY r.captured_at, r.read_id LIMIT :most"
+)
+_OF_PASSES = text(
+    f"SELECT {_COLUMNS} FROM pass_reads m"  # noqa: S608 - constants
+    " JOIN reads r ON r.read_id = m.read_id AND r.captured_at = m.captured_at"
+    " WHERE m.pass_id = ANY(:passes)"
+)
+_PASS = text(
+    """
+    INSERT INTO passes (pass_id, first_at, last_at, plate_id, confidence, misread_risk, device_id,
+        best_read_id, agency_ori, region, details)
+    VALUES (:pass_id, :first_at, :last_at, :plate_id, :confidence, :misread_risk, :device_id,
+        :best_read_id, :agency_ori, :region, CAST(:details AS json))
+    """
+)
+_PASS_READS = text(
+    """
+    INSERT INTO pass_reads (read_id, captured_at, pass_id, late)
+    SELECT read_id, captured_at, :pass_id, :late
+    FROM unnest(CAST(:read_ids AS uuid[]), CAST(:times AS timestamptz[])) AS new (read_id, captured_at)
+    """
+)
+_DEVICE_NAME = text("SELECT device_name FROM devices WHERE device_id = :device")
+_DONE = text("DELETE FROM pass_due WHERE due_id = ANY(:due_ids) AND last_at < :open_from")
+_SHORTEN = text(
+    "UPDATE pass_due SET first_at = :open_from"
+    " WHERE due_id = ANY(:due_ids) AND first_at < :open_from"
+)
+_ALL_DONE = text("DELETE FROM pass_due WHERE due_id = ANY(:due_ids)")
+
+
+class PassDetails(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is shown of a pass and never looked for."""
+
+    characters: list[tuple[str, float]] = []
+    alternatives: list[tuple[str, int, float]] = []  # plate, reads, share of all votes
+    dissent: list[tuple[int, dict[str, float]]] = []  # place, character: share of all votes
+
+
+@dataclass(frozen=True)
+class Due:
+    """That reads of a device were stored, and have not been decided on."""
+
+    due_id: int
+    span: Span
+    stored_at: datetime
+
+
+@dataclass(frozen=True)
+class Around:
+    """The reads of a device around what is due."""
+
+    free: tuple[Sighting, ...]
+    """In no pass."""
+    closed: tuple[Track, ...]
+    """Passes that are near, each with all its reads."""
+    looked_at: int
+    seen_to: datetime | None
+    """Nothing captured after this was looked at, there being too many; None: all was."""
+
+
+class Passing:
+    """What the pass keeper reads and writes, in one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+
+    async def ready(self, settled: datetime) -> list[UUID]:
+        """Return the devices of which something was stored by `settled`, longest waiting first."""
+        rows = await self.connection.execute(_READY, {"settled": settled})
+        return list(rows.scalars())
+
+    async def waiting(self) -> int:
+        """Return how many batches of reads wait."""
+        return int((await self.connection.execute(_WAITING)).scalar_one())
+
+    async def claim(self, device_id: UUID) -> bool:
+        """Keep others from a device until the transaction ends; False: another is at it."""
+        named = {"lock": locks.PASSES, "device": str(device_id)}
+        return bool((await self.connection.execute(_CLAIM, named)).scalar_one())
+
+    async def due(self, device_id: UUID) -> list[Due]:
+        """Return what is due of a device."""
+        rows = await self.connection.execute(_DUE, {"device": device_id})
+        return [Due(r.due_id, Span(r.first_at, r.last_at), r.stored_at) for r in rows]
+
+    async def around(self, device_id: UUID, since: datetime, span: Span, until: datetime) -> Around:
+        """Return a device's reads in `span`, with those shortly before and after it.
+
+        Args:
+            device_id: the device.
+            since: how far before the span reads are looked for.
+            span: what is due.
+            until: how far after it.
+        """
+        named = {"device": device_id, "start": span.first_at}
+        before = await self.connection.execute(
+            _BEFORE, {**named, "since": since, "most": MOST_BEFORE}
+        )
+        rest = await self.connection.execute(_FROM, {**named, "until": until, "most": MOST_READS})
+        later = list(rest)
+        rows = [*before, *later]
+        passes = sorted({row.pass_id for row in rows if row.pass_id is not None})
+        return Around(
+            free=tuple(_sighting(row) for row in rows if row.pass_id is None),
+            closed=tuple(await self._closed(passes)),
+            looked_at=len(rows),
+            seen_to=later[-1].captured_at if len(later) == MOST_READS else None,
+        )
+
+    async def _closed(self, passes: Sequence[UUID]) -> Iterable[Track]:
+        if not passes:
+            return []
+        members: dict[UUID, list[Sighting]] = {pass_id: [] for pass_id in passes}
+        for row in await self.connection.execute(_OF_PASSES, {"passes": passes}):
+            members[row.pass_id].append(_sighting(row))
+        return [Track(sightings, pass_id) for pass_id, sightings in members.items() if sightings]
+
+    async def device_name(self, device_id: UUID) -> str:
+        """Return a device's name as it is now."""
+        found = await self.connection.execute(_DEVICE_NAME, {"device": device_id})
+        return str(found.scalar_one())
+
+    async def record(self, event: PassRecorded, sightings: Sequence[Sighting]) -> None:
+        """Keep a pass and which reads are in it."""
+        details = PassDetails(
+            characters=[(c.text, c.confidence or 0.0) for c in event.characters],
+            alternatives=[(other.plate, other.reads, other.share) for other in event.alternatives],
+            dissent=[(one.place, one.others) for one in event.dissent],
+        )
+        named: Mapping[str, Any] = {
+            "pass_id": event.pass_id,
+            "first_at": event.first_seen_at,
+            "last_at": event.last_seen_at,
+            "plate_id": plate_number(event.plate),
+            "confidence": event.confidence,
+            "misread_risk": event.misread_risk,
+            "device_id": event.device_id,
+            "best_read_id": event.best_read_id,
+            "agency_ori": event.agency_ori,
+            "region": event.region,
+            "details": msgspec.json.encode(details).decode(),
+        }
+        await self.connection.execute(_PASS, named)
+        await self._join(event.pass_id, sightings, late=False)
+
+    async def join_late(self, pass_id: UUID, sightings: Sequence[Sighting]) -> None:
+        """Put reads into a pass that was told already; what was told stays as it is."""
+        await self._join(pass_id, sightings, late=True)
+
+    async def _join(self, pass_id: UUID, sightings: Sequence[Sighting], *, late: bool) -> None:
+        named = {
+            "pass_id": pass_id,
+            "late": late,
+            "read_ids": [sighting.read_id for sighting in sightings],
+            "times": [sighting.captured_at for sighting in sightings],
+        }
+        await self.connection.execute(_PASS_READS, named)
+
+    async def done(self, due: Iterable[Due], open_from: datetime | None) -> None:
+        """Strike off what is decided: all before `open_from`, or all."""
+        due_ids = [one.due_id for one in due]
+        if open_from is None:
+            await self.connection.execute(_ALL_DONE, {"due_ids": due_ids})
+            return
+        for statement in (_DONE, _SHORTEN):
+            await self.connection.execute(statement, {"due_ids": due_ids, "open_from": open_from})
+
+
+def _sighting(row: Row[Any]) -> Sighting:
+    plate = plate_of(row.plate_id)
+    details = Details() if row.details is None else msgspec.convert(row.details, Details)
+    place = None
+    if row.latitude is not None and row.longitude is not None:
+        place = Place(row.latitude, row.longitude, row.heading_deg)
+    return Sighting(
+        read_id=row.read_id,
+        captured_at=row.captured_at,
+        plate=plate,
+        agency_ori=row.agency_ori,
+        sureness=sureness_of(plate, details.characters, row.confidence),
+        confidence=row.confidence,
+        region=row.region,
+        box=Box(*details.box_px) if details.box_px else None,
+        crop_key=row.crop_key,
+        misread_risk=details.misread_risk,
+        place=place,
+    )

@@ -1,0 +1,58 @@
+"""Passes: what the reads of one vehicle in successive frames of one camera come to."""
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+import msgspec
+
+from shared.events.base import Event
+from shared.events.captures import Character, Place
+from shared.types import Confidence, Ori, PlateText
+
+
+class PassReading(msgspec.Struct, frozen=True):
+    """Another plate that frames of a pass read."""
+
+    plate: PlateText
+    reads: int
+    share: Confidence  # of all votes
+
+
+class Dissent(msgspec.Struct, frozen=True):
+    """A character of a pass's plate that some of its frames read otherwise."""
+
+    place: int  # counted from 0
+    others: dict[str, Confidence]  # character, empty for none: share of all votes
+
+
+class PassRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A vehicle passed a camera, and its reads, two or more, were voted on. Told once, when closed.
+
+    `plate` is what at least one of the frames read. The reads stay as they were told.
+    """
+
+    TOPIC: ClassVar[str] = "alpr.pass.recorded"
+
+    pass_id: UUID
+    device_id: UUID
+    device_name: str
+    agency_ori: Ori
+    first_seen_at: datetime
+    last_seen_at: datetime
+    plate: PlateText
+    confidence: Confidence  # lowest agreement on a character
+    characters: list[Character]  # of the plate, each with the agreement on it
+    read_ids: list[UUID]  # by time of capture
+    best_read_id: UUID  # the surest read of the plate
+    crop_key: str | None = None  # of the best read
+    region: str | None = None  # ISO 3166-2 issuer, by vote; None = not determined, never guessed
+    misread_risk: Confidence | None = None  # of the best read, raised by the votes against it
+    alternatives: list[PassReading] = []
+    dissent: list[Dissent] = []
+    place: Place | None = None
+
+    @property
+    def key(self) -> str:
+        """The device."""
+        return str(self.device_id)

@@ -1,0 +1,432 @@
+"""Reads of one vehicle voted into one pass: once, from what Postgres has, however they came."""
+
+import asyncio
+import random
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.retention import passes
+from services.retention.domain.voting import vote
+from services.retention.store import locks, passing
+from shared.events import (
+    AccessAttempted,
+    Alternative,
+    Box,
+    Character,
+    PassRecorded,
+    RecordsDisclosed,
+)
+from shared.ids import derive_id
+from shared.permissions import Permission
+from tests.integration.retention.conftest import DEVICE, a_read, started
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+OTHER_ORI = "CA0520000"
+
+
+def seen(plate, seconds=0.0, *, sure=0.98, x_px=500, **changes):
+    """A read out of a frame, with its place in it."""
+    at = changes.pop("start", NOON) + timedelta(seconds=seconds)
+    return a_read(
+        plate,
+        at,
+        source="recognition",
+        confidence=sure,
+        characters=[Character(text, sure) for text in plate],
+        box=Box(x_px, 300, 120, 40),
+        crop_key=f"crops/{plate}-{seconds}.jpg",
+        **changes,
+    )
+
+
+VEHICLE = [
+    seen("7ABC123", 0.0, region="US-CA", misread_risk=0.05),
+    seen("7A8C123", 0.2, x_px=510, sure=0.9),
+    seen("7ABC123", 0.4, x_px=520, sure=0.99, region="US-CA", misread_risk=0.02),
+]
+
+
+async def settle(retention, seconds=11):
+    retention.clock.advance(seconds=seconds)
+    await retention.app.state.keeper.work()
+
+
+async def told(retention):
+    return await retention.emitted(PassRecorded)
+
+
+async def left_due(retention):
+    return len(await retention.fetch("SELECT due_id FROM pass_due"))
+
+
+async def members(retention):
+    """The read ids of each pass."""
+    rows = await retention.fetch("SELECT pass_id, read_id FROM pass_reads")
+    found = {}
+    for pass_id, read_id in rows:
+        found.setdefault(pass_id, set()).add(read_id)
+    return found
+
+
+def ids(reads):
+    return {read.read_id for read in reads}
+
+
+async def test_reads_of_one_vehicle_become_one_pass_which_says_where_they_differ(retention):
+    await retention.store(*VEHICLE)
+    await settle(retention)
+    [event] = await told(retention)
+    assert event.plate == "7ABC123"
+    assert event.read_ids == [read.read_id for read in VEHICLE]
+    assert event.best_read_id == VEHICLE[2].read_id
+    assert event.crop_key == VEHICLE[2].crop_key
+    assert (event.first_seen_at, event.last_seen_at) == (
+        VEHICLE[0].captured_at,
+        VEHICLE[2].captured_at,
+    )
+    assert (event.device_id, event.device_name) == (DEVICE, "Solano St at Third")
+    assert event.region == "US-CA"
+    assert [(one.plate, one.reads) for one in event.alternatives] == [("7A8C123", 1)]
+    [dissent] = event.dissent
+    assert dissent.place == 2
+    assert list(dissent.others) == ["8"]
+    assert event.characters[2].confidence == event.confidence < event.characters[0].confidence
+    assert event.misread_risk > 0.3
+    assert await left_due(retention) == 0
+
+
+async def test_nothing_is_told_before_it_has_settled_nor_twice(retention):
+    await retention.store(*VEHICLE)
+    await settle(retention, 9)
+    assert await told(retention) == []
+    await settle(retention, 2)
+    await settle(retention)
+    await retention.store(*VEHICLE)  # Kafka delivers again
+    await settle(retention)
+    assert len(await told(retention)) == 1
+    assert list((await members(retention)).values()) == [ids(VEHICLE)]
+    assert await left_due(retention) == 0
+
+
+async def test_a_read_that_stands_alone_is_no_pass(retention):
+    await retention.store(a_read("7ABC123", NOON), a_read("8XYZ987", NOON))
+    await settle(retention)
+    assert await told(retention) == []
+    assert await left_due(retention) == 0
+    [found] = (await retention.search(plate="7ABC123"))["reads"]
+    assert (found["pass_id"], found["pass_agrees"]) == (None, None)
+
+
+async def test_reads_that_a_camera_made_itself_are_voted_on_alike(retention):
+    await retention.store(
+        a_read("7ABC123", NOON, confidence=0.9),
+        a_read("7A8C123", NOON + timedelta(seconds=1), confidence=0.6),
+        a_read("7ABC124", NOON + timedelta(seconds=2), confidence=0.9),
+        a_read("7ABC123", NOON, confidence=0.9, device_id=UUID(int=7)),
+    )
+    await settle(retention)
+    [event] = await told(retention)
+    assert (event.plate, len(event.read_ids)) == ("7ABC123", 2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_however_reads_arrive_the_passes_are_the_same(retention, seed):
+    """In any order and any batches, with turns of work between, as long as none comes too late."""
+    rnd = random.Random(seed)
+    cars = [
+        [seen(plate, car * 2 + n / 5, x_px=300 + 20 * n) for n in range(6)]
+        for car, plate in enumerate(("7ABC123", "7ABC124", "8XYZ987", "7ABC123"))
+    ]
+    reads = [read for car in cars for read in car]
+    rnd.shuffle(reads)
+    while reads:
+        await retention.store(*[reads.pop() for _ in range(min(len(reads), rnd.randint(1, 6)))])
+        await settle(retention, rnd.choice([0, 1]))
+    await settle(retention)
+    found = await members(retention)
+    # The first and the last car read the same, but the gap lies between them.
+    assert sorted(map(sorted, found.values())) == sorted(sorted(ids(car)) for car in cars)
+    assert {event.pass_id for event in await told(retention)} == set(found)
+
+
+async def test_a_pass_is_told_only_once_the_reads_under_way_beside_it_have_settled(retention):
+    await retention.store(*VEHICLE[:2])
+    retention.clock.advance(seconds=9)
+    await retention.store(VEHICLE[2])
+    await settle(retention, 2)
+    assert await told(retention) == []
+    assert await left_due(retention) == 2
+    await settle(retention)
+    [event] = await told(retention)
+    assert len(event.read_ids) == 3
+
+
+async def test_a_busy_camera_closes_its_passes_while_others_come(retention):
+    """Its reads never all settle: what lies a gap behind the newest is decided all the same."""
+    for n in range(6):
+        car = f"7ABC12{n}"
+        at = NOON + timedelta(seconds=8 * n)
+        await retention.store(*[seen(car, i / 5, start=at) for i in range(3)])
+        await settle(retention, 8)
+    assert [event.plate for event in await told(retention)] == [f"7ABC12{n}" for n in range(5)]
+
+
+async def test_a_single_read_joins_others_that_come_much_later(retention):
+    """The service that reads frames was down in between: nothing is told of the single until then."""
+    await retention.store(VEHICLE[0])
+    await settle(retention, 60)
+    await retention.store(*VEHICLE[1:])
+    await settle(retention)
+    [event] = await told(retention)
+    assert set(event.read_ids) == ids(VEHICLE)
+
+
+async def test_a_read_that_comes_after_its_pass_was_told_is_kept_in_it_and_changes_nothing(
+    retention,
+):
+    await retention.store(*VEHICLE[:2])
+    await settle(retention)
+    [event] = await told(retention)
+    late = seen("7ABC123", 0.6, x_px=530)
+    await retention.store(late)
+    await settle(retention)
+    assert await told(retention) == [event]
+    found = (await retention.get(f"/v1/passes/{event.pass_id}")).json()
+    assert found["late_read_ids"] == [str(late.read_id)]
+    assert len(found["reads"]) == 3
+    assert found["last_seen_at"] == "2026-06-01T12:00:00.200000Z"
+
+
+async def test_a_crash_between_reading_and_telling_loses_and_doubles_nothing(
+    retention, monkeypatch
+):
+    await retention.store(*VEHICLE)
+
+    def killed(_):
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(passes, "vote", killed)
+    with pytest.raises(RuntimeError):
+        await settle(retention)
+    assert await members(retention) == {}
+    monkeypatch.setattr(passes, "vote", vote)
+    await retention.app.state.keeper.work()
+    assert len(await told(retention)) == 1
+    assert list((await members(retention)).values()) == [ids(VEHICLE)]
+
+
+async def test_another_service_started_on_the_same_records_goes_on_and_gives_the_same_id(
+    settings, bus, objects, clock, authority, policy
+):
+    parts = (settings, bus, objects, clock, authority, policy)
+    async with started(*parts) as first:
+        await first.store(*VEHICLE)  # and is gone before anything was decided
+    async with started(*parts) as second:
+        await settle(second)
+        [event] = await told(second)
+    assert event.pass_id == derive_id("pass", VEHICLE[0].read_id)
+
+
+async def test_two_at_once_tell_each_pass_once(retention):
+    for n in range(12):
+        device = UUID(int=100 + n)
+        await retention.store(*[seen("7ABC123", i / 5, device_id=device) for i in range(3)])
+    retention.clock.advance(seconds=11)
+    work = retention.app.state.keeper.work
+    await asyncio.gather(work(), work(), work())
+    assert len({event.device_id for event in await told(retention)}) == 12
+    assert len(await told(retention)) == 12
+
+
+async def test_a_device_that_another_is_at_is_left_alone(retention):
+    await retention.store(*VEHICLE)
+    async with retention.runtime.db.begin() as connection:
+        await locks.exclusive(connection, locks.PASSES, str(DEVICE))
+        await settle(retention)
+        assert await told(retention) == []
+    await retention.app.state.keeper.work()
+    assert len(await told(retention)) == 1
+
+
+async def test_a_flood_is_worked_in_turns_and_all_of_it(retention, monkeypatch):
+    monkeypatch.setattr(passing, "MOST_READS", 40)
+    monkeypatch.setattr(passes, "READS_A_TURN", 40)
+    cars = [[seen(f"7ABC{n:03}", 5 * n + i / 5) for i in range(3)] for n in range(50)]
+    await retention.store(*[read for car in cars for read in car])
+    await settle(retention)
+    assert 0 < len(await told(retention)) < 50
+    for _ in range(6):
+        await retention.app.state.keeper.work()
+    assert sorted(map(sorted, (await members(retention)).values())) == sorted(
+        sorted(ids(car)) for car in cars
+    )
+    assert await left_due(retention) == 0
+
+
+@pytest.mark.parametrize("apart_s", [0, 0.001])
+async def test_more_reads_in_a_moment_than_are_looked_at_do_not_hold_up_what_follows(
+    retention, monkeypatch, apart_s
+):
+    monkeypatch.setattr(passing, "MOST_READS", 20)
+    flood = [a_read(f"1ABC{n:03}", NOON + timedelta(seconds=n * apart_s)) for n in range(90)]
+    await retention.store(*flood, *[seen("7ABC123", 20 + i / 5) for i in range(3)])
+    await settle(retention)
+    for _ in range(8):
+        await retention.app.state.keeper.work()
+    [event] = await told(retention)
+    assert event.plate == "7ABC123"
+    assert await left_due(retention) == 0
+
+
+async def test_a_search_names_the_pass_and_says_whether_it_agrees(retention):
+    await retention.store(*VEHICLE)
+    await settle(retention)
+    [event] = await told(retention)
+    found = (await retention.search(plate="7A*"))["reads"]
+    assert {(r["plate"], r["pass_id"], r["pass_agrees"]) for r in found} == {
+        ("7ABC123", str(event.pass_id), True),
+        ("7A8C123", str(event.pass_id), False),
+    }
+
+
+@pytest.mark.clause("468.3.1(d)/access-record")
+async def test_a_pass_is_shown_with_its_reads_and_each_is_disclosed(retention):
+    await retention.store(*VEHICLE)
+    await settle(retention)
+    [event] = await told(retention)
+    found = (await retention.get(f"/v1/passes/{event.pass_id}")).json()
+    assert (found["plate"], found["agreed"]) == ("7ABC123", False)
+    assert [read["plate"] for read in found["reads"]] == ["7ABC123", "7A8C123", "7ABC123"]
+    assert [one["plate"] for one in found["other_readings"]] == ["7A8C123"]
+    assert found["dissent"][0]["place"] == 2
+    assert [one["text"] for one in found["dissent"][0]["others"]] == ["8"]
+    assert found["device_name"] == "Solano St at Third"
+    [attempt] = await retention.emitted(AccessAttempted)
+    assert attempt.route == "/v1/passes/{pass_id}"
+    disclosed = {e.record_kind: e for e in await retention.emitted(RecordsDisclosed)}
+    assert disclosed["pass"].record_ids == [str(event.pass_id)]
+    assert disclosed["pass"].plates == ["7A8C123", "7ABC123"]
+    assert set(disclosed["read"].record_ids) == {str(read.read_id) for read in VEHICLE}
+    assert all(e.attempt_id == attempt.attempt_id for e in disclosed.values())
+
+
+@pytest.mark.clause("468.4(a)/purpose")
+async def test_nobody_sees_a_pass_without_the_permission_the_purpose_or_of_another_agency(
+    retention,
+):
+    await retention.store(*VEHICLE)
+    await settle(retention)
+    [event] = await told(retention)
+    path = f"/v1/passes/{event.pass_id}"
+    for headers in (
+        retention.authority.headers(Permission.HIT_READ),
+        retention.authority.headers(purpose=False),
+    ):
+        assert (await retention.client.get(path, headers=headers)).status_code == 403
+    await retention.get(path, 404, ori=OTHER_ORI)
+    await retention.get(f"/v1/passes/{uuid4()}", 404)
+    assert await retention.emitted(RecordsDisclosed) == []
+
+
+async def test_a_purpose_narrowed_to_a_plate_is_not_told_of_other_plates(retention):
+    await retention.store(*VEHICLE)
+    await settle(retention)
+    [event] = await told(retention)
+
+    async def get(**scope):
+        headers = retention.authority.headers()
+        headers["X-ALPR-Purpose"] = retention.authority.purpose_token(scope=scope)
+        return await retention.client.get(f"/v1/passes/{event.pass_id}", headers=headers)
+
+    answer = await get(plate="7ABC123")
+    found = answer.json()
+    assert [read["plate"] for read in found["reads"]] == ["7ABC123", "7ABC123"]
+    assert (found["agreed"], found["readings_withheld"]) == (False, 1)
+    assert "7A8C123" not in answer.text
+    assert found["dissent"] == []
+    for e in await retention.emitted(RecordsDisclosed):
+        assert "7A8C123" not in e.plates
+    before = (NOON - timedelta(hours=1)).isoformat()
+    for scope in ({"plate": "7A8C123"}, {"captured_to": before}, {"device_ids": [str(uuid4())]}):
+        assert (await get(**scope)).status_code == 404
+    assert (await get(device_ids=[str(DEVICE)])).json()["readings_withheld"] == 0
+
+
+async def test_what_a_reader_held_possible_is_kept_with_its_read(retention):
+    read = seen(
+        "7ABC123",
+        misread_risk=0.07,
+        alternatives=[Alternative("7ABC123", 0.93), Alternative("7A8C123", 0.04)],
+    )
+    await retention.store(read)
+    [found] = (await retention.search(plate="7ABC123"))["reads"]
+    assert found["misread_risk"] == 0.07
+    assert [one["plate"] for one in found["alternatives"]] == ["7ABC123", "7A8C123"]
+
+
+DUE = NOON - timedelta(days=400)
+PROPOSER = {"account_id": "00000000-0000-4000-8000-0000000000c1", "title": "Custodian of Records"}
+AUTHORISER = {"account_id": "00000000-0000-4000-8000-0000000000a1"}
+
+
+async def purge(retention):
+    """Everything past the schedule goes, holds apart."""
+    body = {"kind": "single", "reason": "past the schedule"}
+    run = await retention.post("/v1/purge-runs", body, 201, **PROPOSER)
+    path = f"/v1/purge-runs/{run['run_id']}"
+    await retention.post(f"{path}/authorise", {"note": "reviewed"}, **AUTHORISER)
+    await retention.post(f"{path}/execute", None, 202, **PROPOSER)
+    await retention.app.state.purger.work()
+
+
+def as_of(start):
+    return [seen("7ABC123", n / 5, start=start, region="US-CA") for n in range(3)]
+
+
+@pytest.mark.clause("468.5/schedule")
+@pytest.mark.parametrize(
+    "start", [DUE - timedelta(hours=1), datetime(2025, 2, 10, tzinfo=UTC)], ids=["day", "month"]
+)
+async def test_a_pass_goes_with_its_reads(retention, start):
+    old, new = as_of(start), as_of(NOON)
+    await retention.store(*old, *new)
+    await settle(retention)
+    events = {event.first_seen_at: event for event in await told(retention)}
+    assert len(events) == 2
+    await purge(retention)
+    assert list(await members(retention)) == [events[NOON].pass_id]
+    assert await retention.fetch("SELECT pass_id FROM passes") == [(events[NOON].pass_id,)]
+    await retention.get(f"/v1/passes/{events[start].pass_id}", 404)
+
+
+@pytest.mark.clause("468.5/holds")
+async def test_a_hold_on_one_read_keeps_the_vote_until_it_is_released(retention):
+    old = as_of(DUE - timedelta(hours=1))
+    await retention.store(*old)
+    await settle(retention)
+    [event] = await told(retention)
+    body = {
+        "basis": "evidence",
+        "case_number": "26-1",
+        "description": "as read",
+        "criteria": {"read_ids": [str(old[1].read_id)]},
+    }
+    hold = await retention.post("/v1/holds", body, 201)
+    await purge(retention)
+    found = (await retention.get(f"/v1/passes/{event.pass_id}")).json()
+    assert [read["read_id"] for read in found["reads"]] == [str(old[1].read_id)]
+    assert found["plate"] == "7ABC123"
+    await retention.post(f"/v1/holds/{hold['hold_id']}/release", {"reason": "case closed"})
+    await purge(retention)
+    assert await retention.fetch("SELECT pass_id FROM passes") == []
+    assert await members(retention) == {}
+
+
+async def test_what_was_still_due_of_purged_reads_is_forgotten(retention):
+    await retention.store(*as_of(DUE - timedelta(hours=1)))
+    await purge(retention)
+    assert await left_due(retention) == 0
+    await settle(retention)
+    assert await told(retention) == []

@@ -1,0 +1,181 @@
+"""Which reads are of one vehicle: never two of one frame, never the car behind."""
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from services.retention.domain.passes import (
+    FOLLOWED_AT_MOST,
+    Follower,
+    Rules,
+    Span,
+    Track,
+    clusters,
+    pass_id_of,
+    still_open,
+)
+from tests.unit.retention.sighted import NOON, sighting
+
+RULES = Rules(gap=timedelta(seconds=3), longest=timedelta(seconds=60))
+GUESS = [0.98] * 6 + [0.4]
+
+
+def followed(reads, closed=()):
+    """The plates of each track, tracks by their first read."""
+    tracks = Follower(RULES).follow(reads, closed)
+    return sorted([[s.plate for s in track.sightings] for track in tracks])
+
+
+def moment(seconds):
+    return NOON + timedelta(seconds=seconds)
+
+
+def test_reads_of_one_plate_close_in_time_are_one_pass():
+    assert followed([sighting("7ABC123", n) for n in range(4)]) == [["7ABC123"] * 4]
+
+
+@pytest.mark.parametrize(("seconds", "passes"), [(3.0, 1), (3.001, 2)])
+def test_a_pass_ends_with_the_gap(seconds, passes):
+    assert len(followed([sighting("7ABC123"), sighting("7ABC123", seconds)])) == passes
+
+
+def test_a_vehicle_that_stays_is_another_pass_after_the_longest_time():
+    tracks = followed([sighting("7ABC123", n) for n in range(0, 122, 2)])
+    assert [len(track) for track in tracks] == [30, 31]  # 0 to 60 s, and what came after
+
+
+@pytest.mark.parametrize("at", [None, 500])
+def test_two_of_one_frame_never_merge_even_with_the_same_plate(at):
+    reads = [
+        sighting("7ABC123", n, at=None if at is None else at + 2 * lane, sure=0.9 + lane / 100)
+        for n in range(3)
+        for lane in range(2)
+    ]
+    assert followed(reads) == [["7ABC123"] * 3] * 2
+
+
+def test_cars_side_by_side_keep_to_themselves_also_where_one_is_missed():
+    left = [sighting("7ABC123", n / 5, at=100 + 20 * n) for n in (0, 1, 3, 4)]
+    right = [sighting("7ABC124", n / 5, at=700 + 20 * n) for n in (0, 2, 3)]
+    assert followed([*left, *right]) == [["7ABC123"] * 4, ["7ABC124"] * 3]
+
+
+@pytest.mark.parametrize("seconds", [0.6, 1, 2])
+def test_the_next_car_of_a_fleet_in_the_same_place_is_another_pass(seconds):
+    """Plates in sequence, both clear, and the second where the first had been."""
+    first = [sighting("1234567", n / 10, at=500) for n in range(3)]
+    second = [sighting("1234568", 0.2 + seconds + n / 10, at=500) for n in range(3)]
+    assert followed([*first, *second]) == [["1234567"] * 3, ["1234568"] * 3]
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.5, 2])
+@pytest.mark.parametrize("at", [None, 500])
+def test_a_different_plate_close_behind_is_another_pass(seconds, at):
+    reads = [sighting("7ABC123", 0, at=at), sighting("8XYZ987", seconds, at=at)]
+    assert len(followed(reads)) == 2
+
+
+def test_a_misread_frame_joins_where_the_plate_hardly_moved():
+    reads = [sighting("7ABC123", n / 10, at=500 + 5 * n) for n in (0, 1, 3)]
+    reads.append(sighting("7A3C123", 0.2, at=510))
+    assert followed(reads) == [["7ABC123", "7ABC123", "7A3C123", "7ABC123"]]
+
+
+def test_a_guessed_character_joins_and_a_clear_one_does_not():
+    one, far = sighting("7ABC123", 0, at=500), 700
+    assert len(followed([one, sighting("7ABC124", 1, at=far, sure=GUESS)])) == 1
+    assert len(followed([one, sighting("7ABC124", 1, at=far)])) == 2
+
+
+def test_without_a_place_in_the_frame_only_look_alikes_join():
+    one = sighting("7ABC123")
+    assert len(followed([one, sighting("7A8C123", 1)])) == 1
+    assert len(followed([one, sighting("7ABC124", 1, sure=GUESS)])) == 2
+
+
+@pytest.mark.parametrize("box", [(3500, 300, 120, 40), (3500, 300, 1200, 400)])
+def test_no_plate_leaps_across_the_picture_or_grows_tenfold(box):
+    near = sighting("7A8C123", 0, at=10)
+    far = sighting("7ABC123", 0.1, box=type(near.box)(*box))
+    assert len(followed([near, far])) == 2
+
+
+def test_unsure_reads_do_not_lead_from_one_car_to_the_next():
+    """Each is close to the one before it, the last is another car than the first."""
+    steps = ["7ABC123", "7ABC1Z3", "7ABCXZ3", "7AWCXZ3", "8QWDXZ4"]
+    reads = [
+        sighting(plate, n / 4, at=500, sure=0.9 if n in (0, 4) else 0.45)
+        for n, plate in enumerate(steps)
+    ]
+    for track in followed(reads):
+        assert not {steps[0], steps[4]} <= set(track)
+
+
+def test_another_agencys_read_of_the_same_camera_is_another_pass():
+    reads = [sighting("7ABC123"), sighting("7ABC123", 1, agency_ori="CA0520000")]
+    assert len(followed(reads)) == 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_order_in_which_reads_come_does_not_matter(seed):
+    rnd = random.Random(seed)
+    reads = [
+        sighting(plate, n * rnd.choice([0.2, 0.9, 3.2]), at=rnd.choice([None, 100, 900]))
+        for plate in ("7ABC123", "7A8C123", "8XYZ987")
+        for n in range(5)
+    ]
+    assert followed(rnd.sample(reads, len(reads))) == followed(reads)
+
+
+def test_a_flood_is_still_grouped_by_equal_plates():
+    """More at once than a camera sees: nothing is compared with everything, equal ones are found."""
+    plates = [f"7ABC{n:03}" for n in range(FOLLOWED_AT_MOST * 4)]
+    reads = [sighting(p, n / 1000 + turn) for turn in range(2) for n, p in enumerate(plates)]
+    assert followed(reads) == [[plate] * 2 for plate in plates]
+
+
+def test_a_late_read_joins_the_pass_that_was_closed_and_changes_none_of_its_reads():
+    closed = Track([sighting("7ABC123", n) for n in (0, 1, 3)], pass_id_of(sighting("7ABC123")))
+    between, behind, far = (sighting("7ABC123", n) for n in (2, 4.5, 20))
+    tracks = Follower(RULES).follow([between, behind, far], [closed])
+    assert closed.late == [between, behind]
+    assert [track.pass_id for track in tracks].count(None) == 1
+
+
+def test_a_late_read_from_before_a_closed_pass_joins_it_too():
+    closed = Track([sighting("7ABC123", n) for n in (3, 4)], pass_id_of(sighting("7ABC123", 3)))
+    Follower(RULES).follow([sighting("7ABC123", 1)], [closed])
+    assert len(closed.late) == 1
+
+
+def track_of(*seconds):
+    return Track([sighting("7ABC123", s) for s in seconds])
+
+
+@pytest.mark.parametrize(
+    ("expected", "is_open"),
+    [
+        ([], False),
+        ([Span(moment(4), moment(9))], True),
+        ([Span(moment(-9), moment(-3))], True),
+        ([Span(moment(-99), moment(99))], True),
+        ([Span(moment(4.001), moment(9)), Span(moment(-9), moment(-3.001))], False),
+    ],
+)
+def test_a_pass_is_open_while_reads_of_its_time_may_be_under_way(expected, is_open):
+    track = track_of(0, 1)
+    assert (still_open([track], expected, RULES, None) == [track]) is is_open
+
+
+def test_a_pass_is_open_where_not_all_of_its_time_was_looked_at():
+    early, late, single = track_of(0, 1), track_of(5, 6), track_of(6)
+    assert still_open([early, late, single], [], RULES, moment(7)) == [late]
+
+
+def test_what_may_share_a_pass_is_looked_at_together():
+    spans = [Span(moment(a), moment(b)) for a, b in ((20, 21), (0, 10), (2, 3), (15, 15), (40, 41))]
+    assert clusters(spans, RULES.gap) == [
+        Span(moment(0), moment(21)),
+        Span(moment(40), moment(41)),
+    ]
