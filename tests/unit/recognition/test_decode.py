@@ -5,7 +5,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from services.recognition.decode import (
     MAX_IMAGE_BYTES,
@@ -67,8 +67,117 @@ def test_greyscale_sixteen_bits_and_alpha_come_out_as_eight_bit_bgr():
         assert (frame == 120).all()
 
 
-def test_one_pixel_is_a_frame():
-    assert decode(encoded(np.full((1, 1, 3), 7, np.uint8))).pixels.tolist() == [[[7, 7, 7]]]
+@pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])
+def test_one_pixel_is_a_frame(extension):
+    assert decode(encoded(np.full((1, 1, 3), 8, np.uint8), extension)).pixels.tolist() == [
+        [[8] * 3]
+    ]
+
+
+def smooth(width=48, height=32):
+    """A picture without sharp edges, different in every corner, RGB for Pillow."""
+    y, x = np.mgrid[:height, :width]
+    channels = 5 * x, 7 * y, 128 + 2 * x - 3 * y
+    return Image.fromarray(np.dstack(channels).clip(0, 255).astype(np.uint8))
+
+
+def saved(picture, kind, **options):
+    out = io.BytesIO()
+    picture.save(out, kind, **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "I;16", "RGBA"])
+def test_every_kind_of_png_comes_out_as_its_colours(mode):
+    picture = smooth()
+    if mode == "I;16":
+        grey = np.asarray(picture.convert("L"))
+        data, picture = (
+            saved(Image.fromarray(grey.astype(np.uint16) * 257), "PNG"),
+            Image.fromarray(grey),
+        )
+    else:
+        picture = picture.convert(mode)
+        data = saved(picture, "PNG")
+    expected = np.asarray(picture.convert("RGB"))[:, :, ::-1]
+    assert np.abs(decode(data).pixels.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        saved(smooth().convert("CMYK"), "JPEG", quality=95),
+        saved(smooth(), "JPEG", quality=95, progressive=True),
+        saved(smooth(), "WEBP", save_all=True, append_images=[smooth().rotate(180)], quality=95),
+        saved(smooth(), "PNG", save_all=True, append_images=[smooth().rotate(180)]),
+    ],
+    ids=["cmyk", "progressive", "animated webp", "animated png"],
+)
+def test_rarer_forms_come_out_as_their_colours_and_moving_ones_as_their_first_picture(data):
+    expected = np.asarray(smooth())[:, :, ::-1].astype(int)
+    assert np.abs(decode(data).pixels - expected).mean() < 5
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_comes_out_upright_and_unmirrored(kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = saved(smooth(), kind, exif=exif, quality=95)
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
+    expected = np.asarray(upright)[:, :, ::-1].astype(int)
+    frame = decode(data).pixels
+    assert frame.shape == expected.shape
+    assert np.abs(frame - expected).mean() < 5
+
+
+ADAM7 = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
+"""Passes of an interlaced PNG: first column and row, steps across and down (PNG 8.2)."""
+
+
+def interlaced(frame):
+    """A PNG in seven passes; `frame` is BGR."""
+    rgb, rows = frame[:, :, ::-1], []
+    for x, y, across, down in ADAM7:
+        part = rgb[y::down, x::across]
+        rows += [b"\x00" + row.tobytes() for row in part if part.size]
+    height, width = frame.shape[:2]
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 1)
+    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(b"".join(rows))), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
+@pytest.mark.parametrize("size", [(60, 40), (61, 41), (1, 1), (3, 2)])
+def test_an_interlaced_png_comes_out_whole(size):
+    frame = np.random.default_rng(2).integers(0, 255, (*size[::-1], 3), np.uint8)
+    assert (decode(interlaced(frame)).pixels == frame).all()
+
+
+def test_an_interlaced_png_that_is_cut_off_is_refused():
+    frame = np.random.default_rng(2).integers(0, 255, (64, 64, 3), np.uint8)
+    with pytest.raises(UndecodableImage):
+        decode(interlaced(frame)[:6000])
+
+
+@pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])
+def test_an_8k_frame_comes_out_at_half_its_sides(extension):
+    large = np.full((4320, 7680, 3), 90, np.uint8)
+    large[:, :3840] = 180
+    frame = decode(encoded(large, extension))
+    assert (frame.pixels.shape, frame.reduced_by) == ((2160, 3840, 3), 2)
+    assert abs(int(frame.pixels[1000, 100, 0]) - 180) <= 2
+    assert abs(int(frame.pixels[1000, 3700, 0]) - 90) <= 2
 
 
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])
