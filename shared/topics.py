@@ -57,7 +57,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.CaptureReceived, "ingest", "recognition"),
         _topic(events.ReadRecorded, "ingest recognition", "hotlist retention"),
         _topic(events.CaptureProcessed, "recognition", "retention"),
-        _topic(events.PassRecorded, "retention"),
+        _topic(events.PassRecorded, "retention", "hotlist"),
         _topic(events.HotListChanged, "hotlist", audited=True),
         _topic(events.HotListActivated, "hotlist", audited=True),
         _topic(events.HitRaised, "hotlist", "retention", audited=True),

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from services.hotlist.raising import Raiser
 from services.hotlist.store.outcomes import Outcomes
+from services.hotlist.store.outvoted import Outvoted
 from shared.consumer import Handler, Subscription
 from shared.errors import InvalidInput
-from shared.events import Event, ReadRecorded, RecordsPurged
+from shared.events import Event, PassRecorded, ReadRecorded, RecordsPurged
 from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -43,16 +44,34 @@ class Purger:
                 gone += count
                 if count < PURGED_AT_ONCE:
                     break
+            async with self._runtime.db.begin() as connection:
+                await Outvoted(connection).purge(event.before)
             log.info("purge run %s: %d hits cleared of their reads", event.run_id, gone)
+
+
+class Doubter:
+    """Follows the custodian's passes. No alert waits for one: what it says is added when it comes."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def passes(self, events: Sequence[PassRecorded]) -> None:
+        """Have hits say so where the other frames of the vehicle read another plate. Safe to repeat."""
+        async with self._runtime.db.begin() as connection:
+            await Outvoted(connection).add(events)
 
 
 def handlers(runtime: Runtime, raiser: Raiser) -> dict[type[Event], Handler]:
     """Return what is done with each consumed event."""
-    return {ReadRecorded: raiser.reads, RecordsPurged: Purger(runtime).purged}
+    return {
+        ReadRecorded: raiser.reads,
+        RecordsPurged: Purger(runtime).purged,
+        PassRecorded: Doubter(runtime).passes,
+    }
 
 
 def subscriptions(runtime: Runtime, raiser: Raiser) -> list[Subscription]:
-    """One group each, so that a purge does not hold up reads."""
+    """One group each, so that neither a purge nor a pass holds up reads."""
     return [
         Subscription(f"hotlist-{event.TOPIC}", {event: handler})
         for event, handler in handlers(runtime, raiser).items()

@@ -20,15 +20,25 @@ Row = Mapping[str, Any]
 def hit_fields(row: Row, now: datetime) -> dict[str, Any]:
     """Return a hit's fields; keys of the object store are not shown, only that there is a picture."""
     fields = dict(row)
+    outvoted_by = fields.pop("outvoted_by")
     crop_key, image_key = fields.pop("crop_key"), fields.pop("image_key")
     base = f"/v1/hits/{row['hit_id']}"
     return {
         **fields,
+        "warnings": [*row["warnings"], *_outvoted(outvoted_by)],
         "notice": UNVERIFIED_NOTICE if row["status"] == "unverified" else None,
         "age_s": max(0, int((now - row["captured_at"]).total_seconds())),
         "crop_url": f"{base}/crop" if crop_key else None,
         "image_url": f"{base}/image" if image_key else None,
     }
+
+
+def _outvoted(reads: int | None) -> list[dict[str, str]]:
+    """Return what to say of a read that the other frames of its vehicle contradict, if they do."""
+    if reads is None:
+        return []
+    told = f"The {reads} frames of this vehicle, taken together, read another plate"
+    return [{"code": "outvoted", "text": told}]
 
 
 def hit_out(row: Row, now: datetime) -> HitOut:

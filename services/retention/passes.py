@@ -140,6 +140,7 @@ class PassKeeper:
                 for text, sure in zip(verdict.plate, verdict.agreement, strict=True)
             ],
             read_ids=[sighting.read_id for sighting in track.sightings],
+            outvoted_read_ids=[s.read_id for s in track.sightings if s.plate != verdict.plate],
             best_read_id=verdict.best.read_id,
             crop_key=verdict.best.crop_key,
             region=verdict.region,

@@ -44,6 +44,7 @@ class PassRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     confidence: Confidence  # lowest agreement on a character
     characters: list[Character]  # of the plate, each with the agreement on it
     read_ids: list[UUID]  # by time of capture
+    outvoted_read_ids: list[UUID] = []  # of these, the ones that read another plate
     best_read_id: UUID  # the surest read of the plate
     crop_key: str | None = None  # of the best read
     region: str | None = None  # ISO 3166-2 issuer, by vote; None = not determined, never guessed

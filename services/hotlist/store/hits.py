@@ -22,8 +22,8 @@ HIT = """
         h.plate_listed, h.region_listed, h.plate_read, h.plate_as_read, h.region_read, h.confidence,
         h.differences, h.warnings, h.read_id, h.capture_id, h.device_id, h.device_name, h.place,
         h.captured_at, h.received_at, h.raised_at, h.late, h.first_at, h.last_at, h.sightings,
-        h.crop_key, h.image_key, h.purged_at
-    FROM hits h LEFT JOIN verifications v USING (hit_id)
+        h.crop_key, h.image_key, h.purged_at, o.reads AS outvoted_by
+    FROM hits h LEFT JOIN verifications v USING (hit_id) LEFT JOIN outvoted o ON o.read_id = h.read_id
 """
 # 468.4(e): the caller's agency, and only lists whose source the caller is entitled to.
 VISIBLE = "h.agency_ori = ANY(:agencies) AND h.source = ANY(:sources)"

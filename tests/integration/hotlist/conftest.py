@@ -26,7 +26,8 @@ DEVICE = UUID("00000000-0000-4000-8000-0000000000d1")
 
 
 TABLES = (
-    "lists, snapshots, versions, activations, entries, hits, sightings, verifications, dispositions"
+    "lists, snapshots, versions, activations, entries, hits, sightings, verifications, dispositions,"
+    " outvoted"
 )
 
 

@@ -80,6 +80,7 @@ async def test_reads_of_one_vehicle_become_one_pass_which_says_where_they_differ
     [event] = await told(retention)
     assert event.plate == "7ABC123"
     assert event.read_ids == [read.read_id for read in VEHICLE]
+    assert event.outvoted_read_ids == [VEHICLE[1].read_id]
     assert event.best_read_id == VEHICLE[2].read_id
     assert event.crop_key == VEHICLE[2].crop_key
     assert (event.first_seen_at, event.last_seen_at) == (

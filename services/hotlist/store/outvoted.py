@@ -1,0 +1,42 @@
+"""Reads that the other frames of their vehicle contradict; hits on them say so."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.events import PassRecorded
+
+_ADD = text(
+    """
+    INSERT INTO outvoted (read_id, captured_at, reads)
+    SELECT * FROM unnest(CAST(:read_ids AS uuid[]), CAST(:times AS timestamptz[]),
+        CAST(:reads AS integer[])) AS new (read_id, captured_at, reads) ORDER BY read_id
+    ON CONFLICT DO NOTHING
+    """
+)
+_PURGE = text("DELETE FROM outvoted WHERE captured_at < :before")
+
+
+class Outvoted:
+    """Which reads they are, of passes of how many."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, passes: Sequence[PassRecorded]) -> None:
+        """Keep what passes say. Safe to repeat."""
+        found = [(read_id, one) for one in passes for read_id in one.outvoted_read_ids]
+        if not found:
+            return
+        named = {
+            "read_ids": [read_id for read_id, _ in found],
+            "times": [one.first_seen_at for _, one in found],
+            "reads": [len(one.read_ids) for _, one in found],
+        }
+        await self._connection.execute(_ADD, named)
+
+    async def purge(self, before: datetime) -> None:
+        """Forget reads of vehicles seen before `before`."""
+        await self._connection.execute(_PURGE, {"before": before})

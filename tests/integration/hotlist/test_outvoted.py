@@ -1,0 +1,85 @@
+"""A hit on one frame that the vehicle's other frames contradict says so, and no alert waits for it."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from shared.events import PassReading, PassRecorded, RecordsPurged
+
+
+def passed(hotlist, read, *, plate="7ABC128", outvoted=True):
+    """The pass of a read and two more, which read something else."""
+    others = [uuid4(), uuid4()]
+    return PassRecorded(
+        occurred_at=hotlist.clock.now(),
+        pass_id=uuid4(),
+        device_id=read.device_id,
+        device_name=read.device_name,
+        agency_ori=read.agency_ori,
+        first_seen_at=read.captured_at,
+        last_seen_at=read.captured_at + timedelta(seconds=1),
+        plate=plate,
+        confidence=0.6,
+        characters=[],
+        read_ids=[read.read_id, *others],
+        outvoted_read_ids=[read.read_id] if outvoted else others[:1],
+        best_read_id=others[0],
+        alternatives=[PassReading(read.plate, 1, 0.33)],
+    )
+
+
+async def codes(hotlist):
+    [hit] = await hotlist.hits()
+    whole = await hotlist.call("GET", f"/v1/hits/{hit['hit_id']}")
+    assert whole["warnings"] == hit["warnings"]
+    return [warning["code"] for warning in hit["warnings"]]
+
+
+@pytest.mark.parametrize("pass_first", [False, True])
+async def test_a_hit_on_an_outvoted_read_says_so_whichever_was_known_first(hotlist, pass_first):
+    await hotlist.listed("7ABC123")
+    read = hotlist.read()
+    event = passed(hotlist, read)
+    if pass_first:
+        await hotlist.handlers[PassRecorded]([event])
+        await hotlist.see(read)
+    else:
+        await hotlist.see(read)
+        assert await codes(hotlist) == []  # raised at once, the vote not awaited
+        await hotlist.handlers[PassRecorded]([event])
+    await hotlist.handlers[PassRecorded]([event, event])  # Kafka delivers again
+    assert await codes(hotlist) == ["outvoted"]
+    [hit] = await hotlist.hits()
+    assert hit["warnings"][0]["text"].startswith("The 3 frames of this vehicle")
+    assert event.plate not in str(hit)  # nobody's plate but the hit's own
+
+
+async def test_a_read_that_won_its_vote_is_not_doubted(hotlist):
+    await hotlist.listed("7ABC123")
+    read = hotlist.read()
+    await hotlist.see(read)
+    await hotlist.handlers[PassRecorded]([passed(hotlist, read, plate="7ABC123", outvoted=False)])
+    assert await codes(hotlist) == []
+
+
+async def test_what_passes_said_goes_with_the_records(hotlist):
+    read = hotlist.read()
+    await hotlist.handlers[PassRecorded]([passed(hotlist, read)])
+    hotlist.clock.advance(days=400)
+    late = hotlist.read()
+    await hotlist.handlers[PassRecorded]([passed(hotlist, late)])
+    purge = RecordsPurged(
+        occurred_at=hotlist.clock.now(),
+        run_id=uuid4(),
+        before=hotlist.clock.now() - timedelta(days=399),
+        reads=1,
+        captures=0,
+        objects=0,
+        kept_under_hold=0,
+    )
+    await hotlist.handlers[RecordsPurged]([purge])
+    async with hotlist.runtime.db.begin() as connection:
+        left = await connection.execute(text("SELECT read_id FROM outvoted"))
+        assert list(left.scalars()) == [late.read_id]
