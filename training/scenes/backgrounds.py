@@ -13,10 +13,12 @@ import numpy as np
 from deploy.local.scenes import CONDITIONS, render_scene
 from deploy.local.scenes.model import Image, Points
 from training.scenes.frames import Frame
-from training.scenes.model import box_corners
+from training.scenes.model import Boxes, box_corners
 from training.scenes.pool import PlatePool, Render, render_simple
 
 FRAME_SIZE_PX = (1280, 720)
+UNMARKED = Path(__file__).parent / "unmarked.csv"
+"""Writing in the dashcam's frames that its boxes leave out; see training.scenes.unmarked."""
 HELD_OUT_OF = 8
 """One dashcam frame in so many is held out for validation."""
 EMPTY_SHARE = 0.35
@@ -84,26 +86,37 @@ def _rendered(cache: Path, count: int, seed: int) -> list[Frame]:
     pixels = _stacked(kept.with_suffix(".npy"), make)
     with np.load(kept.with_suffix(".npz")) as stored:
         return [
-            Frame(pixels[place], stored[f"arr_{place}"], exact=True, complete=True)
+            Frame(pixels[place], stored[f"arr_{place}"], exact=True, suspects=_as_boxes([]))
             for place in range(count)
         ]
 
 
 def _dashcam(folder: Path, cache: Path, split: Split) -> list[Frame]:
-    boxes = _boxes(folder / "boxes.csv")
+    boxes = read_boxes(folder / "boxes.csv")
     names = [name for name in sorted(boxes) if is_held_out(name) == (split == "val")]
 
     def make() -> list[Image]:
-        return [_read(folder / name) for name in names]
+        return [read_frame(folder / name) for name in names]
 
     pixels = _stacked(cache / f"dashcam-{split}-{len(names)}.npy", make)
+    unmarked = read_boxes(UNMARKED)
     return [
-        Frame(pixels[place], _corners(boxes[name]), exact=False, complete=False)
+        Frame(
+            pixels[place],
+            _corners(boxes[name]),
+            exact=False,
+            suspects=_as_boxes(unmarked.get(name, [])),
+        )
         for place, name in enumerate(names)
     ]
 
 
-def _boxes(table: Path) -> dict[str, list[tuple[float, float, float, float]]]:
+def _as_boxes(boxes: Sequence[tuple[float, float, float, float]]) -> Boxes:
+    return np.array(boxes, np.float32).reshape(-1, 4)
+
+
+def read_boxes(table: Path) -> dict[str, list[tuple[float, float, float, float]]]:
+    """The boxes of a table with file, x, y, w, h (px), by file."""
     boxes: dict[str, list[tuple[float, float, float, float]]] = {}
     with table.open(newline="") as opened:
         for row in csv.DictReader(opened):
@@ -116,7 +129,8 @@ def _corners(boxes: Sequence[tuple[float, float, float, float]]) -> Points:
     return np.array([box_corners(*box) for box in boxes], np.float32)
 
 
-def _read(path: Path) -> Image:
+def read_frame(path: Path) -> Image:
+    """A frame of the dashcam, (720, 1280, 3) uint8 BGR; ValueError if it is anything else."""
     frame = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if frame is None:
         raise ValueError(f"{path.name} is no picture")

@@ -19,6 +19,10 @@ MAX_PLATES = 6
 MAX_ENLARGEMENT = 2.0
 DASHCAM_SHARE, RENDERED_SHARE = 0.45, 0.32
 STAMP_SHARE = 0.3
+MIN_CONTRAST = 5.0
+"""Standard deviation, grey levels, within a plate's box below which it counts as invisible."""
+WHOLE_SHARE = 0.85
+"""How often the plate that a piece of a frame is cut for lies in it as a whole."""
 
 
 def compose(
@@ -36,6 +40,7 @@ def compose(
     elif rng.random() < STAMP_SHARE:
         _stamp_beside(canvas, rng)
     canvas.image = photograph(canvas.image, canvas.corners, rng)
+    _forget_invisible(canvas)
     return canvas.finish()
 
 
@@ -63,6 +68,17 @@ def plateless(
     if rng.random() < 0.7:
         burn_stamp(canvas.image, rng)
     return photograph(canvas.image, [], rng)
+
+
+def _forget_invisible(canvas: Canvas) -> None:
+    """Ignore plates that nobody could see any more, in darkness or glare."""
+    grey = cv2.GaussianBlur(cv2.cvtColor(canvas.image, cv2.COLOR_BGR2GRAY), (0, 0), 1.2)
+    for place in reversed(range(len(canvas.corners))):
+        x, y, w, h = box_around(canvas.corners[place])
+        inside = grey[max(0, int(y)) : int(y + h) + 1, max(0, int(x)) : int(x + w) + 1]
+        if inside.size == 0 or float(inside.std()) < MIN_CONTRAST:
+            canvas.ignore.insert(0, (x, y, w, h))
+            del canvas.corners[place], canvas.exact[place]
 
 
 def _width(rng: np.random.Generator) -> float:
@@ -135,7 +151,7 @@ def _settle(
 
 
 def _fate(rng: np.random.Generator, *, exact: bool) -> str:
-    shares = (0.35, 0.45, 0.14, 0.06) if exact else (0.30, 0.50, 0.13, 0.07)
+    shares = (0.35, 0.45, 0.14, 0.06) if exact else (0.38, 0.43, 0.12, 0.07)
     return str(rng.choice(["keep", "replace", "none", "board"], p=shares))
 
 
@@ -157,7 +173,10 @@ def _window(
     if focus is None:
         x, y = rng.uniform(0, width), rng.uniform(0.2 * height, height)
     else:
-        x, y = focus.mean(axis=0) + rng.uniform(-0.48, 0.48, 2) * (wide, tall)
+        room = np.array([wide, tall])
+        if rng.random() < WHOLE_SHARE:
+            room = np.maximum(room - 1.15 * np.ptp(focus, axis=0), 0)
+        x, y = focus.mean(axis=0) + rng.uniform(-0.5, 0.5, 2) * room
     left = int(np.clip(x - wide / 2, 0, width - wide))
     top = int(np.clip(y - tall / 2, 0, height - tall))
     return left, top, wide, tall

@@ -1,5 +1,7 @@
 """Rendered US plates, laid over a picture: where a real one was, or on a painted body panel."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,39 @@ HALF_HEIGHT = 0.25
 US_TO_EU_WIDTH = (0.56, 0.80)
 """12 inches against 520 mm is 0.59; more, since the US plate has to hide the other's height."""
 ROUND = 0.07
+"""Radius of a plate's corners, in its heights."""
+WHOLE_SHARE = 0.85
+"""How often a plate is put where the edge of the picture does not cut it."""
 _SUBPIXEL_BITS = 4
+
+
+@dataclass(frozen=True)
+class _Body:
+    """How far a body panel reaches from the plate's middle, in plate widths; y is down."""
+
+    half: float
+    top: float
+    bottom: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> "_Body":
+        """Of a whole tail, or of one so near that nothing else is in the picture."""
+        near = rng.random() < 0.35
+        low, high = (
+            ((2.5, -2.5, 1.0), (4.0, -1.2, 2.5)) if near else ((1.5, -1.3, 0.5), (2.8, -0.6, 1.2))
+        )
+        half, top, bottom = rng.uniform(low, high)
+        return cls(float(half), float(top), float(bottom))
+
+    def outline(self, pose: Pose) -> Points:
+        """Its corners, (4, 2) px."""
+        return pose.rectangle(
+            2 * self.half, self.bottom - self.top, 0.0, (self.top + self.bottom) / 2
+        )
+
+
+_BARE = _Body(0.65, -0.45, 0.45)
+"""No panel: the room that a plate on anything needs."""
 
 
 def mount_over(
@@ -51,16 +85,18 @@ def mount_anywhere(canvas: Canvas, rng: np.random.Generator, plate: Image, width
     """Put a plate somewhere free, mostly on a painted panel with lamps; False if nothing is free."""
     width, height = canvas.size
     bare = bool(rng.random() < 0.2)
+    inset = np.array([0.56, 0.30]) * width_px * float(rng.random() < WHOLE_SHARE)
     for _ in range(8):
-        centre = (float(rng.uniform(0, width)), float(rng.uniform(0, height)))
-        pose = Pose.draw(rng, centre, width_px, ease=0.5)
-        panel = pose.rectangle(1.3, 0.9) if bare else pose.rectangle(2.2, 1.4)
+        x, y = rng.uniform(inset, np.maximum((width, height) - inset, inset + 1))
+        pose = Pose.draw(rng, (float(x), float(y)), width_px, ease=0.5)
+        body = _BARE if bare else _Body.draw(rng)
+        panel = body.outline(pose)
         if canvas.is_free(panel):
             break
     else:
         return False
     if not bare:
-        _paint_panel(canvas.image, pose, rng)
+        _paint_panel(canvas.image, pose, body, rng)
     canvas.clear(panel)
     level = _level(canvas.image, pose)
     ground = np.clip(level * rng.uniform(0.7, 2.2) + rng.uniform(0, 40), 32, 250)
@@ -135,20 +171,18 @@ def _shadow(image: Image, pose: Pose, strength: float) -> None:
     cv2.addWeighted(image, strength, before, 1 - strength, 0, dst=image)
 
 
-def _paint_panel(image: Image, pose: Pose, rng: np.random.Generator) -> None:
+def _paint_panel(image: Image, pose: Pose, body: _Body, rng: np.random.Generator) -> None:
     """The back of a car around the plate's place: paint, recess, lip, seams, lamps, a badge."""
     paint = _tone(PAINTS[int(rng.integers(len(PAINTS)))], float(rng.uniform(0.25, 1.0)))
-    half, top, bottom = rng.uniform((1.5, -1.3, 0.5), (2.8, -0.6, 1.2))
     gradient = np.linspace(float(rng.uniform(1.0, 1.3)), float(rng.uniform(0.55, 0.95)), 16)
     sheet = as_image(np.array(paint)[None, None] * gradient[:, None, None].repeat(16, axis=1))
-    body = pose.rectangle(2 * half, bottom - top, 0.0, (top + bottom) / 2)
-    lay(image, sheet, body, soften_px=1.0, round_=float(rng.uniform(0, 0.3)))
-    seam = pose.project([(-half, bottom * 0.75), (half, bottom * 0.75)])
+    lay(image, sheet, body.outline(pose), soften_px=1.0, round_=float(rng.uniform(0, 0.3)))
+    seam = pose.project([(-body.half, body.bottom * 0.75), (body.half, body.bottom * 0.75)])
     cv2.polylines(image, [_fixed(seam)], False, _tone(paint, 0.4), 1, cv2.LINE_AA, _SUBPIXEL_BITS)
     if rng.random() < 0.7:
         _paint_recess(image, pose, rng, paint)
     if rng.random() < 0.6:
-        _paint_lamps(image, pose, rng, float(half))
+        _paint_lamps(image, pose, rng, body.half)
     if rng.random() < 0.6:
         _paint_badge(image, pose, rng, sum(paint) < 330)
 

@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 
 from deploy.local.scenes.model import Image, Points, as_image
 
-NIGHT_SHARE, INFRARED_SHARE, DARK_SHARE, GREY_SHARE = 0.10, 0.08, 0.15, 0.06
+NIGHT_SHARE, INFRARED_SHARE, DARK_SHARE, GREY_SHARE = 0.08, 0.07, 0.12, 0.06
+DARK_LEVEL = 70.0
+"""A picture whose mean is below this (grey levels) is not darkened further."""
 MAX_MOTION = 0.09
 """Longest smear, as a share of the narrowest plate's width."""
 
@@ -16,8 +18,13 @@ def photograph(image: Image, corners: list[Points], rng: np.random.Generator) ->
 
     `corners` of the plates, each (4, 2) px: they glow at night, and bound how much blur there may be.
     """
-    kind = rng.random()
-    if kind < NIGHT_SHARE + INFRARED_SHARE:
+    kind = float(rng.random())
+    if (
+        float(image[::5, ::5].mean()) < DARK_LEVEL
+        and kind < NIGHT_SHARE + INFRARED_SHARE + DARK_SHARE
+    ):
+        image = _tones(image, rng, gain=rng.uniform(1.0, 2.2), lift=rng.uniform(0, 15))
+    elif kind < NIGHT_SHARE + INFRARED_SHARE:
         image = _by_own_light(image, corners, rng, grey=kind >= NIGHT_SHARE)
     elif kind < NIGHT_SHARE + INFRARED_SHARE + DARK_SHARE:
         image = _tones(image, rng, gain=rng.uniform(0.15, 0.5), lift=rng.uniform(0, 25))
@@ -52,7 +59,7 @@ def _by_own_light(
     """Night: everything dark but the plates, which throw the camera's light back."""
     if grey:
         image = _greyed(image)
-    ambient = float(rng.uniform(0.05, 0.35))
+    ambient = float(rng.uniform(0.08, 0.40))
     glow = np.full(image.shape[:2], ambient, np.float32)
     for plate in corners:
         cv2.fillConvexPoly(glow, np.rint(plate).astype(np.int32), float(rng.uniform(0.6, 1.4)))
