@@ -1,0 +1,41 @@
+"""Which engine the settings ask for."""
+
+import pytest
+
+from services.recognition.engines import chosen_engine
+from services.recognition.own import load_own
+from services.recognition.own_weights import OWN
+from services.recognition.paddle import PaddleEngine
+from services.recognition.settings import Settings
+
+
+@pytest.mark.parametrize("model", ["ppocrv6-small", "ppocrv6-tiny", "/models/mine"])
+def test_paddleocr_stays_selectable(model):
+    chosen = chosen_engine(Settings(recognition_model=model, recognition_longest_px=960))
+    assert (chosen.func, chosen.args) == (PaddleEngine, (model,))
+    assert chosen.keywords == {"longest_px": 960}
+
+
+def test_our_engine_gets_what_the_settings_say_of_it():
+    chosen = chosen_engine(
+        Settings(
+            recognition_model=OWN,
+            recognition_detector_px=480,
+            recognition_detector_again_px=0,
+            recognition_detector_minimum=0.3,
+            recognition_legible_minimum=0.4,
+            recognition_region_minimum=0.7,
+            recognition_second_opinion_below=0.8,
+            recognition_second_opinion_model="ppocrv6-tiny",
+        )
+    )
+    assert chosen.func is load_own
+    assert chosen.keywords == {
+        "detector_px": 480,
+        "detector_again_px": 0,
+        "detector_minimum": 0.3,
+        "legible_minimum": 0.4,
+        "region_minimum": 0.7,
+        "opinion_below": 0.8,
+        "opinion_model": "ppocrv6-tiny",
+    }
