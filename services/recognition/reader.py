@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from services.recognition.ctc import Classes, Place, decode, tempered
 from services.recognition.engine import Alternative, Character
 from services.recognition.geometry import Quad, back_to_frame, size_px
+from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
 from services.recognition.network import Network
 
-PICTURE_PX: Final = (160, 64)
+PICTURE_PX: Final = (READER_WIDTH_PX, READER_HEIGHT_PX)
 """Width and height of what the network takes."""
-ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-"""Classes 1 to 36; class 0 is the blank."""
+REDUCED_OVER: Final = 1.6
+"""How many times wider than the picture a plate is from which its frame is reduced first."""
 UNKNOWN: Final = "unknown"
 BATCH: Final = 16
 """Plates that go through the network together; more take memory and gain nothing."""
@@ -136,7 +137,7 @@ def _word(text: Classes) -> str:
 def rectify(
     frame: NDArray[np.uint8], quad: Quad, across: float, up: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """A plate as the network sees it: straight, with a margin in the plate's own plane.
+    """A plate as the network sees it, in training too: straight, its sides drawn out by a margin.
 
     Large plates are reduced by averaging first, so that no stroke is skipped.
 
@@ -150,22 +151,49 @@ def rectify(
 
     Returns: (64, 160, 3) uint8, BGR; and the (3, 3) matrix from the frame to it, px of edges.
     """
-    inner = _inner(across, up)
-    matrix = cv2.getPerspectiveTransform(quad.astype(np.float32), inner)
-    origin, scale = _window(frame, quad, across, up)
-    x0, y0, x1, y1 = origin
+    wide = _drawn_out(quad, across, up)
+    width, height = PICTURE_PX
+    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    x0, y0, x1, y1 = _window(frame, wide)
+    reduced_by = size_px(quad)[0] / width
+    scale = 1 / reduced_by if reduced_by > REDUCED_OVER else 1.0
     part = frame[y0:y1, x0:x1]
     if scale < 1:
         size = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
         part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
     scales = np.array([part.shape[1] / (x1 - x0), part.shape[0] / (y1 - y0)])
-    here = ((quad - (x0, y0)) * scales).astype(np.float32)
+    here = ((wide - (x0, y0)) * scales).astype(np.float32)
     # cv2 counts from the middle of the first pixel.
-    warp = cv2.getPerspectiveTransform(here - np.float32(0.5), inner - np.float32(0.5))
+    warp = cv2.getPerspectiveTransform(here - np.float32(0.5), target - np.float32(0.5))
     picture = cv2.warpPerspective(
         part, warp, PICTURE_PX, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+    matrix = cv2.getPerspectiveTransform(wide, target)
     return np.asarray(picture, np.uint8), np.asarray(matrix, np.float64)
+
+
+def _drawn_out(quad: Quad, across: float, up: float) -> Quad:
+    """A quadrilateral whose four sides go on by shares of their own lengths at both ends."""
+    top, bottom = quad[1] - quad[0], quad[2] - quad[3]
+    left, right = quad[3] - quad[0], quad[2] - quad[1]
+    return np.array(
+        [
+            quad[0] - across * top - up * left,
+            quad[1] + across * top - up * right,
+            quad[2] + across * bottom + up * right,
+            quad[3] - across * bottom + up * left,
+        ],
+        np.float32,
+    )
+
+
+def _window(frame: NDArray[np.uint8], wide: Quad) -> tuple[int, int, int, int]:
+    """The part of the frame that the picture needs, at least one pixel: x0, y0, x1, y1."""
+    frame_px = np.array(frame.shape[1::-1])
+    spare = 2 + 4 * size_px(wide)[0] / PICTURE_PX[0]
+    x0, y0 = (int(at) for at in np.clip(wide.min(axis=0) - spare, 0, frame_px - 1))
+    far = np.clip(np.ceil(wide.max(axis=0) + spare), (x0 + 1, y0 + 1), frame_px)
+    return x0, y0, int(far[0]), int(far[1])
 
 
 def _inner(across: float, up: float) -> Quad:
@@ -176,21 +204,6 @@ def _inner(across: float, up: float) -> Quad:
         [[left, top], [width - left, top], [width - left, height - top], [left, height - top]],
         np.float32,
     )
-
-
-def _window(
-    frame: NDArray[np.uint8], quad: Quad, across: float, up: float
-) -> tuple[tuple[int, int, int, int], float]:
-    """The part of the frame that the picture needs, x0, y0, x1, y1; and by how much to reduce it."""
-    height, width = frame.shape[:2]
-    low, high = quad.min(axis=0), quad.max(axis=0)
-    reach = (high - low) * (2 * max(across, up)) + 2
-    frame_px = np.array([width, height])
-    x0, y0 = (int(at) for at in np.clip(low - reach, 0, frame_px - 1))
-    x1, y1 = (int(at) for at in np.clip(np.ceil(high + reach), (x0 + 1, y0 + 1), frame_px))
-    across_px, up_px = size_px(quad)
-    reduced_by = min(across_px / PICTURE_PX[0], up_px / PICTURE_PX[1])
-    return (x0, y0, x1, y1), 1.0 if reduced_by < 1.5 else 1 / reduced_by
 
 
 def _line(places: Sequence[Place], steps: int, margins: tuple[float, float]) -> Quad:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from services.recognition.ctc import BLANK
-from services.recognition.reader import ALPHABET
+from services.recognition.models import ALPHABET
 
 REGIONS = ("unknown", "CA", "TX", "NV")
 STEPS = 40

@@ -2,8 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
+from services.recognition.models import MARGIN_ACROSS, MARGIN_UP
 from services.recognition.reader import PICTURE_PX, PlateReader, rectify
 from tests.unit.recognition.networks import reading
+from training.photography import warp
 
 QUAD = np.array([[100, 60], [260, 60], [260, 140], [100, 140]], np.float32)
 
@@ -103,7 +105,7 @@ def drawn(quad, size=(400, 240)):
 
 @pytest.mark.parametrize("scale", [1, 4])
 def test_a_plate_in_perspective_comes_out_straight_with_its_margin(scale):
-    quad = scale * np.array([[100, 60], [220, 40], [230, 130], [105, 120]], np.float32)
+    quad = scale * np.array([[100, 60], [220, 50], [225, 122], [103, 126]], np.float32)
     picture, matrix = rectify(drawn(quad, (400 * scale, 240 * scale)), quad, 0.06, 0.10)
     width, height = PICTURE_PX
     assert picture.shape == (height, width, 3)
@@ -114,8 +116,8 @@ def test_a_plate_in_perspective_comes_out_straight_with_its_margin(scale):
         assert picture[at].max() > 240
     assert picture[2, width // 2].max() < 30, "the margin shows what is around the plate"
     placed = cv2.perspectiveTransform(quad.reshape(1, 4, 2), matrix).reshape(4, 2)
-    assert placed[0] == pytest.approx((left, top), abs=0.01)
-    assert placed[2] == pytest.approx((width - left, height - top), abs=0.01)
+    assert placed[0] == pytest.approx((left, top), abs=1.5)
+    assert placed[2] == pytest.approx((width - left, height - top), abs=1.5)
 
 
 def test_reducing_a_large_plate_averages_and_moves_nothing():
@@ -133,3 +135,13 @@ def test_a_plate_over_the_edge_of_a_small_frame_is_cut_out_all_the_same(shape):
     picture, _ = rectify(np.full((*shape, 3), 9, np.uint8), QUAD - 150, 0.06, 0.10)
     assert picture.shape == (64, 160, 3)
     assert (picture == 9).all()
+
+
+@pytest.mark.parametrize("width", [60, 200, 700])
+def test_training_cuts_plates_out_as_the_service_does(width):
+    frame = np.random.default_rng(4).integers(0, 255, (800, 1000, 3), np.uint8)
+    frame = cv2.GaussianBlur(frame, (0, 0), 3)
+    shape = np.array([[0, 0.05], [1, 0], [1.02, 0.5], [0.03, 0.52]])
+    quad = (shape * width + (130, 150)).astype(np.float32)
+    picture, _ = rectify(frame, quad, MARGIN_ACROSS, MARGIN_UP)
+    assert np.abs(picture.astype(int) - warp(frame, quad)).mean() < 1
