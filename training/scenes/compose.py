@@ -72,11 +72,13 @@ def plateless(
 
 def _forget_invisible(canvas: Canvas) -> None:
     """Ignore plates that nobody could see any more, in darkness or glare."""
-    grey = cv2.GaussianBlur(cv2.cvtColor(canvas.image, cv2.COLOR_BGR2GRAY), (0, 0), 1.2)
+    grey = cv2.cvtColor(canvas.image, cv2.COLOR_BGR2GRAY)
     for place in reversed(range(len(canvas.corners))):
         x, y, w, h = box_around(canvas.corners[place])
         inside = grey[max(0, int(y)) : int(y + h) + 1, max(0, int(x)) : int(x + w) + 1]
-        if inside.size == 0 or float(inside.std()) < MIN_CONTRAST:
+        # Noise is no contrast: it is averaged away first, the more the larger the plate is.
+        soft = cv2.GaussianBlur(inside, (0, 0), max(1.0, w / 45))
+        if float(soft.std()) < MIN_CONTRAST:
             canvas.ignore.insert(0, (x, y, w, h))
             del canvas.corners[place], canvas.exact[place]
 

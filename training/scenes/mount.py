@@ -16,6 +16,8 @@ HALF_HEIGHT = 0.25
 """Of a plate, in its own widths: 12 by 6 inches."""
 US_TO_EU_WIDTH = (0.56, 0.80)
 """12 inches against 520 mm is 0.59; more, since the US plate has to hide the other's height."""
+PANEL_PX = 96
+"""Side of a body panel's picture, before it is laid out."""
 ROUND = 0.07
 """Radius of a plate's corners, in its heights."""
 WHOLE_SHARE = 0.85
@@ -174,8 +176,8 @@ def _shadow(image: Image, pose: Pose, strength: float) -> None:
 def _paint_panel(image: Image, pose: Pose, body: _Body, rng: np.random.Generator) -> None:
     """The back of a car around the plate's place: paint, recess, lip, seams, lamps, a badge."""
     paint = _tone(PAINTS[int(rng.integers(len(PAINTS)))], float(rng.uniform(0.25, 1.0)))
-    gradient = np.linspace(float(rng.uniform(1.0, 1.3)), float(rng.uniform(0.55, 0.95)), 16)
-    sheet = as_image(np.array(paint)[None, None] * gradient[:, None, None].repeat(16, axis=1))
+    gradient = np.linspace(float(rng.uniform(1.0, 1.3)), float(rng.uniform(0.55, 0.95)), PANEL_PX)
+    sheet = as_image(np.array(paint)[None, None] * gradient[:, None, None].repeat(PANEL_PX, axis=1))
     lay(image, sheet, body.outline(pose), soften_px=1.0, round_=float(rng.uniform(0, 0.3)))
     seam = pose.project([(-body.half, body.bottom * 0.75), (body.half, body.bottom * 0.75)])
     cv2.polylines(image, [_fixed(seam)], False, _tone(paint, 0.4), 1, cv2.LINE_AA, _SUBPIXEL_BITS)

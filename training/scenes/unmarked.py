@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deploy.local.scenes.model import Image
+from deploy.local.scenes.model import Image, as_image
 from services.recognition.text import PaddleText
 from services.recognition.weights import find_pair
 from training.scenes.backgrounds import read_boxes, read_frame
@@ -60,7 +60,7 @@ def _balanced(frame: Image) -> Image:
     """Without the camera's colour cast, and bright enough to find dim plates."""
     mean = frame.reshape(-1, 3)[::31].mean(axis=0) + 4
     gain = mean.mean() / mean * np.clip(GREY_LEVEL / mean.mean(), 1.0, 2.5)
-    return np.clip(frame * gain, 0, 255).astype(np.uint8)
+    return as_image(frame * gain)
 
 
 def _overlap(first: Box, second: Box) -> float:
