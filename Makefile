@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+TRAINING_VENV := .venv-training
+TRAINING_STAMP := $(TRAINING_VENV)/.installed
 # What is named on the command line reaches recipes by the environment, so that a path may hold any
 # character: "$$PHOTOS" in a recipe, never '$(PHOTOS)'.
 KAFKA ?=
@@ -15,8 +17,11 @@ help: ## Show this help
 	grep -hE '^[a-zA-Z_-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' -v bold="$$bold" -v plain="$$plain" '{printf "  %s%-16s%s %s\n", bold, $$1, plain, $$2}'
 
 # --- set-up -----------------------------------------------------------------------------------
-$(STAMP): pyproject.toml requirements/dev.txt requirements/installer.txt requirements/shims/opencv-contrib-python/pyproject.toml
+$(STAMP): requirements/dev.txt pyproject.toml requirements/installer.txt requirements/shims/opencv-contrib-python/pyproject.toml
 	@requirements/install.sh $(VENV) "$(PYTHON)" $^
+
+$(TRAINING_STAMP): requirements/training.txt requirements/installer.txt
+	@requirements/install.sh $(TRAINING_VENV) "$(PYTHON)" $^
 
 .PHONY: setup
 setup: $(STAMP) ## Install everything into .venv, with hashes checked
@@ -87,3 +92,15 @@ bench-accuracy: $(STAMP) ## Plates read of a folder with truth.csv [PHOTOS=dir o
 	@test -n "$$PHOTOS$$CROPS" || { echo "Name a folder with a truth.csv: make bench-accuracy PHOTOS=dir (or CROPS=dir)"; exit 2; }
 	@$(PY) -m tests.bench.accuracy $${PHOTOS:+--photos "$$PHOTOS"} $${CROPS:+--crops "$$CROPS"} $${N:+--n "$$N"} \
 		$${MODEL:+--model "$$MODEL"} $${SECOND_OPINION:+--second-opinion "$$SECOND_OPINION"} $${READER_ONLY:+--reader-only} $${OUT:+--out "$$OUT"}
+
+.PHONY: bench-plateless
+bench-plateless: $(STAMP) ## Frames without a plate that yield a read all the same [N=2000, DASHCAM=dir, MODEL=, OUT=]
+	@$(PY) -m tests.bench.plateless $${N:+--n "$$N"} $${DASHCAM:+--dashcam "$$DASHCAM"} $${MODEL:+--model "$$MODEL"} $${OUT:+--out "$$OUT"}
+
+.PHONY: bench-recognition
+bench-recognition: $(STAMP) ## Frames a second of the whole recognition service, and of PaddleOCR alone [SECONDS=20, MODEL=, KAFKA=apache]
+	@$(PY) -m tests.bench.recognition $(if $(SECONDS),--seconds $(SECONDS)) $${MODEL:+--model "$$MODEL"} $(if $(KAFKA),--kafka $(KAFKA))
+
+.PHONY: bench-video
+bench-video: $(STAMP) ## A film through POST /v1/captures to passes; one is rendered if none is named [VIDEO=file or folder, PER_S=10]
+	@$(PY) -m tests.bench.video $${VIDEO:+--video "$$VIDEO"} $${PER_S:+--per-s "$$PER_S"} $${MODEL:+--model "$$MODEL"} $(if $(KAFKA),--kafka $(KAFKA))

@@ -1,10 +1,11 @@
-"""Renews the hashed requirement files: one for development, one per image.
+"""Renews the hashed requirement files: for development, for training, and one per image.
 
 No address of a registry is written: `uv pip compile` is told of none and its header is left out.
 """
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +20,8 @@ SERVICES = (
     "release",
     "retention",
 )
+TRAINING = "training"
+"""The extra that brings PyTorch, several gigabytes; it has a virtual environment of its own."""
 
 
 def lock(output: str, *choice: str, text: str = "") -> None:
@@ -35,10 +38,13 @@ def lock(output: str, *choice: str, text: str = "") -> None:
 
 def main() -> None:
     """Lock everything; images get the versions that development tests."""
-    lock("dev.txt", "--all-extras")
+    described = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = set(described["project"]["optional-dependencies"]) - {TRAINING}
+    lock("dev.txt", *(f"--extra={extra}" for extra in sorted(extras)))
     tested = ("--constraint", str(REQUIREMENTS / "dev.txt"))
     for service in SERVICES:
         lock(f"{service}.txt", "--extra", service, *tested)
+    lock("training.txt", "--extra", TRAINING, *tested)
     lock("build.txt", *tested, text="hatchling\n")  # builds the name-only distribution (ADR-0001)
 
 

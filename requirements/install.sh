@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes the virtual environment $1 with the interpreter $2, as dev.txt says, every hash checked; the
-# other arguments are files that it must be newer than. Two at once take turns, and what an interrupted
+# Makes the virtual environment $1 with the interpreter $2, as the file $3 says, every hash checked; the
+# other arguments are further files that it must be newer than. Two at once take turns, and what an interrupted
 # one left behind is made anew.
 set -euo pipefail
-venv=$1 python=$2 here=$(dirname "$0") stamp=$1/.installed
+venv=$1 python=$2 wanted=$3 here=$(dirname "$0") stamp=$1/.installed
 shift 2
 
 made() {
@@ -26,6 +26,6 @@ fi
 rm -f "$stamp"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$here/installer.txt"
 uv=("$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps)
-"${uv[@]}" --compile-bytecode --require-hashes -r "$here/dev.txt"
-"${uv[@]}" --no-build-isolation "$here/shims/opencv-contrib-python"
+"${uv[@]}" --compile-bytecode --require-hashes -r "$wanted"
+! grep -q '^paddlex==' "$wanted" || "${uv[@]}" --no-build-isolation "$here/shims/opencv-contrib-python"
 touch "$stamp"
