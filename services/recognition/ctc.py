@@ -47,7 +47,8 @@ class Decoded:
     probability: float
     """Of the whole text."""
     certainty: tuple[float, ...]
-    """For each character, its probability where all others are as decoded."""
+    """For each character, its probability where all others are as decoded, so that a doubt stays
+    with the character that it is about. Doubt that no single edit accounts for is all characters'."""
     others: tuple[tuple[Classes, float], ...]
     """Other texts with their probabilities, the most probable first."""
 
@@ -152,11 +153,19 @@ def decode(steps: Steps, keep: int = 2) -> Decoded:
     return Decoded(
         places=places,
         probability=best,
-        certainty=tuple(float(best / max(best + other, 1e-300)) for other in doubt),
+        certainty=_shared(best / np.maximum(best + doubt, 1e-300), best),
         others=tuple(
             (labels(one), probability) for one, probability in others if labels(one) != text
         )[:keep],
     )
+
+
+def _shared(certainty: NDArray[np.float64], whole: float) -> tuple[float, ...]:
+    """Certainties lowered alike until together they promise no more than the whole text does."""
+    if len(certainty) == 0:
+        return ()
+    excess = whole / max(float(certainty.prod()), 1e-300)
+    return tuple(float(one) for one in certainty * min(1.0, excess) ** (1 / len(certainty)))
 
 
 def _searched(steps: Steps) -> dict[Classes, tuple[tuple[Place, ...], float]]:

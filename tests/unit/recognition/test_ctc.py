@@ -107,6 +107,15 @@ def test_a_character_that_may_not_be_there_is_shared_doubt_of_its_neighbours():
     assert decoded.others == (((1, 2, 4), pytest.approx(0.4)),)
 
 
+def test_doubt_that_no_single_edit_explains_is_every_characters():
+    # The classes of each step are even, but for one of a hair more.
+    steps = np.full((8, 5), 0.2) + np.eye(8, 5) * 1e-3
+    decoded = decode(steps / steps.sum(axis=1, keepdims=True))
+    assert decoded.probability < 0.05
+    assert np.prod(decoded.certainty) <= decoded.probability * 1.0001
+    assert max(decoded.certainty) < 0.6
+
+
 def test_a_doubled_character_is_an_alternative_to_a_single_one():
     steps = peaks({1: 1}, {1: 0.6, BLANK: 0.4}, {1: 1})
     decoded = decode(steps)
