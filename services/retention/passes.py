@@ -4,6 +4,7 @@ What is to be done stands in the database, written with the reads; deciding, tel
 commit together. So a crash only delays, and working the same again has no second effect.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -95,7 +96,9 @@ class PassKeeper:
         """Close the passes of one stretch of a device's time; return how many reads were looked at."""
         gap = self._rules.gap
         around = await passing.around(device_id, span.first_at - gap, span, span.last_at + gap)
-        tracks = Follower(self._rules).follow(around.free, around.closed)
+        # Beside the event loop: thousands of reads take a while, and people wait for answers.
+        follow = Follower(self._rules).follow
+        tracks = await asyncio.to_thread(follow, around.free, around.closed)
         waiting = still_open(tracks, expected, self._rules, around.seen_to)
         open_from = min((track.first_at for track in waiting), default=around.seen_to)
         if around.seen_to is not None and open_from is not None and open_from <= span.first_at:

@@ -9,14 +9,14 @@ from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from math import hypot
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from services.retention.domain.plates import skeleton
-from services.retention.domain.sightings import Sighting, distance
+from services.retention.domain.sightings import Sighting, within
 from shared.ids import derive_id
 
 SAME_PLATE: Final = 0.7
@@ -102,8 +102,9 @@ class Track:
             return None  # of this very moment it has a read: another vehicle of the same frame
         costs = [_cost(known, sighting, rules) for known in near]
         least = min((cost for cost in costs if cost is not None), default=None)
-        # Else unsure reads would lead from one plate to quite another, step by step.
-        return least if distance(self.surest, sighting) < SAME_PLACE else None
+        if least is None or within(self.surest, sighting, SAME_PLACE) is None:
+            return None  # unsure reads must not lead from one plate to quite another, step by step
+        return least
 
 
 def pass_id_of(first: Sighting) -> UUID:
@@ -119,9 +120,8 @@ def _cost(known: Sighting, sighting: Sighting, rules: Rules) -> float | None:
     seconds = away / timedelta(seconds=1)
     if known.plate == sighting.plate:
         return 0.01 * seconds
-    limit = _limit(known, sighting, away)
-    apart = distance(known, sighting) if limit else 0.0
-    return apart + 0.01 * seconds if apart < limit else None
+    apart = within(known, sighting, _limit(known, sighting, away))
+    return None if apart is None else apart + 0.01 * seconds
 
 
 def _limit(known: Sighting, sighting: Sighting, away: timedelta) -> float:
@@ -160,6 +160,7 @@ class Follower:
         self._rules = rules
         self._tracks: list[Track] = []
         self._ended: list[Track] = []
+        self._leave_at = datetime.min.replace(tzinfo=UTC)
         self._by_plate: dict[str, list[Track]] = defaultdict(list)
 
     def follow(self, free: Iterable[Sighting], closed: Sequence[Track]) -> list[Track]:
@@ -184,7 +185,10 @@ class Follower:
             self._by_plate[plate].append(track)
 
     def _leave(self, at: datetime) -> None:
-        """Let go of vehicles that were last read too long before a moment."""
+        """Let go of vehicles that were last read too long before a moment, now and then."""
+        if at < self._leave_at:
+            return
+        self._leave_at = at + self._rules.gap / 4
         gone = [track for track in self._tracks if track.last_at + self._rules.gap < at]
         for track in gone:
             for plate in {sighting.plate for sighting in track.sightings}:

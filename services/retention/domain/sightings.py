@@ -1,8 +1,10 @@
 """What a pass is made of: reads as sightings of a plate, and how far two of them lie apart."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -71,6 +73,25 @@ def distance(one: Sighting, other: Sighting) -> float:
     a clear and a guessed one much less.
     """
     return 0.0 if one.plate == other.plate else _costs(one, other)[-1][-1]
+
+
+def within(one: Sighting, other: Sighting, limit: float) -> float | None:
+    """Return the distance of two reads if it is less than a limit, else None, mostly at a glance."""
+    if one.plate == other.plate:
+        return 0.0 if limit > 0 else None
+    ours, theirs = _letters(one.plate), _letters(other.plate)
+    # Each edit that no look-alike explains changes one of these, and costs this at the least.
+    edits = max((ours - theirs).total(), (theirs - ours).total())
+    if edits * min(one.sureness) * min(other.sureness) >= limit:
+        return None
+    apart = distance(one, other)
+    return apart if apart < limit else None
+
+
+@lru_cache(maxsize=4096)
+def _letters(plate: str) -> Counter[str]:
+    """How often a plate has each class of look-alikes."""
+    return Counter(skeleton(plate))
 
 
 def aligned(one: Sighting, other: Sighting) -> list[int | None]:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from services.retention.domain.sightings import aligned, distance, sureness_of
+from services.retention.domain.sightings import aligned, distance, sureness_of, within
 from services.retention.domain.voting import vote
 from tests.unit.retention.sighted import sighting
 
@@ -156,3 +156,17 @@ def test_what_stands_against_what():
 )
 def test_characters_are_taken_where_they_are_the_plates_own(characters, sureness):
     assert sureness_of("A1B", characters, 0.7) == sureness
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_told_at_a_glance_is_what_reckoning_gives(seed):
+    rnd = random.Random(seed)
+    alphabet = "78AB0O1I"
+    for n in range(100):
+        pair = []
+        for second in range(2):
+            plate = "".join(rnd.choices(alphabet, k=rnd.randint(1, 8)))
+            sure = [rnd.uniform(0.1, 1) for _ in plate]
+            pair.append(sighting(plate, n + second / 2, sure=sure))
+        apart, limit = distance(*pair), rnd.uniform(0, 3)
+        assert within(*pair, limit) == (apart if apart < limit else None)
