@@ -29,7 +29,7 @@ from services.recognition.settings import Settings
 from tests.bench import engines
 from tests.bench.page import Card, Diagram, cut_out, reading_rows, write_page
 from tests.bench.rig import machine, say
-from tests.bench.samples import Sample, crops, framed, photos
+from tests.bench.samples import Sample, crops, framed, photos, whole
 from tests.bench.scoring import (
     Judged,
     Tally,
@@ -49,9 +49,11 @@ OPINIONS: dict[str, tuple[engines.Opinion, ...]] = {
     "as set": ("as set",),
 }
 Reading = Callable[[Image], Sequence[PlateReading]]
+Fit = Callable[[Image], tuple[Image, tuple[int, int, int, int]]]
+"""Makes a frame of a crop and says where the plate is in it: x, y, width, height in px."""
 
 
-def load(sample: Sample, *, framing: bool) -> tuple[Image, Sample, float]:
+def load(sample: Sample, fit: Fit | None = None) -> tuple[Image, Sample, float]:
     """A sample's frame, upright BGR, the sample with boxes in it, and how many ms decoding took.
 
     Raises: UndecodableImage naming the file.
@@ -63,8 +65,8 @@ def load(sample: Sample, *, framing: bool) -> tuple[Image, Sample, float]:
     except UndecodableImage as fault:
         raise UndecodableImage(f"{sample.path}: {fault.detail}") from fault
     took_ms = 1000 * (time.perf_counter() - began)
-    if framing:
-        pixels, box = framed(frame.pixels)
+    if fit is not None:
+        pixels, box = fit(frame.pixels)
         return pixels, replace(sample, plates=(replace(sample.plates[0], box=box),)), took_ms
     plates = tuple(_reduced(true, frame.reduced_by) for true in sample.plates)
     return frame.pixels, replace(sample, plates=plates), took_ms
@@ -76,13 +78,13 @@ def _reduced(true: TruePlate, by: int) -> TruePlate:
 
 
 def measure(
-    samples: Sequence[Sample], read: Reading, minimum: float, *, framing: bool = False
+    samples: Sequence[Sample], read: Reading, minimum: float, fit: Fit | None = None
 ) -> Tally:
     """Read every sample once, after one that does not count; readings under `minimum` are none."""
     tally = Tally()
-    read(load(samples[0], framing=framing)[0])
+    read(load(samples[0], fit)[0])
     for sample in samples:
-        frame, placed, decode_ms = load(sample, framing=framing)
+        frame, placed, decode_ms = load(sample, fit)
         began = time.perf_counter()
         found = read(frame)
         tally.read_ms.append(1000 * (time.perf_counter() - began))
@@ -123,7 +125,7 @@ def state_figures(judged: Sequence[Judged]) -> dict[str, float | None]:
     known = [one for one in judged if one.state is not None]
     if not known:
         return {}
-    given = [(one.state, getattr(one.reading, "region", None)) for one in known]
+    given = [(one.state, one.reading and one.reading.region) for one in known]
     named = [(state, region) for state, region in given if region is not None]
     right = sum(region == f"US-{state}" for state, region in named)
     return {
@@ -138,13 +140,13 @@ def _rounded(value: float | None) -> float | None:
 
 
 def page(
-    path: Path, samples: Sequence[Sample], tally: Tally, line: dict[str, Any], *, framing: bool
+    path: Path, samples: Sequence[Sample], tally: Tally, line: dict[str, Any], fit: Fit | None
 ) -> None:
     """Write the page of every miss and every extra read, with the reliability diagrams."""
     by_name = {sample.path.name: sample for sample in samples}
 
     def frame(name: str) -> Image:
-        return load(by_name[name], framing=framing)[0]
+        return load(by_name[name], fit)[0]
 
     misses = [_miss_card(one, frame(one.file)) for one in tally.misses]
     extras = [_extra_card(name, reading, frame(name)) for name, reading in tally.extras]
@@ -175,21 +177,22 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
     Raises: TruthFault, UndecodableImage; NoSuchEngine for one that cannot do what is asked.
     """
-    framing = args.crops is not None
-    samples = crops(args.crops, args.n) if framing else photos(args.photos, args.n)
+    samples = crops(args.crops, args.n) if args.crops else photos(args.photos, args.n)
+    fit = (whole if args.reader_only else framed) if args.crops else None
     on_one_core()
     lines: list[dict[str, Any]] = []
     for opinion in OPINIONS[args.second_opinion]:
         engine = engines.make_engine(args.model, second_opinion=opinion)
-        read = engines.reader_alone(engine) if args.reader_only else engine.read
-        tally = measure(samples, read, args.minimum, framing=framing)
+        if args.reader_only:
+            engine = engines.without_detector(engine)
+        tally = measure(samples, engine.read, args.minimum, fit)
         lines.append({**figures(tally), "model": f"{engine.name}@{engine.digest[:16]}"})
         say(f"second opinion {opinion}: {lines[-1]}")
     line = lines[-1]
     if len(lines) == 2:
         line["without_second_opinion"] = lines[0]
         line["second_opinion_adds"] = round(line["folded"] - lines[0]["folded"], 4)
-    page(args.out, samples, tally, line, framing=framing)
+    page(args.out, samples, tally, line, fit)
     return {**line, "page": str(args.out), "machine": machine(args.out.parent)}
 
 

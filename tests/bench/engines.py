@@ -1,15 +1,20 @@
-"""The one place where a bench gets its engine."""
+"""The one place where a bench gets its engine: as the settings would choose it."""
 
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Sequence
+from typing import Final, Literal
 
-from deploy.local.scenes.model import Image
-from services.recognition.engine import Engine, PlateReading
-from services.recognition.paddle import PaddleEngine
+import numpy as np
+from numpy.typing import NDArray
+
+from services.recognition.detector import Detection, PlateDetector
+from services.recognition.engine import Engine
+from services.recognition.engines import chosen_engine
+from services.recognition.own import OwnEngine
+from services.recognition.settings import Settings
 from services.recognition.weights import NoSuchModel
 
 Opinion = Literal["on", "off", "as set"]
-DEFAULT = "ppocrv6-small"
+DEFAULT: Final[str] = Settings.model_fields["recognition_model"].default
 
 
 class NoSuchEngine(ValueError):
@@ -17,15 +22,47 @@ class NoSuchEngine(ValueError):
 
 
 def make_engine(model: str, *, second_opinion: Opinion = "as set") -> Engine:
-    """The engine that settings of this name would choose. Raises: NoSuchEngine."""
-    if second_opinion == "on":
-        raise NoSuchEngine(f"{model} asks nobody for a second opinion")
+    """The engine that settings of this name choose; others come from the environment as usual.
+
+    Raises: NoSuchEngine.
+    """
+    settings = Settings(recognition_model=model)
+    if second_opinion == "off":
+        settings = settings.model_copy(update={"recognition_second_opinion_below": 0.0})
     try:
-        return PaddleEngine(model)
+        engine = chosen_engine(settings)()
     except NoSuchModel as fault:
         raise NoSuchEngine(str(fault)) from fault
+    asks = isinstance(engine, OwnEngine) and settings.recognition_second_opinion_below > 0
+    if second_opinion == "on" and not asks:
+        raise NoSuchEngine(f"{engine.name} asks nobody for a second opinion")
+    return engine
 
 
-def reader_alone(engine: Engine) -> Callable[[Image], Sequence[PlateReading]]:
-    """The engine's reader without its detector. Raises: NoSuchEngine where it has none."""
-    raise NoSuchEngine(f"{engine.name} cannot read a plate without finding it first")
+class WholePicture(PlateDetector):
+    """Takes each picture for one plate from edge to edge, as a crop is."""
+
+    def __init__(self, version: str) -> None:
+        self._version = version
+
+    @property
+    def version(self) -> str:
+        """That of the detector whose place it takes."""
+        return self._version
+
+    def find(self, frames: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+        """The corners of each picture, surely a plate."""
+        return [[Detection(1.0, _corners(frame))] for frame in frames]
+
+
+def _corners(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+    height, width = frame.shape[:2]
+    return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+
+
+def without_detector(engine: Engine) -> Engine:
+    """The same engine, but given crops it reads them whole. Raises: NoSuchEngine."""
+    if not isinstance(engine, OwnEngine):
+        raise NoSuchEngine(f"{engine.name} cannot read a plate without finding it first")
+    engine._detector = WholePicture(engine._detector.version)
+    return engine

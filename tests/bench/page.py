@@ -81,14 +81,13 @@ def reading_rows(reading: PlateReading | None) -> tuple[tuple[str, str], ...]:
         return (("read", "nothing"),)
     rows = [("read", reading.plate_as_read), ("confidence", f"{reading.confidence:.3f}")]
     rows.append(("each", " ".join(f"{c.text}{c.confidence:.2f}" for c in reading.characters)))
-    others = [f"{one.plate} {one.probability:.3f}" for one in getattr(reading, "alternatives", ())]
+    others = [f"{one.plate} {one.probability:.3f}" for one in reading.alternatives]
     if others:
         rows.append(("alternatives", ", ".join(others)))
-    rows += [
-        (name.replace("_", " "), str(value))
-        for name in ("region", "misread_risk")
-        if (value := getattr(reading, name, None)) is not None
-    ]
+    if reading.region is not None:
+        rows.append(("region", reading.region))
+    if reading.misread_risk is not None:
+        rows.append(("misread risk", f"{reading.misread_risk:.3f}"))
     return tuple(rows)
 
 

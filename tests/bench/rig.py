@@ -13,7 +13,7 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +32,7 @@ from deploy.local.process import Child
 from deploy.local.trim import Trimmer, services_to_wait_for
 from shared.bus import KafkaBus
 from shared.clock import SystemClock
+from shared.codec import Message, decode
 from shared.events import Event, KeyPublished
 from shared.testing import TestAuthority
 from shared.topics import topic_of
@@ -73,6 +74,25 @@ class Rig:
         finally:
             await consumer.stop()
 
+    @contextlib.asynccontextmanager
+    async def follow(self, *kinds: type[Event]) -> AsyncIterator[list[Event]]:
+        """Give the events of these kinds in a list that grows as Kafka is given them."""
+        topics = [topic_of(kind) for kind in kinds]
+        partitions = [TopicPartition(one.name, n) for one in topics for n in range(one.partitions)]
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
+        await consumer.start()
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        came: list[Event] = []
+        taking = asyncio.create_task(_take(consumer, came))
+        try:
+            yield came
+        finally:
+            taking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await taking
+            await consumer.stop()
+
     async def register(self, count: int, **fields: Any) -> list[str]:
         """Register fixed devices that may send as much as they like; return their credentials."""
         place = {"latitude": 39.9277, "longitude": -122.1792}
@@ -95,6 +115,13 @@ class Rig:
         return made
 
 
+async def _take(consumer: AIOKafkaConsumer, came: list[Event]) -> None:
+    """Decode what a consumer brings until cancelled."""
+    async for r in consumer:
+        message = Message(r.topic, r.partition, r.offset, r.key, r.value, dict(r.headers))
+        came.append(decode(message))
+
+
 @contextlib.contextmanager
 def servers(folder: Path, kafka: str) -> Iterator[tuple[Postgres, Broker | ApacheKafka]]:
     """Run Postgres and the broker."""
@@ -104,15 +131,24 @@ def servers(folder: Path, kafka: str) -> Iterator[tuple[Postgres, Broker | Apach
 
 
 @contextlib.asynccontextmanager
-async def rig(kafka: str, services: Sequence[str]) -> AsyncIterator[Rig]:
-    """Start everything, each service in a process of its own; stop all of it at the end."""
+async def rig(
+    kafka: str, services: Sequence[str], settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Rig]:
+    """Start everything, each service in a process of its own; stop all of it at the end.
+
+    `settings` are the services' own, by the names of environment variables.
+    """
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plateward-bench-")))
         folder.chmod(0o755)
         postgres, broker = stack.enter_context(servers(folder, kafka))
         authority = TestAuthority(SystemClock())
         await _publish_key(broker.bootstrap, authority)
-        environment = {"DATABASE_URL": postgres.url(), "KAFKA_BOOTSTRAP": broker.bootstrap}
+        environment = {
+            **(settings or {}),
+            "DATABASE_URL": postgres.url(),
+            "KAFKA_BOOTSTRAP": broker.bootstrap,
+        }
         if kafka != "apache":
             environment["KAFKA_EMPTY_FETCH_PAUSE_MS"] = str(EMPTY_FETCH_PAUSE_MS)
         arguments = ["--separate", "--services", ",".join(services)]

@@ -102,3 +102,8 @@ def framed(crop: Image) -> tuple[Image, tuple[int, int, int, int]]:
     x, y = (width - w) // 2, (height - h) // 2
     frame[y : y + h, x : x + w] = small
     return frame, (x, y, w, h)
+
+
+def whole(crop: Image) -> tuple[Image, tuple[int, int, int, int]]:
+    """A crop as it is, and its box: all of it."""
+    return crop, (0, 0, crop.shape[1], crop.shape[0])

@@ -27,6 +27,7 @@ def render_approach(
     plate: str,
     *,
     frames: int = 30,
+    from_m: float = FAR_M,
     condition: Condition = "day",
     size: tuple[int, int] = (1280, 720),
 ) -> Iterator[Scene]:
@@ -37,6 +38,7 @@ def render_approach(
 
     Args:
         plate: 1 to 8 letters and digits.
+        from_m: how far ahead the car is in the first frame; in the last it is NEAR_M.
         size: width and height in px.
     """
     begin = np.random.default_rng([seed, CONDITIONS.index(condition)])
@@ -58,7 +60,7 @@ def render_approach(
         y_m=y_m,
     )
     dark = is_dark(condition)
-    for number, z_m in enumerate(np.linspace(FAR_M, NEAR_M, frames)):
+    for number, z_m in enumerate(np.linspace(from_m, NEAR_M, frames)):
         layers = Layers.blank(*size)
         scenery = np.random.default_rng([seed, CONDITIONS.index(condition), 1])
         paint_street(layers, lens, street, scenery, condition)

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from deploy.local.scenes import encode_jpeg, render_scene
-from tests.bench import accuracy
+from tests.bench import accuracy, plateless
+
+EMBEDDED = ("--kafka", "embedded")
 
 
-def smoke(name: str, repository: Path) -> dict[str, object]:
+def smoke(name: str, repository: Path, *arguments: str) -> dict[str, object]:
     """Run a bench by the command that `make` gives; return its line."""
     done = subprocess.run(
-        [sys.executable, "-m", f"tests.bench.{name}", "--kafka", "embedded"],
+        [sys.executable, "-m", f"tests.bench.{name}", *arguments],
         cwd=repository,
         env={**os.environ, "SMOKE": "1"},
         capture_output=True,
@@ -29,7 +31,7 @@ def smoke(name: str, repository: Path) -> dict[str, object]:
 
 
 def test_the_bench_of_frames_counts_each_that_was_acknowledged(repository: Path) -> None:
-    line = smoke("frames", repository)
+    line = smoke("frames", repository, *EMBEDDED)
     assert line["smoke"] is True
     assert line["acknowledged"]
     assert (line["lost"], line["refused"]) == (0, 0)
@@ -37,12 +39,48 @@ def test_the_bench_of_frames_counts_each_that_was_acknowledged(repository: Path)
 
 
 def test_the_bench_of_reads_counts_each_that_was_stored(repository: Path) -> None:
-    line = smoke("reads", repository)
+    line = smoke("reads", repository, *EMBEDDED)
     assert line["smoke"] is True
     assert line["acknowledged"] == line["stored"]
     assert line["hits"]
     assert (line["lost"], line["doubled"], line["alerts_missed"]) == (0, 0, 0)
     assert {"reads_per_s", "alert_ms_p50", "alert_ms_p99", "machine"} <= set(line)
+
+
+def test_the_bench_of_recognition_counts_what_the_service_published(repository: Path) -> None:
+    line = smoke("recognition", repository, *EMBEDDED)
+    assert line["smoke"] is True
+    engines = line["engines"]
+    assert isinstance(engines, dict)
+    for figures in engines.values():
+        assert figures["frames"] >= 1
+        assert figures["reads_per_frame"] > 0
+        assert figures["starved"] is False
+    assert line["ratio"]
+
+
+def test_the_bench_of_video_takes_a_film_through_to_a_pass(repository: Path) -> None:
+    line = smoke("video", repository, *EMBEDDED)
+    assert line["smoke"] is True
+    assert line["frames"] == 4
+    assert line["reads"] == line["reads_right"] == 4
+    assert line["passes"] == line["passes_right"] == 1
+
+
+def test_the_bench_of_plateless_frames_looks_at_each(repository: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    line = smoke("plateless", repository, "--cache", str(tmp_path), "--out", str(page))
+    assert line["n"] == 6
+    assert line["by_kind"] == {"rendered": {"n": 6, "false_share": line["false_share"]}}
+    assert f"Reads where there is no plate: {line['false_reads']}" in page.read_text()
+
+
+def test_a_folder_without_dashcam_frames_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["plateless", "--dashcam", str(tmp_path)])
+    assert plateless.main() == 2
+    assert "holds no boxes.csv" in capsys.readouterr().err
 
 
 @pytest.fixture
