@@ -64,6 +64,7 @@ class _Edit:
 
     places: tuple[Place, ...]
     doubts: tuple[int, ...]
+    text: Classes
 
 
 def tempered(log_probabilities: NDArray[np.float32], temperature: float) -> Steps:
@@ -142,21 +143,18 @@ def decode(steps: Steps, keep: int = 2) -> Decoded:
         steps: (T, C), T at least 1.
         keep: how many other texts to return at the most.
     """
-    known = _searched(steps)
-    places, best = max(known.values(), key=lambda one: one[1])
-    text = labels(places)
+    known, edits = _searched(steps)
+    text = max(known, key=lambda one: known[one][1])
+    places, best = known[text]
     doubt = np.zeros(len(places))
-    for other, doubted in _doubts(steps, places).items():
-        for index in doubted:
-            doubt[index] += known[other][1] / len(doubted) if other in known else 0.0
-    others = sorted((one for one in known.values() if one[1] > 0), key=lambda one: -one[1])
+    for other, doubted in _doubts(text, edits.get(text, ())).items():
+        doubt[sorted(doubted)] += known[other][1] / len(doubted)
+    others = [(other, odds) for other, (_, odds) in known.items() if other != text and odds > 0]
     return Decoded(
         places=places,
         probability=best,
         certainty=_shared(best / np.maximum(best + doubt, 1e-300), best),
-        others=tuple(
-            (labels(one), probability) for one, probability in others if labels(one) != text
-        )[:keep],
+        others=tuple(sorted(others, key=lambda one: -one[1])[:keep]),
     )
 
 
@@ -168,54 +166,59 @@ def _shared(certainty: NDArray[np.float64], whole: float) -> tuple[float, ...]:
     return tuple(float(one) for one in certainty * min(1.0, excess) ** (1 / len(certainty)))
 
 
-def _searched(steps: Steps) -> dict[Classes, tuple[tuple[Place, ...], float]]:
-    """Texts with their places and probabilities: every edit of the most probable ones of them."""
+def _searched(
+    steps: Steps,
+) -> tuple[dict[Classes, tuple[tuple[Place, ...], float]], dict[Classes, list[_Edit]]]:
+    """Texts with their places and probabilities; and the edits of the most probable of them."""
     first = best_path(steps)
     known = {labels(first): (first, float(probabilities(steps, [labels(first)])[0]))}
-    edited: set[Classes] = set()
+    edits: dict[Classes, list[_Edit]] = {}
     for _ in range(ROUNDS):
         ranked = sorted(known, key=lambda text: -known[text][1])
         worth = ranked[:1] + [one for one in ranked[1:BEAM] if known[one][1] > WORTH_EDITING]
-        chosen = [text for text in worth if text not in edited]
+        chosen = [text for text in worth if text not in edits]
         if not chosen:
             break
-        edited.update(chosen)
+        edits |= {text: list(_edits(steps, known[text][0])) for text in chosen}
         new = {
-            labels(edit.places): edit.places
+            edit.text: edit.places
             for text in chosen
-            for edit in _edits(steps, known[text][0])
-            if labels(edit.places) not in known
+            for edit in edits[text]
+            if edit.text not in known
         }
         for text, probability in zip(new, probabilities(steps, list(new)), strict=True):
             known[text] = (new[text], float(probability))
-    return known
+    return known, edits
 
 
-def _doubts(steps: Steps, places: tuple[Place, ...]) -> dict[Classes, set[int]]:
+def _doubts(text: Classes, edits: Sequence[_Edit]) -> dict[Classes, set[int]]:
     """Each text one edit away, with the characters that it doubts: all that the edit may touch."""
     doubts: dict[Classes, set[int]] = {}
-    for edit in _edits(steps, places):
-        text = labels(edit.places)
-        if text != labels(places):
-            doubts.setdefault(text, set()).update(edit.doubts)
+    for edit in edits:
+        if edit.text != text and edit.doubts:
+            doubts.setdefault(edit.text, set()).update(edit.doubts)
     return doubts
+
+
+def _edit(places: tuple[Place, ...], doubts: tuple[int, ...]) -> _Edit:
+    return _Edit(places, doubts, labels(places))
 
 
 def _edits(steps: Steps, places: tuple[Place, ...]) -> Iterator[_Edit]:
     gaps = list(_gaps(steps, places))
     for i, place in enumerate(places):
         before, after = places[:i], places[i + 1 :]
-        yield _Edit((*before, *after), (i,))
+        yield _edit((*before, *after), (i,))
         around = slice((gaps[i][0] + gaps[i][1]) // 2, (gaps[i + 1][0] + gaps[i + 1][1] + 1) // 2)
         for label in _likely(steps[min(around.start, place.start) : max(around.stop, place.stop)]):
-            yield _Edit((*before, Place(label, place.start, place.stop), *after), (i,))
+            yield _edit((*before, Place(label, place.start, place.stop), *after), (i,))
         if place.stop - place.start > 2:  # a character, a blank and the character again
-            yield _Edit((*before, place, place, *after), (i,))
+            yield _edit((*before, place, place, *after), (i,))
     for i, (start, stop) in enumerate(gaps):
         beside = tuple(j for j in (i - 1, i) if 0 <= j < len(places))
         for label in _likely(steps[start:stop]):
             at = start + int(steps[start:stop, label].argmax())
-            yield _Edit((*places[:i], Place(label, at, at + 1), *places[i:]), beside)
+            yield _edit((*places[:i], Place(label, at, at + 1), *places[i:]), beside)
 
 
 def _gaps(steps: Steps, places: tuple[Place, ...]) -> Iterator[tuple[int, int]]:

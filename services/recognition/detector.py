@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recognition.geometry import Quad, size_px
-from services.recognition.network import Network
+from services.recognition.network import Network, fact
 
 STRIDE: Final = 32
 """Sides of what the network takes are multiples of this, px."""
@@ -18,6 +18,8 @@ GROUND: Final = 114
 """Grey of what is added to a frame to make its sides such multiples."""
 SAME: Final = 0.4
 """Shared area over joint area from which two cells mean the same plate."""
+WITHIN: Final = 0.6
+"""Share of a plate that lies in a surer one from which it is a part of that, or the same."""
 JOINS: Final = 0.5
 """A neighbour's corners count where its score is at least this share of the best one's."""
 MOST_CELLS: Final = 400
@@ -57,8 +59,11 @@ class PlateDetector:
             again_px: frames in which nothing was found are looked at once more with this long
                 side, if they are that large; None for never.
             minimum: score from which there is a plate.
+
+        Raises: NoSuchModel where the network does not say its version.
         """
         self._network = network
+        self._version = fact(network, "version")
         self._longest_px = longest_px
         self._again_px = again_px
         self._minimum = minimum
@@ -66,7 +71,7 @@ class PlateDetector:
     @property
     def version(self) -> str:
         """The network's version."""
-        return self._network.about["version"]
+        return self._version
 
     def find(self, frames: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
         """The plates of each frame, the surest first.
@@ -139,24 +144,32 @@ def _merged(
     quads = corners.reshape(-1, 4, 2)[cells]
     known = np.isfinite(quads).all(axis=(1, 2))
     scores, quads = scores[known], quads[known]
+    wide = (np.ptp(quads, axis=1) > 1).all(axis=1)
+    scores, quads = scores[wide], quads[wide]
     plates = []
     while len(scores):
-        shared = _shared(quads[0], quads)
-        shared[0] = 1.0  # itself, even where it has no area
-        joins = (shared >= SAME) & (scores >= JOINS * scores[0])
+        same, part = _overlaps(quads[0], quads)
+        joins = same & (scores >= JOINS * scores[0])
         quad = np.average(quads[joins], axis=0, weights=scores[joins])
         plates.append((float(scores[0]), quad.astype(np.float32)))
-        scores, quads = scores[shared < SAME], quads[shared < SAME]
+        scores, quads = scores[~part], quads[~part]
     return plates
 
 
-def _shared(one: Quad, others: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Shared over joint area of upright bounds, of one (4, 2) with each of (n, 4, 2)."""
-    low = np.maximum(one.min(axis=0), others.min(axis=1))
-    high = np.minimum(one.max(axis=0), others.max(axis=1))
+def _overlaps(
+    first: Quad, all_: NDArray[np.float32]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which of (n, 4, 2) are the same plate as the first of them, and which are that or part of it.
+
+    By upright bounds, which is near enough: no two plates of a street overlap by that much.
+    """
+    low = np.maximum(first.min(axis=0), all_.min(axis=1))
+    high = np.minimum(first.max(axis=0), all_.max(axis=1))
     shared = np.clip(high - low, 0, None).prod(axis=1)
-    joint = np.ptp(one, axis=0).prod() + np.ptp(others, axis=1).prod(axis=1) - shared
-    return np.asarray(shared / np.maximum(joint, 1e-6), np.float64)
+    mine, theirs = np.ptp(first, axis=0).prod(), np.ptp(all_, axis=1).prod(axis=1)
+    same = shared >= SAME * (mine + theirs - shared)
+    part = same | (shared >= WITHIN * np.minimum(mine, theirs))
+    return same, part
 
 
 def is_sound(quad: Quad, frame_shape: tuple[int, ...]) -> bool:

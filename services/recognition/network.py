@@ -8,6 +8,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from services.recognition.weights import NoSuchModel
+
 
 class Network(Protocol):
     """Takes a batch of pictures, gives several arrays."""
@@ -22,6 +24,14 @@ class Network(Protocol):
         Args:
             pictures: (N, H, W, 3) uint8, BGR.
         """
+
+
+def fact(network: Network, name: str) -> str:
+    """One thing that a network says about itself. Raises: NoSuchModel where it does not."""
+    try:
+        return network.about[name]
+    except KeyError:
+        raise NoSuchModel(f"the network's file does not say its {name}") from None
 
 
 class OnnxNetwork:

@@ -12,7 +12,7 @@ from services.recognition.ctc import Classes, Place, decode, tempered
 from services.recognition.engine import Alternative, Character
 from services.recognition.geometry import Quad, back_to_frame, size_px
 from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
-from services.recognition.network import Network
+from services.recognition.network import Network, fact
 
 PICTURE_PX: Final = (READER_WIDTH_PX, READER_HEIGHT_PX)
 """Width and height of what the network takes."""
@@ -68,18 +68,20 @@ class PlateReader:
                 (N, T, 37) and `region` (N, R), and `plate` (N,). Its own description says its
                 regions, its margins and the temperature that calibrates its characters.
             region_minimum: probability from which a state is told.
+
+        Raises: NoSuchModel where the network does not say all that.
         """
-        about = network.about
         self._network = network
         self._region_minimum = region_minimum
-        self._regions = tuple(about["regions"].split(","))
-        self._margins = float(about["margin_across"]), float(about["margin_up"])
-        self._temperature = float(about["temperature"])
+        self._regions = tuple(fact(network, "regions").split(","))
+        self._margins = float(fact(network, "margin_across")), float(fact(network, "margin_up"))
+        self._temperature = float(fact(network, "temperature"))
+        self._version = fact(network, "version")
 
     @property
     def version(self) -> str:
         """The network's version."""
-        return self._network.about["version"]
+        return self._version
 
     def read(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[Text]:
         """Read plates.

@@ -134,6 +134,12 @@ def test_only_blanks_are_no_text():
     assert (decoded.text, decoded.probability, decoded.certainty) == ((), 1, ())
 
 
+def test_something_unlikely_among_blanks_is_an_alternative_to_no_text():
+    decoded = decode(peaks({}, {1: 0.2}, {}))
+    assert (decoded.text, decoded.certainty) == ((), ())
+    assert decoded.others == (((1,), pytest.approx(0.2)),)
+
+
 def test_temperature_changes_how_sure_but_not_what():
     logits = np.log(some_steps(3)).astype(np.float32)
     plain, hot, cold = (tempered(logits, t) for t in (1.0, 2.0, 0.5))

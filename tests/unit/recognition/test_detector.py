@@ -39,6 +39,15 @@ def test_corners_are_the_mean_of_the_neighbours_by_their_scores():
     assert found.score == pytest.approx(0.9)
 
 
+@pytest.mark.parametrize(
+    "part",
+    [((104, 64), (134, 64), (134, 90), (104, 90)), ((90, 50), (190, 50), (190, 110), (90, 110))],
+)
+def test_a_part_of_a_plate_is_no_plate_beside_it(part):
+    [[found]] = a_detector(detecting((0.6, part), (0.9, PLATE))).find([frame()])
+    assert found.quad == pytest.approx(np.array(PLATE), abs=0.5)
+
+
 def test_a_score_under_the_minimum_is_nothing():
     assert a_detector(detecting((0.49, PLATE))).find([frame()]) == [[]]
     assert len(a_detector(detecting((0.51, PLATE))).find([frame()])[0]) == 1
@@ -116,10 +125,11 @@ def test_a_picture_full_of_plates_costs_no_more_than_a_street():
     assert len(found) == MOST_PLATES
 
 
-def test_corners_that_are_no_numbers_are_no_plate():
+@pytest.mark.parametrize("corner", [np.nan, np.inf, 7.0])
+def test_corners_without_sense_are_no_plate(corner):
     def answer(pictures):
         h, w = (side // 8 for side in pictures.shape[1:3])
-        corners = np.full((1, h, w, 8), np.nan, np.float32)
+        corners = np.full((1, h, w, 8), corner, np.float32)
         return {"score": np.ones((1, h, w), np.float32), "corners": corners}
 
     assert a_detector(ShownNetwork(answer)).find([frame()]) == [[]]

@@ -4,6 +4,7 @@ import pytest
 
 from services.recognition.models import MARGIN_ACROSS, MARGIN_UP
 from services.recognition.reader import PICTURE_PX, PlateReader, rectify
+from services.recognition.weights import NoSuchModel
 from tests.unit.recognition.networks import reading
 from training.photography import warp
 
@@ -29,6 +30,14 @@ def test_a_plate_is_read_with_a_probability_for_each_character_and_for_the_whole
     assert (first.plate, first.probability) == (text.plate, text.probability)
     assert (second.plate, second.probability) == ("7A8C123", pytest.approx(0.2, abs=0.01))
     assert len(text.alternatives) <= 3
+
+
+@pytest.mark.parametrize("name", ["version", "regions", "margin_up", "temperature"])
+def test_a_network_that_does_not_say_what_it_is_does_not_load(name):
+    network = reading({"plate": "7A"})
+    del network.about[name]
+    with pytest.raises(NoSuchModel, match=f"does not say its {name}"):
+        PlateReader(network, region_minimum=0.8)
 
 
 def test_many_plates_are_read_in_order_and_in_batches():
