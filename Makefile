@@ -14,7 +14,7 @@ KAFKA ?=
 .PHONY: help
 help: ## Show this help
 	@if [ -t 1 ] && [ "$$TERM" != dumb ]; then bold=$$(tput bold 2>/dev/null) plain=$$(tput sgr0 2>/dev/null); fi; \
-	grep -hE '^[a-zA-Z_-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' -v bold="$$bold" -v plain="$$plain" '{printf "  %s%-16s%s %s\n", bold, $$1, plain, $$2}'
+	grep -hE '^[a-zA-Z_-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' -v bold="$$bold" -v plain="$$plain" '{printf "  %s%-17s%s %s\n", bold, $$1, plain, $$2}'
 
 # --- set-up -----------------------------------------------------------------------------------
 $(STAMP): requirements/dev.txt pyproject.toml requirements/installer.txt requirements/shims/opencv-contrib-python/pyproject.toml
@@ -78,6 +78,17 @@ conformance: $(STAMP) ## The policy, clause by clause, and what proves it
 openapi: $(STAMP) ## Write the OpenAPI document of each service to docs/openapi
 	@$(PY) -m deploy.openapi
 
+# --- train ------------------------------------------------------------------------------------
+# SMOKE=1 goes through every step in a minute or two; without it, hours. The results lie in
+# var/training; copy an .onnx file to services/recognition/models to use it.
+.PHONY: train-reader
+train-reader: $(TRAINING_STAMP) ## Render plates and train the plate reader on them [SMOKE=1]
+	@$(TRAINING_VENV)/bin/python -m training reader $(if $(SMOKE),--smoke)
+
+.PHONY: train-detector
+train-detector: $(TRAINING_STAMP) ## Compose scenes and train the plate detector on them [DASHCAM=dir, SMOKE=1]
+	@$(TRAINING_VENV)/bin/python -m training detector $(if $(SMOKE),--smoke) $${DASHCAM:+--dashcam "$$DASHCAM"}
+
 # --- measure ----------------------------------------------------------------------------------
 .PHONY: bench-reads
 bench-reads: $(STAMP) ## Edge reads through HTTP, Kafka, matching and Postgres [KAFKA=apache]
@@ -88,19 +99,19 @@ bench-frames: $(STAMP) ## Frames acknowledged when file, folder and Kafka have t
 	@$(PY) -m tests.bench.frames $(if $(KAFKA),--kafka $(KAFKA))
 
 .PHONY: bench-accuracy
-bench-accuracy: $(STAMP) ## Plates read of a folder with truth.csv [PHOTOS=dir or CROPS=dir, N=, MODEL=, SECOND_OPINION=both, OUT=]
+bench-accuracy: $(STAMP) ## Plates read of a folder with truth.csv [PHOTOS=dir or CROPS=dir]
 	@test -n "$$PHOTOS$$CROPS" || { echo "Name a folder with a truth.csv: make bench-accuracy PHOTOS=dir (or CROPS=dir)"; exit 2; }
 	@$(PY) -m tests.bench.accuracy $${PHOTOS:+--photos "$$PHOTOS"} $${CROPS:+--crops "$$CROPS"} $${N:+--n "$$N"} \
 		$${MODEL:+--model "$$MODEL"} $${SECOND_OPINION:+--second-opinion "$$SECOND_OPINION"} $${READER_ONLY:+--reader-only} $${OUT:+--out "$$OUT"}
 
 .PHONY: bench-plateless
-bench-plateless: $(STAMP) ## Frames without a plate that yield a read all the same [N=2000, DASHCAM=dir, MODEL=, OUT=]
+bench-plateless: $(STAMP) ## Frames without a plate that yield a read all the same [N=2000, DASHCAM=dir]
 	@$(PY) -m tests.bench.plateless $${N:+--n "$$N"} $${DASHCAM:+--dashcam "$$DASHCAM"} $${MODEL:+--model "$$MODEL"} $${OUT:+--out "$$OUT"}
 
 .PHONY: bench-recognition
-bench-recognition: $(STAMP) ## Frames a second of the whole recognition service, and of PaddleOCR alone [SECONDS=20, MODEL=, KAFKA=apache]
+bench-recognition: $(STAMP) ## Frames a second of the whole recognition service, and of PaddleOCR alone [SECONDS=20]
 	@$(PY) -m tests.bench.recognition $(if $(SECONDS),--seconds $(SECONDS)) $${MODEL:+--model "$$MODEL"} $(if $(KAFKA),--kafka $(KAFKA))
 
 .PHONY: bench-video
-bench-video: $(STAMP) ## A film through POST /v1/captures to passes; one is rendered if none is named [VIDEO=file or folder, PER_S=10]
+bench-video: $(STAMP) ## A film through POST /v1/captures to passes; rendered if none is named [VIDEO=file]
 	@$(PY) -m tests.bench.video $${VIDEO:+--video "$$VIDEO"} $${PER_S:+--per-s "$$PER_S"} $${MODEL:+--model "$$MODEL"} $(if $(KAFKA),--kafka $(KAFKA))

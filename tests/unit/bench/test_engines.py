@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from services.recognition.settings import Settings
+from tests.bench import engines
+from tests.bench.engines import NoSuchEngine, WholePicture, make_engine, without_detector
+from tests.unit.bench.readings import reading
+
+
+class OtherEngine:
+    name, digest = "other/1", "ab" * 32
+
+    def read(self, frame):
+        return [reading("7ABC123")]
+
+    def read_batch(self, frames):
+        return [self.read(frame) for frame in frames]
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The settings that engines were asked for with."""
+    seen = []
+
+    def chosen(settings):
+        seen.append(settings)
+        return OtherEngine
+
+    monkeypatch.setattr(engines, "chosen_engine", chosen)
+    return seen
+
+
+def test_an_engine_is_the_one_that_the_settings_choose(asked):
+    assert make_engine("ppocrv6-tiny").name == "other/1"
+    assert asked[0] == Settings(recognition_model="ppocrv6-tiny")
+
+
+def test_a_second_opinion_can_be_turned_off(asked):
+    make_engine("plateward", second_opinion="off")
+    assert asked[0].recognition_second_opinion_below == 0
+
+
+def test_an_engine_that_asks_nobody_cannot_be_measured_with_a_second_opinion(asked):
+    with pytest.raises(NoSuchEngine, match="other/1 asks nobody"):
+        make_engine("ppocrv6-small", second_opinion="on")
+
+
+def test_an_engine_whose_weights_are_not_there_is_named():
+    with pytest.raises(NoSuchEngine, match="no-such-model"):
+        make_engine("no-such-model")
+
+
+def test_an_engine_without_a_reader_of_its_own_cannot_read_crops_alone():
+    with pytest.raises(NoSuchEngine, match="without finding it first"):
+        without_detector(OtherEngine())
+
+
+def test_a_crop_read_whole_is_a_plate_from_edge_to_edge():
+    [[one], [other]] = WholePicture("1").find(
+        [np.zeros((40, 90, 3), np.uint8), np.zeros((1, 1, 3), np.uint8)]
+    )
+    assert one.quad.tolist() == [[0, 0], [90, 0], [90, 40], [0, 40]]
+    assert other.quad.tolist() == [[0, 0], [1, 0], [1, 1], [0, 1]]
+    assert one.score == 1
