@@ -5,7 +5,6 @@ commit together. So a crash only delays, and working the same again has no secon
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -29,8 +28,6 @@ from shared.events import Character, Dissent, PassReading, PassRecorded
 from shared.ids import derive_id
 from shared.outbox import emit
 from shared.runtime import Runtime
-
-log = logging.getLogger(__name__)
 
 RECORDED = Counter("alpr_passes_recorded", "Passes that were voted on and told", ["agreed"])
 LATE = Counter("alpr_passes_late_reads", "Reads that came after their pass was told")
