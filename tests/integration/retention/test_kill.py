@@ -117,7 +117,7 @@ async def test_killed_between_frames_and_between_vote_and_telling_a_pass_is_told
             finally:
                 await connection.close()
 
-        return eventually(look, within_s=60)
+        return eventually(look, within_s=120)
 
     first = start(NEVER_S)
     await count_is("devices", 0)  # it has its tables, and with them its topics
@@ -136,7 +136,7 @@ async def test_killed_between_frames_and_between_vote_and_telling_a_pass_is_told
 
     fourth = start("0")
     await publish(broker, *frames)
-    events = await eventually(lambda: told(broker), within_s=60)
+    events = await eventually(lambda: told(broker), within_s=120)
     assert {event.event_id for event in events} == {events[0].event_id}
     assert events[0].read_ids == [frame.read_id for frame in frames]
     await count_is("pass_due", 0)
