@@ -1,4 +1,4 @@
-"""What a plate reading engine is: a name, a digest, `read`. Engines are chosen by settings."""
+"""What a plate reading engine is: a name, a digest, and `read`. Engines are chosen by settings."""
 
 import re
 import unicodedata
