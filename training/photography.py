@@ -8,11 +8,13 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from deploy.local.scenes.model import Image, Points, as_image
-from services.recognition.models import MARGIN_ACROSS, MARGIN_UP, READER_HEIGHT_PX, READER_WIDTH_PX
+from services.recognition.models import MARGIN_ACROSS, MARGIN_UP
+from services.recognition.reader import rectify
 
-NARROWEST_PX: Final = 34
+NARROWEST_PX: Final = 38
 WIDEST_PX: Final = 330
 LEGIBLE_PX: Final = 30
 
@@ -25,6 +27,8 @@ class Photograph:
     """(H, W, 3) uint8 BGR."""
     corners: Points
     """(4, 2) float32 px, clockwise from the plate's top left."""
+    places: Points
+    """(n, 2) float32 px: the middles of the plate's characters."""
 
 
 def pose(rng: np.random.Generator, width_px: float, aspect: float) -> Points:
@@ -41,8 +45,13 @@ def pose(rng: np.random.Generator, width_px: float, aspect: float) -> Points:
     return (turned * width_px / span).astype(np.float32)
 
 
-def photograph(rng: np.random.Generator, plate: Image, width_px: float) -> Photograph:
-    """Take a close picture of a plate on a car, `width_px` wide in it."""
+def photograph(
+    rng: np.random.Generator, plate: Image, width_px: float, places: Points | None = None
+) -> Photograph:
+    """Take a close picture of a plate on a car, `width_px` wide in it.
+
+    `places` are points on the plate, (n, 2) px of it; where they come to lie is in the result.
+    """
     h, w = plate.shape[:2]
     corners = pose(rng, width_px, w / h)
     low, high = corners.min(0), corners.max(0)
@@ -69,7 +78,15 @@ def photograph(rng: np.random.Generator, plate: Image, width_px: float) -> Photo
     picture = as_image(picture * (1 - cover) + warped * cover)
     if rng.random() < 0.12:
         _occlude(rng, picture, corners)
-    return Photograph(_seen(rng, picture), corners)
+    return Photograph(_seen(rng, picture), corners, moved(places, matrix, sw / w))
+
+
+def moved(places: Points | None, matrix: NDArray[np.float64], scale: float = 1.0) -> Points:
+    """Points after a perspective matrix that counts from the middle of the first pixel."""
+    if places is None or len(places) == 0:
+        return np.zeros((0, 2), np.float32)
+    here = (places * scale - 0.5).astype(np.float32).reshape(-1, 1, 2)
+    return cv2.perspectiveTransform(here, matrix).reshape(-1, 2) + np.float32(0.5)
 
 
 def _car(rng: np.random.Generator, width: int, height: int) -> Image:
@@ -111,13 +128,13 @@ def _seen(rng: np.random.Generator, picture: Image) -> Image:
         seen = np.repeat((seen @ mix)[..., None], 3, axis=2)
     seen = _lit(rng, seen)
     which = rng.random()
-    scale = max(w, 40) / 200
+    scale = w / 200
     if which < 0.45:
-        seen = cv2.GaussianBlur(seen, (0, 0), rng.uniform(0.3, 0.9) + rng.uniform(0, 0.8) * scale)
+        seen = cv2.GaussianBlur(seen, (0, 0), rng.uniform(0.25, 0.65) + rng.uniform(0, 1) * scale)
     elif which < 0.6:
-        seen = _motion(rng, seen, rng.uniform(1.5, 3 + 3 * scale))
+        seen = _motion(rng, seen, rng.uniform(1.2, 1.8 + 4 * scale))
     if rng.random() < 0.3:
-        share = rng.uniform(0.5, 0.9)
+        share = rng.uniform(max(0.5, min(0.9, 65 / w)), 0.95)
         small = cv2.resize(seen, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
         seen = cv2.resize(small, (w, h), interpolation=cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC)
     if rng.random() < 0.75:
@@ -187,8 +204,11 @@ def width_px(rng: np.random.Generator) -> float:
     return float(np.exp(rng.uniform(np.log(NARROWEST_PX), np.log(WIDEST_PX))))
 
 
-def cut_out(rng: np.random.Generator, photo: Photograph) -> Image:
-    """Cut the plate out as the service does, with a detector's error: (64, 160, 3) uint8 BGR."""
+def cut_out(rng: np.random.Generator, photo: Photograph) -> tuple[Image, Points]:
+    """Cut the plate out as the service does, with a detector's error.
+
+    Returns: (64, 160, 3) uint8 BGR, and where the characters' middles lie in it, (n, 2) px.
+    """
     corners = photo.corners
     width = float(np.linalg.norm(corners[1] - corners[0]))
     height = float(np.linalg.norm(corners[3] - corners[0]))
@@ -196,27 +216,12 @@ def cut_out(rng: np.random.Generator, photo: Photograph) -> Image:
     found = corners + rng.normal(0, 1, 2) * (0.012 * size + 0.2) + rng.normal(0, 1, (4, 2)) * (0.014 * size + 0.35)
     middle = found.mean(0)
     found = middle + (found - middle) * (1 + rng.normal(0.0, (0.025, 0.035), 2))
-    return warp(photo.pixels, found.astype(np.float32))
+    picture, matrix = rectify(photo.pixels, found.astype(np.float32), MARGIN_ACROSS, MARGIN_UP)
+    here = photo.places.reshape(-1, 1, 2)
+    places = cv2.perspectiveTransform(here, matrix).reshape(-1, 2) if len(here) else photo.places
+    return picture, places
 
 
 def warp(frame: Image, corners: Points) -> Image:
     """Cut a plate out of a frame by its corners, with margins: (64, 160, 3) uint8 BGR."""
-    right, down = corners[1] - corners[0], corners[3] - corners[0]
-    far_right, far_down = corners[2] - corners[3], corners[2] - corners[1]
-    a, u = MARGIN_ACROSS, MARGIN_UP
-    wide = np.stack([
-        corners[0] - a * right - u * down,
-        corners[1] + a * right - u * far_down,
-        corners[2] + a * far_right + u * far_down,
-        corners[3] - a * far_right + u * down,
-    ]).astype(np.float32)  # fmt: skip
-    target = np.array(
-        [[0, 0], [READER_WIDTH_PX, 0], [READER_WIDTH_PX, READER_HEIGHT_PX], [0, READER_HEIGHT_PX]], np.float32
-    )
-    shrink = float(np.linalg.norm(right)) / READER_WIDTH_PX
-    if shrink > 1.6:
-        frame = cv2.resize(frame, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
-        wide = wide / shrink
-    matrix = cv2.getPerspectiveTransform(wide - 0.5, target - 0.5)
-    cut = cv2.warpPerspective(frame, matrix, (READER_WIDTH_PX, READER_HEIGHT_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.ascontiguousarray(cut, dtype=np.uint8)
+    return rectify(frame, corners, MARGIN_ACROSS, MARGIN_UP)[0]

@@ -8,7 +8,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from deploy.local.scenes.model import Colour, Image, as_image
+from deploy.local.scenes.model import Colour, Image, Points, as_image
 from training.faces import DieFace, Face, TypeFace, words
 from training.motifs import EMBLEMS
 from deploy.local.scenes.plates import DIGITS, LETTERS
@@ -43,6 +43,8 @@ class RenderedPlate:
     """What a reader should say: A-Z and 0-9 in reading order; empty where there is no serial."""
     region: str
     """Postal code of the state, or `unknown`."""
+    places: Points
+    """(n, 2) float32: the middle of each character of `text`, px of `pixels`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +136,11 @@ class PlateRenderer:
             plate = as_image(plate.astype(np.float32) * rng.uniform(0.85, 1.1, 3).astype(np.float32))
         _stickers(rng, plate, style)
         face: Face = DieFace(rng, wide=style.face == "wide") if rng.random() < 0.68 else TypeFace(rng)
-        _press(rng, plate, marks, face, style, ink)
+        places = _press(rng, plate, marks, face, style, ink)
         _hardware(rng, plate)
         text = "".join(mark.text for mark in marks if not mark.is_gap and mark.text != "/")
-        return RenderedPlate(_worn(rng, plate), text, style.region)
+        middles = np.array(places, np.float32).reshape(-1, 2)
+        return RenderedPlate(_worn(rng, plate), text, style.region, middles)
 
     def blank(self, rng: np.random.Generator) -> Image:
         """What is no plate but looks like one: a sign with words, or a bare plate."""
@@ -267,8 +270,8 @@ def _press(
     face: Face,
     style: Style,
     ink: Colour,
-) -> None:
-    """Put the serial on: one line or two, raised or printed flat."""
+) -> list[tuple[float, float]]:
+    """Put the serial on: one line or two, raised or printed flat; the characters' middles."""
     h, w = plate.shape[:2]
     metal = np.zeros((h, w), np.uint8)
     at = next((i for i, mark in enumerate(marks) if mark.text == "/"), None)
@@ -279,8 +282,9 @@ def _press(
     else:
         high = rng.uniform(0.3, 0.38)
         middles = [0.3, 0.72]
+    places: list[tuple[float, float]] = []
     for line, middle in zip(lines, middles, strict=True):
-        _set_line(rng, plate, metal, line, face, style, (high * h, middle * h), ink)
+        places += _set_line(rng, plate, metal, line, face, style, (high * h, middle * h), ink)
     cover = (metal.astype(np.float32) / 255)[..., None]
     shaded = plate * (1 - cover) + np.array(ink, np.float32) * cover
     if rng.random() < 0.75:
@@ -291,6 +295,7 @@ def _press(
             slope = slope + np.roll(soft, reach, axis=1) - np.roll(soft, -reach, axis=1)
         shaded -= rng.uniform(-20, 45) * slope[..., None]
     plate[:] = as_image(shaded)
+    return places
 
 
 def _set_line(
@@ -302,7 +307,7 @@ def _set_line(
     style: Style,
     where: tuple[float, float],
     ink: Colour,
-) -> None:
+) -> list[tuple[float, float]]:
     """Set one line: widths by the face, squeezed to fit, spread over the plate's width."""
     high, middle = where
     w = plate.shape[1]
@@ -339,9 +344,14 @@ def _set_line(
     lean = rng.normal(0, 0.02) * w
     x = kept_clear + (w - kept_clear - total) / 2 + float(np.clip(lean, -0.03 * w, 0.03 * w))
     top = middle - high / 2
+    places: list[tuple[float, float]] = []
     for mark, width in zip(line, widths, strict=True):
         _set_mark(rng, plate, metal, mark, face, style, (x, top, float(width), high), ink)
+        if not mark.is_gap:
+            heights = (-0.27, 0.27) if mark.stacked else (0.0,)
+            places += [(x + width / 2, middle + up * high) for up in heights]
         x += width + spaces
+    return places
 
 
 def _set_mark(

@@ -72,6 +72,7 @@ class ReaderNet(nn.Module):
             Residual(d),
             convolve(d, e, (2, 1)),
         )
+        self.early = nn.Linear(e, CLASSES)
         self.place = nn.Parameter(torch.randn(ROWS * COLUMNS, e) * 0.02)
         self.mix = nn.Sequential(Mixer(e, 4), Mixer(e, 4))
         self.last = nn.LayerNorm(e)
@@ -82,12 +83,19 @@ class ReaderNet(nn.Module):
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(N, 64, 160, 3) uint8 BGR to logits: (N, 80, 37), (N, R), (N,)."""
+        return self.read(self.columns(pictures))
+
+    def columns(self, pictures: Tensor) -> Tensor:
+        """(N, 64, 160, 3) uint8 BGR to features of the columns before attention, (N, 80, C)."""
         x = pictures.permute(0, 3, 1, 2).float() / 255
         # Each picture by its own brightness and contrast: plates in deep shade look like others.
         x = x - x.mean((1, 2, 3), keepdim=True)
         x = x / (x.square().mean((1, 2, 3), keepdim=True) + 1e-4).sqrt()
         x = self.body(x.contiguous(memory_format=torch.channels_last))
-        x = x.flatten(2).transpose(1, 2)
+        return x.flatten(2).transpose(1, 2)
+
+    def read(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features of the columns to logits: (N, 80, 37), (N, R), (N,)."""
         x = self.last(self.mix(x + self.place))
         whole = self.whole(torch.cat([x.mean(1), x.amax(1)], 1))
         return self.characters(x), self.region(whole), self.plate(whole).squeeze(1)

@@ -1,7 +1,7 @@
 """Samples for the plate reader, written once and read often: `python -m training.samples`."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.local.scenes.model import Image
+from deploy.local.scenes.model import Image, Points
 from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
 from training.photography import LEGIBLE_PX, cut_out, photograph, width_px
 from training.plates import PlateRenderer
@@ -39,21 +39,37 @@ class Samples:
     """(N,) places in REGIONS."""
     plates: NDArray[np.uint8]
     """(N,) 1 for a plate, 0 for what is none, or is too small to be read."""
+    places: NDArray[np.uint8]
+    """(N, 10, 2): x, y px of each character's middle; 255 where there is none."""
 
 
-def sample(rng: np.random.Generator, renderer: PlateRenderer) -> tuple[Image, str, str, bool]:
-    """One picture as the reader sees it, its text, its region, and whether it is a legible plate."""
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture as the reader sees it, (64, 160, 3) uint8 BGR, and what is true of it."""
+
+    picture: Image
+    places: Points
+    """(n, 2) px: the middles of the characters of `text`."""
+    text: str
+    region: str
+    legible: bool
+
+
+def sample(rng: np.random.Generator, renderer: PlateRenderer) -> Sample:
+    """One picture as the reader sees it."""
     if rng.random() < NO_PLATE_SHARE:
         photo = photograph(rng, renderer.blank(rng), width_px(rng))
         if rng.random() < 0.25:
             # A piece of something, far from any plate's edges.
-            photo = type(photo)(photo.pixels, photo.corners + np.float32(rng.normal(0, 0.5, 2) * 60))
-        return cut_out(rng, photo), "", "unknown", False
+            moved = photo.corners + np.float32(rng.normal(0, 0.5, 2) * 60)
+            photo = replace(photo, corners=moved)
+        return Sample(*cut_out(rng, photo), "", "unknown", legible=False)
     plate = renderer.render(rng)
     wide = width_px(rng)
     # A serial of eight needs more pixels than one of five.
     legible = wide >= LEGIBLE_PX + 1.2 * max(0, len(plate.text) - 5)
-    return cut_out(rng, photograph(rng, plate.pixels, wide)), plate.text, plate.region, legible
+    photo = photograph(rng, plate.pixels, wide, plate.places)
+    return Sample(*cut_out(rng, photo), plate.text, plate.region, legible)
 
 
 def _block(job: tuple[int, int]) -> tuple[NDArray[np.uint8], ...]:
@@ -64,11 +80,14 @@ def _block(job: tuple[int, int]) -> tuple[NDArray[np.uint8], ...]:
     pictures = np.empty((count, READER_HEIGHT_PX, READER_WIDTH_PX, 3), np.uint8)
     texts = np.zeros((count, LONGEST), np.uint8)
     regions, plates = np.zeros(count, np.uint8), np.zeros(count, np.uint8)
+    places = np.full((count, LONGEST, 2), 255, np.uint8)
     for i in range(count):
-        pictures[i], text, region, legible = sample(rng, renderer)
-        texts[i, : len(text)] = [ALPHABET.index(c) + 1 for c in text[:LONGEST]]
-        regions[i], plates[i] = REGIONS.index(region), legible
-    return pictures, texts, regions, plates
+        one = sample(rng, renderer)
+        text = one.text[:LONGEST]
+        pictures[i], regions[i], plates[i] = one.picture, REGIONS.index(one.region), one.legible
+        texts[i, : len(text)] = [ALPHABET.index(c) + 1 for c in text]
+        places[i, : len(text)] = np.rint(np.clip(one.places[:LONGEST], 0, 254))
+    return pictures, texts, regions, plates, places
 
 
 _kept: list[PlateRenderer] = []
@@ -84,7 +103,7 @@ def write(folder: Path, count: int, seed: int, workers: int) -> None:
     """Render `count` samples into `folder` as .npy files; the same for the same seed."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(seed * 100_000 + i, min(BLOCK, count - i * BLOCK)) for i in range(-(-count // BLOCK))]
-    shapes = {"pictures": (READER_HEIGHT_PX, READER_WIDTH_PX, 3), "texts": (LONGEST,), "regions": (), "plates": ()}
+    shapes = {"pictures": (READER_HEIGHT_PX, READER_WIDTH_PX, 3), "texts": (LONGEST,), "regions": (), "plates": (), "places": (LONGEST, 2)}
     out = {
         name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, (count, *shape))
         for name, shape in shapes.items()
@@ -101,7 +120,7 @@ def write(folder: Path, count: int, seed: int, workers: int) -> None:
 
 def load(folder: Path) -> Samples:
     """Map samples that `write` made."""
-    return Samples(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("pictures", "texts", "regions", "plates")))
+    return Samples(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("pictures", "texts", "regions", "plates", "places")))
 
 
 def main() -> None:

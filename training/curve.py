@@ -1,0 +1,26 @@
+"""A training log as a picture."""
+
+import json
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+SHARES = ("exact", "region", "plate", "recall")
+
+
+def draw_loss(log: Path, target: Path, title: str) -> None:
+    """Draw the loss and the held-out shares of `log` (a JSON line each report) into a PNG."""
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    steps = [line["step"] for line in lines]
+    figure = Figure(figsize=(7, 4), dpi=110)
+    losses = figure.add_subplot()
+    losses.plot(steps, [line["loss"] for line in lines], color="tab:red", label="training loss")
+    losses.set(xlabel="step", ylabel="training loss", yscale="log", title=title)
+    shares = losses.twinx()
+    for name in SHARES:
+        if name in lines[0]:
+            shares.plot(steps, [line[name] for line in lines], label=f"held out: {name}")
+    shares.set(ylabel="share, held out", ylim=(0, 1))
+    figure.legend(loc="lower center", ncols=4, fontsize=8)
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
+    figure.savefig(target)

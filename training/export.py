@@ -1,0 +1,94 @@
+"""Write trained weights as the ONNX files that the service runs: `python -m training.export`."""
+
+import argparse
+from datetime import date
+from pathlib import Path
+
+import onnx
+import torch
+
+from services.recognition.models import (
+    MARGIN_ACROSS,
+    MARGIN_UP,
+    READER_HEIGHT_PX,
+    READER_WIDTH_PX,
+)
+from training import detector_net, reader_net
+from training.samples import REGIONS
+
+OPSET = 17
+
+
+def export_reader(weights: Path, target: Path, *, temperature: float, version: str) -> None:
+    """Write `reader.onnx` with what the service must know about it as metadata."""
+    net = reader_net.ReaderNet(len(REGIONS))
+    net.load_state_dict(torch.load(weights, weights_only=True))
+    torch.onnx.export(
+        reader_net.Exported(net.eval()).eval(),
+        (torch.zeros(1, READER_HEIGHT_PX, READER_WIDTH_PX, 3, dtype=torch.uint8),),
+        target,
+        dynamo=False,
+        opset_version=OPSET,
+        input_names=["plates"],
+        output_names=["characters", "region", "plate"],
+        dynamic_axes={name: {0: "n"} for name in ("plates", "characters", "region", "plate")},
+    )
+    describe(
+        target,
+        version=version,
+        regions=",".join(REGIONS),
+        margin_across=f"{MARGIN_ACROSS:g}",
+        margin_up=f"{MARGIN_UP:g}",
+        temperature=f"{temperature:.4g}",
+    )
+
+
+def export_detector(weights: Path, target: Path, *, version: str) -> None:
+    """Write `detector.onnx`; any height and width that 32 divides."""
+    net = detector_net.DetectorNet()
+    net.load_state_dict(torch.load(weights, weights_only=True))
+    torch.onnx.export(
+        detector_net.Exported(net.eval()).eval(),
+        (torch.zeros(1, 384, 640, 3, dtype=torch.uint8),),
+        target,
+        dynamo=False,
+        opset_version=OPSET,
+        input_names=["frames"],
+        output_names=["score", "corners"],
+        dynamic_axes={
+            "frames": {0: "n", 1: "h", 2: "w"},
+            "score": {0: "n", 1: "rows", 2: "columns"},
+            "corners": {0: "n", 1: "rows", 2: "columns"},
+        },
+    )
+    describe(target, version=version)
+
+
+def describe(target: Path, **facts: str) -> None:
+    """Put facts into an ONNX file's metadata and check the file."""
+    model = onnx.load(target)
+    del model.metadata_props[:]
+    for key, value in facts.items():
+        model.metadata_props.add(key=key, value=value)
+    model.producer_name = "plateward"
+    onnx.checker.check_model(model)
+    onnx.save(model, target)
+
+
+def main() -> None:
+    """Export one network."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("network", choices=("reader", "detector"))
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--version", default=f"{date.today():%Y.%m.%d}")  # noqa: DTZ011
+    args = parser.parse_args()
+    if args.network == "reader":
+        export_reader(args.weights, args.target, temperature=args.temperature, version=args.version)
+    else:
+        export_detector(args.weights, args.target, version=args.version)
+
+
+if __name__ == "__main__":
+    main()
