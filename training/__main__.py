@@ -70,7 +70,10 @@ def make_detector(
     out: Path, size: Size, dashcam: Path | None, cache: Path, version: str, scenes: int
 ) -> dict[str, object]:
     """Compose scenes, train and export the detector; its figures."""
-    for split, count, seed in (("train", size.samples, SEED), ("val", size.held_out, HELD_OUT_SEED)):
+    for split, count, seed in (
+        ("train", size.samples, SEED),
+        ("val", size.held_out, HELD_OUT_SEED),
+    ):
         if not (out / split / "ignore.npy").exists():
             # In a process of its own, which gives back what rendering holds.
             subprocess.run(
@@ -104,7 +107,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("network", choices=("reader", "detector"))
     parser.add_argument("--out", type=Path, default=Path("var/training"))
-    parser.add_argument("--dashcam", type=Path, help="dashcam frames with boxes.csv, for the detector")
+    parser.add_argument(
+        "--dashcam", type=Path, help="dashcam frames with boxes.csv, for the detector"
+    )
     parser.add_argument("--version", default="local")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--smoke", action="store_true")
@@ -122,7 +127,11 @@ def main() -> None:
         figures = make_detector(out, size, args.dashcam, out / "cache", args.version, scenes)
     draw_loss(out / "log.jsonl", out / "loss.png", f"{args.network}, seed {SEED}")
     machine = f"{platform.machine()}, {args.workers} threads"
-    print(json.dumps({"network": args.network, **figures, "samples": size.samples, "machine": machine}))
+    print(
+        json.dumps(
+            {"network": args.network, **figures, "samples": size.samples, "machine": machine}
+        )
+    )
 
 
 if __name__ == "__main__":

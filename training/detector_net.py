@@ -28,7 +28,9 @@ class Separable(nn.Module):
             nn.Conv2d(width, width, 5, 1, 2, groups=width, bias=False), nn.BatchNorm2d(width)
         )
         self.grow = convolve(width, 2 * width, 1)
-        self.shrink = nn.Sequential(nn.Conv2d(2 * width, width, 1, bias=False), nn.BatchNorm2d(width))
+        self.shrink = nn.Sequential(
+            nn.Conv2d(2 * width, width, 1, bias=False), nn.BatchNorm2d(width)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to the same."""
@@ -46,7 +48,9 @@ class DetectorNet(nn.Module):
         )
         self.eight = nn.Sequential(convolve(a, b, 3, 2), Separable(b), Separable(b))
         self.sixteen = nn.Sequential(convolve(b, c, 3, 2), Separable(c), Separable(c))
-        self.thirty_two = nn.Sequential(convolve(c, d, 3, 2), Separable(d), Separable(d), Separable(d))
+        self.thirty_two = nn.Sequential(
+            convolve(c, d, 3, 2), Separable(d), Separable(d), Separable(d)
+        )
         self.from_eight = nn.Conv2d(b, neck, 1)
         self.from_sixteen = nn.Conv2d(c, neck, 1)
         self.from_thirty_two = nn.Conv2d(d, neck, 1)

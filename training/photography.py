@@ -68,12 +68,20 @@ def photograph(
     flat = np.array([[0, 0], [sw, 0], [sw, sh], [0, sh]], np.float32) - 0.5
     matrix = cv2.getPerspectiveTransform(flat, corners - 0.5)
     picture = _car(rng, int(size[0]), int(size[1]))
-    warped = cv2.warpPerspective(shrunk, matrix, (int(size[0]), int(size[1])), flags=cv2.INTER_LINEAR)
-    mask = cv2.warpPerspective(np.full((sh, sw), 255, np.uint8), matrix, (int(size[0]), int(size[1])))
+    warped = cv2.warpPerspective(
+        shrunk, matrix, (int(size[0]), int(size[1])), flags=cv2.INTER_LINEAR
+    )
+    mask = cv2.warpPerspective(
+        np.full((sh, sw), 255, np.uint8), matrix, (int(size[0]), int(size[1]))
+    )
     if rng.random() < 0.5:
         reach = int(rng.integers(1, 4))
-        under = cv2.warpAffine(mask, np.float32([[1, 0, reach], [0, 1, reach]]), (int(size[0]), int(size[1])))
-        picture = as_image(picture * (1 - rng.uniform(0.2, 0.8) * (under[..., None] / np.float32(255))))
+        under = cv2.warpAffine(
+            mask, np.float32([[1, 0, reach], [0, 1, reach]]), (int(size[0]), int(size[1]))
+        )
+        picture = as_image(
+            picture * (1 - rng.uniform(0.2, 0.8) * (under[..., None] / np.float32(255)))
+        )
     cover = (mask.astype(np.float32) / 255)[..., None]
     picture = as_image(picture * (1 - cover) + warped * cover)
     if rng.random() < 0.12:
@@ -99,9 +107,22 @@ def _car(rng: np.random.Generator, width: int, height: int) -> Image:
         x, y = int(rng.integers(-width, width)), int(rng.integers(0, height))
         colour = (rng.uniform(0, 255) * np.ones(3)).tolist()
         if rng.random() < 0.5:
-            cv2.rectangle(body, (x, y), (x + int(rng.integers(width // 2, 2 * width)), y + int(rng.integers(1, 10))), colour, -1)
+            cv2.rectangle(
+                body,
+                (x, y),
+                (x + int(rng.integers(width // 2, 2 * width)), y + int(rng.integers(1, 10))),
+                colour,
+                -1,
+            )
         else:
-            cv2.line(body, (x, y), (x + width, y + int(rng.integers(-9, 9))), colour, int(rng.integers(1, 5)), cv2.LINE_AA)
+            cv2.line(
+                body,
+                (x, y),
+                (x + width, y + int(rng.integers(-9, 9))),
+                colour,
+                int(rng.integers(1, 5)),
+                cv2.LINE_AA,
+            )
     return as_image(body)
 
 
@@ -112,10 +133,24 @@ def _occlude(rng: np.random.Generator, picture: Image, corners: Points) -> None:
     at = corners.mean(0) + rng.uniform(-0.5, 0.5, 2) * (width, width * 0.5)
     if rng.random() < 0.5:
         end = at + rng.normal(0, 1, 2) * width
-        cv2.line(picture, tuple(int(v) for v in at), tuple(int(v) for v in end), shade, max(1, round(width * rng.uniform(0.005, 0.02))), cv2.LINE_AA)
+        cv2.line(
+            picture,
+            tuple(int(v) for v in at),
+            tuple(int(v) for v in end),
+            shade,
+            max(1, round(width * rng.uniform(0.005, 0.02))),
+            cv2.LINE_AA,
+        )
     else:
         at[1] = corners[:, 1].max() - rng.uniform(-0.05, 0.12) * width
-        cv2.circle(picture, tuple(int(v) for v in at), max(1, round(width * rng.uniform(0.02, 0.07))), shade, -1, cv2.LINE_AA)
+        cv2.circle(
+            picture,
+            tuple(int(v) for v in at),
+            max(1, round(width * rng.uniform(0.02, 0.07))),
+            shade,
+            -1,
+            cv2.LINE_AA,
+        )
 
 
 def _seen(rng: np.random.Generator, picture: Image) -> Image:
@@ -136,7 +171,9 @@ def _seen(rng: np.random.Generator, picture: Image) -> Image:
     if rng.random() < 0.3:
         share = rng.uniform(max(0.5, min(0.9, 65 / w)), 0.95)
         small = cv2.resize(seen, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
-        seen = cv2.resize(small, (w, h), interpolation=cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC)
+        seen = cv2.resize(
+            small, (w, h), interpolation=cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
+        )
     if rng.random() < 0.75:
         noise = rng.normal(0, 1, (h, w, 3) if rng.random() < 0.5 else (h, w, 1)).astype(np.float32)
         if rng.random() < 0.4:
@@ -159,10 +196,16 @@ def _lit(rng: np.random.Generator, seen: np.ndarray) -> np.ndarray:
     """Exposure, contrast, colour of light, glare, a shadow's edge; clipped as a sensor clips."""
     h, w = seen.shape[:2]
     if rng.random() < 0.25:
-        across = np.linspace(-1, 1, w)[None, :] * rng.normal() + np.linspace(-1, 1, h)[:, None] * rng.normal()
+        across = (
+            np.linspace(-1, 1, w)[None, :] * rng.normal()
+            + np.linspace(-1, 1, h)[:, None] * rng.normal()
+        )
         seen = seen * (1 + 0.3 * across[..., None]).astype(np.float32)
     if rng.random() < 0.12:
-        edge = np.linspace(-1, 1, w)[None, :] * rng.normal() + np.linspace(-1, 1, h)[:, None] * rng.normal()
+        edge = (
+            np.linspace(-1, 1, w)[None, :] * rng.normal()
+            + np.linspace(-1, 1, h)[:, None] * rng.normal()
+        )
         soft = 1 / (1 + np.exp(-edge * rng.uniform(4, 40)))
         seen = seen * (1 - rng.uniform(0.3, 0.8) * soft[..., None]).astype(np.float32)
     if rng.random() < 0.1:
@@ -195,7 +238,14 @@ def _motion(rng: np.random.Generator, seen: np.ndarray, length: float) -> np.nda
     reach = length / 2 * np.array([np.cos(angle), np.sin(angle)])
     middle = size // 2
     a, b = middle - reach, middle + reach
-    cv2.line(kernel, tuple(int(round(v)) for v in a), tuple(int(round(v)) for v in b), 1.0, 1, cv2.LINE_AA)
+    cv2.line(
+        kernel,
+        tuple(int(round(v)) for v in a),
+        tuple(int(round(v)) for v in b),
+        1.0,
+        1,
+        cv2.LINE_AA,
+    )
     return cv2.filter2D(seen, -1, kernel / max(kernel.sum(), 1e-6))
 
 
@@ -213,7 +263,11 @@ def cut_out(rng: np.random.Generator, photo: Photograph) -> tuple[Image, Points]
     width = float(np.linalg.norm(corners[1] - corners[0]))
     height = float(np.linalg.norm(corners[3] - corners[0]))
     size = np.array([width, height])
-    found = corners + rng.normal(0, 1, 2) * (0.012 * size + 0.2) + rng.normal(0, 1, (4, 2)) * (0.014 * size + 0.35)
+    found = (
+        corners
+        + rng.normal(0, 1, 2) * (0.012 * size + 0.2)
+        + rng.normal(0, 1, (4, 2)) * (0.014 * size + 0.35)
+    )
     middle = found.mean(0)
     found = middle + (found - middle) * (1 + rng.normal(0.0, (0.025, 0.035), 2))
     picture, matrix = rectify(photo.pixels, found.astype(np.float32), MARGIN_ACROSS, MARGIN_UP)

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from deploy.local.scenes.model import Colour, Image, Points, as_image
+from deploy.local.scenes.plates import DIGITS, LETTERS
 from training.faces import DieFace, Face, TypeFace, words
 from training.motifs import EMBLEMS
-from deploy.local.scenes.plates import DIGITS, LETTERS
 from training.styles import STYLES, Serial, Style
 
 HEIGHT_PX: Final = 160
@@ -133,9 +133,13 @@ class PlateRenderer:
         if rng.random() < 0.12:
             plate, ink = _recoloured(rng, plate)
         elif rng.random() < 0.3:
-            plate = as_image(plate.astype(np.float32) * rng.uniform(0.85, 1.1, 3).astype(np.float32))
+            plate = as_image(
+                plate.astype(np.float32) * rng.uniform(0.85, 1.1, 3).astype(np.float32)
+            )
         _stickers(rng, plate, style)
-        face: Face = DieFace(rng, wide=style.face == "wide") if rng.random() < 0.68 else TypeFace(rng)
+        face: Face = (
+            DieFace(rng, wide=style.face == "wide") if rng.random() < 0.68 else TypeFace(rng)
+        )
         places = _press(rng, plate, marks, face, style, ink)
         _hardware(rng, plate)
         text = "".join(mark.text for mark in marks if not mark.is_gap and mark.text != "/")
@@ -191,7 +195,15 @@ def _painted(rng: np.random.Generator, style: Style) -> Image:
         _line(rng, plate, style.name, style.name_font, style.name_colour, top=top, size=(0.1, 0.19))
     if style.slogan:
         top = style.slogan_place == "top"
-        _line(rng, plate, style.slogan, style.slogan_font, style.slogan_colour, top=top, size=(0.07, 0.12))
+        _line(
+            rng,
+            plate,
+            style.slogan,
+            style.slogan_font,
+            style.slogan_colour,
+            top=top,
+            size=(0.07, 0.12),
+        )
     return np.ascontiguousarray(plate)
 
 
@@ -253,7 +265,11 @@ def _stickers(rng: np.random.Generator, plate: Image, style: Style) -> None:
         colour = tuple(int(c) for c in rng.integers(0, 256, 3))
         if rng.random() < 0.75:
             cv2.rectangle(plate, (x, y), (x + sw, y + sh), colour, -1)
-        text = str(rng.choice(MONTHS)) if rng.random() < 0.45 else str(rng.choice(("09", "2012", "15", "24", "26", "2025", "99")))
+        text = (
+            str(rng.choice(MONTHS))
+            if rng.random() < 0.45
+            else str(rng.choice(("09", "2012", "15", "24", "26", "2025", "99")))
+        )
         mask = words(rng, "bold", text, max(6, round(sh * rng.uniform(0.4, 0.7))))[:, : sw - 2]
         dark = sum(colour) > 380
         _ink(plate, mask, (x + (sw - mask.shape[1]) // 2, y + (sh - mask.shape[0]) // 2),
@@ -371,13 +387,23 @@ def _set_mark(
             face.draw(metal, character, (x, place), (min(width, small * 0.8), small))
     elif mark.text == "-":
         y = round(top + high / 2)
-        cv2.line(metal, (round(x), y), (round(x + width), y), 255, max(2, round(high * 0.1)), cv2.LINE_AA)
+        cv2.line(
+            metal, (round(x), y), (round(x + width), y), 255, max(2, round(high * 0.1)), cv2.LINE_AA
+        )
     elif mark.text == ".":
         centre = round(x + width / 2), round(top + high * rng.uniform(0.45, 0.6))
         cv2.circle(metal, centre, max(2, round(high * 0.08)), 255, -1, cv2.LINE_AA)
     elif mark.text == "*":
-        kind = style.emblem if style.emblem != "none" and rng.random() < 0.7 else str(rng.choice(list(EMBLEMS)))
-        colour = style.emblem_colour if style.emblem_colour and rng.random() < 0.6 else _some_colour(rng, ink)
+        kind = (
+            style.emblem
+            if style.emblem != "none" and rng.random() < 0.7
+            else str(rng.choice(list(EMBLEMS)))
+        )
+        colour = (
+            style.emblem_colour
+            if style.emblem_colour and rng.random() < 0.6
+            else _some_colour(rng, ink)
+        )
         size = high * rng.uniform(0.3, 1.2)
         EMBLEMS[kind](plate, (x + width / 2, top + high * rng.uniform(0.4, 0.6)), size, colour, rng)
     elif mark.text != " ":
@@ -396,7 +422,14 @@ def _hardware(rng: np.random.Generator, plate: Image) -> None:
     if rng.random() < 0.6:
         shade = int(rng.integers(60, 255))
         inset = int(rng.integers(1, 5))
-        cv2.rectangle(plate, (inset, inset), (w - 1 - inset, h - 1 - inset), (shade,) * 3, int(rng.integers(1, 4)), cv2.LINE_AA)
+        cv2.rectangle(
+            plate,
+            (inset, inset),
+            (w - 1 - inset, h - 1 - inset),
+            (shade,) * 3,
+            int(rng.integers(1, 4)),
+            cv2.LINE_AA,
+        )
     for x in (0.25 * w, 0.75 * w):
         for y in (0.075 * h, 0.925 * h):
             if rng.random() < 0.4:
@@ -424,9 +457,19 @@ def _frame(rng: np.random.Generator, plate: Image) -> None:
     text_colour = (230, 230, 230) if dark else (30, 30, 30)
     for strip, y in ((top, 0), (bottom, h - bottom)):
         if strip > 10 and rng.random() < 0.75:
-            mask = words(rng, str(rng.choice(("bold", "sans", "slab", "script"))), str(rng.choice(DEALERS)), round(strip * 0.7))
+            mask = words(
+                rng,
+                str(rng.choice(("bold", "sans", "slab", "script"))),
+                str(rng.choice(DEALERS)),
+                round(strip * 0.7),
+            )
             mask = mask[:strip, : w - 8]
-            _ink(plate, mask, ((w - mask.shape[1]) // 2, y + (strip - mask.shape[0]) // 2), text_colour)
+            _ink(
+                plate,
+                mask,
+                ((w - mask.shape[1]) // 2, y + (strip - mask.shape[0]) // 2),
+                text_colour,
+            )
 
 
 def _worn(rng: np.random.Generator, plate: Image) -> Image:
@@ -478,5 +521,8 @@ def _some_words(rng: np.random.Generator, plate: Image) -> None:
     mask = words(rng, str(rng.choice(("sans", "bold", "condensed", "serif"))), text, height)
     if mask.shape[1] > plate.shape[1] * 0.95:
         mask = cv2.resize(mask, (int(plate.shape[1] * 0.95), height), interpolation=cv2.INTER_AREA)
-    at = int(rng.integers(0, max(1, plate.shape[1] - mask.shape[1]))), int(rng.integers(0, max(1, HEIGHT_PX - mask.shape[0])))
+    at = (
+        int(rng.integers(0, max(1, plate.shape[1] - mask.shape[1]))),
+        int(rng.integers(0, max(1, HEIGHT_PX - mask.shape[0]))),
+    )
     _ink(plate, mask, at, tuple(int(c) for c in rng.integers(0, 256, 3)))  # type: ignore[arg-type]

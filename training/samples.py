@@ -103,7 +103,13 @@ def write(folder: Path, count: int, seed: int, workers: int) -> None:
     """Render `count` samples into `folder` as .npy files; the same for the same seed."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(seed * 100_000 + i, min(BLOCK, count - i * BLOCK)) for i in range(-(-count // BLOCK))]
-    shapes = {"pictures": (READER_HEIGHT_PX, READER_WIDTH_PX, 3), "texts": (LONGEST,), "regions": (), "plates": (), "places": (LONGEST, 2)}
+    shapes = {
+        "pictures": (READER_HEIGHT_PX, READER_WIDTH_PX, 3),
+        "texts": (LONGEST,),
+        "regions": (),
+        "plates": (),
+        "places": (LONGEST, 2),
+    }
     out = {
         name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, (count, *shape))
         for name, shape in shapes.items()
@@ -120,7 +126,12 @@ def write(folder: Path, count: int, seed: int, workers: int) -> None:
 
 def load(folder: Path) -> Samples:
     """Map samples that `write` made."""
-    return Samples(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("pictures", "texts", "regions", "plates", "places")))
+    return Samples(
+        *(
+            np.load(folder / f"{name}.npy", mmap_mode="r")
+            for name in ("pictures", "texts", "regions", "plates", "places")
+        )
+    )
 
 
 def main() -> None:

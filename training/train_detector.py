@@ -41,7 +41,11 @@ class Targets:
             self._add(i, patches.corners[number], patches.exact[number], patches.ignore[number])
 
     def _add(
-        self, i: int, corners: NDArray[np.float32], exact: NDArray[np.bool_], ignore: NDArray[np.float32]
+        self,
+        i: int,
+        corners: NDArray[np.float32],
+        exact: NDArray[np.bool_],
+        ignore: NDArray[np.float32],
     ) -> None:
         for x, y, w, h in ignore[np.isfinite(ignore[:, 0])]:
             low = np.floor(np.array([x, y]) / STRIDE).astype(int).clip(0)
@@ -51,10 +55,12 @@ class Targets:
             if not np.isfinite(quad[0, 0]):
                 continue
             middle = quad.mean(0)
-            self.ignored[i] |= self._inside(middle + AROUND * (quad - middle))
             core = self._inside(middle + CORE * (quad - middle))
             at = np.clip((middle / STRIDE).astype(int), 0, np.array(core.shape[::-1]) - 1)
             core[at[1], at[0]] = True
+            # Cells that touch a positive one see nearly the same.
+            beside = cv2.dilate(core.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+            self.ignored[i] |= beside | self._inside(middle + AROUND * (quad - middle))
             self.positive[i] |= core
             self.corners[i][core] = quad.reshape(8)
             self.exact[i][core] = 1.0 if known else 0.3
@@ -106,7 +112,9 @@ def validate(net: DetectorNet, patches: Patches, batch: int = 50) -> dict[str, f
                 if not np.isfinite(quad[0, 0]):
                     continue
                 plates += 1
-                cell = np.clip((quad.mean(0) / STRIDE).astype(int), 0, np.array(score.shape[:0:-1]) - 1)
+                cell = np.clip(
+                    (quad.mean(0) / STRIDE).astype(int), 0, np.array(score.shape[:0:-1]) - 1
+                )
                 near = np.s_[max(0, cell[1] - 1) : cell[1] + 2, max(0, cell[0] - 1) : cell[0] + 2]
                 here = probability[i][near]
                 found += bool(here.max() > 0.3)
@@ -123,9 +131,13 @@ def validate(net: DetectorNet, patches: Patches, batch: int = 50) -> dict[str, f
 
 def disturbed(rng: np.random.Generator, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Brightness, contrast and colour of each patch changed a little."""
-    gain = rng.uniform(0.7, 1.25, (len(images), 1, 1, 3)) ** rng.integers(0, 2, (len(images), 1, 1, 1))
+    gain = rng.uniform(0.7, 1.25, (len(images), 1, 1, 3)) ** rng.integers(
+        0, 2, (len(images), 1, 1, 1)
+    )
     lift = rng.normal(0, 12, (len(images), 1, 1, 1))
-    return np.clip(images * gain.astype(np.float32) + lift.astype(np.float32), 0, 255).astype(np.uint8)
+    return np.clip(images * gain.astype(np.float32) + lift.astype(np.float32), 0, 255).astype(
+        np.uint8
+    )
 
 
 def train(

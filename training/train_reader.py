@@ -3,6 +3,7 @@
 import argparse
 import copy
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ Without them CTC is long in finding its feet; the renderer knows where character
 BLANK = 0.2
 """Weight of columns without a character, of which there are many."""
 NOT_TRAINED = -100
+WARM_UP = 0.04
 
 
 def disturbed(rng: np.random.Generator, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -80,9 +82,13 @@ def train(
     rate: float,
     seed: int,
     report_every: int,
+    minutes: float = math.inf,
     start: Path | None = None,
 ) -> None:
-    """Train for `steps` batches and write `last.pt` (averaged weights) and `log.jsonl`."""
+    """Train for `steps` batches and write `last.pt` (averaged weights) and `log.jsonl`.
+
+    Where `minutes` are fewer than the steps would take, the rate falls faster, to end by then.
+    """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     out.mkdir(parents=True, exist_ok=True)
@@ -93,29 +99,32 @@ def train(
     decay = [p for p in net.parameters() if p.ndim > 1]
     rest = [p for p in net.parameters() if p.ndim <= 1]
     optimiser = torch.optim.AdamW(
-        [{"params": decay, "weight_decay": 0.03}, {"params": rest, "weight_decay": 0.0}], lr=rate, betas=(0.9, 0.98)
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, rate, total_steps=steps + 1, pct_start=0.06, final_div_factor=200
+        [{"params": decay, "weight_decay": 0.03}, {"params": rest, "weight_decay": 0.0}],
+        lr=rate,
+        betas=(0.9, 0.98),
     )
     order = np.empty(0, np.int64)
     log = (out / "log.jsonl").open("a")
     began, total = time.monotonic(), 0.0
-    for step in range(1, steps + 1):
+    step, share = 0, 0.0
+    while share < 1:
+        step += 1
+        share = max(step / steps, (time.monotonic() - began) / (60 * minutes))
+        for group in optimiser.param_groups:
+            group["lr"] = rate * of_rate(share)
         if len(order) < BATCH:
-            order = rng.permutation(len(samples.plates))
+            order = rng.permutation(rendered(samples))
         at, order = np.sort(order[:BATCH]), order[BATCH:]
         loss = loss_of(net, samples, at, rng)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
         optimiser.step()
-        schedule.step()
         average(averaged, net, min(0.999, step / (step + 20)))
         total += float(loss.detach())
-        if step % report_every == 0 or step == steps:
+        if step % report_every == 0 or share >= 1:
             figures = {
-                "step": step, "loss": round(total / report_every, 4), "rate": schedule.get_last_lr()[0],
+                "step": step, "loss": round(total / report_every, 4), "rate": rate * of_rate(share),
                 **{k: round(v, 4) for k, v in validate(averaged, validation).items()},
                 "per_s": round(BATCH * step / (time.monotonic() - began), 1),
             }  # fmt: skip
@@ -126,7 +135,24 @@ def train(
             torch.save(averaged.state_dict(), out / "last.pt")
 
 
-def loss_of(net: ReaderNet, samples: Samples, at: NDArray[np.int64], rng: np.random.Generator) -> torch.Tensor:
+def of_rate(share: float) -> float:
+    """Share of the highest learning rate after a share of the training: up for 4%, then a cosine."""
+    if share < WARM_UP:
+        return max(share, 1e-3) / WARM_UP
+    return 0.004 + 0.996 * 0.5 * (
+        1 + math.cos(math.pi * min(1.0, (share - WARM_UP) / (1 - WARM_UP)))
+    )
+
+
+def rendered(samples: Samples) -> int:
+    """How many samples are there already; training may begin while the rest are being rendered."""
+    missing = np.flatnonzero(samples.places[:, -1, 1] == 0)
+    return int(missing[0]) if len(missing) else len(samples.plates)
+
+
+def loss_of(
+    net: ReaderNet, samples: Samples, at: NDArray[np.int64], rng: np.random.Generator
+) -> torch.Tensor:
     """CTC over all 80 steps, plus the region and the question whether it is a plate."""
     pictures = torch.from_numpy(disturbed(rng, np.array(samples.pictures[at])))
     with torch.autocast("cpu", torch.bfloat16):
@@ -146,7 +172,10 @@ def loss_of(net: ReaderNet, samples: Samples, at: NDArray[np.int64], rng: np.ran
     is_plate = torch.from_numpy(samples.plates[at].astype(np.float32))
     has_text = (lengths > 0).float()
     named = F.cross_entropy(
-        region.float(), torch.from_numpy(samples.regions[at].astype(np.int64)), label_smoothing=0.05, reduction="none"
+        region.float(),
+        torch.from_numpy(samples.regions[at].astype(np.int64)),
+        label_smoothing=0.05,
+        reduction="none",
     )
     return (
         spelling
@@ -203,12 +232,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report-every", type=int, default=250)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=math.inf)
     parser.add_argument("--start", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     train(
         load(args.samples), load(args.validation), args.out, steps=args.steps, rate=args.rate,
-        seed=args.seed, report_every=args.report_every, start=args.start,
+        seed=args.seed, report_every=args.report_every, minutes=args.minutes, start=args.start,
     )  # fmt: skip
 
 

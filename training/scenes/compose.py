@@ -13,7 +13,7 @@ from training.scenes.mount import mount_again, mount_anywhere, mount_over
 from training.scenes.negatives import burn_stamp, paste_empty_board, paste_negatives
 from training.scenes.photometry import photograph
 
-NARROWEST_PX, WIDEST_PX = 14.0, 170.0
+NARROWEST_PX, WIDEST_PX = 14.0, 280.0
 """How wide plates come out, log-uniform."""
 MAX_PLATES = 6
 MAX_ENLARGEMENT = 2.0
