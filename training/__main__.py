@@ -19,6 +19,7 @@ from training import train_detector, train_reader
 from training.calibrate import calibration
 from training.curve import draw_loss
 from training.export import export_detector, export_reader
+from training.loop import Plan
 from training.patches import load as load_patches
 from training.samples import load as load_samples
 from training.samples import write as write_samples
@@ -33,32 +34,24 @@ class Size:
 
     samples: int
     held_out: int
-    steps: int
-    rate: float
-    report_every: int
+    plan: Plan
+    scenes: int = 0
+    """Rendered streets to cut from, for the detector."""
 
 
-READER = Size(samples=300_000, held_out=4_000, steps=20_000, rate=1.5e-3, report_every=500)
-READER_SMOKE = Size(samples=600, held_out=100, steps=30, rate=1.5e-3, report_every=10)
-DETECTOR = Size(samples=32_000, held_out=800, steps=9_000, rate=2e-3, report_every=300)
-DETECTOR_SMOKE = Size(samples=120, held_out=24, steps=12, rate=2e-3, report_every=4)
+READER = Size(300_000, 4_000, Plan(steps=20_000, rate=1.5e-3, report_every=500, seed=SEED))
+READER_SMOKE = Size(600, 100, Plan(steps=30, rate=1.5e-3, report_every=10, seed=SEED))
+DETECTOR = Size(32_000, 800, Plan(steps=9_000, rate=2e-3, report_every=300, seed=SEED), scenes=300)
+DETECTOR_SMOKE = Size(120, 24, Plan(steps=12, rate=2e-3, report_every=4, seed=SEED), scenes=6)
 
 
 def make_reader(out: Path, size: Size, workers: int, version: str) -> dict[str, object]:
     """Render, train, calibrate and export the reader; its figures."""
-    for name, count, seed in (("train", size.samples, SEED), ("val", size.held_out, HELD_OUT_SEED)):
-        if not (out / name / "plates.npy").exists():
-            write_samples(out / name, count, seed, workers)
+    for split, count, seed in _splits(size):
+        if not (out / split / "plates.npy").exists():
+            write_samples(out / split, count, seed, workers)
     held_out = load_samples(out / "val")
-    train_reader.train(
-        load_samples(out / "train"),
-        held_out,
-        out,
-        steps=size.steps,
-        rate=size.rate,
-        seed=SEED,
-        report_every=size.report_every,
-    )
+    train_reader.train(load_samples(out / "train"), held_out, out, size.plan)
     fitted = calibration(out / "last.pt", held_out)
     export_reader(
         out / "last.pt", out / "reader.onnx", temperature=fitted.temperature, version=version
@@ -66,35 +59,27 @@ def make_reader(out: Path, size: Size, workers: int, version: str) -> dict[str, 
     return last(out / "log.jsonl") | {"temperature": fitted.temperature, "ece": fitted.ece}
 
 
-def make_detector(
-    out: Path, size: Size, dashcam: Path | None, cache: Path, version: str, scenes: int
-) -> dict[str, object]:
+def make_detector(out: Path, size: Size, dashcam: Path | None, version: str) -> dict[str, object]:
     """Compose scenes, train and export the detector; its figures."""
-    for split, count, seed in (
-        ("train", size.samples, SEED),
-        ("val", size.held_out, HELD_OUT_SEED),
-    ):
+    for split, count, seed in _splits(size):
         if not (out / split / "ignore.npy").exists():
             # In a process of its own, which gives back what rendering holds.
+            command = [
+                sys.executable, "-m", "training.scenes", "--out", str(out / split), "--count", str(count),
+                "--seed", str(seed), "--split", split, "--cache", str(out / "cache"),
+                "--scenes", str(size.scenes), "--plates", str(10 * size.scenes),
+            ]  # fmt: skip
             subprocess.run(
-                [
-                    sys.executable, "-m", "training.scenes", "--out", str(out / split), "--count", str(count),
-                    "--seed", str(seed), "--split", split, "--cache", str(cache), "--scenes", str(scenes),
-                    "--plates", str(10 * scenes), *(["--dashcam", str(dashcam)] if dashcam else []),
-                ],
-                check=True,
-            )  # fmt: skip
-    train_detector.train(
-        load_patches(out / "train"),
-        load_patches(out / "val"),
-        out,
-        steps=size.steps,
-        rate=size.rate,
-        seed=SEED,
-        report_every=size.report_every,
-    )
+                [*command, *(["--dashcam", str(dashcam)] if dashcam else [])], check=True
+            )
+    train_detector.train(load_patches(out / "train"), load_patches(out / "val"), out, size.plan)
     export_detector(out / "last.pt", out / "detector.onnx", version=version)
     return last(out / "log.jsonl")
+
+
+def _splits(size: Size) -> tuple[tuple[str, int, int], ...]:
+    """What to train on and what is held out: name, count, seed."""
+    return ("train", size.samples, SEED), ("val", size.held_out, HELD_OUT_SEED)
 
 
 def last(log: Path) -> dict[str, object]:
@@ -104,16 +89,7 @@ def last(log: Path) -> dict[str, object]:
 
 def main() -> None:
     """Make one network."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("network", choices=("reader", "detector"))
-    parser.add_argument("--out", type=Path, default=Path("var/training"))
-    parser.add_argument(
-        "--dashcam", type=Path, help="dashcam frames with boxes.csv, for the detector"
-    )
-    parser.add_argument("--version", default="local")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--smoke", action="store_true")
-    args = parser.parse_args()
+    args = _arguments().parse_args()
     torch.set_num_threads(args.workers)
     out = args.out / (args.network + ("-smoke" if args.smoke else ""))
     out.mkdir(parents=True, exist_ok=True)
@@ -123,15 +99,23 @@ def main() -> None:
         figures = make_reader(out, size, args.workers, args.version)
     else:
         size = DETECTOR_SMOKE if args.smoke else DETECTOR
-        scenes = 6 if args.smoke else 300
-        figures = make_detector(out, size, args.dashcam, out / "cache", args.version, scenes)
+        figures = make_detector(out, size, args.dashcam, args.version)
     draw_loss(out / "log.jsonl", out / "loss.png", f"{args.network}, seed {SEED}")
-    machine = f"{platform.machine()}, {args.workers} threads"
-    print(
-        json.dumps(
-            {"network": args.network, **figures, "samples": size.samples, "machine": machine}
-        )
+    about = {"samples": size.samples, "machine": f"{platform.machine()}, {args.workers} threads"}
+    print(json.dumps({"network": args.network, **figures, **about}))
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("network", choices=("reader", "detector"))
+    parser.add_argument("--out", type=Path, default=Path("var/training"))
+    parser.add_argument(
+        "--dashcam", type=Path, help="dashcam frames with boxes.csv, for the detector"
     )
+    parser.add_argument("--version", default="local")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--smoke", action="store_true")
+    return parser
 
 
 if __name__ == "__main__":

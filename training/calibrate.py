@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch.nn import functional
 
 from training.reader_net import ReaderNet
 from training.samples import REGIONS, Samples
@@ -26,10 +27,7 @@ class Calibration:
 
 @torch.no_grad()
 def calibration(weights: Path, samples: Samples) -> Calibration:
-    """Fit the temperature by the likelihood of the true texts of legible plates.
-
-    The likelihood is CTC's, over all paths that spell a text, as the service computes it.
-    """
+    """Fit the temperature of the reader whose weights lie in a file, on legible plates."""
     net = ReaderNet(len(REGIONS))
     net.load_state_dict(torch.load(weights, weights_only=True))
     net.eval()
@@ -41,7 +39,18 @@ def calibration(weights: Path, samples: Samples) -> Calibration:
         ]
     )
     texts = np.array(samples.texts[legible])
-    truth = [tuple(int(c) for c in row if c) for row in texts]
+    return fit(logits, [tuple(int(c) for c in row if c) for row in texts])
+
+
+def fit(logits: torch.Tensor, truth: list[tuple[int, ...]]) -> Calibration:
+    """The temperature at which the true texts are likeliest.
+
+    The likelihood is CTC's, over all paths that spell a text, as the service computes it.
+
+    Args:
+        logits: (n, T, 37).
+        truth: n texts as classes, 1 to 36.
+    """
     losses = [float(_loss(logits / t, truth).mean()) for t in TEMPERATURES]
     best = float(TEMPERATURES[int(np.argmin(losses))])
     read = spelled((logits / best).argmax(2).numpy())
@@ -51,14 +60,16 @@ def calibration(weights: Path, samples: Samples) -> Calibration:
 
 
 def _loss(logits: torch.Tensor, texts: list[tuple[int, ...]]) -> torch.Tensor:
+    """Minus the log-probability of each text by logits (n, T, 37)."""
     lengths = torch.tensor([len(text) for text in texts])
     targets = torch.tensor([c for text in texts for c in text], dtype=torch.int64)
     steps = torch.full((len(texts),), logits.shape[1])
     logs = logits.log_softmax(2).transpose(0, 1)
-    return F.ctc_loss(logs, targets, steps, lengths, reduction="none", zero_infinity=True)
+    return functional.ctc_loss(logs, targets, steps, lengths, reduction="none", zero_infinity=True)
 
 
-def _ece(sure: np.ndarray, right: np.ndarray) -> float:
+def _ece(sure: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
+    """Expected calibration error of texts, (n,) probabilities and whether each is right."""
     which = np.minimum((sure * BINS).astype(int), BINS - 1)
     gaps = [
         abs(float(sure[which == b].mean()) - float(right[which == b].mean())) * (which == b).mean()

@@ -143,12 +143,7 @@ class DieFace:
 
     def __init__(self, rng: np.random.Generator, *, wide: bool) -> None:
         self._paths = {
-            character: path
-            if rng.random() < 0.55
-            else str(rng.choice(VARIANTS[character]))
-            if character in VARIANTS
-            else path
-            for character, path in PATHS.items()
+            character: _variant(rng, character, path) for character, path in PATHS.items()
         }
         self._square = float(rng.choice((2.0, 2.3, 2.7, 3.2, 4.0), p=(0.4, 0.25, 0.15, 0.12, 0.08)))
         self._stroke = rng.uniform(0.085, 0.16)
@@ -181,6 +176,12 @@ class DieFace:
         ]
         thickness = max(1, round(stroke))
         cv2.polylines(canvas, points, False, 255, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+def _variant(rng: np.random.Generator, character: str, path: str) -> str:
+    if rng.random() < 0.55 or character not in VARIANTS:
+        return path
+    return str(rng.choice(VARIANTS[character]))
 
 
 TEXT_PACKAGES: Final = {
@@ -226,15 +227,15 @@ def font_files(package: str) -> tuple[Path, ...]:
 def _font(path: Path, size_px: int, weight: int) -> ImageFont.FreeTypeFont:
     font = ImageFont.truetype(path, size_px)
     if "wght" in path.name:
-        axes = font.get_variation_axes()
-        values = [
-            min(max(weight, axis["minimum"]), axis["maximum"])
-            if bytes(axis["name"]).lower().startswith(b"weight")
-            else axis["default"]
-            for axis in axes
-        ]
-        font.set_variation_by_axes(values)
+        font.set_variation_by_axes([_at(axis, weight) for axis in font.get_variation_axes()])
     return font
+
+
+def _at(axis: ImageFont.Axis, weight: int) -> float:
+    """Where on an axis of a variable typeface to stand: its usual place, on the weight's the weight."""
+    low, usual, high = axis["minimum"] or 0, axis["default"] or 0, axis["maximum"] or 0
+    is_weight = bytes(axis["name"] or b"").lower().startswith(b"weight")
+    return min(max(weight, low), high) if is_weight else usual
 
 
 @cache

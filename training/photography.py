@@ -4,7 +4,7 @@ Nothing here depends on what is on the plate. Sizes are those of plates in real 
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -16,7 +16,11 @@ from services.recognition.reader import rectify
 
 NARROWEST_PX: Final = 38
 WIDEST_PX: Final = 330
-LEGIBLE_PX: Final = 30
+"""Widths of the plates. Narrower ones cannot be read: they would teach guessing."""
+
+
+Floats = NDArray[np.float32]
+"""(H, W, 3) BGR, 0 to 255 and a little beyond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ def pose(rng: np.random.Generator, width_px: float, aspect: float) -> Points:
     x, y = x / away + rng.normal(0, 0.04) * half[:, 1], y / away + rng.normal(0, 0.05) * half[:, 0]
     turned = np.stack([x * np.cos(roll) - y * np.sin(roll), x * np.sin(roll) + y * np.cos(roll)], 1)
     span = turned[:, 0].max() - turned[:, 0].min()
-    return (turned * width_px / span).astype(np.float32)
+    return np.asarray(turned * width_px / span, np.float32)
 
 
 def photograph(
@@ -57,31 +61,17 @@ def photograph(
     low, high = corners.min(0), corners.max(0)
     around = np.array([0.2, 0.3]) * (high - low) + 3
     size = np.ceil(high - low + 2 * around).astype(int)
-    corners = corners - low + around + rng.uniform(0, 1, 2)
-    corners = corners.astype(np.float32)
-    shrunk = plate
-    if width_px < 0.6 * w:
-        # Warping alone would skip pixels.
-        share = max(width_px * 1.35 / w, 0.1)
-        shrunk = cv2.resize(plate, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+    size_px = int(size[0]), int(size[1])
+    corners = (corners - low + around + rng.uniform(0, 1, 2)).astype(np.float32)
+    shrunk = _shrunk(plate, width_px)
     sh, sw = shrunk.shape[:2]
-    flat = np.array([[0, 0], [sw, 0], [sw, sh], [0, sh]], np.float32) - 0.5
-    matrix = cv2.getPerspectiveTransform(flat, corners - 0.5)
-    picture = _car(rng, int(size[0]), int(size[1]))
-    warped = cv2.warpPerspective(
-        shrunk, matrix, (int(size[0]), int(size[1])), flags=cv2.INTER_LINEAR
-    )
-    mask = cv2.warpPerspective(
-        np.full((sh, sw), 255, np.uint8), matrix, (int(size[0]), int(size[1]))
-    )
+    flat = np.array([[0, 0], [sw, 0], [sw, sh], [0, sh]], np.float32) - np.float32(0.5)
+    matrix = np.asarray(cv2.getPerspectiveTransform(flat, corners - np.float32(0.5)), np.float64)
+    picture = _car(rng, *size_px)
+    warped = cv2.warpPerspective(shrunk, matrix, size_px, flags=cv2.INTER_LINEAR)
+    mask = _u8(cv2.warpPerspective(np.full((sh, sw), 255, np.uint8), matrix, size_px))
     if rng.random() < 0.5:
-        reach = int(rng.integers(1, 4))
-        under = cv2.warpAffine(
-            mask, np.float32([[1, 0, reach], [0, 1, reach]]), (int(size[0]), int(size[1]))
-        )
-        picture = as_image(
-            picture * (1 - rng.uniform(0.2, 0.8) * (under[..., None] / np.float32(255)))
-        )
+        picture = _shadowed(rng, picture, mask)
     cover = (mask.astype(np.float32) / 255)[..., None]
     picture = as_image(picture * (1 - cover) + warped * cover)
     if rng.random() < 0.12:
@@ -89,12 +79,30 @@ def photograph(
     return Photograph(_seen(rng, picture), corners, moved(places, matrix, sw / w))
 
 
+def _shrunk(plate: Image, width_px: float) -> Image:
+    """A plate nearer to the size that it will have: warping alone would skip pixels."""
+    width = plate.shape[1]
+    if width_px >= 0.6 * width:
+        return plate
+    share = max(width_px * 1.35 / width, 0.1)
+    return _u8(cv2.resize(plate, None, fx=share, fy=share, interpolation=cv2.INTER_AREA))
+
+
+def _shadowed(rng: np.random.Generator, picture: Image, mask: Image) -> Image:
+    """The plate's shadow on the bodywork, right of and below the plate."""
+    reach = int(rng.integers(1, 4))
+    shift = np.array([[1, 0, reach], [0, 1, reach]], np.float32)
+    under = cv2.warpAffine(mask, shift, mask.shape[1::-1])
+    return as_image(picture * (1 - rng.uniform(0.2, 0.8) * (under[..., None] / np.float32(255))))
+
+
 def moved(places: Points | None, matrix: NDArray[np.float64], scale: float = 1.0) -> Points:
     """Points after a perspective matrix that counts from the middle of the first pixel."""
     if places is None or len(places) == 0:
         return np.zeros((0, 2), np.float32)
     here = (places * scale - 0.5).astype(np.float32).reshape(-1, 1, 2)
-    return cv2.perspectiveTransform(here, matrix).reshape(-1, 2) + np.float32(0.5)
+    there = cv2.perspectiveTransform(here, matrix).reshape(-1, 2)
+    return _f32(there + np.float32(0.5))
 
 
 def _car(rng: np.random.Generator, width: int, height: int) -> Image:
@@ -156,63 +164,45 @@ def _occlude(rng: np.random.Generator, picture: Image, corners: Points) -> None:
 def _seen(rng: np.random.Generator, picture: Image) -> Image:
     """Light, lens, sensor and compression."""
     seen = picture.astype(np.float32)
-    h, w = picture.shape[:2]
     if rng.random() < 0.12:
         # Infrared: grey, and sometimes colours change their brightness much.
         mix = rng.dirichlet((1, 1, 1)).astype(np.float32)
         seen = np.repeat((seen @ mix)[..., None], 3, axis=2)
-    seen = _lit(rng, seen)
-    which = rng.random()
-    scale = w / 200
-    if which < 0.45:
-        seen = cv2.GaussianBlur(seen, (0, 0), rng.uniform(0.25, 0.65) + rng.uniform(0, 1) * scale)
-    elif which < 0.6:
-        seen = _motion(rng, seen, rng.uniform(1.2, 1.8 + 4 * scale))
-    if rng.random() < 0.3:
-        share = rng.uniform(max(0.5, min(0.9, 65 / w)), 0.95)
-        small = cv2.resize(seen, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
-        seen = cv2.resize(
-            small, (w, h), interpolation=cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
-        )
+    seen = _blurred(rng, _exposed(rng, _shaded(rng, seen)))
     if rng.random() < 0.75:
-        noise = rng.normal(0, 1, (h, w, 3) if rng.random() < 0.5 else (h, w, 1)).astype(np.float32)
-        if rng.random() < 0.4:
-            noise = cv2.GaussianBlur(noise, (0, 0), rng.uniform(0.5, 1.0)).reshape(h, w, -1) * 2
-        # Never so much that the plate drowns: then there would be nothing to learn.
-        seen = seen + noise * np.float32(min(rng.gamma(1.2, 4.5), 0.4 * float(seen.std())))
+        seen = _noisy(rng, seen)
     if rng.random() < 0.4:
         # Cameras sharpen; halos are the usual price.
         soft = cv2.GaussianBlur(seen, (0, 0), rng.uniform(0.7, 2.0))
         seen = seen + np.float32(rng.uniform(0.3, 2.0)) * (seen - soft)
     image = as_image(seen)
-    if rng.random() < 0.85:
-        quality = int(np.clip(rng.normal(70, 25), 12, 97))
-        _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR).astype(np.uint8)
-    return image
+    return _compressed(rng, image) if rng.random() < 0.85 else image
 
 
-def _lit(rng: np.random.Generator, seen: np.ndarray) -> np.ndarray:
-    """Exposure, contrast, colour of light, glare, a shadow's edge; clipped as a sensor clips."""
+def _shaded(rng: np.random.Generator, seen: Floats) -> Floats:
+    """A gradient of light, a shadow's edge, a glare."""
     h, w = seen.shape[:2]
     if rng.random() < 0.25:
-        across = (
-            np.linspace(-1, 1, w)[None, :] * rng.normal()
-            + np.linspace(-1, 1, h)[:, None] * rng.normal()
-        )
-        seen = seen * (1 + 0.3 * across[..., None]).astype(np.float32)
+        seen = seen * (1 + 0.3 * _slope(rng, h, w)[..., None]).astype(np.float32)
     if rng.random() < 0.12:
-        edge = (
-            np.linspace(-1, 1, w)[None, :] * rng.normal()
-            + np.linspace(-1, 1, h)[:, None] * rng.normal()
-        )
-        soft = 1 / (1 + np.exp(-edge * rng.uniform(4, 40)))
+        soft = 1 / (1 + np.exp(-_slope(rng, h, w) * rng.uniform(4, 40)))
         seen = seen * (1 - rng.uniform(0.3, 0.8) * soft[..., None]).astype(np.float32)
     if rng.random() < 0.1:
         x, y = rng.uniform(0, w), rng.uniform(0, h)
         far = (np.arange(w)[None, :] - x) ** 2 + (np.arange(h)[:, None] - y) ** 2
         glow = np.exp(-far / (2 * (rng.uniform(0.05, 0.4) * w) ** 2))
         seen = seen + (rng.uniform(40, 220) * glow)[..., None].astype(np.float32)
+    return seen
+
+
+def _slope(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float64]:
+    """A plane through 0 in the picture's middle, (height, width)."""
+    across = np.linspace(-1, 1, width)[None, :] * rng.normal()
+    return np.asarray(across + np.linspace(-1, 1, height)[:, None] * rng.normal())
+
+
+def _exposed(rng: np.random.Generator, seen: Floats) -> Floats:
+    """Exposure, contrast and colour of the light; clipped as a sensor clips."""
     which = rng.random()
     if which < 0.3:  # shade, dusk, a grey picture: little contrast anywhere in the range
         contrast = rng.uniform(0.1, 0.5)
@@ -220,18 +210,54 @@ def _lit(rng: np.random.Generator, seen: np.ndarray) -> np.ndarray:
     elif which < 0.42:  # overexposed
         seen = seen * rng.uniform(1.1, 2.2) + rng.uniform(0, 40)
     elif which < 0.6:
-        seen = 255 * (np.clip(seen, 0, 255) / 255) ** rng.uniform(0.5, 2.2)
+        seen = _f32(255 * (np.clip(seen, 0, 255) / 255) ** rng.uniform(0.5, 2.2))
     else:
         seen = seen * rng.uniform(0.55, 1.1)
+    lit: NDArray[Any] = seen
     if rng.random() < 0.5:
-        seen = seen * rng.uniform(0.75, 1.25, 3)
+        lit = lit * rng.uniform(0.75, 1.25, 3)
     if rng.random() < 0.2:
-        grey = seen.mean(axis=2, keepdims=True)
-        seen = grey + (seen - grey) * rng.uniform(0, 1.5)
-    return np.clip(seen, 0, 255).astype(np.float32)
+        grey = lit.mean(axis=2, keepdims=True)
+        lit = grey + (lit - grey) * rng.uniform(0, 1.5)
+    return np.asarray(np.clip(lit, 0, 255), np.float32)
 
 
-def _motion(rng: np.random.Generator, seen: np.ndarray, length: float) -> np.ndarray:
+def _blurred(rng: np.random.Generator, seen: Floats) -> Floats:
+    """Out of focus, moved, or fewer pixels than there seem to be."""
+    h, w = seen.shape[:2]
+    which = rng.random()
+    scale = w / 200
+    if which < 0.45:
+        sigma = rng.uniform(0.25, 0.65) + rng.uniform(0, 1) * scale
+        seen = _f32(cv2.GaussianBlur(seen, (0, 0), sigma))
+    elif which < 0.6:
+        seen = _motion(rng, seen, rng.uniform(1.2, 1.8 + 4 * scale))
+    if rng.random() < 0.3:
+        share = rng.uniform(max(0.5, min(0.9, 65 / w)), 0.95)
+        small = cv2.resize(seen, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+        how = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
+        seen = _f32(cv2.resize(small, (w, h), interpolation=how))
+    return seen
+
+
+def _noisy(rng: np.random.Generator, seen: Floats) -> Floats:
+    """A sensor's noise, coloured or grey, fine or in grains."""
+    h, w = seen.shape[:2]
+    noise = rng.normal(0, 1, (h, w, 3) if rng.random() < 0.5 else (h, w, 1)).astype(np.float32)
+    if rng.random() < 0.4:
+        noise = _f32(cv2.GaussianBlur(noise, (0, 0), rng.uniform(0.5, 1.0)).reshape(h, w, -1) * 2)
+    # Never so much that the plate drowns: then there would be nothing to learn.
+    return seen + noise * np.float32(min(rng.gamma(1.2, 4.5), 0.4 * float(seen.std())))
+
+
+def _compressed(rng: np.random.Generator, image: Image) -> Image:
+    quality = int(np.clip(rng.normal(70, 25), 12, 97))
+    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return _u8(cv2.imdecode(data, cv2.IMREAD_COLOR))
+
+
+def _motion(rng: np.random.Generator, seen: Floats, length: float) -> Floats:
+    """Moved by `length` px while the shutter was open, mostly across."""
     size = max(3, int(length) | 1)
     kernel = np.zeros((size, size), np.float32)
     angle = rng.normal(0, 0.5) if rng.random() < 0.7 else rng.uniform(0, np.pi)
@@ -240,13 +266,13 @@ def _motion(rng: np.random.Generator, seen: np.ndarray, length: float) -> np.nda
     a, b = middle - reach, middle + reach
     cv2.line(
         kernel,
-        tuple(int(round(v)) for v in a),
-        tuple(int(round(v)) for v in b),
+        tuple(round(v) for v in a),
+        tuple(round(v) for v in b),
         1.0,
         1,
         cv2.LINE_AA,
     )
-    return cv2.filter2D(seen, -1, kernel / max(kernel.sum(), 1e-6))
+    return _f32(cv2.filter2D(seen, -1, kernel / max(kernel.sum(), 1e-6)))
 
 
 def width_px(rng: np.random.Generator) -> float:
@@ -272,10 +298,21 @@ def cut_out(rng: np.random.Generator, photo: Photograph) -> tuple[Image, Points]
     found = middle + (found - middle) * (1 + rng.normal(0.0, (0.025, 0.035), 2))
     picture, matrix = rectify(photo.pixels, found.astype(np.float32), MARGIN_ACROSS, MARGIN_UP)
     here = photo.places.reshape(-1, 1, 2)
-    places = cv2.perspectiveTransform(here, matrix).reshape(-1, 2) if len(here) else photo.places
-    return picture, places
+    if len(here) == 0:
+        return picture, photo.places
+    return picture, _f32(cv2.perspectiveTransform(here, matrix).reshape(-1, 2))
 
 
 def warp(frame: Image, corners: Points) -> Image:
     """Cut a plate out of a frame by its corners, with margins: (64, 160, 3) uint8 BGR."""
     return rectify(frame, corners, MARGIN_ACROSS, MARGIN_UP)[0]
+
+
+def _u8(values: Any) -> Image:
+    """What OpenCV's stubs call an array of any numbers, and is uint8."""
+    return np.asarray(values, np.uint8)
+
+
+def _f32(values: Any) -> Floats:
+    """The same where it is float32."""
+    return np.asarray(values, np.float32)

@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import dataclass, replace
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from deploy.local.scenes.model import Image, Points
 from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
-from training.photography import LEGIBLE_PX, cut_out, photograph, width_px
+from training.photography import cut_out, photograph, width_px
 from training.plates import PlateRenderer
 
 LONGEST: Final = 10
@@ -25,6 +26,15 @@ REGIONS: Final = (
 # fmt: on
 NO_PLATE_SHARE: Final = 0.07
 BLOCK: Final = 2000
+"""Samples of one seed, which are rendered together."""
+SHAPES: Final[dict[str, tuple[int, ...]]] = {
+    "pictures": (READER_HEIGHT_PX, READER_WIDTH_PX, 3),
+    "texts": (LONGEST,),
+    "regions": (),
+    "plates": (),
+    "places": (LONGEST, 2),
+}
+"""The files of a folder of samples, and the shape of one sample in each; see `Samples`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,7 @@ class Samples:
     regions: NDArray[np.uint8]
     """(N,) places in REGIONS."""
     plates: NDArray[np.uint8]
-    """(N,) 1 for a plate, 0 for what is none, or is too small to be read."""
+    """(N,) 1 for a plate, 0 for what is none."""
     places: NDArray[np.uint8]
     """(N, 10, 2): x, y px of each character's middle; 255 where there is none."""
 
@@ -61,18 +71,16 @@ def sample(rng: np.random.Generator, renderer: PlateRenderer) -> Sample:
         photo = photograph(rng, renderer.blank(rng), width_px(rng))
         if rng.random() < 0.25:
             # A piece of something, far from any plate's edges.
-            moved = photo.corners + np.float32(rng.normal(0, 0.5, 2) * 60)
-            photo = replace(photo, corners=moved)
+            away = (rng.normal(0, 0.5, 2) * 60).astype(np.float32)
+            photo = replace(photo, corners=photo.corners + away)
         return Sample(*cut_out(rng, photo), "", "unknown", legible=False)
     plate = renderer.render(rng)
-    wide = width_px(rng)
-    # A serial of eight needs more pixels than one of five.
-    legible = wide >= LEGIBLE_PX + 1.2 * max(0, len(plate.text) - 5)
-    photo = photograph(rng, plate.pixels, wide, plate.places)
-    return Sample(*cut_out(rng, photo), plate.text, plate.region, legible)
+    photo = photograph(rng, plate.pixels, width_px(rng), plate.places)
+    return Sample(*cut_out(rng, photo), plate.text, plate.region, legible=True)
 
 
 def _block(job: tuple[int, int]) -> tuple[NDArray[np.uint8], ...]:
+    """The samples of one seed, so many: the arrays of `Samples` in their order."""
     seed, count = job
     cv2.setNumThreads(1)
     rng = np.random.default_rng((7, seed))
@@ -90,29 +98,21 @@ def _block(job: tuple[int, int]) -> tuple[NDArray[np.uint8], ...]:
     return pictures, texts, regions, plates, places
 
 
-_kept: list[PlateRenderer] = []
-
-
+@cache
 def _renderer() -> PlateRenderer:
-    if not _kept:
-        _kept.append(PlateRenderer())
-    return _kept[0]
+    """One for each process: what it has painted is kept."""
+    return PlateRenderer()
 
 
 def write(folder: Path, count: int, seed: int, workers: int) -> None:
     """Render `count` samples into `folder` as .npy files; the same for the same seed."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(seed * 100_000 + i, min(BLOCK, count - i * BLOCK)) for i in range(-(-count // BLOCK))]
-    shapes = {
-        "pictures": (READER_HEIGHT_PX, READER_WIDTH_PX, 3),
-        "texts": (LONGEST,),
-        "regions": (),
-        "plates": (),
-        "places": (LONGEST, 2),
-    }
     out = {
-        name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, (count, *shape))
-        for name, shape in shapes.items()
+        name: np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
+            folder / f"{name}.npy", "w+", np.uint8, (count, *shape)
+        )
+        for name, shape in SHAPES.items()
     }
     with get_context("spawn").Pool(workers) as pool:
         for number, block in enumerate(pool.imap(_block, jobs)):
@@ -126,12 +126,7 @@ def write(folder: Path, count: int, seed: int, workers: int) -> None:
 
 def load(folder: Path) -> Samples:
     """Map samples that `write` made."""
-    return Samples(
-        *(
-            np.load(folder / f"{name}.npy", mmap_mode="r")
-            for name in ("pictures", "texts", "regions", "plates", "places")
-        )
-    )
+    return Samples(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in SHAPES))
 
 
 def main() -> None:

@@ -1,27 +1,30 @@
 """Train the plate detector on composed scenes: `python -m training.train_detector`."""
 
-import argparse
-import copy
-import json
-import time
 from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch.nn import functional
 
+from training import loop
 from training.detector_net import STRIDE, DetectorNet
 from training.patches import Patches, load
-from training.train_reader import average
 
-BATCH: Final = 24
+RECIPE: Final = loop.Recipe(batch=24, clip=5.0, keep=0.998)
+WEIGHT_DECAY: Final = 0.02
 CORE: Final = 0.3
 """Cells within this share of the plate, around its middle, are positive."""
 AROUND: Final = 0.75
 """Cells within this share that are not positive are not trained as negative either."""
+NARROWEST_PX: Final = 4.0
+"""Corners' errors are shares of the plate's width, which counts as no less than this."""
+CORNERS: Final = 6.0
+"""Weight of the corners beside the score."""
+FOUND: Final = 0.3
+"""Score from which a plate counts as found in validation."""
 
 
 class Targets:
@@ -64,7 +67,7 @@ class Targets:
             self.positive[i] |= core
             self.corners[i][core] = quad.reshape(8)
             self.exact[i][core] = 1.0 if known else 0.3
-            self.size[i][core] = max(4.0, float(np.linalg.norm(quad[1] - quad[0])))
+            self.size[i][core] = _width(quad)
         self.ignored[i] &= ~self.positive[i]
 
     def _inside(self, quad: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -85,48 +88,73 @@ def loss_of(net: DetectorNet, images: NDArray[np.uint8], targets: Targets) -> to
     wrong = torch.where(positive, 1 - p, p)
     weight = torch.where(positive, 2.0, 1.0) * wrong.square() * trained
     count = positive.sum().clamp(min=1)
-    bce = F.binary_cross_entropy_with_logits(score, positive.float(), reduction="none")
+    bce = functional.binary_cross_entropy_with_logits(score, positive.float(), reduction="none")
     scoring = (weight * bce).sum() / count
     mine, theirs = corners[positive], torch.from_numpy(targets.corners)[positive]
     size = torch.from_numpy(targets.size)[positive].unsqueeze(1)
     sure = torch.from_numpy(targets.exact)[positive].unsqueeze(1)
-    off = F.smooth_l1_loss(mine / size, theirs / size, beta=0.03, reduction="none") * sure
-    return scoring + 6 * off.sum() / count / 8
+    off = functional.smooth_l1_loss(mine / size, theirs / size, beta=0.03, reduction="none") * sure
+    return scoring + CORNERS * off.sum() / count / 8
 
 
 @torch.no_grad()
 def validate(net: DetectorNet, patches: Patches, batch: int = 50) -> dict[str, float]:
-    """Plates found at a score of 0.3, false finds a hundred patches, and the corners' mean error."""
+    """Plates found at a score of 0.3, false finds a hundred patches, and the corners' median error.
+
+    The error is in shares of the plate's width, 1 where no plate was found.
+    """
     net.eval()
-    found = plates = false = 0
-    errors: list[float] = []
+    false = 0
+    outcomes: list[tuple[bool, float | None]] = []
     for start in range(0, len(patches.images), batch):
         at = np.arange(start, min(start + batch, len(patches.images)))
         targets = Targets(patches, at)
         with torch.autocast("cpu", torch.bfloat16):
             score, corners = net(torch.from_numpy(np.array(patches.images[at])))
-        probability, quads = score.float().sigmoid().numpy(), corners.numpy()
-        false += int(((probability > 0.3) & ~targets.positive & ~targets.ignored).any((1, 2)).sum())
+        scores, quads = score.float().sigmoid().numpy(), corners.numpy()
+        false += int(((scores > FOUND) & ~targets.positive & ~targets.ignored).any((1, 2)).sum())
         for i, number in enumerate(at):
             for quad, known in zip(patches.corners[number], patches.exact[number], strict=True):
-                if not np.isfinite(quad[0, 0]):
-                    continue
-                plates += 1
-                cell = np.clip(
-                    (quad.mean(0) / STRIDE).astype(int), 0, np.array(score.shape[:0:-1]) - 1
-                )
-                near = np.s_[max(0, cell[1] - 1) : cell[1] + 2, max(0, cell[0] - 1) : cell[0] + 2]
-                here = probability[i][near]
-                found += bool(here.max() > 0.3)
-                if known and here.max() > 0.3:
-                    best = quads[i][near].reshape(-1, 4, 2)[int(here.argmax())]
-                    width = max(4.0, float(np.linalg.norm(quad[1] - quad[0])))
-                    errors.append(float(np.linalg.norm(best - quad, axis=1).mean() / width))
+                if np.isfinite(quad[0, 0]):
+                    outcomes.append(_outcome(scores[i], quads[i], quad, bool(known)))
     net.train()
+    errors = [error for _, error in outcomes if error is not None]
     return {
-        "recall": found / max(1, plates), "false_per_100": 100 * false / len(patches.images),
+        "recall": sum(found for found, _ in outcomes) / max(1, len(outcomes)),
+        "false_per_100": 100 * false / len(patches.images),
         "corner_error": float(np.median(errors)) if errors else 1.0,
-    }  # fmt: skip
+    }
+
+
+def _outcome(
+    scores: NDArray[np.float32],
+    quads: NDArray[np.float32],
+    quad: NDArray[np.float32],
+    known: bool,
+) -> tuple[bool, float | None]:
+    """Whether a plate was found, and how far off its corners are.
+
+    Args:
+        scores: (h, w) of the cells.
+        quads: (h, w, 8) px.
+        quad: (4, 2) px, the plate as it is.
+        known: whether those are its corners, not only its upright box.
+
+    Returns: the second is None where it was not found or its corners are not known.
+    """
+    x, y = np.clip((quad.mean(0) / STRIDE).astype(int), 0, np.array(scores.shape[::-1]) - 1)
+    near = np.s_[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]
+    here = scores[near]
+    if here.max() <= FOUND:
+        return False, None
+    if not known:
+        return True, None
+    best = quads[near].reshape(-1, 4, 2)[int(here.argmax())]
+    return True, float(np.linalg.norm(best - quad, axis=1).mean() / _width(quad))
+
+
+def _width(quad: NDArray[np.float32]) -> float:
+    return max(NARROWEST_PX, float(np.linalg.norm(quad[1] - quad[0])))
 
 
 def disturbed(rng: np.random.Generator, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -140,75 +168,34 @@ def disturbed(rng: np.random.Generator, images: NDArray[np.uint8]) -> NDArray[np
     )
 
 
-def train(
-    patches: Patches,
-    validation: Patches,
-    out: Path,
-    *,
-    steps: int,
-    rate: float,
-    seed: int,
-    report_every: int,
-    start: Path | None = None,
-) -> None:
-    """Train for `steps` batches and write `last.pt` (averaged weights) and `log.jsonl`."""
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    out.mkdir(parents=True, exist_ok=True)
-    net = DetectorNet().to(memory_format=torch.channels_last)
-    if start is not None:
-        net.load_state_dict(torch.load(start, weights_only=True))
-    averaged = copy.deepcopy(net)
-    optimiser = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, rate, total_steps=steps + 1, pct_start=0.06, final_div_factor=200
+def train(patches: Patches, validation: Patches, out: Path, plan: loop.Plan) -> None:
+    """Train the detector by a plan; see `loop.run` for what it writes."""
+    torch.manual_seed(plan.seed)
+    rng = np.random.default_rng(plan.seed)
+    net = loop.started(DetectorNet(), plan)
+    optimiser = torch.optim.AdamW(
+        net.parameters(), lr=plan.rate, weight_decay=WEIGHT_DECAY, betas=loop.BETAS
     )
-    order = np.empty(0, np.int64)
-    log = (out / "log.jsonl").open("a")
-    began, total = time.monotonic(), 0.0
-    for step in range(1, steps + 1):
-        if len(order) < BATCH:
-            order = rng.permutation(len(patches.images))
-        at, order = np.sort(order[:BATCH]), order[BATCH:]
-        loss = loss_of(net, disturbed(rng, np.array(patches.images[at])), Targets(patches, at))
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        optimiser.step()
-        schedule.step()
-        average(averaged, net, min(0.998, step / (step + 20)))
-        total += float(loss.detach())
-        if step % report_every == 0 or step == steps:
-            figures = {
-                "step": step, "loss": round(total / report_every, 4), "rate": schedule.get_last_lr()[0],
-                **{k: round(v, 4) for k, v in validate(averaged, validation).items()},
-                "per_s": round(BATCH * step / (time.monotonic() - began), 1),
-            }  # fmt: skip
-            total = 0.0
-            print(json.dumps(figures), flush=True)
-            log.write(json.dumps(figures) + "\n")
-            log.flush()
-            torch.save(averaged.state_dict(), out / "last.pt")
+    loop.run(
+        net,
+        optimiser,
+        out,
+        plan,
+        RECIPE,
+        batches=loop.shuffled(rng, lambda: len(patches.images), RECIPE.batch),
+        loss_of=lambda at: loss_of(
+            net, disturbed(rng, np.array(patches.images[at])), Targets(patches, at)
+        ),
+        validate=lambda averaged: validate(averaged, validation),
+    )
 
 
 def main() -> None:
     """Train the detector."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("patches", type=Path)
-    parser.add_argument("validation", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--report-every", type=int, default=200)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--start", type=Path)
-    args = parser.parse_args()
+    usual = loop.Plan(steps=6000, rate=2e-3, report_every=200)
+    args = loop.arguments(__doc__, "training.scenes", usual).parse_args()
     torch.set_num_threads(args.threads)
-    train(
-        load(args.patches), load(args.validation), args.out, steps=args.steps, rate=args.rate,
-        seed=args.seed, report_every=args.report_every, start=args.start,
-    )  # fmt: skip
+    train(load(args.samples), load(args.validation), args.out, loop.plan_of(args))
 
 
 if __name__ == "__main__":

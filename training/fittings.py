@@ -1,0 +1,116 @@
+"""What is put on a plate after it was painted and pressed, and what the road does to it."""
+
+import cv2
+import numpy as np
+
+from deploy.local.scenes.model import Image, as_image
+from training.faces import words
+from training.painting import WIDTH_PX, any_colour, as_colour, lay
+from training.styles import Style
+
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+YEARS = ("09", "2012", "15", "24", "26", "2025", "99")
+FRAME_FONTS = ("bold", "sans", "slab", "script")
+# fmt: off
+DEALERS = (
+    "VALLEY MOTORS", "HARBOR AUTO", "MESA HONDA", "SUNRISE CARS", "FOOTHILL FORD", "TOYOTA", "STEVENS CREEK",
+    "EL SOL MOTORS", "VOLKSWAGEN", "CAPITOL", "LEXUS", "510-347-4800", "(713) 864-1645", "I LOVE MY DOG",
+    "ALUMNI", "STATE UNIVERSITY", "MITSUBISHI", "BIG TEX AUTO", "LEE KIA", "HOUSTON", "DEALER SALES", "NISSAN", "BMW",
+    "www.bigcars.com", "PREMIER CHEVROLET", "AUTO MALL", "MY OTHER CAR", "PROUD PARENT", "SAN FRANCISCO",
+)
+# fmt: on
+
+
+def stick_on(rng: np.random.Generator, plate: Image, style: Style) -> None:
+    """Month and year stickers in the corners that the style leaves for them."""
+    h, w = plate.shape[:2]
+    for place in style.sticker_places:
+        if rng.random() < 0.35:
+            continue
+        sw, sh = round(rng.uniform(0.08, 0.14) * WIDTH_PX), round(rng.uniform(0.12, 0.2) * h)
+        left = round(rng.uniform(0.02, 0.09) * w)
+        up = round(rng.uniform(0.03, 0.09) * h)
+        x = left if place[1] == "l" else w - left - sw
+        y = up if place[0] == "t" else h - up - sh
+        _stick(rng, plate, (x, y), (sw, sh))
+
+
+def _stick(
+    rng: np.random.Generator, plate: Image, at: tuple[int, int], size: tuple[int, int]
+) -> None:
+    """One sticker, its top left and its width and height in px."""
+    (x, y), (w, h) = at, size
+    colour = any_colour(rng)
+    if rng.random() < 0.75:
+        cv2.rectangle(plate, (x, y), (x + w, y + h), colour, -1)
+    text = str(rng.choice(MONTHS if rng.random() < 0.45 else YEARS))
+    mask = words(rng, "bold", text, max(6, round(h * rng.uniform(0.4, 0.7))))[:, : w - 2]
+    ink = (20, 20, 20) if sum(colour) > 380 else (245, 245, 245)
+    lay(plate, mask, (x + (w - mask.shape[1]) // 2, y + (h - mask.shape[0]) // 2), ink)
+    if rng.random() < 0.3:
+        small = words(rng, "sans", str(rng.integers(100000, 9999999)), 6)[:, : w - 2]
+        lay(plate, small, (x + 1, y + h - small.shape[0] - 1), (30, 30, 30))
+
+
+def fit_hardware(rng: np.random.Generator, plate: Image) -> None:
+    """Rim, bolts, and often a dealer's frame with its words over the edges."""
+    h, w = plate.shape[:2]
+    if rng.random() < 0.6:
+        shade = int(rng.integers(60, 255))
+        inset = int(rng.integers(1, 5))
+        far = w - 1 - inset, h - 1 - inset
+        rim_px = int(rng.integers(1, 4))
+        cv2.rectangle(plate, (inset, inset), far, (shade,) * 3, rim_px, cv2.LINE_AA)
+    for x in (0.25 * w, 0.75 * w):
+        for y in (0.075 * h, 0.925 * h):
+            if rng.random() < 0.4:
+                at = round(x + rng.normal(0, 2)), round(y + rng.normal(0, 2))
+                shade = int(rng.integers(20, 240))
+                cv2.circle(plate, at, int(rng.integers(3, 7)), (shade,) * 3, -1, cv2.LINE_AA)
+    if rng.random() < 0.38:
+        _frame(rng, plate)
+
+
+def _frame(rng: np.random.Generator, plate: Image) -> None:
+    """A dealer's frame: strips over the four edges, words on those that are high enough."""
+    h, w = plate.shape[:2]
+    dark = rng.random() < 0.6
+    shade = rng.uniform(5, 60, 3) if dark else rng.uniform(150, 235, 3)
+    colour = as_colour(shade)
+    side = round(rng.uniform(0.008, 0.03) * w)
+    top, bottom = round(rng.uniform(0.02, 0.2) * h), round(rng.uniform(0.02, 0.2) * h)
+    plate[:top] = colour
+    plate[h - bottom :] = colour
+    plate[:, :side] = colour
+    plate[:, w - side :] = colour
+    if rng.random() < 0.5:
+        r = int(rng.integers(4, 16))
+        cv2.rectangle(plate, (side, top), (w - side, h - bottom), colour, r // 2, cv2.LINE_AA)
+    text_colour = (230, 230, 230) if dark else (30, 30, 30)
+    for strip, y in ((top, 0), (bottom, h - bottom)):
+        if strip > 10 and rng.random() < 0.75:
+            font, text = str(rng.choice(FRAME_FONTS)), str(rng.choice(DEALERS))
+            mask = words(rng, font, text, round(strip * 0.7))[:strip, : w - 8]
+            at = (w - mask.shape[1]) // 2, y + (strip - mask.shape[0]) // 2
+            lay(plate, mask, at, text_colour)
+
+
+def worn(rng: np.random.Generator, plate: Image) -> Image:
+    """Road dirt, fading and shade, from hardly any to a lot."""
+    h, w = plate.shape[:2]
+    seen = plate.astype(np.float32)
+    if rng.random() < 0.5:
+        blots = rng.normal(0, 1, (4, 8)).astype(np.float32)
+        dirt = np.clip(cv2.resize(blots, (w, h), interpolation=cv2.INTER_CUBIC), 0, 2)
+        share = (dirt * np.float32(rng.beta(1, 4)) * 0.5)[..., None]
+        seen = seen * (1 - share) + rng.uniform(40, 140, 3).astype(np.float32) * share
+    if rng.random() < 0.5:
+        fade = np.float32(rng.beta(1, 4)) * 0.6
+        seen = seen * (1 - fade) + np.float32(rng.uniform(100, 200)) * fade
+    if rng.random() < 0.3:
+        edge = rng.uniform(0, 1) * h + np.linspace(-1, 1, w) * rng.uniform(-0.4, 0.4) * h
+        below = np.arange(h)[:, None] > edge[None, :]
+        if rng.random() < 0.3:
+            below = ~below
+        seen *= np.where(below, 1.0, rng.uniform(0.35, 0.85)).astype(np.float32)[..., None]
+    return as_image(seen)

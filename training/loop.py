@@ -1,0 +1,182 @@
+"""What training the reader and training the detector share: steps, rate, averaged weights, a log."""
+
+import argparse
+import copy
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+WARM_UP: Final = 0.04
+"""Share of the training in which the rate rises."""
+LAST: Final = 0.004
+"""Share of the highest rate that is left at the end."""
+BETAS: Final = (0.9, 0.98)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how fast to train."""
+
+    steps: int
+    rate: float
+    """The highest learning rate."""
+    report_every: int
+    """Steps between two lines of the log."""
+    minutes: float = math.inf
+    """Where these are fewer than the steps would take, the rate falls faster, to end by then."""
+    seed: int = 1
+    start: Path | None = None
+    """Weights to go on from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is the same for every run of one network."""
+
+    batch: int
+    clip: float
+    """The longest that a gradient may be."""
+    keep: float
+    """Share of the averaged weights that each step keeps."""
+
+
+def of_rate(share: float) -> float:
+    """Share of the highest rate after a share of the training: up for 4%, then down a cosine."""
+    if share < WARM_UP:
+        return max(share, 1e-3) / WARM_UP
+    along = min(1.0, (share - WARM_UP) / (1 - WARM_UP))
+    return LAST + (1 - LAST) * 0.5 * (1 + math.cos(math.pi * along))
+
+
+def started(net: torch.nn.Module, plan: Plan) -> torch.nn.Module:
+    """The network as training wants it in memory, with the weights that the plan starts from."""
+    net = net.to(memory_format=torch.channels_last)
+    if plan.start is not None:
+        net.load_state_dict(torch.load(plan.start, weights_only=True))
+    return net
+
+
+def run(
+    net: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    out: Path,
+    plan: Plan,
+    recipe: Recipe,
+    *,
+    batches: Iterator[NDArray[np.int64]],
+    loss_of: Callable[[NDArray[np.int64]], torch.Tensor],
+    validate: Callable[[torch.nn.Module], dict[str, float]],
+) -> None:
+    """Train, and write `last.pt` (averaged weights) and `log.jsonl` (a line each report).
+
+    Args:
+        net: is trained in place.
+        optimiser: of its parameters.
+        out: folder; a log that lies there is gone on with.
+        plan: how long and how fast.
+        recipe: what belongs to the network.
+        batches: which samples each step learns from; see `shuffled`.
+        loss_of: the loss of such a batch.
+        validate: figures of the averaged network on held-out samples.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    averaged = copy.deepcopy(net)
+    began = time.monotonic()
+    losses: list[float] = []
+    step, share = 0, 0.0
+    while share < 1:
+        step += 1
+        share = max(step / plan.steps, (time.monotonic() - began) / (60 * plan.minutes))
+        rate = plan.rate * of_rate(share)
+        losses.append(_step(net, optimiser, rate, loss_of(next(batches)), recipe.clip))
+        average(averaged, net, min(recipe.keep, step / (step + 20)))
+        if step % plan.report_every == 0 or share >= 1:
+            per_s = recipe.batch * step / (time.monotonic() - began)
+            figures = {k: round(v, 4) for k, v in validate(averaged).items()}
+            loss = round(sum(losses) / len(losses), 4)
+            _report(out, {"step": step, "loss": loss, "rate": rate, **figures}, per_s)
+            torch.save(averaged.state_dict(), out / "last.pt")
+            losses.clear()
+
+
+def _step(
+    net: torch.nn.Module, optimiser: Any, rate: float, loss: torch.Tensor, clip: float
+) -> float:
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(net.parameters(), clip)
+    optimiser.step()
+    return float(loss.detach())
+
+
+def _report(out: Path, figures: dict[str, float], per_s: float) -> None:
+    line = json.dumps(figures | {"per_s": round(per_s, 1)})
+    print(line, flush=True)
+    with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write(line + "\n")
+
+
+def shuffled(
+    rng: np.random.Generator, count: Callable[[], int], batch: int
+) -> Iterator[NDArray[np.int64]]:
+    """Batches of places without end, ascending in each, for the files are read in that order.
+
+    Args:
+        rng: says the order of each pass over the samples.
+        count: how many samples there are now; asked before each pass.
+        batch: how many places come at once; what is left of a pass is dropped.
+    """
+    order = np.empty(0, np.int64)
+    while True:
+        if len(order) < batch:
+            order = rng.permutation(count())
+        at, order = np.sort(order[:batch]), order[batch:]
+        yield at
+
+
+@torch.no_grad()
+def average(averaged: torch.nn.Module, net: torch.nn.Module, keep: float) -> None:
+    """Move the averaged weights a little towards the trained ones."""
+    for mine, theirs in zip(averaged.state_dict().values(), net.state_dict().values(), strict=True):
+        if mine.dtype.is_floating_point:
+            mine.lerp_(theirs, 1 - keep)
+        else:
+            mine.copy_(theirs)
+
+
+def arguments(description: str | None, samples: str, usual: Plan) -> argparse.ArgumentParser:
+    """The command line of a training, its plan's defaults as given; see `plan_of`."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("samples", type=Path, help=f"folder that {samples} wrote")
+    parser.add_argument("validation", type=Path, help="another, held out")
+    parser.add_argument("out", type=Path, help="folder for last.pt and log.jsonl")
+    parser.add_argument("--steps", type=int, default=usual.steps)
+    parser.add_argument("--rate", type=float, default=usual.rate)
+    parser.add_argument("--seed", type=int, default=usual.seed)
+    parser.add_argument("--report-every", type=int, default=usual.report_every)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=usual.minutes)
+    parser.add_argument("--start", type=Path, help="weights to go on from")
+    return parser
+
+
+def plan_of(args: argparse.Namespace) -> Plan:
+    """The plan that a command line asks for."""
+    return Plan(
+        steps=args.steps,
+        rate=args.rate,
+        report_every=args.report_every,
+        minutes=args.minutes,
+        seed=args.seed,
+        start=args.start,
+    )

@@ -1,0 +1,106 @@
+"""The sheet that a plate is pressed from: its colours, its picture, its name and slogan."""
+
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+import cv2
+import numpy as np
+
+from deploy.local.scenes.model import Colour, Image, as_image
+from training.faces import words
+from training.styles import Style
+
+HEIGHT_PX: Final = 160
+"""Plates are drawn this high; two and a half times the height that the reader sees."""
+WIDTH_PX: Final = 320
+"""Of a US plate."""
+
+
+def painted(rng: np.random.Generator, style: Style) -> Image:
+    """Gradient, motif, name and slogan of a style, with a little freedom."""
+    stops = np.array(style.background, np.float32)
+    at = np.linspace(0, len(stops) - 1, 300)
+    low = np.minimum(at.astype(int), max(0, len(stops) - 2))
+    share = (at - low)[:, None]
+    high = np.minimum(low + 1, len(stops) - 1)
+    ramp = stops[low] * (1 - share) + stops[high] * share
+    full = as_image(np.repeat(ramp[:, None, :], 600, axis=1))
+    if style.motif is not None:
+        style.motif(full, rng)
+    width = round(HEIGHT_PX * style.aspect)
+    plate = np.asarray(cv2.resize(full, (width, HEIGHT_PX), interpolation=cv2.INTER_AREA), np.uint8)
+    if style.name and style.name_place != "none":
+        top = style.name_place == "top"
+        _line(rng, plate, style.name, style.name_font, style.name_colour, top=top, size=(0.1, 0.19))
+    if style.slogan:
+        top = style.slogan_place == "top"
+        font, colour = style.slogan_font, style.slogan_colour
+        _line(rng, plate, style.slogan, font, colour, top=top, size=(0.07, 0.12))
+    return np.ascontiguousarray(plate)
+
+
+def _line(
+    rng: np.random.Generator,
+    plate: Image,
+    text: str,
+    font: str,
+    colour: Colour,
+    *,
+    top: bool,
+    size: tuple[float, float],
+) -> None:
+    """A line of words along the upper or lower edge, in the middle."""
+    mask = words(rng, font, text, max(6, round(rng.uniform(*size) * HEIGHT_PX)))
+    mask = squeezed(mask, 0.8 * plate.shape[1])
+    height = mask.shape[0]
+    edge = round(rng.uniform(0.03, 0.07) * HEIGHT_PX)
+    y = edge if top else HEIGHT_PX - edge - height
+    lay(plate, mask, ((plate.shape[1] - mask.shape[1]) // 2 + int(rng.integers(-4, 5)), y), colour)
+
+
+def squeezed(mask: Image, most_px: float, height_px: int | None = None) -> Image:
+    """A line of words; where it is wider than `most_px` that wide, and as high as is asked for."""
+    if mask.shape[1] <= most_px:
+        return mask
+    size = int(most_px), height_px or mask.shape[0]
+    return np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def lay(plate: Image, mask: Image, at: tuple[int, int], colour: Colour) -> None:
+    """Lay a colour on `plate` where `mask` says, its top left at a place; cut off at the edges."""
+    x, y = at
+    x0, y0 = max(0, x), max(0, y)
+    x1, y1 = min(plate.shape[1], x + mask.shape[1]), min(plate.shape[0], y + mask.shape[0])
+    if x1 <= x0 or y1 <= y0:
+        return
+    cover = mask[y0 - y : y1 - y, x0 - x : x1 - x, None].astype(np.float32) / 255
+    part = plate[y0:y1, x0:x1].astype(np.float32)
+    plate[y0:y1, x0:x1] = as_image(part * (1 - cover) + np.array(colour, np.float32) * cover)
+
+
+def recoloured(rng: np.random.Generator, plate: Image) -> tuple[Image, Colour]:
+    """A plate in colours of its own: pale with a dark ink, or dark with a pale one."""
+    pale = rng.random() < 0.7
+    tint = rng.uniform(150, 255, 3) if pale else rng.uniform(0, 110, 3)
+    grey = cv2.cvtColor(plate, cv2.COLOR_BGR2GRAY).astype(np.float32)[..., None] / 255
+    strength = rng.uniform(0.1, 0.6)
+    spread = 1 - strength * (1 - grey) if pale else 1 - strength * grey
+    ink = rng.uniform(0, 110, 3) if pale else rng.uniform(160, 255, 3)
+    return as_image(tint.astype(np.float32) * spread), as_colour(ink)
+
+
+def one_of(rng: np.random.Generator, choices: Colour | Sequence[Colour]) -> Colour:
+    """The colour, or one of several."""
+    if isinstance(choices[0], int):
+        return cast("Colour", choices)
+    return cast("Colour", choices[int(rng.integers(len(choices)))])
+
+
+def any_colour(rng: np.random.Generator) -> Colour:
+    """Any colour at all."""
+    return as_colour(rng.integers(0, 256, 3))
+
+
+def as_colour(values: Any) -> Colour:
+    """Three numbers as a colour, cut to whole ones."""
+    return cast("Colour", tuple(int(c) for c in values))
