@@ -104,8 +104,8 @@ class PlateDetector:
             for i, score, corners in zip(
                 indices, outputs["score"], outputs["corners"], strict=True
             ):
-                merged = _merged(score, corners, self._minimum)
-                placed = [Detection(p, quad / reduced[i][1]) for p, quad in merged]
+                plates = merged(score, corners, self._minimum)
+                placed = [Detection(p, quad / reduced[i][1]) for p, quad in plates]
                 sound = [one for one in placed if is_sound(one.quad, frames[i].shape)]
                 found[i] = sound[:MOST_PLATES]
         return found
@@ -128,7 +128,7 @@ def _multiple(px: int) -> int:
     return -(-px // STRIDE) * STRIDE
 
 
-def _merged(
+def merged(
     score: NDArray[np.float32], corners: NDArray[np.float32], minimum: float
 ) -> list[tuple[float, Quad]]:
     """Cells as plates: the best of a place with its neighbours' corners, weighted by score.

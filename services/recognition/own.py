@@ -1,12 +1,14 @@
 """Our own engine: a detector finds plates, a reader reads them, PaddleOCR is asked where in doubt."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from services.recognition.closer import CloserLook
 from services.recognition.detector import Detection, PlateDetector
 from services.recognition.engine import PlateReading
 from services.recognition.geometry import bounding_box, corners, enlarge
@@ -30,6 +32,7 @@ class OwnEngine:
     def __init__(
         self,
         detector: PlateDetector,
+        closer: CloserLook,
         reader: PlateReader,
         *,
         digest: str,
@@ -41,6 +44,7 @@ class OwnEngine:
 
         Args:
             detector: finds the plates.
+            closer: places their corners again.
             reader: reads them.
             digest: SHA-256 (hex) over the weights of both.
             legible_minimum: probability of being a legible plate from which a text is a reading.
@@ -49,6 +53,7 @@ class OwnEngine:
             opinion_below: see `opinion`.
         """
         self._detector = detector
+        self._closer = closer
         self._reader = reader
         self._digest = digest
         self._legible_minimum = legible_minimum
@@ -77,6 +82,11 @@ class OwnEngine:
             (i, detection)
             for i, detections in enumerate(self._detector.find(frames))
             for detection in detections
+        ]
+        placed = self._closer.place([(frames[i], detection.quad) for i, detection in found])
+        found = [
+            (i, replace(detection, quad=quad))
+            for (i, detection), quad in zip(found, placed, strict=True)
         ]
         texts = self._reader.read([(frames[i], detection.quad) for i, detection in found])
         readings: list[list[PlateReading]] = [[] for _ in frames]
@@ -135,14 +145,16 @@ def load_own(
     """
     cv2.setNumThreads(1)
     weights = find_own()
+    finding = OnnxNetwork(weights.detector)
     detector = PlateDetector(
-        OnnxNetwork(weights.detector),
+        finding,
         longest_px=detector_px,
         again_px=detector_again_px or None,
         minimum=detector_minimum,
     )
     return OwnEngine(
         detector,
+        CloserLook(finding),
         PlateReader(OnnxNetwork(weights.reader), region_minimum=region_minimum),
         digest=weights.digest,
         legible_minimum=legible_minimum,

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from services.recognition.closer import CloserLook
 from services.recognition.detector import PlateDetector
 from services.recognition.own import OwnEngine, could_be_a_plate, load_own
 from services.recognition.own_weights import find_own
@@ -39,6 +40,7 @@ def an_engine(plates, texts, opinion=None, opinion_below=0.9):
     detector = detecting(*((0.9, quad) for quad in plates))
     return OwnEngine(
         PlateDetector(detector, longest_px=640, again_px=None, minimum=0.5),
+        CloserLook(detecting()),
         PlateReader(reading(*texts), region_minimum=0.8),
         digest="ab" * 32,
         legible_minimum=0.5,
