@@ -33,7 +33,7 @@ VARIANTS: Final[dict[str, tuple[str, ...]]] = {
         "M 2 0.2 L 3.3 0 L 3.3 10",
         "M 0.8 2.9 L 3 0 L 3 10 M 0.6 10 L 5.4 10",
     ),
-    "2": ("A 3 2.6 3 2.6 180 370 L 5.4 4.4 L 0.2 10 L 6 10", "M 0.2 2.4 A 3 2.8 2.8 2.8 190 420 L 0 10 L 6 10"),
+    "2": ("A 3 2.8 2.9 2.8 195 385 L 0.2 9.2 L 0.2 10 L 5.9 10", "A 3 3 2.9 3 180 395 L 0 10 L 6 10", "A 3 2.6 3 2.6 180 370 L 5.4 4.4 L 0.2 10 L 6 10", "M 0.2 2.4 A 3 2.8 2.8 2.8 190 420 L 0 10 L 6 10"),
     "3": (
         "M 0.2 0 L 5.8 0 L 2.6 4 A 3 6.9 3 3.1 270 520",
         "A 3 2.5 3 2.5 190 450 A 3 7.5 3 2.5 270 530",
@@ -52,6 +52,8 @@ VARIANTS: Final[dict[str, tuple[str, ...]]] = {
           "A 2.4 7.6 2.4 2.4 180 90 L 3.6 10 A 3.6 7.6 2.4 2.4 90 0",),
     "D": ("M 0.2 0 L 3 0 A 3 3 3 3 270 360 L 6 7 A 3 7 3 3 0 90 L 0.2 10 Z",),
     "G": (
+        "A 3 3 3 3 330 180 L 0 7 A 3 7 3 3 180 0 L 6 6 L 4.2 6",
+        "A 3 3 3 3 335 180 L 0 7 A 3 7 3 3 180 30 M 5.8 9.8 L 5.8 6 L 3.8 6",
         "A 3 3 3 3 338 180 L 0 7 A 3 7 3 3 180 0 L 6 5.6 L 3 5.6",
         "M 6 2.4 A 3.6 2.4 2.4 2.4 360 270 L 2.4 0 A 2.4 2.4 2.4 2.4 270 180 L 0 7.6 "
         "A 2.4 7.6 2.4 2.4 180 90 L 3.6 10 A 3.6 7.6 2.4 2.4 90 0 L 6 5.4 L 3.6 5.4",
@@ -138,6 +140,12 @@ def _arc(
     return points
 
 
+ROUND: Final = "2356789BGPRS"
+"""Characters whose curves tell them from others (2 and Z, 5 and S, 8 and B) on every die."""
+GENTLE: Final = 2.4
+"""How square their curves become at the most; 2 is round."""
+
+
 class DieFace:
     """Strokes of one width with round ends, as a die presses them."""
 
@@ -169,7 +177,8 @@ class DieFace:
         across = max(0.0, width - stroke) / BOX_WIDTH
         scale = np.array([across, (height - stroke) / BOX_HEIGHT], np.float32)
         offset = np.array([left_top[0] + stroke / 2, left_top[1] + stroke / 2], np.float32)
-        lines = _polylines(self._paths[character], self._square)
+        square = min(self._square, GENTLE) if character in ROUND else self._square
+        lines = _polylines(self._paths[character], square)
         points = [
             np.rint((line * scale + offset) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
             for line in lines

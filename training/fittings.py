@@ -86,6 +86,8 @@ def _frame(rng: np.random.Generator, plate: Image) -> None:
     if rng.random() < 0.5:
         r = int(rng.integers(4, 16))
         cv2.rectangle(plate, (side, top), (w - side, h - bottom), colour, r // 2, cv2.LINE_AA)
+    if rng.random() < 0.2:
+        _ornament(rng, plate, (side, top, w - side, h - bottom))
     text_colour = (230, 230, 230) if dark else (30, 30, 30)
     for strip, y in ((top, 0), (bottom, h - bottom)):
         if strip > 10 and rng.random() < 0.75:
@@ -93,6 +95,17 @@ def _frame(rng: np.random.Generator, plate: Image) -> None:
             mask = words(rng, font, text, round(strip * 0.7))[:strip, : w - 8]
             at = (w - mask.shape[1]) // 2, y + (strip - mask.shape[0]) // 2
             lay(plate, mask, at, text_colour)
+
+
+def _ornament(rng: np.random.Generator, plate: Image, inner: tuple[int, int, int, int]) -> None:
+    """Chains, leaves and flames of a fancy frame: light and dark spots all around the inside."""
+    x0, y0, x1, y1 = inner
+    for _ in range(int(rng.integers(20, 90))):
+        along = rng.uniform(0, 1)
+        edge = ((along, 0.0), (along, 1.0), (0.0, along), (1.0, along))[int(rng.integers(4))]
+        at = round(x0 + edge[0] * (x1 - x0)), round(y0 + edge[1] * (y1 - y0))
+        shade = int(rng.integers(0, 256))
+        cv2.circle(plate, at, int(rng.integers(1, 7)), (shade,) * 3, -1, cv2.LINE_AA)
 
 
 def worn(rng: np.random.Generator, plate: Image) -> Image:

@@ -10,7 +10,7 @@ from training.faces import DieFace, Face, TypeFace
 from training.fittings import fit_hardware, stick_on, worn
 from training.painting import one_of, painted, recoloured
 from training.press import press
-from training.serials import Mark, at_random, issue, personal, text_of
+from training.serials import Mark, at_random, issue, personal, text_of, with_emblems
 from training.signs import bare, write_words
 from training.styles import STYLES, Style
 
@@ -44,7 +44,7 @@ class PlateRenderer:
         """A plate; deterministic by the generator's state."""
         number = int(rng.choice(len(self._styles), p=self._shares))
         style = self._styles[number]
-        marks = self._marks(rng, style)
+        marks = with_emblems(rng, self._marks(rng, style))
         plate = self._background(rng, number)
         ink = one_of(rng, style.ink)
         if rng.random() < 0.12:

@@ -75,7 +75,7 @@ def _lines(
         high = rng.uniform(0.3, 0.38)
         return [(marks[:end], high, 0.3), (marks[end + 1 :], high, 0.72)]
     if style.aspect < LONG_ASPECT:
-        high, middle = rng.uniform(0.4, 0.56), rng.uniform(0.49, 0.58)
+        high, middle = rng.uniform(0.4, 0.56), rng.uniform(0.48, 0.61)
         return [(marks, high, middle)]
     return [(marks, rng.uniform(0.6, 0.78), 0.5)]
 

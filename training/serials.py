@@ -80,6 +80,16 @@ def personal(rng: np.random.Generator) -> list[Mark]:
     return [Mark(c) for c in text[:8]]
 
 
+def with_emblems(rng: np.random.Generator, marks: Sequence[Mark]) -> list[Mark]:
+    """Now and then an emblem in a gap, or a picture before or behind: none of them is a character."""
+    marks = list(marks)
+    if rng.random() < 0.3:
+        marks = [Mark("*") if mark.text in (" ", "-") else mark for mark in marks]
+    if rng.random() < 0.12 and not any(mark.text == "/" for mark in marks):
+        marks.insert(0 if rng.random() < 0.6 else len(marks), Mark("*"))
+    return marks
+
+
 def at_random(rng: np.random.Generator) -> list[Mark]:
     """Letters and digits at random, so that a reader cannot lean on grammar alone."""
     alphabet = LETTERS + DIGITS
