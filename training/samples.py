@@ -15,6 +15,7 @@ from deploy.local.scenes.model import Image, Points
 from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
 from training.photography import cut_out, photograph, width_px
 from training.plates import PlateRenderer
+from training.scenes.negatives import draw_negative
 
 LONGEST: Final = 10
 # fmt: off
@@ -24,7 +25,7 @@ REGIONS: Final = (
     "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VA", "VT", "WA", "WI", "WV", "WY",
 )
 # fmt: on
-NO_PLATE_SHARE: Final = 0.07
+NO_PLATE_SHARE: Final = 0.11
 BLOCK: Final = 2000
 """Samples of one seed, which are rendered together."""
 SHAPES: Final[dict[str, tuple[int, ...]]] = {
@@ -68,7 +69,8 @@ class Sample:
 def sample(rng: np.random.Generator, renderer: PlateRenderer) -> Sample:
     """One picture as the reader sees it."""
     if rng.random() < NO_PLATE_SHARE:
-        photo = photograph(rng, renderer.blank(rng), width_px(rng))
+        nothing = draw_negative(rng) if rng.random() < 0.6 else renderer.blank(rng)
+        photo = photograph(rng, nothing, width_px(rng))
         if rng.random() < 0.25:
             # A piece of something, far from any plate's edges.
             away = (rng.normal(0, 0.5, 2) * 60).astype(np.float32)

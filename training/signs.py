@@ -12,6 +12,8 @@ SIGN_WORDS = (
     "CHEVROLET", "EXIT", "ONE WAY", "SPEED LIMIT", "OPEN", "CAFE", "BAKERY", "HYBRID", "TURBO", "4x4", "V6", "LIMITED", "DIESEL",
     "CALL NOW", "BABY ON BOARD", "AUTO REPAIR", "TOWING", "U-HAUL", "STUDENT DRIVER", "AMBULANCE", "KEEP RIGHT", "SPORT", "AWD",
 )
+PLACES = ("GATE", "LOT", "CAM", "LANE", "UNIT", "BAY", "DOOR", "EXIT", "PIER", "DOCK", "ZONE", "LEVEL", "ROW", "SUITE")
+ROADS = ("I", "US", "SR", "HWY", "RTE", "CR", "FM", "M")
 # fmt: on
 
 
@@ -20,7 +22,11 @@ def write_words(rng: np.random.Generator, plate: Image) -> None:
     which = rng.random()
     if which < 0.6:
         text = str(rng.choice(SIGN_WORDS))
-    elif which < 0.8:
+    elif which < 0.7:
+        text = f"{rng.choice(PLACES)} {rng.integers(1, 100):02d}"
+    elif which < 0.78:
+        text = f"{rng.choice(ROADS)} {rng.integers(1, 1000)}"
+    elif which < 0.9:
         text = f"{rng.integers(200, 999)}-{rng.integers(200, 999)}-{rng.integers(0, 9999):04d}"
     else:
         text = f"{rng.integers(1, 13)}/{rng.integers(1, 29)}/20{rng.integers(10, 27)} {rng.integers(0, 24)}:{rng.integers(0, 60):02d}"
