@@ -26,6 +26,8 @@ AWAY: Final = 0.35
 """Of the plate's width: how far the middle may move."""
 GROWTH: Final = (0.5, 1.9)
 """Least and most that the width may change by; beyond, it is another thing that was seen."""
+ROUNDS: Final = 2
+"""The second look has the plate in its middle and as wide as in training."""
 BATCH: Final = 16
 
 
@@ -42,6 +44,13 @@ class CloserLook:
         Args:
             plates: frames, (H, W, 3) uint8 BGR, each with a plate's corners in it, px.
         """
+        for _ in range(ROUNDS):
+            plates = [
+                (frame, quad) for (frame, _), quad in zip(plates, self._placed(plates), strict=True)
+            ]
+        return [quad for _, quad in plates]
+
+    def _placed(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[Quad]:
         placed: list[Quad] = []
         for start in range(0, len(plates), BATCH):
             part = plates[start : start + BATCH]

@@ -20,6 +20,8 @@ BEAM: Final = 3
 """How many of the most probable texts are edited."""
 WORTH_EDITING: Final = 0.01
 """Probability over which a text beside the best one is edited too."""
+NEGLIGIBLE: Final = 1e-5
+"""Probability up to which a text that one look found is not held against the others."""
 NOTICED: Final = 1e-3
 """Probability at a step from which a class is tried in a place or a gap."""
 TRIED: Final = 4
@@ -65,6 +67,10 @@ class _Edit:
     places: tuple[Place, ...]
     doubts: tuple[int, ...]
     text: Classes
+
+
+_Searched = tuple[dict[Classes, tuple[tuple[Place, ...], float]], dict[Classes, list[_Edit]]]
+"""Texts with their places and probabilities; and the edits of the most probable of them."""
 
 
 def tempered(log_probabilities: NDArray[np.float32], temperature: float) -> Steps:
@@ -133,22 +139,26 @@ def _with_blanks(texts: Sequence[Classes]) -> NDArray[np.intp]:
     return states
 
 
-def decode(steps: Steps, keep: int = 2) -> Decoded:
+def decode(looks: Sequence[Steps], keep: int = 2) -> Decoded:
     """The most probable text, with the most probable others.
 
     Starts from the best path; edits of the most probable texts known are tried as long as that may
-    change which those are. An edit takes a character for another, drops one or puts one in.
+    change which those are. An edit takes a character for another, drops one or puts one in. With
+    several looks at the same plate, a text is as probable as their probabilities' mean.
 
     Args:
-        steps: (T, C), T at least 1.
+        looks: one or more of (T, C), T at least 1.
         keep: how many other texts to return at the most.
     """
-    known, edits = _searched(steps)
+    known, edits = _searched(looks[0])
+    if len(looks) > 1:
+        known, edits = _together(looks, [(known, edits), *map(_searched, looks[1:])])
     text = max(known, key=lambda one: known[one][1])
     places, best = known[text]
     doubt = np.zeros(len(places))
     for other, doubted in _doubts(text, edits.get(text, ())).items():
-        doubt[sorted(doubted)] += known[other][1] / len(doubted)
+        if other in known:
+            doubt[sorted(doubted)] += known[other][1] / len(doubted)
     others = [(other, odds) for other, (_, odds) in known.items() if other != text and odds > 0]
     return Decoded(
         places=places,
@@ -156,6 +166,26 @@ def decode(steps: Steps, keep: int = 2) -> Decoded:
         certainty=_shared(best / np.maximum(best + doubt, 1e-300), best),
         others=tuple(sorted(others, key=lambda one: -one[1])[:keep]),
     )
+
+
+def _together(looks: Sequence[Steps], searched: Sequence[_Searched]) -> _Searched:
+    """What several looks found, each text with the mean of its probabilities in all of them."""
+    found: dict[Classes, tuple[Place, ...]] = {}
+    edits: dict[Classes, list[_Edit]] = {}
+    for known, edited in searched:
+        best = max(known, key=lambda one: known[one][1])
+        for text, (places, odds) in known.items():
+            if odds > NEGLIGIBLE or text == best:
+                found.setdefault(text, places)
+        for text, some in edited.items():
+            edits.setdefault(text, []).extend(some)
+    texts = list(found)
+    odds = np.mean([probabilities(steps, texts) for steps in looks], axis=0)
+    known = {
+        text: (found[text], float(probability))
+        for text, probability in zip(texts, odds, strict=True)
+    }
+    return known, edits
 
 
 def _shared(certainty: NDArray[np.float64], whole: float) -> tuple[float, ...]:
@@ -166,9 +196,7 @@ def _shared(certainty: NDArray[np.float64], whole: float) -> tuple[float, ...]:
     return tuple(float(one) for one in certainty * min(1.0, excess) ** (1 / len(certainty)))
 
 
-def _searched(
-    steps: Steps,
-) -> tuple[dict[Classes, tuple[tuple[Place, ...], float]], dict[Classes, list[_Edit]]]:
+def _searched(steps: Steps) -> _Searched:
     """Texts with their places and probabilities; and the edits of the most probable of them."""
     first = best_path(steps)
     known = {labels(first): (first, float(probabilities(steps, [labels(first)])[0]))}

@@ -22,6 +22,7 @@ def chosen_engine(settings: Settings) -> EngineFactory:
         detector_minimum=settings.recognition_detector_minimum,
         legible_minimum=settings.recognition_legible_minimum,
         region_minimum=settings.recognition_region_minimum,
+        looks_below=settings.recognition_looks_below,
         opinion_model=settings.recognition_second_opinion_model,
         opinion_below=settings.recognition_second_opinion_below,
     )

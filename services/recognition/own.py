@@ -127,6 +127,7 @@ def load_own(
     detector_minimum: float,
     legible_minimum: float,
     region_minimum: float,
+    looks_below: float,
     opinion_model: str,
     opinion_below: float,
 ) -> OwnEngine:
@@ -138,6 +139,7 @@ def load_own(
         detector_minimum: score from which there is a plate.
         legible_minimum: see `OwnEngine`.
         region_minimum: see `PlateReader`.
+        looks_below: see `PlateReader`.
         opinion_model: PaddleOCR's pair of weights; see `weights.find_pair`.
         opinion_below: see `OwnEngine`; 0 for no second opinion, which spares its memory.
 
@@ -155,7 +157,9 @@ def load_own(
     return OwnEngine(
         detector,
         CloserLook(finding),
-        PlateReader(OnnxNetwork(weights.reader), region_minimum=region_minimum),
+        PlateReader(
+            OnnxNetwork(weights.reader), region_minimum=region_minimum, looks_below=looks_below
+        ),
         digest=weights.digest,
         legible_minimum=legible_minimum,
         opinion=PaddleOpinion(opinion_model) if opinion_below > 0 else None,

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recognition.ctc import Classes, Place, decode, tempered
+from services.recognition.ctc import Classes, Place, Steps, decode, tempered
 from services.recognition.engine import Alternative, Character
 from services.recognition.geometry import Quad, back_to_frame, size_px
 from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
@@ -19,6 +19,9 @@ PICTURE_PX: Final = (READER_WIDTH_PX, READER_HEIGHT_PX)
 REDUCED_OVER: Final = 1.6
 """How many times wider than the picture a plate is from which its frame is reduced first."""
 UNKNOWN: Final = "unknown"
+LOOKS: Final = ((1.03, 1.06), (0.97, 0.94))
+"""Further cuts of a plate, its corners drawn out by these shares across and down: a detector's
+error is of this size, and a reading that stands in all of them does not hang on it."""
 BATCH: Final = 16
 """Plates that go through the network together; more take memory and gain nothing."""
 
@@ -57,10 +60,25 @@ class Text:
         return min((character.confidence for character in self.characters), default=0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the network said of one cut of a plate."""
+
+    steps: Steps
+    """(T, 37) probabilities of classes."""
+    region: NDArray[np.float32]
+    """(R,) log-probabilities."""
+    legible: float
+    matrix: NDArray[np.float64]
+    """(3, 3), from the frame to the cut."""
+
+
 class PlateReader:
     """Reads plates, many at a time."""
 
-    def __init__(self, network: Network, *, region_minimum: float) -> None:
+    def __init__(
+        self, network: Network, *, region_minimum: float, looks_below: float = 0.0
+    ) -> None:
         """Set up a reader.
 
         Args:
@@ -68,11 +86,14 @@ class PlateReader:
                 (N, T, 37) and `region` (N, R), and `plate` (N,). Its own description says its
                 regions, its margins and the temperature that calibrates its characters.
             region_minimum: probability from which a state is told.
+            looks_below: plates with a character less probable than this are looked at in further
+                cuts, a little wider and a little narrower.
 
         Raises: NoSuchModel where the network does not say all that.
         """
         self._network = network
         self._region_minimum = region_minimum
+        self._looks_below = looks_below
         self._regions = tuple(fact(network, "regions").split(","))
         self._margins = float(fact(network, "margin_across")), float(fact(network, "margin_up"))
         self._temperature = float(fact(network, "temperature"))
@@ -89,47 +110,58 @@ class PlateReader:
         Args:
             plates: frames, (H, W, 3) uint8 BGR, each with a plate's corners in it, px.
         """
-        texts: list[Text] = []
+        seen = self._seen(plates)
+        texts = [self._text([look]) for look in seen]
+        doubted = [i for i, text in enumerate(texts) if text.confidence < self._looks_below]
+        again = self._seen(
+            [(plates[i][0], _about(plates[i][1], by)) for i in doubted for by in LOOKS]
+        )
+        for n, i in enumerate(doubted):
+            texts[i] = self._text([seen[i], *again[n * len(LOOKS) : (n + 1) * len(LOOKS)]])
+        return texts
+
+    def _seen(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[_Look]:
+        looks: list[_Look] = []
         for start in range(0, len(plates), BATCH):
             part = plates[start : start + BATCH]
             cuts = [rectify(frame, quad, *self._margins) for frame, quad in part]
             outputs = self._network.run(np.stack([picture for picture, _ in cuts]))
-            texts += [
-                self._text(characters, region, legible, matrix)
+            looks += [
+                _Look(tempered(characters, self._temperature), region, float(legible), matrix)
                 for characters, region, legible, (_, matrix) in zip(
                     outputs["characters"], outputs["region"], outputs["plate"], cuts, strict=True
                 )
             ]
-        return texts
+        return looks
 
-    def _text(
-        self,
-        characters: NDArray[np.float32],
-        region: NDArray[np.float32],
-        legible: np.float32,
-        matrix: NDArray[np.float64],
-    ) -> Text:
-        decoded = decode(tempered(characters, self._temperature))
+    def _text(self, looks: Sequence[_Look]) -> Text:
+        decoded = decode([look.steps for look in looks])
         read = zip(decoded.text, decoded.certainty, strict=True)
         ranked = ((decoded.text, decoded.probability), *decoded.others)
-        line = _line(decoded.places, len(characters), self._margins)
+        line = _line(decoded.places, len(looks[0].steps), self._margins)
         return Text(
             characters=tuple(Character(_word((label,)), sure) for label, sure in read),
             alternatives=tuple(
                 Alternative(_word(text), min(1.0, odds)) for text, odds in ranked if text
             ),
             probability=min(1.0, decoded.probability),
-            legible=float(legible),
-            region=self._region(region),
-            line=back_to_frame(line, matrix),
+            legible=float(np.mean([look.legible for look in looks])),
+            region=self._region(np.mean([np.exp(look.region) for look in looks], axis=0)),
+            line=back_to_frame(line, looks[0].matrix),
         )
 
     def _region(self, odds: NDArray[np.float32]) -> str | None:
         best = int(odds.argmax())
         name = self._regions[best]
-        if name == UNKNOWN or float(np.exp(odds[best])) < self._region_minimum:
+        if name == UNKNOWN or float(odds[best]) < self._region_minimum:
             return None
         return name if "-" in name else f"US-{name}"
+
+
+def _about(quad: Quad, by: tuple[float, float]) -> Quad:
+    """Corners further from their middle, or nearer to it, across and down."""
+    middle = quad.mean(axis=0)
+    return np.asarray(middle + (quad - middle) * np.array(by), np.float32)
 
 
 def _word(text: Classes) -> str:

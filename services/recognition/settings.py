@@ -51,6 +51,10 @@ class Settings(CommonSettings):
     """Our engine: probability from which a plate's state is told. High, since a wrong state weighs
     more in a hit than an unknown one."""
 
+    recognition_looks_below: Annotated[float, Field(ge=0, le=1)] = 0.97
+    """Our engine: plates with a character less probable than this are read again in two further
+    cuts, and the readings weighed together. 0 turns it off."""
+
     recognition_second_opinion_below: Annotated[float, Field(ge=0, le=1)] = 0.9
     """Our engine: PaddleOCR is asked about plates with a character less probable than this. 0 turns
     it off, which spares about 400 MB a worker."""

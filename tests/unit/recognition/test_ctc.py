@@ -54,7 +54,7 @@ def test_the_most_probable_text_is_found_and_nearly_always_the_one_after_it():
         steps = some_steps(seed, sharpness=3.0)
         written = written_out(steps)
         ranked = sorted(written, key=lambda text: -written[text])
-        decoded = decode(steps)
+        decoded = decode([steps])
         best += decoded.text == ranked[0]
         second += ranked[1] in [text for text, _ in decoded.others]
         for text, probability in (decoded.text, decoded.probability), *decoded.others:
@@ -67,7 +67,7 @@ def test_a_text_that_beats_the_best_path_is_found():
     # Blank is the best class at both steps, but "1" can be written in three ways.
     steps = np.array([[0.5, 0.45, 0.05], [0.5, 0.45, 0.05]])
     assert best_path(steps) == ()
-    decoded = decode(steps)
+    decoded = decode([steps])
     assert decoded.text == (1,)
     assert decoded.probability == pytest.approx(0.45 * 0.45 + 2 * 0.5 * 0.45)
     assert decoded.others[0] == ((), pytest.approx(0.25))
@@ -85,7 +85,7 @@ def peaks(*rows, classes=5):
 
 def test_doubt_about_one_character_stays_with_it():
     steps = peaks({1: 1}, {}, {2: 0.7, 3: 0.3}, {}, {4: 1})
-    decoded = decode(steps)
+    decoded = decode([steps])
     assert decoded.text == (1, 2, 4)
     assert decoded.certainty == pytest.approx((1, 0.7, 1))
     assert decoded.others == (((1, 3, 4), pytest.approx(0.3)),)
@@ -93,7 +93,7 @@ def test_doubt_about_one_character_stays_with_it():
 
 def test_independent_doubts_multiply_to_the_wholes():
     steps = peaks({1: 0.8, 2: 0.2}, {}, {2: 0.9, 3: 0.1}, {}, {4: 0.7, 1: 0.3})
-    decoded = decode(steps)
+    decoded = decode([steps])
     assert decoded.certainty == pytest.approx((0.8, 0.9, 0.7))
     assert decoded.probability == pytest.approx(np.prod(decoded.certainty))
     assert [text for text, _ in decoded.others] == [(1, 2, 1), (2, 2, 4)]
@@ -101,7 +101,7 @@ def test_independent_doubts_multiply_to_the_wholes():
 
 def test_a_character_that_may_not_be_there_is_shared_doubt_of_its_neighbours():
     steps = peaks({1: 1}, {}, {2: 0.4}, {}, {4: 1})
-    decoded = decode(steps)
+    decoded = decode([steps])
     assert decoded.text == (1, 4)
     assert decoded.certainty == pytest.approx((0.75, 0.75))
     assert decoded.others == (((1, 2, 4), pytest.approx(0.4)),)
@@ -110,7 +110,7 @@ def test_a_character_that_may_not_be_there_is_shared_doubt_of_its_neighbours():
 def test_doubt_that_no_single_edit_explains_is_every_characters():
     # The classes of each step are even, but for one of a hair more.
     steps = np.full((8, 5), 0.2) + np.eye(8, 5) * 1e-3
-    decoded = decode(steps / steps.sum(axis=1, keepdims=True))
+    decoded = decode([steps / steps.sum(axis=1, keepdims=True)])
     assert decoded.probability < 0.05
     assert np.prod(decoded.certainty) <= decoded.probability * 1.0001
     assert max(decoded.certainty) < 0.6
@@ -118,7 +118,7 @@ def test_doubt_that_no_single_edit_explains_is_every_characters():
 
 def test_a_doubled_character_is_an_alternative_to_a_single_one():
     steps = peaks({1: 1}, {1: 0.6, BLANK: 0.4}, {1: 1})
-    decoded = decode(steps)
+    decoded = decode([steps])
     assert decoded.text == (1,)
     assert decoded.others[0] == ((1, 1), pytest.approx(0.4))
 
@@ -130,12 +130,12 @@ def test_places_say_where_each_character_was_seen():
 
 
 def test_only_blanks_are_no_text():
-    decoded = decode(peaks({}, {}, {}))
+    decoded = decode([peaks({}, {}, {})])
     assert (decoded.text, decoded.probability, decoded.certainty) == ((), 1, ())
 
 
 def test_something_unlikely_among_blanks_is_an_alternative_to_no_text():
-    decoded = decode(peaks({}, {1: 0.2}, {}))
+    decoded = decode([peaks({}, {1: 0.2}, {})])
     assert (decoded.text, decoded.certainty) == ((), ())
     assert decoded.others == (((1,), pytest.approx(0.2)),)
 
@@ -157,6 +157,23 @@ def test_long_rows_of_steps_do_not_vanish():
     steps[np.arange(10, 80, 10)] = 0.1 / 36
     for t, label in zip(range(10, 80, 10), (8, 11, 12, 13, 2, 3, 4), strict=True):
         steps[t, label] = 0.9
-    decoded = decode(steps / steps.sum(axis=1, keepdims=True))
+    decoded = decode([steps / steps.sum(axis=1, keepdims=True)])
     assert decoded.text == (8, 11, 12, 13, 2, 3, 4)
     assert 0 < decoded.probability < 1
+
+
+def test_a_text_is_as_probable_as_the_mean_of_what_all_looks_give_it():
+    clear = peaks({1: 1}, {}, {2: 0.9, 3: 0.1}, {})
+    moved = peaks({}, {1: 1}, {}, {3: 0.6, 2: 0.4})
+    decoded = decode([clear, moved])
+    assert decoded.text == (1, 2)
+    assert decoded.probability == pytest.approx((0.9 + 0.4) / 2)
+    assert decoded.others[0] == ((1, 3), pytest.approx((0.1 + 0.6) / 2))
+    assert decoded.certainty == pytest.approx((1, 0.65))
+
+
+def test_a_text_that_only_one_of_several_looks_found_is_held_against_the_others():
+    first = peaks({1: 1}, {}, {2: 0.6, 3: 0.4}, {})
+    other = peaks({1: 1}, {}, {3: 1}, {})
+    assert decode([first, other]).text == (1, 3)
+    assert decode([first]).text == (1, 2)

@@ -12,7 +12,7 @@ QUAD = np.array([[100, 60], [260, 60], [260, 140], [100, 140]], np.float32)
 
 
 def a_frame():
-    return np.full((240, 400, 3), 50, np.uint8)
+    return np.tile(np.arange(400, dtype=np.uint8)[None, :, None], (240, 1, 3))
 
 
 def read(network, count=1, region_minimum=0.8):
@@ -154,3 +154,16 @@ def test_training_cuts_plates_out_as_the_service_does(width):
     quad = (shape * width + (130, 150)).astype(np.float32)
     picture, _ = rectify(frame, quad, MARGIN_ACROSS, MARGIN_UP)
     assert np.abs(picture.astype(int) - warp(frame, quad)).mean() < 1
+
+
+def test_only_a_doubtful_plate_is_looked_at_again_and_its_looks_are_weighed_together():
+    sure, doubtful = {"plate": "7A"}, {"plate": ["8", {"B": 0.6, "8": 0.4}]}
+    again = {"plate": ["8", {"8": 0.9, "B": 0.1}]}
+    network = reading(sure, doubtful, again, again)
+    reader = PlateReader(network, region_minimum=0.8, looks_below=0.9)
+    first, second = reader.read([(a_frame(), QUAD)] * 2)
+    assert [len(shown) for shown in network.shown] == [2, 2]
+    assert (first.plate, second.plate) == ("7A", "88")
+    assert second.probability == pytest.approx((0.4 + 0.9 + 0.9) / 3, abs=0.01)
+    assert second.alternatives[1].plate == "8B"
+    assert not np.array_equal(network.shown[1][0], network.shown[1][1])
