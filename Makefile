@@ -63,8 +63,12 @@ lint: $(STAMP) ## ruff, format and mypy --strict
 	@$(PY) -m mypy
 
 .PHONY: test
-test: lint ## All tests but those on Apache Kafka
+test: lint ## All tests but those of training and those on Apache Kafka
 	@$(PY) -m pytest -n 2 --dist loadfile -m "not apache"
+
+.PHONY: test-training
+test-training: $(TRAINING_STAMP) ## The renderer, the networks and their training, every step of it
+	@$(TRAINING_VENV)/bin/python -m pytest tests/training
 
 .PHONY: test-apache
 test-apache: $(STAMP) ## The fault tests on Apache Kafka: kill -9 any one process

@@ -1,0 +1,121 @@
+import sys
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from services.recognition.detector import PlateDetector
+from services.recognition.models import MARGIN_ACROSS, MARGIN_UP
+from services.recognition.network import OnnxNetwork
+from services.recognition.own_weights import find_own
+from services.recognition.reader import PlateReader
+from training import detector_net, export, reader_net
+from training.samples import REGIONS
+
+# What PyTorch says of the exporter that we ask for, and of shapes that it takes as they are.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"),
+]
+
+
+def pictures(rng, *shape):
+    return rng.integers(0, 256, (*shape, 3), np.uint8)
+
+
+def lived(net, rng, shape):
+    """A network whose norms have seen something, with weights that say more than zero."""
+    net.train()
+    with torch.no_grad():
+        for _ in range(3):
+            net(torch.from_numpy(pictures(rng, 4, *shape)))
+    return net.eval()
+
+
+@pytest.fixture(scope="module")
+def nets():
+    torch.manual_seed(3)
+    rng = np.random.default_rng(3)
+    reader = lived(reader_net.ReaderNet(len(REGIONS)), rng, (64, 160))
+    detector = lived(detector_net.DetectorNet(), rng, (96, 160))
+    with torch.no_grad():
+        detector.score[1].bias.fill_(0.0)
+    return reader, detector
+
+
+@pytest.fixture(scope="module")
+def folder(nets, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    for net, name in zip(nets, ("reader", "detector"), strict=True):
+        torch.save(net.state_dict(), folder / f"{name}.pt")
+    export.export_reader(
+        folder / "reader.pt", folder / "reader.onnx", temperature=1.25, version="r1"
+    )
+    export.export_detector(folder / "detector.pt", folder / "detector.onnx", version="d1")
+    return folder
+
+
+@pytest.mark.parametrize("many", [1, 5])
+def test_the_readers_file_says_what_the_network_says(nets, folder, many):
+    given = pictures(np.random.default_rng(many), many, 64, 160)
+    with torch.no_grad():
+        wanted = reader_net.Exported(nets[0]).eval()(torch.from_numpy(given))
+    got = OnnxNetwork(folder / "reader.onnx").run(given)
+    assert got["characters"].shape == (many, 80, 37)
+    assert got["region"].shape == (many, len(REGIONS))
+    for name, value in zip(("characters", "region", "plate"), wanted, strict=True):
+        np.testing.assert_allclose(got[name], value.numpy(), rtol=1e-4, atol=1e-4)
+    assert np.exp(got["characters"]).sum(2) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 32), (2, 96, 160), (1, 384, 640)])
+def test_the_detectors_file_says_what_the_network_says_at_any_size(nets, folder, shape):
+    given = pictures(np.random.default_rng(shape[1]), *shape)
+    with torch.no_grad():
+        score, corners = detector_net.Exported(nets[1]).eval()(torch.from_numpy(given))
+    got = OnnxNetwork(folder / "detector.onnx").run(given)
+    assert got["score"].shape == (shape[0], shape[1] // 8, shape[2] // 8)
+    np.testing.assert_allclose(got["score"], score.numpy(), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(got["corners"], corners.numpy(), rtol=1e-4, atol=1e-3)
+
+
+def test_files_say_what_the_service_must_know(folder):
+    about = OnnxNetwork(folder / "reader.onnx").about
+    assert about == {
+        "version": "r1",
+        "regions": ",".join(REGIONS),
+        "margin_across": str(MARGIN_ACROSS),
+        "margin_up": f"{MARGIN_UP:g}",
+        "temperature": "1.25",
+    }
+    assert OnnxNetwork(folder / "detector.onnx").about == {"version": "d1"}
+    assert onnx.load(folder / "reader.onnx").producer_name == "plateward"
+
+
+def test_the_service_runs_the_files(folder):
+    weights = find_own(folder)
+    detector = PlateDetector(
+        OnnxNetwork(weights.detector), longest_px=160, again_px=None, minimum=0.0
+    )
+    reader = PlateReader(OnnxNetwork(weights.reader), region_minimum=0.0)
+    assert (detector.version, reader.version) == ("d1", "r1")
+    frame = pictures(np.random.default_rng(1), 90, 150)
+    [found] = detector.find([frame])
+    assert isinstance(found, list)
+    quad = np.array([[20, 20], [120, 22], [120, 70], [20, 68]], np.float32)
+    [text] = reader.read([(frame, quad)])
+    assert 0 <= text.legible <= 1
+    assert text.region is None or text.region.removeprefix("US-") in REGIONS
+    assert text.line.shape == (4, 2)
+
+
+def test_a_file_is_made_from_the_command_line(folder, tmp_path, monkeypatch):
+    target = tmp_path / "reader.onnx"
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["export", "reader", str(folder / "reader.pt"), str(target), "--temperature", "1.5"],
+    )
+    export.main()
+    assert OnnxNetwork(target).about["temperature"] == "1.5"
