@@ -17,7 +17,7 @@ WEIGHT_DECAY: Final = 0.03
 EARLY, LATE = 1.0, 0.3
 """Weights of saying each character in its own column, from columns alone and after attention.
 Without them CTC is long in finding its feet; the renderer knows where characters stand."""
-REGION, PLATE = 0.15, 0.3
+REGION, PLATE = 0.4, 0.5
 """Weights of naming the region and of telling plates from what is none."""
 BLANK: Final = 0.2
 """Weight of columns without a character, of which there are many."""
@@ -122,7 +122,7 @@ def loss_of(
     where = torch.from_numpy(aligned(texts, np.array(samples.places[at])))
     is_plate = torch.from_numpy(samples.plates[at].astype(np.float32))
     known = torch.from_numpy(samples.regions[at].astype(np.int64))
-    naming = functional.cross_entropy(region.float(), known, label_smoothing=0.05, reduction="none")
+    naming = functional.cross_entropy(region.float(), known, label_smoothing=0.02, reduction="none")
     return (
         _spelling(characters, texts, lengths)
         + EARLY * _at_places(early, where)
