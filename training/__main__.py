@@ -40,7 +40,7 @@ class Size:
 
 
 READER = Size(300_000, 4_000, Plan(steps=20_000, rate=1.5e-3, report_every=500, seed=SEED))
-READER_SMOKE = Size(600, 100, Plan(steps=30, rate=1.5e-3, report_every=10, seed=SEED))
+READER_SMOKE = Size(600, 100, Plan(steps=15, rate=1.5e-3, report_every=5, seed=SEED))
 DETECTOR = Size(32_000, 800, Plan(steps=9_000, rate=2e-3, report_every=300, seed=SEED), scenes=300)
 DETECTOR_SMOKE = Size(120, 24, Plan(steps=12, rate=2e-3, report_every=4, seed=SEED), scenes=6)
 

@@ -35,7 +35,7 @@ def test_the_reader_is_made_from_nothing(tmp_path):
     folder, figures = made("reader", tmp_path)
     assert figures["network"] == "reader"
     assert {"step", "exact", "region", "plate", "temperature", "ece"} <= set(figures)
-    assert figures["step"] == 30
+    assert figures["step"] == 15
     first, *_, last = losses(folder)
     assert last < first
     assert cv2.imread(str(folder / "loss.png")).std() > 5
