@@ -39,16 +39,16 @@ class Size:
     """Rendered streets to cut from, for the detector."""
 
 
-READER = Size(300_000, 4_000, Plan(steps=20_000, rate=1.5e-3, report_every=500, seed=SEED))
+READER = Size(240_000, 4_000, Plan(steps=12_000, rate=1.5e-3, report_every=400, seed=SEED))
 READER_SMOKE = Size(600, 100, Plan(steps=15, rate=1.5e-3, report_every=5, seed=SEED))
-DETECTOR = Size(32_000, 800, Plan(steps=9_000, rate=2e-3, report_every=300, seed=SEED), scenes=300)
+DETECTOR = Size(24_000, 800, Plan(steps=4_500, rate=2e-3, report_every=300, seed=SEED), scenes=300)
 DETECTOR_SMOKE = Size(120, 24, Plan(steps=12, rate=2e-3, report_every=4, seed=SEED), scenes=6)
 
 
 def make_reader(out: Path, size: Size, workers: int, version: str) -> dict[str, object]:
     """Render, train, calibrate and export the reader; its figures."""
     for split, count, seed in _splits(size):
-        if not (out / split / "plates.npy").exists():
+        if not _rendered_before(out / split, count):
             write_samples(out / split, count, seed, workers)
     held_out = load_samples(out / "val")
     train_reader.train(load_samples(out / "train"), held_out, out, size.plan)
@@ -62,7 +62,7 @@ def make_reader(out: Path, size: Size, workers: int, version: str) -> dict[str, 
 def make_detector(out: Path, size: Size, dashcam: Path | None, version: str) -> dict[str, object]:
     """Compose scenes, train and export the detector; its figures."""
     for split, count, seed in _splits(size):
-        if not (out / split / "ignore.npy").exists():
+        if not _composed_before(out / split, count):
             # In a process of its own, which gives back what rendering holds.
             command = [
                 sys.executable, "-m", "training.scenes", "--out", str(out / split), "--count", str(count),
@@ -80,6 +80,19 @@ def make_detector(out: Path, size: Size, dashcam: Path | None, version: str) -> 
 def _splits(size: Size) -> tuple[tuple[str, int, int], ...]:
     """What to train on and what is held out: name, count, seed."""
     return ("train", size.samples, SEED), ("val", size.held_out, HELD_OUT_SEED)
+
+
+def _rendered_before(folder: Path, count: int) -> bool:
+    """Whether a run before this one left all of so many samples."""
+    if not (folder / "places.npy").exists():
+        return False
+    samples = load_samples(folder)
+    return len(samples.plates) == count == train_reader.rendered(samples)
+
+
+def _composed_before(folder: Path, count: int) -> bool:
+    """Whether a run before this one left all of so many patches; what is written last tells."""
+    return (folder / "ignore.npy").exists() and len(load_patches(folder).images) == count
 
 
 def last(log: Path) -> dict[str, object]:

@@ -22,7 +22,7 @@ REGION, PLATE = 0.4, 0.5
 BLANK: Final = 0.2
 """Weight of columns without a character, of which there are many."""
 NOT_TRAINED: Final = -100
-LOWER_BY_PX: Final = 14
+LOWER_BY_PX: Final = 8
 """A character this much below the one before it stands in the lower half."""
 COLUMN_PX: Final = 4
 
