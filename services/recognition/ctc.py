@@ -53,6 +53,8 @@ class Decoded:
     with the character that it is about. Doubt that no single edit accounts for is all characters'."""
     others: tuple[tuple[Classes, float], ...]
     """Other texts with their probabilities, the most probable first."""
+    candidates: tuple[tuple[tuple[Place, ...], float], ...] = ()
+    """All texts that were tried and are not negligible, this one too, with their places."""
 
     @property
     def text(self) -> Classes:
@@ -165,6 +167,7 @@ def decode(looks: Sequence[Steps], keep: int = 2) -> Decoded:
         probability=best,
         certainty=_shared(best / np.maximum(best + doubt, 1e-300), best),
         others=tuple(sorted(others, key=lambda one: -one[1])[:keep]),
+        candidates=tuple(one for one in known.values() if one[1] > NEGLIGIBLE),
     )
 
 

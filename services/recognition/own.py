@@ -97,7 +97,7 @@ class OwnEngine:
         return [sorted(one, key=lambda reading: reading.corners) for one in readings]
 
     def _reading(self, frame: NDArray[np.uint8], detection: Detection, text: Text) -> PlateReading:
-        as_read = text.plate
+        as_read = text.as_read
         if self._opinion is not None and text.confidence < self._opinion_below:
             looks = self._opinion.looks(frame, detection.quad, text.line)
             text, as_read = weighed(text, looks)
@@ -128,6 +128,7 @@ def load_own(
     legible_minimum: float,
     region_minimum: float,
     looks_below: float,
+    keep_stacked: bool,
     opinion_model: str,
     opinion_below: float,
 ) -> OwnEngine:
@@ -140,6 +141,7 @@ def load_own(
         legible_minimum: see `OwnEngine`.
         region_minimum: see `PlateReader`.
         looks_below: see `PlateReader`.
+        keep_stacked: see `PlateReader`.
         opinion_model: PaddleOCR's pair of weights; see `weights.find_pair`.
         opinion_below: see `OwnEngine`; 0 for no second opinion, which spares its memory.
 
@@ -158,7 +160,10 @@ def load_own(
         detector,
         CloserLook(finding),
         PlateReader(
-            OnnxNetwork(weights.reader), region_minimum=region_minimum, looks_below=looks_below
+            OnnxNetwork(weights.reader),
+            region_minimum=region_minimum,
+            looks_below=looks_below,
+            keep_stacked=keep_stacked,
         ),
         digest=weights.digest,
         legible_minimum=legible_minimum,

@@ -1,14 +1,16 @@
 """What stands on a plate whose corners are known, and how probable it is."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recognition.ctc import Classes, Place, Steps, decode, tempered
+from services.recognition.ctc import Classes, Decoded, Place, Steps, decode, tempered
 from services.recognition.engine import Alternative, Character
 from services.recognition.geometry import Quad, back_to_frame, size_px
 from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
@@ -22,6 +24,11 @@ UNKNOWN: Final = "unknown"
 LOOKS: Final = ((1.03, 1.06), (0.97, 0.94))
 """Further cuts of a plate, its corners drawn out by these shares across and down: a detector's
 error is of this size, and a reading that stands in all of them does not hang on it."""
+SAME_COLUMN: Final = 2.5
+"""Columns by which the two characters of a stacked pair are apart at the most; characters beside
+each other are twice that."""
+KEPT: Final = 3
+"""Alternatives that are told, the reading itself included."""
 BATCH: Final = 16
 """Plates that go through the network together; more take memory and gain nothing."""
 
@@ -48,6 +55,8 @@ class Text:
     """ISO 3166-2, such as `US-CA`; None under the bar."""
     line: Quad
     """Around the characters, px of the frame."""
+    as_read: str
+    """All that stands there: with the small stacked characters that `characters` may leave out."""
 
     @property
     def plate(self) -> str:
@@ -77,7 +86,12 @@ class PlateReader:
     """Reads plates, many at a time."""
 
     def __init__(
-        self, network: Network, *, region_minimum: float, looks_below: float = 0.0
+        self,
+        network: Network,
+        *,
+        region_minimum: float,
+        looks_below: float = 0.0,
+        keep_stacked: bool = True,
     ) -> None:
         """Set up a reader.
 
@@ -88,12 +102,15 @@ class PlateReader:
             region_minimum: probability from which a state is told.
             looks_below: plates with a character less probable than this are looked at in further
                 cuts, a little wider and a little narrower.
+            keep_stacked: whether a pair of small characters, one above the other, is part of the
+                plate, or only of what stands on it.
 
         Raises: NoSuchModel where the network does not say all that.
         """
         self._network = network
         self._region_minimum = region_minimum
         self._looks_below = looks_below
+        self._keep_stacked = keep_stacked
         self._regions = tuple(fact(network, "regions").split(","))
         self._margins = float(fact(network, "margin_across")), float(fact(network, "margin_up"))
         self._temperature = float(fact(network, "temperature"))
@@ -136,18 +153,23 @@ class PlateReader:
 
     def _text(self, looks: Sequence[_Look]) -> Text:
         decoded = decode([look.steps for look in looks])
-        read = zip(decoded.text, decoded.certainty, strict=True)
-        ranked = ((decoded.text, decoded.probability), *decoded.others)
-        line = _line(decoded.places, len(looks[0].steps), self._margins)
+        steps = len(looks[0].steps)
+        small = set() if self._keep_stacked else stacked(decoded.places, steps)
+        read = [
+            Character(_word((place.label,)), sure)
+            for i, (place, sure) in enumerate(zip(decoded.places, decoded.certainty, strict=True))
+            if i not in small
+        ]
+        alternatives = _without_stacked(decoded, steps) if small else _as_decoded(decoded)
+        line = _line(decoded.places, steps, self._margins)
         return Text(
-            characters=tuple(Character(_word((label,)), sure) for label, sure in read),
-            alternatives=tuple(
-                Alternative(_word(text), min(1.0, odds)) for text, odds in ranked if text
-            ),
-            probability=min(1.0, decoded.probability),
+            characters=tuple(read),
+            alternatives=alternatives,
+            probability=alternatives[0].probability if alternatives else 1.0,
             legible=float(np.mean([look.legible for look in looks])),
             region=self._region(np.mean([np.exp(look.region) for look in looks], axis=0)),
             line=back_to_frame(line, looks[0].matrix),
+            as_read=_word(decoded.text),
         )
 
     def _region(self, odds: NDArray[np.float32]) -> str | None:
@@ -156,6 +178,44 @@ class PlateReader:
         if name == UNKNOWN or float(odds[best]) < self._region_minimum:
             return None
         return name if "-" in name else f"US-{name}"
+
+
+def stacked(places: Sequence[Place], steps: int) -> set[int]:
+    """Which characters are a small pair, one above the other, beside at least two of full height.
+
+    Steps go along the upper half and then along the lower one, so the two of a pair are successive
+    characters of the two halves in the same columns. In two lines, the last of the upper one and the
+    first of the lower one stand at opposite ends.
+    """
+    columns = steps // 2
+    middles = [(place.start + place.stop) / 2 for place in places]
+    for i, (upper, lower) in enumerate(pairwise(middles)):
+        crosses = upper < columns <= lower
+        if crosses and abs(lower - columns - upper) <= SAME_COLUMN and len(places) >= 4:
+            return {i, i + 1}
+    return set()
+
+
+def _as_decoded(decoded: Decoded) -> tuple[Alternative, ...]:
+    ranked = ((decoded.text, decoded.probability), *decoded.others)
+    return tuple(Alternative(_word(text), min(1.0, odds)) for text, odds in ranked if text)
+
+
+def _without_stacked(decoded: Decoded, steps: int) -> tuple[Alternative, ...]:
+    """Plates without their small characters, each with the probability of all texts that come to it."""
+    odds: dict[str, float] = defaultdict(float)
+    for places, probability in decoded.candidates:
+        odds[_full_height(places, steps)] += probability
+    best = _full_height(decoded.places, steps)
+    others = sorted(
+        (plate for plate in odds if plate not in ("", best)), key=lambda one: -odds[one]
+    )
+    return tuple(Alternative(plate, min(1.0, odds[plate])) for plate in (best, *others)[:KEPT])
+
+
+def _full_height(places: Sequence[Place], steps: int) -> str:
+    small = stacked(places, steps)
+    return _word(tuple(place.label for i, place in enumerate(places) if i not in small))
 
 
 def _about(quad: Quad, by: tuple[float, float]) -> Quad:

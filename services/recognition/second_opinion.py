@@ -96,7 +96,7 @@ def weighed(own: Text, looks: Sequence[TextLine]) -> tuple[Text, str]:
         averaged over the looks; and its text as it was read, separators included.
     """
     if not looks:
-        return own, own.plate
+        return own, own.as_read
     weight = WEIGHT / len(looks)
     votes = {one.plate: one.probability for one in own.alternatives}
     for look in looks:
@@ -114,7 +114,7 @@ def weighed(own: Text, looks: Sequence[TextLine]) -> tuple[Text, str]:
         alternatives=tuple(Alternative(plate, votes[plate] / cast) for plate in ranked),
         probability=votes[chosen.plate] / cast,
     )
-    return text, chosen.text
+    return text, own.as_read if chosen is lines[0] else chosen.text
 
 
 def _with_series(votes: dict[str, float], plate: str, region: str | None) -> float:

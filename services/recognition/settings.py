@@ -55,6 +55,10 @@ class Settings(CommonSettings):
     """Our engine: plates with a character less probable than this are read again in two further
     cuts, and the readings weighed together. 0 turns it off."""
 
+    recognition_keep_stacked: bool = False
+    """Our engine: whether two small characters, one above the other, are part of the plate. Lists
+    and truth that we have seen write plates without them; what was read always shows them."""
+
     recognition_second_opinion_below: Annotated[float, Field(ge=0, le=1)] = 0.9
     """Our engine: PaddleOCR is asked about plates with a character less probable than this. 0 turns
     it off, which spares about 400 MB a worker."""

@@ -2,10 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
-from services.recognition.models import MARGIN_ACROSS, MARGIN_UP
+from services.recognition.models import ALPHABET, MARGIN_ACROSS, MARGIN_UP
 from services.recognition.reader import PICTURE_PX, PlateReader, rectify
 from services.recognition.weights import NoSuchModel
-from tests.unit.recognition.networks import reading
+from tests.unit.recognition.networks import ShownNetwork, reading
 from training.photography import warp
 
 QUAD = np.array([[100, 60], [260, 60], [260, 140], [100, 140]], np.float32)
@@ -167,3 +167,59 @@ def test_only_a_doubtful_plate_is_looked_at_again_and_its_looks_are_weighed_toge
     assert second.probability == pytest.approx((0.4 + 0.9 + 0.9) / 3, abs=0.01)
     assert second.alternatives[1].plate == "8B"
     assert not np.array_equal(network.shown[1][0], network.shown[1][1])
+
+
+def written_at(*places):
+    """A reader's network that sees each (character, column, half) of forty columns; see `stacked`."""
+
+    def answer(pictures):
+        steps = np.full((len(pictures), 80, len(ALPHABET) + 1), 1e-9, np.float32)
+        for character, column, half in places:
+            steps[:, column + 40 * half, ALPHABET.index(character) + 1] = 0.999
+        steps[..., 0] = np.maximum(1 - steps[..., 1:].sum(axis=2), 1e-9)
+        region = np.zeros((len(pictures), 1), np.float32)
+        return {"characters": np.log(steps), "region": region, "plate": np.ones(len(pictures))}
+
+    about = {"regions": "unknown", "margin_across": "0.06", "margin_up": "0.1", "temperature": "1"}
+    return ShownNetwork(answer, **about)
+
+
+@pytest.mark.parametrize(
+    ("places", "all_of_it", "plate"),
+    [
+        ([("D", 3, 0), ("P", 4, 1), ("8", 12, 1), ("5", 20, 1), ("F", 28, 1)], "DP85F", "85F"),
+        ([("8", 4, 0), ("5", 12, 0), ("F", 20, 0), ("D", 33, 0), ("P", 32, 1)], "85FDP", "85F"),
+        ([("A", 10, 0), ("B", 28, 0), ("1", 10, 1), ("2", 28, 1)], "AB12", "AB12"),
+        ([("8", 4, 0), ("5", 12, 0), ("F", 20, 1), ("2", 28, 1)], "85F2", "85F2"),
+    ],
+    ids=["stacked before", "stacked behind", "two lines", "a line that dips"],
+)
+def test_small_stacked_characters_are_part_of_the_plate_only_where_wanted(places, all_of_it, plate):
+    for keep, expected in ((True, all_of_it), (False, plate)):
+        reader = PlateReader(written_at(*places), region_minimum=0.8, keep_stacked=keep)
+        [text] = reader.read([(a_frame(), QUAD)])
+        assert (text.plate, text.as_read) == (expected, all_of_it)
+        assert (text.alternatives[0].plate, text.alternatives[0].probability) == (
+            expected,
+            text.probability,
+        )
+        assert text.probability == pytest.approx(1, abs=0.01)
+
+
+def test_a_plate_without_its_small_characters_is_as_probable_as_all_readings_that_come_to_it():
+    def answer(pictures):
+        steps = np.full((len(pictures), 80, len(ALPHABET) + 1), 1e-9, np.float32)
+        for label, column, odds in (
+            ("D", 3, 0.6), ("O", 3, 0.39), ("P", 43, 0.99), ("8", 52, 0.9), ("B", 52, 0.09), ("5", 60, 0.99), ("F", 68, 0.99),
+        ):  # fmt: skip
+            steps[:, column, ALPHABET.index(label) + 1] = odds
+        steps[..., 0] = np.maximum(1 - steps[..., 1:].sum(axis=2), 1e-9)
+        region = np.zeros((len(pictures), 1), np.float32)
+        return {"characters": np.log(steps), "region": region, "plate": np.ones(len(pictures))}
+
+    about = {"regions": "unknown", "margin_across": "0.06", "margin_up": "0.1", "temperature": "1"}
+    network = ShownNetwork(answer, **about)
+    [text] = PlateReader(network, region_minimum=0.8, keep_stacked=False).read([(a_frame(), QUAD)])
+    assert text.plate == "85F"
+    assert text.probability == pytest.approx(0.9 * 0.99**3, abs=0.02)
+    assert text.alternatives[1].plate == "B5F"
