@@ -5,7 +5,7 @@ probability of a whole plate is computed exactly, by the forward algorithm, and 
 peaks. Texts are tuples of classes; class 0 is the blank.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -41,6 +41,10 @@ class Place:
     stop: int
 
 
+Prior = Callable[[Sequence[Place]], float]
+"""How many times more often a text is met than the steps' own training took it to be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """The most probable text."""
@@ -55,6 +59,8 @@ class Decoded:
     """Other texts with their probabilities, the most probable first."""
     candidates: tuple[tuple[tuple[Place, ...], float], ...] = ()
     """All texts that were tried and are not negligible, this one too, with their places."""
+    seen: Classes = ()
+    """The most probable text by the steps alone, without any prior."""
 
     @property
     def text(self) -> Classes:
@@ -71,7 +77,8 @@ class _Edit:
     text: Classes
 
 
-_Searched = tuple[dict[Classes, tuple[tuple[Place, ...], float]], dict[Classes, list[_Edit]]]
+_Known = dict[Classes, tuple[tuple[Place, ...], float]]
+_Searched = tuple[_Known, dict[Classes, list[_Edit]]]
 """Texts with their places and probabilities; and the edits of the most probable of them."""
 
 
@@ -141,7 +148,7 @@ def _with_blanks(texts: Sequence[Classes]) -> NDArray[np.intp]:
     return states
 
 
-def decode(looks: Sequence[Steps], keep: int = 2) -> Decoded:
+def decode(looks: Sequence[Steps], keep: int = 2, prior: Prior | None = None) -> Decoded:
     """The most probable text, with the most probable others.
 
     Starts from the best path; edits of the most probable texts known are tried as long as that may
@@ -151,10 +158,15 @@ def decode(looks: Sequence[Steps], keep: int = 2) -> Decoded:
     Args:
         looks: one or more of (T, C), T at least 1.
         keep: how many other texts to return at the most.
+        prior: evidence from elsewhere, weighed against what is seen by Bayes' rule. It chooses among
+            the texts that the steps themselves make probable, and adds none.
     """
     known, edits = _searched(looks[0])
     if len(looks) > 1:
         known, edits = _together(looks, [(known, edits), *map(_searched, looks[1:])])
+    seen = max(known, key=lambda one: known[one][1])
+    if prior is not None:
+        known = _weighed(known, prior)
     text = max(known, key=lambda one: known[one][1])
     places, best = known[text]
     doubt = np.zeros(len(places))
@@ -168,7 +180,16 @@ def decode(looks: Sequence[Steps], keep: int = 2) -> Decoded:
         certainty=_shared(best / np.maximum(best + doubt, 1e-300), best),
         others=tuple(sorted(others, key=lambda one: -one[1])[:keep]),
         candidates=tuple(one for one in known.values() if one[1] > NEGLIGIBLE),
+        seen=seen,
     )
+
+
+def _weighed(known: _Known, prior: Prior) -> _Known:
+    """Probabilities times their prior, brought back to 1 with what no known text accounts for."""
+    weights = {text: odds * prior(places) for text, (places, odds) in known.items()}
+    rest = max(0.0, 1 - sum(odds for _, odds in known.values()))
+    whole = max(sum(weights.values()) + rest, 1e-300)
+    return {text: (places, weights[text] / whole) for text, (places, _) in known.items()}
 
 
 def _together(looks: Sequence[Steps], searched: Sequence[_Searched]) -> _Searched:

@@ -117,3 +117,17 @@ def is_issued_series(plate: str, region: str | None = None) -> bool:
         region: whose series, such as `US-CA`; any state's where it is None or has no list here.
     """
     return shape(plate) in BY_STATE.get(region or "", SERIES)
+
+
+OFTENER: Final = 8.0
+"""How many times oftener a plate of an issued series is met on the road than among the rendered
+plates that the reader learnt from: there, a third are personalised or made of any characters (odds
+of 2 to 1), on the road about one in twenty (odds of 19 to 1)."""
+
+
+def issued_oftener(plate: str, region: str | None = None) -> float:
+    """The prior of a plate among the readings of one picture; see `is_issued_series`.
+
+    It weighs readings that the picture itself makes probable; none is made up or rewritten.
+    """
+    return OFTENER if is_issued_series(plate, region) else 1.0

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recognition.ctc import Classes, Decoded, Place, Steps, decode, tempered
+from services.recognition.ctc import Classes, Decoded, Place, Steps, decode, labels, tempered
 from services.recognition.engine import Alternative, Character
 from services.recognition.geometry import Quad, back_to_frame, size_px
+from services.recognition.grammar import issued_oftener
 from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
 from services.recognition.network import Network, fact
 
@@ -56,7 +57,8 @@ class Text:
     line: Quad
     """Around the characters, px of the frame."""
     as_read: str
-    """All that stands there: with the small stacked characters that `characters` may leave out."""
+    """What the network alone read: with the small stacked characters that `characters` may leave out,
+    and without regard to what any state issues."""
 
     @property
     def plate(self) -> str:
@@ -152,8 +154,12 @@ class PlateReader:
         return looks
 
     def _text(self, looks: Sequence[_Look]) -> Text:
-        decoded = decode([look.steps for look in looks])
         steps = len(looks[0].steps)
+        region = self._region(np.mean([np.exp(look.region) for look in looks], axis=0))
+        decoded = decode(
+            [look.steps for look in looks],
+            prior=lambda places: issued_oftener(self._plate(places, steps), region),
+        )
         small = set() if self._keep_stacked else stacked(decoded.places, steps)
         read = [
             Character(_word((place.label,)), sure)
@@ -167,10 +173,13 @@ class PlateReader:
             alternatives=alternatives,
             probability=alternatives[0].probability if alternatives else 1.0,
             legible=float(np.mean([look.legible for look in looks])),
-            region=self._region(np.mean([np.exp(look.region) for look in looks], axis=0)),
+            region=region,
             line=back_to_frame(line, looks[0].matrix),
-            as_read=_word(decoded.text),
+            as_read=_word(decoded.seen),
         )
+
+    def _plate(self, places: Sequence[Place], steps: int) -> str:
+        return _word(labels(places)) if self._keep_stacked else _full_height(places, steps)
 
     def _region(self, odds: NDArray[np.float32]) -> str | None:
         best = int(odds.argmax())

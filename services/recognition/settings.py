@@ -10,7 +10,7 @@ from shared.settings import CommonSettings
 class Settings(CommonSettings):
     """The model, the workers and what counts as a read. Names in capitals, e.g. RECOGNITION_MODEL."""
 
-    recognition_model: str = "ppocrv6-small"
+    recognition_model: str = "plateward"
     """Our own engine (plateward), or PaddleOCR over the whole frame with a pair from the wheel
     (ppocrv6-small, ppocrv6-tiny) or from a folder with det/ and rec/."""
 
@@ -24,7 +24,7 @@ class Settings(CommonSettings):
     """A worker that has its frames for longer is ended, however many it took at once. Small enough
     that a batch of such frames does not cost the consumer its place in the group."""
 
-    recognition_min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.35
+    recognition_min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.25
     """Readings whose lowest character is below this are no reads; a frame with none over it is
     unreadable. Whether a read may raise a hit is decided elsewhere, at a higher bar."""
 
@@ -32,7 +32,7 @@ class Settings(CommonSettings):
     """PaddleOCR: text is looked for at this length of the frame's long side; cost grows with its
     square."""
 
-    recognition_detector_px: Annotated[int, Field(ge=160, le=4096)] = 640
+    recognition_detector_px: Annotated[int, Field(ge=160, le=4096)] = 800
     """Our engine: plates are looked for at this length of the frame's long side; cost grows with its
     square."""
 
@@ -40,14 +40,14 @@ class Settings(CommonSettings):
     """Our engine: a larger frame in which nothing was found is looked at once more at this length;
     0 for never."""
 
-    recognition_detector_minimum: Annotated[float, Field(gt=0, le=1)] = 0.4
+    recognition_detector_minimum: Annotated[float, Field(gt=0, le=1)] = 0.3
     """Our engine: probability from which there is a plate in a place."""
 
-    recognition_legible_minimum: Annotated[float, Field(ge=0, le=1)] = 0.5
+    recognition_legible_minimum: Annotated[float, Field(ge=0, le=1)] = 0.998
     """Our engine: probability of being a legible plate, and no sign or badge, from which what stands
     there is a reading."""
 
-    recognition_region_minimum: Annotated[float, Field(ge=0, le=1)] = 0.9
+    recognition_region_minimum: Annotated[float, Field(ge=0, le=1)] = 0.97
     """Our engine: probability from which a plate's state is told. High, since a wrong state weighs
     more in a hit than an unknown one."""
 
@@ -59,7 +59,7 @@ class Settings(CommonSettings):
     """Our engine: whether two small characters, one above the other, are part of the plate. Lists
     and truth that we have seen write plates without them; what was read always shows them."""
 
-    recognition_second_opinion_below: Annotated[float, Field(ge=0, le=1)] = 0.9
+    recognition_second_opinion_below: Annotated[float, Field(ge=0, le=1)] = 0.7
     """Our engine: PaddleOCR is asked about plates with a character less probable than this. 0 turns
     it off, which spares about 400 MB a worker."""
 

@@ -24,7 +24,7 @@ async def test_a_rendered_street_comes_to_the_read_of_its_plate(settings, object
         await eventually(lambda: downstream.outcome(capture))
     assert read.plate == "7KLM294"
     assert read.confidence > 0.5
-    assert read.model.startswith("ppocrv6-small/2@")
+    assert read.model.startswith("plateward-")
     crop = decode(await objects.get(read.crop_key)).pixels
     x, y, w, h = scene.truth[0].box
     assert read.box.x_px < x + w / 2 < read.box.x_px + read.box.width_px
