@@ -5,6 +5,7 @@ import pytest
 
 from services.recognition.closer import CloserLook
 from services.recognition.detector import PlateDetector
+from services.recognition.grammar import OFTENER
 from services.recognition.own import OwnEngine, could_be_a_plate, load_own
 from services.recognition.own_weights import find_own
 from services.recognition.plausibility import Glyph, TextLine
@@ -14,7 +15,8 @@ from tests.unit.recognition.networks import detecting, reading
 
 LEFT = ((100, 160), (164, 160), (164, 192), (100, 192))
 RIGHT = ((300, 160), (364, 160), (364, 192), (300, 192))
-DOUBTED = ["7", "A", {"B": 0.6, "8": 0.4}, "C", "1", "2", "3"]
+DOUBTED = ["7", "7", "A", {"B": 0.6, "8": 0.4}, "C", "1", "2", "3"]
+"""No state issues either reading, so that only what is seen decides."""
 
 
 class SaidOpinion:
@@ -109,54 +111,55 @@ def test_the_engine_names_its_networks_and_its_rules():
 
 
 def test_only_an_unsure_reading_is_shown_to_the_second_reader():
-    opinion = SaidOpinion("7ABC123")
+    opinion = SaidOpinion("77ABC123")
     engine = an_engine([LEFT, RIGHT], [{"plate": "8XYZ999"}, {"plate": DOUBTED}], opinion)
     sure, unsure = engine.read(frame())
     [(_, plate)] = opinion.asked
     assert plate == pytest.approx(np.array(RIGHT), abs=0.5)
     assert sure.plate == "8XYZ999"
-    assert unsure.plate == "7ABC123"
+    assert unsure.plate == "77ABC123"
 
 
 def test_a_second_reader_that_agrees_makes_it_surer_and_keeps_its_separator():
     [alone] = an_engine([LEFT], [{"plate": DOUBTED}]).read(frame())
-    [agreed] = an_engine([LEFT], [{"plate": DOUBTED}], SaidOpinion("7ABC123")).read(frame())
-    assert agreed.plate == alone.plate == "7ABC123"
+    [agreed] = an_engine([LEFT], [{"plate": DOUBTED}], SaidOpinion("77ABC123")).read(frame())
+    assert agreed.plate == alone.plate == "77ABC123"
     assert agreed.misread_risk < alone.misread_risk
     assert agreed.confidence > alone.confidence
 
 
 def test_a_candidate_of_our_own_wins_with_another_vote_and_is_what_that_look_read():
-    opinion = SaidOpinion("7A8 C123")
+    opinion = SaidOpinion("77A8 C123")
     [reading_] = an_engine([LEFT], [{"plate": DOUBTED}], opinion).read(frame())
-    assert (reading_.plate, reading_.plate_as_read) == ("7A8C123", "7A8 C123")
-    assert [one.plate for one in reading_.alternatives][:2] == ["7A8C123", "7ABC123"]
+    assert (reading_.plate, reading_.plate_as_read) == ("77A8C123", "77A8 C123")
+    assert [one.plate for one in reading_.alternatives][:2] == ["77A8C123", "77ABC123"]
     assert reading_.misread_risk == pytest.approx(1 - (0.4 + 0.45) / 1.5, abs=0.01)
 
 
 def test_what_our_reader_holds_impossible_does_not_win_however_often_it_is_said():
-    opinion = SaidOpinion("9ZZZ999", "9ZZZ999", "9ZZZ999", confidence=1.0)
+    opinion = SaidOpinion("99ZZZ999", "99ZZZ999", "99ZZZ999", confidence=1.0)
     [reading_] = an_engine([LEFT], [{"plate": DOUBTED}], opinion).read(frame())
-    assert reading_.plate == reading_.plate_as_read == "7ABC123"
+    assert reading_.plate == reading_.plate_as_read == "77ABC123"
     assert reading_.misread_risk > 0.5
     assert reading_.confidence < 0.5
-    assert "9ZZZ999" in [one.plate for one in reading_.alternatives]
+    assert "99ZZZ999" in [one.plate for one in reading_.alternatives]
 
 
-def test_a_series_of_the_state_decides_between_even_candidates_only():
-    even = [{"4": 0.45, "L": 0.55}, "E", "F", "U", "3", "8", "7"]
-    given = {"plate": even, "region": {"CA": 0.95}}
-    [reading_] = an_engine([LEFT], [given], SaidOpinion("4EFU387", confidence=0.2)).read(frame())
-    assert reading_.plate == "4EFU387", "0.45 + 0.1 is as much as 0.55, and California issues it"
-    [reading_] = an_engine([LEFT], [given], SaidOpinion("LEFU387", confidence=0.9)).read(frame())
-    assert reading_.plate == "LEFU387"
-
-
-def test_a_series_changes_nothing_where_nobody_else_read_it():
+def test_of_readings_that_are_nearly_as_probable_the_one_that_the_state_issues_is_taken():
     given = {"plate": [{"4": 0.45, "L": 0.55}, *"EFU387"], "region": {"CA": 0.95}}
     for opinion in (None, SaidOpinion()):
         [reading_] = an_engine([LEFT], [given], opinion).read(frame())
-        assert (reading_.plate, reading_.plate_as_read) == ("LEFU387", "LEFU387")
+        assert (reading_.plate, reading_.plate_as_read) == ("4EFU387", "LEFU387")
+        first, second, *_ = reading_.alternatives
+        odds = 0.45 * OFTENER
+        assert (first.plate, second.plate) == ("4EFU387", "LEFU387")
+        assert first.probability == pytest.approx(odds / (odds + 0.55), abs=0.01)
+
+
+def test_what_the_state_issues_changes_nothing_that_is_read_clearly():
+    given = {"plate": [{"4": 0.05, "L": 0.95}, *"EFU387"], "region": {"CA": 0.95}}
+    [reading_] = an_engine([LEFT], [given]).read(frame())
+    assert (reading_.plate, reading_.plate_as_read) == ("LEFU387", "LEFU387")
 
 
 def test_weights_that_are_not_there_are_named(tmp_path):

@@ -21,14 +21,14 @@ def read(network, count=1, region_minimum=0.8):
 
 
 def test_a_plate_is_read_with_a_probability_for_each_character_and_for_the_whole():
-    [text] = read(reading({"plate": ["7", "A", {"B": 0.8, "8": 0.2}, "C", "1", "2", "3"]}))
-    assert text.plate == "7ABC123"
-    assert text.confidence == pytest.approx(0.8, abs=0.01)
-    assert [one.confidence > 0.99 for one in text.characters] == [True, True, False, *[True] * 4]
-    assert text.probability == pytest.approx(0.8, abs=0.01)
+    [text] = read(reading({"plate": ["7", "7", "A", {"B": 0.8, "8": 0.2}, "C", "1", "2", "3"]}))
+    assert text.plate == "77ABC123"
+    assert text.confidence == pytest.approx(0.8, abs=0.03)
+    assert [one.confidence > 0.99 for one in text.characters] == [*[True] * 3, False, *[True] * 4]
+    assert text.probability == pytest.approx(0.8, abs=0.03)
     first, second, *_ = text.alternatives
     assert (first.plate, first.probability) == (text.plate, text.probability)
-    assert (second.plate, second.probability) == ("7A8C123", pytest.approx(0.2, abs=0.01))
+    assert (second.plate, second.probability) == ("77A8C123", pytest.approx(0.2, abs=0.03))
     assert len(text.alternatives) <= 3
 
 
