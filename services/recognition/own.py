@@ -1,5 +1,6 @@
 """Our own engine: a detector finds plates, a reader reads them, PaddleOCR is asked where in doubt."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -12,6 +13,7 @@ from services.recognition.closer import CloserLook
 from services.recognition.detector import Detection, PlateDetector
 from services.recognition.engine import PlateReading
 from services.recognition.geometry import bounding_box, corners, enlarge
+from services.recognition.grammar import is_issued_series
 from services.recognition.network import OnnxNetwork
 from services.recognition.own_weights import OWN, find_own
 from services.recognition.plausibility import LENGTHS
@@ -117,7 +119,10 @@ def could_be_a_plate(plate: str) -> bool:
     """Whether a text has a serial's length and is no word of signs, of states or of plates."""
     if len(plate) not in LENGTHS:
         return False
-    return not (plate.isalpha() and (is_no_serial(plate) or names_a_state(plate)))
+    if plate.isalpha():
+        return not (is_no_serial(plate) or names_a_state(plate))
+    numbered = re.fullmatch(r"([A-Z]{2,})\d{1,3}", plate)  # GATE 04, CAM 1: places, not plates
+    return numbered is None or is_issued_series(plate) or not is_no_serial(numbered[1])
 
 
 def load_own(

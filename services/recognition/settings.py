@@ -43,7 +43,7 @@ class Settings(CommonSettings):
     recognition_detector_minimum: Annotated[float, Field(gt=0, le=1)] = 0.3
     """Our engine: probability from which there is a plate in a place."""
 
-    recognition_legible_minimum: Annotated[float, Field(ge=0, le=1)] = 0.998
+    recognition_legible_minimum: Annotated[float, Field(ge=0, le=1)] = 0.9995
     """Our engine: probability of being a legible plate, and no sign or badge, from which what stands
     there is a reading."""
 

@@ -99,7 +99,16 @@ def test_what_is_no_legible_plate_is_no_reading(text):
 
 @pytest.mark.parametrize(
     ("plate", "could"),
-    [("7A", True), ("DRIFTER", True), ("EXIT21B", True), ("POLICE", False), ("OHIO", False)],
+    [
+        ("7A", True),
+        ("DRIFTER", True),
+        ("EXIT21B", True),
+        ("POLICE", False),
+        ("OHIO", False),
+        ("GATE04", False),
+        ("CAM01", False),
+        ("CAB123", True),
+    ],
 )
 def test_words_of_signs_and_states_are_no_plates_but_personal_ones_are(plate, could):
     assert could_be_a_plate(plate) is could
