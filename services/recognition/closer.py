@@ -38,20 +38,24 @@ class CloserLook:
         """`network` is the detector's."""
         self._network = network
 
-    def place(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[Quad]:
-        """Corners seen from close by; those given, where nothing sound is seen there.
+    def place(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[Quad | None]:
+        """Corners seen from close by; None where no plate is seen there.
 
         Args:
             plates: frames, (H, W, 3) uint8 BGR, each with a plate's corners in it, px.
         """
-        for _ in range(ROUNDS):
-            plates = [
-                (frame, quad) for (frame, _), quad in zip(plates, self._placed(plates), strict=True)
-            ]
-        return [quad for _, quad in plates]
+        placed = self._placed(plates)
+        for _ in range(ROUNDS - 1):
+            seen = [i for i, quad in enumerate(placed) if quad is not None]
+            again = self._placed(
+                [(plates[i][0], quad) for i in seen if (quad := placed[i]) is not None]
+            )
+            for i, quad in zip(seen, again, strict=True):
+                placed[i] = placed[i] if quad is None else quad
+        return placed
 
-    def _placed(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[Quad]:
-        placed: list[Quad] = []
+    def _placed(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[Quad | None]:
+        placed: list[Quad | None] = []
         for start in range(0, len(plates), BATCH):
             part = plates[start : start + BATCH]
             cuts = [cut_around(frame, quad) for frame, quad in part]
@@ -87,7 +91,7 @@ def cut_around(
     return picture, at.astype(np.float32), (np.array(CUT_PX) / size).astype(np.float32)
 
 
-def _chosen(quad: Quad, seen: Sequence[Quad], frame_shape: tuple[int, ...]) -> Quad:
+def _chosen(quad: Quad, seen: Sequence[Quad], frame_shape: tuple[int, ...]) -> Quad | None:
     """The surest of what was seen that can be the same plate."""
     width, _ = size_px(quad)
     for one in seen:
@@ -96,4 +100,4 @@ def _chosen(quad: Quad, seen: Sequence[Quad], frame_shape: tuple[int, ...]) -> Q
         near = moved <= AWAY * width and GROWTH[0] <= growth <= GROWTH[1]
         if near and is_sound(one, frame_shape):
             return one.astype(np.float32)
-    return quad
+    return None

@@ -24,6 +24,8 @@ from services.recognition.words import is_no_serial, names_a_state
 RULES_REVISION: Final = 1
 """Goes up with every change to what is chosen or how looks are weighed."""
 
+SURE_AT_ONCE: Final = 0.6
+"""Score of a plate in the whole frame that stands even where a closer look does not see it."""
 CROP_MARGIN: Final = (0.15, 0.3)
 """Around the plate, so that the crop shows a little of the car."""
 
@@ -87,8 +89,9 @@ class OwnEngine:
         ]
         placed = self._closer.place([(frames[i], detection.quad) for i, detection in found])
         found = [
-            (i, replace(detection, quad=quad))
+            (i, detection if quad is None else replace(detection, quad=quad))
             for (i, detection), quad in zip(found, placed, strict=True)
+            if quad is not None or detection.score >= SURE_AT_ONCE
         ]
         texts = self._reader.read([(frames[i], detection.quad) for i, detection in found])
         readings: list[list[PlateReading]] = [[] for _ in frames]

@@ -22,6 +22,8 @@ PICTURE_PX: Final = (READER_WIDTH_PX, READER_HEIGHT_PX)
 REDUCED_OVER: Final = 1.6
 """How many times wider than the picture a plate is from which its frame is reduced first."""
 UNKNOWN: Final = "unknown"
+WORTH_READING: Final = 0.5
+"""Probability of being a legible plate below which nothing is decoded."""
 LOOKS: Final = ((1.03, 1.06), (0.97, 0.94))
 """Further cuts of a plate, its corners drawn out by these shares across and down: a detector's
 error is of this size, and a reading that stands in all of them does not hang on it."""
@@ -102,7 +104,7 @@ class PlateReader:
                 (N, T, 37) and `region` (N, R), and `plate` (N,). Its own description says its
                 regions, its margins and the temperature that calibrates its characters.
             region_minimum: probability from which a state is told.
-            looks_below: plates with a character less probable than this are looked at in further
+            looks_below: legible plates with a character less probable than this are looked at in further
                 cuts, a little wider and a little narrower.
             keep_stacked: whether a pair of small characters, one above the other, is part of the
                 plate, or only of what stands on it.
@@ -131,7 +133,11 @@ class PlateReader:
         """
         seen = self._seen(plates)
         texts = [self._text([look]) for look in seen]
-        doubted = [i for i, text in enumerate(texts) if text.confidence < self._looks_below]
+        doubted = [
+            i
+            for i, text in enumerate(texts)
+            if text.legible >= WORTH_READING and text.confidence < self._looks_below
+        ]
         again = self._seen(
             [(plates[i][0], _about(plates[i][1], by)) for i in doubted for by in LOOKS]
         )
@@ -154,6 +160,9 @@ class PlateReader:
         return looks
 
     def _text(self, looks: Sequence[_Look]) -> Text:
+        if looks[0].legible < WORTH_READING:
+            whole = back_to_frame(_inner(*self._margins), looks[0].matrix)
+            return Text((), (), 1.0, looks[0].legible, None, whole, "")
         steps = len(looks[0].steps)
         region = self._region(np.mean([np.exp(look.region) for look in looks], axis=0))
         decoded = decode(

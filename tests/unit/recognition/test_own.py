@@ -114,6 +114,18 @@ def test_words_of_signs_and_states_are_no_plates_but_personal_ones_are(plate, co
     assert could_be_a_plate(plate) is could
 
 
+@pytest.mark.parametrize(("score", "count"), [(0.59, 0), (0.61, 1)])
+def test_what_a_closer_look_does_not_see_must_have_been_clear_at_once(score, count):
+    engine = OwnEngine(
+        PlateDetector(detecting((score, LEFT)), longest_px=640, again_px=None, minimum=0.5),
+        CloserLook(detecting()),
+        PlateReader(reading({"plate": "7ABC123"}), region_minimum=0.8),
+        digest="ab" * 32,
+        legible_minimum=0.5,
+    )
+    assert len(engine.read(frame())) == count
+
+
 def test_the_engine_names_its_networks_and_its_rules():
     engine = an_engine([], [{"plate": ""}])
     assert (engine.name, engine.digest) == ("plateward-7/1", "ab" * 32)
