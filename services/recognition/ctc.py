@@ -163,7 +163,7 @@ def decode(looks: Sequence[Steps], keep: int = 2, prior: Prior | None = None) ->
     """
     known, edits = _searched(looks[0])
     if len(looks) > 1:
-        known, edits = _together(looks, [(known, edits), *map(_searched, looks[1:])])
+        known, edits = _together(looks, [(known, edits), *map(_read_off, looks[1:])])
     seen = max(known, key=lambda one: known[one][1])
     if prior is not None:
         known = _weighed(known, prior)
@@ -241,6 +241,12 @@ def _searched(steps: Steps) -> _Searched:
         for text, probability in zip(new, probabilities(steps, list(new)), strict=True):
             known[text] = (new[text], float(probability))
     return known, edits
+
+
+def _read_off(steps: Steps) -> _Searched:
+    """The best path alone: what a further look adds to the texts that the first one made probable."""
+    places = best_path(steps)
+    return {labels(places): (places, 1.0)}, {}
 
 
 def _doubts(text: Classes, edits: Sequence[_Edit]) -> dict[Classes, set[int]]:

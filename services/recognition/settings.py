@@ -51,7 +51,7 @@ class Settings(CommonSettings):
     """Our engine: probability from which a plate's state is told. High, since a wrong state weighs
     more in a hit than an unknown one."""
 
-    recognition_looks_below: Annotated[float, Field(ge=0, le=1)] = 0.97
+    recognition_looks_below: Annotated[float, Field(ge=0, le=1)] = 0.9
     """Our engine: plates with a character less probable than this are read again in two further
     cuts, and the readings weighed together. 0 turns it off."""
 
@@ -59,7 +59,7 @@ class Settings(CommonSettings):
     """Our engine: whether two small characters, one above the other, are part of the plate. Lists
     and truth that we have seen write plates without them; what was read always shows them."""
 
-    recognition_second_opinion_below: Annotated[float, Field(ge=0, le=1)] = 0.7
+    recognition_second_opinion_below: Annotated[float, Field(ge=0, le=1)] = 0.85
     """Our engine: PaddleOCR is asked about plates with a character less probable than this. 0 turns
     it off, which spares about 400 MB a worker."""
 
