@@ -102,6 +102,7 @@ def test_accuracy_is_measured_on_a_folder_with_a_single_scene_by_make(
     done = subprocess.run(
         [
             "make",
+            "--no-print-directory",
             "-o",
             ".venv/.installed",
             "bench-accuracy",

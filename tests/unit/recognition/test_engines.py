@@ -25,6 +25,8 @@ def test_our_engine_gets_what_the_settings_say_of_it():
             recognition_detector_minimum=0.3,
             recognition_legible_minimum=0.4,
             recognition_region_minimum=0.7,
+            recognition_looks_below=0.6,
+            recognition_keep_stacked=True,
             recognition_second_opinion_below=0.8,
             recognition_second_opinion_model="ppocrv6-tiny",
         )
@@ -36,6 +38,8 @@ def test_our_engine_gets_what_the_settings_say_of_it():
         "detector_minimum": 0.3,
         "legible_minimum": 0.4,
         "region_minimum": 0.7,
+        "looks_below": 0.6,
+        "keep_stacked": True,
         "opinion_below": 0.8,
         "opinion_model": "ppocrv6-tiny",
     }
