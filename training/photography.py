@@ -306,11 +306,6 @@ def cut_out(rng: np.random.Generator, photo: Photograph) -> tuple[Image, Points]
     return picture, _f32(cv2.perspectiveTransform(here, matrix).reshape(-1, 2))
 
 
-def warp(frame: Image, corners: Points) -> Image:
-    """Cut a plate out of a frame by its corners, with margins: (64, 160, 3) uint8 BGR."""
-    return rectify(frame, corners, MARGIN_ACROSS, MARGIN_UP)[0]
-
-
 def _u8(values: Any) -> Image:
     """What OpenCV's stubs call an array of any numbers, and is uint8."""
     return np.asarray(values, np.uint8)
