@@ -7,7 +7,10 @@ from pathlib import Path
 
 from services.recognition.engine import Alternative, Box, Character, PlateReading
 
-READS, KILLS, HANGS, RAISES, KILLS_ONCE = 40, 41, 42, 43, 44
+READS, KILLS, HANGS, RAISES, KILLS_ONCE, WAITS = 40, 41, 42, 43, 44, 45
+GO = "go"
+"""File for which a frame that waits looks, in the engine's folder."""
+LONGEST_WAIT_S = 60
 
 
 class ScriptedEngine:
@@ -19,6 +22,7 @@ class ScriptedEngine:
     def __init__(self, folder: Path | None = None):
         self._marker = folder / "killed" if folder else None
         self._together = folder / "together" if folder else None
+        self._go = folder / GO if folder else None
 
     def read(self, frame):
         match frame.shape[1]:
@@ -30,6 +34,8 @@ class ScriptedEngine:
                 time.sleep(600)
             case w if w == RAISES:
                 raise RuntimeError("on purpose")
+            case w if w == WAITS:
+                self._wait()
         characters = tuple(Character(text, 0.9) for text in "7ABC123")
         corners = ((2.0, 2.0), (30.0, 2.0), (30.0, 10.0), (2.0, 10.0))
         box, crop = Box(2, 2, 28, 8), Box(0, 0, 32, 12)
@@ -37,6 +43,13 @@ class ScriptedEngine:
         return [
             PlateReading("7ABC 123", characters, corners, box, crop, "US-CA", alternatives, 0.2)
         ]
+
+    def _wait(self):
+        end = time.monotonic() + LONGEST_WAIT_S
+        while not self._go.exists():
+            if time.monotonic() > end:
+                raise TimeoutError(f"nobody wrote {self._go}")
+            time.sleep(0.01)
 
     def read_batch(self, frames):
         if self._together and len(frames) > 1:

@@ -16,11 +16,13 @@ from services.recognition.pool import FrameKilledWorker, WorkerPool, cores
 from services.recognition.workers import EngineFailed, WorkerDied, WorkerDoesNotStart
 from shared.testing import eventually
 from tests.unit.recognition.engines import (
+    GO,
     HANGS,
     KILLS,
     KILLS_ONCE,
     RAISES,
     READS,
+    WAITS,
     ScriptedEngine,
     broken_factory,
     stubborn_factory,
@@ -159,12 +161,13 @@ async def test_a_batch_that_a_frame_holds_up_is_read_without_it(tmp_path):
         await pool.close()
 
 
-async def test_a_frame_that_is_given_up_leaves_the_rest_of_its_batch_in_hand(batching):
-    given_up = asyncio.create_task(batching.read(frame()))
+async def test_a_frame_that_is_given_up_leaves_the_rest_of_its_batch_in_hand(batching, tmp_path):
+    given_up = asyncio.create_task(batching.read(frame(WAITS)))
     kept = asyncio.create_task(batching.read(frame()))
     pids = [worker.pid for worker in batching.workers]
     await eventually(lambda: batching.idle == 0)
     given_up.cancel()
+    (tmp_path / GO).touch()
     assert (await kept).plates
     assert [worker.pid for worker in batching.workers] == pids
 
