@@ -10,7 +10,7 @@ import json
 import platform
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -39,7 +39,7 @@ class Size:
     """Rendered streets to cut from, for the detector."""
 
 
-READER = Size(240_000, 4_000, Plan(steps=12_000, rate=1.5e-3, report_every=400, seed=SEED))
+READER = Size(400_000, 4_000, Plan(steps=20_000, rate=1.5e-3, report_every=400, seed=SEED))
 READER_SMOKE = Size(600, 100, Plan(steps=15, rate=1.5e-3, report_every=5, seed=SEED))
 DETECTOR = Size(24_000, 800, Plan(steps=4_500, rate=2e-3, report_every=300, seed=SEED), scenes=300)
 DETECTOR_SMOKE = Size(120, 24, Plan(steps=12, rate=2e-3, report_every=4, seed=SEED), scenes=6)
@@ -51,7 +51,9 @@ def make_reader(out: Path, size: Size, workers: int, version: str) -> dict[str, 
         if not _rendered_before(out / split, count):
             write_samples(out / split, count, seed, workers)
     held_out = load_samples(out / "val")
-    train_reader.train(load_samples(out / "train"), held_out, out, size.plan)
+    train_reader.train(
+        load_samples(out / "train"), held_out, out, replace(size.plan, threads=workers)
+    )
     fitted = calibration(out / "last.pt", held_out)
     export_reader(
         out / "last.pt", out / "reader.onnx", temperature=fitted.temperature, version=version
@@ -59,7 +61,9 @@ def make_reader(out: Path, size: Size, workers: int, version: str) -> dict[str, 
     return last(out / "log.jsonl") | {"temperature": fitted.temperature, "ece": fitted.ece}
 
 
-def make_detector(out: Path, size: Size, dashcam: Path | None, version: str) -> dict[str, object]:
+def make_detector(
+    out: Path, size: Size, workers: int, dashcam: Path | None, version: str
+) -> dict[str, object]:
     """Compose scenes, train and export the detector; its figures."""
     for split, count, seed in _splits(size):
         if not _composed_before(out / split, count):
@@ -72,7 +76,8 @@ def make_detector(out: Path, size: Size, dashcam: Path | None, version: str) -> 
             subprocess.run(
                 [*command, *(["--dashcam", str(dashcam)] if dashcam else [])], check=True
             )
-    train_detector.train(load_patches(out / "train"), load_patches(out / "val"), out, size.plan)
+    plan = replace(size.plan, threads=workers)
+    train_detector.train(load_patches(out / "train"), load_patches(out / "val"), out, plan)
     export_detector(out / "last.pt", out / "detector.onnx", version=version)
     return last(out / "log.jsonl")
 
@@ -112,7 +117,7 @@ def main() -> None:
         figures = make_reader(out, size, args.workers, args.version)
     else:
         size = DETECTOR_SMOKE if args.smoke else DETECTOR
-        figures = make_detector(out, size, args.dashcam, args.version)
+        figures = make_detector(out, size, args.workers, args.dashcam, args.version)
     draw_loss(out / "log.jsonl", out / "loss.png", f"{args.network}, seed {SEED}")
     about = {"samples": size.samples, "machine": f"{platform.machine()}, {args.workers} threads"}
     print(json.dumps({"network": args.network, **figures, **about}))

@@ -146,23 +146,33 @@ GENTLE: Final = 2.4
 """How square their curves become at the most; 2 is round."""
 
 
-class DieFace:
-    """Strokes of one width with round ends, as a die presses them."""
+BOLDEST: Final = 0.34
+"""How much of a character's width a stroke takes at the most: counters stay open."""
 
-    def __init__(self, rng: np.random.Generator, *, wide: bool) -> None:
+
+class DieFace:
+    """Strokes as a die presses them: of one width, or heavier downwards, some with serifs."""
+
+    def __init__(self, rng: np.random.Generator, *, wide: bool, serifs: bool = False) -> None:
         self._paths = {
             character: _variant(rng, character, path) for character, path in PATHS.items()
         }
         self._square = float(rng.choice((2.0, 2.3, 2.7, 3.2, 4.0), p=(0.4, 0.25, 0.15, 0.12, 0.08)))
-        self._stroke = rng.uniform(0.085, 0.16)
-        self._aspect = rng.uniform(0.52, 0.72) if wide else rng.uniform(0.4, 0.58)
+        self._aspect = rng.uniform(0.52, 0.72) if wide else rng.uniform(0.37, 0.58)
+        self._stroke = min(rng.uniform(0.085, 0.16), BOLDEST * self._aspect)
         self._slim = rng.uniform(0.3, 0.8)
+        self._broad = rng.uniform(1.0, 1.3)
+        self._serif = rng.uniform(0.7, 1.5) if serifs else 0.0
+        heavy = serifs or rng.random() < 0.35
+        most = BOLDEST * self._aspect / self._stroke - 1
+        self._heavier = min(rng.uniform(0.15, 0.6), most) if heavy else 0.0
+        """How much wider strokes are that go down, a share of the stroke."""
 
     def width(self, character: str) -> float:
         """See `Face`; 1 and I are as wide as their die, or slim."""
         if character in "1I" and len(self._paths[character]) < 30:
             return self._aspect * self._slim
-        return self._aspect * (1.12 if character in "MW" else 1.0)
+        return self._aspect * (self._broad if character in "MW" else 1.0)
 
     def draw(
         self,
@@ -174,17 +184,45 @@ class DieFace:
         """See `Face`; strokes stay within the box."""
         width, height = size
         stroke = max(1.0, self._stroke * height)
-        across = max(0.0, width - stroke) / BOX_WIDTH
+        aside = self._heavier * stroke / 2
+        across = max(0.0, width - stroke - 2 * aside) / BOX_WIDTH
         scale = np.array([across, (height - stroke) / BOX_HEIGHT], np.float32)
-        offset = np.array([left_top[0] + stroke / 2, left_top[1] + stroke / 2], np.float32)
+        offset = np.array([left_top[0] + stroke / 2 + aside, left_top[1] + stroke / 2], np.float32)
         square = min(self._square, GENTLE) if character in ROUND else self._square
         lines = _polylines(self._paths[character], square)
-        points = [
-            np.rint((line * scale + offset) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-            for line in lines
-        ]
+        if self._serif:
+            lines += _serifs(lines, self._serif)
         thickness = max(1, round(stroke))
-        cv2.polylines(canvas, points, False, 255, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
+        for shift in {-aside, aside}:
+            points = [
+                np.rint((line * scale + offset + (shift, 0)) * (1 << _SUBPIXEL_BITS)).astype(
+                    np.int32
+                )
+                for line in lines
+            ]
+            cv2.polylines(canvas, points, False, 255, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+UPRIGHT: Final = 0.35
+"""A stroke that moves less than this share of its height across ends in a serif."""
+
+
+def _serifs(lines: Sequence[Points], reach: float) -> tuple[Points, ...]:
+    """Short bars across the ends of strokes that go straight up or down, as Virginia's dies have.
+
+    Args:
+        lines: the strokes, in the 6 by 10 box.
+        reach: how far a bar stands out on each side.
+    """
+    bars = []
+    for line in lines:
+        for end, before in ((line[0], line[1]), (line[-1], line[-2])):
+            x, y = end
+            across, down = np.abs(end - before)
+            if min(abs(y), abs(y - BOX_HEIGHT)) < 0.1 and across < UPRIGHT * down:
+                left, right = max(x - reach, -0.6), min(x + reach, BOX_WIDTH + 0.6)
+                bars.append(np.array([[left, y], [right, y]], np.float32))
+    return tuple(bars)
 
 
 def _variant(rng: np.random.Generator, character: str, path: str) -> str:
@@ -205,12 +243,12 @@ TEXT_PACKAGES: Final = {
 
 SERIAL_PACKAGES: Final = (
     "overpass", "saira_condensed", "barlow_condensed", "barlow_semi_condensed", "oswald", "roboto_condensed",
-    "archivo_narrow", "bebas_neue", "fjalla_one", "anton", "teko", "rajdhani", "share_tech", "pt_sans_narrow",
+    "archivo_narrow", "bebas_neue", "fjalla_one", "anton", "rajdhani", "share_tech", "pt_sans_narrow",
     "roboto_mono", "fira_sans_condensed", "ibm_plex_sans_condensed", "league_spartan", "dosis", "varela_round", "nunito",
-    "rubik", "saira", "titillium_web", "roboto_slab", "zilla_slab", "signika", "chakra_petch", "jetbrains_mono", "play",
-    "hammersmith_one", "sanchez", "arvo", "black_ops_one",
+    "rubik", "saira", "titillium_web", "roboto_slab", "zilla_slab", "signika", "jetbrains_mono", "play",
+    "hammersmith_one", "sanchez", "arvo",
 )  # fmt: skip
-"""Typefaces for serials: lining figures only."""
+"""Typefaces for serials: lining figures only, and none whose 2 is as square as its Z."""
 
 _USUAL_WEIGHTS = ("Regular", "Medium", "SemiBold", "Bold", "ExtraBold")
 _SHEET_PX = 64

@@ -57,9 +57,9 @@ def fit_hardware(rng: np.random.Generator, plate: Image) -> None:
     h, w = plate.shape[:2]
     if rng.random() < 0.6:
         shade = int(rng.integers(60, 255))
-        inset = int(rng.integers(1, 5))
+        inset = int(rng.integers(1, 9))
         far = w - 1 - inset, h - 1 - inset
-        rim_px = int(rng.integers(1, 4))
+        rim_px = int(rng.integers(1, 5))
         cv2.rectangle(plate, (inset, inset), far, (shade,) * 3, rim_px, cv2.LINE_AA)
     for x in (0.25 * w, 0.75 * w):
         for y in (0.075 * h, 0.925 * h):
@@ -77,7 +77,7 @@ def _frame(rng: np.random.Generator, plate: Image) -> None:
     dark = rng.random() < 0.6
     shade = rng.uniform(5, 60, 3) if dark else rng.uniform(150, 235, 3)
     colour = as_colour(shade)
-    side = round(rng.uniform(0.008, 0.03) * w)
+    side = round(rng.uniform(0.008, 0.045) * w)
     top, bottom = round(rng.uniform(0.02, 0.2) * h), round(rng.uniform(0.02, 0.2) * h)
     plate[:top] = colour
     plate[h - bottom :] = colour

@@ -8,7 +8,7 @@ import numpy as np
 
 from deploy.local.scenes.model import Colour, Image, as_image
 from training.faces import words
-from training.styles import Style
+from training.styles import Font, Style
 
 HEIGHT_PX: Final = 160
 """Plates are drawn this high; two and a half times the height that the reader sees."""
@@ -16,8 +16,57 @@ WIDTH_PX: Final = 320
 """Of a US plate."""
 
 
-def painted(rng: np.random.Generator, style: Style) -> Image:
-    """Gradient, motif, name and slogan of a style, with a little freedom."""
+BORROWED: Final = 0.25
+"""How often a name stands on another style's sheet: a reader then has to read it."""
+OTHER_HAND: Final = 0.35
+"""How often a name is set in another typeface than the style's."""
+LEAST_CONTRAST: Final = 50
+"""Difference in brightness, of 255, between words and the sheet that they stand on."""
+NAME_FONTS: Final[tuple[Font, ...]] = ("sans", "bold", "serif", "slab", "script", "condensed")
+
+
+def painted(rng: np.random.Generator, style: Style, others: Sequence[Style] = ()) -> Image:
+    """Gradient, motif, name and slogan of a style, with a little freedom.
+
+    Args:
+        rng: says where the freedom goes.
+        style: whose name and slogan these are.
+        others: styles whose sheets may stand in for its own.
+
+    Returns: (160, w, 3) uint8 BGR.
+    """
+    plate = _sheet(rng, style)
+    if others and rng.random() < BORROWED:
+        lender = others[int(rng.integers(len(others)))]
+        size = plate.shape[1::-1]
+        plate = np.asarray(cv2.resize(_sheet(rng, lender), size), np.uint8)
+    if style.name and style.name_place != "none":
+        top = style.name_place == "top"
+        font: Font = style.name_font
+        colour = style.name_colour
+        if rng.random() < OTHER_HAND:
+            font = NAME_FONTS[int(rng.integers(len(NAME_FONTS)))]
+        strip = plate[: HEIGHT_PX // 5] if top else plate[-HEIGHT_PX // 5 :]
+        colour = contrasting(rng, strip, colour)
+        _line(rng, plate, style.name, font, colour, top=top, size=(0.1, 0.2))
+    if style.slogan:
+        top = style.slogan_place == "top"
+        strip = plate[: HEIGHT_PX // 5] if top else plate[-HEIGHT_PX // 5 :]
+        font, colour = style.slogan_font, contrasting(rng, strip, style.slogan_colour)
+        _line(rng, plate, style.slogan, font, colour, top=top, size=(0.07, 0.12))
+    return np.ascontiguousarray(plate)
+
+
+def contrasting(rng: np.random.Generator, sheet: Image, colour: Colour) -> Colour:
+    """The colour, or one that can be told from a (h, w, 3) sheet where it cannot."""
+    ground = float(sheet.mean())
+    if abs(ground - sum(colour) / 3) >= LEAST_CONTRAST:
+        return colour
+    return as_colour(rng.uniform(170, 255, 3) if ground < 120 else rng.uniform(0, 90, 3))
+
+
+def _sheet(rng: np.random.Generator, style: Style) -> Image:
+    """The colours and the picture of a style."""
     stops = np.array(style.background, np.float32)
     at = np.linspace(0, len(stops) - 1, 300)
     low = np.minimum(at.astype(int), max(0, len(stops) - 2))
@@ -28,15 +77,7 @@ def painted(rng: np.random.Generator, style: Style) -> Image:
     if style.motif is not None:
         style.motif(full, rng)
     width = round(HEIGHT_PX * style.aspect)
-    plate = np.asarray(cv2.resize(full, (width, HEIGHT_PX), interpolation=cv2.INTER_AREA), np.uint8)
-    if style.name and style.name_place != "none":
-        top = style.name_place == "top"
-        _line(rng, plate, style.name, style.name_font, style.name_colour, top=top, size=(0.1, 0.19))
-    if style.slogan:
-        top = style.slogan_place == "top"
-        font, colour = style.slogan_font, style.slogan_colour
-        _line(rng, plate, style.slogan, font, colour, top=top, size=(0.07, 0.12))
-    return np.ascontiguousarray(plate)
+    return np.asarray(cv2.resize(full, (width, HEIGHT_PX), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _line(
@@ -55,7 +96,8 @@ def _line(
     height = mask.shape[0]
     edge = round(rng.uniform(0.03, 0.07) * HEIGHT_PX)
     y = edge if top else HEIGHT_PX - edge - height
-    lay(plate, mask, ((plate.shape[1] - mask.shape[1]) // 2 + int(rng.integers(-4, 5)), y), colour)
+    aside = int(rng.integers(-4, 5)) if rng.random() < 0.75 else int(rng.integers(-60, 61))
+    lay(plate, mask, ((plate.shape[1] - mask.shape[1]) // 2 + aside, y), colour)
 
 
 def squeezed(mask: Image, most_px: float, height_px: int | None = None) -> Image:

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from deploy.local.scenes.model import Image, Points, as_image
 from training.faces import DieFace, Face, TypeFace
 from training.fittings import fit_hardware, stick_on, worn
-from training.painting import one_of, painted, recoloured
-from training.press import press
+from training.logos import draw_logo
+from training.painting import contrasting, one_of, painted, recoloured
+from training.press import LONG_ASPECT, press
 from training.serials import Mark, at_random, issue, personal, text_of, with_emblems
 from training.signs import bare, write_words
 from training.styles import STYLES, Style
@@ -29,10 +31,24 @@ class RenderedPlate:
     """(n, 2) float32: the middle of each character of `text`, px of `pixels`."""
 
 
+LOGO_SHARE: Final = 0.16
+"""How many plates carry the picture of an organisation beside their serial."""
+SERIF_SHARE: Final = 0.06
+"""How many plates have serifs in styles that have none, for old plates and styles not drawn here."""
+
+
+def _face(rng: np.random.Generator, style: Style) -> Face:
+    """One of many hands of the kind that the style has."""
+    if rng.random() >= 0.68:
+        return TypeFace(rng)
+    serifs = style.face == "serif" or rng.random() < SERIF_SHARE
+    return DieFace(rng, wide=style.face == "wide", serifs=serifs)
+
+
 class PlateRenderer:
     """Draws plates of all styles; keeps painted backgrounds, which cost the most."""
 
-    def __init__(self, styles: Sequence[Style] = STYLES, *, kept_per_style: int = 10) -> None:
+    def __init__(self, styles: Sequence[Style] = STYLES, *, kept_per_style: int = 16) -> None:
         self._styles = styles
         weights = np.array([style.weight for style in styles])
         # Half by how often a style is met, half evenly, so that the rare are learnt too.
@@ -46,7 +62,7 @@ class PlateRenderer:
         style = self._styles[number]
         marks = with_emblems(rng, self._marks(rng, style))
         plate = self._background(rng, number)
-        ink = one_of(rng, style.ink)
+        ink = contrasting(rng, plate, one_of(rng, style.ink))
         if rng.random() < 0.12:
             plate, ink = recoloured(rng, plate)
         elif rng.random() < 0.3:
@@ -54,13 +70,21 @@ class PlateRenderer:
                 plate.astype(np.float32) * rng.uniform(0.85, 1.1, 3).astype(np.float32)
             )
         stick_on(rng, plate, style)
-        face: Face = (
-            DieFace(rng, wide=style.face == "wide") if rng.random() < 0.68 else TypeFace(rng)
-        )
-        places = press(rng, plate, marks, face, style, ink)
+        clear = self._beside(rng, plate, style)
+        places = press(rng, plate, marks, _face(rng, style), style, ink, clear)
         fit_hardware(rng, plate)
         middles = np.array(places, np.float32).reshape(-1, 2)
         return RenderedPlate(worn(rng, plate), text_of(marks), style.region, middles)
+
+    def _beside(
+        self, rng: np.random.Generator, plate: Image, style: Style
+    ) -> tuple[float, float] | None:
+        """Now and then a picture at one end, and how much of each end it takes, px."""
+        if style.aspect >= LONG_ASPECT or rng.random() >= LOGO_SHARE:
+            return None
+        left = bool(rng.random() < 0.75)
+        taken = draw_logo(rng, plate, left=left)
+        return (taken, 0.0) if left else (0.0, taken)
 
     def blank(self, rng: np.random.Generator) -> Image:
         """What is no plate but looks like one: a sign with words, or a bare plate."""
@@ -83,5 +107,7 @@ class PlateRenderer:
         key = number, int(rng.integers(self._kept_per_style))
         if key not in self._kept:
             # Seeded by its place, so that what is kept does not depend on what was drawn before.
-            self._kept[key] = painted(np.random.default_rng(key), self._styles[number])
+            self._kept[key] = painted(
+                np.random.default_rng(key), self._styles[number], self._styles
+            )
         return self._kept[key].copy()

@@ -35,6 +35,7 @@ class _Work:
     face: Face
     style: Style
     ink: Colour
+    clear: tuple[float, float] | None
 
 
 def press(
@@ -44,6 +45,7 @@ def press(
     face: Face,
     style: Style,
     ink: Colour,
+    clear: tuple[float, float] | None = None,
 ) -> list[Place]:
     """Put the serial on.
 
@@ -54,11 +56,12 @@ def press(
         face: draws its characters.
         style: says how much room there is, and which emblem.
         ink: the characters' colour.
+        clear: px on the left and on the right that something else takes, where not the style says.
 
     Returns: the characters' middles in reading order.
     """
     h, w = plate.shape[:2]
-    work = _Work(plate, np.zeros((h, w), np.uint8), face, style, ink)
+    work = _Work(plate, np.zeros((h, w), np.uint8), face, style, ink, clear)
     places: list[Place] = []
     for line, high, middle in _lines(rng, marks, style):
         places += _set_line(rng, work, line, high * h, middle * h)
@@ -111,8 +114,9 @@ def _set_line(
     gap, emblem = rng.uniform(0.35, 0.8), rng.uniform(0.5, 0.9)
     spaces = rng.uniform(0.1, 0.3) * 0.5 * high
     widths = np.array([_width(work.face, mark, gap, emblem) for mark in line]) * high
-    kept_clear = _kept_clear(rng, work)
-    room = (work.plate.shape[1] - kept_clear) * rng.uniform(0.8, 0.93)
+    kept_clear, kept_right = _kept_clear(rng, work)
+    w = work.plate.shape[1] - kept_right
+    room = (w - kept_clear) * rng.uniform(0.8, 0.93)
     between = len(line) - 1
     total = widths.sum() + spaces * between
     if total > room or (rng.random() < 0.5 and total > 0.7 * room):
@@ -122,7 +126,6 @@ def _set_line(
         spread = rng.uniform(0, 0.8) * (room - total) / max(1, between)
         spaces += min(spread, 0.28 * high)
     total = widths.sum() + spaces * between
-    w = work.plate.shape[1]
     lean = float(np.clip(rng.normal(0, 0.02) * w, -0.03 * w, 0.03 * w))
     x = kept_clear + (w - kept_clear - total) / 2 + lean
     places: list[Place] = []
@@ -148,11 +151,15 @@ def _width(face: Face, mark: Mark, gap: float, emblem: float) -> float:
     return face.width(mark.text)
 
 
-def _kept_clear(rng: np.random.Generator, work: _Work) -> float:
-    """Px on the left that the serial stays out of."""
+def _kept_clear(rng: np.random.Generator, work: _Work) -> tuple[float, float]:
+    """Px on the left and on the right that the serial stays out of."""
+    if work.clear is not None:
+        # Serials touch what stands beside them as often as not.
+        left, right = work.clear
+        return left * rng.uniform(0.8, 1.05), right * rng.uniform(0.8, 1.05)
     w = work.plate.shape[1]
     kept_clear = work.style.serial_left * w if rng.random() < 0.8 else 0.0
-    return 0.05 * w if work.style.aspect > LONG_ASPECT else kept_clear
+    return (0.05 * w if work.style.aspect > LONG_ASPECT else kept_clear), 0.0
 
 
 def _set_mark(

@@ -19,6 +19,10 @@ SYLLABLES = (
 # fmt: on
 
 
+PAIR_SHARE = 0.15
+"""How many serials at random begin or end with a stacked pair."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """One thing in a line of a serial: a character, a stacked pair, or what stands between."""
@@ -97,4 +101,7 @@ def at_random(rng: np.random.Generator) -> list[Mark]:
     marks = [Mark(alphabet[int(rng.integers(36))]) for _ in range(many)]
     if many > 4 and rng.random() < 0.5:
         marks.insert(int(rng.integers(2, many - 1)), Mark(str(rng.choice((" ", "-", "*", ".")))))
+    if many < 8 and rng.random() < PAIR_SHARE:
+        pair = "".join(alphabet[int(rng.integers(36))] for _ in range(2))
+        marks.insert(0 if rng.random() < 0.6 else len(marks), Mark(pair, stacked=True))
     return marks

@@ -43,7 +43,7 @@ from training.motifs import (
 
 Font = Literal["sans", "bold", "serif", "slab", "script", "condensed"]
 Place = Literal["top", "bottom", "none"]
-Face = Literal["die", "wide"]
+Face = Literal["die", "wide", "serif"]
 
 WHITE: Colour = (246, 246, 244)
 CREAM: Colour = (214, 236, 244)
@@ -121,7 +121,7 @@ class Style:
     """What `*` in a pattern stands for: a key of `motifs.EMBLEMS`."""
     emblem_colour: Colour | None = None
     face: Face = "die"
-    """`die` is pressed and narrow, `wide` boxy or printed flat."""
+    """`die` is pressed and narrow, `wide` boxy or printed flat, `serif` pressed with serifs."""
     sticker_places: tuple[str, ...] = ()
     aspect: float = 2.0
     """Width by height."""
@@ -952,6 +952,7 @@ DEEP_SOUTH = (
         "VIRGINIA",
         series("AAA-9999", "AAA-9999", "AAA 9999"),
         weight=2.2,
+        face="serif",
         ink=NAVY,
         name_font="bold",
         name_place="top",
@@ -962,6 +963,7 @@ DEEP_SOUTH = (
         "Virginia",
         series("AAA-9999", "AA-99999", "999-99A"),
         weight=0.7,
+        face="serif",
         ink=NAVY,
         background=(SKY, PALE_GREEN),
         slogan="VIRGINIA IS FOR LOVERS",
@@ -976,6 +978,7 @@ DEEP_SOUTH = (
         "VIRGINIA",
         series("99999{AA}", "9999{[G][P]}", "9999{AA}"),
         weight=0.5,
+        face="serif",
         ink=(RED, BLACK),
         motif=side_picture("dogwood", (220, 220, 230), GREEN),
         serial_left=0.25,
@@ -1862,6 +1865,7 @@ SPECIALTY = (
         "Virginia",
         series("9999{[V][T]}", "{[C][B]}9999", "999{[W][L]}9"),
         weight=0.4,
+        face="serif",
         ink=NAVY,
         background=(PALE_BLUE, WHITE),
         motif=side_picture("crab", BLUE, PALE_BLUE),

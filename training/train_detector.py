@@ -183,8 +183,8 @@ def train(patches: Patches, validation: Patches, out: Path, plan: loop.Plan) -> 
         plan,
         RECIPE,
         batches=loop.shuffled(rng, lambda: len(patches.images), RECIPE.batch),
-        loss_of=lambda at: loss_of(
-            net, disturbed(rng, np.array(patches.images[at])), Targets(patches, at)
+        loss_of=lambda at, own: loss_of(
+            net, disturbed(own, np.array(patches.images[at])), Targets(patches, at)
         ),
         validate=lambda averaged: validate(averaged, validation),
     )

@@ -86,7 +86,7 @@ def train(samples: Samples, validation: Samples, out: Path, plan: loop.Plan) -> 
         plan,
         RECIPE,
         batches=loop.shuffled(rng, lambda: rendered(samples), RECIPE.batch),
-        loss_of=lambda at: loss_of(net, samples, at, rng),
+        loss_of=lambda at, own: loss_of(net, samples, at, own),
         validate=lambda averaged: validate(averaged, validation),
     )
 
