@@ -98,6 +98,9 @@ class Engine(Protocol):
     def read_batch(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[Sequence[PlateReading]]:
         """As `read`, for several frames at once where that costs less; one answer per frame."""
 
+    def warm_up(self) -> None:
+        """Load what would otherwise be loaded when first needed, so that no frame waits for it."""
+
 
 def normalise(text: str) -> str:
     """Upper case, A-Z and 0-9 only, as `shared.types.normalise_plate`; may be empty.

@@ -75,6 +75,11 @@ class OwnEngine:
         """SHA-256 (hex) over the weights."""
         return self._digest
 
+    def warm_up(self) -> None:
+        """Load the second opinion, which is loaded when first asked otherwise."""
+        if self._opinion is not None:
+            self._opinion.load()
+
     def read(self, frame: NDArray[np.uint8]) -> Sequence[PlateReading]:
         """All plates in a frame; see `Engine.read`."""
         [readings] = self.read_batch([frame])

@@ -82,6 +82,9 @@ class PaddleEngine:
         readings = [_reading(frame, *found[i]) for i in kept]
         return sorted(readings, key=lambda reading: reading.corners)
 
+    def warm_up(self) -> None:
+        """Nothing: all of it is loaded."""
+
     def read_batch(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[Sequence[PlateReading]]:
         """One frame after another: PaddleOCR gains nothing from batches on one core."""
         return [self.read(frame) for frame in frames]

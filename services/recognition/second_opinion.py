@@ -43,6 +43,9 @@ KEPT: Final = 3
 class Opinion(Protocol):
     """Another reader of plates."""
 
+    def load(self) -> None:
+        """Be ready to look."""
+
     def looks(self, frame: NDArray[np.uint8], plate: Quad, line: Quad) -> list[TextLine]:
         """What it reads on a plate; nothing where it sees no serial.
 
@@ -56,20 +59,28 @@ class Opinion(Protocol):
 class PaddleOpinion:
     """PaddleOCR on one plate: the largest line found on it, and the line that we found.
 
-    Loaded when first asked, since it takes 3 s and about 400 MB.
+    It takes 3 s and about 400 MB, so it is loaded by `load`, or when first asked.
     """
 
     def __init__(self, model: str) -> None:
         self._pair = find_pair(model)
         self._text: PaddleText | None = None
 
+    def load(self) -> None:
+        """Load PaddleOCR, once."""
+        self._loaded()
+
     def looks(self, frame: NDArray[np.uint8], plate: Quad, line: Quad) -> list[TextLine]:
         """Up to two looks; see `Opinion.looks`."""
-        if self._text is None:
-            self._text = PaddleText(self._pair)
-        seen = [self._found(self._text, frame, plate), TextLine(self._text.read(frame, line), line)]
+        text = self._loaded()
+        seen = [self._found(text, frame, plate), TextLine(text.read(frame, line), line)]
         whole = [without_words(look) for look in seen if look is not None]
         return [look for look in whole if objection(look) is None]
+
+    def _loaded(self) -> PaddleText:
+        if self._text is None:
+            self._text = PaddleText(self._pair)
+        return self._text
 
     @staticmethod
     def _found(text: PaddleText, frame: NDArray[np.uint8], plate: Quad) -> TextLine | None:

@@ -136,6 +136,7 @@ def run(pipe: Connection, make_engine: EngineFactory) -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
         engine = make_engine()
+        engine.warm_up()
     except Exception as exc:
         log.exception("the engine does not load")
         pipe.send(Failed(type(exc).__name__, str(exc)))

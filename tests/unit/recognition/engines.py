@@ -10,6 +10,8 @@ from services.recognition.engine import Alternative, Box, Character, PlateReadin
 READS, KILLS, HANGS, RAISES, KILLS_ONCE, WAITS = 40, 41, 42, 43, 44, 45
 GO = "go"
 """File for which a frame that waits looks, in the engine's folder."""
+WARM = "warm"
+"""File in that folder that shows that the engine was warmed up."""
 LONGEST_WAIT_S = 60
 
 
@@ -23,6 +25,11 @@ class ScriptedEngine:
         self._marker = folder / "killed" if folder else None
         self._together = folder / "together" if folder else None
         self._go = folder / GO if folder else None
+        self._warm = folder / WARM if folder else None
+
+    def warm_up(self):
+        if self._warm:
+            self._warm.touch()
 
     def read(self, frame):
         match frame.shape[1]:

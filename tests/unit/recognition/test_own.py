@@ -26,6 +26,10 @@ class SaidOpinion:
         self._texts = texts
         self._confidence = confidence
         self.asked = []
+        self.loaded = 0
+
+    def load(self):
+        self.loaded += 1
 
     def looks(self, frame, plate, line):
         self.asked.append((frame.shape, plate))
@@ -53,6 +57,13 @@ def an_engine(plates, texts, opinion=None, opinion_below=0.9):
 
 def frame(width=640, height=360):
     return np.full((height, width, 3), 90, np.uint8)
+
+
+def test_warming_up_loads_the_second_opinion_where_there_is_one():
+    opinion = SaidOpinion()
+    an_engine([], [], opinion).warm_up()
+    assert opinion.loaded == 1
+    an_engine([], []).warm_up()
 
 
 def test_plates_come_from_left_to_right_with_all_that_is_known_of_them():

@@ -33,4 +33,7 @@ def test_it_says_nothing_of_a_plate_that_is_empty(opinion):
 def test_its_weights_are_looked_for_at_once_and_loaded_when_asked(tmp_path):
     with pytest.raises(NoSuchModel):
         PaddleOpinion(str(tmp_path))
-    assert PaddleOpinion("ppocrv6-small")._text is None
+    opinion = PaddleOpinion("ppocrv6-small")
+    assert opinion._text is None
+    opinion.load()
+    assert opinion._text is not None

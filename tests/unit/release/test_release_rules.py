@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.release.api.texts import plate_pattern, storable
-from services.release.delivery import opened, sealed
+from shared.delivery import opened, sealed
 from services.release.domain import (
     Agency,
     Standing,
