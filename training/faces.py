@@ -181,7 +181,7 @@ class DieFace:
         left_top: tuple[float, float],
         size: tuple[float, float],
     ) -> None:
-        """See `Face`; strokes stay within the box."""
+        """See `Face`; strokes stay within the box, serifs stand out of it a little."""
         width, height = size
         stroke = max(1.0, self._stroke * height)
         aside = self._heavier * stroke / 2

@@ -51,6 +51,52 @@ def fit_a_line(out, plan):
     return net
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_the_gradients_of_a_batch_are_the_mean_of_its_shares(threads):
+    torch.manual_seed(1)
+    net = torch.nn.Linear(3, 1)
+    xs = torch.randn(12, 3)
+
+    def loss_of(at, _):
+        return (net(xs[at]) - 1).square().mean()
+
+    plan = loop.Plan(steps=1, rate=1.0, report_every=1, threads=threads)
+    hands = loop.Hands(net, plan, loss_of)
+    loss = hands.learn(np.arange(12))
+    hands.close()
+    whole = loss_of(np.arange(12), None)
+    assert loss == pytest.approx(float(whole.detach()), rel=1e-5)
+    whole_weight, whole_bias = torch.autograd.grad(whole, [net.weight, net.bias])
+    assert torch.allclose(net.weight.grad, whole_weight, rtol=1e-4, atol=1e-6)
+    assert torch.allclose(net.bias.grad, whole_bias, rtol=1e-4, atol=1e-6)
+
+
+def test_each_thread_has_a_generator_of_its_own():
+    net = torch.nn.Linear(1, 1)
+    drawn = []
+
+    def loss_of(at, rng):
+        drawn.append(float(rng.random()))
+        return (net.weight + net.bias).sum() * len(at)
+
+    hands = loop.Hands(net, loop.Plan(steps=1, rate=1.0, report_every=1), loss_of)
+    hands.learn(np.arange(4))
+    hands.learn(np.arange(4))
+    hands.close()
+    assert len(set(drawn)) == 4
+
+
+def test_what_a_thread_raises_is_raised():
+    def loss_of(at, _):
+        raise ValueError("on purpose")
+
+    plan = loop.Plan(steps=1, rate=1.0, report_every=1)
+    hands = loop.Hands(torch.nn.Linear(1, 1), plan, loss_of)
+    with pytest.raises(ValueError, match="on purpose"):
+        hands.learn(np.arange(4))
+    hands.close()
+
+
 def log_of(out):
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
 

@@ -1,0 +1,72 @@
+"""Dies: how bold and how broad their strokes are, and which end in serifs."""
+
+import numpy as np
+import pytest
+
+from deploy.local.scenes.plates import DIGITS, LETTERS
+from training.faces import BOLDEST, DieFace
+
+HEIGHT, AROUND = 120, 20
+JUTS_OUT = 0.16
+"""How far a serif may stand out of its character's box, a share of the box's width."""
+
+
+def stamped(face, character, width=None):
+    """One character, (HEIGHT, w) bool, in a box as wide as the face has it."""
+    width = width or round(face.width(character) * HEIGHT)
+    canvas = np.zeros((HEIGHT, width + 2 * AROUND), np.uint8)
+    face.draw(canvas, character, (AROUND, 0), (width, HEIGHT))
+    free = AROUND - round(JUTS_OUT * width) - 2
+    assert not canvas[:, :free].any()
+    assert not canvas[:, -free:].any()
+    return canvas > 128
+
+
+def dies(serifs, many=30):
+    return [
+        DieFace(np.random.default_rng(seed), wide=seed % 2 == 0, serifs=serifs)
+        for seed in range(many)
+    ]
+
+
+@pytest.mark.parametrize("serifs", [False, True])
+def test_no_stroke_is_so_bold_that_it_closes_a_counter(serifs):
+    for face in dies(serifs):
+        row = stamped(face, "0")[HEIGHT // 2]
+        inside = np.flatnonzero(row)
+        hole = ~row[inside[0] : inside[-1]]
+        assert hole.sum() > (1 - 2 * BOLDEST) * len(hole) - 4
+
+
+def test_a_die_with_serifs_has_feet_where_another_has_none():
+    plain = [_foot_over_shank(face) for face in dies(serifs=False)]
+    footed = [_foot_over_shank(face) for face in dies(serifs=True)]
+    assert max(plain) < 1.35
+    assert min(footed) > max(plain)
+
+
+def _foot_over_shank(face):
+    """How much wider the left stroke of an H is at its foot than halfway down."""
+    picture = stamped(face, "H")
+    left = picture[:, : picture.shape[1] // 2]
+    foot = left[-8:-1].any(axis=0).sum()
+    return foot / left[HEIGHT // 4].sum()
+
+
+def test_heavy_dies_press_wider_strokes_downwards_than_across():
+    shares = np.array([_down_over_across(face) for face in dies(serifs=False)])
+    assert shares.max() > 1.25, "some are heavier downwards"
+    assert np.median(shares) < 1.15, "most are of one width"
+
+
+def _down_over_across(face):
+    picture = stamped(face, "H")
+    down = picture[HEIGHT // 4, : picture.shape[1] // 2].sum()
+    across = picture[:, picture.shape[1] // 2].sum()
+    return down / across
+
+
+@pytest.mark.parametrize("character", DIGITS + LETTERS)
+def test_every_character_can_be_pressed_by_every_kind_of_die(character):
+    for face in dies(serifs=True, many=4) + dies(serifs=False, many=4):
+        assert stamped(face, character).any()
