@@ -284,10 +284,12 @@ async def system_grant(
     purpose: PurposeRecord,
     elements: Mapping[str, Any],
     work: str,
+    agency_ori: Ori | None = None,
 ) -> Grant:
     """Issue a grant for the software's own work on a person's behalf, e.g. an approved release.
 
-    The attempt is committed first, as for a person. `work` names the consumer, in place of a route.
+    The attempt is committed first, as for a person. `work` names the consumer, in place of a route;
+    `agency_ori` whose records it is for, the department's unless named.
     """
     now = runtime.clock.now()
     attempt = AccessAttempted(
@@ -309,7 +311,7 @@ async def system_grant(
         account_id=on_behalf_of.person_id,
         name=on_behalf_of.name,
         title=on_behalf_of.title,
-        agency_ori=runtime.policy.department.ori,
+        agency_ori=agency_ori or runtime.policy.department.ori,
         permissions=frozenset({permission.value}),
         trained_until=None,
         sources=frozenset(),

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from shared.codec import Record, encode_all
 from shared.errors import TooLarge, Unavailable
 from shared.events import Event
+from shared.kafka import AWAY, Kafka
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +47,16 @@ class KafkaBus:
     every caller is refused at once: a camera that is told to come back must not first be kept waiting.
     """
 
-    def __init__(self, bootstrap: str, source: str, *, timeout_s: float = 5) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: Kafka | str, source: str, *, timeout_s: float = 5) -> None:
+        self._kafka = Kafka.at(kafka)
         self._source = source
         self._timeout_s = timeout_s
         self._producer: AIOKafkaProducer | None = None
         self._away = False
         """Kafka was not to be had when it was last tried."""
+
+        self._fault = AWAY
+        """Why it was not."""
 
         self._connecting: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -95,12 +99,15 @@ class KafkaBus:
 
     async def ping(self) -> None:
         """Return if a broker answers a metadata request."""
-        producer = await self._ready()
+        try:
+            producer = await self._ready()
+        except Unavailable as exc:  # readiness tells what callers of the API need not know
+            raise Unavailable(self._fault) from exc
         try:
             async with asyncio.timeout(2):
                 await producer.client.fetch_all_metadata()
         except (KafkaError, TimeoutError) as exc:
-            raise Unavailable("Kafka does not answer") from exc
+            raise Unavailable(AWAY) from exc
 
     async def _ready(self) -> AIOKafkaProducer:
         """Return the producer. Raises: Unavailable, at once while Kafka is known to be away."""
@@ -110,13 +117,12 @@ class KafkaBus:
             if not self._away:
                 await asyncio.shield(self._connecting)
         if self._producer is None:
-            raise Unavailable("Kafka does not answer")
+            raise Unavailable(AWAY)
         return self._producer
 
     async def _connect(self) -> None:
         """Try once to start a producer; all who wait for one wait for this."""
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
+        producer = self._kafka.producer(
             acks="all",
             enable_idempotence=True,
             # Events of one batch are much alike: a tenth of the bytes, for 0.2 us a read. The embedded
@@ -132,11 +138,18 @@ class KafkaBus:
         except (KafkaError, TimeoutError, OSError):
             self._close(producer)
             self._away = True
+            await self._ask_why()
         except BaseException:
             self._close(producer)
             raise
         else:
-            self._producer, self._away = producer, False
+            self._producer, self._away, self._fault = producer, False, AWAY
+
+    async def _ask_why(self) -> None:
+        """Find out what stands between here and Kafka, and say it once."""
+        before, self._fault = self._fault, await self._kafka.fault()
+        if self._fault not in {before, AWAY}:
+            log.error("%s", self._fault)
 
     @asynccontextmanager
     async def _patience(self) -> AsyncIterator[None]:

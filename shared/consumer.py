@@ -21,6 +21,7 @@ from shared.bus import Bus
 from shared.codec import Message, Record, decode
 from shared.errors import AlprError, Unavailable
 from shared.events import Event
+from shared.kafka import Kafka
 from shared.topics import TOPICS, topic_of
 from shared.trace import set_traceparent
 
@@ -73,9 +74,14 @@ class Consumer:
     """Runs one subscription until stopped."""
 
     def __init__(
-        self, bootstrap: str, subscription: AnySubscription, bus: Bus, *, idle_pause_s: float = 0
+        self,
+        kafka: Kafka | str,
+        subscription: AnySubscription,
+        bus: Bus,
+        *,
+        idle_pause_s: float = 0,
     ) -> None:
-        self._bootstrap = bootstrap
+        self._kafka = Kafka.at(kafka)
         self._subscription = subscription
         self._bus = bus
         self._idle_pause_s = idle_pause_s
@@ -123,9 +129,8 @@ class Consumer:
 
     async def _consume(self) -> None:
         topics = [topic_of(event).name for event in self._subscription.events]
-        consumer = AIOKafkaConsumer(
+        consumer = self._kafka.consumer(
             *topics,
-            bootstrap_servers=self._bootstrap,
             group_id=self._subscription.group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

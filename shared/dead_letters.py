@@ -10,25 +10,29 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
+from pydantic import ValidationError
 
 from shared.bus import KafkaBus
 from shared.codec import Record
-from shared.settings import CommonSettings
+from shared.errors import Unavailable
+from shared.kafka import AWAY, Kafka
+from shared.kafka_settings import KafkaSettings
 from shared.topics import TOPICS, Topic
 
 GROUP = "dead-letters"
 
 
-async def dead_letters(bootstrap: str, topic: Topic, *, replayed: bool) -> AsyncIterator[Record]:
+async def dead_letters(
+    kafka: Kafka | str, topic: Topic, *, replayed: bool
+) -> AsyncIterator[Record]:
     """Yield what lies in a topic's dead letters; with `replayed` only what was not put back yet.
 
     With `replayed`, going on to the next one commits that the last was put back.
     """
     partition = TopicPartition(topic.dead, 0)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+    consumer = Kafka.at(kafka).consumer(
         group_id=GROUP if replayed else None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -49,11 +53,11 @@ async def dead_letters(bootstrap: str, topic: Topic, *, replayed: bool) -> Async
         await consumer.stop()
 
 
-async def show(bootstrap: str) -> int:
+async def show(kafka: Kafka | str) -> int:
     """Print each dead letter's topic, id, time and reason; return how many there are."""
     count = 0
     for topic in TOPICS.values():
-        async for record in dead_letters(bootstrap, topic, replayed=False):
+        async for record in dead_letters(kafka, topic, replayed=False):
             headers = {name: value.decode(errors="replace") for name, value in record.headers}
             shown = (headers.get(n, "-") for n in ("ce_id", "dead_at", "dead_group", "dead_reason"))
             print(topic.name, *shown, sep="  ")
@@ -62,13 +66,13 @@ async def show(bootstrap: str) -> int:
     return count
 
 
-async def replay(bootstrap: str, topic: Topic) -> int:
+async def replay(kafka: Kafka | str, topic: Topic) -> int:
     """Publish a topic's dead letters again, once each; return how many."""
-    bus = KafkaBus(bootstrap, "operator")
+    bus = KafkaBus(kafka, "operator")
     await bus.start()
     count = 0
     try:
-        async for record in dead_letters(bootstrap, topic, replayed=True):
+        async for record in dead_letters(kafka, topic, replayed=True):
             headers = [(k, v) for k, v in record.headers if not k.startswith("dead_")]
             await bus.publish_records([record._replace(headers=headers)])
             count += 1
@@ -82,15 +86,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """List, or replay one topic."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--replay", choices=sorted(TOPICS), help="topic whose dead letters go back")
-    parser.add_argument("--bootstrap", default=CommonSettings().kafka_bootstrap)
+    parser.add_argument("--bootstrap", help="address of Kafka; KAFKA_BOOTSTRAP where not given")
     chosen = parser.parse_args(arguments)
+    kafka = _kafka(chosen.bootstrap)
     try:
         if chosen.replay:
-            asyncio.run(replay(chosen.bootstrap, TOPICS[chosen.replay]))
+            asyncio.run(replay(kafka, TOPICS[chosen.replay]))
         else:
-            asyncio.run(show(chosen.bootstrap))
-    except KafkaConnectionError:
-        sys.exit(f"no Kafka answers at {chosen.bootstrap}; KAFKA_BOOTSTRAP says where it is")
+            asyncio.run(show(kafka))
+    except (KafkaConnectionError, Unavailable):
+        if (fault := asyncio.run(kafka.fault())) != AWAY:
+            sys.exit(f"{kafka.bootstrap}: {fault}")
+        sys.exit(f"no Kafka answers at {kafka.bootstrap}; KAFKA_BOOTSTRAP says where it is")
+
+
+def _kafka(bootstrap: str | None) -> Kafka:
+    """Return the Kafka to look at; ends the program where its settings do not fit together."""
+    try:
+        return Kafka.of(
+            KafkaSettings() if bootstrap is None else KafkaSettings(kafka_bootstrap=bootstrap)
+        )
+    except ValidationError as exc:
+        sys.exit("\n".join(fault["msg"] for fault in exc.errors(include_input=False)))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from shared.codec import Message, decode
 from shared.consumer import is_being_cancelled, pace
 from shared.errors import AlprError, NotAuthenticated, Unavailable
 from shared.events import AccountChanged, Event, KeyPublished
+from shared.kafka import Kafka
 from shared.tokens import KeyRing
 
 log = logging.getLogger(__name__)
@@ -55,8 +56,8 @@ class People:
 class PeopleFollower:
     """Replays the topics from their start, then follows them; no group, every process reads all."""
 
-    def __init__(self, bootstrap: str, people: People, *, idle_pause_s: float = 0) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: Kafka | str, people: People, *, idle_pause_s: float = 0) -> None:
+        self._kafka = Kafka.at(kafka)
         self._people = people
         self._idle_pause_s = idle_pause_s
         self._task: asyncio.Task[None] | None = None
@@ -92,8 +93,7 @@ class PeopleFollower:
             await asyncio.sleep(1)
 
     async def _follow(self) -> None:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+        consumer = self._kafka.consumer(
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=250,

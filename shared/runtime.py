@@ -16,6 +16,7 @@ from shared.clock import Clock, SystemClock
 from shared.consumer import AnySubscription, Consumer
 from shared.db import Database
 from shared.errors import Unavailable
+from shared.kafka import Kafka
 from shared.objects import ObjectStore, open_store
 from shared.outbox import Relay
 from shared.people import People, PeopleFollower
@@ -48,8 +49,9 @@ class Runtime:
         self.policy = policy or load_policy(settings.policy_file)
         self.clock: Clock = clock or SystemClock()
         self.db = Database(settings.database_url, service, pool_size=settings.database_pool_size)
+        self.brokers = Kafka.of(settings)
         self.kafka = bus is None
-        self.bus: Bus = bus or KafkaBus(settings.kafka_bootstrap, service)
+        self.bus: Bus = bus or KafkaBus(self.brokers, service)
         self.objects: ObjectStore = objects or open_store(settings.object_store_url)
         self.relay = Relay(self.db, self.bus)
         self.people = people or People(settings.token_issuer)
@@ -57,16 +59,14 @@ class Runtime:
         self._idle_pause_s = idle_s
         self._follower: PeopleFollower | None = None
         if self.kafka and people is None:
-            self._follower = PeopleFollower(
-                settings.kafka_bootstrap, self.people, idle_pause_s=idle_s
-            )
+            self._follower = PeopleFollower(self.brokers, self.people, idle_pause_s=idle_s)
         self._consumers: list[Consumer] = []
 
     async def start(self, migrations: Path, subscriptions: Sequence[AnySubscription] = ()) -> None:
         """Bring the service up; consumers run only on a real Kafka."""
         await self.db.migrate(migrations)
         if isinstance(self.bus, KafkaBus):
-            await ensure_topics(self.settings.kafka_bootstrap)
+            await ensure_topics(self.brokers)
             await self.bus.start()
             self.relay.start()
         if self._follower is not None:
@@ -77,9 +77,7 @@ class Runtime:
 
     def consume(self, subscription: AnySubscription) -> Consumer:
         """Start one more consumer; it stops with the runtime."""
-        consumer = Consumer(
-            self.settings.kafka_bootstrap, subscription, self.bus, idle_pause_s=self._idle_pause_s
-        )
+        consumer = Consumer(self.brokers, subscription, self.bus, idle_pause_s=self._idle_pause_s)
         self._consumers.append(consumer)
         consumer.start()
         return consumer

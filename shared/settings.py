@@ -4,24 +4,17 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.kafka_settings import KafkaSettings
 
 
-class CommonSettings(BaseSettings):
+class CommonSettings(KafkaSettings):
     """What every service reads from its environment, or from files in the secrets directory."""
-
-    # A setting that is refused is not shown: it may be a secret.
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: str = "postgresql://postgres@127.0.0.1:5432/plateward"
     """postgresql://user:password@host:port/database; a secret."""
 
     database_pool_size: Annotated[int, Field(ge=1, le=100)] = 5
-
-    kafka_bootstrap: str = "127.0.0.1:9092"
-
-    kafka_empty_fetch_pause_ms: Annotated[int, Field(ge=0, le=1000)] = 0
-    """Wait after an empty fetch; only for the embedded broker, which has no long poll (ADR-0003)."""
 
     object_store_url: str = "file:///var/lib/plateward/objects"
     """file:///folder or s3://bucket/prefix; S3 credentials and endpoint by AWS_* as usual."""

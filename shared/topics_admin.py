@@ -1,9 +1,10 @@
 """Makes the registered topics in Kafka, with their partitions and retention; safe to run at each start."""
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from shared.errors import Unavailable
+from shared.kafka import Kafka
 from shared.topics import TOPICS, Topic
 
 DEAD_RETENTION_MS = 90 * 86_400_000
@@ -23,9 +24,10 @@ def _new(topic: Topic, replication: int) -> list[NewTopic]:
     ]
 
 
-async def ensure_topics(bootstrap: str) -> None:
-    """Create the topics that are missing. Raises: Unavailable."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+async def ensure_topics(kafka: Kafka | str) -> None:
+    """Create the topics that are missing. Raises: Unavailable, with what Kafka refuses us for."""
+    kafka = Kafka.at(kafka)
+    admin = kafka.admin()
     try:
         await admin.start()
         present = set(await admin.list_topics())
@@ -45,6 +47,6 @@ async def ensure_topics(bootstrap: str) -> None:
             if code and error is not TopicAlreadyExistsError:
                 raise Unavailable(f"topic {name} could not be made: {error.__name__}")
     except (KafkaError, OSError) as exc:
-        raise Unavailable("Kafka does not answer") from exc
+        raise Unavailable(await kafka.fault()) from exc
     finally:
         await admin.close()

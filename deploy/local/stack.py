@@ -90,6 +90,7 @@ class Stack:
             self._start("postgres", postgres)
             added["DATABASE_URL"] = postgres.url()
         if "KAFKA_BOOTSTRAP" not in self._given:
+            self._refuse_tls()
             broker = Broker(self._folder / "broker")
             self._start("broker", broker)
             added["KAFKA_BOOTSTRAP"] = broker.bootstrap
@@ -104,6 +105,15 @@ class Stack:
             "PYTHONPYCACHEPREFIX": str(self._folder / "bytecode"),
         }
         return {**added, **self._given, **compiled}
+
+    def _refuse_tls(self) -> None:
+        """Raise LocalError when clients would ask the embedded broker, which has none, for TLS."""
+        asked = self._given.get("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")
+        if asked != "PLAINTEXT":
+            raise LocalError(
+                f"KAFKA_SECURITY_PROTOCOL={asked} needs KAFKA_BOOTSTRAP: the broker of this stack is "
+                "on loopback alone and knows neither TLS nor passwords"
+            )
 
     def _start_services(self, environment: Mapping[str, str]) -> None:
         make = partial(service, folder=self._folder)

@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import KafkaError
 
+from shared.kafka import Kafka
 from shared.topics import TOPICS
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class Trimmer:
             await asyncio.sleep(EVERY_S)
 
     async def _trim_repeatedly(self) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        admin = Kafka.at(self.bootstrap).admin()
         await admin.start()
         try:
             while True:

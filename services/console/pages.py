@@ -79,6 +79,11 @@ def percent(share: float) -> str:
     return f"{math.floor(round(share * 100, 6))}%"
 
 
+def risk(share: float) -> str:
+    """A risk in whole percent, rounded up: what may be wrong never reads 0%."""
+    return f"{math.ceil(round(share * 100, 6))}%"
+
+
 def marked(text: str | None, differences: list[dict[str, Any]]) -> Markup:
     """A plate with the positions marked where reading and listing differ."""
     if text is None:
@@ -99,7 +104,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        words=words, moment=moment, span=span, percent=percent, marked=marked
+        words=words, moment=moment, span=span, percent=percent, risk=risk, marked=marked
     )
     return environment
 

@@ -5,13 +5,14 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from services.ingest.cache import DeviceCache
 from shared.codec import Message, decode
 from shared.consumer import is_being_cancelled, pace
 from shared.errors import AlprError
 from shared.events import DeviceChanged, Event
+from shared.kafka import Kafka
 from shared.topics import topic_of
 
 log = logging.getLogger(__name__)
@@ -20,8 +21,8 @@ log = logging.getLogger(__name__)
 class DeviceFollower:
     """Has the cache read again each device that an event names."""
 
-    def __init__(self, bootstrap: str, cache: DeviceCache, *, idle_pause_s: float = 0) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: Kafka | str, cache: DeviceCache, *, idle_pause_s: float = 0) -> None:
+        self._kafka = Kafka.at(kafka)
         self._cache = cache
         self._idle_pause_s = idle_pause_s
         self._handlers: Mapping[type[Event], Callable[[Sequence[Any]], Awaitable[None]]] = {
@@ -58,8 +59,7 @@ class DeviceFollower:
             await asyncio.sleep(1)
 
     async def _follow(self) -> None:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+        consumer = self._kafka.consumer(
             enable_auto_commit=False,
             auto_offset_reset="latest",
             fetch_max_wait_ms=250,

@@ -32,7 +32,7 @@ class Parts:
         self._follower: DeviceFollower | None = None
         if runtime.kafka:
             self._follower = DeviceFollower(
-                settings.kafka_bootstrap,
+                runtime.brokers,
                 self.cache,
                 idle_pause_s=settings.kafka_empty_fetch_pause_ms / 1000,
             )

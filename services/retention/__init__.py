@@ -1,7 +1,9 @@
 """Retention: the custodian of the records (policy 468.5).
 
-Owns: reads, captures, plates, passes, hits as flags on reads, holds, purge runs, release packages, signing keys.
+Owns: reads, captures, plates, passes, hits as flags on reads, holds, purge runs, signing keys, packages
+for releases and for evidence, and what of these was booked into evidence.
 Consumes: `alpr.read.recorded`, `alpr.capture.processed`, `alpr.hit.*`, `alpr.release.approved`.
-Publishes: `alpr.pass.recorded`, `alpr.hold.changed`, `alpr.purge.changed`, `alpr.records.purged`, `alpr.release.packaged`.
+Publishes: `alpr.pass.recorded`, `alpr.hold.changed`, `alpr.evidence.changed`, `alpr.evidence.booked`,
+`alpr.purge.changed`, `alpr.records.purged`, `alpr.release.packaged`.
 Never: destroys a record without the five facts of policy 468.3.1(f), or one under a hold.
 """

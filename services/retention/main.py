@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from services.retention.api import OPEN, router
 from services.retention.events import Handlers, subscriptions
+from services.retention.evidence import EvidenceMaker
 from services.retention.packager import Packager
 from services.retention.passes import PassKeeper
 from services.retention.purger import Purger
@@ -38,10 +39,11 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
         )
         await recorder.make_ahead()
         purger, packager = Purger(runtime, signer), Packager(runtime, signer)
-        keeper = PassKeeper(runtime, settings)
+        keeper, maker = PassKeeper(runtime, settings), EvidenceMaker(runtime, signer)
         every_s = settings.retention_work_every_s
         workers = (
             Worker("packager", packager.work, every_s=every_s),
+            Worker("evidence", maker.work, every_s=every_s),
             Worker("purger", purger.work, every_s=every_s),
             Worker("passes", keeper.work, every_s=settings.retention_pass_every_s),
             Worker("months", recorder.make_ahead, every_s=6 * 3600),
@@ -53,6 +55,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
 
         app.state.signer, app.state.wake = signer, wake
         app.state.purger, app.state.packager, app.state.keeper = purger, packager, keeper
+        app.state.evidence_maker = maker
         handlers = Handlers(runtime.db, recorder, runtime.clock, wake)
         app.state.subscriptions = subscriptions(handlers)
         if runtime.kafka:
@@ -71,7 +74,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
         runtime,
         title="Plateward retention",
         description="The custodian of the records: search, images, holds, destruction under the schedule, "
-        "packages for approved releases (policy 468.4, 468.5, 468.7).",
+        "packages for approved releases and for evidence (policy 468.4, 468.5, 468.7).",
         lifespan=lifespan,
     )
     app.include_router(router)

@@ -1,15 +1,17 @@
 """Builds the packages of approved requests, one after another, apart from the hot path."""
 
-import hashlib
 import logging
-import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from prometheus_client import Gauge
 
+from services.retention.domain.criteria import Criteria
 from services.retention.domain.signing import Signer
-from services.retention.packaging import Contents, criteria_of, gather_records, write_bag
+from services.retention.packaging import Contents, Cover, gather_records, make_package
 from services.retention.store import packages
 from services.retention.store.packages import Built, Released
 from shared.access import Permission, system_grant
@@ -61,29 +63,13 @@ class Packager:
 
     async def _build(self, approval: ReleaseApproved) -> Built:
         """Return the package of a request, put into the object store and not yet announced."""
-        with tempfile.TemporaryDirectory(prefix="alpr-package-") as name:
-            folder = Path(name)
-            contents = await self._gather(approval, folder)
-            path = folder / "package.zip"
-            await write_bag(
-                path,
-                contents,
-                approval,
-                objects=self._runtime.objects,
-                signer=self._signer,
-                department=self._runtime.policy.department,
-                now=self._runtime.clock.now(),
-            )
-            key = f"packages/{approval.request_id}.zip"
-            await self._runtime.objects.put_file(key, path)
-            return Built(
-                key=key,
-                sha256=_sha256(path),
-                size_bytes=path.stat().st_size,
-                reads=contents.reads,
-                images=contents.images,
-                signed_by=self._signer.key_id,
-            )
+        return await make_package(
+            _cover(approval),
+            f"packages/{approval.request_id}.zip",
+            lambda folder: self._gather(approval, folder),
+            runtime=self._runtime,
+            signer=self._signer,
+        )
 
     async def _gather(self, approval: ReleaseApproved, folder: Path) -> Contents:
         """Read the records on the requester's behalf: the attempt first, every row disclosed."""
@@ -128,6 +114,39 @@ def _packaged(approval: ReleaseApproved, built: Built, now: datetime) -> Release
     )
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def criteria_of(approval: ReleaseApproved) -> Criteria:
+    """Return the criteria of an approved request: exactly these, and nothing beside."""
+    asked = approval.criteria
+    return Criteria(
+        plate=asked.plate,
+        captured_from=asked.captured_from,
+        captured_to=asked.captured_to,
+        device_ids=tuple(asked.device_ids),
+    )
+
+
+def _cover(approval: ReleaseApproved) -> Cover:
+    return Cover(
+        name=f"alpr-release-{approval.request_id}",
+        moment=approval.occurred_at,
+        file="request.json",
+        content=_request(approval),
+        identifier=str(approval.request_id),
+        description=f"ALPR records released to {approval.agency_name} on its written request",
+    )
+
+
+def _request(approval: ReleaseApproved) -> dict[str, Any]:
+    """Return what the package says of its request: who asked, who approved, and for what."""
+    return {
+        "request_id": str(approval.request_id),
+        "agency": {"name": approval.agency_name, "ori": approval.agency_ori},
+        "requester": {"name": approval.requester.name, "title": approval.requester.title},
+        "purpose": approval.purpose,
+        "case_number": approval.case_number,
+        "offence_type": approval.offence_type,
+        "criteria": msgspec.to_builtins(approval.criteria),
+        "approved_by": {"name": approval.actor.name, "title": approval.actor.title},
+        "approved_at": approval.occurred_at.isoformat(),
+        "expires_at": approval.expires_at.isoformat(),
+    }

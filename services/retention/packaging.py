@@ -1,4 +1,4 @@
-"""What goes into a package: the request, its records as JSON lines and CSV, and their images.
+"""What goes into a package: what it is for, its records as JSON lines and CSV, and their images.
 
 Rows go from the database's cursor into files, and images from the object store into the ZIP, a piece at a
 time: a package may be larger than memory.
@@ -6,7 +6,8 @@ time: a package may be larger than memory.
 
 import csv
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,15 +17,14 @@ from uuid import UUID
 import msgspec
 
 from services.retention.domain.bag import BagWriter
-from services.retention.domain.criteria import Criteria
 from services.retention.domain.signing import Signer
 from services.retention.images import MEDIA_TYPES
-from services.retention.store.packages import Released
-from services.retention.store.records import Read
+from services.retention.store.packages import Built, Released
+from services.retention.store.records import Capture, Read
 from shared.errors import NotFound
-from shared.events import ReleaseApproved
 from shared.objects import ObjectStore
 from shared.policy import Department
+from shared.runtime import Runtime
 
 _COLUMNS = (
     "read_id", "captured_at", "plate", "plate_as_read", "region", "confidence", "latitude", "longitude",
@@ -33,6 +33,24 @@ _COLUMNS = (
 )  # fmt: skip
 _TEXTS = ("plate_as_read", "device_name", "model")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Cover:
+    """What a package says of itself."""
+
+    name: str
+    """Of the folder that holds all of it."""
+    moment: datetime
+    """That its files bear, so that alike packages are the same bytes."""
+    file: str
+    """What `content` is called in it."""
+    content: dict[str, Any]
+    """Who asked, on whose authority, and for what."""
+    identifier: str
+    description: str
+    tables: tuple[str, ...] = ("records.jsonl", "records.csv")
+    """Files of `Contents` that belong into it."""
 
 
 class _Wanted(NamedTuple):
@@ -49,6 +67,7 @@ class Contents:
 
     folder: Path
     reads: int = 0
+    captures: int = 0
     images: int = 0
     omitted: list[tuple[str, str]] = field(default_factory=list)
 
@@ -63,20 +82,14 @@ class Contents:
         return self.folder / "records.csv"
 
     @property
+    def captures_jsonl(self) -> Path:
+        """One capture a line: its image's digest, and what came of it, a plate or none."""
+        return self.folder / "captures.jsonl"
+
+    @property
     def wanted(self) -> Path:
         """The objects to fetch, one a line."""
         return self.folder / "wanted.jsonl"
-
-
-def criteria_of(approval: ReleaseApproved) -> Criteria:
-    """Return the criteria of an approved request: exactly these, and nothing beside."""
-    asked = approval.criteria
-    return Criteria(
-        plate=asked.plate,
-        captured_from=asked.captured_from,
-        captured_to=asked.captured_to,
-        device_ids=tuple(asked.device_ids),
-    )
 
 
 async def gather_records(released: Released, folder: Path, *, images: bool) -> Contents:
@@ -85,6 +98,7 @@ async def gather_records(released: Released, folder: Path, *, images: bool) -> C
     with (
         contents.records_jsonl.open("wb") as lines,
         contents.records_csv.open("w", newline="") as table,
+        contents.captures_jsonl.open("wb") as frames,
         contents.wanted.open("wb") as wanted,
     ):
         rows = csv.DictWriter(table, _COLUMNS, lineterminator="\r\n")
@@ -94,6 +108,8 @@ async def gather_records(released: Released, folder: Path, *, images: bool) -> C
             kinds = await released.media_types(captured)
             for read in chunk:
                 plain = _plain(read, kinds, images=images)
+                if released.whole:
+                    plain |= _doubts(read)
                 lines.write(msgspec.json.encode(plain) + b"\n")
                 rows.writerow(_safe({name: plain[name] for name in _COLUMNS}))
                 if images and read.crop_key is not None:
@@ -103,7 +119,9 @@ async def gather_records(released: Released, folder: Path, *, images: bool) -> C
             async for captures in released.captures():
                 for capture in captures:
                     path = _image_path(capture.capture_id, capture.media_type)
+                    frames.write(msgspec.json.encode(_plain_capture(capture, path)) + b"\n")
                     _want(wanted, _Wanted(path, capture.object_key, capture.sha256))
+                contents.captures += len(captures)
     return contents
 
 
@@ -134,6 +152,34 @@ def _plain(read: Read, kinds: Mapping[UUID, str], *, images: bool) -> dict[str, 
     }
 
 
+def _doubts(read: Read) -> dict[str, Any]:
+    """Return what speaks against a read: evidence has what exonerates, too."""
+    flag = read.pass_flag
+    return {
+        "misread_risk": read.details.misread_risk,
+        "alternatives": [{"plate": p, "probability": q} for p, q in read.details.alternatives],
+        "pass_id": str(flag.pass_id) if flag else None,
+        "pass_agrees": flag.agrees if flag else None,
+    }
+
+
+_CAPTURE_PLAIN = (
+    "time_source", "device_name", "latitude", "longitude", "heading_deg", "outcome", "reason", "reads",
+    "model", "sha256", "media_type", "size_bytes", "width_px", "height_px",
+)  # fmt: skip
+
+
+def _plain_capture(capture: Capture, path: str) -> dict[str, Any]:
+    return {
+        "capture_id": str(capture.capture_id),
+        "captured_at": capture.captured_at.isoformat(),
+        "received_at": capture.received_at.isoformat(),
+        "device_id": str(capture.device_id),
+        **{name: getattr(capture, name) for name in _CAPTURE_PLAIN},
+        "image": path,
+    }
+
+
 def _image_path(capture_id: UUID, media_type: str) -> str:
     return f"images/{capture_id}{MEDIA_TYPES.get(media_type, '')}"
 
@@ -156,10 +202,47 @@ def _wanted(path: Path) -> Iterator[_Wanted]:
             yield msgspec.json.decode(line, type=_Wanted)
 
 
+async def make_package(
+    cover: Cover,
+    key: str,
+    gather: Callable[[Path], Awaitable[Contents]],
+    *,
+    runtime: Runtime,
+    signer: Signer,
+) -> Built:
+    """Return a package of what `gather` puts into a folder, kept at `key` and not yet announced.
+
+    Raises: Unavailable when the object store does not answer; whatever `gather` raises.
+    """
+    with tempfile.TemporaryDirectory(prefix="alpr-package-") as name:
+        contents = await gather(Path(name))
+        path = Path(name) / "package.zip"
+        await write_bag(
+            path,
+            contents,
+            cover,
+            objects=runtime.objects,
+            signer=signer,
+            department=runtime.policy.department,
+            now=runtime.clock.now(),
+        )
+        await runtime.objects.put_file(key, path)
+        return Built(
+            key=key,
+            sha256=_sha256(path),
+            size_bytes=path.stat().st_size,
+            reads=contents.reads,
+            captures=contents.captures,
+            images=contents.images,
+            omitted=len(contents.omitted),
+            signed_by=signer.key_id,
+        )
+
+
 async def write_bag(
     path: Path,
     contents: Contents,
-    approval: ReleaseApproved,
+    cover: Cover,
     *,
     objects: ObjectStore,
     signer: Signer,
@@ -167,15 +250,15 @@ async def write_bag(
     now: datetime,
 ) -> None:
     """Write the signed package. Raises: Unavailable when an image cannot be fetched now."""
-    bag = BagWriter(path, f"alpr-release-{approval.request_id}", approval.occurred_at)
+    bag = BagWriter(path, cover.name, cover.moment)
     try:
-        with bag.file("request.json", compress=True) as file:
-            file.write(msgspec.json.format(msgspec.json.encode(_request(approval)), indent=2))
-        for name, source in (
-            ("records.jsonl", contents.records_jsonl),
-            ("records.csv", contents.records_csv),
-        ):
-            with bag.file(name, compress=True) as file, source.open("rb") as lines:
+        with bag.file(cover.file, compress=True) as file:
+            file.write(msgspec.json.format(msgspec.json.encode(cover.content), indent=2))
+        for name in cover.tables:
+            with (
+                bag.file(name, compress=True) as file,
+                (contents.folder / name).open("rb") as lines,
+            ):
                 while piece := lines.read(256 * 1024):
                     file.write(piece)
         for wanted in _wanted(contents.wanted):
@@ -185,7 +268,7 @@ async def write_bag(
                 file.write(b"file,reason\r\n")
                 for name, reason in contents.omitted:
                     file.write(f"{name},{reason}\r\n".encode())
-        bag.finish(_info(approval, contents, department, now), signer)
+        bag.finish(_info(cover, contents, department, now), signer)
     except BaseException:
         bag.abandon()
         raise
@@ -216,32 +299,19 @@ async def _digest(pieces: AsyncIterator[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _request(approval: ReleaseApproved) -> dict[str, Any]:
-    """Return what the package says of its request: who asked, who approved, and for what."""
-    return {
-        "request_id": str(approval.request_id),
-        "agency": {"name": approval.agency_name, "ori": approval.agency_ori},
-        "requester": {"name": approval.requester.name, "title": approval.requester.title},
-        "purpose": approval.purpose,
-        "case_number": approval.case_number,
-        "offence_type": approval.offence_type,
-        "criteria": msgspec.to_builtins(approval.criteria),
-        "approved_by": {"name": approval.actor.name, "title": approval.actor.title},
-        "approved_at": approval.occurred_at.isoformat(),
-        "expires_at": approval.expires_at.isoformat(),
-    }
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _info(
-    approval: ReleaseApproved, contents: Contents, department: Department, now: datetime
+    cover: Cover, contents: Contents, department: Department, now: datetime
 ) -> dict[str, str]:
     return {
         "Source-Organization": department.name,
         "Organization-Address": department.contact,
-        "External-Identifier": str(approval.request_id),
-        "External-Description": (
-            f"ALPR records released to {approval.agency_name} on its written request"
-        ),
+        "External-Identifier": cover.identifier,
+        "External-Description": cover.description,
         "Bagging-Date": f"{now:%Y-%m-%d}",
         "Reads": str(contents.reads),
         "Images": str(contents.images),

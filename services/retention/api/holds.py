@@ -11,6 +11,8 @@ from services.retention.api.fields import AreaIn, Body, Number, PlatePattern, Re
 from services.retention.api.people import PersonOut
 from services.retention.api.shown import ReadsOut, reads_out
 from services.retention.domain.criteria import Criteria, Cursor, check_hold, decode_cursor
+from services.retention.domain.evidence import check_release
+from services.retention.store.exports import Exports
 from services.retention.store.holds import Hold, Holds
 from shared.access import Grant, Permission, access
 from shared.errors import Conflict, InvalidInput, NotFound
@@ -194,10 +196,14 @@ async def list_held_records(
 
 @router.post("/{hold_id}/release", summary="Release a hold")
 async def release_hold(hold_id: UUID, body: ReleaseIn, grant: Manager, work: Work) -> HoldOut:
-    """What only this hold kept past the schedule goes with the next purge."""
+    """What only this hold kept past the schedule goes with the next purge, and with the hold its exports.
+
+    Refused while evidence was exported of which no copy is booked: book it, or withdraw the export.
+    """
     hold = await _get(work, grant, hold_id, lock=True)
     if hold.released_at is not None:
         raise Conflict("this hold was released before")
+    check_release(await Exports(work.connection).unbooked(hold_id))
     holds = Holds(work.connection)
     await holds.release(hold_id, by=grant.actor, at=grant.now, reason=body.reason)
     await work.emit(_changed(hold, grant, "released"))

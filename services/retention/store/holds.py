@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.criteria import Criteria, Cursor, scope_of
 from services.retention.store import locks
-from services.retention.store.conditions import of_reads
+from services.retention.store.conditions import of_captures, of_reads
 from services.retention.store.records import COLUMNS, Read, Records
 from shared.access import Grant
 from shared.events import Actor
@@ -137,6 +137,18 @@ class Holds:
         await self._connection.execute(
             _RELEASE, {"hold_id": hold_id, "by": _json(by), "at": at, "reason": reason}
         )
+
+    async def keeps_any(self, grant: Grant, hold: Hold) -> bool:
+        """Tell whether a hold keeps any record now, with or without a plate."""
+        tables = [(name, of_reads(hold.criteria, "h")) for name in ("reads", "held_reads")]
+        if not hold.criteria.names_reads:
+            tables += [(t, of_captures(hold.criteria, "h")) for t in ("captures", "held_captures")]
+        for table, kept in tables:
+            kept.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
+            query = f"SELECT EXISTS (SELECT FROM {table} r WHERE {kept.sql})"  # noqa: S608 - constants
+            if (await self._connection.execute(text(query), kept.parameters)).scalar_one():
+                return True
+        return False
 
     async def records(
         self, grant: Grant, hold: Hold, *, limit: int, after: Cursor | None = None

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.criteria import Criteria
-from services.retention.store.conditions import of_reads
+from services.retention.store.conditions import Conditions, of_captures, of_reads
 from services.retention.store.records import (
     CAPTURE_COLUMNS,
     COLUMNS,
@@ -61,7 +61,10 @@ class Built:
     sha256: str
     size_bytes: int
     reads: int
+    captures: int
     images: int
+    omitted: int
+    """Images that belong into it and could not be put there."""
     signed_by: str
 
 
@@ -120,13 +123,23 @@ async def waiting(connection: AsyncConnection) -> int:
 
 
 class Released:
-    """The records of a request, in order of time, in chunks; those that only a hold keeps included."""
+    """The records of a request, in order of time, in chunks; those that only a hold keeps included.
 
-    def __init__(self, connection: AsyncConnection, grant: Grant, criteria: Criteria) -> None:
+    With `whole`, as a hold keeps them: captures in which no plate was read, too.
+    """
+
+    def __init__(
+        self, connection: AsyncConnection, grant: Grant, criteria: Criteria, *, whole: bool = False
+    ) -> None:
         self._connection = connection
         self._grant = grant
+        self.whole = whole
         self._scope = of_reads(criteria, "c")
         self._scope.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
+        self._frames: Conditions | None = None
+        if whole and not criteria.names_reads:
+            self._frames = of_captures(criteria, "f")
+            self._frames.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
 
     async def reads(self) -> AsyncIterator[Sequence[Read]]:
         """Yield reads, each chunk disclosed as it is read."""
@@ -143,7 +156,7 @@ class Released:
         return {row.capture_id: row.media_type for row in rows}
 
     async def captures(self) -> AsyncIterator[Sequence[Capture]]:
-        """Yield the captures that the reads come from, each chunk disclosed as it is read."""
+        """Yield the captures that the reads come from, or that are held, each chunk disclosed as read."""
         of_reads_sql = " UNION ALL ".join(
             f"SELECT r.capture_id FROM {table} r WHERE {self._scope.sql}"  # noqa: S608 - constants
             for table in ("reads", "held_reads")
@@ -153,12 +166,20 @@ class Released:
             f" WHERE r.capture_id IN ({of_reads_sql}) AND r.agency_ori = ANY(:cagencies)"
             for table in ("captures", "held_captures")
         )
+        if self._frames is not None:
+            query += "".join(
+                f" UNION SELECT {CAPTURE_COLUMNS} FROM {table} r WHERE {self._frames.sql}"  # noqa: S608
+                for table in ("captures", "held_captures")
+            )
         async for rows in self._chunks(f"{query} ORDER BY captured_at, capture_id"):
             yield await Records(self._connection).released_captures(self._grant, rows)
 
     async def _chunks(self, query: str) -> AsyncIterator[Sequence[Any]]:
         """Yield a query's rows without holding them all: a cursor in the database."""
-        result = await self._connection.stream(text(query), self._scope.parameters)
+        parameters = dict(self._scope.parameters)
+        if self._frames is not None:
+            parameters |= self._frames.parameters
+        result = await self._connection.stream(text(query), parameters)
         try:
             async for rows in result.partitions(CHUNK):
                 yield rows

@@ -242,6 +242,36 @@ async def test_a_search_carries_the_purpose_that_was_declared_first(searcher, se
     assert "7AB" not in str(searcher.page.url)
 
 
+DOUBTED = {
+    "misread_risk": 0.004,
+    "pass_agrees": False,
+    "alternatives": [
+        {"plate": "7ABC128", "probability": 0.71},
+        {"plate": "7A8C128", "probability": 0.2},
+        {"plate": "7ABC12B", "probability": 0.049},
+    ],
+}
+
+
+async def test_a_read_is_shown_with_all_that_speaks_against_it(searcher, services):
+    services.answers["POST /searches"] = lambda _: httpx.Response(
+        200, json={"reads": [a_read(**DOUBTED)], "count": 1, "next_cursor": None}
+    )
+    window = {"captured_from": "2026-05-30T21:30", "captured_to": "2026-05-30T23:00"}
+    await searcher.send("/search", plate="7AB?1*", **window)
+    assert "risk of a misread 1%" in searcher.said, "a risk is rounded up"
+    assert "or 7A8C128 (20%), 7ABC12B (4%)" in searcher.said
+    assert "most frames of this vehicle read another plate" in searcher.said
+
+
+async def test_a_read_of_an_engine_that_tells_no_risk_is_shown_without(searcher):
+    window = {"captured_from": "2026-05-30T21:30", "captured_to": "2026-05-30T23:00"}
+    await searcher.send("/search", plate="7AB?1*", **window)
+    assert "7ABC128" in searcher.said
+    assert "misread" not in searcher.said
+    assert "most frames" not in searcher.said
+
+
 @pytest.mark.clause("468.4(a)/prohibited")
 async def test_a_prohibited_purpose_is_refused_with_its_citation(officer, services):
     words = "immigration enforcement is a prohibited purpose (Government Code 7284.6)"
