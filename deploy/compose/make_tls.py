@@ -1,0 +1,150 @@
+"""Draws the keys and certificates of the links to Kafka; runs in a container of docker-compose.yml.
+
+Kafka and its clients show certificates of one signer and take no other. The signer signs twice and
+its key is kept nowhere, so nobody can make a third. What is there is kept: to have new ones, empty
+both folders with everything stopped.
+"""
+
+import ipaddress
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    generate_private_key,
+)
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+VALID_DAYS = 3650
+"""A host is replaced before that; until then nothing has to be renewed by night."""
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A private key and its certificate, both PEM."""
+
+    key: bytes
+    certificate: bytes
+
+
+class Signer:
+    """Signs certificates for as long as this object lives."""
+
+    def __init__(self, name: str) -> None:
+        self._key = generate_private_key(SECP256R1())
+        self._name = _named(name)
+        draft = _draft(self._name, self._name, self._key)
+        draft = draft.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        draft = draft.add_extension(_signs_certificates(), critical=True)
+        self.certificate = _pem(draft.sign(self._key, SHA256()))
+        """What whoever is to trust those that it signs keeps, PEM."""
+
+    def sign(self, name: str, hosts: Sequence[str] = ()) -> Signed:
+        """Return a new key with a certificate for either end of a link.
+
+        Args:
+            name: who shows it; Kafka knows a client as CN=<name>.
+            hosts: names and addresses at which a server that shows it is reached.
+        """
+        key = generate_private_key(SECP256R1())
+        draft = _draft(_named(name), self._name, key)
+        draft = draft.add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
+        both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        draft = draft.add_extension(x509.ExtendedKeyUsage(both), critical=False)
+        if hosts:
+            names = x509.SubjectAlternativeName([_host(host) for host in hosts])
+            draft = draft.add_extension(names, critical=False)
+        secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return Signed(secret, _pem(draft.sign(self._key, SHA256())))
+
+
+def complete(broker: Path, client: Path) -> bool:
+    """Fill the folder of the broker and that of its clients; False where they are filled already.
+
+    Every container that has a folder mounted may read it; which has which is the protection.
+    """
+    last = broker / "broker.pem"
+    if last.exists():
+        return False
+    signer = Signer("plateward compose")
+    ours = signer.sign("plateward")
+    theirs = signer.sign("kafka", ["kafka"])
+    for folder in (broker, client):
+        _write(folder / "ca.pem", signer.certificate)
+    _write(client / "client.pem", ours.certificate)
+    _write(client / "client.key", ours.key)
+    _write(last, theirs.key + theirs.certificate)  # one file: Kafka's PEM key store
+    return True
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; its reader has another user id."""
+    unfinished = path.with_suffix(".new")
+    unfinished.write_bytes(content)
+    unfinished.chmod(0o444)
+    unfinished.replace(path)
+
+
+def _draft(
+    subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=VALID_DAYS))
+    )
+
+
+def _signs_certificates() -> x509.KeyUsage:
+    unused = dict.fromkeys(
+        (
+            "digital_signature",
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "crl_sign",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
+    return x509.KeyUsage(key_cert_sign=True, **unused)
+
+
+def _named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _host(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.PEM)
+
+
+def main() -> int:
+    """Fill the two folders named."""
+    broker, client = map(Path, sys.argv[1:])
+    print("drawn" if complete(broker, client) else "there already")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""Links to Kafka are made in one place, so that none is left without its TLS and its login."""
+
+import ast
+from pathlib import Path
+
+import aiokafka
+import pytest
+from aiokafka import admin, client, conn
+
+from tests.architecture.source import ROOT, imports, modules, tree
+
+PLACE = "shared/kafka.py"
+SHIPPED = ("shared", "services", "deploy")
+MAKERS = {
+    "AIOKafkaProducer",
+    "AIOKafkaConsumer",
+    "AIOKafkaAdminClient",
+    "AIOKafkaClient",
+    "AIOKafkaConnection",
+    "create_conn",
+}
+"""What opens connections, by its name in aiokafka."""
+
+OTHERS = ("kafka", "confluent_kafka", "faust", "faststream", "pykafka")
+"""Other libraries that could."""
+
+
+def made_in(module: ast.Module) -> set[str]:
+    """The makers that a module uses as a value: called, passed on or subclassed, under any alias.
+
+    Where one is only named as a type, in an annotation, no client is made.
+    """
+    known = {name: name for name in MAKERS}
+    for node in ast.walk(module):
+        if isinstance(node, ast.ImportFrom):
+            known |= {a.asname: a.name for a in node.names if a.asname and a.name in MAKERS}
+    annotations = {
+        id(part)
+        for node in ast.walk(module)
+        for annotation in _annotations(node)
+        for part in ast.walk(annotation)
+    }
+    return {
+        known[name]
+        for node in ast.walk(module)
+        if id(node) not in annotations and (name := _name(node)) in known
+    }
+
+
+def _annotations(node: ast.AST) -> list[ast.expr]:
+    found = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+    return [expression for expression in found if expression is not None]
+
+
+def _name(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else None
+
+
+def shipped() -> list[Path]:
+    return [path for folder in SHIPPED for path in modules(folder)]
+
+
+def test_no_kafka_client_is_made_but_in_one_place() -> None:
+    found = {path.relative_to(ROOT).as_posix(): made_in(tree(path)) for path in shipped()}
+    assert {path: makers for path, makers in found.items() if makers} == {
+        PLACE: {"AIOKafkaProducer", "AIOKafkaConsumer", "AIOKafkaAdminClient", "create_conn"}
+    }
+
+
+def test_there_are_clients_and_their_users_were_looked_at() -> None:
+    """Else the test above would pass because nothing talks to Kafka, or because nothing was read."""
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for path in shipped()
+        if any(name.startswith("shared.kafka.Kafka") for name in imports(path))
+    }
+    assert users >= {
+        "shared/bus.py",
+        "shared/consumer.py",
+        "shared/dead_letters.py",
+        "shared/people.py",
+        "shared/runtime.py",
+        "shared/topics_admin.py",
+        "services/ingest/follower.py",
+        "deploy/local/trim.py",
+    }
+
+
+def test_the_makers_are_those_that_the_library_has() -> None:
+    for module in (aiokafka, admin, client, conn):
+        public = {name for name in vars(module) if name.startswith("AIOKafka")}
+        assert public - MAKERS <= {"AIOKafkaProtocol"}, module.__name__
+    assert all(any(hasattr(m, name) for m in (aiokafka, admin, client, conn)) for name in MAKERS)
+
+
+def test_no_other_library_talks_to_kafka() -> None:
+    for path in shipped():
+        found = [name for name in imports(path) if name.split(".")[0] in OTHERS]
+        assert not found, f"{path.relative_to(ROOT)} imports {found}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import aiokafka\naiokafka.AIOKafkaProducer(bootstrap_servers='kafka:9092')",
+        "from aiokafka import AIOKafkaProducer as P\nP()",
+        "from aiokafka.client import AIOKafkaClient\nmake = AIOKafkaClient",
+        "from aiokafka import AIOKafkaConsumer\nclass Mine(AIOKafkaConsumer): ...",
+        "from aiokafka.conn import create_conn\nasync def f():\n    await create_conn('kafka', 9092)",
+    ],
+)
+def test_the_walk_finds_a_client_however_it_is_made(source: str) -> None:
+    assert len(made_in(ast.parse(source))) == 1
+
+
+def test_the_walk_lets_a_client_be_named_as_a_type() -> None:
+    source = "from aiokafka import AIOKafkaProducer\ndef f(p: AIOKafkaProducer) -> AIOKafkaProducer | None: ..."
+    assert made_in(ast.parse(source)) == set()

@@ -1,0 +1,305 @@
+"""Links to Kafka: what the settings make of them, and every combination that is refused, by name."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from pydantic import ValidationError
+
+from deploy.compose.make_tls import Signer
+from shared.kafka import Kafka
+from shared.kafka_settings import OF_SASL, OF_TLS, KafkaSettings
+from shared.settings import CommonSettings
+
+PASSWORD = "correct horse battery staple"
+LOGIN = {"kafka_sasl_username": "plateward", "kafka_sasl_password": PASSWORD}
+REMOTE = {"kafka_bootstrap": "kafka-1.example.org:9093,kafka-2.example.org:9093"}
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that says nothing of Kafka, whatever this one does."""
+    for name in KafkaSettings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a signer's certificate, and a client's with its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    signer = Signer("test")
+    client, other = signer.sign("client"), signer.sign("other")
+    (folder / "ca.pem").write_bytes(signer.certificate)
+    (folder / "client.pem").write_bytes(client.certificate)
+    (folder / "client.key").write_bytes(client.key)
+    (folder / "other.key").write_bytes(other.key)
+    (folder / "none.pem").write_text("no certificate at all\n")
+    (folder / "password").write_text(f"{PASSWORD}\n")
+    (folder / "empty").write_text("\n")
+    (folder / "two-lines").write_text("one\ntwo\n")
+    return folder
+
+
+def certificate(files: Path) -> dict[str, object]:
+    return {
+        "kafka_certificate_file": files / "client.pem",
+        "kafka_key_file": files / "client.key",
+    }
+
+
+def link(settings: KafkaSettings) -> dict[str, object]:
+    return dict(Kafka.of(settings)._link)
+
+
+def refusal(**given: object) -> str:
+    """What is said about settings that do not hold."""
+    with pytest.raises(ValidationError) as refused:
+        KafkaSettings(**given)
+    return "; ".join(str(fault["msg"]) for fault in refused.value.errors())
+
+
+def test_by_default_it_is_a_kafka_on_this_machine_without_tls() -> None:
+    settings = CommonSettings()
+    assert settings.kafka_bootstrap == "127.0.0.1:9092"
+    assert link(settings) == {"security_protocol": "PLAINTEXT"}
+
+
+@pytest.mark.parametrize(
+    "where", ["127.0.0.1:9092", "localhost:9092", "[::1]:9092", "127.0.0.1:1,127.8.8.8:2"]
+)
+@pytest.mark.parametrize("login", [{}, {"kafka_security_protocol": "SASL_PLAINTEXT", **LOGIN}])
+def test_a_link_within_this_machine_may_do_without_tls(where: str, login: dict[str, str]) -> None:
+    assert KafkaSettings(kafka_bootstrap=where, **login).with_tls is False
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["kafka:9092", "10.0.0.7:9092", "127.0.0.1:9092,kafka:9092", "localhost.example.org:1", ""],
+)
+@pytest.mark.parametrize("login", [{}, {"kafka_security_protocol": "SASL_PLAINTEXT", **LOGIN}])
+def test_a_link_to_another_machine_is_refused_without_tls_unless_that_is_said(
+    where: str, login: dict[str, str]
+) -> None:
+    protocol = login.get("kafka_security_protocol", "PLAINTEXT")
+    fault = refusal(kafka_bootstrap=where, **login)
+    assert f"KAFKA_SECURITY_PROTOCOL={protocol} reaches a Kafka on another machine" in fault
+    assert "KAFKA_ALLOW_PLAINTEXT=true" in fault
+    allowed = KafkaSettings(kafka_bootstrap=where, kafka_allow_plaintext=True, **login)
+    assert link(allowed)["security_protocol"] == protocol
+
+
+def test_tls_checks_the_brokers_name_and_signer_from_1_2_on(files: Path) -> None:
+    settings = KafkaSettings(
+        **REMOTE,
+        kafka_security_protocol="SASL_SSL",
+        kafka_ca_file=files / "ca.pem",
+        **LOGIN,
+    )
+    arguments = link(settings)
+    context = arguments.pop("ssl_context")
+    assert isinstance(context, ssl.SSLContext)
+    assert context.check_hostname is True
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    [trusted] = context.get_ca_certs()
+    assert trusted["subject"] == ((("commonName", "test"),),)
+    assert arguments == {
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "plateward",
+        "sasl_plain_password": PASSWORD,
+    }
+
+
+def test_without_a_file_the_operating_systems_signers_are_trusted() -> None:
+    settings = KafkaSettings(kafka_security_protocol="SASL_SSL", **LOGIN)
+    assert settings.tls().verify_mode is ssl.CERT_REQUIRED
+
+
+def test_a_certificate_of_its_own_takes_the_place_of_a_password(files: Path) -> None:
+    settings = KafkaSettings(
+        **REMOTE,
+        kafka_security_protocol="SSL",
+        kafka_ca_file=files / "ca.pem",
+        **certificate(files),
+    )
+    assert set(link(settings)) == {"security_protocol", "ssl_context"}
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"])
+def test_within_tls_the_mechanism_is_free(mechanism: str) -> None:
+    settings = KafkaSettings(
+        kafka_security_protocol="SASL_SSL",
+        kafka_sasl_mechanism=mechanism,
+        **LOGIN,
+    )
+    assert link(settings)["sasl_mechanism"] == mechanism
+
+
+@pytest.mark.parametrize("further", [{}, {**REMOTE, "kafka_allow_plaintext": True}])
+def test_a_password_is_never_sent_in_the_clear(further: dict[str, object]) -> None:
+    fault = refusal(
+        kafka_security_protocol="SASL_PLAINTEXT", kafka_sasl_mechanism="PLAIN", **LOGIN, **further
+    )
+    assert "KAFKA_SASL_MECHANISM=PLAIN would send the password in the clear" in fault
+
+
+def test_the_password_may_come_out_of_a_file(files: Path) -> None:
+    settings = KafkaSettings(
+        kafka_security_protocol="SASL_SSL",
+        kafka_sasl_username="plateward",
+        kafka_sasl_password_file=files / "password",
+    )
+    assert link(settings)["sasl_plain_password"] == PASSWORD
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({}, "needs KAFKA_SASL_USERNAME"),
+        ({"kafka_sasl_password": PASSWORD}, "needs KAFKA_SASL_USERNAME"),
+        ({"kafka_sasl_username": "plateward"}, "set one of KAFKA_SASL_PASSWORD and"),
+        ({**LOGIN, "kafka_sasl_password_file": "password"}, "set one of KAFKA_SASL_PASSWORD and"),
+        (
+            {"kafka_sasl_username": "plateward", "kafka_sasl_password_file": "absent"},
+            "KAFKA_SASL_PASSWORD_FILE cannot be read",
+        ),
+        (
+            {"kafka_sasl_username": "plateward", "kafka_sasl_password_file": "empty"},
+            "KAFKA_SASL_PASSWORD_FILE does not hold one password",
+        ),
+        (
+            {"kafka_sasl_username": "plateward", "kafka_sasl_password_file": "two-lines"},
+            "KAFKA_SASL_PASSWORD_FILE does not hold one password",
+        ),
+    ],
+)
+def test_half_a_login_is_refused(
+    files: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], fault: str
+) -> None:
+    monkeypatch.chdir(files)
+    assert fault in refusal(kafka_security_protocol="SASL_SSL", **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({}, "KAFKA_SECURITY_PROTOCOL=SSL needs KAFKA_CERTIFICATE_FILE and KAFKA_KEY_FILE"),
+        (
+            {"kafka_certificate_file": "client.pem"},
+            "KAFKA_CERTIFICATE_FILE is set without KAFKA_KEY_FILE",
+        ),
+        ({"kafka_key_file": "client.key"}, "KAFKA_KEY_FILE is set without KAFKA_CERTIFICATE_FILE"),
+        (
+            {"kafka_certificate_file": "client.pem", "kafka_key_file": "other.key"},
+            "KAFKA_CERTIFICATE_FILE and KAFKA_KEY_FILE are no readable certificate",
+        ),
+        (
+            {"kafka_certificate_file": "absent.pem", "kafka_key_file": "client.key"},
+            "KAFKA_CERTIFICATE_FILE and KAFKA_KEY_FILE are no readable certificate",
+        ),
+    ],
+)
+def test_a_certificate_and_its_key_come_together(
+    files: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], fault: str
+) -> None:
+    monkeypatch.chdir(files)
+    assert fault in refusal(kafka_security_protocol="SSL", **given)
+
+
+def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_its_passphrase(files: Path) -> None:
+    key = load_pem_private_key((files / "client.key").read_bytes(), None)
+    locked = files / "locked.key"
+    locked.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    )
+    fault = refusal(
+        kafka_security_protocol="SSL",
+        kafka_certificate_file=files / "client.pem",
+        kafka_key_file=locked,
+    )
+    assert "not encrypted (PEM)" in fault
+
+
+@pytest.mark.parametrize("name", ["none.pem", "absent.pem", "."])
+def test_signers_that_cannot_be_read_are_refused(files: Path, name: str) -> None:
+    fault = refusal(kafka_security_protocol="SASL_SSL", kafka_ca_file=files / name, **LOGIN)
+    assert "KAFKA_CA_FILE is no readable file of certificates" in fault
+
+
+@pytest.mark.parametrize("name", [*OF_TLS, *OF_SASL])
+def test_a_setting_that_would_have_no_effect_is_refused_by_its_name(name: str) -> None:
+    value = "SCRAM-SHA-512" if name == "kafka_sasl_mechanism" else "given"
+    fault = refusal(**{name: value})
+    assert f"KAFKA_SECURITY_PROTOCOL=PLAINTEXT does not use {name.upper()}" in fault
+
+
+@pytest.mark.parametrize("name", OF_SASL)
+def test_a_login_beside_a_certificate_is_refused_where_kafka_would_not_ask_for_it(
+    files: Path, name: str
+) -> None:
+    value = "SCRAM-SHA-512" if name == "kafka_sasl_mechanism" else "given"
+    fault = refusal(kafka_security_protocol="SSL", **certificate(files), **{name: value})
+    assert f"KAFKA_SECURITY_PROTOCOL=SSL does not use {name.upper()}" in fault
+
+
+def test_every_setting_of_the_link_is_refused_where_it_would_have_no_effect() -> None:
+    always = {"kafka_bootstrap", "kafka_security_protocol", "kafka_allow_plaintext"}
+    always.add("kafka_empty_fetch_pause_ms")
+    assert set(KafkaSettings.model_fields) - always == {*OF_TLS, *OF_SASL}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KAFKA_SECURITY_PROTOCOL", "TLS"),
+        ("KAFKA_SASL_MECHANISM", "GSSAPI"),
+        ("KAFKA_BOOTSTRAP", "kafka:http"),
+    ],
+)
+def test_what_is_not_known_is_refused_by_its_name_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=f"(?i){name}") as refused:
+        KafkaSettings()
+    assert value not in str(refused.value)
+
+
+def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*OF_TLS, *OF_SASL):
+        monkeypatch.setenv(name.upper(), "")
+    assert link(KafkaSettings()) == {"security_protocol": "PLAINTEXT"}
+
+
+def test_a_bare_address_is_linked_to_as_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("KAFKA_SASL_USERNAME", "plateward")
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", PASSWORD)
+    found = Kafka.at("kafka.example.org:9093")
+    assert found.bootstrap == "kafka.example.org:9093"
+    assert found._link["security_protocol"] == "SASL_SSL"
+    assert Kafka.at(found) is found
+
+
+def test_no_password_is_shown_by_what_holds_it() -> None:
+    settings = KafkaSettings(kafka_security_protocol="SASL_SSL", **LOGIN)
+    shown = f"{settings!r} {settings} {Kafka.of(settings)!r}"
+    assert "plateward" in shown
+    assert PASSWORD not in shown
+    assert PASSWORD not in settings.model_dump_json()
+
+
+def test_no_password_is_shown_when_it_is_refused() -> None:
+    with pytest.raises(ValidationError) as refused:
+        KafkaSettings(**LOGIN)
+    assert "KAFKA_SASL_PASSWORD" in str(refused.value)
+    assert PASSWORD not in str(refused.value)
