@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-
 from prometheus_client import Gauge
 
 from services.retention.domain.criteria import Criteria

@@ -1,36 +1,83 @@
-"""`python -m services.retention verify-package FILE [--key PUBLIC.pem]`: for who received a package."""
+"""`python -m services.retention verify-package FILE [--key PUBLIC.pem] [--booking STATEMENT.json]`.
+
+For who received a package, and for who checks a copy on a medium against its booking into evidence.
+"""
 
 import argparse
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from services.retention.domain.signing import KeyFault, load_public
-from services.retention.domain.verifying import verify_package
+from services.retention.domain.verifying import booking_faults, verify_package
 
 
 def verify_command(arguments: Sequence[str]) -> int:
-    """Print the verdict; return 0 if the package holds, 1 if not, 2 if the key cannot be used."""
+    """Print the verdict; return 0 if the package holds, 1 if not, 2 if what was given cannot be used."""
+    given = _parser().parse_args(arguments)
+    try:
+        key = _key(given.key)
+        booking_key = _key(given.booking_key) or key
+        booking = given.booking.read_bytes() if given.booking else None
+    except (KeyFault, OSError) as exc:
+        print(exc)
+        return 2
+    if booking is not None and booking_key is None:
+        print("A booking is checked with the department's public key: give --key.")
+        return 2
+    verdict = verify_package(given.file, key)
+    faults = list(verdict.faults)
+    digest = _sha256(given.file)
+    if booking is not None and booking_key is not None:
+        faults += booking_faults(booking, digest, booking_key)
+    for fault in faults:
+        print(f"FAULT  {fault}")
+    if digest is not None:
+        print(f"SHA-256 of the file: {digest}")
+    if faults:
+        print("The package does NOT hold.")
+        return 1
+    print(f"{verdict.files} files, whole and unchanged, signed with key {verdict.key_id}.")
+    if booking is not None:
+        print("It is the copy that was booked into evidence.")
+    if not verdict.known_key:
+        print("The key is the package's own: compare its id with the department's, or give --key.")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m services.retention verify-package",
-        description="Verify a release package offline: whole, unchanged, and by whom signed.",
+        description="Verify a package offline: whole, unchanged, by whom signed, and whether booked.",
     )
     parser.add_argument("file", type=Path)
     parser.add_argument(
         "--key", type=Path, help="the department's public signing key, got from the department"
     )
-    given = parser.parse_args(arguments)
+    parser.add_argument(
+        "--booking", type=Path, help="the signed statement of a copy's booking into evidence"
+    )
+    parser.add_argument(
+        "--booking-key", type=Path, help="the key of the booking, where another signs by now"
+    )
+    return parser
+
+
+def _key(path: Path | None) -> Ed25519PublicKey | None:
+    """Return the key in a file. Raises: KeyFault naming the file, OSError."""
+    if path is None:
+        return None
     try:
-        key = load_public(given.key.read_bytes()) if given.key else None
-    except (KeyFault, OSError) as exc:
-        print(f"{given.key}: {exc}")
-        return 2
-    verdict = verify_package(given.file, key)
-    for fault in verdict.faults:
-        print(f"FAULT  {fault}")
-    if not verdict.holds:
-        print("The package does NOT hold.")
-        return 1
-    print(f"{verdict.files} files, whole and unchanged, signed with key {verdict.key_id}.")
-    if not verdict.known_key:
-        print("The key is the package's own: compare its id with the department's, or give --key.")
-    return 0
+        return load_public(path.read_bytes())
+    except KeyFault as exc:
+        raise KeyFault(f"{path}: {exc}") from None
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None  # told as a fault of the package

@@ -11,10 +11,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from services.release.api.people import registered_agency
-from shared.delivery import opened, sealed
 from services.release.domain import check_download
 from services.release.store import Package, Receipt, Requests
 from shared.access import Grant, Permission, access, disclose
+from shared.delivery import opened, sealed
 from shared.errors import NotFound
 from shared.events import ReleaseReceived
 from shared.http import Work

@@ -1,15 +1,25 @@
-"""Verifying a package offline, by who received it: nothing missing, added or changed, and by whom signed."""
+"""Verifying a package offline, by who received it: nothing missing, added or changed, and by whom signed;
+and a copy of one against its booking into evidence."""
 
 import hashlib
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile, ZipFile
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from services.retention.domain.bag import KEY, MANIFEST, SIGNATURE, TAG_MANIFEST
-from services.retention.domain.signing import KeyFault, holds, key_id, load_public
+from services.retention.domain.evidence import BOOKING
+from services.retention.domain.signing import (
+    KeyFault,
+    document_holds,
+    holds,
+    key_id,
+    load_public,
+)
 
 MAX_TAG_FILE_BYTES = 512 * 1024 * 1024
 _PIECE_BYTES = 256 * 1024
@@ -41,6 +51,27 @@ def verify_package(path: Path, key: Ed25519PublicKey | None = None) -> Verdict:
     except (BadZipFile, OSError, zlib.error, NotImplementedError, ValueError, EOFError) as exc:
         verdict.faults.append(f"cannot be read as a package: {exc}")
     return verdict
+
+
+def booking_faults(statement: bytes, sha256: str | None, key: Ed25519PublicKey) -> list[str]:
+    """Return what speaks against a file being the copy that a signed booking names.
+
+    Args:
+        statement: the booking's statement, JSON as the service gave it out.
+        sha256: of the file, lower-case hexadecimal; None where it cannot be read.
+        key: the department's, of the time of the booking.
+    """
+    try:
+        document = msgspec.json.decode(statement, type=dict[str, Any])
+        booked = str(document["package"]["sha256"])
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
+        return ["the booking is not a signed statement"]
+    faults = []
+    if document.get("statement") != BOOKING or not document_holds(document, key):
+        faults.append("the booking is not signed with this key, or was changed")
+    if booked != sha256:
+        faults.append("this is not the copy that was booked: its SHA-256 differs")
+    return faults
 
 
 def _verify(archive: ZipFile, key: Ed25519PublicKey | None, verdict: Verdict) -> None:

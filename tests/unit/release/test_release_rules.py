@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.release.api.texts import plate_pattern, storable
-from shared.delivery import opened, sealed
 from services.release.domain import (
     Agency,
     Standing,
@@ -18,6 +17,7 @@ from services.release.domain import (
     refusal,
     treatment,
 )
+from shared.delivery import opened, sealed
 from shared.errors import Conflict, NotAuthorised, Unavailable
 
 RECIPIENTS = frozenset({"law_enforcement", "prosecutor"})

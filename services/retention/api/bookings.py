@@ -1,0 +1,238 @@
+"""Booking a copy of an evidence package, on a portable medium, into evidence (policy 468.5)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from services.retention.api.evidence import Key, Manager, Reader, export_of
+from services.retention.api.fields import Body, Number, Reason
+from services.retention.api.people import PersonOut
+from services.retention.domain.evidence import (
+    BOOKING,
+    check_correction,
+    check_medium_free,
+    check_read_back,
+    check_ready,
+    same_medium,
+)
+from services.retention.domain.signing import Signer
+from services.retention.store.bookings import Booking, Bookings
+from services.retention.store.exports import Export
+from shared.access import Grant, record_refusal
+from shared.errors import Conflict, InvalidInput, NotFound
+from shared.events import EvidenceBooked
+from shared.http import Work
+from shared.ids import derive_id
+from shared.policy import Department
+from shared.runtime import runtime_of
+
+router = APIRouter(prefix="/v1/evidence-exports/{export_id}/bookings", tags=["evidence"])
+
+Sha256 = Annotated[
+    str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True, strip_whitespace=True)
+]
+_TAKEN = (
+    "corrects", "evidence_number", "custodian_name", "custodian_title", "media_description",
+    "media_serial", "sha256", "note",
+)  # fmt: skip
+
+
+class BookingIn(Body):
+    """A copy on one medium, as the property room received it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "evidence_number": "E26-0417-3",
+                    "custodian_name": "P. Room",
+                    "custodian_title": "Property Officer",
+                    "media_description": "DVD-R, write once, in a sealed sleeve",
+                    "media_serial": "MID-0417-A",
+                    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                }
+            ]
+        }
+    )
+
+    evidence_number: Number
+    custodian_name: Number
+    custodian_title: Number
+    media_description: Reason
+    media_serial: Number
+    sha256: Annotated[
+        Sha256,
+        Field(
+            description="Of the package as read back from the medium (`verify-package` prints it)."
+        ),
+    ]
+    note: Reason | None = None
+    corrects: UUID | None = None
+    """The booking that this one takes the place of; say in `note` what was wrong."""
+
+
+class BookingOut(BaseModel):
+    """A booking, which stays as it was written."""
+
+    booking_id: UUID
+    export_id: UUID
+    evidence_number: str
+    custodian_name: str
+    custodian_title: str
+    media_description: str
+    media_serial: str
+    sha256: str
+    note: str | None = None
+    booked_by: PersonOut | None
+    booked_at: datetime
+    in_force: bool
+    corrects: UUID | None = None
+    corrected_by: UUID | None = None
+
+    @classmethod
+    def of(cls, booking: Booking) -> "BookingOut":
+        """Return a booking as an answer shows it."""
+        plain = {name: getattr(booking, name) for name in cls.model_fields if name != "booked_by"}
+        return cls(**plain, booked_by=PersonOut.of(booking.booked_by))
+
+
+class BookingsOut(BaseModel):
+    """All bookings of an export in their order, those that were corrected too."""
+
+    bookings: list[BookingOut]
+
+
+@router.post("", status_code=201, summary="Book a copy into evidence")
+async def book_evidence(
+    export_id: UUID, body: BookingIn, grant: Manager, key: Key, work: Work, request: Request
+) -> BookingOut:
+    """Refused unless the copy, read back from its medium, is the package. A booking is never changed:
+    a further one corrects it."""
+    check_ready((await export_of(work, grant, export_id)).state)
+    export = await export_of(work, grant, export_id, lock=True)
+    check_ready(export.state)
+    known = await Bookings(work.connection).of_export(grant, export_id)
+    booking_id = derive_id("evidence booking", export_id, grant.actor.person_id, key)
+    for booking in known:
+        if booking.booking_id == booking_id:
+            return BookingOut.of(_same(booking, body))
+    await _check_read_back(request, grant, export, body.sha256)
+    _check_place(body, known)
+    booking = _booking(booking_id, body, export, grant, request)
+    await Bookings(work.connection).add(booking)
+    await work.emit(_booked(booking, export))
+    return BookingOut.of(booking)
+
+
+@router.get("", summary="Bookings of an export")
+async def list_bookings(export_id: UUID, grant: Reader, work: Work) -> BookingsOut:
+    """Every copy that was booked into evidence, and every correction."""
+    await export_of(work, grant, export_id)
+    found = await Bookings(work.connection).of_export(grant, export_id)
+    return BookingsOut(bookings=[BookingOut.of(booking) for booking in found])
+
+
+@router.get("/{booking_id}/statement", summary="The signed statement of a booking")
+async def get_booking_statement(
+    export_id: UUID, booking_id: UUID, grant: Reader, work: Work
+) -> dict[str, Any]:
+    """For whoever checks the copy on the medium: `verify-package FILE --booking STATEMENT.json`."""
+    for booking in await Bookings(work.connection).of_export(grant, export_id):
+        if booking.booking_id == booking_id:
+            return booking.statement
+    raise NotFound("no such booking")
+
+
+def _same(booking: Booking, body: BookingIn) -> Booking:
+    """Return what was booked under this key. Raises: Conflict when something else is asked for now."""
+    if any(getattr(booking, name) != getattr(body, name) for name in _TAKEN):
+        raise Conflict("another booking was made with this Idempotency-Key")
+    return booking
+
+
+async def _check_read_back(request: Request, grant: Grant, export: Export, sha256: str) -> None:
+    """Raise InvalidInput, on record, for a copy that is not the package."""
+    try:
+        check_read_back(export.sha256, sha256)
+    except InvalidInput as exc:
+        await record_refusal(request, grant, exc.detail)
+        raise
+
+
+def _check_place(body: BookingIn, known: Sequence[Booking]) -> None:
+    """Raise Conflict unless the booking stands beside those in force, or takes the place of one."""
+    in_force = {b.booking_id: b for b in known if b.in_force}
+    if body.corrects is not None:
+        check_correction(body.corrects, in_force, body.note)
+        del in_force[body.corrects]
+    medium = same_medium(body.media_serial)
+    others = (b.booking_id for b in in_force.values() if same_medium(b.media_serial) == medium)
+    check_medium_free(next(others, None))
+
+
+def _booking(
+    booking_id: UUID, body: BookingIn, export: Export, grant: Grant, request: Request
+) -> Booking:
+    signer: Signer = request.app.state.signer
+    department = runtime_of(request).policy.department
+    content = _statement(booking_id, body, export, grant, department)
+    return Booking(
+        booking_id=booking_id,
+        export_id=export.export_id,
+        **{name: getattr(body, name) for name in _TAKEN},
+        booked_by=grant.actor,
+        booked_at=grant.now,
+        statement=signer.signed(content),
+    )
+
+
+def _statement(
+    booking_id: UUID, body: BookingIn, export: Export, grant: Grant, department: Department
+) -> dict[str, Any]:
+    """Return what is signed of a booking."""
+    by = grant.actor
+    return {
+        "statement": BOOKING,
+        "agency": {"name": department.name, "ori": department.ori},
+        "booking_id": str(booking_id),
+        "corrects": str(body.corrects) if body.corrects else None,
+        "export_id": str(export.export_id),
+        "hold_id": str(export.hold_id),
+        "case_number": export.case_number,
+        "evidence_number": body.evidence_number,
+        "received_by": {"name": body.custodian_name, "title": body.custodian_title},
+        "medium": {"description": body.media_description, "serial": body.media_serial},
+        "package": {
+            "sha256": body.sha256,
+            "size_bytes": export.size_bytes,
+            "reads": export.reads,
+            "captures": export.captures,
+            "images": export.images,
+            "signed_by": export.signed_by,
+        },
+        "note": body.note,
+        "booked_by": {"name": by.name, "title": by.title, "person_id": by.person_id},
+        "booked_at": grant.now.isoformat(),
+    }
+
+
+def _booked(booking: Booking, export: Export) -> EvidenceBooked:
+    return EvidenceBooked(
+        occurred_at=booking.booked_at,
+        actor=booking.booked_by,
+        booking_id=booking.booking_id,
+        export_id=export.export_id,
+        hold_id=export.hold_id,
+        case_number=export.case_number,
+        evidence_number=booking.evidence_number,
+        custodian_name=booking.custodian_name,
+        custodian_title=booking.custodian_title,
+        media_description=booking.media_description,
+        media_serial=booking.media_serial,
+        sha256=booking.sha256,
+        corrects=booking.corrects,
+    )

@@ -1,0 +1,273 @@
+"""Exports of held records for portable media: asked for, made apart, downloaded, withdrawn (468.5)."""
+
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, BackgroundTasks, Header, Query, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict
+
+from services.retention.api.fields import Body, Reason
+from services.retention.api.people import PersonOut
+from services.retention.domain.evidence import (
+    State,
+    check_download,
+    check_request,
+    check_whole,
+    check_withdrawal,
+)
+from services.retention.store.exports import Export, Exports
+from services.retention.store.holds import Holds
+from shared.access import Grant, Permission, access, disclose, record_refusal
+from shared.delivery import opened, sealed
+from shared.errors import NotAuthorised, NotFound
+from shared.events import EvidenceChanged
+from shared.http import Work
+from shared.ids import derive_id
+from shared.outbox import emit
+from shared.runtime import Runtime, runtime_of
+
+router = APIRouter(prefix="/v1/evidence-exports", tags=["evidence"])
+
+Reader = Annotated[Grant, access(Permission.HOLD_READ)]
+Manager = Annotated[Grant, access(Permission.HOLD_MANAGE, scope_by_record=True)]
+Key = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        min_length=8,
+        max_length=100,
+        pattern=r"^[!-~]+$",
+        description="Drawn by the caller for this one act: sent again with it, it is done once.",
+    ),
+]
+_ZIP: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The package",
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+class ExportIn(Body):
+    """The hold whose records are to be exported."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"hold_id": "0190a6a1-5555-4000-8000-000000000005"}]}
+    )
+
+    hold_id: UUID
+
+
+class WithdrawalIn(Body):
+    """Why an export is given up."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "Written to no medium; the case was dropped"}]}
+    )
+
+    reason: Reason
+
+
+class ExportOut(BaseModel):
+    """An export: what a hold kept, as one signed package."""
+
+    export_id: UUID
+    hold_id: UUID
+    case_number: str
+    state: str
+    """requested, ready, failed or withdrawn."""
+    requested_by: PersonOut | None
+    requested_at: datetime
+    fault: str | None = None
+    """What was in the way the last time that its package was tried to be made."""
+    built_at: datetime | None = None
+    sha256: str | None = None
+    """Of the package: what a copy on a medium must read back as."""
+    size_bytes: int | None = None
+    reads: int | None = None
+    captures: int | None = None
+    images: int | None = None
+    omitted: int | None = None
+    """Images that were gone or not what was recorded; the package names each in `omitted.csv`."""
+    signed_by: str | None = None
+    copies_booked: int = 0
+    """Bookings in force."""
+    withdrawn_by: PersonOut | None = None
+    withdrawn_at: datetime | None = None
+    withdrawal_reason: str | None = None
+    removed_at: datetime | None = None
+    """Since when the package is no longer kept here: it was given up, or its hold was released."""
+
+    @classmethod
+    def of(cls, export: Export) -> "ExportOut":
+        """Return an export as an answer shows it."""
+        people = ("requested_by", "withdrawn_by")
+        plain = {name: getattr(export, name) for name in cls.model_fields if name not in people}
+        return cls(
+            **{**plain, "state": export.state.value},
+            **{name: PersonOut.of(getattr(export, name)) for name in people},
+        )
+
+
+class ExportsOut(BaseModel):
+    """A page of exports, newest first."""
+
+    exports: list[ExportOut]
+    next_after: UUID | None = None
+
+
+@router.post("", status_code=202, summary="Export what a hold keeps")
+async def request_export(
+    body: ExportIn, grant: Manager, key: Key, work: Work, request: Request, after: BackgroundTasks
+) -> ExportOut:
+    """Have a signed package made of the records that the hold keeps now, for portable media."""
+    await check_purpose(request, grant)
+    hold = await Holds(work.connection).get(grant, body.hold_id, lock=True)
+    if hold is None:
+        raise NotFound("no such hold")
+    exports = Exports(work.connection)
+    export_id = derive_id("evidence export", hold.hold_id, grant.actor.person_id, key)
+    if (known := await exports.get(grant, export_id)) is not None:
+        return ExportOut.of(known)
+    check_request(
+        in_force=hold.released_at is None,
+        keeps_any=await Holds(work.connection).keeps_any(grant, hold),
+    )
+    assert grant.purpose is not None  # noqa: S101 - the permission needs one
+    export = Export(
+        export_id=export_id,
+        hold_id=hold.hold_id,
+        agency_ori=hold.agency_ori,
+        state=State.REQUESTED,
+        requested_by=grant.actor,
+        requested_at=grant.now,
+        purpose=grant.purpose.record,
+        case_number=hold.case_number,
+        criteria=hold.criteria,
+    )
+    await exports.add(export)
+    await work.emit(_changed(export, grant, grant.now, "requested"))
+    after.add_task(request.app.state.wake)
+    return ExportOut.of(export)
+
+
+@router.get("", summary="Exports for evidence")
+async def list_exports(
+    grant: Reader,
+    work: Work,
+    hold_id: UUID | None = None,
+    unbooked: bool | None = None,
+    after: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> ExportsOut:
+    """Exports of the caller's agency, newest first; `unbooked`: those that await a booking."""
+    found = await Exports(work.connection).page(
+        grant, limit=limit + 1, after=after, hold_id=hold_id, unbooked=unbooked
+    )
+    more = found[limit - 1].export_id if len(found) > limit else None
+    return ExportsOut(exports=[ExportOut.of(e) for e in found[:limit]], next_after=more)
+
+
+@router.get("/{export_id}", summary="One export")
+async def get_export(export_id: UUID, grant: Reader, work: Work) -> ExportOut:
+    """Where an export stands, and its package's digest once there is one."""
+    return ExportOut.of(await export_of(work, grant, export_id))
+
+
+@router.get(
+    "/{export_id}/package",
+    summary="The package, to be written to a medium",
+    response_class=StreamingResponse,
+    responses=_ZIP,
+)
+async def download_evidence(
+    export_id: UUID, grant: Manager, work: Work, request: Request
+) -> StreamingResponse:
+    """The signed package; its last piece leaves once all of it is right and the download on record."""
+    await check_purpose(request, grant)
+    export = await export_of(work, grant, export_id)
+    check_download(export.state, in_force=export.in_force, removed=export.removed_at is not None)
+    assert export.sha256 is not None  # noqa: S101 - it is ready
+    runtime = runtime_of(request)
+    pieces = await opened(runtime.objects.stream(export.object_key))
+    await disclose(work.connection, grant, "package", [export_id])
+    return StreamingResponse(
+        sealed(pieces, export.sha256, _receipt(runtime, grant, export)),
+        media_type="application/zip",
+        headers=_headers(export),
+    )
+
+
+@router.post("/{export_id}/withdraw", summary="Give an export up")
+async def withdraw_export(
+    export_id: UUID,
+    body: WithdrawalIn,
+    grant: Manager,
+    work: Work,
+    request: Request,
+    after: BackgroundTasks,
+) -> ExportOut:
+    """For what will not be booked into evidence; the package is deleted, the record of it stays."""
+    export = await export_of(work, grant, export_id, lock=True)
+    check_withdrawal(export.state, booked=export.copies_booked > 0)
+    exports = Exports(work.connection)
+    await exports.withdraw(export_id, by=grant.actor, at=grant.now, reason=body.reason)
+    await work.emit(_changed(export, grant, grant.now, "withdrawn", reason=body.reason))
+    after.add_task(request.app.state.wake)
+    return ExportOut.of(await export_of(work, grant, export_id))
+
+
+async def export_of(work: Work, grant: Grant, export_id: UUID, *, lock: bool = False) -> Export:
+    """Return an export of the caller's agency. Raises: NotFound, Conflict while it is worked on."""
+    export = await Exports(work.connection).get(grant, export_id, lock=lock)
+    if export is None:
+        raise NotFound("no such export")
+    return export
+
+
+async def check_purpose(request: Request, grant: Grant) -> None:
+    """Raise NotAuthorised, on record, for a purpose that is narrower than a whole hold."""
+    try:
+        check_whole(grant.purpose.scope if grant.purpose else {})
+    except NotAuthorised as exc:
+        await record_refusal(request, grant, exc.detail)
+        raise
+
+
+def _receipt(runtime: Runtime, grant: Grant, export: Export) -> Callable[[], Awaitable[None]]:
+    """Return what puts a download on record."""
+
+    async def receive() -> None:
+        async with runtime.db.begin() as connection:
+            event = _changed(export, grant, runtime.clock.now(), "downloaded", sha256=export.sha256)
+            await emit(connection, runtime.service, event)
+
+    return receive
+
+
+def _changed(
+    export: Export, grant: Grant, at: datetime, change: Any, **details: Any
+) -> EvidenceChanged:
+    return EvidenceChanged(
+        occurred_at=at,
+        actor=grant.actor,
+        export_id=export.export_id,
+        hold_id=export.hold_id,
+        change=change,
+        case_number=export.case_number,
+        details=details,
+    )
+
+
+def _headers(export: Export) -> dict[str, str]:
+    digest = b64encode(bytes.fromhex(export.sha256 or "")).decode()
+    return {
+        "Content-Length": str(export.size_bytes),
+        "Content-Disposition": f'attachment; filename="evidence-{export.export_id}.zip"',
+        "X-Content-SHA256": export.sha256 or "",
+        "Repr-Digest": f"sha-256=:{digest}:",  # RFC 9530
+    }

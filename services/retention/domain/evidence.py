@@ -1,0 +1,118 @@
+"""Held records as evidence: what may be done with an export of them, and when (policy 468.5).
+
+An export is a package of what a hold keeps, to be written to portable media. A copy on a medium is booked
+into evidence once it was read back and is the package, byte for byte.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from shared.errors import Conflict, InvalidInput, NotAuthorised
+
+BOOKING = "booking of ALPR records into evidence"
+"""What a signed booking says that it is."""
+
+
+class State(StrEnum):
+    """Where an export stands. Requested: its package is being made, or waits for it."""
+
+    REQUESTED = "requested"
+    READY = "ready"
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+
+
+def check_whole(scope: Mapping[str, Any]) -> None:
+    """Raise NotAuthorised for a purpose that is narrowed: evidence is all that the hold keeps."""
+    if any(limit is not None for limit in scope.values()):
+        raise NotAuthorised(
+            "an evidence package holds all that the hold keeps, and this purpose is narrowed to less",
+            code="purpose",
+        )
+
+
+def check_request(*, in_force: bool, keeps_any: bool) -> None:
+    """Raise Conflict unless there is something to export."""
+    if not in_force:
+        raise Conflict("this hold was released; it keeps nothing")
+    if not keeps_any:
+        raise Conflict("this hold keeps no record now; there is nothing to export")
+
+
+def check_download(state: State, *, in_force: bool, removed: bool) -> None:
+    """Raise Conflict unless the package is there to be taken."""
+    check_ready(state)
+    if removed or not in_force:
+        raise Conflict(
+            "the hold was released, and the package went with it; the copies in evidence remain"
+        )
+
+
+def check_ready(state: State) -> None:
+    """Raise Conflict unless the package was made and stands."""
+    if state is not State.READY:
+        raise Conflict(f"this export is {state.value}; there is no package")
+
+
+def check_read_back(package_sha256: str | None, read_back_sha256: str) -> None:
+    """Raise InvalidInput unless what was read back from the medium is the package."""
+    if read_back_sha256 != package_sha256:
+        raise InvalidInput(
+            "the copy on the medium is not the package that was exported: write it anew, read it back"
+            " and book that",
+            field="sha256",
+        )
+
+
+def check_medium_free(booked_by_booking: UUID | None) -> None:
+    """Raise Conflict when a booking of the same copy is in force."""
+    if booked_by_booking is not None:
+        raise Conflict(
+            "the copy on this medium is booked already; correct that booking instead",
+            field="media_serial",
+            booking_id=str(booked_by_booking),
+        )
+
+
+def check_correction(corrects: UUID, in_force: Collection[UUID], note: str | None) -> None:
+    """Raise Conflict unless the booking to be corrected is one of this export and in force.
+
+    Raises: InvalidInput when nothing says what was wrong with it.
+    """
+    if note is None:
+        raise InvalidInput(
+            "say what was wrong with the booking that this one corrects", field="note"
+        )
+    if corrects not in in_force:
+        raise Conflict(
+            "no booking in force of this export has this id; one that was corrected stays so",
+            field="corrects",
+        )
+
+
+def check_withdrawal(state: State, *, booked: bool) -> None:
+    """Raise Conflict unless an export may be given up: what is in evidence may not."""
+    if booked:
+        raise Conflict("a copy of this package is booked into evidence; it cannot be withdrawn")
+    if state not in (State.REQUESTED, State.READY):
+        raise Conflict(f"this export is {state.value} already")
+
+
+def check_release(unbooked: Sequence[UUID]) -> None:
+    """Raise Conflict when a hold is to end while evidence of it was exported and not booked.
+
+    The package goes with the hold: whoever meant it for evidence would be left with an unbooked copy.
+    """
+    if unbooked:
+        raise Conflict(
+            "evidence was exported under this hold and no copy of it is booked: book it, or withdraw"
+            " the export and say why",
+            export_ids=[str(export_id) for export_id in unbooked],
+        )
+
+
+def same_medium(serial: str) -> str:
+    """Return a medium's serial number as two writings of one are compared: no case, no spaces."""
+    return "".join(serial.split()).casefold()

@@ -1,0 +1,88 @@
+"""Bookings of copies into evidence: each is written once, and corrected only by a further one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.access import Grant
+from shared.events import Actor
+
+_KEPT = (
+    "booking_id, export_id, corrects, evidence_number, custodian_name, custodian_title,"
+    " media_description, media_serial, sha256, note, booked_by, booked_at, statement"
+)
+_ADD = text(
+    f"""
+    INSERT INTO evidence_bookings ({_KEPT})
+    VALUES (:booking_id, :export_id, :corrects, :evidence_number, :custodian_name, :custodian_title,
+        :media_description, :media_serial, :sha256, :note, CAST(:booked_by AS jsonb), :booked_at,
+        CAST(:statement AS jsonb))
+    """  # noqa: S608 - constants
+)
+_OF_EXPORT = text(
+    f"SELECT {', '.join(f'b.{name}' for name in _KEPT.split(', '))},"  # noqa: S608 - constants
+    " c.booking_id AS corrected_by FROM evidence_bookings b"
+    " JOIN evidence_exports e USING (export_id)"
+    " LEFT JOIN evidence_bookings c ON c.corrects = b.booking_id"
+    " WHERE b.export_id = :export_id AND e.agency_ori = ANY(:agencies)"
+    " ORDER BY b.booked_at, b.booking_id"
+)
+
+
+@dataclass(frozen=True)
+class Booking:
+    """That a copy of a package, on one medium, is in evidence."""
+
+    booking_id: UUID
+    export_id: UUID
+    corrects: UUID | None
+    evidence_number: str
+    custodian_name: str
+    """Who received the medium, as the title is."""
+    custodian_title: str
+    media_description: str
+    media_serial: str
+    sha256: str
+    """Of the copy as it was read back from the medium."""
+    note: str | None
+    booked_by: Actor
+    booked_at: datetime
+    statement: dict[str, Any]
+    """The booking, signed."""
+    corrected_by: UUID | None = None
+
+    @property
+    def in_force(self) -> bool:
+        """Whether no further booking corrects it."""
+        return self.corrected_by is None
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> Self:
+        """Return a row of `_OF_EXPORT` as a booking."""
+        plain = dict(row._mapping)
+        return cls(**{**plain, "booked_by": msgspec.convert(plain["booked_by"], Actor)})
+
+
+class Bookings:
+    """Bookings of the grant's agency."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, booking: Booking) -> None:
+        """Write a booking; the caller has locked its export."""
+        parameters = {name: getattr(booking, name) for name in _KEPT.replace(",", "").split()}
+        parameters["booked_by"] = msgspec.json.encode(booking.booked_by).decode()
+        parameters["statement"] = msgspec.json.encode(booking.statement).decode()
+        await self._connection.execute(_ADD, parameters)
+
+    async def of_export(self, grant: Grant, export_id: UUID) -> Sequence[Booking]:
+        """Return all bookings of an export, those that were corrected too, in their order."""
+        parameters = {"export_id": export_id, "agencies": sorted(grant.agencies)}
+        return [Booking.of(row) for row in await self._connection.execute(_OF_EXPORT, parameters)]

@@ -1,0 +1,268 @@
+"""Exports of held records as evidence, one row each, and the queue of packages to make."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.retention.domain.criteria import Criteria
+from services.retention.domain.evidence import State
+from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
+from services.retention.store.packages import Built
+from shared.access import Grant
+from shared.errors import Conflict
+from shared.events import Actor, PurposeRecord
+
+_COLUMNS = (
+    "e.export_id, e.hold_id, e.agency_ori, e.state, e.requested_by, e.requested_at, e.purpose, e.attempts,"
+    " e.fault, e.built_at, e.sha256, e.size_bytes, e.reads, e.captures, e.images, e.omitted, e.signed_by,"
+    " e.withdrawn_by, e.withdrawn_at, e.withdrawal_reason, e.removed_at,"
+    " h.case_number, h.criteria, h.released_at IS NULL AS in_force,"
+    " (SELECT count(*) FROM evidence_bookings b WHERE b.export_id = e.export_id AND NOT EXISTS"
+    " (SELECT FROM evidence_bookings c WHERE c.corrects = b.booking_id)) AS copies_booked"
+)
+_FROM = "FROM evidence_exports e JOIN holds h USING (hold_id)"
+_UNBOOKED = (
+    "e.state IN ('requested', 'ready')"
+    " AND NOT EXISTS (SELECT FROM evidence_bookings b WHERE b.export_id = e.export_id)"
+)
+_ADD = text(
+    """
+    INSERT INTO evidence_exports
+        (export_id, hold_id, agency_ori, state, requested_by, requested_at, purpose, not_before)
+    VALUES (:export_id, :hold_id, :agency_ori, 'requested', CAST(:requested_by AS jsonb), :requested_at,
+            CAST(:purpose AS jsonb), :requested_at)
+    ON CONFLICT DO NOTHING
+    """
+)
+_LOCK = text("SELECT 1 FROM evidence_exports WHERE export_id = :export_id FOR UPDATE")
+_GET = text(
+    f"SELECT {_COLUMNS} {_FROM} WHERE e.export_id = :export_id AND e.agency_ori = ANY(:agencies)"
+)
+_OF_HOLD = text(
+    f"SELECT e.export_id {_FROM} WHERE e.hold_id = :hold_id AND {_UNBOOKED}"
+    " ORDER BY e.requested_at, e.export_id"
+)
+_WITHDRAW = text(
+    "UPDATE evidence_exports SET state = 'withdrawn', withdrawn_by = CAST(:by AS jsonb),"
+    " withdrawn_at = :at, withdrawal_reason = :reason WHERE export_id = :export_id"
+)
+_CLAIM = text(
+    f"SELECT {_COLUMNS} {_FROM} WHERE e.state = 'requested' AND e.not_before <= :now"
+    " ORDER BY e.not_before LIMIT 1 FOR UPDATE OF e SKIP LOCKED"
+)
+_BUILT = text(
+    """
+    UPDATE evidence_exports SET state = 'ready', fault = NULL, built_at = :at, sha256 = :sha256,
+        size_bytes = :size_bytes, reads = :reads, captures = :captures, images = :images,
+        omitted = :omitted, signed_by = :signed_by
+    WHERE export_id = :export_id
+    """
+)
+_AGAIN = text(
+    "UPDATE evidence_exports SET attempts = attempts + 1, not_before = :again, fault = :fault"
+    " WHERE export_id = :export_id AND state = 'requested'"
+)
+_FAILED = text(
+    "UPDATE evidence_exports SET state = 'failed', attempts = attempts + 1, fault = :fault"
+    " WHERE export_id = :export_id AND state = 'requested'"
+)
+_WAITING = text("SELECT count(*) FROM evidence_exports WHERE state = 'requested'")
+_TO_REMOVE = text(
+    f"SELECT e.export_id {_FROM} WHERE e.removed_at IS NULL"
+    " AND (e.state IN ('withdrawn', 'failed') OR h.released_at IS NOT NULL)"
+    " ORDER BY e.export_id LIMIT :limit FOR UPDATE OF e SKIP LOCKED"
+)
+_REMOVED = text("UPDATE evidence_exports SET removed_at = :at WHERE export_id = ANY(:ids)")
+
+
+@dataclass(frozen=True)
+class Export:
+    """What a hold kept when it was exported, as one package."""
+
+    export_id: UUID
+    hold_id: UUID
+    agency_ori: str
+    state: State
+    requested_by: Actor
+    requested_at: datetime
+    purpose: PurposeRecord
+    case_number: str
+    """Of the hold, as its criteria are."""
+    criteria: Criteria
+    in_force: bool = True
+    """Whether the hold is."""
+    attempts: int = 0
+    fault: str | None = None
+    built_at: datetime | None = None
+    sha256: str | None = None
+    size_bytes: int | None = None
+    reads: int | None = None
+    captures: int | None = None
+    images: int | None = None
+    omitted: int | None = None
+    signed_by: str | None = None
+    withdrawn_by: Actor | None = None
+    withdrawn_at: datetime | None = None
+    withdrawal_reason: str | None = None
+    removed_at: datetime | None = None
+    """Since when the package is no longer kept here."""
+    copies_booked: int = 0
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> Self:
+        """Return a row of `_COLUMNS` as an export."""
+        plain = dict(row._mapping)
+        kinds = {
+            "requested_by": Actor,
+            "withdrawn_by": Actor,
+            "purpose": PurposeRecord,
+            "criteria": Criteria,
+        }
+        for name, kind in kinds.items():
+            if plain[name] is not None:
+                plain[name] = msgspec.convert(plain[name], kind)
+        return cls(**{**plain, "state": State(plain["state"])})
+
+    @property
+    def object_key(self) -> str:
+        """Where its package lies."""
+        return object_key(self.export_id)
+
+
+def object_key(export_id: UUID) -> str:
+    """Return where an export's package lies: the same at each attempt, so that none is left over."""
+    return f"evidence/{export_id}.zip"
+
+
+class Exports:
+    """The exports of the grant's agency."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, export: Export) -> bool:
+        """Have a package made; False if it was asked for before."""
+        parameters = {
+            "export_id": export.export_id,
+            "hold_id": export.hold_id,
+            "agency_ori": export.agency_ori,
+            "requested_by": _json(export.requested_by),
+            "requested_at": export.requested_at,
+            "purpose": _json(export.purpose),
+        }
+        return (await self._connection.execute(_ADD, parameters)).rowcount == 1
+
+    async def get(self, grant: Grant, export_id: UUID, *, lock: bool = False) -> Export | None:
+        """Return one export; with `lock`, others who would change it wait until we commit.
+
+        Raises: Conflict when its package is being made, which may take long.
+        """
+        if lock:
+            await self._lock(export_id)
+        parameters = {"export_id": export_id, "agencies": sorted(grant.agencies)}
+        row = (await self._connection.execute(_GET, parameters)).first()
+        return None if row is None else Export.of(row)
+
+    async def _lock(self, export_id: UUID) -> None:
+        """Lock an export before it is read: what others did to it and its bookings is seen then."""
+        await self._connection.execute(text("SET LOCAL lock_timeout = '2s'"))
+        try:
+            await self._connection.execute(_LOCK, {"export_id": export_id})
+        except DBAPIError as exc:
+            if is_state(exc, LOCK_NOT_AVAILABLE):
+                raise Conflict("this export is being worked on; try again later") from None
+            raise
+
+    async def page(
+        self,
+        grant: Grant,
+        *,
+        limit: int,
+        after: UUID | None,
+        hold_id: UUID | None,
+        unbooked: bool | None,
+    ) -> list[Export]:
+        """Return exports, newest first, after one of them."""
+        query = (
+            f"SELECT {_COLUMNS} {_FROM} WHERE e.agency_ori = ANY(:agencies)"  # noqa: S608 - constants
+            " AND (CAST(:hold_id AS uuid) IS NULL OR e.hold_id = :hold_id)"
+            f" AND (CAST(:unbooked AS boolean) IS NULL OR ({_UNBOOKED}) = :unbooked)"
+            " AND (CAST(:after AS uuid) IS NULL OR (e.requested_at, e.export_id) <"
+            " (SELECT requested_at, export_id FROM evidence_exports WHERE export_id = :after))"
+            " ORDER BY e.requested_at DESC, e.export_id DESC LIMIT :limit"
+        )
+        rows = await self._connection.execute(
+            text(query),
+            {
+                "agencies": sorted(grant.agencies),
+                "hold_id": hold_id,
+                "unbooked": unbooked,
+                "after": after,
+                "limit": limit,
+            },
+        )
+        return [Export.of(row) for row in rows]
+
+    async def unbooked(self, hold_id: UUID) -> Sequence[UUID]:
+        """Return exports of a hold that stand and of which no copy is booked into evidence."""
+        return (await self._connection.execute(_OF_HOLD, {"hold_id": hold_id})).scalars().all()
+
+    async def withdraw(self, export_id: UUID, *, by: Actor, at: datetime, reason: str) -> None:
+        """Give an export up; its package goes."""
+        await self._connection.execute(
+            _WITHDRAW, {"export_id": export_id, "by": _json(by), "at": at, "reason": reason}
+        )
+
+
+async def claim(connection: AsyncConnection, now: datetime) -> Export | None:
+    """Return an export whose package waits to be made; ours until the transaction ends."""
+    row = (await connection.execute(_CLAIM, {"now": now})).first()
+    return None if row is None else Export.of(row)
+
+
+async def built(connection: AsyncConnection, export_id: UUID, package: Built, at: datetime) -> None:
+    """Record that a package is there."""
+    parameters = {
+        name: getattr(package, name)
+        for name in ("sha256", "size_bytes", "reads", "captures", "images", "omitted", "signed_by")
+    }
+    await connection.execute(_BUILT, {"export_id": export_id, "at": at, **parameters})
+
+
+async def again(
+    connection: AsyncConnection, export_id: UUID, *, again: datetime, fault: str
+) -> None:
+    """Record what was in the way, and when to try again."""
+    await connection.execute(_AGAIN, {"export_id": export_id, "again": again, "fault": fault[:500]})
+
+
+async def failed(connection: AsyncConnection, export_id: UUID, *, fault: str) -> bool:
+    """Record that there will be no package; False when that is no news."""
+    result = await connection.execute(_FAILED, {"export_id": export_id, "fault": fault[:500]})
+    return result.rowcount == 1
+
+
+async def waiting(connection: AsyncConnection) -> int:
+    """Return how many packages are still to be made."""
+    return int((await connection.execute(_WAITING)).scalar_one())
+
+
+async def to_remove(connection: AsyncConnection, limit: int) -> Sequence[UUID]:
+    """Return exports whose packages are to go; others keep from them until the transaction ends."""
+    return (await connection.execute(_TO_REMOVE, {"limit": limit})).scalars().all()
+
+
+async def removed(connection: AsyncConnection, ids: Sequence[UUID], at: datetime) -> None:
+    """Record that these packages are no longer kept."""
+    await connection.execute(_REMOVED, {"ids": list(ids), "at": at})
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
