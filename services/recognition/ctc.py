@@ -21,7 +21,8 @@ BEAM: Final = 3
 WORTH_EDITING: Final = 0.01
 """Probability over which a text beside the best one is edited too."""
 NEGLIGIBLE: Final = 1e-5
-"""Probability up to which a text that one look found is not held against the others."""
+"""Probability up to which a text that one look found is not held against the others, and up to
+which no prior is asked about it."""
 NOTICED: Final = 1e-3
 """Probability at a step from which a class is tried in a place or a gap."""
 TRIED: Final = 4
@@ -186,7 +187,10 @@ def decode(looks: Sequence[Steps], keep: int = 2, prior: Prior | None = None) ->
 
 def _weighed(known: _Known, prior: Prior) -> _Known:
     """Probabilities times their prior, brought back to 1 with what no known text accounts for."""
-    weights = {text: odds * prior(places) for text, (places, odds) in known.items()}
+    weights = {
+        text: odds * prior(places) if odds > NEGLIGIBLE else odds
+        for text, (places, odds) in known.items()
+    }
     rest = max(0.0, 1 - sum(odds for _, odds in known.values()))
     whole = max(sum(weights.values()) + rest, 1e-300)
     return {text: (places, weights[text] / whole) for text, (places, _) in known.items()}

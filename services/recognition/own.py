@@ -175,6 +175,7 @@ def load_own(
         PlateReader(
             OnnxNetwork(weights.reader),
             region_minimum=region_minimum,
+            legible_minimum=legible_minimum,
             looks_below=looks_below,
             keep_stacked=keep_stacked,
         ),

@@ -22,8 +22,8 @@ PICTURE_PX: Final = (READER_WIDTH_PX, READER_HEIGHT_PX)
 REDUCED_OVER: Final = 1.6
 """How many times wider than the picture a plate is from which its frame is reduced first."""
 UNKNOWN: Final = "unknown"
-WORTH_READING: Final = 0.5
-"""Probability of being a legible plate below which nothing is decoded."""
+LEGIBLE: Final = 0.5
+"""Probability of being a legible plate below which nothing is decoded, whatever is asked for."""
 LOOKS: Final = ((1.03, 1.06), (0.97, 0.94))
 """Further cuts of a plate, its corners drawn out by these shares across and down: a detector's
 error is of this size, and a reading that stands in all of them does not hang on it."""
@@ -94,6 +94,7 @@ class PlateReader:
         network: Network,
         *,
         region_minimum: float,
+        legible_minimum: float = LEGIBLE,
         looks_below: float = 0.0,
         keep_stacked: bool = True,
     ) -> None:
@@ -104,6 +105,8 @@ class PlateReader:
                 (N, T, 37) and `region` (N, R), and `plate` (N,). Its own description says its
                 regions, its margins and the temperature that calibrates its characters.
             region_minimum: probability from which a state is told.
+            legible_minimum: what cannot come to this probability of being a legible plate, not by
+                the mean of all looks either, is not decoded.
             looks_below: legible plates with a character less probable than this are looked at in further
                 cuts, a little wider and a little narrower.
             keep_stacked: whether a pair of small characters, one above the other, is part of the
@@ -113,6 +116,7 @@ class PlateReader:
         """
         self._network = network
         self._region_minimum = region_minimum
+        self._worth_reading = max(LEGIBLE, 1 - (1 + len(LOOKS)) * (1 - legible_minimum))
         self._looks_below = looks_below
         self._keep_stacked = keep_stacked
         self._regions = tuple(fact(network, "regions").split(","))
@@ -136,7 +140,7 @@ class PlateReader:
         doubted = [
             i
             for i, text in enumerate(texts)
-            if text.legible >= WORTH_READING and text.confidence < self._looks_below
+            if text.legible >= self._worth_reading and text.confidence < self._looks_below
         ]
         again = self._seen(
             [(plates[i][0], _about(plates[i][1], by)) for i in doubted for by in LOOKS]
@@ -160,7 +164,7 @@ class PlateReader:
         return looks
 
     def _text(self, looks: Sequence[_Look]) -> Text:
-        if looks[0].legible < WORTH_READING:
+        if looks[0].legible < self._worth_reading:
             whole = back_to_frame(_inner(*self._margins), looks[0].matrix)
             return Text((), (), 1.0, looks[0].legible, None, whole, "")
         steps = len(looks[0].steps)

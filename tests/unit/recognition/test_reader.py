@@ -15,8 +15,8 @@ def a_frame():
     return np.tile(np.arange(400, dtype=np.uint8)[None, :, None], (240, 1, 3))
 
 
-def read(network, count=1, region_minimum=0.8):
-    reader = PlateReader(network, region_minimum=region_minimum)
+def read(network, count=1, region_minimum=0.8, **options):
+    reader = PlateReader(network, region_minimum=region_minimum, **options)
     return reader.read([(a_frame(), QUAD)] * count)
 
 
@@ -74,6 +74,22 @@ def test_nothing_on_a_plate_is_no_text():
     [text] = read(reading({"plate": "", "legible": 0.25}))
     assert (text.plate, text.confidence, text.alternatives) == ("", 0.0, ())
     assert text.legible == 0.25
+
+
+@pytest.mark.parametrize(
+    ("minimum", "legible", "plate"),
+    [
+        (0.5, 0.6, "7ABC123"),
+        (0.9995, 0.99, ""),
+        (0.9995, 0.9986, "7ABC123"),  # two further looks at 1 bring the mean over the minimum
+        (0.9995, 0.9984, ""),
+    ],
+)
+def test_what_cannot_come_to_the_minimum_is_not_decoded(minimum, legible, plate):
+    network = reading({"plate": "7ABC123", "legible": legible})
+    [text] = read(network, legible_minimum=minimum)
+    assert text.plate == plate
+    assert text.legible == pytest.approx(legible)
 
 
 def test_the_line_is_around_the_characters_and_within_the_plate():
