@@ -75,7 +75,7 @@ def complete(broker: Path, client: Path) -> bool:
         return False
     signer = Signer("plateward compose")
     ours = signer.sign("plateward")
-    theirs = signer.sign("kafka", ["kafka"])
+    theirs = signer.sign("kafka", ["kafka", "localhost"])
     for folder in (broker, client):
         _write(folder / "ca.pem", signer.certificate)
     _write(client / "client.pem", ours.certificate)
@@ -87,6 +87,7 @@ def complete(broker: Path, client: Path) -> bool:
 def _write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all; its reader has another user id."""
     unfinished = path.with_suffix(".new")
+    unfinished.unlink(missing_ok=True)  # one broken off before is read-only
     unfinished.write_bytes(content)
     unfinished.chmod(0o444)
     unfinished.replace(path)

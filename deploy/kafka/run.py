@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -45,6 +46,35 @@ _JVM = (
 )
 
 
+@dataclass(frozen=True)
+class Door:
+    """One more listener on loopback, beside the one without TLS that the node always has."""
+
+    name: str
+    """In capitals, as Kafka writes it."""
+
+    protocol: str
+    """SSL or SASL_SSL."""
+
+    settings: Mapping[str, str]
+    """Properties of this listener alone, without its prefix, e.g. ssl.client.auth."""
+
+    host: str = LOOPBACK
+    """The name by which clients are told to come back; leads to loopback."""
+
+    port: int = field(default_factory=free_port)
+
+    @property
+    def bootstrap(self) -> str:
+        """Address for `KAFKA_BOOTSTRAP`."""
+        return f"{self.host}:{self.port}"
+
+    def properties(self) -> dict[str, str]:
+        """Return the node's properties for this listener."""
+        prefix = f"listener.name.{self.name.lower()}"
+        return {f"{prefix}.{name}": value for name, value in self.settings.items()}
+
+
 @dataclass
 class ApacheKafka(Server):
     """One Apache Kafka node over `folder`, broker and controller in one process.
@@ -58,6 +88,9 @@ class ApacheKafka(Server):
     folder: Path
     port: int = 0
     """Loopback port; 0 picks a free one at the first start."""
+    doors: Sequence[Door] = ()
+    users: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Passwords by user, for SCRAM-SHA-512; the node keeps those of its first start."""
     _server: Child | None = field(default=None, init=False, repr=False)
     _held: contextlib.ExitStack = field(
         default_factory=contextlib.ExitStack, init=False, repr=False
@@ -101,10 +134,17 @@ class ApacheKafka(Server):
     def _configure(self) -> None:
         self.port = self.port or free_port()
         controller = f"{LOOPBACK}:{free_port()}"
-        listeners = f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}"
-        settings = _SETTINGS | {
+        addresses = {"PLAINTEXT": self.bootstrap, "CONTROLLER": controller}
+        protocols = dict.fromkeys(addresses, "PLAINTEXT")
+        settings: dict[str, str] = {}
+        for door in self.doors:
+            addresses[door.name], protocols[door.name] = door.bootstrap, door.protocol
+            settings |= door.properties()
+        listeners = ",".join(f"{name}://{address}" for name, address in addresses.items())
+        settings |= _SETTINGS | {
             "listeners": listeners,
             "advertised.listeners": listeners,
+            "listener.security.protocol.map": ",".join(f"{n}:{p}" for n, p in protocols.items()),
             "controller.quorum.bootstrap.servers": controller,
             "log.dirs": str(self.folder / "data"),
         }
@@ -116,8 +156,11 @@ class ApacheKafka(Server):
     def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = self._java("kafka.tools.StorageTool", "format", "--standalone", "-c")
+        command += ["-t", f"A{cluster[1:]}"]  # an id must not begin with a dash
+        for name, password in self.users.items():
+            command += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
         done = subprocess.run(
-            [*command, "-t", f"A{cluster[1:]}"],  # an id must not begin with a dash
+            command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -10,10 +10,12 @@ import yaml
 from compose_spec import PyCompose
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificate
 
 from deploy.compose.make_env import NEEDED, complete, signing_key
+from deploy.compose.make_tls import complete as draw
 from deploy.local.postgres import _SETTINGS as EMBEDDED
-from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES
+from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
 from tests.deploy.reading import (
     OTHERS_READ,
     ROOT,
@@ -24,8 +26,11 @@ from tests.deploy.reading import (
 )
 
 CONTAINERS = sorted(compose()["services"])
-ONCE = "volumes"
+ROOTS = "volumes"
 """The container that prepares the volumes and ends; it alone starts as root."""
+
+ONCE = {ROOTS, "keys"}
+"""The containers that end; they have no network."""
 
 
 def container(name: str) -> dict[str, Any]:
@@ -60,7 +65,7 @@ def test_the_validation_refuses_what_is_not_in_the_specification(key: str, value
 
 
 def test_every_service_and_what_it_needs_has_a_container() -> None:
-    assert set(CONTAINERS) == {*SERVICES, "kafka", "postgres", "objects", "proxy", ONCE}
+    assert set(CONTAINERS) == {*SERVICES, "kafka", "postgres", "objects", "proxy", *ONCE}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -86,24 +91,25 @@ def test_a_service_is_built_from_its_own_source_alone(service: str) -> None:
 
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_no_container_keeps_a_capability_that_it_does_not_use(name: str) -> None:
-    allowed = {"proxy": ["NET_BIND_SERVICE"], ONCE: ["CHOWN"]}
+    allowed = {"proxy": ["NET_BIND_SERVICE"], ROOTS: ["CHOWN"]}
     assert container(name)["cap_drop"] == ["ALL"]
     assert container(name).get("cap_add", []) == allowed.get(name, [])
     assert container(name)["security_opt"] == ["no-new-privileges:true"]
     assert not {"privileged", "devices", "pid", "ipc"} & set(container(name))
 
 
-@pytest.mark.parametrize("name", sorted({*CONTAINERS} - {ONCE, "kafka"}))
+@pytest.mark.parametrize("name", sorted({*CONTAINERS} - {ROOTS, "kafka"}))
 def test_a_container_is_not_root_and_cannot_change_its_own_files(name: str) -> None:
     # Kafka's image writes its configuration at start, as its own unprivileged user.
     assert container(name)["user"] in {"65532:65532", "postgres"}
     assert container(name)["read_only"] is True
 
 
-def test_the_container_that_is_root_has_no_network_and_ends() -> None:
-    assert container(ONCE)["network_mode"] == "none"
-    assert container(ONCE)["restart"] == "no"
-    assert container(ONCE)["read_only"] is True
+@pytest.mark.parametrize("name", sorted(ONCE))
+def test_a_container_that_ends_has_no_network_and_is_not_started_again(name: str) -> None:
+    assert container(name)["network_mode"] == "none"
+    assert container(name)["restart"] == "no"
+    assert container(name)["read_only"] is True
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -111,7 +117,7 @@ def test_a_container_has_limits(name: str) -> None:
     assert set(container(name)["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
 
 
-@pytest.mark.parametrize("name", sorted({*CONTAINERS} - {ONCE}))
+@pytest.mark.parametrize("name", sorted({*CONTAINERS} - ONCE))
 def test_a_container_is_asked_whether_it_works_and_is_started_again(name: str) -> None:
     assert container(name)["healthcheck"]["test"][0] == "CMD"
     assert container(name)["restart"] == "unless-stopped"
@@ -150,6 +156,70 @@ def test_the_proxy_is_the_only_door_and_opens_on_this_host_alone() -> None:
     assert all(port.startswith("127.0.0.1:") for port in doors["proxy"])
 
 
+def test_kafka_is_reached_by_tls_alone_and_asks_for_a_certificate() -> None:
+    given = container("kafka")["environment"]
+    protocols = dict(p.split(":") for p in given["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
+    bound = dict(listener.split("://") for listener in given["KAFKA_LISTENERS"].split(","))
+    assert set(bound) == set(protocols)
+    without = {name: bound[name] for name, protocol in protocols.items() if protocol != "SSL"}
+    assert without == {"CONTROLLER": "127.0.0.1:9093"}, "what has no TLS stays in the container"
+    assert given["KAFKA_SSL_CLIENT_AUTH"] == "required"
+    for service in (*APIS, *WORKERS):
+        assert container(service)["environment"]["KAFKA_SECURITY_PROTOCOL"] == "SSL"
+
+
+def test_each_private_key_is_mounted_where_it_is_used_and_only_drawn_in_one_place() -> None:
+    mounts = {
+        name: [m for m in container(name).get("volumes", []) if m.startswith("kafka-")]
+        for name in CONTAINERS
+    }
+    assert {name: found for name, found in mounts.items() if found} == {
+        **{s: ["kafka-client:/etc/plateward-kafka:ro"] for s in (*APIS, *WORKERS)},
+        "kafka": ["kafka-broker:/etc/kafka/tls:ro"],
+        ROOTS: ["kafka-broker:/kafka-broker", "kafka-client:/kafka-client"],
+        "keys": ["kafka-broker:/kafka-broker", "kafka-client:/kafka-client"],
+    }
+    waits = {n: h["condition"] for n, h in container("kafka")["depends_on"].items()}
+    assert waits == {"keys": "service_completed_successfully"}
+    assert "environment" not in container("keys")
+
+
+@pytest.mark.parametrize("service", [*APIS, *WORKERS])
+def test_the_files_that_a_service_is_told_of_are_those_drawn(service: str, tmp_path: Path) -> None:
+    broker, client = tmp_path / "broker", tmp_path / "client"
+    broker.mkdir()
+    client.mkdir()
+    assert draw(broker, client) is True
+    told = container(service)["environment"]
+    files = {Path(told[name]) for name in told if re.fullmatch(r"KAFKA_.+_FILE", name)}
+    assert files == {Path("/etc/plateward-kafka") / path.name for path in client.iterdir()}
+    kafkas = container("kafka")["environment"]
+    stores = {Path(kafkas[name]) for name in kafkas if name.endswith("STORE_LOCATION")}
+    assert stores == {Path("/etc/kafka/tls") / path.name for path in broker.iterdir()}
+
+
+def test_certificates_are_drawn_once_and_the_signers_key_is_kept_nowhere(tmp_path: Path) -> None:
+    assert draw(tmp_path, tmp_path) is True
+    first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert draw(tmp_path, tmp_path) is False
+    assert first == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    signer = load_pem_x509_certificate(first["ca.pem"])
+    for name in ("broker.pem", "client.pem"):
+        shown = load_pem_x509_certificate(first[name][first[name].index(b"-----BEGIN CERT") :])
+        shown.verify_directly_issued_by(signer)
+    keys = [content for content in first.values() if b"PRIVATE KEY" in content]
+    assert len(keys) == 2
+    assert all(load_pem_private_key(key, None).public_key() != signer.public_key() for key in keys)
+
+
+def test_a_drawing_that_was_broken_off_is_begun_anew(tmp_path: Path) -> None:
+    draw(tmp_path, tmp_path)
+    (tmp_path / "broker.pem").unlink()
+    before = (tmp_path / "ca.pem").read_bytes()
+    assert draw(tmp_path, tmp_path) is True
+    assert (tmp_path / "ca.pem").read_bytes() != before
+
+
 def test_data_stores_and_recognition_are_on_a_network_that_leads_nowhere() -> None:
     assert compose()["networks"]["data"]["internal"] is True
     for name in ("kafka", "postgres", "objects", "recognition"):
@@ -165,7 +235,7 @@ def test_the_proxy_serves_every_api_and_neither_health_nor_figures() -> None:
     assert paths.split() == [f"/{{args[0]}}/{end}" for end in ("v1/*", "docs", "openapi.json")]
 
 
-@pytest.mark.parametrize("name", sorted({*CONTAINERS} - {*SERVICES}))
+@pytest.mark.parametrize("name", sorted({*CONTAINERS} - {*SERVICES, "keys"}))
 def test_images_of_others_are_of_a_chosen_version(name: str) -> None:
     _, _, tag = container(name)["image"].partition(":")
     assert tag not in {"", "latest"}

@@ -1,0 +1,274 @@
+"""Links to a real Apache Kafka by TLS, with a password or a certificate: they work, and nothing else does."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from deploy.compose.make_tls import Signed, Signer, complete
+from deploy.kafka.java import jars, java
+from deploy.kafka.run import ApacheKafka, Door
+from deploy.local.broker import speaks_kafka
+from deploy.local.process import Child, free_port
+from shared import dead_letters
+from shared.bus import KafkaBus
+from shared.consumer import Consumer, Subscription
+from shared.errors import Unavailable
+from shared.events import FindingRaised
+from shared.kafka import Kafka
+from shared.kafka_settings import KafkaSettings
+from shared.testing import eventually
+from shared.topics_admin import ensure_topics
+from tests.deploy.reading import compose
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.apache]
+
+HERE = "127.0.0.1"
+USER, PASSWORD = "plateward", secrets.token_urlsafe(24)
+SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+
+
+class Files:
+    """Keys and certificates that the test makes, and listeners and clients that show them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ours, self.strangers = Signer("ours"), Signer("a stranger")
+        self.ca = self._kept("ca.pem", self.ours.certificate)
+        self.scram = self._door("SCRAM", self.ours.sign("kafka", [HERE]))
+        self.strange = self._door("STRANGE", self.strangers.sign("kafka", [HERE]))
+        self.elsewhere = self._door("ELSEWHERE", self.ours.sign("kafka", ["kafka.example.org"]))
+        self.mutual = self._mutual()
+
+    @property
+    def doors(self) -> list[Door]:
+        return [self.scram, self.strange, self.elsewhere, self.mutual]
+
+    def by_password(self, door: Door, password: str = PASSWORD) -> KafkaSettings:
+        return KafkaSettings(
+            kafka_bootstrap=door.bootstrap,
+            kafka_security_protocol="SASL_SSL",
+            kafka_ca_file=self.ca,
+            kafka_sasl_username=USER,
+            kafka_sasl_password_file=self._kept(f"{uuid4()}", password.encode()),
+        )
+
+    def by_certificate(self, door: Door, signer: Signer) -> KafkaSettings:
+        shown = signer.sign("client")
+        return KafkaSettings(
+            kafka_bootstrap=door.bootstrap,
+            kafka_security_protocol="SSL",
+            kafka_ca_file=self.ca,
+            kafka_certificate_file=self._kept(f"{uuid4()}.pem", shown.certificate),
+            kafka_key_file=self._kept(f"{uuid4()}.key", shown.key),
+        )
+
+    def _mutual(self) -> Door:
+        door = self._door("MUTUAL", self.ours.sign("kafka", [HERE]), protocol="SSL")
+        asked = {
+            "ssl.client.auth": "required",
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(self.ca),
+        }
+        return replace(door, settings={**door.settings, **asked})
+
+    def _door(self, name: str, shown: Signed, protocol: str = "SASL_SSL") -> Door:
+        store = self._kept(f"{name}.pem", shown.key + shown.certificate)
+        settings = {"ssl.keystore.type": "PEM", "ssl.keystore.location": str(store)}
+        if protocol == "SASL_SSL":
+            settings["sasl.enabled.mechanisms"] = "SCRAM-SHA-512"
+            settings["scram-sha-512.sasl.jaas.config"] = SCRAM
+        return Door(name, protocol, settings)
+
+    def _kept(self, name: str, content: bytes) -> Path:
+        path = self.folder / name
+        path.write_bytes(content)
+        return path
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    return Files(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kafka(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    folder = tmp_path_factory.mktemp("kafka")
+    with ApacheKafka(folder, doors=files.doors, users={USER: PASSWORD}) as node:
+        yield node
+
+
+@pytest.fixture
+def composed(tmp_path: Path) -> Iterator[KafkaSettings]:
+    """Kafka set up by docker-compose.yml's own settings, `kafka` being this host; its services' own."""
+    broker, client = tmp_path / "broker", tmp_path / "client"
+    broker.mkdir()
+    client.mkdir()
+    complete(broker, client)
+    port, controller, data = free_port(), free_port(), tmp_path / "data"
+    here = {
+        "kafka:9092": f"localhost:{port}",
+        "//:9092": f"//{HERE}:{port}",
+        "127.0.0.1:9093": f"{HERE}:{controller}",
+        "/etc/kafka/tls": str(broker),
+        "/etc/plateward-kafka": str(client),
+        "/var/lib/kafka/data": str(data),
+    }
+    properties = tmp_path / "server.properties"
+    properties.write_text("".join(f"{name}={value}\n" for name, value in kafkas_own(here).items()))
+    start = [str(java()), "-Xmx512m", "-cp", f"{jars()}/*"]
+    tool = ["kafka.tools.StorageTool", "format", "-t", "AAAAAAAAAAAAAAAAAAAAAA", "-c"]
+    subprocess.run([*start, *tool, str(properties)], check=True, capture_output=True)
+    node = Child("Kafka", [*start, "kafka.Kafka", str(properties)], log=tmp_path / "kafka.log")
+    node.start()
+    given = compose()["services"]["hotlist"]["environment"]
+    settings = {
+        name.lower(): replaced(value, here)
+        for name, value in given.items()
+        if name.startswith("KAFKA_")
+    }
+    try:
+        yield KafkaSettings(**settings)
+    finally:
+        node.stop(within_s=60)
+
+
+def kafkas_own(here: Mapping[str, str]) -> dict[str, str]:
+    """The properties that Kafka's image makes of its environment."""
+    given = compose()["services"]["kafka"]["environment"]
+    return {
+        name.removeprefix("KAFKA_").lower().replace("_", "."): replaced(value, here)
+        for name, value in given.items()
+        if name != "KAFKA_HEAP_OPTS"
+    }
+
+
+def replaced(value: str, here: Mapping[str, str]) -> str:
+    for of_compose, ours in here.items():
+        value = value.replace(of_compose, ours)
+    return value
+
+
+async def there_and_back(settings: KafkaSettings, clock) -> None:
+    """Make the topics, publish an event and consume it, as every service does."""
+    kafka, seen = Kafka.of(settings), []
+    subject = f"{uuid4()}"
+
+    async def handle(events) -> None:
+        seen.extend(event.subject for event in events)
+
+    await ensure_topics(kafka)
+    bus = KafkaBus(kafka, "test")
+    consumer = Consumer(kafka, Subscription(f"test-{subject}", {FindingRaised: handle}), bus)
+    try:
+        await bus.publish(
+            [FindingRaised(occurred_at=clock.now(), finding_id=uuid4(), kind="t", subject=subject)]
+        )
+        await bus.ping()
+        consumer.start()
+        await eventually(lambda: subject in seen, within_s=30)
+        assert consumer.failing is None
+    finally:
+        await consumer.stop()
+        await bus.stop()
+
+
+async def refusal(settings: KafkaSettings) -> str:
+    """What a service that starts says, which is what its readiness says too."""
+    kafka = Kafka.of(settings)
+    with pytest.raises(Unavailable) as at_start:
+        await ensure_topics(kafka)
+    bus = KafkaBus(kafka, "test")
+    with pytest.raises(Unavailable) as of_readiness:
+        await bus.ping()
+    await bus.stop()
+    assert of_readiness.value.detail == at_start.value.detail
+    return at_start.value.detail
+
+
+async def test_events_go_there_and_back_by_tls_and_a_password(files: Files, clock) -> None:
+    await there_and_back(files.by_password(files.scram), clock)
+
+
+async def test_events_go_there_and_back_by_tls_and_a_certificate(files: Files, clock) -> None:
+    await there_and_back(files.by_certificate(files.mutual, files.ours), clock)
+
+
+async def test_events_go_there_and_back_as_compose_sets_it_up(
+    files: Files, composed: KafkaSettings, clock
+) -> None:
+    async def up() -> bool:
+        with contextlib.suppress(Unavailable):
+            await ensure_topics(Kafka.of(composed))
+            return True
+        return False
+
+    await eventually(up, within_s=90)
+    await there_and_back(composed, clock)
+    port = int(composed.kafka_bootstrap.rsplit(":", 1)[1])
+    assert not speaks_kafka(port)
+    stranger = files.by_certificate(replace(files.mutual, host="localhost", port=port), files.ours)
+    trusting = stranger.model_copy(update={"kafka_ca_file": composed.kafka_ca_file})
+    assert "refuses this end of TLS" in await refusal(trusting)
+
+
+async def test_a_wrong_password_is_refused_and_said_without_showing_it(
+    files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = secrets.token_urlsafe(24)
+    with caplog.at_level(logging.DEBUG):
+        fault = await refusal(files.by_password(files.scram, wrong))
+    assert fault == "Kafka refuses KAFKA_SASL_USERNAME or its password"
+    assert fault in caplog.text
+    assert wrong not in caplog.text
+    assert PASSWORD not in caplog.text
+
+
+async def test_a_broker_with_a_certificate_of_another_signer_is_refused(files: Files) -> None:
+    fault = await refusal(files.by_password(files.strange))
+    assert fault.startswith("the certificate that Kafka shows does not hold: ")
+    assert "issuer" in fault or "self-signed" in fault
+
+
+async def test_a_broker_with_a_certificate_for_another_name_is_refused(files: Files) -> None:
+    fault = await refusal(files.by_password(files.elsewhere))
+    assert fault.startswith("the certificate that Kafka shows does not hold: ")
+    assert "mismatch" in fault
+
+
+async def test_a_client_with_a_certificate_of_another_signer_is_refused(files: Files) -> None:
+    fault = await refusal(files.by_certificate(files.mutual, files.strangers))
+    assert fault.startswith("Kafka refuses this end of TLS, or its certificate: ")
+
+
+async def test_a_client_without_tls_gets_no_answer(files: Files) -> None:
+    for door in files.doors:
+        assert not speaks_kafka(door.port)
+    plain = KafkaSettings(kafka_bootstrap=files.scram.bootstrap)
+    assert await refusal(plain) == "Kafka does not answer"
+
+
+def test_the_tool_for_dead_letters_links_as_its_environment_says(
+    files: Files, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = files.by_password(files.scram)
+    asyncio.run(ensure_topics(Kafka.of(settings)))
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("KAFKA_CA_FILE", str(files.ca))
+    monkeypatch.setenv("KAFKA_SASL_USERNAME", USER)
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", PASSWORD)
+    dead_letters.main(["--bootstrap", files.scram.bootstrap])
+    assert capsys.readouterr().out.endswith(" dead letters\n")
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "wrong")
+    with pytest.raises(SystemExit, match="refuses KAFKA_SASL_USERNAME or its password"):
+        dead_letters.main(["--bootstrap", files.scram.bootstrap])
+    monkeypatch.delenv("KAFKA_SASL_USERNAME")
+    with pytest.raises(SystemExit, match="needs KAFKA_SASL_USERNAME"):
+        dead_letters.main(["--bootstrap", files.scram.bootstrap])
