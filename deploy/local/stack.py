@@ -47,6 +47,7 @@ class Stack:
             raise LocalError(f"no such service: {', '.join(sorted(unknown))}")
         if set(services) & set(PAGES) and (lacking := set(ASKED_BY_PAGES) - set(services)):
             raise LocalError(f"the console needs {', '.join(sorted(lacking))} too")
+        _refuse_tls_of_the_own_broker(environment)
         self._folder = folder.absolute()
         self._port = port
         self._separate = separate
@@ -90,7 +91,6 @@ class Stack:
             self._start("postgres", postgres)
             added["DATABASE_URL"] = postgres.url()
         if "KAFKA_BOOTSTRAP" not in self._given:
-            self._refuse_tls()
             broker = Broker(self._folder / "broker")
             self._start("broker", broker)
             added["KAFKA_BOOTSTRAP"] = broker.bootstrap
@@ -105,15 +105,6 @@ class Stack:
             "PYTHONPYCACHEPREFIX": str(self._folder / "bytecode"),
         }
         return {**added, **self._given, **compiled}
-
-    def _refuse_tls(self) -> None:
-        """Raise LocalError when clients would ask the embedded broker, which has none, for TLS."""
-        asked = self._given.get("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")
-        if asked != "PLAINTEXT":
-            raise LocalError(
-                f"KAFKA_SECURITY_PROTOCOL={asked} needs KAFKA_BOOTSTRAP: the broker of this stack is "
-                "on loopback alone and knows neither TLS nor passwords"
-            )
 
     def _start_services(self, environment: Mapping[str, str]) -> None:
         make = partial(service, folder=self._folder)
@@ -230,6 +221,16 @@ class Stack:
         with contextlib.ExitStack() as stack:
             for part in self._parts.values():
                 stack.callback(part.stop)
+
+
+def _refuse_tls_of_the_own_broker(given: Mapping[str, str]) -> None:
+    """Raise LocalError when clients would ask the embedded broker, which has none, for TLS."""
+    asked = given.get("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")
+    if asked != "PLAINTEXT" and "KAFKA_BOOTSTRAP" not in given:
+        raise LocalError(
+            f"KAFKA_SECURITY_PROTOCOL={asked} needs KAFKA_BOOTSTRAP: the broker of this stack is on "
+            "loopback alone and knows neither TLS nor passwords"
+        )
 
 
 def _say(text: str) -> None:

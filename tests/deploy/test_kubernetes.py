@@ -1,11 +1,14 @@
 """deploy/k8s: valid by the schemas, closed by default, and each pod with no more than it needs."""
 
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 
-from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES
+from deploy.compose.make_tls import Signer
+from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
+from shared.kafka_settings import KafkaSettings
 from tests.deploy.reading import (
     OTHERS_READ,
     OVERLAY,
@@ -81,7 +84,8 @@ def test_a_container_can_change_nothing_but_its_temporary_files(service: str) ->
     writable = [m["mountPath"] for m in container(service)["volumeMounts"] if not m.get("readOnly")]
     assert writable == ["/tmp"]
     kinds = {key for volume in pod(service)["volumes"] for key in volume if key != "name"}
-    assert kinds == {"configMap", "emptyDir"}
+    secrets = set() if service in PAGES else {"projected"}
+    assert kinds == {"configMap", "emptyDir", *secrets}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -155,6 +159,52 @@ def test_secrets_are_referred_to_and_never_written(service: str) -> None:
         - addresses
     )
     assert "Secret" not in {r["kind"] for r in resources()}
+
+
+def values(service: str) -> dict[str, str]:
+    """What a service's ConfigMaps say."""
+    names = [
+        s["configMapRef"]["name"] for s in container(service)["envFrom"] if "configMapRef" in s
+    ]
+    return {k: v for name in names for k, v in of_kind("ConfigMap")[name]["data"].items()}
+
+
+@pytest.mark.parametrize("service", [*APIS, *WORKERS])
+def test_kafka_is_reached_by_tls_and_a_password_out_of_secrets(
+    service: str, tmp_path: Path
+) -> None:
+    told = {name: value for name, value in values(service).items() if name.startswith("KAFKA_")}
+    assert told["KAFKA_SECURITY_PROTOCOL"] == "SASL_SSL"
+    [volume] = [v for v in pod(service)["volumes"] if "projected" in v]
+    [mount] = [m for m in container(service)["volumeMounts"] if m["name"] == volume["name"]]
+    assert mount["readOnly"] is True
+    sources = {
+        item["path"]: (source["secret"]["name"], item["key"])
+        for source in volume["projected"]["sources"]
+        for item in source["secret"]["items"]
+    }
+    assert sources == {
+        "ca.crt": ("plateward-cluster-ca-cert", "ca.crt"),
+        "password": ("plateward-kafka", "password"),
+    }
+    (tmp_path / "ca.crt").write_bytes(Signer("cluster").certificate)
+    (tmp_path / "password").write_text("given by the cluster")
+    here = {n.lower(): v.replace(mount["mountPath"], str(tmp_path)) for n, v in told.items()}
+    settings = KafkaSettings(**here)
+    assert settings.with_tls
+    assert settings.password() == "given by the cluster"
+
+
+def test_the_console_is_told_nothing_of_kafka() -> None:
+    for page in PAGES:
+        assert not {name for name in values(page) if name.startswith("KAFKA_")}
+        assert not [v for v in pod(page)["volumes"] if "projected" in v or "secret" in v]
+
+
+def test_only_kafkas_listener_with_tls_is_opened() -> None:
+    [rule] = of_kind("NetworkPolicy")["allow-to-kafka"]["spec"]["egress"]
+    [port] = rule["ports"]
+    assert values("ingest")["KAFKA_BOOTSTRAP"].endswith(f":{port['port']}")
 
 
 def test_nothing_talks_to_anything_unless_a_policy_says_so() -> None:
