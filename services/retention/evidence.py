@@ -116,7 +116,7 @@ class EvidenceMaker:
 
     async def _not_made(self, export: Export, exc: Exception, *, now: datetime) -> None:
         """Try again later, or never: where a rule refused, or it was tried often enough."""
-        fault = exc.detail if isinstance(exc, AlprError) else type(exc).__name__
+        fault = fault_of(exc)
         if isinstance(exc, Conflict) or export.attempts + 1 >= MAX_ATTEMPTS:
             log.error("evidence export %s failed: %s", export.export_id, fault)
             async with self._runtime.db.begin() as connection:
@@ -162,6 +162,15 @@ class EvidenceMaker:
             title="software",
             agency_ori=self._runtime.policy.department.ori,
         )
+
+
+def fault_of(exc: Exception) -> str:
+    """Return what to tell of a failure: of an error that is not ours only its kind, never a value."""
+    if isinstance(exc, AlprError):
+        return exc.detail
+    if isinstance(exc, OSError) and exc.strerror:
+        return exc.strerror
+    return type(exc).__name__
 
 
 def _details(built: Built, grant: Grant) -> dict[str, Any]:

@@ -75,10 +75,10 @@ async def publish(broker, *reads):
     await bus.stop()
 
 
-async def told(broker):
-    """Everything that the topic of passes has had."""
+async def told(broker, kind=PassRecorded):
+    """Everything that the topic of one type has had."""
     consumer = AIOKafkaConsumer(
-        topic_of(PassRecorded).name,
+        topic_of(kind).name,
         bootstrap_servers=broker.bootstrap,
         auto_offset_reset="earliest",
     )

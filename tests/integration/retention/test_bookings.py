@@ -1,0 +1,261 @@
+"""Copies of evidence on portable media: booked once each, by what they read back as, and never rewritten."""
+
+import asyncio
+import hashlib
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from services.retention.domain.signing import Signer, document_holds, load_public
+from services.retention.verify import verify_command
+from shared.events import AccessAttempted, EvidenceBooked
+from shared.permissions import Permission
+from tests.integration.retention.exporting import (
+    BOOKING,
+    book,
+    bookings,
+    download,
+    exported,
+    request,
+    shown,
+)
+from tests.integration.retention.test_holding import place
+from tests.integration.retention.test_packages import a_pictured_read
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+WRONG = hashlib.sha256(b"another copy").hexdigest()
+
+
+@pytest.fixture
+async def evidence(retention):
+    """The service with an export that is ready."""
+    await a_pictured_read(retention, "7ABC123")
+    _, export = await exported(retention, plate="7ABC123")
+    return retention, export
+
+
+@pytest.fixture
+async def on_media(evidence, tmp_path):
+    """A copy on a medium, booked: the file, the department's key, and the booking's statement."""
+    retention, export = evidence
+    copy, key, statement = (tmp_path / n for n in ("evidence.zip", "public.pem", "booking.json"))
+    copy.write_bytes((await download(retention, export)).content)
+    key.write_text((await retention.client.get("/v1/signing-key")).json()["public_pem"])
+    booking = await book(retention, export, sha256=hashlib.sha256(copy.read_bytes()).hexdigest())
+    path = f"/v1/evidence-exports/{export['export_id']}/bookings/{booking['booking_id']}/statement"
+    statement.write_text((await retention.get(path)).text)
+    return copy, key, statement
+
+
+@pytest.mark.clause("468.5/evidence")
+async def test_a_copy_is_booked_with_number_custodian_medium_and_hash(evidence):
+    retention, export = evidence
+    booking = await book(retention, export)
+    assert {name: booking[name] for name in BOOKING} == BOOKING
+    assert booking["sha256"] == export["sha256"]
+    assert booking["booked_by"]["name"] == "Officer Seven"
+    assert datetime.fromisoformat(booking["booked_at"]) == NOON
+    assert booking["in_force"]
+    assert await bookings(retention, export) == [booking]
+    assert (await shown(retention, export))["copies_booked"] == 1
+    [told] = await retention.emitted(EvidenceBooked)
+    assert str(told.booking_id) == booking["booking_id"]
+    assert (told.evidence_number, told.custodian_name) == ("E26-0417-3", "P. Room")
+    assert (told.sha256, told.case_number) == (export["sha256"], "26-001234")
+    assert told.actor.name == "Officer Seven"
+
+
+@pytest.mark.clause("468.5/evidence")
+async def test_a_copy_that_reads_back_as_something_else_is_refused_on_record(evidence):
+    retention, export = evidence
+    problem = await book(retention, export, 422, sha256=WRONG)
+    assert problem["field"] == "sha256"
+    assert "write it anew" in problem["detail"]
+    assert export["sha256"] not in json.dumps(problem)  # nobody copies it from the refusal
+    assert await bookings(retention, export) == []
+    assert await retention.emitted(EvidenceBooked) == []
+    refusal = (await retention.emitted(AccessAttempted))[-2]
+    assert not refusal.allowed
+    assert "not the package" in refusal.reason
+    assert refusal.elements["body"]["sha256"] == WRONG
+    for nonsense in ("", "abc", "z" * 64, WRONG + "00"):
+        assert (await book(retention, export, 422, sha256=nonsense))["field"] == "body.sha256"
+    await book(retention, export, sha256=export["sha256"].upper())
+
+
+@pytest.mark.clause("468.5/evidence")
+async def test_one_copy_is_booked_once_and_another_medium_beside_it(evidence):
+    retention, export = evidence
+    first = await book(retention, export)
+    problem = await book(retention, export, 409, media_serial=" mid-0417-a ")
+    assert problem["field"] == "media_serial"
+    assert problem["booking_id"] == first["booking_id"]
+    await book(retention, export, media_serial="MID-0417-B", evidence_number="E26-0417-4")
+    assert (await shown(retention, export))["copies_booked"] == 2
+
+
+async def test_of_two_who_book_one_copy_at_once_one_does(evidence):
+    retention, export = evidence
+
+    async def try_to():
+        headers = retention.authority.headers() | {"Idempotency-Key": str(uuid4())}
+        path = f"/v1/evidence-exports/{export['export_id']}/bookings"
+        body = {**BOOKING, "sha256": export["sha256"]}
+        return (await retention.client.post(path, json=body, headers=headers)).status_code
+
+    assert sorted(await asyncio.gather(*(try_to() for _ in range(3)))) == [201, 409, 409]
+    assert len(await bookings(retention, export)) == 1
+
+
+async def test_a_booking_sent_again_is_one_booking(evidence):
+    retention, export = evidence
+    first = await book(retention, export, key="drawn-once")
+    assert await book(retention, export, key="drawn-once") == first
+    problem = await book(retention, export, 409, key="drawn-once", evidence_number="E26-1")
+    assert "Idempotency-Key" in problem["detail"]
+    assert len(await retention.emitted(EvidenceBooked)) == 1
+
+
+@pytest.mark.clause("468.5/evidence")
+async def test_a_booking_is_corrected_by_a_further_one_and_stays_as_it_was(evidence):
+    retention, export = evidence
+    wrong = await book(retention, export, evidence_number="E26-0471-3")
+    without_reason = await book(retention, export, 422, corrects=wrong["booking_id"])
+    assert without_reason["field"] == "note"
+    retention.clock.advance(minutes=5)
+    note = "the number's digits were swapped"
+    right = await book(retention, export, corrects=wrong["booking_id"], note=note)
+    first, second = await bookings(retention, export)
+    assert (first["evidence_number"], first["in_force"]) == ("E26-0471-3", False)
+    assert first["corrected_by"] == right["booking_id"]
+    assert (second["evidence_number"], second["in_force"]) == ("E26-0417-3", True)
+    assert second["corrects"] == wrong["booking_id"]
+    assert (await shown(retention, export))["copies_booked"] == 1
+    again = await book(retention, export, 409, corrects=wrong["booking_id"], note=note)
+    assert again["field"] == "corrects"
+    await book(retention, export, 409, corrects=str(uuid4()), note=note)
+    assert len(await bookings(retention, export)) == 2
+    assert [str(e.corrects) for e in await retention.emitted(EvidenceBooked)] == [
+        "None",
+        wrong["booking_id"],
+    ]
+
+
+async def test_a_correction_takes_no_other_copys_place(evidence):
+    retention, export = evidence
+    first = await book(retention, export)
+    await book(retention, export, media_serial="MID-0417-B")
+    how = {"corrects": first["booking_id"], "note": "the serial was another"}
+    await book(retention, export, 409, media_serial="mid-0417-b", **how)
+    await book(retention, export, media_serial="MID-0417-C", **how)
+    await book(retention, export)  # the serial that was wrong is free again
+    assert (await shown(retention, export))["copies_booked"] == 3
+
+
+CHANGES = [
+    "UPDATE evidence_bookings SET evidence_number = 'E0'",
+    "DELETE FROM evidence_bookings",
+    "TRUNCATE evidence_bookings",
+]
+
+
+@pytest.mark.clause("468.5/evidence")
+@pytest.mark.parametrize("change", CHANGES)
+async def test_not_even_the_database_changes_a_booking(evidence, change):
+    retention, export = evidence
+    booking = await book(retention, export)
+    with pytest.raises(IntegrityError, match="corrected by a further one"):
+        await retention.fetch(change)
+    assert await bookings(retention, export) == [booking]
+
+
+async def test_nothing_is_booked_before_there_is_a_package(retention):
+    await a_pictured_read(retention, "7ABC123")
+    export = await request(retention, await place(retention, plate="7ABC123"))
+    problem = await book(retention, {**export, "sha256": WRONG}, 409)
+    assert "requested" in problem["detail"]
+    await book(retention, {"export_id": str(uuid4()), "sha256": WRONG}, 404)
+
+
+async def test_who_may_see_holds_may_see_bookings_but_not_make_them(evidence):
+    retention, export = evidence
+    await book(retention, export, 403, Permission.HOLD_READ)
+    await book(retention, export)
+    path = f"/v1/evidence-exports/{export['export_id']}/bookings"
+    reader = retention.authority.headers(Permission.HOLD_READ, purpose=False)
+    answer = await retention.client.get(path, headers=reader)
+    assert len(answer.json()["bookings"]) == 1
+    stranger = retention.authority.headers(Permission.RECORD_SEARCH)
+    assert (await retention.client.get(path, headers=stranger)).status_code == 403
+
+
+INCOMPLETE = ["evidence_number", "custodian_name", "media_description", "media_serial", "sha256"]
+
+
+@pytest.mark.parametrize("name", INCOMPLETE)
+async def test_a_booking_without_its_particulars_is_refused_naming_the_field(evidence, name):
+    retention, export = evidence
+    assert (await book(retention, export, 422, **{name: " "}))["field"] == f"body.{name}"
+    assert await bookings(retention, export) == []
+
+
+@pytest.mark.clause("468.5/evidence")
+async def test_the_copy_on_the_medium_is_checked_offline_against_its_booking(on_media, capsys):
+    copy, key, statement = on_media
+    command = [sys.executable, "-m", "services.retention", "verify-package", str(copy)]
+    command += ["--key", str(key), "--booking", str(statement)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert hashlib.sha256(copy.read_bytes()).hexdigest() in run.stdout
+    assert "booked into evidence" in run.stdout
+    document = json.loads(statement.read_text())
+    assert document_holds(document, load_public(key.read_bytes()))
+    assert document["evidence_number"] == "E26-0417-3"
+    assert document["received_by"] == {"name": "P. Room", "title": "Property Officer"}
+    assert document["medium"]["serial"] == "MID-0417-A"
+
+
+def checked(copy, key, statement):
+    return verify_command([str(copy), "--key", str(key), "--booking", str(statement)])
+
+
+async def test_a_copy_that_is_not_the_booked_one_is_told_apart(on_media, tmp_path, capsys):
+    copy, key, statement = on_media
+    whole = copy.read_bytes()
+    # A byte that no manifest covers: the time of the first file, in its header within the archive.
+    touched = tmp_path / "touched.zip"
+    touched.write_bytes(whole[:10] + bytes([whole[10] ^ 1]) + whole[11:])
+    assert verify_command([str(touched), "--key", str(key)]) == 0
+    assert checked(touched, key, statement) == 1
+    assert "not the copy that was booked" in capsys.readouterr().out
+    forged = json.loads(statement.read_text())
+    forged["package"]["sha256"] = hashlib.sha256(touched.read_bytes()).hexdigest()
+    lie = tmp_path / "lie.json"
+    lie.write_text(json.dumps(forged))
+    assert checked(touched, key, lie) == 1
+    assert "was changed" in capsys.readouterr().out
+    lie.write_text("no statement")
+    assert checked(copy, key, lie) == 1
+    assert checked(tmp_path / "absent.zip", key, statement) == 1
+    assert checked(copy, key, statement) == 0
+
+
+async def test_a_booking_signed_by_a_later_key_is_checked_with_that(on_media, tmp_path, capsys):
+    copy, key, statement = on_media
+    later = Signer.new()
+    later_key = tmp_path / "later.pem"
+    later_key.write_text(later.public_pem)
+    content = json.loads(statement.read_text())
+    del content["signature"]
+    resigned = tmp_path / "resigned.json"
+    resigned.write_text(json.dumps(later.signed(content)))
+    assert checked(copy, key, resigned) == 1
+    command = [str(copy), "--key", str(key), "--booking", str(resigned)]
+    assert verify_command([*command, "--booking-key", str(later_key)]) == 0
+    assert verify_command([str(copy), "--booking", str(statement)]) == 2
+    assert "give --key" in capsys.readouterr().out

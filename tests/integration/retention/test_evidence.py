@@ -1,0 +1,439 @@
+"""Exports of held records: whole, signed, asked for once, downloaded on record, gone with their hold."""
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from services.retention import evidence
+from services.retention.domain.signing import load_public
+from services.retention.domain.verifying import verify_package
+from shared.events import AccessAttempted, Alternative, EvidenceChanged, RecordsDisclosed
+from shared.permissions import Permission
+from tests.integration.retention.conftest import JPEG, SOLANO, a_capture, a_read
+from tests.integration.retention.exporting import (
+    book,
+    download,
+    exported,
+    request,
+    send,
+    shown,
+    withdraw,
+)
+from tests.integration.retention.test_holding import LONG_AGO, OTHER, place, release
+from tests.integration.retention.test_packages import a_pictured_read, content, names
+from tests.integration.retention.test_purging import purge
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+OTHER_ORI = "CA0520000"
+
+
+async def changes(retention):
+    return [event.change for event in await retention.emitted(EvidenceChanged)]
+
+
+async def written(retention, export, path):
+    """Write the package to a file, as to a medium."""
+    path.write_bytes((await download(retention, export)).content)
+    return path
+
+
+async def public_key(retention):
+    return (await retention.client.get("/v1/signing-key")).json()["public_pem"].encode()
+
+
+def lines(path, name):
+    return [json.loads(line) for line in content(path, name).decode().splitlines()]
+
+
+@pytest.mark.clause("468.5/evidence")
+async def test_an_export_is_a_signed_package_of_all_that_the_hold_keeps(retention, tmp_path):
+    capture, read = await a_pictured_read(retention, "7ABC123")
+    _, old = await a_pictured_read(retention, "7ABC123", LONG_AGO)
+    await a_pictured_read(retention, "8XYZ987")  # not held
+    await a_pictured_read(retention, "7ABC123", NOON, agency_ori=OTHER_ORI)  # not ours
+    hold = await place(retention, plate="7ABC123")
+    await purge(retention)  # what is past the schedule lies with what holds alone keep
+    asked = await request(retention, hold)
+    assert (asked["state"], asked["case_number"]) == ("requested", "26-001234")
+    await retention.app.state.evidence_maker.work()
+    export = await shown(retention, asked)
+    figures = [export[name] for name in ("state", "reads", "captures", "images", "omitted")]
+    assert figures == ["ready", 2, 2, 4, 0]
+    path = await written(retention, export, tmp_path / "evidence.zip")
+    assert export["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert export["size_bytes"] == path.stat().st_size
+    verdict = verify_package(path, load_public(await public_key(retention)))
+    assert verdict.holds
+    assert verdict.key_id == export["signed_by"]
+    reads = lines(path, "data/records.jsonl")
+    assert [r["read_id"] for r in reads] == [str(old.read_id), str(read.read_id)]
+    assert content(path, f"data/{reads[1]['image']}") == JPEG
+    assert content(path, f"data/{reads[1]['crop']}") == JPEG
+    frames = lines(path, "data/captures.jsonl")
+    assert str(capture.capture_id) in {frame["capture_id"] for frame in frames}
+    assert {frame["sha256"] for frame in frames} == {hashlib.sha256(JPEG).hexdigest()}
+    cover = json.loads(content(path, "data/evidence.json"))
+    assert cover["hold"]["hold_id"] == hold["hold_id"]
+    assert cover["hold"]["basis"] == "criminal_action"
+    assert cover["hold"]["criteria"] == {"plate": "7ABC123"}
+    assert cover["requested_by"]["name"] == "Officer Seven"
+    assert cover["purpose"]["case_number"] == "26-001234"
+    info = content(path, "bag-info.txt").decode()
+    assert f"External-Identifier: {export['export_id']}\n" in info
+    assert await changes(retention) == ["requested", "packaged", "downloaded"]
+
+
+async def test_a_tampered_copy_of_evidence_does_not_hold(retention, tmp_path):
+    await a_pictured_read(retention, "7ABC123")
+    _, export = await exported(retention, plate="7ABC123")
+    path = await written(retention, export, tmp_path / "evidence.zip")
+    key = load_public(await public_key(retention))
+    whole = path.read_bytes()
+    assert verify_package(path, key).holds
+    path.write_bytes(whole.replace(JPEG, JPEG[:-1] + b"!", 1))
+    assert not verify_package(path, key).holds
+    path.write_bytes(whole[:-10])
+    assert not verify_package(path, key).holds
+
+
+async def test_a_frame_without_a_plate_is_evidence_where_its_place_is_held(retention, tmp_path):
+    empty = a_capture(NOON, outcome="no_plate")
+    elsewhere = a_capture(NOON, outcome="no_plate", device_id=OTHER)
+    for event in (empty, elsewhere):
+        await retention.objects.put(event.capture.image.object_key, JPEG)
+    await retention.store(empty, elsewhere)
+    area = {"latitude": SOLANO.latitude, "longitude": SOLANO.longitude, "radius_m": 50}
+    _, export = await exported(
+        retention,
+        area=area,
+        device_ids=[str(empty.capture.device_id)],
+        captured_from=NOON.isoformat(),
+    )
+    path = await written(retention, export, tmp_path / "evidence.zip")
+    assert (export["reads"], export["captures"], export["images"]) == (0, 1, 1)
+    [frame] = lines(path, "data/captures.jsonl")
+    assert (frame["capture_id"], frame["outcome"]) == (str(empty.capture.capture_id), "no_plate")
+    assert content(path, f"data/{frame['image']}") == JPEG
+
+
+async def test_what_speaks_against_a_read_is_in_the_evidence(retention, tmp_path):
+    read = a_read(
+        "7ABC123",
+        NOON,
+        misread_risk=0.4,
+        alternatives=[Alternative("7ABC123", 0.6), Alternative("7A8C123", 0.4)],
+    )
+    await retention.store(read)
+    _, export = await exported(retention, plate="7ABC123")
+    path = await written(retention, export, tmp_path / "evidence.zip")
+    [told] = lines(path, "data/records.jsonl")
+    assert told["misread_risk"] == 0.4
+    assert told["alternatives"][1] == {"plate": "7A8C123", "probability": 0.4}
+    assert told["pass_id"] is None
+
+
+async def test_an_image_that_is_gone_is_named_and_counted(retention, tmp_path):
+    capture, _ = await a_pictured_read(retention, "7ABC123")
+    del retention.objects.kept[capture.image.object_key]
+    _, export = await exported(retention, plate="7ABC123")
+    assert (export["images"], export["omitted"]) == (1, 1)
+    path = await written(retention, export, tmp_path / "evidence.zip")
+    assert "data/omitted.csv" in names(path)
+    assert verify_package(path).holds
+
+
+@pytest.mark.clause("468.3.1(d)/access-record")
+async def test_the_reading_is_recorded_for_who_asked_with_every_record(retention):
+    capture, read = await a_pictured_read(retention, "7ABC123")
+    hold, export = await exported(retention, plate="7ABC123")
+    attempts = [a for a in await retention.emitted(AccessAttempted) if a.method == "EVENT"]
+    [attempt] = attempts
+    assert attempt.actor.name == "Officer Seven"
+    assert attempt.permission == "hold:manage"
+    assert attempt.purpose.case_number == "26-001234"
+    assert attempt.elements == {
+        "export_id": export["export_id"],
+        "hold_id": hold["hold_id"],
+        "plate": "7ABC123",
+    }
+    disclosed = await retention.emitted(RecordsDisclosed)
+    made = {(e.record_kind, *e.record_ids) for e in disclosed if e.attempt_id == attempt.attempt_id}
+    assert made == {("read", str(read.read_id)), ("capture", str(capture.capture_id))}
+    [packaged] = [e for e in await retention.emitted(EvidenceChanged) if e.change == "packaged"]
+    assert packaged.details["attempt_id"] == str(attempt.attempt_id)
+    assert packaged.details["sha256"] == export["sha256"]
+    assert packaged.actor.person_id == "system:retention"
+    await download(retention, export)
+    assert ("package", export["export_id"]) in {
+        (e.record_kind, *e.record_ids) for e in await retention.emitted(RecordsDisclosed)
+    }
+
+
+async def test_a_request_sent_again_is_one_export(retention):
+    await retention.store(a_read("7ABC123", NOON))
+    hold = await place(retention, plate="7ABC123")
+    first = await request(retention, hold, key="drawn-once")
+    again = await request(retention, hold, key="drawn-once")
+    await retention.app.state.evidence_maker.work()
+    later = await request(retention, hold, key="drawn-once")
+    assert first["export_id"] == again["export_id"] == later["export_id"]
+    assert later["state"] == "ready"
+    assert (await changes(retention)).count("requested") == 1
+    another = await request(retention, hold, key="drawn-anew")
+    theirs = await request(retention, hold, key="drawn-once", account_id=str(uuid4()))
+    assert len({e["export_id"] for e in (first, another, theirs)}) == 3
+    await send(retention, "/v1/evidence-exports", {"hold_id": hold["hold_id"]}, 422, key="short")
+
+
+async def test_where_nothing_is_held_there_is_nothing_to_export(retention):
+    await retention.store(a_read("8XYZ987", NOON))
+    empty = await place(retention, plate="7ABC123")
+    assert "no record" in (await request(retention, empty, 409))["detail"]
+    over = await place(retention, plate="8XYZ987")
+    await release(retention, over)
+    assert "released" in (await request(retention, over, 409))["detail"]
+    await request(retention, {"hold_id": str(uuid4())}, 404)
+    await request(retention, over, 404, ori=OTHER_ORI)
+    assert await retention.fetch("SELECT 1 FROM evidence_exports") == []
+    assert await changes(retention) == []
+
+
+async def test_an_export_of_what_is_gone_by_then_fails_and_says_so(retention):
+    await retention.store(a_read("7ABC123", NOON))
+    hold = await place(retention, plate="7ABC123")
+    export = await request(retention, hold)
+    await retention.fetch("DELETE FROM reads RETURNING 1")
+    await retention.app.state.evidence_maker.work()
+    export = await shown(retention, export)
+    assert export["state"] == "failed"
+    assert "no record" in export["fault"]
+    assert await changes(retention) == ["requested", "failed"]
+    await download(retention, export, 409)
+    await withdraw(retention, export, 409)
+    await release(retention, hold)  # it stands in nobody's way
+
+
+async def test_while_the_object_store_is_down_an_export_waits_and_is_made_after(retention):
+    await a_pictured_read(retention, "7ABC123")
+    hold = await place(retention, plate="7ABC123")
+    export = await request(retention, hold)
+    retention.objects.down = True
+    await retention.app.state.evidence_maker.work()
+    waiting = await shown(retention, export)
+    assert waiting["state"] == "requested"
+    assert "object store" in waiting["fault"]
+    retention.objects.down = False
+    await retention.app.state.evidence_maker.work()  # too early
+    assert (await shown(retention, export))["state"] == "requested"
+    retention.clock.advance(seconds=2)
+    await retention.app.state.evidence_maker.work()
+    ready = await shown(retention, export)
+    assert (ready["state"], ready["fault"]) == ("ready", None)
+
+
+async def test_what_was_tried_often_enough_has_failed(retention, monkeypatch):
+    monkeypatch.setattr(evidence, "MAX_ATTEMPTS", 2)
+    await a_pictured_read(retention, "7ABC123")
+    export = await request(retention, await place(retention, plate="7ABC123"))
+    for _ in range(2):
+        retention.objects.down = True
+        await retention.app.state.evidence_maker._one()
+        retention.clock.advance(minutes=1)
+    retention.objects.down = False
+    assert (await shown(retention, export))["state"] == "failed"
+    assert await changes(retention) == ["requested", "failed"]
+    assert not await retention.app.state.evidence_maker._one()
+
+
+REFUSED = [
+    ({"permissions": [Permission.HOLD_READ]}, "hold:manage"),
+    ({"purpose": False}, "purpose"),
+    ({"trained_until": None}, "training"),
+]
+
+
+@pytest.mark.clause("468.5/evidence")
+@pytest.mark.parametrize(("claims", "word"), REFUSED, ids=[word for _, word in REFUSED])
+async def test_without_permission_purpose_and_training_there_is_no_evidence(
+    retention, claims, word
+):
+    await a_pictured_read(retention, "7ABC123")
+    hold, export = await exported(retention, plate="7ABC123")
+    claims = dict(claims)
+    headers = retention.authority.headers(*claims.pop("permissions", ()), **claims)
+    before = len(await retention.emitted(AccessAttempted))
+    base = f"/v1/evidence-exports/{export['export_id']}"
+    problems = [
+        await request(retention, hold, 403, headers=headers),
+        await book(retention, export, 403, headers=headers),
+        await send(retention, f"{base}/withdraw", {"reason": "why not"}, 403, headers=headers),
+        (await retention.client.get(f"{base}/package", headers=headers)).json(),
+    ]
+    assert all(word in problem["detail"] for problem in problems)
+    attempts = (await retention.emitted(AccessAttempted))[before:]
+    assert [attempt.allowed for attempt in attempts] == [False] * 4
+    assert len(await retention.fetch("SELECT 1 FROM evidence_exports")) == 1
+    assert await retention.fetch("SELECT 1 FROM evidence_bookings") == []
+    assert await changes(retention) == ["requested", "packaged"]
+
+
+async def test_a_purpose_narrowed_to_less_than_the_hold_gets_no_evidence(retention):
+    await a_pictured_read(retention, "7ABC123")
+    hold, export = await exported(retention, plate="7ABC123")
+    headers = retention.authority.headers()
+    scope = {"captured_to": (NOON - timedelta(hours=1)).isoformat()}
+    headers["X-ALPR-Purpose"] = retention.authority.purpose_token(scope=scope)
+    before = len(await retention.emitted(AccessAttempted))
+    assert "narrowed" in (await request(retention, hold, 403, headers=headers))["detail"]
+    path = f"/v1/evidence-exports/{export['export_id']}/package"
+    assert (await retention.client.get(path, headers=headers)).status_code == 403
+    attempts = (await retention.emitted(AccessAttempted))[before:]
+    assert [attempt.allowed for attempt in attempts] == [True, False] * 2
+
+
+async def test_another_agencys_exports_are_not_there(retention):
+    await a_pictured_read(retention, "7ABC123")
+    _, export = await exported(retention, plate="7ABC123")
+    path = f"/v1/evidence-exports/{export['export_id']}"
+    await retention.get(path, 404, ori=OTHER_ORI)
+    await download(retention, export, 404, ori=OTHER_ORI)
+    await retention.get(f"{path}/bookings", 404, ori=OTHER_ORI)
+    await retention.post(f"{path}/withdraw", {"reason": "not ours"}, 404, ori=OTHER_ORI)
+    listed = (await retention.get("/v1/evidence-exports", ori=OTHER_ORI)).json()
+    assert listed["exports"] == []
+
+
+async def test_an_agency_exports_its_own_records_only(retention, tmp_path):
+    await retention.store(
+        a_read("7ABC123", NOON), a_read("7ABC123", NOON - timedelta(1), agency_ori=OTHER_ORI)
+    )
+    body = {
+        "basis": "evidence",
+        "case_number": "S-1",
+        "description": "the sheriff's own",
+        "criteria": {"plate": "7ABC123"},
+    }
+    hold = await retention.post("/v1/holds", body, 201, ori=OTHER_ORI)
+    export = await request(retention, hold, ori=OTHER_ORI)
+    await retention.app.state.evidence_maker.work()
+    path = tmp_path / "theirs.zip"
+    path.write_bytes((await download(retention, export, ori=OTHER_ORI)).content)
+    [told] = lines(path, "data/records.jsonl")
+    assert datetime.fromisoformat(told["captured_at"]) == NOON - timedelta(1)
+
+
+async def test_a_download_names_its_digest_and_is_on_record_each_time(retention):
+    await a_pictured_read(retention, "7ABC123")
+    _, export = await exported(retention, plate="7ABC123")
+    answer = await download(retention, export)
+    assert answer.headers["x-content-sha256"] == export["sha256"]
+    assert answer.headers["content-length"] == str(export["size_bytes"])
+    assert answer.headers["content-type"] == "application/zip"
+    assert export["export_id"] in answer.headers["content-disposition"]
+    await download(retention, export)
+    taken = [e for e in await retention.emitted(EvidenceChanged) if e.change == "downloaded"]
+    assert [e.actor.name for e in taken] == ["Officer Seven"] * 2
+    assert {e.details["sha256"] for e in taken} == {export["sha256"]}
+
+
+async def test_a_package_that_was_changed_in_the_store_does_not_leave_whole(retention):
+    await a_pictured_read(retention, "7ABC123")
+    _, export = await exported(retention, plate="7ABC123")
+    [key] = [key for key in retention.objects.kept if key.startswith("evidence/")]
+    retention.objects.kept[key] = retention.objects.kept[key][:-1] + b"!"
+    transport = httpx.ASGITransport(retention.app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        path = f"/v1/evidence-exports/{export['export_id']}/package"
+        answer = await client.get(path, headers=retention.authority.headers())
+    assert answer.content == b""
+    assert "downloaded" not in await changes(retention)
+
+
+@pytest.mark.clause("468.5/evidence")
+async def test_a_hold_is_not_released_while_exported_evidence_is_not_booked(retention):
+    await a_pictured_read(retention, "7ABC123", LONG_AGO)
+    hold = await place(retention, plate="7ABC123")
+    export = await request(retention, hold)
+    problem = await release(retention, hold, 409)  # not even made yet
+    assert problem["export_ids"] == [export["export_id"]]
+    await retention.app.state.evidence_maker.work()
+    export = await shown(retention, export)
+    problem = await release(retention, hold, 409)
+    assert problem["export_ids"] == [export["export_id"]]
+    assert "withdraw" in problem["detail"]
+    await book(retention, export)
+    await release(retention, hold)
+
+
+async def test_the_package_goes_with_its_hold_and_the_purge_counts_records_alone(retention):
+    await a_pictured_read(retention, "7ABC123", LONG_AGO)
+    hold, export = await exported(retention, plate="7ABC123")
+    await book(retention, export)
+    run = await purge(retention)
+    assert (run["state"], run["reads"], run["kept_under_hold"]) == ("certified", 0, 2)
+    await release(retention, hold)
+    await download(retention, export, 409)
+    await retention.app.state.evidence_maker.work()
+    assert (await shown(retention, export))["removed_at"] is not None
+    retention.clock.advance(seconds=1)
+    run = await purge(retention)
+    assert (run["state"], run["reads"], run["captures"], run["objects"]) == ("certified", 1, 1, 2)
+    assert retention.objects.kept == {}
+    later = await book(retention, export, media_serial="a second copy")  # the digest is still known
+    assert later["in_force"]
+
+
+async def test_an_export_that_will_not_be_booked_is_withdrawn_with_a_reason(retention):
+    await a_pictured_read(retention, "7ABC123")
+    hold, export = await exported(retention, plate="7ABC123")
+    given_up = await withdraw(retention, export)
+    assert given_up["state"] == "withdrawn"
+    assert given_up["withdrawal_reason"] == "written to no medium"
+    assert given_up["withdrawn_by"]["name"] == "Officer Seven"
+    await withdraw(retention, export, 409)
+    await download(retention, export, 409)
+    await book(retention, export, 409)
+    await retention.app.state.evidence_maker.work()
+    assert not any(key.startswith("evidence/") for key in retention.objects.kept)
+    await release(retention, hold)
+    [told] = [e for e in await retention.emitted(EvidenceChanged) if e.change == "withdrawn"]
+    assert told.details == {"reason": "written to no medium"}
+
+
+async def test_what_is_booked_cannot_be_withdrawn_nor_what_is_being_made(retention):
+    await a_pictured_read(retention, "7ABC123")
+    hold, export = await exported(retention, plate="7ABC123")
+    await book(retention, export)
+    assert "booked" in (await withdraw(retention, export, 409))["detail"]
+    making = await request(retention, hold)
+    async with retention.runtime.db.begin() as connection:
+        claimed = await evidence.exports.claim(connection, retention.clock.now())
+        assert str(claimed.export_id) == making["export_id"]
+        assert "worked on" in (await withdraw(retention, making, 409))["detail"]
+    assert (await withdraw(retention, making))["state"] == "withdrawn"
+    await retention.app.state.evidence_maker.work()
+    assert (await shown(retention, making))["state"] == "withdrawn"
+
+
+async def test_exports_are_listed_by_hold_and_by_what_awaits_a_booking(retention):
+    await retention.store(a_read("7ABC123", NOON), a_read("8XYZ987", NOON))
+    hold, first = await exported(retention, plate="7ABC123")
+    retention.clock.advance(seconds=1)
+    _, second = await exported(retention, plate="8XYZ987")
+    await book(retention, first)
+
+    async def listed(query):
+        page = (await retention.get(f"/v1/evidence-exports?{query}")).json()
+        return [e["export_id"] for e in page["exports"]], page["next_after"]
+
+    assert await listed("") == ([second["export_id"], first["export_id"]], None)
+    ids, after = await listed("limit=1")
+    assert ids == [second["export_id"]]
+    assert await listed(f"limit=1&after={after}") == ([first["export_id"]], None)
+    assert await listed(f"hold_id={hold['hold_id']}") == ([first["export_id"]], None)
+    assert await listed("unbooked=true") == ([second["export_id"]], None)
+    assert await listed("unbooked=false") == ([first["export_id"]], None)

@@ -1,0 +1,142 @@
+"""What may be done with an export of held records, and when: the rules alone."""
+
+import json
+from uuid import UUID
+
+import pytest
+
+from services.retention.domain.evidence import (
+    BOOKING,
+    State,
+    check_correction,
+    check_download,
+    check_medium_free,
+    check_read_back,
+    check_ready,
+    check_release,
+    check_request,
+    check_whole,
+    check_withdrawal,
+    same_medium,
+)
+from services.retention.domain.signing import Signer, load_public
+from services.retention.domain.verifying import booking_faults
+from services.retention.evidence import fault_of
+from services.retention.store.exports import object_key
+from shared.errors import Conflict, InvalidInput, NotAuthorised, Unavailable
+
+ONE, TWO = UUID(int=1), UUID(int=2)
+DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+
+def test_a_hold_in_force_that_keeps_something_may_be_exported():
+    check_request(in_force=True, keeps_any=True)
+    for facts in ((False, True), (True, False)):
+        with pytest.raises(Conflict):
+            check_request(in_force=facts[0], keeps_any=facts[1])
+
+
+def test_a_purpose_that_is_narrowed_by_anything_is_not_for_a_whole_hold():
+    check_whole({})
+    check_whole({"plate": None})
+    for scope in ({"plate": "7ABC123"}, {"device_ids": []}, {"moon": "full"}):
+        with pytest.raises(NotAuthorised) as refused:
+            check_whole(scope)
+        assert refused.value.members == {"code": "purpose"}
+
+
+@pytest.mark.parametrize("state", set(State) - {State.READY})
+def test_only_what_is_ready_is_taken_or_booked(state):
+    with pytest.raises(Conflict, match=state.value):
+        check_ready(state)
+    with pytest.raises(Conflict, match=state.value):
+        check_download(state, in_force=True, removed=False)
+
+
+def test_a_package_is_taken_while_its_hold_is_in_force_and_it_is_there():
+    check_download(State.READY, in_force=True, removed=False)
+    for in_force, removed in ((False, False), (True, True), (False, True)):
+        with pytest.raises(Conflict, match="went with it"):
+            check_download(State.READY, in_force=in_force, removed=removed)
+
+
+def test_a_copy_is_the_package_or_is_not_booked():
+    check_read_back(DIGEST, DIGEST)
+    for package in (None, DIGEST[::-1]):
+        with pytest.raises(InvalidInput) as refused:
+            check_read_back(package, DIGEST)
+        assert refused.value.field == "sha256"
+
+
+def test_a_medium_is_free_or_the_booking_of_it_is_named():
+    check_medium_free(None)
+    with pytest.raises(Conflict) as refused:
+        check_medium_free(ONE)
+    assert refused.value.members == {"booking_id": str(ONE)}
+
+
+def test_one_serial_number_is_one_medium_however_it_is_written():
+    assert same_medium(" mid-0417 A") == same_medium("MID-0417a\t")
+    assert same_medium("MID-0417-A") != same_medium("MID-0417-B")
+
+
+def test_a_correction_is_of_a_booking_in_force_and_says_why():
+    check_correction(ONE, {ONE, TWO}, "the number was wrong")
+    with pytest.raises(Conflict):
+        check_correction(ONE, {TWO}, "the number was wrong")
+    with pytest.raises(InvalidInput):
+        check_correction(ONE, {ONE}, None)
+
+
+def test_what_is_in_evidence_or_over_is_not_withdrawn():
+    for state in (State.REQUESTED, State.READY):
+        check_withdrawal(state, booked=False)
+    with pytest.raises(Conflict, match="booked"):
+        check_withdrawal(State.READY, booked=True)
+    for state in (State.FAILED, State.WITHDRAWN):
+        with pytest.raises(Conflict, match=state.value):
+            check_withdrawal(state, booked=False)
+
+
+def test_a_hold_is_released_once_no_export_of_it_is_unbooked():
+    check_release([])
+    with pytest.raises(Conflict) as refused:
+        check_release([ONE, TWO])
+    assert refused.value.members == {"export_ids": [str(ONE), str(TWO)]}
+
+
+def test_a_packages_key_is_the_same_at_each_attempt():
+    assert object_key(ONE) == f"evidence/{ONE}.zip" == object_key(UUID(int=1))
+
+
+def test_a_booking_speaks_for_the_very_file_that_it_names_and_no_other():
+    signer = Signer.new()
+    key = load_public(signer.public_pem.encode())
+    booked = {"statement": BOOKING, "package": {"sha256": DIGEST}}
+    statement = encoded(signer.signed(booked))
+    assert booking_faults(statement, DIGEST, key) == []
+    for other in (DIGEST[::-1], None):
+        assert booking_faults(statement, other, key) == [
+            "this is not the copy that was booked: its SHA-256 differs"
+        ]
+    signed_otherwise = "the booking is not signed with this key, or was changed"
+    certificate = encoded(signer.signed({**booked, "statement": "destruction"}))
+    by_another = encoded(Signer.new().signed(booked))
+    for document in (certificate, by_another, encoded(booked)):
+        assert booking_faults(document, DIGEST, key) == [signed_otherwise]
+
+
+def encoded(document):
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize("junk", [b"", b"{", b"[]", b"{}", b'{"package": 1}', b"\xff"])
+def test_what_is_no_booking_is_called_so(junk):
+    key = load_public(Signer.new().public_pem.encode())
+    assert booking_faults(junk, DIGEST, key) == ["the booking is not a signed statement"]
+
+
+def test_a_fault_says_what_was_in_the_way_and_shows_no_record():
+    assert fault_of(Unavailable("the object store does not answer")).startswith("the object store")
+    assert fault_of(OSError(28, "No space left on device", "/tmp/x")) == "No space left on device"
+    assert fault_of(ValueError("7ABC123")) == "ValueError"
