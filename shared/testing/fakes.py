@@ -10,6 +10,7 @@ from shared.codec import Message, Record, decode, encode
 from shared.consumer import Handler, MessageHandler
 from shared.errors import NotFound, Unavailable
 from shared.events import Event
+from shared.objects import PAGE, Level, Stored
 
 E = TypeVar("E", bound=Event)
 
@@ -64,10 +65,11 @@ def _message(record: Record, offset: int) -> Message:
 
 
 class FakeObjects:
-    """Keeps bytes by key; `down` makes it refuse."""
+    """Keeps bytes by key; `down` makes it refuse. What `put_at` does not name was put just now."""
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
+        self.put_at: dict[str, datetime] = {}
         self.down = False
 
     def _check(self) -> None:
@@ -98,6 +100,24 @@ class FakeObjects:
         """Forget `key`."""
         self._check()
         self.kept.pop(key, None)
+
+    async def level(self, folder: str) -> Level:
+        """Return what lies directly in a folder."""
+        below = await self.page(folder, limit=len(self.kept))
+        start = len(folder) + 1
+        return Level(
+            list(dict.fromkeys(k[: k.index("/", start)] for k, _ in below if "/" in k[start:])),
+            [one for one in below if "/" not in one.key[start:]],
+        )
+
+    async def page(
+        self, folder: str, *, after: str | None = None, limit: int = PAGE
+    ) -> list[Stored]:
+        """Return objects in a folder and those below it, by key."""
+        self._check()
+        now = datetime.now(UTC)
+        keys = sorted(k for k in self.kept if k.startswith(f"{folder}/") and k > (after or ""))
+        return [Stored(key, self.put_at.get(key, now)) for key in keys[:limit]]
 
     async def ping(self) -> None:
         """Raise Unavailable while down."""
