@@ -9,11 +9,11 @@ from uuid import UUID
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from shared.database_settings import DatabaseLink
 from shared.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -28,10 +28,11 @@ POOL_TIMEOUT_S = 5.0
 class Database:
     """One service's schema. Tables are unqualified: the connection's search_path is the schema."""
 
-    def __init__(self, url: str, schema: str, *, pool_size: int = 5) -> None:
+    def __init__(self, where: DatabaseLink | str, schema: str, *, pool_size: int = 5) -> None:
+        link = DatabaseLink.at(where)
         self.schema = schema
         self.engine: AsyncEngine = create_async_engine(
-            make_url(url).set(drivername="postgresql+asyncpg"),
+            link.url.set(drivername="postgresql+asyncpg"),
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_recycle=1800,
@@ -44,6 +45,7 @@ class Database:
                 "server_settings": {"search_path": schema, "application_name": f"alpr-{schema}"},
                 "timeout": 5,
                 "command_timeout": 60,
+                **link.arguments,
             },
         )
         self._listeners: list[Callable[[], None]] = []

@@ -37,12 +37,12 @@ class Kafka:
     def of(cls, settings: KafkaSettings) -> Self:
         """Return the Kafka of `settings`. Raises: ValueError for a file that no longer holds."""
         link: dict[str, Any] = {"security_protocol": settings.kafka_security_protocol}
-        if settings.with_tls:
-            link["ssl_context"] = settings.tls()
-        if settings.with_sasl:
-            link["sasl_mechanism"] = settings.mechanism
+        if settings.kafka_by_tls:
+            link["ssl_context"] = settings.kafka_tls()
+        if settings.kafka_by_sasl:
+            link["sasl_mechanism"] = settings.kafka_mechanism
             link["sasl_plain_username"] = settings.kafka_sasl_username
-            link["sasl_plain_password"] = settings.password()
+            link["sasl_plain_password"] = settings.kafka_password()
         return cls(settings.kafka_bootstrap, link)
 
     @classmethod

@@ -4,14 +4,15 @@ Links are encrypted and both ends proved (CJIS SC-8, IA-3; policy 468.5) unless 
 `shared/kafka.py` makes clients of them.
 """
 
-import ipaddress
 import ssl
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from aiokafka.conn import collect_hosts
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.links import Given, checked_tls, is_this_machine
 
 OF_TLS = ("kafka_ca_file", "kafka_certificate_file", "kafka_key_file")
 OF_SASL = (
@@ -20,14 +21,6 @@ OF_SASL = (
     "kafka_sasl_password",
     "kafka_sasl_password_file",
 )
-
-
-def _unless_empty(value: Any) -> Any:
-    """Return None for an empty text: that is how compose writes "not set"."""
-    return None if value == "" else value
-
-
-Given = BeforeValidator(_unless_empty)
 
 
 class KafkaSettings(BaseSettings):
@@ -72,37 +65,37 @@ class KafkaSettings(BaseSettings):
     """Wait after an empty fetch; only for the embedded broker, which has no long poll (ADR-0003)."""
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _kafka_fits_together(self) -> Self:
         """Refuse what contradicts itself or would leave a link open, and files that do not hold."""
         self._refuse_open_links()
         self._refuse_what_has_no_effect()
-        if self.with_sasl:
+        if self.kafka_by_sasl:
             self._refuse_half_a_login()
-        elif self.with_tls and self.kafka_certificate_file is None:
+        elif self.kafka_by_tls and self.kafka_certificate_file is None:
             raise ValueError(
                 "KAFKA_SECURITY_PROTOCOL=SSL needs KAFKA_CERTIFICATE_FILE and KAFKA_KEY_FILE: without "
                 "them Kafka could not tell who reaches it"
             )
-        if self.with_tls:
-            self.tls()
+        if self.kafka_by_tls:
+            self.kafka_tls()
         return self
 
     @property
-    def with_tls(self) -> bool:
+    def kafka_by_tls(self) -> bool:
         """Whether links are encrypted."""
         return self.kafka_security_protocol in {"SSL", "SASL_SSL"}
 
     @property
-    def with_sasl(self) -> bool:
+    def kafka_by_sasl(self) -> bool:
         """Whether this end proves itself by a user and a password."""
         return self.kafka_security_protocol in {"SASL_PLAINTEXT", "SASL_SSL"}
 
     @property
-    def mechanism(self) -> str:
+    def kafka_mechanism(self) -> str:
         """How the password is proved."""
         return self.kafka_sasl_mechanism or "SCRAM-SHA-512"
 
-    def password(self) -> str:
+    def kafka_password(self) -> str:
         """Return the password, out of its file where there is one. Raises: ValueError."""
         if self.kafka_sasl_password is not None:
             return self.kafka_sasl_password.get_secret_value()
@@ -115,23 +108,19 @@ class KafkaSettings(BaseSettings):
             raise ValueError("KAFKA_SASL_PASSWORD_FILE does not hold one password on one line")
         return text
 
-    def tls(self) -> ssl.SSLContext:
+    def kafka_tls(self) -> ssl.SSLContext:
         """Return what a link is encrypted with: TLS 1.2 or later, name and signer of the broker checked.
 
         Raises: ValueError for a file that does not hold.
         """
-        try:
-            context = ssl.create_default_context(cafile=self.kafka_ca_file)
-        except (OSError, ValueError):  # ssl.SSLError is an OSError
-            raise ValueError("KAFKA_CA_FILE is no readable file of certificates (PEM)") from None
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context = checked_tls(self.kafka_ca_file, "KAFKA_CA_FILE")
         if self.kafka_certificate_file is None:
             return context
         try:
             context.load_cert_chain(
                 self.kafka_certificate_file, self.kafka_key_file, password=_no_passphrase
             )
-        except (OSError, ValueError):
+        except (OSError, ValueError):  # ssl.SSLError is an OSError
             raise ValueError(
                 "KAFKA_CERTIFICATE_FILE and KAFKA_KEY_FILE are no readable certificate with its own "
                 "private key, not encrypted (PEM)"
@@ -144,15 +133,15 @@ class KafkaSettings(BaseSettings):
             hosts = [host for host, _, _ in collect_hosts(self.kafka_bootstrap, randomize=False)]
         except ValueError:
             raise ValueError("KAFKA_BOOTSTRAP is not written as host:port,host:port") from None
-        if self.with_tls:
+        if self.kafka_by_tls:
             return
-        if not self.kafka_allow_plaintext and not all(map(_is_this_machine, hosts)):
+        if not self.kafka_allow_plaintext and not all(map(is_this_machine, hosts)):
             raise ValueError(
                 f"KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} reaches a Kafka on another "
                 "machine without TLS: set SSL or SASL_SSL, or KAFKA_ALLOW_PLAINTEXT=true where "
                 "something else encrypts the whole way"
             )
-        if self.with_sasl and self.mechanism == "PLAIN":
+        if self.kafka_by_sasl and self.kafka_mechanism == "PLAIN":
             raise ValueError(
                 "KAFKA_SASL_MECHANISM=PLAIN would send the password in the clear: it needs "
                 "KAFKA_SECURITY_PROTOCOL=SASL_SSL"
@@ -160,7 +149,7 @@ class KafkaSettings(BaseSettings):
 
     def _refuse_what_has_no_effect(self) -> None:
         """Raise ValueError for a setting that the protocol leaves out: whoever set it relies on it."""
-        idle = (*(() if self.with_tls else OF_TLS), *(() if self.with_sasl else OF_SASL))
+        idle = (*(() if self.kafka_by_tls else OF_TLS), *(() if self.kafka_by_sasl else OF_SASL))
         if given := [name.upper() for name in idle if getattr(self, name) is not None]:
             raise ValueError(
                 f"KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} does not use "
@@ -180,15 +169,7 @@ class KafkaSettings(BaseSettings):
         given = (self.kafka_sasl_password, self.kafka_sasl_password_file)
         if given.count(None) != 1:
             raise ValueError("set one of KAFKA_SASL_PASSWORD and KAFKA_SASL_PASSWORD_FILE")
-        self.password()
-
-
-def _is_this_machine(host: str) -> bool:
-    """Whether an address does not leave this machine; a name other than localhost may lead anywhere."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        self.kafka_password()
 
 
 def _no_passphrase() -> str:

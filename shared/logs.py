@@ -60,7 +60,15 @@ def named(error: BaseException) -> str:
         return f"{kind}: {error.detail}"
     if isinstance(error, BaseExceptionGroup):
         return f"{kind}: {', '.join(named(one) for one in error.exceptions)}"
-    known = ("sqlstate", "schema_name", "table_name", "column_name", "constraint_name", "errno")
+    known = (
+        "sqlstate",
+        "schema_name",
+        "table_name",
+        "column_name",
+        "constraint_name",
+        "errno",
+        "verify_message",
+    )
     facts = [f"{name}={value}" for name in known if (value := getattr(error, name, None))]
     return f"{kind} ({', '.join(facts)})" if facts else kind
 

@@ -48,7 +48,7 @@ class Runtime:
         self.settings = settings
         self.policy = policy or load_policy(settings.policy_file)
         self.clock: Clock = clock or SystemClock()
-        self.db = Database(settings.database_url, service, pool_size=settings.database_pool_size)
+        self.db = Database(settings.database_link(), service, pool_size=settings.database_pool_size)
         self.brokers = Kafka.of(settings)
         self.kafka = bus is None
         self.bus: Bus = bus or KafkaBus(self.brokers, service)

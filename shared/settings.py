@@ -5,16 +5,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from shared.database_settings import DatabaseSettings
 from shared.kafka_settings import KafkaSettings
 
 
-class CommonSettings(KafkaSettings):
+class CommonSettings(DatabaseSettings, KafkaSettings):
     """What every service reads from its environment, or from files in the secrets directory."""
-
-    database_url: str = "postgresql://postgres@127.0.0.1:5432/plateward"
-    """postgresql://user:password@host:port/database; a secret."""
-
-    database_pool_size: Annotated[int, Field(ge=1, le=100)] = 5
 
     object_store_url: str = "file:///var/lib/plateward/objects"
     """file:///folder or s3://bucket/prefix; S3 credentials and endpoint by AWS_* as usual."""

@@ -104,7 +104,7 @@ def _verify(asked: argparse.Namespace) -> int:
 async def _verified(
     settings: CommonSettings, origin: str, verifiers: list[Verifier], kept: list[str]
 ) -> Verdict:
-    db = Database(settings.database_url, SERVICE, pool_size=1)
+    db = Database(settings.database_link(), SERVICE, pool_size=1)
     try:
         async with db.begin() as connection:
             return await verify_stored(connection, origin, verifiers, kept)
@@ -160,7 +160,7 @@ def _export(asked: argparse.Namespace) -> int:
 async def _exported(
     settings: CommonSettings, actor: Actor, asked: argparse.Namespace, file: BinaryIO
 ) -> int:
-    db = Database(settings.database_url, SERVICE, pool_size=1)
+    db = Database(settings.database_link(), SERVICE, pool_size=1)
     try:
         async with db.begin() as connection:
             size = await Log(connection).size()

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
-from sqlalchemy.engine import make_url
+
+from shared.database_settings import DatabaseLink
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +24,10 @@ class Notices:
     What is signed with `own` was sent from here, where those concerned are woken without a notice.
     """
 
-    def __init__(self, url: str, channels: Mapping[str, asyncio.Event], own: str) -> None:
-        self._dsn = make_url(url).set(drivername="postgresql").render_as_string(False)
+    def __init__(
+        self, database: DatabaseLink, channels: Mapping[str, asyncio.Event], own: str
+    ) -> None:
+        self._database = database
         self._channels = channels
         self._own = own
         self._task: asyncio.Task[None] | None = None
@@ -55,7 +58,9 @@ class Notices:
 
     async def _listen(self) -> None:
         ended = asyncio.Event()
-        connection = await asyncpg.connect(self._dsn, timeout=5)
+        connection = await asyncpg.connect(
+            self._database.dsn, timeout=5, **self._database.arguments
+        )
         try:
             connection.add_termination_listener(lambda _: ended.set())
             for channel in self._channels:

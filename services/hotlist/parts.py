@@ -39,7 +39,7 @@ class Parts:
         self.raiser = Raiser(runtime, settings, self.refresher, self.broadcaster.changed, own)
         self._uploads = 0
         self._notices = Notices(
-            settings.database_url,
+            settings.database_link(),
             {
                 LISTS_CHANNEL: self.refresher.changed,
                 ALERTS_CHANNEL: self.broadcaster.changed,

@@ -16,6 +16,8 @@ from deploy.compose.make_env import NEEDED, complete, signing_key
 from deploy.compose.make_tls import complete as draw
 from deploy.local.postgres import _SETTINGS as EMBEDDED
 from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
+from shared.database_settings import DatabaseSettings
+from shared.kafka_settings import KafkaSettings
 from tests.deploy.reading import (
     OTHERS_READ,
     ROOT,
@@ -193,9 +195,22 @@ def test_the_files_that_a_service_is_told_of_are_those_drawn(service: str, tmp_p
     told = container(service)["environment"]
     files = {Path(told[name]) for name in told if re.fullmatch(r"KAFKA_.+_FILE", name)}
     assert files == {Path("/etc/plateward-kafka") / path.name for path in client.iterdir()}
+    here = {
+        name.lower(): v.replace("/etc/plateward-kafka", str(client)) for name, v in told.items()
+    }
+    assert KafkaSettings.model_validate(here).kafka_by_tls
     kafkas = container("kafka")["environment"]
     stores = {Path(kafkas[name]) for name in kafkas if name.endswith("STORE_LOCATION")}
     assert stores == {Path("/etc/kafka/tls") / path.name for path in broker.iterdir()}
+
+
+@pytest.mark.parametrize("service", [*APIS, *WORKERS, *PAGES])
+def test_a_service_takes_the_address_of_the_database_that_it_is_given(service: str) -> None:
+    told = {name.lower(): v for name, v in container(service)["environment"].items()}
+    link = DatabaseSettings.model_validate(told).database_link()
+    assert link.url.host == ("postgres" if service in APIS else "127.0.0.1")
+    stays = compose()["networks"]["data"]["internal"] and container("postgres")["networks"]
+    assert stays == ["data"], "what is not encrypted does not leave the host"
 
 
 def test_certificates_are_drawn_once_and_the_signers_key_is_kept_nowhere(tmp_path: Path) -> None:

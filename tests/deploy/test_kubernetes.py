@@ -1,5 +1,6 @@
 """deploy/k8s: valid by the schemas, closed by default, and each pod with no more than it needs."""
 
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from deploy.compose.make_tls import Signer
 from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
+from shared.database_settings import DatabaseSettings
 from shared.kafka_settings import KafkaSettings
 from tests.deploy.reading import (
     OTHERS_READ,
@@ -169,30 +171,50 @@ def values(service: str) -> dict[str, str]:
     return {k: v for name in names for k, v in of_kind("ConfigMap")[name]["data"].items()}
 
 
+def mounted(service: str, name: str) -> tuple[str, dict[str, tuple[str, str]]]:
+    """Where a volume of Secrets is mounted, and by file name the Secret and key that it holds."""
+    [volume] = [v for v in pod(service)["volumes"] if v["name"] == name]
+    [mount] = [m for m in container(service)["volumeMounts"] if m["name"] == name]
+    assert mount["readOnly"] is True
+    assert volume["projected"]["defaultMode"] == 0o440
+    sources = {
+        item["path"]: (source["secret"]["name"], item["key"])
+        for source in volume["projected"]["sources"]
+        for item in source["secret"]["items"]
+    }
+    return mount["mountPath"], sources
+
+
+@pytest.mark.parametrize("service", APIS)
+def test_postgres_is_reached_by_tls_and_its_signer_known(service: str, tmp_path: Path) -> None:
+    where, sources = mounted(service, "database")
+    assert sources == {"ca.crt": ("plateward-ca", "ca.crt")}
+    [told] = [v["value"] for v in container(service)["env"] if v["name"] == "DATABASE_CA_FILE"]
+    assert told == f"{where}/ca.crt"
+    (tmp_path / "ca.crt").write_bytes(Signer("cluster").certificate)
+    link = DatabaseSettings(
+        database_url="postgresql://u:p@plateward-rw/plateward", database_ca_file=tmp_path / "ca.crt"
+    ).database_link()
+    assert isinstance(link.tls, ssl.SSLContext)
+
+
 @pytest.mark.parametrize("service", [*APIS, *WORKERS])
 def test_kafka_is_reached_by_tls_and_a_password_out_of_secrets(
     service: str, tmp_path: Path
 ) -> None:
     told = {name: value for name, value in values(service).items() if name.startswith("KAFKA_")}
     assert told["KAFKA_SECURITY_PROTOCOL"] == "SASL_SSL"
-    [volume] = [v for v in pod(service)["volumes"] if "projected" in v]
-    [mount] = [m for m in container(service)["volumeMounts"] if m["name"] == volume["name"]]
-    assert mount["readOnly"] is True
-    sources = {
-        item["path"]: (source["secret"]["name"], item["key"])
-        for source in volume["projected"]["sources"]
-        for item in source["secret"]["items"]
-    }
+    where, sources = mounted(service, "kafka")
     assert sources == {
         "ca.crt": ("plateward-cluster-ca-cert", "ca.crt"),
         "password": ("plateward-kafka", "password"),
     }
     (tmp_path / "ca.crt").write_bytes(Signer("cluster").certificate)
     (tmp_path / "password").write_text("given by the cluster")
-    here = {n.lower(): v.replace(mount["mountPath"], str(tmp_path)) for n, v in told.items()}
+    here = {n.lower(): v.replace(where, str(tmp_path)) for n, v in told.items()}
     settings = KafkaSettings(**here)
-    assert settings.with_tls
-    assert settings.password() == "given by the cluster"
+    assert settings.kafka_by_tls
+    assert settings.kafka_password() == "given by the cluster"
 
 
 def test_the_console_is_told_nothing_of_kafka() -> None:

@@ -77,7 +77,7 @@ async def release_lock(settings: Settings, *, username: str, clock: Clock | None
 @asynccontextmanager
 async def standalone(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Identity]:
     """Identity's parts without the service: a database brought up to date, and no Kafka."""
-    db = Database(settings.database_url, SERVICE, pool_size=1)
+    db = Database(settings.database_link(), SERVICE, pool_size=1)
     identity = Identity(
         settings,
         db=db,

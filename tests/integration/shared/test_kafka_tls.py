@@ -5,18 +5,22 @@ import contextlib
 import logging
 import secrets
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from deploy.compose.make_tls import Signed, Signer, complete
 from deploy.kafka.java import jars, java
 from deploy.kafka.run import ApacheKafka, Door
 from deploy.local.broker import speaks_kafka
+from deploy.local.launch import running
 from deploy.local.process import Child, free_port
+from deploy.local.services import APIS, WORKERS
 from shared import dead_letters
 from shared.bus import KafkaBus
 from shared.consumer import Consumer, Subscription
@@ -272,3 +276,16 @@ def test_the_tool_for_dead_letters_links_as_its_environment_says(
     monkeypatch.delenv("KAFKA_SASL_USERNAME")
     with pytest.raises(SystemExit, match="needs KAFKA_SASL_USERNAME"):
         dead_letters.main(["--bootstrap", files.scram.bootstrap])
+
+
+async def test_every_service_links_as_the_environment_says(files: Files) -> None:
+    settings = files.by_password(files.scram).model_dump(exclude_defaults=True)
+    environment = {name.upper(): str(value) for name, value in settings.items()}
+    with (
+        tempfile.TemporaryDirectory(prefix="plateward-") as name,
+        running(Path(name), "--port", "0", environment=environment) as stack,
+    ):
+        assert set(stack.processes) == {"postgres", "apis", *WORKERS}  # those are ready
+        async with httpx.AsyncClient(base_url=stack.urls[""], timeout=10) as client:
+            state = (await client.get("/readyz")).raise_for_status().json()
+    assert {name: state[name]["kafka"] for name in APIS} == dict.fromkeys(APIS, "ok")

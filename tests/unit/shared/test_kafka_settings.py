@@ -75,7 +75,7 @@ def test_by_default_it_is_a_kafka_on_this_machine_without_tls() -> None:
 )
 @pytest.mark.parametrize("login", [{}, {"kafka_security_protocol": "SASL_PLAINTEXT", **LOGIN}])
 def test_a_link_within_this_machine_may_do_without_tls(where: str, login: dict[str, str]) -> None:
-    assert KafkaSettings(kafka_bootstrap=where, **login).with_tls is False
+    assert KafkaSettings(kafka_bootstrap=where, **login).kafka_by_tls is False
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_tls_checks_the_brokers_name_and_signer_from_1_2_on(files: Path) -> None
 
 def test_without_a_file_the_operating_systems_signers_are_trusted() -> None:
     settings = KafkaSettings(kafka_security_protocol="SASL_SSL", **LOGIN)
-    assert settings.tls().verify_mode is ssl.CERT_REQUIRED
+    assert settings.kafka_tls().verify_mode is ssl.CERT_REQUIRED
 
 
 def test_a_certificate_of_its_own_takes_the_place_of_a_password(files: Path) -> None:

@@ -1,0 +1,124 @@
+"""Links to Postgres: what the settings make of them, and what is refused, by name."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy.engine import make_url
+
+from deploy.compose.make_tls import Signer
+from shared.database_settings import MODES, DatabaseSettings
+from shared.db import Database
+
+REMOTE = "postgresql://plateward:hunter2@db.example.org:5432/plateward"
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that says nothing of a database, whatever this one does."""
+    for name in DatabaseSettings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def ca(tmp_path: Path) -> Path:
+    path = tmp_path / "ca.pem"
+    path.write_bytes(Signer("test").certificate)
+    return path
+
+
+def refusal(**given: object) -> str:
+    """What is said about settings that do not hold."""
+    with pytest.raises(ValidationError) as refused:
+        DatabaseSettings(**given)
+    assert "hunter2" not in str(refused.value)
+    return "; ".join(str(fault["msg"]) for fault in refused.value.errors())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://x@127.0.0.1:5432/x",
+        "postgresql://x@localhost/x",
+        "postgresql://x@[::1]/x",
+        "postgresql:///x?host=/var/run/postgresql",
+        "postgresql:///x",
+    ],
+)
+def test_a_database_on_this_machine_is_reached_as_before(url: str) -> None:
+    link = DatabaseSettings(database_url=url).database_link()
+    assert link.arguments == {}
+    assert make_url(link.dsn) == make_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        REMOTE,
+        f"{REMOTE}?ssl=require",
+        f"{REMOTE}?sslmode=verify-ca",
+        f"{REMOTE}?ssl=verify-full",
+        "postgresql://x:hunter2@/x?host=127.0.0.1:5432&host=db.example.org:5432",
+    ],
+)
+def test_a_database_elsewhere_that_could_be_anybody_is_refused(url: str) -> None:
+    fault = refusal(database_url=url)
+    assert "DATABASE_CA_FILE" in fault
+    assert "DATABASE_ALLOW_UNVERIFIED=true" in fault
+    DatabaseSettings(database_url=url, database_allow_unverified=True)
+
+
+@pytest.mark.parametrize("said", ["", "?ssl=verify-full", "?sslmode=verify-full"])
+def test_with_a_signer_name_and_signer_are_checked_from_tls_1_2_on(ca: Path, said: str) -> None:
+    link = DatabaseSettings(database_url=f"{REMOTE}{said}", database_ca_file=ca).database_link()
+    context = link.arguments["ssl"]
+    assert isinstance(context, ssl.SSLContext)
+    assert context.check_hostname is True
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert link.dsn == REMOTE
+
+
+@pytest.mark.parametrize("name", ["ssl", "sslmode"])
+@pytest.mark.parametrize("mode", MODES)
+def test_either_name_of_the_mode_reaches_the_driver_and_leaves_the_address(
+    name: str, mode: str
+) -> None:
+    settings = DatabaseSettings(
+        database_url=f"{REMOTE}?{name}={mode}&application_name=x", database_allow_unverified=True
+    )
+    link = settings.database_link()
+    assert link.arguments == {"ssl": mode}
+    assert link.dsn == f"{REMOTE}?application_name=x"
+    assert Database(link, "sample").engine.url.query == {"application_name": "x"}
+
+
+@pytest.mark.parametrize("mode", [m for m in MODES if m != "verify-full"])
+def test_a_signer_and_a_mode_that_would_not_check_it_are_refused(ca: Path, mode: str) -> None:
+    fault = refusal(database_url=f"{REMOTE}?ssl={mode}", database_ca_file=ca)
+    assert f"DATABASE_URL says ssl={mode}, and DATABASE_CA_FILE" in fault
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        (f"{REMOTE}?ssl=yes", "DATABASE_URL has no single ssl of"),
+        (f"{REMOTE}?ssl=require&sslmode=disable", "DATABASE_URL has no single ssl of"),
+        ("hunter2", "DATABASE_URL is not written as postgresql://"),
+        ("postgresql://x:hunter2@db:hunter2/x", "DATABASE_URL is not written as postgresql://"),
+    ],
+)
+def test_an_address_that_cannot_be_read_is_refused_and_not_shown(url: str, fault: str) -> None:
+    assert fault in refusal(database_url=url)
+
+
+def test_a_signer_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    fault = refusal(database_url=REMOTE, database_ca_file=tmp_path / "absent.pem")
+    assert "DATABASE_CA_FILE is no readable file of certificates" in fault
+
+
+def test_no_password_is_shown_by_what_holds_the_address(ca: Path) -> None:
+    link = DatabaseSettings(database_url=REMOTE, database_ca_file=ca).database_link()
+    assert "db.example.org" in f"{link!r}"
+    assert "hunter2" not in f"{link!r} {link}"
