@@ -12,6 +12,7 @@ from prometheus_client import Gauge
 from services.retention.domain.evidence import check_request
 from services.retention.domain.signing import Signer
 from services.retention.packaging import Contents, Cover, gather_records, make_package
+from services.retention.scratch import sweep
 from services.retention.store import exports
 from services.retention.store.exports import Export, object_key
 from services.retention.store.holds import Hold, Holds
@@ -42,6 +43,7 @@ class EvidenceMaker:
 
     async def work(self) -> None:
         """Make every package that waits, then remove what is to go. Raises: Unavailable."""
+        sweep()
         while await self._one():
             pass
         async with self._runtime.db.begin() as connection:

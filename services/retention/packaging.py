@@ -6,7 +6,6 @@ time: a package may be larger than memory.
 
 import csv
 import hashlib
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +18,7 @@ import msgspec
 from services.retention.domain.bag import BagWriter
 from services.retention.domain.signing import Signer
 from services.retention.images import MEDIA_TYPES
+from services.retention.scratch import scratch
 from services.retention.store.packages import Built, Released
 from services.retention.store.records import Capture, Read
 from shared.errors import NotFound
@@ -214,9 +214,9 @@ async def make_package(
 
     Raises: Unavailable when the object store does not answer; whatever `gather` raises.
     """
-    with tempfile.TemporaryDirectory(prefix="alpr-package-") as name:
-        contents = await gather(Path(name))
-        path = Path(name) / "package.zip"
+    with scratch() as folder:
+        contents = await gather(folder)
+        path = folder / "package.zip"
         await write_bag(
             path,
             contents,

@@ -1,6 +1,7 @@
 """An evidence package whose maker is killed in the midst: made by the next process, whole and told once."""
 
 import hashlib
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -48,6 +49,8 @@ async def test_killed_while_it_writes_the_package_is_made_by_the_next(
     kept = Path(settings.object_store_url.removeprefix("file://"))
     assert not list(kept.glob("evidence/*"))
 
+    for left in temporary.iterdir():
+        os.utime(left, (0, 0))  # as if it lay there for a while
     second = start("3600")
 
     async def ready():
@@ -61,6 +64,7 @@ async def test_killed_while_it_writes_the_package_is_made_by_the_next(
     assert verify_package(package, load_public(key)).holds
     events = await eventually(lambda: told(broker, EvidenceChanged), within_s=60)
     assert [event.change for event in events] == ["packaged"]
+    assert list(temporary.iterdir()) == []
     assert second.poll() is None
 
 

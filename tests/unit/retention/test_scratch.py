@@ -1,0 +1,58 @@
+"""Where packages are put together: nothing stays, neither after an error nor after a kill."""
+
+import os
+import tempfile
+
+import pytest
+
+from services.retention.scratch import PREFIX, scratch, sweep
+
+LONG_AGO = 1_000_000_000
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path, monkeypatch):
+    """A temporary folder of the test's own."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def aged(folder):
+    os.utime(folder, (LONG_AGO, LONG_AGO))
+    return folder
+
+
+def test_a_folder_is_gone_afterwards_also_after_an_error(temporary):
+    with scratch() as folder:
+        (folder / "records.jsonl").write_text("a record")
+        assert folder.parent == temporary
+    with pytest.raises(RuntimeError), scratch():
+        raise RuntimeError
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_swept_away(temporary):
+    left = temporary / f"{PREFIX}left"
+    left.mkdir()
+    (left / "package.zip").write_bytes(b"half a package")
+    aged(left)
+    sweep()
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_is_worked_in_or_just_made_or_not_ours_stays(temporary):
+    young = temporary / f"{PREFIX}young"
+    young.mkdir()
+    other = aged(make(temporary / "other"))
+    target = aged(make(temporary / "elsewhere"))
+    link = temporary / f"{PREFIX}link"
+    link.symlink_to(target)
+    with scratch() as folder:
+        aged(folder)
+        sweep()
+        assert all(path.exists() for path in (folder, young, other, target, link))
+
+
+def make(folder):
+    folder.mkdir()
+    return folder
