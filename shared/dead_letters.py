@@ -107,7 +107,12 @@ def _kafka(bootstrap: str | None) -> Kafka:
             KafkaSettings() if bootstrap is None else KafkaSettings(kafka_bootstrap=bootstrap)
         )
     except ValidationError as exc:
-        sys.exit("\n".join(fault["msg"] for fault in exc.errors(include_input=False)))
+        sys.exit(
+            "\n".join(
+                fault["msg"].removeprefix("Value error, ")
+                for fault in exc.errors(include_input=False)
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ def settings(server: Postgres, folder: Path, signer: Signer, host: str = "127.0.
     return DatabaseSettings(database_url=url, database_ca_file=ca)
 
 
+@pytest.mark.clause("468.5/encrypted")
 async def test_statements_go_by_tls(server: Postgres, tmp_path: Path, signer: Signer) -> None:
     database = Database(settings(server, tmp_path, signer).database_link(), "public")
     try:

@@ -197,6 +197,7 @@ async def refusal(settings: KafkaSettings) -> str:
     return at_start.value.detail
 
 
+@pytest.mark.clause("468.5/encrypted")
 async def test_events_go_there_and_back_by_tls_and_a_password(files: Files, clock) -> None:
     await there_and_back(files.by_password(files.scram), clock)
 
@@ -252,6 +253,7 @@ async def test_a_client_with_a_certificate_of_another_signer_is_refused(files: F
     assert fault.startswith("Kafka refuses this end of TLS, or its certificate: ")
 
 
+@pytest.mark.clause("468.5/encrypted")
 async def test_a_client_without_tls_gets_no_answer(files: Files) -> None:
     for door in files.doors:
         assert not speaks_kafka(door.port)

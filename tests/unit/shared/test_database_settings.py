@@ -52,6 +52,7 @@ def test_a_database_on_this_machine_is_reached_as_before(url: str) -> None:
     assert make_url(link.dsn) == make_url(url)
 
 
+@pytest.mark.clause("468.5/encrypted")
 @pytest.mark.parametrize(
     "url",
     [

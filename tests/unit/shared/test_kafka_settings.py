@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import ValidationError
 
 from deploy.compose.make_tls import Signer
+from shared import dead_letters
 from shared.kafka import Kafka
 from shared.kafka_settings import OF_SASL, OF_TLS, KafkaSettings
 from shared.settings import CommonSettings
@@ -78,6 +79,7 @@ def test_a_link_within_this_machine_may_do_without_tls(where: str, login: dict[s
     assert KafkaSettings(kafka_bootstrap=where, **login).kafka_by_tls is False
 
 
+@pytest.mark.clause("468.5/encrypted")
 @pytest.mark.parametrize(
     "where",
     ["kafka:9092", "10.0.0.7:9092", "127.0.0.1:9092,kafka:9092", "localhost.example.org:1", ""],
@@ -94,6 +96,7 @@ def test_a_link_to_another_machine_is_refused_without_tls_unless_that_is_said(
     assert link(allowed)["security_protocol"] == protocol
 
 
+@pytest.mark.clause("468.5/encrypted")
 def test_tls_checks_the_brokers_name_and_signer_from_1_2_on(files: Path) -> None:
     settings = KafkaSettings(
         **REMOTE,
@@ -288,6 +291,12 @@ def test_a_bare_address_is_linked_to_as_the_environment_says(
     assert found.bootstrap == "kafka.example.org:9093"
     assert found._link["security_protocol"] == "SASL_SSL"
     assert Kafka.at(found) is found
+
+
+def test_a_tool_ends_with_what_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", "kafka.example.org:9092")
+    with pytest.raises(SystemExit, match=r"^KAFKA_SECURITY_PROTOCOL=PLAINTEXT reaches a Kafka on"):
+        dead_letters.main([])
 
 
 def test_no_password_is_shown_by_what_holds_it() -> None:

@@ -1,4 +1,4 @@
-"""Links to Kafka are made in one place, so that none is left without its TLS and its login."""
+"""Links to Kafka and Postgres are made in few places, so that none is left without its TLS and its login."""
 
 import ast
 from pathlib import Path
@@ -23,6 +23,15 @@ MAKERS = {
 
 OTHERS = ("kafka", "confluent_kafka", "faust", "faststream", "pykafka")
 """Other libraries that could."""
+
+
+TO_POSTGRES = {
+    "shared/db.py": {"create_async_engine"},
+    "services/hotlist/notices.py": {"asyncpg.connect"},
+}
+"""Who opens connections to Postgres, and by what; each takes a `DatabaseLink`."""
+
+DRIVERS = ("asyncpg", "psycopg", "psycopg2")
 
 
 def made_in(module: ast.Module) -> set[str]:
@@ -118,3 +127,36 @@ def test_the_walk_finds_a_client_however_it_is_made(source: str) -> None:
 def test_the_walk_lets_a_client_be_named_as_a_type() -> None:
     source = "from aiokafka import AIOKafkaProducer\ndef f(p: AIOKafkaProducer) -> AIOKafkaProducer | None: ..."
     assert made_in(ast.parse(source)) == set()
+
+
+def opens_postgres(module: ast.Module) -> set[str]:
+    """What a module names of that which opens connections to Postgres: called, imported or passed on."""
+    made = {"create_async_engine", "create_engine", "async_engine_from_config"}
+    drivers = {f"{driver}.{name}" for driver in DRIVERS for name in ("connect", "create_pool")}
+    named = {name for node in ast.walk(module) if (name := _name(node)) in made}
+    for node in ast.walk(module):
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in drivers:
+            named.add(ast.unparse(node))
+        elif isinstance(node, ast.ImportFrom):
+            named |= {f"{node.module}.{a.name}" for a in node.names} & drivers
+    return named
+
+
+def test_connections_to_postgres_are_opened_where_the_link_is_known() -> None:
+    shipped = [path for folder in ("shared", "services") for path in modules(folder)]
+    found = {path.relative_to(ROOT).as_posix(): opens_postgres(tree(path)) for path in shipped}
+    assert {path: calls for path, calls in found.items() if calls} == TO_POSTGRES
+    for path in TO_POSTGRES:
+        assert "shared.database_settings.DatabaseLink" in set(imports(ROOT / path))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import asyncpg\nasync def f():\n    await asyncpg.connect('postgresql://db/x')",
+        "from asyncpg import create_pool\ncreate_pool()",
+        "from sqlalchemy import create_engine\nmake = create_engine",
+    ],
+)
+def test_the_walk_finds_a_connection_however_it_is_opened(source: str) -> None:
+    assert opens_postgres(ast.parse(source))
