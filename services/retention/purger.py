@@ -1,12 +1,12 @@
 """Carries purges out: daily under a standing leave, and single runs that were authorised.
 
 Every step commits whole and may be begun anew, so a crash only delays. A run is executed once nothing
-that was due is left, and certified once its objects are gone too.
+that was due is left, and certified once its objects are gone too, and those that no record names.
 """
 
 import asyncio
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,10 +23,12 @@ from services.retention.domain.destruction import (
     check_still,
 )
 from services.retention.domain.signing import Signer
-from services.retention.store import destroying, partitions, remains
+from services.retention.domain.strays import cutoff
+from services.retention.store import destroying, partitions, remains, strays
 from services.retention.store.destroying import HoldArrived, Step
 from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
 from services.retention.store.runs import Run, Runs
+from services.retention.sweeper import Sweeper
 from shared.errors import AlprError, Unavailable
 from shared.events import Actor, PurgeChanged, RecordsPurged
 from shared.ids import derive_id
@@ -49,6 +51,9 @@ PLATES_AT_ONCE = 1000
 ATTEMPTS = 20
 """A step that holds interrupt more often than this waits for the next turn."""
 
+SWEEP_WITHIN = timedelta(days=1)
+"""A certificate waits no longer for a sweep that cannot be ended; it says so, and the next run sweeps."""
+
 
 class Purger:
     """One worker; others beside it wait for the same rows and find nothing left to do."""
@@ -56,20 +61,27 @@ class Purger:
     def __init__(self, runtime: Runtime, signer: Signer) -> None:
         self._runtime = runtime
         self._signer = signer
+        self._sweeper = Sweeper(runtime)
 
     async def work(self) -> None:
         """Do all that may be done now. Raises: Unavailable."""
         await self._begin_daily()
-        async with self._runtime.db.begin() as connection:
-            unfinished = await Runs(connection).unfinished()
-        for run in unfinished:
+        for run in await self._unfinished():
             if run.state is State.EXECUTING:
                 await self._carry_out(run)
+        unfinished = await self._unfinished()
+        for run in unfinished:
+            if strays.is_open(run):
+                await self._sweep(run)
         await self._delete_objects()
         await self._forget_plates()
         for run in unfinished:
             await self._certify(run.run_id)
         await self._count_overdue()
+
+    async def _unfinished(self) -> list[Run]:
+        async with self._runtime.db.begin() as connection:
+            return await Runs(connection).unfinished()
 
     async def _count_overdue(self) -> None:
         due = Basis.of(self._runtime.policy.retention).due(self._runtime.clock.now())
@@ -126,13 +138,9 @@ class Purger:
     async def _carry_out(self, run: Run) -> None:
         now = self._runtime.clock.now()
         assert run.before is not None  # noqa: S101 - only a standing leave has none
-        try:
-            check_still(run.basis, Basis.of(self._runtime.policy.retention))
-            check_basis(run.basis, now)
-            check_age(run.basis, run.before, now)
-        except AlprError as exc:
+        if (refusal := self._refusal(run, now)) is not None:
             OVERDUE.set(1)
-            log.error("purge %s stands still: %s", run.run_id, exc.detail)
+            log.error("purge %s stands still: %s", run.run_id, refusal)
             return
         async with self._runtime.db.begin() as connection:
             steps = await destroying.plan(connection, run.before)
@@ -140,6 +148,30 @@ class Purger:
             await self._take(run, step)
         await self._take(run, None)
         await self._end(run)
+
+    def _refusal(self, run: Run, now: datetime) -> str | None:
+        """Return why a run may not destroy anything, or None."""
+        assert run.before is not None  # noqa: S101
+        try:
+            check_still(run.basis, Basis.of(self._runtime.policy.retention))
+            check_basis(run.basis, now)
+            check_age(run.basis, run.before, now)
+        except AlprError as exc:
+            return exc.detail
+        return None
+
+    async def _sweep(self, run: Run) -> None:
+        """Have what no record names deleted too, on the same facts. What fails here delays nothing else."""
+        if (refusal := self._refusal(run, self._runtime.clock.now())) is not None:
+            log.error("purge %s is not swept: %s", run.run_id, refusal)
+            return
+        try:
+            await self._sweeper.sweep(run)
+        except Unavailable as exc:
+            log.warning("the sweep of purge %s waits: %s", run.run_id, exc.detail)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, deletions must not wait for it
+            # Its text may have a key in it.
+            log.error("the sweep of purge %s failed: %s", run.run_id, type(exc).__name__)
 
     async def _take(self, run: Run, step: Step | None) -> None:
         """Take a step, or, without one, what released holds have freed; anew when a hold comes."""
@@ -215,11 +247,23 @@ class Purger:
             run = await Runs(connection).get(run_id, lock=True)
             if run is None or run.state is not State.EXECUTED:
                 return
-            if await remains.left(connection, run_id):
+            if await remains.left(connection, run_id) or await self._may_sweep(
+                connection, run, now
+            ):
                 return
             certificate = self._signer.signed(self._certificate(run, now))
             await Runs(connection).certify(run_id, at=now, certificate=certificate)
-            await self._emit(connection, run, "certified", {"key_id": self._signer.key_id})
+            details = {"key_id": self._signer.key_id, "without_record": _without_record(run)}
+            await self._emit(connection, run, "certified", details)
+
+    async def _may_sweep(self, connection: AsyncConnection, run: Run, now: datetime) -> bool:
+        """Tell whether objects without a record are still to be looked for in this run."""
+        assert run.executed_at is not None  # noqa: S101 - only an executed run is certified
+        return (
+            now < run.executed_at + SWEEP_WITHIN
+            and self._refusal(run, now) is None
+            and await strays.may_go_on(connection, run.run_id, run.sweep_after)
+        )
 
     def _certificate(self, run: Run, now: datetime) -> dict[str, Any]:
         department = self._runtime.policy.department
@@ -235,6 +279,7 @@ class Purger:
             "authorised": _signature(run.decided_by, run.decided_at),
             "executed": _signature(run.executed_by, run.executed_at),
             "destroyed": _counts(run),
+            "without_record": _without_record(run),
             "certified_at": _iso(now),
         }
 
@@ -264,6 +309,18 @@ def _counts(run: Run) -> dict[str, Any]:
         "objects": run.objects,
         "kept_under_hold": run.kept_under_hold,
         "months_dropped": list(run.months_dropped),
+    }
+
+
+def _without_record(run: Run) -> dict[str, Any]:
+    """Return what became of objects that no record names; `swept` is None where not all was seen."""
+    assert run.before is not None  # noqa: S101 - only a standing leave has none
+    return {
+        "captured_before": _iso(cutoff(run.before)),
+        "deleted": run.strays,
+        "kept_in_doubt": run.strays_kept,
+        "odd": run.odd_objects,
+        "swept": _iso(run.swept_at),
     }
 
 

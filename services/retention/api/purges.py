@@ -88,6 +88,14 @@ class RunOut(BaseModel):
     objects: int
     kept_under_hold: int
     months_dropped: list[str]
+    strays: int
+    """Objects that no record named and that were deleted: frames that were never announced."""
+    strays_kept: int
+    """Objects that no record names and that stay: a hold may be about them, or they came lately."""
+    odd_objects: int
+    """Objects whose names tell no camera and day, or a day to come; they stay."""
+    swept_at: datetime | None = None
+    """When all that is past the schedule was looked through for such objects."""
 
     @classmethod
     def of(cls, run: Run) -> "RunOut":

@@ -17,7 +17,8 @@ from shared.events import Actor
 _COLUMNS = (
     "run_id, kind, state, before, day, standing_id, basis, reason, proposed_by, proposed_at, decided_by,"
     " decided_at, decision_note, executed_by, started_at, executed_at, certified_at, reads, captures,"
-    " objects, kept_under_hold, months_dropped, certificate"
+    " objects, kept_under_hold, months_dropped, strays, strays_kept, odd_objects, sweep_after, swept_at,"
+    " certificate"
 )
 _ACTORS = ("proposed_by", "decided_by", "executed_by")
 _GET = f"SELECT {_COLUMNS} FROM purge_runs"  # noqa: S608 - constants
@@ -85,6 +86,15 @@ class Run:
     objects: int = 0
     kept_under_hold: int = 0
     months_dropped: tuple[str, ...] = ()
+    strays: int = 0
+    """Objects that no record named, deleted or about to be."""
+    strays_kept: int = 0
+    """Others that stay in doubt: a hold may be about them, or something on its way names them."""
+    odd_objects: int = 0
+    """Objects that stay since their names tell no camera and day, or a day to come."""
+    sweep_after: str | None = None
+    """The last key that the sweep looked at, while it is under way; shown to nobody."""
+    swept_at: datetime | None = None
     certificate: dict[str, Any] | None = None
 
     @classmethod

@@ -1,0 +1,165 @@
+"""Which objects may be strays, by their keys: `captures/<device>/2025/04/26/<capture>.jpg`, crops alike.
+
+A stray is an object that no record names: a frame that was stored while Kafka was away and never sent
+again, a crop whose read was never told. A key's date is that of the capture, in UTC.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum, auto
+from typing import NamedTuple
+from uuid import UUID
+
+from services.retention.domain.criteria import Criteria
+from shared.events import CaptureProcessed, CaptureReceived
+from shared.topics import topic_of
+
+FRAMES, CROPS, PACKAGES = "captures", "crops", "packages"
+DATED = (FRAMES, CROPS)
+"""Folders of cameras' days, in the order of keys."""
+
+MARGIN = timedelta(days=2)
+"""Beyond the schedule: a camera's clock, ours and the object store's are not the same."""
+
+SETTLED = timedelta(
+    seconds=topic_of(CaptureReceived).retention_s + topic_of(CaptureProcessed).retention_s
+)
+"""An object put longer ago is named by nothing that is still on its way through Kafka."""
+
+_FIRST_YEAR = 2000
+_HEX = "[0-9a-f]"
+_UUID = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
+_DEVICE = re.compile(_UUID)
+_DATE = re.compile("([0-9]{4})(?:/([0-9]{2})(?:/([0-9]{2}))?)?")
+_ENDINGS = {FRAMES: "jpg|png|webp", CROPS: "jpg", PACKAGES: "zip"}
+_NAMES = {
+    kind: re.compile(rf"(?P<id>{_UUID})\.(?:{endings})") for kind, endings in _ENDINGS.items()
+}
+_HALF_WRITTEN = re.compile(rf"\.(?P<name>{_UUID}\.[a-z]+)\.{_HEX}{{32}}")
+"""What a crash leaves in a store that is a folder (shared/objects.py)."""
+
+
+class Look(Enum):
+    """What a sweep does with a folder."""
+
+    INTO = auto()
+    SWEEP = auto()
+    PASS = auto()
+    ODD = auto()
+    """Of no camera, or of a day that is none or is to come: kept and counted."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Days before `due` are wholly past the schedule; days after `last` are to come."""
+
+    due: date
+    last: date
+
+    @classmethod
+    def of(cls, before: datetime, now: datetime) -> "Bounds":
+        """Return the bounds of a purge of what was captured before `before`, at `now`."""
+        return cls(
+            due=cutoff(before).astimezone(UTC).date(),
+            last=(now + timedelta(days=1)).astimezone(UTC).date(),
+        )
+
+
+def cutoff(before: datetime) -> datetime:
+    """Return the moment before which a stray goes in a purge of records captured before `before`."""
+    return before - MARGIN
+
+
+class Day(NamedTuple):
+    """The frames or crops of one camera and day."""
+
+    kind: str
+    device_id: UUID
+    day: date
+
+    @property
+    def start(self) -> datetime:
+        """Its first moment."""
+        return datetime.combine(self.day, time(), UTC)
+
+    @property
+    def end(self) -> datetime:
+        """The first moment of the next."""
+        return self.start + timedelta(days=1)
+
+    @property
+    def folder(self) -> str:
+        """What its keys begin with."""
+        return f"{self.kind}/{self.device_id}/{self.day:%Y/%m/%d}"
+
+
+def look(folder: str, bounds: Bounds) -> Look:
+    """Return what to do with a folder of `DATED`: one of them, a camera, a year, a month or a day."""
+    _, *below = folder.split("/", 2)
+    if below and not _DEVICE.fullmatch(below[0]):
+        return Look.ODD
+    if len(below) < 2:
+        return Look.INTO
+    span = _span(below[1])
+    if span is None or span[0] > bounds.last:
+        return Look.ODD
+    first, end = span
+    if end - first == timedelta(days=1):
+        return Look.SWEEP if end <= bounds.due else Look.PASS
+    to_come = end - timedelta(days=1) > bounds.last
+    return Look.INTO if first < bounds.due or to_come else Look.PASS
+
+
+def _span(text: str) -> tuple[date, date] | None:
+    """Return the first day of a year, month or day, and the day after its last."""
+    found = _DATE.fullmatch(text)
+    if found is None:
+        return None
+    year, month, day = found.groups(default="")
+    if not _FIRST_YEAR <= int(year) < date.max.year:
+        return None
+    try:
+        first = date(int(year), int(month or "01"), int(day or "01"))
+    except ValueError:
+        return None
+    if day:
+        return first, first + timedelta(days=1)
+    if month:
+        return first, (first + timedelta(days=31)).replace(day=1)
+    return first, date(first.year + 1, 1, 1)
+
+
+def day_of(folder: str) -> Day:
+    """Return the day of a folder that is one to `SWEEP`."""
+    kind, device, day = folder.split("/", 2)
+    return Day(kind, UUID(device), date.fromisoformat(day.replace("/", "-")))
+
+
+def id_in(key: str, folder: str) -> UUID | None:
+    """Return whose object this is, a capture's, a read's or a request's; None for an odd name."""
+    name = key.removeprefix(f"{folder}/")
+    if half := _HALF_WRITTEN.fullmatch(name):
+        name = half["name"]
+    found = _NAMES[folder.split("/", 1)[0]].fullmatch(name)
+    return None if found is None else UUID(found["id"])
+
+
+def is_settled(put_at: datetime, now: datetime) -> bool:
+    """Tell whether nothing that is on its way can name an object any more."""
+    return put_at < now - SETTLED
+
+
+def may_hold(criteria: Criteria, day: Day) -> bool:
+    """Tell whether a hold keeps frames of this camera and day, seen or not.
+
+    One that names plates or reads keeps what was read. Where a frame was taken is not known here, so
+    an area is taken to be anywhere.
+    """
+    if criteria.names_reads:
+        return False
+    if criteria.device_ids and day.device_id not in criteria.device_ids:
+        return False
+    late = criteria.captured_from is not None and criteria.captured_from >= day.end
+    early = criteria.captured_to is not None and criteria.captured_to <= day.start
+    return not late and not early

@@ -1,0 +1,212 @@
+"""Which objects no record names, what holds keep all the same, and how far a sweep has come.
+
+Keys go no further than the list of what is to be deleted: they tell a camera and a time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.retention.domain.destruction import Kind, State
+from services.retention.domain.strays import CROPS, FRAMES, Day, may_hold
+from services.retention.store import holds, locks
+from services.retention.store.runs import Run, Runs
+
+REMEMBERED = timedelta(days=180)
+"""A day that was swept clean is looked at again after this long."""
+
+_SEEN = "FROM unnest(CAST(:keys AS text[]), CAST(:ids AS uuid[])) AS seen (key, id) WHERE"
+_NOT_DOOMED = "NOT EXISTS (SELECT FROM doomed_objects d WHERE d.object_key = seen.key)"
+
+# Found by its id wherever it is, by its key among the camera's records of that time: a key's date and
+# camera are those of the record that names it.
+_NEAR = "r.device_id = :device_id AND r.captured_at >= :start AND r.captured_at < :end"
+_WITHOUT_RECORD = {
+    FRAMES: text(
+        f"""
+        SELECT seen.key {_SEEN} {_NOT_DOOMED}
+        AND NOT EXISTS (SELECT FROM captures r WHERE r.capture_id = seen.id)
+        AND NOT EXISTS (SELECT FROM captures r WHERE {_NEAR} AND r.object_key = seen.key)
+        AND NOT EXISTS (SELECT FROM reads r WHERE {_NEAR}
+                        AND (r.capture_id = seen.id OR r.image_key = seen.key))
+        AND NOT EXISTS (SELECT FROM held_captures r
+                        WHERE r.capture_id = seen.id OR r.object_key = seen.key)
+        AND NOT EXISTS (SELECT FROM held_reads r
+                        WHERE r.capture_id = seen.id OR r.image_key = seen.key)
+        """  # noqa: S608 - constants
+    ),
+    CROPS: text(
+        f"""
+        SELECT seen.key {_SEEN} {_NOT_DOOMED}
+        AND NOT EXISTS (SELECT FROM reads r WHERE r.read_id = seen.id)
+        AND NOT EXISTS (SELECT FROM reads r WHERE {_NEAR} AND r.crop_key = seen.key)
+        AND NOT EXISTS (SELECT FROM held_reads r WHERE r.read_id = seen.id OR r.crop_key = seen.key)
+        AND NOT EXISTS (SELECT FROM hits r WHERE r.read_id = seen.id)
+        AND NOT EXISTS (SELECT FROM pass_reads r WHERE r.read_id = seen.id)
+        AND NOT EXISTS (SELECT FROM passes r WHERE r.best_read_id = seen.id AND
+                        r.device_id = :device_id AND r.first_at >= :start AND r.first_at < :end)
+        """  # noqa: S608 - constants
+    ),
+}
+_NO_RELEASE = text(
+    f"""
+    SELECT seen.key {_SEEN} {_NOT_DOOMED} AND NOT EXISTS (
+        SELECT FROM packages p WHERE p.request_id = seen.id
+        AND (p.built_at IS NULL OR CAST(p.approval ->> 'expires_at' AS timestamptz) > :now))
+    """  # noqa: S608 - constants
+)
+_TOLD_OF = text(
+    "SELECT EXISTS (SELECT FROM outbox WHERE position(convert_to(:folder, 'UTF8') IN value) > 0)"
+)
+_DOOM = text(
+    "INSERT INTO doomed_objects (object_key, run_id)"
+    " SELECT unnest(CAST(:keys AS text[])), :run_id ON CONFLICT DO NOTHING"
+)
+_IS_CLEAN = text("SELECT EXISTS (SELECT FROM swept_days WHERE folder = :folder)")
+_REMEMBER = text(
+    "INSERT INTO swept_days (folder, swept_at) VALUES (:folder, :at)"
+    " ON CONFLICT (folder) DO UPDATE SET swept_at = excluded.swept_at"
+)
+_FORGET = text("DELETE FROM swept_days WHERE swept_at < :before")
+_TELL = text(
+    """
+    UPDATE purge_runs SET strays = strays + :deleted, strays_kept = strays_kept + :kept,
+        odd_objects = odd_objects + :odd, sweep_after = :after
+    WHERE run_id = :run_id
+    """
+)
+_END = text("UPDATE purge_runs SET swept_at = :at, sweep_after = NULL WHERE run_id = :run_id")
+
+
+class Named(NamedTuple):
+    """An object whose name is one of ours."""
+
+    key: str
+    id: UUID
+    """Of the capture, read or request that it would be of."""
+
+
+@dataclass
+class Tally:
+    """What a sweep has found since it last wrote that down."""
+
+    begun: str | None
+    """The last key that was written down; another purger that has gone on changed it."""
+    after: str | None = None
+    deleted: int = 0
+    kept: int = 0
+    odd: int = 0
+
+    def __post_init__(self) -> None:
+        if self.after is None:
+            self.after = self.begun
+
+
+async def without_record(
+    connection: AsyncConnection, day: Day, objects: Sequence[Named]
+) -> set[str]:
+    """Return the keys that no record, hit or pass names, and that are not to be deleted anyway."""
+    parameters = {
+        **_columns(objects),
+        "device_id": day.device_id,
+        "start": day.start - timedelta(days=1),
+        "end": day.end + timedelta(days=1),
+    }
+    return set((await connection.execute(_WITHOUT_RECORD[day.kind], parameters)).scalars())
+
+
+async def without_release(
+    connection: AsyncConnection, objects: Sequence[Named], now: datetime
+) -> set[str]:
+    """Return the keys of packages that no approval waits for or still gives out."""
+    parameters = {**_columns(objects), "now": now}
+    return set((await connection.execute(_NO_RELEASE, parameters)).scalars())
+
+
+def _columns(objects: Sequence[Named]) -> dict[str, list[object]]:
+    return {"keys": [one.key for one in objects], "ids": [one.id for one in objects]}
+
+
+async def held(connection: AsyncConnection, day: Day, objects: Sequence[Named]) -> set[str]:
+    """Return the keys that a hold in force may be about; none is placed until the transaction ends."""
+    await locks.exclusive(connection, locks.HOLDS)
+    criteria = [hold.criteria for hold in await holds.active(connection)]
+    if any(may_hold(one, day) for one in criteria):
+        return {one.key for one in objects}
+    named = {read_id for one in criteria for read_id in one.read_ids}
+    return {one.key for one in objects if one.id in named}
+
+
+async def is_told_of(connection: AsyncConnection, folder: str) -> bool:
+    """Tell whether an event that waits for Kafka names an object in a folder."""
+    return bool((await connection.execute(_TOLD_OF, {"folder": f"{folder}/"})).scalar_one())
+
+
+async def doom(connection: AsyncConnection, run_id: UUID, keys: Sequence[str]) -> int:
+    """Have objects deleted after the commit; return how many were not to be deleted before."""
+    result = await connection.execute(_DOOM, {"keys": list(keys), "run_id": run_id})
+    return result.rowcount
+
+
+async def is_clean(connection: AsyncConnection, folder: str) -> bool:
+    """Tell whether a day was swept before, and all that was left in it has a record."""
+    return bool((await connection.execute(_IS_CLEAN, {"folder": folder})).scalar_one())
+
+
+async def remember(connection: AsyncConnection, folder: str, at: datetime) -> None:
+    """Note that all that is left of a day has a record."""
+    await connection.execute(_REMEMBER, {"folder": folder, "at": at})
+
+
+async def forget(connection: AsyncConnection, now: datetime) -> None:
+    """Have days looked at again that were swept long ago."""
+    await connection.execute(_FORGET, {"before": now - REMEMBERED})
+
+
+async def may_go_on(connection: AsyncConnection, run_id: UUID, after: str | None) -> bool:
+    """Tell whether a run is still to be swept from `after` on, and keep others from it until we commit.
+
+    A daily run is swept under its standing leave: once that is withdrawn, nothing more goes.
+    """
+    run = await Runs(connection).get(run_id, lock=True)
+    return (
+        run is not None
+        and is_open(run)
+        and run.sweep_after == after
+        and await _leave(connection, run)
+    )
+
+
+def is_open(run: Run) -> bool:
+    """Tell whether a run destroyed its records and its sweep has not come to an end."""
+    return run.state is State.EXECUTED and run.swept_at is None
+
+
+async def _leave(connection: AsyncConnection, run: Run) -> bool:
+    if run.kind is not Kind.DAILY:
+        return True
+    assert run.standing_id is not None  # noqa: S101 - the schema says so
+    leave = await Runs(connection).get(run.standing_id, lock=True)
+    return leave is not None and leave.state is State.AUTHORISED
+
+
+async def tell(connection: AsyncConnection, run_id: UUID, tally: Tally) -> None:
+    """Add what was found to the run."""
+    parameters = {
+        "run_id": run_id,
+        "deleted": tally.deleted,
+        "kept": tally.kept,
+        "odd": tally.odd,
+        "after": tally.after,
+    }
+    await connection.execute(_TELL, parameters)
+
+
+async def end(connection: AsyncConnection, run_id: UUID, at: datetime) -> None:
+    """Record that a run's sweep came to its end."""
+    await connection.execute(_END, {"run_id": run_id, "at": at})

@@ -1,0 +1,240 @@
+"""Looks for strays: objects that no record names, which no purge of records would ever take along.
+
+Part of a run, after its records are gone and before its certificate: on the same authority, and never
+nearer than two days to what the run may reach. Only days past that are listed, camera by camera. What it
+found is written down with the last key looked at, a page in one transaction, so that a crash, the end of
+a turn or another purger loses and doubles nothing. What is to go joins the run's other objects. In doubt
+an object stays and is counted. Keys are not logged: they tell a camera and a time.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+
+from prometheus_client import Counter, Gauge
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.retention.domain.strays import (
+    DATED,
+    PACKAGES,
+    SETTLED,
+    Bounds,
+    Day,
+    Look,
+    cutoff,
+    day_of,
+    id_in,
+    is_settled,
+    look,
+)
+from services.retention.store import strays
+from services.retention.store.runs import Run, Runs
+from services.retention.store.strays import Named, Tally
+from shared.objects import PAGE, Stored
+from shared.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+DELETED = Counter("alpr_strays_deleted", "Objects without a record that a sweep had deleted")
+LEFT = Gauge(
+    "alpr_strays_left",
+    "Objects that the last whole sweep did not delete: in doubt, or odd",
+    ["why"],
+)
+
+TURN_S = 60.0
+"""A sweep that takes longer goes on in the next turn; the purger has other work, too."""
+
+_END = "\U0010ffff"
+"""Comes after every name: a folder's with this is a key behind all that is in it."""
+
+
+class _TurnOver(Exception):
+    """The next turn goes on, another purger does, or nobody may."""
+
+
+class Sweeper:
+    """Sweeps for runs whose records are gone."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def sweep(self, run: Run) -> None:
+        """Go on where the run's sweep stopped, as far as one turn reaches. Raises: Unavailable."""
+        try:
+            await _Sweep(self._runtime, run).carry_on()
+        except _TurnOver:
+            return
+
+
+class _Sweep:
+    """One turn. After an exception it is not used again: what it has not written down is not so."""
+
+    def __init__(self, runtime: Runtime, run: Run) -> None:
+        assert run.before is not None  # noqa: S101 - only a standing leave has none
+        self._runtime = runtime
+        self._objects = runtime.objects
+        self._run_id = run.run_id
+        self._now = runtime.clock.now()
+        self._cutoff = cutoff(run.before)
+        self._bounds = Bounds.of(run.before, self._now)
+        self._tally = Tally(begun=run.sweep_after)
+        self._ends_at = asyncio.get_running_loop().time() + TURN_S
+
+    async def carry_on(self) -> None:
+        """Sweep to the end. Raises: _TurnOver where that is not reached; Unavailable."""
+        for folder in DATED:
+            if not self._is_behind(f"{folder}/"):
+                await self._look_into(folder)
+        await self._sweep_packages()
+        async with self._runtime.db.begin() as connection:
+            await self._claim(connection)
+            await strays.tell(connection, self._run_id, self._tally)
+            await strays.end(connection, self._run_id, self._now)
+            await strays.forget(connection, self._now)
+            run = await Runs(connection).get(self._run_id)
+        assert run is not None  # noqa: S101 - it was claimed
+        LEFT.labels("in doubt").set(run.strays_kept)
+        LEFT.labels("odd").set(run.odd_objects)
+        log.info(
+            "purge %s: %d objects without a record go, %d stay in doubt, %d are odd",
+            run.run_id,
+            run.strays,
+            run.strays_kept,
+            run.odd_objects,
+        )
+
+    async def _look_into(self, folder: str) -> None:
+        level = await self._objects.level(folder)
+        entries = [*(f"{one}/" for one in level.folders), *(one.key for one in level.objects)]
+        for entry in sorted(entries):
+            if self._is_behind(entry):
+                continue
+            if not entry.endswith("/"):
+                self._tally.odd += 1
+                self._tally.after = entry
+                continue
+            below = entry.removesuffix("/")
+            match look(below, self._bounds):
+                case Look.INTO:
+                    await self._look_into(below)
+                case Look.SWEEP:
+                    await self._sweep_day(day_of(below))
+                case Look.ODD:
+                    await self._count_odd(below)
+                case Look.PASS:
+                    pass
+            self._tally.after = f"{entry}{_END}"
+            await self._pause()
+
+    def _is_behind(self, entry: str) -> bool:
+        """Tell whether an object, or all that can be in a folder, was looked at before."""
+        after = self._tally.after
+        if after is None or entry > after:
+            return False
+        in_it = entry.endswith("/") and after.startswith(entry)
+        return not in_it or after == f"{entry}{_END}"
+
+    async def _pages(self, folder: str) -> AsyncIterator[Sequence[Stored]]:
+        """Yield what was not looked at yet; whoever is given a page moves `after` to its end."""
+        full = True
+        while full:
+            begun = self._tally.after is not None and self._tally.after.startswith(f"{folder}/")
+            after = self._tally.after if begun else None
+            page = await self._objects.page(folder, after=after, limit=PAGE)
+            full = len(page) == PAGE
+            if page:
+                yield page
+
+    async def _count_odd(self, folder: str) -> None:
+        async for page in self._pages(folder):
+            self._tally.odd += len(page)
+            self._tally.after = page[-1].key
+            await self._pause()
+
+    async def _sweep_day(self, day: Day) -> None:
+        """Sweep a day. One in which only what has a record is left is not looked at again."""
+        async with self._runtime.db.begin() as connection:
+            if await strays.is_clean(connection, day.folder):
+                return
+        after = self._tally.after
+        clean = after is None or not after.startswith(f"{day.folder}/")  # else not all is seen now
+        left = 0
+        async for page in self._pages(day.folder):
+            found = await self._sweep_page(day, page)
+            DELETED.inc(found.deleted)
+            clean = clean and not found.kept and not found.odd
+            left += len(page) - found.deleted
+            await self._pause()
+        if clean and left and day.end <= self._cutoff - SETTLED:
+            async with self._runtime.db.begin() as connection:
+                await strays.remember(connection, day.folder, self._now)
+
+    async def _sweep_page(self, day: Day, page: Sequence[Stored]) -> Tally:
+        named = _named(page, day.folder)
+        async with self._runtime.db.begin() as connection:
+            await self._claim(connection)
+            found = await strays.without_record(connection, day, named)
+            go = found - {one.key for one in page if not is_settled(one.put_at, self._now)}
+            if go:
+                go -= await strays.held(connection, day, named)
+            if go and await strays.is_told_of(connection, day.folder):
+                go = set()
+            return await self._write_down(connection, page, named, found, go)
+
+    async def _sweep_packages(self) -> None:
+        """Packages have no date in their keys, so they go by when they were put."""
+        if self._is_behind(f"{PACKAGES}/"):
+            return
+        async for page in self._pages(PACKAGES):
+            named = _named(page, PACKAGES)
+            old = {one.key for one in page if one.put_at < self._cutoff}
+            async with self._runtime.db.begin() as connection:
+                await self._claim(connection)
+                found = await strays.without_release(connection, named, self._now)
+                go = found = found & old
+                if go and await strays.is_told_of(connection, PACKAGES):
+                    go = set()
+                of_page = await self._write_down(connection, page, named, found, go)
+            DELETED.inc(of_page.deleted)
+            await self._pause()
+
+    async def _claim(self, connection: AsyncConnection) -> None:
+        if not await strays.may_go_on(connection, self._run_id, self._tally.begun):
+            raise _TurnOver
+
+    async def _write_down(
+        self,
+        connection: AsyncConnection,
+        page: Sequence[Stored],
+        named: Sequence[Named],
+        found: set[str],
+        go: set[str],
+    ) -> Tally:
+        """Have `go` of the strays `found` in a page deleted; return what became of the page."""
+        tally = self._tally
+        deleted = await strays.doom(connection, self._run_id, sorted(go))
+        of_page = Tally(begun=tally.begun, after=page[-1].key)
+        of_page.deleted, of_page.kept = deleted, len(found) - len(go)
+        of_page.odd = len(page) - len(named)
+        tally.deleted += of_page.deleted
+        tally.kept += of_page.kept
+        tally.odd += of_page.odd
+        tally.after = of_page.after
+        await strays.tell(connection, self._run_id, tally)
+        self._tally = Tally(begun=of_page.after)
+        return of_page
+
+    async def _pause(self) -> None:
+        """End the turn once it took long enough, with all written down that was found."""
+        if asyncio.get_running_loop().time() < self._ends_at:
+            return
+        async with self._runtime.db.begin() as connection:
+            await self._claim(connection)
+            await strays.tell(connection, self._run_id, self._tally)
+        raise _TurnOver
+
+
+def _named(page: Sequence[Stored], folder: str) -> list[Named]:
+    ids = ((one.key, id_in(one.key, folder)) for one in page)
+    return [Named(key, one) for key, one in ids if one is not None]

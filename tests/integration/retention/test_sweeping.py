@@ -1,0 +1,588 @@
+"""Objects that no record names go too, on the same authority; held ones and doubtful ones stay."""
+
+import asyncio
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+
+from services.retention import purger, sweeper
+from services.retention.store import strays
+from shared.errors import Unavailable
+from shared.events import Image, PassRecorded, PurgeChanged
+from shared.objects import LocalObjects
+from shared.outbox import emit
+from shared.testing import FakeClock
+from tests.integration.retention.conftest import DEVICE, JPEG, a_capture, a_hit, a_read, started
+from tests.integration.retention.test_holding import place, release
+from tests.integration.retention.test_packages import an_approval
+from tests.integration.retention.test_purging import (
+    AUTHORISER,
+    DUE,
+    NOON,
+    authorise,
+    execute,
+    propose,
+    purge,
+)
+
+OLD = DUE - timedelta(days=5)
+OTHER = UUID("00000000-0000-4000-8000-00000000d002")
+
+
+class Kept(LocalObjects):
+    """The folder, with a look at what is in it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.folder = folder
+
+    @property
+    def keys(self) -> list[str]:
+        files = (path for path in self.folder.rglob("*") if path.is_file())
+        return sorted(path.relative_to(self.folder).as_posix() for path in files)
+
+    async def lay(self, key: str, put_at: datetime) -> str:
+        """Put an object as of `put_at`; return its key."""
+        await self.put(key, JPEG)
+        os.utime(self.folder / key, (put_at.timestamp(), put_at.timestamp()))
+        return key
+
+
+@pytest.fixture
+def objects(tmp_path):
+    """The object store of a small installation: a folder."""
+    return Kept(tmp_path / "kept")
+
+
+def a_key(at, kind="captures", *, device=DEVICE, name=None):
+    return f"{kind}/{device}/{at:%Y/%m/%d}/{name or uuid4()}.jpg"
+
+
+async def stray(retention, at, kind="captures", *, device=DEVICE, put_at=None, name=None):
+    """An object of a frame that was never announced; return its key."""
+    key = a_key(at, kind, device=device, name=name)
+    return await retention.objects.lay(key, put_at or at + timedelta(seconds=2))
+
+
+async def recorded(retention, plate, at):
+    """A frame with its crop, both in the records; return their keys."""
+    capture_id = uuid4()
+    image = Image(
+        object_key=a_key(at, name=capture_id),
+        sha256="0" * 64,
+        media_type="image/jpeg",
+        size_bytes=len(JPEG),
+        width_px=1920,
+        height_px=1080,
+    )
+    capture = a_capture(at, capture_id=capture_id, image=JPEG)
+    capture = msgspec.structs.replace(
+        capture, capture=msgspec.structs.replace(capture.capture, image=image)
+    )
+    read = a_read(plate, at, capture_id=capture_id, image_key=image.object_key)
+    read = msgspec.structs.replace(read, crop_key=a_key(at, "crops", name=read.read_id))
+    await retention.store(capture, read)
+    keys = [image.object_key, read.crop_key]
+    for key in keys:
+        await retention.objects.lay(key, at + timedelta(seconds=2))
+    return keys
+
+
+async def again(retention):
+    """Purge once more, a little later; return the run."""
+    retention.clock.advance(seconds=1)
+    return await purge(retention)
+
+
+async def shown(retention, run):
+    return (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
+
+
+async def begun(retention):
+    """A run that is to be carried out in the purger's next turn."""
+    run = await propose(retention)
+    await authorise(retention, run)
+    await execute(retention, run)
+    return run
+
+
+def found(run):
+    return run["strays"], run["strays_kept"], run["odd_objects"]
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_a_frame_that_was_stored_and_never_announced_goes_once_it_is_past_the_schedule(
+    retention, caplog
+):
+    caplog.set_level("DEBUG")
+    old = [
+        await stray(retention, OLD),
+        await stray(retention, OLD, "crops"),
+        await stray(retention, OLD - timedelta(days=700), device=OTHER),
+    ]
+    young = [
+        await stray(retention, DUE),
+        await stray(retention, NOON - timedelta(days=300)),
+        await stray(retention, NOON, "crops"),
+    ]
+    run = await purge(retention)
+    assert retention.objects.keys == sorted(young)
+    assert run["state"] == "certified"
+    assert found(run) == (3, 0, 0)
+    assert datetime.fromisoformat(run["swept_at"]) == NOON
+    certificate = (await retention.get(f"/v1/purge-runs/{run['run_id']}/certificate")).json()
+    assert certificate["without_record"] == {
+        "captured_before": (DUE - timedelta(days=2)).isoformat(),
+        "deleted": 3,
+        "kept_in_doubt": 0,
+        "odd": 0,
+        "swept": NOON.isoformat(),
+    }
+    certified = (await retention.emitted(PurgeChanged))[-1]
+    assert (certified.change, certified.details["without_record"]["deleted"]) == ("certified", 3)
+    assert caplog.records
+    for key in old:
+        assert Path(key).name.removesuffix(".jpg") not in caplog.text
+        assert key not in str(certified) + str(certificate) + str(run)
+    assert str(DEVICE) not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("days", "goes"), [(0, False), (1, False), (2, False), (2.5, False), (2.6, True), (3, True)]
+)
+async def test_a_stray_is_left_for_two_days_beyond_what_the_run_may_reach(retention, days, goes):
+    """DUE is a noon: the day two days before it is not wholly past."""
+    key = await stray(retention, DUE - timedelta(days=days))
+    run = await purge(retention)
+    assert retention.objects.keys == ([] if goes else [key])
+    assert run["strays"] == int(goes)
+
+
+async def test_a_run_of_an_earlier_date_reaches_no_stray_that_is_later(retention):
+    key = await stray(retention, OLD)
+    run = await purge(retention, before=(OLD - timedelta(days=1)).isoformat())
+    assert (run["state"], run["strays"]) == ("certified", 0)
+    assert retention.objects.keys == [key]
+
+
+@pytest.mark.clause("468.5/holds")
+async def test_what_a_hold_keeps_stays_and_strays_beside_it_go(retention):
+    keys = await recorded(retention, "7ABC123", OLD)
+    gone = [await recorded(retention, "8XYZ987", OLD), await stray(retention, OLD)]
+    assert len(retention.objects.keys) == 5, gone
+    hold = await place(retention, plate="7ABC123")
+    run = await purge(retention)
+    assert retention.objects.keys == sorted(keys)
+    assert (run["objects"], *found(run)) == (2, 1, 0, 0)
+    run = await again(retention)
+    assert retention.objects.keys == sorted(keys)
+    assert (run["objects"], *found(run)) == (0, 0, 0, 0)
+    await release(retention, hold)
+    run = await again(retention)
+    assert retention.objects.keys == []
+    assert (run["objects"], *found(run)) == (2, 0, 0, 0)
+
+
+@pytest.mark.clause("468.5/holds")
+@pytest.mark.parametrize(
+    "criteria",
+    [
+        {"device_ids": [str(DEVICE)]},
+        {"captured_to": DUE.isoformat()},
+        {"area": {"latitude": 39.9, "longitude": -122.1, "radius_m": 90}},
+    ],
+    ids=["its camera", "its time", "an area"],
+)
+async def test_a_stray_that_a_hold_may_be_about_stays_in_doubt_until_it_is_released(
+    retention, criteria
+):
+    key = await stray(retention, OLD)
+    hold = await place(retention, **criteria)
+    for _ in range(2):
+        run = await again(retention)
+        assert (retention.objects.keys, found(run)) == ([key], (0, 1, 0))
+    await release(retention, hold)
+    run = await again(retention)
+    assert (retention.objects.keys, found(run)) == ([], (1, 0, 0))
+
+
+@pytest.mark.clause("468.5/holds")
+async def test_a_hold_that_is_placed_after_a_day_was_listed_wins(retention, monkeypatch):
+    key = await stray(retention, OLD)
+    page, holds = retention.objects.page, []
+
+    async def held_meanwhile(folder, **how):
+        listed = await page(folder, **how)
+        if not holds:
+            holds.append(await place(retention, device_ids=[str(DEVICE)]))
+        return listed
+
+    monkeypatch.setattr(retention.objects, "page", held_meanwhile)
+    run = await purge(retention)
+    assert holds
+    assert (retention.objects.keys, found(run)) == ([key], (0, 1, 0))
+
+
+async def test_a_crop_of_a_read_that_a_hold_names_by_id_stays(retention):
+    read_id = uuid4()
+    key = await stray(retention, OLD, "crops", name=read_id)
+    await stray(retention, OLD, "crops")
+    await place(retention, read_ids=[str(read_id)])
+    run = await purge(retention)
+    assert (retention.objects.keys, found(run)) == ([key], (1, 1, 0))
+
+
+async def test_a_hold_of_another_camera_or_time_keeps_no_stray(retention):
+    await stray(retention, OLD)
+    await place(retention, device_ids=[str(OTHER)])
+    await place(retention, captured_from=(OLD + timedelta(days=2)).isoformat())
+    run = await purge(retention)
+    assert (retention.objects.keys, found(run)) == ([], (1, 0, 0))
+
+
+@pytest.mark.clause("468.3.1(f)/five-facts")
+async def test_without_authority_nothing_is_swept(retention):
+    key = await stray(retention, OLD)
+    work = retention.app.state.purger.work
+    await work()
+    run = await propose(retention)
+    await work()
+    await authorise(retention, run)
+    await work()
+    assert retention.objects.keys == [key]
+    await execute(retention, run)
+    await work()
+    assert retention.objects.keys == []
+
+
+async def without_sweep(service, monkeypatch):
+    """Carry out what is to be, as a purger that is killed before it sweeps."""
+
+    async def killed(run):
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(service.app.state.purger, "_sweep", killed)
+        with pytest.raises(RuntimeError):
+            await service.app.state.purger.work()
+
+
+@pytest.mark.clause("468.3.1(f)/five-facts")
+async def test_once_a_fact_is_missing_a_run_in_hand_sweeps_no_more(
+    settings, bus, objects, clock, authority, policy, monkeypatch
+):
+    lacking = msgspec.structs.replace(
+        policy, retention=msgspec.structs.replace(policy.retention, attorney_consent_id="")
+    )
+    parts = (settings, bus, objects, clock, authority)
+    async with started(*parts, policy) as whole:
+        key = await stray(whole, OLD)
+        run = await begun(whole)
+        await without_sweep(whole, monkeypatch)
+        assert (await shown(whole, run))["state"] == "executed"
+    async with started(*parts, lacking) as without:
+        await without.app.state.purger.work()
+        assert objects.keys == [key]
+        run = await shown(without, run)  # what it destroyed is certified, and that it did not sweep
+        assert (run["state"], run["swept_at"]) == ("certified", None)
+
+
+async def test_once_the_standing_leave_is_withdrawn_the_daily_run_sweeps_no_more(
+    retention, monkeypatch
+):
+    key = await stray(retention, OLD)
+    leave = await propose(retention, kind="standing")
+    await authorise(retention, leave)
+    await without_sweep(retention, monkeypatch)
+    path = f"/v1/purge-runs/{leave['run_id']}/withdraw"
+    await retention.post(path, {"note": "litigation expected"}, **AUTHORISER)
+    await retention.app.state.purger.work()
+    assert retention.objects.keys == [key]
+    [run] = [r for r in (await retention.get("/v1/purge-runs")).json()["runs"] if r["day"]]
+    assert (run["state"], run["strays"], run["swept_at"]) == ("certified", 0, None)
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_under_a_standing_leave_each_day_sweeps_what_has_come_to_be_past(retention):
+    keys = [await stray(retention, OLD + timedelta(days=n)) for n in range(8)]
+    leave = await propose(retention, kind="standing")
+    await authorise(retention, leave)
+    for n in (3, 4, 5):
+        await retention.app.state.purger.work()
+        assert retention.objects.keys == sorted(keys[n:])
+        retention.clock.advance(days=1)
+
+
+async def test_a_sweep_that_was_cut_off_goes_on_where_it_was_and_counts_once(
+    retention, monkeypatch
+):
+    monkeypatch.setattr(sweeper, "PAGE", 2)
+    for n in range(7):
+        await stray(retention, OLD, device=DEVICE if n % 2 else OTHER)
+    run = await begun(retention)
+    doom, calls = strays.doom, 0
+
+    async def cut_off(*arguments):
+        nonlocal calls
+        calls += 1
+        if calls % 2 == 0:
+            raise Unavailable("killed")
+        return await doom(*arguments)
+
+    monkeypatch.setattr(strays, "doom", cut_off)
+    monkeypatch.setattr(
+        retention.app.state.purger, "_delete_objects", retention.runtime.objects.ping
+    )
+    for reached in (2, 3, 5):  # pages of 2 and 1 of one camera, then of 2 of the other
+        await retention.app.state.purger.work()
+        state = await shown(retention, run)
+        assert (state["state"], state["strays"]) == ("executed", reached)
+        assert len(retention.objects.keys) == 7, "listed for deletion, and killed before that"
+    monkeypatch.undo()
+    await retention.app.state.purger.work()
+    state = await shown(retention, run)
+    assert (state["state"], *found(state)) == ("certified", 7, 0, 0)
+    assert retention.objects.keys == []
+
+
+async def test_a_deletion_that_fails_is_tried_again_before_the_run_is_certified(
+    retention, monkeypatch
+):
+    await stray(retention, OLD)
+    run = await begun(retention)
+
+    async def broken(key):
+        raise Unavailable("the object store does not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(retention.objects, "delete", broken)
+        for _ in range(2):
+            await retention.app.state.purger.work()
+            assert (await shown(retention, run))["state"] == "executed"
+            assert len(retention.objects.keys) == 1
+    await retention.app.state.purger.work()
+    state = await shown(retention, run)
+    assert (state["state"], state["strays"], retention.objects.keys) == ("certified", 1, [])
+
+
+async def test_two_purgers_at_one_sweep_delete_and_count_once(retention, monkeypatch):
+    monkeypatch.setattr(sweeper, "PAGE", 3)
+    for n in range(20):
+        await stray(retention, OLD - timedelta(days=n % 4))
+    run = await begun(retention)
+    first = retention.app.state.purger
+    second = purger.Purger(retention.runtime, retention.app.state.signer)
+    await asyncio.gather(first.work(), second.work())
+    await first.work()
+    state = await shown(retention, run)
+    assert (state["state"], *found(state)) == ("certified", 20, 0, 0)
+    assert retention.objects.keys == []
+
+
+async def test_a_long_sweep_goes_on_turn_by_turn(retention, monkeypatch):
+    """However short its turns are, each comes further; nothing is certified before the end."""
+    monkeypatch.setattr(sweeper, "TURN_S", 0.0)
+    monkeypatch.setattr(sweeper, "PAGE", 2)
+    for n in range(6):
+        await stray(retention, OLD - timedelta(days=n // 3), "crops" if n % 2 else "captures")
+    await stray(retention, NOON)
+    await retention.objects.lay("captures/notes.txt", OLD)
+    run = await begun(retention)
+    turns, state = 0, {"state": "executing"}
+    while state["state"] != "certified":
+        turns += 1
+        assert turns < 60, "it comes to no end"
+        await retention.app.state.purger.work()
+        state = await shown(retention, run)
+        assert (state["swept_at"] is None) == (state["state"] != "certified")
+    assert turns > 6
+    assert (state["state"], *found(state)) == ("certified", 6, 0, 1)
+    assert len(retention.objects.keys) == 2
+
+
+async def test_odd_names_and_days_to_come_are_kept_and_counted(retention):
+    odd = [
+        f"captures/{DEVICE}/{NOON + timedelta(days=3):%Y/%m/%d}/{uuid4()}.jpg",
+        f"captures/{DEVICE}/2031/01/01/{uuid4()}.jpg",
+        f"captures/{DEVICE}/1970/01/01/{uuid4()}.jpg",
+        f"captures/{DEVICE}/2025/02/30/{uuid4()}.jpg",
+        f"captures/{DEVICE}/{OLD:%Y/%m/%d}/notes.txt",
+        f"captures/{DEVICE}/{OLD:%Y/%m/%d}/deeper/{uuid4()}.jpg",
+        f"captures/{DEVICE}/{OLD:%Y/%m}/{uuid4()}.jpg",
+        f"captures/{DEVICE}/{uuid4()}.jpg",
+        "captures/of-the-old-system/2019/01/01/1.jpg",
+        f"crops/{uuid4()}.jpg",
+        "packages/readme.txt",
+    ]
+    for key in odd:
+        await retention.objects.lay(key, OLD)
+    beyond = await retention.objects.lay("elsewhere/1.jpg", OLD)  # not the sweep's business
+    await stray(retention, OLD)
+    for strays_gone in (1, 0):
+        run = await again(retention)
+        assert found(run) == (strays_gone, 0, len(odd))
+        assert retention.objects.keys == sorted([*odd, beyond])
+    figures = (await retention.client.get("/metrics")).text
+    assert f'alpr_strays_left{{why="odd"}} {len(odd)}.0' in figures
+    assert "alpr_strays_deleted_total" in figures
+
+
+async def test_what_a_crash_left_half_written_goes_too(retention):
+    key = f"captures/{DEVICE}/{OLD:%Y/%m/%d}/.{uuid4()}.jpg.{uuid4().hex}"
+    await retention.objects.lay(key, OLD)
+    run = await purge(retention)
+    assert (retention.objects.keys, found(run)) == ([], (1, 0, 0))
+
+
+async def test_what_was_put_lately_stays_until_nothing_on_its_way_can_name_it(retention):
+    """A vehicle uploads old frames after an outage; their events may wait in Kafka for days."""
+    key = await stray(retention, OLD, put_at=NOON - timedelta(days=5))
+    run = await purge(retention)
+    assert (retention.objects.keys, found(run)) == ([key], (0, 1, 0))
+    retention.clock.advance(days=8)
+    assert found(await again(retention)) == (0, 1, 0)
+    retention.clock.advance(days=2)
+    run = await again(retention)
+    assert (retention.objects.keys, found(run)) == ([], (1, 0, 0))
+
+
+async def test_what_an_event_in_the_outbox_names_stays(retention):
+    key = await stray(retention, OLD, "crops")
+    read = a_read("7ABC123", OLD)
+    told = PassRecorded(
+        occurred_at=NOON,
+        pass_id=uuid4(),
+        device_id=DEVICE,
+        device_name="Solano St at Third",
+        agency_ori=read.agency_ori,
+        first_seen_at=OLD,
+        last_seen_at=OLD,
+        plate=read.plate,
+        confidence=0.9,
+        characters=[],
+        read_ids=[read.read_id],
+        best_read_id=read.read_id,
+        crop_key=key,
+    )
+    async with retention.runtime.db.begin() as connection:
+        await emit(connection, "retention", told)
+    run = await purge(retention)
+    assert (retention.objects.keys, found(run)) == ([key], (0, 1, 0))
+    await retention.runtime.relay.drain()
+    assert (found(await again(retention)), retention.objects.keys) == ((1, 0, 0), [])
+
+
+async def test_what_a_record_that_comes_during_the_purge_names_stays_until_the_next(
+    retention, monkeypatch
+):
+    run = await begun(retention)
+    sweep = retention.app.state.purger._sweep
+    keys = []
+
+    async def come_late(run):
+        keys.extend(await recorded(retention, "7ABC123", OLD))
+        keys.append(await stray(retention, OLD, "crops", name=flagged.read_id))
+        await retention.store(a_hit(flagged))
+        await sweep(run)
+
+    flagged = a_read("8XYZ987", OLD)  # a hit of which came, and not yet the read itself
+    with monkeypatch.context() as patched:
+        patched.setattr(retention.app.state.purger, "_sweep", come_late)
+        await retention.app.state.purger.work()
+    state = await shown(retention, run)
+    assert (state["state"], *found(state)) == ("certified", 0, 0, 0)
+    assert retention.objects.keys == sorted(keys)
+    run = await again(retention)
+    assert (run["objects"], *found(run)) == (2, 1, 0, 0)
+    assert retention.objects.keys == []
+
+
+async def test_a_day_of_held_frames_long_past_is_listed_once_and_not_daily(retention, monkeypatch):
+    long_ago = OLD - timedelta(days=60)
+    keys = [
+        *await recorded(retention, "7ABC123", long_ago),
+        *await recorded(retention, "7ABC123", OLD),
+    ]
+    hold = await place(retention, plate="7ABC123")
+    listed = []
+    page = retention.objects.page
+
+    async def noted(folder, **how):
+        listed.append(folder)
+        return await page(folder, **how)
+
+    monkeypatch.setattr(retention.objects, "page", noted)
+    await purge(retention)
+    first = sorted(folder for folder in listed if folder != "packages")
+    assert first == sorted(key.rsplit("/", 1)[0] for key in keys)
+    listed.clear()
+    await again(retention)
+    second = sorted(folder for folder in listed if folder != "packages")
+    assert second == [folder for folder in first if f"{OLD:%Y/%m/%d}" in folder]
+    await release(retention, hold)
+    await again(retention)
+    assert retention.objects.keys == []
+
+
+@pytest.mark.parametrize(
+    ("put_days_ago", "expires_in_days", "kept"),
+    [(403, -380, False), (403, 1, True), (390, -380, True), (403, None, False)],
+    ids=["given out long ago", "still given out", "not past the schedule", "of no request"],
+)
+async def test_a_package_past_the_schedule_goes_unless_it_is_still_given_out(
+    retention, put_days_ago, expires_in_days, kept
+):
+    approval = an_approval(
+        criteria={"include_images": False},
+        expires_at=NOON + timedelta(days=expires_in_days or 0),
+    )
+    key = f"packages/{approval.request_id}.zip"
+    if expires_in_days is not None:
+        await retention.store(approval)
+        await retention.app.state.packager.work()
+        await retention.runtime.relay.drain()
+    await retention.objects.lay(key, NOON - timedelta(days=put_days_ago))
+    run = await purge(retention)
+    assert retention.objects.keys == ([key] if kept else [])
+    assert found(run) == (int(not kept), 0, 0)
+
+
+async def test_a_package_that_is_still_to_be_made_stays(retention):
+    approval = an_approval(expires_at=NOON - timedelta(days=1))
+    await retention.store(approval)
+    key = f"packages/{approval.request_id}.zip"
+    await retention.objects.lay(key, NOON - timedelta(days=500))
+    await purge(retention)
+    assert retention.objects.keys == [key]
+
+
+async def test_a_store_that_does_not_list_holds_up_no_purge_and_its_certificate_for_a_day_only(
+    retention, monkeypatch, clock: FakeClock
+):
+    await stray(retention, OLD)
+    capture, crop = await recorded(retention, "7ABC123", OLD)
+
+    async def broken(folder):
+        raise Unavailable("the object store does not list")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(retention.objects, "level", broken)
+        run = await purge(retention)
+        assert (run["state"], run["reads"], run["objects"]) == ("executed", 1, 2)
+        assert capture not in retention.objects.keys
+        assert crop not in retention.objects.keys
+        clock.advance(hours=23)
+        await retention.app.state.purger.work()
+        assert (await shown(retention, run))["state"] == "executed"
+        clock.advance(hours=2)
+        await retention.app.state.purger.work()
+        run = await shown(retention, run)
+        assert (run["state"], run["swept_at"]) == ("certified", None)
+        path = f"/v1/purge-runs/{run['run_id']}/certificate"
+        assert (await retention.get(path)).json()["without_record"]["swept"] is None
+    assert found(await again(retention)) == (1, 0, 0)
+    assert retention.objects.keys == []

@@ -1,0 +1,164 @@
+"""Which folders a sweep goes into, which days it sweeps, and which names it takes for ours."""
+
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from services.retention.domain.criteria import Criteria
+from services.retention.domain.strays import (
+    SETTLED,
+    Bounds,
+    Day,
+    Look,
+    cutoff,
+    day_of,
+    id_in,
+    is_settled,
+    look,
+    may_hold,
+)
+from shared.topics import TOPICS
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+BEFORE = NOW - timedelta(days=400)  # noon, 27 April 2025
+BOUNDS = Bounds.of(BEFORE, NOW)
+CAM = "00000000-0000-4000-8000-00000000d001"
+CAPTURE = "0f0e0d0c-0b0a-8908-8706-050403020100"
+DAY = Day("captures", UUID(CAM), date(2025, 4, 20))
+
+
+@pytest.mark.parametrize(
+    ("below", "what"),
+    [
+        ("", Look.INTO),
+        (f"/{CAM}", Look.INTO),
+        (f"/{CAM}/2024", Look.INTO),
+        (f"/{CAM}/2025", Look.INTO),
+        (f"/{CAM}/2025/03", Look.INTO),
+        (f"/{CAM}/2025/04", Look.INTO),
+        (f"/{CAM}/2025/05", Look.PASS),
+        (f"/{CAM}/2025/12", Look.PASS),
+        (f"/{CAM}/2024/02/29", Look.SWEEP),
+        (f"/{CAM}/2025/04/24", Look.SWEEP),
+        (f"/{CAM}/2025/04/25", Look.PASS),  # two days before the cut-off at noon, not wholly past
+        (f"/{CAM}/2025/04/27", Look.PASS),
+        (f"/{CAM}/2026/05", Look.PASS),
+        # Days to come are in the year and the month that it is now.
+        (f"/{CAM}/2026", Look.INTO),
+        (f"/{CAM}/2026/06", Look.INTO),
+        (f"/{CAM}/2026/06/01", Look.PASS),
+        (f"/{CAM}/2026/06/02", Look.PASS),  # a camera's clock may be a little ahead
+        (f"/{CAM}/2026/06/03", Look.ODD),
+        (f"/{CAM}/2026/07", Look.ODD),
+        (f"/{CAM}/2027", Look.ODD),
+    ],
+)
+def test_a_sweep_goes_only_where_days_past_the_schedule_or_to_come_can_be(below, what):
+    for kind in ("captures", "crops"):
+        assert look(f"{kind}{below}", BOUNDS) is what
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "cam",
+        CAM.upper(),
+        f"{CAM}/latest",
+        f"{CAM}/0000",
+        f"{CAM}/1970",
+        f"{CAM}/9999",
+        f"{CAM}/20250",
+        f"{CAM}/2025/4",
+        f"{CAM}/2025/13",
+        f"{CAM}/2025/00",
+        f"{CAM}/2025/04/00",
+        f"{CAM}/2025/02/29",
+        f"{CAM}/2025/04/31",
+        f"{CAM}/2025/04/24 ",
+        f"{CAM}/٢٠٢٥",
+    ],
+)
+def test_what_is_no_camera_or_no_day_is_odd(below):
+    assert look(f"captures/{below}", BOUNDS) is Look.ODD
+
+
+def test_every_day_wholly_past_the_margin_is_swept_and_none_nearer():
+    days = [date(2024, 1, 1) + timedelta(days=n) for n in range(900)]
+    swept = {d for d in days if look(f"captures/{CAM}/{d:%Y/%m/%d}", BOUNDS) is Look.SWEEP}
+    ends = {d: datetime.combine(d, datetime.min.time(), UTC) + timedelta(days=1) for d in days}
+    assert swept == {d for d in days if ends[d] <= cutoff(BEFORE)}
+    assert cutoff(BEFORE) <= BEFORE - timedelta(days=2)
+    for day in swept:
+        month, year = f"captures/{CAM}/{day:%Y/%m}", f"captures/{CAM}/{day:%Y}"
+        assert look(month, BOUNDS) is look(year, BOUNDS) is Look.INTO, "a sweep never comes there"
+
+
+def test_bounds_are_days_in_utc_whatever_the_zone_of_the_times():
+    zone = datetime.fromisoformat("2026-06-01T00:00:00+14:00").tzinfo
+    assert Bounds.of(BEFORE.astimezone(zone), NOW.astimezone(zone)) == BOUNDS
+
+
+def test_a_folder_is_read_as_the_day_that_it_is_of():
+    assert day_of(DAY.folder) == DAY
+    assert DAY.folder == f"captures/{CAM}/2025/04/20"
+    assert (DAY.start, DAY.end) == (
+        datetime(2025, 4, 20, tzinfo=UTC),
+        datetime(2025, 4, 21, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "ours"),
+    [
+        (DAY.folder, f"{CAPTURE}.jpg", True),
+        (DAY.folder, f"{CAPTURE}.png", True),
+        (DAY.folder, f"{CAPTURE}.webp", True),
+        (DAY.folder, f".{CAPTURE}.jpg.{'0f' * 16}", True),  # a crash's half-written file
+        (f"crops/{CAM}/2025/04/20", f"{CAPTURE}.jpg", True),
+        ("packages", f"{CAPTURE}.zip", True),
+        (DAY.folder, f"{CAPTURE}.zip", False),
+        (f"crops/{CAM}/2025/04/20", f"{CAPTURE}.png", False),
+        ("packages", f"{CAPTURE}.jpg", False),
+        (DAY.folder, f"{CAPTURE}.jpg.bak", False),
+        (DAY.folder, f"{CAPTURE.upper()}.jpg", False),
+        (DAY.folder, f"deeper/{CAPTURE}.jpg", False),
+        (DAY.folder, f".{CAPTURE}.jpg", False),
+        (DAY.folder, f".{CAPTURE}.zip.{'0f' * 16}", False),
+        (DAY.folder, "notes.txt", False),
+    ],
+)
+def test_only_names_as_we_give_them_are_taken_for_ours(folder, name, ours):
+    assert id_in(f"{folder}/{name}", folder) == (UUID(CAPTURE) if ours else None)
+
+
+def test_an_object_is_settled_once_nothing_in_kafka_can_name_it_any_more():
+    waits_s = [TOPICS[f"alpr.capture.{step}"].retention_s for step in ("received", "processed")]
+    assert timedelta(seconds=sum(waits_s)) <= SETTLED
+    assert is_settled(NOW - SETTLED - timedelta(seconds=1), NOW)
+    assert not is_settled(NOW - SETTLED + timedelta(seconds=1), NOW)
+    assert not is_settled(NOW + timedelta(days=1), NOW)
+
+
+OTHER = UUID(int=5)
+
+
+@pytest.mark.parametrize(
+    ("criteria", "holds"),
+    [
+        ({"device_ids": (UUID(CAM),)}, True),
+        ({"device_ids": (OTHER, UUID(CAM))}, True),
+        ({"device_ids": (OTHER,)}, False),
+        ({"captured_from": DAY.start, "captured_to": DAY.end}, True),
+        ({"captured_from": DAY.end - timedelta(microseconds=1)}, True),
+        ({"captured_from": DAY.end}, False),
+        ({"captured_to": DAY.start}, False),
+        ({"captured_to": DAY.start + timedelta(microseconds=1)}, True),
+        ({"device_ids": (OTHER,), "captured_from": DAY.start}, False),
+        ({"plate": "7ABC123"}, False),
+        ({"plate": "7ABC123", "device_ids": (UUID(CAM),)}, False),
+        ({"read_ids": (OTHER,)}, False),
+    ],
+)
+def test_a_hold_may_be_about_what_was_taken_by_its_cameras_in_its_time(criteria, holds):
+    assert may_hold(Criteria(**criteria), DAY) is holds
