@@ -39,7 +39,7 @@ class FrameRuntime(Runtime):
         """Bring the service up. Raises: WorkerDoesNotStart, Unavailable."""
         await self.pool.start()
         if isinstance(self.bus, KafkaBus):
-            await ensure_topics(self.settings.kafka_bootstrap)
+            await ensure_topics(self.brokers)
             await self.bus.start()
         if self.kafka:
             for subscription in subscriptions:
