@@ -8,9 +8,12 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
 from services.retention import purger, sweeper
-from services.retention.store import strays
+from services.retention.domain.strays import Day
+from services.retention.store import partitions, strays
+from services.retention.store.strays import Named
 from shared.errors import Unavailable
 from shared.events import Image, PassRecorded, PurgeChanged
 from shared.objects import LocalObjects
@@ -373,14 +376,15 @@ async def test_two_purgers_at_one_sweep_delete_and_count_once(retention, monkeyp
     monkeypatch.setattr(sweeper, "PAGE", 3)
     for n in range(20):
         await stray(retention, OLD - timedelta(days=n % 4))
+        await retention.objects.lay(f"captures/odd/{n}.jpg", OLD)
     run = await begun(retention)
     first = retention.app.state.purger
     second = purger.Purger(retention.runtime, retention.app.state.signer)
     await asyncio.gather(first.work(), second.work())
     await first.work()
     state = await shown(retention, run)
-    assert (state["state"], *found(state)) == ("certified", 20, 0, 0)
-    assert retention.objects.keys == []
+    assert (state["state"], *found(state)) == ("certified", 20, 0, 20)
+    assert len(retention.objects.keys) == 20
 
 
 async def test_a_long_sweep_goes_on_turn_by_turn(retention, monkeypatch):
@@ -499,6 +503,101 @@ async def test_what_a_record_that_comes_during_the_purge_names_stays_until_the_n
     run = await again(retention)
     assert (run["objects"], *found(run)) == (2, 1, 0, 0)
     assert retention.objects.keys == []
+
+
+NAME = UUID("0f0e0d0c-0b0a-8908-8706-050403020100")
+ELSE = UUID("0f0e0d0c-0b0a-8908-8706-0504030201ff")
+READ = {
+    "captured_at": OLD,
+    "received_at": OLD,
+    "plate_id": 1,
+    "confidence": 0.9,
+    "read_id": ELSE,
+    "device_id": DEVICE,
+    "agency_ori": "CA0520100",
+    "plate_as_read": "7ABC123",
+    "source": "edge",
+    "model": "m",
+}
+CAPTURE = {
+    "captured_at": OLD,
+    "received_at": OLD,
+    "size_bytes": 1,
+    "capture_id": ELSE,
+    "device_id": DEVICE,
+    "width_px": 1,
+    "height_px": 1,
+    "reads": 0,
+    "agency_ori": "CA0520100",
+    "time_source": "device",
+    "object_key": "captures/1",
+    "sha256": "0",
+    "media_type": "image/jpeg",
+    "outcome": "plates",
+    "model": "m",
+}
+PASS = {
+    "pass_id": ELSE,
+    "first_at": OLD,
+    "last_at": OLD,
+    "plate_id": 1,
+    "confidence": 0.9,
+    "device_id": DEVICE,
+    "best_read_id": ELSE,
+    "agency_ori": "CA0520100",
+    "details": "{}",
+}
+FRAME_KEY, CROP_KEY = a_key(OLD, name=NAME), a_key(OLD, "crops", name=NAME)
+ELSEWHERE = {"device_id": OTHER, "captured_at": DUE}
+NAMES = {
+    "a capture's id": ("captures", {**CAPTURE, "capture_id": NAME, **ELSEWHERE}),
+    "a capture's key": ("captures", {**CAPTURE, "object_key": FRAME_KEY}),
+    "a held capture's id": ("held_captures", {**CAPTURE, "capture_id": NAME, **ELSEWHERE}),
+    "a held capture's key": ("held_captures", {**CAPTURE, "object_key": FRAME_KEY, **ELSEWHERE}),
+    "the capture of a read": ("reads", {**READ, "capture_id": NAME}),
+    "the image of a read": ("reads", {**READ, "image_key": FRAME_KEY}),
+    "the capture of a held read": ("held_reads", {**READ, "capture_id": NAME, **ELSEWHERE}),
+    "the image of a held read": ("held_reads", {**READ, "image_key": FRAME_KEY, **ELSEWHERE}),
+    "a read's id": ("reads", {**READ, "read_id": NAME, **ELSEWHERE}),
+    "a read's key": ("reads", {**READ, "crop_key": CROP_KEY}),
+    "a held read's id": ("held_reads", {**READ, "read_id": NAME, **ELSEWHERE}),
+    "a held read's key": ("held_reads", {**READ, "crop_key": CROP_KEY, **ELSEWHERE}),
+    "a hit": ("hits", {"hit_id": ELSE, "read_id": NAME, "captured_at": OLD}),
+    "a pass's best read": ("passes", {**PASS, "best_read_id": NAME}),
+    "a read of a pass": (
+        "pass_reads",
+        {"read_id": NAME, "captured_at": OLD, "pass_id": ELSE, "late": False},
+    ),
+}
+OF_CROPS = {"a read's id", "a read's key", "a held read's id", "a held read's key"} | {
+    name for name in NAMES if "hit" in name or "pass" in name
+}
+
+
+async def insert(retention, table, row):
+    columns = ", ".join(row)
+    values = ", ".join(f":{name}" for name in row)
+    async with retention.runtime.db.begin() as connection:
+        await connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({values})"), row)
+
+
+@pytest.mark.parametrize("by", NAMES)
+async def test_whatever_names_an_object_by_its_id_or_its_key_keeps_it(retention, by):
+    """Each alone; another object of that day stays without a record."""
+    table, row = NAMES[by]
+    kind = "crops" if by in OF_CROPS else "captures"
+    day = Day(kind, DEVICE, OLD.date())
+    objects = [Named(a_key(OLD, kind, name=NAME), NAME)]
+    if table == "pass_reads":
+        await insert(retention, "passes", PASS)
+    async with retention.runtime.db.begin() as connection:
+        await partitions.make(connection, OLD)
+        assert await strays.without_record(connection, day, objects) == {objects[0].key}
+    await insert(retention, table, row)
+    async with retention.runtime.db.begin() as connection:
+        assert await strays.without_record(connection, day, objects) == set()
+        other = [Named(a_key(OLD, kind, name=OTHER), OTHER)]
+        assert await strays.without_record(connection, day, other) == {other[0].key}
 
 
 async def test_a_day_of_held_frames_long_past_is_listed_once_and_not_daily(retention, monkeypatch):
