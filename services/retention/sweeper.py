@@ -178,6 +178,8 @@ class _Sweep:
             go = found - {one.key for one in page if not is_settled(one.put_at, self._now)}
             if go:
                 go -= await strays.held(connection, day, named)
+            if go and not await strays.is_known(connection, day):
+                go = set()
             if go and await strays.is_told_of(connection, day.folder):
                 go = set()
             return await self._write_down(connection, page, named, found, go)

@@ -60,6 +60,7 @@ _NO_RELEASE = text(
         AND (p.built_at IS NULL OR CAST(p.approval ->> 'expires_at' AS timestamptz) > :now))
     """  # noqa: S608 - constants
 )
+_IS_KNOWN = text("SELECT EXISTS (SELECT FROM devices WHERE device_id = :device_id)")
 _TOLD_OF = text(
     "SELECT EXISTS (SELECT FROM outbox WHERE position(convert_to(:folder, 'UTF8') IN value) > 0)"
 )
@@ -140,6 +141,12 @@ async def held(connection: AsyncConnection, day: Day, objects: Sequence[Named]) 
         return {one.key for one in objects}
     named = {read_id for one in criteria for read_id in one.read_ids}
     return {one.key for one in objects if one.id in named}
+
+
+async def is_known(connection: AsyncConnection, day: Day) -> bool:
+    """Tell whether any record ever came of a day's camera: else this may be another database's store."""
+    parameters = {"device_id": day.device_id}
+    return bool((await connection.execute(_IS_KNOWN, parameters)).scalar_one())
 
 
 async def is_told_of(connection: AsyncConnection, folder: str) -> bool:

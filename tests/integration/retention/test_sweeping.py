@@ -13,6 +13,7 @@ from sqlalchemy import text
 from services.retention import purger, sweeper
 from services.retention.domain.strays import Day
 from services.retention.store import partitions, strays
+from services.retention.store.runs import Runs
 from services.retention.store.strays import Named
 from shared.errors import Unavailable
 from shared.events import Image, PassRecorded, PurgeChanged
@@ -34,6 +35,9 @@ from tests.integration.retention.test_purging import (
 
 OLD = DUE - timedelta(days=5)
 OTHER = UUID("00000000-0000-4000-8000-00000000d002")
+KNOWN = text(
+    "INSERT INTO devices VALUES (:device_id, 'Solano St at Third', 'CA0520100') ON CONFLICT DO NOTHING"
+)
 
 
 class Kept(LocalObjects):
@@ -66,7 +70,9 @@ def a_key(at, kind="captures", *, device=DEVICE, name=None):
 
 
 async def stray(retention, at, kind="captures", *, device=DEVICE, put_at=None, name=None):
-    """An object of a frame that was never announced; return its key."""
+    """An object of a frame that was never announced, of a camera that is known; return its key."""
+    async with retention.runtime.db.begin() as connection:
+        await connection.execute(KNOWN, {"device_id": device})
     key = a_key(at, kind, device=device, name=name)
     return await retention.objects.lay(key, put_at or at + timedelta(seconds=2))
 
@@ -387,6 +393,60 @@ async def test_two_purgers_at_one_sweep_delete_and_count_once(retention, monkeyp
     assert len(retention.objects.keys) == 20
 
 
+async def test_who_comes_with_what_another_has_swept_meanwhile_counts_nothing_again(
+    retention, monkeypatch
+):
+    monkeypatch.setattr(sweeper, "TURN_S", 0.0)
+    await stray(retention, OLD)
+    await stray(retention, OLD, put_at=NOON)
+    await retention.objects.lay(f"captures/{DEVICE}/{OLD:%Y/%m/%d}/notes.txt", OLD)
+    run_id = UUID((await begun(retention))["run_id"])
+    await without_sweep(retention, monkeypatch)
+
+    async def stored():
+        async with retention.runtime.db.begin() as connection:
+            return await Runs(connection).get(run_id)
+
+    before = await stored()
+    await sweeper.Sweeper(retention.runtime).sweep(before)
+    after = await stored()
+    assert after.sweep_after is not None
+    assert (after.strays, after.strays_kept, after.odd_objects) == (1, 1, 1)
+    monkeypatch.setattr(sweeper, "TURN_S", 60.0)
+    await sweeper.Sweeper(retention.runtime).sweep(before)
+    assert await stored() == after
+    await sweeper.Sweeper(retention.runtime).sweep(after)
+    ended = await stored()
+    assert ended.swept_at == NOON
+    assert (ended.strays, ended.strays_kept, ended.odd_objects) == (1, 1, 1)
+
+
+async def test_what_another_run_has_deleted_already_is_neither_counted_nor_in_doubt(
+    retention, monkeypatch
+):
+    await stray(retention, OLD)
+
+    async def broken(key):
+        raise Unavailable("the object store does not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(retention.objects, "delete", broken)
+        first = await purge(retention)
+        await place(retention, device_ids=[str(DEVICE)])  # too late: it is gone but for the bytes
+        second = await again(retention)
+        assert (found(first), found(second)) == ((1, 0, 0), (0, 0, 0))
+    await retention.app.state.purger.work()
+    assert retention.objects.keys == []
+    assert (await shown(retention, first))["state"] == "certified"
+
+
+async def test_of_a_camera_that_never_had_a_record_nothing_goes(retention):
+    """A database that is not the one of this store knows none of its cameras."""
+    key = await retention.objects.lay(a_key(OLD, device=OTHER), OLD)
+    run = await purge(retention)
+    assert (retention.objects.keys, found(run)) == ([key], (0, 1, 0))
+
+
 async def test_a_long_sweep_goes_on_turn_by_turn(retention, monkeypatch):
     """However short its turns are, each comes further; nothing is certified before the end."""
     monkeypatch.setattr(sweeper, "TURN_S", 0.0)
@@ -438,8 +498,9 @@ async def test_odd_names_and_days_to_come_are_kept_and_counted(retention):
 async def test_what_a_crash_left_half_written_goes_too(retention):
     key = f"captures/{DEVICE}/{OLD:%Y/%m/%d}/.{uuid4()}.jpg.{uuid4().hex}"
     await retention.objects.lay(key, OLD)
+    await stray(retention, OLD)
     run = await purge(retention)
-    assert (retention.objects.keys, found(run)) == ([], (1, 0, 0))
+    assert (retention.objects.keys, found(run)) == ([], (2, 0, 0))
 
 
 async def test_what_was_put_lately_stays_until_nothing_on_its_way_can_name_it(retention):
