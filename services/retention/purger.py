@@ -69,6 +69,7 @@ class Purger:
         for run in await self._unfinished():
             if run.state is State.EXECUTING:
                 await self._carry_out(run)
+        await self._delete_objects()  # so that a sweep has fewer to look at
         unfinished = await self._unfinished()
         for run in unfinished:
             if strays.is_open(run):

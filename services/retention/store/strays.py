@@ -32,8 +32,8 @@ _WITHOUT_RECORD = {
         SELECT seen.key {_SEEN} {_NOT_DOOMED}
         AND NOT EXISTS (SELECT FROM captures r WHERE r.capture_id = seen.id)
         AND NOT EXISTS (SELECT FROM captures r WHERE {_NEAR} AND r.object_key = seen.key)
-        AND NOT EXISTS (SELECT FROM reads r WHERE {_NEAR}
-                        AND (r.capture_id = seen.id OR r.image_key = seen.key))
+        AND NOT EXISTS (SELECT FROM reads r WHERE {_NEAR} AND r.capture_id = seen.id)
+        AND NOT EXISTS (SELECT FROM reads r WHERE {_NEAR} AND r.image_key = seen.key)
         AND NOT EXISTS (SELECT FROM held_captures r
                         WHERE r.capture_id = seen.id OR r.object_key = seen.key)
         AND NOT EXISTS (SELECT FROM held_reads r

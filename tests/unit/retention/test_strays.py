@@ -1,10 +1,17 @@
 """Which folders a sweep goes into, which days it sweeps, and which names it takes for ours."""
 
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from uuid import UUID
 
+import msgspec
 import pytest
 
+from services.ingest.captures import _image
+from services.ingest.images import Frame
+from services.ingest.upload import Upload
+from services.recognition.engine import Box
+from services.recognition.events import Captures
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.strays import (
     SETTLED,
@@ -18,7 +25,9 @@ from services.retention.domain.strays import (
     look,
     may_hold,
 )
+from shared.testing import FakeClock, FakeObjects
 from shared.topics import TOPICS
+from tests.unit.recognition.captures import a_capture
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 BEFORE = NOW - timedelta(days=400)  # noon, 27 April 2025
@@ -26,6 +35,24 @@ BOUNDS = Bounds.of(BEFORE, NOW)
 CAM = "00000000-0000-4000-8000-00000000d001"
 CAPTURE = "0f0e0d0c-0b0a-8908-8706-050403020100"
 DAY = Day("captures", UUID(CAM), date(2025, 4, 20))
+
+
+async def test_keys_are_as_ingest_and_recognition_make_them():
+    """Else all that they store would be odd, and stay."""
+    late = datetime(2025, 4, 20, 23, 59, 59, tzinfo=UTC)
+    frame, upload = Frame("image/webp", 640, 480), Upload(b"x", b"0" * 32)
+    image = _image(SimpleNamespace(device_id=DAY.device_id), late, UUID(CAPTURE), upload, frame)
+    assert id_in(image.object_key, DAY.folder) == UUID(CAPTURE)
+    capture = await a_capture(FakeObjects())
+    capture = msgspec.structs.replace(capture, captured_at=late, device_id=DAY.device_id)
+    reading = SimpleNamespace(
+        plate="7ABC123", plate_as_read="7ABC123", confidence=0.9, region=None,
+        characters=(), alternatives=(), misread_risk=None,
+    )  # fmt: skip
+    plate = SimpleNamespace(reading=reading, box=Box(0, 0, 9, 9))
+    pool = SimpleNamespace(model="m@1")
+    read = Captures(pool, None, None, FakeClock(), min_confidence=0.5)._read(capture, 0, plate)
+    assert id_in(read.crop_key, DAY._replace(kind="crops").folder) == read.read_id
 
 
 @pytest.mark.parametrize(
