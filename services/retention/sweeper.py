@@ -9,7 +9,8 @@ an object stays and is counted. Keys are not logged: they tell a camera and a ti
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from typing import TypeVar
 
 from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,8 +31,11 @@ from services.retention.domain.strays import (
 from services.retention.store import strays
 from services.retention.store.runs import Run, Runs
 from services.retention.store.strays import Named, Tally
+from shared.errors import NotFound, Unavailable
 from shared.objects import PAGE, Stored
 from shared.runtime import Runtime
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +51,10 @@ TURN_S = 60.0
 
 _END = "\U0010ffff"
 """Comes after every name: a folder's with this is a key behind all that is in it."""
+
+
+class _Unlisted(Exception):
+    """A store that answers does not list a folder: it has a key that is none to us."""
 
 
 class _TurnOver(Exception):
@@ -83,10 +91,13 @@ class _Sweep:
 
     async def carry_on(self) -> None:
         """Sweep to the end. Raises: _TurnOver where that is not reached; Unavailable."""
-        for folder in DATED:
-            if not self._is_behind(f"{folder}/"):
-                await self._look_into(folder)
-        await self._sweep_packages()
+        try:
+            for folder in DATED:
+                if not self._is_behind(f"{folder}/"):
+                    await self._look_into(folder)
+            await self._sweep_packages()
+        except _Unlisted:
+            raise Unavailable("the object store does not list") from None
         async with self._runtime.db.begin() as connection:
             await self._claim(connection)
             await strays.tell(connection, self._run_id, self._tally)
@@ -105,7 +116,7 @@ class _Sweep:
         )
 
     async def _look_into(self, folder: str) -> None:
-        level = await self._objects.level(folder)
+        level = await self._listed(self._objects.level(folder))
         entries = [*(f"{one}/" for one in level.folders), *(one.key for one in level.objects)]
         for entry in sorted(entries):
             if self._is_behind(entry):
@@ -114,18 +125,32 @@ class _Sweep:
                 self._tally.odd += 1
                 self._tally.after = entry
                 continue
-            below = entry.removesuffix("/")
-            match look(below, self._bounds):
-                case Look.INTO:
-                    await self._look_into(below)
-                case Look.SWEEP:
-                    await self._sweep_day(day_of(below))
-                case Look.ODD:
-                    await self._count_odd(below)
-                case Look.PASS:
-                    pass
+            try:
+                await self._look_at(entry.removesuffix("/"))
+            except _Unlisted:
+                log.warning("purge %s: a folder cannot be listed and is counted", self._run_id)
+                self._tally.odd += 1
             self._tally.after = f"{entry}{_END}"
             await self._pause()
+
+    async def _look_at(self, folder: str) -> None:
+        match look(folder, self._bounds):
+            case Look.INTO:
+                await self._look_into(folder)
+            case Look.SWEEP:
+                await self._sweep_day(day_of(folder))
+            case Look.ODD:
+                await self._count_odd(folder)
+            case Look.PASS:
+                pass
+
+    async def _listed(self, listing: Awaitable[T]) -> T:
+        """Return a listing. Raises: _Unlisted; Unavailable, where the store answers nothing else either."""
+        try:
+            return await listing
+        except (NotFound, Unavailable) as exc:
+            await self._objects.ping()
+            raise _Unlisted from exc
 
     def _is_behind(self, entry: str) -> bool:
         """Tell whether an object, or all that can be in a folder, was looked at before."""
@@ -141,7 +166,7 @@ class _Sweep:
         while full:
             begun = self._tally.after is not None and self._tally.after.startswith(f"{folder}/")
             after = self._tally.after if begun else None
-            page = await self._objects.page(folder, after=after, limit=PAGE)
+            page = await self._listed(self._objects.page(folder, after=after, limit=PAGE))
             full = len(page) == PAGE
             if page:
                 yield page

@@ -530,6 +530,41 @@ async def test_odd_names_and_days_to_come_are_kept_and_counted(retention):
     assert "alpr_strays_deleted_total" in figures
 
 
+@pytest.mark.parametrize("where", ["captures/{}", "captures/{}/{:%Y}", "captures/{}/{:%Y/%m/%d}"])
+async def test_a_folder_that_cannot_be_listed_is_counted_and_holds_up_no_other(
+    retention, monkeypatch, where
+):
+    """S3 takes keys that are none to us; one such must not stop all purges' sweeps for ever."""
+    key = await stray(retention, OLD)
+    await stray(retention, OLD, device=OTHER)
+    await stray(retention, OLD, "crops")
+    await retention.objects.lay("captures/.notes", OLD)
+    spaced = retention.objects.folder / "captures/the old system/1.jpg"
+    spaced.parent.mkdir()
+    spaced.write_bytes(JPEG)
+    broken = where.format(DEVICE, OLD)
+
+    def unless_broken(ask):
+        async def asked(folder, **how):
+            if folder == broken:
+                raise Unavailable("the object store does not list")
+            return await ask(folder, **how)
+
+        return asked
+
+    for name in ("level", "page"):
+        monkeypatch.setattr(
+            retention.objects, name, unless_broken(getattr(retention.objects, name))
+        )
+    run = await purge(retention)
+    assert (run["state"], *found(run)) == ("certified", 2, 0, 3)
+    assert retention.objects.keys == sorted(
+        [key, "captures/.notes", "captures/the old system/1.jpg"]
+    )
+    monkeypatch.undo()
+    assert found(await again(retention)) == (1, 0, 2)
+
+
 async def test_what_a_crash_left_half_written_goes_too(retention):
     key = f"captures/{DEVICE}/{OLD:%Y/%m/%d}/.{uuid4()}.jpg.{uuid4().hex}"
     await retention.objects.lay(key, OLD)
