@@ -39,7 +39,7 @@ class Size:
     """Rendered streets to cut from, for the detector."""
 
 
-READER = Size(400_000, 4_000, Plan(steps=20_000, rate=1.5e-3, report_every=400, seed=SEED))
+READER = Size(240_000, 4_000, Plan(steps=12_000, rate=1.5e-3, report_every=400, seed=SEED))
 READER_SMOKE = Size(600, 100, Plan(steps=15, rate=1.5e-3, report_every=5, seed=SEED))
 DETECTOR = Size(24_000, 800, Plan(steps=4_500, rate=2e-3, report_every=300, seed=SEED), scenes=300)
 DETECTOR_SMOKE = Size(120, 24, Plan(steps=12, rate=2e-3, report_every=4, seed=SEED), scenes=6)

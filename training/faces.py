@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -33,7 +34,8 @@ VARIANTS: Final[dict[str, tuple[str, ...]]] = {
         "M 2 0.2 L 3.3 0 L 3.3 10",
         "M 0.8 2.9 L 3 0 L 3 10 M 0.6 10 L 5.4 10",
     ),
-    "2": ("A 3 2.8 2.9 2.8 195 385 L 0.2 9.2 L 0.2 10 L 5.9 10", "A 3 3 2.9 3 180 395 L 0 10 L 6 10", "A 3 2.6 3 2.6 180 370 L 5.4 4.4 L 0.2 10 L 6 10", "M 0.2 2.4 A 3 2.8 2.8 2.8 190 420 L 0 10 L 6 10"),
+    "2": ("A 3 2.8 2.9 2.8 195 385 L 0.2 9.2 L 0.2 10 L 5.9 10", "A 3 3 2.9 3 180 395 L 0 10 L 6 10", "A 3 2.6 3 2.6 180 370 L 5.4 4.4 L 0.2 10 L 6 10", "M 0.2 2.4 A 3 2.8 2.8 2.8 190 420 L 0 10 L 6 10",
+          "A 3 2 3 2 200 380 L 4.4 4.5 L 1.7 6.8 L 0.5 8.3 L 0 10 L 6 10", "A 3 2.1 2.9 2.1 205 385 L 0.6 8.2 L 0 9.2 L 0 10 L 6 10", "A 3 1.8 3 1.8 200 375 L 0 10 L 6 10"),
     "3": (
         "M 0.2 0 L 5.8 0 L 2.6 4 A 3 6.9 3 3.1 270 520",
         "A 3 2.5 3 2.5 190 450 A 3 7.5 3 2.5 270 530",
@@ -76,7 +78,7 @@ VARIANTS: Final[dict[str, tuple[str, ...]]] = {
     "S": ("A 3 2.5 3 2.5 345 180 L 1 4 L 5 5.6 L 6 7.4 A 3 7.4 3 2.6 0 165",
           "A 3 2.6 3 2.6 350 100 A 3 7.5 3 2.5 280 540"),
     "U": ("M 0 0 L 0 7.6 A 2.4 7.6 2.4 2.4 180 90 L 3.6 10 A 3.6 7.6 2.4 2.4 90 0 L 6 0",),
-    "W": ("M 0 0 L 0 10 L 3 4 L 6 10 L 6 0", "M -0.4 0 L 1.3 10 L 3 0.6 L 4.7 10 L 6.4 0", "M -0.2 0 L 1 10 L 3 5.4 L 5 10 L 6.2 0"),
+    "W": ("M 0 0 L 0 10 L 3 4 L 6 10 L 6 0", "M -0.4 0 L 1.3 10 L 3 0.6 L 4.7 10 L 6.4 0", "M -0.2 0 L 1 10 L 3 5.4 L 5 10 L 6.2 0", "M 0 0 L 1.3 10 L 3 2 L 4.7 10 L 6 0"),
     "Y": ("M 0 0 L 0.2 3 L 3 5.2 L 5.8 3 L 6 0 M 3 5.2 L 3 10", "M 0 0 L 3 5.6 L 6 0 M 3 5.6 L 3 10"),
     "Z": ("M 0.2 0 L 5.8 0 L 0.2 10 L 5.8 10",),
 }  # fmt: skip
@@ -167,6 +169,7 @@ class DieFace:
         most = BOLDEST * self._aspect / self._stroke - 1
         self._heavier = min(rng.uniform(0.15, 0.6), most) if heavy else 0.0
         """How much wider strokes are that go down, a share of the stroke."""
+        self._warps = _warps(rng)
 
     def width(self, character: str) -> float:
         """See `Face`; 1 and I are as wide as their die, or slim."""
@@ -189,7 +192,7 @@ class DieFace:
         scale = np.array([across, (height - stroke) / BOX_HEIGHT], np.float32)
         offset = np.array([left_top[0] + stroke / 2 + aside, left_top[1] + stroke / 2], np.float32)
         square = min(self._square, GENTLE) if character in ROUND else self._square
-        lines = _polylines(self._paths[character], square)
+        lines = _warped(_polylines(self._paths[character], square), *self._warps[character])
         if self._serif:
             lines += _serifs(lines, self._serif)
         thickness = max(1, round(stroke))
@@ -201,6 +204,68 @@ class DieFace:
                 for line in lines
             ]
             cv2.polylines(canvas, points, False, 255, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+TALL: Final = "01CDIJLNOQTUV"
+"""Characters without a waist, whose shape hangs less on where the middle is."""
+PIECE: Final = 1.2
+"""Strokes are bent in pieces of this length, in the 6 by 10 box."""
+
+
+def _warps(rng: np.random.Generator) -> dict[str, tuple[float, float, float, float]]:
+    """How each character of one hand departs from its path; see `_warped`.
+
+    Waists are high or low in a hand as a whole, and each die leans a little its own way.
+    """
+    common, spread = rng.normal(0, 0.17), rng.uniform(0.03, 0.13)
+    warps = {}
+    for character in PATHS:
+        waist = common + rng.normal(0, spread)
+        if character in TALL:
+            waist *= 0.3
+        warps[character] = (
+            float(np.exp(np.clip(waist, -0.4, 0.4))),
+            float(np.exp(rng.normal(0, 0.05))),
+            float(rng.normal(0, 0.12)),
+            float(rng.normal(0, 0.1)),
+        )
+    return warps
+
+
+def _warped(
+    lines: Sequence[Points], waist: float, side: float, bow: float, wave: float
+) -> tuple[Points, ...]:
+    """A character of a slightly different die.
+
+    Args:
+        lines: its strokes, in the 6 by 10 box.
+        waist: above 1 the upper half becomes lower, below 1 higher.
+        side: the same for the left half.
+        bow: how far the middle is moved across.
+        wave: how far the upper half is moved across, and the lower one the other way.
+    """
+    warped = []
+    for line in lines:
+        fine = _in_pieces(line)
+        x, y = fine[:, 0] / BOX_WIDTH, fine[:, 1] / BOX_HEIGHT
+        within = np.clip(x, 0, 1)
+        down = np.clip(y, 0, 1)
+        moved = bow * np.sin(np.pi * down) + wave * np.sin(2 * np.pi * down)
+        across = BOX_WIDTH * (within**side + x - within)
+        inner = np.sin(np.pi * within)
+        height = BOX_HEIGHT * (down**waist + y - down)
+        warped.append(np.stack([across + moved * inner, height], axis=1).astype(np.float32))
+    return tuple(warped)
+
+
+def _in_pieces(line: Points) -> Points:
+    """A line with points at most `PIECE` apart."""
+    points = [line[:1]]
+    for start, end in pairwise(line):
+        many = max(1, math.ceil(float(np.abs(end - start).max()) / PIECE))
+        shares = np.linspace(0, 1, many + 1)[1:, None]
+        points.append(start + (end - start) * shares)
+    return np.concatenate(points).astype(np.float32)
 
 
 UPRIGHT: Final = 0.35
