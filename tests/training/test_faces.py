@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deploy.local.scenes.plates import DIGITS, LETTERS
-from training.faces import BOLDEST, DieFace
+from training.faces import BOLDEST, PATHS, DieFace, _warped, _warps
 
 HEIGHT, AROUND = 120, 20
 JUTS_OUT = 0.16
@@ -64,6 +64,30 @@ def _down_over_across(face):
     down = picture[HEIGHT // 4, : picture.shape[1] // 2].sum()
     across = picture[:, picture.shape[1] // 2].sum()
     return down / across
+
+
+def test_hands_differ_in_where_their_waist_is():
+    bars = np.array([_bar(face) for face in dies(serifs=False)])
+    assert np.ptp(bars) > 0.2, "an H's bar is higher in one hand than in another"
+    assert 0.4 < np.median(bars) < 0.6
+
+
+def _bar(face):
+    """How far down the bar of an H is, a share of its height."""
+    picture = stamped(face, "H")
+    left, right = np.flatnonzero(picture.any(axis=0))[[0, -1]]
+    return float(np.flatnonzero(picture[:, (left + right) // 2]).mean() / HEIGHT)
+
+
+def test_a_die_bends_its_character_a_little_and_no_end_leaves_its_line():
+    for seed in range(20):
+        warps = _warps(np.random.default_rng(seed))
+        assert set(warps) == set(PATHS)
+        for warp in warps.values():
+            [line] = _warped((np.array([[0, 0], [0, 10], [6, 10]], np.float32),), *warp)
+            assert line[[0, -1]].tolist() == [[0, 0], [6, 10]]
+            assert np.abs(np.diff(line, axis=0)).max() < 3
+            assert len(line) > 10
 
 
 @pytest.mark.parametrize("character", DIGITS + LETTERS)
