@@ -20,7 +20,7 @@ CUT_PX: Final = (192, 96)
 """Width and height of a cut, multiples of 32."""
 PLATE_PX: Final = 96
 """How wide a plate is in its cut."""
-MINIMUM: Final = 0.3
+MINIMUM: Final = 0.45
 """Score from which the network sees a plate there."""
 AWAY: Final = 0.35
 """Of the plate's width: how far the middle may move."""

@@ -24,7 +24,7 @@ class Settings(CommonSettings):
     """A worker that has its frames for longer is ended, however many it took at once. Small enough
     that a batch of such frames does not cost the consumer its place in the group."""
 
-    recognition_min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.25
+    recognition_min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Readings whose lowest character is below this are no reads; a frame with none over it is
     unreadable. Whether a read may raise a hit is decided elsewhere, at a higher bar."""
 
@@ -43,7 +43,7 @@ class Settings(CommonSettings):
     recognition_detector_minimum: Annotated[float, Field(gt=0, le=1)] = 0.3
     """Our engine: probability from which there is a plate in a place."""
 
-    recognition_legible_minimum: Annotated[float, Field(ge=0, le=1)] = 0.9995
+    recognition_legible_minimum: Annotated[float, Field(ge=0, le=1)] = 0.9985
     """Our engine: probability of being a legible plate, and no sign or badge, from which what stands
     there is a reading."""
 
