@@ -82,12 +82,7 @@ class Identity:
     @property
     def system(self) -> Actor:
         """The software itself, where no person did it."""
-        return Actor(
-            person_id=f"system:{SERVICE}",
-            name=SERVICE,
-            title="software",
-            agency_ori=self.policy.department.ori,
-        )
+        return Actor.software(SERVICE, self.policy.department.ori)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Unit]:

@@ -21,9 +21,7 @@ Change = Literal["authority_recorded", "first_approved", "withdrawn", "expired"]
 
 def software(department: Ori) -> Actor:
     """The software itself, where it acts without a person."""
-    return Actor(
-        person_id="system:release", name="release", title="software", agency_ori=department
-    )
+    return Actor.software("release", department)
 
 
 def filed(request: Filed) -> list[AdministrativeEvent]:

@@ -158,12 +158,7 @@ class EvidenceMaker:
 
     @property
     def _software(self) -> Actor:
-        return Actor(
-            person_id="system:retention",
-            name="retention",
-            title="software",
-            agency_ori=self._runtime.policy.department.ori,
-        )
+        return Actor.software("retention", self._runtime.policy.department.ori)
 
 
 def fault_of(exc: Exception) -> str:

@@ -129,12 +129,7 @@ class Purger:
 
     @property
     def _software(self) -> Actor:
-        return Actor(
-            person_id="system:retention",
-            name="retention",
-            title="software",
-            agency_ori=self._runtime.policy.department.ori,
-        )
+        return Actor.software("retention", self._runtime.policy.department.ori)
 
     async def _carry_out(self, run: Run) -> None:
         now = self._runtime.clock.now()

@@ -17,6 +17,13 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str
     agency_ori: Ori
 
+    @classmethod
+    def software(cls, service: str, department: Ori) -> "Actor":
+        """Return the software itself, where a service acts without a person."""
+        return cls(
+            person_id=f"system:{service}", name=service, title="software", agency_ori=department
+        )
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something that happened. A body only ever gains optional fields (ADR-0005)."""
