@@ -40,7 +40,7 @@ class Settings(CommonSettings):
     """Our engine: a larger frame in which nothing was found is looked at once more at this length;
     0 for never."""
 
-    recognition_detector_minimum: Annotated[float, Field(gt=0, le=1)] = 0.3
+    recognition_detector_minimum: Annotated[float, Field(gt=0, le=1)] = 0.35
     """Our engine: probability from which there is a plate in a place."""
 
     recognition_legible_minimum: Annotated[float, Field(ge=0, le=1)] = 0.9985
@@ -59,7 +59,7 @@ class Settings(CommonSettings):
     """Our engine: whether two small characters, one above the other, are part of the plate. Lists
     and truth that we have seen write plates without them; what was read always shows them."""
 
-    recognition_second_opinion_below: Annotated[float, Field(ge=0, le=1)] = 0.85
+    recognition_second_opinion_below: Annotated[float, Field(ge=0, le=1)] = 0.6
     """Our engine: PaddleOCR is asked about plates with a character less probable than this. 0 turns
     it off, which spares about 400 MB a worker."""
 
