@@ -38,7 +38,7 @@ class Plan:
     """Where these are fewer than the steps would take, the rate falls faster, to end by then."""
     seed: int = 1
     threads: int = 2
-    """Each learns from its share of every batch: two are so half as fast again as one whose
+    """Each learns from its share of every batch: two are so a fifth faster than one whose
     operators take two cores each."""
     start: Path | None = None
     """Weights to go on from."""

@@ -19,7 +19,7 @@ from services.retention.store.holds import Hold, Holds
 from services.retention.store.packages import Built, Released
 from shared.access import Grant, Permission, system_grant
 from shared.errors import AlprError, Conflict, NotFound
-from shared.events import Actor, EvidenceChanged
+from shared.events import Actor
 from shared.outbox import emit
 from shared.runtime import Runtime
 from shared.types import Ori
@@ -64,12 +64,8 @@ class EvidenceMaker:
                 failed = (export, exc)
             else:
                 await exports.built(connection, export.export_id, built, now)
-                details = _details(built, grant)
-                await emit(
-                    connection,
-                    self._runtime.service,
-                    self._changed(export, now, "packaged", details),
-                )
+                packaged = export.changed(self._software, now, "packaged", **_details(built, grant))
+                await emit(connection, self._runtime.service, packaged)
         if failed is not None:
             await self._not_made(*failed, now=now)
         return True
@@ -123,7 +119,7 @@ class EvidenceMaker:
             log.error("evidence export %s failed: %s", export.export_id, fault)
             async with self._runtime.db.begin() as connection:
                 if await exports.failed(connection, export.export_id, fault=fault):
-                    changed = self._changed(export, now, "failed", {"fault": fault})
+                    changed = export.changed(self._software, now, "failed", fault=fault)
                     await emit(connection, self._runtime.service, changed)
             return
         pause = min(timedelta(seconds=2 ** min(export.attempts, 10)), MAX_PAUSE)
@@ -142,19 +138,6 @@ class EvidenceMaker:
                 await exports.removed(connection, ids, self._runtime.clock.now())
             if not ids:
                 return
-
-    def _changed(
-        self, export: Export, now: datetime, change: Any, details: dict[str, Any]
-    ) -> EvidenceChanged:
-        return EvidenceChanged(
-            occurred_at=now,
-            actor=self._software,
-            export_id=export.export_id,
-            hold_id=export.hold_id,
-            change=change,
-            case_number=export.case_number,
-            details=details,
-        )
 
     @property
     def _software(self) -> Actor:

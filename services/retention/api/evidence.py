@@ -24,7 +24,6 @@ from services.retention.store.holds import Holds
 from shared.access import Grant, Permission, access, disclose, record_refusal
 from shared.delivery import opened, sealed
 from shared.errors import NotAuthorised, NotFound
-from shared.events import EvidenceChanged
 from shared.http import Work
 from shared.ids import derive_id
 from shared.outbox import emit
@@ -150,7 +149,7 @@ async def request_export(
         criteria=hold.criteria,
     )
     await exports.add(export)
-    await work.emit(_changed(export, grant, grant.now, "requested"))
+    await work.emit(export.changed(grant.actor, grant.now, "requested"))
     after.add_task(request.app.state.wake)
     return ExportOut.of(export)
 
@@ -216,7 +215,7 @@ async def withdraw_export(
     check_withdrawal(export.state, booked=export.copies_booked > 0)
     exports = Exports(work.connection)
     await exports.withdraw(export_id, by=grant.actor, at=grant.now, reason=body.reason)
-    await work.emit(_changed(export, grant, grant.now, "withdrawn", reason=body.reason))
+    await work.emit(export.changed(grant.actor, grant.now, "withdrawn", reason=body.reason))
     after.add_task(request.app.state.wake)
     return ExportOut.of(await export_of(work, grant, export_id))
 
@@ -243,24 +242,11 @@ def _receipt(runtime: Runtime, grant: Grant, export: Export) -> Callable[[], Awa
 
     async def receive() -> None:
         async with runtime.db.begin() as connection:
-            event = _changed(export, grant, runtime.clock.now(), "downloaded", sha256=export.sha256)
+            now = runtime.clock.now()
+            event = export.changed(grant.actor, now, "downloaded", sha256=export.sha256)
             await emit(connection, runtime.service, event)
 
     return receive
-
-
-def _changed(
-    export: Export, grant: Grant, at: datetime, change: Any, **details: Any
-) -> EvidenceChanged:
-    return EvidenceChanged(
-        occurred_at=at,
-        actor=grant.actor,
-        export_id=export.export_id,
-        hold_id=export.hold_id,
-        change=change,
-        case_number=export.case_number,
-        details=details,
-    )
 
 
 def _headers(export: Export) -> dict[str, str]:

@@ -17,7 +17,7 @@ from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
 from services.retention.store.packages import Built
 from shared.access import Grant
 from shared.errors import Conflict
-from shared.events import Actor, PurposeRecord
+from shared.events import Actor, EvidenceChanged, PurposeRecord
 
 _COLUMNS = (
     "e.export_id, e.hold_id, e.agency_ori, e.state, e.requested_by, e.requested_at, e.purpose, e.attempts,"
@@ -114,6 +114,18 @@ class Export:
     removed_at: datetime | None = None
     """Since when the package is no longer kept here."""
     copies_booked: int = 0
+
+    def changed(self, by: Actor, at: datetime, change: Any, **details: Any) -> EvidenceChanged:
+        """Return what is announced when something becomes of it."""
+        return EvidenceChanged(
+            occurred_at=at,
+            actor=by,
+            export_id=self.export_id,
+            hold_id=self.hold_id,
+            change=change,
+            case_number=self.case_number,
+            details=details,
+        )
 
     @classmethod
     def of(cls, row: Row[Any]) -> Self:

@@ -20,6 +20,34 @@ FAR = Place(40.1785, -122.2358)
 OTHER = UUID("00000000-0000-4000-8000-00000000d002")
 
 
+async def work_while_a_hold_is_placed(retention, criteria):
+    """Have the purger work while a hold is placed and not yet committed; it is seen to wait for it."""
+    hold = Hold(
+        hold_id=uuid4(),
+        agency_ori=ORI,
+        basis="discovery",
+        case_number="26-7",
+        description="placed in the midst",
+        criteria=criteria,
+        placed_by=Actor(person_id="p", name="n", title="t", agency_ori=ORI),
+        placed_at=NOON,
+    )
+
+    async def waits_for_the_hold():
+        return await retention.fetch(
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            " AND classid = :holds AND database = (SELECT oid FROM pg_database"
+            " WHERE datname = current_database())",
+            holds=HOLDS,
+        )
+
+    async with retention.runtime.db.begin() as connection:
+        await Holds(connection).place(hold)
+        working = asyncio.create_task(retention.app.state.purger.work())
+        await eventually(waits_for_the_hold)
+    await working
+
+
 async def place(retention, status=201, **criteria):
     body = {
         "basis": "criminal_action",
@@ -160,30 +188,7 @@ async def test_a_hold_placed_while_a_purge_runs_wins(retention, at):
     )
     await authorise(retention, run)
     await execute(retention, run)
-    hold = Hold(
-        hold_id=uuid4(),
-        agency_ori=ORI,
-        basis="discovery",
-        case_number="26-7",
-        description="placed in the midst",
-        criteria=Criteria(plate="7ABC123"),
-        placed_by=Actor(person_id="p", name="n", title="t", agency_ori=ORI),
-        placed_at=NOON,
-    )
-
-    async def waits_for_the_hold():
-        return await retention.fetch(
-            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-            " AND classid = :holds AND database = (SELECT oid FROM pg_database"
-            " WHERE datname = current_database())",
-            holds=HOLDS,
-        )
-
-    async with retention.runtime.db.begin() as connection:
-        await Holds(connection).place(hold)
-        purging = asyncio.create_task(retention.app.state.purger.work())
-        await eventually(waits_for_the_hold)
-    await purging
+    await work_while_a_hold_is_placed(retention, Criteria(plate="7ABC123"))
     assert await everything_left(retention) == ["7ABC123"]
     found = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
     assert (found["state"], found["reads"], found["kept_under_hold"]) == ("certified", 1, 1)

@@ -14,17 +14,19 @@ from services.retention import purger, sweeper
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.strays import Day
 from services.retention.store import partitions, strays
-from services.retention.store.holds import Hold, Holds
-from services.retention.store.locks import HOLDS
 from services.retention.store.runs import Runs
 from services.retention.store.strays import Named
 from shared.errors import Unavailable
-from shared.events import Actor, Image, PassRecorded, PurgeChanged
+from shared.events import Image, PassRecorded, PurgeChanged
 from shared.objects import LocalObjects
 from shared.outbox import emit
-from shared.testing import FakeClock, eventually
+from shared.testing import FakeClock
 from tests.integration.retention.conftest import DEVICE, JPEG, a_capture, a_hit, a_read, started
-from tests.integration.retention.test_holding import place, release
+from tests.integration.retention.test_holding import (
+    place,
+    release,
+    work_while_a_hold_is_placed,
+)
 from tests.integration.retention.test_packages import an_approval
 from tests.integration.retention.test_purging import (
     AUTHORISER,
@@ -244,30 +246,7 @@ async def test_a_hold_that_is_being_placed_is_waited_for(retention, monkeypatch)
     key = await stray(retention, OLD)
     run = await begun(retention)
     await without_sweep(retention, monkeypatch)
-    hold = Hold(
-        hold_id=uuid4(),
-        agency_ori="CA0520100",
-        basis="discovery",
-        case_number="26-7",
-        description="placed in the midst",
-        criteria=Criteria(device_ids=(DEVICE,)),
-        placed_by=Actor(person_id="p", name="n", title="t", agency_ori="CA0520100"),
-        placed_at=NOON,
-    )
-
-    async def waits_for_the_hold():
-        return await retention.fetch(
-            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-            " AND classid = :holds AND database = (SELECT oid FROM pg_database"
-            " WHERE datname = current_database())",
-            holds=HOLDS,
-        )
-
-    async with retention.runtime.db.begin() as connection:
-        await Holds(connection).place(hold)
-        sweeping = asyncio.create_task(retention.app.state.purger.work())
-        await eventually(waits_for_the_hold)
-    await sweeping
+    await work_while_a_hold_is_placed(retention, Criteria(device_ids=(DEVICE,)))
     assert (retention.objects.keys, found(await shown(retention, run))) == ([key], (0, 1, 0))
 
 
