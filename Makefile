@@ -108,15 +108,15 @@ bench-frames: $(STAMP) ## Frames acknowledged when file, folder and Kafka have t
 bench-accuracy: $(STAMP) ## Plates read of a folder with truth.csv [PHOTOS=dir or CROPS=dir]
 	@test -n "$$PHOTOS$$CROPS" || { echo "Name a folder with a truth.csv: make bench-accuracy PHOTOS=dir (or CROPS=dir)"; exit 2; }
 	@$(PY) -m tests.bench.accuracy $${PHOTOS:+--photos "$$PHOTOS"} $${CROPS:+--crops "$$CROPS"} $${N:+--n "$$N"} \
-		$${MODEL:+--model "$$MODEL"} $${SECOND_OPINION:+--second-opinion "$$SECOND_OPINION"} $${READER_ONLY:+--reader-only} $${OUT:+--out "$$OUT"}
+		$${MODEL:+--model "$$MODEL"} $${SECOND_OPINION:+--second-opinion "$$SECOND_OPINION"} $${VARY:+--vary "$$VARY"} $${READER_ONLY:+--reader-only} $${OUT:+--out "$$OUT"}
 
 .PHONY: bench-plateless
 bench-plateless: $(STAMP) ## Frames without a plate that yield a read all the same [N=2000, DASHCAM=dir]
 	@$(PY) -m tests.bench.plateless $${N:+--n "$$N"} $${DASHCAM:+--dashcam "$$DASHCAM"} $${MODEL:+--model "$$MODEL"} $${OUT:+--out "$$OUT"}
 
 .PHONY: bench-recognition
-bench-recognition: $(STAMP) ## Frames a second of the whole recognition service, and of PaddleOCR alone [SECONDS=20]
-	@$(PY) -m tests.bench.recognition $(if $(SECONDS),--seconds $(SECONDS)) $${MODEL:+--model "$$MODEL"} $(if $(KAFKA),--kafka $(KAFKA))
+bench-recognition: $(STAMP) ## Frames a second of the whole recognition service, and of PaddleOCR alone [SECONDS=10, ROUNDS=3]
+	@$(PY) -m tests.bench.recognition $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $${MODEL:+--model "$$MODEL"} $(if $(KAFKA),--kafka $(KAFKA))
 
 .PHONY: bench-video
 bench-video: $(STAMP) ## A film through POST /v1/captures to passes; rendered if none is named [VIDEO=file]

@@ -26,8 +26,9 @@ AWAY: Final = 0.35
 """Of the plate's width: how far the middle may move."""
 GROWTH: Final = (0.5, 1.9)
 """Least and most that the width may change by; beyond, it is another thing that was seen."""
-ROUNDS: Final = 2
-"""The second look has the plate in its middle and as wide as in training."""
+STEADY: Final = 0.05
+"""Of the plate's width: a look that moved the middle by less, and the width by less than twice that,
+had the plate in its middle and as wide as in training. Any other is followed by a second one."""
 BATCH: Final = 16
 
 
@@ -45,13 +46,14 @@ class CloserLook:
             plates: frames, (H, W, 3) uint8 BGR, each with a plate's corners in it, px.
         """
         placed = self._placed(plates)
-        for _ in range(ROUNDS - 1):
-            seen = [i for i, quad in enumerate(placed) if quad is not None]
-            again = self._placed(
-                [(plates[i][0], quad) for i in seen if (quad := placed[i]) is not None]
-            )
-            for i, quad in zip(seen, again, strict=True):
-                placed[i] = placed[i] if quad is None else quad
+        moved = [
+            (i, quad)
+            for i, ((_, before), quad) in enumerate(zip(plates, placed, strict=True))
+            if quad is not None and not _is_steady(before, quad)
+        ]
+        again = self._placed([(plates[i][0], quad) for i, quad in moved])
+        for (i, quad), once_more in zip(moved, again, strict=True):
+            placed[i] = quad if once_more is None else once_more
         return placed
 
     def _placed(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[Quad | None]:
@@ -93,11 +95,21 @@ def cut_around(
 
 def _chosen(quad: Quad, seen: Sequence[Quad], frame_shape: tuple[int, ...]) -> Quad | None:
     """The surest of what was seen that can be the same plate."""
-    width, _ = size_px(quad)
     for one in seen:
-        moved = float(np.linalg.norm(one.mean(axis=0) - quad.mean(axis=0)))
-        growth = size_px(one)[0] / max(1.0, width)
-        near = moved <= AWAY * width and GROWTH[0] <= growth <= GROWTH[1]
+        moved, growth = _change(quad, one)
+        near = moved <= AWAY and GROWTH[0] <= growth <= GROWTH[1]
         if near and is_sound(one, frame_shape):
             return one.astype(np.float32)
     return None
+
+
+def _is_steady(before: Quad, after: Quad) -> bool:
+    moved, growth = _change(before, after)
+    return moved < STEADY and abs(growth - 1) < 2 * STEADY
+
+
+def _change(before: Quad, after: Quad) -> tuple[float, float]:
+    """How far the middle moved, in widths before; and the width after over that before."""
+    width = max(1.0, size_px(before)[0])
+    moved = np.linalg.norm(after.mean(axis=0) - before.mean(axis=0))
+    return float(moved) / width, size_px(after)[0] / width

@@ -125,27 +125,28 @@ def probabilities(steps: Steps, texts: Sequence[Classes]) -> NDArray[np.float64]
     """
     lengths = np.array([len(text) for text in texts], np.intp)
     states = _with_blanks(texts)
-    skips = np.zeros(states.shape)
-    skips[:, 2:] = (states[:, 2:] != BLANK) & (states[:, 2:] != states[:, :-2])
+    leaps = np.zeros(states.shape)
+    leaps[2:] = (states[2:] != BLANK) & (states[2:] != states[:-2])
     seen = steps[:, states]
-    forward = np.zeros(states.shape)
-    forward[:, :2] = seen[0, :, :2]
-    for now in seen[1:]:
-        ways = forward.copy()
-        ways[:, 1:] += forward[:, :-1]
-        ways[:, 2:] += forward[:, :-2] * skips[:, 2:]
-        forward = ways * now
-    rows = np.arange(len(texts))
-    ends_on_label = np.where(lengths > 0, forward[rows, np.maximum(2 * lengths - 1, 0)], 0.0)
-    return np.asarray(forward[rows, 2 * lengths] + ends_on_label, np.float64)
+    seen_after_leap = seen * leaps
+    padded = np.zeros((len(states) + 2, len(texts)))
+    forward, one_before, two_before = padded[2:], padded[1:-1], padded[:-2]
+    forward[:2] = seen[0, :2]
+    for now, after_leap in zip(seen[1:], seen_after_leap[1:], strict=True):
+        leapt = two_before * after_leap
+        forward[:] = (forward + one_before) * now
+        forward += leapt
+    columns = np.arange(len(texts))
+    ends_on_label = np.where(lengths > 0, forward[np.maximum(2 * lengths - 1, 0), columns], 0.0)
+    return np.asarray(forward[2 * lengths, columns] + ends_on_label, np.float64)
 
 
 def _with_blanks(texts: Sequence[Classes]) -> NDArray[np.intp]:
-    """(K, S) states: each text with a blank before, between and after; shorter ones padded with
-    blanks, which lie behind a text's end and never lead back."""
-    states = np.full((len(texts), 2 * max(map(len, texts), default=0) + 1), BLANK, np.intp)
-    for row, text in zip(states, texts, strict=True):
-        row[1 : 2 * len(text) : 2] = text
+    """(S, K) states, a column for each text: a blank before, between and after its characters; shorter
+    ones padded with blanks, which lie behind a text's end and never lead back."""
+    states = np.full((2 * max(map(len, texts), default=0) + 1, len(texts)), BLANK, np.intp)
+    for column, text in zip(states.T, texts, strict=True):
+        column[1 : 2 * len(text) : 2] = text
     return states
 
 

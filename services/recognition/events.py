@@ -41,8 +41,9 @@ FRAME_S = Histogram(
 
 LOOK_AGAIN_S: Final = (0.2, 1.0)
 """Pauses before an image that was not found is looked for again."""
-FRAMES_PER_WORKER: Final = 4
-"""In one batch: enough to keep workers busy, few enough to stay within Kafka's poll interval."""
+FRAMES_PER_WORKER: Final = 8
+"""In one poll: enough to keep workers busy, few enough to stay within Kafka's poll interval even
+where each of them hangs twice."""
 
 
 class ImageMissing(AlprError):

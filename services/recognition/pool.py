@@ -141,7 +141,8 @@ class WorkerPool:
         return await frame.answer
 
     def _dispatch(self) -> None:
-        """Give waiting frames to idle workers, no worker more than its share of them."""
+        """Give waiting frames to idle workers, none more than its share among all workers: a busy
+        one is soon free, and frames that wait behind others would then keep it waiting."""
         while self._idle and (frames := self._next_frames()):
             task = asyncio.ensure_future(self._work(self._idle.popleft(), frames))
             self._busy.add(task)
@@ -150,7 +151,7 @@ class WorkerPool:
     def _next_frames(self) -> list[_Frame]:
         """The frames for one idle worker; none where none wait."""
         self._waiting = deque(frame for frame in self._waiting if not frame.answer.done())
-        share = min(self._batch, -(-len(self._waiting) // len(self._idle)))
+        share = min(self._batch, -(-len(self._waiting) // self._size))
         return [self._waiting.popleft() for _ in range(share)]
 
     async def _work(self, worker: Worker, frames: Sequence[_Frame]) -> None:

@@ -18,11 +18,11 @@ class Settings(CommonSettings):
     """Worker processes, about 600 MB each with PaddleOCR; one per core where not set."""
 
     recognition_batch: Annotated[int, Field(ge=1, le=64)] = 4
-    """Frames that a worker takes at once where more wait than there are idle workers."""
+    """Frames that a worker takes at once at the most, where so many wait for each worker."""
 
-    recognition_frame_timeout_s: Annotated[float, Field(gt=0, le=60)] = 20
+    recognition_frame_timeout_s: Annotated[float, Field(gt=0, le=60)] = 15
     """A worker that has its frames for longer is ended, however many it took at once. Small enough
-    that a batch of such frames does not cost the consumer its place in the group."""
+    that a poll of nothing but such frames does not cost the consumer its place in the group."""
 
     recognition_min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Readings whose lowest character is below this are no reads; a frame with none over it is
@@ -51,7 +51,7 @@ class Settings(CommonSettings):
     """Our engine: probability from which a plate's state is told. High, since a wrong state weighs
     more in a hit than an unknown one."""
 
-    recognition_looks_below: Annotated[float, Field(ge=0, le=1)] = 0.9
+    recognition_looks_below: Annotated[float, Field(ge=0, le=1)] = 0.8
     """Our engine: plates with a character less probable than this are read again in two further
     cuts, and the readings weighed together. 0 turns it off."""
 

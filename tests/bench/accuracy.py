@@ -1,10 +1,11 @@
 """How well an engine reads a folder with a truth.csv: figures, a page of the misses, one JSON line.
 
 python -m tests.bench.accuracy (--photos DIR | --crops DIR) [--n N] [--model NAME]
-    [--second-opinion on|off|both] [--reader-only] [--out PAGE]
+    [--second-opinion on|off|both] [--vary K] [--reader-only] [--out PAGE]
 
 Photos: truth.csv with file, x, y, w, h, plate. Crops: file, state, plate; each is laid into a plain
-frame, so that it has to be found first. One thread on one core; decoding is timed apart.
+frame, so that it has to be found first. One thread on one core; decoding is timed apart. With
+--vary each picture counts in so many small changes of it instead of as it is (see `variation`).
 """
 
 import argparse
@@ -13,7 +14,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from tests.bench.scoring import (
     reliability,
     shares,
 )
+from tests.bench.variation import changes
 
 MINIMUM: float = Settings.model_fields["recognition_min_confidence"].default
 OPINIONS: dict[str, tuple[engines.Opinion, ...]] = {
@@ -78,24 +80,45 @@ def _reduced(true: TruePlate, by: int) -> TruePlate:
 
 
 def measure(
-    samples: Sequence[Sample], read: Reading, minimum: float, fit: Fit | None = None
+    samples: Sequence[Sample],
+    read: Reading,
+    minimum: float,
+    fit: Fit | None = None,
+    vary: int | None = None,
 ) -> Tally:
-    """Read every sample once, after one that does not count; readings under `minimum` are none."""
+    """Read every sample, after one that does not count; readings under `minimum` are none.
+
+    Each is read once as it is, or in `vary` small changes of it.
+    """
     tally = Tally()
     read(load(samples[0], fit)[0])
     for sample in samples:
         frame, placed, decode_ms = load(sample, fit)
-        began = time.perf_counter()
-        found = read(frame)
-        tally.read_ms.append(1000 * (time.perf_counter() - began))
         tally.decode_ms.append(decode_ms)
-        kept = [reading for reading in found if reading.confidence >= minimum]
-        mine, extras = matched(placed.plates, kept)
-        name = sample.path.name
-        for true, reading in zip(placed.plates, mine, strict=True):
-            tally.judged.append(Judged(name, true, reading, sample.state))
-        tally.extras += [(name, reading) for reading in extras]
+        for shown, plates in _variants(frame, placed, vary):
+            began = time.perf_counter()
+            found = read(shown)
+            tally.read_ms.append(1000 * (time.perf_counter() - began))
+            kept = [reading for reading in found if reading.confidence >= minimum]
+            mine, extras = matched(plates, kept)
+            name = sample.path.name
+            for true, reading in zip(plates, mine, strict=True):
+                tally.judged.append(Judged(name, true, reading, sample.state))
+            tally.extras += [(name, reading) for reading in extras]
     return tally
+
+
+def _variants(
+    frame: Image, sample: Sample, vary: int | None
+) -> Iterator[tuple[Image, Sequence[TruePlate]]]:
+    if vary is None:
+        yield frame, sample.plates
+        return
+    for change in changes(sample.path.name, vary):
+        yield (
+            change.picture(frame),
+            [replace(true, box=change.box(true.box)) for true in sample.plates],
+        )
 
 
 def figures(tally: Tally) -> dict[str, Any]:
@@ -185,7 +208,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         engine = engines.make_engine(args.model, second_opinion=opinion)
         if args.reader_only:
             engine = engines.without_detector(engine)
-        tally = measure(samples, engine.read, args.minimum, fit)
+        tally = measure(samples, engine.read, args.minimum, fit, args.vary)
         lines.append({**figures(tally), "model": f"{engine.name}@{engine.digest[:16]}"})
         say(f"second opinion {opinion}: {lines[-1]}")
     line = lines[-1]
@@ -214,6 +237,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--minimum", type=float, default=MINIMUM, help="readings below are no reads"
     )
     parser.add_argument("--second-opinion", choices=list(OPINIONS), default="as set")
+    parser.add_argument("--vary", type=at_least_one, help="so many small changes of each picture")
     parser.add_argument("--reader-only", action="store_true", help="crops: no detector")
     parser.add_argument("--out", type=Path, default=Path("var/bench/accuracy.html"))
     chosen = parser.parse_args(arguments)

@@ -50,12 +50,15 @@ def test_the_bench_of_reads_counts_each_that_was_stored(repository: Path) -> Non
 def test_the_bench_of_recognition_counts_what_the_service_published(repository: Path) -> None:
     line = smoke("recognition", repository, *EMBEDDED)
     assert line["smoke"] is True
-    engines = line["engines"]
-    assert isinstance(engines, dict)
+    rounds = line["rounds"]
+    assert isinstance(rounds, list)
+    [engines] = rounds
+    assert len(engines) == 2
     for figures in engines.values():
         assert figures["frames"] >= 1
         assert figures["reads_per_frame"] > 0
         assert figures["starved"] is False
+    assert line["ratios"] == [line["ratio"]]
     assert line["ratio"]
 
 

@@ -56,6 +56,19 @@ def test_states_are_counted_where_the_truth_names_them(tmp_path):
     assert line["state_named_right"] == pytest.approx(2 / 3, abs=1e-4)
 
 
+def test_each_small_change_of_a_photo_counts_as_a_photo(tmp_path):
+    sample = photo(tmp_path, "7ABC123")
+    shown = []
+
+    def read(frame):
+        shown.append(frame)
+        return [reading("7ABC123", 0.9, x=0)] if len(shown) % 2 else []
+
+    line = figures(measure([sample], read, 0.35, vary=4))
+    assert (line["n"], line["frames"], line["folded"], line["no_read"]) == (4, 4, 0.5, 0.5)
+    assert len({frame.tobytes() for frame in shown[1:]}) == 4
+
+
 def test_a_crop_may_be_read_as_it_is(tmp_path):
     sample = Sample(picture(tmp_path, size=(80, 40)), (TruePlate("AB1", (0, 0, 0, 0)),))
     frame, placed, _ = load(sample, whole)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from services.recognition.closer import CUT_PX, PLATE_PX, ROUNDS, CloserLook, cut_around
+from services.recognition.closer import CUT_PX, PLATE_PX, CloserLook, cut_around
 from services.recognition.detector import GROUND
-from tests.unit.recognition.networks import detecting
+from tests.unit.recognition.networks import ShownNetwork, detecting
 
 MIDDLE = np.array([[48, 24], [144, 24], [144, 72], [48, 72]], np.float32)
 """Where a plate lies in its own cut."""
@@ -19,20 +19,52 @@ def around(x, y, width):
     return (np.array([x, y]) + signs * half).astype(np.float32)
 
 
+FAR, NEAR = np.array([5, 4], np.float32), np.array([2, 3], np.float32)
+"""Moves of a middle in its cut: over 5% of the plate's width there, and under."""
+
+
 @pytest.mark.parametrize("width", [20, 96, 300])
-def test_corners_seen_in_the_cut_are_told_in_px_of_the_frame(width):
-    seen = MIDDLE + np.array([2, 3], np.float32)
-    [placed] = CloserLook(detecting((0.9, seen))).place([(frame(), around(300, 200, width))])
+@pytest.mark.parametrize(("move", "looks"), [(FAR, 2), (NEAR, 1)], ids=["far", "near"])
+def test_corners_seen_in_the_cut_are_told_in_px_of_the_frame(width, move, looks):
+    network = detecting((0.9, MIDDLE + move))
+    [placed] = CloserLook(network).place([(frame(), around(300, 200, width))])
     scale = PLATE_PX / width
-    expected = around(300, 200, width) + ROUNDS * np.array([2, 3]) / scale
-    assert placed == pytest.approx(expected, abs=2.5 / min(1, scale))
+    assert len(network.shown) == looks
+    assert placed == pytest.approx(
+        around(300, 200, width) + looks * move / scale, abs=2.5 / min(1, scale)
+    )
+
+
+def test_a_plate_that_came_out_wider_is_looked_at_again():
+    wider = MIDDLE.mean(axis=0) + 1.15 * (MIDDLE - MIDDLE.mean(axis=0))
+    network = detecting((0.9, wider))
+    [placed] = CloserLook(network).place([(frame(), around(300, 200, 96))])
+    assert len(network.shown) == 2
+    assert placed == pytest.approx(around(300, 200, 96 * 1.15**2), abs=2.5)
+
+
+def test_only_what_moved_goes_through_again():
+    network = detecting((0.9, MIDDLE + FAR))
+    steady, moved = around(300, 200, 96), around(100, 100, 96)
+
+    def seen_far_in_the_second(pictures):
+        answer = network.run(pictures)
+        if len(pictures) == 2:
+            answer["corners"][0] -= np.tile(FAR, 4)
+        return answer
+
+    shown = ShownNetwork(seen_far_in_the_second)
+    first, second = CloserLook(shown).place([(frame(), steady), (frame(), moved)])
+    assert [pictures.shape[0] for pictures in shown.shown] == [2, 1]
+    assert first == pytest.approx(steady, abs=2.5)
+    assert second == pytest.approx(moved + 2 * FAR, abs=2.5)
 
 
 def test_every_plate_is_equally_wide_in_its_cut_and_all_go_through_together():
     network = detecting((0.9, MIDDLE))
     plates = [(frame(), around(300, 200, 30)), (frame(900, 700), around(400, 300, 200))]
     assert len(CloserLook(network).place(plates)) == 2
-    assert [shown.shape for shown in network.shown] == [(2, CUT_PX[1], CUT_PX[0], 3)] * ROUNDS
+    assert [shown.shape for shown in network.shown] == [(2, CUT_PX[1], CUT_PX[0], 3)]
 
 
 def test_beyond_the_frame_the_cut_is_grey():

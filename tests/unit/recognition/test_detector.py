@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -70,13 +71,35 @@ def test_what_is_added_to_reach_a_multiple_is_grey_and_below_and_right():
     assert (shown[0, :, 500:] == GROUND).all()
 
 
-def test_frames_of_one_size_go_through_together_and_keep_their_order():
+def test_frames_go_through_one_by_one_and_keep_their_order():
     network = detecting((0.9, PLATE))
     frames = [frame(), frame(320, 200), frame(value=60), frame(1280, 720)]
     found = a_detector(network).find(frames)
-    assert [shown.shape[0] for shown in network.shown] == [3, 1]
+    assert [shown.shape[0] for shown in network.shown] == [1, 1, 1, 1]
     assert [len(one) for one in found] == [1, 1, 1, 1]
     assert found[3][0].quad == pytest.approx(2 * np.array(PLATE), abs=1)
+
+
+@pytest.mark.parametrize("size", [(1281, 721), (1921, 1081), (2563, 1443), (5123, 2885)])
+def test_where_halving_leaves_out_an_odd_edge_places_stay_exact(size):
+    network = detecting((0.9, PLATE))
+    [[found]] = a_detector(network).find([frame(*size)])
+    by = size[0] // 640
+    assert network.shown[0].shape == (1, 384, 640, 3)
+    assert found.quad == pytest.approx(by * np.array(PLATE), abs=0.01)
+
+
+@pytest.mark.parametrize("size", [(1500, 844), (1921, 1081), (4000, 2250)])
+def test_a_reduced_frame_has_the_means_of_what_it_covers(size):
+    rng = np.random.default_rng(5)
+    coarse = rng.integers(0, 256, (9, 16, 3), np.uint8)
+    picture = cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)
+    network = detecting()
+    a_detector(network).find([picture])
+    exact = cv2.resize(picture, (640, 360), interpolation=cv2.INTER_AREA)
+    shown = network.shown[0][0, :360].astype(int)
+    assert np.abs(shown - exact).mean() < 1
+    assert np.abs(shown - exact).max() < 8
 
 
 @pytest.mark.parametrize(

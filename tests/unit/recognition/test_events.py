@@ -158,4 +158,4 @@ async def test_what_is_down_is_no_fault_of_the_frame(captures, bus, objects, par
 async def test_a_batch_keeps_every_worker_busy(captures, pool):
     [subscription] = captures.subscriptions()
     assert subscription.group == "recognition"
-    assert subscription.max_records == 4 * pool.size
+    assert subscription.max_records == 8 * pool.size

@@ -129,6 +129,20 @@ async def test_idle_workers_share_what_waits(tmp_path):
         await pool.close()
 
 
+async def test_a_free_worker_leaves_a_busy_one_its_share_of_what_waits(tmp_path):
+    pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=2, batch=4)
+    await pool.start()
+    try:
+        busy = asyncio.create_task(pool.read(frame(WAITS)))
+        await eventually(lambda: pool.idle == 1)
+        await asyncio.gather(*(pool.read(frame()) for _ in range(4)))
+        assert (tmp_path / "together").read_text() == "2"
+        (tmp_path / GO).touch()
+        assert (await busy).plates
+    finally:
+        await pool.close()
+
+
 async def test_each_frame_of_a_batch_has_its_own_answer(batching):
     images = [frame(), b"no image", frame(RAISES)]
     good, broken, fault = await asyncio.gather(
