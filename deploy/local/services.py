@@ -14,7 +14,7 @@ APIS = ("identity", "ingest", "hotlist", "retention", "release", "audit")
 PAGES = ("console",)
 """Pages for people; they call the APIs, so they start last, and told where these are."""
 
-ASKED_BY_PAGES = ("identity", "hotlist", "retention", "audit")
+ASKED_BY_PAGES = ("identity", "hotlist", "retention", "release", "audit")
 """APIs that the pages call."""
 
 WORKERS = ("recognition",)

@@ -16,6 +16,7 @@ from services.console.parts import console_of
 from services.console.problems import Refused
 from services.console.sessions import Purpose, Session
 from services.console.visit import Visit
+from services.console.ways import ways_of
 
 FOLDER = Path(__file__).parent
 
@@ -38,6 +39,7 @@ def page(
         policy=console.policy,
         session=session,
         purpose=purpose,
+        ways=ways_of(session.permissions) if session else [],
         idle_s=int(console.sessions.idle.total_seconds()),
         form_field=TOKEN,
         form_token=form_token(request),
@@ -74,6 +76,12 @@ def span(seconds: int) -> str:
     return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
 
 
+def age(at: str | datetime, now: datetime) -> str:
+    """How long ago something was, in the two largest units."""
+    known = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return span(max(0, int((now - known).total_seconds())))
+
+
 def percent(share: float) -> str:
     """A confidence in whole percent, rounded down: what is not certain never reads 100%."""
     return f"{math.floor(round(share * 100, 6))}%"
@@ -104,7 +112,13 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        words=words, moment=moment, span=span, percent=percent, risk=risk, marked=marked
+        words=words,
+        moment=moment,
+        span=span,
+        age=age,
+        percent=percent,
+        risk=risk,
+        marked=marked,
     )
     return environment
 

@@ -22,6 +22,10 @@ class Session(msgspec.Struct, kw_only=True, frozen=True):
     """A person's session at identity. The cookie that holds it is sealed."""
 
     session_id: str
+    person_id: str = ""
+    """Whose account it is, so that pages can say what the services would refuse this very person.
+    Empty in a cookie from before this was kept: then nothing is told in advance."""
+
     name: str
     title: str
     permissions: frozenset[str]

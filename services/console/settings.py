@@ -20,6 +20,7 @@ class Settings(CommonSettings):
     console_identity_url: Address
     console_hotlist_url: Address
     console_retention_url: Address
+    console_release_url: Address
     console_audit_url: Address
 
     console_timeout_s: Annotated[float, Field(gt=0, le=120)] = 30.0
@@ -36,5 +37,6 @@ class Settings(CommonSettings):
             "identity": self.console_identity_url,
             "hotlist": self.console_hotlist_url,
             "retention": self.console_retention_url,
+            "release": self.console_release_url,
             "audit": self.console_audit_url,
         }

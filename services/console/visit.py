@@ -1,17 +1,22 @@
 """One request of somebody who is signed in."""
 
+from collections.abc import AsyncIterator, Collection
 from http import HTTPStatus
+from mimetypes import guess_extension
 from typing import Annotated, Any
 
 import httpx
 from fastapi import Depends, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
 from services.console.browser import PURPOSE, SESSION, jar_of, set_cookie
 from services.console.parts import Console, console_of
 from services.console.problems import Refused, SignedOut, refusal
 from services.console.services import content
 from services.console.sessions import Purpose, Session
+
+PASSED_ON = ("Content-Length", "X-Content-SHA256", "Repr-Digest")
+"""What tells a browser, or a person, whether a file came whole."""
 
 PICTURES = frozenset({"image/jpeg", "image/png", "image/webp"})
 
@@ -51,6 +56,22 @@ class Visit:
             raise refusal(answer)
         return Response(answer.content, media_type=kind)
 
+    async def file(self, service: str, path: str, kinds: Collection[str], name: str) -> Response:
+        """Pass a file of one of these kinds on as it comes, for the browser to save.
+
+        Raises: Refused, SignedOut.
+        """
+        plain = {"Accept-Encoding": "identity"}  # the length that is passed on is that of the file
+        answer = await self.ask(service, "GET", path, headers=plain, stream=True)
+        kind = answer.headers.get("content-type", "").partition(";")[0].strip()
+        if not answer.is_success or kind not in kinds:
+            await answer.aread()
+            await answer.aclose()
+            raise refusal(answer)
+        headers = {"Content-Disposition": f'attachment; filename="{name}{guess_extension(kind)}"'}
+        headers |= {n: answer.headers[n] for n in PASSED_ON if n in answer.headers}
+        return StreamingResponse(_pieces(answer), media_type=kind, headers=headers)
+
     def save(self) -> None:
         """Have the browser keep the session as it is now."""
         set_cookie(self._request, SESSION, self.console.seal.seal(self.session))
@@ -69,6 +90,15 @@ class Visit:
         if self.purpose is not None:
             headers["X-ALPR-Purpose"] = self.purpose.token
         return await self.console.services.ask(service, method, path, headers=headers, **request)
+
+
+async def _pieces(answer: httpx.Response) -> AsyncIterator[bytes]:
+    """Yield an open answer's body. One that breaks off leaves the browser with too little, and a fault."""
+    try:
+        async for piece in answer.aiter_bytes():
+            yield piece
+    finally:
+        await answer.aclose()
 
 
 def caller(request: Request) -> dict[str, str]:

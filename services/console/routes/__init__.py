@@ -2,8 +2,17 @@
 
 from fastapi import APIRouter
 
-from services.console.routes import alerts, enrolment, hits, plain, policy, search, sign_in
+from services.console.routes import (
+    alerts,
+    enrolment,
+    hits,
+    plain,
+    policy,
+    releases,
+    search,
+    sign_in,
+)
 
 router = APIRouter()
-for part in (plain, policy, sign_in, enrolment, alerts, hits, search):
+for part in (plain, policy, sign_in, enrolment, alerts, hits, search, releases):
     router.include_router(part.router)

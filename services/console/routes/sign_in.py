@@ -50,6 +50,7 @@ async def sign_in(request: Request, form: Form) -> Response:
     me = await console.services.must("identity", "GET", "/v1/me", headers=bearer)
     session = Session(
         session_id=opened["session_id"],
+        person_id=opened["account_id"],
         name=me["name"],
         title=me["title"],
         permissions=frozenset(me["permissions"]),

@@ -1,4 +1,4 @@
-"""A console in front of a real identity service on real Postgres."""
+"""A console in front of real services on real Postgres; identity always, others where a test asks."""
 
 import base64
 
@@ -8,6 +8,9 @@ import pytest
 from services.console.main import build_app
 from services.console.parts import Console
 from services.console.settings import Settings
+from services.release.main import build_app as build_release
+from services.release.settings import Settings as ReleaseSettings
+from shared.runtime import Runtime
 from tests.integration.identity.conftest import (
     administrator,
     app,
@@ -33,17 +36,57 @@ __all__ = [
 
 
 @pytest.fixture
-def console(app, clock, repository):
+def services(app):
+    """The services that run, by the name in their address; fixtures of others add theirs."""
+    return {"identity": app}
+
+
+class ByName(httpx.AsyncBaseTransport):
+    """Takes each request to the service that its address names, as a network would."""
+
+    def __init__(self, services):
+        self._services = services
+
+    async def handle_async_request(self, request):
+        app = self._services[request.url.host]
+        return await httpx.ASGITransport(app).handle_async_request(request)
+
+
+@pytest.fixture
+def console(services, clock, repository):
     settings = Settings(
         console_session_key=base64.b64encode(bytes(32)).decode(),
         console_identity_url="http://identity",
         console_hotlist_url="http://hotlist",
         console_retention_url="http://retention",
+        console_release_url="http://release",
         console_audit_url="http://audit",
         policy_file=repository / "policy.toml",
     )
-    parts = Console.of(settings, clock=clock, transport=httpx.ASGITransport(app))
+    parts = Console.of(settings, clock=clock, transport=ByName(services))
     return build_app(settings, parts)
+
+
+@pytest.fixture
+def part_of(bus, objects, clock, people, policy):
+    """Make a runtime for another service, which knows identity's people and its keys."""
+
+    def part_of(name, settings):
+        return Runtime(
+            name, settings, bus=bus, objects=objects, clock=clock, people=people, policy=policy
+        )
+
+    return part_of
+
+
+@pytest.fixture
+async def release(services, part_of, settings):
+    """The release service, running."""
+    runtime = part_of("release", ReleaseSettings(**settings.model_dump()))
+    app = build_release(runtime.settings, runtime)
+    async with app.router.lifespan_context(app):
+        services["release"] = app
+        yield runtime
 
 
 @pytest.fixture

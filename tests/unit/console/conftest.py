@@ -12,7 +12,7 @@ from services.console.main import build_app
 from services.console.parts import Console
 from services.console.settings import Settings
 from shared.testing import FakeClock
-from tests.unit.console.services import FakeServices
+from tests.unit.console.services import PERMISSIONS, FakeServices
 
 ROOT = Path(__file__).parents[3]
 ORIGIN = "https://alpr.example.org"
@@ -69,6 +69,7 @@ def settings():
         console_identity_url="http://identity",
         console_hotlist_url="http://hotlist",
         console_retention_url="http://retention",
+        console_release_url="http://release",
         console_audit_url="http://audit",
         policy_file=ROOT / "policy.toml",
     )
@@ -99,9 +100,22 @@ async def browser(app):
 
 
 @pytest.fixture
-async def officer(browser):
+def sign_in(browser, services):
+    """Sign somebody in who has these permissions; gives the browser."""
+
+    async def sign_in(*permissions):
+        services.permissions = list(permissions)
+        await browser.open("/sign-in")
+        await browser.send(
+            "/sign-in", username="o.lindqvist", password="right words", totp="123456"
+        )
+        assert "Signed in as Ola Lindqvist" in browser.said
+        return browser
+
+    return sign_in
+
+
+@pytest.fixture
+async def officer(sign_in):
     """A browser in which an officer is signed in."""
-    await browser.open("/sign-in")
-    await browser.send("/sign-in", username="o.lindqvist", password="right words", totp="123456")
-    assert "Signed in as Ola Lindqvist" in browser.said
-    return browser
+    return await sign_in(*PERMISSIONS)

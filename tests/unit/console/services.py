@@ -126,6 +126,7 @@ class FakeServices:
     clock: Any
     answers: dict[str, Callable[[httpx.Request], httpx.Response]] = field(default_factory=dict)
     seen: list[httpx.Request] = field(default_factory=list)
+    permissions: list[str] = field(default_factory=lambda: list(PERMISSIONS))
     number: int = 0
     """Tokens handed out so far; only the newest access and refresh token hold."""
 
@@ -216,7 +217,7 @@ class FakeServices:
             "status": "active",
             "roles": ["officer"],
             "sources": ["department"],
-            "permissions": PERMISSIONS,
+            "permissions": self.permissions,
             "trained_until": None,
             "refresher_due": False,
             "last_active_at": at,

@@ -1,0 +1,99 @@
+"""Requests of other agencies for data: read, decided on, and what was delivered (policy 468.7)."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from services.console.forms import Form
+from services.console.pages import page
+from services.console.problems import Refused
+from services.console.reviews import OPEN, review_of
+from services.console.routes.sign_in import to
+from services.console.visit import Visit, Working
+
+router = APIRouter(prefix="/releases")
+
+ON_A_PAGE = 50
+STATES = (
+    "submitted",
+    "first_approved",
+    "approved",
+    "packaged",
+    "expired",
+    "denied",
+    "refused",
+    "withdrawn",
+)
+DOCUMENTS = frozenset({"application/pdf", "image/png", "image/jpeg"})
+
+State = Annotated[str, Query(pattern=r"^[a-z_]{0,30}$")]
+
+
+@router.get("")
+async def show_requests(
+    request: Request, visit: Working, status: State = "", before: UUID | None = None
+) -> Response:
+    """The requests of all agencies, newest first, with where each stands and how old it is."""
+    asked: dict[str, object] = {"limit": ON_A_PAGE}
+    asked |= {"status": status} if status else {}
+    asked |= {"before": str(before)} if before else {}
+    found = await visit.must("release", "GET", "/v1/requests", params=asked)
+    now = visit.console.clock.now()
+    return page(request, "releases.html", visit, found=found, states=STATES, chosen=status, now=now)
+
+
+@router.get("/{request_id}")
+async def show_request(request: Request, request_id: UUID, visit: Working) -> Response:
+    """One request with all that is on file about it, and the form to decide on it."""
+    return await _shown(request, visit, request_id, {})
+
+
+@router.post("/{request_id}/decision")
+async def decide_request(
+    request: Request, request_id: UUID, form: Form, visit: Working
+) -> Response:
+    """Approve or deny; who may, and how many it takes, is the release service's to say."""
+    body = {name: form.get(name, "") for name in ("decision", "reason")}
+    try:
+        await visit.must("release", "POST", f"/v1/requests/{request_id}/decision", json=body)
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await _shown(request, visit, request_id, form, exc)
+    return to(request, f"/releases/{request_id}")
+
+
+@router.get("/documents/{document_id}")
+async def show_document(document_id: UUID, visit: Working) -> Response:
+    """A document of legal authority, to be saved: what another agency sent is not opened in a page."""
+    name = f"authority-{document_id}"
+    return await visit.file("release", f"/v1/documents/{document_id}", DOCUMENTS, name)
+
+
+async def _shown(
+    request: Request,
+    visit: Visit,
+    request_id: UUID,
+    form: Mapping[str, str],
+    problem: Refused | None = None,
+) -> Response:
+    asked = await visit.must("release", "GET", f"/v1/requests/{request_id}")
+    review = None
+    if asked["status"] in OPEN:
+        agency = await visit.must("release", "GET", f"/v1/agencies/{asked['agency_ori']}")
+        person = visit.session
+        review = review_of(asked, agency, person.person_id, person.permissions)
+    return page(
+        request,
+        "release.html",
+        visit,
+        problem.status if problem else HTTPStatus.OK,
+        asked=asked,
+        review=review,
+        form=form,
+        problem=problem,
+        now=visit.console.clock.now(),
+    )

@@ -1,0 +1,48 @@
+"""Where a person can go from here, for the navigation and the start page alike.
+
+Whether somebody may is the services' to say; what a person's permissions do not hold is not offered.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Way:
+    """A page that a person can go to, and the permission that its first look needs."""
+
+    permission: str
+    path: str
+    name: str
+    title: str
+    about: str
+
+
+WAYS = (
+    Way(
+        "alert:receive",
+        "/alerts",
+        "Alerts",
+        "Live alerts",
+        "hits of the hot lists as they happen",
+    ),
+    Way(
+        "record:search",
+        "/search",
+        "Search",
+        "Search the records",
+        "with a declared purpose",
+    ),
+    Way(
+        "release:read",
+        "/releases",
+        "Releases",
+        "Release requests",
+        "what other agencies asked for, and what became of it",
+    ),
+)
+
+
+def ways_of(permissions: Collection[str]) -> list[Way]:
+    """Return the pages that somebody with these permissions is offered."""
+    return [way for way in WAYS if way.permission in permissions]

@@ -1,0 +1,247 @@
+"""Requests of other agencies, as the department's people read them and decide on them."""
+
+import json
+
+import httpx
+import pytest
+
+from services.console.reviews import review_of
+from tests.unit.console.services import OTHER_HIT, PERSON, READ, problem
+
+REQUEST = "0199c0de-0000-7000-8000-0000000005e1"
+DOCUMENT = "0199c0de-0000-7000-8000-0000000000d0"
+SERGEANT = PERSON | {"person_id": "p-sergeant", "name": "Sgt. Lee", "title": "Sergeant"}
+DANA = PERSON | {"person_id": "p-dana", "name": "Dana Ruiz", "agency_ori": "CA0520000"}
+HOSTILE = "<script>alert(1)</script>"
+REVIEWER = ("account:self", "release:read", "release:review")
+AUTHORITY = {"reference": "order 26-mj-17", "document_id": DOCUMENT, "sha256": "ab" * 32}
+
+
+def a_decision(**changes):
+    return {
+        "decision": "approve",
+        "reason": "Scoped to one plate",
+        "citation": None,
+        "decided_by": SERGEANT,
+        "decided_at": "2026-06-01T11:00:00Z",
+        **changes,
+    }
+
+
+def a_request(**changes):
+    """A request as release shows it."""
+    return {
+        "request_id": REQUEST,
+        "status": "submitted",
+        "agency_ori": "CA0520000",
+        "agency_name": "Tehama County Sheriff",
+        "agency_kind": "law_enforcement",
+        "agency_state": "US-CA",
+        "filed_by": DANA,
+        "filed_at": "2026-05-30T10:00:00Z",
+        "requester_name": "Dana Ruiz",
+        "requester_title": "Detective",
+        "purpose": "Locate the vehicle that left a robbery",
+        "purpose_kind": "criminal_investigation",
+        "case_number": "TCS-26-0417",
+        "offence_type": "robbery",
+        "criteria": {
+            "captured_from": "2026-05-01T00:00:00Z",
+            "captured_to": "2026-05-02T00:00:00Z",
+            "plate": "7ABC123",
+            "device_ids": [],
+            "include_images": True,
+        },
+        "restricted": False,
+        "legal_authority": None,
+        "decisions": [],
+        "expires_at": None,
+        "package": None,
+        "receipts": [],
+        **changes,
+    }
+
+
+def an_agency(**changes):
+    return {
+        "ori": "CA0520000",
+        "name": "Tehama County Sheriff",
+        "kind": "law_enforcement",
+        "state": "US-CA",
+        "contact": "records",
+        "active": True,
+        "treatment": "ordinary",
+        **changes,
+    }
+
+
+@pytest.fixture
+def on_file(services):
+    """Have release show one request and its agency."""
+
+    def on_file(asked=None, agency=None):
+        asked = asked or a_request()
+        services.answers[f"GET /requests/{REQUEST}"] = lambda _: httpx.Response(200, json=asked)
+        services.answers["GET /requests"] = lambda _: httpx.Response(
+            200, json={"requests": [asked], "next": OTHER_HIT}
+        )
+        services.answers["GET /agencies/CA0520000"] = lambda _: httpx.Response(
+            200, json=agency or an_agency()
+        )
+
+    on_file()
+    return on_file
+
+
+async def test_the_list_tells_state_and_age_and_leads_on(sign_in, services, on_file):
+    browser = await sign_in(*REVIEWER)
+    await browser.open("/releases?status=submitted")
+    [asked] = services.asked("GET", "/requests")
+    assert dict(asked.url.params) == {"limit": "50", "status": "submitted"}
+    assert "2026-05-30 10:00:00 UTC 2 d 2 h submitted Tehama County Sheriff" in browser.said
+    await browser.open(f"/releases?status=submitted&before={OTHER_HIT}")
+    assert services.asked("GET", "/requests")[-1].url.params["before"] == OTHER_HIT
+    assert f"before={OTHER_HIT}" in browser.page.text
+
+
+async def test_a_request_shows_what_was_asked_for_by_whom_and_why(sign_in, on_file):
+    browser = await sign_in(*REVIEWER)
+    await browser.open(f"/releases/{REQUEST}")
+    for told in (
+        "Tehama County Sheriff (CA0520000), law enforcement, US-CA",
+        "Dana Ruiz, Detective",
+        "criminal investigation, robbery: Locate the vehicle that left a robbery",
+        "Case number TCS-26-0417",
+        "Plate 7ABC123",
+        "Captured 2026-05-01 00:00:00 UTC to 2026-05-02 00:00:00 UTC",
+        "Approvals: 0 of 1 needed.",
+    ):
+        assert told in browser.said, told
+
+
+@pytest.mark.clause("468.7(b)/review")
+async def test_a_decision_goes_to_release_with_its_reason(sign_in, services, on_file):
+    browser = await sign_in(*REVIEWER)
+    services.answers[f"POST /requests/{REQUEST}/decision"] = lambda _: httpx.Response(
+        200, json=a_request(status="denied")
+    )
+    await browser.open(f"/releases/{REQUEST}")
+    await browser.send(f"/releases/{REQUEST}/decision", decision="deny", reason="Too wide")
+    [asked] = services.asked("POST", "/decision")
+    assert json.loads(asked.content) == {"decision": "deny", "reason": "Too wide"}
+    assert asked.headers["authorization"] == "Bearer access-1"
+
+
+async def test_a_refused_decision_names_its_field_and_keeps_what_was_typed(
+    sign_in, services, on_file
+):
+    browser = await sign_in(*REVIEWER)
+    services.answers[f"POST /requests/{REQUEST}/decision"] = lambda _: problem(
+        422, "A value is not acceptable", "at least 3 characters", field="body.reason"
+    )
+    await browser.open(f"/releases/{REQUEST}")
+    services.lenient = True
+    answer = await browser.send(f"/releases/{REQUEST}/decision", decision="deny", reason="no")
+    assert answer.status_code == 422
+    assert "at least 3 characters Field: reason" in browser.said
+    assert ">no</textarea>" in answer.text
+    assert 'value="deny" required checked' in answer.text
+
+
+async def test_who_only_reads_gets_no_form_and_is_told_why(sign_in, on_file):
+    browser = await sign_in("account:self", "release:read")
+    await browser.open(f"/releases/{REQUEST}")
+    assert "You cannot decide on it: deciding needs the permission release:review" in browser.said
+    assert "/decision" not in browser.page.text
+
+
+async def test_the_first_approver_of_two_is_told_that_another_has_to_follow(sign_in, on_file):
+    first = a_decision(decided_by=SERGEANT | {"person_id": READ})
+    on_file(
+        a_request(
+            status="first_approved", restricted=True, legal_authority=AUTHORITY, decisions=[first]
+        )
+    )
+    browser = await sign_in(*REVIEWER)
+    await browser.open(f"/releases/{REQUEST}")
+    assert "Approvals: 1 of 2 needed." in browser.said
+    assert "you gave the first approval; the second is another person's" in browser.said
+    assert 'value="approve" required disabled aria-describedby="why-not"' in browser.page.text
+    assert "approved Reason Scoped to one plate By Sgt. Lee, Sergeant" in browser.said
+
+
+async def test_a_decided_request_shows_what_was_delivered_and_no_form(sign_in, services, on_file):
+    package = {
+        "sha256": "cd" * 32, "size_bytes": 183220, "reads": 3, "images": 2,
+        "manifest_signed_by": "retention-1", "packaged_at": "2026-06-01T11:00:02Z",
+    }  # fmt: skip
+    receipt = {"received_by": DANA, "received_at": "2026-06-01T11:30:00Z", "sha256": "cd" * 32}
+    on_file(
+        a_request(
+            status="packaged", decisions=[a_decision()], package=package, receipts=[receipt],
+            expires_at="2026-06-15T11:00:00Z",
+        )
+    )  # fmt: skip
+    browser = await sign_in(*REVIEWER)
+    await browser.open(f"/releases/{REQUEST}")
+    assert "reads: 3; pictures: 2; 183,220 bytes" in browser.said
+    assert "Can be fetched until 2026-06-15 11:00:00 UTC" in browser.said
+    assert "Received Dana Ruiz, Police Officer, 2026-06-01 11:30:00 UTC" in browser.said
+    assert "/decision" not in browser.page.text
+    assert not services.asked("GET", "/agencies/CA0520000"), "its agency matters to open ones only"
+
+
+async def test_hostile_words_of_another_agency_are_shown_and_never_run(sign_in, on_file):
+    names = ("agency_name", "requester_name", "requester_title", "purpose", "case_number")
+    on_file(a_request(**dict.fromkeys(names, HOSTILE)))
+    browser = await sign_in(*REVIEWER)
+    for path in ("/releases", f"/releases/{REQUEST}"):
+        text = (await browser.open(path)).text
+        assert HOSTILE not in text
+        assert "&lt;script&gt;alert(1)" in text
+
+
+async def test_a_document_is_saved_and_never_opened_in_a_page(sign_in, services):
+    pdf = httpx.Response(200, content=b"%PDF-1.7", headers={"Content-Type": "application/pdf"})
+    page = httpx.Response(200, text=HOSTILE, headers={"Content-Type": "text/html"})
+    services.answers[f"GET /documents/{DOCUMENT}"] = lambda _: pdf
+    services.answers[f"GET /documents/{OTHER_HIT}"] = lambda _: page
+    browser = await sign_in(*REVIEWER)
+    answer = await browser.open(f"/releases/documents/{DOCUMENT}")
+    assert answer.content == b"%PDF-1.7"
+    name = f'attachment; filename="authority-{DOCUMENT}.pdf"'
+    assert answer.headers["content-disposition"] == name
+    assert answer.headers["content-length"] == "8"
+    refused = await browser.open(f"/releases/documents/{OTHER_HIT}")
+    assert refused.status_code == 502
+    assert HOSTILE not in refused.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "agency", "why"),
+    [
+        ({"filed_by": PERSON}, {}, "nobody reviews a request of their own"),
+        ({}, {"active": False}, "may not receive data at present"),
+        ({}, {"treatment": "records_release"}, "Civil Code 1798.90.55"),
+        ({}, {"treatment": "restricted"}, "no document of legal authority"),
+        ({"restricted": True}, {}, "no document of legal authority"),
+    ],
+)
+def test_what_stands_in_the_way_is_said_beforehand(asked, agency, why):
+    review = review_of(a_request(**asked), an_agency(**agency), "p-1", REVIEWER)
+    assert why in review.why_not + review.why_not_approve
+
+
+def test_nothing_stands_in_the_way_of_another_reviewer():
+    review = review_of(a_request(), an_agency(), "p-9", REVIEWER)
+    assert (review.why_not, review.why_not_approve, review.approvals_needed) == ("", "", 1)
+
+
+async def test_pages_offer_only_what_a_persons_permissions_hold(sign_in):
+    browser = await sign_in(*REVIEWER)
+    assert 'href="/releases"' in browser.page.text
+    for path in ("/alerts", "/search"):
+        assert f'href="{path}"' not in browser.page.text
+    await sign_in("account:self", "alert:receive")
+    assert 'href="/releases"' not in browser.page.text
+    assert 'href="/alerts"' in browser.page.text
