@@ -2,14 +2,16 @@
 
 import logging
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
 from services.console.browser import HEADERS, drop_cookies
 from services.console.pages import page
-from services.console.problems import Refused, SignedOut
+from services.console.problems import PurposeNeeded, Refused, SignedOut
 from services.console.visit import visitor
 
 log = logging.getLogger(__name__)
@@ -19,6 +21,7 @@ def add_handlers(app: FastAPI) -> None:
     """Have each kind of fault answered by a page."""
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(SignedOut, _signed_out)
+    app.add_exception_handler(PurposeNeeded, _purpose_needed)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(Exception, _unexpected)
@@ -34,6 +37,13 @@ async def _signed_out(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, SignedOut)  # noqa: S101 - registered for this class
     drop_cookies(request)
     return page(request, "sign_in.html", status=HTTPStatus.UNAUTHORIZED, notice=exc.why)
+
+
+async def _purpose_needed(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, PurposeNeeded)  # noqa: S101 - registered for this class
+    asked = urlencode({"back": exc.back} | ({"kind": exc.kind} if exc.kind else {}))
+    address = f"{request.scope.get('root_path', '')}/purpose?{asked}"
+    return RedirectResponse(address, HTTPStatus.SEE_OTHER)
 
 
 async def _invalid(request: Request, exc: Exception) -> Response:

@@ -51,6 +51,24 @@ async def own_form(request: Request) -> Mapping[str, str]:
     return {name: value for name, value in fields.items() if value}
 
 
+def moment_of(typed: str) -> str:
+    """Return a moment typed into a form, which says that it is UTC."""
+    return f"{typed}Z" if typed else ""
+
+
+def number(text: str) -> float | str:
+    """Return a number; what is none as it was typed, for the service to refuse by its field."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def whole(text: str) -> int | str:
+    """Return a whole number; what is none as it was typed, for the service to refuse by its field."""
+    return int(text) if text.isdecimal() and len(text) < 20 else text
+
+
 def _foreign(why: str) -> Refused:
     return Refused(HTTPStatus.FORBIDDEN, "This form was not taken", why)
 

@@ -1,5 +1,6 @@
 """Pages: templates with what all of them need. Everything put into them is escaped."""
 
+import json
 import math
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -82,6 +83,11 @@ def age(at: str | datetime, now: datetime) -> str:
     return span(max(0, int((now - known).total_seconds())))
 
 
+def indented(value: Any) -> str:
+    """JSON for people to read."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
 def percent(share: float) -> str:
     """A confidence in whole percent, rounded down: what is not certain never reads 100%."""
     return f"{math.floor(round(share * 100, 6))}%"
@@ -116,6 +122,7 @@ def _environment() -> jinja2.Environment:
         moment=moment,
         span=span,
         age=age,
+        indented=indented,
         percent=percent,
         risk=risk,
         marked=marked,

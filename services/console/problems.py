@@ -29,6 +29,15 @@ class SignedOut(Exception):
         self.why = why
 
 
+class PurposeNeeded(Exception):
+    """What was asked for needs a purpose to be declared first; `back` is where to go on then."""
+
+    def __init__(self, back: str, kind: str = "") -> None:
+        super().__init__(back)
+        self.back = back
+        self.kind = kind
+
+
 def refusal(answer: httpx.Response) -> Refused:
     """Return a problem document (RFC 9457) as what to raise; its body must have been read."""
     try:

@@ -40,6 +40,13 @@ WAYS = (
         "Release requests",
         "what other agencies asked for, and what became of it",
     ),
+    Way(
+        "audit:read",
+        "/audit",
+        "Audit",
+        "The audit log",
+        "its state, searches of it, and sampled audits",
+    ),
 )
 
 

@@ -3,6 +3,8 @@
 from asyncio import Semaphore
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from datetime import UTC
+from email.utils import format_datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -94,11 +96,15 @@ class ExportIn(BaseModel):
 
 @router.get("/checkpoint", response_class=PlainTextResponse)
 async def get_checkpoint(work: Work) -> PlainTextResponse:
-    """The newest signed checkpoint (C2SP tlog-checkpoint). Holds no ALPR data: anybody may keep it."""
+    """The newest signed checkpoint (C2SP tlog-checkpoint). Holds no ALPR data: anybody may keep it.
+
+    `Last-Modified` says when it was signed, which the note itself does not.
+    """
     latest = await Checkpoints(work.connection).latest()
     if latest is None:
         raise NotFound("no checkpoint was signed yet")
-    return PlainTextResponse(latest.note)
+    signed_at = format_datetime(latest.signed_at.astimezone(UTC), usegmt=True)
+    return PlainTextResponse(latest.note, headers={"Last-Modified": signed_at})
 
 
 @router.get("/keys")

@@ -4,15 +4,17 @@ from fastapi import APIRouter
 
 from services.console.routes import (
     alerts,
+    audit,
     enrolment,
     hits,
     plain,
     policy,
     releases,
+    samples,
     search,
     sign_in,
 )
 
 router = APIRouter()
-for part in (plain, policy, sign_in, enrolment, alerts, hits, search, releases):
+for part in (plain, policy, sign_in, enrolment, alerts, hits, search, releases, audit, samples):
     router.include_router(part.router)

@@ -1,15 +1,16 @@
 """Searches: a purpose first, then what is looked for (policy 468.4(a))."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from services.console.browser import PURPOSE, set_cookie
-from services.console.forms import Form
+from services.console.forms import Form, moment_of, number
 from services.console.pages import page
 from services.console.problems import Refused
 from services.console.routes.sign_in import to
@@ -19,13 +20,23 @@ from services.console.visit import Watching, Working
 router = APIRouter()
 
 ON_A_PAGE = 50
+START = "/search"
+_BACK = re.compile(r"/(search|audit|holds)(/[0-9a-z-]{1,60}){0,4}")
+"""Where a purpose may lead on to: pages of ours that need one."""
+
 _TYPED = "%Y-%m-%dT%H:%M"
 
 
+Back = Annotated[str, Query(pattern=rf"^{_BACK.pattern}$")]
+Kind = Annotated[str, Query(pattern=r"^[a-z_]{0,60}$")]
+
+
 @router.get("/purpose")
-async def show_purpose(request: Request, visit: Working) -> Response:
-    """The form to declare why data are needed."""
-    return page(request, "purpose.html", visit, form={})
+async def show_purpose(
+    request: Request, visit: Working, back: Back = START, kind: Kind = ""
+) -> Response:
+    """The form to declare why data are needed; `back` is the page that needs it."""
+    return page(request, "purpose.html", visit, form={"kind": kind}, back=back, only=kind)
 
 
 @router.post("/purpose")
@@ -34,10 +45,15 @@ async def declare_purpose(request: Request, form: Form, visit: Working) -> Respo
     names = ("kind", "offence_type", "case_number", "call_number", "justification")
     body = {name: form[name] for name in names if name in form}
     body = {"kind": "", "offence_type": "", "justification": ""} | body
+    back = form.get("back", START)
+    if not _BACK.fullmatch(back):
+        back = START
     try:
         taken = await visit.must("identity", "POST", "/v1/purposes", json=body)
     except Refused as exc:
-        return page(request, "purpose.html", visit, exc.status, form=form, problem=exc)
+        return page(
+            request, "purpose.html", visit, exc.status, form=form, problem=exc, back=back, only=""
+        )
     purpose = Purpose(
         session_id=visit.session.session_id,
         token=taken["purpose_token"],
@@ -47,7 +63,7 @@ async def declare_purpose(request: Request, form: Form, visit: Working) -> Respo
         expires_at=datetime.fromisoformat(taken["expires_at"]),
     )
     set_cookie(request, PURPOSE, visit.console.seal.seal(purpose))
-    return to(request, "/search")
+    return to(request, back)
 
 
 @router.get("/search")
@@ -92,23 +108,11 @@ async def show_capture_image(capture_id: UUID, visit: Working) -> Response:
 def query(form: Mapping[str, str]) -> dict[str, Any]:
     """Return a search as retention takes it. What cannot be a number goes as it is, to be refused."""
     asked: dict[str, Any] = {name: form[name] for name in ("plate", "cursor") if name in form}
-    asked |= {name: _utc(form.get(name, "")) for name in ("captured_from", "captured_to")}
+    asked |= {name: moment_of(form.get(name, "")) for name in ("captured_from", "captured_to")}
     asked |= {"limit": ON_A_PAGE, "lookalike": form.get("lookalike") == "yes"}
     if region := form.get("region"):
         asked["region"] = region.upper()
     circle = {name: form[name] for name in ("latitude", "longitude", "radius_m") if name in form}
     if circle:
-        asked["area"] = {name: _number(text) for name, text in circle.items()}
+        asked["area"] = {name: number(text) for name, text in circle.items()}
     return asked
-
-
-def _utc(typed: str) -> str:
-    """Return a moment typed into a form, which says that it is UTC."""
-    return f"{typed}Z" if typed else ""
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text

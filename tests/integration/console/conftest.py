@@ -5,12 +5,15 @@ import base64
 import httpx
 import pytest
 
+from services.audit.main import build_app as build_audit
+from services.audit.settings import Settings as AuditSettings
 from services.console.main import build_app
 from services.console.parts import Console
 from services.console.settings import Settings
 from services.release.main import build_app as build_release
 from services.release.settings import Settings as ReleaseSettings
 from shared.runtime import Runtime
+from shared.topics import TOPICS
 from tests.integration.identity.conftest import (
     administrator,
     app,
@@ -87,6 +90,53 @@ async def release(services, part_of, settings):
     async with app.router.lifespan_context(app):
         services["release"] = app
         yield runtime
+
+
+@pytest.fixture
+async def audit(services, part_of, settings):
+    """The audit service, running; its clockwork waits for the tests."""
+    chosen = AuditSettings(
+        **settings.model_dump(),
+        audit_signing_key=base64.b64encode(bytes(32)).decode(),
+        audit_checkpoint_s=3600,
+        audit_watch_s=3600,
+    )
+    runtime = part_of("audit", chosen)
+    app = build_audit(chosen, runtime)
+    async with app.router.lifespan_context(app):
+        services["audit"] = app
+        yield runtime
+
+
+@pytest.fixture
+def logged(audit, services, runtime, bus):
+    """Have all that identity and audit told so far appended to the log, and signed for."""
+
+    async def log():
+        for told in (runtime, audit):
+            await told.relay.drain()
+        audited = {topic.name for topic in TOPICS.values() if topic.audited}
+        bus.records = [record for record in bus.records if record.topic in audited]
+        writer = services["audit"].state.writer
+        await bus.deliver_whole(writer.take)
+        await writer.sign_if_grown()
+
+    return log
+
+
+@pytest.fixture
+def declare(browser):
+    """Declare a purpose at the console, and go on to the page that needs it."""
+
+    async def declare(kind, back):
+        await browser.open(f"/purpose?back={back}")
+        await browser.send(
+            "/purpose", back=back, kind=kind, offence_type="burglary", case_number="26-0117",
+            justification="what the case file asks for, in its own words",
+        )  # fmt: skip
+        assert browser.page.url.path == back, browser.said
+
+    return declare
 
 
 @pytest.fixture

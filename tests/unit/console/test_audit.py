@@ -1,0 +1,329 @@
+"""The audit log and sampled audits, as auditors see them."""
+
+import json
+
+import httpx
+import pytest
+
+from tests.unit.console.services import HIT, OTHER_HIT, PERSON, READ, problem
+
+HOSTILE = "<script>alert(1)</script>"
+AUDITOR = ("account:self", "purpose:declare", "audit:read", "audit:work")
+DECLARED = {
+    "kind": "audit", "offence_type": "audit", "case_number": "A26-3",
+    "justification": "quarterly audit of accesses",
+}  # fmt: skip
+BORIS = PERSON | {"person_id": "p-boris", "name": "Boris Audit", "title": "Auditor"}
+MYSELF = PERSON | {"person_id": READ}
+
+
+def an_entry(**changes):
+    """An entry as audit shows it."""
+    return {
+        "seq": 41,
+        "event_id": HIT,
+        "kind": "access.attempted",
+        "occurred_at": "2026-06-01T11:00:00Z",
+        "appended_at": "2026-06-01T11:00:01Z",
+        "service": "retention",
+        "person_id": "p-7",
+        "person_name": "Officer Seven",
+        "permission": "record:search",
+        "allowed": True,
+        "purpose_kind": "criminal_investigation",
+        "case_number": "26-001234",
+        "plates": ["7ABC123"],
+        "request_id": "r-1",
+        "leaf_hash": "ab" * 32,
+        "entry_hash": "cd" * 32,
+        "event": {"type": "alpr.access.attempted.v1", "data": {"route": "/v1/searches"}},
+        "entry": None,
+        **changes,
+    }
+
+
+def an_item(**changes):
+    reviewed = dict.fromkeys(("outcome", "note", "reviewed_by", "reviewed_at"))
+    return {"number": 1, "seq": 41, **reviewed, **changes}
+
+
+DONE = {
+    "outcome": "proper",
+    "note": "case file agrees",
+    "reviewed_by": BORIS,
+    "reviewed_at": "2026-06-01T11:00:00Z",
+}
+
+
+def an_audit(*items, **changes):
+    items = list(items) or [an_item(), an_item(number=2, seq=7)]
+    return {
+        "audit_id": OTHER_HIT,
+        "occurred_from": "2026-05-01T00:00:00Z",
+        "occurred_to": "2026-06-01T00:00:00Z",
+        "log_size": 90,
+        "root_hash": "cm9vdA==",
+        "seed": "c2VlZA==",
+        "population": 60,
+        "drawn_by": BORIS,
+        "drawn_at": "2026-06-01T10:00:00Z",
+        "signed_off_by": None,
+        "signed_off_at": None,
+        "statement": None,
+        "reviewed": sum(item["outcome"] is not None for item in items),
+        "items": items,
+        **changes,
+    }
+
+
+def page_of(*entries, following=None):
+    return lambda _: httpx.Response(200, json={"entries": list(entries), "next": following})
+
+
+@pytest.fixture
+def log(services, clock):
+    """A log with one entry and one audit."""
+    taken = {
+        "purpose_id": READ, "purpose_token": "purpose-token",
+        "expires_at": clock.now().replace(hour=13).isoformat(),
+    }  # fmt: skip
+    finding = {
+        "finding_id": HIT, "kind": "log_gap", "subject": "retention", "details": {"seq": 7},
+        "raised_at": "2026-06-01T09:00:00Z", "status": "open", "assigned_to": None,
+        "outcome": None, "steps": [],
+    }  # fmt: skip
+    answers = {
+        "POST /purposes": (201, taken),
+        "GET /findings": (200, {"findings": [finding], "next": None}),
+        "GET /audits": (200, {"audits": [an_audit()]}),
+        f"GET /audits/{OTHER_HIT}": (200, an_audit()),
+        "GET /entries/41": (200, an_entry(entry='{"id": 1}')),
+    }
+    for key, (status, body) in answers.items():
+        services.answers[key] = lambda _, status=status, body=body: httpx.Response(
+            status, json=body
+        )
+    services.answers["POST /entries/search"] = page_of(an_entry(), following=41)
+    services.answers["GET /checkpoint"] = lambda _: httpx.Response(
+        200,
+        text="plateward.local/audit\n90\ncm9vdA==\n\n— plateward.local/audit sig\n",
+        headers={"Last-Modified": "Mon, 01 Jun 2026 11:30:00 GMT"},
+    )
+
+
+@pytest.fixture
+async def auditor(sign_in, log):
+    """An auditor with a declared audit."""
+    browser = await sign_in(*AUDITOR)
+    await browser.open("/purpose?back=/audit&kind=audit")
+    await browser.send("/purpose", back="/audit", **DECLARED)
+    assert browser.page.url.path == "/audit"
+    return browser
+
+
+async def test_the_log_is_opened_for_a_declared_audit_only(sign_in, services, log):
+    browser = await sign_in(*AUDITOR)
+    answer = await browser.open("/audit/entries")
+    assert answer.headers["location"] == "/purpose?back=%2Faudit%2Fentries&kind=audit"
+    await browser.open(answer.headers["location"])
+    assert "shown for this purpose only: audit." in browser.said
+    assert '<option value="audit" selected>' in browser.page.text
+    await browser.send("/purpose", back="/audit/entries", **DECLARED)
+    assert "Search the audit log" in browser.said
+    assert "Purpose: audit, audit, A26-3" in browser.said
+
+
+async def test_another_purpose_does_not_open_the_log(sign_in, services, log):
+    browser = await sign_in(*AUDITOR)
+    await browser.open("/purpose")
+    await browser.send("/purpose", back="/audit", **(DECLARED | {"kind": "criminal_investigation"}))
+    assert browser.page.headers["location"].endswith("kind=audit")
+
+
+@pytest.mark.parametrize(
+    "back", ["https://evil.example", "//evil.example", "/policy", "/audit/../x"]
+)
+async def test_a_purpose_leads_on_to_our_own_pages_only(sign_in, log, back):
+    browser = await sign_in(*AUDITOR, "record:search")
+    await browser.open("/purpose")
+    await browser.send("/purpose", back=back, **DECLARED)
+    assert browser.page.url.path == "/search"
+    assert (await browser.open("/purpose", params={"back": back})).status_code == 422
+
+
+async def test_who_may_not_read_the_log_is_refused_by_the_log_itself(sign_in, services, log):
+    browser = await sign_in("account:self")
+    services.answers["GET /checkpoint"] = lambda _: problem(403, "Not permitted")
+    assert (await browser.open("/audit")).status_code == 403
+    assert services.asked("GET", "/checkpoint")
+
+
+async def test_the_state_of_the_log_and_what_is_open_are_told(auditor, services):
+    services.answers["POST /entries/search"] = page_of(an_entry(seq=94), following=94)
+    await auditor.open("/audit")
+    for told in (
+        "Newest checkpoint 90 entries, root cm9vdA==",
+        "signed 2026-06-01 11:30:00 UTC (30 min 0 s ago)",
+        "appended 2026-06-01 11:00:01 UTC ; 5 entries are newer than the checkpoint",
+        "log gap retention seq: 7",
+        "2 of 60 0 of 2 reviewed",
+    ):
+        assert told in auditor.said, told
+
+
+async def test_a_log_without_a_checkpoint_says_so(auditor, services):
+    services.answers["GET /checkpoint"] = lambda _: problem(404, "Not found")
+    await auditor.open("/audit")
+    assert "No checkpoint was signed yet." in auditor.said
+
+
+async def test_a_search_asks_for_what_was_typed_and_pages_on(auditor, services):
+    await auditor.open("/audit/entries")
+    typed = {"person_name": "Officer Seven", "plate": "7ABC123", "outcome": "allowed"}
+    window = {"occurred_from": "2026-05-30T21:30"}
+    await auditor.send("/audit/entries", **typed, **window, before="90")
+    asked = services.asked("POST", "/entries/search")[-1]
+    assert asked.headers["x-alpr-purpose"] == "purpose-token"
+    assert json.loads(asked.content) == {
+        **typed, "occurred_from": "2026-05-30T21:30Z", "before": 90, "limit": 50,
+    }  # fmt: skip
+    assert "Officer Seven access.attempted retention, record:search allowed" in auditor.said
+    assert 'name="before" value="41"' in auditor.page.text
+    assert 'name="before" value="90"' not in auditor.page.text
+    assert "7ABC" not in str(auditor.page.url)
+
+
+async def test_a_refused_search_names_its_field(auditor, services):
+    services.answers["POST /entries/search"] = lambda _: problem(
+        422, "A value is not acceptable", "must be before", field="body.occurred_from"
+    )
+    await auditor.open("/audit/entries")
+    answer = await auditor.send("/audit/entries", occurred_from="2026-05-30T21:30")
+    assert answer.status_code == 422
+    assert "must be before Field: occurred from" in auditor.said
+    assert 'value="2026-05-30T21:30"' in answer.text
+
+
+async def test_an_entry_shows_all_that_was_logged_and_what_else_the_request_left(auditor, services):
+    shown = an_entry(seq=42, kind="records.disclosed", person_name=HOSTILE, allowed=None)
+    services.answers["POST /entries/search"] = page_of(shown, an_entry())
+    await auditor.open("/audit/entries/41")
+    assert json.loads(services.asked("POST", "/entries/search")[-1].content)["request_id"] == "r-1"
+    assert "access.attempted of retention, record:search" in auditor.said
+    assert '"route": "/v1/searches"' in auditor.said
+    assert 'href="/audit/entries/42"' in auditor.page.text
+    assert 'href="/audit/entries/41"' not in auditor.page.text
+    assert HOSTILE not in auditor.page.text
+
+
+async def test_a_sample_is_drawn_for_a_period_and_opened(auditor, services):
+    services.answers["POST /audits"] = lambda _: httpx.Response(201, json=an_audit())
+    await auditor.send(
+        "/audit/samples", occurred_from="2026-05-01T00:00", occurred_to="2026-06-01T00:00"
+    )
+    [asked] = services.asked("POST", "/audits")
+    assert json.loads(asked.content) == {
+        "occurred_from": "2026-05-01T00:00Z",
+        "occurred_to": "2026-06-01T00:00Z",
+    }
+    assert auditor.page.url.path == f"/audit/samples/{OTHER_HIT}"
+    assert "seed c2VlZA==" in auditor.said
+
+
+async def test_a_draw_that_is_refused_is_told_on_the_same_page(auditor, services):
+    services.answers["POST /audits"] = lambda _: problem(
+        409, "Conflict", "no checkpoint was signed"
+    )
+    answer = await auditor.send(
+        "/audit/samples", occurred_from="2026-05-01T00:00", occurred_to="2026-06-01T00:00"
+    )
+    assert answer.status_code == 409
+    assert "no checkpoint was signed" in auditor.said
+    assert 'value="2026-05-01T00:00"' in answer.text
+
+
+@pytest.mark.clause("468.6(c)/audits")
+async def test_reviews_follow_one_another_until_none_is_left(auditor, services):
+    audits = iter([an_audit(an_item(**DONE), an_item(number=2)), an_audit(an_item(**DONE))])
+    for number in (1, 2):
+        services.answers[f"POST /audits/{OTHER_HIT}/items/{number}"] = lambda _: httpx.Response(
+            200, json=next(audits)
+        )
+    here = f"/audit/samples/{OTHER_HIT}"
+    await auditor.open(f"{here}/items/1")
+    await auditor.send(f"{here}/items/1", outcome="proper", note="case file agrees")
+    asked = services.asked("POST", "/items/1")
+    assert json.loads(asked[0].content) == {"outcome": "proper", "note": "case file agrees"}
+    assert auditor.page.url.path == f"{here}/items/2"
+    services.answers["GET /entries/7"] = lambda _: httpx.Response(200, json=an_entry(seq=7))
+    await auditor.open(f"{here}/items/2")
+    await auditor.send(f"{here}/items/2", outcome="unclear", note="no case file")
+    assert auditor.page.url.path == here
+
+
+async def test_a_refused_review_keeps_what_was_typed(auditor, services):
+    services.answers[f"POST /audits/{OTHER_HIT}/items/1"] = lambda _: problem(
+        422, "A value is not acceptable", "at least 3", field="body.note"
+    )
+    services.lenient = True
+    await auditor.open(f"/audit/samples/{OTHER_HIT}/items/1")
+    answer = await auditor.send(
+        f"/audit/samples/{OTHER_HIT}/items/1", outcome="unclear", note=HOSTILE
+    )
+    assert answer.status_code == 422
+    assert "Field: note" in auditor.said
+    assert 'value="unclear" required checked' in answer.text
+    assert HOSTILE not in answer.text
+
+
+async def test_nobody_is_offered_to_review_an_access_of_their_own(auditor, services):
+    services.answers["GET /entries/41"] = lambda _: httpx.Response(
+        200, json=an_entry(person_id=READ)
+    )
+    await auditor.open(f"/audit/samples/{OTHER_HIT}/items/1")
+    assert "this is an access of your own; another person reviews it" in auditor.said
+    assert 'name="outcome"' not in auditor.page.text
+
+
+async def test_an_item_that_was_never_drawn_is_not_found(auditor):
+    assert (await auditor.open(f"/audit/samples/{OTHER_HIT}/items/9")).status_code == 404
+
+
+@pytest.mark.clause("468.6(c)/audits")
+@pytest.mark.parametrize(
+    ("audit", "why"),
+    [
+        (an_audit(), "2 of 2 accesses are not reviewed yet"),
+        (an_audit(an_item(**DONE), drawn_by=MYSELF), "signed off by another person"),
+        (an_audit(an_item(**(DONE | {"reviewed_by": MYSELF}))), "signed off by another person"),
+    ],
+    ids=["not reviewed", "drawn by oneself", "reviewed by oneself"],
+)
+async def test_why_one_cannot_sign_off_is_said_beforehand(auditor, services, audit, why):
+    services.answers[f"GET /audits/{OTHER_HIT}"] = lambda _: httpx.Response(200, json=audit)
+    await auditor.open(f"/audit/samples/{OTHER_HIT}")
+    assert why in auditor.said
+    assert 'name="statement"' not in auditor.page.text
+
+
+@pytest.mark.clause("468.6(c)/audits")
+async def test_another_person_signs_off_with_a_statement(auditor, services):
+    whole = an_audit(an_item(**DONE))
+    services.answers[f"GET /audits/{OTHER_HIT}"] = lambda _: httpx.Response(200, json=whole)
+    services.answers[f"POST /audits/{OTHER_HIT}/sign-off"] = lambda _: httpx.Response(
+        200, json=whole
+    )
+    await auditor.open(f"/audit/samples/{OTHER_HIT}")
+    await auditor.send(f"/audit/samples/{OTHER_HIT}/sign-off", statement="No misuse was found")
+    [asked] = services.asked("POST", "/sign-off")
+    assert json.loads(asked.content) == {"statement": "No misuse was found"}
+
+
+async def test_who_only_reads_gets_no_forms(sign_in, log):
+    browser = await sign_in("account:self", "purpose:declare", "audit:read")
+    await browser.open("/purpose")
+    await browser.send("/purpose", back="/audit", **DECLARED)
+    assert "Draw another" not in browser.said
+    for path in (f"/audit/samples/{OTHER_HIT}", f"/audit/samples/{OTHER_HIT}/items/1"):
+        await browser.open(path)
+        assert "this needs the permission audit:work" in browser.said
