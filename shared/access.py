@@ -21,6 +21,7 @@ from shared.permissions import PATROL_PERMISSIONS, Permission
 from shared.purposes import Purpose, purpose_of
 from shared.runtime import Runtime, runtime_of
 from shared.tokens import verify
+from shared.turnstile import note_known
 from shared.types import Ori
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "access",
     "disclose",
     "disclosure",
+    "identify",
     "system_grant",
 ]
 
@@ -114,6 +116,7 @@ def access(permission: Permission, *, scope_by_record: bool = False) -> Any:
         elements = await elements_of(request)
         try:
             principal = authenticate(runtime, credentials, now)
+            note_known(request)
             _authorise(permission, principal, now)
             purpose = purpose_of(runtime, permission, principal.account_id, x_alpr_purpose, now)
             if purpose is not None and not scope_by_record:
@@ -186,6 +189,12 @@ async def record_refusal(request: Request, grant: Grant, reason: str) -> None:
         client_address=request.client.host if request.client else "",
     )
     await record_attempt(runtime_of(request), refusal)
+
+
+async def identify(request: Request) -> Principal:
+    """Return whose access token a request carries; nothing is recorded. Raises: NotAuthenticated."""
+    runtime = runtime_of(request)
+    return authenticate(runtime, await _BEARER(request), runtime.clock.now())
 
 
 def authenticate(

@@ -33,6 +33,10 @@ class NotAuthenticated(AlprError):
     title = "A valid credential is required"
 
 
+class CredentialEnded(NotAuthenticated):
+    """A credential that held once: it has expired, or was revoked."""
+
+
 class NotAuthorised(AlprError):
     """Known, but not permitted."""
 

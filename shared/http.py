@@ -1,7 +1,7 @@
 """HTTP for every service: the app, problem documents (RFC 9457), request ids, health, metrics."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -17,12 +17,14 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import errors
+from shared.access import identify
 from shared.bodies import BodyLimit
 from shared.docs import DOCS, add_docs
 from shared.errors import AlprError
 from shared.openapi import describe
 from shared.runtime import Runtime, runtime_of
 from shared.trace import current_traceparent, new_request_id, set_traceparent
+from shared.turnstile import Identify, Turnstile
 from shared.work import UnitOfWork
 
 log = logging.getLogger(__name__)
@@ -67,10 +69,17 @@ def create_app(
     description: str,
     lifespan: Lifespan,
     uploads: Iterable[str] = (),
+    open_routes: Collection[str] = (),
+    doors: Collection[str] = (),
+    identify: Identify = identify,
 ) -> FastAPI:
     """Return an app with what every service has; its routes are added by the service.
 
-    `uploads` are patterns of paths that bound their bodies themselves; all others take 1 MiB.
+    Args:
+        uploads: patterns of paths that bound their bodies themselves; all others take 1 MiB.
+        open_routes: paths without a guard, besides those that every service has.
+        doors: those of them that refuse, as a sign-in does; each has an allowance of its own.
+        identify: how a request shows who sends it, where that is no access token.
     """
     app = FastAPI(
         title=title,
@@ -88,6 +97,14 @@ def create_app(
     )
     app.state.runtime = runtime
     app.add_middleware(BodyLimit, uploads=uploads)
+    app.add_middleware(
+        Turnstile,
+        refusals=runtime.refusals,
+        identify=identify,
+        exempt=OPEN.union(open_routes).difference(doors),
+        doors=doors,
+        answer=_alpr_error,
+    )
     app.add_middleware(RequestContext, root_path=runtime.settings.root_path)
     app.add_exception_handler(AlprError, _alpr_error)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.codec import Message, decode
 from shared.consumer import is_being_cancelled, pace
-from shared.errors import AlprError, NotAuthenticated, Unavailable
+from shared.errors import AlprError, CredentialEnded, Unavailable
 from shared.events import AccountChanged, Event, KeyPublished
 from shared.kafka import Kafka
 from shared.tokens import KeyRing
@@ -43,14 +43,14 @@ class People:
                 self._barred[account] = event.status
 
     def check(self, claims: dict[str, Any]) -> None:
-        """Raise NotAuthenticated if the account of `claims` may not act, or its token was revoked."""
+        """Raise CredentialEnded if the account of `claims` may not act, or its token was revoked."""
         account = str(claims["sub"])
         if (status := self._barred.get(account)) is not None:
-            raise NotAuthenticated(f"this account is {status}")
+            raise CredentialEnded(f"this account is {status}")
         issued = datetime.fromtimestamp(float(claims["iat"]), UTC)
         valid_from = self._valid_from.get(account)
         if valid_from is not None and issued < valid_from:
-            raise NotAuthenticated("this token was revoked")
+            raise CredentialEnded("this token was revoked")
 
 
 class PeopleFollower:

@@ -21,6 +21,7 @@ from shared.objects import ObjectStore, open_store
 from shared.outbox import Relay
 from shared.people import People, PeopleFollower
 from shared.policy import Policy, load_policy
+from shared.refusal_log import RefusalLog
 from shared.settings import CommonSettings
 from shared.topics_admin import ensure_topics
 
@@ -55,6 +56,13 @@ class Runtime:
         self.objects: ObjectStore = objects or open_store(settings.object_store_url)
         self.relay = Relay(self.db, self.bus)
         self.people = people or People(settings.token_issuer)
+        self.refusals = RefusalLog(
+            service,
+            self.db,
+            self.clock,
+            burst=settings.refusals_burst,
+            per_minute=settings.refusals_per_minute,
+        )
         idle_s = settings.kafka_empty_fetch_pause_ms / 1000
         self._idle_pause_s = idle_s
         self._follower: PeopleFollower | None = None
@@ -70,6 +78,7 @@ class Runtime:
             await self.bus.start()
             self.relay.start()
         if self._follower is not None:
+            self.refusals.start()
             self._follower.start()
         if self.kafka:
             for subscription in subscriptions:
@@ -89,6 +98,7 @@ class Runtime:
         if self._follower is not None:
             await self._follower.stop()
         await self.relay.stop()
+        await self.refusals.stop()
         if isinstance(self.bus, KafkaBus):
             await self.bus.stop()
         await self.db.close()

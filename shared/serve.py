@@ -1,6 +1,7 @@
 """Runs one service's app: `python -m services.<service>`."""
 
 import gc
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -23,12 +24,18 @@ def serve(app: FastAPI, settings: CommonSettings) -> None:
     """Serve `app` until told to stop. No access log: addresses with query strings hold plates."""
     configure_logging()
     spare_collector()
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
+    uvicorn.run(app, **options(settings))
+
+
+def options(settings: CommonSettings) -> dict[str, Any]:
+    """Return what uvicorn is told; a proxy that is trusted tells it whose request it passes on."""
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "proxy_headers": True,
+        "forwarded_allow_ips": settings.forwarded_allow_ips,
+        "access_log": False,
+        "log_config": None,
+        "server_header": False,
+        "timeout_graceful_shutdown": 10,
+    }

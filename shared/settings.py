@@ -22,6 +22,15 @@ class CommonSettings(DatabaseSettings, KafkaSettings):
     max_outbox_backlog: Annotated[int, Field(ge=1)] = 100_000
     """Access is refused while more records than this wait for the audit log."""
 
+    refusals_burst: Annotated[int, Field(ge=1)] = 100
+    refusals_per_minute: Annotated[float, Field(gt=0)] = 20
+    """So many requests of nobody known are refused one by one for an address (of IPv6: its /64), at
+    once and then each minute. Further ones are answered 429 and are on record as a sum (ADR-0015)."""
+
+    forwarded_allow_ips: str = "127.0.0.1"
+    """Proxies whose X-Forwarded-For is taken for the client's address: addresses and networks,
+    separated by commas; * only where a network policy lets nothing but a proxy reach the port."""
+
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from jose import jwt
 from jose.exceptions import JOSEError
 
-from shared.errors import NotAuthenticated
+from shared.errors import CredentialEnded, NotAuthenticated
 
 ALGORITHM = "ES256"
 AUDIENCE = "plateward"
@@ -86,7 +86,7 @@ def verify(token: str, keys: KeyRing, kind: TokenType, now: datetime) -> dict[st
     if claims.get("typ") != kind:
         raise NotAuthenticated(f"this is not a token for {kind}")
     if not _holds_at(claims, now.timestamp()):
-        raise NotAuthenticated("the token has expired")
+        raise CredentialEnded("the token has expired")
     return claims
 
 

@@ -65,6 +65,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.HitDisposed, "hotlist", "retention", audited=True),
         _topic(events.AccessAttempted, GUARDED, audited=True),
         _topic(events.RecordsDisclosed, GUARDED, audited=True),
+        _topic(events.RefusalsCounted, GUARDED, audited=True),
         _topic(events.PurposeDeclared, "identity", audited=True),
         _topic(events.KeyPublished, "identity", partitions=1, replayed=True),
         _topic(events.AccountChanged, "identity", partitions=1, replayed=True, audited=True),

@@ -47,7 +47,9 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
             await keeper.stop()
             await parts.stop()
 
-    app = create_app(parts, title="Audit", description=DESCRIPTION, lifespan=lifespan)
+    app = create_app(
+        parts, title="Audit", description=DESCRIPTION, lifespan=lifespan, open_routes=OPEN
+    )
     app.state.writer = writer
     app.state.exports = asyncio.Semaphore(MAX_EXPORTS)
     app.include_router(router)

@@ -20,6 +20,7 @@ from shared.events import (
     Event,
     FindingRaised,
     RecordsDisclosed,
+    RefusalsCounted,
 )
 from shared.runtime import Runtime
 
@@ -58,6 +59,7 @@ class Watch:
             found = [
                 *_late(seen, timedelta(minutes=self._settings.audit_late_minutes)),
                 *await self._refusals(stream, seen),
+                *await self._floods(stream, seen),
                 *await self._searches(stream, seen),
                 *await _silences(stream, seen),
             ]
@@ -115,6 +117,26 @@ class Watch:
                     )
                 )
         return found
+
+    async def _floods(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
+        """So many refusals in one entry; of an address whose refusals raised a finding, the same."""
+        told = [s.seq for s in seen if s.kind == kind_of(RefusalsCounted)]
+        if not told:
+            return []
+        return [
+            a_finding(
+                "refused_access",
+                f"address {flood.client_address}" if flood.client_address else "many addresses",
+                flood.at,
+                _hour(flood.at),
+                count=flood.count,
+                minutes=1,
+                service=flood.service,
+                door=flood.door,
+            )
+            for flood in await stream.floods(told)
+            if flood.count >= self._settings.audit_refusals
+        ]
 
     async def _searches(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
         """Unusual search: very many within an hour, or one plate over and over or for many cases."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.identity.actions import housekeeping, keys
-from services.identity.api import OPEN, router
+from services.identity.api import DOORS, OPEN, router
 from services.identity.settings import Settings
 from services.identity.work import SERVICE, Identity
 from shared.http import create_app
@@ -49,7 +49,14 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
             identity.hasher.close()
             await runtime.stop()
 
-    app = create_app(runtime, title="identity", description=DESCRIPTION, lifespan=lifespan)
+    app = create_app(
+        runtime,
+        title="identity",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        open_routes=OPEN,
+        doors=DOORS,
+    )
     app.state.identity = identity
     app.include_router(router)
     return app

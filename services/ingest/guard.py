@@ -12,10 +12,15 @@ from pydantic import BaseModel
 from services.ingest.credentials import presented
 from services.ingest.devices import Device
 from services.ingest.parts import parts_of
+from shared import access
+from shared.access import Principal
 from shared.errors import NotAuthenticated
 from shared.http import problem, status_of
+from shared.turnstile import note_uncounted
 
 REFUSED = Counter("alpr_device_refused", "Requests with a device credential that does not hold")
+
+CAMERA_PATHS = ("/v1/captures", "/v1/reads")
 
 _BEARER = HTTPBearer(
     scheme_name="device_credential",
@@ -31,16 +36,28 @@ _BASIC = HTTPBasic(
 
 async def authenticate(request: Request) -> Device:
     """Return the device that sends `request`. Raises: NotAuthenticated, Unavailable."""
-    parts = parts_of(request)
-    now = parts.runtime.clock.now()
     try:
-        device_id, secret_sha256 = presented(request.headers.get("authorization"))
-        device = await parts.cache.authenticate(device_id, secret_sha256, now)
+        device = await _device(request)
     except NotAuthenticated:
         REFUSED.inc()
+        note_uncounted(request)
         raise
-    parts.last_seen.note(device.device_id, now)
+    parts = parts_of(request)
+    parts.last_seen.note(device.device_id, parts.runtime.clock.now())
     return device
+
+
+async def identify(request: Request) -> Device | Principal:
+    """Return who sends `request`, by what its route takes. Raises: NotAuthenticated, Unavailable."""
+    if request.url.path.endswith(CAMERA_PATHS):
+        return await _device(request)
+    return await access.identify(request)
+
+
+async def _device(request: Request) -> Device:
+    parts = parts_of(request)
+    device_id, secret_sha256 = presented(request.headers.get("authorization"))
+    return await parts.cache.authenticate(device_id, secret_sha256, parts.runtime.clock.now())
 
 
 async def device_credential(

@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.ingest.api import add_routes
+from services.ingest.guard import identify
 from services.ingest.parts import Parts
 from services.ingest.settings import Settings
 from shared.http import create_app
@@ -45,6 +46,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         uploads=UPLOADS,
+        identify=identify,
     )
     app.state.parts = parts
     add_routes(app)

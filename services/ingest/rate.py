@@ -4,23 +4,15 @@ Debt lets a vehicle send 10,000 reads in one body after an outage; it then waits
 Counted by each process for itself: behind several replicas a device may send so many times its rate.
 """
 
-import math
 import time
 from collections.abc import Callable
 from uuid import UUID
 
 from shared.errors import TooManyRequests
+from shared.rate import Bucket
 
 BURST_S = 10
 """How long a device that was silent may send at once what its rate allows in that time."""
-
-
-class _Bucket:
-    __slots__ = ("at_s", "tokens")
-
-    def __init__(self, tokens: float, at_s: float) -> None:
-        self.tokens = tokens
-        self.at_s = at_s
 
 
 class Rates:
@@ -29,15 +21,15 @@ class Rates:
     def __init__(self, what: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._what = what
         self._monotonic = monotonic
-        self._buckets: dict[UUID, _Bucket] = {}
+        self._buckets: dict[UUID, Bucket] = {}
 
     def take(self, device_id: UUID, per_s: float) -> None:
         """Take one. Raises: TooManyRequests, with the time until there is one again."""
         bucket = self._bucket(device_id, per_s)
         if bucket.tokens < 1:
-            wait_s = max(1, math.ceil((1 - bucket.tokens) / per_s))
             raise TooManyRequests(
-                f"this device may send {per_s:g} {self._what} a second", retry_after_s=wait_s
+                f"this device may send {per_s:g} {self._what} a second",
+                retry_after_s=bucket.wait_s(per_s),
             )
         bucket.tokens -= 1
 
@@ -46,12 +38,11 @@ class Rates:
         if (bucket := self._buckets.get(device_id)) is not None:
             bucket.tokens -= count
 
-    def _bucket(self, device_id: UUID, per_s: float) -> _Bucket:
+    def _bucket(self, device_id: UUID, per_s: float) -> Bucket:
         now_s = self._monotonic()
         most = max(1.0, per_s * BURST_S)
         bucket = self._buckets.get(device_id)
         if bucket is None:
-            bucket = self._buckets[device_id] = _Bucket(most, now_s)
-        bucket.tokens = min(most, bucket.tokens + (now_s - bucket.at_s) * per_s)
-        bucket.at_s = now_s
+            bucket = self._buckets[device_id] = Bucket(most, now_s)
+        bucket.refill(now_s, per_s, most)
         return bucket

@@ -76,6 +76,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
         description="The custodian of the records: search, images, holds, destruction under the schedule, "
         "packages for approved releases and for evidence (policy 468.4, 468.5, 468.7).",
         lifespan=lifespan,
+        open_routes=OPEN,
     )
     app.include_router(router)
     return app

@@ -1,6 +1,12 @@
 """Every event type. Bodies are JSON by msgspec; examples/ keeps one of each for ever."""
 
-from shared.events.access import AccessAttempted, PurposeDeclared, PurposeRecord, RecordsDisclosed
+from shared.events.access import (
+    AccessAttempted,
+    PurposeDeclared,
+    PurposeRecord,
+    RecordsDisclosed,
+    RefusalsCounted,
+)
 from shared.events.base import Actor, AdministrativeEvent, Event
 from shared.events.captures import (
     Alternative,
@@ -90,6 +96,7 @@ __all__ = [
     "ReadRecorded",
     "RecordsDisclosed",
     "RecordsPurged",
+    "RefusalsCounted",
     "ReleaseApproved",
     "ReleaseChanged",
     "ReleaseCriteria",

@@ -44,6 +44,20 @@ class AccessAttempted(Event, frozen=True, kw_only=True, omit_defaults=True):
         return str(self.attempt_id)
 
 
+class RefusalsCounted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """So many requests of nobody known were refused, beside those with an entry each (ADR-0015)."""
+
+    TOPIC: ClassVar[str] = "alpr.refusals.counted"
+
+    service: str
+    client_address: str  # an IPv4 address, or an IPv6 /64; "" for the sum of all not named
+    door: str  # "guard", or the path of an open route, e.g. /v1/sessions
+    count: int
+    since: datetime  # the first of them
+    until: datetime  # the last, within the same minute
+    allowed: bool  # false; so that they are found among what was refused
+
+
 class RecordsDisclosed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What was released to somebody, by id; committed with the transaction that read it."""
 

@@ -15,7 +15,7 @@ EVENTS = {
     for name in events.__all__
     if isinstance(kind := getattr(events, name), type) and issubclass(kind, Event) and kind.TOPIC
 }
-THROUGH_THE_GUARD = {"AccessAttempted", "RecordsDisclosed"}
+THROUGH_THE_GUARD = {"AccessAttempted", "RecordsDisclosed", "RefusalsCounted"}
 
 
 def test_every_event_is_registered_and_every_topic_has_both_ends():

@@ -18,7 +18,6 @@ SERVICES = (*APIS, *WORKERS, *PAGES)
 OVERLAY = ROOT / "deploy" / "k8s" / "overlays" / "example"
 
 OTHERS_READ = {
-    "FORWARDED_ALLOW_IPS",  # uvicorn
     "AWS_ACCESS_KEY_ID",  # obstore, as every S3 client
     "AWS_SECRET_ACCESS_KEY",
     "AWS_ENDPOINT_URL",

@@ -52,9 +52,9 @@ _GAPS = text(
 )
 
 
-_SILENCES = text(
+_SAID = text(
     """
-    SELECT seq, occurred_at, convert_from(entry, 'UTF8')::jsonb -> 'data' AS device
+    SELECT seq, occurred_at, convert_from(entry, 'UTF8')::jsonb -> 'data' AS said
     FROM entries WHERE seq = ANY(:seqs) ORDER BY seq
     """
 )
@@ -68,6 +68,17 @@ class SilentDevice:
     device_id: str
     name: str
     last_heard_at: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Flood:
+    """Refusals of one address within a minute that have one entry, as a service told them."""
+
+    service: str
+    client_address: str
+    door: str
+    count: int
     at: datetime
 
 
@@ -122,13 +133,27 @@ class Stream:
 
     async def silences(self, seqs: Sequence[int]) -> list[SilentDevice]:
         """Return which devices those entries tell of."""
-        rows = await self._connection.execute(_SILENCES, {"seqs": list(seqs)})
+        rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
         return [
             SilentDevice(
                 row.seq,
-                row.device["device_id"],
-                row.device["device_name"],
-                row.device["last_heard_at"],
+                row.said["device_id"],
+                row.said["device_name"],
+                row.said["last_heard_at"],
+                row.occurred_at,
+            )
+            for row in rows
+        ]
+
+    async def floods(self, seqs: Sequence[int]) -> list[Flood]:
+        """Return what those entries have counted."""
+        rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
+        return [
+            Flood(
+                row.said["service"],
+                row.said["client_address"],
+                row.said["door"],
+                row.said["count"],
                 row.occurred_at,
             )
             for row in rows

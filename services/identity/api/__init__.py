@@ -4,16 +4,13 @@ from fastapi import APIRouter
 
 from services.identity.api import accounts, enrolment, keys, me, purposes, sessions, training
 
-OPEN = frozenset(
-    {
-        "/v1/enrolment",
-        "/v1/enrolment/confirm",
-        "/v1/sessions",
-        "/v1/sessions/refresh",
-        "/.well-known/jwks.json",
-    }
+DOORS = frozenset(
+    {"/v1/enrolment", "/v1/enrolment/confirm", "/v1/sessions", "/v1/sessions/refresh"}
 )
-"""Routes without an access token: one proves who one is there, or reads public keys."""
+"""Routes where one proves who one is; a refusal there counts for that door alone."""
+
+OPEN = DOORS | {"/.well-known/jwks.json"}
+"""Routes without an access token: those, and the public keys."""
 
 router = APIRouter()
 for part in (enrolment, sessions, me, accounts, training, purposes, keys):

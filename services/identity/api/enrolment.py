@@ -3,15 +3,18 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from services.identity.actions import enrolment
 from services.identity.api.fields import Code, OpaqueToken, Password, Request
 from services.identity.domain.accounts import Status
 from services.identity.work import Parts, Work
+from shared.turnstile import note_uncounted
 
-router = APIRouter(prefix="/v1/enrolment", tags=["enrolment"])
+router = APIRouter(
+    prefix="/v1/enrolment", tags=["enrolment"], dependencies=[Depends(note_uncounted)]
+)
 
 
 class BeginEnrolment(Request):

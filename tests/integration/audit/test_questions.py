@@ -20,6 +20,7 @@ from shared.events import (
     HitRaised,
     PurposeRecord,
     RecordsDisclosed,
+    RefusalsCounted,
     SessionChanged,
 )
 from tests.integration.audit.conftest import (
@@ -283,6 +284,39 @@ async def test_refused_sign_ins_and_unknown_callers_count_as_well(deliver, findi
     await deliver(*refused, *unknown)
     subjects = {f.subject for f in await findings()}
     assert subjects == {OFFICER, "address 192.0.2.66"}
+
+
+def a_count(clock, count, client_address="2001:db8::/64"):
+    """Refusals that a service has counted."""
+    return RefusalsCounted(
+        occurred_at=clock.now(),
+        service="ingest",
+        client_address=client_address,
+        door="guard",
+        count=count,
+        since=clock.now() - timedelta(seconds=30),
+        until=clock.now(),
+        allowed=False,
+    )
+
+
+@pytest.mark.clause("468.3.1(c)/monitoring")
+async def test_refusals_that_were_counted_are_a_finding_once_an_hour(deliver, findings, clock, ask):
+    await deliver(a_count(clock, 4))
+    assert await findings() == []
+    await deliver(a_count(clock, 4711), a_count(clock, 900, client_address=""))
+    found = {f.subject: f for f in await findings()}
+    assert found.keys() == {"address 2001:db8::/64", "many addresses"}
+    flood = found["address 2001:db8::/64"]
+    assert (flood.kind, flood.details["count"]) == ("refused_access", 4711)
+    assert (flood.details["service"], flood.details["door"]) == ("ingest", "guard")
+    await deliver(a_count(clock, 4711))
+    assert await findings() == []
+    clock.advance(hours=1)
+    await deliver(a_count(clock, 5))
+    assert len(await findings()) == 1
+    entries = await ask(outcome="refused", kind="refusals.counted")
+    assert [entry["event"]["data"]["count"] for entry in entries] == [5, 4711, 900, 4711, 4]
 
 
 @pytest.mark.clause("468.3.1(c)/monitoring")

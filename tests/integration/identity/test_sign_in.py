@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from datetime import timedelta
 
 import pyotp
@@ -9,7 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from services.identity.actions.housekeeping import disable_all_inactive
-from shared.events import AccountChanged, SessionChanged
+from shared.events import AccountChanged, RefusalsCounted, SessionChanged
+from shared.refusals import Allowance
 from tests.integration.identity.conftest import PASSWORD, Person
 
 
@@ -168,6 +170,36 @@ async def test_guesses_in_parallel_lock_too(hire, clock, identity):
         failures = await unit.connection.execute(text("SELECT count(*) FROM failed_sign_ins"))
         assert failures.scalar_one() == 5
     assert account.status == "locked"
+
+
+async def test_a_flood_of_sign_ins_is_bounded_on_record_and_leaves_other_doors_open(
+    hire, client, clock, published, runtime
+):
+    officer = await hire("o.seven", "officer")
+    await officer.sign_in()
+    runtime.refusals.allowance = Allowance(5, 0.001)
+    body = {"username": "no.body", "password": PASSWORD, "totp": "000000"}
+    answers = await asyncio.gather(*(client.post("/v1/sessions", json=body) for _ in range(30)))
+    assert Counter(answer.status_code for answer in answers) == {401: 5, 429: 25}
+    assert (await officer.try_sign_in()).status_code == 429
+    assert (await officer.get("/v1/me")).status_code == 200
+    assert (await officer.renew()).status_code == 200
+    clock.advance(minutes=1)
+    await runtime.refusals.record()
+    single = [e for e in await published(SessionChanged) if e.change == "refused"]
+    counted = [e for e in await published(RefusalsCounted) if e.door == "/v1/sessions"]
+    assert len(single) == 5
+    assert sum(e.count for e in counted) == 25 + 1
+
+
+async def test_refused_enrolments_are_counted_from_the_first(client, clock, published, runtime):
+    body = {"invitation_token": "n2S4Yl0cV5b8mKQ1xT7dZr9uWj3fHgAe", "password": PASSWORD}
+    for _ in range(3):
+        assert (await client.post("/v1/enrolment", json=body)).status_code == 401
+    clock.advance(minutes=1)
+    await runtime.refusals.record()
+    [counted] = await published(RefusalsCounted)
+    assert (counted.door, counted.count) == ("/v1/enrolment", 3)
 
 
 async def test_somebody_unknown_is_told_the_same_and_recorded_without_what_they_typed(

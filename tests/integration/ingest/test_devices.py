@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from shared.events import AccessAttempted, DeviceChanged
+from shared.events import AccessAttempted, DeviceChanged, RefusalsCounted
 from shared.permissions import Permission
+from shared.refusals import Allowance
 from tests.unit.ingest import pictures as p
 
 FRAME = p.jpeg()
@@ -135,6 +136,29 @@ async def test_no_door_for_cameras_opens_without_a_credential_that_holds(station
         assert answer.status_code == 401, (path, answer.text)
         assert answer.headers["content-type"] == "application/problem+json"
     assert station.nothing_was_kept()
+
+
+async def test_a_flood_at_the_cameras_doors_is_counted_whole_and_stops_no_camera(station, camera):
+    await station.app.state.runtime.relay.drain()
+    station.bus.records.clear()  # what tests before this one had counted when they stopped
+    refusals = station.app.state.runtime.refusals
+    refusals.allowance = Allowance(5, 0.001)
+    wrong = "7d7f0a3e-6a60-4a0c-9f43-0f6f1d1f3c55.wrong"
+    statuses = [(await station.post_frame(wrong, FRAME)).status_code for _ in range(20)]
+    assert statuses == [401] * 5 + [429] * 15
+    assert (await station.post_frame(camera, FRAME)).status_code == 202
+    officer = station.authority.headers(Permission.DEVICE_READ)
+    assert (await station.client.get("/v1/devices", headers=officer)).status_code == 200
+    reads = await station.client.post("/v1/reads", content=b"[]", headers=officer)
+    assert (reads.status_code, "retry-after" in reads.headers) == (429, True)
+    crossed = {"Authorization": f"Bearer {camera}"}
+    assert (await station.client.get("/v1/devices", headers=crossed)).status_code == 429
+    station.clock.advance(minutes=1)
+    await refusals.record()
+    await station.app.state.runtime.relay.drain()
+    [counted] = station.bus.events(RefusalsCounted)
+    assert counted.count == 20 + 2
+    assert [a for a in station.bus.events(AccessAttempted) if not a.allowed] == []
 
 
 async def test_one_devices_secret_does_not_open_another(station):

@@ -1,0 +1,275 @@
+"""A flood of requests of nobody known: answered without work, on record as sums, in nobody's way."""
+
+import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Annotated
+from uuid import UUID
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import APIRouter
+
+from shared.access import Grant, Permission, access
+from shared.errors import NotAuthenticated, Unavailable
+from shared.events import AccessAttempted, AccountChanged, Actor, RefusalsCounted
+from shared.http import create_app
+from shared.refusals import MOST_NAMED
+from shared.runtime import Runtime
+from shared.serve import options
+
+BURST = 5
+FLOODER = "192.0.2.66"
+OFFICER = "00000000-0000-4000-8000-000000000007"
+router = APIRouter()
+
+
+@router.get("/v1/alerts")
+async def alerts(grant: Annotated[Grant, access(Permission.ALERT_RECEIVE)]) -> str:
+    """Need no declared purpose."""
+    return grant.principal.name
+
+
+@router.post("/v1/sign-in")
+async def sign_in() -> None:
+    """Refuse everybody, as for a wrong password."""
+    raise NotAuthenticated("wrong")
+
+
+@router.get("/v1/keys")
+async def keys() -> str:
+    """Show what is for everybody."""
+    return "public"
+
+
+@pytest.fixture
+def runtime(settings, bus, objects, clock, authority, policy):
+    few = settings.model_copy(
+        update={"refusals_burst": BURST, "refusals_per_minute": 0.001, "forwarded_allow_ips": "10.9.0.0/16"}
+    )  # fmt: skip
+    return Runtime(
+        "sample",
+        few,
+        bus=bus,
+        objects=objects,
+        clock=clock,
+        people=authority.people,
+        policy=policy,
+    )
+
+
+@pytest.fixture
+async def app(runtime, repository):
+    @asynccontextmanager
+    async def lifespan(_):
+        await runtime.start(repository / "shared/migrations/none")
+        yield
+        await runtime.stop()
+
+    app = create_app(
+        runtime,
+        title="Sample",
+        description="",
+        lifespan=lifespan,
+        open_routes={"/v1/sign-in", "/v1/keys"},
+        doors={"/v1/sign-in"},
+    )
+    app.include_router(router)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+def at(app):
+    """Return a client of the app at an address."""
+
+    def make(address):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 40000))
+        return httpx.AsyncClient(transport=transport, base_url="http://sample")
+
+    return make
+
+
+@pytest.fixture
+def on_record(app, runtime, bus, clock):
+    """Let the minute end; return single refusals and sums that the audit log would be told."""
+
+    async def read():
+        clock.advance(minutes=1)
+        await runtime.refusals.record()
+        await runtime.relay.drain()
+        single = [attempt for attempt in bus.events(AccessAttempted) if not attempt.allowed]
+        return single, bus.events(RefusalsCounted)
+
+    return read
+
+
+def a_revocation(at):
+    """Officer Seven's tokens end."""
+    officer = Actor(person_id=OFFICER, name="Officer Seven", title="", agency_ori="CA0520100")
+    return AccountChanged(
+        occurred_at=at,
+        actor=officer,
+        account_id=UUID(OFFICER),
+        status="active",
+        tokens_valid_from=at,
+        change="tokens_revoked",
+    )
+
+
+FORGED = {"Authorization": "Bearer eyJhbGciOiJFUzI1NiIsImtpZCI6InRlc3Qta2V5In0.e30.c2ln"}
+
+
+@pytest.mark.clause("468.3.1(d)/access-record")
+@pytest.mark.parametrize("headers", [{}, FORGED], ids=["anonymous", "forged"])
+async def test_a_flood_is_answered_429_and_every_refusal_is_on_record(headers, at, on_record):
+    client = at(FLOODER)
+    answers = await asyncio.gather(*(client.get("/v1/alerts", headers=headers) for _ in range(200)))
+    assert Counter(a.status_code for a in answers) == {401: BURST, 429: 200 - BURST}
+    limited = next(a for a in answers if a.status_code == 429)
+    assert limited.headers["content-type"] == "application/problem+json"
+    assert limited.json()["instance"] == f"urn:request:{limited.headers['x-request-id']}"
+    assert int(limited.headers["retry-after"]) >= 1
+    single, [counted] = await on_record()
+    assert len(single) == BURST
+    assert len(single) + counted.count == 200
+    assert (counted.client_address, counted.service, counted.door) == (FLOODER, "sample", "guard")
+    assert counted.allowed is False
+
+
+async def test_whoever_holds_a_token_works_on_during_a_flood_from_the_same_address(
+    at, authority, on_record
+):
+    client = at(FLOODER)
+    anonymous = [client.get("/v1/alerts") for _ in range(60)]
+    known = [client.get("/v1/alerts", headers=authority.headers(purpose=False)) for _ in range(60)]
+    both = [request for pair in zip(anonymous, known, strict=True) for request in pair]
+    answers = await asyncio.gather(*both)
+    assert Counter(a.status_code for a in answers[1::2]) == {200: 60}
+    assert {a.status_code for a in answers[::2]} <= {401, 429}
+    single, counted = await on_record()
+    assert len(single) + sum(c.count for c in counted) == 60
+
+
+async def test_a_known_persons_refusals_stay_one_entry_each_and_spend_nothing(
+    at, authority, on_record
+):
+    client = at(FLOODER)
+    headers = authority.headers(Permission.HIT_READ, purpose=False)
+    answers = [await client.get("/v1/alerts", headers=headers) for _ in range(3 * BURST)]
+    assert {a.status_code for a in answers} == {403}
+    assert (await client.get("/v1/alerts")).status_code == 401
+    single, counted = await on_record()
+    assert Counter(a.actor.name if a.actor else None for a in single) == {
+        "Officer Seven": 3 * BURST,
+        None: 1,
+    }
+    assert counted == []
+
+
+@pytest.mark.parametrize("how", ["expired", "revoked"])
+async def test_a_token_that_has_ended_is_told_so_during_a_flood_and_counted(
+    how, at, authority, clock, on_record
+):
+    client = at(FLOODER)
+    headers = authority.headers(purpose=False)
+    if how == "expired":
+        clock.advance(minutes=30)
+    else:
+        authority.people.learn(a_revocation(clock.now() + timedelta(seconds=1)))
+    for _ in range(BURST):
+        await client.get("/v1/alerts")
+    answer = await client.get("/v1/alerts", headers=headers)
+    assert answer.status_code == 401
+    assert how in answer.json()["detail"]
+    single, [counted] = await on_record()
+    assert (len(single), counted.count) == (BURST, 1)
+
+
+async def test_other_addresses_and_open_routes_stay_open_during_a_flood(at):
+    client = at(FLOODER)
+    for _ in range(BURST + 1):
+        limited = await client.get("/v1/alerts")
+    assert limited.status_code == 429
+    for path in ("/livez", "/readyz", "/metrics", "/openapi.json", "/docs", "/v1/keys"):
+        assert (await client.get(path)).status_code == 200, path
+    assert (await client.post("/v1/sign-in")).status_code == 401
+    assert (await at("192.0.2.67").get("/v1/alerts")).status_code == 401
+
+
+async def test_a_door_of_its_own_has_its_own_allowance_and_no_token_gets_past_it(
+    at, authority, on_record
+):
+    client, headers = at(FLOODER), authority.headers(purpose=False)
+    answers = [await client.post("/v1/sign-in", headers=headers) for _ in range(BURST + 4)]
+    assert [a.status_code for a in answers] == [401] * BURST + [429] * 4
+    assert (await client.get("/v1/alerts")).status_code == 401
+    _, [counted] = await on_record()
+    assert (counted.door, counted.count) == ("/v1/sign-in", 4)
+
+
+async def test_one_network_of_ipv6_is_one_address(at, on_record):
+    statuses = [
+        (await at(f"2001:db8::{number:x}").get("/v1/alerts")).status_code for number in range(12)
+    ]
+    assert statuses == [401] * BURST + [429] * (12 - BURST)
+    _, [counted] = await on_record()
+    assert (counted.client_address, counted.count) == ("2001:db8::/64", 12 - BURST)
+
+
+async def test_many_addresses_make_few_entries_and_use_bounded_memory(at, on_record, runtime):
+    asked = 0
+    for number in range(150):
+        client = at(f"10.1.0.{number}")
+        for _ in range(BURST + 2):
+            answer = await client.get("/v1/alerts")
+            asked += answer.status_code in {401, 429}
+    assert asked == 150 * (BURST + 2)
+    single, counted = await on_record()
+    assert len(counted) <= MOST_NAMED + 1
+    assert len(single) <= BURST * 20
+    assert len(single) + sum(c.count for c in counted) == asked
+    assert "" in {c.client_address for c in counted}
+
+
+async def test_the_word_for_the_client_is_taken_from_a_trusted_proxy_alone(app, runtime):
+    config = uvicorn.Config(app, **options(runtime.settings))
+    config.load()
+
+    async def asked_by(address, told):
+        transport = httpx.ASGITransport(config.loaded_app, client=(address, 40000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://sample") as client:
+            answer = await client.get("/v1/alerts", headers={"X-Forwarded-For": told})
+            return answer.status_code
+
+    forging = [await asked_by(FLOODER, f"198.51.100.{n}") for n in range(BURST + 3)]
+    assert forging == [401] * BURST + [429] * 3
+    proxied = [await asked_by("10.9.0.2", f"198.51.100.{n}") for n in range(BURST + 3)]
+    assert proxied == [401] * (BURST + 3)
+    appended = [await asked_by("10.9.0.2", f"6.6.6.{n}, {FLOODER}") for n in range(2)]
+    assert appended == [429, 429]
+
+
+async def test_counts_outlive_a_database_that_is_away_and_are_told_at_stop(
+    at, runtime, bus, clock, monkeypatch
+):
+    client = at(FLOODER)
+    for _ in range(BURST + 3):
+        await client.get("/v1/alerts")
+    clock.advance(minutes=1)
+
+    def away():
+        raise Unavailable("the database does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runtime.db, "begin", away)
+        with pytest.raises(Unavailable):
+            await runtime.refusals.record()
+    await client.get("/v1/alerts")
+    await runtime.refusals.stop()
+    await runtime.relay.drain()
+    told = bus.events(RefusalsCounted)
+    assert sorted(c.count for c in told) == [1, 3]
+    assert told[1].since - told[0].since >= timedelta(minutes=1)

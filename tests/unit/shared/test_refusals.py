@@ -1,0 +1,134 @@
+"""How many refusals an address has left, and that none is left out of the sums."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.refusals import GUARD, OVERALL, Allowance, Door, Tally, place_of
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+HERE = Door("192.0.2.1", GUARD)
+
+
+class Seconds:
+    """A monotonic clock that is set."""
+
+    now_s = 1000.0
+
+    def __call__(self):
+        return self.now_s
+
+
+@pytest.fixture
+def seconds():
+    return Seconds()
+
+
+@pytest.fixture
+def allowance(seconds):
+    return Allowance(5, 60, most_places=3, monotonic=seconds)
+
+
+def test_an_address_has_its_burst_and_then_what_comes_back(allowance, seconds):
+    assert [allowance.reserve(HERE) for _ in range(7)] == [True] * 5 + [False] * 2
+    assert allowance.wait_s(HERE) == 1
+    seconds.now_s += 2
+    assert [allowance.reserve(HERE) for _ in range(3)] == [True, True, False]
+    seconds.now_s += 3600
+    assert sum(allowance.reserve(HERE) for _ in range(20)) == 5
+
+
+def test_what_was_not_refused_costs_nothing(allowance):
+    for _ in range(50):
+        assert allowance.reserve(HERE)
+        allowance.give_back(HERE)
+    assert sum(allowance.reserve(HERE) for _ in range(10)) == 5
+
+
+def test_the_wait_is_until_there_is_one_again(seconds):
+    allowance = Allowance(1, 6, monotonic=seconds)
+    assert allowance.reserve(HERE)
+    assert allowance.wait_s(HERE) == 10
+    seconds.now_s += 9
+    assert not allowance.reserve(HERE)
+    seconds.now_s += 1
+    assert allowance.reserve(HERE)
+
+
+def test_addresses_and_doors_do_not_spend_from_each_other(allowance):
+    while allowance.reserve(HERE):
+        pass
+    assert allowance.reserve(Door("192.0.2.2", GUARD))
+    assert allowance.reserve(Door("192.0.2.1", "/v1/sessions"))
+
+
+def test_memory_is_bounded_and_who_is_at_it_stays_remembered(allowance):
+    while allowance.reserve(HERE):
+        pass
+    for number in range(10_000):
+        allowance.reserve(Door(f"2001:db8:0:{number:x}::/64", GUARD))
+        assert not allowance.reserve(HERE)
+        assert len(allowance) <= 3
+
+
+def test_many_addresses_together_have_no_more_than_some(allowance):
+    taken = sum(allowance.reserve(Door(f"10.0.{n // 250}.{n % 250}", GUARD)) for n in range(5000))
+    assert taken == 5 * OVERALL
+    # Signing in is bounded by its password hashing; a flood elsewhere does not close it to others.
+    assert allowance.reserve(Door("198.51.100.1", "/v1/sessions"))
+
+
+@pytest.mark.parametrize(
+    ("host", "place"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::9", "2001:db8:1:3::/64"),
+        ("", ""),
+        ("not an address", ""),
+        ("1" * 100_000, ""),
+    ],
+)
+def test_what_stands_for_an_address(host, place):
+    assert place_of(host) == place
+
+
+def test_a_minute_is_told_once_it_has_ended():
+    tally = Tally()
+    for second in (0, 1, 59, 60):
+        tally.add(HERE, NOON + timedelta(seconds=second))
+    assert tally.take(NOON + timedelta(seconds=59)) == []
+    [told] = tally.take(NOON + timedelta(seconds=60))
+    assert (told.door, told.count, told.first_at) == (HERE, 3, NOON)
+    assert told.last_at == NOON + timedelta(seconds=59)
+    [rest] = tally.take(NOON + timedelta(hours=1))
+    assert rest.count == 1
+    assert len(tally) == 0
+
+
+def test_however_many_addresses_the_entries_are_few_and_their_sum_is_exact():
+    tally = Tally(most_named=10, most_minutes=2)
+    for number in range(6000):
+        door = Door(f"10.0.{number // 250}.{number % 250}", ("guard", "/v1/sessions")[number % 2])
+        tally.add(door, NOON + timedelta(minutes=number // 1000))
+        assert len(tally) <= 3 * (10 + 2) + 3 * 2
+    told = tally.take(NOON + timedelta(hours=1))
+    assert sum(counted.count for counted in told) == 6000
+    doors = Counter()
+    for counted in told:
+        doors[counted.door.name] += counted.count
+    assert doors == {"guard": 3000, "/v1/sessions": 3000}
+
+
+def test_what_could_not_be_told_is_told_again_as_it_was():
+    tally = Tally()
+    tally.add(HERE, NOON)
+    taken = tally.take(NOON + timedelta(minutes=1))
+    tally.put_back(taken)
+    tally.add(HERE, NOON)  # a clock that was put back
+    first, second = tally.take(NOON + timedelta(minutes=2))
+    assert [first] == taken
+    assert (second.count, second.minute) == (1, NOON + timedelta(minutes=1))
