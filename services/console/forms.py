@@ -51,6 +51,11 @@ async def own_form(request: Request) -> Mapping[str, str]:
     return {name: value for name, value in fields.items() if value}
 
 
+def new_key() -> str:
+    """Return an Idempotency-Key for a form: sent twice, it is one act."""
+    return token_urlsafe(18)
+
+
 def moment_of(typed: str) -> str:
     """Return a moment typed into a form, which says that it is UTC."""
     return f"{typed}Z" if typed else ""

@@ -47,6 +47,13 @@ WAYS = (
         "The audit log",
         "its state, searches of it, and sampled audits",
     ),
+    Way(
+        "hold:read",
+        "/holds",
+        "Holds",
+        "Holds and evidence",
+        "what is kept from the purge and why, exported and booked",
+    ),
 )
 
 

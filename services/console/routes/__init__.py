@@ -6,7 +6,9 @@ from services.console.routes import (
     alerts,
     audit,
     enrolment,
+    exports,
     hits,
+    holds,
     plain,
     policy,
     releases,
@@ -16,5 +18,18 @@ from services.console.routes import (
 )
 
 router = APIRouter()
-for part in (plain, policy, sign_in, enrolment, alerts, hits, search, releases, audit, samples):
+for part in (
+    plain,
+    policy,
+    sign_in,
+    enrolment,
+    alerts,
+    hits,
+    search,
+    releases,
+    audit,
+    samples,
+    holds,
+    exports,
+):
     router.include_router(part.router)

@@ -12,6 +12,8 @@ from services.console.parts import Console
 from services.console.settings import Settings
 from services.release.main import build_app as build_release
 from services.release.settings import Settings as ReleaseSettings
+from services.retention.main import build_app as build_retention
+from services.retention.settings import Settings as RetentionSettings
 from shared.runtime import Runtime
 from shared.topics import TOPICS
 from tests.integration.identity.conftest import (
@@ -106,6 +108,30 @@ async def audit(services, part_of, settings):
     async with app.router.lifespan_context(app):
         services["audit"] = app
         yield runtime
+
+
+@pytest.fixture
+async def retention(services, part_of, settings):
+    """The retention service, running; it stores what `store` gives it, and works when told to."""
+    runtime = part_of("retention", RetentionSettings(**settings.model_dump()))
+    app = build_retention(runtime.settings, runtime)
+    async with app.router.lifespan_context(app):
+        services["retention"] = app
+        yield app
+
+
+@pytest.fixture
+def store(retention):
+    """Have retention take events of one type, as Kafka would bring them."""
+
+    async def store(*events):
+        for subscription in retention.state.subscriptions:
+            if handler := subscription.handlers.get(type(events[0])):
+                await handler(list(events))
+                return
+        raise AssertionError(f"retention takes no {type(events[0]).__name__}")
+
+    return store
 
 
 @pytest.fixture

@@ -1,0 +1,171 @@
+"""Holds and evidence at the console, before the real services: from a search to a booked copy."""
+
+import hashlib
+import re
+from datetime import timedelta
+
+import pytest
+
+from shared.events import AccessAttempted, EvidenceBooked, HoldChanged
+from tests.integration.retention.conftest import a_read
+
+COPY = {
+    "evidence_number": "E26-0417-3",
+    "custodian_name": "P. Room",
+    "custodian_title": "Property Officer",
+    "media_description": "DVD-R, write once",
+    "media_serial": "MID-0417-A",
+}
+
+
+@pytest.fixture
+async def investigator(hire, train):
+    person = await hire("i.vega", "investigator", title="Detective", sources=["department"])
+    await train(person)
+    return person
+
+
+@pytest.fixture
+async def custodian(hire, train):
+    person = await hire("c.records", "custodian", title="Custodian of Records")
+    await train(person)
+    return person
+
+
+@pytest.fixture
+async def read(store, clock):
+    """A read of this morning."""
+    read = a_read("7ABC123", clock.now() - timedelta(hours=1))
+    await store(read)
+    return read
+
+
+@pytest.fixture
+async def emitted(retention, bus):
+    """Return what retention told of one type."""
+
+    async def emitted(kind):
+        await retention.state.runtime.relay.drain()
+        return bus.events(kind)
+
+    return emitted
+
+
+@pytest.fixture
+def place(browser, declare, read):
+    """Place a hold on the read, by who is signed in; gives its page's path."""
+
+    async def place():
+        here = f"/holds/new/{read.read_id}"
+        await declare("criminal_investigation", here)
+        await browser.send(
+            "/holds/new", basis="criminal_action", case_number="26-0117",
+            description="Homicide on Solano Street", read_id=str(read.read_id),
+        )  # fmt: skip
+        return browser.page.url.path
+
+    return place
+
+
+@pytest.mark.clause("468.5/holds")
+async def test_a_read_that_a_search_found_is_held_shown_and_released(
+    browser, sign_in, investigator, place, read, emitted
+):
+    await sign_in(investigator)
+    here = await place()
+    await browser.open("/search")
+    window = {"captured_from": "2026-06-01T00:00", "captured_to": "2026-06-01T23:00"}
+    await browser.send("/search", plate="7ABC123", **window)
+    assert f'href="/holds/new/{read.read_id}"' in browser.page.text
+    await browser.open("/holds")
+    assert "criminal action: Homicide on Solano Street 26-0117 in force" in browser.said
+    await browser.open(f"{here}/records")
+    assert "7ABC123" in browser.said
+    await browser.open(here)
+    answer = await browser.send(f"{here}/release", reason="no")
+    assert answer.status_code == 422
+    assert "Field: reason" in browser.said
+    await browser.send(f"{here}/release", reason="the case is closed")
+    assert "by I.Vega, Detective: the case is closed" in browser.said
+    changes = [(e.change, e.actor.person_id) for e in await emitted(HoldChanged)]
+    assert changes == [("placed", investigator.account_id), ("released", investigator.account_id)]
+
+
+async def test_a_hold_on_nothing_names_its_field(
+    browser, sign_in, investigator, declare, retention
+):
+    await sign_in(investigator)
+    await declare("criminal_investigation", "/holds/new")
+    answer = await browser.send(
+        "/holds/new", basis="evidence", case_number="26-1", description="Homicide"
+    )
+    assert answer.status_code == 422
+    assert "say what to hold Field: criteria" in browser.said
+
+
+@pytest.mark.clause("468.5/evidence")
+async def test_what_a_hold_keeps_is_exported_saved_booked_and_then_released(
+    browser, sign_in, custodian, place, retention, emitted
+):
+    await sign_in(custodian)
+    hold = await place()
+    [key] = re.findall(r'name="key" value="([^"]+)"', browser.page.text)
+    await browser.send(f"{hold}/exports", key=key)
+    export = browser.page.url.path
+    assert "See whether the package is made" in browser.said
+    await retention.state.evidence_maker.work()
+    await browser.open(export)
+    assert "reads: 1" in browser.said
+    package = (await browser.http.get(f"{export}/package")).content
+    [told] = re.findall(r"SHA-256</dt><dd><code>([0-9a-f]{64})</code>", browser.page.text)
+    assert hashlib.sha256(package).hexdigest() == told
+    await browser.open(hold)
+    early = await browser.send(f"{hold}/release", reason="the case is closed")
+    assert early.status_code == 409
+    assert "no copy of it is booked" in browser.said
+    await browser.open(export)
+    [key] = re.findall(r'name="key" value="([^"]+)"', browser.page.text)
+    wrong = await browser.send(f"{export}/bookings", key=key, sha256="0" * 64, **COPY)
+    assert wrong.status_code == 422
+    assert "Field: sha256" in browser.said
+    await browser.send(f"{export}/bookings", key=key, sha256=told, **COPY)
+    assert "P. Room, Property Officer" in browser.said
+    assert [e.evidence_number for e in await emitted(EvidenceBooked)] == ["E26-0417-3"]
+    [statement] = re.findall(r'href="(/[^"]+/statement)"', browser.page.text)
+    assert "E26-0417-3" in (await browser.http.get(statement)).text
+    await browser.open(hold)
+    await browser.send(f"{hold}/release", reason="the case is closed")
+    assert "by C.Records, Custodian of Records: the case is closed" in browser.said
+
+
+async def test_an_export_is_given_up_and_stays_on_record(
+    browser, sign_in, custodian, place, retention
+):
+    await sign_in(custodian)
+    hold = await place()
+    await browser.send(f"{hold}/exports", key="a-key-of-the-tests-own")
+    export = browser.page.url.path
+    await browser.send(f"{export}/withdraw", reason="asked for by mistake")
+    assert "by mistake" in browser.said
+    assert "withdrawn" in browser.said
+    await browser.open("/holds")
+    assert "Exports that await a booking None." in browser.said
+
+
+async def test_an_administrator_reads_holds_and_can_do_nothing_to_them(
+    browser, sign_in, investigator, hire, train, place, emitted
+):
+    await sign_in(investigator)
+    here = await place()
+    await browser.send("/sign-out")
+    person = await hire("s.lee", "alpr_administrator", title="Administration Sergeant")
+    await train(person)
+    await sign_in(person)
+    await browser.open(here)
+    assert "criminal action: Homicide on Solano Street" in browser.said
+    assert 'name="reason"' not in browser.page.text
+    answer = await browser.send(f"{here}/release", reason="the case is closed")
+    assert answer.status_code == 403
+    assert "this needs the permission hold:manage" in browser.said
+    refused = [e for e in await emitted(AccessAttempted) if not e.allowed]
+    assert [e.actor.person_id for e in refused] == [person.account_id]

@@ -1,0 +1,354 @@
+"""Holds and evidence at the console."""
+
+import json
+import re
+
+import httpx
+import pytest
+
+from tests.unit.console.services import HIT, OTHER_HIT, PERSON, READ, a_hit, a_read, problem
+
+HOSTILE = "<script>alert(1)</script>"
+HOLD = "0199c0de-0000-7000-8000-000000000401"
+EXPORT = "0199c0de-0000-7000-8000-000000000e01"
+BOOKING = "0199c0de-0000-7000-8000-00000000b001"
+CUSTODIAN = ("account:self", "purpose:declare", "hold:read", "hold:manage")
+DECLARED = {
+    "kind": "criminal_investigation", "offence_type": "homicide", "case_number": "26-0117",
+    "justification": "evidence of the homicide on Solano Street",
+}  # fmt: skip
+COPY = {
+    "evidence_number": "E26-0417-3",
+    "custodian_name": "P. Room",
+    "custodian_title": "Property Officer",
+    "media_description": "DVD-R, write once",
+    "media_serial": "MID-0417-A",
+    "sha256": "ab" * 32,
+}
+
+
+def a_hold(**changes):
+    """A hold as retention shows it."""
+    return {
+        "hold_id": HOLD,
+        "basis": "criminal_action",
+        "case_number": "26-001234",
+        "description": "Homicide on Solano Street",
+        "criteria": {"plate": "7ABC123", "captured_from": "2026-05-01T00:00:00Z"},
+        "in_force": True,
+        "placed_by": PERSON,
+        "placed_at": "2026-05-30T10:00:00Z",
+        "released_by": None,
+        "released_at": None,
+        "release_reason": None,
+        **changes,
+    }
+
+
+def an_export(**changes):
+    empty = (
+        "fault", "omitted", "withdrawn_by", "withdrawn_at", "withdrawal_reason", "removed_at",
+    )  # fmt: skip
+    return {
+        "export_id": EXPORT,
+        "hold_id": HOLD,
+        "case_number": "26-001234",
+        "state": "ready",
+        "requested_by": PERSON,
+        "requested_at": "2026-05-31T10:00:00Z",
+        "built_at": "2026-05-31T10:00:05Z",
+        "sha256": "cd" * 32,
+        "size_bytes": 183220,
+        "reads": 3,
+        "captures": 3,
+        "images": 3,
+        "signed_by": "retention-1",
+        "copies_booked": 0,
+        **dict.fromkeys(empty),
+        **changes,
+    }
+
+
+def a_booking(**changes):
+    return {
+        "booking_id": BOOKING,
+        "export_id": EXPORT,
+        **COPY,
+        "note": None,
+        "booked_by": PERSON,
+        "booked_at": "2026-06-01T10:00:00Z",
+        "in_force": True,
+        "corrects": None,
+        "corrected_by": None,
+        **changes,
+    }
+
+
+@pytest.fixture
+def show(services):
+    """Have retention answer a GET, or another method, with this."""
+
+    def show(path, body, status=200, method="GET"):
+        services.answers[f"{method} {path}"] = lambda _: httpx.Response(status, json=body)
+
+    return show
+
+
+@pytest.fixture
+def kept(show, clock):
+    """A hold, an export of it that is ready, and no booking."""
+    until = clock.now().replace(hour=13).isoformat()
+    taken = {"purpose_id": READ, "purpose_token": "purpose-token", "expires_at": until}
+    show("/purposes", taken, 201, "POST")
+    show("/holds", {"holds": [a_hold()], "next_after": OTHER_HIT})
+    show(f"/holds/{HOLD}", a_hold())
+    show("/evidence-exports", {"exports": [an_export()], "next_after": None})
+    show(f"/evidence-exports/{EXPORT}", an_export())
+    show(f"/evidence-exports/{EXPORT}/bookings", {"bookings": []})
+
+
+@pytest.fixture
+async def custodian(sign_in, kept):
+    """A custodian with a declared purpose."""
+    browser = await sign_in(*CUSTODIAN)
+    await browser.open("/purpose?back=/holds")
+    await browser.send("/purpose", back="/holds", **DECLARED)
+    assert browser.page.url.path == "/holds"
+    return browser
+
+
+def body_of(services, method, end):
+    [asked] = services.asked(method, end)
+    assert asked.headers["x-alpr-purpose"] == "purpose-token"
+    return json.loads(asked.content)
+
+
+async def test_the_list_tells_reason_and_end_and_leads_on(sign_in, services, kept):
+    browser = await sign_in(*CUSTODIAN)
+    await browser.open("/holds")
+    assert "criminal action: Homicide on Solano Street 26-001234 in force" in browser.said
+    assert "Exports that await a booking" in browser.said
+    assert f'href="/holds/exports/{EXPORT}"' in browser.page.text
+    assert f"/holds?kept=in_force&amp;after={OTHER_HIT}" in browser.page.text
+    await browser.open(f"/holds?kept=released&after={OTHER_HIT}")
+    asked = services.asked("GET", "/holds")[-1].url.params
+    assert dict(asked) == {"limit": "50", "in_force": "false", "after": OTHER_HIT}
+
+
+async def test_a_hold_shows_what_it_keeps_and_how_it_ended(sign_in, show, kept):
+    released = {
+        "in_force": False, "released_by": PERSON, "released_at": "2026-06-01T11:00:00Z",
+        "release_reason": "appeal time over",
+        "criteria": {
+            "read_ids": [READ], "area": {"type": "circle", "latitude": 39.9, "longitude": -122.1,
+            "radius_m": 400.0}, "captured_to": "2026-05-02T00:00:00Z",
+        },
+    }  # fmt: skip
+    browser = await sign_in(*CUSTODIAN)
+    await browser.open(f"/holds/{HOLD}")
+    assert "plate 7ABC123" in browser.said
+    assert "since, records to come too" in browser.said
+    show(f"/holds/{HOLD}", a_hold(**released))
+    await browser.open(f"/holds/{HOLD}")
+    assert f"read {READ} within 400.0 m of 39.9, -122.1" in browser.said
+    assert "records to come" not in browser.said
+    assert "by Ola Lindqvist, Police Officer: appeal time over" in browser.said
+    assert "Release the hold" not in browser.said
+
+
+async def test_to_work_on_a_hold_a_purpose_comes_first(sign_in, kept):
+    browser = await sign_in(*CUSTODIAN)
+    answer = await browser.open(f"/holds/new/{READ}")
+    assert answer.headers["location"] == f"/purpose?back=%2Fholds%2Fnew%2F{READ}"
+    await browser.open(answer.headers["location"])
+    await browser.send("/purpose", back=f"/holds/new/{READ}", **DECLARED)
+    assert browser.page.url.path == f"/holds/new/{READ}"
+    assert 'value="26-0117"' in browser.page.text, "the case of the purpose stands there already"
+
+
+async def test_without_a_purpose_a_hold_is_shown_and_nothing_is_done_to_it(sign_in, services, kept):
+    browser = await sign_in(*CUSTODIAN)
+    await browser.open(f"/holds/{HOLD}")
+    assert f"/purpose?back=/holds/{HOLD}" in browser.page.text
+    assert 'name="reason"' not in browser.page.text
+    await browser.send(f"/holds/{HOLD}/release", reason="case closed")
+    assert str(browser.page.url).endswith("/purpose?back=%2Fholds")
+    assert not services.asked("POST", "/release")
+
+
+@pytest.mark.clause("468.5/holds")
+async def test_a_hold_is_placed_on_one_read_with_reason_and_case(custodian, services, show):
+    show("/holds", a_hold(), 201, "POST")
+    await custodian.open(f"/holds/new/{READ}")
+    await custodian.send(
+        "/holds/new", basis="evidence", case_number="26-1", description="Homicide", read_id=READ
+    )
+    assert body_of(services, "POST", "/holds") == {
+        "basis": "evidence",
+        "case_number": "26-1",
+        "description": "Homicide",
+        "criteria": {"read_ids": [READ]},
+    }
+    assert custodian.page.url.path == f"/holds/{HOLD}"
+
+
+@pytest.mark.clause("468.5/holds")
+async def test_a_hold_is_placed_on_what_matches_now_and_later(custodian, services, show):
+    show("/holds", a_hold(), 201, "POST")
+    await custodian.open("/holds/new")
+    circle = {"latitude": "39.9", "longitude": "-122.1", "radius_m": "400"}
+    await custodian.send(
+        "/holds/new", basis="evidence", case_number="26-1", description="Homicide",
+        plate="7AB?123", lookalike="yes", captured_from="2026-05-30T21:30", **circle,
+    )  # fmt: skip
+    assert body_of(services, "POST", "/holds")["criteria"] == {
+        "plate": "7AB?123",
+        "lookalike": True,
+        "captured_from": "2026-05-30T21:30Z",
+        "area": {"latitude": 39.9, "longitude": -122.1, "radius_m": 400.0},
+    }
+
+
+async def test_a_refused_hold_names_its_field_and_keeps_what_was_typed(custodian, services):
+    services.answers["POST /holds"] = lambda _: problem(
+        422, "A value is not acceptable", "say what to hold", field="criteria"
+    )
+    await custodian.open("/holds/new")
+    answer = await custodian.send(
+        "/holds/new", basis="discovery", case_number="26-1", description=HOSTILE
+    )
+    assert answer.status_code == 422
+    assert "say what to hold Field: criteria" in custodian.said
+    assert '<option value="discovery" selected>' in answer.text
+    assert HOSTILE not in answer.text
+
+
+async def test_a_search_and_a_hit_lead_to_a_hold_for_those_who_may(sign_in, services, show, kept):
+    show(f"/hits/{HIT}", a_hit())
+    show("/searches", {"reads": [a_read()], "count": 1, "next_cursor": None}, method="POST")
+    way = f'href="/holds/new/{READ}"'
+    for permissions, offered in ((CUSTODIAN, True), (("account:self",), False)):
+        browser = await sign_in(*permissions, "purpose:declare", "record:search", "hit:read")
+        await browser.open("/purpose")
+        await browser.send("/purpose", **DECLARED)
+        window = {"captured_from": "2026-05-30T21:30", "captured_to": "2026-05-30T23:00"}
+        assert (way in (await browser.send("/search", plate="7ABC123", **window)).text) is offered
+        assert (way in (await browser.open(f"/hits/{HIT}")).text) is offered
+
+
+async def test_held_records_show_no_pictures_to_those_who_may_not_see_them(
+    custodian, services, show
+):
+    hit = {"hit_id": HIT, "record_kind": "canvass", "tier": "high", "source": "state",
+           "verification": None, "disposition": None}  # fmt: skip
+    page = {"reads": [a_read(hits=[hit])], "count": 1, "next_cursor": "abc=="}
+    show(f"/holds/{HOLD}/records", page)
+    await custodian.open(f"/holds/{HOLD}/records")
+    assert "7ABC128 hold not among your permissions" in custodian.said
+    assert "canvass: UNVERIFIED" in custodian.said
+    assert "/crop" not in custodian.page.text
+    assert f"/hits/{HIT}" not in custodian.page.text
+    assert f"/holds/{HOLD}/records?cursor=abc%3D%3D" in custodian.page.text
+
+
+async def test_a_hold_is_released_with_a_reason(custodian, services, show):
+    show(f"/holds/{HOLD}/release", a_hold(in_force=False), method="POST")
+    await custodian.open(f"/holds/{HOLD}")
+    await custodian.send(f"/holds/{HOLD}/release", reason="case closed")
+    assert body_of(services, "POST", "/release") == {"reason": "case closed"}
+
+
+async def test_a_release_that_is_refused_says_why_beside_its_form(custodian, services):
+    words = "evidence was exported under this hold and no copy of it is booked"
+    services.answers[f"POST /holds/{HOLD}/release"] = lambda _: problem(409, "Conflict", words)
+    await custodian.open(f"/holds/{HOLD}")
+    answer = await custodian.send(f"/holds/{HOLD}/release", reason="case closed")
+    assert answer.status_code == 409
+    assert words in custodian.said.partition("Release ")[2]
+    assert ">case closed</textarea>" in answer.text
+
+
+@pytest.mark.clause("468.5/evidence")
+async def test_an_export_that_is_asked_for_twice_by_one_form_is_one(custodian, services, show):
+    show("/evidence-exports", an_export(state="requested"), 202, "POST")
+    await custodian.open(f"/holds/{HOLD}")
+    [key] = re.findall(r'name="key" value="([^"]+)"', custodian.page.text)
+    token = custodian.token()
+    for _ in range(2):
+        await custodian.send(f"/holds/{HOLD}/exports", key=key, token=token)
+        assert custodian.page.url.path == f"/holds/exports/{EXPORT}"
+    asked = services.asked("POST", "/evidence-exports")
+    assert [a.headers["idempotency-key"] for a in asked] == [key, key]
+    assert json.loads(asked[0].content) == {"hold_id": HOLD}
+    await custodian.open(f"/holds/{HOLD}")
+    assert key not in custodian.page.text
+
+
+async def test_a_package_is_passed_on_whole_with_its_digest(custodian, services):
+    package = httpx.Response(
+        200,
+        content=b"PK\x03\x04" * 100,
+        headers={"Content-Type": "application/zip", "X-Content-SHA256": "cd" * 32},
+    )
+    services.answers[f"GET /evidence-exports/{EXPORT}/package"] = lambda _: package
+    answer = await custodian.open(f"/holds/exports/{EXPORT}/package")
+    assert answer.content == b"PK\x03\x04" * 100
+    assert answer.headers["x-content-sha256"] == "cd" * 32
+    name = f'attachment; filename="evidence-{EXPORT}.zip"'
+    assert answer.headers["content-disposition"] == name
+    words = "the hold was released, and the package went with it"
+    services.answers[f"GET /evidence-exports/{EXPORT}/package"] = lambda _: problem(
+        409, "Conflict", words
+    )
+    assert (await custodian.open(f"/holds/exports/{EXPORT}/package")).status_code == 409
+    assert words in custodian.said
+
+
+@pytest.mark.clause("468.5/evidence")
+async def test_a_copy_is_booked_and_corrected_by_a_further_booking(custodian, services, show):
+    path = f"/evidence-exports/{EXPORT}/bookings"
+    show(path, {"bookings": [a_booking()]})
+    show(path, a_booking(), 201, "POST")
+    await custodian.open(f"/holds/exports/{EXPORT}")
+    assert "P. Room, Property Officer" in custodian.said
+    assert "Give it up" not in custodian.said, "what is in evidence is not given up"
+    [key] = re.findall(r'name="key" value="([^"]+)"', custodian.page.text)
+    await custodian.send(
+        f"/holds/exports/{EXPORT}/bookings", key=key, **COPY, note="wrong serial", corrects=BOOKING
+    )
+    asked = body_of(services, "POST", "/bookings")
+    assert asked == COPY | {"note": "wrong serial", "corrects": BOOKING}
+
+
+async def test_a_copy_that_is_not_the_package_is_refused_by_field_and_keeps_its_key(
+    custodian, services
+):
+    services.answers[f"POST /evidence-exports/{EXPORT}/bookings"] = lambda _: problem(
+        422,
+        "A value is not acceptable",
+        "the copy on the medium is not the package",
+        field="sha256",
+    )
+    await custodian.open(f"/holds/exports/{EXPORT}")
+    answer = await custodian.send(f"/holds/exports/{EXPORT}/bookings", key="k" * 24, **COPY)
+    assert answer.status_code == 422
+    assert "is not the package Field: sha256" in custodian.said
+    assert f'name="key" value="{"k" * 24}"' in answer.text
+    assert 'value="E26-0417-3"' in answer.text
+
+
+async def test_an_export_is_given_up_with_a_reason(custodian, services, show):
+    show(f"/evidence-exports/{EXPORT}/withdraw", an_export(state="withdrawn"), method="POST")
+    await custodian.open(f"/holds/exports/{EXPORT}")
+    await custodian.send(f"/holds/exports/{EXPORT}/withdraw", reason="written to no medium")
+    assert body_of(services, "POST", "/withdraw") == {"reason": "written to no medium"}
+
+
+async def test_who_only_reads_holds_gets_no_forms(sign_in, kept):
+    browser = await sign_in("account:self", "hold:read")
+    for path in ("/holds", f"/holds/{HOLD}", f"/holds/exports/{EXPORT}"):
+        await browser.open(path)
+        posts = re.findall(r'method="post" action="([^"]+)"', browser.page.text)
+        assert posts == ["/sign-out"], path
+        assert "/purpose" not in browser.page.text
+        assert "/package" not in browser.page.text
