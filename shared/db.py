@@ -8,6 +8,8 @@ from uuid import UUID
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -19,6 +21,12 @@ from shared.errors import Unavailable
 log = logging.getLogger(__name__)
 
 SHARED_MIGRATIONS = Path(__file__).parent / "migrations"
+SHARED_VERSIONS, OWN_VERSIONS = "alembic_version_shared", "alembic_version"
+"""The tables in which it is kept how far a schema has been brought."""
+
+GRANTS = "grants.sql"
+"""Beside the migrations: what the role that works may do to each table, `{role}` for its name (ADR-0016)."""
+
 EMITTED = "plateward_emitted"
 
 POOL_TIMEOUT_S = 5.0
@@ -84,15 +92,30 @@ class Database:
         async with self.begin() as connection:
             await connection.execute(text("SELECT 1"))
 
-    async def migrate(self, migrations: Path) -> None:
-        """Bring the schema up to date, shared tables first; only one process at a time does it."""
-        async with self.engine.begin() as connection:
+    async def migrate(self, migrations: Path, *, role: str | None = None) -> None:
+        """Bring the schema up to date, shared tables first; only one process at a time does it.
+
+        Args:
+            migrations: the folder of the service's own.
+            role: who works with the tables; is granted what the grants beside the migrations say, and
+                nothing else. None where the owner works itself.
+        Raises: Unavailable when Postgres does not answer.
+        """
+        async with self.begin() as connection:
             await connection.execute(
                 text("SELECT pg_advisory_xact_lock(hashtext('plateward-ddl'))")
             )
             await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"'))
-            await connection.run_sync(_upgrade, SHARED_MIGRATIONS, "alembic_version_shared")
-            await connection.run_sync(_upgrade, migrations, "alembic_version")
+            await connection.run_sync(_upgrade, SHARED_MIGRATIONS, SHARED_VERSIONS)
+            await connection.run_sync(_upgrade, migrations, OWN_VERSIONS)
+            if role is not None:
+                await _grant(connection, self.schema, role, migrations)
+
+    async def is_current(self, migrations: Path) -> bool:
+        """Whether the schema is as far as this program knows, no less and no more. Raises: Unavailable."""
+        async with self.begin() as connection:
+            shared = await connection.run_sync(_is_at_head, SHARED_MIGRATIONS, SHARED_VERSIONS)
+            return shared and await connection.run_sync(_is_at_head, migrations, OWN_VERSIONS)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -121,13 +144,42 @@ def _connection_fault(exc: DBAPIError) -> bool:
 
 
 def _upgrade(connection: Connection, migrations: Path, version_table: str) -> None:
+    config = _alembic(migrations)
+    config.attributes["connection"] = connection
+    config.attributes["version_table"] = version_table
+    command.upgrade(config, "head")
+
+
+def _is_at_head(connection: Connection, migrations: Path, version_table: str) -> bool:
+    there = MigrationContext.configure(connection, opts={"version_table": version_table})
+    known = ScriptDirectory.from_config(_alembic(migrations)).get_heads()
+    return set(there.get_current_heads()) == set(known)
+
+
+def _alembic(migrations: Path) -> Config:
     config = Config()
     config.set_main_option("script_location", str(SHARED_MIGRATIONS))
     config.set_main_option("version_locations", str(migrations / "versions"))
     config.set_main_option("path_separator", "newline")
-    config.attributes["connection"] = connection
-    config.attributes["version_table"] = version_table
-    command.upgrade(config, "head")
+    return config
+
+
+async def _grant(connection: AsyncConnection, schema: str, role: str, migrations: Path) -> None:
+    """Leave `role` what the grants say, and nothing that was granted before."""
+    quoted = connection.dialect.identifier_preparer.quote_identifier(role)
+    statements = [
+        f'REVOKE ALL ON SCHEMA "{schema}" FROM {{role}}',
+        *(
+            f'REVOKE ALL ON ALL {kind} IN SCHEMA "{schema}" FROM {{role}}'
+            for kind in ("TABLES", "SEQUENCES", "FUNCTIONS")
+        ),
+        f'GRANT USAGE ON SCHEMA "{schema}" TO {{role}}',
+    ]
+    for folder in (SHARED_MIGRATIONS, migrations):
+        if (file := folder / GRANTS).exists():
+            statements += [part for part in file.read_text().split(";\n") if part.strip()]
+    for statement in statements:
+        await connection.exec_driver_sql(statement.replace("{role}", quoted))
 
 
 async def first_sight(connection: AsyncConnection, group: str, event_id: UUID) -> bool:

@@ -1,6 +1,6 @@
 """What a running service holds, started and stopped in order.
 
-Start: migrations, topics, producer, relay, keys and accounts, consumers; then the service is ready.
+Start: tables, topics, producer, relay, keys and accounts, consumers; then the service is ready.
 Stop: consumers first, so that no new work begins; relay last, so that what was done is told.
 """
 
@@ -22,6 +22,7 @@ from shared.outbox import Relay
 from shared.people import People, PeopleFollower
 from shared.policy import Policy, load_policy
 from shared.refusal_log import RefusalLog
+from shared.schema import prepare
 from shared.settings import CommonSettings
 from shared.topics_admin import ensure_topics
 
@@ -55,7 +56,6 @@ class Runtime:
         self.bus: Bus = bus or KafkaBus(self.brokers, service)
         self.objects: ObjectStore = objects or open_store(settings.object_store_url)
         self.relay = Relay(self.db, self.bus)
-        self.people = people or People(settings.token_issuer)
         self.refusals = RefusalLog(
             service,
             self.db,
@@ -63,6 +63,7 @@ class Runtime:
             burst=settings.refusals_burst,
             per_minute=settings.refusals_per_minute,
         )
+        self.people = people or People(settings.token_issuer)
         idle_s = settings.kafka_empty_fetch_pause_ms / 1000
         self._idle_pause_s = idle_s
         self._follower: PeopleFollower | None = None
@@ -72,13 +73,13 @@ class Runtime:
 
     async def start(self, migrations: Path, subscriptions: Sequence[AnySubscription] = ()) -> None:
         """Bring the service up; consumers run only on a real Kafka."""
-        await self.db.migrate(migrations)
+        await prepare(self.db, self.settings, migrations)
         if isinstance(self.bus, KafkaBus):
             await ensure_topics(self.brokers)
             await self.bus.start()
             self.relay.start()
-        if self._follower is not None:
             self.refusals.start()
+        if self._follower is not None:
             self._follower.start()
         if self.kafka:
             for subscription in subscriptions:
@@ -97,8 +98,8 @@ class Runtime:
             await consumer.stop()
         if self._follower is not None:
             await self._follower.stop()
-        await self.relay.stop()
         await self.refusals.stop()
+        await self.relay.stop()
         if isinstance(self.bus, KafkaBus):
             await self.bus.stop()
         await self.db.close()

@@ -32,6 +32,7 @@ def signing_key() -> str:
 NEEDED: dict[str, Callable[[], str]] = {
     "POSTGRES_PASSWORD": password,
     "PLATEWARD_DATABASE_PASSWORD": password,
+    "PLATEWARD_SERVICES_PASSWORD": password,
     "PLATEWARD_OBJECTS_SECRET": password,
     "IDENTITY_KEY_ENCRYPTION_KEY": key,
     "AUDIT_SIGNING_KEY": key,

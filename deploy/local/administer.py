@@ -27,7 +27,7 @@ def environment(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
     added = {"POLICY_FILE": str(ROOT / "policy.toml")}
     if "DATABASE_URL" not in given:
         servers = folder / "postgres"
-        added["DATABASE_URL"] = Postgres(servers, port=_port(servers)).url()
+        added["DATABASE_URL"] = Postgres(servers, port=_port(servers)).services_url()
     added |= kept_keys(folder / "keys", given, first_start=False)
     return {**added, **given}
 

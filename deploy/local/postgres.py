@@ -27,6 +27,11 @@ from deploy.local.process import (
 from deploy.local.reachable import STATE, copied, pass_through, placed
 
 ROLE = "plateward"
+"""Owns its database and what is in it."""
+
+SERVICES = "plateward_services"
+"""Works with it and owns nothing (ADR-0016)."""
+
 DATABASE = "plateward"
 _SUPERUSER = "postgres"
 
@@ -66,8 +71,8 @@ _FAST = {
 class Postgres(Server):
     """One PostgreSQL server over `folder`, which no other process may use meanwhile.
 
-    Passwords are drawn once and kept beside the data, readable by the owner only. The services
-    get `ROLE`, which owns its database and is no superuser.
+    Passwords are drawn once and kept beside the data, readable by the owner only. Neither role that
+    is given out is a superuser.
     """
 
     NAME: ClassVar[str] = "PostgreSQL"
@@ -103,6 +108,8 @@ class Postgres(Server):
         self._server = self._child(data, account)
         self._server.start()
         self._server.wait_ready(lambda: _accepts(data), within_s=within_s)
+        if not self._secret_file(SERVICES).exists():
+            self._make_services_role()
 
     def stop(self) -> None:
         """Disconnect everybody, write everything out and end; does nothing when not started."""
@@ -113,9 +120,15 @@ class Postgres(Server):
         self._held.close()
 
     def url(self, database: str = DATABASE) -> str:
-        """Return the connection string of a database, password included: never log it."""
-        secret = self._secret(ROLE)
-        return f"postgresql://{ROLE}:{secret}@{LOOPBACK}:{self.port}/{database}"
+        """Return the connection string of a database for its owner, password included: never log it."""
+        return self._url(ROLE, database)
+
+    def services_url(self, database: str = DATABASE) -> str:
+        """Return the same for the role that works with what the owner grants it."""
+        return self._url(SERVICES, database)
+
+    def _url(self, role: str, database: str) -> str:
+        return f"postgresql://{role}:{self._secret(role)}@{LOOPBACK}:{self.port}/{database}"
 
     def create_database(self, name: str) -> str:
         """Create an empty database that `ROLE` owns and return its connection string."""
@@ -172,6 +185,17 @@ class Postgres(Server):
         _run(account, "postgres", "--single", "-D", data, "postgres", text=statements)
         _run(account, "initdb", "-D", data, "--sync-only")
 
+    def _make_services_role(self) -> None:
+        """Make the role that works, also on data of the time when there was none."""
+        secret = secrets.token_urlsafe(24)
+        self._sql(
+            f"""
+            DO $$ BEGIN CREATE ROLE {SERVICES} LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;
+            ALTER ROLE {SERVICES} PASSWORD '{secret}';
+            """
+        )
+        _write_secret(self._secret_file(SERVICES), secret)
+
     def _secret_file(self, user: str) -> Path:
         return self.folder / f"{user}.password"
 
@@ -184,12 +208,14 @@ class Postgres(Server):
                 "with the data in it"
             ) from gone
 
-    def _sql(self, statement: str) -> None:
-        """Run one statement as superuser, outside a transaction."""
+    def _sql(self, statements: str, database: str = "postgres") -> None:
+        """Run statements as superuser, each outside a transaction; on no command line, as some hold secrets."""
         subprocess.run(
             [Path(bin_dir()) / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-w", "-h", LOOPBACK,
-             "-p", str(self.port), "-U", _SUPERUSER, "-d", "postgres", "-c", statement],
+             "-p", str(self.port), "-U", _SUPERUSER, "-d", database],
             check=True,
+            input=statements,
+            text=True,
             env={"PGPASSWORD": self._secret(_SUPERUSER)},
         )  # fmt: skip
 

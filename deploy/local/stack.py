@@ -1,7 +1,8 @@
 """The embedded stack: servers and services started in order, watched, and stopped in reverse.
 
-Start: Postgres, broker, then the services, which make their own tables and topics. Each of the
-servers is left out when the environment names another (`DATABASE_URL`, `KAFKA_BOOTSTRAP`).
+Start: Postgres, broker, the tables as their owner, then the services, which work with them as a role that
+owns none (ADR-0016) and make their own topics. Each of the servers is left out when the environment names
+another (`DATABASE_URL`, `KAFKA_BOOTSTRAP`).
 Stop: services first, so that nothing is taken any more; Postgres last.
 """
 
@@ -20,6 +21,7 @@ from deploy.local.note import Note
 from deploy.local.parts import ROOT, Part, Service, service
 from deploy.local.postgres import Postgres
 from deploy.local.process import LOOPBACK, LocalError, free_port, held, listens
+from deploy.local.schema import OWNER, make_tables
 from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS, addresses
 from deploy.local.trim import Trimmer, services_to_wait_for
 
@@ -65,6 +67,8 @@ class Stack:
             trimming: asyncio.Task[None] | None = None
             try:
                 environment = self._start_servers()
+                await make_tables([s for s in self._services if s in APIS], environment)
+                environment.pop(OWNER, None)  # nobody needs it any more
                 self._start_services(environment)
                 if await self._ready(stop):
                     self._write_note()
@@ -89,7 +93,7 @@ class Stack:
         if "DATABASE_URL" not in self._given:
             postgres = Postgres(self._folder / "postgres")
             self._start("postgres", postgres)
-            added["DATABASE_URL"] = postgres.url()
+            added |= {"DATABASE_URL": postgres.services_url(), OWNER: postgres.url()}
         if "KAFKA_BOOTSTRAP" not in self._given:
             broker = Broker(self._folder / "broker")
             self._start("broker", broker)

@@ -1,4 +1,4 @@
-"""The log from the command line: verify it, export it, verify an export, make a key.
+"""The log from the command line: verify it, export it, verify an export, make a key; make its tables.
 
 What leaves through `export` is an access like any other, and is recorded before anything is written.
 """
@@ -25,6 +25,7 @@ from services.audit.recount import Verdict
 from services.audit.settings import Settings
 from services.audit.store.log import Log
 from services.audit.verify import verify_export, verify_stored
+from shared import command
 from shared.db import Database
 from shared.errors import AlprError
 from shared.events import Actor
@@ -32,6 +33,7 @@ from shared.policy import load_policy
 from shared.settings import CommonSettings
 
 SERVICE = "audit"
+MIGRATIONS = Path(__file__).parent / "migrations"
 SHOWN_FAULTS = 20
 
 
@@ -58,14 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     offline = commands.add_parser("verify-export", help="recompute an exported log")
     offline.add_argument("file", type=Path, help="an export, JSON lines")
     offline.set_defaults(run=_verify_export)
-    for command in (verify, offline):
-        command.add_argument(
+    for one in (verify, offline):
+        one.add_argument(
             "--vkey",
             action="append",
             default=[],
             help="a public key, name+hash+key; may be given again",
         )
-        command.add_argument(
+        one.add_argument(
             "--checkpoint",
             action="append",
             default=[],
@@ -81,8 +83,10 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(run=_export)
     key = commands.add_parser("keygen", help="make a signing key")
     key.set_defaults(run=_keygen)
-    for command in (export, key):
-        command.add_argument(
+    tables = commands.add_parser("migrate", help=command.MIGRATE)
+    tables.set_defaults(run=lambda _: command.migrate(SERVICE, MIGRATIONS))
+    for one in (export, key):
+        one.add_argument(
             "--origin",
             default=os.environ.get("AUDIT_ORIGIN", Settings.model_fields["audit_origin"].default),
             help="the log's name in its checkpoints; default: AUDIT_ORIGIN",

@@ -1,5 +1,6 @@
-"""`python -m services.hotlist`."""
+"""`python -m services.hotlist` serves; `... migrate` brings its tables up to date."""
 
-from services.hotlist.main import main
+from services.hotlist.main import MIGRATIONS, main
+from shared.command import run
 
-main()
+run("hotlist", MIGRATIONS, main)

@@ -1,4 +1,4 @@
-"""`python -m services.identity [bootstrap | rotate-key | release-lock]`; without one, serves."""
+"""`python -m services.identity` serves; `python -m services.identity --help` names its commands."""
 
 from services.identity.cli import run
 

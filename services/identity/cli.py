@@ -1,16 +1,19 @@
-"""The command line: serve, make the first administrator, rotate the key, release a lock."""
+"""The command line: serve, make the tables, make the first administrator, rotate the key, release a lock."""
 
 import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
 
-from services.identity.actions import keys
+from services.identity.actions import keys, rewrap
 from services.identity.actions.bootstrap import bootstrap, release_lock, standalone
 from services.identity.api.fields import USERNAME
-from services.identity.main import main
+from services.identity.main import MIGRATIONS, main
 from services.identity.settings import Settings
+from services.identity.work import SERVICE
+from shared import command
 from shared.errors import AlprError
+from shared.events import Actor
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -19,6 +22,8 @@ def run(arguments: Sequence[str] | None = None) -> None:
     if chosen.command is None:
         main()
         return
+    if chosen.command == "migrate":
+        sys.exit(command.migrate(SERVICE, MIGRATIONS))
     try:
         print(asyncio.run(_COMMANDS[chosen.command](Settings(), chosen)))
     except AlprError as exc:
@@ -48,7 +53,39 @@ async def _release_lock(settings: Settings, chosen: argparse.Namespace) -> str:
     return f"Account {chosen.username} is released."
 
 
+async def _rewrap(settings: Settings, chosen: argparse.Namespace) -> str:
+    async with standalone(settings) as identity:
+        ori = identity.policy.department.ori
+        actor = Actor(
+            person_id=chosen.person_id, name=chosen.name, title=chosen.title, agency_ori=ori
+        )
+        done = (await rewrap.rewrap(identity, actor, chosen.reason)).counts
+        used = await rewrap.usage(identity)
+    sealed = f"{done['signing_key']} signing keys and {done['second_factor']} second factors"
+    return f"Sealed anew with key {used.current}: {sealed}.\n{_told(used)}"
+
+
+async def _key_usage(settings: Settings, chosen: argparse.Namespace) -> str:
+    async with standalone(settings) as identity:
+        return _told(await rewrap.usage(identity))
+
+
+def _told(used: rewrap.Usage) -> str:
+    lines = []
+    for name, count in used.counts.items():
+        if name == used.current:
+            note = "seals"
+        elif name in used.unused:
+            note = f"nothing needs it any more; take it out of {rewrap.SETTING}"
+        else:
+            note = "still needed"
+        lines.append(f"key {name}: {count} secrets, {note}")
+    return "\n".join(lines)
+
+
 _COMMANDS = {
+    "rewrap": _rewrap,
+    "key-usage": _key_usage,
     "bootstrap": _bootstrap,
     "rotate-key": _rotate_key,
     "release-lock": _release_lock,
@@ -58,6 +95,7 @@ _COMMANDS = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.identity")
     commands = parser.add_subparsers(dest="command", metavar="command")
+    commands.add_parser("migrate", help=command.MIGRATE)
     first = commands.add_parser("bootstrap", help="create the first ALPR administrator")
     first.add_argument("--username", required=True, type=_username)
     first.add_argument("--name", help="the person's name; the username if left out")
@@ -66,6 +104,12 @@ def _parser() -> argparse.ArgumentParser:
     rotate.add_argument(
         "--compromised", action="store_true", help="old keys, and all tokens, end at once"
     )
+    anew = commands.add_parser("rewrap", help="seal all secrets with the key-encryption key of now")
+    anew.add_argument("--person-id", required=True, help="who has it done: account id")
+    anew.add_argument("--name", required=True)
+    anew.add_argument("--title", required=True)
+    anew.add_argument("--reason", required=True, help="why; kept in the audit log")
+    commands.add_parser("key-usage", help="say what each key-encryption key still seals")
     release = commands.add_parser("release-lock", help="unlock an account")
     release.add_argument("--username", required=True, type=_username)
     return parser

@@ -1,5 +1,6 @@
-"""`python -m services.ingest`."""
+"""`python -m services.ingest` serves; `... migrate` brings its tables up to date."""
 
-from services.ingest.main import main
+from services.ingest.main import MIGRATIONS, main
+from shared.command import run
 
-main()
+run("ingest", MIGRATIONS, main)

@@ -1,5 +1,6 @@
-"""`python -m services.release`."""
+"""`python -m services.release` serves; `... migrate` brings its tables up to date."""
 
-from services.release.main import main
+from services.release.main import MIGRATIONS, main
+from shared.command import run
 
-main()
+run("release", MIGRATIONS, main)

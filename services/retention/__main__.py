@@ -1,4 +1,5 @@
-"""`python -m services.retention`, and `... verify-package FILE`, which needs no settings."""
+"""`python -m services.retention` serves; `... migrate` brings its tables up to date;
+`... verify-package FILE` needs no settings."""
 
 import sys
 
@@ -7,6 +8,7 @@ from services.retention.verify import verify_command
 if sys.argv[1:2] == ["verify-package"]:
     sys.exit(verify_command(sys.argv[2:]))
 
-from services.retention.main import main
+from services.retention.main import MIGRATIONS, main
+from shared.command import run
 
-main()
+run("retention", MIGRATIONS, main)

@@ -15,6 +15,8 @@ from cryptography.x509 import load_pem_x509_certificate
 from deploy.compose.make_env import NEEDED, complete, signing_key
 from deploy.compose.make_tls import complete as draw
 from deploy.local.postgres import _SETTINGS as EMBEDDED
+from deploy.local.postgres import ROLE
+from deploy.local.postgres import SERVICES as WORKS
 from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
 from shared.database_settings import DatabaseSettings
 from shared.kafka_settings import KafkaSettings
@@ -31,8 +33,14 @@ CONTAINERS = sorted(compose()["services"])
 ROOTS = "volumes"
 """The container that prepares the volumes and ends; it alone starts as root."""
 
-ONCE = {ROOTS, "keys"}
-"""The containers that end; they have no network."""
+ALONE = {ROOTS, "keys"}
+"""The containers that end and have no network."""
+
+TABLES = {f"{service}-tables" for service in APIS}
+"""The containers that make a service's tables and end; they reach the database."""
+
+ONCE = ALONE | TABLES
+"""The containers that end."""
 
 
 def container(name: str) -> dict[str, Any]:
@@ -108,8 +116,11 @@ def test_a_container_is_not_root_and_cannot_change_its_own_files(name: str) -> N
 
 
 @pytest.mark.parametrize("name", sorted(ONCE))
-def test_a_container_that_ends_has_no_network_and_is_not_started_again(name: str) -> None:
-    assert container(name)["network_mode"] == "none"
+def test_a_container_that_ends_has_as_little_network_as_it_can_and_is_not_started_again(
+    name: str,
+) -> None:
+    assert container(name).get("network_mode") == ("none" if name in ALONE else None)
+    assert container(name).get("networks") == (None if name in ALONE else ["data"])
     assert container(name)["restart"] == "no"
     assert container(name)["read_only"] is True
 
@@ -139,8 +150,33 @@ def test_the_console_reaches_the_services_it_asks_and_no_data_store() -> None:
 @pytest.mark.parametrize("service", sorted({*SERVICES} - {*PAGES}))
 def test_a_service_starts_after_what_it_needs(service: str) -> None:
     waits = {name: how["condition"] for name, how in container(service)["depends_on"].items()}
-    stores = {"kafka", "objects"} | ({"postgres"} if service in APIS else set())
-    assert waits == dict.fromkeys(stores, "service_healthy")
+    made = {f"{service}-tables": "service_completed_successfully"} if service in APIS else {}
+    assert waits == {**dict.fromkeys(("kafka", "objects"), "service_healthy"), **made}
+
+
+@pytest.mark.parametrize("service", APIS)
+def test_the_tables_are_made_by_the_services_image_as_their_owner(service: str) -> None:
+    made = container(f"{service}-tables")
+    assert (made["image"], made["build"]) == tuple(
+        container(service)[k] for k in ("image", "build")
+    )
+    assert made["command"][-1] == 'exec python -m "services.$$SERVICE" migrate'
+    assert made["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    told = {name.lower(): v for name, v in made["environment"].items()}
+    assert set(told) == {"database_url", "database_owner_url", "database_allow_unverified"}
+    settings = DatabaseSettings.model_validate(told)
+    owner = settings.database_owner_link()
+    assert owner is not None
+    assert (owner.role, settings.database_link().role) == (ROLE, WORKS)
+    assert settings.database_url == container(service)["environment"]["DATABASE_URL"]
+
+
+def test_the_owner_of_the_tables_is_told_to_nothing_but_what_makes_them() -> None:
+    secret = "${PLATEWARD_DATABASE_PASSWORD"
+    text = (ROOT / "docker-compose.yml").read_text()
+    document = yaml.safe_load(text)
+    told = {n for n, c in document["services"].items() if secret in str(c.get("environment"))}
+    assert told == {*TABLES, "postgres"}
 
 
 def test_recognition_has_no_way_into_the_database_and_fits_its_limits() -> None:
@@ -250,7 +286,7 @@ def test_the_proxy_serves_every_api_and_neither_health_nor_figures() -> None:
     assert paths.split() == [f"/{{args[0]}}/{end}" for end in ("v1/*", "docs", "openapi.json")]
 
 
-@pytest.mark.parametrize("name", sorted({*CONTAINERS} - {*SERVICES, "keys"}))
+@pytest.mark.parametrize("name", sorted({*CONTAINERS} - {*SERVICES, *TABLES, "keys"}))
 def test_images_of_others_are_of_a_chosen_version(name: str) -> None:
     _, _, tag = container(name)["image"].partition(":")
     assert tag not in {"", "latest"}

@@ -41,6 +41,14 @@ def container(service: str) -> dict[str, Any]:
     return found
 
 
+def tables(service: str) -> dict[str, Any]:
+    """The container that makes a service's tables before it starts."""
+    [found] = pod(service)["initContainers"]
+    assert found["name"] == "tables"
+    assert isinstance(found, dict)
+    return found
+
+
 def test_every_resource_is_valid_by_its_schema() -> None:
     for resource in resources():
         kubernetes_validate.validate(resource, KUBERNETES, strict=True)
@@ -161,6 +169,38 @@ def test_secrets_are_referred_to_and_never_written(service: str) -> None:
         - addresses
     )
     assert "Secret" not in {r["kind"] for r in resources()}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_owner_of_the_tables_is_told_to_nothing_but_what_makes_them(service: str) -> None:
+    """And that gets nothing else: neither keys nor the way to any other store."""
+    assert ("initContainers" in pod(service)) == (service in APIS)
+    clear, secret = given(service)
+    assert "DATABASE_OWNER_URL" not in clear | secret
+    if service not in APIS:
+        return
+    assert "envFrom" not in tables(service)
+    told = {v["name"]: v for v in tables(service)["env"]}
+    assert set(told) == {"DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_CA_FILE"}
+    secrets = {name: v["valueFrom"]["secretKeyRef"] for name, v in told.items() if "value" not in v}
+    assert secrets == {
+        "DATABASE_URL": {"name": "plateward-database", "key": "DATABASE_URL"},
+        "DATABASE_OWNER_URL": {"name": "plateward-database-owner", "key": "DATABASE_OWNER_URL"},
+    }
+    [same] = [v for v in container(service)["env"] if v["name"] == "DATABASE_URL"]
+    assert same == told["DATABASE_URL"]
+    assert told["DATABASE_CA_FILE"] in container(service)["env"]
+
+
+@pytest.mark.parametrize("service", APIS)
+def test_what_makes_the_tables_is_of_the_services_image_and_as_closed_as_it(service: str) -> None:
+    assert tables(service)["image"] == container(service)["image"]
+    assert tables(service)["securityContext"] == container(service)["securityContext"]
+    assert tables(service)["command"][-1] == 'exec python -m "services.$SERVICE" migrate'
+    mounts = {m["name"]: m.get("readOnly", False) for m in tables(service)["volumeMounts"]}
+    assert mounts == {"database": True, "tmp": False}
+    resources = tables(service)["resources"]
+    assert set(resources["requests"]) == set(resources["limits"]) == {"cpu", "memory"}
 
 
 def values(service: str) -> dict[str, str]:

@@ -1,15 +1,33 @@
 """Integration tests use a real Postgres; the broker is real where a test asks for it."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.db import Database
 from shared.policy import Policy, load_policy
 from shared.settings import CommonSettings
 from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority
-from tests.servers import broker, database_url, postgres, repository, session_database
+from tests.servers import (
+    broker,
+    database_url,
+    postgres,
+    repository,
+    services_url,
+    session_database,
+)
 
-__all__ = ["broker", "database_url", "postgres", "repository", "session_database"]
+__all__ = [
+    "broker",
+    "database_url",
+    "postgres",
+    "repository",
+    "services_url",
+    "session_database",
+]
 
 
 @pytest.fixture
@@ -43,11 +61,30 @@ def policy(repository: Path) -> Policy:
 
 
 @pytest.fixture
-def settings(database_url: str, repository: Path, tmp_path: Path) -> CommonSettings:
-    """Settings of the test's own database."""
+def settings(
+    database_url: str, services_url: str, repository: Path, tmp_path: Path
+) -> CommonSettings:
+    """Settings of the test's own database: a service makes its tables as their owner and works as another."""
     return CommonSettings(
-        database_url=database_url,
+        database_url=services_url,
+        database_owner_url=database_url,
         database_pool_size=3,
         policy_file=repository / "policy.toml",
         object_store_url=f"file://{tmp_path}/objects",
     )
+
+
+@pytest.fixture
+def as_owner(database_url: str) -> Callable[[str], AbstractAsyncContextManager[AsyncConnection]]:
+    """A transaction on a service's tables by the role that owns them, which no service works as."""
+
+    @asynccontextmanager
+    async def connected(schema: str) -> AsyncIterator[AsyncConnection]:
+        db = Database(database_url, schema, pool_size=1)
+        try:
+            async with db.begin() as connection:
+                yield connection
+        finally:
+            await db.close()
+
+    return connected

@@ -18,6 +18,7 @@ from shared.db import Database
 from shared.errors import Conflict, NotFound
 from shared.people import People
 from shared.policy import load_policy
+from shared.schema import prepare
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -86,7 +87,7 @@ async def standalone(settings: Settings, clock: Clock | None = None) -> AsyncIte
         people=People(settings.token_issuer),
     )
     try:
-        await db.migrate(MIGRATIONS)
+        await prepare(db, settings, MIGRATIONS)
         yield identity
     finally:
         identity.hasher.close()

@@ -1,4 +1,7 @@
-"""Monthly partitions of reads and captures, made ahead and on demand. There is no default one."""
+"""Monthly partitions of reads and captures, made ahead and on demand. There is no default one.
+
+They are made and dropped by functions of the tables' owner, which the role that works may call (ADR-0016).
+"""
 
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -6,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.retention.domain.months import month_of, next_month
+from services.retention.domain.months import next_month
 from services.retention.store import locks
 
 TABLES = ("reads", "captures")
@@ -15,6 +18,8 @@ _NAMES = text(
     "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
     " WHERE i.inhparent = to_regclass(:parent)"
 )
+_MAKE = text("SELECT make_month(:moment)")
+_DROP = text("SELECT drop_month(:moment)")
 
 
 class Month(NamedTuple):
@@ -54,30 +59,13 @@ async def make(connection: AsyncConnection, moment: datetime) -> None:
     The table is made beside and attached, which does not wait for readers and writers of other months.
     """
     await locks.exclusive(connection, locks.PARTITIONS)
-    start = month_of(moment)
-    for table in TABLES:
-        name = f"{table}_{locks.month_name(start)}"
-        present = await connection.execute(text("SELECT to_regclass(:name)"), {"name": name})
-        if present.scalar_one() is not None:
-            continue
-        await connection.execute(text(f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS)"))
-        bounds = f"FROM ('{start.isoformat()}') TO ('{next_month(start).isoformat()}')"
-        await connection.execute(
-            text(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES {bounds}")
-        )
+    await connection.execute(_MAKE, {"moment": moment})
 
 
 async def drop(connection: AsyncConnection, month: Month) -> bool:
     """Detach and drop a month's partitions; all that was in them is gone when this commits.
 
+    Postgres refuses it unless a purge run that is being executed reaches past the month.
     Returns: False when they were gone already.
     """
-    dropped = False
-    for table in TABLES:
-        name = f"{table}_{month.name}"
-        present = await connection.execute(text("SELECT to_regclass(:name)"), {"name": name})
-        if present.scalar_one() is not None:
-            await connection.execute(text(f"ALTER TABLE {table} DETACH PARTITION {name}"))
-            await connection.execute(text(f"DROP TABLE {name}"))
-            dropped = True
-    return dropped
+    return bool((await connection.execute(_DROP, {"moment": month.start})).scalar_one())

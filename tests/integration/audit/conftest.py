@@ -129,11 +129,22 @@ def verdict(runtime):
 
 
 @pytest.fixture
-def tamper(runtime):
-    """Do what a superuser can: switch the triggers off and write."""
+def ask_as_owner(as_owner):
+    """Ask the same as the role that owns the tables."""
+
+    async def ask(statement):
+        async with as_owner("audit") as connection:
+            await connection.execute(text(statement))
+
+    return ask
+
+
+@pytest.fixture
+def tamper(as_owner):
+    """Do what the tables' owner can: switch the triggers off and write."""
 
     async def write(table, statement, **values):
-        async with runtime.db.begin() as connection:
+        async with as_owner("audit") as connection:
             await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
             await connection.execute(text(statement), values)
             await connection.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER ALL"))

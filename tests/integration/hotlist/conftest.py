@@ -49,9 +49,10 @@ async def database_url(own_database):
 
 
 @pytest.fixture
-def settings(database_url, repository, tmp_path):
+def settings(database_url, services_url, repository, tmp_path):
     return Settings(
-        database_url=database_url,
+        database_url=services_url,
+        database_owner_url=database_url,
         database_pool_size=5,
         policy_file=repository / "policy.toml",
         object_store_url=f"file://{tmp_path}/objects",

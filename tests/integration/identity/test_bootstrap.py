@@ -19,6 +19,7 @@ def environment(identity_settings, monkeypatch):
     """What an operator has set."""
     key = identity_settings.identity_key_encryption_key.get_secret_value()
     monkeypatch.setenv("DATABASE_URL", identity_settings.database_url)
+    monkeypatch.setenv("DATABASE_OWNER_URL", identity_settings.database_owner_url)
     monkeypatch.setenv("POLICY_FILE", str(identity_settings.policy_file))
     monkeypatch.setenv("IDENTITY_KEY_ENCRYPTION_KEY", key)
 

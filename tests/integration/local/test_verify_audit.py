@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.keys import kept_keys
-from deploy.local.postgres import Postgres
+from deploy.local.postgres import SERVICES, Postgres
 from deploy.local.process import LocalError
 from deploy.local.verify_audit import database, verify
 from shared.db import Database
@@ -19,10 +19,10 @@ def folder():
         yield Path(name)
 
 
-async def made(url, repository):
+async def made(server, repository):
     """Make the log, empty."""
-    audit = Database(url, "audit")
-    await audit.migrate(repository / "services/audit/migrations")
+    audit = Database(server.url(), "audit")
+    await audit.migrate(repository / "services/audit/migrations", role=SERVICES)
     await audit.close()
 
 
@@ -33,9 +33,9 @@ def test_the_log_is_recomputed_whether_the_stack_is_up_or_down(
         monkeypatch.setenv(name, key)
     monkeypatch.setenv("POLICY_FILE", str(repository / "policy.toml"))
     with Postgres(folder / "postgres") as server:
-        asyncio.run(made(server.url(), repository))
+        asyncio.run(made(server, repository))
         with database(folder, {}) as up:
-            assert up["DATABASE_URL"] == server.url()
+            assert up["DATABASE_URL"] == server.services_url()
     monkeypatch.delenv("DATABASE_URL", raising=False)
     with database(folder, {}) as down:
         monkeypatch.setenv("DATABASE_URL", down["DATABASE_URL"])

@@ -189,7 +189,7 @@ async def test_a_missing_package_is_a_problem_and_nothing_is_disclosed(
 
 @pytest.mark.clause("468.7(c)/on-file")
 async def test_nothing_on_file_can_be_deleted(
-    filed, decide, packaged, client, requester, with_authority, runtime
+    filed, decide, packaged, client, requester, with_authority, runtime, as_owner
 ):
     authority = await with_authority(FBI)
     request_id = await filed()
@@ -200,11 +200,13 @@ async def test_nothing_on_file_can_be_deleted(
     for table in ("requests", "decisions", "packages", "receipts", "documents"):
         for statement in (f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE"):
             with pytest.raises(DBAPIError, match="stay on file"):
-                await execute(runtime, statement)
+                await execute(as_owner("release"), statement)
+            with pytest.raises(DBAPIError, match="permission denied"):
+                await execute(runtime.db.begin(), statement)
 
 
 @pytest.mark.clause("468.7(c)/on-file")
-async def test_nothing_decided_can_be_rewritten(filed, decide, packaged, runtime):
+async def test_nothing_decided_can_be_rewritten(filed, decide, packaged, runtime, as_owner):
     request_id = await filed()
     await decide(request_id)
     await packaged(request_id)
@@ -217,11 +219,13 @@ async def test_nothing_decided_can_be_rewritten(filed, decide, packaged, runtime
         "UPDATE packages SET sha256 = 'f00'",
     ):
         with pytest.raises(DBAPIError, match="stay on file"):
-            await execute(runtime, change)
+            await execute(as_owner("release"), change)
+        with pytest.raises(DBAPIError, match=r"permission denied|stay on file"):
+            await execute(runtime.db.begin(), change)
 
 
-async def execute(runtime, statement):
-    async with runtime.db.begin() as connection:
+async def execute(transaction, statement):
+    async with transaction as connection:
         await connection.execute(text(statement))
 
 

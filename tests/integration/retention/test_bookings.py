@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from services.retention.domain.signing import Signer, document_holds, load_public
 from services.retention.verify import verify_command
@@ -166,11 +167,14 @@ CHANGES = [
 
 @pytest.mark.clause("468.5/evidence")
 @pytest.mark.parametrize("change", CHANGES)
-async def test_not_even_the_database_changes_a_booking(evidence, change):
+async def test_not_even_the_database_changes_a_booking(evidence, change, as_owner):
     retention, export = evidence
     booking = await book(retention, export)
-    with pytest.raises(IntegrityError, match="corrected by a further one"):
+    with pytest.raises(ProgrammingError, match="permission denied"):
         await retention.fetch(change)
+    with pytest.raises(IntegrityError, match="corrected by a further one"):
+        async with as_owner("retention") as connection:
+            await connection.execute(text(change))
     assert await bookings(retention, export) == [booking]
 
 

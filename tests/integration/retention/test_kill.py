@@ -29,14 +29,15 @@ def free_port():
 
 
 @pytest.fixture
-def start(database_url, broker, repository, tmp_path):
+def start(services_url, database_url, broker, repository, tmp_path):
     """Start the service as a process; all that were started are gone after the test."""
     processes = []
 
     def started(settle_s):
         environment = {
             **os.environ,
-            "DATABASE_URL": database_url,
+            "DATABASE_URL": services_url,
+            "DATABASE_OWNER_URL": database_url,
             "KAFKA_BOOTSTRAP": broker.bootstrap,
             "KAFKA_EMPTY_FETCH_PAUSE_MS": "5",
             "OBJECT_STORE_URL": f"file://{tmp_path}/objects",

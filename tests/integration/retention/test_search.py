@@ -61,14 +61,14 @@ async def test_look_alikes_are_found_in_both_directions_and_with_unknown_charact
     assert found == LOOKALIKE
 
 
-async def test_partial_and_look_alike_searches_are_answered_by_indexes(seeded):
+async def test_partial_and_look_alike_searches_are_answered_by_indexes(seeded, as_owner):
     """On a table of plates large enough for the planner to care, no query reads it whole."""
     await seeded.fetch(
         "WITH made AS (INSERT INTO plates (plate_id, plate, grams)"
         " SELECT n, 'P' || n, ARRAY[(n % 1500)::smallint, ((n / 7) % 1500)::smallint]"
         " FROM generate_series(1, 60000) AS n RETURNING 1) SELECT count(*) FROM made"
     )
-    async with seeded.runtime.db.begin() as connection:
+    async with as_owner("retention") as connection:
         await connection.execute(text("ANALYZE plates"))
     for pattern, lookalike in (
         ("*ABC1*", False),

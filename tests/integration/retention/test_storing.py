@@ -14,6 +14,11 @@ from shared.testing import eventually
 from tests.integration.retention.conftest import a_capture, a_read
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+PURGING = text(
+    "INSERT INTO purge_runs (run_id, kind, state, before, basis, reason, proposed_by, proposed_at)"
+    " VALUES (gen_random_uuid(), 'single', 'executing', '2026-05-01Z', '{}', 'test', '{}', now())"
+)
+"""A run that is being executed: without one Postgres lets no month be dropped."""
 
 
 async def count(retention, table="reads"):
@@ -64,6 +69,7 @@ async def test_a_read_for_a_month_that_was_dropped_meanwhile_is_stored_all_the_s
     await retention.store(a_read("1AAA111", old))
     async with retention.runtime.db.begin() as connection:
         [month, *_] = await partitions.months(connection)
+        await connection.execute(PURGING)
         await partitions.drop(connection, month)
     await retention.store(a_read("2BBB222", old))
     assert await count(retention) == 1
@@ -154,6 +160,7 @@ async def test_a_read_that_comes_while_its_month_is_dropped_waits_and_is_stored_
         await locks.exclusive(connection, locks.MONTH, month.name)
         storing = asyncio.create_task(retention.store(a_read("2BBB222", old)))
         await waits_for(retention, locks.MONTH)
+        await connection.execute(PURGING)
         await partitions.drop(connection, month)
     await storing
     rows = await retention.fetch("SELECT plate_as_read FROM reads")

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 
 from deploy.compose.make_tls import Signer
-from shared.database_settings import MODES, DatabaseSettings
+from shared.database_settings import MODES, DatabaseLink, DatabaseSettings
 from shared.db import Database
 
 REMOTE = "postgresql://plateward:hunter2@db.example.org:5432/plateward"
@@ -123,3 +123,53 @@ def test_no_password_is_shown_by_what_holds_the_address(ca: Path) -> None:
     link = DatabaseSettings(database_url=REMOTE, database_ca_file=ca).database_link()
     assert "db.example.org" in f"{link!r}"
     assert "hunter2" not in f"{link!r} {link}"
+
+
+# --- the owner of the tables (ADR-0016) -----------------------------------------------------------
+
+WORKS = "postgresql://works:hunter2@127.0.0.1/plateward"
+OWNS = "postgresql://owns:hunter2@127.0.0.1/plateward"
+
+
+@pytest.mark.parametrize("given", [None, ""])
+def test_without_an_owner_one_role_does_both(given: str | None) -> None:
+    assert DatabaseSettings(database_owner_url=given).database_owner_link() is None
+
+
+def test_the_owner_is_reached_by_the_same_rules(ca: Path) -> None:
+    remote = OWNS.replace("127.0.0.1", "db.example.org")
+    owner = DatabaseSettings(
+        database_url=WORKS, database_owner_url=remote, database_ca_file=ca
+    ).database_owner_link()
+    assert owner is not None
+    assert isinstance(owner.tls, ssl.SSLContext)
+    assert (owner.role, owner.stays) == ("owns", False)
+    fault = refusal(database_url=WORKS, database_owner_url=remote)
+    assert "DATABASE_OWNER_URL reaches a database on another machine" in fault
+    fault = refusal(database_url=WORKS, database_owner_url=f"{OWNS}?ssl=yes")
+    assert "DATABASE_OWNER_URL has no single ssl of" in fault
+
+
+@pytest.mark.parametrize(
+    ("works", "owns", "fault"),
+    [
+        (OWNS, OWNS, "DATABASE_URL and DATABASE_OWNER_URL name one role"),
+        (f"{OWNS}?ssl=disable", OWNS, "DATABASE_URL and DATABASE_OWNER_URL name one role"),
+        ("postgresql://127.0.0.1/plateward", OWNS, "DATABASE_URL names no role"),
+        (WORKS, "hunter2", "DATABASE_OWNER_URL is not written as postgresql://"),
+    ],
+)
+def test_an_owner_that_is_none_is_refused(works: str, owns: str, fault: str) -> None:
+    assert fault in refusal(database_url=works, database_owner_url=owns)
+
+
+def test_no_owners_password_is_shown_by_what_holds_the_address() -> None:
+    settings = DatabaseSettings(database_url=WORKS, database_owner_url=OWNS)
+    assert "hunter2" not in f"{settings.database_owner_link()!r}"
+
+
+def test_a_bare_address_is_linked_to_whoever_the_environments_owner_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_OWNER_URL", OWNS)
+    assert DatabaseLink.at(OWNS).role == "owns"

@@ -1,0 +1,37 @@
+"""The services' tables, made as their owner before the services start, which are never told who that is."""
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
+
+from deploy.local.parts import ROOT
+from deploy.local.process import LocalError
+from shared.database_settings import DatabaseSettings
+from shared.errors import AlprError
+from shared.logs import named
+from shared.schema import migrate_as
+
+OWNER = "DATABASE_OWNER_URL"
+
+
+async def make_tables(services: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Bring the tables of `services` up to date, where the environment tells who owns them.
+
+    Raises: LocalError.
+    """
+    given = {name: environment.get(name.upper()) for name in DatabaseSettings.model_fields}
+    try:
+        settings = DatabaseSettings.model_validate({n: v for n, v in given.items() if v})
+        owner, role = settings.database_owner_link(), settings.database_link().role
+        if owner is None:
+            return  # a database of the user's own: its role makes its tables itself or finds them made
+        for service in services:
+            await migrate_as(owner, service, ROOT / "services" / service / "migrations", role=role)
+    except ValidationError as exc:
+        faults = "; ".join(str(fault["msg"]) for fault in exc.errors(include_input=False))
+        raise LocalError(faults.replace("Value error, ", "")) from None
+    except AlprError as exc:
+        raise LocalError(f"the tables cannot be made: {exc.detail}") from exc
+    except DBAPIError as exc:
+        raise LocalError(f"the tables cannot be made: {named(exc.orig or exc)}") from None

@@ -1,0 +1,366 @@
+"""Who may do what to a service's tables: their owner, and the role that works with them (ADR-0016)."""
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from deploy.local.postgres import ROLE, SERVICES
+from deploy.local.services import APIS
+from shared.database_settings import DatabaseSettings
+from shared.db import Database
+from shared.schema import SchemaFault, migrate_as, prepare
+
+pytestmark = pytest.mark.enable_socket
+
+TRUNCATE_BIT, DELETE_BIT, UPDATE_BIT = 32, 8, 16
+"""Of pg_trigger.tgtype (PostgreSQL, catalog/pg_trigger.h)."""
+
+
+@dataclass
+class Place:
+    """One database by its two roles, and the services' migrations."""
+
+    database_url: str
+    services_url: str
+    services: os.PathLike
+
+    def migrations(self, service):
+        return self.services / service / "migrations"
+
+    def settings(self, **given):
+        both = {"database_url": self.services_url, "database_owner_url": self.database_url}
+        return DatabaseSettings(**{**both, **given})
+
+    async def prepare(self, service="audit", **given):
+        """Start as a service does; return what it works with, closed."""
+        settings = self.settings(**given)
+        db = Database(settings.database_link(), service, pool_size=1)
+        try:
+            await prepare(db, settings, self.migrations(service))
+        finally:
+            await db.close()
+
+    async def ask(self, url, statement, schema="audit"):
+        db = Database(url, schema, pool_size=1)
+        try:
+            async with db.begin() as connection:
+                result = await connection.execute(text(statement))
+                return result.all() if result.returns_rows else []
+        finally:
+            await db.close()
+
+
+@pytest.fixture
+def place(database_url, services_url, repository, monkeypatch):
+    for name in DatabaseSettings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    return Place(database_url, services_url, repository / "services")
+
+
+@pytest.fixture
+async def whole(place):
+    """All services' tables, made as in production."""
+    for service in APIS:
+        await place.prepare(service)
+    return place
+
+
+AGAINST_THE_LOG = [
+    "ALTER TABLE entries DISABLE TRIGGER ALL",
+    "ALTER TABLE entries DISABLE TRIGGER append_only",
+    "ALTER TABLE entries ENABLE REPLICA TRIGGER append_only",
+    "DROP TRIGGER append_only ON entries",
+    "CREATE TRIGGER mine BEFORE INSERT ON entries EXECUTE FUNCTION refuse_change()",
+    "CREATE RULE mine AS ON INSERT TO entries DO INSTEAD NOTHING",
+    "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql"
+    " AS 'BEGIN RETURN NEW; END'",
+    "DROP FUNCTION refuse_change() CASCADE",
+    "ALTER TABLE entries ADD COLUMN more text",
+    "ALTER TABLE entries OWNER TO plateward_services",
+    "DROP TABLE entries",
+    "DROP SCHEMA audit CASCADE",
+    "TRUNCATE entries",
+    "TRUNCATE checkpoints",
+    "UPDATE entries SET kind = 'x'",
+    "UPDATE checkpoints SET note = 'x'",
+    "DELETE FROM entries",
+    "DELETE FROM nodes",
+    "DELETE FROM checkpoints",
+    "DELETE FROM alembic_version",
+    "CREATE TABLE mine (n int)",
+    "GRANT DELETE ON entries TO plateward_services",
+    "SET SESSION AUTHORIZATION plateward",
+    "SET ROLE plateward",
+    "SET session_replication_role = replica",
+]
+
+
+@pytest.mark.clause("468.6/unalterable")
+@pytest.mark.parametrize("statement", AGAINST_THE_LOG)
+async def test_the_role_that_works_can_do_nothing_to_what_keeps_the_log(place, statement):
+    await place.prepare()
+    refused = "permission denied|must be owner|must be able to SET ROLE"
+    if statement.startswith("GRANT"):  # Postgres only warns of a grant of what one has not
+        await place.ask(place.services_url, statement)
+        refused, statement = "permission denied", "DELETE FROM entries"
+    with pytest.raises(DBAPIError, match=refused):
+        await place.ask(place.services_url, statement)
+
+
+async def test_no_service_can_change_any_table_or_touch_what_a_trigger_guards(whole):
+    """Over every table there is, so that one that is added later is looked at too."""
+    tables = await whole.ask(
+        whole.database_url,
+        f"""
+        SELECT c.oid::regclass::text AS name,
+            has_table_privilege('{SERVICES}', c.oid, 'TRUNCATE, TRIGGER, REFERENCES, MAINTAIN') AS more,
+            has_table_privilege('{SERVICES}', c.oid, 'UPDATE') AS updates,
+            has_table_privilege('{SERVICES}', c.oid, 'DELETE') AS deletes,
+            pg_get_userbyid(c.relowner) AS owner,
+            (SELECT coalesce(bit_or(tgtype::int), 0) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+                WHERE tgrelid = c.oid AND NOT tgisinternal) AS guarded
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = ANY(ARRAY{list(APIS)}) AND c.relkind IN ('r', 'p')
+        """,
+    )
+    assert {table.owner for table in tables} == {ROLE}
+    assert not [table.name for table in tables if table.more]
+    guarded = [table for table in tables if table.guarded & TRUNCATE_BIT]
+    assert len(guarded) >= 13, "found hardly any: the walk is broken"
+    assert all(table.guarded & DELETE_BIT and table.guarded & UPDATE_BIT for table in guarded)
+    assert not [table.name for table in guarded if table.updates or table.deletes]
+
+
+async def test_no_function_of_the_owners_rights_is_everybodys(whole):
+    functions = await whole.ask(
+        whole.database_url,
+        f"""
+        SELECT p.oid::regprocedure::text AS name, proconfig,
+            has_function_privilege('public', p.oid, 'EXECUTE') AS everybodys,
+            has_function_privilege('{SERVICES}', p.oid, 'EXECUTE') AS ours
+        FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE prosecdef AND n.nspname = ANY(ARRAY{list(APIS)}) ORDER BY 1
+        """,
+    )
+    assert [f.name.split("(")[0] for f in functions] == [
+        "retention.drop_month",
+        "retention.make_month",
+    ]
+    for function in functions:
+        assert (function.everybodys, function.ours) == (False, True)
+        assert "search_path=retention, pg_temp" in function.proconfig
+
+
+async def test_a_month_is_dropped_for_a_purge_run_alone_that_reaches_past_it(whole):
+    await whole.ask(whole.services_url, "SELECT make_month('2025-02-10Z')", "retention")
+    drop = "SELECT drop_month('2025-02-10Z')"
+    run = (
+        "INSERT INTO purge_runs (run_id, kind, state, before, basis, reason, proposed_by, proposed_at)"
+        " VALUES (gen_random_uuid(), 'single', '{}', '{}', '{{}}', 'test', '{{}}', now())"
+    )
+    for state, before in (
+        ("proposed", "2025-06-01Z"),
+        ("authorised", "2025-06-01Z"),
+        ("certified", "2025-06-01Z"),
+        ("executing", "2025-02-28Z"),
+    ):
+        await whole.ask(whole.services_url, run.format(state, before), "retention")
+        with pytest.raises(DBAPIError, match="no purge run"):
+            await whole.ask(whole.services_url, drop, "retention")
+    await whole.ask(whole.services_url, run.format("executing", "2025-03-01Z"), "retention")
+    assert await whole.ask(whole.services_url, drop, "retention") == [(True,)]
+    assert await whole.ask(whole.services_url, drop, "retention") == [(False,)]
+    left = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'retention.reads'::regclass"
+    assert await whole.ask(whole.services_url, left) == [(0,)]
+
+
+async def test_a_role_of_one_service_has_nothing_of_anothers(place, postgres):
+    """Where a department gives each service a role of its own."""
+    postgres._sql("CREATE ROLE only_hotlist LOGIN PASSWORD 'x'")
+    try:
+        await place.prepare("audit")
+        url = make_url(place.services_url).set(username="only_hotlist", password="x")
+        own = url.render_as_string(hide_password=False)
+        await place.prepare("hotlist", database_url=own)
+        assert await place.ask(own, "SELECT count(*) FROM hits", "hotlist") == [(0,)]
+        with pytest.raises(DBAPIError, match="permission denied"):
+            await place.ask(own, "INSERT INTO audit.cursors VALUES ('x', 1)", "hotlist")
+        with pytest.raises(DBAPIError, match="permission denied"):
+            await place.ask(place.services_url, "SELECT 1 FROM hotlist.hits")
+    finally:
+        postgres._sql("DROP OWNED BY only_hotlist", "tests")
+        postgres._sql("DROP ROLE only_hotlist")
+
+
+async def test_what_was_granted_once_and_is_declared_no_more_is_taken_back(place):
+    await place.prepare()
+    for grant in (
+        "GRANT ALL ON ALL TABLES IN SCHEMA audit TO plateward_services",
+        "GRANT UPDATE (kind) ON entries TO plateward_services",
+        "GRANT ALL ON SCHEMA audit TO plateward_services",
+    ):
+        await place.ask(place.database_url, grant)
+    await place.ask(place.services_url, "UPDATE entries SET kind = 'x' WHERE false")
+    await place.prepare()
+    for statement in (
+        "UPDATE entries SET kind = 'x' WHERE false",
+        "TRUNCATE cursors",
+        "CREATE TABLE mine (n int)",
+    ):
+        with pytest.raises(DBAPIError, match="permission denied"):
+            await place.ask(place.services_url, statement)
+
+
+# --- one role for all, and the way from there -----------------------------------------------------
+
+
+async def alone(place, service="audit"):
+    """Run a service as it was before there were two roles: its own role makes its tables."""
+    await place.prepare(service, database_url=place.database_url, database_owner_url=None)
+
+
+async def test_a_role_that_owns_its_tables_is_told_of_on_this_machine(place, caplog):
+    with caplog.at_level(logging.WARNING):
+        await alone(place)
+    assert "the role of DATABASE_URL owns the tables of audit" in caplog.text
+    assert await place.ask(place.database_url, "SELECT count(*) FROM entries") == [(0,)]
+
+
+async def test_a_role_that_owns_its_tables_is_refused_on_another_machine(place, monkeypatch):
+    monkeypatch.setattr("shared.database_settings.is_this_machine", lambda _: False)
+    monkeypatch.setenv("DATABASE_ALLOW_UNVERIFIED", "true")
+    away = {"database_url": place.database_url, "database_owner_url": None}
+    with pytest.raises(SchemaFault, match="DATABASE_ALLOW_OWNER=true"):
+        await place.prepare(**away)
+    made = "SELECT to_regnamespace('audit') IS NOT NULL"
+    assert await place.ask(place.database_url, made) == [(False,)], "nothing is made before"
+    await place.prepare(**away, database_allow_owner=True)
+    with pytest.raises(SchemaFault, match="owns the tables of audit"):
+        await place.prepare(**away)
+    await place.prepare()
+
+
+@pytest.mark.parametrize("how", ["a member of the owner", "a superuser", "owns the database"])
+async def test_a_role_that_could_become_the_owner_is_refused_where_two_are_named(
+    place, postgres, how
+):
+    done, undone = {
+        "a member of the owner": (f"GRANT {ROLE} TO {SERVICES}", f"REVOKE {ROLE} FROM {SERVICES}"),
+        "a superuser": (f"ALTER ROLE {SERVICES} SUPERUSER", f"ALTER ROLE {SERVICES} NOSUPERUSER"),
+        "owns the database": (
+            f"ALTER DATABASE tests OWNER TO {SERVICES}; GRANT CREATE ON DATABASE tests TO {ROLE}",
+            f"ALTER DATABASE tests OWNER TO {ROLE}",
+        ),
+    }[how]
+    postgres._sql(done)
+    try:
+        with pytest.raises(SchemaFault, match="or may act as who does"):
+            await place.prepare()
+    finally:
+        postgres._sql(undone)
+    await place.prepare()
+
+
+async def test_tables_of_the_time_of_one_role_go_on_when_that_role_becomes_the_owner(place):
+    """The way that deploy/README.md tells: nothing is handed over, the services get a new role."""
+    for service in APIS:
+        await alone(place, service)
+    await place.ask(place.database_url, "INSERT INTO cursors VALUES ('kept', 7)")
+    with pytest.raises(SchemaFault, match=r"python -m services\.audit migrate"):
+        await place.prepare(database_owner_url=None)
+    for service in APIS:
+        await place.prepare(service)
+        await place.prepare(service, database_owner_url=None)
+    kept = await place.ask(place.services_url, "SELECT * FROM cursors WHERE name = 'kept'")
+    assert kept == [("kept", 7)]
+
+
+async def test_tables_of_one_role_are_refused_to_another_owner_until_they_are_handed_over(
+    place, postgres
+):
+    """The other way: the services keep their role, and all that it owns goes to a new one."""
+    for service in APIS:
+        await alone(place, service)
+    postgres._sql("CREATE ROLE heir LOGIN PASSWORD 'x'; GRANT CREATE ON DATABASE tests TO heir;")
+    heir = make_url(place.database_url).set(username="heir", password="x")
+    roles = {
+        "database_url": place.database_url,
+        "database_owner_url": heir.render_as_string(hide_password=False),
+    }
+    try:
+        with pytest.raises(SchemaFault, match="audit belong to plateward and not to the role of"):
+            await place.prepare(**roles)
+        postgres._sql(f"REASSIGN OWNED BY {ROLE} TO heir", "tests")
+        for service in APIS:
+            await place.prepare(service, **roles)
+        with pytest.raises(DBAPIError, match="must be owner"):
+            await place.ask(place.database_url, AGAINST_THE_LOG[0])
+    finally:
+        postgres._sql(f"REASSIGN OWNED BY heir TO {ROLE}; DROP OWNED BY heir", "tests")
+        postgres._sql("DROP ROLE heir")
+
+
+# --- the separate command -------------------------------------------------------------------------
+
+
+def command(place, service, **given):
+    """Run `migrate` with no setting but the database's; return its exit status and what it said."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("DATABASE_")}
+    done = subprocess.run(
+        [sys.executable, "-m", f"services.{service}", "migrate"],
+        cwd=place.services.parent,
+        env={**bare, **given},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("service", APIS)
+async def test_every_service_makes_its_tables_by_a_command_and_then_starts_without_the_owner(
+    place, service
+):
+    given = {"DATABASE_URL": place.services_url, "DATABASE_OWNER_URL": place.database_url}
+    status, said = command(place, service, **given)
+    assert status == 0, said
+    assert f"the tables of {service} are up to date" in said
+    await place.prepare(service, database_owner_url=None)
+
+
+async def test_the_command_says_what_it_lacks_and_shows_no_password(place):
+    status, said = command(place, "audit", DATABASE_URL=place.services_url)
+    assert status == 1
+    assert "with DATABASE_OWNER_URL" in said
+    twice = {"DATABASE_URL": place.database_url, "DATABASE_OWNER_URL": place.database_url}
+    status, more = command(place, "audit", **twice)
+    assert status == 1
+    assert "DATABASE_URL and DATABASE_OWNER_URL name one role" in more
+    for url in (place.services_url, place.database_url):
+        assert make_url(url).password not in said + more
+
+
+async def test_tables_of_another_version_are_not_worked_with(place):
+    await place.prepare()
+    await place.ask(place.database_url, "UPDATE alembic_version SET version_num = 'audit_9999'")
+    with pytest.raises(SchemaFault, match="not those of this version"):
+        await place.prepare(database_owner_url=None)
+
+
+async def test_two_who_migrate_at_once_wait_for_one_another(place):
+    link = place.settings().database_owner_link()
+    await asyncio.gather(
+        *(
+            migrate_as(link, service, place.migrations(service), role=SERVICES)
+            for service in ("audit", "audit", "audit", "release")
+        )
+    )
+    await place.prepare(database_owner_url=None)
