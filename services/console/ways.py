@@ -34,6 +34,13 @@ WAYS = (
         "with a declared purpose",
     ),
     Way(
+        "hotlist:read",
+        "/hotlists",
+        "Hot lists",
+        "Hot lists",
+        "what they hold, how old they are, and their entries",
+    ),
+    Way(
         "release:read",
         "/releases",
         "Releases",

@@ -9,6 +9,7 @@ from services.console.routes import (
     exports,
     hits,
     holds,
+    hotlists,
     plain,
     policy,
     releases,
@@ -31,5 +32,6 @@ for part in (
     samples,
     holds,
     exports,
+    hotlists,
 ):
     router.include_router(part.router)

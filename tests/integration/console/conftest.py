@@ -10,6 +10,8 @@ from services.audit.settings import Settings as AuditSettings
 from services.console.main import build_app
 from services.console.parts import Console
 from services.console.settings import Settings
+from services.hotlist.main import build_app as build_hotlist
+from services.hotlist.settings import Settings as HotlistSettings
 from services.release.main import build_app as build_release
 from services.release.settings import Settings as ReleaseSettings
 from services.retention.main import build_app as build_retention
@@ -118,6 +120,16 @@ async def retention(services, part_of, settings):
     async with app.router.lifespan_context(app):
         services["retention"] = app
         yield app
+
+
+@pytest.fixture
+async def hotlist(services, part_of, settings):
+    """The hotlist service, running."""
+    runtime = part_of("hotlist", HotlistSettings(**settings.model_dump()))
+    app = build_hotlist(runtime.settings, runtime)
+    async with app.router.lifespan_context(app):
+        services["hotlist"] = app
+        yield runtime
 
 
 @pytest.fixture

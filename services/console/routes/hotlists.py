@@ -1,0 +1,138 @@
+"""Hot lists: what there is, how old it is; entries looked up, added and taken out (policy 468.4(c), (e))."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from services.console.forms import Form, moment_of
+from services.console.pages import page
+from services.console.problems import Refused
+from services.console.routes.sign_in import to
+from services.console.visit import Visit, Working
+
+router = APIRouter(prefix="/hotlists")
+
+ON_A_PAGE = 50
+SEARCHED = ("plate", "record_kind", "after")
+ENTERED = (
+    "plate",
+    "record_kind",
+    "reason",
+    "state",
+    "entering_ori",
+    "entering_reference",
+    "make",
+    "model",
+    "colour",
+)
+
+
+@router.get("")
+async def show_lists(request: Request, visit: Working) -> Response:
+    """All lists whose source one is entitled to."""
+    found = await visit.must("hotlist", "GET", "/v1/lists")
+    now = visit.console.clock.now()
+    return page(request, "hotlists.html", visit, lists=found["lists"], now=now)
+
+
+@router.get("/{list_id}")
+async def show_list(request: Request, list_id: UUID, visit: Working) -> Response:
+    """One list, and the form to look entries up in it."""
+    return await _list_page(request, visit, list_id, {})
+
+
+@router.post("/{list_id}")
+async def search_entries(request: Request, list_id: UUID, form: Form, visit: Working) -> Response:
+    """Look entries up. A POST, and answered by itself: plates stand in no address."""
+    body = {name: form[name] for name in SEARCHED if name in form} | {"limit": ON_A_PAGE}
+    try:
+        found = await visit.must(
+            "hotlist", "POST", f"/v1/lists/{list_id}/entries/search", json=body
+        )
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await _list_page(request, visit, list_id, form, problem=exc)
+    return await _list_page(request, visit, list_id, form, found=found)
+
+
+@router.get("/{list_id}/new")
+async def show_new_entry(request: Request, list_id: UUID, visit: Working) -> Response:
+    """The form for an entry."""
+    return await _entry_page(request, visit, list_id, {})
+
+
+@router.post("/{list_id}/new")
+async def add_entry(request: Request, list_id: UUID, form: Form, visit: Working) -> Response:
+    """Add an entry, in force at once."""
+    path = f"/v1/lists/{list_id}/entries"
+    try:
+        await visit.must("hotlist", "POST", path, json={"entries": [entry(form)]})
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await _entry_page(request, visit, list_id, form, exc)
+    return to(request, f"/hotlists/{list_id}")
+
+
+@router.post("/{list_id}/entries/{entry_id}/end")
+async def end_entry(
+    request: Request, list_id: UUID, entry_id: UUID, form: Form, visit: Working
+) -> Response:
+    """Take an entry out of force at once, with the reason."""
+    asked = {"reason": form["reason"]} if "reason" in form else {}
+    path = f"/v1/lists/{list_id}/entries/{entry_id}"
+    try:
+        await visit.must("hotlist", "DELETE", path, params=asked)
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await _list_page(request, visit, list_id, {}, problem=exc)
+    return to(request, f"/hotlists/{list_id}")
+
+
+def entry(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return an entry as hotlist takes it; what is not acceptable is refused by its field."""
+    made: dict[str, Any] = {"plate": "", "record_kind": "", "reason": ""}
+    made |= {name: form[name] for name in ENTERED if name in form}
+    if "expires_at" in form:
+        made["expires_at"] = moment_of(form["expires_at"])
+    return made
+
+
+async def _list_page(
+    request: Request,
+    visit: Visit,
+    list_id: UUID,
+    form: Mapping[str, str],
+    *,
+    found: Any = None,
+    problem: Refused | None = None,
+) -> Response:
+    hot_list = await visit.must("hotlist", "GET", f"/v1/lists/{list_id}")
+    return page(
+        request,
+        "hotlist.html",
+        visit,
+        problem.status if problem else HTTPStatus.OK,
+        list=hot_list,
+        found=found,
+        now=visit.console.clock.now(),
+        form=form,
+        problem=problem,
+    )
+
+
+async def _entry_page(
+    request: Request,
+    visit: Visit,
+    list_id: UUID,
+    form: Mapping[str, str],
+    problem: Refused | None = None,
+) -> Response:
+    hot_list = await visit.must("hotlist", "GET", f"/v1/lists/{list_id}")
+    status = problem.status if problem else HTTPStatus.OK
+    return page(request, "new_entry.html", visit, status, list=hot_list, form=form, problem=problem)

@@ -1,0 +1,96 @@
+"""Hot lists at the console, before the real services."""
+
+import re
+
+import httpx
+import pytest
+
+from shared.events import HotListChanged
+
+
+@pytest.fixture
+async def investigator(hire, train):
+    person = await hire("i.vega", "investigator", title="Detective", sources=["department"])
+    await train(person)
+    return person
+
+
+@pytest.fixture
+async def list_id(hotlist, services, investigator):
+    """The department's own list, empty; and one of the state, which nobody here is entitled to."""
+    transport = httpx.ASGITransport(services["hotlist"])
+    async with httpx.AsyncClient(transport=transport, base_url="http://hotlist") as client:
+        made = await client.post(
+            "/v1/lists",
+            json={"name": "BOLO", "source": "department"},
+            headers=investigator.headers,
+        )
+        assert made.status_code == 201, made.text
+    return made.json()["list_id"]
+
+
+@pytest.mark.clause("468.4(c)/partial-forward")
+async def test_an_entry_is_added_looked_up_and_ended(
+    browser, sign_in, investigator, list_id, hotlist, bus
+):
+    await sign_in(investigator)
+    await browser.open("/hotlists")
+    assert "BOLO department nothing in it yet 0 not in force" in browser.said
+    here = f"/hotlists/{list_id}"
+    await browser.open(f"{here}/new")
+    typed = {"plate": "8XY?1*", "record_kind": "canvass", "reason": "Shooting, partial plate"}
+    answer = await browser.send(f"{here}/new", **typed)
+    assert answer.status_code == 422
+    assert "a partial plate needs one (policy 468.4(c)) Field: expires at" in browser.said
+    await browser.send(f"{here}/new", **typed, expires_at="2026-06-20T08:00")
+    assert browser.page.url.path == here
+    assert "Entries 1 State in force , version 1" in browser.said
+    await browser.send(here, record_kind="canvass")
+    assert "8XY?1* partial canvass Shooting, partial plate" in browser.said
+    assert "2026-06-20 08:00:00 UTC" in browser.said
+    [end] = re.findall(r'action="(/[^"]+/end)"', browser.page.text)
+    await browser.send(end, reason="the vehicle was found")
+    assert "Entries 0 State in force , version 2" in browser.said
+    await hotlist.relay.drain()
+    told = [(e.change, e.details.get("reason")) for e in bus.events(HotListChanged)]
+    assert told == [
+        ("created", None), ("entry_added", None), ("entry_removed", "the vehicle was found"),
+    ]  # fmt: skip
+    again = await browser.send(end, reason="the vehicle was found")
+    assert again.status_code == 404
+
+
+@pytest.mark.clause("468.4(e)/entitlement")
+async def test_a_list_of_a_source_that_one_is_not_entitled_to_is_not_shown(
+    browser, sign_in, hire, train, list_id
+):
+    other = await hire("o.lindqvist", "officer", sources=["state"])
+    await train(other)
+    await sign_in(other)
+    await browser.open("/hotlists")
+    assert "There are none whose source you are entitled to." in browser.said
+    assert (await browser.open(f"/hotlists/{list_id}")).status_code == 404
+    assert "BOLO" not in browser.said
+
+
+async def test_an_officer_looks_entries_up_and_cannot_end_them(
+    browser, sign_in, hire, train, investigator, list_id
+):
+    await sign_in(investigator)
+    await browser.open(f"/hotlists/{list_id}/new")
+    await browser.send(
+        f"/hotlists/{list_id}/new", plate="7ABC123", record_kind="stolen_vehicle", reason="stolen"
+    )
+    await browser.send(f"/hotlists/{list_id}", plate="7abc 123")
+    [end] = re.findall(r'action="(/[^"]+/end)"', browser.page.text)
+    await browser.send("/sign-out")
+    officer = await hire("o.lindqvist", "officer", sources=["department"])
+    await train(officer)
+    await sign_in(officer)
+    await browser.open(f"/hotlists/{list_id}")
+    await browser.send(f"/hotlists/{list_id}", plate="7ABC123")
+    assert "stolen vehicle" in browser.said
+    assert "/end" not in browser.page.text
+    answer = await browser.send(end, reason="it is mine")
+    assert answer.status_code == 403
+    assert "this needs the permission hotlist:manage" in browser.said

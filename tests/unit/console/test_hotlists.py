@@ -1,0 +1,181 @@
+"""Hot lists at the console: looked up, added to, and entries ended."""
+
+import json
+
+import httpx
+import pytest
+
+from tests.unit.console.services import HIT, OTHER_HIT, problem
+
+HOSTILE = "<script>alert(1)</script>"
+LIST = "0199c0de-0000-7000-8000-000000000151"
+ENTRY = "0199c0de-0000-7000-8000-0000000e9721"
+MANAGER = ("account:self", "hotlist:read", "hotlist:manage")
+
+
+def a_list(**changes):
+    """A hot list as hotlist shows it."""
+    return {
+        "list_id": LIST,
+        "name": "Stolen vehicles",
+        "agency_ori": "CA0520100",
+        "source": "state",
+        "enabled": True,
+        "staleness_hours": 24,
+        "record_kinds_off": ["parts"],
+        "active_version": 3,
+        "entries": 12345,
+        "as_of": "2026-05-31T10:00:00Z",
+        "activated_at": "2026-05-31T10:05:00Z",
+        "stale": True,
+        "created_at": "2026-01-01T10:00:00Z",
+        "created_by": "Sgt. Lee",
+        **changes,
+    }
+
+
+def an_entry(**changes):
+    return {
+        "entry_id": ENTRY,
+        "plate": "7ABC123",
+        "plate_listed": "7ABC123",
+        "partial": False,
+        "state": "US-CA",
+        "record_kind": "stolen_vehicle",
+        "reason": "Reported stolen 3 June",
+        "entering_ori": "CA0520100",
+        "entering_reference": "26-001234",
+        "make": "Toyota",
+        "model": None,
+        "colour": "blue",
+        "valid_from": None,
+        "expires_at": "2026-07-01T00:00:00Z",
+        "entered_at": "2026-05-30T10:00:00Z",
+        "entered_by": "Sgt. Lee",
+        **changes,
+    }
+
+
+@pytest.fixture
+def show(services):
+    """Have hotlist answer a GET, or another method, with this."""
+
+    def show(path, body, status=200, method="GET"):
+        services.answers[f"{method} {path}"] = lambda _: httpx.Response(status, json=body)
+
+    show("/lists", {"lists": [a_list()]})
+    show(f"/lists/{LIST}", a_list())
+    page = {"version": 3, "entries": [an_entry()], "next": OTHER_HIT}
+    show(f"/lists/{LIST}/entries/search", page, method="POST")
+    return show
+
+
+async def test_lists_are_shown_with_source_age_and_size(sign_in, show):
+    browser = await sign_in("account:self", "hotlist:read")
+    await browser.open("/hotlists")
+    said = "Stolen vehicles state 1 d 2 h out of date 12,345 in force , version 3"
+    assert said in browser.said
+    show("/lists", {"lists": [a_list(enabled=False, as_of=None, stale=False, entries=0)]})
+    await browser.open("/hotlists")
+    assert "nothing in it yet 0 switched off" in browser.said
+
+
+async def test_a_list_tells_when_it_counts_as_out_of_date(sign_in, show):
+    browser = await sign_in("account:self", "hotlist:read")
+    await browser.open(f"/hotlists/{LIST}")
+    assert "as of 2026-05-31 10:00:00 UTC ; out of date after 24 hours" in browser.said
+    assert "Record kinds switched off parts" in browser.said
+    assert "Add an entry" not in browser.said
+
+
+async def test_entries_are_looked_up_by_plate_a_page_at_a_time(sign_in, services, show):
+    browser = await sign_in("account:self", "hotlist:read")
+    await browser.open(f"/hotlists/{LIST}")
+    await browser.send(f"/hotlists/{LIST}", plate="7ABC123", after=HIT)
+    [asked] = services.asked("POST", "/entries/search")
+    assert json.loads(asked.content) == {"plate": "7ABC123", "after": HIT, "limit": 50}
+    assert "7ABC123 US-CA stolen vehicle Reported stolen 3 June blue Toyota" in browser.said
+    assert "CA0520100, 26-001234 2026-07-01 00:00:00 UTC" in browser.said
+    assert f'name="after" value="{OTHER_HIT}"' in browser.page.text
+    assert f'name="after" value="{HIT}"' not in browser.page.text
+    assert "7ABC" not in str(browser.page.url)
+    assert "/end" not in browser.page.text, "ending one is for those who manage lists"
+
+
+async def test_a_refused_lookup_names_its_field(sign_in, services, show):
+    services.answers[f"POST /lists/{LIST}/entries/search"] = lambda _: problem(
+        422, "A value is not acceptable", "no plate", field="plate"
+    )
+    browser = await sign_in("account:self", "hotlist:read")
+    await browser.open(f"/hotlists/{LIST}")
+    answer = await browser.send(f"/hotlists/{LIST}", plate="!")
+    assert answer.status_code == 422
+    assert "no plate Field: plate" in browser.said
+    assert 'value="!"' in answer.text
+
+
+@pytest.mark.clause("468.4(c)/partial-forward")
+async def test_an_entry_is_added_with_reason_and_expiry(sign_in, services, show):
+    made = {"list_id": LIST, "version": 4, "entry_ids": [ENTRY]}
+    show(f"/lists/{LIST}/entries", made, 201, "POST")
+    browser = await sign_in(*MANAGER)
+    await browser.open(f"/hotlists/{LIST}/new")
+    assert '<option value="canvass">' in browser.page.text
+    assert '<option value="parts">' not in browser.page.text, "this kind is switched off"
+    await browser.send(
+        f"/hotlists/{LIST}/new", plate="7AB?1*", record_kind="canvass", reason="Shooting",
+        colour="black", expires_at="2026-06-20T08:00",
+    )  # fmt: skip
+    [asked] = services.asked("POST", "/entries")
+    entry = {
+        "plate": "7AB?1*", "record_kind": "canvass", "reason": "Shooting", "colour": "black",
+        "expires_at": "2026-06-20T08:00Z",
+    }  # fmt: skip
+    assert json.loads(asked.content) == {"entries": [entry]}
+    assert browser.page.url.path == f"/hotlists/{LIST}"
+
+
+async def test_a_refused_entry_names_its_field_and_keeps_what_was_typed(sign_in, services, show):
+    services.answers[f"POST /lists/{LIST}/entries"] = lambda _: problem(
+        422, "A value is not acceptable", "a partial plate needs one", field="entries.0.expires_at"
+    )
+    browser = await sign_in(*MANAGER)
+    await browser.open(f"/hotlists/{LIST}/new")
+    answer = await browser.send(
+        f"/hotlists/{LIST}/new", plate="7AB?1*", record_kind="canvass", reason=HOSTILE
+    )
+    assert answer.status_code == 422
+    assert "a partial plate needs one Field: expires at" in browser.said
+    assert '<option value="canvass" selected>' in answer.text
+    assert HOSTILE not in answer.text
+
+
+async def test_an_entry_is_ended_with_a_reason(sign_in, services, show):
+    show(f"/lists/{LIST}/entries/{ENTRY}", {"list_id": LIST, "version": 4}, method="DELETE")
+    browser = await sign_in(*MANAGER)
+    await browser.open(f"/hotlists/{LIST}")
+    await browser.send(f"/hotlists/{LIST}")
+    assert f'action="/hotlists/{LIST}/entries/{ENTRY}/end"' in browser.page.text
+    await browser.send(f"/hotlists/{LIST}/entries/{ENTRY}/end", reason="vehicle recovered")
+    [asked] = services.asked("DELETE", ENTRY)
+    assert dict(asked.url.params) == {"reason": "vehicle recovered"}
+    assert browser.page.url.path == f"/hotlists/{LIST}"
+
+
+async def test_an_entry_that_cannot_be_ended_is_told_on_its_lists_page(sign_in, services, show):
+    services.answers[f"DELETE /lists/{LIST}/entries/{ENTRY}"] = lambda _: problem(
+        404, "Not found", "no such entry in force"
+    )
+    browser = await sign_in(*MANAGER)
+    await browser.open(f"/hotlists/{LIST}")
+    answer = await browser.send(f"/hotlists/{LIST}/entries/{ENTRY}/end", reason="recovered")
+    assert answer.status_code == 404
+    assert "no such entry in force" in browser.said
+    assert "Stolen vehicles" in browser.said
+
+
+async def test_who_may_not_manage_lists_gets_no_form(sign_in, show):
+    browser = await sign_in("account:self", "hotlist:read")
+    await browser.open(f"/hotlists/{LIST}/new")
+    assert "this needs the permission hotlist:manage" in browser.said
+    assert 'name="plate"' not in browser.page.text
