@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from deploy.local.postgres import ROLE, SERVICES
+from deploy.local.process import free_port
 from deploy.local.services import APIS
 from shared.database_settings import DatabaseSettings
 from shared.db import Database
@@ -311,11 +312,11 @@ async def test_tables_of_one_role_are_refused_to_another_owner_until_they_are_ha
 # --- the separate command -------------------------------------------------------------------------
 
 
-def command(place, service, **given):
-    """Run `migrate` with no setting but the database's; return its exit status and what it said."""
+def command(place, service, *arguments, **given):
+    """Run a service's command line with these settings alone; return its exit status and what it said."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("DATABASE_")}
     done = subprocess.run(
-        [sys.executable, "-m", f"services.{service}", "migrate"],
+        [sys.executable, "-m", f"services.{service}", *arguments],
         cwd=place.services.parent,
         env={**bare, **given},
         capture_output=True,
@@ -330,22 +331,36 @@ async def test_every_service_makes_its_tables_by_a_command_and_then_starts_witho
     place, service
 ):
     given = {"DATABASE_URL": place.services_url, "DATABASE_OWNER_URL": place.database_url}
-    status, said = command(place, service, **given)
+    status, said = command(place, service, "migrate", **given)
     assert status == 0, said
     assert f"the tables of {service} are up to date" in said
     await place.prepare(service, database_owner_url=None)
 
 
 async def test_the_command_says_what_it_lacks_and_shows_no_password(place):
-    status, said = command(place, "audit", DATABASE_URL=place.services_url)
+    status, said = command(place, "audit", "migrate", DATABASE_URL=place.services_url)
     assert status == 1
     assert "with DATABASE_OWNER_URL" in said
     twice = {"DATABASE_URL": place.database_url, "DATABASE_OWNER_URL": place.database_url}
-    status, more = command(place, "audit", **twice)
+    status, more = command(place, "audit", "migrate", **twice)
     assert status == 1
     assert "DATABASE_URL and DATABASE_OWNER_URL name one role" in more
     for url in (place.services_url, place.database_url):
         assert make_url(url).password not in said + more
+
+
+async def test_a_service_that_finds_no_tables_of_its_own_ends_at_its_start_and_says_why(
+    place, tmp_path
+):
+    given = {
+        "DATABASE_URL": place.services_url,
+        "OBJECT_STORE_URL": tmp_path.as_uri(),
+        "PORT": str(free_port()),
+    }
+    status, said = command(place, "release", **given)
+    assert status != 0
+    assert "run `python -m services.release migrate` with DATABASE_OWNER_URL" in said
+    assert make_url(place.services_url).password not in said
 
 
 async def test_tables_of_another_version_are_not_worked_with(place):
