@@ -15,6 +15,7 @@ FILES = {
     "alerts.js": "text/javascript",
     "console.css": "text/css",
     "icon.svg": "image/svg+xml",
+    "tables.js": "text/javascript",
     "times.js": "text/javascript",
 }
 

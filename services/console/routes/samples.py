@@ -74,9 +74,9 @@ async def review_item(
         if exc.temporary:
             raise
         return await _item_page(request, visit, audit_id, number, form, exc)
-    left = next((i["number"] for i in audit["items"] if i["outcome"] is None), None)
+    following = next_item(audit, number)
     here = f"/audit/samples/{audit_id}"
-    return to(request, here if left is None else f"{here}/items/{left}")
+    return to(request, here if following is None else f"{here}/items/{following}")
 
 
 async def _sample_page(
@@ -125,6 +125,15 @@ async def _item_page(
         form=form,
         problem=problem,
     )
+
+
+def next_item(audit: Mapping[str, Any], number: int) -> int | None:
+    """Return the next item that nobody reviewed yet, from `number` on and round; None when all are.
+
+    Not the first of all: that may be an access of one's own, which stays for somebody else.
+    """
+    left = [item["number"] for item in audit["items"] if item["outcome"] is None]
+    return next((later for later in left if later > number), left[0] if left else None)
 
 
 def why_not_sign(audit: Mapping[str, Any], visit: Visit) -> str:

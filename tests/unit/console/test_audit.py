@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 
+from services.console.routes.samples import next_item
 from tests.unit.console.services import HIT, OTHER_HIT, PERSON, READ, problem
 
 HOSTILE = "<script>alert(1)</script>"
@@ -261,6 +262,13 @@ async def test_reviews_follow_one_another_until_none_is_left(auditor, services):
     assert auditor.page.url.path == here
 
 
+@pytest.mark.parametrize(("number", "following"), [(1, 3), (3, 4), (4, 1), (9, 1)])
+def test_reviews_go_on_from_where_they_are_and_round(number, following):
+    left = [an_item(number=n) for n in (1, 3, 4) if n != number]
+    audit = an_audit(an_item(**(DONE | {"number": 2})), *left)
+    assert next_item(audit, number) == following
+
+
 async def test_a_refused_review_keeps_what_was_typed(auditor, services):
     services.answers[f"POST /audits/{OTHER_HIT}/items/1"] = lambda _: problem(
         422, "A value is not acceptable", "at least 3", field="body.note"
@@ -323,7 +331,7 @@ async def test_who_only_reads_gets_no_forms(sign_in, log):
     browser = await sign_in("account:self", "purpose:declare", "audit:read")
     await browser.open("/purpose")
     await browser.send("/purpose", back="/audit", **DECLARED)
-    assert "Draw another" not in browser.said
+    assert "Draw a sample" not in browser.said
     for path in (f"/audit/samples/{OTHER_HIT}", f"/audit/samples/{OTHER_HIT}/items/1"):
         await browser.open(path)
         assert "this needs the permission audit:work" in browser.said

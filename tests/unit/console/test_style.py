@@ -63,6 +63,35 @@ async def test_every_field_has_a_label_and_its_hint_is_tied_to_it(officer, path)
             assert f'id="{hint}"' in text
 
 
+TEMPLATES = sorted((FOLDER / "templates").iterdir())
+
+
+@pytest.mark.parametrize("file", TEMPLATES, ids=lambda f: f.name)
+def test_no_template_has_a_field_without_a_label(file):
+    text = file.read_text()
+    for field in re.finditer(r"<(?:input|select|textarea) [^>]*>", text):
+        if 'type="hidden"' in field[0]:
+            continue
+        line = text[text.rfind("\n", 0, field.start()) + 1 : field.start()]
+        named = re.search(r' id="([^"]+)"', field[0])
+        within = line.rfind("<label>") > line.rfind("</label>")
+        assert within or (named and f'<label for="{named[1]}">' in text), field[0]
+
+
+def test_every_table_is_reached_by_keyboard_and_names_its_columns():
+    tables = 0
+    for file in TEMPLATES:
+        text = file.read_text()
+        tables += (here := text.count("<table>"))
+        regions = re.findall(
+            r'<div class="scroll" tabindex="0" role="region" aria-label(?:ledby)?="[^"]+">\n<table>',
+            text,
+        )
+        assert len(regions) == here, file.name
+        assert not re.search(r'<th(?! scope="col")[ >]', text), file.name
+    assert tables >= 8
+
+
 async def test_pages_name_their_language_and_their_main_part(officer):
     for path in ("/", "/policy", "/purpose"):
         text = (await officer.open(path)).text
