@@ -55,6 +55,21 @@ SecretKey = Annotated[SecretStr, AfterValidator(_a_key)]
 """A key of 32 random bytes, in base64 (`openssl rand -base64 32`)."""
 
 
+def keys_of(keys: SecretStr) -> list[SecretStr]:
+    """Return each key of a `SecretKeys`."""
+    return [SecretStr(key) for key in keys.get_secret_value().split()]
+
+
+def _all_keys(value: SecretStr) -> SecretStr:
+    for key in keys_of(value):
+        _a_key(key)
+    return value
+
+
+SecretKeys = Annotated[SecretStr, AfterValidator(_all_keys)]
+"""Any number of such keys, separated by spaces."""
+
+
 def key_bytes(key: SecretStr) -> bytes:
     """Return the 32 bytes of a `SecretKey`."""
     return b64decode(key.get_secret_value())

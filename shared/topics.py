@@ -69,6 +69,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.PurposeDeclared, "identity", audited=True),
         _topic(events.KeyPublished, "identity", partitions=1, replayed=True),
         _topic(events.AccountChanged, "identity", partitions=1, replayed=True, audited=True),
+        _topic(events.SecretsRewrapped, "identity", audited=True),
         _topic(events.SessionChanged, "identity", audited=True),
         _topic(events.TrainingRecorded, "identity", audited=True),
         _topic(events.DeviceChanged, "ingest", "ingest", audited=True),

@@ -76,7 +76,7 @@ def _told(used: rewrap.Usage) -> str:
         if name == used.current:
             note = "seals"
         elif name in used.unused:
-            note = f"nothing needs it any more; take it out of {rewrap.SETTING}"
+            note = f"nothing needs it; unless it is yet to seal, take it out of {rewrap.SETTING}"
         else:
             note = "still needed"
         lines.append(f"key {name}: {count} secrets, {note}")

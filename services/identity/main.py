@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.identity.actions import housekeeping, keys
+from services.identity.actions import housekeeping, keys, rewrap
 from services.identity.api import DOORS, OPEN, router
 from services.identity.settings import Settings
 from services.identity.work import SERVICE, Identity
@@ -37,6 +37,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
         await runtime.start(MIGRATIONS)
         chores: asyncio.Task[None] | None = None
         try:
+            await rewrap.check_keys(identity)
             await keys.prepare(identity)
             await housekeeping.recall_people(identity)
             if runtime.kafka:

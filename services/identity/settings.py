@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
-from shared.fields import SecretKey, key_bytes
+from shared.fields import SecretKey, SecretKeys, key_bytes, keys_of
 from shared.settings import CommonSettings
 
 
@@ -13,6 +13,10 @@ class Settings(CommonSettings):
 
     identity_key_encryption_key: SecretKey
     """Base64 of 32 random bytes. Encrypts signing keys and second-factor secrets at rest (AES-256-GCM)."""
+
+    identity_other_key_encryption_keys: SecretKeys = SecretStr("")
+    """Such keys separated by spaces: what they sealed still opens, but nothing is sealed with them. The
+    key that is to come, then the one that was, while the key-encryption key is changed (ADR-0017)."""
 
     identity_key_rotation_days: Annotated[int, Field(ge=1, le=365)] = 30
 
@@ -33,3 +37,8 @@ class Settings(CommonSettings):
     def key_encryption_key(self) -> bytes:
         """The key itself, 32 bytes."""
         return key_bytes(self.identity_key_encryption_key)
+
+    @property
+    def other_key_encryption_keys(self) -> list[bytes]:
+        """The keys that open only, 32 bytes each."""
+        return [key_bytes(key) for key in keys_of(self.identity_other_key_encryption_keys)]

@@ -1,32 +1,73 @@
-"""Secrets at rest: AES-256-GCM under the key-encryption key."""
+"""Secrets at rest: AES-256-GCM under a key-encryption key, whose id stands before what it sealed (ADR-0017)."""
 
+import hmac
 import os
+from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 NONCE_BYTES = 12
+MARK = b"plw-kek1"
+"""Begins what is sealed since keys have ids; a nonce from before begins so once in 2**64."""
+
+ID_BYTES = 8
 
 
 class VaultFault(RuntimeError):
-    """A sealed secret does not open: wrong key-encryption key, or a changed row."""
+    """A sealed secret does not open: its key-encryption key is missing, or its row was changed."""
+
+
+def key_id(key: bytes) -> str:
+    """Return what a key-encryption key is called, 16 hexadecimal digits; tells nothing of the key."""
+    return hmac.digest(key, b"plateward key-encryption key", "sha256")[:ID_BYTES].hex()
 
 
 class Vault:
     """Seals and opens small secrets. `place` binds one to its row, so that rows cannot be swapped."""
 
-    def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
+    def __init__(self, key: bytes, others: Sequence[bytes] = ()) -> None:
+        """Seal with `key`; open what it or one of `others` sealed."""
+        self.current = key_id(key)
+        self._ciphers = {key_id(one): AESGCM(one) for one in (key, *others)}
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The keys at hand, the one that seals first."""
+        return tuple(self._ciphers)
 
     def seal(self, secret: bytes, place: str) -> bytes:
-        """Return a fresh nonce (12 bytes) and the ciphertext with its tag."""
+        """Return mark and id of the key (16 bytes), a fresh nonce (12), the ciphertext with its tag."""
         nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, secret, place.encode())
+        sealed = self._ciphers[self.current].encrypt(nonce, secret, place.encode())
+        return MARK + bytes.fromhex(self.current) + nonce + sealed
 
     def open(self, sealed: bytes, place: str) -> bytes:
         """Return the secret. Raises: VaultFault."""
-        nonce, ciphertext = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
-        try:
-            return self._cipher.decrypt(nonce, ciphertext, place.encode())
-        except (InvalidTag, ValueError):
-            raise VaultFault(f"the sealed secret of {place} does not open") from None
+        return self._opened(sealed, place)[1]
+
+    def opens_with(self, sealed: bytes, place: str) -> str:
+        """Return the id of the key that a secret is sealed with. Raises: VaultFault."""
+        return self._opened(sealed, place)[0]
+
+    def _opened(self, sealed: bytes, place: str) -> tuple[str, bytes]:
+        named = _named(sealed)
+        if named is not None and named not in self._ciphers:
+            raise VaultFault(
+                f"the sealed secret of {place} needs the key-encryption key {named}, which is not set"
+            )
+        for name in (named,) if named is not None else self.key_ids:
+            body = sealed[len(MARK) + ID_BYTES :] if named is not None else sealed
+            nonce, ciphertext = body[:NONCE_BYTES], body[NONCE_BYTES:]
+            try:
+                return name, self._ciphers[name].decrypt(nonce, ciphertext, place.encode())
+            except (InvalidTag, ValueError):
+                continue
+        raise VaultFault(f"the sealed secret of {place} does not open")
+
+
+def _named(sealed: bytes) -> str | None:
+    """Return the id of the key that a sealed secret names; None for one from before keys had ids."""
+    if not sealed.startswith(MARK):
+        return None
+    return sealed[len(MARK) : len(MARK) + ID_BYTES].hex()

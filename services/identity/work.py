@@ -14,6 +14,7 @@ from services.identity.store.accounts import Accounts
 from services.identity.store.credentials import Credentials
 from services.identity.store.keys import Keys
 from services.identity.store.records import Purposes, Trainings
+from services.identity.store.sealed import Sealed
 from services.identity.store.sessions import Sessions
 from services.identity.vault import Vault
 from shared.clock import Clock
@@ -40,6 +41,7 @@ class Unit:
         self.trainings = Trainings(connection)
         self.purposes = Purposes(connection)
         self.keys = Keys(connection)
+        self.sealed = Sealed(connection)
         self.announced: list[Event] = []
 
     async def emit(self, *events: Event) -> None:
@@ -59,7 +61,7 @@ class Identity:
         self.policy = policy
         self.clock = clock
         self.people = people
-        self.vault = Vault(settings.key_encryption_key)
+        self.vault = Vault(settings.key_encryption_key, settings.other_key_encryption_keys)
         self.hasher = Hasher(
             memory_kib=settings.identity_argon2_memory_kib,
             time_cost=settings.identity_argon2_time_cost,

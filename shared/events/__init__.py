@@ -34,6 +34,7 @@ from shared.events.people import (
     DeviceChanged,
     DeviceSilenced,
     KeyPublished,
+    SecretsRewrapped,
     SessionChanged,
     TrainingRecorded,
 )
@@ -104,6 +105,7 @@ __all__ = [
     "ReleasePackaged",
     "ReleaseReceived",
     "ReleaseRequested",
+    "SecretsRewrapped",
     "SessionChanged",
     "Source",
     "Tier",

@@ -23,6 +23,19 @@ class KeyPublished(Event, frozen=True, kw_only=True, omit_defaults=True):
         return self.kid
 
 
+class SecretsRewrapped(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """Secrets at rest were sealed with another key-encryption key; keys are named by their ids."""
+
+    TOPIC: ClassVar[str] = "alpr.secrets.rewrapped"
+
+    reason: str
+    to_key: str
+    from_keys: dict[str, int]  # how many were sealed with which key
+    kind: Literal["signing_key", "second_factor"]
+    count: int
+    left: int  # of either kind, not yet sealed with `to_key`
+
+
 class AccountChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """An account as it now stands. Tokens issued before `tokens_valid_from` no longer hold."""
 

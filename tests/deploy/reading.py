@@ -37,7 +37,8 @@ def compose() -> dict[str, Any]:
 
 
 def _value(variable: re.Match[str]) -> str:
-    return "given" if variable[1] is None else variable[1]
+    # Compose puts a default in after YAML was read: an empty one is an empty text, not null.
+    return "given" if variable[1] is None else variable[1] or '""'
 
 
 @cache

@@ -31,7 +31,7 @@ class SecondFactor:
     provisioning_uri: str
 
 
-def totp_place(account_id: UUID) -> str:
+def totp_place(account_id: UUID | str) -> str:
     """Return what a sealed second factor is bound to."""
     return f"second factor {account_id}"
 

@@ -106,7 +106,7 @@ async def _add(identity: Identity, unit: Unit, *, signs_from: datetime) -> Store
     key = StoredKey(
         kid=kid,
         jwk=public,
-        sealed=identity.vault.seal(json.dumps(private).encode(), _place(kid)),
+        sealed=identity.vault.seal(json.dumps(private).encode(), signing_key_place(kid)),
         created_at=unit.now,
         signs_from=signs_from,
         not_after=signs_from + rotation + SPARE,
@@ -119,12 +119,13 @@ async def _add(identity: Identity, unit: Unit, *, signs_from: datetime) -> Store
 def _open(identity: Identity, key: StoredKey) -> dict[str, str]:
     private = identity.private_keys.get(key.kid)
     if private is None:
-        private = json.loads(identity.vault.open(key.sealed, _place(key.kid)))
+        private = json.loads(identity.vault.open(key.sealed, signing_key_place(key.kid)))
         identity.private_keys[key.kid] = private
     return private
 
 
-def _place(kid: str) -> str:
+def signing_key_place(kid: str) -> str:
+    """Return what a sealed signing key is bound to."""
     return f"signing key {kid}"
 
 

@@ -2,17 +2,19 @@
 
 import asyncio
 import base64
+import os
 from datetime import UTC, datetime, timedelta
 
 import pyotp
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import ValidationError
 
 from services.identity import hasher as hasher_module
 from services.identity.hasher import Hasher
 from services.identity.settings import Settings
 from services.identity.totp import matching_step, new_secret, provisioning_uri, step_at
-from services.identity.vault import Vault, VaultFault
+from services.identity.vault import Vault, VaultFault, key_id
 from shared.errors import TooManyRequests
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -37,6 +39,49 @@ def test_what_is_sealed_opens_in_its_own_place_only():
             vault.open(data, place)
     with pytest.raises(VaultFault):
         Vault(bytes(32)).open(sealed, "row 1")
+
+
+OLD, NEW, THIRD = bytes(range(32)), bytes(range(1, 33)), bytes(32)
+
+
+def sealed_before_keys_had_ids(key, secret, place):
+    nonce = os.urandom(12)
+    return nonce + AESGCM(key).encrypt(nonce, secret, place.encode())
+
+
+def test_what_another_key_sealed_opens_while_that_key_is_at_hand():
+    sealed = Vault(OLD).seal(b"secret", "row 1")
+    both = Vault(NEW, [THIRD, OLD])
+    assert both.open(sealed, "row 1") == b"secret"
+    assert both.opens_with(sealed, "row 1") == key_id(OLD)
+    assert both.opens_with(both.seal(b"x", "row 1"), "row 1") == both.current == key_id(NEW)
+    with pytest.raises(VaultFault, match=f"needs the key-encryption key {key_id(OLD)}"):
+        Vault(NEW, [THIRD]).open(sealed, "row 1")
+
+
+def test_what_was_sealed_before_keys_had_ids_opens():
+    sealed = sealed_before_keys_had_ids(OLD, b"secret", "row 1")
+    assert Vault(OLD).open(sealed, "row 1") == b"secret"
+    both = Vault(NEW, [THIRD, OLD])
+    assert both.open(sealed, "row 1") == b"secret"
+    assert both.opens_with(sealed, "row 1") == key_id(OLD)
+    for vault, place in ((Vault(NEW), "row 1"), (both, "row 2")):
+        with pytest.raises(VaultFault, match="does not open"):
+            vault.open(sealed, place)
+
+
+def test_an_id_that_was_put_in_place_of_another_opens_nothing():
+    sealed = Vault(OLD).seal(b"secret", "row 1")
+    forged = sealed.replace(bytes.fromhex(key_id(OLD)), bytes.fromhex(key_id(NEW)))
+    assert forged != sealed
+    with pytest.raises(VaultFault):
+        Vault(NEW, [OLD]).open(forged, "row 1")
+
+
+def test_an_id_tells_keys_apart_and_nothing_of_them():
+    assert len({key_id(OLD), key_id(NEW), key_id(THIRD)}) == 3
+    assert key_id(OLD) not in OLD.hex()
+    assert len(key_id(OLD)) == 16
 
 
 async def test_a_password_is_hashed_with_argon2id_and_verified(hasher):
@@ -97,6 +142,23 @@ def test_a_key_encryption_key_of_another_size_is_refused_and_not_shown(key):
         Settings(identity_key_encryption_key=key)
     assert "is not base64 of 32 bytes" in str(refused.value)
     assert not key or key not in str(refused.value)
+
+
+def test_other_keys_are_separated_by_spaces_and_refused_unshown_where_one_is_none():
+    keys = [base64.b64encode(key).decode() for key in (OLD, NEW, THIRD)]
+    one, others = keys[0], " ".join(keys[1:])
+    settings = Settings(
+        identity_key_encryption_key=one, identity_other_key_encryption_keys=f" {others}\n"
+    )
+    assert settings.other_key_encryption_keys == [NEW, THIRD]
+    assert keys[1] not in repr(settings)
+    assert Settings(identity_key_encryption_key=one).other_key_encryption_keys == []
+    with pytest.raises(ValidationError, match="base64 of 32 bytes") as refused:
+        Settings(
+            identity_key_encryption_key=one,
+            identity_other_key_encryption_keys=f"{keys[1]} c2hvcnQ=",
+        )
+    assert keys[1] not in str(refused.value)
 
 
 def test_a_key_encryption_key_does_not_show_in_settings():

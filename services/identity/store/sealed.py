@@ -1,0 +1,107 @@
+"""What is sealed under a key-encryption key, wherever it lies: to find, count and seal anew."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.identity.vault import ID_BYTES, MARK
+
+Kind = Literal["signing_key", "second_factor"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+_WHERE: Mapping[Kind, tuple[str, str, str]] = {
+    "signing_key": ("signing_keys", "kid", "sealed"),
+    "second_factor": ("credentials", "account_id", "totp_sealed"),
+}
+"""Table, key and column of each."""
+
+
+@dataclass(frozen=True)
+class SealedSecret:
+    """One sealed secret and whose it is."""
+
+    kind: Kind
+    row_id: str
+    sealed: bytes
+
+
+class Sealed:
+    """The only code that reads and writes sealed secrets across tables."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def lock(self) -> None:
+        """Let one at a time seal anew, until the transaction ends."""
+        await self._connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtext('rewrap'), hashtext(current_schema()))")
+        )
+
+    async def named(self) -> dict[str, int]:
+        """Return how many secrets name each key-encryption key, by its id."""
+        found: dict[str, int] = {}
+        for table, _, column in _WHERE.values():
+            rows = await self._connection.execute(
+                text(
+                    f"SELECT encode(substr({column}, :after, :id_bytes), 'hex') AS key_id,"  # noqa: S608
+                    f" count(*) AS secrets FROM {table}"
+                    f" WHERE substr({column}, 1, :mark_bytes) = :mark GROUP BY 1"
+                ),
+                {
+                    "mark": MARK,
+                    "mark_bytes": len(MARK),
+                    "after": len(MARK) + 1,
+                    "id_bytes": ID_BYTES,
+                },
+            )
+            for row in rows:
+                found[row.key_id] = found.get(row.key_id, 0) + row.secrets
+        return found
+
+    async def unnamed(self, kind: Kind) -> Sequence[SealedSecret]:
+        """Return what was sealed before keys had ids."""
+        return await self._find(kind, MARK, "")
+
+    async def others(self, kind: Kind, key_id: str, limit: int) -> Sequence[SealedSecret]:
+        """Return what is not sealed with the key of this id; nobody changes it meanwhile."""
+        head = MARK + bytes.fromhex(key_id)
+        return await self._find(kind, head, " LIMIT :limit FOR UPDATE", limit=limit)
+
+    async def left(self, key_id: str) -> int:
+        """Return how many secrets are not sealed with the key of this id."""
+        head = MARK + bytes.fromhex(key_id)
+        count = 0
+        for table, _, column in _WHERE.values():
+            found = await self._connection.execute(
+                text(
+                    f"SELECT count(*) FROM {table} WHERE substr({column}, 1, :bytes) <> :head"  # noqa: S608
+                ),
+                {"head": head, "bytes": len(head)},
+            )
+            count += int(found.scalar_one())
+        return count
+
+    async def put(self, secret: SealedSecret) -> None:
+        """Keep a secret sealed anew."""
+        table, key, column = _WHERE[secret.kind]
+        await self._connection.execute(
+            text(f"UPDATE {table} SET {column} = :sealed WHERE CAST({key} AS text) = :row_id"),  # noqa: S608
+            {"sealed": secret.sealed, "row_id": secret.row_id},
+        )
+
+    async def _find(
+        self, kind: Kind, head: bytes, rest: str, **values: int
+    ) -> Sequence[SealedSecret]:
+        """Return what does not begin with `head`."""
+        table, key, column = _WHERE[kind]
+        found = await self._connection.execute(
+            text(
+                f"SELECT CAST({key} AS text) AS row_id, {column} AS sealed FROM {table}"  # noqa: S608
+                f" WHERE substr({column}, 1, :bytes) <> :head ORDER BY {key}{rest}"
+            ),
+            {"head": head, "bytes": len(head), **values},
+        )
+        return [SealedSecret(kind, row.row_id, row.sealed) for row in found]

@@ -1,0 +1,269 @@
+"""The key-encryption key is changed while the service runs: nobody notices, and it is on record."""
+
+import asyncio
+import base64
+import logging
+import os
+from collections import Counter
+from uuid import uuid4
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from services.identity.actions import keys, rewrap
+from services.identity.actions.enrolment import totp_place
+from services.identity.actions.keys import signing_key_place
+from services.identity.cli import run
+from services.identity.main import build_app
+from services.identity.settings import Settings
+from services.identity.vault import MARK, Vault, VaultFault, key_id
+from shared.errors import Conflict
+from shared.events import Actor, SecretsRewrapped
+from shared.runtime import Runtime
+
+OLD, NEW = bytes(range(32)), bytes(range(100, 132))
+SERGEANT = Actor(
+    person_id="00000000-0000-4000-8000-000000000301",
+    name="Ada Min",
+    title="Administration Sergeant",
+    agency_ori="CA0520100",
+)
+
+
+def in_base64(*keys_):
+    return " ".join(base64.b64encode(key).decode() for key in keys_)
+
+
+@pytest.fixture
+def changed(identity):
+    """Identity as it runs once the new key seals and the old one only opens."""
+    identity.vault = Vault(NEW, [OLD])
+    identity.private_keys.clear()
+    return identity
+
+
+@pytest.fixture
+def sealed(identity):
+    """Return what is sealed, by row."""
+
+    async def read():
+        async with identity.begin() as unit:
+            rows = await unit.connection.execute(
+                text(
+                    "SELECT kid AS row_id, sealed FROM signing_keys UNION ALL"
+                    " SELECT CAST(account_id AS text), totp_sealed FROM credentials"
+                )
+            )
+            return {row.row_id: bytes(row.sealed) for row in rows}
+
+    return read
+
+
+def names(key, secret):
+    return secret.startswith(MARK + bytes.fromhex(key_id(key)))
+
+
+async def test_everything_is_sealed_anew_and_everybody_works_on(
+    hire, changed, published, sealed, client
+):
+    changed.vault = Vault(OLD)
+    people = [await hire(f"o.{name}", "officer") for name in ("seven", "eight", "nine")]
+    await keys.rotate(changed)
+    before = await sealed()
+    assert all(names(OLD, secret) for secret in before.values())
+    changed.vault = Vault(NEW, [OLD])
+    done = await rewrap.rewrap(changed, SERGEANT, "yearly change")
+    after = await sealed()
+    assert after.keys() == before.keys()
+    assert all(names(NEW, secret) for secret in after.values())
+    factors = len(before) - 2
+    assert done.counts == {"signing_key": 2, "second_factor": factors}
+    changed.vault = Vault(NEW)
+    changed.private_keys.clear()
+    for person in people:
+        await person.sign_in()
+        assert (await person.get("/v1/me")).status_code == 200
+    first, second = await published(SecretsRewrapped)
+    assert (first.kind, first.count, first.left) == ("signing_key", 2, factors)
+    assert (second.kind, second.count, second.left) == ("second_factor", factors, 0)
+    for event in (first, second):
+        assert event.actor == SERGEANT
+        assert event.reason == "yearly change"
+        assert (event.to_key, event.from_keys) == (key_id(NEW), {key_id(OLD): event.count})
+
+
+async def test_a_run_that_was_interrupted_goes_on_where_it_stopped(
+    hire, changed, published, sealed, monkeypatch
+):
+    changed.vault = Vault(OLD)
+    for number in range(5):
+        await hire(f"o.{number}", "officer")
+    total = len(await sealed())
+    monkeypatch.setattr(rewrap, "BATCH", 2)
+
+    class Killed(Exception):
+        """What a kill is to the transaction that runs."""
+
+    class Breaking(Vault):
+        left = 4
+
+        def seal(self, secret, place):
+            self.left -= 1
+            if self.left < 0:
+                raise Killed
+            return super().seal(secret, place)
+
+    changed.vault = Breaking(NEW, [OLD])
+    with pytest.raises(Killed):
+        await rewrap.rewrap(changed, SERGEANT, "yearly change")
+    by_key = Counter(names(NEW, secret) for secret in (await sealed()).values())
+    told = sum(event.count for event in await published(SecretsRewrapped))
+    assert by_key[True] == told == 3  # the signing key, and one batch of two whole
+    changed.vault = Vault(NEW, [OLD])
+    done = await rewrap.rewrap(changed, SERGEANT, "yearly change")
+    assert done.counts.total() == total - 3
+    assert all(names(NEW, secret) for secret in (await sealed()).values())
+    told = [event.count for event in await published(SecretsRewrapped)]
+    assert sum(told) == total
+    assert (await published(SecretsRewrapped))[-1].left == 0
+    again = await rewrap.rewrap(changed, SERGEANT, "once more")
+    assert again.counts.total() == 0
+    assert [event.count for event in await published(SecretsRewrapped)] == told
+
+
+async def test_two_runs_at_once_while_people_sign_in_seal_each_secret_once(
+    hire, changed, published, sealed, monkeypatch
+):
+    changed.vault = Vault(OLD)
+    people = [await hire(f"o.{number}", "officer") for number in range(4)]
+    total = len(await sealed())
+    monkeypatch.setattr(rewrap, "BATCH", 1)
+    changed.vault = Vault(NEW, [OLD])
+    changed.clock.advance(seconds=30)
+    runs = [rewrap.rewrap(changed, SERGEANT, "yearly change") for _ in range(2)]
+    both, *answers = await asyncio.gather(
+        asyncio.gather(*runs), *(person.try_sign_in() for person in people)
+    )
+    assert [answer.status_code for answer in answers] == [201] * 4
+    assert sum(done.counts.total() for done in both) == total
+    assert sum(event.count for event in await published(SecretsRewrapped)) == total
+    assert all(names(NEW, secret) for secret in (await sealed()).values())
+
+
+async def test_without_a_key_that_is_needed_nothing_is_changed(hire, changed, published, sealed):
+    changed.vault = Vault(OLD)
+    await hire("o.seven", "officer")
+    before = await sealed()
+    changed.vault = Vault(NEW, [bytes(32)])
+    needed = f"{key_id(OLD)} \\({len(before)} secrets\\)"
+    with pytest.raises(Conflict, match=needed):
+        await rewrap.rewrap(changed, SERGEANT, "yearly change")
+    with pytest.raises(VaultFault, match=needed):
+        await rewrap.check_keys(changed)
+    assert await sealed() == before
+    assert await published(SecretsRewrapped) == []
+
+
+async def as_before_keys_had_ids(identity, sealed):
+    """Write every secret as an identity did that knew one key: without mark and id."""
+    vault = Vault(OLD)
+    async with identity.begin() as unit:
+        for row_id, secret in (await sealed()).items():
+            is_key = len(row_id) != len(str(uuid4()))
+            place = signing_key_place(row_id) if is_key else totp_place(row_id)
+            nonce = os.urandom(12)
+            old = nonce + AESGCM(OLD).encrypt(nonce, vault.open(secret, place), place.encode())
+            table, column, key = (
+                ("signing_keys", "sealed", "kid")
+                if is_key
+                else ("credentials", "totp_sealed", "account_id")
+            )
+            await unit.connection.execute(
+                text(f"UPDATE {table} SET {column} = :old WHERE CAST({key} AS text) = :row_id"),
+                {"old": old, "row_id": row_id},
+            )
+
+
+async def test_secrets_from_before_keys_had_ids_are_sealed_anew_too(
+    hire, changed, sealed, published
+):
+    changed.vault = Vault(OLD)
+    officer = await hire("o.seven", "officer")
+    await as_before_keys_had_ids(changed, sealed)
+    before = await sealed()
+    assert not any(secret.startswith(MARK) for secret in before.values())
+    changed.vault = Vault(NEW)
+    with pytest.raises(Conflict, match="does not open"):
+        await rewrap.rewrap(changed, SERGEANT, "yearly change")
+    assert await sealed() == before
+    changed.vault = Vault(NEW, [OLD])
+    await officer.sign_in()
+    assert (await rewrap.usage(changed)).counts == {key_id(NEW): 0, key_id(OLD): len(before)}
+    await rewrap.rewrap(changed, SERGEANT, "yearly change")
+    assert all(names(NEW, secret) for secret in (await sealed()).values())
+    changed.vault = Vault(NEW)
+    await officer.sign_in()
+
+
+async def test_it_says_which_key_nothing_needs_any_more(hire, changed):
+    await hire("o.seven", "officer")
+    before = await rewrap.usage(changed)
+    assert before.counts[key_id(OLD)] > 0
+    assert before.unused == []
+    await rewrap.rewrap(changed, SERGEANT, "yearly change")
+    after = await rewrap.usage(changed)
+    assert after.counts[key_id(OLD)] == 0
+    assert after.unused == [key_id(OLD)]
+
+
+async def test_the_command_does_it_and_shows_no_secret(
+    hire, identity, identity_settings, published, monkeypatch, capsys, caplog
+):
+    officer = await hire("o.seven", "officer")
+    monkeypatch.setenv("DATABASE_URL", identity_settings.database_url)
+    monkeypatch.setenv("POLICY_FILE", str(identity_settings.policy_file))
+    monkeypatch.setenv("IDENTITY_KEY_ENCRYPTION_KEY", in_base64(NEW))
+
+    async def command(*words):
+        try:
+            await asyncio.to_thread(run, words)
+            return capsys.readouterr().out
+        except SystemExit as exc:
+            return str(exc.code)
+
+    who = ["--person-id", SERGEANT.person_id, "--name", "Ada Min", "--title", "Sergeant"]
+    caplog.set_level(logging.DEBUG)
+    refused = await command("rewrap", *who, "--reason", "yearly change")
+    assert "are not set" in refused
+    assert key_id(OLD) in refused
+    monkeypatch.setenv("IDENTITY_OTHER_KEY_ENCRYPTION_KEYS", in_base64(OLD))
+    assert "still needed" in await command("key-usage")
+    told = await command("rewrap", *who, "--reason", "yearly change")
+    assert f"Sealed anew with key {key_id(NEW)}: 1 signing keys and" in told
+    assert f"key {key_id(OLD)}: 0 secrets, nothing needs it; unless" in told
+    event = (await published(SecretsRewrapped))[-1]
+    assert (event.actor.name, event.reason, event.left) == ("Ada Min", "yearly change", 0)
+    said = refused + told + caplog.text + str(event)
+    for secret in (in_base64(OLD), in_base64(NEW), OLD.hex(), NEW.hex(), officer.secret):
+        assert secret not in said
+
+
+async def test_a_service_without_the_needed_key_does_not_start(
+    app, identity_settings, bus, objects, clock, people
+):
+    other = Settings(
+        **{**identity_settings.model_dump(), "identity_key_encryption_key": in_base64(NEW)}
+    )
+    runtime = Runtime("identity", other, bus=bus, objects=objects, clock=clock, people=people)
+    second = build_app(other, runtime)
+    with pytest.raises(VaultFault, match="add them to IDENTITY_OTHER_KEY_ENCRYPTION_KEYS"):
+        async with second.router.lifespan_context(second):
+            raise AssertionError("it started")
+    others = SecretStr(in_base64(OLD))
+    known = other.model_copy(update={"identity_other_key_encryption_keys": others})
+    runtime = Runtime("identity", known, bus=bus, objects=objects, clock=clock, people=people)
+    third = build_app(known, runtime)
+    async with third.router.lifespan_context(third):
+        assert third.state.identity.vault.current == key_id(NEW)
