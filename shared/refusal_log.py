@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from uuid import uuid4
 
@@ -13,7 +14,7 @@ from shared.errors import AlprError
 from shared.events import RefusalsCounted
 from shared.ids import derive_id
 from shared.outbox import emit
-from shared.refusals import MINUTE, Allowance, Counted, Door, Tally
+from shared.refusals import GUARD, MINUTE, Allowance, Counted, Door, Tally
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +33,18 @@ class RefusalLog:
     """
 
     def __init__(
-        self, service: str, db: Database, clock: Clock, *, burst: int, per_minute: float
+        self,
+        service: str,
+        db: Database,
+        clock: Clock,
+        *,
+        burst: int,
+        per_minute: float,
+        crowded: Callable[[], bool],
     ) -> None:
+        """`crowded` tells whether the log is behind: then it has room left for people known alone."""
         self.allowance = Allowance(burst, per_minute)
+        self._crowded = crowded
         self._tally = Tally()
         self._service = service
         self._db = db
@@ -42,6 +52,12 @@ class RefusalLog:
         self._process = uuid4()
         self._counted = COUNTED.labels(service)
         self._task: asyncio.Task[None] | None = None
+
+    def reserve(self, door: Door) -> bool:
+        """Take one of a door's allowance; False where a refusal there gets no entry of its own."""
+        if door.name == GUARD and self._crowded():
+            return False
+        return self.allowance.reserve(door)
 
     def count(self, door: Door) -> None:
         """Count one refusal, just now."""

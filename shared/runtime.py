@@ -62,6 +62,7 @@ class Runtime:
             self.clock,
             burst=settings.refusals_burst,
             per_minute=settings.refusals_per_minute,
+            crowded=lambda: self.relay.backlog > settings.max_outbox_backlog // 2,
         )
         self.people = people or People(settings.token_issuer)
         idle_s = settings.kafka_empty_fetch_pause_ms / 1000

@@ -62,7 +62,7 @@ class Turnstile:
             return
         client = scope.get("client")
         door = Door(place_of(client[0] if client else ""), path if path in self._doors else GUARD)
-        reserved = self._refusals.allowance.reserve(door)
+        reserved = self._refusals.reserve(door)
         if reserved or (fault := await self._fault(Request(scope), door)) is None:
             await self._watched(scope, receive, send, door, reserved=reserved)
             return

@@ -117,8 +117,11 @@ class Sessions:
             try:
                 return await self._refresh(newest)
             except Refused as exc:
-                if exc.temporary and not refused and left > timedelta(0):
-                    return newest  # identity is down: work goes on until the token ends (ADR-0007)
+                later = exc.temporary or exc.status == HTTPStatus.TOO_MANY_REQUESTS
+                if later and not refused and left > timedelta(0):
+                    # Identity is down, or others at this address flood it (ADR-0015): work goes on
+                    # until the token ends (ADR-0007).
+                    return newest
                 if exc.status == HTTPStatus.UNAUTHORIZED:
                     self.forget(session)
                     raise SignedOut("The session has ended; sign in again.") from exc

@@ -234,6 +234,20 @@ async def test_many_addresses_make_few_entries_and_use_bounded_memory(at, on_rec
     assert "" in {c.client_address for c in counted}
 
 
+async def test_a_log_that_is_behind_is_filled_by_nobody_unknown(at, authority, runtime, on_record):
+    client = at("192.0.2.67")
+    runtime.relay.backlog = runtime.settings.max_outbox_backlog // 2
+    assert (await client.get("/v1/alerts")).status_code == 401
+    runtime.relay.backlog += 1
+    answers = [await client.get("/v1/alerts") for _ in range(3)]
+    assert [a.status_code for a in answers] == [429] * 3
+    known = await client.get("/v1/alerts", headers=authority.headers(purpose=False))
+    assert known.status_code == 200
+    assert (await client.post("/v1/sign-in")).status_code == 401
+    single, [counted] = await on_record()
+    assert (len(single), counted.count) == (1, 3)
+
+
 async def test_the_word_for_the_client_is_taken_from_a_trusted_proxy_alone(app, runtime):
     config = uvicorn.Config(app, **options(runtime.settings))
     config.load()

@@ -202,13 +202,16 @@ async def test_every_page_of_a_person_leaves_by_itself_after_the_idle_time(offic
     assert re.search(r'<meta http-equiv="refresh" content="1801; url=/idle">', officer.page.text)
 
 
-async def test_with_identity_down_work_goes_on_until_the_token_ends(officer, services, clock):
+@pytest.mark.parametrize("status", [503, 429])
+async def test_with_identity_down_or_flooded_work_goes_on_until_the_token_ends(
+    status, officer, services, clock
+):
     services.answers["GET /hits"] = lambda _: httpx.Response(200, json={"hits": [], "next": None})
-    services.answers["POST /sessions/refresh"] = lambda _: problem(503, "Temporarily unavailable")
+    services.answers["POST /sessions/refresh"] = lambda _: problem(status, "Try again later")
     clock.advance(minutes=8)
     assert (await officer.open("/alerts")).status_code == 200
     clock.advance(minutes=3)
-    assert (await officer.open("/alerts")).status_code == 503
+    assert (await officer.open("/alerts")).status_code == status
     assert SESSION in officer.http.cookies
 
 
