@@ -171,6 +171,7 @@ async def test_without_a_purpose_a_hold_is_shown_and_nothing_is_done_to_it(sign_
     await browser.open(f"/holds/{HOLD}")
     assert f"/purpose?back=/holds/{HOLD}" in browser.page.text
     assert 'name="reason"' not in browser.page.text
+    assert 'id="release"' not in browser.page.text
     await browser.send(f"/holds/{HOLD}/release", reason="case closed")
     assert str(browser.page.url).endswith("/purpose?back=%2Fholds")
     assert not services.asked("POST", "/release")

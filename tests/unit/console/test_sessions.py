@@ -4,6 +4,7 @@ import asyncio
 import re
 
 import httpx
+import msgspec
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
@@ -75,6 +76,17 @@ async def test_a_cookie_sealed_by_another_key_is_no_cookie(officer, clock):
     text = Seal(bytes(32)).seal(forged)
     officer.http.cookies.set(SESSION, text, domain="alpr.example.org", path="/")
     assert (await officer.open("/search")).status_code == 401
+
+
+async def test_a_cookie_from_before_an_upgrade_signs_nobody_out(officer, clock):
+    today = Seal(bytes(range(32))).open(Session, officer.http.cookies[SESSION])
+    assert today is not None
+    before = {f: getattr(today, f) for f in Session.__struct_fields__ if f != "person_id"}
+    older = msgspec.defstruct("Session", [*before], kw_only=True)
+    text = Seal(bytes(range(32))).seal(older(**before))
+    officer.http.cookies.set(SESSION, text, domain="alpr.example.org", path="/")
+    await officer.open("/")
+    assert "Signed in as Ola Lindqvist" in officer.said
 
 
 async def test_one_kind_of_sealed_thing_cannot_stand_for_another(officer):
