@@ -5,7 +5,7 @@ import base64
 import logging
 import os
 from collections import Counter
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -18,10 +18,12 @@ from services.identity.actions.keys import signing_key_place
 from services.identity.cli import run
 from services.identity.main import build_app
 from services.identity.settings import Settings
+from services.identity.store.sealed import Sealed
 from services.identity.vault import MARK, Vault, VaultFault, key_id
 from shared.errors import Conflict
 from shared.events import Actor, SecretsRewrapped
 from shared.runtime import Runtime
+from shared.testing import eventually
 
 OLD, NEW = bytes(range(32)), bytes(range(100, 132))
 SERGEANT = Actor(
@@ -150,6 +152,40 @@ async def test_two_runs_at_once_while_people_sign_in_seal_each_secret_once(
     assert sum(done.counts.total() for done in both) == total
     assert sum(event.count for event in await published(SecretsRewrapped)) == total
     assert all(names(NEW, secret) for secret in (await sealed()).values())
+
+
+async def test_a_second_factor_that_is_made_meanwhile_is_not_lost(hire, changed, monkeypatch):
+    changed.vault = Vault(OLD)
+    officer = await hire("o.seven", "officer")
+    changed.vault = Vault(NEW, [OLD])
+    account_id, place = UUID(officer.account_id), totp_place(officer.account_id)
+
+    async def enrol_anew():
+        async with changed.begin() as unit:
+            sealed = changed.vault.seal(b"another", place)
+            await unit.credentials.put(account_id, "a hash", sealed, unit.now)
+
+    async def waits():
+        async with changed.begin() as unit:
+            locks = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            return (await unit.connection.execute(text(locks))).scalar_one()
+
+    enrolments = []
+    keep = Sealed.put
+
+    async def put(self, secret):
+        if secret.row_id == officer.account_id:
+            enrolments.append(asyncio.create_task(enrol_anew()))
+            await eventually(lambda: enrolments[0].done() or waits())
+        await keep(self, secret)
+
+    monkeypatch.setattr(Sealed, "put", put)
+    await rewrap.rewrap(changed, SERGEANT, "yearly change")
+    await asyncio.gather(*enrolments)
+    async with changed.begin() as unit:
+        credential = await unit.credentials.find(account_id)
+    assert len(enrolments) == 1
+    assert changed.vault.open(credential.totp_sealed, place) == b"another"
 
 
 async def test_without_a_key_that_is_needed_nothing_is_changed(hire, changed, published, sealed):
