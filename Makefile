@@ -95,6 +95,10 @@ train-reader: $(TRAINING_STAMP) ## Render plates and train the plate reader on t
 train-detector: $(TRAINING_STAMP) ## Compose scenes and train the plate detector on them [DASHCAM=dir, SMOKE=1]
 	@$(TRAINING_PY) -m training detector $(if $(SMOKE),--smoke) $${DASHCAM:+--dashcam "$$DASHCAM"}
 
+.PHONY: train-states
+train-states: $(TRAINING_STAMP) ## Render plates and train the reader of states' names on them [SMOKE=1]
+	@$(TRAINING_PY) -m training states $(if $(SMOKE),--smoke)
+
 # --- measure ----------------------------------------------------------------------------------
 .PHONY: bench-reads
 bench-reads: $(STAMP) ## Edge reads through HTTP, Kafka, matching and Postgres [KAFKA=apache]

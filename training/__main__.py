@@ -1,4 +1,4 @@
-"""Make the committed networks anew: `python -m training reader` or `python -m training detector`.
+"""Make the committed networks anew: `python -m training reader`, `detector` or `states`.
 
 Renders what they learn from, trains, calibrates, writes the ONNX file beside the weights and a
 picture of the loss, and ends with one JSON line. `--smoke` does all of it in a minute or two, too
@@ -15,10 +15,10 @@ from pathlib import Path
 
 import torch
 
-from training import train_detector, train_reader
+from training import names, train_detector, train_names, train_reader
 from training.calibrate import calibration
 from training.curve import draw_loss
-from training.export import export_detector, export_reader
+from training.export import export_detector, export_reader, export_states
 from training.loop import Plan
 from training.patches import load as load_patches
 from training.samples import load as load_samples
@@ -43,6 +43,9 @@ READER = Size(240_000, 4_000, Plan(steps=12_000, rate=1.5e-3, report_every=400, 
 READER_SMOKE = Size(600, 100, Plan(steps=15, rate=1.5e-3, report_every=5, seed=SEED))
 DETECTOR = Size(24_000, 800, Plan(steps=4_500, rate=2e-3, report_every=300, seed=SEED), scenes=300)
 DETECTOR_SMOKE = Size(120, 24, Plan(steps=12, rate=2e-3, report_every=4, seed=SEED), scenes=6)
+
+STATES = Size(60_000, 3_000, Plan(steps=8_000, rate=1.5e-3, report_every=400, seed=SEED))
+STATES_SMOKE = Size(120, 40, Plan(steps=12, rate=1.5e-3, report_every=4, seed=SEED))
 
 
 def make_reader(out: Path, size: Size, workers: int, version: str) -> dict[str, object]:
@@ -82,6 +85,21 @@ def make_detector(
     return last(out / "log.jsonl")
 
 
+def make_states(out: Path, size: Size, workers: int, version: str) -> dict[str, object]:
+    """Render, train, calibrate and export the reader of states' names; its figures."""
+    for split, count, seed in _splits(size):
+        if not _named_before(out / split, count):
+            names.write(out / split, count, seed, workers)
+    held_out = names.load(out / "val")
+    plan = replace(size.plan, threads=workers)
+    train_names.train(names.load(out / "train"), held_out, out, plan)
+    fitted = train_names.calibration(out / "last.pt", held_out)
+    export_states(
+        out / "last.pt", out / "states.onnx", temperature=fitted.temperature, version=version
+    )
+    return last(out / "log.jsonl") | {"temperature": fitted.temperature, "loss": fitted.loss}
+
+
 def _splits(size: Size) -> tuple[tuple[str, int, int], ...]:
     """What to train on and what is held out: name, count, seed."""
     return ("train", size.samples, SEED), ("val", size.held_out, HELD_OUT_SEED)
@@ -93,6 +111,12 @@ def _rendered_before(folder: Path, count: int) -> bool:
         return False
     samples = load_samples(folder)
     return len(samples.plates) == count == train_reader.rendered(samples)
+
+
+def _named_before(folder: Path, count: int) -> bool:
+    """Whether a run before this one left all of so many samples."""
+    marker = folder / names.DONE
+    return marker.exists() and len(names.load(folder).states) == count
 
 
 def _composed_before(folder: Path, count: int) -> bool:
@@ -112,20 +136,29 @@ def main() -> None:
     out = args.out / (args.network + ("-smoke" if args.smoke else ""))
     out.mkdir(parents=True, exist_ok=True)
     (out / "log.jsonl").unlink(missing_ok=True)
-    if args.network == "reader":
-        size = READER_SMOKE if args.smoke else READER
-        figures = make_reader(out, size, args.workers, args.version)
-    else:
-        size = DETECTOR_SMOKE if args.smoke else DETECTOR
-        figures = make_detector(out, size, args.workers, args.dashcam, args.version)
+    size, figures = _made(args, out)
     draw_loss(out / "log.jsonl", out / "loss.png", f"{args.network}, seed {SEED}")
     about = {"samples": size.samples, "machine": f"{platform.machine()}, {args.workers} threads"}
     print(json.dumps({"network": args.network, **figures, **about}))
 
 
+def _made(args: argparse.Namespace, out: Path) -> tuple[Size, dict[str, object]]:
+    """Make the network that the command line asks for; how much that was, and its figures."""
+    match args.network:
+        case "reader":
+            size = READER_SMOKE if args.smoke else READER
+            return size, make_reader(out, size, args.workers, args.version)
+        case "states":
+            size = STATES_SMOKE if args.smoke else STATES
+            return size, make_states(out, size, args.workers, args.version)
+        case _:
+            size = DETECTOR_SMOKE if args.smoke else DETECTOR
+            return size, make_detector(out, size, args.workers, args.dashcam, args.version)
+
+
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("network", choices=("reader", "detector"))
+    parser.add_argument("network", choices=("reader", "detector", "states"))
     parser.add_argument("--out", type=Path, default=Path("var/training"))
     parser.add_argument(
         "--dashcam", type=Path, help="dashcam frames with boxes.csv, for the detector"

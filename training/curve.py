@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-SHARES = ("exact", "region", "plate", "recall")
+SHARES = ("exact", "region", "plate", "recall", "right", "told", "told_right")
 
 
 def draw_loss(log: Path, target: Path, title: str) -> None:

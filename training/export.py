@@ -10,10 +10,12 @@ import torch
 from services.recognition.models import (
     MARGIN_ACROSS,
     MARGIN_UP,
+    NAMES_HEIGHT_PX,
+    NAMES_WIDTH_PX,
     READER_HEIGHT_PX,
     READER_WIDTH_PX,
 )
-from training import detector_net, reader_net
+from training import detector_net, name_net, reader_net
 from training.samples import REGIONS
 
 OPSET = 17
@@ -64,6 +66,23 @@ def export_detector(weights: Path, target: Path, *, version: str) -> None:
     describe(target, version=version)
 
 
+def export_states(weights: Path, target: Path, *, temperature: float, version: str) -> None:
+    """Write `states.onnx`, whose probabilities are calibrated in it."""
+    net = name_net.NameNet(len(REGIONS))
+    net.load_state_dict(torch.load(weights, weights_only=True))
+    torch.onnx.export(
+        name_net.Exported(net.eval(), temperature).eval(),
+        (torch.zeros(1, NAMES_HEIGHT_PX, NAMES_WIDTH_PX, 3, dtype=torch.uint8),),
+        target,
+        dynamo=False,
+        opset_version=OPSET,
+        input_names=["edges"],
+        output_names=["region"],
+        dynamic_axes={"edges": {0: "n"}, "region": {0: "n"}},
+    )
+    describe(target, version=version, regions=",".join(REGIONS))
+
+
 def describe(target: Path, **facts: str) -> None:
     """Put facts into an ONNX file's metadata and check the file."""
     model = onnx.load(target)
@@ -78,7 +97,7 @@ def describe(target: Path, **facts: str) -> None:
 def main() -> None:
     """Export one network."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("network", choices=("reader", "detector"))
+    parser.add_argument("network", choices=("reader", "detector", "states"))
     parser.add_argument("weights", type=Path)
     parser.add_argument("target", type=Path)
     parser.add_argument("--temperature", type=float, default=1.0)
@@ -86,6 +105,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.network == "reader":
         export_reader(args.weights, args.target, temperature=args.temperature, version=args.version)
+    elif args.network == "states":
+        export_states(args.weights, args.target, temperature=args.temperature, version=args.version)
     else:
         export_detector(args.weights, args.target, version=args.version)
 

@@ -399,7 +399,7 @@ class TypeFace:
 
 
 @cache
-def _words(kind: str, which: int, text: str, height_px: int) -> Image:
+def _words(kind: str, which: int, text: str, height_px: int) -> tuple[Image, tuple[float, ...]]:
     packages = TEXT_PACKAGES[kind]
     files = font_files(packages[which % len(packages)])
     path = files[(which // len(packages)) % len(files)]
@@ -407,9 +407,17 @@ def _words(kind: str, which: int, text: str, height_px: int) -> Image:
     left, top, right, bottom = font.getbbox(text)
     picture = Pillow.new("L", (int(right - left) + 2, int(bottom - top) + 2), 0)
     ImageDraw.Draw(picture).text((1 - left, 1 - top), text, fill=255, font=font)
-    return np.array(picture)
+    ends = [font.getlength(text[:i]) - left + 1 for i in range(len(text) + 1)]
+    return np.array(picture), tuple((a + b) / 2 for a, b in pairwise(ends))
 
 
 def words(rng: np.random.Generator, kind: str, text: str, height_px: int) -> Image:
     """A line of text as a mask, (h, w) uint8, about `height_px` high, in some typeface of a kind."""
+    return _words(kind, int(rng.integers(12)), text, height_px)[0]
+
+
+def spelled_words(
+    rng: np.random.Generator, kind: str, text: str, height_px: int
+) -> tuple[Image, tuple[float, ...]]:
+    """The same, and where the middle of each character of `text` is, px from the mask's left."""
     return _words(kind, int(rng.integers(12)), text, height_px)

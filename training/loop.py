@@ -71,6 +71,17 @@ def started(net: torch.nn.Module, plan: Plan) -> torch.nn.Module:
     return net
 
 
+def adamw(net: torch.nn.Module, rate: float, decay: float) -> torch.optim.Optimizer:
+    """AdamW; weights decay, what is added or scales does not."""
+    weights = [p for p in net.parameters() if p.ndim > 1]
+    rest = [p for p in net.parameters() if p.ndim <= 1]
+    return torch.optim.AdamW(
+        [{"params": weights, "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}],
+        lr=rate,
+        betas=BETAS,
+    )
+
+
 class Hands:
     """Threads that each find the gradients of their share of a batch."""
 

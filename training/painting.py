@@ -35,11 +35,11 @@ def painted(rng: np.random.Generator, style: Style, others: Sequence[Style] = ()
 
     Returns: (160, w, 3) uint8 BGR.
     """
-    plate = _sheet(rng, style)
+    plate = sheet(rng, style)
     if others and rng.random() < BORROWED:
         lender = others[int(rng.integers(len(others)))]
         size = plate.shape[1::-1]
-        plate = np.asarray(cv2.resize(_sheet(rng, lender), size), np.uint8)
+        plate = np.asarray(cv2.resize(sheet(rng, lender), size), np.uint8)
     if style.name and style.name_place != "none":
         top = style.name_place == "top"
         font: Font = style.name_font
@@ -65,7 +65,7 @@ def contrasting(rng: np.random.Generator, sheet: Image, colour: Colour) -> Colou
     return as_colour(rng.uniform(170, 255, 3) if ground < 120 else rng.uniform(0, 90, 3))
 
 
-def _sheet(rng: np.random.Generator, style: Style) -> Image:
+def sheet(rng: np.random.Generator, style: Style) -> Image:
     """The colours and the picture of a style."""
     stops = np.array(style.background, np.float32)
     at = np.linspace(0, len(stops) - 1, 300)

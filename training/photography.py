@@ -288,6 +288,16 @@ def cut_out(rng: np.random.Generator, photo: Photograph) -> tuple[Image, Points]
 
     Returns: (64, 160, 3) uint8 BGR, and where the characters' middles lie in it, (n, 2) px.
     """
+    found = found_corners(rng, photo)
+    picture, matrix = rectify(photo.pixels, found, MARGIN_ACROSS, MARGIN_UP)
+    here = photo.places.reshape(-1, 1, 2)
+    if len(here) == 0:
+        return picture, photo.places
+    return picture, _f32(cv2.perspectiveTransform(here, matrix).reshape(-1, 2))
+
+
+def found_corners(rng: np.random.Generator, photo: Photograph) -> Points:
+    """The plate's corners as a detector finds them, a little off, (4, 2) px."""
     corners = photo.corners
     width = float(np.linalg.norm(corners[1] - corners[0]))
     height = float(np.linalg.norm(corners[3] - corners[0]))
@@ -298,12 +308,7 @@ def cut_out(rng: np.random.Generator, photo: Photograph) -> tuple[Image, Points]
         + rng.normal(0, 1, (4, 2)) * (0.014 * size + 0.35)
     )
     middle = found.mean(0)
-    found = middle + (found - middle) * (1 + rng.normal(0.0, (0.025, 0.035), 2))
-    picture, matrix = rectify(photo.pixels, found.astype(np.float32), MARGIN_ACROSS, MARGIN_UP)
-    here = photo.places.reshape(-1, 1, 2)
-    if len(here) == 0:
-        return picture, photo.places
-    return picture, _f32(cv2.perspectiveTransform(here, matrix).reshape(-1, 2))
+    return _f32(middle + (found - middle) * (1 + rng.normal(0.0, (0.025, 0.035), 2)))
 
 
 def _u8(values: Any) -> Image:

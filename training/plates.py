@@ -37,7 +37,7 @@ SERIF_SHARE: Final = 0.06
 """How many plates have serifs in styles that have none, for old plates and styles not drawn here."""
 
 
-def _face(rng: np.random.Generator, style: Style) -> Face:
+def face_of(rng: np.random.Generator, style: Style) -> Face:
     """One of many hands of the kind that the style has."""
     if rng.random() >= 0.68:
         return TypeFace(rng)
@@ -60,7 +60,7 @@ class PlateRenderer:
         """A plate; deterministic by the generator's state."""
         number = int(rng.choice(len(self._styles), p=self._shares))
         style = self._styles[number]
-        marks = with_emblems(rng, self._marks(rng, style))
+        marks = with_emblems(rng, self.marks(rng, style))
         plate = self._background(rng, number)
         ink = contrasting(rng, plate, one_of(rng, style.ink))
         if rng.random() < 0.12:
@@ -71,7 +71,7 @@ class PlateRenderer:
             )
         stick_on(rng, plate, style)
         clear = self._beside(rng, plate, style)
-        places = press(rng, plate, marks, _face(rng, style), style, ink, clear)
+        places = press(rng, plate, marks, face_of(rng, style), style, ink, clear)
         fit_hardware(rng, plate)
         middles = np.array(places, np.float32).reshape(-1, 2)
         return RenderedPlate(worn(rng, plate), text_of(marks), style.region, middles)
@@ -94,7 +94,8 @@ class PlateRenderer:
             write_words(rng, plate)
         return worn(rng, plate)
 
-    def _marks(self, rng: np.random.Generator, style: Style) -> list[Mark]:
+    def marks(self, rng: np.random.Generator, style: Style) -> list[Mark]:
+        """A serial of the style, now and then a personalised one or any characters."""
         which = rng.random()
         if which < 0.14 and style.aspect < 2.5:
             return personal(rng)

@@ -81,24 +81,13 @@ def train(samples: Samples, validation: Samples, out: Path, plan: loop.Plan) -> 
     net = loop.started(ReaderNet(len(REGIONS)), plan)
     loop.run(
         net,
-        _optimiser(net, plan.rate),
+        loop.adamw(net, plan.rate, WEIGHT_DECAY),
         out,
         plan,
         RECIPE,
         batches=loop.shuffled(rng, lambda: rendered(samples), RECIPE.batch),
         loss_of=lambda at, own: loss_of(net, samples, at, own),
         validate=lambda averaged: validate(averaged, validation),
-    )
-
-
-def _optimiser(net: ReaderNet, rate: float) -> torch.optim.Optimizer:
-    """AdamW; weights decay, what is added or scales does not."""
-    decay = [p for p in net.parameters() if p.ndim > 1]
-    rest = [p for p in net.parameters() if p.ndim <= 1]
-    return torch.optim.AdamW(
-        [{"params": decay, "weight_decay": WEIGHT_DECAY}, {"params": rest, "weight_decay": 0.0}],
-        lr=rate,
-        betas=loop.BETAS,
     )
 
 

@@ -1,4 +1,5 @@
-"""Our own engine: a detector finds plates, a reader reads them, PaddleOCR is asked where in doubt."""
+"""Our own engine: a detector finds plates, readers read serials and states, PaddleOCR is asked where
+in doubt."""
 
 import re
 from collections.abc import Sequence
@@ -19,9 +20,10 @@ from services.recognition.own_weights import OWN, find_own
 from services.recognition.plausibility import LENGTHS
 from services.recognition.reader import PlateReader, Text
 from services.recognition.second_opinion import Opinion, PaddleOpinion, weighed
+from services.recognition.states import StateReader
 from services.recognition.words import is_no_serial, names_a_state
 
-RULES_REVISION: Final = 1
+RULES_REVISION: Final = 2
 """Goes up with every change to what is chosen or how looks are weighed."""
 
 SURE_AT_ONCE: Final = 0.6
@@ -50,7 +52,7 @@ class OwnEngine:
             detector: finds the plates.
             closer: places their corners again.
             reader: reads them.
-            digest: SHA-256 (hex) over the weights of both.
+            digest: SHA-256 (hex) over the weights of all.
             legible_minimum: probability of being a legible plate from which a text is a reading.
             opinion: asked about readings with a character less probable than `opinion_below`;
                 None for never.
@@ -66,8 +68,8 @@ class OwnEngine:
 
     @property
     def name(self) -> str:
-        """The versions of both networks and the revision of the rules around them."""
-        versions = dict.fromkeys((self._detector.version, self._reader.version))
+        """The versions of the networks and the revision of the rules around them."""
+        versions = dict.fromkeys((self._detector.version, *self._reader.versions))
         return f"{OWN}-{'-'.join(versions)}/{RULES_REVISION}"
 
     @property
@@ -152,7 +154,7 @@ def load_own(
         detector_again_px: the same for a second pass where the first found nothing, 0 for none.
         detector_minimum: score from which there is a plate.
         legible_minimum: see `OwnEngine`.
-        region_minimum: see `PlateReader`.
+        region_minimum: see `StateReader`.
         looks_below: see `PlateReader`.
         keep_stacked: see `PlateReader`.
         opinion_model: PaddleOCR's pair of weights; see `weights.find_pair`.
@@ -174,7 +176,7 @@ def load_own(
         CloserLook(finding),
         PlateReader(
             OnnxNetwork(weights.reader),
-            region_minimum=region_minimum,
+            StateReader(OnnxNetwork(weights.states), minimum=region_minimum),
             legible_minimum=legible_minimum,
             looks_below=looks_below,
             keep_stacked=keep_stacked,

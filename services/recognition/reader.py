@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, Protocol
 
 import cv2
 import numpy as np
@@ -21,7 +21,6 @@ PICTURE_PX: Final = (READER_WIDTH_PX, READER_HEIGHT_PX)
 """Width and height of what the network takes."""
 REDUCED_OVER: Final = 1.6
 """How many times wider than the picture a plate is from which its frame is reduced first."""
-UNKNOWN: Final = "unknown"
 LEGIBLE: Final = 0.5
 """Probability of being a legible plate below which nothing is decoded, whatever is asked for."""
 LOOKS: Final = ((1.03, 1.06), (0.97, 0.94))
@@ -79,11 +78,20 @@ class _Look:
 
     steps: Steps
     """(T, 37) probabilities of classes."""
-    region: NDArray[np.float32]
-    """(R,) log-probabilities."""
     legible: float
     matrix: NDArray[np.float64]
     """(3, 3), from the frame to the cut."""
+
+
+class States(Protocol):
+    """Says which states issued plates; see `StateReader`."""
+
+    @property
+    def version(self) -> str:
+        """Of the network that reads them."""
+
+    def read(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[str | None]:
+        """The state of each plate, such as `US-CA`, or None."""
 
 
 class PlateReader:
@@ -92,8 +100,8 @@ class PlateReader:
     def __init__(
         self,
         network: Network,
+        states: States | None = None,
         *,
-        region_minimum: float,
         legible_minimum: float = LEGIBLE,
         looks_below: float = 0.0,
         keep_stacked: bool = True,
@@ -102,9 +110,10 @@ class PlateReader:
 
         Args:
             network: takes `plates` (N, 64, 160, 3), gives log-probabilities `characters`
-                (N, T, 37) and `region` (N, R), and `plate` (N,). Its own description says its
-                regions, its margins and the temperature that calibrates its characters.
-            region_minimum: probability from which a state is told.
+                (N, T, 37) and `plate` (N,). Its own description says its margins and the
+                temperature that calibrates its characters.
+            states: names the state of each legible plate, which is evidence for its serial too;
+                None for no state.
             legible_minimum: what cannot come to this probability of being a legible plate, not by
                 the mean of all looks either, is not decoded.
             looks_below: legible plates with a character less probable than this are looked at in further
@@ -115,19 +124,18 @@ class PlateReader:
         Raises: NoSuchModel where the network does not say all that.
         """
         self._network = network
-        self._region_minimum = region_minimum
+        self._states = states
         self._worth_reading = max(LEGIBLE, 1 - (1 + len(LOOKS)) * (1 - legible_minimum))
         self._looks_below = looks_below
         self._keep_stacked = keep_stacked
-        self._regions = tuple(fact(network, "regions").split(","))
         self._margins = float(fact(network, "margin_across")), float(fact(network, "margin_up"))
         self._temperature = float(fact(network, "temperature"))
         self._version = fact(network, "version")
 
     @property
-    def version(self) -> str:
-        """The network's version."""
-        return self._version
+    def versions(self) -> tuple[str, ...]:
+        """The network's version, and that of the one that names states."""
+        return self._version, *(() if self._states is None else (self._states.version,))
 
     def read(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[Text]:
         """Read plates.
@@ -136,7 +144,8 @@ class PlateReader:
             plates: frames, (H, W, 3) uint8 BGR, each with a plate's corners in it, px.
         """
         seen = self._seen(plates)
-        texts = [self._text([look]) for look in seen]
+        regions = self._regions(plates, seen)
+        texts = [self._text([look], region) for look, region in zip(seen, regions, strict=True)]
         doubted = [
             i
             for i, text in enumerate(texts)
@@ -146,8 +155,21 @@ class PlateReader:
             [(plates[i][0], _about(plates[i][1], by)) for i in doubted for by in LOOKS]
         )
         for n, i in enumerate(doubted):
-            texts[i] = self._text([seen[i], *again[n * len(LOOKS) : (n + 1) * len(LOOKS)]])
+            looks = [seen[i], *again[n * len(LOOKS) : (n + 1) * len(LOOKS)]]
+            texts[i] = self._text(looks, regions[i])
         return texts
+
+    def _regions(
+        self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], seen: Sequence[_Look]
+    ) -> list[str | None]:
+        """The state of each plate that is worth reading."""
+        told: list[str | None] = [None] * len(plates)
+        if self._states is None:
+            return told
+        worth = [i for i, look in enumerate(seen) if look.legible >= self._worth_reading]
+        for i, region in zip(worth, self._states.read([plates[i] for i in worth]), strict=True):
+            told[i] = region
+        return told
 
     def _seen(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[_Look]:
         looks: list[_Look] = []
@@ -156,19 +178,18 @@ class PlateReader:
             cuts = [rectify(frame, quad, *self._margins) for frame, quad in part]
             outputs = self._network.run(np.stack([picture for picture, _ in cuts]))
             looks += [
-                _Look(tempered(characters, self._temperature), region, float(legible), matrix)
-                for characters, region, legible, (_, matrix) in zip(
-                    outputs["characters"], outputs["region"], outputs["plate"], cuts, strict=True
+                _Look(tempered(characters, self._temperature), float(legible), matrix)
+                for characters, legible, (_, matrix) in zip(
+                    outputs["characters"], outputs["plate"], cuts, strict=True
                 )
             ]
         return looks
 
-    def _text(self, looks: Sequence[_Look]) -> Text:
+    def _text(self, looks: Sequence[_Look], region: str | None) -> Text:
         if looks[0].legible < self._worth_reading:
             whole = back_to_frame(_inner(*self._margins), looks[0].matrix)
             return Text((), (), 1.0, looks[0].legible, None, whole, "")
         steps = len(looks[0].steps)
-        region = self._region(np.mean([np.exp(look.region) for look in looks], axis=0))
         decoded = decode(
             [look.steps for look in looks],
             prior=lambda places: issued_oftener(self._plate(places, steps), region),
@@ -193,13 +214,6 @@ class PlateReader:
 
     def _plate(self, places: Sequence[Place], steps: int) -> str:
         return _word(labels(places)) if self._keep_stacked else _full_height(places, steps)
-
-    def _region(self, odds: NDArray[np.float32]) -> str | None:
-        best = int(odds.argmax())
-        name = self._regions[best]
-        if name == UNKNOWN or float(odds[best]) < self._region_minimum:
-            return None
-        return name if "-" in name else f"US-{name}"
 
 
 def stacked(places: Sequence[Place], steps: int) -> set[int]:
@@ -251,9 +265,13 @@ def _word(text: Classes) -> str:
 
 
 def rectify(
-    frame: NDArray[np.uint8], quad: Quad, across: float, up: float
+    frame: NDArray[np.uint8],
+    quad: Quad,
+    across: float,
+    up: float,
+    size_in_px: tuple[int, int] = PICTURE_PX,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """A plate as the network sees it, in training too: straight, its sides drawn out by a margin.
+    """A plate as a network sees it, in training too: straight, its sides drawn out by a margin.
 
     Large plates are reduced by averaging first, so that no stroke is skipped.
 
@@ -264,13 +282,14 @@ def rectify(
             is then repeated.
         across: margin on the left and on the right, a share of the plate's width.
         up: margin above and below, a share of its height.
+        size_in_px: width and height of the picture.
 
-    Returns: (64, 160, 3) uint8, BGR; and the (3, 3) matrix from the frame to it, px of edges.
+    Returns: (h, w, 3) uint8, BGR; and the (3, 3) matrix from the frame to it, px of edges.
     """
     wide = _drawn_out(quad, across, up)
-    width, height = PICTURE_PX
+    width, height = size_in_px
     target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    x0, y0, x1, y1 = _window(frame, wide)
+    x0, y0, x1, y1 = _window(frame, wide, width)
     reduced_by = size_px(quad)[0] / width
     scale = 1 / reduced_by if reduced_by > REDUCED_OVER else 1.0
     part = frame[y0:y1, x0:x1]
@@ -282,7 +301,7 @@ def rectify(
     # cv2 counts from the middle of the first pixel.
     warp = cv2.getPerspectiveTransform(here - np.float32(0.5), target - np.float32(0.5))
     picture = cv2.warpPerspective(
-        part, warp, PICTURE_PX, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        part, warp, size_in_px, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     matrix = cv2.getPerspectiveTransform(wide, target)
     return np.asarray(picture, np.uint8), np.asarray(matrix, np.float64)
@@ -303,10 +322,10 @@ def _drawn_out(quad: Quad, across: float, up: float) -> Quad:
     )
 
 
-def _window(frame: NDArray[np.uint8], wide: Quad) -> tuple[int, int, int, int]:
+def _window(frame: NDArray[np.uint8], wide: Quad, width_px: int) -> tuple[int, int, int, int]:
     """The part of the frame that the picture needs, at least one pixel: x0, y0, x1, y1."""
     frame_px = np.array(frame.shape[1::-1])
-    spare = 2 + 4 * size_px(wide)[0] / PICTURE_PX[0]
+    spare = 2 + 4 * size_px(wide)[0] / width_px
     x0, y0 = (int(at) for at in np.clip(wide.min(axis=0) - spare, 0, frame_px - 1))
     far = np.clip(np.ceil(wide.max(axis=0) + spare), (x0 + 1, y0 + 1), frame_px)
     return x0, y0, int(far[0]), int(far[1])

@@ -10,7 +10,8 @@ from services.recognition.models import MARGIN_ACROSS, MARGIN_UP
 from services.recognition.network import OnnxNetwork
 from services.recognition.own_weights import find_own
 from services.recognition.reader import PlateReader
-from training import detector_net, export, reader_net
+from services.recognition.states import StateReader
+from training import detector_net, export, name_net, reader_net
 from training.samples import REGIONS
 
 # What PyTorch says of the exporter that we ask for, and of shapes that it takes as they are.
@@ -41,18 +42,22 @@ def nets():
     detector = lived(detector_net.DetectorNet(), rng, (96, 160))
     with torch.no_grad():
         detector.score[1].bias.fill_(0.0)
-    return reader, detector
+    states = lived(name_net.NameNet(len(REGIONS)), rng, (80, 192))
+    return reader, detector, states
 
 
 @pytest.fixture(scope="module")
 def folder(nets, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    for net, name in zip(nets, ("reader", "detector"), strict=True):
+    for net, name in zip(nets, ("reader", "detector", "states"), strict=True):
         torch.save(net.state_dict(), folder / f"{name}.pt")
     export.export_reader(
         folder / "reader.pt", folder / "reader.onnx", temperature=1.25, version="r1"
     )
     export.export_detector(folder / "detector.pt", folder / "detector.onnx", version="d1")
+    export.export_states(
+        folder / "states.pt", folder / "states.onnx", temperature=0.8, version="s1"
+    )
     return folder
 
 
@@ -80,6 +85,16 @@ def test_the_detectors_file_says_what_the_network_says_at_any_size(nets, folder,
     np.testing.assert_allclose(got["corners"], corners.numpy(), rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("many", [1, 5])
+def test_the_states_file_says_what_the_network_says_at_its_temperature(nets, folder, many):
+    given = pictures(np.random.default_rng(many), many, 80, 192)
+    with torch.no_grad():
+        wanted = (nets[2](torch.from_numpy(given)) / 0.8).log_softmax(1).numpy()
+    got = OnnxNetwork(folder / "states.onnx").run(given)["region"]
+    assert got.shape == (many, len(REGIONS))
+    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
+
+
 def test_files_say_what_the_service_must_know(folder):
     about = OnnxNetwork(folder / "reader.onnx").about
     assert about == {
@@ -90,6 +105,8 @@ def test_files_say_what_the_service_must_know(folder):
         "temperature": "1.25",
     }
     assert OnnxNetwork(folder / "detector.onnx").about == {"version": "d1"}
+    about = OnnxNetwork(folder / "states.onnx").about
+    assert about == {"version": "s1", "regions": ",".join(REGIONS)}
     assert onnx.load(folder / "reader.onnx").producer_name == "plateward"
 
 
@@ -98,15 +115,17 @@ def test_the_service_runs_the_files(folder):
     detector = PlateDetector(
         OnnxNetwork(weights.detector), longest_px=160, again_px=None, minimum=0.0
     )
-    reader = PlateReader(OnnxNetwork(weights.reader), region_minimum=0.0)
-    assert (detector.version, reader.version) == ("d1", "r1")
+    states = StateReader(OnnxNetwork(weights.states), minimum=0.0)
+    reader = PlateReader(OnnxNetwork(weights.reader), states)
+    assert (detector.version, *reader.versions) == ("d1", "r1", "s1")
     frame = pictures(np.random.default_rng(1), 90, 150)
     [found] = detector.find([frame])
     assert isinstance(found, list)
     quad = np.array([[20, 20], [120, 22], [120, 70], [20, 68]], np.float32)
     [text] = reader.read([(frame, quad)])
     assert 0 <= text.legible <= 1
-    assert text.region is None or text.region.removeprefix("US-") in REGIONS
+    [told] = states.read([(frame, quad)])
+    assert told is None or told.removeprefix("US-") in REGIONS
     assert text.line.shape == (4, 2)
 
 

@@ -1,4 +1,4 @@
-"""`python -m training`, what `make train-reader` and `make train-detector` run, with SMOKE=1."""
+"""`python -m training`, what `make train-reader` and its like run, with SMOKE=1."""
 
 import json
 import subprocess
@@ -11,6 +11,7 @@ import numpy as np
 from services.recognition.detector import PlateDetector
 from services.recognition.network import OnnxNetwork
 from services.recognition.reader import PlateReader
+from services.recognition.states import StateReader
 
 ROOT = Path(__file__).parents[2]
 FRAME = np.full((96, 160, 3), 90, np.uint8)
@@ -39,8 +40,8 @@ def test_the_reader_is_made_from_nothing(tmp_path):
     first, *_, last = losses(folder)
     assert last < first
     assert cv2.imread(str(folder / "loss.png")).std() > 5
-    reader = PlateReader(OnnxNetwork(folder / "reader.onnx"), region_minimum=0.5)
-    assert reader.version == "local"
+    reader = PlateReader(OnnxNetwork(folder / "reader.onnx"))
+    assert reader.versions == ("local",)
     quad = np.array([[30, 30], [130, 30], [130, 80], [30, 80]], np.float32)
     assert len(reader.read([(FRAME, quad)])) == 1
 
@@ -58,3 +59,17 @@ def test_the_detector_is_made_from_nothing(tmp_path):
     )
     assert detector.version == "local"
     assert len(detector.find([FRAME])) == 1
+
+
+def test_the_reader_of_states_is_made_from_nothing(tmp_path):
+    folder, figures = made("states", tmp_path)
+    assert figures["network"] == "states"
+    assert {"step", "right", "told", "told_right", "temperature", "loss"} <= set(figures)
+    assert figures["step"] == 12
+    first, *_, last = losses(folder)
+    assert last < first
+    assert cv2.imread(str(folder / "loss.png")).std() > 5
+    states = StateReader(OnnxNetwork(folder / "states.onnx"), minimum=0.99)
+    assert states.version == "local"
+    quad = np.array([[30, 30], [130, 30], [130, 80], [30, 80]], np.float32)
+    assert states.read([(FRAME, quad)]) == [None]

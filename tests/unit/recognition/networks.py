@@ -51,7 +51,7 @@ def reading(*texts, temperature=1.0):
     """A reader that says each text of one plate after another, the last one for all further plates.
 
     A text is a dict with `plate`: one entry for each character, a string of the best character or a
-    dict of several with their probabilities; `legible`; `region`: a dict; `half`: 0 or 1.
+    dict of several with their probabilities; `legible`; `half`: 0 or 1.
     """
     count = 0
 
@@ -59,24 +59,37 @@ def reading(*texts, temperature=1.0):
         nonlocal count
         n = len(pictures)
         characters = np.full((n, STEPS, len(ALPHABET) + 1), 1e-9, np.float32)
-        region = np.full((n, len(REGIONS)), 1e-9, np.float32)
         legible = np.zeros(n, np.float32)
         for i in range(n):
             text = texts[min(count, len(texts) - 1)]
             count += 1
             _write(characters[i], text["plate"], text.get("half", 0))
-            for name, probability in text.get("region", {"unknown": 1.0}).items():
-                region[i, REGIONS.index(name)] = probability
             legible[i] = text.get("legible", 1.0)
-        return {"characters": np.log(characters), "region": np.log(region), "plate": legible}
+        return {"characters": np.log(characters), "plate": legible}
 
     return ShownNetwork(
         answer,
-        regions=",".join(REGIONS),
         margin_across="0.06",
         margin_up="0.10",
         temperature=str(temperature),
     )
+
+
+def naming(*states):
+    """A reader of names that finds on each plate after another the states of a dict, and their
+    probabilities; the last dict for all further plates."""
+    count = 0
+
+    def answer(pictures):
+        nonlocal count
+        region = np.full((len(pictures), len(REGIONS)), 1e-9, np.float32)
+        for row in region:
+            for name, probability in states[min(count, len(states) - 1)].items():
+                row[REGIONS.index(name)] = probability
+            count += 1
+        return {"region": np.log(region)}
+
+    return ShownNetwork(answer, regions=",".join(REGIONS))
 
 
 def _write(steps, plate, half):

@@ -10,8 +10,9 @@ from services.recognition.own import OwnEngine, could_be_a_plate, load_own
 from services.recognition.own_weights import find_own
 from services.recognition.plausibility import Glyph, TextLine
 from services.recognition.reader import PlateReader
+from services.recognition.states import StateReader
 from services.recognition.weights import NoSuchModel
-from tests.unit.recognition.networks import detecting, reading
+from tests.unit.recognition.networks import detecting, naming, reading
 
 LEFT = ((100, 160), (164, 160), (164, 192), (100, 192))
 RIGHT = ((300, 160), (364, 160), (364, 192), (300, 192))
@@ -42,12 +43,12 @@ class SaidOpinion:
         ]
 
 
-def an_engine(plates, texts, opinion=None, opinion_below=0.9):
+def an_engine(plates, texts, opinion=None, opinion_below=0.9, states=({"unknown": 1.0},)):
     detector = detecting(*((0.9, quad) for quad in plates))
     return OwnEngine(
         PlateDetector(detector, longest_px=640, again_px=None, minimum=0.5),
         CloserLook(detecting()),
-        PlateReader(reading(*texts), region_minimum=0.8),
+        PlateReader(reading(*texts), StateReader(naming(*states), minimum=0.8)),
         digest="ab" * 32,
         legible_minimum=0.5,
         opinion=opinion,
@@ -67,8 +68,9 @@ def test_warming_up_loads_the_second_opinion_where_there_is_one():
 
 
 def test_plates_come_from_left_to_right_with_all_that_is_known_of_them():
-    texts = [{"plate": "7ABC123", "region": {"CA": 0.95}}, {"plate": "BXR4826"}]
-    first, second = an_engine([LEFT, RIGHT], texts).read(frame())
+    texts = [{"plate": "7ABC123"}, {"plate": "BXR4826"}]
+    states = [{"CA": 0.95}, {"CA": 0.5, "NV": 0.5}]
+    first, second = an_engine([LEFT, RIGHT], texts, states=states).read(frame())
     assert (first.plate, first.plate_as_read, first.region) == ("7ABC123", "7ABC123", "US-CA")
     assert (second.plate, second.region) == ("BXR4826", None)
     assert first.alternatives[0].plate == "7ABC123"
@@ -130,7 +132,7 @@ def test_what_a_closer_look_does_not_see_must_have_been_clear_at_once(score, cou
     engine = OwnEngine(
         PlateDetector(detecting((score, LEFT)), longest_px=640, again_px=None, minimum=0.5),
         CloserLook(detecting()),
-        PlateReader(reading({"plate": "7ABC123"}), region_minimum=0.8),
+        PlateReader(reading({"plate": "7ABC123"})),
         digest="ab" * 32,
         legible_minimum=0.5,
     )
@@ -139,7 +141,7 @@ def test_what_a_closer_look_does_not_see_must_have_been_clear_at_once(score, cou
 
 def test_the_engine_names_its_networks_and_its_rules():
     engine = an_engine([], [{"plate": ""}])
-    assert (engine.name, engine.digest) == ("plateward-7/1", "ab" * 32)
+    assert (engine.name, engine.digest) == ("plateward-7/2", "ab" * 32)
 
 
 def test_only_an_unsure_reading_is_shown_to_the_second_reader():
@@ -178,9 +180,9 @@ def test_what_our_reader_holds_impossible_does_not_win_however_often_it_is_said(
 
 
 def test_of_readings_that_are_nearly_as_probable_the_one_that_the_state_issues_is_taken():
-    given = {"plate": [{"4": 0.45, "L": 0.55}, *"EFU387"], "region": {"CA": 0.95}}
+    given = {"plate": [{"4": 0.45, "L": 0.55}, *"EFU387"]}
     for opinion in (None, SaidOpinion()):
-        [reading_] = an_engine([LEFT], [given], opinion).read(frame())
+        [reading_] = an_engine([LEFT], [given], opinion, states=[{"CA": 0.95}]).read(frame())
         assert (reading_.plate, reading_.plate_as_read) == ("4EFU387", "LEFU387")
         first, second, *_ = reading_.alternatives
         odds = 0.45 * OFTENER
@@ -189,8 +191,8 @@ def test_of_readings_that_are_nearly_as_probable_the_one_that_the_state_issues_i
 
 
 def test_what_the_state_issues_changes_nothing_that_is_read_clearly():
-    given = {"plate": [{"4": 0.05, "L": 0.95}, *"EFU387"], "region": {"CA": 0.95}}
-    [reading_] = an_engine([LEFT], [given]).read(frame())
+    given = {"plate": [{"4": 0.05, "L": 0.95}, *"EFU387"]}
+    [reading_] = an_engine([LEFT], [given], states=[{"CA": 0.95}]).read(frame())
     assert (reading_.plate, reading_.plate_as_read) == ("LEFU387", "LEFU387")
 
 
@@ -201,10 +203,17 @@ def test_weights_that_are_not_there_are_named(tmp_path):
     with pytest.raises(NoSuchModel, match=r"needs reader\.onnx"):
         find_own(tmp_path)
     (tmp_path / "reader.onnx").write_bytes(b"r")
+    with pytest.raises(NoSuchModel, match=r"needs states\.onnx"):
+        find_own(tmp_path)
+    (tmp_path / "states.onnx").write_bytes(b"s")
     first = find_own(tmp_path).digest
-    (tmp_path / "reader.onnx").write_bytes(b"R")
     assert len(first) == 64
-    assert find_own(tmp_path).digest != first
+    for name in ("detector", "reader", "states"):
+        kept = (tmp_path / f"{name}.onnx").read_bytes()
+        (tmp_path / f"{name}.onnx").write_bytes(b"other")
+        assert find_own(tmp_path).digest != first
+        (tmp_path / f"{name}.onnx").write_bytes(kept)
+    assert find_own(tmp_path).digest == first
 
 
 def test_an_engine_without_its_weights_does_not_load(tmp_path, monkeypatch):

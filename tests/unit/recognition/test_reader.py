@@ -15,8 +15,8 @@ def a_frame():
     return np.tile(np.arange(400, dtype=np.uint8)[None, :, None], (240, 1, 3))
 
 
-def read(network, count=1, region_minimum=0.8, **options):
-    reader = PlateReader(network, region_minimum=region_minimum, **options)
+def read(network, count=1, **options):
+    reader = PlateReader(network, **options)
     return reader.read([(a_frame(), QUAD)] * count)
 
 
@@ -32,12 +32,12 @@ def test_a_plate_is_read_with_a_probability_for_each_character_and_for_the_whole
     assert len(text.alternatives) <= 3
 
 
-@pytest.mark.parametrize("name", ["version", "regions", "margin_up", "temperature"])
+@pytest.mark.parametrize("name", ["version", "margin_up", "temperature"])
 def test_a_network_that_does_not_say_what_it_is_does_not_load(name):
     network = reading({"plate": "7A"})
     del network.about[name]
     with pytest.raises(NoSuchModel, match=f"does not say its {name}"):
-        PlateReader(network, region_minimum=0.8)
+        PlateReader(network)
 
 
 def test_many_plates_are_read_in_order_and_in_batches():
@@ -57,17 +57,37 @@ def test_the_networks_temperature_is_what_makes_it_less_sure():
     assert calibrated.probability < sure.probability
 
 
-@pytest.mark.parametrize(
-    ("region", "expected"),
-    [
-        ({"CA": 0.9, "NV": 0.1}, "US-CA"),
-        ({"CA": 0.7, "NV": 0.3}, None),
-        ({"unknown": 0.95, "CA": 0.05}, None),
-    ],
-)
-def test_a_state_is_told_from_a_bar_up_and_never_guessed(region, expected):
-    [text] = read(reading({"plate": "7ABC123", "region": region}))
-    assert text.region == expected
+class NamedStates:
+    version = "9"
+
+    def __init__(self, *told):
+        self.told = list(told)
+        self.asked = []
+
+    def read(self, plates):
+        self.asked.append(len(plates))
+        return self.told[: len(plates)]
+
+
+def test_only_what_can_be_read_is_asked_for_its_state_and_all_of_it_at_once():
+    states = NamedStates("US-CA", None)
+    network = reading({"plate": "7A"}, {"plate": "", "legible": 0.2}, {"plate": "8B"})
+    texts = read(network, 3, states=states)
+    assert [text.region for text in texts] == ["US-CA", None, None]
+    assert states.asked == [2]
+
+
+def test_a_state_stays_told_where_a_plate_is_looked_at_again_and_weighs_in_what_it_says():
+    doubted = {"plate": [{"4": 0.45, "L": 0.55}, *"EFU387"]}
+    states = NamedStates("US-CA")
+    [text] = read(reading(doubted), states=states, looks_below=0.9)
+    assert (text.region, text.plate, text.as_read) == ("US-CA", "4EFU387", "LEFU387")
+    assert states.asked == [1]
+
+
+def test_a_reader_says_the_versions_of_all_that_reads():
+    assert PlateReader(reading({"plate": "7A"})).versions == ("7",)
+    assert PlateReader(reading({"plate": "7A"}), NamedStates()).versions == ("7", "9")
 
 
 def test_nothing_on_a_plate_is_no_text():
@@ -185,7 +205,7 @@ def test_only_a_doubtful_plate_is_looked_at_again_and_its_looks_are_weighed_toge
     sure, doubtful = {"plate": "7A"}, {"plate": ["8", {"B": 0.6, "8": 0.4}]}
     again = {"plate": ["8", {"8": 0.9, "B": 0.1}]}
     network = reading(sure, doubtful, again, again)
-    reader = PlateReader(network, region_minimum=0.8, looks_below=0.9)
+    reader = PlateReader(network, looks_below=0.9)
     first, second = reader.read([(a_frame(), QUAD)] * 2)
     assert [len(shown) for shown in network.shown] == [2, 2]
     assert (first.plate, second.plate) == ("7A", "88")
@@ -202,10 +222,9 @@ def written_at(*places):
         for character, column, half in places:
             steps[:, column + 40 * half, ALPHABET.index(character) + 1] = 0.999
         steps[..., 0] = np.maximum(1 - steps[..., 1:].sum(axis=2), 1e-9)
-        region = np.zeros((len(pictures), 1), np.float32)
-        return {"characters": np.log(steps), "region": region, "plate": np.ones(len(pictures))}
+        return {"characters": np.log(steps), "plate": np.ones(len(pictures))}
 
-    about = {"regions": "unknown", "margin_across": "0.06", "margin_up": "0.1", "temperature": "1"}
+    about = {"margin_across": "0.06", "margin_up": "0.1", "temperature": "1"}
     return ShownNetwork(answer, **about)
 
 
@@ -221,7 +240,7 @@ def written_at(*places):
 )
 def test_small_stacked_characters_are_part_of_the_plate_only_where_wanted(places, all_of_it, plate):
     for keep, expected in ((True, all_of_it), (False, plate)):
-        reader = PlateReader(written_at(*places), region_minimum=0.8, keep_stacked=keep)
+        reader = PlateReader(written_at(*places), keep_stacked=keep)
         [text] = reader.read([(a_frame(), QUAD)])
         assert (text.plate, text.as_read) == (expected, all_of_it)
         assert (text.alternatives[0].plate, text.alternatives[0].probability) == (
@@ -239,12 +258,11 @@ def test_a_plate_without_its_small_characters_is_as_probable_as_all_readings_tha
         ):  # fmt: skip
             steps[:, column, ALPHABET.index(label) + 1] = odds
         steps[..., 0] = np.maximum(1 - steps[..., 1:].sum(axis=2), 1e-9)
-        region = np.zeros((len(pictures), 1), np.float32)
-        return {"characters": np.log(steps), "region": region, "plate": np.ones(len(pictures))}
+        return {"characters": np.log(steps), "plate": np.ones(len(pictures))}
 
-    about = {"regions": "unknown", "margin_across": "0.06", "margin_up": "0.1", "temperature": "1"}
+    about = {"margin_across": "0.06", "margin_up": "0.1", "temperature": "1"}
     network = ShownNetwork(answer, **about)
-    [text] = PlateReader(network, region_minimum=0.8, keep_stacked=False).read([(a_frame(), QUAD)])
+    [text] = PlateReader(network, keep_stacked=False).read([(a_frame(), QUAD)])
     assert text.plate == "85F"
     assert text.probability == pytest.approx(0.9 * 0.99**3, abs=0.02)
     assert text.alternatives[1].plate == "B5F"

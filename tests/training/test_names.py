@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+import torch
+
+from services.recognition.states import cut_edges
+from training import names, train_names
+from training.name_net import NameNet
+from training.names import (
+    DONE,
+    NAMES,
+    NARROWEST_PX,
+    UNNAMED_SHARE,
+    NamedPlates,
+    anything,
+    load,
+    naming,
+    width_px,
+    write,
+    write_line,
+)
+from training.photography import WIDEST_PX
+from training.samples import REGIONS
+from training.styles import STYLES
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("names")
+    write(folder, 60, seed=4, workers=1)
+    return folder
+
+
+def test_samples_are_the_same_from_one_seed_and_others_from_another(folder, tmp_path):
+    write(tmp_path / "again", 60, seed=4, workers=2)
+    write(tmp_path / "other", 60, seed=5, workers=1)
+    first, again, other = load(folder), load(tmp_path / "again"), load(tmp_path / "other")
+    assert np.array_equal(first.edges, again.edges)
+    assert np.array_equal(first.states, again.states)
+    assert np.array_equal(first.letters, again.letters)
+    assert not np.array_equal(first.states, other.states)
+    assert (folder / DONE).exists()
+
+
+def test_every_state_has_a_name_and_a_style_that_it_can_stand_on():
+    assert set(NAMES) == set(REGIONS[1:])
+    assert {style.region for style in STYLES if style.aspect < 2.5} >= set(NAMES)
+
+
+def test_states_come_equally_often_and_some_plates_name_none():
+    renderer, rng = NamedPlates(), np.random.default_rng(1)
+    regions = [renderer.render(rng)[1] for _ in range(300)]
+    assert set(regions) <= set(REGIONS)
+    assert len(set(regions)) > 40
+    assert regions.count("unknown") / 300 == pytest.approx(UNNAMED_SHARE, abs=0.08)
+
+
+def test_a_states_name_is_written_on_its_plates_and_no_other_states():
+    rng = np.random.default_rng(2)
+    for style in STYLES:
+        if style.region != "unknown":
+            line = naming(rng, style).upper()
+            said = (NAMES[style.region], *names.OTHER_NAMES.get(style.region, ()))
+            assert any(name.upper() in line for name in said)
+    for _ in range(200):
+        text = anything(rng).upper().split()
+        assert not any(name.upper() == " ".join(text) for name in NAMES.values())
+
+
+@pytest.mark.parametrize("top", [True, False])
+def test_a_line_is_written_at_its_edge_and_can_be_told_from_the_sheet(top):
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        plate = np.full((160, 320, 3), 128, np.uint8)
+        letters = write_line(rng, plate, "Rhode Isl 1", top=top, size=(0.1, 0.2), style=STYLES[0])
+        changed = (plate != 128).any(axis=(1, 2))
+        assert changed.any()
+        assert not changed[60:100].any()
+        assert changed[:60].any() == top
+        assert np.abs(plate.astype(int) - 128).max() >= 50
+        assert "".join(one.text for one in letters) == "RHODEISL"
+        assert (np.diff([one.x for one in letters]) > 0).all()
+        assert all((one.y < 80) == top for one in letters)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_letters_stand_where_they_are_said_to(seed):
+    rng = np.random.default_rng(seed)
+    plate = np.full((160, 320, 3), 128, np.uint8)
+    letters = write_line(rng, plate, "H", top=True, size=(0.2, 0.2), style=STYLES[0])
+    columns = np.flatnonzero((plate != 128).any(axis=(0, 2)))
+    [one] = letters
+    if np.ptp(columns) < 100:  # no band behind it
+        assert one.x == pytest.approx((columns[0] + columns[-1]) / 2, abs=8)
+
+
+def test_beside_a_letter_nothing_is_trained_and_elsewhere_none():
+    letters = np.zeros((1, 2, 48), np.uint8)
+    letters[0, 0, 5], letters[0, 0, 6], letters[0, 1, 0] = 3, 4, 9
+    steps = train_names.aligned(letters)[0]
+    skipped = train_names.NOT_TRAINED
+    assert steps[3:9].tolist() == [0, skipped, 3, 4, skipped, 0]
+    assert steps[46:50].tolist() == [0, 0, 9, skipped]
+
+
+def test_widths_are_those_at_which_a_name_can_be_read():
+    rng = np.random.default_rng(3)
+    widths = [width_px(rng) for _ in range(300)]
+    assert min(widths) >= NARROWEST_PX
+    assert max(widths) <= WIDEST_PX
+    assert np.median(widths) < (NARROWEST_PX + WIDEST_PX) / 2
+
+
+def test_what_is_trained_on_is_what_the_service_cuts(folder):
+    samples = load(folder)
+    assert samples.edges.shape == (60, 80, 192, 3)
+    frame = np.zeros((200, 300, 3), np.uint8)
+    quad = np.array([[60, 60], [220, 60], [220, 140], [60, 140]], np.float32)
+    assert cut_edges(frame, quad).picture.shape == samples.edges.shape[1:]
+
+
+def test_changes_leave_the_samples_as_they_are(folder):
+    given = np.array(load(folder).edges)
+    kept = given.copy()
+    changed = train_names.disturbed(np.random.default_rng(1), given)
+    assert np.array_equal(given, kept)
+    differ = (changed != given).any(axis=(1, 2, 3))
+    assert 0.3 < differ.mean() < 1
+
+
+def test_figures_count_what_is_named_told_and_right(folder, monkeypatch):
+    samples = load(folder)
+    said = torch.full((60, len(REGIONS)), -20.0)
+    for row, state in zip(said, samples.states, strict=True):
+        row[int(state)] = 0.0
+    named = np.flatnonzero(samples.states)
+    wrong, unsure = int(named[0]), int(named[1])
+    said[wrong] = -20.0
+    said[wrong, 1 + int(samples.states[wrong]) % 50] = 0.0
+    said[unsure] = -20.0
+    said[unsure, int(samples.states[unsure])] = -19.0
+    monkeypatch.setattr(train_names, "logits_of", lambda net, given: said)
+    figures = train_names.validate(NameNet(len(REGIONS)), samples)
+    assert figures["right"] == pytest.approx(1 - 1 / len(named))
+    assert figures["told"] == pytest.approx(1 - 1 / len(named))
+    assert figures["told_right"] == pytest.approx(1 - 1 / (len(named) - 1))
+
+
+def test_the_two_edges_are_seen_each_by_itself():
+    torch.manual_seed(1)
+    net = NameNet(len(REGIONS)).eval()
+    seen = []
+    net.body.register_forward_hook(lambda module, given, out: seen.append(given[0]))
+    picture = torch.zeros(2, 80, 192, 3, dtype=torch.uint8)
+    picture[:, 40:] = 200
+    with torch.no_grad():
+        assert net(picture).shape == (2, len(REGIONS))
+    [given] = seen
+    assert given.shape == (4, 3, 40, 192)
+    spans = [float(one.max() - one.min()) for one in given]
+    assert spans == [0.0] * 4
+    assert given[0].mean() < given[1].mean()

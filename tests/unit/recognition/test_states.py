@@ -1,0 +1,82 @@
+import cv2
+import numpy as np
+import pytest
+
+from services.recognition.states import NARROWEST_PX, StateReader, cut_edges
+from services.recognition.weights import NoSuchModel
+from tests.unit.recognition.networks import naming
+
+QUAD = np.array([[100, 60], [260, 60], [260, 140], [100, 140]], np.float32)
+
+
+def frame():
+    return np.full((240, 400, 3), 90, np.uint8)
+
+
+def wide(px):
+    return np.array(
+        [[50, 50], [50 + px, 50], [50 + px, 50 + px / 2], [50, 50 + px / 2]], np.float32
+    )
+
+
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        ({"CA": 0.9, "NV": 0.1}, "US-CA"),
+        ({"CA": 0.7, "NV": 0.3}, None),
+        ({"unknown": 0.95, "CA": 0.05}, None),
+    ],
+)
+def test_a_state_is_told_from_a_bar_up_and_never_guessed(states, told):
+    assert StateReader(naming(states), minimum=0.8).read([(frame(), QUAD)]) == [told]
+
+
+def test_narrow_plates_are_not_asked_and_the_others_keep_their_places():
+    network = naming({"CA": 1.0}, {"TX": 1.0})
+    plates = [(frame(), wide(px)) for px in (NARROWEST_PX - 2, 80, 20, 120)]
+    assert StateReader(network, minimum=0.8).read(plates) == [None, "US-CA", None, "US-TX"]
+    assert [len(shown) for shown in network.shown] == [2]
+
+
+def test_many_plates_go_through_in_batches_and_none_through_nothing():
+    network = naming({"CA": 1.0})
+    reader = StateReader(network, minimum=0.8)
+    assert reader.read([(frame(), QUAD)] * 20) == ["US-CA"] * 20
+    assert [len(shown) for shown in network.shown] == [16, 4]
+    assert reader.read([]) == []
+    assert len(network.shown) == 2
+
+
+def test_the_upper_edge_is_over_the_lower_one_and_the_serial_is_left_out():
+    picture = frame()
+    cv2.rectangle(picture, (100, 60), (260, 75), (255, 0, 0), -1)
+    cv2.rectangle(picture, (100, 125), (260, 140), (0, 0, 255), -1)
+    cv2.rectangle(picture, (100, 92), (260, 108), (0, 255, 0), -1)
+    seen = cut_edges(picture, QUAD).picture
+    assert seen.shape == (80, 192, 3)
+    upper, lower = seen[:40, 20:-20], seen[40:, 20:-20]
+    assert (upper[14] == (255, 0, 0)).all()
+    assert (lower[25] == (0, 0, 255)).all()
+    assert not (seen == (0, 255, 0)).all(axis=2).any()
+
+
+def test_points_of_the_frame_are_placed_in_the_edge_that_shows_them():
+    picture = frame()
+    points = np.array([[180, 66], [180, 100], [140, 134]], np.float32)
+    for x, y in points.astype(int):
+        cv2.circle(picture, (int(x), int(y)), 2, (255, 255, 255), -1)
+    cut = cut_edges(picture, QUAD)
+    (above, x0), (between, _), (below, x1) = cut.placed(points)
+    assert (above, between, below) == (0, None, 1)
+    for row, x in ((0, x0), (1, x1)):
+        strip = cut.picture[40 * row : 40 * row + 40, :, 0]
+        assert np.nonzero(strip > 200)[1].mean() + 0.5 == pytest.approx(x, abs=1.5)
+    assert cut.placed(np.zeros((0, 2), np.float32)) == []
+
+
+@pytest.mark.parametrize("name", ["version", "regions"])
+def test_a_network_that_does_not_say_what_it_is_does_not_load(name):
+    network = naming({"CA": 1.0})
+    del network.about[name]
+    with pytest.raises(NoSuchModel, match=f"does not say its {name}"):
+        StateReader(network, minimum=0.8)

@@ -1,0 +1,379 @@
+"""Samples for the reader of states' names, written once and read often: `python -m training.names`.
+
+The sheets, words and typefaces of all styles, mixed: a name stands on any sheet, in any hand and at
+either edge, so that nothing but the name itself tells the state.
+"""
+
+import argparse
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.local.scenes.model import Colour, Image
+from services.recognition.models import NAMES_HEIGHT_PX, NAMES_WIDTH_PX
+from services.recognition.states import cut_edges
+from training.faces import spelled_words
+from training.fittings import DEALERS, MONTHS, fit_hardware, stick_on, worn
+from training.painting import (
+    HEIGHT_PX,
+    NAME_FONTS,
+    WIDTH_PX,
+    any_colour,
+    contrasting,
+    lay,
+    one_of,
+    sheet,
+    squeezed,
+)
+from training.photography import WIDEST_PX, found_corners, photograph
+from training.plates import PlateRenderer, face_of
+from training.press import press
+from training.samples import REGIONS
+from training.signs import SIGN_WORDS, bare
+from training.styles import STYLES, Style
+
+NARROWEST_PX: Final = 60
+"""Of a plate in its photo; names on narrower ones are beyond reading."""
+BLOCK: Final = 1000
+COLUMN_PX: Final = 4
+LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+UNNAMED_SHARE: Final = 0.16
+"""Plates on which no state's name stands, or none that can be seen."""
+HARDWARE_SHARE: Final = 0.5
+"""Plates with bolts, a rim, or a frame; a dealer's frame often hides the name that is to be learnt."""
+OWN_SHEET, BARE_SHEET = 0.4, 0.2
+"""How often a name stands on its own style's sheet, and on one of a single colour; the rest are other
+styles' sheets."""
+BEFORE: Final = (
+    "EXPLORE",
+    "Scenic",
+    "Explore",
+    "VISIT",
+    "Wild, Wonderful",
+    "Beautiful",
+    "State of",
+    "Sweet Home",
+)
+BEHIND: Final = (".gov", " - 10", " USA", " 1889", ", USA", ".com")
+# fmt: off
+PLAIN_WORDS: Final = (
+    "LINN", "KENTON", "NESHOBA", "LAUDERDALE", "SALT LAKE", "DALLAS", "ORANGE", "POLK", "MADISON", "JEFFERSON",
+    "EXEMPT", "TRUCK", "TRAILER", "FLEET", "APPORTIONED", "COMMERCIAL", "DEALER", "MUNICIPAL", "GOVERNMENT",
+    "TEMPORARY", "VETERAN", "DISABLED", "FIREFIGHTER", "IN GOD WE TRUST", "CENTENNIAL", "CELEBRATING STATEHOOD",
+    "UNIVERSITY", "PASSENGER", "COUNTY", "CLASSIC", "ANTIQUE", "PERMANENT", "COMBINATION", "SUNSHINE", "WILDLIFE",
+    "Ontario", "Quebec", "Je me souviens", "Alberta", "Manitoba", "MEXICO", "SONORA", "BAJA CALIFORNIA NORTE", "Guam",
+    "Puerto Rico", "NUEVO LEON", "Nova Scotia", "SASKATCHEWAN", "UNITED STATES", "DEUTSCHLAND", "THANK YOU",
+)
+NAMES: Final = {
+    "AL": "Alabama", "AK": "Alaska", "AZ": "Arizona", "AR": "Arkansas", "CA": "California", "CO": "Colorado", "CT": "Connecticut",
+    "DC": "Washington, DC", "DE": "Delaware", "FL": "Florida", "GA": "Georgia", "HI": "Hawaii", "IA": "Iowa", "ID": "Idaho",
+    "IL": "Illinois", "IN": "Indiana", "KS": "Kansas", "KY": "Kentucky", "LA": "Louisiana", "MA": "Massachusetts", "MD": "Maryland",
+    "ME": "Maine", "MI": "Michigan", "MN": "Minnesota", "MO": "Missouri", "MS": "Mississippi", "MT": "Montana", "NC": "North Carolina",
+    "ND": "North Dakota", "NE": "Nebraska", "NH": "New Hampshire", "NJ": "New Jersey", "NM": "New Mexico", "NV": "Nevada",
+    "NY": "New York", "OH": "Ohio", "OK": "Oklahoma", "OR": "Oregon", "PA": "Pennsylvania", "RI": "Rhode Island",
+    "SC": "South Carolina", "SD": "South Dakota", "TN": "Tennessee", "TX": "Texas", "UT": "Utah", "VA": "Virginia", "VT": "Vermont",
+    "WA": "Washington", "WI": "Wisconsin", "WV": "West Virginia", "WY": "Wyoming",
+}
+OTHER_NAMES: Final = {"DC": ("Washington, D.C.", "District of Columbia", "TAXATION WITHOUT REPRESENTATION")}
+# fmt: on
+SHAPES: Final[dict[str, tuple[int, ...]]] = {
+    "edges": (NAMES_HEIGHT_PX, NAMES_WIDTH_PX, 3),
+    "states": (),
+    "letters": (2, NAMES_WIDTH_PX // COLUMN_PX),
+}
+"""The files of a folder of samples, and the shape of one sample in each; see `Names`."""
+DONE: Final = "done"
+"""File that lies beside them once all are rendered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Arrays of equal length, memory-mapped."""
+
+    edges: NDArray[np.uint8]
+    """(N, 80, 192, 3) BGR."""
+    states: NDArray[np.uint8]
+    """(N,) places in REGIONS; 0 where no state's name stands there."""
+    letters: NDArray[np.uint8]
+    """(N, 2, 48): which letter has its middle in each column of 4 px of the upper and of the lower
+    edge, 1 to 26 for A to Z, large or small; 0 for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A letter on a plate, and where its middle is, px."""
+
+    text: str
+    x: float
+    y: float
+
+
+class NamedPlates:
+    """Draws plates whose names are what is to be read; keeps sheets, which cost the most."""
+
+    def __init__(self, *, kept_per_style: int = 6) -> None:
+        self._serials = PlateRenderer()
+        self._kept: dict[tuple[int, int], Image] = {}
+        self._kept_per_style = kept_per_style
+        self._of: dict[str, list[Style]] = defaultdict(list)
+        for style in STYLES:
+            if style.aspect < 2.5:
+                self._of[style.region].append(style)
+
+    def render(self, rng: np.random.Generator) -> tuple[Image, str, list[Letter]]:
+        """A plate, (160, 320, 3) uint8 BGR; its state, or `unknown` where it does not say; and the
+        letters at its edges."""
+        region = "unknown" if rng.random() < UNNAMED_SHARE else str(rng.choice(REGIONS[1:]))
+        styles = self._of[region]
+        style = styles[int(rng.integers(len(styles)))]
+        plate = self._sheet(rng, style)
+        letters = self._write(rng, plate, style)
+        marks = self._serials.marks(rng, style)
+        stick_on(rng, plate, style)
+        face = face_of(rng, style)
+        press(rng, plate, marks, face, style, contrasting(rng, plate, one_of(rng, style.ink)), None)
+        if rng.random() < HARDWARE_SHARE:
+            fit_hardware(rng, plate)
+        return worn(rng, plate), region, letters
+
+    def _sheet(self, rng: np.random.Generator, style: Style) -> Image:
+        which = rng.random()
+        if which < BARE_SHEET:
+            return bare(rng)
+        own = which < BARE_SHEET + OWN_SHEET
+        number = STYLES.index(style) if own else int(rng.integers(len(STYLES)))
+        key = number, int(rng.integers(self._kept_per_style))
+        if key not in self._kept:
+            painted = sheet(np.random.default_rng(key), STYLES[number])
+            self._kept[key] = np.asarray(cv2.resize(painted, (WIDTH_PX, HEIGHT_PX)), np.uint8)
+        return self._kept[key].copy()
+
+    def _write(self, rng: np.random.Generator, plate: Image, style: Style) -> list[Letter]:
+        """The name at one edge and something else, or nothing, at the other."""
+        letters: list[Letter] = []
+        top = bool(rng.random() < 0.75)
+        if style.name_place != "none" and rng.random() < 0.6:
+            top = style.name_place == "top"
+        if style.region != "unknown":
+            name = naming(rng, style)
+            letters += write_line(rng, plate, name, top=top, size=(0.09, 0.24), style=style)
+        elif rng.random() < 0.6:
+            letters += write_line(
+                rng, plate, anything(rng), top=top, size=(0.09, 0.22), style=style
+            )
+        which = rng.random()
+        if which < 0.4 and style.slogan:
+            letters += write_line(
+                rng, plate, style.slogan, top=not top, size=(0.06, 0.15), style=style
+            )
+        elif which < 0.65:
+            letters += write_line(
+                rng, plate, anything(rng), top=not top, size=(0.06, 0.18), style=style
+            )
+        return letters
+
+
+def naming(rng: np.random.Generator, style: Style) -> str:
+    """A state's name as plates have it: in capitals or not, now and then with a word beside it."""
+    name = NAMES[style.region]
+    others = OTHER_NAMES.get(style.region, ())
+    if others and rng.random() < 0.6:
+        name = str(rng.choice(others))
+    if rng.random() < 0.55:
+        name = name.upper()
+    which = rng.random()
+    if which < 0.07:
+        return f"{rng.choice(BEFORE)} {name}"
+    return f"{name}{rng.choice(BEHIND)}" if which < 0.12 else name
+
+
+def anything(rng: np.random.Generator) -> str:
+    """Words that name no state: of counties, classes, dealers, signs, provinces, months."""
+    lists = (PLAIN_WORDS, PLAIN_WORDS, DEALERS, SIGN_WORDS, MONTHS)
+    text = str(rng.choice(lists[int(rng.integers(len(lists)))]))
+    return text if rng.random() < 0.6 else text.title()
+
+
+def write_line(
+    rng: np.random.Generator,
+    plate: Image,
+    text: str,
+    *,
+    top: bool,
+    size: tuple[float, float],
+    style: Style,
+) -> list[Letter]:
+    """Words along an edge in some hand, upright or leaning, on a band or not.
+
+    `size` is the least and the most height of a line, shares of the plate's.
+
+    Returns: its letters.
+    """
+    own = rng.random() < 0.3
+    kind = style.name_font if own else str(rng.choice(NAME_FONTS))
+    height = max(6, round(rng.uniform(*size) * HEIGHT_PX))
+    if rng.random() < 0.2:
+        line = _in_small_capitals(rng, kind, text, height)
+    else:
+        line = _Line(text, *spelled_words(rng, kind, text, height))
+    line = _leaning(rng, line)
+    mask = squeezed(line.mask, rng.uniform(0.6, 0.96) * plate.shape[1])
+    edge = round(rng.uniform(0.01, 0.09) * HEIGHT_PX)
+    y = edge if top else HEIGHT_PX - edge - mask.shape[0]
+    spare = plate.shape[1] - mask.shape[1]
+    x = spare // 2 + int(rng.integers(-6, 7))
+    if rng.random() < 0.25:
+        x = round(rng.uniform(0.04, 0.96) * spare)
+    ground = plate[max(0, y) : y + mask.shape[0], max(0, x) : x + mask.shape[1]]
+    if rng.random() < 0.15:
+        reach = slice(0, y + mask.shape[0] + 3) if top else slice(max(0, y - 3), None)
+        plate[reach] = any_colour(rng)
+    colour: Colour = style.name_colour if own else any_colour(rng)
+    colour = contrasting(rng, ground, colour)
+    if rng.random() < 0.15:
+        wider = cv2.copyMakeBorder(mask, 2, 2, 2, 2, cv2.BORDER_CONSTANT)
+        around = np.asarray(cv2.dilate(wider, np.ones((3, 3))), np.uint8)
+        lay(plate, around, (x - 2, y - 2), any_colour(rng))
+    lay(plate, mask, (x, y), colour)
+    scale = mask.shape[1] / line.mask.shape[1]
+    middle = y + mask.shape[0] / 2
+    return [
+        Letter(one.upper(), x + scale * at, middle)
+        for one, at in zip(line.text, line.middles, strict=True)
+        if one.upper() in LETTERS
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """Words as a mask, and where the middle of each character is, px from its left."""
+
+    text: str
+    mask: Image
+    middles: tuple[float, ...]
+
+
+def _in_small_capitals(rng: np.random.Generator, kind: str, text: str, height_px: int) -> _Line:
+    """Capitals, the first of each word higher than the others, all on one line."""
+    hand = int(rng.integers(1 << 30))
+    pieces: list[Image] = []
+    middles: list[float] = []
+    said, at = "", 0
+    for word in text.upper().split():
+        for part, high in ((word[:1], height_px), (word[1:], round(0.78 * height_px))):
+            if part:
+                same = np.random.default_rng(hand)
+                mask, where = spelled_words(same, kind, part, max(6, high))
+                pieces.append(np.pad(mask, ((0, 0), (0, 1))))
+                middles += [at + x for x in where]
+                said, at = said + part, at + pieces[-1].shape[1]
+        pieces.append(np.zeros((1, max(2, height_px // 3)), np.uint8))
+        at += pieces[-1].shape[1]
+    tallest = max(piece.shape[0] for piece in pieces)
+    raised = [np.pad(piece, ((tallest - piece.shape[0], 0), (0, 0))) for piece in pieces[:-1]]
+    return _Line(said, np.concatenate(raised, axis=1), tuple(middles))
+
+
+def _leaning(rng: np.random.Generator, line: _Line) -> _Line:
+    """The words stretched, and now and then leaning as italics do."""
+    height, width = line.mask.shape
+    stretch = rng.uniform(0.75, 1.35)
+    lean = rng.uniform(0, 0.35) if rng.random() < 0.3 else 0.0
+    out = max(4, round(stretch * width + lean * height))
+    matrix = np.array([[stretch, -lean, lean * height], [0, 1, 0]], np.float32)
+    mask = np.asarray(cv2.warpAffine(line.mask, matrix, (out, height)), np.uint8)
+    return _Line(line.text, mask, tuple(stretch * x + lean * height / 2 for x in line.middles))
+
+
+def width_px(rng: np.random.Generator) -> float:
+    """How wide a plate is in its photo: small ones oftener."""
+    return float(np.exp(rng.uniform(np.log(NARROWEST_PX), np.log(WIDEST_PX))))
+
+
+@dataclass(frozen=True, slots=True)
+class NameSample:
+    """One plate as the network sees it; see `Names`."""
+
+    edges: Image
+    state: int
+    letters: NDArray[np.uint8]
+
+
+def sample(rng: np.random.Generator, renderer: NamedPlates) -> NameSample:
+    """One plate as the network sees it, and what is true of it."""
+    plate, region, letters = renderer.render(rng)
+    middles = np.array([(one.x, one.y) for one in letters], np.float32).reshape(-1, 2)
+    photo = photograph(rng, plate, width_px(rng), middles)
+    cut = cut_edges(photo.pixels, found_corners(rng, photo))
+    columns = np.zeros(SHAPES["letters"], np.uint8)
+    for one, (row, x) in zip(letters, cut.placed(photo.places), strict=True):
+        if row is not None and 0 <= x < NAMES_WIDTH_PX:
+            columns[row, int(x) // COLUMN_PX] = LETTERS.index(one.text) + 1
+    return NameSample(cut.picture, REGIONS.index(region), columns)
+
+
+def _block(job: tuple[int, int]) -> tuple[NDArray[np.uint8], ...]:
+    """The samples of one seed, so many: the arrays of `Names` in their order."""
+    seed, count = job
+    cv2.setNumThreads(1)
+    rng = np.random.default_rng((11, seed))
+    renderer = _renderer()
+    pictures, states, letters = (np.empty((count, *shape), np.uint8) for shape in SHAPES.values())
+    for i in range(count):
+        one = sample(rng, renderer)
+        pictures[i], states[i], letters[i] = one.edges, one.state, one.letters
+    return pictures, states, letters
+
+
+@cache
+def _renderer() -> NamedPlates:
+    """One for each process: the sheets that it has painted are kept."""
+    return NamedPlates()
+
+
+def write(folder: Path, count: int, seed: int, workers: int) -> None:
+    """Render `count` samples into `folder` as .npy files; the same for the same seed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [(seed * 100_000 + i, min(BLOCK, count - i * BLOCK)) for i in range(-(-count // BLOCK))]
+    out = {
+        name: np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
+            folder / f"{name}.npy", "w+", np.uint8, (count, *shape)
+        )
+        for name, shape in SHAPES.items()
+    }
+    with get_context("spawn").Pool(workers) as pool:
+        for number, block in enumerate(pool.imap(_block, jobs)):
+            at = slice(number * BLOCK, number * BLOCK + len(block[0]))
+            for array, part in zip(out.values(), block, strict=True):
+                array[at] = part
+            print(f"{at.stop}/{count}", flush=True)
+    for array in out.values():
+        array.flush()
+    (folder / DONE).touch()
+
+
+def load(folder: Path) -> Names:
+    """Map samples that `write` made."""
+    return Names(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in SHAPES))
+
+
+def main() -> None:
+    """Render samples."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--count", type=int, default=80_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args()
+    write(args.folder, args.count, args.seed, args.workers)
+
+
+if __name__ == "__main__":
+    main()

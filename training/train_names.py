@@ -1,0 +1,152 @@
+"""Train the reader of states' names on rendered plates: `python -m training.train_names`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from training import loop
+from training.name_net import LETTERS, NameNet
+from training.names import Names, load
+from training.samples import REGIONS
+
+RECIPE: Final = loop.Recipe(batch=64, clip=2.0, keep=0.998)
+WEIGHT_DECAY: Final = 0.03
+TEMPERATURES: Final = np.geomspace(0.5, 3.0, 37)
+SPELLING: Final = 1.0
+"""Weight of saying each letter in its own column. Without it the network had learnt nothing from
+64,000 plates; the renderer knows where letters stand."""
+BLANK: Final = 0.2
+"""Weight of columns without a letter, of which there are many."""
+NOT_TRAINED: Final = -100
+SURE: Final = 0.9
+"""Probability from which `validate` counts a state as told."""
+
+
+def disturbed(rng: np.random.Generator, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A cheap change to each picture, so that no two passes over the samples are alike."""
+    out = pictures.copy()
+    for one in out:
+        if rng.random() < 0.3:
+            one[:] = one[..., rng.permutation(3)]
+        if rng.random() < 0.1:
+            one[:] = 255 - one
+        if rng.random() < 0.15:
+            one[:] = one.mean(axis=2, keepdims=True).astype(np.uint8)
+        if rng.random() < 0.2:
+            h, w = int(rng.integers(4, 20)), int(rng.integers(3, 24))
+            y, x = int(rng.integers(0, one.shape[0] - h)), int(rng.integers(0, one.shape[1] - w))
+            one[y : y + h, x : x + w] = rng.integers(0, 256, 3)
+    return out
+
+
+@torch.no_grad()
+def logits_of(net: NameNet, samples: Names, batch: int = 500) -> torch.Tensor:
+    """What a network says of all samples, (N, R) float32."""
+    net.eval()
+    said = []
+    for start in range(0, len(samples.states), batch):
+        with torch.autocast("cpu", torch.bfloat16):
+            at = torch.from_numpy(np.array(samples.edges[start : start + batch]))
+            said.append(net(at).float())
+    net.train()
+    return torch.cat(said)
+
+
+def validate(net: NameNet, samples: Names) -> dict[str, float]:
+    """Shares of named plates whose state is the likeliest, and is told at 0.9; and of those told, right."""
+    odds = logits_of(net, samples).softmax(1).numpy()
+    best, truth = odds.argmax(1), np.array(samples.states)
+    named = truth > 0
+    told = (best > 0) & (odds.max(1) >= SURE)
+    return {
+        "right": float((best == truth)[named].mean()),
+        "told": float(told[named].mean()),
+        "told_right": float((best == truth)[told].mean()) if told.any() else 0.0,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was fitted, and what is then told."""
+
+    temperature: float
+    loss: float
+    """Mean cross entropy at that temperature, nats."""
+
+
+def calibration(weights: Path, samples: Names) -> Calibration:
+    """The temperature at which the true states are likeliest, for weights in a file."""
+    net = NameNet(len(REGIONS))
+    net.load_state_dict(torch.load(weights, weights_only=True))
+    said = logits_of(net, samples)
+    truth = torch.from_numpy(samples.states.astype(np.int64))
+    losses = [float(functional.cross_entropy(said / t, truth)) for t in TEMPERATURES]
+    best = int(np.argmin(losses))
+    return Calibration(round(float(TEMPERATURES[best]), 3), round(losses[best], 4))
+
+
+def train(samples: Names, validation: Names, out: Path, plan: loop.Plan) -> None:
+    """Train by a plan; see `loop.run` for what it writes."""
+    torch.manual_seed(plan.seed)
+    rng = np.random.default_rng(plan.seed)
+    net = loop.started(NameNet(len(REGIONS)), plan)
+    loop.run(
+        net,
+        loop.adamw(net, plan.rate, WEIGHT_DECAY),
+        out,
+        plan,
+        RECIPE,
+        batches=loop.shuffled(rng, lambda: len(samples.states), RECIPE.batch),
+        loss_of=lambda at, own: loss_of(net, samples, at, own),
+        validate=lambda averaged: validate(averaged, validation),
+    )
+
+
+def loss_of(
+    net: NameNet, samples: Names, at: NDArray[np.int64], rng: np.random.Generator
+) -> torch.Tensor:
+    """Cross entropy of the states, and of the letter in each column."""
+    with torch.autocast("cpu", torch.bfloat16):
+        columns = net.columns(torch.from_numpy(disturbed(rng, np.array(samples.edges[at]))))
+        said, letters = net.read(columns), net.letters(columns)
+    truth = torch.from_numpy(samples.states[at].astype(np.int64))
+    where = torch.from_numpy(aligned(np.array(samples.letters[at])))
+    weights = torch.ones(LETTERS)
+    weights[0] = BLANK
+    spelling = functional.cross_entropy(
+        letters.float().flatten(0, 1), where.flatten(), weights, ignore_index=NOT_TRAINED
+    )
+    naming = functional.cross_entropy(said.float(), truth, label_smoothing=0.02)
+    return naming + SPELLING * spelling
+
+
+def aligned(letters: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """What each of the 96 columns should say: a letter, none, or nothing in particular beside one.
+
+    Args:
+        letters: (N, 2, 48); see `Names`.
+
+    Returns: (N, 96), NOT_TRAINED beside a letter.
+    """
+    there = letters > 0
+    beside = np.zeros_like(there)
+    beside[..., 1:] |= there[..., :-1]
+    beside[..., :-1] |= there[..., 1:]
+    return np.where(beside & ~there, NOT_TRAINED, letters.astype(np.int64)).reshape(len(there), -1)
+
+
+def main() -> None:
+    """Train the reader of names."""
+    usual = loop.Plan(steps=8_000, rate=1.5e-3, report_every=250)
+    args = loop.arguments(__doc__, "training.names", usual).parse_args()
+    torch.set_num_threads(args.threads)
+    train(load(args.samples), load(args.validation), args.out, loop.plan_of(args))
+
+
+if __name__ == "__main__":
+    main()
