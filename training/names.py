@@ -8,7 +8,6 @@ import argparse
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +19,7 @@ from deploy.local.scenes.model import Colour, Image
 from services.recognition.models import NAMES_HEIGHT_PX, NAMES_WIDTH_PX
 from services.recognition.states import cut_edges
 from training.faces import spelled_words
+from training.files import mapped, write_blocks
 from training.fittings import DEALERS, MONTHS, fit_hardware, stick_on, worn
 from training.painting import (
     HEIGHT_PX,
@@ -340,28 +340,13 @@ def _renderer() -> NamedPlates:
 
 def write(folder: Path, count: int, seed: int, workers: int) -> None:
     """Render `count` samples into `folder` as .npy files; the same for the same seed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(seed * 100_000 + i, min(BLOCK, count - i * BLOCK)) for i in range(-(-count // BLOCK))]
-    out = {
-        name: np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
-            folder / f"{name}.npy", "w+", np.uint8, (count, *shape)
-        )
-        for name, shape in SHAPES.items()
-    }
-    with get_context("spawn").Pool(workers) as pool:
-        for number, block in enumerate(pool.imap(_block, jobs)):
-            at = slice(number * BLOCK, number * BLOCK + len(block[0]))
-            for array, part in zip(out.values(), block, strict=True):
-                array[at] = part
-            print(f"{at.stop}/{count}", flush=True)
-    for array in out.values():
-        array.flush()
+    write_blocks(folder, SHAPES, _block, count=count, seed=seed, block=BLOCK, workers=workers)
     (folder / DONE).touch()
 
 
 def load(folder: Path) -> Names:
     """Map samples that `write` made."""
-    return Names(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in SHAPES))
+    return Names(*mapped(folder, SHAPES))
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 import argparse
 from dataclasses import dataclass, replace
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from deploy.local.scenes.model import Image, Points
 from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
+from training.files import mapped, write_blocks
 from training.photography import cut_out, photograph, width_px
 from training.plates import PlateRenderer
 from training.scenes.negatives import draw_negative
@@ -108,27 +108,12 @@ def _renderer() -> PlateRenderer:
 
 def write(folder: Path, count: int, seed: int, workers: int) -> None:
     """Render `count` samples into `folder` as .npy files; the same for the same seed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(seed * 100_000 + i, min(BLOCK, count - i * BLOCK)) for i in range(-(-count // BLOCK))]
-    out = {
-        name: np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
-            folder / f"{name}.npy", "w+", np.uint8, (count, *shape)
-        )
-        for name, shape in SHAPES.items()
-    }
-    with get_context("spawn").Pool(workers) as pool:
-        for number, block in enumerate(pool.imap(_block, jobs)):
-            at = slice(number * BLOCK, number * BLOCK + len(block[0]))
-            for array, part in zip(out.values(), block, strict=True):
-                array[at] = part
-            print(f"{at.stop}/{count}", flush=True)
-    for array in out.values():
-        array.flush()
+    write_blocks(folder, SHAPES, _block, count=count, seed=seed, block=BLOCK, workers=workers)
 
 
 def load(folder: Path) -> Samples:
     """Map samples that `write` made."""
-    return Samples(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in SHAPES))
+    return Samples(*mapped(folder, SHAPES))
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from training import loop
+from training.disturbing import cover, invert, swap_colours
 from training.name_net import LETTERS, NameNet
 from training.names import Names, load
 from training.samples import REGIONS
@@ -31,16 +32,11 @@ def disturbed(rng: np.random.Generator, pictures: NDArray[np.uint8]) -> NDArray[
     """A cheap change to each picture, so that no two passes over the samples are alike."""
     out = pictures.copy()
     for one in out:
-        if rng.random() < 0.3:
-            one[:] = one[..., rng.permutation(3)]
-        if rng.random() < 0.1:
-            one[:] = 255 - one
+        swap_colours(rng, one, 0.3)
+        invert(rng, one, 0.1)
         if rng.random() < 0.15:
             one[:] = one.mean(axis=2, keepdims=True).astype(np.uint8)
-        if rng.random() < 0.2:
-            h, w = int(rng.integers(4, 20)), int(rng.integers(3, 24))
-            y, x = int(rng.integers(0, one.shape[0] - h)), int(rng.integers(0, one.shape[1] - w))
-            one[y : y + h, x : x + w] = rng.integers(0, 256, 3)
+        cover(rng, one, 0.2, 24)
     return out
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from training import loop
+from training.disturbing import cover, invert, swap_colours
 from training.reader_net import COLUMNS, ROWS, ReaderNet
 from training.samples import REGIONS, Samples, load
 
@@ -31,14 +32,9 @@ def disturbed(rng: np.random.Generator, pictures: NDArray[np.uint8]) -> NDArray[
     """A cheap change to each picture, so that no two passes over the samples are alike."""
     out = pictures.copy()
     for one in out:
-        if rng.random() < 0.25:
-            one[:] = one[..., rng.permutation(3)]
-        if rng.random() < 0.1:
-            one[:] = 255 - one
-        if rng.random() < 0.2:
-            h, w = int(rng.integers(4, 20)), int(rng.integers(3, 14))
-            y, x = int(rng.integers(0, 64 - h)), int(rng.integers(0, 160 - w))
-            one[y : y + h, x : x + w] = rng.integers(0, 256, 3)
+        swap_colours(rng, one, 0.25)
+        invert(rng, one, 0.1)
+        cover(rng, one, 0.2, 14)
     return out
 
 

@@ -1,0 +1,40 @@
+"""Samples on disk: a folder of .npy files of equal length, rendered block by block, read memory-mapped."""
+
+from collections.abc import Callable, Mapping
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Shapes = Mapping[str, tuple[int, ...]]
+"""The files of a folder, and the shape of one sample in each; all uint8."""
+Block = Callable[[tuple[int, int]], tuple[NDArray[np.uint8], ...]]
+"""Renders the samples of one seed, so many: an array for each file, in their order. Picklable."""
+
+
+def write_blocks(
+    folder: Path, shapes: Shapes, render: Block, *, count: int, seed: int, block: int, workers: int
+) -> None:
+    """Render `count` samples into `folder`, `block` of one seed; the same for the same seed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [(seed * 100_000 + i, min(block, count - i * block)) for i in range(-(-count // block))]
+    out = {
+        name: np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
+            folder / f"{name}.npy", "w+", np.uint8, (count, *shape)
+        )
+        for name, shape in shapes.items()
+    }
+    with get_context("spawn").Pool(workers) as pool:
+        for number, parts in enumerate(pool.imap(render, jobs)):
+            at = slice(number * block, number * block + len(parts[0]))
+            for array, part in zip(out.values(), parts, strict=True):
+                array[at] = part
+            print(f"{at.stop}/{count}", flush=True)
+    for array in out.values():
+        array.flush()
+
+
+def mapped(folder: Path, shapes: Shapes) -> list[NDArray[np.uint8]]:
+    """The arrays of a folder, in the order of `shapes`, as they lie on the disk."""
+    return [np.load(folder / f"{name}.npy", mmap_mode="r") for name in shapes]
