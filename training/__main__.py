@@ -44,7 +44,7 @@ READER_SMOKE = Size(600, 100, Plan(steps=15, rate=1.5e-3, report_every=5, seed=S
 DETECTOR = Size(24_000, 800, Plan(steps=4_500, rate=2e-3, report_every=300, seed=SEED), scenes=300)
 DETECTOR_SMOKE = Size(120, 24, Plan(steps=12, rate=2e-3, report_every=4, seed=SEED), scenes=6)
 
-STATES = Size(60_000, 3_000, Plan(steps=8_000, rate=1.5e-3, report_every=400, seed=SEED))
+STATES = Size(90_000, 3_000, Plan(steps=10_000, rate=1.5e-3, report_every=400, seed=SEED))
 STATES_SMOKE = Size(120, 40, Plan(steps=12, rate=1.5e-3, report_every=4, seed=SEED))
 
 
