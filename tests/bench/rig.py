@@ -146,7 +146,8 @@ async def rig(
         await _publish_key(broker.bootstrap, authority)
         environment = {
             **(settings or {}),
-            "DATABASE_URL": postgres.url(),
+            "DATABASE_URL": postgres.services_url(),
+            "DATABASE_OWNER_URL": postgres.url(),
             "KAFKA_BOOTSTRAP": broker.bootstrap,
         }
         if kafka != "apache":
