@@ -97,7 +97,8 @@ def make_states(out: Path, size: Size, workers: int, version: str) -> dict[str, 
     export_states(
         out / "last.pt", out / "states.onnx", temperature=fitted.temperature, version=version
     )
-    return last(out / "log.jsonl") | {"temperature": fitted.temperature, "loss": fitted.loss}
+    fit = {"temperature": fitted.temperature, "held_out_loss": fitted.loss}
+    return last(out / "log.jsonl") | fit
 
 
 def _splits(size: Size) -> tuple[tuple[str, int, int], ...]:

@@ -47,7 +47,7 @@ class Settings(CommonSettings):
     """Our engine: probability of being a legible plate, and no sign or badge, from which what stands
     there is a reading."""
 
-    recognition_region_minimum: Annotated[float, Field(ge=0, le=1)] = 0.9
+    recognition_region_minimum: Annotated[float, Field(ge=0, le=1)] = 0.95
     """Our engine: probability from which a plate's state is told. High, since a wrong state weighs
     more in a hit than an unknown one."""
 

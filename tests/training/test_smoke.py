@@ -64,7 +64,7 @@ def test_the_detector_is_made_from_nothing(tmp_path):
 def test_the_reader_of_states_is_made_from_nothing(tmp_path):
     folder, figures = made("states", tmp_path)
     assert figures["network"] == "states"
-    assert {"step", "right", "told", "told_right", "temperature", "loss"} <= set(figures)
+    assert {"step", "right", "told", "told_right", "temperature", "held_out_loss"} <= set(figures)
     assert figures["step"] == 12
     first, *_, last = losses(folder)
     assert last < first
