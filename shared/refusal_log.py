@@ -1,6 +1,5 @@
 """Tells the audit log, minute by minute, how many requests were refused without an entry of their own."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime
@@ -15,6 +14,7 @@ from shared.events import RefusalsCounted
 from shared.ids import derive_id
 from shared.outbox import emit
 from shared.refusals import GUARD, MINUTE, Allowance, Counted, Door, Tally
+from shared.repeated import Repeated
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,12 @@ class RefusalLog:
         self._clock = clock
         self._process = uuid4()
         self._counted = COUNTED.labels(service)
-        self._task: asyncio.Task[None] | None = None
+        self._telling = Repeated(
+            self.record,
+            every_s=LOOK_EVERY_S,
+            name=f"refusals of {service}",
+            fault="counts of refusals wait",
+        )
 
     def reserve(self, door: Door) -> bool:
         """Take one of a door's allowance; False where a refusal there gets no entry of its own."""
@@ -66,13 +71,11 @@ class RefusalLog:
 
     def start(self) -> None:
         """Begin telling in the background."""
-        self._task = asyncio.create_task(self._run(), name=f"refusals of {self._service}")
+        self._telling.start()
 
     async def stop(self) -> None:
         """Tell what is left, the minute that runs included, then stop."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._telling.stop()
         try:
             await self.record(self._clock.now() + MINUTE)
         except AlprError as exc:
@@ -110,13 +113,3 @@ class RefusalLog:
             until=counted.last_at,
             allowed=False,
         )
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            try:
-                await self.record()
-            except AlprError as exc:
-                log.warning("counts of refusals wait: %s", exc.detail)
-            except Exception:
-                log.exception("counts of refusals wait")

@@ -3,8 +3,8 @@
 import logging
 from datetime import timedelta
 
-from services.ingest.repeated import Repeated
 from services.ingest.store import FirstSeen
+from shared.repeated import Repeated
 from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)

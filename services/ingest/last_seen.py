@@ -3,9 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from services.ingest.repeated import Repeated
 from services.ingest.store import Devices
 from shared.db import Database
+from shared.repeated import Repeated
 
 
 class LastSeen:

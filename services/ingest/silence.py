@@ -4,11 +4,11 @@ import logging
 from datetime import timedelta
 
 from services.ingest.last_seen import LastSeen
-from services.ingest.repeated import Repeated
 from services.ingest.settings import Settings
 from services.ingest.store import Devices
 from shared.events import DeviceSilenced
 from shared.outbox import emit
+from shared.repeated import Repeated
 from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
