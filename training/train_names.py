@@ -10,20 +10,18 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from training import loop
+from training.calibrate import TEMPERATURES
+from training.columns import NOT_TRAINED, at_places
 from training.disturbing import cover, invert, swap_colours
-from training.name_net import LETTERS, NameNet
+from training.name_net import NameNet
 from training.names import Names, load
 from training.samples import REGIONS
 
 RECIPE: Final = loop.Recipe(batch=64, clip=2.0, keep=0.998)
 WEIGHT_DECAY: Final = 0.03
-TEMPERATURES: Final = np.geomspace(0.5, 3.0, 37)
 SPELLING: Final = 1.0
 """Weight of saying each letter in its own column. Without it the network had learnt nothing from
 64,000 plates; the renderer knows where letters stand."""
-BLANK: Final = 0.2
-"""Weight of columns without a letter, of which there are many."""
-NOT_TRAINED: Final = -100
 SURE: Final = 0.9
 """Probability from which `validate` counts a state as told."""
 
@@ -112,13 +110,8 @@ def loss_of(
         said, letters = net.read(columns), net.letters(columns)
     truth = torch.from_numpy(samples.states[at].astype(np.int64))
     where = torch.from_numpy(aligned(np.array(samples.letters[at])))
-    weights = torch.ones(LETTERS)
-    weights[0] = BLANK
-    spelling = functional.cross_entropy(
-        letters.float().flatten(0, 1), where.flatten(), weights, ignore_index=NOT_TRAINED
-    )
     naming = functional.cross_entropy(said.float(), truth, label_smoothing=0.02)
-    return naming + SPELLING * spelling
+    return naming + SPELLING * at_places(letters, where)
 
 
 def aligned(letters: NDArray[np.uint8]) -> NDArray[np.int64]:

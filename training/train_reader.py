@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from training import loop
+from training.columns import NOT_TRAINED, at_places
 from training.disturbing import cover, invert, swap_colours
 from training.reader_net import COLUMNS, ROWS, ReaderNet
 from training.samples import REGIONS, Samples, load
@@ -20,9 +21,6 @@ EARLY, LATE = 1.0, 0.3
 Without them CTC is long in finding its feet; the renderer knows where characters stand."""
 REGION, PLATE = 0.4, 0.5
 """Weights of naming the region and of telling plates from what is none."""
-BLANK: Final = 0.2
-"""Weight of columns without a character, of which there are many."""
-NOT_TRAINED: Final = -100
 LOWER_BY_PX: Final = 8
 """A character this much below the one before it stands in the lower half."""
 COLUMN_PX: Final = 4
@@ -110,8 +108,8 @@ def loss_of(
     naming = functional.cross_entropy(region.float(), known, label_smoothing=0.02, reduction="none")
     return (
         _spelling(characters, texts, lengths)
-        + EARLY * _at_places(early, where)
-        + LATE * _at_places(characters, where)
+        + EARLY * at_places(early, where)
+        + LATE * at_places(characters, where)
         + REGION * (naming * (lengths > 0).float()).mean()
         + PLATE * functional.binary_cross_entropy_with_logits(plate.float(), is_plate)
     )
@@ -126,14 +124,6 @@ def _spelling(
     logs = characters.float().log_softmax(2).transpose(0, 1)
     each = functional.ctc_loss(logs, targets, steps, lengths, reduction="none", zero_infinity=True)
     return (each / lengths.clamp(min=1)).mean()
-
-
-def _at_places(logits: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
-    """Cross entropy of logits (N, T, 37) with what should stand at each step (N, T)."""
-    weights = torch.ones(logits.shape[2])
-    weights[0] = BLANK
-    flat = logits.float().flatten(0, 1)
-    return functional.cross_entropy(flat, where.flatten(), weights, ignore_index=NOT_TRAINED)
 
 
 def aligned(texts: NDArray[np.uint8], places: NDArray[np.uint8]) -> NDArray[np.int64]:
