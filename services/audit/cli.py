@@ -17,7 +17,6 @@ from typing import BinaryIO
 from pydantic import ValidationError
 from sqlalchemy.exc import ProgrammingError
 
-from services.audit.domain import Span
 from services.audit.door import record_export
 from services.audit.export import lines
 from services.audit.note import SEED_BYTES, BadNote, Signer, Verifier
@@ -29,6 +28,7 @@ from shared import command
 from shared.db import Database
 from shared.errors import AlprError
 from shared.events import Actor
+from shared.merkle import Span
 from shared.policy import load_policy
 from shared.settings import CommonSettings
 

@@ -1,100 +1,20 @@
-"""The log's mathematics: Merkle tree and proofs after RFC 6962, and the chain from entry to entry.
+"""The log's mathematics: proofs after RFC 6962 over `shared.merkle`, and the chain from entry to entry.
 
 Hashes are SHA-256, 32 bytes. A log of `size` entries has entries 0 to size - 1.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import NamedTuple
 
-HASH_BYTES = 32
-EMPTY_ROOT = sha256(b"").digest()
+from shared.merkle import EMPTY_ROOT, HASH_BYTES, Hash, Node, Span, fold, node_hash
+
 GENESIS = bytes(HASH_BYTES)
 """What the first entry is chained to."""
-
-Hash = bytes
-
-
-class Span(NamedTuple):
-    """Entries from `start` up to and without `end`."""
-
-    start: int
-    end: int
-
-
-class Node(NamedTuple):
-    """A complete subtree: entries number * 2**level up to and without (number + 1) * 2**level."""
-
-    level: int
-    number: int
-
-    @property
-    def span(self) -> Span:
-        """The entries under it."""
-        return Span(self.number << self.level, (self.number + 1) << self.level)
-
-
-def leaf_hash(entry: bytes) -> Hash:
-    """Return the hash of an entry (RFC 6962, 2.1)."""
-    return sha256(b"\x00" + entry).digest()
-
-
-def node_hash(left: Hash, right: Hash) -> Hash:
-    """Return the hash of two subtrees side by side (RFC 6962, 2.1)."""
-    return sha256(b"\x01" + left + right).digest()
 
 
 def chained(previous: Hash, leaf: Hash) -> Hash:
     """Return an entry's hash in the chain: over the hash before it and its own leaf hash."""
     return sha256(previous + leaf).digest()
-
-
-def fold(parts: Sequence[Hash]) -> Hash:
-    """Return the root over complete subtrees of falling size, left to right."""
-    if not parts:
-        return EMPTY_ROOT
-    root = parts[-1]
-    for left in reversed(parts[:-1]):
-        root = node_hash(left, root)
-    return root
-
-
-@dataclass
-class Frontier:
-    """The roots of a log's complete subtrees, largest first: all that appending needs."""
-
-    size: int = 0
-    peaks: list[Hash] = field(default_factory=list)
-
-    def append(self, leaf: Hash) -> list[tuple[Node, Hash]]:
-        """Add one leaf; return the subtrees that it completed, smallest first, the leaf left out."""
-        completed = []
-        number, level = self.size, 0
-        while number & 1:
-            leaf = node_hash(self.peaks.pop(), leaf)
-            number >>= 1
-            level += 1
-            completed.append((Node(level, number), leaf))
-        self.peaks.append(leaf)
-        self.size += 1
-        return completed
-
-    def root(self) -> Hash:
-        """Return the root hash at this size."""
-        return fold(self.peaks)
-
-    def copy(self) -> "Frontier":
-        """Return another one that can go its own way."""
-        return Frontier(self.size, list(self.peaks))
-
-
-def root_of(leaves: Iterable[Hash]) -> Hash:
-    """Return the root over `leaves`."""
-    frontier = Frontier()
-    for leaf in leaves:
-        frontier.append(leaf)
-    return frontier.root()
 
 
 def nodes_of(span: Span) -> list[Node]:

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import msgspec
 
-from services.audit.domain import Hash, leaf_hash
 from shared.codec import Message
 from shared.errors import Malformed
+from shared.merkle import Hash, leaf_hash
 
 PREFIX = "alpr."
 _PLATE_KEYS = frozenset({"plate", "plates", "plate_read", "plate_listed", "plate_as_read"})

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.domain import GENESIS, Span, nodes_of
+from services.audit.domain import GENESIS, nodes_of
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import Log
+from shared.merkle import Span
 
 _encoder = msgspec.json.Encoder()
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from services.audit.domain import HASH_BYTES, Hash
+from shared.merkle import HASH_BYTES, Hash
 
 _ED25519 = b"\x01"
 _DASH = "\u2014"

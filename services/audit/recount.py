@@ -6,8 +6,9 @@ Needs neither database nor service: an outsider with an export and a public key 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from services.audit.domain import GENESIS, Frontier, Hash, chained, leaf_hash
+from services.audit.domain import GENESIS, chained
 from services.audit.note import BadNote, Checkpoint, Verifier
+from shared.merkle import Frontier, Hash, leaf_hash
 
 
 @dataclass(frozen=True)

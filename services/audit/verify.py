@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.domain import Frontier, Hash, Node, Span
 from services.audit.entries import found_in
 from services.audit.export import Line, Opening, Signature
 from services.audit.note import Verifier
@@ -14,6 +13,7 @@ from services.audit.recount import Faults, Recount, Verdict
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import STORED_LEVEL, Log, Row
 from shared.errors import AlprError, Malformed
+from shared.merkle import Frontier, Hash, Node, Span
 
 
 async def verify_stored(

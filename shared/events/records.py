@@ -82,6 +82,17 @@ class PurgeChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults
         return str(self.run_id)
 
 
+class PurgeList(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the list of a run's records lies, and what proves it (docs/purge-list.md)."""
+
+    key: str  # of the manifest in the object store
+    sha256: str  # of the manifest, lower-case hex
+    purged: int  # captures and reads that are gone
+    purged_root: str  # Merkle tree hash over their lines (RFC 6962), lower-case hex
+    held: int  # captures and reads from before that holds keep
+    held_root: str
+
+
 class RecordsPurged(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Records older than `before` are gone, save held ones; others drop what they keep of them."""
 
@@ -93,6 +104,7 @@ class RecordsPurged(Event, frozen=True, kw_only=True, omit_defaults=True):
     captures: int
     objects: int
     kept_under_hold: int
+    purge_list: PurgeList | None = None  # None from runs of before there were lists
 
 
 class ReleaseCriteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

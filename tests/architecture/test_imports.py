@@ -4,7 +4,14 @@ import pytest
 
 from tests.architecture.source import CLIENTS, ROOT, SERVICES, imports, modules
 
-DOMAIN_MAY = ("shared.types", "shared.errors", "shared.ids", "shared.events", "shared.policy")
+DOMAIN_MAY = (
+    "shared.types",
+    "shared.errors",
+    "shared.ids",
+    "shared.events",
+    "shared.merkle",
+    "shared.policy",
+)
 
 
 @pytest.mark.parametrize("service", [*SERVICES, *CLIENTS])

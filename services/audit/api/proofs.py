@@ -12,7 +12,7 @@ from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.audit.api.guard import AuditRead
-from services.audit.domain import Span, consistency_spans, inclusion_spans
+from services.audit.domain import consistency_spans, inclusion_spans
 from services.audit.export import lines
 from services.audit.settings import Settings
 from services.audit.store.checkpoints import Checkpoints
@@ -20,6 +20,7 @@ from services.audit.store.log import Log
 from services.audit.store.search import Entries
 from shared.errors import InvalidInput, NotFound, Unavailable
 from shared.http import Work
+from shared.merkle import Span
 from shared.runtime import runtime_of
 
 router = APIRouter(tags=["proofs"])

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.domain import Hash
+from shared.merkle import Hash
 
 
 @dataclass(frozen=True)

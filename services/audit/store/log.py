@@ -9,19 +9,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.domain import (
-    GENESIS,
-    Frontier,
-    Hash,
-    Node,
-    Span,
-    chained,
-    fold,
-    hashes_of,
-    nodes_of,
-    root_of,
-)
+from services.audit.domain import GENESIS, chained, hashes_of, nodes_of
 from services.audit.entries import Entry, Found
+from shared.merkle import Frontier, Hash, Node, Span, fold, root_of
 
 STORED_LEVEL = 8
 """Complete subtrees of 2**8 entries and more are stored."""

@@ -3,22 +3,16 @@
 import pytest
 
 from services.audit.domain import (
-    EMPTY_ROOT,
     GENESIS,
-    Frontier,
-    Node,
-    Span,
     chained,
     consistency_spans,
     hashes_of,
     inclusion_spans,
-    leaf_hash,
-    node_hash,
     nodes_of,
-    root_of,
     verify_consistency,
     verify_inclusion,
 )
+from shared.merkle import EMPTY_ROOT, Frontier, Node, Span, leaf_hash, node_hash, root_of
 
 # The test data of the Certificate Transparency reference implementation for RFC 6962.
 INPUTS = [

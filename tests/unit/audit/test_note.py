@@ -4,8 +4,8 @@ from base64 import b64decode
 
 import pytest
 
-from services.audit.domain import EMPTY_ROOT
 from services.audit.note import BadNote, Checkpoint, Signer, Verifier
+from shared.merkle import EMPTY_ROOT
 
 # The example of golang.org/x/mod/sumdb/note, where the format comes from.
 VKEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"

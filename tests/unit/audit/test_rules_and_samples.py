@@ -5,11 +5,12 @@ from math import comb
 
 import pytest
 
-from services.audit.domain import GENESIS, Frontier, chained, leaf_hash, root_of
+from services.audit.domain import GENESIS, chained
 from services.audit.note import Checkpoint, Signer
 from services.audit.recount import Recount
 from services.audit.rules import Search, crowded, repeated
 from services.audit.sampling import draw, sample_size, seed_of
+from shared.merkle import Frontier, leaf_hash, root_of
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)

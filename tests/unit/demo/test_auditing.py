@@ -3,8 +3,9 @@ import json
 import pytest
 
 from deploy.local.demo.auditing import recompute
-from services.audit.domain import GENESIS, Frontier, chained, leaf_hash
+from services.audit.domain import GENESIS, chained
 from services.audit.note import Checkpoint, Signer
+from shared.merkle import Frontier, leaf_hash
 
 ORIGIN = "demo.test/audit"
 

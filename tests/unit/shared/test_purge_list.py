@@ -1,0 +1,161 @@
+"""Purge lists: what a writer put, a reader gets, and nothing that was changed in between."""
+
+import json
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from shared import purge_list
+from shared.errors import InvalidInput, NotFound, Unavailable
+from shared.events import PurgeList
+from shared.merkle import EMPTY_ROOT, leaf_hash, root_of
+from shared.purge_list import ListReader, ListWriter, Record
+from shared.testing import FakeObjects
+
+RUN = UUID("0b000000-0000-4000-8000-0000000000aa")
+BEFORE = datetime(2026, 6, 1, tzinfo=UTC)
+PURGED = sorted(
+    [Record("capture", UUID(int=n << 100)) for n in range(1, 4)]
+    + [Record("read", UUID(int=n << 100)) for n in range(1, 9)]
+)
+HELD = [Record("read", UUID(int=77))]
+
+
+async def pages(records, size=3):
+    for start in range(0, len(records), size):
+        yield records[start : start + size]
+
+
+@pytest.fixture
+def objects():
+    return FakeObjects()
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch):
+    monkeypatch.setattr(purge_list, "PART_LINES", 4)
+
+
+async def write(objects, purged=PURGED, held=HELD):
+    return await ListWriter(objects, RUN, BEFORE).write(pages(purged), pages(held))
+
+
+async def read(objects, named, name):
+    return [
+        record async for part in ListReader(objects, RUN, named).section(name) for record in part
+    ]
+
+
+async def test_a_reader_gets_what_was_written_in_order(objects):
+    named = await write(objects)
+    assert await read(objects, named, "purged") == PURGED
+    assert await read(objects, named, "held") == HELD
+    assert (named.purged, named.held) == (11, 1)
+    assert sorted(objects.kept) == [
+        f"purges/{RUN}/held-000000.txt",
+        f"purges/{RUN}/manifest.json",
+        *(f"purges/{RUN}/purged-00000{n}.txt" for n in range(3)),
+    ]
+
+
+async def test_the_root_is_rfc_6962_over_the_lines_as_anybody_computes_it(objects):
+    named = await write(objects, held=[])
+    lines = [
+        line
+        for key, body in sorted(objects.kept.items())
+        if "/purged-" in key
+        for line in body.splitlines()
+    ]
+    assert lines == sorted(lines)
+    assert lines[0] == b"capture 00000010-0000-0000-0000-000000000000"
+    assert named.purged_root == root_of(map(leaf_hash, lines)).hex()
+    assert named.held_root == EMPTY_ROOT.hex()
+
+
+async def test_records_out_of_order_or_twice_are_not_written(objects):
+    for wrong in ([PURGED[1], PURGED[0]], [PURGED[0], PURGED[0]]):
+        with pytest.raises(ValueError, match="sorted"):
+            await write(objects, purged=wrong)
+    assert f"purges/{RUN}/manifest.json" not in objects.kept
+
+
+async def test_a_list_written_again_takes_the_place_of_the_first(objects):
+    await write(objects, held=PURGED)
+    named = await write(objects)
+    assert await read(objects, named, "held") == HELD
+    await ListReader(objects, RUN, named).verify()
+
+
+def changed_lines(body, change):
+    lines = body.splitlines(keepends=True)
+    change(lines)
+    return b"".join(lines)
+
+
+CHANGES = {
+    "a record left out": lambda lines: lines.pop(1),
+    "a record added": lambda lines: lines.append(b"read ffffffff-ffff-4fff-8fff-ffffffffffff\n"),
+    "two swapped": lambda lines: lines.insert(0, lines.pop(1)),
+    "another record": lambda lines: lines.__setitem__(0, b"read 00000000-0000-0000-0000-0\n"),
+}
+
+
+@pytest.mark.parametrize("with_digest", [False, True], ids=["part alone", "part and manifest"])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+async def test_a_changed_part_is_refused_before_a_record_of_it_is_returned(
+    objects, change, with_digest
+):
+    named = await write(objects)
+    key = f"purges/{RUN}/purged-000001.txt"
+    before = objects.kept[key]
+    objects.kept[key] = changed_lines(before, change)
+    if with_digest:
+        manifest = json.loads(objects.kept[named.key])
+        part = manifest["purged"]["parts"][1]
+        part["sha256"] = purge_list.sha256(objects.kept[key]).hexdigest()
+        objects.kept[named.key] = json.dumps(manifest).encode()
+    found = []
+
+    async def follow():
+        async for part in ListReader(objects, RUN, named).section("purged"):
+            found.extend(part)
+
+    with pytest.raises(InvalidInput, match="not what its event says"):
+        await follow()
+    assert found == ([] if with_digest else PURGED[:4])
+
+
+async def test_a_manifest_that_tells_another_root_than_its_lines_have_is_found_out(objects):
+    """Whoever writes event and manifest can lie about the root, and only the lines tell."""
+    named = await write(objects)
+    manifest = json.loads(objects.kept[named.key])
+    manifest["purged"]["root"] = "00" * 32
+    objects.kept[named.key] = body = json.dumps(manifest).encode()
+    forged = PurgeList(
+        key=named.key,
+        sha256=purge_list.sha256(body).hexdigest(),
+        purged=named.purged,
+        purged_root="00" * 32,
+        held=named.held,
+        held_root=named.held_root,
+    )
+    with pytest.raises(InvalidInput, match="do not make its root"):
+        await ListReader(objects, RUN, forged).verify()
+
+
+async def test_a_list_of_another_run_is_refused(objects):
+    named = await write(objects)
+    with pytest.raises(InvalidInput, match="no purge list of its run"):
+        await ListReader(objects, UUID(int=5), named).manifest()
+
+
+async def test_a_store_that_is_away_is_waited_for_and_a_list_that_is_gone_is_not(objects):
+    named = await write(objects)
+    objects.down = True
+    with pytest.raises(Unavailable):
+        await ListReader(objects, RUN, named).verify()
+    objects.down = False
+    objects.kept.clear()
+    with pytest.raises(NotFound):
+        await ListReader(objects, RUN, named).verify()
