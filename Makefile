@@ -80,6 +80,10 @@ test-apache: $(STAMP) ## The fault tests on Apache Kafka: kill -9 any one proces
 conformance: $(STAMP) ## The policy, clause by clause, and what proves it
 	@$(PY) -m tests.conformance
 
+.PHONY: conformance-mutants
+conformance-mutants: $(STAMP) ## Break each rule in the services and see its tests notice [RULE=, NAME=, N=, OWN_ONLY=1]
+	@$(PY) -m tests.conformance.mutants_main $(if $(RULE),--rule '$(RULE)') $(if $(NAME),--name '$(NAME)') $(if $(N),--n $(N)) $(if $(OWN_ONLY),--own-only)
+
 .PHONY: openapi
 openapi: $(STAMP) ## Write the OpenAPI document of each service to docs/openapi
 	@$(PY) -m deploy.openapi

@@ -70,6 +70,7 @@ def guards_of(route: APIRoute):
     return [*permissions(route.dependant), *devices]
 
 
+@pytest.mark.clause("468.2/official-use")
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_route_has_exactly_one_guard_or_is_named_as_open(service, app):
     declared_open = OPEN | set(
@@ -91,6 +92,7 @@ def test_every_route_has_exactly_one_guard_or_is_named_as_open(service, app):
             assert not permissions(route.dependant), f"{service} {path} is open and guarded"
 
 
+@pytest.mark.clause("468.2/official-use")
 @pytest.mark.parametrize("service", SERVICES)
 def test_no_route_hides_outside_the_walk(app):
     """A mounted sub-application or a bare Starlette route would not be seen by the test above."""

@@ -1,4 +1,4 @@
-"""Prints the policy, rule by rule, with the tests that prove it; fails if one fails."""
+"""Prints the policy, rule by rule, with the tests that prove it; fails if one fails or a rule has none."""
 
 import contextlib
 import io
@@ -10,11 +10,14 @@ from tests.conformance.rules import Proofs, rules
 
 
 def main() -> int:
-    """Run the tests that claim a rule and print the table; 1 if a rule's test failed."""
+    """Run every test that claims a rule, Apache Kafka included, and print the table.
+
+    Returns: 0 when every rule is passed; 1 when a test failed or a rule is missing.
+    """
     proofs = Proofs()
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
-        code = pytest.main(["-q", "-m", "not apache", "tests"], plugins=[proofs])
+        code = pytest.main(["-q", "tests"], plugins=[proofs])
     states = {rule: proofs.state(rule) for rule in rules()}
     for rule, must in rules().items():
         print(f"{rule:30} {states[rule]:8} {must}")
@@ -22,7 +25,7 @@ def main() -> int:
             print(f"{'':30} {'':8}   {test}")
     counts = {s: list(states.values()).count(s) for s in ("passed", "FAILED", "missing")}
     print(", ".join(f"{count} {state}" for state, count in counts.items()))
-    if counts["FAILED"] or code not in (0, 5):
+    if code or counts["FAILED"] or counts["missing"]:
         print(output.getvalue()[-4000:], file=sys.stderr)
         return 1
     return 0

@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from tests.architecture.source import ROOT, modules
-from tests.conformance.rules import Proofs, rules
+from tests.conformance.rules import Proofs, rules, rules_of_the_console
 
 CLAUSES = [
     "468.2",
@@ -95,3 +95,32 @@ def test_a_rule_passes_only_if_a_test_of_it_ran_and_none_failed(tmp_path):
     pytest.main([*arguments, "-p", "no:cacheprovider", str(tmp_path)], plugins=[proofs])
     states = {rule: proofs.state(rule) for rule in "abcde"}
     assert states == {"a": "passed", "b": "FAILED", "c": "missing", "d": "FAILED", "e": "missing"}
+
+
+FAKE = "FakeServices"
+"""Stands for every service behind the console; a rule that it enforces is not seen in the service."""
+
+
+def _claims_proved_with_fakes(text: str) -> set[str]:
+    if FAKE not in text:
+        return set()
+    calls = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call))
+    return {call.args[0].value for call in calls if ast.unparse(call.func).endswith("mark.clause")}
+
+
+def test_no_rule_of_a_service_is_proved_against_a_fake_of_it():
+    claimed = set()
+    for path in modules("tests"):
+        if path.name != "test_rules.py":
+            beside = path.with_name("conftest.py")
+            shared = beside.read_text() if path.name.startswith("test_") and beside.exists() else ""
+            text = path.read_text() + (f"\n{FAKE} = None\n" if FAKE in shared else "")
+            claimed |= _claims_proved_with_fakes(text)
+    assert claimed, "no test of the console claims a rule: the walk is broken"
+    assert claimed <= rules_of_the_console(), claimed - rules_of_the_console()
+
+
+def test_a_claim_beside_a_fake_is_found():
+    assert _claims_proved_with_fakes(
+        f'{FAKE}()\n@pytest.mark.clause("468.2/official-use")\ndef t(): ...'
+    )

@@ -23,6 +23,7 @@ def message_of(event, source="retention"):
     return Message(record.topic, 0, 0, record.key, record.value, dict(record.headers))
 
 
+@pytest.mark.clause("468.6/unalterable")
 async def test_an_event_is_logged_as_it_came_with_its_hashes(deliver, query, clock, bus):
     attempt = an_attempt(clock)
     await bus.publish([attempt])
@@ -46,6 +47,7 @@ async def test_an_event_is_logged_as_it_came_with_its_hashes(deliver, query, clo
     assert (row.purpose_kind, row.case_number) == ("criminal_investigation", "26-001234")
 
 
+@pytest.mark.clause("468.6/unalterable")
 async def test_every_audited_topic_is_subscribed():
     from services.audit.events import AUDITED
 
@@ -223,6 +225,7 @@ async def test_a_log_rewritten_whole_does_not_agree_with_its_signed_checkpoints(
     assert "another root" in found.faults[0].what
 
 
+@pytest.mark.clause("468.6/unalterable")
 async def test_altered_subtrees_are_found_before_they_make_a_false_proof(
     deliver, clock, tamper, verdict
 ):
@@ -235,6 +238,7 @@ async def test_altered_subtrees_are_found_before_they_make_a_false_proof(
     assert ["entries 256 to 511" in fault.what for fault in found.faults] == [True]
 
 
+@pytest.mark.clause("468.6/unalterable")
 async def test_a_checkpoint_is_signed_when_the_log_has_grown_and_only_then(
     app, deliver, writer, runtime, clock, bus, client
 ):
@@ -295,6 +299,7 @@ async def test_proofs_given_out_hold_against_the_signed_roots(
     assert (await client.get(backwards, headers=auditor())).status_code == 422
 
 
+@pytest.mark.clause("468.6/unalterable")
 async def test_an_event_that_comes_again_with_other_content_is_refused_and_found(
     deliver, writer, clock, query, runtime, bus, verdict
 ):

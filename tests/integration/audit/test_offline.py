@@ -45,6 +45,7 @@ async def exported(deliver, writer, clock, client, auditor):
     return export
 
 
+@pytest.mark.clause("468.6/unalterable")
 async def test_an_export_verifies_with_the_public_key_alone(exported, runtime, bus):
     lines = await exported()
     found = verify_export(iter(lines), [VERIFIER])
@@ -63,6 +64,7 @@ async def test_a_part_of_the_log_verifies_from_what_it_goes_on_from(exported):
     assert found.checkpoints == 1
 
 
+@pytest.mark.clause("468.6/unalterable")
 async def test_what_was_altered_in_an_export_is_found(exported):
     lines = await exported()
     number = next(n for n, line in enumerate(lines) if line.startswith(b'{"seq":123,'))

@@ -138,6 +138,7 @@ async def test_an_auditors_own_questions_are_in_the_log(some, ask, deliver):
     assert {e["seq"] for e in await ask(plate="7ABC123")} > {0, 2, 4}
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 @pytest.mark.parametrize("kind", ["criminal_investigation", "release", None])
 async def test_the_log_is_read_for_an_audit_only_and_the_refusal_is_recorded(
     some, client, auditor, runtime, bus, kind
@@ -343,6 +344,7 @@ async def test_one_plate_searched_for_three_cases_is_a_finding(deliver, findings
     assert finding.details["cases"] == ["26-1", "26-2", "26-3"]
 
 
+@pytest.mark.clause("468.3.1(c)/monitoring")
 async def test_one_plate_searched_ten_times_for_one_case_is_a_finding(deliver, findings, clock):
     await deliver(*[a_search(clock, "7ABC123") for _ in range(9)])
     assert await findings() == []
@@ -394,6 +396,7 @@ async def test_a_log_that_stands_still_is_a_finding_within_minutes(
     assert [f.kind for f in bus.events(FindingRaised)] == ["log_failure"]
 
 
+@pytest.mark.clause("468.6(c)/scheduled-audits")
 @pytest.mark.clause("468.6(c)/audits")
 async def test_an_overdue_audit_is_a_finding(deliver, findings, clock):
     await deliver(an_attempt(clock))
@@ -439,6 +442,7 @@ async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_
     assert [e.change for e in bus.events(FindingChanged)] == ["assigned", "commented", "closed"]
 
 
+@pytest.mark.clause("468.3.1(c)/monitoring")
 async def test_findings_are_kept(deliver, findings, clock, query, ask_as_owner):
     await deliver(*[an_attempt(clock, allowed=False) for _ in range(5)])
     assert await findings()

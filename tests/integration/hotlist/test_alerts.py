@@ -16,6 +16,8 @@ async def seen(hotlist, count, plate="7ABC123", **fields):
         await hotlist.see(hotlist.read(plate, device=uuid4(), **fields))
 
 
+@pytest.mark.clause("468.4(f)/unverified")
+@pytest.mark.clause("468.4(b)/patrol")
 async def test_an_alert_arrives_with_what_the_officer_must_know(hotlist, streams):
     await hotlist.listed("7ABC123", name="SVS", source="state")
     async with streams.open() as stream:
@@ -97,6 +99,7 @@ async def test_alerts_while_resuming_are_neither_lost_nor_doubled(hotlist, strea
         assert ids == list(range(1, total + 1))
 
 
+@pytest.mark.clause("468.4(e)/entitlement")
 async def test_alerts_from_sources_or_agencies_not_ones_own_are_withheld(hotlist, streams):
     await hotlist.listed("7ABC123", source="federal")
     await hotlist.listed("8XYZ999", source="department")
@@ -127,6 +130,7 @@ async def disclosed(hotlist):
         return [hit for body in rows.scalars() for hit in body["record_ids"]]
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 async def test_each_delivery_is_recorded_before_it_is_sent(hotlist, streams, monkeypatch):
     """At the moment when bytes are handed to the server, their disclosure is committed."""
     broadcaster = hotlist.app.state.parts.broadcaster
@@ -159,6 +163,7 @@ async def test_each_delivery_is_recorded_before_it_is_sent(hotlist, streams, mon
     assert told[0].plates == ["7ABC123"]
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 async def test_nothing_is_sent_while_disclosures_cannot_be_kept(hotlist, streams, monkeypatch):
     from services.hotlist.store import alerts
     from shared.errors import Unavailable
@@ -201,6 +206,8 @@ async def test_a_stream_ends_once_and_at_once_when_its_key_is_no_longer_trusted(
         assert [event[1] for event in stream.events].count("end") == 1
 
 
+@pytest.mark.clause("468.3.1(b)/training")
+@pytest.mark.clause("468.4(d)/training-first")
 async def test_a_stream_ends_when_training_lapses(hotlist, streams, clock):
     soon = clock.now() + timedelta(minutes=2)
     async with streams.open(trained_until=soon) as stream:

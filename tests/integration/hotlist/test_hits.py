@@ -26,6 +26,7 @@ async def count(hotlist, table):
         return (await connection.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one()
 
 
+@pytest.mark.clause("468.4(f)/unverified")
 async def test_a_listed_plate_raises_one_unverified_hit_and_announces_it(hotlist):
     list_id = await hotlist.listed("7ABC123", source="state", name="SVS")
     read = hotlist.read(crop_key="crops/1.jpg", capture_id=uuid4())
@@ -47,6 +48,7 @@ async def test_a_listed_plate_raises_one_unverified_hit_and_announces_it(hotlist
     assert (raised.read_id, raised.source, raised.tier) == (read.read_id, "state", "high")
 
 
+@pytest.mark.clause("468.4(f)/unverified")
 async def test_a_look_alike_is_a_hit_that_says_where_it_differs(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read("7A8C123"))
@@ -79,6 +81,7 @@ async def test_a_read_below_the_minimum_confidence_raises_nothing(hotlist):
     assert await hotlist.hits() == []
 
 
+@pytest.mark.clause("468.4(f)/unverified")
 async def test_a_stale_list_never_gives_the_top_tier(hotlist):
     list_id = await hotlist.list("federal")
     made = (hotlist.clock.now() - timedelta(hours=13)).isoformat()
@@ -248,6 +251,7 @@ async def test_odd_words_from_a_camera_do_not_stop_the_consumer(hotlist):
     assert hit["device_name"] == "cam\ufffdera?"
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 async def test_every_hit_shown_is_recorded_with_its_plates(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read("7A8C123"))
@@ -257,6 +261,7 @@ async def test_every_hit_shown_is_recorded_with_its_plates(hotlist):
     assert told.plates == ["7A8C123", "7ABC123"]
 
 
+@pytest.mark.clause("468.4(e)/entitlement")
 async def test_a_hit_from_a_source_that_the_viewer_lacks_does_not_exist_for_them(hotlist):
     await hotlist.listed("7ABC123", source="federal")
     await hotlist.see(hotlist.read(crop_key="crops/1.jpg"))
@@ -297,6 +302,7 @@ async def test_hits_are_filtered_and_paged(hotlist):
     await hotlist.call("GET", "/v1/hits", params={"since": "2026-01-01T00:00:00"}, status=422)
 
 
+@pytest.mark.clause("468.4(f)/verification")
 async def test_a_hit_is_verified_once_by_a_named_person(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read())
@@ -326,6 +332,7 @@ async def test_a_hit_is_verified_once_by_a_named_person(hotlist):
     assert (told.outcome, told.verified_by.name) == ("correct_read", "Officer Seven")
 
 
+@pytest.mark.clause("468.4(f)/enforcement")
 async def test_enforcement_before_verification_needs_a_stated_reason(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read())
@@ -345,6 +352,7 @@ async def test_enforcement_before_verification_needs_a_stated_reason(hotlist):
     assert [event.enforcement for event in told] == [True, True]
 
 
+@pytest.mark.clause("468.4(f)/enforcement")
 async def test_a_misread_is_no_ground_for_enforcement_without_a_reason(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read())
@@ -369,6 +377,7 @@ async def test_what_a_list_brought_is_counted(hotlist):
     assert found["correct_share"] == pytest.approx(1 / 3)
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 async def test_a_picture_is_shown_to_who_may_see_it_and_recorded(hotlist, objects):
     jpeg = b"\xff\xd8\xff\xe0 a picture"
     await objects.put("crops/1.jpg", jpeg)
@@ -390,6 +399,7 @@ async def test_a_picture_is_shown_to_who_may_see_it_and_recorded(hotlist, object
     )  # nothing shown, nothing told
 
 
+@pytest.mark.clause("468.5/schedule")
 async def test_a_purge_takes_the_read_out_of_hits_and_leaves_what_people_did(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read(ago_s=60, crop_key="crops/1.jpg"))
@@ -421,6 +431,7 @@ async def test_a_purge_takes_the_read_out_of_hits_and_leaves_what_people_did(hot
     assert len(await hotlist.hits()) == 2
 
 
+@pytest.mark.clause("468.5/floor")
 async def test_a_purge_below_the_legal_floor_is_refused(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read())
@@ -438,6 +449,7 @@ async def test_a_purge_below_the_legal_floor_is_refused(hotlist):
     assert len(await hotlist.hits()) == 1
 
 
+@pytest.mark.clause("468.4(d)/training-first")
 async def test_training_is_needed_to_see_a_hit(hotlist):
     untrained = hotlist.headers(trained_until=None)
     problem = await hotlist.call("GET", "/v1/hits", headers=untrained, status=403)

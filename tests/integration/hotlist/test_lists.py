@@ -250,6 +250,7 @@ async def test_uploads_too_old_to_roll_back_to_are_dropped(hotlist):
     assert problem["field"] == "version"
 
 
+@pytest.mark.clause("468.4(e)/entitlement")
 async def test_a_list_of_a_source_that_the_caller_lacks_does_not_exist_for_them(hotlist):
     list_id = await hotlist.listed("7ABC123", source="federal")
     without = hotlist.headers(sources=["department", "state"])
@@ -278,6 +279,7 @@ async def test_who_may_not_manage_is_refused_and_recorded(hotlist):
     assert attempt.permission == "hotlist:manage"
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 async def test_entries_shown_are_recorded_as_disclosed(hotlist):
     list_id = await hotlist.listed("7ABC123")
     await plates(hotlist, list_id)

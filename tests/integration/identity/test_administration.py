@@ -82,6 +82,7 @@ async def test_a_username_is_taken_whatever_its_case(administrator):
     assert (again.status_code, again.json()["field"]) == (409, "username")
 
 
+@pytest.mark.clause("468.3/assignment")
 async def test_nobody_administers_their_own_account(administrator, published):
     own = f"/v1/accounts/{administrator.account_id}"
     roles = ["alpr_administrator", "officer"]
@@ -104,6 +105,7 @@ async def test_nobody_administers_their_own_account(administrator, published):
     assert changes == {"created", "enrolled"}
 
 
+@pytest.mark.clause("468.3/assignment")
 async def test_only_an_administrator_manages_and_refusals_are_recorded(hire, published):
     officer = await hire("o.seven", "officer")
     sergeant = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
@@ -121,6 +123,7 @@ async def test_only_an_administrator_manages_and_refusals_are_recorded(hire, pub
     ]
 
 
+@pytest.mark.clause("468.3/assignment")
 async def test_taking_a_role_away_ends_the_tokens_that_say_otherwise(
     hire, administrator, clock, published
 ):
@@ -186,6 +189,7 @@ async def test_accounts_are_listed_in_pages_and_filtered(administrator):
         )
 
 
+@pytest.mark.clause("468.6/yearly-review")
 async def test_rights_not_reviewed_for_a_year_are_due(hire, administrator, clock, published):
     await hire("o.seven", "officer")
     for _ in range(5):

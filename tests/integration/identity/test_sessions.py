@@ -50,6 +50,7 @@ async def test_thirty_idle_minutes_end_a_session(hire, clock, published):
     assert closed[-1].reason == "idle for more than 30 minutes"
 
 
+@pytest.mark.clause("468.6/idle")
 async def test_a_session_ends_after_a_shift_however_busy(hire, clock):
     officer = await hire("o.seven", "officer")
     for _ in range(28):
@@ -59,6 +60,7 @@ async def test_a_session_ends_after_a_shift_however_busy(hire, clock):
     assert (await officer.renew()).status_code == 401
 
 
+@pytest.mark.clause("468.6/idle")
 async def test_housekeeping_closes_what_was_left_idle(hire, clock, identity, published):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=31)

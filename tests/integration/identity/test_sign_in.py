@@ -29,6 +29,7 @@ async def test_a_person_enrols_signs_in_and_sees_themselves(hire, published):
     assert opened[-1].actor.person_id == officer.account_id
 
 
+@pytest.mark.clause("468.6(a)/login")
 async def test_an_invitation_is_good_once_and_not_for_ever(administrator, client, clock):
     made = await administrator.post(
         "/v1/accounts",
@@ -59,6 +60,7 @@ async def test_an_invitation_is_good_once_and_not_for_ever(administrator, client
     assert "expired" in late.json()["detail"]
 
 
+@pytest.mark.clause("468.6/breached-passwords")
 async def test_weak_passwords_are_refused_and_nothing_is_kept(administrator, client, identity):
     made = await administrator.post(
         "/v1/accounts",
@@ -80,6 +82,7 @@ async def test_weak_passwords_are_refused_and_nothing_is_kept(administrator, cli
         assert found.scalar_one() == 1  # the administrator's
 
 
+@pytest.mark.clause("468.6(a)/login")
 async def test_a_wrong_code_does_not_enrol(administrator, client, clock):
     made = await administrator.post(
         "/v1/accounts",
@@ -148,6 +151,7 @@ async def test_five_failures_lock_until_an_administrator_releases(
     assert str(unlocked[0].account_id) == officer.account_id
 
 
+@pytest.mark.clause("468.6(a)/lock")
 async def test_failures_far_apart_do_not_lock(hire, clock):
     officer = await hire("o.seven", "officer")
     for _ in range(6):

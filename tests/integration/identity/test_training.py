@@ -113,6 +113,8 @@ async def test_faulty_records_are_refused_by_name(hire, clock):
     assert unknown.status_code == 404
 
 
+@pytest.mark.clause("468.3.1(b)/training")
+@pytest.mark.clause("468.4(d)/training-first")
 async def test_only_the_course_of_the_policy_opens_access(hire, administrator):
     sergeant = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
     officer = await hire("o.seven", "officer")

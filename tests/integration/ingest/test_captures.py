@@ -46,6 +46,7 @@ async def test_the_content_is_sniffed_and_what_it_is_called_is_not_believed(stat
     assert kinds == ["image/jpeg", "image/png", "image/webp"]
 
 
+@pytest.mark.clause("468.5/transfer")
 async def test_the_same_frame_twice_is_one_capture_with_one_receipt(station, camera):
     query = {"captured_at": station.clock.now().isoformat()}
     first = await station.post_frame(camera, FRAME, params=query)
@@ -286,6 +287,7 @@ async def test_with_kafka_down_nothing_is_acknowledged_and_the_retry_is_the_same
     assert len(station.objects.kept) == 1
 
 
+@pytest.mark.clause("468.5/transfer")
 async def test_with_the_object_store_down_nothing_is_announced(station, camera):
     station.objects.down = True
     refused = await station.post_frame(camera, FRAME)

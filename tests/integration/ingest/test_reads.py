@@ -199,6 +199,7 @@ async def test_a_faulty_line_is_named_by_its_place(station, camera):
     assert station.nothing_was_kept()
 
 
+@pytest.mark.clause("468.5/transfer")
 async def test_a_half_bad_batch_of_thousands_is_refused_whole(station, camera):
     reads = [station.read(n) for n in range(10_000)]
     for read in reads[5_000:]:

@@ -75,6 +75,7 @@ async def test_a_restricted_request_takes_a_document_and_two_different_approvers
     assert changes[0].details["sha256"] == second.json()["legal_authority"]["sha256"]
 
 
+@pytest.mark.clause("468.7(b)/review")
 async def test_a_second_reviewer_can_deny_what_the_first_approved(
     filed, with_authority, decide, reviewer, announced
 ):
@@ -115,6 +116,7 @@ async def test_purposes_that_the_law_forbids_are_refused_by_name_and_kept_on_fil
     assert all(law in event.citation for event, law in zip(denied, forbidden.values(), strict=True))
 
 
+@pytest.mark.clause("468.7/recipients")
 async def test_a_document_is_the_agencys_own(client, agencies, requester, with_authority):
     authority = await with_authority(RENO)
     body = a_request(legal_authority=authority)

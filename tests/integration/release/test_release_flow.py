@@ -71,6 +71,7 @@ async def test_the_same_package_event_twice_is_worked_once(
     assert response.status_code == 200
 
 
+@pytest.mark.clause("468.7/package")
 async def test_a_package_for_what_was_never_approved_is_refused(filed, packaged):
     from shared.errors import InvalidInput
 
@@ -163,6 +164,7 @@ async def test_another_agency_finds_nothing(client, filed, decide, packaged, req
     assert withdrawn.status_code == 404
 
 
+@pytest.mark.clause("468.7/package")
 async def test_a_changed_package_is_held_back_and_has_no_receipt(
     client, filed, decide, packaged, requester, objects, announced
 ):
@@ -229,6 +231,7 @@ async def execute(transaction, statement):
         await connection.execute(text(statement))
 
 
+@pytest.mark.clause("468.7(c)/on-file")
 async def test_an_open_request_can_be_withdrawn_by_its_agency_and_stays_on_file(
     client, filed, requester, decide, reviewer, announced
 ):

@@ -97,12 +97,14 @@ async def test_nobody_without_the_permission_or_a_token_gets_in(retention):
     assert [a.allowed for a in await retention.emitted(AccessAttempted)] == [False, False]
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 async def test_when_the_attempt_cannot_be_recorded_nothing_is_released(pictured):
     retention, _, _ = pictured
     retention.runtime.relay.backlog = 10**9
     await retention.search(503, plate="7ABC123")
 
 
+@pytest.mark.clause("468.2/official-use")
 async def test_another_agencys_data_is_invisible_by_every_door(retention):
     capture = a_capture(NOON, agency_ori=OTHER_ORI)
     read = a_read("7ABC123", NOON, agency_ori=OTHER_ORI, capture_id=capture.capture.capture_id)
@@ -121,6 +123,7 @@ async def test_another_agencys_data_is_invisible_by_every_door(retention):
     assert found.json()["plate"] == "7ABC123"
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 async def test_a_frame_is_streamed_whole_with_its_kind_and_digest_and_disclosed(pictured):
     retention, capture, _ = pictured
     answer = await retention.get(f"/v1/captures/{capture.capture_id}/image")
@@ -185,6 +188,7 @@ def scoped(retention, **scope):
     return headers
 
 
+@pytest.mark.clause("468.6(b)/case-bound")
 async def test_a_purpose_narrowed_to_a_plate_shows_that_plate_only(pictured):
     retention, capture, reads = pictured
     await retention.store(a_read("7A8C123", NOON))
@@ -203,6 +207,7 @@ async def test_a_purpose_narrowed_to_a_plate_shows_that_plate_only(pictured):
     assert (await get(image, headers=scoped(retention, plate="1AAA111"))).status_code == 404
 
 
+@pytest.mark.clause("468.6(b)/case-bound")
 async def test_a_purpose_narrowed_in_time_and_to_devices_shows_nothing_beside(pictured):
     retention, capture, reads = pictured
     early = scoped(retention, captured_to=(NOON - timedelta(hours=1)).isoformat())
@@ -213,6 +218,7 @@ async def test_a_purpose_narrowed_in_time_and_to_devices_shows_nothing_beside(pi
         await retention.search(403, plate="7ABC123", headers=headers)
 
 
+@pytest.mark.clause("468.6(b)/case-bound")
 async def test_a_scope_that_is_not_understood_allows_nothing(pictured):
     retention, _, _ = pictured
     await retention.search(403, plate="7ABC123", headers=scoped(retention, moon="full"))

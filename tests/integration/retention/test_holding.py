@@ -109,6 +109,7 @@ async def test_a_hold_keeps_what_comes_after_it_was_placed(retention):
     assert await everything_left(retention) == ["7ABC123", "7ABC123"]
 
 
+@pytest.mark.clause("468.5/holds")
 async def test_reads_are_held_by_id_with_their_capture_its_image_and_their_crop(retention):
     capture = a_capture(LONG_AGO)
     key = capture.capture.image.object_key
@@ -142,6 +143,7 @@ async def test_reads_are_held_by_id_with_their_capture_its_image_and_their_crop(
     assert await retention.fetch("SELECT 1 FROM plates") == []
 
 
+@pytest.mark.clause("468.5/holds")
 async def test_a_capture_without_a_plate_is_held_by_place_and_time(retention):
     capture = a_capture(LONG_AGO, outcome="no_plate")
     await retention.store(capture)
@@ -152,6 +154,7 @@ async def test_a_capture_without_a_plate_is_held_by_place_and_time(retention):
     await retention.get(f"/v1/captures/{capture.capture.capture_id}/image")
 
 
+@pytest.mark.clause("468.5/holds")
 async def test_a_record_under_two_holds_stays_until_both_are_released(retention):
     await retention.store(a_read("7ABC123", LONG_AGO))
     first, second = await place(retention, plate="7ABC123"), await place(retention, plate="7A*")
@@ -164,6 +167,8 @@ async def test_a_record_under_two_holds_stays_until_both_are_released(retention)
     assert await everything_left(retention) == []
 
 
+@pytest.mark.clause("468.5/holds")
+@pytest.mark.clause("468.5/floor")
 async def test_a_released_hold_frees_only_what_is_past_the_schedule(retention):
     await retention.store(a_read("7ABC123", NOON), a_read("7ABC123", LONG_AGO))
     hold = await place(retention, plate="7ABC123")
@@ -194,6 +199,7 @@ async def test_a_hold_placed_while_a_purge_runs_wins(retention, at):
     assert (found["state"], found["reads"], found["kept_under_hold"]) == ("certified", 1, 1)
 
 
+@pytest.mark.clause("468.5/holds")
 async def test_a_purge_that_commits_first_is_seen_by_who_places_a_hold_after(retention):
     """Placing waits for the purge's last look; afterwards it keeps what is there and what comes."""
     await retention.store(a_read("7ABC123", LONG_AGO))
@@ -220,6 +226,7 @@ async def test_what_a_hold_keeps_is_listed_in_pages_past_its_month_too_and_discl
     assert answer.status_code == 403
 
 
+@pytest.mark.clause("468.5/schedule")
 async def test_held_records_past_the_schedule_are_not_found_by_a_search(retention):
     await retention.store(a_read("7ABC123", LONG_AGO))
     await place(retention, plate="7ABC123")

@@ -141,6 +141,7 @@ SCOPES = [
 ]
 
 
+@pytest.mark.clause("468.7/package")
 async def test_the_scope_is_the_criteria_and_nothing_wider(retention, tmp_path):
     await retention.store(
         a_read("7ABC123", NOON),
@@ -154,6 +155,7 @@ async def test_the_scope_is_the_criteria_and_nothing_wider(retention, tmp_path):
         assert verify_package(path).holds
 
 
+@pytest.mark.clause("468.7/package")
 async def test_without_images_there_are_none(retention, tmp_path):
     await a_pictured_read(retention, "7ABC123")
     approval = an_approval(criteria={"include_images": False})
@@ -163,6 +165,7 @@ async def test_without_images_there_are_none(retention, tmp_path):
     assert json.loads(content(path, "data/records.jsonl"))["image"] is None
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 async def test_the_reading_is_recorded_on_the_requesters_behalf_with_every_row(retention, tmp_path):
     capture, read = await a_pictured_read(retention, "7ABC123")
     approval = an_approval()
@@ -328,6 +331,7 @@ async def test_a_tampered_package_does_not_hold(package):
         assert verify_command([str(changed), "--key", str(key)]) == 1, what
 
 
+@pytest.mark.clause("468.7/package")
 async def test_an_added_file_a_flipped_byte_and_a_stranger_are_noticed(package, tmp_path):
     path, key, _ = package
     ours = load_public(key.read_bytes())
@@ -349,6 +353,7 @@ async def test_an_added_file_a_flipped_byte_and_a_stranger_are_noticed(package, 
     assert verify_command([str(path), "--key", str(tmp_path / "none.zip")]) == 2
 
 
+@pytest.mark.clause("468.7/package")
 async def test_a_package_signed_anew_by_another_is_not_the_departments(
     settings, bus, objects, clock, authority, policy, tmp_path, package
 ):

@@ -81,6 +81,7 @@ async def test_what_is_past_the_schedule_goes_and_nothing_else(retention):
     assert changes == ["proposed", "authorised", "executed", "certified"]
 
 
+@pytest.mark.clause("468.5/schedule")
 async def test_images_and_crops_go_after_the_commit_and_are_tried_until_they_are_gone(retention):
     old, new = a_capture(DUE - timedelta(days=1)), a_capture(NOON)
     for event in (old, new):
@@ -132,6 +133,7 @@ async def test_a_record_under_the_floor_is_never_destroyed(retention, days):
     assert problem["missing"] == ["age"]
 
 
+@pytest.mark.clause("468.5/floor")
 async def test_a_record_between_floor_and_schedule_is_not_destroyed_either(retention):
     problem = await propose(retention, 422, before=(NOON - timedelta(days=380)).isoformat())
     assert problem["missing"] == ["schedule_in_force"]
@@ -217,6 +219,7 @@ async def test_each_step_needs_the_one_before(retention):
     await retention.get("/v1/purge-runs/00000000-0000-4000-8000-000000000000", 404)
 
 
+@pytest.mark.clause("468.3.1(f)/steps")
 async def test_an_authorised_run_does_nothing_until_it_is_executed(retention):
     await retention.store(a_read("1OLD001", DUE - timedelta(days=1)))
     run = await propose(retention)
@@ -263,6 +266,7 @@ async def test_there_is_one_standing_leave_at_a_time_and_it_is_not_executed(rete
     await propose(retention, 422, kind="standing", before=DUE.isoformat())
 
 
+@pytest.mark.clause("468.5/schedule")
 async def test_a_run_that_was_cut_off_goes_on_where_it_was(retention, monkeypatch):
     months = [datetime(2025, month, 10, tzinfo=UTC) for month in (1, 2, 3)]
     await retention.store(*(a_read("1OLD001", month) for month in months))
@@ -309,6 +313,7 @@ async def test_flags_and_places_go_with_the_records_that_they_are_of(retention):
     assert await retention.fetch("SELECT day FROM device_days") == [(NOON.date(),)]
 
 
+@pytest.mark.clause("468.5/schedule")
 async def test_months_that_should_be_gone_are_shown(retention):
     await retention.store(
         *(a_read("1OLD001", datetime(2025, month, 10, tzinfo=UTC)) for month in (1, 3, 4))
@@ -386,6 +391,7 @@ async def test_a_purge_waits_its_turn_behind_who_reads_and_comes_back(retention,
     assert await left(retention) == []
 
 
+@pytest.mark.clause("468.3.1(f)/steps")
 async def test_withdrawing_a_standing_leave_stops_the_daily_purge_in_hand(retention, monkeypatch):
     await retention.store(
         *(a_read("1OLD001", datetime(2025, month, 10, tzinfo=UTC)) for month in (1, 2, 3))

@@ -56,6 +56,7 @@ async def test_a_plate_is_found_by_as_much_as_is_known_of_it(seeded):
     assert {plate: await seeded.plates(plate=plate) for plate in PARTIAL} == PARTIAL
 
 
+@pytest.mark.clause("468.4(c)/partial-back")
 async def test_look_alikes_are_found_in_both_directions_and_with_unknown_characters(seeded):
     found = {plate: await seeded.plates(plate=plate, lookalike=True) for plate in LOOKALIKE}
     assert found == LOOKALIKE
@@ -111,6 +112,7 @@ async def test_a_crime_scene_canvass_is_one_request(retention):
     assert await retention.plates(area=triangle, **window) == ["2BBB222"]
 
 
+@pytest.mark.clause("468.4(c)/canvass")
 async def test_a_moving_camera_is_found_where_it_was(retention):
     path = [
         a_read(f"{n}AAA111", NOON + timedelta(minutes=n), place=Place(39.9 + n / 100, -122.18))
@@ -122,6 +124,7 @@ async def test_a_moving_camera_is_found_where_it_was(retention):
     assert await retention.plates(area=spot, **later) == ["2AAA111"]
 
 
+@pytest.mark.clause("468.4(c)/canvass")
 async def test_devices_time_region_and_confidence_narrow_a_search(retention):
     await retention.store(
         a_read("1AAA111", NOON, region="US-CA", confidence=0.9),
@@ -200,6 +203,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.clause("468.4(c)/canvass")
 async def test_a_search_that_is_too_wide_or_unclear_is_refused_naming_the_field(retention):
     for body, field in REFUSED:
         problem = await retention.search(422, **body)

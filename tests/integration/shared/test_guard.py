@@ -88,6 +88,7 @@ async def attempts(app, bus):
     return read
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 async def test_an_allowed_access_leaves_an_attempt_and_a_disclosure(
     client, authority, attempts, bus
 ):
@@ -138,6 +139,7 @@ REFUSALS = {
 }
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 @pytest.mark.parametrize("case", REFUSALS)
 async def test_a_refusal_is_recorded_and_releases_nothing(case, client, authority, attempts, bus):
     status, fault, claims, with_purpose = REFUSALS[case]
@@ -165,6 +167,7 @@ async def test_training_that_lapses_stops_access_at_that_moment(client, authorit
     assert "lapsed" in answer.json()["detail"]
 
 
+@pytest.mark.clause("468.4(a)/purpose")
 async def test_somebody_elses_purpose_is_refused(client, authority):
     headers = authority.headers()
     headers["X-ALPR-Purpose"] = authority.purpose_token(account_id=str(uuid4()))
@@ -199,6 +202,7 @@ async def test_alerts_need_no_purpose_and_are_recorded_as_patrol(client, authori
     assert attempt.purpose == PurposeRecord(kind="routine_patrol")
 
 
+@pytest.mark.clause("468.2/official-use")
 async def test_nobody_without_a_token_comes_in_and_that_is_recorded(client, attempts):
     answer = await client.post("/v1/search", json={"plate": "7ABC123"})
     assert answer.status_code == 401
@@ -207,6 +211,7 @@ async def test_nobody_without_a_token_comes_in_and_that_is_recorded(client, atte
     assert (attempt.actor, attempt.allowed) == (None, False)
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 async def test_if_the_attempt_cannot_be_kept_nothing_is_released(app, client, authority):
     app.state.runtime.relay.backlog = app.state.runtime.settings.max_outbox_backlog + 1
     answer = await client.post("/v1/search", json={"plate": "A1"}, headers=authority.headers())
@@ -215,6 +220,7 @@ async def test_if_the_attempt_cannot_be_kept_nothing_is_released(app, client, au
     assert "read-1" not in answer.text
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 async def test_a_failure_after_the_read_takes_the_disclosure_back_but_not_the_attempt(
     client, authority, attempts, bus
 ):

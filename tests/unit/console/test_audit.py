@@ -243,7 +243,6 @@ async def test_a_draw_that_is_refused_is_told_on_the_same_page(auditor, services
     assert 'value="2026-05-01T00:00"' in answer.text
 
 
-@pytest.mark.clause("468.6(c)/audits")
 async def test_reviews_follow_one_another_until_none_is_left(auditor, services):
     audits = iter([an_audit(an_item(**DONE), an_item(number=2)), an_audit(an_item(**DONE))])
     for number in (1, 2):
@@ -297,7 +296,6 @@ async def test_an_item_that_was_never_drawn_is_not_found(auditor):
     assert (await auditor.open(f"/audit/samples/{OTHER_HIT}/items/9")).status_code == 404
 
 
-@pytest.mark.clause("468.6(c)/audits")
 @pytest.mark.parametrize(
     ("audit", "why"),
     [
@@ -314,7 +312,6 @@ async def test_why_one_cannot_sign_off_is_said_beforehand(auditor, services, aud
     assert 'name="statement"' not in auditor.page.text
 
 
-@pytest.mark.clause("468.6(c)/audits")
 async def test_another_person_signs_off_with_a_statement(auditor, services):
     whole = an_audit(an_item(**DONE))
     services.answers[f"GET /audits/{OTHER_HIT}"] = lambda _: httpx.Response(200, json=whole)

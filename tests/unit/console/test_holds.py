@@ -177,7 +177,6 @@ async def test_without_a_purpose_a_hold_is_shown_and_nothing_is_done_to_it(sign_
     assert not services.asked("POST", "/release")
 
 
-@pytest.mark.clause("468.5/holds")
 async def test_a_hold_is_placed_on_one_read_with_reason_and_case(custodian, services, show):
     show("/holds", a_hold(), 201, "POST")
     await custodian.open(f"/holds/new/{READ}")
@@ -193,7 +192,6 @@ async def test_a_hold_is_placed_on_one_read_with_reason_and_case(custodian, serv
     assert custodian.page.url.path == f"/holds/{HOLD}"
 
 
-@pytest.mark.clause("468.5/holds")
 async def test_a_hold_is_placed_on_what_matches_now_and_later(custodian, services, show):
     show("/holds", a_hold(), 201, "POST")
     await custodian.open("/holds/new")
@@ -269,7 +267,6 @@ async def test_a_release_that_is_refused_says_why_beside_its_form(custodian, ser
     assert ">case closed</textarea>" in answer.text
 
 
-@pytest.mark.clause("468.5/evidence")
 async def test_an_export_that_is_asked_for_twice_by_one_form_is_one(custodian, services, show):
     show("/evidence-exports", an_export(state="requested"), 202, "POST")
     await custodian.open(f"/holds/{HOLD}")
@@ -305,7 +302,6 @@ async def test_a_package_is_passed_on_whole_with_its_digest(custodian, services)
     assert words in custodian.said
 
 
-@pytest.mark.clause("468.5/evidence")
 async def test_a_copy_is_booked_and_corrected_by_a_further_booking(custodian, services, show):
     path = f"/evidence-exports/{EXPORT}/bookings"
     show(path, {"bookings": [a_booking()]})

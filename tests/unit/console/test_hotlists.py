@@ -114,7 +114,6 @@ async def test_a_refused_lookup_names_its_field(sign_in, services, show):
     assert 'value="!"' in answer.text
 
 
-@pytest.mark.clause("468.4(c)/partial-forward")
 async def test_an_entry_is_added_with_reason_and_expiry(sign_in, services, show):
     made = {"list_id": LIST, "version": 4, "entry_ids": [ENTRY]}
     show(f"/lists/{LIST}/entries", made, 201, "POST")

@@ -119,7 +119,6 @@ async def test_a_request_shows_what_was_asked_for_by_whom_and_why(sign_in, on_fi
         assert told in browser.said, told
 
 
-@pytest.mark.clause("468.7(b)/review")
 async def test_a_decision_goes_to_release_with_its_reason(sign_in, services, on_file):
     browser = await sign_in(*REVIEWER)
     services.answers[f"POST /requests/{REQUEST}/decision"] = lambda _: httpx.Response(

@@ -1,0 +1,122 @@
+"""Runs in a source tree with one mutant in it: the tests of its rule first, then those of other rules.
+
+`python -m tests.conformance.mutant_run MODULE RULE` prints one JSON line last: which test caught the
+mutant, and how many tests of other rules fail under it.
+"""
+
+import contextlib
+import importlib
+import io
+import json
+import math
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.conformance.rules import Proofs
+
+OTHERS_SHARE = 0.05
+"""Of the other rules' tests, the share that may fail: a mutant that breaks more is no realistic mistake."""
+
+
+@dataclass(eq=False)
+class Hunt(Proofs):
+    """Runs the rule's tests until one fails, then the other rules' until more than the share fail."""
+
+    rule: str = ""
+    full: bool = True
+    own: set[str] = field(default_factory=set)
+    others: set[str] = field(default_factory=set)
+    caught_by: str | None = None
+    broken_setup: list[str] = field(default_factory=list)
+    others_failed: list[str] = field(default_factory=list)
+    session: pytest.Session | None = None
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Remember the session, which is ended early once there is nothing left to learn."""
+        self.session = session
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep tests of rules only; the rule's own come first, those on Apache Kafka last of them."""
+        super().pytest_collection_modifyitems(items)
+        own = [item for item in items if self.rule in self.of_test[item.nodeid]]
+        own.sort(key=lambda item: item.get_closest_marker("apache") is not None)
+        rest = [
+            item for item in items if item not in own and item.get_closest_marker("apache") is None
+        ]
+        self.own = {item.nodeid for item in own}
+        self.others = {item.nodeid for item in rest}
+        items[:] = [*own, *(rest if self.full else ())]
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Skip what is left of the rule's tests once it is caught; end when none of them caught it."""
+        if item.nodeid in self.own and self.caught_by:
+            pytest.skip("the mutant is caught")
+        if item.nodeid in self.others and not self.caught_by and self.session is not None:
+            self.session.shouldstop = "the mutant survived"
+            pytest.skip("the mutant survived")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Record who caught it, and what else fails."""
+        if report.outcome != "failed":
+            return
+        if report.nodeid in self.own:
+            if report.when == "call":
+                self.caught_by = self.caught_by or report.nodeid
+            else:
+                self.broken_setup.append(report.nodeid)
+            return
+        if report.nodeid not in self.others_failed:
+            self.others_failed.append(report.nodeid)
+        if len(self.others_failed) > self.others_allowed and self.session is not None:
+            self.session.shouldstop = "the mutant breaks too much else"
+
+    @property
+    def others_allowed(self) -> int:
+        """How many tests of other rules may fail."""
+        return math.floor(len(self.others) * OTHERS_SHARE)
+
+
+def hunt(module: str, rule: str, *, full: bool) -> dict[str, Any]:
+    """Run the tests and return what came of it."""
+    try:
+        importlib.import_module(module)
+    except Exception as exc:  # noqa: BLE001 - whatever it is, the mutant does not count
+        return {"state": "invalid", "why": f"{module} does not import: {type(exc).__name__}"}
+    plugin = Hunt(rule=rule, full=full)
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        pytest.main(["-q", "-p", "no:cacheprovider", "--tb=short", "tests"], plugins=[plugin])
+    if not plugin.own:
+        return {
+            "state": "survived",
+            "why": f"no test claims {rule}",
+            "output": output.getvalue()[-1500:],
+        }
+    if plugin.caught_by is None:
+        if plugin.broken_setup:
+            return {
+                "state": "invalid",
+                "why": f"set-up fails under it: {plugin.broken_setup[0]}",
+                "output": output.getvalue()[-3000:],
+            }
+        return {"state": "survived", "why": f"{len(plugin.own)} tests of the rule pass under it"}
+    if len(plugin.others_failed) > plugin.others_allowed:
+        return {
+            "state": "invalid",
+            "why": f"over {plugin.others_allowed} of {len(plugin.others)} tests of other rules fail",
+            "others_failed": plugin.others_failed,
+        }
+    return {
+        "state": "caught",
+        "by": plugin.caught_by,
+        "others_failed": len(plugin.others_failed),
+        "others": len(plugin.others),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(hunt(sys.argv[1], sys.argv[2], full="--own-only" not in sys.argv[3:])))
