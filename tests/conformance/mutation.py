@@ -96,10 +96,13 @@ def _span(text: str, qualified: str) -> tuple[int, int]:
 def _definitions(
     body: list[ast.stmt],
 ) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
-    for statement in body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                yield node
+    """Yield the definitions that stand in `body` itself, under an `if` or `try` too, but not within others."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node
+        else:
+            inner = [one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt)]
+            yield from _definitions(inner)
 
 
 def mutants() -> list[Mutant]:

@@ -330,6 +330,7 @@ async def test_a_hit_is_verified_once_by_a_named_person(hotlist):
     assert whole["verification"]["reference"] == "T26-1"
     [told] = await hotlist.announced(HitVerified)
     assert (told.outcome, told.verified_by.name) == ("correct_read", "Officer Seven")
+    assert (told.method, told.reference) == (VERIFIED["method"], "T26-1")
 
 
 @pytest.mark.clause("468.4(f)/enforcement")
