@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from shared.bodies import MAX_BODY_BYTES as MOST_BYTES
 from shared.bodies import whole_body
+from shared.plates import PlatePattern
 
 MAX_BODY_BYTES = 64 * 1024
 """Of a longer body the record keeps the short values at its top, which name what is asked for."""
@@ -41,7 +42,7 @@ async def elements_of(request: Request) -> Elements:
     for name in request.query_params:
         values = [_storable(text) for text in request.query_params.getlist(name)[:MAX_VALUES]]
         value = values[0] if len(values) == 1 else values
-        recorded.setdefault(_storable(name), _hide(name, value))
+        recorded.setdefault(_storable(name), _written(name, value))
     asked = _declared(request)
     if _is_json(request):
         body = await _body(request)
@@ -122,7 +123,7 @@ def _clean(value: Any, depth: int = 0) -> Any:
         return "..."
     if isinstance(value, dict):
         items = sorted(value.items(), key=lambda item: item[0] not in _FIRST)
-        return {_storable(k): _hide(k, _clean(v, depth + 1)) for k, v in items[:200]}
+        return {_storable(k): _written(k, _clean(v, depth + 1)) for k, v in items[:200]}
     if isinstance(value, list):
         return [_clean(v, depth + 1) for v in value[:200]]
     if isinstance(value, str):
@@ -135,5 +136,20 @@ def _storable(text: str) -> str:
     return text[:MAX_TEXT].replace("\x00", "\ufffd").encode(errors="replace").decode()
 
 
-def _hide(name: str, value: Any) -> Any:
-    return "[hidden]" if any(word in name.lower() for word in _SECRET) else value
+def _written(name: str, value: Any) -> Any:
+    """Return an element as the record keeps it: no secret, and a plate in the form it is asked for by."""
+    if any(word in name.lower() for word in _SECRET):
+        return "[hidden]"
+    if name == "plate" and isinstance(value, str):
+        return _plate(value)
+    if name == "plates" and isinstance(value, list):
+        return [_plate(one) if isinstance(one, str) else one for one in value]
+    return value
+
+
+def _plate(text: str) -> str:
+    """Return a plate in its normal form; what is none stays as it was sent."""
+    try:
+        return PlatePattern.parse(text).text
+    except ValueError:
+        return text

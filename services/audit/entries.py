@@ -15,6 +15,7 @@ import msgspec
 from shared.codec import Message
 from shared.errors import Malformed
 from shared.merkle import Hash, leaf_hash
+from shared.plates import MAX_TYPED_CHARACTERS, PlatePattern
 
 PREFIX = "alpr."
 _PLATE_KEYS = frozenset({"plate", "plates", "plate_read", "plate_listed", "plate_as_read"})
@@ -105,8 +106,15 @@ def found_in(content: bytes) -> Found:
 
 
 def as_plate(text: str) -> str:
-    """Return a plate as the log is asked for it: upper case, A-Z, 0-9, and * and ? as they stood."""
-    return _NOT_PLATE.sub("", text.upper())[:40]
+    """Return a plate or pattern in the normal form in which the log is asked for it; "" for no plate.
+
+    ASCII text that is no pattern, such as one of 13 characters, keeps the form that entries before
+    `PlatePattern` are indexed under.
+    """
+    try:
+        return PlatePattern.parse(text).text
+    except ValueError:
+        return _NOT_PLATE.sub("", text.upper())[:MAX_TYPED_CHARACTERS] if text.isascii() else ""
 
 
 def _service(entry: Mapping[str, Any]) -> str:

@@ -10,15 +10,8 @@ import msgspec
 
 from services.hotlist.vehicles import colours_differ, makes_differ
 from shared.events import Difference, ReadRecorded, Source, Tier
+from shared.plates import LOOKALIKE_BYTES
 from shared.policy import HotLists
-
-CLASSES = ("O0DQ", "I1", "Z2", "S5", "B8", "G6")
-"""Characters that readers take for one another (Genetec's classes, LAW.md)."""
-
-FOLD = bytes.maketrans(
-    "".join(members[1:] for members in CLASSES).encode(),
-    "".join(members[0] * len(members[1:]) for members in CLASSES).encode(),
-)
 
 TIERS: tuple[Tier, ...] = ("high", "medium", "low", "information")
 """From the most urgent down."""
@@ -32,7 +25,7 @@ Outcome = Literal["correct_read", "wrong_state", "misread", "list_out_of_date", 
 
 def fold(plate: str) -> bytes:
     """Return the plate with each character as the first of its class: equal for all look-alikes."""
-    return plate.encode("ascii", "replace").translate(FOLD)
+    return plate.encode("ascii", "replace").translate(LOOKALIKE_BYTES)
 
 
 def differences(read: str, listed: str) -> list[Difference]:

@@ -7,9 +7,10 @@ it is read from Postgres when a read looks like it, so the index only nominates.
 from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
-from services.hotlist.domain import FOLD, Candidate, differences
+from services.hotlist.domain import Candidate, differences
 from services.hotlist.patterns import PatternIndex
 from shared.events import Difference, ReadRecorded
+from shared.plates import LOOKALIKE_BYTES
 
 _ID_BYTES = 16
 Found = tuple[UUID, Sequence[Difference]]
@@ -33,7 +34,7 @@ class ListIndex:
         """Take in packed entries."""
         plates = self._plates
         for packed in entries:
-            folded = packed[_ID_BYTES:].translate(FOLD)
+            folded = packed[_ID_BYTES:].translate(LOOKALIKE_BYTES)
             present = plates.setdefault(folded, packed)
             if present is not packed:
                 plates[folded] = (*_several(present), packed)
@@ -42,7 +43,7 @@ class ListIndex:
     def remove(self, entries: Iterable[bytes]) -> None:
         """Take out packed entries; one that is not there is no fault."""
         for packed in entries:
-            folded = packed[_ID_BYTES:].translate(FOLD)
+            folded = packed[_ID_BYTES:].translate(LOOKALIKE_BYTES)
             present = _several(self._plates.get(folded, ()))
             left = tuple(other for other in present if other != packed)
             self.size -= len(present) - len(left)
@@ -121,7 +122,7 @@ class Index:
         for read in reads:
             if read.confidence < minimum_confidence:
                 continue
-            folded = read.plate.encode("ascii", "replace").translate(FOLD)
+            folded = read.plate.encode("ascii", "replace").translate(LOOKALIKE_BYTES)
             for index in by_agency.get(read.agency_ori, nothing):
                 packed = index.get(folded)
                 if packed is not None:

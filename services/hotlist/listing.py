@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from services.hotlist.patterns import WILDCARDS
 from shared.errors import InvalidInput
 from shared.fields import EARLIEST
 from shared.ids import derive_id
+from shared.plates import MAX_TYPED_CHARACTERS, PlatePattern
 from shared.policy import Policy
-from shared.types import MAX_PLATE_CHARACTERS, normalise_plate
 
 LIMITS = {
-    "plate": 20,
+    "plate": MAX_TYPED_CHARACTERS,
     "state": 10,
     "record_kind": 40,
     "reason": 500,
@@ -44,8 +43,6 @@ _US_STATE = re.compile(
 )
 _REGION = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")
 _ORI = re.compile(r"[A-Z0-9]{9}")
-_NOT_PARTIAL = re.compile(r"[^A-Z0-9?*]")
-_MANY_STARS = re.compile(r"\*+")
 
 
 class EntryFault(ValueError):
@@ -203,20 +200,16 @@ class Checker:
 
 def plate_of(text: str) -> tuple[str, bool]:
     """Return a plate in its normal form, and whether it is a partial one. Raises: EntryFault."""
-    if not WILDCARDS & set(text):
-        try:
-            return normalise_plate(text), False
-        except ValueError as exc:
-            raise EntryFault("plate", str(exc)) from None
-    plate = _MANY_STARS.sub("*", _NOT_PARTIAL.sub("", text.upper()))
-    known = sum(c not in WILDCARDS for c in plate)
-    if len(plate) > MAX_PLATE_CHARACTERS:
-        raise EntryFault("plate", f"a plate has at most {MAX_PLATE_CHARACTERS} characters")
-    if known < MIN_KNOWN_CHARACTERS:
+    try:
+        pattern = PlatePattern.parse(text)
+    except ValueError as exc:
+        raise EntryFault("plate", str(exc)) from None
+    known = pattern.known_characters
+    if not pattern.whole and known < MIN_KNOWN_CHARACTERS:
         raise EntryFault(
             "plate", f"a partial plate needs {MIN_KNOWN_CHARACTERS} known characters, not {known}"
         )
-    return plate, True
+    return pattern.text, not pattern.whole
 
 
 def region_of(text: str | None) -> str | None:

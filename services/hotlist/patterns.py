@@ -4,10 +4,9 @@ import re
 from collections import defaultdict
 from uuid import UUID
 
-from services.hotlist.domain import fold
 from shared.events import Difference
+from shared.plates import WILDCARDS, skeleton
 
-WILDCARDS = frozenset("?*")
 _FROM_END, _ANYWHERE = 1 << 16, 2 << 16
 
 
@@ -20,7 +19,7 @@ class Pattern:
         self.entry_id = entry_id
         self._runs = re.findall("[^?*]+", text)
         self._exact = re.compile(_regex(text).encode())
-        self._folded = re.compile(_regex(fold_literals(text)).encode())
+        self._folded = re.compile(_regex(skeleton(text)).encode())
 
     def match(self, plate: str, folded: bytes) -> tuple[Difference, ...] | None:
         """Return where `plate` differs from the known characters; None if it does not match at all."""
@@ -35,11 +34,6 @@ class Pattern:
             for at, wanted in enumerate(run, start=found.start(number))
             if plate[at] != wanted
         )
-
-
-def fold_literals(text: str) -> str:
-    """Return a partial plate with its known characters folded; wildcards stay."""
-    return "".join(c if c in WILDCARDS else fold(c).decode() for c in text)
 
 
 def _regex(text: str) -> str:
@@ -64,7 +58,7 @@ class PatternIndex:
     def add(self, entry_id: UUID, text: str) -> None:
         """Look for `text` from now on."""
         self.remove(entry_id)
-        anchor = min(_anchors(fold_literals(text)), key=lambda a: len(self._buckets.get(a, ())))
+        anchor = min(_anchors(skeleton(text)), key=lambda a: len(self._buckets.get(a, ())))
         self._buckets[anchor][entry_id] = Pattern(entry_id, text)
         self._anchors[entry_id] = anchor
         self._unanchored += anchor >= _FROM_END

@@ -19,7 +19,8 @@ from services.ingest.regions import is_region
 from shared.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
 from shared.events import Character, Place, ReadRecorded
 from shared.ids import Deriver
-from shared.types import Confidence, Latitude, Longitude, Ori, PlateText, normalise_plate
+from shared.plates import normalise_plate
+from shared.types import Confidence, Latitude, Longitude, Ori, PlateText
 
 MAX_TEXT = 128
 _UNPRINTABLE = "has characters that cannot be printed"

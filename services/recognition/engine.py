@@ -1,7 +1,5 @@
 """What a plate reading engine is: a name, a digest, and `read`. Engines are chosen by settings."""
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -100,12 +98,3 @@ class Engine(Protocol):
 
     def warm_up(self) -> None:
         """Load what would otherwise be loaded when first needed, so that no frame waits for it."""
-
-
-def normalise(text: str) -> str:
-    """Upper case, A-Z and 0-9 only, as `shared.types.normalise_plate`; may be empty.
-
-    Never turns one letter or digit into another.
-    """
-    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    return re.sub(r"[^A-Z0-9]", "", plain.upper())

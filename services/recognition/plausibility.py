@@ -13,9 +13,10 @@ from typing import Final
 
 import numpy as np
 
-from services.recognition.engine import Character, PlateReading, normalise
+from services.recognition.engine import Character, PlateReading
 from services.recognition.geometry import Quad, enlarge, overlap, size_px, tilt_deg
 from services.recognition.words import is_no_serial, names_a_state
+from shared.plates import plate_characters
 
 LENGTHS: Final = range(2, 9)
 MIN_TEXT_PX: Final = 13.0
@@ -93,7 +94,7 @@ class TextLine:
         return tuple(
             Character(one, glyph.confidence)
             for glyph in self.glyphs
-            for one in normalise(glyph.text)
+            for one in plate_characters(glyph.text)
         )
 
     @property

@@ -6,6 +6,7 @@ from tests.architecture.source import CLIENTS, ROOT, SERVICES, imports, modules
 
 DOMAIN_MAY = (
     "shared.types",
+    "shared.plates",
     "shared.errors",
     "shared.ids",
     "shared.events",

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.audit.api.guard import AuditRead
-from services.audit.api.texts import PlateTerm, Term
+from services.audit.api.texts import Term
 from services.audit.store.log import Row
 from services.audit.store.search import Entries, Query
 from shared.errors import InvalidInput, NotFound
 from shared.fields import Moment
 from shared.http import Work
+from shared.models import PlatePatternText
 
 router = APIRouter(prefix="/entries", tags=["entries"])
 
@@ -33,7 +34,7 @@ class EntryQuery(BaseModel):
 
     person_id: Term | None = None
     person_name: Term | None = None
-    plate: PlateTerm | None = Field(
+    plate: PlatePatternText | None = Field(
         default=None, description="A plate as searched or shown; one with * or ? as it was typed"
     )
     purpose_kind: Term | None = None

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.identity.actions import purposes
 from services.identity.api.fields import Justification, Number, OptionalLine, Request
@@ -14,7 +14,7 @@ from services.identity.store.records import DeclaredPurpose
 from services.identity.work import Parts, Work
 from shared.access import Grant, Permission, access
 from shared.fields import Moment
-from shared.types import normalise_plate
+from shared.models import WholePlate
 
 router = APIRouter(prefix="/v1/purposes", tags=["purposes"])
 
@@ -25,7 +25,7 @@ LISTED = 100
 class Scope(Request):
     """How far a purpose goes: searches with its token stay within."""
 
-    plate: Annotated[str, Field(max_length=40), AfterValidator(normalise_plate)] | None = None
+    plate: WholePlate | None = None
     device_ids: Annotated[list[UUID], Field(min_length=1, max_length=50)] | None = None
     captured_from: Moment | None = None
     captured_to: Moment | None = None

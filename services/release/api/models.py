@@ -6,9 +6,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from services.release.api.texts import Name, OriText, PlatePattern, Reason, StateText
+from services.release.api.texts import Name, OriText, Reason, StateText
 from services.release.domain import AgencyKind, Status
 from shared.fields import Moment
+from shared.models import PlatePatternText
+from shared.plates import TOO_LITTLE_KNOWN, PlatePattern
 
 
 class Body(BaseModel):
@@ -108,7 +110,7 @@ class Criteria(Body):
 
     captured_from: Moment
     captured_to: Moment
-    plate: PlatePattern | None = Field(
+    plate: PlatePatternText | None = Field(
         default=None, description="A plate, or with * and ? for what is unknown"
     )
     device_ids: list[UUID] = Field(default=[], max_length=200)
@@ -119,6 +121,13 @@ class Criteria(Body):
         if self.captured_from >= self.captured_to:
             raise ValueError("captured_from must be before captured_to")
         return self
+
+    @model_validator(mode="after")
+    def _narrow_enough(self) -> Self:
+        """A release is no wider than a search may be."""
+        if self.plate is None or self.device_ids or PlatePattern.parse(self.plate).searchable:
+            return self
+        raise ValueError(f"{TOO_LITTLE_KNOWN}, or devices")
 
 
 class AuthorityIn(Body):

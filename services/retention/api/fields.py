@@ -11,21 +11,8 @@ from pydantic import (
 )
 
 from services.retention.domain.area import MAX_RADIUS_M, Area, Box, Circle, Polygon
-from services.retention.domain.plates import parse_pattern
 from shared.fields import storable
 
-
-def pattern_text(text: str) -> str:
-    """Return a plate pattern in its normal form. Raises: ValueError."""
-    return parse_pattern(text).text
-
-
-PlatePattern = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=40),
-    AfterValidator(pattern_text),
-    Field(description="Letters and digits; `?` is one unknown character, `*` any number of them."),
-]
 Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 Reason = Annotated[
     str,

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.retention.api.fields import AreaIn, Body, Number, PlatePattern, Reason
+from services.retention.api.fields import AreaIn, Body, Number, Reason
 from services.retention.api.people import PersonOut
 from services.retention.api.shown import ReadsOut, reads_out
 from services.retention.domain.criteria import Criteria, Cursor, check_hold, decode_cursor
@@ -19,6 +19,7 @@ from shared.errors import Conflict, InvalidInput, NotFound
 from shared.events import HoldChanged
 from shared.fields import Moment
 from shared.http import Work
+from shared.models import PlatePatternText
 from shared.runtime import runtime_of
 
 router = APIRouter(prefix="/v1/holds", tags=["holds"])
@@ -31,7 +32,7 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 class CriteriaIn(Body):
     """Which records, all conditions together; without an end in time it keeps future ones too."""
 
-    plate: PlatePattern | None = None
+    plate: PlatePatternText | None = None
     lookalike: bool = False
     device_ids: Annotated[list[UUID], Field(max_length=200, default_factory=list)]
     area: AreaIn | None = None

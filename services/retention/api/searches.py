@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 
-from services.retention.api.fields import AreaIn, Body, PlatePattern, Region
+from services.retention.api.fields import AreaIn, Body, Region
 from services.retention.api.shown import ReadsOut, reads_out
 from services.retention.domain.criteria import (
     Criteria,
@@ -20,6 +20,7 @@ from services.retention.store.search import Searches
 from shared.access import Grant, Permission, access
 from shared.fields import Moment
 from shared.http import Work
+from shared.models import PlatePatternText
 from shared.runtime import runtime_of
 
 router = APIRouter(prefix="/v1/searches", tags=["search"])
@@ -45,7 +46,7 @@ class Search(Body):
         }
     )
 
-    plate: PlatePattern | None = None
+    plate: PlatePatternText | None = None
     lookalike: bool = False
     """Also plates that differ only in characters read for one another, such as 8 and B."""
     captured_from: Moment

@@ -9,14 +9,11 @@ from uuid import UUID
 import msgspec
 
 from services.retention.domain.area import Area, Box, Circle, Polygon, check_area
-from services.retention.domain.plates import Pattern, parse_pattern
 from shared.errors import InvalidInput, NotAuthorised
+from shared.plates import TOO_LITTLE_KNOWN, PlatePattern
 
 MAX_CANVASS = timedelta(days=31)
 """Longest window of a search that names no plate: nobody carries off the whole record."""
-
-MIN_KNOWN_CHARACTERS = 2
-"""Of a plate, in a search that names neither devices nor an area."""
 
 
 class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,9 +30,11 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     read_ids: tuple[UUID, ...] = ()
 
     @property
-    def pattern(self) -> Pattern | None:
+    def pattern(self) -> PlatePattern | None:
         """The plate, parsed."""
-        return None if self.plate is None else parse_pattern(self.plate, lookalike=self.lookalike)
+        if self.plate is None:
+            return None
+        return PlatePattern.parse(self.plate, lookalike=self.lookalike)
 
     @property
     def names_reads(self) -> bool:
@@ -86,10 +85,8 @@ def check_search(criteria: Criteria) -> None:
     narrow = criteria.area is not None or bool(criteria.device_ids)
     if pattern is None and not narrow:
         raise InvalidInput("give a plate, an area or devices", field="plate")
-    if pattern is not None and not narrow and pattern.known_characters < MIN_KNOWN_CHARACTERS:
-        raise InvalidInput(
-            f"give {MIN_KNOWN_CHARACTERS} known characters, or an area, or devices", field="plate"
-        )
+    if pattern is not None and not narrow and not pattern.searchable:
+        raise InvalidInput(f"{TOO_LITTLE_KNOWN}, or an area, or devices", field="plate")
     start, end = criteria.captured_from, criteria.captured_to
     if pattern is None and start is not None and end is not None and end - start > MAX_CANVASS:
         raise InvalidInput(
@@ -109,7 +106,7 @@ def check_hold(criteria: Criteria) -> None:
         raise InvalidInput("is not after captured_from", field="criteria.captured_to")
 
 
-def _checked_pattern(criteria: Criteria) -> Pattern | None:
+def _checked_pattern(criteria: Criteria) -> PlatePattern | None:
     try:
         pattern = criteria.pattern
     except ValueError as exc:

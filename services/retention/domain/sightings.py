@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from services.retention.domain.plates import skeleton
 from shared.events import Place
+from shared.plates import skeleton
 from shared.types import Ori, PlateText
 
 LOOKALIKE_WEIGHT: Final = 0.5

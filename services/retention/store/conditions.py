@@ -4,7 +4,8 @@ from typing import Any
 
 from services.retention.domain.area import EARTH_RADIUS_M, Area, Circle, Polygon, edges
 from services.retention.domain.criteria import Criteria
-from services.retention.domain.plates import Pattern, plate_number, skeleton
+from services.retention.domain.plates import grams_of, like, numbers_of, plate_number
+from shared.plates import PlatePattern, skeleton
 
 _WITHIN_M = (
     f"2 * {EARTH_RADIUS_M} * asin(least(1, sqrt("
@@ -66,7 +67,7 @@ class Conditions:
         if criteria.read_ids:
             self.add("r.read_id = ANY(:{p}reads)", reads=list(criteria.read_ids))
 
-    def add_plate(self, pattern: Pattern | None) -> None:
+    def add_plate(self, pattern: PlatePattern | None) -> None:
         """Add that the read's plate matches."""
         if pattern is None:
             return
@@ -80,20 +81,20 @@ class Conditions:
         )
         self.parameters |= plates.parameters
 
-    def add_pattern(self, pattern: Pattern) -> None:
+    def add_pattern(self, pattern: PlatePattern) -> None:
         """Add conditions on `p`, a row of plates, that its indexes answer."""
         if pattern.lookalike and pattern.whole:
             self.add("p.skeleton = :{p}skeleton", skeleton=skeleton(pattern.text))
             return
         column = "p.skeleton" if pattern.lookalike else "p.plate"
-        self.add(f"{column} LIKE :{{p}}like", like=pattern.like)
-        if (numbers := pattern.numbers) is not None:
+        self.add(f"{column} LIKE :{{p}}like", like=like(pattern))
+        if (numbers := numbers_of(pattern)) is not None:
             self.add(
                 "p.plate_id >= :{p}first AND p.plate_id < :{p}last",
                 first=numbers[0],
                 last=numbers[1],
             )
-        if codes := pattern.grams:
+        if codes := grams_of(pattern):
             self.add("p.grams @> CAST(:{p}grams AS smallint[])", grams=codes)
 
 

@@ -18,12 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.area import cell_of
 from services.retention.domain.months import month_of
-from services.retention.domain.plates import grams, plate_number, skeleton
+from services.retention.domain.plates import grams, plate_number
 from services.retention.store import locks, partitions
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import InvalidInput, Unavailable
 from shared.events import CaptureProcessed, ReadRecorded
+from shared.plates import skeleton
 
 log = logging.getLogger(__name__)
 

@@ -12,12 +12,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.criteria import Criteria, Cursor, scope_of
-from services.retention.domain.plates import Pattern, plate_number
+from services.retention.domain.plates import plate_number
 from services.retention.store.conditions import Conditions, of_reads
 from services.retention.store.faults import QUERY_CANCELED, is_state
 from services.retention.store.records import COLUMNS, Read, Records
 from shared.access import Grant
 from shared.errors import InvalidInput
+from shared.plates import TOO_LITTLE_KNOWN, PlatePattern
 
 MAX_PLATES = 50_000
 """A pattern that more plates match is too wide to be a question about a vehicle."""
@@ -83,15 +84,15 @@ class Searches:
         parameters = {**asked.parameters, **more, "limit": limit}
         return list(await self._connection.execute(text(sql.format(asked=asked.sql)), parameters))
 
-    async def _plates(self, criteria: Criteria, pattern: Pattern) -> list[int] | None:
+    async def _plates(self, criteria: Criteria, pattern: PlatePattern) -> list[int] | None:
         """Return the plates that match; None when they are to be tested one by one within an area."""
         if pattern.exact:
             return [plate_number(pattern.text)]
         narrow = criteria.area is not None or bool(criteria.device_ids)
-        if not pattern.grams and pattern.numbers is None:
+        if not pattern.indexed:
             if narrow:
                 return None
-            raise InvalidInput("give two known characters beside each other", field="plate")
+            raise InvalidInput(TOO_LITTLE_KNOWN, field="plate")
         matching = Conditions()
         matching.add_pattern(pattern)
         query = f"SELECT p.plate_id FROM plates p WHERE {matching.sql} LIMIT :limit"  # noqa: S608

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import pytest
 
-from shared.types import normalise_plate
+from shared.plates import normalise_plate
 
 
 async def test_a_batch_is_announced_whole_then_acknowledged(station, camera):

@@ -169,7 +169,14 @@ def test_holds_and_requests_are_found_by_case_and_plate():
 
 @pytest.mark.parametrize(
     ("given", "plate"),
-    [("7abc-123", "7ABC123"), (" 4b?c*", "4B?C*"), ("\x00ä", ""), ("A" * 60, "A" * 40)],
+    [
+        ("7abc-123", "7ABC123"),
+        ("\uff17\uff21\uff22", "7AB"),
+        (" 4b?c**", "4B?C*"),
+        ("\x00ä", ""),
+        ("ß7", ""),
+        ("A" * 60, "A" * 40),
+    ],
 )
 def test_a_plate_is_asked_for_as_it_is_kept(given, plate):
     assert as_plate(given) == plate

@@ -7,10 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.hotlist.domain import CLASSES, Listed, differences, fold, lowered, rate
+from services.hotlist.domain import Listed, differences, fold, lowered, rate
 from services.hotlist.index import Index, ListIndex
 from services.hotlist.vehicles import colours_differ, makes_differ
 from shared.events import Difference, ReadRecorded
+from shared.plates import LOOKALIKE_CLASSES
 from shared.policy import load_policy
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -71,14 +72,14 @@ def found(index, *reads, most=1, least=0.6):
 
 def test_characters_of_a_class_fold_to_one_and_no_others_do():
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-    class_of = {c: members[0] for members in CLASSES for c in members}
+    class_of = {c: members[0] for members in LOOKALIKE_CLASSES for c in members}
     for one, other in product(alphabet, repeat=2):
         same = class_of.get(one, one) == class_of.get(other, other)
         assert (fold(one) == fold(other)) is same, (one, other)
 
 
 def test_the_classes_are_those_of_the_law_note():
-    assert {frozenset(members) for members in CLASSES} == {
+    assert {frozenset(members) for members in LOOKALIKE_CLASSES} == {
         frozenset("0ODQ"),
         frozenset("1I"),
         frozenset("2Z"),

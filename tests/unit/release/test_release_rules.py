@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.release.api.texts import plate_pattern, storable
+from services.release.api.texts import storable
 from services.release.domain import (
     Agency,
     Standing,
@@ -127,20 +127,6 @@ def test_a_package_is_downloaded_while_it_is_there_and_no_longer():
     ):
         with pytest.raises(Conflict):
             check_download(status, expires_at, now)
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [("7abc 123", "7ABC123"), ("4b?c*", "4B?C*"), ("*12", "*12"), ("A-1*", "A1*")],
-)
-def test_a_plate_keeps_its_unknown_characters(given, expected):
-    assert plate_pattern(given) == expected
-
-
-@pytest.mark.parametrize("given", ["*", "??", "", "ÄB1", "1234567890123"])
-def test_what_cannot_be_a_plate_is_refused(given):
-    with pytest.raises(ValueError, match="a plate has"):
-        plate_pattern(given)
 
 
 @pytest.mark.parametrize("given", ["a\x00b", "a\ud800b"])

@@ -7,15 +7,14 @@ import re
 import pytest
 
 from services.retention.domain.plates import (
-    LOOKALIKES,
     grams,
-    parse_pattern,
+    grams_of,
+    like,
+    numbers_of,
     plate_number,
     plate_of,
-    skeleton,
 )
-
-CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+from shared.plates import CHARACTERS, PlatePattern, skeleton
 
 
 def some_plates(count, seed=7):
@@ -39,13 +38,6 @@ def test_what_is_no_plate_in_normal_form_has_no_number(text):
         plate_number(text)
 
 
-def test_look_alikes_have_one_skeleton_and_others_have_not():
-    for group in ("0ODQ", "1I", "2Z", "5S", "8B", "6G"):
-        assert len({skeleton(character) for character in group}) == 1
-    assert len({skeleton(c) for c in CHARACTERS}) == 36 - len(LOOKALIKES)
-    assert skeleton("7ABC123") == skeleton("7A8CI23") != skeleton("7ABC723")
-
-
 def as_regex(pattern):
     text = skeleton(pattern.text) if pattern.lookalike else pattern.text
     return re.compile(text.replace("?", ".").replace("*", ".*"))
@@ -62,8 +54,8 @@ def test_every_plate_that_matches_a_pattern_passes_all_that_its_index_is_asked()
         text = "".join(rnd.choices(alphabet + "??**", k=rnd.randint(2, 6)))
         if not re.search("[0-9A-Z]", text):
             continue
-        pattern = parse_pattern(text, lookalike=rnd.random() < 0.5)
-        regex, wanted, numbers = as_regex(pattern), set(pattern.grams), pattern.numbers
+        pattern = PlatePattern.parse(text, lookalike=rnd.random() < 0.5)
+        regex, wanted, numbers = as_regex(pattern), set(grams_of(pattern)), numbers_of(pattern)
         for plate in rnd.sample(plates, 300):
             if regex.fullmatch(skeleton(plate) if pattern.lookalike else plate):
                 matched += 1
@@ -73,19 +65,23 @@ def test_every_plate_that_matches_a_pattern_passes_all_that_its_index_is_asked()
     assert matched > 100
 
 
-def test_a_pattern_is_read_as_people_write_it():
-    assert parse_pattern(" 7ab-?1** ").text == "7AB?1*"
-    assert parse_pattern("7ABC123").exact
-    assert not parse_pattern("7ABC123", lookalike=True).exact
-    assert parse_pattern("7ABC12?").like == "7ABC12_"
-    assert parse_pattern("*BC*", lookalike=True).like == "%8C%"
-    assert parse_pattern("7?A*").known_characters == 2
+def test_a_pattern_is_asked_of_the_database_as_like():
+    assert like(PlatePattern.parse("7ABC12?")) == "7ABC12_"
+    assert like(PlatePattern.parse("*BC*", lookalike=True)) == "%8C%"
 
 
-@pytest.mark.parametrize("text", ["", "*", "??", "7ABC%", "7_A", "7ABC;--", "A" * 13, "7\u00e4"])
-def test_what_is_no_pattern_is_refused(text):
-    with pytest.raises(ValueError, match="plate"):
-        parse_pattern(text)
+def test_a_pattern_is_indexed_exactly_when_an_index_is_asked_something():
+    rnd = random.Random(23)
+    seen = set()
+    for _ in range(5000):
+        text = "".join(rnd.choices("7B??**", k=rnd.randint(1, 8)))
+        if not re.search("[7B]", text):
+            continue
+        pattern = PlatePattern.parse(text, lookalike=rnd.random() < 0.5)
+        asked = bool(grams_of(pattern)) or numbers_of(pattern) is not None
+        assert pattern.indexed is asked, pattern
+        seen.add(asked)
+    assert seen == {True, False}
 
 
 def test_codes_fit_the_column():

@@ -1,0 +1,116 @@
+"""Every service reads a plate that a person types the same way, and whatever it passes on is read again."""
+
+import random
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from pydantic import ValidationError
+
+from services.audit.api.entries import EntryQuery
+from services.hotlist.listing import EntryFault, plate_of
+from services.identity.api.purposes import Scope
+from services.release.api.models import Criteria as ReleaseCriteriaIn
+from services.retention.api.holds import CriteriaIn as HoldCriteriaIn
+from services.retention.api.searches import Search
+from services.retention.domain.criteria import check_hold, check_search
+from shared.errors import NotAuthorised
+from shared.events import PurposeRecord, ReleaseCriteria
+from shared.plates import PlatePattern
+from shared.purposes import Purpose
+
+WINDOW = {
+    "captured_from": datetime(2026, 5, 1, tzinfo=UTC),
+    "captured_to": datetime(2026, 5, 2, tzinfo=UTC),
+}
+DEVICE = UUID(int=7)
+REFUSED = None
+
+TYPED = [
+    "7AB/C*",
+    "7ABC1????????",
+    "ABCDEFGHIJKL?",
+    "ABCDEFGHIJKL*",
+    "7abc 123",
+    "\uff17\uff21\uff0a",
+    "ß7*",
+]
+
+
+def typed(count):
+    """Return what people might type: mostly plates with gaps, some of it nonsense."""
+    rnd = random.Random(468)
+    signs = "7ABC8O0I1zq" * 3 + "?" * 8 + "*" * 4 + " -/.·_%ßÄ\uff21\uff0a\N{BLACK HEART SUIT}"
+    return TYPED + ["".join(rnd.choices(signs, k=rnd.randint(1, 16))) for _ in range(count)]
+
+
+def reading(text):
+    try:
+        return PlatePattern.parse(text)
+    except ValueError:
+        return REFUSED
+
+
+def plate_in(model, text, **others):
+    """Return the plate as a request's model has it, or REFUSED."""
+    try:
+        return model(plate=text, **others).plate
+    except ValidationError:
+        return REFUSED
+
+
+def test_every_service_takes_and_refuses_the_same_patterns_in_one_normal_form():
+    accepted = 0
+    for text in typed(4000):
+        pattern = reading(text)
+        expected = pattern.text if pattern else REFUSED
+        answers = {
+            "release": plate_in(ReleaseCriteriaIn, text, device_ids=[DEVICE], **WINDOW),
+            "search": plate_in(Search, text, **WINDOW),
+            "hold": plate_in(HoldCriteriaIn, text),
+            "audit": plate_in(EntryQuery, text),
+        }
+        assert set(answers.values()) == {expected}, (text, answers)
+        accepted += pattern is not None
+    assert 1000 < accepted < 3900
+
+
+def test_a_hot_list_reads_patterns_the_same_way_and_asks_for_three_known_characters():
+    for text in typed(2000):
+        pattern = reading(text)
+        enough = pattern is not None and (pattern.whole or pattern.known_characters >= 3)
+        if enough:
+            assert plate_of(text) == (pattern.text, not pattern.whole)
+        else:
+            with pytest.raises(EntryFault):
+                plate_of(text)
+
+
+def test_a_purpose_takes_whole_plates_alone_and_covers_just_those_spellings():
+    for text in typed(2000):
+        pattern = reading(text)
+        whole = pattern.text if pattern and pattern.whole else REFUSED
+        assert plate_in(Scope, text) == whole, text
+        purpose = Purpose(PurposeRecord(kind="other"), {"plate": whole or "7ABC123"})
+        if whole:
+            purpose.check_scope({"plate": text})
+        else:
+            with pytest.raises(NotAuthorised):
+                purpose.check_scope({"plate": text})
+
+
+def test_whatever_release_accepts_retention_can_search_and_hold():
+    accepted = 0
+    for text in typed(4000):
+        for devices in ([], [DEVICE]):
+            try:
+                asked = ReleaseCriteriaIn(plate=text, device_ids=devices, **WINDOW)
+            except ValidationError:
+                continue
+            accepted += 1
+            criteria = ReleaseCriteria(**asked.model_dump())
+            search = Search(plate=criteria.plate, device_ids=criteria.device_ids, **WINDOW)
+            assert search.plate == criteria.plate
+            check_search(search.criteria())
+            check_hold(search.criteria())
+    assert accepted > 1000

@@ -1,0 +1,157 @@
+"""One language for plates: the alphabet, the limit, patterns, look-alikes."""
+
+import re
+import string
+import sys
+
+import pytest
+
+from shared.plates import (
+    CHARACTERS,
+    LOOKALIKE_BYTES,
+    LOOKALIKE_CLASSES,
+    PlatePattern,
+    normalise_plate,
+    plate_characters,
+    skeleton,
+)
+from tests.architecture.source import ROOT
+
+RECORDS_SQL = ROOT / "services/retention/migrations/versions/0001_records.py"
+
+
+@pytest.mark.parametrize(
+    ("text", "plate"),
+    [
+        ("7abc123", "7ABC123"),
+        (" 7AB-C\t123 ", "7ABC123"),
+        ("7AB/C.1\N{MIDDLE DOT}2\N{BULLET}3", "7ABC123"),
+        ("SH\N{BLACK HEART SUIT}\N{VARIATION SELECTOR-16}RT", "SHRT"),
+        ("\uff17\uff21\uff42\uff23\u3000\uff11\uff12\uff13", "7ABC123"),
+        ("O0OI1", "O0OI1"),
+    ],
+)
+def test_a_plate_has_one_normal_form_and_no_character_becomes_another(text, plate):
+    assert normalise_plate(text) == plate
+    assert PlatePattern.parse(text).text == plate
+
+
+@pytest.mark.parametrize("text", ["", "  ", "---", "ABCDEFGHIJKLM"])
+def test_a_plate_of_no_or_too_many_characters_is_refused(text):
+    with pytest.raises(ValueError, match="1 to 12"):
+        normalise_plate(text)
+    with pytest.raises(ValueError, match="1 to 12"):
+        PlatePattern.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\N{LATIN SMALL LETTER SHARP S}7",
+        "\N{LATIN SMALL LIGATURE FI}7A",
+        "\N{LATIN SMALL LETTER DOTLESS I}7A",
+        "\N{LATIN SMALL LETTER LONG S}7A",
+        "\N{KELVIN SIGN}7A",
+        "A\N{COMBINING DIAERESIS}B1",
+        "\N{LATIN CAPITAL LETTER A WITH DIAERESIS}B1",
+        "7A\N{TRADE MARK SIGN}",
+        "7A\N{SUPERSCRIPT TWO}",
+        "7A\N{CIRCLED DIGIT ONE}",
+        "\N{CYRILLIC CAPITAL LETTER A}7B",
+        "\N{ARABIC-INDIC DIGIT SEVEN}AB",
+        "7AB_1",
+        "7AB%",
+        "7AB#1",
+        "7AB@1",
+    ],
+)
+def test_another_letter_digit_or_notation_is_refused_and_never_rewritten(text):
+    with pytest.raises(ValueError, match="letters A-Z"):
+        normalise_plate(text)
+    with pytest.raises(ValueError, match="letters A-Z"):
+        PlatePattern.parse(text)
+
+
+def test_of_all_of_unicode_only_the_alphabet_and_its_full_width_forms_are_letters_of_a_plate():
+    kept = {}
+    for code in range(sys.maxunicode + 1):
+        try:
+            kept[chr(code)] = normalise_plate(f"Q{chr(code)}")[1:]
+        except ValueError:
+            continue
+    letters = {character: plate for character, plate in kept.items() if plate}
+    wide = {chr(ord(c) + 0xFEE0): c.upper() for c in string.ascii_letters + string.digits}
+    assert letters == {c: c.upper() for c in string.ascii_letters + string.digits} | wide
+    assert not any(character.isalnum() for character in kept.keys() - letters.keys())
+
+
+@pytest.mark.parametrize("text", ["7AB?", "*", "7AB\uff0a", "7AB\uff1f"])
+def test_a_plate_with_unknown_characters_is_no_whole_plate(text):
+    with pytest.raises(ValueError, match="unknown"):
+        normalise_plate(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [
+        ("7AB/C*", "7ABC*"),
+        (" 7ab-?1** ", "7AB?1*"),
+        ("*12", "*12"),
+        ("7AB\uff0a\uff1f", "7AB*?"),
+        ("ABCDEFGHIJKL*", "ABCDEFGHIJKL*"),
+        ("7???????????", "7???????????"),
+    ],
+)
+def test_a_pattern_is_read_as_people_write_it(text, pattern):
+    parsed = PlatePattern.parse(text)
+    assert parsed.text == pattern
+    assert PlatePattern.parse(parsed.text) == parsed
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("7ABC1????????", "1 to 12 characters, known or not, not 13"),
+        ("ABCDEFGHIJKL?", "1 to 12 characters, known or not, not 13"),
+        ("*", "at least one character"),
+        ("??", "at least one character"),
+    ],
+)
+def test_a_pattern_of_more_than_twelve_or_nothing_known_is_refused(text, fault):
+    with pytest.raises(ValueError, match=fault):
+        PlatePattern.parse(text)
+
+
+def test_what_is_known_of_a_pattern_is_told():
+    assert PlatePattern.parse("7ABC123").exact
+    assert not PlatePattern.parse("7ABC123", lookalike=True).exact
+    assert not PlatePattern.parse("7ABC12?").whole
+    assert PlatePattern.parse("7?A*").known_characters == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "enough"),
+    [("7A*", True), ("*BC*", True), ("?7?A?", True), ("7*", False), ("*7*A*", False)],
+)
+def test_a_pattern_is_searchable_alone_with_two_known_characters_beside_each_other(text, enough):
+    assert PlatePattern.parse(text).searchable is enough
+
+
+def test_an_engines_text_keeps_plate_characters_and_nothing_is_rewritten():
+    assert plate_characters(" 7ab\uff23-\N{LATIN SMALL LETTER SHARP S}\N{KELVIN SIGN}1") == "7ABC1"
+
+
+def test_look_alikes_have_one_skeleton_and_others_have_not():
+    folded = sum(len(members) - 1 for members in LOOKALIKE_CLASSES)
+    for members in LOOKALIKE_CLASSES:
+        assert {skeleton(character) for character in members} == {members[0]}
+    assert len({skeleton(c) for c in CHARACTERS}) == len(CHARACTERS) - folded
+    assert skeleton("7A8?*") == skeleton("7AB?*") == "7A8?*"
+    assert CHARACTERS.encode().translate(LOOKALIKE_BYTES).decode() == skeleton(CHARACTERS)
+
+
+def test_the_skeleton_that_postgres_generates_is_that_of_the_table():
+    [(given, made)] = re.findall(
+        r"translate\(plate, '([^']+)', '([^']+)'\)", RECORDS_SQL.read_text()
+    )
+    assert CHARACTERS.translate(str.maketrans(given, made)) == skeleton(CHARACTERS)
