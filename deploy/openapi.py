@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from deploy.local.keys import KEYS
+from deploy.local.keys import kept_keys
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "openapi"
@@ -18,7 +18,8 @@ SERVICES = ("audit", "hotlist", "identity", "ingest", "recognition", "release", 
 
 def app_of(service: str, objects: Path) -> FastAPI:
     """Return a service's app, built but not started; nothing it would connect to need be there."""
-    keys = {name.lower(): draw() for name, draw in KEYS.items()}
+    drawn = kept_keys(objects / "keys", {}, first_start=True)
+    keys = {name.lower(): value for name, value in drawn.items()}
     settings = importlib.import_module(f"services.{service}.settings").Settings(
         policy_file=ROOT / "policy.toml", object_store_url=f"file://{objects}", **keys
     )

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from shared.certificates import RootKeys
 from shared.database_settings import DatabaseSettings
 from shared.kafka_settings import KafkaSettings
 
@@ -16,6 +17,10 @@ class CommonSettings(DatabaseSettings, KafkaSettings):
     """file:///folder or s3://bucket/prefix; S3 credentials and endpoint by AWS_* as usual."""
 
     policy_file: Path = Path("policy.toml")
+
+    root_public_keys: RootKeys
+    """The roots that certify signing keys: base64 of 32 bytes, or two of them with a space between while
+    the root changes (ADR-0018). What no trusted root certified is refused."""
 
     token_issuer: str = "plateward"  # noqa: S105 - a name, not a secret
 

@@ -2,14 +2,25 @@
 
 What is there is kept: a second run adds only what is missing. Whoever can read .env can read the
 data, so it is readable by its owner alone; keep a copy where the department keeps its keys.
+
+The root that certifies signing keys (docs/adr/0018-two-levels-of-keys.md) goes into a file of its own,
+root.key, which no container is given: move it to a medium that is kept offline.
 """
 
 import base64
+import json
 import os
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from hashlib import sha256
 from pathlib import Path
+
+if __name__ == "__main__":  # run as a file, Python looks for modules beside it only
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from deploy.compose.ed25519 import public_key, sign
 
 
 def password() -> str:
@@ -40,18 +51,91 @@ NEEDED: dict[str, Callable[[], str]] = {
     "CONSOLE_SESSION_KEY": key,
 }
 
+ROOTS = "ROOT_PUBLIC_KEYS"
+ROOT_FILE = "root.key"
+
+CERTIFIED = {"IDENTITY_ISSUER": "tokens"}
+"""Keys that the root certifies: for each, NAME_KEY and NAME_CERTIFICATE, and what it may sign."""
+
+CERTIFIED_FOR = timedelta(days=400)
+
+
+class RootMissing(Exception):
+    """A certificate is to be made and the root's private half is not here."""
+
+
+def certified(root_seed: bytes, usage: str, index: int = 0) -> tuple[str, str]:
+    """Return a fresh private key (base64) and its certificate, as shared/certificates.py reads it.
+
+    The serial is the time in seconds, so that it counts up without a memory; `index` tells those of
+    one moment apart.
+    """
+    seed = secrets.token_bytes(32)
+    public = public_key(seed)
+    begins = datetime.now(timezone.utc) - timedelta(minutes=5)  # noqa: UP017 - hosts have old Pythons
+    fields = {
+        "kid": sha256(public).hexdigest()[:32],
+        "not_after": f"{begins + CERTIFIED_FOR:%Y-%m-%dT%H:%M:%SZ}",
+        "not_before": f"{begins:%Y-%m-%dT%H:%M:%SZ}",
+        "public_key": base64.b64encode(public).decode(),
+        "serial": int(begins.timestamp()) + index,
+        "usage": usage,
+    }
+    body = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
+    signature = sign(root_seed, b"plateward certificate v1\n" + body)
+    text = ".".join(
+        base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (body, signature)
+    )
+    return base64.b64encode(seed).decode(), text
+
+
+def certified_keys(present: Mapping[str, str], root: Path) -> dict[str, str]:
+    """Return what is missing of the root's public half and of certified keys.
+
+    Draws the root at first, into the file `root`.
+
+    Raises: RootMissing when a certificate is needed and that file is elsewhere.
+    """
+    missing = [
+        name
+        for name in CERTIFIED
+        if f"{name}_KEY" not in present or f"{name}_CERTIFICATE" not in present
+    ]
+    if ROOTS in present and not missing:
+        return {}
+    added: dict[str, str] = {}
+    if ROOTS not in present and not root.exists():
+        write_secret(root, key() + "\n")
+    if not root.exists():
+        raise RootMissing(
+            f"{', '.join(missing)}: to certify this, put {root} back from where it is kept offline"
+        )
+    seed = base64.b64decode(root.read_text())
+    if ROOTS not in present:
+        added[ROOTS] = base64.b64encode(public_key(seed)).decode()
+    for index, name in enumerate(missing):
+        added[f"{name}_KEY"], added[f"{name}_CERTIFICATE"] = certified(seed, CERTIFIED[name], index)
+    return added
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a new file that its owner alone can read."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
 
 def complete(path: Path) -> list[str]:
-    """Add what is missing in an environment file; return the names added."""
+    """Add what is missing in an environment file; return the names added. Raises: RootMissing."""
     lines = path.read_text().splitlines() if path.exists() else []
-    present = {line.split("=", 1)[0] for line in lines}
-    added = [name for name in NEEDED if name not in present]
-    lines += [f"{name}={_quoted(NEEDED[name]())}" for name in added]
+    present = dict(line.split("=", 1) for line in lines if "=" in line)
+    drawn = {name: draw() for name, draw in NEEDED.items() if name not in present}
+    drawn |= certified_keys(present, path.parent / ROOT_FILE)
+    lines += [f"{name}={_quoted(value)}" for name, value in drawn.items()]
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         os.fchmod(descriptor, 0o600)
         file.write("".join(f"{line}\n" for line in lines))
-    return added
+    return list(drawn)
 
 
 def _quoted(value: str) -> str:
@@ -61,8 +145,17 @@ def _quoted(value: str) -> str:
 
 def main() -> int:
     """Complete .env in the current folder."""
-    added = complete(Path(".env"))
+    try:
+        added = complete(Path(".env"))
+    except RootMissing as exc:
+        print(exc, file=sys.stderr)
+        return 1
     print(f".env: added {', '.join(added)}" if added else ".env is complete")
+    if Path(ROOT_FILE).exists():
+        print(
+            f"{ROOT_FILE} certifies the keys of all services. Nothing that runs needs it: move it to a"
+            " medium that is kept offline before anything is exposed to a network."
+        )
     return 0
 
 

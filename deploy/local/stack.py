@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from deploy.local.broker import EMPTY_FETCH_PAUSE_MS, Broker
-from deploy.local.keys import kept_keys
+from deploy.local.keys import kept_keys, root_file
 from deploy.local.note import Note
 from deploy.local.parts import ROOT, Part, Service, service
 from deploy.local.postgres import Postgres
@@ -207,6 +207,8 @@ class Stack:
         data = self._folder / "postgres" / "data"
         if data.is_symlink():
             _say(f"Postgres, which does not run as root, keeps its data in {data.resolve()}")
+        if (root := root_file(self._folder / "keys")).exists():
+            _say(f"the root that certifies its keys lies in {root}: in earnest it is kept offline")
         if "broker" in self._parts:
             _say(
                 "the embedded broker is for trying out: killed, it loses its last seconds (ADR-0003)"

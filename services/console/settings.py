@@ -14,6 +14,9 @@ Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s?#]+[^\s?#/]$
 class Settings(CommonSettings):
     """Everything the console reads from its environment; built once, in main."""
 
+    root_public_keys: str = ""
+    """The console checks no token itself, so it is told no root."""
+
     console_session_key: SecretKey
     """Base64 of 32 random bytes. Seals sessions (AES-256-GCM); with a new one, everybody signs in again."""
 

@@ -1,9 +1,10 @@
 """What identity reads from its environment."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
+from shared.certificates import CertificateRefused, Signer, SigningSeed, signer
 from shared.fields import SecretKey, SecretKeys, key_bytes, keys_of
 from shared.settings import CommonSettings
 
@@ -17,6 +18,12 @@ class Settings(CommonSettings):
     identity_other_key_encryption_keys: SecretKeys = SecretStr("")
     """Such keys separated by spaces: what they sealed still opens, but nothing is sealed with them. The
     key that is to come, then the one that was, while the key-encryption key is changed (ADR-0017)."""
+
+    identity_issuer_key: SigningSeed
+    """Base64 of 32 random bytes: the Ed25519 key that signs token keys and account changes (ADR-0018)."""
+
+    identity_issuer_certificate: str
+    """What a root of `root_public_keys` says of that key, for 400 days at most."""
 
     identity_key_rotation_days: Annotated[int, Field(ge=1, le=365)] = 30
 
@@ -32,6 +39,24 @@ class Settings(CommonSettings):
 
     identity_argon2_workers: Annotated[int, Field(ge=1, le=16)] = 2
     """Passwords hashed at the same time; memory in use is this times the memory cost."""
+
+    @model_validator(mode="after")
+    def _issuer_holds_together(self) -> Self:
+        """Refuse a certificate of another key, for another usage, or by a root that is not trusted."""
+        try:
+            self.issuer()
+        except CertificateRefused as exc:
+            raise ValueError(f"IDENTITY_ISSUER_CERTIFICATE: {exc.detail}") from None
+        return self
+
+    def issuer(self) -> Signer:
+        """Return what signs token keys and accounts. Raises: CertificateRefused."""
+        return signer(
+            self.identity_issuer_key,
+            self.identity_issuer_certificate,
+            self.root_public_keys,
+            "tokens",
+        )
 
     @property
     def key_encryption_key(self) -> bytes:

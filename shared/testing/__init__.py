@@ -2,6 +2,7 @@
 
 from shared.testing.authority import TestAuthority
 from shared.testing.fakes import FakeBus, FakeClock, FakeObjects
+from shared.testing.root import TestRoot
 from shared.testing.waiting import eventually
 
-__all__ = ["FakeBus", "FakeClock", "FakeObjects", "TestAuthority", "eventually"]
+__all__ = ["FakeBus", "FakeClock", "FakeObjects", "TestAuthority", "TestRoot", "eventually"]

@@ -2,6 +2,9 @@
 
 import re
 import stat
+import subprocess
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +14,17 @@ from compose_spec import PyCompose
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
+from pydantic import SecretStr
 
-from deploy.compose.make_env import NEEDED, complete, signing_key
+from deploy.compose.ed25519 import public_key, sign
+from deploy.compose.make_env import CERTIFIED, NEEDED, ROOT_FILE, RootMissing, complete, signing_key
 from deploy.compose.make_tls import complete as draw
+from deploy.local.keys import UNDER_THE_ROOT
 from deploy.local.postgres import _SETTINGS as EMBEDDED
 from deploy.local.postgres import ROLE
 from deploy.local.postgres import SERVICES as WORKS
 from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
+from shared.certificates import Roots, Trust, signer
 from shared.database_settings import DatabaseSettings
 from shared.kafka_settings import KafkaSettings
 from tests.deploy.reading import (
@@ -324,15 +331,17 @@ def test_no_secret_is_written_in_it() -> None:
 
 def test_secrets_are_drawn_once_and_are_the_owners_alone(tmp_path: Path) -> None:
     file = tmp_path / ".env"
-    assert complete(file) == list(NEEDED)
+    assert complete(file) == [*NEEDED, *UNDER_THE_ROOT]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     first = file.read_text()
     assert complete(file) == []
     assert file.read_text() == first
     values = [line.split("=", 1)[1] for line in first.splitlines()]
-    assert len(set(values)) == len(NEEDED)
+    assert len(set(values)) == len(NEEDED) + len(UNDER_THE_ROOT)
     assert all(len(value) >= 43 for value in values)
-    assert len(values) == len(NEEDED), "a value of several lines is written on one"
+    assert len(values) == len(NEEDED) + len(UNDER_THE_ROOT), (
+        "a value of several lines is written on one"
+    )
 
 
 def test_the_signing_key_drawn_is_an_ed25519_key() -> None:
@@ -349,4 +358,64 @@ def test_what_is_missing_in_an_older_env_file_is_added(tmp_path: Path) -> None:
 
 
 def test_the_secrets_drawn_are_those_it_asks_for() -> None:
-    assert interpolated((ROOT / "docker-compose.yml").read_text()) == set(NEEDED)
+    asked = interpolated((ROOT / "docker-compose.yml").read_text())
+    assert asked == {*NEEDED, *UNDER_THE_ROOT}
+
+
+def env(file: Path) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in file.read_text().splitlines())
+
+
+@pytest.mark.parametrize("name", CERTIFIED)
+def test_the_keys_drawn_are_certified_by_the_root_drawn_with_them(
+    name: str, tmp_path: Path
+) -> None:
+    complete(tmp_path / ".env")
+    drawn = env(tmp_path / ".env")
+    key, certificate = SecretStr(drawn[f"{name}_KEY"]), drawn[f"{name}_CERTIFICATE"]
+    made = signer(key, certificate, drawn["ROOT_PUBLIC_KEYS"], CERTIFIED[name])
+    trust = Trust(Roots.parse(drawn["ROOT_PUBLIC_KEYS"]))
+    trust.check(certificate, CERTIFIED[name], datetime.now(UTC))
+    signature = made.sign(b"a message")
+    trust.verify(
+        certificate, CERTIFIED[name], datetime.now(UTC), signature=signature, message=b"a message"
+    )
+
+
+def test_the_private_root_is_a_file_of_its_own_that_no_container_is_given(tmp_path: Path) -> None:
+    complete(tmp_path / ".env")
+    root = tmp_path / ROOT_FILE
+    assert stat.S_IMODE(root.stat().st_mode) == 0o600
+    assert root.read_text().strip() not in (tmp_path / ".env").read_text()
+    assert ROOT_FILE not in (ROOT / "docker-compose.yml").read_text()
+    assert ROOT_FILE in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_once_the_root_is_offline_nothing_new_is_certified_without_it(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    complete(file)
+    (tmp_path / ROOT_FILE).unlink()
+    assert complete(file) == []
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join(line for line in lines if "ISSUER_CERT" not in line))
+    with pytest.raises(RootMissing, match="IDENTITY_ISSUER"):
+        complete(file)
+
+
+@pytest.mark.parametrize("message", [b"", b"one", b"longer " * 40])
+def test_the_hosts_ed25519_is_the_librarys(message: bytes) -> None:
+    for _ in range(5):
+        key = Ed25519PrivateKey.generate()
+        seed = key.private_bytes_raw()
+        assert public_key(seed) == key.public_key().public_bytes_raw()
+        assert sign(seed, message) == key.sign(message)
+
+
+def test_env_is_written_by_a_bare_python_run_as_the_readme_says(tmp_path: Path) -> None:
+    script = ROOT / "deploy" / "compose" / "make_env.py"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(script)], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "kept offline" in done.stdout
+    assert set(env(tmp_path / ".env")) == {*NEEDED, *UNDER_THE_ROOT}

@@ -163,10 +163,13 @@ def test_secrets_are_referred_to_and_never_written(service: str) -> None:
     clear, secret = given(service)
     assert ("DATABASE_URL" in secret) == (service in APIS)
     assert ("AWS_SECRET_ACCESS_KEY" in secret) == (service not in PAGES)
-    addresses = {"OBJECT_STORE_URL", *(f"CONSOLE_{name.upper()}_URL" for name in ASKED_BY_PAGES)}
+    public = {
+        "OBJECT_STORE_URL",
+        "ROOT_PUBLIC_KEYS",
+        *(f"CONSOLE_{name.upper()}_URL" for name in ASKED_BY_PAGES),
+    }
     assert (
-        not {name for name in clear if "KEY" in name or "SECRET" in name or "URL" in name}
-        - addresses
+        not {name for name in clear if "KEY" in name or "SECRET" in name or "URL" in name} - public
     )
     assert "Secret" not in {r["kind"] for r in resources()}
 

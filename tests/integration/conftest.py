@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.db import Database
 from shared.policy import Policy, load_policy
 from shared.settings import CommonSettings
-from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority
+from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority, TestRoot
 from tests.servers import (
     broker,
     database_url,
@@ -69,6 +69,7 @@ def settings(
         database_url=services_url,
         database_owner_url=database_url,
         database_pool_size=3,
+        root_public_keys=TestRoot().public,
         policy_file=repository / "policy.toml",
         object_store_url=f"file://{tmp_path}/objects",
     )

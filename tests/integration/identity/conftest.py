@@ -14,6 +14,7 @@ from services.identity.main import build_app
 from services.identity.settings import Settings
 from shared.people import People
 from shared.runtime import Runtime
+from shared.testing import TestRoot
 
 PASSWORD = "four plain words here"
 
@@ -91,9 +92,10 @@ class Person:
 
 
 @pytest.fixture
-def identity_settings(settings):
+def identity_settings(settings, clock):
     return Settings(
         **settings.model_dump(),
+        **TestRoot().settings(now=clock.now()),
         identity_key_encryption_key=base64.b64encode(bytes(range(32))).decode(),
         identity_argon2_memory_kib=19_456,
         identity_argon2_time_cost=2,

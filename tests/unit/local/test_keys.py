@@ -1,18 +1,26 @@
 """Keys of the embedded stack: drawn once, kept, never silently replaced."""
 
 import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from deploy.compose.make_env import NEEDED
-from deploy.local.keys import KEYS, REPLACEABLE, kept_keys
+from deploy.local.keys import (
+    KEYS,
+    RENEWED_BEFORE,
+    REPLACEABLE,
+    UNDER_THE_ROOT,
+    kept_keys,
+    root_file,
+)
 from deploy.local.process import LocalError
 
 
 def test_keys_are_the_same_at_every_start_and_the_owners_alone(tmp_path: Path) -> None:
     first = kept_keys(tmp_path / "keys", {}, first_start=True)
-    assert set(first) == {*KEYS, *REPLACEABLE}
+    assert set(first) == {*KEYS, *REPLACEABLE, *UNDER_THE_ROOT}
     assert len(set(first.values())) == len(first)
     assert kept_keys(tmp_path / "keys", {}, first_start=False) == first
     assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
@@ -37,6 +45,42 @@ def test_a_key_that_only_signs_people_out_is_drawn_anew(tmp_path: Path) -> None:
     (tmp_path / "console_session_key").unlink()
     again = kept_keys(tmp_path, {}, first_start=False)
     assert again["CONSOLE_SESSION_KEY"] != first["CONSOLE_SESSION_KEY"]
+
+
+def test_the_private_root_is_kept_in_the_folder_and_is_no_setting(tmp_path: Path) -> None:
+    kept = kept_keys(tmp_path, {}, first_start=True)
+    assert root_file(tmp_path).exists()
+    assert root_file(tmp_path).read_text().strip() not in kept.values()
+
+
+def test_data_from_before_there_was_a_root_gets_one(tmp_path: Path) -> None:
+    for name, draw in KEYS.items():
+        (tmp_path / name.lower()).write_text(draw())
+    kept = kept_keys(tmp_path, {}, first_start=False)
+    assert set(UNDER_THE_ROOT) <= set(kept)
+
+
+def test_with_the_root_offline_the_keys_stay_and_a_lost_one_is_named(tmp_path: Path) -> None:
+    first = kept_keys(tmp_path, {}, first_start=True)
+    root_file(tmp_path).unlink()
+    assert kept_keys(tmp_path, {}, first_start=False) == first
+    (tmp_path / "identity_issuer_key").unlink()
+    with pytest.raises(LocalError, match="IDENTITY_ISSUER"):
+        kept_keys(tmp_path, {}, first_start=False)
+
+
+@pytest.mark.parametrize(("left_days", "renewed"), [(59, True), (61, False)])
+def test_a_certificate_that_ends_soon_is_renewed_with_its_key(
+    left_days: int, renewed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = kept_keys(tmp_path, {}, first_start=True)
+    later = datetime.now(UTC) + timedelta(days=400 - left_days)
+    monkeypatch.setattr("deploy.local.keys._soon", lambda: later + RENEWED_BEFORE)
+    again = kept_keys(tmp_path, {}, first_start=False)
+    assert again["ROOT_PUBLIC_KEYS"] == first["ROOT_PUBLIC_KEYS"]
+    for part in ("KEY", "CERTIFICATE"):
+        name = f"IDENTITY_ISSUER_{part}"
+        assert (again[name] != first[name]) is renewed
 
 
 def test_compose_draws_the_same_keys() -> None:
