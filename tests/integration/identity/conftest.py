@@ -91,6 +91,14 @@ class Person:
         return await self.client.put(path, json=body, headers=self.headers)
 
 
+def certified_environment(settings, monkeypatch):
+    """Set what an operator has been given with the root's certificate."""
+    monkeypatch.setenv("ROOT_PUBLIC_KEYS", settings.root_public_keys)
+    key = settings.identity_issuer_key.get_secret_value()
+    monkeypatch.setenv("IDENTITY_ISSUER_KEY", key)
+    monkeypatch.setenv("IDENTITY_ISSUER_CERTIFICATE", settings.identity_issuer_certificate)
+
+
 @pytest.fixture
 def identity_settings(settings, clock):
     return Settings(

@@ -11,7 +11,7 @@ from services.identity.actions.bootstrap import bootstrap
 from services.identity.cli import run
 from shared.errors import Conflict, InvalidInput
 from shared.events import AccountChanged
-from tests.integration.identity.conftest import Person
+from tests.integration.identity.conftest import Person, certified_environment
 
 
 @pytest.fixture
@@ -22,6 +22,7 @@ def environment(identity_settings, monkeypatch):
     monkeypatch.setenv("DATABASE_OWNER_URL", identity_settings.database_owner_url)
     monkeypatch.setenv("POLICY_FILE", str(identity_settings.policy_file))
     monkeypatch.setenv("IDENTITY_KEY_ENCRYPTION_KEY", key)
+    certified_environment(identity_settings, monkeypatch)
 
 
 @pytest.fixture

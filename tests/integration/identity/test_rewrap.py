@@ -24,6 +24,7 @@ from shared.errors import Conflict
 from shared.events import Actor, SecretsRewrapped
 from shared.runtime import Runtime
 from shared.testing import eventually
+from tests.integration.identity.conftest import certified_environment
 
 OLD, NEW = bytes(range(32)), bytes(range(100, 132))
 SERGEANT = Actor(
@@ -261,6 +262,7 @@ async def test_the_command_does_it_and_shows_no_secret(
     monkeypatch.setenv("DATABASE_URL", identity_settings.database_url)
     monkeypatch.setenv("POLICY_FILE", str(identity_settings.policy_file))
     monkeypatch.setenv("IDENTITY_KEY_ENCRYPTION_KEY", in_base64(NEW))
+    certified_environment(identity_settings, monkeypatch)
 
     async def command(*words):
         try:
