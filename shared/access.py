@@ -5,7 +5,7 @@ Civil Code 1798.90.52(a); CJIS Security Policy AU-3. The only place that makes a
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -15,7 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.elements import elements_of
 from shared.errors import AlprError, NotAuthenticated, NotAuthorised, Unavailable
-from shared.events import AccessAttempted, Actor, PurposeRecord, RecordsDisclosed
+from shared.events import (
+    AccessAttempted,
+    Actor,
+    DisclosedDay,
+    DisclosedRecord,
+    PurposeRecord,
+    RecordsDisclosed,
+)
 from shared.outbox import emit
 from shared.permissions import PATROL_PERMISSIONS, Permission
 from shared.purposes import Purpose, purpose_of
@@ -29,9 +36,10 @@ __all__ = [
     "Permission",
     "Principal",
     "Purpose",
+    "Shown",
     "access",
     "disclose",
-    "disclosure",
+    "disclosures",
     "identify",
     "system_grant",
 ]
@@ -252,37 +260,67 @@ def _route_of(request: Request) -> str:
     return str(getattr(route, "path", "unknown"))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """One record that was given out, as the access record tells of it."""
+
+    record_id: object
+    captured: date | None = None
+    """When it was captured, the time or the day. None only for what has no capture, e.g. a list entry."""
+
+    plates: Iterable[str] = ()
+    read_ids: Iterable[object] = ()
+    """The reads that it tells of, where it is neither read nor capture itself: of a hit, of a pass."""
+
+
+DATED = frozenset({"read", "capture", "image", "crop", "hit", "pass"})
+"""Kinds of records that always have a capture day: the audit log erases what it keeps of them by it."""
+
+
 async def disclose(
-    connection: AsyncConnection,
-    grant: Grant,
-    record_kind: str,
-    record_ids: Iterable[object],
-    *,
-    plates: Iterable[str] = (),
+    connection: AsyncConnection, grant: Grant, record_kind: str, records: Iterable[Shown]
 ) -> None:
     """Record which records `grant` was given, in the transaction that read them."""
-    event = disclosure(grant, record_kind, record_ids, plates=plates)
-    await emit(connection, grant.service, event)
+    await emit(connection, grant.service, *disclosures(grant, record_kind, records))
 
 
-def disclosure(
-    grant: Grant, record_kind: str, record_ids: Iterable[object], *, plates: Iterable[str] = ()
-) -> RecordsDisclosed:
-    """Return what `disclose` records, for who has several to emit at once."""
-    ids = [str(record_id) for record_id in record_ids]
-    return RecordsDisclosed(
-        occurred_at=datetime.now(UTC),
-        attempt_id=grant.attempt_id,
-        actor=grant.actor,
-        service=grant.service,
-        permission=grant.permission.value,
-        record_kind=record_kind,
-        record_ids=ids,
-        count=len(ids),
-        plates=sorted(set(plates)),
-        purpose=grant.purpose.record if grant.purpose else None,
-        request_id=grant.request_id,
-    )
+def disclosures(grant: Grant, record_kind: str, records: Iterable[Shown]) -> list[RecordsDisclosed]:
+    """Return what `disclose` records: one event for each six capture days, one at least.
+
+    Raises: ValueError for a record without a capture day, of a kind that has one.
+    """
+    by_day: dict[date | None, list[DisclosedRecord]] = {}
+    for record in records:
+        if record.captured is None and record_kind in DATED:
+            raise ValueError(f"a {record_kind} is disclosed with the day of its capture")
+        by_day.setdefault(_utc_day(record.captured), []).append(
+            DisclosedRecord(
+                record_id=str(record.record_id),
+                plates=sorted(set(record.plates)),
+                read_ids=sorted(set(map(str, record.read_ids))),
+            )
+        )
+    days = [DisclosedDay(captured_on=day, shown=shown) for day, shown in by_day.items()]
+    most = RecordsDisclosed.MAX_DAYS
+    return [
+        RecordsDisclosed(
+            occurred_at=datetime.now(UTC),
+            attempt_id=grant.attempt_id,
+            actor=grant.actor,
+            service=grant.service,
+            permission=grant.permission.value,
+            record_kind=record_kind,
+            records=days[start : start + most],
+            count=sum(len(day.shown) for day in days[start : start + most]),
+            purpose=grant.purpose.record if grant.purpose else None,
+            request_id=grant.request_id,
+        )
+        for start in range(0, max(1, len(days)), most)
+    ]
+
+
+def _utc_day(captured: date | None) -> date | None:
+    return captured.astimezone(UTC).date() if isinstance(captured, datetime) else captured
 
 
 async def system_grant(

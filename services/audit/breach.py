@@ -44,8 +44,9 @@ class Reach:
             self.addresses.update(filter(None, [row.found.client_address]))
             return
         body = msgspec.json.decode(row.content)["data"]
-        self.plates.update(body.get("plates", ()))
-        self._disclosed(str(body.get("record_kind")), body.get("record_ids", ()), row)
+        shown = [record for day in body.get("records", ()) for record in day["shown"]]
+        self.plates.update({plate for record in shown for plate in record.get("plates", ())})
+        self._disclosed(str(body.get("record_kind")), [r["record_id"] for r in shown], row)
 
     def _disclosed(self, kind: str, ids: Iterable[Any], row: Row) -> None:
         at = row.found.occurred_at

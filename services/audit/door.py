@@ -6,7 +6,14 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.access import Permission
-from shared.events import AccessAttempted, Actor, PurposeRecord, RecordsDisclosed
+from shared.events import (
+    AccessAttempted,
+    Actor,
+    DisclosedDay,
+    DisclosedRecord,
+    PurposeRecord,
+    RecordsDisclosed,
+)
 from shared.outbox import emit
 
 
@@ -37,7 +44,7 @@ async def record_export(
         service=service,
         permission=Permission.AUDIT_READ.value,
         record_kind="audit_entries",
-        record_ids=[f"0-{size - 1}"] if size else [],
+        records=[DisclosedDay(shown=[DisclosedRecord(record_id=f"0-{size - 1}")])] if size else [],
         count=size,
         purpose=purpose,
         request_id=request_id,

@@ -79,7 +79,9 @@ class Writer:
         """Raise a finding that something goes to the dead letters and not into the log."""
         place = f"{message.topic}/{message.partition}/{message.offset}"
         now = self._runtime.clock.now()
-        finding = a_finding("not_logged", message.topic, now, place, place=place, why=exc.detail)
+        finding = a_finding(
+            "not_logged", message.topic, now, place, kafka_place=place, why=exc.detail
+        )
         async with self._runtime.db.begin() as connection:
             await Findings(connection, self._runtime.service).raise_once(finding)
 

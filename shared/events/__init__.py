@@ -2,12 +2,14 @@
 
 from shared.events.access import (
     AccessAttempted,
+    DisclosedDay,
+    DisclosedRecord,
     PurposeDeclared,
     PurposeRecord,
     RecordsDisclosed,
     RefusalsCounted,
 )
-from shared.events.base import Actor, AdministrativeEvent, Event
+from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
 from shared.events.captures import (
     Alternative,
     Box,
@@ -75,6 +77,8 @@ __all__ = [
     "DeviceChanged",
     "DeviceSilenced",
     "Difference",
+    "DisclosedDay",
+    "DisclosedRecord",
     "Dissent",
     "Event",
     "EvidenceBooked",
@@ -107,6 +111,7 @@ __all__ = [
     "ReleasePackaged",
     "ReleaseReceived",
     "ReleaseRequested",
+    "Sealing",
     "SecretsRewrapped",
     "SessionChanged",
     "Source",

@@ -1,12 +1,12 @@
 """The access record (Civil Code 1798.90.52; CJIS Security Policy AU-3)."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
 import msgspec
 
-from shared.events.base import Actor, AdministrativeEvent, Event
+from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
 
 
 class PurposeRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,26 +58,76 @@ class RefusalsCounted(Event, frozen=True, kw_only=True, omit_defaults=True):
     allowed: bool  # false; so that they are found among what was refused
 
 
+class DisclosedRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One record that was shown, and the plates that it showed."""
+
+    record_id: str
+    plates: list[str] = []
+    read_ids: list[str] = []  # the reads that it tells of, where it is neither read nor capture
+
+
+class DisclosedDay(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The records of one capture day (UTC) that were shown; None for records without a capture."""
+
+    captured_on: date | None = None
+    shown: list[DisclosedRecord]
+
+
 class RecordsDisclosed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What was released to somebody, by id; committed with the transaction that read it."""
 
     TOPIC: ClassVar[str] = "alpr.records.disclosed"
+    MAX_DAYS: ClassVar[int] = 6
+    """Days in one event. Who shows records of more days emits several events."""
+
+    SEALED: ClassVar[Sealing | None] = Sealing(
+        group="unknown",
+        open=frozenset(
+            [
+                "attempt_id",
+                "actor",
+                "service",
+                "permission",
+                "record_kind",
+                "count",
+                "request_id",
+                "purpose",
+            ]
+        ),
+        records="records",
+    )
 
     attempt_id: UUID
     actor: Actor
     service: str
     permission: str
     record_kind: str  # read, capture, image, hit, package, ...
-    record_ids: list[str]
+    records: list[DisclosedDay] = []
     count: int
     request_id: str
     purpose: PurposeRecord | None = None
-    plates: list[str] = []  # plates among what was released, so that an auditor can ask by plate
+    record_ids: list[str] = []  # of events from before records were told by day
+    plates: list[str] = []  # likewise
 
     @property
     def key(self) -> str:
         """The attempt."""
         return str(self.attempt_id)
+
+    @property
+    def shown(self) -> list[DisclosedRecord]:
+        """The records of all days."""
+        return [record for day in self.records for record in day.shown]
+
+    @property
+    def shown_ids(self) -> list[str]:
+        """The ids of all records."""
+        return [record.record_id for record in self.shown]
+
+    @property
+    def shown_plates(self) -> list[str]:
+        """Every plate that was shown, once."""
+        return sorted({plate for record in self.shown for plate in record.plates})
 
 
 class PurposeDeclared(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,5 +1,7 @@
 """What every event has: an id, a time, a topic, a version, a key; and who did it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID, uuid4
@@ -25,11 +27,40 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sealing:
+    """What of an event the audit log seals, so that a purge can erase it (docs/audit-log.md).
+
+    Only what is named here stays in the entry. Everything else is sealed, also a field that this
+    version does not know yet.
+    """
+
+    group: str
+    """The name of the group that holds all sealed fields but `records`."""
+
+    open: frozenset[str]
+    """Fields that stay in the entry, besides `event_id` and `occurred_at`."""
+
+    inside: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Fields that hold a mapping, each with the names in it that stay in the entry."""
+
+    day: str | None = None
+    """The field with the capture time or day; without one, the day of the event counts."""
+
+    read: str | None = None
+    """The field with the id of the read or capture whose purge or hold decides."""
+
+    records: str | None = None
+    """The field with disclosed records by capture day: a group for each day, erased record by record."""
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something that happened. A body only ever gains optional fields (ADR-0005)."""
 
     TOPIC: ClassVar[str] = ""
     VERSION: ClassVar[int] = 1
+    SEALED: ClassVar[Sealing | None] = None
+    """None: the entry in the audit log is the body as it came."""
 
     event_id: UUID = msgspec.field(default_factory=uuid4)
     occurred_at: datetime

@@ -1,12 +1,12 @@
 """Hot lists and the hits that they raise."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
 import msgspec
 
-from shared.events.base import Actor, AdministrativeEvent, Event
+from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
 from shared.types import Confidence, Ori, PlateText
 
 Source = Literal["department", "state", "federal"]
@@ -61,6 +61,14 @@ class HitRaised(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A read matched a hot list entry. Unverified until a person has verified it through CLETS."""
 
     TOPIC: ClassVar[str] = "alpr.hit.raised"
+    SEALED: ClassVar[Sealing | None] = Sealing(
+        group="sighting",
+        open=frozenset(
+            ["hit_id", "list_id", "list_name", "list_version", "source", "record_kind", "tier"]
+        ),
+        day="captured_at",
+        read="read_id",
+    )
 
     hit_id: UUID
     read_id: UUID
@@ -92,6 +100,12 @@ class HitVerified(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A person checked a hit with the entering agency."""
 
     TOPIC: ClassVar[str] = "alpr.hit.verified"
+    SEALED: ClassVar[Sealing | None] = Sealing(
+        group="sighting",
+        open=frozenset(["hit_id", "verified_by", "method", "reference", "outcome", "captured_on"]),
+        day="captured_on",
+        read="read_id",
+    )
 
     hit_id: UUID
     read_id: UUID
@@ -99,6 +113,7 @@ class HitVerified(Event, frozen=True, kw_only=True, omit_defaults=True):
     method: str  # CLETS
     reference: str
     outcome: str  # correct_read, wrong_state, misread, list_out_of_date, dismissed
+    captured_on: date | None = None  # UTC; with it the audit log erases `read_id`
 
     @property
     def key(self) -> str:
@@ -110,6 +125,21 @@ class HitDisposed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What came of a hit."""
 
     TOPIC: ClassVar[str] = "alpr.hit.disposed"
+    SEALED: ClassVar[Sealing | None] = Sealing(
+        group="sighting",
+        open=frozenset(
+            [
+                "hit_id",
+                "disposed_by",
+                "disposition",
+                "enforcement",
+                "unverified_reason",
+                "captured_on",
+            ]
+        ),
+        day="captured_on",
+        read="read_id",
+    )
 
     hit_id: UUID
     read_id: UUID
@@ -117,6 +147,7 @@ class HitDisposed(Event, frozen=True, kw_only=True, omit_defaults=True):
     disposition: str
     enforcement: bool
     unverified_reason: str | None = None  # required when enforcement came before verification
+    captured_on: date | None = None  # UTC; with it the audit log erases `read_id`
 
     @property
     def key(self) -> str:

@@ -1,12 +1,12 @@
 """Holds, purges, releases and the audit log's own events."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
 
-from shared.events.base import Actor, AdministrativeEvent, Event
+from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
 from shared.types import Ori
 
 
@@ -31,6 +31,25 @@ class EvidenceChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defau
     """A step of an export of held records, up to a copy's booking into evidence (policy 468.5)."""
 
     TOPIC: ClassVar[str] = "alpr.evidence.changed"
+    SEALED: ClassVar[Sealing | None] = Sealing(
+        group="details",
+        open=frozenset(["actor", "export_id", "hold_id", "change", "case_number"]),
+        inside={
+            "details": frozenset(
+                [
+                    "attempt_id",
+                    "captures",
+                    "images",
+                    "omitted",
+                    "reads",
+                    "reason",
+                    "sha256",
+                    "signed_by",
+                    "size_bytes",
+                ]
+            )
+        },
+    )
 
     export_id: UUID
     hold_id: UUID
@@ -71,6 +90,31 @@ class PurgeChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults
     """A step of a purge run: proposed, authorised, refused, executed, certified."""
 
     TOPIC: ClassVar[str] = "alpr.purge.changed"
+    SEALED: ClassVar[Sealing | None] = Sealing(
+        group="details",
+        open=frozenset(["actor", "run_id", "change"]),
+        inside={
+            "details": frozenset(
+                [
+                    "basis",
+                    "before",
+                    "captures",
+                    "certificate_sha256",
+                    "checkpoint",
+                    "key_id",
+                    "kept_under_hold",
+                    "kind",
+                    "months_dropped",
+                    "objects",
+                    "policy_digest",
+                    "purged_root",
+                    "reads",
+                    "reason",
+                    "without_record",
+                ]
+            )
+        },
+    )
 
     run_id: UUID
     change: Literal["proposed", "authorised", "refused", "executed", "certified"]
@@ -248,15 +292,53 @@ class CheckpointSigned(Event, frozen=True, kw_only=True, omit_defaults=True):
     note: str  # the signed note, whole
 
 
+OPEN_IN_FINDINGS = frozenset(
+    [
+        "attempt_id",
+        "audit_id",
+        "cases",
+        "count",
+        "days",
+        "delay_s",
+        "digests",
+        "door",
+        "due_after_days",
+        "event_id",
+        "event_kind",
+        "fault",
+        "first_seq",
+        "kafka_place",
+        "leaf_hash_kept",
+        "leaf_hash_refused",
+        "limit",
+        "minutes",
+        "policy_digest",
+        "seq",
+        "service",
+        "since",
+        "why",
+    ]
+)
+"""Details that stay in the log: figures, and numbers of entries. Plates, cameras, times and object
+keys are sealed, and so is what is not named here."""
+
+
 class FindingRaised(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Something an auditor should look at (policy 468.3.1(c))."""
 
     TOPIC: ClassVar[str] = "alpr.finding.raised"
+    SEALED: ClassVar[Sealing | None] = Sealing(
+        group="details",
+        open=frozenset(["finding_id", "kind", "subject", "captured_on"]),
+        inside={"details": OPEN_IN_FINDINGS},
+        day="captured_on",
+    )
 
     finding_id: UUID
     kind: str
     subject: str
     details: dict[str, Any] = {}
+    captured_on: date | None = None  # UTC; of the sighting that it tells of, where it tells of one
 
 
 class FindingChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):

@@ -69,4 +69,4 @@ def test_what_a_store_gives_out_is_disclosed():
     """Each of these services writes disclosures from its store or its streams."""
     for service in RECORDS:
         source = "".join(path.read_text() for path in modules(f"services/{service}"))
-        assert "disclose(" in source or "disclosure(" in source, service
+        assert "disclose(" in source or "disclosures(" in source, service

@@ -11,6 +11,7 @@ import tempfile
 import time
 from base64 import b64encode
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,7 +21,14 @@ from services.audit.settings import Settings
 from services.audit.verify import verify_stored
 from services.audit.writer import Writer
 from shared.codec import Message, encode
-from shared.events import AccessAttempted, Actor, PurposeRecord, RecordsDisclosed
+from shared.events import (
+    AccessAttempted,
+    Actor,
+    DisclosedDay,
+    DisclosedRecord,
+    PurposeRecord,
+    RecordsDisclosed,
+)
 from shared.runtime import Runtime
 from shared.testing import FakeBus, FakeClock, FakeObjects
 from shared.types import Ori
@@ -61,11 +69,17 @@ def messages(count: int, clock: FakeClock) -> list[Message]:
             service="retention",
             permission="record:search",
             record_kind="read",
-            record_ids=[str(uuid4()) for _ in range(3)],
+            records=[
+                DisclosedDay(
+                    captured_on=clock.now().date() - timedelta(days=number % 30),
+                    shown=[
+                        DisclosedRecord(record_id=str(uuid4()), plates=[plate]) for _ in range(3)
+                    ],
+                )
+            ],
             count=3,
             purpose=purpose,
             request_id=attempt.request_id,
-            plates=[plate],
         )
         made += [attempt, disclosed]
     records = [encode(event, "retention") for event in made]

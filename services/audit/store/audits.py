@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access import Grant, disclose
+from shared.access import Grant, Shown, disclose
 from shared.events import Actor
 
 ItemOutcome = Literal["proper", "improper", "unclear"]
@@ -101,13 +101,17 @@ class Audits:
     async def get(self, grant: Grant, audit_id: UUID) -> Audit | None:
         """Return one audit and record that it was shown."""
         found = await self._find("WHERE a.audit_id = :id", {"id": audit_id})
-        await disclose(self._connection, grant, "audit", [a.audit_id for a in found])
+        await disclose(
+            self._connection, grant, "audit", [Shown(record_id=a.audit_id) for a in found]
+        )
         return found[0] if found else None
 
     async def page(self, grant: Grant, limit: int) -> list[Audit]:
         """Return the newest audits."""
         found = await self._find("ORDER BY a.drawn_at DESC LIMIT :limit", {"limit": limit})
-        await disclose(self._connection, grant, "audit", [a.audit_id for a in found])
+        await disclose(
+            self._connection, grant, "audit", [Shown(record_id=a.audit_id) for a in found]
+        )
         return found
 
     async def lock(self, audit_id: UUID) -> Audit | None:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.entries import Entry
-from shared.access import Grant, disclose
+from shared.access import Grant, Shown, disclose
 from shared.events import Actor, FindingRaised
 from shared.ids import derive_id
 from shared.outbox import emit
@@ -189,6 +189,11 @@ class Findings:
         ]
 
     async def _disclose(self, grant: Grant, found: Sequence[Finding]) -> None:
-        plates = {str(f.details["plate"]) for f in found if "plate" in f.details}
-        ids = [f.finding_id for f in found]
-        await disclose(self._connection, grant, "finding", ids, plates=plates)
+        shown = [
+            Shown(
+                record_id=f.finding_id,
+                plates=[str(f.details["plate"])] if "plate" in f.details else (),
+            )
+            for f in found
+        ]
+        await disclose(self._connection, grant, "finding", shown)

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.store.log import ROW_COLUMNS, Row, row_of
-from shared.access import Grant, disclose
+from shared.access import Grant, Shown, disclose
 
 PLATES_AT_ONCE = 5000
 """One disclosure names at most about so many plates: an event stays well under a Kafka batch."""
@@ -113,21 +113,23 @@ class Entries:
     async def disclose_span(self, grant: Grant, start: int, end: int) -> None:
         """Record that the entries of a whole span were shown."""
         ids = [f"{start}-{end - 1}"] if end > start else []
-        await disclose(self._connection, grant, "audit_entries", ids)
+        await disclose(
+            self._connection, grant, "audit_entries", [Shown(record_id=span) for span in ids]
+        )
 
     async def disclose_report(self, grant: Grant, person_id: str, plates: Iterable[str]) -> None:
         """Record that it was shown what a person reached."""
         ordered = sorted(plates)
         for start in range(0, max(1, len(ordered)), PLATES_AT_ONCE):
             some = ordered[start : start + PLATES_AT_ONCE]
-            await disclose(self._connection, grant, "breach_report", [person_id], plates=some)
+            shown = Shown(record_id=person_id, plates=some)
+            await disclose(self._connection, grant, "breach_report", [shown])
 
     async def _disclose(self, grant: Grant, rows: Sequence[Row]) -> None:
         """Record that `rows` were shown, in as many events as keep each of a size that Kafka takes."""
         for some in _portions(rows):
-            plates = {plate for row in some for plate in row.found.plates}
-            ids = [row.seq for row in some]
-            await disclose(self._connection, grant, "audit_entry", ids, plates=plates)
+            shown = [Shown(record_id=row.seq, plates=row.found.plates) for row in some]
+            await disclose(self._connection, grant, "audit_entry", shown)
 
 
 def _portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

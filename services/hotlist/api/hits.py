@@ -1,5 +1,6 @@
 """Hits: what was matched, what a person found out about it, and what came of it."""
 
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -81,6 +82,7 @@ async def verify_hit(hit_id: UUID, body: VerificationIn, grant: Verify, work: Wo
             method=body.method,
             reference=body.reference,
             outcome=body.outcome,
+            captured_on=_captured_on(hit),
         )
     )
     verified = {**hit, "status": "verified", "outcome": body.outcome}
@@ -116,9 +118,15 @@ async def dispose_hit(hit_id: UUID, body: DispositionIn, grant: Dispose, work: W
             disposition=body.disposition,
             enforcement=body.enforcement,
             unverified_reason=body.unverified_reason,
+            captured_on=_captured_on(hit),
         )
     )
     return await _whole(work, grant, hit)
+
+
+def _captured_on(hit: Row) -> date:
+    captured_at: datetime = hit["captured_at"]
+    return captured_at.astimezone(UTC).date()
 
 
 async def _whole(work: UnitOfWork, grant: Grant, hit: Row) -> HitWhole:

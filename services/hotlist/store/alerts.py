@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.store.hits import HIT, VISIBLE, Row, release, released, visible_to
-from shared.access import Grant, disclosure
+from shared.access import Grant, disclosures
 from shared.outbox import emit
 
 
@@ -46,7 +46,6 @@ class Alerts:
         told = []
         for grant, hits in shares:
             if hits:
-                ids, plates = released(hits)
-                told.append(disclosure(grant, "hit", ids, plates=plates))
+                told += disclosures(grant, "hit", released(hits))
         if told:
             await emit(self._connection, told[0].service, *told)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.listing import Entry
 from services.hotlist.store.lists import HotList
-from shared.access import Grant, disclose
+from shared.access import Grant, Shown, disclose
 from shared.errors import Conflict, NotFound, Unavailable
 
 COLUMNS = (
@@ -211,8 +211,7 @@ class Entries:
             self._connection,
             grant,
             "hotlist_entry",
-            [row["entry_id"] for row in found],
-            plates=[row["plate"] for row in found],
+            [Shown(record_id=row["entry_id"], plates=[row["plate"]]) for row in found],
         )
         return found
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access import Grant, disclose
+from shared.access import Grant, Shown, disclose
 from shared.errors import NotFound
 from shared.events import Tier
 
@@ -86,17 +86,21 @@ class Hits:
             raise ValueError(column)
         rows = await self._connection.execute(
             text(
-                f"SELECT h.{column}, h.plate_read FROM hits h WHERE {VISIBLE} AND hit_id = :hit_id"
+                f"SELECT h.{column}, h.plate_read, h.read_id, h.captured_at FROM hits h"
+                f" WHERE {VISIBLE} AND hit_id = :hit_id"
             ),
             {**visible_to(grant), "hit_id": hit_id},
         )
         row = rows.first()
         if row is None:
             raise NotFound("no such hit")
-        key, plate = row
+        key, plate, read_id, captured_at = row
         if key is None:
             raise NotFound("this hit has no such picture")
-        await disclose(self._connection, grant, "image", [hit_id], plates=_known([plate]))
+        shown = Shown(
+            record_id=hit_id, captured=captured_at, plates=_known([plate]), read_ids=[read_id]
+        )
+        await disclose(self._connection, grant, "image", [shown])
         return str(key)
 
     async def sightings(self, grant: Grant, hit_id: UUID) -> Sequence[Row]:
@@ -114,8 +118,14 @@ class Hits:
             self._connection,
             grant,
             "read",
-            [row["read_id"] for row in found],
-            plates=[row["plate_read"] for row in found],
+            [
+                Shown(
+                    record_id=row["read_id"],
+                    captured=row["captured_at"],
+                    plates=[row["plate_read"]],
+                )
+                for row in found
+            ],
         )
         return found
 
@@ -128,14 +138,20 @@ class Hits:
 
 async def release(connection: AsyncConnection, grant: Grant, hits: Sequence[Row]) -> None:
     """Record which hits somebody was shown."""
-    ids, plates = released(hits)
-    await disclose(connection, grant, "hit", ids, plates=plates)
+    await disclose(connection, grant, "hit", released(hits))
 
 
-def released(hits: Sequence[Row]) -> tuple[list[UUID], list[str]]:
-    """Return the ids of hits, and both plates of each: an auditor may ask by either."""
-    plates = _known(hit[name] for hit in hits for name in ("plate_read", "plate_listed"))
-    return [hit["hit_id"] for hit in hits], plates
+def released(hits: Sequence[Row]) -> list[Shown]:
+    """Return hits as shown, with both plates of each: an auditor may ask by either."""
+    return [
+        Shown(
+            record_id=hit["hit_id"],
+            captured=hit["captured_at"],
+            plates=_known(hit[name] for name in ("plate_read", "plate_listed")),
+            read_ids=_known([hit["read_id"]]),
+        )
+        for hit in hits
+    ]
 
 
 def visible_to(grant: Grant) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from services.release.api.people import registered_agency
 from services.release.domain import check_download
 from services.release.store import Package, Receipt, Requests
-from shared.access import Grant, Permission, access, disclose
+from shared.access import Grant, Permission, Shown, access, disclose
 from shared.delivery import opened, sealed
 from shared.errors import NotFound
 from shared.events import ReleaseReceived
@@ -45,7 +45,7 @@ async def download_package(
     if found.package is None:
         raise NotFound("no such package")
     pieces = await opened(runtime.objects.stream(found.package.package_key))
-    await disclose(work.connection, grant, "package", [request_id])
+    await disclose(work.connection, grant, "package", [Shown(record_id=request_id)])
     receipt = _receipt(runtime, grant, request_id, found.package)
     return StreamingResponse(
         sealed(pieces, found.package.sha256, receipt),

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access import Grant, disclose
+from shared.access import Grant, Shown, disclose
 from shared.events import Actor
 from shared.types import Ori
 
@@ -55,7 +55,8 @@ class Documents:
         """Return a document for reading, and record that it was read."""
         found = await self._one(document_id)
         if found is not None:
-            await disclose(self._connection, grant, "release_document", [document_id])
+            shown = Shown(record_id=document_id)
+            await disclose(self._connection, grant, "release_document", [shown])
         return found
 
     async def _one(self, document_id: UUID) -> Document | None:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.release.domain import Status
 from services.release.store.records import Authority, Decision, Filed, Package, Receipt, Request
-from shared.access import Grant, disclose
+from shared.access import Grant, Shown, disclose
 from shared.events import Actor, ReleaseCriteria
 from shared.types import Ori
 
@@ -163,9 +163,10 @@ class Requests:
         return [_request(dict(row)) for row in found.mappings()]
 
     async def _disclose(self, grant: Grant, found: Sequence[Request]) -> None:
-        plates = {r.criteria.plate for r in found if r.criteria.plate is not None}
-        ids = [r.request_id for r in found]
-        await disclose(self._connection, grant, "release_request", ids, plates=plates)
+        shown = [
+            Shown(record_id=r.request_id, plates=filter(None, [r.criteria.plate])) for r in found
+        ]
+        await disclose(self._connection, grant, "release_request", shown)
 
 
 def _json(value: Any) -> str:

@@ -21,7 +21,7 @@ from services.retention.domain.evidence import (
 )
 from services.retention.store.exports import Export, Exports
 from services.retention.store.holds import Holds
-from shared.access import Grant, Permission, access, disclose, record_refusal
+from shared.access import Grant, Permission, Shown, access, disclose, record_refusal
 from shared.delivery import opened, sealed
 from shared.errors import NotAuthorised, NotFound
 from shared.http import Work
@@ -193,7 +193,7 @@ async def download_evidence(
     assert export.sha256 is not None  # noqa: S101 - it is ready
     runtime = runtime_of(request)
     pieces = await opened(runtime.objects.stream(export.object_key))
-    await disclose(work.connection, grant, "package", [export_id])
+    await disclose(work.connection, grant, "package", [Shown(record_id=export_id)])
     return StreamingResponse(
         sealed(pieces, export.sha256, _receipt(runtime, grant, export)),
         media_type="application/zip",

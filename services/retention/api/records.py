@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from services.retention.api.shown import CaptureOut, ReadOut
 from services.retention.images import Spooled, spool
 from services.retention.store.records import Records
-from shared.access import Grant, Permission, access, disclose
+from shared.access import Grant, Permission, Shown, access, disclose
 from shared.errors import NotFound
 from shared.http import Work
 from shared.runtime import runtime_of
@@ -57,7 +57,9 @@ async def get_crop(read_id: UUID, grant: Viewer, work: Work, request: Request) -
     read = await Records(work.connection).get(grant, read_id)
     if read is None or read.crop_key is None:
         raise NotFound("no picture of this plate")
-    await disclose(work.connection, grant, "crop", [read_id])
+    await disclose(
+        work.connection, grant, "crop", [Shown(record_id=read_id, captured=read.captured_at)]
+    )
     return _streamed(await spool(runtime_of(request).objects, read.crop_key))
 
 
@@ -74,7 +76,9 @@ async def get_image(
     capture = await Records(work.connection).capture(grant, capture_id)
     if capture is None:
         raise NotFound("no such capture")
-    await disclose(work.connection, grant, "image", [capture_id])
+    await disclose(
+        work.connection, grant, "image", [Shown(record_id=capture_id, captured=capture.captured_at)]
+    )
     found = await spool(
         runtime_of(request).objects,
         capture.object_key,

@@ -14,7 +14,7 @@ from services.retention.domain.plates import plate_of
 from services.retention.store import conditions
 from services.retention.store.passing import PassDetails
 from services.retention.store.records import COLUMNS, Read, Records
-from shared.access import Grant, disclose
+from shared.access import Grant, Shown, disclose
 from shared.types import Ori, PlateText
 
 _PASSES = (
@@ -72,7 +72,13 @@ class Passes:
         if withheld:
             details = PassDetails(characters=details.characters)
         plates = [plate_of(row.plate_id), *(plate for plate, *_ in details.alternatives)]
-        await disclose(self._connection, grant, "pass", [pass_id], plates=plates)
+        shown = Shown(
+            record_id=pass_id,
+            captured=row.first_at,
+            plates=plates,
+            read_ids=[member.read_id for member in members],
+        )
+        await disclose(self._connection, grant, "pass", [shown])
         reads = await Records(self._connection).released(grant, members)
         late = await self._connection.execute(_LATE, {"pass_id": pass_id})
         return Pass(

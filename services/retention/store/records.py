@@ -14,7 +14,7 @@ from services.retention.domain.criteria import Criteria, scope_of
 from services.retention.domain.plates import plate_of
 from services.retention.store import conditions
 from services.retention.store.recording import Details
-from shared.access import Grant, disclose
+from shared.access import Grant, Shown, disclose
 from shared.types import Ori, PlateText
 
 COLUMNS = (
@@ -137,8 +137,8 @@ class Records:
         """Return rows of `CAPTURE_COLUMNS` as captures, and record that they were given out."""
         names = await self._names(rows)
         captures = [Capture(**r._mapping, device_name=names.get(r.device_id, "")) for r in rows]
-        ids = [capture.capture_id for capture in captures]
-        await disclose(self._connection, grant, "capture", ids)
+        shown = [Shown(record_id=c.capture_id, captured=c.captured_at) for c in captures]
+        await disclose(self._connection, grant, "capture", shown)
         return captures
 
     async def released(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Read]:
@@ -147,13 +147,10 @@ class Records:
         hits = await self._hits(grant, [row.read_id for row in rows])
         passes = await self._passes(rows)
         reads = [_read(row, names, hits, passes) for row in rows]
-        await disclose(
-            self._connection,
-            grant,
-            "read",
-            [read.read_id for read in reads],
-            plates=[read.plate for read in reads],
-        )
+        shown = [
+            Shown(record_id=r.read_id, captured=r.captured_at, plates=[r.plate]) for r in reads
+        ]
+        await disclose(self._connection, grant, "read", shown)
         return reads
 
     def _allowed(self, grant: Grant) -> conditions.Conditions:

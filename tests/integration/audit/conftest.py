@@ -1,6 +1,7 @@
 """The audit service in process, on a real Postgres."""
 
 from base64 import b64encode
+from datetime import timedelta
 from uuid import uuid4
 
 import httpx
@@ -12,7 +13,14 @@ from services.audit.settings import Settings
 from services.audit.verify import verify_stored
 from services.audit.watch import Watch
 from shared.access import Permission
-from shared.events import AccessAttempted, Actor, PurposeRecord, RecordsDisclosed
+from shared.events import (
+    AccessAttempted,
+    Actor,
+    DisclosedDay,
+    DisclosedRecord,
+    PurposeRecord,
+    RecordsDisclosed,
+)
 from shared.runtime import Runtime
 from shared.topics import TOPICS
 
@@ -179,8 +187,17 @@ def an_attempt(clock, **changes):
     )
 
 
-def a_disclosure(clock, attempt, **changes):
-    """What an attempt was shown."""
+def a_disclosure(
+    clock, attempt, *, record_ids=("r1", "r2"), plates=("7ABC123", "8XYZ999"), day=None, **changes
+):
+    """What an attempt was shown; the last record has the plates that no other has."""
+    shown = [
+        DisclosedRecord(
+            record_id=record_id,
+            plates=list(plates[n : n + 1] if n + 1 < len(record_ids) else plates[n:]),
+        )
+        for n, record_id in enumerate(record_ids)
+    ]
     return RecordsDisclosed(
         **{
             "occurred_at": clock.now(),
@@ -189,11 +206,12 @@ def a_disclosure(clock, attempt, **changes):
             "service": attempt.service,
             "permission": attempt.permission,
             "record_kind": "read",
-            "record_ids": ["r1", "r2"],
-            "count": 2,
+            "records": [
+                DisclosedDay(captured_on=day or clock.now().date() - timedelta(days=1), shown=shown)
+            ],
+            "count": len(shown),
             "request_id": attempt.request_id,
             "purpose": attempt.purpose,
-            "plates": ["7ABC123", "8XYZ999"],
             **changes,
         }
     )

@@ -345,7 +345,7 @@ async def test_what_cannot_be_logged_is_a_finding(app, writer, clock, runtime, b
     await runtime.relay.drain()
     [finding] = bus.events(FindingRaised)
     assert finding.kind == "not_logged"
-    assert finding.details["place"] == f"{AccessAttempted.TOPIC}/0/7"
+    assert finding.details["kafka_place"] == f"{AccessAttempted.TOPIC}/0/7"
 
 
 async def test_a_newer_version_of_an_event_is_logged_without_being_understood(

@@ -127,7 +127,12 @@ async def disclosed(hotlist):
             text("SELECT convert_from(value, 'UTF8')::jsonb FROM outbox WHERE topic = :topic"),
             {"topic": RecordsDisclosed.TOPIC},
         )
-        return [hit for body in rows.scalars() for hit in body["record_ids"]]
+        return [
+            hit
+            for body in rows.scalars()
+            for day in body["records"]
+            for hit in [r["record_id"] for r in day["shown"]]
+        ]
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
@@ -160,7 +165,7 @@ async def test_each_delivery_is_recorded_before_it_is_sent(hotlist, streams, mon
     told = await hotlist.announced(RecordsDisclosed)
     assert {t.permission for t in told} == {"alert:receive"}
     assert len({t.attempt_id for t in told}) == 2
-    assert told[0].plates == ["7ABC123"]
+    assert told[0].shown_plates == ["7ABC123"]
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")

@@ -257,8 +257,11 @@ async def test_every_hit_shown_is_recorded_with_its_plates(hotlist):
     await hotlist.see(hotlist.read("7A8C123"))
     [hit] = await hotlist.hits()
     [told] = await hotlist.announced(RecordsDisclosed)
-    assert (told.record_kind, told.record_ids) == ("hit", [hit["hit_id"]])
-    assert told.plates == ["7A8C123", "7ABC123"]
+    assert (told.record_kind, told.shown_ids) == ("hit", [hit["hit_id"]])
+    assert told.shown_plates == ["7A8C123", "7ABC123"]
+    [day] = told.records  # the audit log erases it by this day, unless this read is held
+    assert day.captured_on == datetime.fromisoformat(hit["captured_at"]).date()
+    assert day.shown[0].read_ids == [hit["read_id"]]
 
 
 @pytest.mark.clause("468.4(e)/entitlement")
@@ -278,7 +281,7 @@ async def test_a_hit_from_a_source_that_the_viewer_lacks_does_not_exist_for_them
         problem = await hotlist.call(method, route, json=body, headers=without, status=404)
         assert "7ABC123" not in str(problem)
     await hotlist.call("GET", path, headers=hotlist.headers(ori="CA0999900"), status=404)
-    released = [r for t in await hotlist.announced(RecordsDisclosed) for r in t.record_ids]
+    released = [r for t in await hotlist.announced(RecordsDisclosed) for r in t.shown_ids]
     assert released == [hit["hit_id"]]  # only what was shown to whom may see it
 
 
@@ -329,6 +332,7 @@ async def test_a_hit_is_verified_once_by_a_named_person(hotlist):
     assert whole["verification"]["by"]["name"] == "Officer Seven"
     assert whole["verification"]["reference"] == "T26-1"
     [told] = await hotlist.announced(HitVerified)
+    assert told.captured_on is not None
     assert (told.outcome, told.verified_by.name) == ("correct_read", "Officer Seven")
     assert (told.method, told.reference) == (VERIFIED["method"], "T26-1")
 
@@ -350,6 +354,7 @@ async def test_enforcement_before_verification_needs_a_stated_reason(hotlist):
     whole = await hotlist.call("POST", path, json=stop, status=201)
     assert [d["unverified_reason"] is None for d in whole["dispositions"]] == [False, True]
     told = await hotlist.announced(HitDisposed)
+    assert all(event.captured_on is not None for event in told)
     assert [event.enforcement for event in told] == [True, True]
 
 
@@ -391,7 +396,7 @@ async def test_a_picture_is_shown_to_who_may_see_it_and_recorded(hotlist, object
     assert (response.content, response.headers["content-type"]) == (jpeg, "image/jpeg")
     assert response.headers["cache-control"] == "no-store"
     told = await hotlist.announced(RecordsDisclosed)
-    assert (told[-1].record_kind, told[-1].record_ids) == ("image", [hit["hit_id"]])
+    assert (told[-1].record_kind, told[-1].shown_ids) == ("image", [hit["hit_id"]])
     await hotlist.call("GET", hit["image_url"], status=404)
     objects.kept.clear()
     await hotlist.call("GET", hit["crop_url"], status=404)

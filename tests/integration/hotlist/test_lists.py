@@ -284,7 +284,7 @@ async def test_entries_shown_are_recorded_as_disclosed(hotlist):
     list_id = await hotlist.listed("7ABC123")
     await plates(hotlist, list_id)
     [told] = await hotlist.announced(RecordsDisclosed)
-    assert (told.record_kind, told.count, told.plates) == ("hotlist_entry", 1, ["7ABC123"])
+    assert (told.record_kind, told.count, told.shown_plates) == ("hotlist_entry", 1, ["7ABC123"])
 
 
 async def test_a_name_is_used_once_and_limits_are_narrowed_only(hotlist):

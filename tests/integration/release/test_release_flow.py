@@ -51,7 +51,7 @@ async def test_a_request_is_filed_approved_packaged_and_downloaded_with_a_receip
     [received] = await announced(ReleaseReceived)
     assert (received.request_id, received.sha256) == (UUID(request_id), event.sha256)
     disclosed = [e for e in await announced(RecordsDisclosed) if e.record_kind == "package"]
-    assert [e.record_ids for e in disclosed] == [[request_id]]
+    assert [e.shown_ids for e in disclosed] == [[request_id]]
     seen = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
     assert [r["received_by"]["person_id"] for r in seen.json()["receipts"]] == [REQUESTER]
 
@@ -263,8 +263,8 @@ async def test_pages_go_back_in_time_and_every_look_is_disclosed(
     assert shown == ids[::-1]
     assert second["next"] is None
     looked = [e for e in await announced(RecordsDisclosed) if e.permission == "release:read"]
-    assert [i for e in looked for i in e.record_ids] == ids[::-1]
-    assert looked[0].plates == ["7ABC123"]
+    assert [i for e in looked for i in e.shown_ids] == ids[::-1]
+    assert looked[0].shown_plates == ["7ABC123"]
 
 
 async def test_registering_and_barring_an_agency_is_announced_and_takes_effect(

@@ -51,8 +51,8 @@ async def test_every_row_of_a_search_is_disclosed_with_its_plate_in_one_record(p
     assert attempt.purpose.case_number == "26-001234"
     assert disclosed.attempt_id == attempt.attempt_id
     assert disclosed.record_kind == "read"
-    assert disclosed.record_ids == [str(reads[0].read_id)]
-    assert disclosed.plates == ["7ABC123"]
+    assert disclosed.shown_ids == [str(reads[0].read_id)]
+    assert disclosed.shown_plates == ["7ABC123"]
 
 
 @pytest.mark.clause("468.4(a)/purpose")
@@ -133,7 +133,7 @@ async def test_a_frame_is_streamed_whole_with_its_kind_and_digest_and_disclosed(
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["x-content-sha256"] == hashlib.sha256(JPEG).hexdigest()
     disclosed = await retention.emitted(RecordsDisclosed)
-    assert {(e.record_kind, e.record_ids[0]) for e in disclosed} == {
+    assert {(e.record_kind, e.shown_ids[0]) for e in disclosed} == {
         ("capture", str(capture.capture_id)),
         ("image", str(capture.capture_id)),
     }
@@ -146,7 +146,7 @@ async def test_a_crop_is_streamed_with_the_kind_that_its_bytes_tell(pictured):
     assert answer.headers["content-type"] == "image/png"
     disclosed = await retention.emitted(RecordsDisclosed)
     assert {e.record_kind for e in disclosed} == {"read", "crop"}
-    assert all("7ABC123" in e.plates for e in disclosed if e.record_kind == "read")
+    assert all("7ABC123" in e.shown_plates for e in disclosed if e.record_kind == "read")
 
 
 async def test_a_large_frame_passes_in_pieces(retention):

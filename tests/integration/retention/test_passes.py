@@ -307,9 +307,9 @@ async def test_a_pass_is_shown_with_its_reads_and_each_is_disclosed(retention):
     [attempt] = await retention.emitted(AccessAttempted)
     assert attempt.route == "/v1/passes/{pass_id}"
     disclosed = {e.record_kind: e for e in await retention.emitted(RecordsDisclosed)}
-    assert disclosed["pass"].record_ids == [str(event.pass_id)]
-    assert disclosed["pass"].plates == ["7A8C123", "7ABC123"]
-    assert set(disclosed["read"].record_ids) == {str(read.read_id) for read in VEHICLE}
+    assert disclosed["pass"].shown_ids == [str(event.pass_id)]
+    assert disclosed["pass"].shown_plates == ["7A8C123", "7ABC123"]
+    assert set(disclosed["read"].shown_ids) == {str(read.read_id) for read in VEHICLE}
     assert all(e.attempt_id == attempt.attempt_id for e in disclosed.values())
 
 
@@ -348,7 +348,7 @@ async def test_a_purpose_narrowed_to_a_plate_is_not_told_of_other_plates(retenti
     assert "7A8C123" not in answer.text
     assert found["dissent"] == []
     for e in await retention.emitted(RecordsDisclosed):
-        assert "7A8C123" not in e.plates
+        assert "7A8C123" not in e.shown_plates
     before = (NOON - timedelta(hours=1)).isoformat()
     for scope in ({"plate": "7A8C123"}, {"captured_to": before}, {"device_ids": [str(uuid4())]}):
         assert (await get(**scope)).status_code == 404

@@ -1,6 +1,7 @@
 """The guard, on a small app of its own: nothing is read before the attempt is kept."""
 
 from contextlib import asynccontextmanager
+from datetime import date, datetime, timedelta, timezone
 from typing import Annotated
 from uuid import uuid4
 
@@ -9,7 +10,7 @@ import pytest
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from shared.access import Grant, Permission, access, disclose
+from shared.access import Grant, Permission, Shown, access, disclose, disclosures, system_grant
 from shared.errors import Conflict, NotFound
 from shared.events import AccessAttempted, Actor, PurposeRecord, RecordsDisclosed
 from shared.http import Work, create_app
@@ -30,7 +31,8 @@ async def search(
     body: Search, grant: Annotated[Grant, access(Permission.RECORD_SEARCH)], work: Work
 ) -> list[str]:
     """Find one record, always the same."""
-    await disclose(work.connection, grant, "read", ["read-1"], plates=["7ABC123"])
+    shown = Shown(record_id="read-1", captured=grant.now, plates=["7ABC123"])
+    await disclose(work.connection, grant, "read", [shown])
     if body.plate == "CONFLICT":
         raise Conflict("told too late")
     return ["read-1"]
@@ -46,6 +48,19 @@ async def alerts(grant: Annotated[Grant, access(Permission.ALERT_RECEIVE)]) -> s
 async def missing(grant: Annotated[Grant, access(Permission.ACCOUNT_SELF)]) -> None:
     """Is never there."""
     raise NotFound("no such thing")
+
+
+async def a_grant(app):
+    """A grant as the software issues one to itself."""
+    actor = Actor(person_id="p-1", name="Pat", title="Custodian", agency_ori="CA0520100")
+    return await system_grant(
+        app.state.runtime,
+        Permission.RECORD_SEARCH,
+        on_behalf_of=actor,
+        purpose=PurposeRecord(kind="release"),
+        elements={},
+        work="test",
+    )
 
 
 @pytest.fixture
@@ -104,7 +119,27 @@ async def test_an_allowed_access_leaves_an_attempt_and_a_disclosure(
     assert attempt.route == "/v1/search"
     assert answer.headers["x-request-id"] == attempt.request_id
     assert disclosure.attempt_id == attempt.attempt_id
-    assert (disclosure.record_ids, disclosure.plates) == (["read-1"], ["7ABC123"])
+    assert (disclosure.shown_ids, disclosure.shown_plates) == (["read-1"], ["7ABC123"])
+    assert [day.captured_on for day in disclosure.records] == [date(2026, 6, 1)]
+
+
+async def test_records_of_many_days_are_disclosed_in_events_of_six_days_each(app, clock):
+    grant = await a_grant(app)
+    late = datetime(2026, 5, 31, 23, 30, tzinfo=timezone(timedelta(hours=-7)))  # 1 June in UTC
+    shown = [Shown(record_id=n, captured=date(2026, 5, 1) + timedelta(days=n)) for n in range(8)]
+    told = disclosures(grant, "read", [*shown, Shown(record_id="late", captured=late)])
+    assert [len(event.records) for event in told] == [6, 3]
+    assert [event.count for event in told] == [6, 3]
+    assert told[1].records[-1].captured_on == date(2026, 6, 1)
+
+
+@pytest.mark.parametrize("kind", ["read", "capture", "image", "crop", "hit", "pass"])
+async def test_a_sighting_is_not_disclosed_without_its_day(app, kind):
+    """Without the day the audit log could not erase it with the day's purge."""
+    with pytest.raises(ValueError, match="day of its capture"):
+        disclosures(await a_grant(app), kind, [Shown(record_id="x")])
+    [told] = disclosures(await a_grant(app), "package", [Shown(record_id="x")])
+    assert told.records[0].captured_on is None
 
 
 TRICKS = {
