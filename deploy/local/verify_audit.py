@@ -1,7 +1,8 @@
 """`make verify-audit`: recompute the embedded stack's audit log, whether the stack is up or not.
 
 Looks at ./var, else at what `make demo` left. With DATABASE_URL set it looks there. Anything after the
-options goes to `python -m services.audit verify`, e.g. `--checkpoint FILE` for one kept elsewhere.
+options goes to `python -m services.audit verify`, e.g. `--checkpoint FILE` for one kept elsewhere, or
+`--vkey KEY`; without a key it verifies with the stack's own.
 """
 
 import argparse
@@ -40,7 +41,8 @@ def verify(folder: Path, arguments: Sequence[str]) -> int:
     """Recompute the log; 0 when it is what it was, 1 when it is not, 2 when it cannot be looked at."""
     with database(folder, os.environ) as added:
         os.environ.update(added)
-        return run(["verify", *arguments])
+        own = [] if "--vkey" in arguments else ["--own-key"]
+        return run(["verify", *own, *arguments])
 
 
 def main() -> int:

@@ -1,6 +1,9 @@
 """The log from the command line: verify it, export it, verify an export, make a key; make its tables.
 
 What leaves through `export` is an access like any other, and is recorded before anything is written.
+
+Exit status: 0 when a log was verified with a given public key and nothing is wrong; 1 when something is
+wrong; 2 when nothing was verified, because of a wrong call, a missing key or an unreadable file.
 """
 
 import argparse
@@ -11,26 +14,27 @@ import secrets
 import sys
 from base64 import b64encode
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from pydantic import ValidationError
 from sqlalchemy.exc import ProgrammingError
 
+from services.audit.checkpointing import Checkpointer
 from services.audit.door import record_export
 from services.audit.export import lines
-from services.audit.note import SEED_BYTES, BadNote, Signer, Verifier
 from services.audit.recount import Verdict
-from services.audit.settings import Settings
+from services.audit.settings import LogSettings, Settings
 from services.audit.store.log import Log
-from services.audit.verify import verify_export, verify_stored
+from services.audit.verify import lines_of, verify_export, verify_stored
 from shared import command
 from shared.db import Database
-from shared.errors import AlprError
+from shared.errors import AlprError, Conflict
 from shared.events import Actor
 from shared.merkle import Span
+from shared.notes import SEED_BYTES, BadNote, Signer, Verifier
 from shared.policy import load_policy
-from shared.settings import CommonSettings
 
 SERVICE = "audit"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -38,7 +42,7 @@ SHOWN_FAULTS = 20
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command; 0 when all is well, 1 when the log is not what it was, 2 for a wrong call."""
+    """Run one command; return the exit status."""
     asked = _parser().parse_args(arguments)
     try:
         return int(asked.run(asked))
@@ -57,6 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     verify = commands.add_parser("verify", help="recompute the log in the database")
     verify.set_defaults(run=_verify)
+    verify.add_argument(
+        "--own-key",
+        action="store_true",
+        help="use the public key of this service's own AUDIT_SIGNING_KEY; shows nothing to somebody who "
+        "does not trust the service",
+    )
     offline = commands.add_parser("verify-export", help="recompute an exported log")
     offline.add_argument("file", type=Path, help="an export, JSON lines")
     offline.set_defaults(run=_verify_export)
@@ -85,33 +95,39 @@ def _parser() -> argparse.ArgumentParser:
     key.set_defaults(run=_keygen)
     tables = commands.add_parser("migrate", help=command.MIGRATE)
     tables.set_defaults(run=lambda _: command.migrate(SERVICE, MIGRATIONS))
-    for one in (export, key):
-        one.add_argument(
-            "--origin",
-            default=os.environ.get("AUDIT_ORIGIN", Settings.model_fields["audit_origin"].default),
-            help="the log's name in its checkpoints; default: AUDIT_ORIGIN",
-        )
+    key.add_argument(
+        "--origin",
+        default=os.environ.get("AUDIT_ORIGIN", Settings.model_fields["audit_origin"].default),
+        help="the log's name in its checkpoints; default: AUDIT_ORIGIN",
+    )
     return parser
 
 
 def _verify(asked: argparse.Namespace) -> int:
     """Verify the log in DATABASE_URL."""
-    if asked.vkey:
-        verifiers = [Verifier.parse(vkey) for vkey in asked.vkey]
-        origin, settings = verifiers[0].name, CommonSettings()
-    else:
+    if asked.own_key:
         own = Settings()
-        verifiers, origin, settings = own.verifiers, own.audit_origin, own
-    return _say(asyncio.run(_verified(settings, origin, verifiers, _kept(asked))))
+        settings: LogSettings = own
+        keys = [own.signer.verifier, *_given(asked)]
+    else:
+        keys, settings = _given(asked), LogSettings()
+    if not keys:
+        raise BadNote("name the log's public key with --vkey, or use the service's own: --own-key")
+    return _say(asyncio.run(_verified(settings, keys, _kept(asked))), keys)
 
 
-async def _verified(
-    settings: CommonSettings, origin: str, verifiers: list[Verifier], kept: list[str]
-) -> Verdict:
+async def _verified(settings: LogSettings, keys: list[Verifier], kept: list[str]) -> Verdict:
     db = Database(settings.database_link(), SERVICE, pool_size=1)
     try:
         async with db.begin() as connection:
-            return await verify_stored(connection, origin, verifiers, kept)
+            return await verify_stored(
+                connection,
+                keys[0].name,
+                keys,
+                kept,
+                cadence=settings.cadence,
+                now=datetime.now(UTC),
+            )
     finally:
         await db.close()
 
@@ -120,30 +136,39 @@ def _verify_export(asked: argparse.Namespace) -> int:
     """Verify an export with public keys alone."""
     if not asked.vkey:
         raise BadNote("name the log's public key with --vkey")
-    verifiers = [Verifier.parse(vkey) for vkey in asked.vkey]
+    keys = _given(asked)
     with asked.file.open("rb") as file:
-        return _say(verify_export(iter(file), verifiers, _kept(asked)))
+        return _say(verify_export(lines_of(file), keys, _kept(asked)), keys)
+
+
+def _given(asked: argparse.Namespace) -> list[Verifier]:
+    return [Verifier.parse(vkey) for vkey in asked.vkey]
 
 
 def _kept(asked: argparse.Namespace) -> list[str]:
     return [path.read_text() for path in asked.checkpoint]
 
 
-def _say(verdict: Verdict) -> int:
+def _say(verdict: Verdict, keys: Sequence[Verifier]) -> int:
     """Print a verdict, last as one line of JSON; return the exit status."""
     print(f"entries      {verdict.entries}")
     print(f"checkpoints  {verdict.checkpoints}")
+    print(f"unsigned     {verdict.unsigned_entries}")
     print(f"root         {b64encode(verdict.root).decode()}")
+    for key in keys:
+        print(f"key          {key.vkey}")
     for fault in verdict.faults[:SHOWN_FAULTS]:
         print(f"FAULT        {fault.what}")
-    if (more := len(verdict.faults) - SHOWN_FAULTS) > 0:
+    if (more := verdict.fault_count - SHOWN_FAULTS) > 0:
         print(f"FAULT        and {more} more")
     summary = {
         "ok": verdict.ok,
         "entries": verdict.entries,
         "checkpoints": verdict.checkpoints,
+        "unsigned_entries": verdict.unsigned_entries,
         "root": b64encode(verdict.root).decode(),
-        "faults": len(verdict.faults),
+        "keys": [key.key_id for key in keys],
+        "faults": verdict.fault_count,
         "first_bad": verdict.first_bad,
     }
     print(json.dumps(summary))
@@ -151,7 +176,7 @@ def _say(verdict: Verdict) -> int:
 
 
 def _export(asked: argparse.Namespace) -> int:
-    settings = CommonSettings()
+    settings = Settings()
     ori = load_policy(settings.policy_file).department.ori
     actor = Actor(person_id=asked.person_id, name=asked.name, title=asked.title, agency_ori=ori)
     descriptor = os.open(asked.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -162,15 +187,20 @@ def _export(asked: argparse.Namespace) -> int:
 
 
 async def _exported(
-    settings: CommonSettings, actor: Actor, asked: argparse.Namespace, file: BinaryIO
+    settings: Settings, actor: Actor, asked: argparse.Namespace, file: BinaryIO
 ) -> int:
     db = Database(settings.database_link(), SERVICE, pool_size=1)
+    checkpointer = Checkpointer(settings.signer, SERVICE)
     try:
         async with db.begin() as connection:
-            size = await Log(connection).size()
+            log = Log(connection)
+            await log.lock()
+            if not (size := await log.size()):
+                raise Conflict("the log has no entry, and there is nothing to export")
             await record_export(connection, SERVICE, actor, asked.reason, size)
+            await checkpointer.sign_for(connection, size, datetime.now(UTC))
         async with db.begin() as connection:
-            async for line in lines(connection, asked.origin, Span(0, size)):
+            async for line in lines(connection, settings.audit_origin, Span(0, size)):
                 file.write(line)
         return size
     finally:

@@ -1,23 +1,24 @@
 """The log as JSON lines, for verification by somebody who has neither the database nor this service.
 
-First line: the log's name, the span, and what the span goes on from. Then the signed checkpoints
-within the span. Then one line an entry, whose `entry` is the exact text that was hashed.
+First line: the log's name, the span, and what the span goes on from. Then one line an entry, whose `entry`
+is the exact text that was hashed; each signed checkpoint follows the last entry that it covers. The last
+line is a checkpoint for exactly the export's end, without which nothing proves that it is whole.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain import GENESIS, nodes_of
-from services.audit.store.checkpoints import Checkpoints
-from services.audit.store.log import Log
+from services.audit.store.checkpoints import Checkpoints, Signed
+from services.audit.store.log import Log, Row
 from shared.merkle import Span
 
 _encoder = msgspec.json.Encoder()
 
 
-class Opening(msgspec.Struct, frozen=True, kw_only=True):
+class Opening(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The first line. `peaks` and `last` are hexadecimal; empty and zero where the span begins at 0."""
 
     origin: str
@@ -27,7 +28,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     last: str
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One entry."""
 
     seq: int
@@ -35,25 +36,32 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     entry_hash: str
 
 
-class Signature(msgspec.Struct, frozen=True, kw_only=True):
-    """One checkpoint."""
+class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One checkpoint, which covers the entries before it."""
 
     checkpoint: str
 
 
 async def lines(connection: AsyncConnection, origin: str, span: Span) -> AsyncIterator[bytes]:
-    """Yield the export of `span` in pieces of whole lines, as the log is at this moment."""
-    log = Log(connection)
+    """Yield the export of `span` in pieces of whole lines, as the log is at this moment.
+
+    The checkpoint for `span.end` must be on record: sign it first (`Checkpointer.sign_for`).
+    """
+    log, checkpoints = Log(connection), Checkpoints(connection)
     await log.snapshot()
-    yield _line(await _opening(log, origin, span))
-    for signed in await Checkpoints(connection).all():
-        if span.start <= signed.size <= span.end:
-            yield _line(Signature(checkpoint=signed.note))
+    yield as_line(await _opening(log, origin, span))
     async for rows in log.rows(span):
-        yield b"".join(
-            _line(Line(seq=r.seq, entry=r.content.decode(), entry_hash=r.entry_hash.hex()))
-            for r in rows
-        )
+        signed = await checkpoints.between(rows[0].seq, rows[-1].seq + 1)
+        yield b"".join(_page(rows, signed))
+
+
+def _page(rows: Sequence[Row], signed: Sequence[Signed]) -> Iterator[bytes]:
+    notes = {s.size: s.note for s in signed}
+    for row in rows:
+        text = row.content.decode()
+        yield as_line(Line(seq=row.seq, entry=text, entry_hash=row.entry_hash.hex()))
+        if (note := notes.get(row.seq + 1)) is not None:
+            yield as_line(Signature(checkpoint=note))
 
 
 async def _opening(log: Log, origin: str, span: Span) -> Opening:
@@ -70,5 +78,6 @@ async def _opening(log: Log, origin: str, span: Span) -> Opening:
     )
 
 
-def _line(value: msgspec.Struct) -> bytes:
+def as_line(value: msgspec.Struct) -> bytes:
+    """Return a line of an export; there is one way to write each."""
     return _encoder.encode(value) + b"\n"

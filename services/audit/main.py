@@ -40,11 +40,13 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await parts.start(MIGRATIONS, subscriptions(writer, settings.audit_batch_entries))
+        await writer.sign_what_is_left()
         keeper.start()
         try:
             yield
         finally:
             await keeper.stop()
+            await writer.sign_what_is_left()
             await parts.stop()
 
     app = create_app(

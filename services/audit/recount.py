@@ -1,22 +1,39 @@
-"""Recomputes a log from its exact entries and holds it against what was stored and signed.
+"""Recomputes a log from its exact entries and compares it with what was stored and signed.
 
-Needs neither database nor service: an outsider with an export and a public key does the same.
+Needs neither database nor service: an outsider with an export and a public key does the same. Takes
+entries and checkpoints one by one, in the log's order, and keeps none of them.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from services.audit.domain import GENESIS, chained
-from services.audit.note import BadNote, Checkpoint, Verifier
 from shared.merkle import Frontier, Hash, leaf_hash
+from shared.notes import BadNote, Checkpoint, NotSigned, Verifier
+
+MAX_FAULTS = 1000
+"""So many faults are kept; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """A checkpoint is signed after this many entries, or this long after an entry."""
+
+    entries: int
+    seconds: float
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that is not as it should be; `seq` where one entry can be named."""
+    """Something that is not as it should be, and where."""
 
-    seq: int | None
     what: str
+    seq: int | None = None
+    """Number of the entry."""
+    size: int | None = None
+    """Size of the checkpoint."""
+    line: int | None = None
+    """Line of the export, from 1."""
 
 
 @dataclass
@@ -24,40 +41,46 @@ class Faults:
     """What was found wrong."""
 
     found: list[Fault] = field(default_factory=list)
+    count: int = 0
+    first_bad: int | None = None
+    """The lowest number of an entry that is wrong."""
 
-    def add(self, what: str, seq: int | None = None) -> None:
-        """Write a fault down."""
-        self.found.append(Fault(seq, what))
-
-    @property
-    def first_bad(self) -> int | None:
-        """The lowest number of an entry that is wrong."""
-        return min((f.seq for f in self.found if f.seq is not None), default=None)
+    def add(
+        self, what: str, seq: int | None = None, *, size: int | None = None, line: int | None = None
+    ) -> None:
+        """Note a fault."""
+        self.count += 1
+        if len(self.found) < MAX_FAULTS:
+            self.found.append(Fault(what, seq, size, line))
+        if seq is not None and (self.first_bad is None or seq < self.first_bad):
+            self.first_bad = seq
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a recount came to."""
+    """What a recount found. `unsigned_entries` are the newest ones, which no verified signature covers."""
 
     entries: int
     checkpoints: int
+    unsigned_entries: int
     root: Hash
     faults: Sequence[Fault]
+    fault_count: int
     first_bad: int | None
 
     @property
     def ok(self) -> bool:
         """Whether nothing is wrong."""
-        return not self.faults
+        return not self.fault_count
 
 
 class Recount:
-    """Takes entries in order, then the notes of checkpoints; says what is wrong."""
+    """Takes each entry, and each checkpoint after the last entry that it covers; says what is wrong."""
 
     def __init__(
         self,
         origin: str,
-        verifiers: Sequence[Verifier],
+        keys: Sequence[Verifier],
         *,
         frontier: Frontier | None = None,
         last: Hash = GENESIS,
@@ -65,30 +88,44 @@ class Recount:
         self.faults = Faults()
         self.frontier = frontier or Frontier()
         self._origin = origin
-        self._verifiers = verifiers
+        self._keys = keys
         self._last = last
-        self._notes: dict[int, list[Checkpoint]] = {}
-        self._good_size = self._next = self.frontier.size
+        self._kept: dict[int, list[str]] = {}
+        self._start = self.next = self.frontier.size
+        self.signed = self.frontier.size
+        """Up to here verified signatures cover the entries."""
+        self.latest: int | None = None
+        """Size of the log's own newest checkpoint."""
+        self._linked = None if self._start else 0
+        self._agreed: int | None = None
         self._checked = 0
 
-    def expect(self, notes: Iterable[str]) -> None:
-        """Check the signatures of `notes`; their roots are checked as the log comes to their sizes."""
+    @property
+    def unsigned(self) -> int:
+        """How many entries at the end no verified signature covers."""
+        return self.next - self.signed
+
+    def keep(self, notes: Iterable[str]) -> None:
+        """Compare the log, as it comes to their sizes, with checkpoints that were kept elsewhere."""
         for note in notes:
-            self._checked += 1
-            checkpoint = self._opened(note)
-            if checkpoint is not None:
-                self._notes.setdefault(checkpoint.size, []).append(checkpoint)
-        self._meet_checkpoints()
+            try:
+                size = Checkpoint.parse(note).size
+            except BadNote as exc:
+                self.faults.add(f"a checkpoint kept elsewhere is none: {exc}")
+                continue
+            self._kept.setdefault(size, []).append(note)
+        self._meet_kept()
 
     def take(self, seq: int, content: bytes, entry_hash: Hash, leaf: Hash | None = None) -> None:
-        """Recompute the next entry; what is stored of it is held against that.
+        """Recompute the next entry and compare what is stored of it.
 
         The chain goes on from what is stored, so that one altered entry is one fault, not all after it.
         """
-        if seq != self._next:
-            what = f"entry {self._next} is missing, {seq} stands in its place"
-            self.faults.add(what, min(seq, self._next))
-        self._next = seq + 1
+        self._miss_kept()
+        if seq != self.next:
+            what = f"entry {self.next} is missing, {seq} stands in its place"
+            self.faults.add(what, min(seq, self.next))
+        self.next = seq + 1
         computed = leaf_hash(content)
         if leaf is not None and leaf != computed:
             self.faults.add(f"entry {seq}: its text does not have its leaf hash", seq)
@@ -96,47 +133,121 @@ class Recount:
             self.faults.add(f"entry {seq}: the chain does not hold", seq)
         self._last = entry_hash
         self.frontier.append(computed)
-        self._meet_checkpoints()
+        self._meet_kept()
+
+    def sign(self, note: str, line: int | None = None) -> None:
+        """Check a checkpoint of the log itself: it covers the entries taken so far, and nothing else."""
+        checkpoint = self._opened(note, line, exact=True)
+        if checkpoint is None:
+            return
+        size = checkpoint.size
+        if size != self.next:
+            what = f"a checkpoint of size {size} stands where the log has {self.next} entries"
+            self.faults.add(what, size=size, line=line)
+        elif size == self.latest:
+            self.faults.add(f"a second checkpoint of size {size}", size=size, line=line)
+        else:
+            self.latest = size
+            self._compare(checkpoint, line)
+            self._link(checkpoint, line)
+
+    def unsigned_from(self, why: str) -> None:
+        """Add the fault that the newest entries are not signed, if they are not."""
+        if not self.unsigned:
+            return
+        what = f"no verified signature covers entries {self.signed} to {self.next - 1}{why}"
+        self.faults.add(what, self.signed if self.faults.first_bad is None else None)
 
     def verdict(self) -> Verdict:
-        """Return what it came to, once all was taken."""
-        size = self.frontier.size
-        for signed in sorted(self._notes):
-            if signed < size:
-                self.faults.add(f"a checkpoint of size {signed} lies before what was given")
-                continue
-            what = f"a signed checkpoint says that there were {signed} entries; there are {size}"
-            self.faults.add(what, size)
+        """Return what was found, once everything was taken."""
+        self._miss_kept()
+        for size in sorted(self._kept):
+            if size < self._start:
+                what = f"a checkpoint kept elsewhere, of size {size}, lies before what was given"
+                self.faults.add(what, size=size)
+            elif size > self.next:
+                for note in self._kept[size]:
+                    if self._opened(note, None) is not None:
+                        self._cut_off(size)
+        if self.next == self._start:
+            self.faults.add("there are no entries, so nothing is signed")
         return Verdict(
             entries=self.frontier.size,
             checkpoints=self._checked,
+            unsigned_entries=self.unsigned,
             root=self.frontier.root(),
             faults=self.faults.found,
+            fault_count=self.faults.count,
             first_bad=self.faults.first_bad,
         )
 
-    def _opened(self, note: str) -> Checkpoint | None:
-        for verifier in self._verifiers:
+    def beyond(self, note: str) -> None:
+        """Check a checkpoint of the log itself that covers more entries than there are."""
+        if (checkpoint := self._opened(note, None, exact=True)) is not None:
+            self._cut_off(checkpoint.size)
+
+    def _cut_off(self, size: int) -> None:
+        what = f"a signed checkpoint says that there were {size} entries; there are {self.next}"
+        self.faults.add(what, self.next, size=size)
+
+    def _meet_kept(self) -> None:
+        for note in self._kept.pop(self.next, ()):
+            if (checkpoint := self._opened(note, None)) is not None:
+                self._compare(checkpoint, None)
+                self._agreed = checkpoint.size
+
+    def _miss_kept(self) -> None:
+        """Add a fault if the log itself lacks a checkpoint that somebody kept of the size it has now."""
+        if self._agreed == self.next != self._start and self.latest != self.next:
+            what = f"the log lacks the checkpoint of size {self.next} that was kept elsewhere"
+            self.faults.add(what, size=self.next)
+
+    def _link(self, checkpoint: Checkpoint, line: int | None) -> None:
+        """Add a fault if the checkpoint that this one names as the one before it was not given."""
+        before, size = checkpoint.previous, checkpoint.size
+        if before is None:
+            if checkpoint.chain is not None:
+                return  # signed later, for an export that ended here
+        elif before != self._linked and (self._linked is not None or before > self._start):
+            what = f"the checkpoint before that of size {size} is missing: it was of size {before}"
+            self.faults.add(what, size=before, line=line)
+        self._linked = size
+
+    def _opened(self, note: str, line: int | None, *, exact: bool = False) -> Checkpoint | None:
+        """Return the checkpoint in a note that one of the keys signed; a fault and None otherwise."""
+        self._checked += 1
+        why = "signed by none of the keys"
+        for key in self._keys:
             try:
-                checkpoint = Checkpoint.parse(verifier.verify(note))
-            except BadNote:
+                checkpoint = Checkpoint.parse(key.verify(note, exact=exact))
+            except NotSigned:
+                continue
+            except BadNote as exc:
+                why = f"not as it was signed: {exc}"
                 continue
             if checkpoint.origin != self._origin:
-                self.faults.add(f"a checkpoint is of another log, {checkpoint.origin!r}")
+                what = f"a checkpoint is of another log, {checkpoint.origin!r}"
+                self.faults.add(what, size=checkpoint.size, line=line)
                 return None
             return checkpoint
         shown = note.split("\n", 2)[1:2]
-        self.faults.add(f"a checkpoint (size {''.join(shown)[:20]}) is signed by none of the keys")
+        size = int(shown[0]) if shown and shown[0].isdecimal() and len(shown[0]) < 20 else None
+        named = "unknown size" if size is None else f"size {size}"
+        what = f"a checkpoint of {named}, after entry {self.next - 1}, is {why}"
+        self.faults.add(what, size=size, line=line)
         return None
 
-    def _meet_checkpoints(self) -> None:
-        size = self.frontier.size
-        for checkpoint in self._notes.pop(size, ()):
-            if checkpoint.root == self.frontier.root():
-                self._good_size = size
-                continue
-            self.faults.add(
-                f"the signed checkpoint of size {size} has another root: something in entries "
-                f"{self._good_size} to {size - 1} was altered",
-                self._good_size if self.faults.first_bad is None else None,
-            )
+    def _compare(self, checkpoint: Checkpoint, line: int | None) -> None:
+        size = checkpoint.size
+        right = checkpoint.root == self.frontier.root()
+        if right and checkpoint.chain in (None, self._last):
+            self.signed = size
+            return
+        differs = "chain" if right else "root"
+        self.faults.add(
+            f"the signed checkpoint of size {size} has another {differs}: something in entries "
+            f"{self.signed} to {size - 1} was altered",
+            self.signed if self.faults.first_bad is None else None,
+            size=size,
+            line=line,
+        )

@@ -4,28 +4,35 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.audit.note import Signer, Verifier
+from services.audit.recount import Cadence
 from shared.fields import SecretKey, key_bytes
+from shared.notes import Signer
 from shared.settings import CommonSettings
 
 
-class Settings(CommonSettings):
-    """Common settings, and audit's own; built once, in main."""
-
-    audit_signing_key: SecretKey
-    """Base64 of 32 random bytes: the Ed25519 key that signs checkpoints."""
+class LogSettings(CommonSettings):
+    """What is needed to verify the log: no key."""
 
     audit_origin: Annotated[str, Field(pattern=r"^[^\s+]{1,200}$")] = "plateward.local/audit"
     """The log's name in its checkpoints; never changed once a log has begun."""
-
-    audit_verifier_keys: str = ""
-    """Public keys that signed earlier checkpoints, as name+hash+key, separated by spaces."""
 
     audit_checkpoint_entries: Annotated[int, Field(ge=1)] = 10_000
     """A checkpoint is signed once the log has grown by this many entries ..."""
 
     audit_checkpoint_s: Annotated[float, Field(gt=0)] = 60.0
     """... or has grown at all after this many seconds."""
+
+    @property
+    def cadence(self) -> Cadence:
+        """How often checkpoints are signed."""
+        return Cadence(self.audit_checkpoint_entries, self.audit_checkpoint_s)
+
+
+class Settings(LogSettings):
+    """Common settings, and audit's own; built once, in main."""
+
+    audit_signing_key: SecretKey
+    """Base64 of 32 random bytes: the Ed25519 key that signs checkpoints."""
 
     audit_watch_s: Annotated[float, Field(gt=0)] = 5.0
     """How often the log is looked over for findings."""
@@ -61,9 +68,3 @@ class Settings(CommonSettings):
     def signer(self) -> Signer:
         """What signs checkpoints."""
         return Signer(self.audit_origin, key_bytes(self.audit_signing_key))
-
-    @property
-    def verifiers(self) -> list[Verifier]:
-        """Keys whose checkpoints hold: today's first. Raises: BadNote for a faulty one."""
-        earlier = [Verifier.parse(vkey) for vkey in self.audit_verifier_keys.split()]
-        return [self.signer.verifier, *earlier]

@@ -1,47 +1,68 @@
 """Verification of the stored log, and of an export of it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from datetime import datetime, timedelta
+from typing import BinaryIO, TypeVar
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit.domain import GENESIS
 from services.audit.entries import found_in
-from services.audit.export import Line, Opening, Signature
-from services.audit.note import Verifier
-from services.audit.recount import Faults, Recount, Verdict
+from services.audit.export import Line, Opening, Signature, as_line
+from services.audit.recount import Cadence, Faults, Recount, Verdict
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import STORED_LEVEL, Log, Row
 from shared.errors import AlprError, Malformed
-from shared.merkle import Frontier, Hash, Node, Span
+from shared.merkle import HASH_BYTES, Frontier, Hash, Node, Span
+from shared.notes import Verifier
+
+MAX_LINE_BYTES = 16 * 1024 * 1024
+"""An event has at most 900,000 bytes, and JSON writes none of them with more than six."""
+
+Shape = TypeVar("Shape", Opening, Line, Signature)
 
 
 async def verify_stored(
     connection: AsyncConnection,
     origin: str,
-    verifiers: Sequence[Verifier],
+    keys: Sequence[Verifier],
     kept_elsewhere: Iterable[str] = (),
+    *,
+    cadence: Cadence,
+    now: datetime,
 ) -> Verdict:
     """Recompute the whole log in the database, as it is at this moment.
 
     Besides text, hashes, chain and checkpoints: what entries are found by, and the stored subtrees.
-    `kept_elsewhere` are notes of checkpoints that somebody outside kept.
+
+    Args:
+        keys: public keys that checkpoints are verified with.
+        kept_elsewhere: notes of checkpoints that somebody outside kept.
+        cadence: the log's newest entries may be unsigned for twice as long.
+        now: the moment to which the age of unsigned entries is counted.
     """
-    log = Log(connection)
+    log, checkpoints = Log(connection), Checkpoints(connection)
     await log.snapshot()
-    recount = Recount(origin, verifiers)
-    signed = await Checkpoints(connection).all()
-    recount.expect([*(s.note for s in signed), *kept_elsewhere])
+    recount = Recount(origin, keys)
+    recount.keep(kept_elsewhere)
     nodes: dict[Node, Hash] = {}
     tree = Frontier()
+    signed_to = -1
     async for rows in log.rows(Span(0, await log.size())):
+        signed = {s.size: s for s in await checkpoints.between(signed_to, rows[-1].seq + 1)}
+        signed_to = rows[-1].seq + 1
         for row in rows:
             _take(recount, row)
             nodes.update(n for n in tree.append(row.leaf) if n[0].level >= STORED_LEVEL)
-    for s in signed:
-        if f"\n{s.size}\n" not in s.note:
-            recount.faults.add(f"the checkpoint stored for size {s.size} is of another size")
-    await _hold_nodes(log, nodes, recount.faults)
+            if (stored := signed.pop(row.seq + 1, None)) is not None:
+                recount.sign(stored.note)
+        for stored in signed.values():
+            recount.sign(stored.note)
+    for stored in await checkpoints.beyond(signed_to):
+        recount.beyond(stored.note)
+    await _check_signed(log, recount, cadence, now)
+    await _check_nodes(log, nodes, recount.faults)
     return recount.verdict()
 
 
@@ -60,51 +81,114 @@ def _take(recount: Recount, row: Row) -> None:
         )
 
 
-async def _hold_nodes(log: Log, nodes: dict[Node, Hash], faults: Faults) -> None:
-    """Hold the stored subtrees, of which proofs are made, against the recomputed ones."""
+async def _check_signed(log: Log, recount: Recount, cadence: Cadence, now: datetime) -> None:
+    """Add a fault if more entries are unsigned, or for longer, than twice the cadence allows."""
+    if not recount.unsigned:
+        return
+    if recount.signed == 0:
+        recount.unsigned_from("")
+        return
+    waiting = now - (await log.entry(recount.signed)).appended_at
+    allowed = timedelta(seconds=2 * cadence.seconds)
+    if recount.unsigned > 2 * cadence.entries or waiting > allowed:
+        recount.unsigned_from(
+            f"; the first has waited {waiting.total_seconds():.0f} s, and"
+            f" {allowed.total_seconds():.0f} s and {2 * cadence.entries} entries are allowed"
+        )
+
+
+async def _check_nodes(log: Log, nodes: dict[Node, Hash], faults: Faults) -> None:
+    """Compare the stored subtrees, of which proofs are made, with the recomputed ones."""
     async for node, value in log.stored_nodes():
         if nodes.pop(node, None) != value:
-            faults.add(f"the subtree over entries {_entries(node)} is stored with another hash")
+            what = f"the subtree over entries {_entries(node)} is stored with another hash"
+            faults.add(what, node.span.start)
     for node in nodes:
-        faults.add(f"the subtree over entries {_entries(node)} is not stored")
+        faults.add(f"the subtree over entries {_entries(node)} is not stored", node.span.start)
 
 
 def _entries(node: Node) -> str:
     return f"{node.span.start} to {node.span.end - 1}"
 
 
+def lines_of(file: BinaryIO) -> Iterator[bytes]:
+    """Yield a file's lines with their ends; one that is too long comes in pieces, which are faults."""
+    while line := file.readline(MAX_LINE_BYTES):
+        yield line
+
+
 def verify_export(
-    lines: Iterator[bytes], verifiers: Sequence[Verifier], kept_elsewhere: Iterable[str] = ()
+    lines: Iterable[bytes], keys: Sequence[Verifier], kept_elsewhere: Iterable[str] = ()
 ) -> Verdict:
-    """Recompute an exported log. Raises: Malformed when it is no export."""
-    opening = _decoded(next(lines, b""), Opening)
+    """Recompute an exported log, line by line.
+
+    Args:
+        lines: of the export, each with its end.
+        keys: public keys that checkpoints are verified with.
+        kept_elsewhere: notes of checkpoints that somebody outside kept.
+    """
+    rest = iter(lines)
     try:
-        frontier = Frontier(opening.first, [bytes.fromhex(peak) for peak in opening.peaks])
-        last = bytes.fromhex(opening.last)
-    except ValueError:
-        raise Malformed("the first line of the export is not as it should be") from None
-    recount = Recount(opening.origin, verifiers, frontier=frontier, last=last)
-    recount.expect(kept_elsewhere)
-    for line in lines:
-        if line.startswith(b'{"checkpoint"'):
-            recount.expect([_decoded(line, Signature).checkpoint])
-        else:
-            entry = _decoded(line, Line)
-            recount.take(entry.seq, entry.entry.encode(), _unhex(entry.entry_hash))
-    if recount.frontier.size != opening.end:
-        recount.faults.add(f"the export says that it ends before entry {opening.end}")
+        opening = _read(next(rest, b""), Opening)
+        frontier, last = _start(opening)
+    except Malformed as exc:
+        recount = Recount("", keys)
+        recount.faults.add(f"line 1: {exc.detail}", line=1)
+        return recount.verdict()
+    recount = Recount(opening.origin, keys, frontier=frontier, last=last)
+    recount.keep(kept_elsewhere)
+    for number, line in enumerate(rest, 2):
+        try:
+            _take_line(recount, number, line)
+        except Malformed as exc:
+            what = f"line {number}, where entry {recount.next} is due: {exc.detail}"
+            recount.faults.add(what, recount.next, line=number)
+    if recount.next != opening.end:
+        recount.faults.add(
+            f"the export says that it ends before entry {opening.end}; it ends before {recount.next}",
+            min(recount.next, opening.end),
+        )
+    if recount.latest != recount.next:
+        what = f"the export does not end with a checkpoint for its end, {opening.end}"
+        recount.faults.add(what, size=opening.end)
+    recount.unsigned_from("")
     return recount.verdict()
 
 
-def _decoded(line: bytes, kind: Any) -> Any:
+def _start(opening: Opening) -> tuple[Frontier, Hash]:
+    """Return what an export goes on from. Raises: Malformed where that cannot be."""
+    peaks, last = [_unhex(peak) for peak in opening.peaks], _unhex(opening.last)
+    right = opening.first >= 0 and len(peaks) == opening.first.bit_count()
+    if not right or (opening.first == 0) != (last == GENESIS):
+        raise Malformed("what the export goes on from does not fit where it begins")
+    return Frontier(opening.first, peaks), last
+
+
+def _take_line(recount: Recount, number: int, line: bytes) -> None:
+    if line.startswith(b'{"checkpoint"'):
+        recount.sign(_read(line, Signature).checkpoint, number)
+        return
+    entry = _read(line, Line)
+    recount.take(entry.seq, entry.entry.encode(), _unhex(entry.entry_hash))
+
+
+def _read(line: bytes, kind: type[Shape]) -> Shape:
+    """Return a line as what it is. Raises: Malformed, also for a line in another form than exports have."""
     try:
-        return msgspec.json.decode(line, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Malformed(f"a line of the export is not a {kind.__name__.lower()}") from None
+        value = msgspec.json.decode(line, type=kind)
+        if as_line(value) == line:
+            return value
+    except (msgspec.DecodeError, UnicodeError):
+        pass
+    raise Malformed(f"this is no {kind.__name__.lower()} as exports have it")
 
 
 def _unhex(text: str) -> Hash:
+    """Return a hash. Raises: Malformed."""
     try:
-        return bytes.fromhex(text)
+        value = bytes.fromhex(text)
     except ValueError:
-        return b""
+        value = b""
+    if len(value) != HASH_BYTES or value.hex() != text:
+        raise Malformed("a hash is 64 characters of lower-case hexadecimal")
+    return value

@@ -1,22 +1,21 @@
 """Appends messages to the log: each event once, a whole batch in one commit, one writer at a time."""
 
-from base64 import b64encode
+import logging
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit.checkpointing import Checkpointer
 from services.audit.entries import Entry, entry_of
-from services.audit.note import Checkpoint
 from services.audit.settings import Settings
-from services.audit.store.checkpoints import Checkpoints, Signed
+from services.audit.store.checkpoints import Signed
 from services.audit.store.findings import Findings, a_finding, contradiction
 from services.audit.store.log import Head, Log
 from shared.codec import Message
-from shared.errors import Conflict, Malformed
-from shared.events import CheckpointSigned
-from shared.outbox import emit
+from shared.errors import AlprError, Conflict, Malformed
 from shared.runtime import Runtime
+
+log = logging.getLogger(__name__)
 
 
 class Writer:
@@ -24,7 +23,7 @@ class Writer:
 
     def __init__(self, runtime: Runtime, settings: Settings) -> None:
         self._runtime = runtime
-        self._signer = settings.signer
+        self._checkpointer = Checkpointer(settings.signer, runtime.service)
         self._every = settings.audit_checkpoint_entries
         self._batch = settings.audit_batch_entries
         self._head = Head()
@@ -49,10 +48,24 @@ class Writer:
     async def sign_if_grown(self, by: int = 1) -> bool:
         """Sign a checkpoint if the log has grown `by` entries since the last; return whether."""
         async with self._runtime.db.begin() as connection:
-            log = Log(connection)
-            await log.lock()
-            head = await log.head(self._head)
+            entries = Log(connection)
+            await entries.lock()
+            head = await entries.head(self._head)
             return await self._sign(connection, head, by)
+
+    async def sign_for(self, connection: AsyncConnection, size: int) -> Signed:
+        """Return a checkpoint for exactly the first `size` entries; it commits with `connection`."""
+        await Log(connection).lock()
+        return await self._checkpointer.sign_for(connection, size, self._runtime.clock.now())
+
+    async def sign_what_is_left(self) -> None:
+        """Sign the newest entries, at start and stop; a failure is logged and holds nothing up."""
+        try:
+            await self.sign_if_grown()
+        except AlprError as exc:
+            log.warning("the newest entries are not signed: %s", exc.detail)
+        except Exception:
+            log.exception("the newest entries are not signed")
 
     async def _append(self, entries: Sequence[Entry]) -> None:
         first: dict[object, Entry] = {}
@@ -93,26 +106,9 @@ class Writer:
         raise Conflict("an event with this id stands in the log with other content")
 
     async def _sign(self, connection: AsyncConnection, head: Head, by: int) -> bool:
-        checkpoints = Checkpoints(connection)
-        latest = await checkpoints.latest()
-        self._signed = latest.size if latest is not None else 0
+        self._signed = await self._checkpointer.newest(connection)
         if head.size - self._signed < by:
             return False
-        signed = self._checkpoint(head, self._runtime.clock.now())
-        await checkpoints.add(signed)
-        event = CheckpointSigned(
-            occurred_at=signed.signed_at,
-            origin=self._signer.verifier.name,
-            size=signed.size,
-            root_hash=b64encode(signed.root_hash).decode(),
-            note=signed.note,
-        )
-        await emit(connection, self._runtime.service, event)
+        signed = await self._checkpointer.sign(connection, head, self._runtime.clock.now())
         self._signed = signed.size
         return True
-
-    def _checkpoint(self, head: Head, at: datetime) -> Signed:
-        root = head.frontier.root()
-        verifier = self._signer.verifier
-        note = self._signer.sign(Checkpoint(verifier.name, head.size, root).text)
-        return Signed(head.size, root, note, verifier.key_id, at)

@@ -1,6 +1,9 @@
-"""`python -m services.retention verify-package FILE [--key PUBLIC.pem] [--booking STATEMENT.json]`.
+"""`python -m services.retention verify-package FILE --key PUBLIC.pem [--booking STATEMENT.json]`.
 
 For who received a package, and for who checks a copy on a medium against its booking into evidence.
+
+Exit status: 0 when the package was verified with the given public key and nothing is wrong; 1 when
+something is wrong; 2 when nothing was verified, because of a missing key or a file that cannot be used.
 """
 
 import argparse
@@ -15,7 +18,7 @@ from services.retention.domain.verifying import booking_faults, verify_package
 
 
 def verify_command(arguments: Sequence[str]) -> int:
-    """Print the verdict; return 0 if the package holds, 1 if not, 2 if what was given cannot be used."""
+    """Print the verdict; return the exit status."""
     given = _parser().parse_args(arguments)
     try:
         key = _key(given.key)
@@ -39,11 +42,17 @@ def verify_command(arguments: Sequence[str]) -> int:
     if faults:
         print("The package does NOT hold.")
         return 1
+    if not verdict.known_key:
+        print(
+            f"NOT VERIFIED: {verdict.files} files, signed with key {verdict.key_id}, which the package"
+        )
+        print(
+            "itself brings: anybody can make such a package. Get the department's key and give --key."
+        )
+        return 2
     print(f"{verdict.files} files, whole and unchanged, signed with key {verdict.key_id}.")
     if booking is not None:
         print("It is the copy that was booked into evidence.")
-    if not verdict.known_key:
-        print("The key is the package's own: compare its id with the department's, or give --key.")
     return 0
 
 

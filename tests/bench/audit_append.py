@@ -108,9 +108,16 @@ async def measure(url: str, entries: int, batch: int) -> dict[str, object]:
     given = messages(entries + 500, clock)
     rate = await append(writer, given[:entries], batch)
     single = await append(writer, given[entries:], 1)
+    await writer.sign_if_grown()
     began = time.perf_counter()
     async with runtime.db.begin() as connection:
-        verdict = await verify_stored(connection, settings.audit_origin, settings.verifiers)
+        verdict = await verify_stored(
+            connection,
+            settings.audit_origin,
+            [settings.signer.verifier],
+            cadence=settings.cadence,
+            now=clock.now(),
+        )
     verify = verdict.entries / (time.perf_counter() - began)
     await runtime.stop()
     return {

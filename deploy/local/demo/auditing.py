@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from deploy.local.demo.client import Person, problem
 from deploy.local.demo.fault import StepFailed
 from deploy.local.demo.model import AuditProof, Shown
-from services.audit.note import Checkpoint, Verifier
 from services.audit.verify import verify_export
+from shared.notes import Checkpoint, Verifier
 
 SETTLED_WITHIN_S = 60.0
 LOOK_EVERY_S = 0.5
@@ -80,7 +80,7 @@ async def prove(auditor: Person, purpose: str, folder: Path) -> AuditProof:
 
 def recompute(export: bytes, note: str, verifiers: Sequence[Verifier]) -> AuditProof:
     """Recompute an export that begins at entry 0 and hold it against a checkpoint got apart from it."""
-    lines = export.splitlines()
+    lines = export.splitlines(keepends=True)
     verdict = verify_export(iter(lines), verifiers, [note])
     attempts = [event for event in _events(lines) if event["type"].startswith(f"alpr.{ATTEMPTED}.")]
     checkpoint = Checkpoint.parse(note)

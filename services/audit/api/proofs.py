@@ -18,6 +18,7 @@ from services.audit.settings import Settings
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import Log
 from services.audit.store.search import Entries
+from services.audit.writer import Writer
 from shared.errors import InvalidInput, NotFound, Unavailable
 from shared.http import Work
 from shared.merkle import Span
@@ -112,8 +113,7 @@ async def get_checkpoint(work: Work) -> PlainTextResponse:
 async def get_keys(request: Request) -> Keys:
     """The public keys that checkpoints are verified with."""
     settings = settings_of(request)
-    vkeys = [verifier.vkey for verifier in settings.verifiers]
-    return Keys(origin=settings.audit_origin, verifier_keys=vkeys)
+    return Keys(origin=settings.audit_origin, verifier_keys=[settings.signer.verifier.vkey])
 
 
 @router.get("/proofs/inclusion")
@@ -163,15 +163,19 @@ async def prove_consistency(
 async def export_entries(
     body: ExportIn, grant: AuditRead, work: Work, request: Request
 ) -> StreamingResponse:
-    """The log as JSON lines for verification offline: exact entries, then the signed checkpoints."""
+    """The log as JSON lines for verification offline: exact entries, each signed checkpoint after the last
+    entry that it covers, and at the end one for exactly the export's end."""
     exports: Semaphore = request.app.state.exports
     if exports.locked():
         raise Unavailable("as many exports run as may", retry_after_s=30)
     size = await Log(work.connection).size()
     end = size if body.end is None else body.end
-    if end > size or body.first > end:
-        raise InvalidInput(f"the log has {size} entries", field="body.end")
+    if end > size or body.first >= end:
+        what = f"the log has {size} entries: name a first and an end after it within them"
+        raise InvalidInput(what, field="body.end")
     await Entries(work.connection).disclose_span(grant, body.first, end)
+    writer: Writer = request.app.state.writer
+    await writer.sign_for(work.connection, end)
     runtime, settings = runtime_of(request), settings_of(request)
 
     async def stream() -> AsyncIterator[bytes]:

@@ -35,9 +35,27 @@ class Checkpoints:
         row = found.mappings().one_or_none()
         return Signed(**row) if row is not None else None
 
-    async def all(self) -> Sequence[Signed]:
-        """Return every checkpoint by size."""
-        found = await self._connection.execute(text("SELECT * FROM checkpoints ORDER BY size"))
+    async def at(self, size: int) -> Signed | None:
+        """Return the checkpoint of exactly this size."""
+        found = await self._connection.execute(
+            text("SELECT * FROM checkpoints WHERE size = :size"), {"size": size}
+        )
+        row = found.mappings().one_or_none()
+        return Signed(**row) if row is not None else None
+
+    async def between(self, after: int, size: int) -> Sequence[Signed]:
+        """Return the checkpoints larger than `after`, up to and with `size`, by size."""
+        found = await self._connection.execute(
+            text("SELECT * FROM checkpoints WHERE size > :after AND size <= :size ORDER BY size"),
+            {"after": after, "size": size},
+        )
+        return [Signed(**row) for row in found.mappings()]
+
+    async def beyond(self, size: int) -> Sequence[Signed]:
+        """Return the checkpoints larger than `size`, by size: none, in a whole log of that size."""
+        found = await self._connection.execute(
+            text("SELECT * FROM checkpoints WHERE size > :size ORDER BY size"), {"size": size}
+        )
         return [Signed(**row) for row in found.mappings()]
 
     async def add(self, signed: Signed) -> None:

@@ -80,6 +80,11 @@ class Log:
         last = (await self._connection.execute(_LAST)).one_or_none()
         return 0 if last is None else int(last.seq) + 1
 
+    async def entry(self, seq: int) -> Row:
+        """Return one entry. Raises: NoResultFound where there is none."""
+        values = {"start": seq, "end": seq + 1, "limit": 1}
+        return row_of((await self._connection.execute(_PAGE, values)).one())
+
     async def head(self, remembered: Head) -> Head:
         """Return where the log ends; `remembered` if that is still so. Call it under the lock."""
         last = (await self._connection.execute(_LAST)).one_or_none()

@@ -130,8 +130,27 @@ def verdict(runtime):
         settings = runtime.settings
         async with runtime.db.begin() as connection:
             return await verify_stored(
-                connection, settings.audit_origin, settings.verifiers, kept_elsewhere
+                connection,
+                settings.audit_origin,
+                [settings.signer.verifier],
+                kept_elsewhere,
+                cadence=settings.cadence,
+                now=runtime.clock.now(),
             )
+
+    return recount
+
+
+@pytest.fixture
+def sound(writer, verdict):
+    """Sign the log as it stands and recompute it; return the verdict, in which nothing is wrong."""
+
+    async def recount():
+        await writer.sign_if_grown()
+        found = await verdict()
+        assert found.ok, found.faults
+        assert found.unsigned_entries == 0
+        return found
 
     return recount
 

@@ -7,19 +7,22 @@ import sys
 from base64 import b64encode
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from services.audit.cli import run
+from services.audit.domain import GENESIS, chained
+from services.audit.export import Line, Opening, as_line
 from services.audit.main import build_app
-from services.audit.note import Signer
 from services.audit.settings import Settings
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import Log
 from services.audit.verify import verify_export
 from shared.bus import KafkaBus
 from shared.codec import Record
-from shared.errors import Malformed
-from shared.events import AccessAttempted, RecordsDisclosed
+from shared.events import AccessAttempted, CheckpointSigned, RecordsDisclosed
+from shared.merkle import leaf_hash
+from shared.notes import Checkpoint, Signer
 from shared.runtime import Runtime
 from shared.testing import eventually
 from shared.topics_admin import ensure_topics
@@ -40,7 +43,7 @@ async def exported(deliver, writer, clock, client, auditor):
     async def export(**body):
         response = await client.post("/v1/export", json=body, headers=auditor())
         assert response.status_code == 200, response.text
-        return response.content.splitlines()
+        return response.content.splitlines(keepends=True)
 
     return export
 
@@ -64,6 +67,108 @@ async def test_a_part_of_the_log_verifies_from_what_it_goes_on_from(exported):
     assert found.checkpoints == 1
 
 
+async def test_an_export_ends_with_a_checkpoint_for_exactly_its_end(exported, query, runtime, bus):
+    for first, end in ((0, 640), (0, 77), (130, 500)):
+        lines = await exported(first=first, end=end)
+        note = msgspec.json.decode(lines[-1])["checkpoint"]
+        assert Checkpoint.parse(VERIFIER.verify(note)).size == end
+        found = verify_export(iter(lines), [VERIFIER])
+        assert found.ok, found.faults
+        assert (found.entries, found.unsigned_entries) == (end, 0)
+    sizes = await query("SELECT size FROM checkpoints ORDER BY size")
+    assert sizes == [(77,), (300,), (500,), (640,)]
+    await runtime.relay.drain()
+    published = [event.size for event in bus.events(CheckpointSigned)]
+    assert published == [640]  # whoever keeps the last one published keeps the newest one
+
+
+def without_checkpoints(lines):
+    return [line for line in lines if not line.startswith(b'{"checkpoint"')]
+
+
+@pytest.mark.clause("468.6/unalterable")
+async def test_an_export_whose_signatures_were_taken_out_does_not_verify(exported):
+    lines = await exported()
+    found = verify_export(iter(without_checkpoints(lines)), [VERIFIER])
+    assert not found.ok
+    assert found.unsigned_entries == 640
+    assert found.faults[-1].what == "no verified signature covers entries 0 to 639"
+    last = verify_export(iter(lines[:-1]), [VERIFIER])
+    assert (last.ok, last.unsigned_entries) == (False, 340)
+    between = [line for n, line in enumerate(lines) if n != 301]
+    assert [fault.size for fault in verify_export(iter(between), [VERIFIER]).faults] == [300]
+
+
+@pytest.mark.clause("468.6/unalterable")
+async def test_a_forged_log_without_signatures_does_not_verify(exported):
+    """One entry rewritten, the chain recomputed, the checkpoints left out: nothing in it contradicts."""
+    forged, last = [], GENESIS
+    for line in without_checkpoints(await exported()):
+        if line.startswith(b'{"seq"'):
+            entry = msgspec.json.decode(line, type=Line)
+            text = entry.entry.replace("7abc-123", "9ZZZ999") if entry.seq == 5 else entry.entry
+            last = chained(last, leaf_hash(text.encode()))
+            line = as_line(Line(seq=entry.seq, entry=text, entry_hash=last.hex()))
+        forged.append(line)
+    found = verify_export(iter(forged), [VERIFIER])
+    assert not found.ok
+    assert found.unsigned_entries == 640
+
+
+@pytest.mark.clause("468.6/unalterable")
+async def test_an_empty_or_shortened_export_does_not_verify(exported):
+    lines = await exported()
+    opening = msgspec.json.decode(lines[0], type=Opening)
+    nothing = [as_line(msgspec.structs.replace(opening, end=0))]
+    for given in ([], nothing, lines[:1], lines[:200], [*lines[:301], lines[-1]], [b"{}\n"]):
+        assert not verify_export(iter(given), [VERIFIER]).ok, len(given)
+    assert "there are no entries" in verify_export(iter(nothing), [VERIFIER]).faults[-1].what
+    half = [as_line(msgspec.structs.replace(opening, end=200)), *lines[1:201]]
+    assert verify_export(iter(half), [VERIFIER]).unsigned_entries == 200
+
+
+async def test_nothing_is_exported_where_there_is_nothing(client, auditor, app):
+    response = await client.post("/v1/export", json={}, headers=auditor())
+    assert response.status_code == 422
+    assert "the log has 0 entries" in response.json()["detail"]
+
+
+@pytest.mark.clause("468.6/unalterable")
+async def test_a_log_whose_checkpoints_were_emptied_does_not_verify(
+    deliver, sound, verdict, clock, tamper
+):
+    await deliver(*[an_attempt(clock) for _ in range(30)])
+    await sound()
+    await tamper("checkpoints", "DELETE FROM checkpoints")
+    found = await verdict()
+    assert (found.ok, found.unsigned_entries) == (False, 30)
+    assert [fault.what for fault in found.faults] == [
+        "no verified signature covers entries 0 to 29"
+    ]
+
+
+@pytest.mark.clause("468.6/unalterable")
+async def test_new_entries_may_be_unsigned_for_twice_as_long_as_checkpoints_take(
+    deliver, sound, verdict, clock, runtime, monkeypatch
+):
+    await deliver(*[an_attempt(clock) for _ in range(30)])
+    await sound()
+    await deliver(*[an_attempt(clock) for _ in range(12)])
+    clock.advance(seconds=2 * 3600)
+    found = await verdict()
+    assert (found.ok, found.unsigned_entries) == (True, 12)
+    clock.advance(seconds=1)
+    found = await verdict()
+    assert (found.ok, found.first_bad) == (False, 30)
+    assert "entries 30 to 41" in found.faults[0].what
+    clock.advance(seconds=-3600)
+    assert (await verdict()).ok
+    for allowed, ok in ((6, True), (5, False)):
+        few = runtime.settings.model_copy(update={"audit_checkpoint_entries": allowed})
+        monkeypatch.setattr(runtime, "settings", few)
+        assert (await verdict()).ok is ok
+
+
 @pytest.mark.clause("468.6/unalterable")
 async def test_what_was_altered_in_an_export_is_found(exported):
     lines = await exported()
@@ -79,8 +184,6 @@ async def test_what_was_altered_in_an_export_is_found(exported):
     assert without.first_bad == 123
     stranger = Signer(ORIGIN, bytes(32)).verifier
     assert not verify_export(iter(lines), [stranger]).ok
-    with pytest.raises(Malformed):
-        verify_export(iter([b"{}"]), [VERIFIER])
 
 
 @pytest.fixture
@@ -105,10 +208,12 @@ async def test_the_command_line_verifies_exports_and_says_what_is_wrong(
 ):
     await deliver(*[an_attempt(clock) for _ in range(20)])
     await writer.sign_if_grown()
-    status, said = await command("verify")
+    status, said = await command("verify", "--own-key")
     summary = json.loads(said.splitlines()[-1])
     assert (status, summary["ok"]) == (0, True)
-    assert (summary["entries"], summary["checkpoints"]) == (20, 1)
+    assert (summary["entries"], summary["checkpoints"], summary["unsigned_entries"]) == (20, 1, 0)
+    assert summary["keys"] == [VERIFIER.key_id]
+    assert f"key          {VERIFIER.vkey}" in said
     assert (await command("verify", "--vkey", VERIFIER.vkey, key=False))[0] == 0
     file = str(tmp_path / "log.jsonl")
     who = (
@@ -121,15 +226,15 @@ async def test_the_command_line_verifies_exports_and_says_what_is_wrong(
         "--reason",
         "audit",
     )
-    assert (await command("export", file, *who, key=False))[0] == 0
+    assert (await command("export", file, *who))[0] == 0
     assert Path(file).stat().st_mode & 0o777 == 0o600
     assert (await command("verify-export", file, "--vkey", VERIFIER.vkey, key=False))[0] == 0
-    assert (await command("export", file, *who, key=False))[0] == 2  # never writes over a file
+    assert (await command("export", file, *who))[0] == 2  # never writes over a file
     await deliver()
     own = await query("SELECT kind, person_id FROM entries WHERE seq >= 20 ORDER BY kind")
     assert own[:2] == [("access.attempted", "dba-1"), ("records.disclosed", "dba-1")]
     await tamper("entries", "UPDATE entries SET entry_hash = leaf_hash WHERE seq = 11")
-    status, said = await command("verify")
+    status, said = await command("verify", "--own-key")
     assert status == 1
     assert "entry 11: the chain does not hold" in said
     assert json.loads(said.splitlines()[-1])["first_bad"] == 11
@@ -167,9 +272,53 @@ def test_a_wrong_call_ends_with_2_and_says_why(capsys, tmp_path):
 async def test_a_database_without_a_log_and_a_missing_key_are_named(command):
     status, said = await command("verify", "--vkey", VERIFIER.vkey, key=False)
     assert (status, said.strip()) == (2, "audit: there is no audit log in this database")
-    status, said = await command("verify", key=False)
+    status, said = await command("verify", "--own-key", key=False)
     assert status == 2
     assert "audit_signing_key: Field required" in said
+
+
+async def test_without_a_public_key_nothing_is_said_to_be_right(deliver, writer, clock, command):
+    await deliver(*[an_attempt(clock) for _ in range(3)])
+    await writer.sign_if_grown()
+    status, said = await command("verify")
+    assert (status, '"ok"' in said) == (2, False)
+    assert "--vkey" in said
+    assert "--own-key" in said
+
+
+async def test_an_export_by_command_is_signed_to_its_end_and_one_of_nothing_refused(
+    deliver, clock, command, tmp_path, app
+):
+    who = (
+        "--person-id",
+        "dba-1",
+        "--name",
+        "D. Base",
+        "--title",
+        "Contractor",
+        "--reason",
+        "audit",
+    )
+    status, said = await command("export", str(tmp_path / "none.jsonl"), *who)
+    assert (status, "nothing to export" in said) == (2, True)
+    await deliver(*[an_attempt(clock) for _ in range(7)])
+    file = tmp_path / "log.jsonl"
+    assert (await command("export", str(file), *who))[0] == 0
+    status, said = await command("verify-export", str(file), "--vkey", VERIFIER.vkey, key=False)
+    assert status == 0, said
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(without_checkpoints(lines)))
+    status, said = await command("verify-export", str(file), "--vkey", VERIFIER.vkey, key=False)
+    assert status == 1
+    assert json.loads(said.splitlines()[-1])["unsigned_entries"] == 7
+
+
+async def test_entries_that_are_left_at_a_stop_or_after_a_crash_are_signed(
+    runtime, deliver, writer, clock, app, query, audit_settings
+):
+    await deliver(*[an_attempt(clock) for _ in range(3)])
+    async with build_app(audit_settings, runtime).router.lifespan_context(app):
+        assert await query("SELECT size FROM checkpoints") == [(3,)]
 
 
 async def test_events_come_from_a_real_broker_into_the_log_once_each(
@@ -208,14 +357,15 @@ async def test_events_come_from_a_real_broker_into_the_log_once_each(
             await bus.stop()
         await eventually(arrived, within_s=60, every_s=0.1)
         await eventually(signed, within_s=30, every_s=0.1)
-    status, said = await command("verify")
+    status, said = await command("verify", "--own-key")
     assert status == 0, said
     assert json.loads(said.splitlines()[-1])["entries"] >= len(wanted)
 
 
 async def test_no_more_exports_run_at_a_time_than_leave_the_database_to_others(
-    client, auditor, app
+    client, auditor, app, deliver, clock
 ):
+    await deliver(an_attempt(clock))
     async with app.state.exports, app.state.exports:
         response = await client.post("/v1/export", json={}, headers=auditor())
     assert (response.status_code, response.headers["Retry-After"]) == (503, "30")

@@ -299,12 +299,14 @@ async def test_the_recipient_verifies_it_offline_by_the_command(package):
     assert verdict.key_id == key_id
 
 
-async def test_without_a_key_of_his_own_the_recipient_is_told_to_compare_it(package, capsys):
+@pytest.mark.clause("468.7/package")
+async def test_without_the_departments_key_no_package_is_said_to_be_right(package, capsys):
     path, _, key_id = package
-    assert verify_command([str(path)]) == 0
+    assert verify_command([str(path)]) == 2
     said = capsys.readouterr().out
     assert key_id in said
-    assert "compare its id" in said
+    assert "NOT VERIFIED" in said
+    assert "give --key" in said
 
 
 TAMPERED = {

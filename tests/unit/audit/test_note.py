@@ -4,8 +4,8 @@ from base64 import b64decode
 
 import pytest
 
-from services.audit.note import BadNote, Checkpoint, Signer, Verifier
 from shared.merkle import EMPTY_ROOT
+from shared.notes import BadNote, Checkpoint, Signer, Verifier
 
 # The example of golang.org/x/mod/sumdb/note, where the format comes from.
 VKEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -55,6 +55,17 @@ def test_a_second_signature_does_not_disturb_the_first():
     assert signer.verifier.verify(signed) == witness.verifier.verify(signed) == "text\n"
 
 
+def test_where_a_note_must_be_exact_a_second_signature_or_another_form_is_refused():
+    signer = a_signer()
+    note = signer.sign("text\n")
+    assert signer.verifier.verify(note, exact=True) == "text\n"
+    second = note + a_signer("witness.example", 9).sign("text\n").partition("\n\n")[2]
+    padded = note[:-3] + chr(ord(note[-3]) + 1) + note[-2:]  # the unused bits of its last character
+    for other in (second, padded, note + "\n", note.rstrip("\n")):
+        with pytest.raises(BadNote):
+            signer.verifier.verify(other, exact=True)
+
+
 def test_the_same_name_with_another_key_is_not_accepted():
     note = a_signer(byte=1).sign("text\n")
     with pytest.raises(BadNote, match="not signed by"):
@@ -75,9 +86,21 @@ def test_a_checkpoint_reads_as_it_was_written():
     assert checkpoint.text.split("\n")[:2] == ["example.org/audit", "4711"]
     assert Checkpoint.parse(checkpoint.text) == checkpoint
     assert Checkpoint.parse(checkpoint.text + "an extension line\n") == checkpoint
+    chained = Checkpoint("example.org/audit", 4711, EMPTY_ROOT, bytes(range(32)), 4000)
+    assert Checkpoint.parse(chained.text) == chained
 
 
-@pytest.mark.parametrize("text", ["", "a\n1\n", "a\n01\nAAAA\n", "a\n-1\nAAAA\n", "a\n1\nAAAA\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a\n1\n",
+        "a\n01\nAAAA\n",
+        "a\n-1\nAAAA\n",
+        "a\n1\nAAAA\n",
+        f"a\n1\n{'A' * 43}=\nchain AAAA\n",
+    ],
+)
 def test_a_faulty_checkpoint_is_refused(text):
     with pytest.raises(BadNote):
         Checkpoint.parse(text)

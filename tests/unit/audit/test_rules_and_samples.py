@@ -6,11 +6,11 @@ from math import comb
 import pytest
 
 from services.audit.domain import GENESIS, chained
-from services.audit.note import Checkpoint, Signer
 from services.audit.recount import Recount
 from services.audit.rules import Search, crowded, repeated
 from services.audit.sampling import draw, sample_size, seed_of
 from shared.merkle import Frontier, leaf_hash, root_of
+from shared.notes import Checkpoint, Signer
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -119,18 +119,79 @@ def a_note(entries, signer=SIGNER, origin="example.org/log"):
 
 
 def recounted(entries, *notes, verifier=SIGNER.verifier):
+    """Recount a log with its own checkpoints, each after the last entry that it covers."""
     recount = Recount("example.org/log", [verifier])
-    recount.expect(notes)
+    sizes = {Checkpoint.parse(note).size: note for note in notes}
     for entry in entries:
         recount.take(*entry)
+        if (note := sizes.pop(entry[0] + 1, None)) is not None:
+            recount.sign(note)
+    for note in sizes.values():
+        recount.beyond(note)
     return recount.verdict()
 
 
 def test_a_good_log_is_good():
     log = a_log(9)
-    verdict = recounted(log, a_note(log[:4]), a_note(log), a_note([]))
+    verdict = recounted(log, a_note(log[:4]), a_note(log))
     assert verdict.ok
-    assert (verdict.entries, verdict.checkpoints, verdict.first_bad) == (9, 3, None)
+    assert (verdict.entries, verdict.checkpoints, verdict.first_bad) == (9, 2, None)
+    assert verdict.unsigned_entries == 0
+
+
+def test_entries_after_the_last_signature_are_counted():
+    log = a_log(9)
+    assert recounted(log, a_note(log[:4])).unsigned_entries == 5
+    assert recounted(log).unsigned_entries == 9
+
+
+def test_a_checkpoint_kept_elsewhere_is_compared_at_its_size_and_counts_as_a_signature():
+    log = a_log(9)
+    recount = Recount("example.org/log", [SIGNER.verifier])
+    recount.keep([a_note(log[:4]), a_note(log[:7]), a_note([])])
+    for entry in log:
+        recount.take(*entry)
+        if entry[0] == 3:
+            recount.sign(a_note(log[:4]))
+    verdict = recount.verdict()
+    assert (verdict.checkpoints, verdict.unsigned_entries) == (4, 2)
+    assert [fault.size for fault in verdict.faults] == [7]
+    assert "lacks the checkpoint of size 7" in verdict.faults[0].what
+
+
+def test_a_checkpoint_that_was_taken_away_is_missed_by_the_next_one():
+    log = a_log(9)
+    notes, previous = [], 0
+    for size in (3, 6, 9):
+        root = root_of(leaf_hash(content) for _, content, _ in log[:size])
+        checkpoint = Checkpoint("example.org/log", size, root, log[size - 1][2], previous)
+        notes.append(SIGNER.sign(checkpoint.text))
+        previous = size
+    assert recounted(log, *notes).ok
+    for missing, size in ((0, 3), (1, 6)):
+        verdict = recounted(log, *notes[:missing], *notes[missing + 1 :])
+        assert [fault.size for fault in verdict.faults] == [size]
+
+
+def test_a_checkpoint_out_of_its_place_or_given_twice_is_named():
+    log = a_log(9)
+    recount = Recount("example.org/log", [SIGNER.verifier])
+    for entry in log[:5]:
+        recount.take(*entry)
+    recount.sign(a_note(log[:5]))
+    recount.sign(a_note(log[:5]))
+    recount.sign(a_note(log[:3]))
+    recount.sign(a_note(log))
+    faults = recount.verdict().faults
+    assert [fault.size for fault in faults] == [5, 3, 9]
+    assert "second checkpoint" in faults[0].what
+
+
+def test_another_chain_than_the_signed_one_is_a_fault():
+    log = a_log(4)
+    root = root_of(leaf_hash(content) for _, content, _ in log)
+    verdict = recounted(log, SIGNER.sign(Checkpoint("example.org/log", 4, root, bytes(32)).text))
+    assert "another chain" in verdict.faults[0].what
 
 
 def test_a_rewritten_log_with_a_good_chain_is_bounded_by_its_checkpoints():
@@ -171,7 +232,8 @@ def test_a_recount_goes_on_from_a_frontier():
     for _, content, _ in log[:5]:
         frontier.append(leaf_hash(content))
     recount = Recount("example.org/log", [SIGNER.verifier], frontier=frontier, last=log[4][2])
-    recount.expect([a_note(log), a_note(log[:5])])
+    recount.keep([a_note(log), a_note(log[:5])])
     for entry in log[5:]:
         recount.take(*entry)
+    recount.sign(a_note(log))
     assert recount.verdict().ok

@@ -4,8 +4,9 @@ import pytest
 
 from deploy.local.demo.auditing import recompute
 from services.audit.domain import GENESIS, chained
-from services.audit.note import Checkpoint, Signer
+from services.audit.export import Line, Opening, Signature, as_line
 from shared.merkle import Frontier, leaf_hash
+from shared.notes import Checkpoint, Signer
 
 ORIGIN = "demo.test/audit"
 
@@ -25,23 +26,21 @@ ENTRIES = [
 def export(entries):
     """An export's lines, and the signed note of a log of these entries."""
     signer, frontier, last = Signer(ORIGIN, bytes(range(32))), Frontier(), GENESIS
-    lines = [
-        json.dumps(
-            {"origin": ORIGIN, "first": 0, "end": len(entries), "peaks": [], "last": last.hex()}
-        )
-    ]
+    opening = Opening(origin=ORIGIN, first=0, end=len(entries), peaks=[], last=last.hex())
+    lines = [as_line(opening).decode()]
     for seq, entry in enumerate(entries):
         leaf = leaf_hash(entry.encode())
         last = chained(last, leaf)
         frontier.append(leaf)
-        lines.append(json.dumps({"seq": seq, "entry": entry, "entry_hash": last.hex()}))
-    note = signer.sign(Checkpoint(ORIGIN, frontier.size, frontier.root()).text)
+        lines.append(as_line(Line(seq=seq, entry=entry, entry_hash=last.hex())).decode())
+    note = signer.sign(Checkpoint(ORIGIN, frontier.size, frontier.root(), last).text)
+    lines.append(as_line(Signature(checkpoint=note)).decode())
     return lines, note, [signer.verifier]
 
 
 def test_a_whole_log_holds_and_its_accesses_are_counted():
     lines, note, verifiers = export(ENTRIES)
-    proof = recompute("\n".join(lines).encode(), note, verifiers)
+    proof = recompute("".join(lines).encode(), note, verifiers)
     assert proof.ok
     assert (proof.entries, proof.accesses, proof.refused) == (4, 2, 1)
     assert proof.signed_by.startswith(ORIGIN)
@@ -63,7 +62,7 @@ def swapped(lines):
 def test_a_log_that_was_tampered_with_does_not_hold(change):
     lines, note, verifiers = export(ENTRIES)
     change(lines)
-    proof = recompute("\n".join(lines).encode(), note, verifiers)
+    proof = recompute("".join(lines).encode(), note, verifiers)
     assert not proof.ok
     assert proof.checks
 
@@ -71,10 +70,10 @@ def test_a_log_that_was_tampered_with_does_not_hold(change):
 def test_a_checkpoint_of_another_key_proves_nothing():
     lines, note, _ = export(ENTRIES)
     other = [Signer(ORIGIN, bytes(32)).verifier]
-    assert not recompute("\n".join(lines).encode(), note, other).ok
+    assert not recompute("".join(lines).encode(), note, other).ok
 
 
 def test_a_rewritten_log_does_not_fit_the_checkpoint_got_before():
     _, note, verifiers = export(ENTRIES)
     lines, _, _ = export([*ENTRIES[:2], an_entry("access.attempted", allowed=True), ENTRIES[3]])
-    assert not recompute("\n".join(lines).encode(), note, verifiers).ok
+    assert not recompute("".join(lines).encode(), note, verifiers).ok
