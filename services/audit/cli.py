@@ -25,7 +25,7 @@ from services.audit.checkpointing import Checkpointer
 from services.audit.door import record_export
 from services.audit.export import lines
 from services.audit.recount import Verdict
-from services.audit.settings import LogSettings, Settings
+from services.audit.settings import LogSettings, SigningSettings
 from services.audit.store.log import Log
 from services.audit.verify import lines_of, verify_export, verify_stored
 from shared import command
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     tables.set_defaults(run=lambda _: command.migrate(SERVICE, MIGRATIONS))
     key.add_argument(
         "--origin",
-        default=os.environ.get("AUDIT_ORIGIN", Settings.model_fields["audit_origin"].default),
+        default=os.environ.get("AUDIT_ORIGIN", LogSettings.model_fields["audit_origin"].default),
         help="the log's name in its checkpoints; default: AUDIT_ORIGIN",
     )
     return parser
@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
 def _verify(asked: argparse.Namespace) -> int:
     """Verify the log in DATABASE_URL."""
     if asked.own_key:
-        own = Settings()
+        own = SigningSettings()
         settings: LogSettings = own
         keys = [own.signer.verifier, *_given(asked)]
     else:
@@ -176,7 +176,7 @@ def _say(verdict: Verdict, keys: Sequence[Verifier]) -> int:
 
 
 def _export(asked: argparse.Namespace) -> int:
-    settings = Settings()
+    settings = SigningSettings()
     ori = load_policy(settings.policy_file).department.ori
     actor = Actor(person_id=asked.person_id, name=asked.name, title=asked.title, agency_ori=ori)
     descriptor = os.open(asked.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -187,7 +187,7 @@ def _export(asked: argparse.Namespace) -> int:
 
 
 async def _exported(
-    settings: Settings, actor: Actor, asked: argparse.Namespace, file: BinaryIO
+    settings: SigningSettings, actor: Actor, asked: argparse.Namespace, file: BinaryIO
 ) -> int:
     db = Database(settings.database_link(), SERVICE, pool_size=1)
     checkpointer = Checkpointer(settings.signer, SERVICE)

@@ -1,16 +1,18 @@
 """What audit reads from its environment."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from services.audit.recount import Cadence
+from shared.database_settings import DatabaseSettings
 from shared.fields import SecretKey, key_bytes
 from shared.notes import Signer
 from shared.settings import CommonSettings
 
 
-class LogSettings(CommonSettings):
+class LogSettings(DatabaseSettings):
     """What is needed to verify the log: no key."""
 
     audit_origin: Annotated[str, Field(pattern=r"^[^\s+]{1,200}$")] = "plateward.local/audit"
@@ -28,11 +30,22 @@ class LogSettings(CommonSettings):
         return Cadence(self.audit_checkpoint_entries, self.audit_checkpoint_s)
 
 
-class Settings(LogSettings):
-    """Common settings, and audit's own; built once, in main."""
+class SigningSettings(LogSettings):
+    """What is needed to sign checkpoints and to export the log."""
+
+    policy_file: Path = Path("policy.toml")
 
     audit_signing_key: SecretKey
     """Base64 of 32 random bytes: the Ed25519 key that signs checkpoints."""
+
+    @property
+    def signer(self) -> Signer:
+        """What signs checkpoints."""
+        return Signer(self.audit_origin, key_bytes(self.audit_signing_key))
+
+
+class Settings(SigningSettings, CommonSettings):
+    """Common settings, and audit's own; built once, in main."""
 
     audit_watch_s: Annotated[float, Field(gt=0)] = 5.0
     """How often the log is looked over for findings."""
@@ -63,8 +76,3 @@ class Settings(LogSettings):
 
     audit_stall_minutes: Annotated[float, Field(gt=0, le=60)] = 5.0
     """A consumer that stands still for so long raises a finding (CJIS: within an hour)."""
-
-    @property
-    def signer(self) -> Signer:
-        """What signs checkpoints."""
-        return Signer(self.audit_origin, key_bytes(self.audit_signing_key))
