@@ -332,16 +332,19 @@ async def system_grant(
     elements: Mapping[str, Any],
     work: str,
     agency_ori: Ori | None = None,
+    attempt_id: UUID | None = None,
 ) -> Grant:
     """Issue a grant for the software's own work on a person's behalf, e.g. an approved release.
 
     The attempt is committed first, as for a person. `work` names the consumer, in place of a route;
-    `agency_ori` whose records it is for, the department's unless named.
+    `agency_ori` whose records it is for, the department's unless named. A retry passes the `attempt_id`
+    of the grant of its first try: that attempt stands for all tries and is not recorded again.
     """
     now = runtime.clock.now()
+    recorded = attempt_id is not None
     attempt = AccessAttempted(
         occurred_at=now,
-        attempt_id=uuid4(),
+        attempt_id=attempt_id or uuid4(),
         actor=on_behalf_of,
         service=runtime.service,
         permission=permission.value,
@@ -353,7 +356,8 @@ async def system_grant(
         request_id=str(uuid4()),
         client_address="",
     )
-    await record_attempt(runtime, attempt)
+    if not recorded:
+        await record_attempt(runtime, attempt)
     principal = Principal(
         account_id=on_behalf_of.person_id,
         name=on_behalf_of.name,

@@ -84,6 +84,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.ReleaseApproved, "release", "retention", audited=True),
         _topic(events.ReleaseDenied, "release", audited=True),
         _topic(events.ReleasePackaged, "retention", "release", audited=True),
+        _topic(events.ReleaseFailed, "retention", "release", audited=True),
         _topic(events.ReleaseReceived, "release", audited=True),
         _topic(events.AgencyChanged, "release", audited=True),
         _topic(events.CheckpointSigned, "audit", partitions=1, retention_s=365 * DAY_S),

@@ -18,12 +18,13 @@ RECORDS_CITATION = "Records Maintenance and Release Policy; Civil Code 1798.90.5
 
 
 class Status(StrEnum):
-    """Where a request stands. Refused: by rule, at filing. Denied: by a reviewer."""
+    """Where a request stands. Refused: by rule, at filing. Denied: by a reviewer. Failed: no package can be made."""
 
     SUBMITTED = "submitted"
     FIRST_APPROVED = "first_approved"
     APPROVED = "approved"
     PACKAGED = "packaged"
+    FAILED = "failed"
     EXPIRED = "expired"
     DENIED = "denied"
     REFUSED = "refused"
@@ -160,5 +161,7 @@ def check_download(status: Status, expires_at: datetime | None, now: datetime) -
         raise Conflict("the package has expired; ask again with a new request", code="expired")
     if status is Status.APPROVED:
         raise Conflict("the package is being prepared", code="not_ready")
+    if status is Status.FAILED:
+        raise Conflict("no package could be made; ask again with a new request", code="failed")
     if status is not Status.PACKAGED:
         raise Conflict(f"this request is {status.value}; there is no package", code="no_package")

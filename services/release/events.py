@@ -4,14 +4,15 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from services.release import steps
 from services.release.domain import Status
-from services.release.store import Package, Requests
+from services.release.store import Failure, Package, Requests
 from shared.consumer import Handler, Subscription
 from shared.db import first_sight
 from shared.errors import AlprError, InvalidInput
-from shared.events import Event, ReleasePackaged
+from shared.events import Event, ReleaseFailed, ReleasePackaged
 from shared.outbox import emit
 from shared.runtime import Runtime
 
@@ -30,7 +31,14 @@ def handlers(runtime: Runtime) -> Mapping[type[Event], Handler]:
                 if await first_sight(connection, GROUP, event.event_id):
                     await _packaged(requests, event)
 
-    return {ReleasePackaged: packaged}
+    async def failed(events: Sequence[Any]) -> None:
+        async with runtime.db.begin() as connection:
+            requests = Requests(connection)
+            for event in events:
+                if await first_sight(connection, GROUP, event.event_id):
+                    await _failed(requests, event)
+
+    return {ReleasePackaged: packaged, ReleaseFailed: failed}
 
 
 def subscriptions(runtime: Runtime) -> list[Subscription]:
@@ -40,10 +48,7 @@ def subscriptions(runtime: Runtime) -> list[Subscription]:
 
 async def _packaged(requests: Requests, event: ReleasePackaged) -> None:
     """Put the package on file. Raises: InvalidInput for a request that was never approved."""
-    found = await requests.lock(event.request_id)
-    if found is None or found.status is not Status.APPROVED:
-        state = found.status.value if found else "unknown here"
-        raise InvalidInput(f"a package came for a request that is {state}")
+    await _approved(requests, event.request_id, "a package")
     package = Package(
         package_key=event.package_key,
         sha256=event.sha256,
@@ -55,6 +60,21 @@ async def _packaged(requests: Requests, event: ReleasePackaged) -> None:
     )
     await requests.package(event.request_id, package)
     await requests.move(event.request_id, Status.PACKAGED)
+
+
+async def _failed(requests: Requests, event: ReleaseFailed) -> None:
+    """Put on file that there will be no package. Raises: InvalidInput for a request never approved."""
+    await _approved(requests, event.request_id, "a failure")
+    failure = Failure(reason=event.reason, failed_at=event.occurred_at)
+    await requests.fail(event.request_id, failure)
+    await requests.move(event.request_id, Status.FAILED)
+
+
+async def _approved(requests: Requests, request_id: UUID, what: str) -> None:
+    found = await requests.lock(request_id)
+    if found is None or found.status is not Status.APPROVED:
+        state = found.status.value if found else "unknown here"
+        raise InvalidInput(f"{what} came for a request that is {state}")
 
 
 async def expire_due(runtime: Runtime) -> int:

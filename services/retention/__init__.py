@@ -4,6 +4,7 @@ Owns: reads, captures, plates, passes, hits as flags on reads, holds, purge runs
 for releases and for evidence, and what of these was booked into evidence.
 Consumes: `alpr.read.recorded`, `alpr.capture.processed`, `alpr.hit.*`, `alpr.release.approved`.
 Publishes: `alpr.pass.recorded`, `alpr.hold.changed`, `alpr.evidence.changed`, `alpr.evidence.booked`,
-`alpr.purge.changed`, `alpr.records.purged`, `alpr.release.packaged`.
+`alpr.purge.changed`, `alpr.records.purged`, `alpr.release.packaged`,
+`alpr.release.failed`.
 Never: destroys a record without the five facts of policy 468.3.1(f), or one under a hold.
 """

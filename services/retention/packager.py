@@ -7,15 +7,17 @@ from typing import Any
 
 import msgspec
 from prometheus_client import Gauge
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.retention.domain.criteria import Criteria
+from services.retention.domain.criteria import Criteria, check_release
 from services.retention.domain.signing import Signer
+from services.retention.evidence import fault_of
 from services.retention.packaging import Contents, Cover, gather_records, make_package
 from services.retention.store import packages
-from services.retention.store.packages import Built, Released
-from shared.access import Permission, system_grant
-from shared.errors import AlprError
-from shared.events import PurposeRecord, ReleaseApproved, ReleasePackaged
+from services.retention.store.packages import Built, Order, Released
+from shared.access import Grant, Permission, system_grant
+from shared.errors import AlprError, Conflict, Unavailable
+from shared.events import PurposeRecord, ReleaseApproved, ReleaseFailed, ReleasePackaged
 from shared.outbox import emit
 from shared.runtime import Runtime
 
@@ -24,6 +26,8 @@ log = logging.getLogger(__name__)
 WAITING = Gauge("alpr_packages_waiting", "Approved requests whose package is not built yet")
 
 MAX_PAUSE = timedelta(minutes=10)
+MAX_ATTEMPTS = 20
+"""Tries that meet a fault of the software, over about two hours, before an order fails for good."""
 
 
 class Packager:
@@ -34,7 +38,7 @@ class Packager:
         self._signer = signer
 
     async def work(self) -> None:
-        """Build every package that waits. One that fails waits longer each time."""
+        """Build every package that waits. One that fails waits longer each time, or ends as failed."""
         while await self._one():
             pass
         async with self._runtime.db.begin() as connection:
@@ -43,37 +47,47 @@ class Packager:
     async def _one(self) -> bool:
         """Build one package; False when none waits. The claim ends with the transaction, crash or not."""
         now = self._runtime.clock.now()
-        failed: tuple[ReleaseApproved, int, Exception] | None = None
+        failed: tuple[Order, Exception] | None = None
         async with self._runtime.db.begin() as connection:
-            claimed = await packages.claim(connection, now)
-            if claimed is None:
+            order = await packages.claim(connection, now)
+            if order is None:
                 return False
-            approval, attempts = claimed
             try:
-                built = await self._build(approval)
+                built = await self._build(connection, order, now)
             except Exception as exc:  # noqa: BLE001 - whatever it is, others must not wait for it
-                failed = (approval, attempts, exc)
+                failed = (order, exc)
             else:
-                await packages.built(connection, approval.request_id, built, now)
-                await emit(connection, self._runtime.service, _packaged(approval, built, now))
+                await packages.built(connection, order.approval.request_id, built, now)
+                await emit(connection, self._runtime.service, _packaged(order.approval, built, now))
         if failed is not None:
-            await self._again_later(*failed, now=now)
+            await self._not_built(*failed, now=now)
         return True
 
-    async def _build(self, approval: ReleaseApproved) -> Built:
-        """Return the package of a request, put into the object store and not yet announced."""
+    async def _build(self, connection: AsyncConnection, order: Order, now: datetime) -> Built:
+        """Return the package of a request, put into the object store and not yet announced.
+
+        Raises: Conflict when the approval has expired; InvalidInput when its criteria cannot be read.
+        Both come before an access attempt is recorded, for nothing is read.
+        """
+        approval = order.approval
+        if approval.expires_at <= now:
+            raise Conflict("the approval expired before a package could be made")
+        criteria = criteria_of(approval)
+        grant = await self._grant(order, criteria)
+        if order.attempt_id is None:
+            await packages.attempted(connection, approval.request_id, grant.attempt_id)
         return await make_package(
             _cover(approval),
             f"packages/{approval.request_id}.zip",
-            lambda folder: self._gather(approval, folder),
+            lambda folder: self._gather(approval, criteria, grant, folder),
             runtime=self._runtime,
             signer=self._signer,
         )
 
-    async def _gather(self, approval: ReleaseApproved, folder: Path) -> Contents:
-        """Read the records on the requester's behalf: the attempt first, every row disclosed."""
-        criteria = criteria_of(approval)
-        grant = await system_grant(
+    async def _grant(self, order: Order, criteria: Criteria) -> Grant:
+        """Return a grant on the requester's behalf; one access attempt stands for all tries."""
+        approval = order.approval
+        return await system_grant(
             self._runtime,
             Permission.RELEASE_DOWNLOAD,
             on_behalf_of=approval.requester,
@@ -85,19 +99,41 @@ class Packager:
             ),
             elements={"request_id": str(approval.request_id), **criteria.as_json()},
             work="package of an approved release",
+            attempt_id=order.attempt_id,
         )
+
+    async def _gather(
+        self, approval: ReleaseApproved, criteria: Criteria, grant: Grant, folder: Path
+    ) -> Contents:
+        """Read the records, every row disclosed."""
         async with self._runtime.db.begin() as connection:
             released = Released(connection, grant, criteria)
             return await gather_records(released, folder, images=approval.criteria.include_images)
 
-    async def _again_later(
-        self, approval: ReleaseApproved, attempts: int, exc: Exception, *, now: datetime
-    ) -> None:
-        pause = min(timedelta(seconds=2 ** min(attempts, 10)), MAX_PAUSE)
-        fault = exc.detail if isinstance(exc, AlprError) else type(exc).__name__
-        log.error("package of %s failed: %s; again in %s", approval.request_id, fault, pause)
+    async def _not_built(self, order: Order, exc: Exception, *, now: datetime) -> None:
+        """Try again later; or never, where a rule refused or every try of many met an unknown fault."""
+        request_id, fault = order.approval.request_id, fault_of(exc)
+        if is_final(exc, order.attempts + 1):
+            log.error("package of %s failed for good: %s", request_id, fault)
+            async with self._runtime.db.begin() as connection:
+                if await packages.failed(connection, request_id, at=now, fault=fault):
+                    event = ReleaseFailed(occurred_at=now, request_id=request_id, reason=fault)
+                    await emit(connection, self._runtime.service, event)
+            return
+        pause = min(timedelta(seconds=2 ** min(order.attempts, 10)), MAX_PAUSE)
+        log.warning("package of %s waits: %s; again in %s", request_id, fault, pause)
         async with self._runtime.db.begin() as connection:
-            await packages.failed(connection, approval.request_id, again=now + pause, fault=fault)
+            await packages.again(connection, request_id, again=now + pause, fault=fault)
+
+
+def is_final(exc: Exception, attempts: int) -> bool:
+    """Whether another try cannot help: a rule refused, or `attempts` tries met a fault of the software.
+
+    What is unavailable is waited for as long as the approval lasts.
+    """
+    if isinstance(exc, Unavailable):
+        return False
+    return isinstance(exc, AlprError) or attempts >= MAX_ATTEMPTS
 
 
 def _packaged(approval: ReleaseApproved, built: Built, now: datetime) -> ReleasePackaged:
@@ -114,14 +150,19 @@ def _packaged(approval: ReleaseApproved, built: Built, now: datetime) -> Release
 
 
 def criteria_of(approval: ReleaseApproved) -> Criteria:
-    """Return the criteria of an approved request: exactly these, and nothing beside."""
+    """Return the criteria of an approved request: exactly these, and nothing beside.
+
+    Raises: InvalidInput when they cannot be met.
+    """
     asked = approval.criteria
-    return Criteria(
+    criteria = Criteria(
         plate=asked.plate,
         captured_from=asked.captured_from,
         captured_to=asked.captured_to,
         device_ids=tuple(asked.device_ids),
     )
+    check_release(criteria)
+    return criteria
 
 
 def _cover(approval: ReleaseApproved) -> Cover:

@@ -252,6 +252,20 @@ class ReleasePackaged(Event, frozen=True, kw_only=True, omit_defaults=True):
         return str(self.request_id)
 
 
+class ReleaseFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """No package can be made of an approved request; nobody tries again. The agency may file anew."""
+
+    TOPIC: ClassVar[str] = "alpr.release.failed"
+
+    request_id: UUID
+    reason: str  # for the requester and the reviewer; never a plate
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
 class ReleaseReceived(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """The requester downloaded the package (policy 468.7: receipt recorded)."""
 

@@ -22,6 +22,7 @@ STATES = (
     "first_approved",
     "approved",
     "packaged",
+    "failed",
     "expired",
     "denied",
     "refused",

@@ -233,6 +233,23 @@ class PackageOut(BaseModel):
     packaged_at: datetime
 
 
+class FailureOut(BaseModel):
+    """Why no package can be made of an approved request."""
+
+    reason: str
+    failed_at: datetime
+
+
+class CriteriaOut(BaseModel):
+    """What was asked for, as it was filed."""
+
+    captured_from: datetime
+    captured_to: datetime
+    plate: str | None
+    device_ids: list[UUID]
+    include_images: bool
+
+
 class ReceiptOut(BaseModel):
     """Somebody took the package."""
 
@@ -293,6 +310,7 @@ APPROVED: dict[str, JsonValue] = {
         "manifest_signed_by": "retention-2026-1",
         "packaged_at": "2026-05-03T10:30:02Z",
     },
+    "failure": None,
     "receipts": [],
 }
 
@@ -316,12 +334,13 @@ class RequestOut(BaseModel):
     purpose_kind: str
     case_number: str
     offence_type: str
-    criteria: Criteria
+    criteria: CriteriaOut
     restricted: bool = Field(description="Needs a legal-authority document and a second approver")
     legal_authority: AuthorityOut | None
     decisions: list[DecisionOut]
     expires_at: datetime | None = Field(description="Until when the package can be downloaded")
     package: PackageOut | None
+    failure: FailureOut | None
     receipts: list[ReceiptOut]
 
 

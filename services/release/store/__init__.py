@@ -5,6 +5,7 @@ from services.release.store.documents import Document, Documents
 from services.release.store.records import (
     Authority,
     Decision,
+    Failure,
     Filed,
     Package,
     Receipt,
@@ -18,6 +19,7 @@ __all__ = [
     "Decision",
     "Document",
     "Documents",
+    "Failure",
     "Filed",
     "Package",
     "Receipt",

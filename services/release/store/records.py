@@ -44,6 +44,13 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     packaged_at: datetime
 
 
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Why no package can be made."""
+
+    reason: str
+    failed_at: datetime
+
+
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody took the package, whole."""
 
@@ -82,6 +89,7 @@ class Request(Filed):
     status: Status
     decisions: list[Decision]
     package: Package | None
+    failure: Failure | None
     receipts: list[Receipt]
 
     @property

@@ -10,14 +10,22 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.release.domain import Status
-from services.release.store.records import Authority, Decision, Filed, Package, Receipt, Request
+from services.release.store.records import (
+    Authority,
+    Decision,
+    Failure,
+    Filed,
+    Package,
+    Receipt,
+    Request,
+)
 from shared.access import Grant, Shown, disclose
 from shared.events import Actor, ReleaseCriteria
 from shared.types import Ori
 
 # The three lists come as JSON, so that a page of requests is one query.
 _SELECT = """
-    SELECT r.*, d.sha256 AS document_sha256, to_jsonb(p) AS package,
+    SELECT r.*, d.sha256 AS document_sha256, to_jsonb(p) AS package, to_jsonb(f) AS failure,
         (SELECT coalesce(jsonb_agg(to_jsonb(x) ORDER BY x.decided_at), '[]')
            FROM decisions x WHERE x.request_id = r.request_id) AS decisions,
         (SELECT coalesce(jsonb_agg(to_jsonb(x) ORDER BY x.received_at), '[]')
@@ -25,6 +33,7 @@ _SELECT = """
     FROM requests r
     LEFT JOIN documents d USING (document_id)
     LEFT JOIN packages p ON p.request_id = r.request_id
+    LEFT JOIN failures f ON f.request_id = r.request_id
 """
 _FILE = text(
     """
@@ -52,6 +61,9 @@ _PACKAGE = text(
     VALUES (:request_id, :package_key, :sha256, :size_bytes, :reads, :images,
         :manifest_signed_by, :packaged_at)
     """
+)
+_FAIL = text(
+    "INSERT INTO failures (request_id, reason, failed_at) VALUES (:request_id, :reason, :failed_at)"
 )
 _RECEIVE = text(
     """
@@ -148,6 +160,12 @@ class Requests:
             _PACKAGE, {**msgspec.structs.asdict(package), "request_id": request_id}
         )
 
+    async def fail(self, request_id: UUID, failure: Failure) -> None:
+        """Put on file why no package can be made."""
+        await self._connection.execute(
+            _FAIL, {**msgspec.structs.asdict(failure), "request_id": request_id}
+        )
+
     async def receive(self, request_id: UUID, receipt: Receipt) -> None:
         """Put a receipt on file."""
         row = msgspec.structs.asdict(receipt) | {"received_by": _json(receipt.received_by)}
@@ -186,6 +204,7 @@ def _request(row: dict[str, Any]) -> Request:
             "legal_authority": authority,
             "decisions": msgspec.convert(row["decisions"], list[Decision]),
             "package": msgspec.convert(row["package"], Package | None),
+            "failure": msgspec.convert(row["failure"], Failure | None),
             "receipts": msgspec.convert(row["receipts"], list[Receipt]),
         }
     )

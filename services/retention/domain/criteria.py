@@ -106,6 +106,11 @@ def check_hold(criteria: Criteria) -> None:
         raise InvalidInput("is not after captured_from", field="criteria.captured_to")
 
 
+def check_release(criteria: Criteria) -> None:
+    """Raise InvalidInput, naming the field, for criteria that no package can be made of."""
+    _checked_pattern(criteria)
+
+
 def _checked_pattern(criteria: Criteria) -> PlatePattern | None:
     try:
         pattern = criteria.pattern

@@ -36,7 +36,8 @@ _ORDER = text(
     """
 )
 _CLAIM = text(
-    "SELECT approval, attempts FROM packages WHERE built_at IS NULL AND not_before <= :now"
+    "SELECT approval, attempts, attempt_id FROM packages"
+    " WHERE built_at IS NULL AND failed_at IS NULL AND not_before <= :now"
     " ORDER BY not_before LIMIT 1 FOR UPDATE SKIP LOCKED"
 )
 _BUILT = text(
@@ -46,11 +47,27 @@ _BUILT = text(
     WHERE request_id = :request_id
     """
 )
-_FAILED = text(
+_AGAIN = text(
     "UPDATE packages SET attempts = attempts + 1, not_before = :again, fault = :fault"
     " WHERE request_id = :request_id"
 )
-_WAITING = text("SELECT count(*) FROM packages WHERE built_at IS NULL AND not_before < 'infinity'")
+_FAILED = text(
+    "UPDATE packages SET attempts = attempts + 1, failed_at = :at, fault = :fault"
+    " WHERE request_id = :request_id AND built_at IS NULL AND failed_at IS NULL"
+)
+_ATTEMPTED = text("UPDATE packages SET attempt_id = :attempt_id WHERE request_id = :request_id")
+_WAITING = text("SELECT count(*) FROM packages WHERE built_at IS NULL AND failed_at IS NULL")
+
+
+@dataclass(frozen=True)
+class Order:
+    """A package that is to be made."""
+
+    approval: ReleaseApproved
+    attempts: int
+    """How many tries failed."""
+    attempt_id: UUID | None
+    """The access attempt under which its records are read; None before the first reading."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +98,17 @@ async def order(connection: AsyncConnection, approval: ReleaseApproved, now: dat
     )
 
 
-async def claim(connection: AsyncConnection, now: datetime) -> tuple[ReleaseApproved, int] | None:
-    """Return an approval whose package waits, and how often it failed; ours until the transaction ends."""
+async def claim(connection: AsyncConnection, now: datetime) -> Order | None:
+    """Return an order that waits; no other worker gets it until the transaction ends."""
     row = (await connection.execute(_CLAIM, {"now": now})).first()
     if row is None:
         return None
-    return msgspec.convert(row.approval, ReleaseApproved), row.attempts
+    return Order(msgspec.convert(row.approval, ReleaseApproved), row.attempts, row.attempt_id)
+
+
+async def attempted(connection: AsyncConnection, request_id: UUID, attempt_id: UUID) -> None:
+    """Keep under which access attempt the records of an order are read."""
+    await connection.execute(_ATTEMPTED, {"request_id": request_id, "attempt_id": attempt_id})
 
 
 async def built(
@@ -108,13 +130,21 @@ async def built(
     )
 
 
-async def failed(
+async def again(
     connection: AsyncConnection, request_id: UUID, *, again: datetime, fault: str
 ) -> None:
-    """Record a failure and when to try again."""
+    """Record that a try failed, and when to try again."""
     await connection.execute(
-        _FAILED, {"request_id": request_id, "again": again, "fault": fault[:500]}
+        _AGAIN, {"request_id": request_id, "again": again, "fault": fault[:500]}
     )
+
+
+async def failed(
+    connection: AsyncConnection, request_id: UUID, *, at: datetime, fault: str
+) -> bool:
+    """Record that no package can be made; False when one was made, or this is known already."""
+    values = {"request_id": request_id, "at": at, "fault": fault[:500]}
+    return (await connection.execute(_FAILED, values)).rowcount > 0
 
 
 async def waiting(connection: AsyncConnection) -> int:

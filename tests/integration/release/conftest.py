@@ -7,7 +7,7 @@ from services.release.events import handlers
 from services.release.main import build_app
 from services.release.settings import Settings
 from shared.access import Permission
-from shared.events import ReleasePackaged
+from shared.events import ReleaseFailed, ReleasePackaged
 from shared.runtime import Runtime
 
 SHERIFF = "CA0520000"
@@ -188,6 +188,23 @@ def packaged(runtime, bus, objects, clock):
         await bus.deliver(handlers(runtime))
         bus.records.extend(before)
         return content, event
+
+    return answer
+
+
+@pytest.fixture
+def failed(runtime, bus, clock):
+    """Answer an approval as retention does when no package can be made."""
+
+    async def answer(request_id, reason="a plate has 1 to 12 characters, known or not, not 13"):
+        event = ReleaseFailed(occurred_at=clock.now(), request_id=request_id, reason=reason)
+        await runtime.relay.drain()
+        before = list(bus.records)
+        bus.records.clear()
+        await bus.publish([event])
+        await bus.deliver(handlers(runtime))
+        bus.records.extend(before)
+        return event
 
     return answer
 

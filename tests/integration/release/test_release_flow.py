@@ -1,13 +1,15 @@
 """A release from written request to receipt (policy 468.7), and what stays on file."""
 
 from hashlib import sha256
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 
 from services.release.events import expire_due
+from shared.errors import InvalidInput
 from shared.events import (
     AccessAttempted,
     AgencyChanged,
@@ -18,7 +20,7 @@ from shared.events import (
     ReleaseReceived,
     ReleaseRequested,
 )
-from tests.integration.release.conftest import FBI, RENO, REQUESTER, SERGEANT, SHERIFF
+from tests.integration.release.conftest import FBI, RENO, REQUESTER, SERGEANT, SHERIFF, a_request
 
 
 @pytest.mark.clause("468.7(a)/written-request")
@@ -73,11 +75,62 @@ async def test_the_same_package_event_twice_is_worked_once(
 
 @pytest.mark.clause("468.7/package")
 async def test_a_package_for_what_was_never_approved_is_refused(filed, packaged):
-    from shared.errors import InvalidInput
-
     request_id = await filed()
     with pytest.raises(InvalidInput, match="submitted"):
         await packaged(request_id)
+
+
+@pytest.mark.clause("468.7/package")
+async def test_requester_and_reviewer_see_a_request_fail_with_its_reason(
+    client, filed, decide, failed, packaged, requester, reviewer
+):
+    request_id = await filed()
+    with pytest.raises(InvalidInput, match="submitted"):
+        await failed(request_id)
+    await decide(request_id)
+    event = await failed(request_id)
+    for path, headers in (
+        (f"/v1/agency/requests/{request_id}", requester()),
+        (f"/v1/requests/{request_id}", reviewer()),
+    ):
+        shown = (await client.get(path, headers=headers)).json()
+        assert (shown["status"], shown["failure"]["reason"]) == ("failed", event.reason)
+    found = await client.get("/v1/requests?status=failed", headers=reviewer())
+    assert len(found.json()["requests"]) == 1
+    answer = await client.get(f"/v1/requests/{request_id}/package", headers=requester())
+    assert (answer.status_code, answer.json()["code"]) == (409, "failed")
+    with pytest.raises(InvalidInput, match="failed"):
+        await packaged(request_id)
+
+
+async def test_a_request_on_file_with_a_pattern_no_longer_taken_is_still_shown(
+    client, filed, reviewer, runtime
+):
+    copied = await filed()
+    request_id = uuid4()
+    async with runtime.db.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO requests SELECT (jsonb_populate_record(r, jsonb_build_object("
+                "'request_id', CAST(:id AS text), 'criteria', r.criteria || :criteria))).* FROM requests r"
+                " WHERE request_id = :copied"
+            ).bindparams(bindparam("criteria", type_=JSONB)),
+            {"id": str(request_id), "criteria": {"plate": "7ABC1????????"}, "copied": UUID(copied)},
+        )
+    shown = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
+    assert shown.status_code == 200, shown.text
+    assert shown.json()["criteria"]["plate"] == "7ABC1????????"
+
+
+async def test_what_no_search_could_look_for_cannot_be_asked_of_a_release(
+    client, requester, agencies
+):
+    for plate in ("7ABC1????????", "ABCDEFGHIJKL?", "7*", "*A*B*"):
+        criteria = {**a_request()["criteria"], "plate": plate}
+        answer = await client.post(
+            "/v1/requests", json=a_request(criteria=criteria), headers=requester()
+        )
+        assert answer.status_code == 422, plate
 
 
 @pytest.mark.clause("468.7(b)/review")

@@ -4,6 +4,8 @@ import csv
 import hashlib
 import io
 import json
+import random
+import re
 import subprocess
 import sys
 import zipfile
@@ -11,7 +13,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from pydantic import ValidationError
 
+from services.release.api.models import Criteria
 from services.retention.domain.signing import Signer, load_public
 from services.retention.domain.verifying import verify_package
 from services.retention.verify import verify_command
@@ -21,6 +25,7 @@ from shared.events import (
     RecordsDisclosed,
     ReleaseApproved,
     ReleaseCriteria,
+    ReleaseFailed,
     ReleasePackaged,
 )
 from tests.integration.retention.conftest import JPEG, a_capture, a_read, started
@@ -156,6 +161,29 @@ async def test_the_scope_is_the_criteria_and_nothing_wider(retention, tmp_path):
 
 
 @pytest.mark.clause("468.7/package")
+async def test_whatever_release_accepts_is_searched_and_packaged_alike(retention, tmp_path):
+    """Property over many patterns: the package holds what the pattern matches, and a search finds the same."""
+    rnd = random.Random(468)
+    stored = sorted({"".join(rnd.choices("7AB8", k=rnd.randint(2, 5))) for _ in range(60)})
+    await retention.store(*(a_read(plate, NOON) for plate in stored))
+    window = {"captured_from": NOON - timedelta(days=1), "captured_to": NOON + timedelta(hours=1)}
+    tried = 0
+    while tried < 40:
+        typed = "".join(rnd.choices("7aB8 -/??**", k=rnd.randint(1, 14)))
+        try:
+            asked = Criteria(plate=typed, **window)
+        except ValidationError:
+            continue
+        tried += 1
+        approval = an_approval(criteria=asked.model_dump())
+        _, path = await build(retention, approval, tmp_path)
+        matching = re.compile(asked.plate.replace("?", ".").replace("*", ".*"))
+        expected = [plate for plate in stored if matching.fullmatch(plate)]
+        assert plates(path) == expected, typed
+        assert sorted(await retention.plates(plate=typed)) == expected, typed
+
+
+@pytest.mark.clause("468.7/package")
 async def test_without_images_there_are_none(retention, tmp_path):
     await a_pictured_read(retention, "7ABC123")
     approval = an_approval(criteria={"include_images": False})
@@ -210,6 +238,77 @@ async def test_while_the_object_store_is_down_a_package_waits_and_others_after_i
     retention.clock.advance(seconds=2)
     await retention.app.state.packager.work()
     assert len(await retention.emitted(ReleasePackaged)) == 1
+
+
+@pytest.mark.clause("468.7/package")
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"criteria": {"plate": "7ABC1????????"}}, "known or not, not 13"),
+        ({"criteria": {"plate": "ABCDEFGHIJKL?"}}, "known or not, not 13"),
+        ({"expires_at": NOON}, "expired before"),
+    ],
+)
+async def test_an_order_that_can_never_succeed_ends_as_failed_and_reads_nothing(
+    retention, changes, reason
+):
+    approval = an_approval(**changes)
+    await retention.store(approval)
+    for _ in range(3):
+        await retention.app.state.packager.work()
+        retention.clock.advance(seconds=3600)
+    [failed] = await retention.emitted(ReleaseFailed)
+    assert failed.request_id == approval.request_id
+    assert reason in failed.reason
+    assert await retention.emitted(ReleasePackaged) == []
+    assert await retention.emitted(AccessAttempted) == []
+
+
+@pytest.mark.clause("468.3.1(d)/access-record")
+async def test_the_tries_of_one_package_are_one_access_attempt(retention, tmp_path):
+    await a_pictured_read(retention, "7ABC123")
+    retention.objects.down = True
+    await retention.store(an_approval())
+    for _ in range(4):
+        await retention.app.state.packager.work()
+        retention.clock.advance(seconds=1200)
+    retention.objects.down = False
+    await retention.app.state.packager.work()
+    assert len(await retention.emitted(ReleasePackaged)) == 1
+    [attempt] = await retention.emitted(AccessAttempted)
+    disclosed = await retention.emitted(RecordsDisclosed)
+    assert {event.attempt_id for event in disclosed} == {attempt.attempt_id}
+
+
+async def test_an_outage_is_waited_for_as_long_as_the_approval_lasts_and_no_longer(retention):
+    await a_pictured_read(retention, "7ABC123")
+    retention.objects.down = True
+    await retention.store(an_approval())
+    for _ in range(30):
+        await retention.app.state.packager.work()
+        retention.clock.advance(seconds=1200)
+    assert await retention.emitted(ReleaseFailed) == []
+    retention.clock.advance(seconds=14 * 24 * 3600)
+    await retention.app.state.packager.work()
+    [failed] = await retention.emitted(ReleaseFailed)
+    assert "expired" in failed.reason
+
+
+async def test_a_fault_of_the_software_is_tried_twenty_times_and_no_more(retention, monkeypatch):
+    tried = []
+
+    async def broken(*_, **__):
+        tried.append(1)
+        raise RuntimeError("7ABC123 stays out of the answer")
+
+    monkeypatch.setattr("services.retention.packager.make_package", broken)
+    await retention.store(an_approval())
+    for _ in range(25):
+        await retention.app.state.packager.work()
+        retention.clock.advance(seconds=1200)
+    assert len(tried) == 20
+    [failed] = await retention.emitted(ReleaseFailed)
+    assert failed.reason == "RuntimeError"
 
 
 async def test_an_image_that_is_gone_or_changed_is_named_as_omitted(retention, tmp_path):
