@@ -72,7 +72,8 @@ class DatabaseSettings(BaseSettings):
     changed (ADR-0016). A secret that a service at work needs no more."""
 
     database_allow_owner: bool = False
-    """Work on another machine's database as a role that could change the tables all the same."""
+    """Work on another machine's database as a role that could change the tables, or reaches another service's, all
+    the same."""
 
     database_ca_file: Annotated[Path | None, Given] = None
     """Certificates (PEM) of those who may sign the server's. With it links are encrypted and the server's

@@ -164,22 +164,45 @@ def _alembic(migrations: Path) -> Config:
     return config
 
 
+# Whoever was granted anything in a schema: on itself, its tables and sequences, their columns, its functions.
+_GRANTEES = text(
+    """
+    SELECT DISTINCT pg_get_userbyid(granted.grantee)::text
+    FROM (
+        SELECT (aclexplode(nspacl)).* FROM pg_namespace WHERE nspname = :schema
+        UNION ALL SELECT (aclexplode(relacl)).* FROM pg_class WHERE relnamespace = to_regnamespace(:schema)
+        UNION ALL SELECT (aclexplode(attacl)).* FROM pg_attribute
+            WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = to_regnamespace(:schema))
+        UNION ALL SELECT (aclexplode(proacl)).* FROM pg_proc WHERE pronamespace = to_regnamespace(:schema)
+    ) AS granted
+    WHERE granted.grantee <> 0 AND pg_get_userbyid(granted.grantee) <> current_user
+    """
+)
+
+
 async def _grant(connection: AsyncConnection, schema: str, role: str, migrations: Path) -> None:
-    """Leave `role` what the grants say, and nothing that was granted before."""
-    quoted = connection.dialect.identifier_preparer.quote_identifier(role)
+    """Leave `role` what the grants say, and nobody else anything that the owner granted before.
+
+    So the role that all services shared once, or that of another service, loses what it had (ADR-0021).
+    """
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    found = (await connection.execute(_GRANTEES, {"schema": schema})).scalars()
     statements = [
-        f'REVOKE ALL ON SCHEMA "{schema}" FROM {{role}}',
-        *(
-            f'REVOKE ALL ON ALL {kind} IN SCHEMA "{schema}" FROM {{role}}'
-            for kind in ("TABLES", "SEQUENCES", "FUNCTIONS")
-        ),
-        f'GRANT USAGE ON SCHEMA "{schema}" TO {{role}}',
+        f'REVOKE ALL ON {kind} "{schema}" FROM {quote(grantee)}'
+        for grantee in {role, *found}
+        for kind in (
+            "SCHEMA",
+            "ALL TABLES IN SCHEMA",
+            "ALL SEQUENCES IN SCHEMA",
+            "ALL FUNCTIONS IN SCHEMA",
+        )
     ]
+    statements.append(f'GRANT USAGE ON SCHEMA "{schema}" TO {{role}}')
     for folder in (SHARED_MIGRATIONS, migrations):
         if (file := folder / GRANTS).exists():
             statements += [part for part in file.read_text().split(";\n") if part.strip()]
     for statement in statements:
-        await connection.exec_driver_sql(statement.replace("{role}", quoted))
+        await connection.exec_driver_sql(statement.replace("{role}", quote(role)))
 
 
 async def first_sight(connection: AsyncConnection, group: str, event_id: UUID) -> bool:

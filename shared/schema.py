@@ -1,13 +1,14 @@
 """A service's tables: their owner makes and changes them, a role that owns none works with them (ADR-0016)."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database_settings import DatabaseLink, DatabaseSettings
-from shared.db import Database
+from shared.db import OWN_VERSIONS, Database
 from shared.errors import AlprError
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,15 @@ _COULD_CHANGE = text(
             AND has_database_privilege(current_database(), 'CREATE'))
     FROM ({_OWNERS}) AS owners
     """  # noqa: S608 - constants
+)
+# The schemas of a service are known by the table that tells their version.
+_REACHED = text(
+    """
+    SELECT CAST(n.nspname AS text) FROM pg_namespace n
+    WHERE n.nspname <> :schema AND has_schema_privilege(n.oid, 'USAGE')
+        AND EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = :versions)
+    ORDER BY 1
+    """
 )
 _OF_OTHERS = text(
     f"""
@@ -51,10 +61,13 @@ async def prepare(db: Database, settings: DatabaseSettings, migrations: Path) ->
     if owner is not None:
         await migrate_as(owner, db.schema, migrations, role=settings.database_link().role)
     if await _could_change(db):
-        _warn_or_refuse(settings, db.schema)
+        _warn_or_refuse(settings, _owns(db.schema))
         if owner is None:
             await db.migrate(migrations)
-    elif not await db.is_current(migrations):
+        return
+    if reached := await _reached(db):
+        _warn_or_refuse(settings, _reaches(reached))
+    if not await db.is_current(migrations):
         raise SchemaFault(
             f"the tables of {db.schema} are not those of this version: run `python -m "
             f"services.{db.schema} migrate` with DATABASE_OWNER_URL"
@@ -94,16 +107,33 @@ async def _could_change(db: Database) -> bool:
         return bool((await connection.execute(_COULD_CHANGE, parameters)).scalar_one())
 
 
-def _warn_or_refuse(settings: DatabaseSettings, schema: str) -> None:
-    """Say that the role could change the tables. Raises: SchemaFault unless that is allowed."""
-    fault = (
+async def _reached(db: Database) -> list[str]:
+    """Return the schemas of other services that the role that works may enter (ADR-0021)."""
+    async with db.begin() as connection:
+        parameters = {"schema": db.schema, "versions": OWN_VERSIONS}
+        return list((await connection.execute(_REACHED, parameters)).scalars())
+
+
+def _owns(schema: str) -> str:
+    return (
         f"the role of DATABASE_URL owns the tables of {schema} or may act as who does: it could switch "
         "off what keeps the audit log append-only"
     )
+
+
+def _reaches(schemas: Sequence[str]) -> str:
+    return (
+        f"the role of DATABASE_URL also reaches the tables of {', '.join(schemas)}: whoever breaks into "
+        "this service has theirs too"
+    )
+
+
+def _warn_or_refuse(settings: DatabaseSettings, fault: str) -> None:
+    """Say that the role has more than its work needs. Raises: SchemaFault unless that is allowed."""
     kept_apart = settings.database_owner_url is not None or not settings.database_link().stays
     if kept_apart and not settings.database_allow_owner:
         raise SchemaFault(
-            f"{fault}; give DATABASE_URL a role that owns nothing and the owner's to "
-            "DATABASE_OWNER_URL, or set DATABASE_ALLOW_OWNER=true"
+            f"{fault}; give DATABASE_URL a role that owns nothing and reaches this service's schema alone, "
+            "and the owner's to DATABASE_OWNER_URL, or set DATABASE_ALLOW_OWNER=true"
         )
     log.warning("%s", fault)

@@ -8,6 +8,7 @@ from sqlalchemy.engine import make_url
 
 from deploy.local.broker import Broker
 from deploy.local.postgres import Postgres
+from deploy.local.services import APIS
 
 _EMPTY = """
 DO $$
@@ -46,9 +47,11 @@ def database_url(postgres: Postgres, session_database: str) -> str:
 
 
 @pytest.fixture
-def services_url(postgres: Postgres, database_url: str) -> str:
-    """The same database for the role that works with what the owner grants it, as services do."""
-    return postgres.services_url(make_url(database_url).database or "")
+def services_url(postgres: Postgres, database_url: str, request: pytest.FixtureRequest) -> str:
+    """The same database for the role of the service that a folder of tests is about."""
+    folder = request.path.parent.name
+    service = folder if folder in APIS else "identity" if folder == "console" else "audit"
+    return postgres.service_url(service, make_url(database_url).database or "")
 
 
 @pytest.fixture(scope="module")

@@ -19,20 +19,23 @@ from services.identity.cli import run
 _PORT_LINE = 3  # of postmaster.pid, counted from 0 (PostgreSQL, miscadmin.h: LOCK_FILE_LINE_PORT)
 
 
-def environment(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
-    """Return what identity lacks, beside `given`, to work on a running stack's data. Holds secrets.
+def environment(
+    folder: Path, given: Mapping[str, str], service: str = "identity"
+) -> dict[str, str]:
+    """Return what a service lacks, beside `given`, to work on a running stack's data. Holds secrets.
 
     Raises: LocalError when no stack runs there.
     """
     added = {"POLICY_FILE": str(ROOT / "policy.toml")}
     if "DATABASE_URL" not in given:
         servers = folder / "postgres"
-        added["DATABASE_URL"] = Postgres(servers, port=_port(servers)).services_url()
+        added["DATABASE_URL"] = Postgres(servers, port=port_of(servers)).service_url(service)
     added |= kept_keys(folder / "keys", given, first_start=False)
     return {**added, **given}
 
 
-def _port(servers: Path) -> int:
+def port_of(servers: Path) -> int:
+    """Return the port of the Postgres that runs over a folder. Raises: LocalError where none does."""
     try:
         lines = (servers / "data" / "postmaster.pid").read_text().splitlines()
         return int(lines[_PORT_LINE])

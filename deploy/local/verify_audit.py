@@ -28,12 +28,12 @@ def database(folder: Path, given: Mapping[str, str]) -> Iterator[dict[str, str]]
     """
     with contextlib.ExitStack() as stack:
         try:
-            added = environment(folder, given)
+            added = environment(folder, given, "audit")
         except LocalError:
             if not (folder / "postgres" / "data").exists():
                 raise LocalError(f"no stack has run on {folder}") from None
             server = stack.enter_context(Postgres(folder / "postgres"))
-            added = environment(folder, {**given, "DATABASE_URL": server.url()})
+            added = environment(folder, {**given, "DATABASE_URL": server.service_url("audit")})
         yield added
 
 

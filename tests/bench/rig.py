@@ -146,7 +146,7 @@ async def rig(
         await _publish_key(broker.bootstrap, authority)
         environment = {
             **(settings or {}),
-            "DATABASE_URL": postgres.services_url(),
+            **postgres.environment(),
             "DATABASE_OWNER_URL": postgres.url(),
             "KAFKA_BOOTSTRAP": broker.bootstrap,
         }

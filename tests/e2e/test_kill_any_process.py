@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from deploy.kafka.run import ApacheKafka
-from deploy.local.administer import environment
+from deploy.local.administer import port_of
 from deploy.local.demo.auditing import audit_purpose, prove
 from deploy.local.demo.camera import post
 from deploy.local.demo.client import Api
@@ -24,6 +24,7 @@ from deploy.local.demo.fault import StepFailed
 from deploy.local.demo.listing import put_in_force
 from deploy.local.demo.model import Frame
 from deploy.local.launch import running
+from deploy.local.postgres import Postgres
 from shared.testing import eventually
 from tests.e2e.frames import frame, plates
 from tests.e2e.killing import Killer, one_after_another
@@ -55,7 +56,7 @@ async def test_nothing_is_lost_or_doubled_whatever_is_killed(tmp_path):
                 )
                 killer = Killer(folder, kafka)
                 run = Run(api, department, chosen)
-                async with Records(folder, given) as records:
+                async with Records(folder) as records:
                     await run.post_while_killing(killer)
                     await records.settle(run)
                     await records.check(run)
@@ -118,8 +119,9 @@ class Run:
 class Records:
     """What the services' tables hold, looked at from outside."""
 
-    def __init__(self, folder, given):
-        self._url = environment(folder, given)["DATABASE_URL"]
+    def __init__(self, folder):
+        servers = folder / "postgres"
+        self._url = Postgres(servers, port=port_of(servers)).url()
         self._connection = None
 
     async def __aenter__(self):

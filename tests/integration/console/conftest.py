@@ -4,6 +4,7 @@ import base64
 
 import httpx
 import pytest
+from sqlalchemy.engine import make_url
 
 from services.audit.main import build_app as build_audit
 from services.audit.settings import Settings as AuditSettings
@@ -75,10 +76,13 @@ def console(services, clock, repository):
 
 
 @pytest.fixture
-def part_of(bus, objects, clock, people, policy):
+def part_of(bus, objects, clock, people, policy, postgres, database_url):
     """Make a runtime for another service, which knows identity's people and its keys."""
+    database = make_url(database_url).database
 
     def part_of(name, settings):
+        own = {"database_url": postgres.service_url(name, database)}
+        settings = settings.model_copy(update=own)
         return Runtime(
             name, settings, bus=bus, objects=objects, clock=clock, people=people, policy=policy
         )

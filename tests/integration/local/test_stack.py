@@ -15,7 +15,7 @@ import pytest
 from deploy.local.launch import running
 from deploy.local.note import Note
 from deploy.local.parts import ROOT
-from deploy.local.postgres import ROLE, SERVICES
+from deploy.local.postgres import ROLE, role_of
 from deploy.local.process import LocalError, free_port
 from shared import dead_letters
 from shared.testing import eventually
@@ -137,6 +137,7 @@ async def test_a_service_works_as_a_role_that_owns_nothing_and_is_not_told_who_d
         told = Path(f"/proc/{stack.processes['release']}/environ").read_bytes()
         environment = dict(line.split("=", 1) for line in told.decode().split("\0") if line)
         assert "DATABASE_OWNER_URL" not in environment
+        assert not [name for name in environment if name.endswith("__DATABASE_URL")]
         connection = await asyncpg.connect(environment["DATABASE_URL"])
         try:
             role = await connection.fetchval("SELECT current_user")
@@ -145,7 +146,7 @@ async def test_a_service_works_as_a_role_that_owns_nothing_and_is_not_told_who_d
             )
         finally:
             await connection.close()
-    assert (role, [row["tableowner"] for row in owners]) == (SERVICES, [ROLE])
+    assert (role, [row["tableowner"] for row in owners]) == (role_of("release"), [ROLE])
     assert "owns the tables" not in (folder / "log" / "release.log").read_text()
 
 

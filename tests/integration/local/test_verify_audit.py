@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.keys import kept_keys
-from deploy.local.postgres import SERVICES, Postgres
+from deploy.local.postgres import Postgres, role_of
 from deploy.local.process import LocalError
 from deploy.local.verify_audit import database, verify
 from shared.db import Database
@@ -22,7 +22,7 @@ def folder():
 async def made(server, repository):
     """Make the log, empty."""
     audit = Database(server.url(), "audit")
-    await audit.migrate(repository / "services/audit/migrations", role=SERVICES)
+    await audit.migrate(repository / "services/audit/migrations", role=role_of("audit"))
     await audit.close()
 
 
@@ -35,7 +35,7 @@ def test_the_log_is_recomputed_whether_the_stack_is_up_or_down(
     with Postgres(folder / "postgres") as server:
         asyncio.run(made(server, repository))
         with database(folder, {}) as up:
-            assert up["DATABASE_URL"] == server.services_url()
+            assert up["DATABASE_URL"] == server.service_url("audit")
     monkeypatch.delenv("DATABASE_URL", raising=False)
     with database(folder, {}) as down:
         monkeypatch.setenv("DATABASE_URL", down["DATABASE_URL"])

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from deploy.local.postgres import ROLE, SERVICES
+from deploy.local.postgres import ROLE, Postgres, role_of
 from deploy.local.process import free_port
 from deploy.local.services import APIS
 from shared.database_settings import DatabaseSettings
@@ -27,22 +27,25 @@ TRUNCATE_BIT, DELETE_BIT, UPDATE_BIT = 32, 8, 16
 
 @dataclass
 class Place:
-    """One database by its two roles, and the services' migrations."""
+    """One database by its roles, and the services' migrations."""
 
     database_url: str
-    services_url: str
+    postgres: Postgres
     services: os.PathLike
+
+    def works(self, service="audit"):
+        return self.postgres.service_url(service, make_url(self.database_url).database)
 
     def migrations(self, service):
         return self.services / service / "migrations"
 
-    def settings(self, **given):
-        both = {"database_url": self.services_url, "database_owner_url": self.database_url}
+    def settings(self, service="audit", **given):
+        both = {"database_url": self.works(service), "database_owner_url": self.database_url}
         return DatabaseSettings(**{**both, **given})
 
     async def prepare(self, service="audit", **given):
         """Start as a service does; return what it works with, closed."""
-        settings = self.settings(**given)
+        settings = self.settings(service, **given)
         db = Database(settings.database_link(), service, pool_size=1)
         try:
             await prepare(db, settings, self.migrations(service))
@@ -60,10 +63,10 @@ class Place:
 
 
 @pytest.fixture
-def place(database_url, services_url, repository, monkeypatch):
+def place(database_url, postgres, repository, monkeypatch):
     for name in DatabaseSettings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
-    return Place(database_url, services_url, repository / "services")
+    return Place(database_url, postgres, repository / "services")
 
 
 @pytest.fixture
@@ -85,7 +88,7 @@ AGAINST_THE_LOG = [
     " AS 'BEGIN RETURN NEW; END'",
     "DROP FUNCTION refuse_change() CASCADE",
     "ALTER TABLE entries ADD COLUMN more text",
-    "ALTER TABLE entries OWNER TO plateward_services",
+    "ALTER TABLE entries OWNER TO plateward_audit",
     "DROP TABLE entries",
     "DROP SCHEMA audit CASCADE",
     "TRUNCATE entries",
@@ -97,7 +100,7 @@ AGAINST_THE_LOG = [
     "DELETE FROM checkpoints",
     "DELETE FROM alembic_version",
     "CREATE TABLE mine (n int)",
-    "GRANT DELETE ON entries TO plateward_services",
+    "GRANT DELETE ON entries TO plateward_audit",
     "SET SESSION AUTHORIZATION plateward",
     "SET ROLE plateward",
     "SET session_replication_role = replica",
@@ -110,21 +113,23 @@ async def test_the_role_that_works_can_do_nothing_to_what_keeps_the_log(place, s
     await place.prepare()
     refused = "permission denied|must be owner|must be able to SET ROLE"
     if statement.startswith("GRANT"):  # Postgres only warns of a grant of what one has not
-        await place.ask(place.services_url, statement)
+        await place.ask(place.works(), statement)
         refused, statement = "permission denied", "DELETE FROM entries"
     with pytest.raises(DBAPIError, match=refused):
-        await place.ask(place.services_url, statement)
+        await place.ask(place.works(), statement)
 
 
-async def test_no_service_can_change_any_table_or_touch_what_a_trigger_guards(whole):
+@pytest.mark.parametrize("service", APIS)
+async def test_no_service_can_change_any_table_or_touch_what_a_trigger_guards(whole, service):
     """Over every table there is, so that one that is added later is looked at too."""
+    role = role_of(service)
     tables = await whole.ask(
         whole.database_url,
         f"""
         SELECT c.oid::regclass::text AS name,
-            has_table_privilege('{SERVICES}', c.oid, 'TRUNCATE, TRIGGER, REFERENCES, MAINTAIN') AS more,
-            has_table_privilege('{SERVICES}', c.oid, 'UPDATE') AS updates,
-            has_table_privilege('{SERVICES}', c.oid, 'DELETE') AS deletes,
+            has_table_privilege('{role}', c.oid, 'TRUNCATE, TRIGGER, REFERENCES, MAINTAIN') AS more,
+            has_table_privilege('{role}', c.oid, 'UPDATE') AS updates,
+            has_table_privilege('{role}', c.oid, 'DELETE') AS deletes,
             pg_get_userbyid(c.relowner) AS owner,
             (SELECT coalesce(bit_or(tgtype::int), 0) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
                 WHERE tgrelid = c.oid AND NOT tgisinternal) AS guarded
@@ -141,27 +146,31 @@ async def test_no_service_can_change_any_table_or_touch_what_a_trigger_guards(wh
 
 
 async def test_no_function_of_the_owners_rights_is_everybodys(whole):
+    may = ", ".join(
+        f"has_function_privilege('{role_of(service)}', p.oid, 'EXECUTE') AS {service}"
+        for service in APIS
+    )
     functions = await whole.ask(
         whole.database_url,
         f"""
-        SELECT p.oid::regprocedure::text AS name, proconfig,
-            has_function_privilege('public', p.oid, 'EXECUTE') AS everybodys,
-            has_function_privilege('{SERVICES}', p.oid, 'EXECUTE') AS ours
+        SELECT p.oid::regprocedure::text AS name, n.nspname AS schema, proconfig,
+            has_function_privilege('public', p.oid, 'EXECUTE') AS everybodys, {may}
         FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
         WHERE prosecdef AND n.nspname = ANY(ARRAY{list(APIS)}) ORDER BY 1
         """,
     )
-    assert [f.name.split("(")[0] for f in functions] == [
+    assert {f.name.split("(")[0] for f in functions} >= {
         "retention.drop_month",
         "retention.make_month",
-    ]
+    }
     for function in functions:
-        assert (function.everybodys, function.ours) == (False, True)
-        assert "search_path=retention, pg_temp" in function.proconfig
+        assert not function.everybodys
+        assert [s for s in APIS if getattr(function, s)] == [function.schema]
+        assert f"search_path={function.schema}, pg_temp" in function.proconfig
 
 
 async def test_a_month_is_dropped_for_a_purge_run_alone_that_reaches_past_it(whole):
-    await whole.ask(whole.services_url, "SELECT make_month('2025-02-10Z')", "retention")
+    await whole.ask(whole.works("retention"), "SELECT make_month('2025-02-10Z')", "retention")
     drop = "SELECT drop_month('2025-02-10Z')"
     run = (
         "INSERT INTO purge_runs (run_id, kind, state, before, basis, reason, proposed_by, proposed_at)"
@@ -173,43 +182,44 @@ async def test_a_month_is_dropped_for_a_purge_run_alone_that_reaches_past_it(who
         ("certified", "2025-06-01Z"),
         ("executing", "2025-02-28Z"),
     ):
-        await whole.ask(whole.services_url, run.format(state, before), "retention")
+        await whole.ask(whole.works("retention"), run.format(state, before), "retention")
         with pytest.raises(DBAPIError, match="no purge run"):
-            await whole.ask(whole.services_url, drop, "retention")
-    await whole.ask(whole.services_url, run.format("executing", "2025-03-01Z"), "retention")
-    assert await whole.ask(whole.services_url, drop, "retention") == [(True,)]
-    assert await whole.ask(whole.services_url, drop, "retention") == [(False,)]
+            await whole.ask(whole.works("retention"), drop, "retention")
+    await whole.ask(whole.works("retention"), run.format("executing", "2025-03-01Z"), "retention")
+    assert await whole.ask(whole.works("retention"), drop, "retention") == [(True,)]
+    assert await whole.ask(whole.works("retention"), drop, "retention") == [(False,)]
     left = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'retention.reads'::regclass"
-    assert await whole.ask(whole.services_url, left) == [(0,)]
+    assert await whole.ask(whole.works("retention"), left) == [(0,)]
 
 
-async def test_a_role_of_one_service_has_nothing_of_anothers(place, postgres):
-    """Where a department gives each service a role of its own."""
-    postgres._sql("CREATE ROLE only_hotlist LOGIN PASSWORD 'x'")
-    try:
+async def test_a_role_that_reaches_another_services_tables_is_refused_where_two_are_named(
+    place, postgres, caplog
+):
+    """What each service would have if a department gave all of them one role."""
+    await place.prepare("hotlist")
+    await place.ask(place.database_url, f"GRANT USAGE ON SCHEMA hotlist TO {role_of('audit')}")
+    with pytest.raises(SchemaFault, match="also reaches the tables of hotlist"):
         await place.prepare("audit")
-        url = make_url(place.services_url).set(username="only_hotlist", password="x")
-        own = url.render_as_string(hide_password=False)
-        await place.prepare("hotlist", database_url=own)
-        assert await place.ask(own, "SELECT count(*) FROM hits", "hotlist") == [(0,)]
-        with pytest.raises(DBAPIError, match="permission denied"):
-            await place.ask(own, "INSERT INTO audit.cursors VALUES ('x', 1)", "hotlist")
-        with pytest.raises(DBAPIError, match="permission denied"):
-            await place.ask(place.services_url, "SELECT 1 FROM hotlist.hits")
-    finally:
-        postgres._sql("DROP OWNED BY only_hotlist", "tests")
-        postgres._sql("DROP ROLE only_hotlist")
+    with caplog.at_level(logging.WARNING):
+        await place.prepare("audit", database_owner_url=None)
+    assert "also reaches the tables of hotlist" in caplog.text
+    await place.prepare("hotlist")  # takes back what was granted to others
+    await place.prepare("audit")
 
 
 async def test_what_was_granted_once_and_is_declared_no_more_is_taken_back(place):
     await place.prepare()
     for grant in (
-        "GRANT ALL ON ALL TABLES IN SCHEMA audit TO plateward_services",
-        "GRANT UPDATE (kind) ON entries TO plateward_services",
-        "GRANT ALL ON SCHEMA audit TO plateward_services",
+        "GRANT ALL ON ALL TABLES IN SCHEMA audit TO plateward_audit",
+        "GRANT UPDATE (kind) ON entries TO plateward_audit",
+        "GRANT ALL ON SCHEMA audit TO plateward_audit",
+        "GRANT SELECT ON entries TO plateward_hotlist",
+        "GRANT INSERT (level) ON nodes TO plateward_release",
+        "GRANT USAGE ON SCHEMA audit TO plateward_hotlist, plateward_release",
     ):
         await place.ask(place.database_url, grant)
-    await place.ask(place.services_url, "UPDATE entries SET kind = 'x' WHERE false")
+    await place.ask(place.works("hotlist"), "SELECT count(*) FROM entries")
+    await place.ask(place.works(), "UPDATE entries SET kind = 'x' WHERE false")
     await place.prepare()
     for statement in (
         "UPDATE entries SET kind = 'x' WHERE false",
@@ -217,7 +227,13 @@ async def test_what_was_granted_once_and_is_declared_no_more_is_taken_back(place
         "CREATE TABLE mine (n int)",
     ):
         with pytest.raises(DBAPIError, match="permission denied"):
-            await place.ask(place.services_url, statement)
+            await place.ask(place.works(), statement)
+    for statement, service in (
+        ("SELECT count(*) FROM audit.entries", "hotlist"),
+        ("INSERT INTO audit.nodes (level) SELECT 1 WHERE false", "release"),
+    ):
+        with pytest.raises(DBAPIError, match="permission denied"):
+            await place.ask(place.works(service), statement)
 
 
 # --- one role for all, and the way from there -----------------------------------------------------
@@ -253,11 +269,12 @@ async def test_a_role_that_owns_its_tables_is_refused_on_another_machine(place, 
 async def test_a_role_that_could_become_the_owner_is_refused_where_two_are_named(
     place, postgres, how
 ):
+    role = role_of("audit")
     done, undone = {
-        "a member of the owner": (f"GRANT {ROLE} TO {SERVICES}", f"REVOKE {ROLE} FROM {SERVICES}"),
-        "a superuser": (f"ALTER ROLE {SERVICES} SUPERUSER", f"ALTER ROLE {SERVICES} NOSUPERUSER"),
+        "a member of the owner": (f"GRANT {ROLE} TO {role}", f"REVOKE {ROLE} FROM {role}"),
+        "a superuser": (f"ALTER ROLE {role} SUPERUSER", f"ALTER ROLE {role} NOSUPERUSER"),
         "owns the database": (
-            f"ALTER DATABASE tests OWNER TO {SERVICES}; GRANT CREATE ON DATABASE tests TO {ROLE}",
+            f"ALTER DATABASE tests OWNER TO {role}; GRANT CREATE ON DATABASE tests TO {ROLE}",
             f"ALTER DATABASE tests OWNER TO {ROLE}",
         ),
     }[how]
@@ -280,7 +297,7 @@ async def test_tables_of_the_time_of_one_role_go_on_when_that_role_becomes_the_o
     for service in APIS:
         await place.prepare(service)
         await place.prepare(service, database_owner_url=None)
-    kept = await place.ask(place.services_url, "SELECT * FROM cursors WHERE name = 'kept'")
+    kept = await place.ask(place.works(), "SELECT * FROM cursors WHERE name = 'kept'")
     assert kept == [("kept", 7)]
 
 
@@ -330,7 +347,7 @@ def command(place, service, *arguments, **given):
 async def test_every_service_makes_its_tables_by_a_command_and_then_starts_without_the_owner(
     place, service
 ):
-    given = {"DATABASE_URL": place.services_url, "DATABASE_OWNER_URL": place.database_url}
+    given = {"DATABASE_URL": place.works(), "DATABASE_OWNER_URL": place.database_url}
     status, said = command(place, service, "migrate", **given)
     assert status == 0, said
     assert f"the tables of {service} are up to date" in said
@@ -338,14 +355,14 @@ async def test_every_service_makes_its_tables_by_a_command_and_then_starts_witho
 
 
 async def test_the_command_says_what_it_lacks_and_shows_no_password(place):
-    status, said = command(place, "audit", "migrate", DATABASE_URL=place.services_url)
+    status, said = command(place, "audit", "migrate", DATABASE_URL=place.works())
     assert status == 1
     assert "with DATABASE_OWNER_URL" in said
     twice = {"DATABASE_URL": place.database_url, "DATABASE_OWNER_URL": place.database_url}
     status, more = command(place, "audit", "migrate", **twice)
     assert status == 1
     assert "DATABASE_URL and DATABASE_OWNER_URL name one role" in more
-    for url in (place.services_url, place.database_url):
+    for url in (place.works(), place.database_url):
         assert make_url(url).password not in said + more
 
 
@@ -353,14 +370,14 @@ async def test_a_service_that_finds_no_tables_of_its_own_ends_at_its_start_and_s
     place, tmp_path
 ):
     given = {
-        "DATABASE_URL": place.services_url,
+        "DATABASE_URL": place.works(),
         "OBJECT_STORE_URL": tmp_path.as_uri(),
         "PORT": str(free_port()),
     }
     status, said = command(place, "release", **given)
     assert status != 0
     assert "run `python -m services.release migrate` with DATABASE_OWNER_URL" in said
-    assert make_url(place.services_url).password not in said
+    assert make_url(place.works()).password not in said
 
 
 async def test_tables_of_another_version_are_not_worked_with(place):
@@ -374,7 +391,7 @@ async def test_two_who_migrate_at_once_wait_for_one_another(place):
     link = place.settings().database_owner_link()
     await asyncio.gather(
         *(
-            migrate_as(link, service, place.migrations(service), role=SERVICES)
+            migrate_as(link, service, place.migrations(service), role=role_of(service))
             for service in ("audit", "audit", "audit", "release")
         )
     )
