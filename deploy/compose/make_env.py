@@ -43,7 +43,12 @@ def signing_key() -> str:
 NEEDED: dict[str, Callable[[], str]] = {
     "POSTGRES_PASSWORD": password,
     "PLATEWARD_DATABASE_PASSWORD": password,
-    "PLATEWARD_SERVICES_PASSWORD": password,
+    "PLATEWARD_IDENTITY_PASSWORD": password,
+    "PLATEWARD_INGEST_PASSWORD": password,
+    "PLATEWARD_HOTLIST_PASSWORD": password,
+    "PLATEWARD_RETENTION_PASSWORD": password,
+    "PLATEWARD_RELEASE_PASSWORD": password,
+    "PLATEWARD_AUDIT_PASSWORD": password,
     "PLATEWARD_OBJECTS_SECRET": password,
     "IDENTITY_KEY_ENCRYPTION_KEY": key,
     "AUDIT_SIGNING_KEY": key,

@@ -21,8 +21,7 @@ from deploy.compose.make_env import CERTIFIED, NEEDED, ROOT_FILE, RootMissing, c
 from deploy.compose.make_tls import complete as draw
 from deploy.local.keys import UNDER_THE_ROOT
 from deploy.local.postgres import _SETTINGS as EMBEDDED
-from deploy.local.postgres import ROLE
-from deploy.local.postgres import SERVICES as WORKS
+from deploy.local.postgres import ROLE, role_of
 from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
 from shared.certificates import Roots, Trust, signer
 from shared.database_settings import DatabaseSettings
@@ -174,8 +173,31 @@ def test_the_tables_are_made_by_the_services_image_as_their_owner(service: str) 
     settings = DatabaseSettings.model_validate(told)
     owner = settings.database_owner_link()
     assert owner is not None
-    assert (owner.role, settings.database_link().role) == (ROLE, WORKS)
+    assert (owner.role, settings.database_link().role) == (ROLE, role_of(service))
     assert settings.database_url == container(service)["environment"]["DATABASE_URL"]
+
+
+def test_a_services_password_is_told_to_it_to_what_makes_its_tables_and_to_postgres() -> None:
+    document = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    for service in APIS:
+        secret = f"${{PLATEWARD_{service.upper()}_PASSWORD"
+        told = {n for n, c in document["services"].items() if secret in str(c.get("environment"))}
+        assert told == {service, f"{service}-tables", "postgres"}
+
+
+def test_postgres_is_told_a_password_of_each_role_that_is_made() -> None:
+    sql = (ROOT / "deploy" / "postgres" / "roles.sql").read_text()
+    read = set(re.findall(r"^\\getenv \w+ (\w+)$", sql, re.MULTILINE))
+    assert read == {f"PLATEWARD_{name.upper()}_PASSWORD" for name in ("database", *APIS)}
+    assert read <= set(container("postgres")["environment"])
+    assert set(re.findall(r"'(plateward_\w+)'", sql)) - {"plateward_services"} == set(
+        map(role_of, APIS)
+    )
+
+
+def test_postgres_is_told_its_encoding_with_its_locale() -> None:
+    given = container("postgres")["environment"]["POSTGRES_INITDB_ARGS"].split()
+    assert "--encoding=UTF8" in given, "--locale=C alone makes SQL_ASCII, which C.UTF-8 refuses"
 
 
 def test_the_owner_of_the_tables_is_told_to_nothing_but_what_makes_them() -> None:
@@ -282,7 +304,24 @@ def test_data_stores_and_recognition_are_on_a_network_that_leads_nowhere() -> No
     assert compose()["networks"]["data"]["internal"] is True
     for name in ("kafka", "postgres", "objects", "recognition"):
         assert container(name)["networks"] == ["data"]
-    assert container("proxy")["networks"] == ["edge"]
+
+
+def test_the_proxy_alone_reaches_what_is_outside() -> None:
+    networks = compose()["networks"]
+    assert {name for name, how in networks.items() if not (how or {}).get("internal")} == {
+        "outside"
+    }
+    assert {name for name in CONTAINERS if "outside" in container(name).get("networks", [])} == {
+        "proxy"
+    }
+    assert container("proxy")["networks"] == ["edge", "outside"]
+
+
+def test_the_container_that_prepares_volumes_looks_into_no_folder_of_others() -> None:
+    """It may change owners and nothing else: a second start would end at Caddy's closed folders."""
+    [command] = container(ROOTS)["command"]
+    assert "chown 65532:65532 " in command
+    assert not re.search(r"chown\s+-\w*R", command)
 
 
 def test_the_proxy_serves_every_api_and_neither_health_nor_figures() -> None:

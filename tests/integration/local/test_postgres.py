@@ -116,8 +116,8 @@ async def test_the_role_that_works_owns_nothing_and_makes_nothing(
     with Postgres(folder) as server:
         await run(server.url(), "CREATE TABLE t (n int)", "SELECT 1")
         for statement in (
-            "SELECT n FROM t",
-            "CREATE TABLE u (n int)",
+            "SELECT n FROM public.t",
+            "CREATE TABLE public.u (n int)",
             "CREATE SCHEMA mine",
             f"SET ROLE {ROLE}",
         ):

@@ -18,6 +18,7 @@ from deploy.local.services import APIS
 from shared.database_settings import DatabaseSettings
 from shared.db import Database
 from shared.schema import SchemaFault, migrate_as, prepare
+from shared.testing.root import TestRoot
 
 pytestmark = pytest.mark.enable_socket
 
@@ -274,8 +275,9 @@ async def test_a_role_that_could_become_the_owner_is_refused_where_two_are_named
         "a member of the owner": (f"GRANT {ROLE} TO {role}", f"REVOKE {ROLE} FROM {role}"),
         "a superuser": (f"ALTER ROLE {role} SUPERUSER", f"ALTER ROLE {role} NOSUPERUSER"),
         "owns the database": (
-            f"ALTER DATABASE tests OWNER TO {role}; GRANT CREATE ON DATABASE tests TO {ROLE}",
-            f"ALTER DATABASE tests OWNER TO {ROLE}",
+            f"ALTER DATABASE tests OWNER TO {role};"
+            f" GRANT CREATE, CONNECT ON DATABASE tests TO {ROLE}",
+            f"ALTER DATABASE tests OWNER TO {ROLE}; GRANT CONNECT ON DATABASE tests TO {role}",
         ),
     }[how]
     postgres._sql(done)
@@ -304,10 +306,11 @@ async def test_tables_of_the_time_of_one_role_go_on_when_that_role_becomes_the_o
 async def test_tables_of_one_role_are_refused_to_another_owner_until_they_are_handed_over(
     place, postgres
 ):
-    """The other way: the services keep their role, and all that it owns goes to a new one."""
-    for service in APIS:
-        await alone(place, service)
-    postgres._sql("CREATE ROLE heir LOGIN PASSWORD 'x'; GRANT CREATE ON DATABASE tests TO heir;")
+    """The other way: a service keeps its role, and all that it owns goes to a new one."""
+    await alone(place, "audit")
+    postgres._sql(
+        "CREATE ROLE heir LOGIN PASSWORD 'x'; GRANT CREATE, CONNECT ON DATABASE tests TO heir;"
+    )
     heir = make_url(place.database_url).set(username="heir", password="x")
     roles = {
         "database_url": place.database_url,
@@ -316,9 +319,9 @@ async def test_tables_of_one_role_are_refused_to_another_owner_until_they_are_ha
     try:
         with pytest.raises(SchemaFault, match="audit belong to plateward and not to the role of"):
             await place.prepare(**roles)
-        postgres._sql(f"REASSIGN OWNED BY {ROLE} TO heir", "tests")
-        for service in APIS:
-            await place.prepare(service, **roles)
+        handed_over = f"REASSIGN OWNED BY {ROLE} TO heir; GRANT CONNECT ON DATABASE tests TO {ROLE}"
+        postgres._sql(handed_over, "tests")
+        await place.prepare("audit", **roles)
         with pytest.raises(DBAPIError, match="must be owner"):
             await place.ask(place.database_url, AGAINST_THE_LOG[0])
     finally:
@@ -347,7 +350,7 @@ def command(place, service, *arguments, **given):
 async def test_every_service_makes_its_tables_by_a_command_and_then_starts_without_the_owner(
     place, service
 ):
-    given = {"DATABASE_URL": place.works(), "DATABASE_OWNER_URL": place.database_url}
+    given = {"DATABASE_URL": place.works(service), "DATABASE_OWNER_URL": place.database_url}
     status, said = command(place, service, "migrate", **given)
     assert status == 0, said
     assert f"the tables of {service} are up to date" in said
@@ -370,14 +373,15 @@ async def test_a_service_that_finds_no_tables_of_its_own_ends_at_its_start_and_s
     place, tmp_path
 ):
     given = {
-        "DATABASE_URL": place.works(),
+        "DATABASE_URL": place.works("release"),
+        "ROOT_PUBLIC_KEYS": TestRoot().public,
         "OBJECT_STORE_URL": tmp_path.as_uri(),
         "PORT": str(free_port()),
     }
     status, said = command(place, "release", **given)
     assert status != 0
     assert "run `python -m services.release migrate` with DATABASE_OWNER_URL" in said
-    assert make_url(place.works()).password not in said
+    assert make_url(place.works("release")).password not in said
 
 
 async def test_tables_of_another_version_are_not_worked_with(place):
