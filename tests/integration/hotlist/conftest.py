@@ -21,6 +21,7 @@ from shared.events import ReadRecorded
 from shared.ids import derive_id
 from shared.runtime import Runtime
 from shared.testing import eventually
+from shared.testing.root import TestRoot
 
 DEVICE = UUID("00000000-0000-4000-8000-0000000000d1")
 
@@ -55,6 +56,7 @@ def settings(database_url, services_url, repository, tmp_path):
         database_owner_url=database_url,
         database_pool_size=5,
         policy_file=repository / "policy.toml",
+        root_public_keys=TestRoot().public,
         object_store_url=f"file://{tmp_path}/objects",
         hotlist_heartbeat_s=0.1,
         hotlist_poll_s=0.2,

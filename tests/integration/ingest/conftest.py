@@ -15,6 +15,7 @@ from shared.events import CaptureReceived, ReadRecorded
 from shared.permissions import Permission
 from shared.runtime import Runtime
 from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority
+from shared.testing.root import TestRoot
 
 
 @dataclass
@@ -98,6 +99,7 @@ def ingest_settings(postgres, ingest_database, repository, tmp_path) -> Settings
         database_owner_url=ingest_database,
         database_pool_size=3,
         policy_file=repository / "policy.toml",
+        root_public_keys=TestRoot().public,
         object_store_url=f"file://{tmp_path}/objects",
         ingest_last_seen_every_s=3600,
     )

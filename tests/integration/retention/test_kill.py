@@ -16,6 +16,7 @@ from shared.bus import KafkaBus
 from shared.codec import Message, decode
 from shared.events import PassRecorded
 from shared.testing import eventually
+from shared.testing.root import TestRoot
 from shared.topics import topic_of
 from tests.integration.retention.conftest import a_read
 
@@ -41,6 +42,7 @@ def start(services_url, database_url, broker, repository, tmp_path):
             "KAFKA_BOOTSTRAP": broker.bootstrap,
             "KAFKA_EMPTY_FETCH_PAUSE_MS": "5",
             "OBJECT_STORE_URL": f"file://{tmp_path}/objects",
+            "ROOT_PUBLIC_KEYS": TestRoot().public,
             "POLICY_FILE": str(repository / "policy.toml"),
             "PORT": str(free_port()),
             "RETENTION_PASS_SETTLE_S": settle_s,
