@@ -42,8 +42,8 @@ serve: $(STAMP) ## Keep the embedded stack up in ./var (Ctrl-C stops it)
 	@exec $(PY) -m deploy.local
 
 .PHONY: kafka
-kafka: $(STAMP) ## Start Apache Kafka in KRaft mode from its published jars (needs Java and Maven)
-	@exec $(PY) -m deploy.kafka.run
+kafka: $(STAMP) ## Start Apache Kafka in KRaft mode from its published jars (needs Java and Maven) [ACLS=1]
+	@exec $(PY) -m deploy.kafka.run $(if $(ACLS),--acls)
 
 .PHONY: verify-audit
 verify-audit: $(STAMP) ## Recompute the audit log's chain, root and checkpoints

@@ -33,6 +33,9 @@ class Kafka:
     _link: Mapping[str, Any] = field(repr=False)
     """aiokafka's arguments for every connection; a secret."""
 
+    one_copy: bool = False
+    """Whether what Kafka acknowledges may rest on one broker (KAFKA_ALLOW_ONE_COPY)."""
+
     @classmethod
     def of(cls, settings: KafkaSettings) -> Self:
         """Return the Kafka of `settings`. Raises: ValueError for a file that no longer holds."""
@@ -43,7 +46,7 @@ class Kafka:
             link["sasl_mechanism"] = settings.kafka_mechanism
             link["sasl_plain_username"] = settings.kafka_sasl_username
             link["sasl_plain_password"] = settings.kafka_password()
-        return cls(settings.kafka_bootstrap, link)
+        return cls(settings.kafka_bootstrap, link, settings.kafka_allow_one_copy)
 
     @classmethod
     def at(cls, where: "Kafka | str") -> "Kafka":

@@ -40,6 +40,10 @@ class KafkaSettings(BaseSettings):
     """Reach a Kafka on another machine without TLS all the same: where something else encrypts the
     whole way to it, a service mesh or a tunnel."""
 
+    kafka_allow_one_copy: bool = False
+    """Take a Kafka of fewer than three brokers. What it acknowledges may then rest on a single one, so a
+    receipt does not outlive the loss of that machine; receipts and readiness say so."""
+
     kafka_ca_file: Annotated[Path | None, Given] = None
     """Certificates (PEM) of those who may sign the brokers'; the operating system's where not set."""
 

@@ -1,6 +1,6 @@
 """What a running service holds, started and stopped in order.
 
-Start: tables, topics, producer, relay, keys and accounts, consumers; then the service is ready.
+Start: tables, producer, relay, keys and accounts, consumers; the service is ready once its topics are there.
 Stop: consumers first, so that no new work begins; relay last, so that what was done is told.
 """
 
@@ -24,12 +24,16 @@ from shared.policy import Policy, load_policy
 from shared.refusal_log import RefusalLog
 from shared.schema import prepare
 from shared.settings import CommonSettings
-from shared.topics_admin import ensure_topics
+from shared.topics_check import TopicsCheck
 
 log = logging.getLogger(__name__)
 
 ANSWERS_WITHIN_S = 2.0
 """What takes longer to answer a ping counts as away; probes have little patience themselves."""
+
+Ping = Callable[[], Awaitable[None]]
+OK = "ok"
+ONE_COPY = "ok, but a receipt may rest on one broker (KAFKA_ALLOW_ONE_COPY)"
 
 
 class Runtime:
@@ -54,6 +58,7 @@ class Runtime:
         self.brokers = Kafka.of(settings)
         self.kafka = bus is None
         self.bus: Bus = bus or KafkaBus(self.brokers, service)
+        self.topics = TopicsCheck(self.brokers, service)
         self.objects: ObjectStore = objects or open_store(settings.object_store_url)
         self.relay = Relay(self.db, self.bus)
         self.refusals = RefusalLog(
@@ -76,7 +81,6 @@ class Runtime:
         """Bring the service up; consumers run only on a real Kafka."""
         await prepare(self.db, self.settings, migrations)
         if isinstance(self.bus, KafkaBus):
-            await ensure_topics(self.brokers)
             await self.bus.start()
             self.relay.start()
             self.refusals.start()
@@ -107,21 +111,36 @@ class Runtime:
 
     async def check(self) -> dict[str, str]:
         """Return the state of each part that the service needs: "ok" or what is wrong."""
-        parts: dict[str, Callable[[], Awaitable[None]]] = {
+        parts: dict[str, Ping] = {
             "postgres": self.db.ping,
             "kafka": self.bus.ping,
             "objects": self.objects.ping,
         }
         if self._follower is not None:
             parts["people"] = self._follower.ping
-        state = await states_of(parts)
+        state = await states_of(self.with_topics(parts))
+        self.say_of_copies(state)
         for consumer in self._consumers:
             if consumer.failing:
                 state["consumers"] = f"standing still: {consumer.failing}"
         return state
 
+    def with_topics(self, parts: Mapping[str, Ping]) -> dict[str, Ping]:
+        """Return `parts`, and on a real Kafka the look at its topics."""
+        return {**parts, "topics": self.topics.ping} if self.kafka else dict(parts)
 
-async def states_of(parts: Mapping[str, Callable[[], Awaitable[None]]]) -> dict[str, str]:
+    def say_of_copies(self, state: dict[str, str]) -> None:
+        """Have readiness name that what Kafka acknowledges may rest on one broker."""
+        if state.get("topics") == OK and self.topics.copies == 1:
+            state["topics"] = ONE_COPY
+
+
+def is_ok(state: str) -> bool:
+    """Tell whether a part's state lets the service be ready; after "ok" there may be a remark."""
+    return state == OK or state.startswith(f"{OK}, ")
+
+
+async def states_of(parts: Mapping[str, Ping]) -> dict[str, str]:
     """Return each part's state by its ping, asked side by side: "ok" or what is wrong."""
     states = await asyncio.gather(*(_state(ping) for ping in parts.values()))
     return dict(zip(parts, states, strict=True))

@@ -1,9 +1,12 @@
 """What all tests share. Sockets are blocked outside integration, e2e and bench (pytest-socket)."""
 
+import os
 from pathlib import Path
 
 import pytest
 from pytest_socket import disable_socket, enable_socket
+
+os.environ.setdefault("KAFKA_ALLOW_ONE_COPY", "true")  # the brokers of tests have no others
 
 WITH_SOCKETS = {"integration", "e2e", "bench", "conformance"}
 

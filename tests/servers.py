@@ -1,5 +1,6 @@
 """Fixtures that start the real servers once a session: Postgres and a Kafka-protocol broker from wheels."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from sqlalchemy.engine import make_url
 from deploy.local.broker import Broker
 from deploy.local.postgres import Postgres
 from deploy.local.services import APIS
+from shared.topics_admin import ensure_topics
 
 _EMPTY = """
 DO $$
@@ -56,8 +58,12 @@ def services_url(postgres: Postgres, database_url: str, request: pytest.FixtureR
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A real broker that speaks Kafka's protocol, of a module's own: no event of another comes in."""
+    """A real broker that speaks Kafka's protocol, of a module's own: no event of another comes in.
+
+    Its topics are made as an operator makes them; services make none.
+    """
     with Broker(tmp_path_factory.mktemp("broker")) as server:
+        asyncio.run(ensure_topics(server.bootstrap))
         yield server
 
 

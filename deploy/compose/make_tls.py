@@ -1,8 +1,9 @@
 """Draws the keys and certificates of the links to Kafka; runs in a container of docker-compose.yml.
 
-Kafka and its clients show certificates of one signer and take no other. The signer signs twice and
-its key is kept nowhere, so nobody can make a third. What is there is kept: to have new ones, empty
-both folders with everything stopped.
+Kafka and its clients show certificates of one signer and take no other. Each client has one of its own, whose
+name (CN) Kafka takes for who it is, and its ACLs go by that. The signer signs once and its key is kept nowhere,
+so nobody can make another. What is there is kept; where one is missing, as when a service is new, all are drawn
+again, and Kafka and the services are started again. To have new ones, empty the folders with everything stopped.
 """
 
 import ipaddress
@@ -65,23 +66,37 @@ class Signer:
         return Signed(secret, _pem(draft.sign(self._key, SHA256())))
 
 
-def complete(broker: Path, client: Path) -> bool:
-    """Fill the folder of the broker and that of its clients; False where they are filled already.
+def complete(broker: Path, *clients: Path) -> bool:
+    """Fill the folder of the broker and those of its clients; False where they are filled already.
 
-    Every container that has a folder mounted may read it; which has which is the protection.
+    A client is named like its folder. Every container that has a folder mounted may read it; which has
+    which is the protection.
     """
     last = broker / "broker.pem"
-    if last.exists():
+    if last.exists() and _all_of_one_signer(broker, clients):
         return False
+    last.unlink(missing_ok=True)
     signer = Signer("plateward compose")
-    ours = signer.sign("plateward")
-    theirs = signer.sign("kafka", ["kafka", "localhost"])
-    for folder in (broker, client):
-        _write(folder / "ca.pem", signer.certificate)
-    _write(client / "client.pem", ours.certificate)
-    _write(client / "client.key", ours.key)
+    theirs = signer.sign("kafka", ["kafka", "localhost", "127.0.0.1"])
+    _write(broker / "ca.pem", signer.certificate)
+    for client in clients:
+        ours = signer.sign(client.name)
+        _write(client / "ca.pem", signer.certificate)
+        _write(client / "client.pem", ours.certificate)
+        _write(client / "client.key", ours.key)
     _write(last, theirs.key + theirs.certificate)  # one file: Kafka's PEM key store
     return True
+
+
+def _all_of_one_signer(broker: Path, clients: Sequence[Path]) -> bool:
+    signer = (broker / "ca.pem").read_bytes() if (broker / "ca.pem").exists() else None
+    return all(
+        (client / "client.pem").exists()
+        and (client / "client.key").exists()
+        and (client / "ca.pem").exists()
+        and (client / "ca.pem").read_bytes() == signer
+        for client in clients
+    )
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -141,9 +156,9 @@ def _pem(certificate: x509.Certificate) -> bytes:
 
 
 def main() -> int:
-    """Fill the two folders named."""
-    broker, client = map(Path, sys.argv[1:])
-    print("drawn" if complete(broker, client) else "there already")
+    """Fill the folders named: the broker's first, then one for each client."""
+    broker, *clients = map(Path, sys.argv[1:])
+    print("drawn" if complete(broker, *clients) else "there already")
     return 0
 
 

@@ -1,4 +1,8 @@
-"""Apache Kafka in KRaft mode on loopback, one node: `make kafka`, or a context manager in tests."""
+"""Apache Kafka in KRaft mode on loopback, one node: `make kafka`, or a context manager in tests.
+
+With principals it is as docker-compose.yml has it: nothing without TLS, every client known by a certificate,
+and nobody may do what no ACL allows.
+"""
 
 import argparse
 import base64
@@ -13,9 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from deploy.compose.make_tls import complete
 from deploy.kafka.java import jars, java
 from deploy.local.broker import speaks_kafka
 from deploy.local.process import LOOPBACK, Child, LocalError, Server, free_port, held
+from shared.acls import TOPICS_COMMAND, principals
+from shared.kafka_settings import KafkaSettings
 
 _SETTINGS = {
     "process.roles": "broker,controller",
@@ -38,6 +45,16 @@ _SETTINGS = {
     "log.cleaner.dedupe.buffer.size": "16777216",
     "log.segment.bytes": "134217728",
 }
+BROKER = "kafka"
+"""How the node itself is named in its certificate."""
+
+AUTHORIZER = {
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "allow.everyone.if.no.acl.found": "false",
+    "super.users": f"User:CN={BROKER};User:CN={TOPICS_COMMAND}",
+}
+"""The broker talks to itself as a principal too. `topics` makes the ACLs, so it could give itself any."""
+
 _JVM = (
     "-Xms128m",
     "-Xmx512m",
@@ -89,6 +106,8 @@ class ApacheKafka(Server):
     port: int = 0
     """Loopback port; 0 picks a free one at the first start."""
     doors: Sequence[Door] = ()
+    principals: Sequence[str] = ()
+    """Who has a certificate. With any, the node is reached by TLS alone and ACLs are enforced."""
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Passwords by user, for SCRAM-SHA-512; the node keeps those of its first start."""
     _server: Child | None = field(default=None, init=False, repr=False)
@@ -105,7 +124,7 @@ class ApacheKafka(Server):
             log = self.folder / "kafka.log"
             self._server = Child("Apache Kafka", self._java("kafka.Kafka"), log=log)
             self._server.start()
-            self._server.wait_ready(lambda: speaks_kafka(self.port), within_s=within_s)
+            self._server.wait_ready(self._answers, within_s=within_s)
         except BaseException:
             self.stop()
             raise
@@ -131,12 +150,50 @@ class ApacheKafka(Server):
         """Address for `KAFKA_BOOTSTRAP`."""
         return f"{LOOPBACK}:{self.port}"
 
+    def link(self, principal: str) -> KafkaSettings:
+        """Return the settings by which one of `principals` reaches the node."""
+        folder = self._tls / principal
+        return KafkaSettings(
+            kafka_bootstrap=self.bootstrap,
+            kafka_security_protocol="SSL",
+            kafka_allow_one_copy=True,
+            kafka_ca_file=folder / "ca.pem",
+            kafka_certificate_file=folder / "client.pem",
+            kafka_key_file=folder / "client.key",
+        )
+
+    @property
+    def _tls(self) -> Path:
+        return self.folder / "tls"
+
+    def _answers(self) -> bool:
+        tls = self.link(self.principals[0]).kafka_tls() if self.principals else None
+        return speaks_kafka(self.port, tls)
+
+    def _walls(self) -> dict[str, str]:
+        """Draw the certificates where there are none; return the properties that ask for them."""
+        folders = [self._tls / name for name in (BROKER, *self.principals)]
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        complete(*folders)
+        return {
+            **AUTHORIZER,
+            "ssl.client.auth": "required",
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(folders[0] / "broker.pem"),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(folders[0] / "ca.pem"),
+        }
+
     def _configure(self) -> None:
         self.port = self.port or free_port()
         controller = f"{LOOPBACK}:{free_port()}"
-        addresses = {"PLAINTEXT": self.bootstrap, "CONTROLLER": controller}
-        protocols = dict.fromkeys(addresses, "PLAINTEXT")
-        settings: dict[str, str] = {}
+        clients, protocol = ("CLIENTS", "SSL") if self.principals else ("PLAINTEXT", "PLAINTEXT")
+        addresses = {clients: self.bootstrap, "CONTROLLER": controller}
+        protocols = dict.fromkeys(addresses, protocol)
+        settings: dict[str, str] = {"inter.broker.listener.name": clients}
+        if self.principals:
+            settings |= self._walls()
         for door in self.doors:
             addresses[door.name], protocols[door.name] = door.bootstrap, door.protocol
             settings |= door.properties()
@@ -179,16 +236,35 @@ class ApacheKafka(Server):
         return [*start, *arguments, str(self._properties)]
 
 
+def _how_to_reach(kafka: ApacheKafka) -> str:
+    """Return the settings of its clients; with principals each service has a folder of its own."""
+    if not kafka.principals:
+        return f"KAFKA_BOOTSTRAP={kafka.bootstrap}"
+    folder = kafka.folder / "tls" / "{service}"
+    settings = {
+        "KAFKA_BOOTSTRAP": kafka.bootstrap,
+        "KAFKA_SECURITY_PROTOCOL": "SSL",
+        "KAFKA_CA_FILE": folder / "ca.pem",
+        "KAFKA_CERTIFICATE_FILE": folder / "client.pem",
+        "KAFKA_KEY_FILE": folder / "client.key",
+    }
+    return " ".join(f"{name}='{value}'" for name, value in settings.items())
+
+
 def main() -> int:
     """Run one node until Ctrl-C or SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m deploy.kafka.run", description=__doc__)
     parser.add_argument("--port", type=int, default=9092)
     parser.add_argument("--folder", type=Path, default=Path("var/kafka"))
+    parser.add_argument(
+        "--acls", action="store_true", help="a certificate for each service, and ACLs enforced"
+    )
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    known = principals() if options.acls else []
     try:
-        with ApacheKafka(options.folder, options.port) as kafka:
-            print(f"Apache Kafka: KAFKA_BOOTSTRAP={kafka.bootstrap} (Ctrl-C stops it)", flush=True)
+        with ApacheKafka(options.folder, options.port, principals=known) as kafka:
+            print(f"Apache Kafka: {_how_to_reach(kafka)} (Ctrl-C stops it)", flush=True)
             while kafka.child.alive():
                 time.sleep(0.5)
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import ssl
 import struct
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -68,14 +69,18 @@ class Broker(Server):
         return [binary, "start", "--only", "kafka", *ports, "--data-dir", str(self.folder / "log")]
 
 
-def speaks_kafka(port: int) -> bool:
+def speaks_kafka(port: int, tls: ssl.SSLContext | None = None) -> bool:
     """Tell whether a Kafka broker on loopback answers: it accepts connections long before."""
     client = b"plateward"
     request = struct.pack(">hhih", 18, 0, 1, len(client)) + client  # ApiVersions, version 0
     try:
-        with socket.create_connection((LOOPBACK, port), timeout=0.5) as link:
+        with contextlib.ExitStack() as stack:
+            link = stack.enter_context(socket.create_connection((LOOPBACK, port), timeout=0.5))
+            if tls is not None:
+                link.settimeout(5.0)  # the first handshake of a starting node takes a while
+                link = stack.enter_context(tls.wrap_socket(link, server_hostname=LOOPBACK))
             link.sendall(struct.pack(">i", len(request)) + request)
-            answer = link.recv(10, socket.MSG_WAITALL)
+            answer = link.recv(10) if tls else link.recv(10, socket.MSG_WAITALL)
     except OSError:
         return False
     return len(answer) == 10 and struct.unpack(">iih", answer)[1:] == (1, 0)

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http import PROBLEM
+from shared.runtime import is_ok
 
 
 class Checked(Protocol):
@@ -61,7 +62,7 @@ def _front(apps: Mapping[str, FastAPI]) -> Starlette:
 
     async def readyz(_: Request) -> Response:
         state = {name: await _state(app) for name, app in apps.items()}
-        ready = all(value == "ok" for parts in state.values() for value in parts.values())
+        ready = all(is_ok(value) for parts in state.values() for value in parts.values())
         return JSONResponse(state, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def unknown(request: Request, exc: Exception) -> Response:

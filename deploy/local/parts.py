@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from deploy.local.process import LOOPBACK, Child, free_port
+from shared.runtime import is_ok
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout, where the services' code lies."""
@@ -98,4 +99,4 @@ def _not_ok(name: str, state: object) -> list[str]:
     """Return each part below `state` that is not ok, by its path."""
     if isinstance(state, dict):
         return [text for key, value in state.items() for text in _not_ok(f"{name} {key}", value)]
-    return [] if state == "ok" else [f"{name.strip()}: {state}"]
+    return [] if is_ok(str(state)) else [f"{name.strip()}: {state}"]

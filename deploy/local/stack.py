@@ -1,7 +1,7 @@
 """The embedded stack: servers and services started in order, watched, and stopped in reverse.
 
-Start: Postgres, broker, the tables as their owner, then the services, which work with them as a role that
-owns none (ADR-0016) and make their own topics. Each of the servers is left out when the environment names
+Start: Postgres, broker, the tables as their owner, the topics, then the services, which work as a role that
+owns no table (ADR-0016). Each of the servers is left out when the environment names
 another (`DATABASE_URL`, `KAFKA_BOOTSTRAP`).
 Stop: services first, so that nothing is taken any more; Postgres last.
 """
@@ -31,6 +31,7 @@ from deploy.local.services import (
     environment_of,
     names_database,
 )
+from deploy.local.topics import as_principal, make_topics, refuse_principals_in_one_process
 from deploy.local.trim import Trimmer, services_to_wait_for
 
 READY_WITHIN_S = 120.0
@@ -58,6 +59,8 @@ class Stack:
         if set(services) & set(PAGES) and (lacking := set(ASKED_BY_PAGES) - set(services)):
             raise LocalError(f"the console needs {', '.join(sorted(lacking))} too")
         _refuse_tls_of_the_own_broker(environment)
+        if not separate:
+            refuse_principals_in_one_process(environment)
         self._folder = folder.absolute()
         self._port = port
         self._separate = separate
@@ -77,6 +80,7 @@ class Stack:
                 environment = self._start_servers()
                 await make_tables([s for s in self._services if s in APIS], environment)
                 environment.pop(OWNER, None)  # nobody needs it any more
+                await make_topics(environment)
                 self._start_services(environment)
                 if await self._ready(stop):
                     self._write_note()
@@ -97,7 +101,11 @@ class Stack:
     def _start_servers(self) -> dict[str, str]:
         """Start what the environment does not name; return the services' environment."""
         first_start = not (self._folder / "postgres" / "data").exists()
-        added = {"PYTHONUNBUFFERED": "1", "POLICY_FILE": str(ROOT / "policy.toml")}
+        added = {
+            "PYTHONUNBUFFERED": "1",
+            "POLICY_FILE": str(ROOT / "policy.toml"),
+            "KAFKA_ALLOW_ONE_COPY": "true",  # one machine is one point of failure anyway
+        }
         if not names_database(self._given):
             postgres = Postgres(self._folder / "postgres")
             self._start("postgres", postgres)
@@ -140,6 +148,7 @@ class Stack:
         for name in self._services:
             if name not in together:
                 told = environment_of(name, self._with_addresses(environment, [name]))
+                told = as_principal(told, name)
                 below = {**told, "ROOT_PATH": f"/{name}"}  # as behind a proxy
                 alone = make(name, [f"services.{name}"], environment=below)
                 self._start(name, alone)

@@ -34,6 +34,7 @@ class Receipt(msgspec.Struct, frozen=True):
     captured_at: datetime
     received_at: datetime
     time_source: TimeSource
+    copies: int
 
 
 class Captures:
@@ -75,7 +76,8 @@ class Captures:
         )
         await self._runtime.objects.put(event.image.object_key, upload.data)
         await self._runtime.bus.publish([event])
-        receipt = Receipt(capture_id, digest, captured_at, received_at, source)
+        copies = self._runtime.topics.copies
+        receipt = Receipt(capture_id, digest, captured_at, received_at, source, copies)
         self._remember(receipt)
         return receipt
 

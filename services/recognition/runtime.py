@@ -10,13 +10,12 @@ from shared.objects import ObjectStore
 from shared.people import People
 from shared.runtime import Runtime, states_of
 from shared.settings import CommonSettings
-from shared.topics_admin import ensure_topics
 
 
 class FrameRuntime(Runtime):
     """A runtime without Postgres and without people.
 
-    Start: workers, topics, producer, consumer. Stop: consumer first, so that no frame is taken up;
+    Start: workers, producer, consumer. Stop: consumer first, so that no frame is taken up;
     a frame in hand is given up and will be delivered again.
     """
 
@@ -39,7 +38,6 @@ class FrameRuntime(Runtime):
         """Bring the service up. Raises: WorkerDoesNotStart, Unavailable."""
         await self.pool.start()
         if isinstance(self.bus, KafkaBus):
-            await ensure_topics(self.brokers)
             await self.bus.start()
         if self.kafka:
             for subscription in subscriptions:
@@ -55,7 +53,9 @@ class FrameRuntime(Runtime):
 
     async def check(self) -> dict[str, str]:
         """The state of each part: "ok" or what is wrong."""
-        state = await states_of({"kafka": self.bus.ping, "objects": self.objects.ping})
+        pings = {"kafka": self.bus.ping, "objects": self.objects.ping}
+        state = await states_of(self.with_topics(pings))
+        self.say_of_copies(state)
         state["workers"] = "ok" if self.pool.workers else "not started"
         for consumer in self._consumers:
             if consumer.failing:

@@ -34,6 +34,8 @@ from shared.bus import KafkaBus
 from shared.clock import SystemClock
 from shared.codec import Message, decode
 from shared.events import Event, KeyPublished
+from shared.kafka import Kafka
+from shared.kafka_settings import KafkaSettings
 from shared.testing import TestAuthority
 from shared.topics import topic_of
 from shared.topics_admin import ensure_topics
@@ -176,7 +178,8 @@ def _trimming(broker: Broker | ApacheKafka, services: Sequence[str]) -> asyncio.
 
 async def _publish_key(bootstrap: str, authority: TestAuthority) -> None:
     """Make the services trust this bench's tokens, as identity publishes its keys."""
-    await ensure_topics(bootstrap)
+    here = KafkaSettings(kafka_bootstrap=bootstrap, kafka_allow_one_copy=True)
+    await ensure_topics(Kafka.of(here))
     bus = KafkaBus(bootstrap, "identity")
     public = {name: authority._jwk[name] for name in ("kty", "crv", "x", "y")}
     now = SystemClock().now()

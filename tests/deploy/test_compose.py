@@ -12,17 +12,23 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
 from cryptography.x509 import load_pem_x509_certificate
 from pydantic import SecretStr
 
 from deploy.compose.ed25519 import public_key, sign
 from deploy.compose.make_env import CERTIFIED, NEEDED, ROOT_FILE, RootMissing, complete, signing_key
 from deploy.compose.make_tls import complete as draw
+from deploy.kafka.run import AUTHORIZER
 from deploy.local.keys import UNDER_THE_ROOT
 from deploy.local.postgres import _SETTINGS as EMBEDDED
 from deploy.local.postgres import ROLE, role_of
 from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
+from shared.acls import principals
 from shared.certificates import Roots, Trust, signer
 from shared.database_settings import DatabaseSettings
 from shared.kafka_settings import KafkaSettings
@@ -45,7 +51,10 @@ ALONE = {ROOTS, "keys"}
 TABLES = {f"{service}-tables" for service in APIS}
 """The containers that make a service's tables and end; they reach the database."""
 
-ONCE = ALONE | TABLES
+TOOLS = {"topics": "topics", "dead-letters": "operator"}
+"""The containers that run a command on Kafka and end, and the principal of each."""
+
+ONCE = ALONE | TABLES | {*TOOLS}
 """The containers that end."""
 
 
@@ -156,7 +165,9 @@ def test_the_console_reaches_the_services_it_asks_and_no_data_store() -> None:
 @pytest.mark.parametrize("service", sorted({*SERVICES} - {*PAGES}))
 def test_a_service_starts_after_what_it_needs(service: str) -> None:
     waits = {name: how["condition"] for name, how in container(service)["depends_on"].items()}
-    made = {f"{service}-tables": "service_completed_successfully"} if service in APIS else {}
+    made = {"topics": "service_completed_successfully"}
+    if service in APIS:
+        made[f"{service}-tables"] = "service_completed_successfully"
     assert waits == {**dict.fromkeys(("kafka", "objects"), "service_healthy"), **made}
 
 
@@ -228,8 +239,8 @@ def test_kafka_is_reached_by_tls_alone_and_asks_for_a_certificate() -> None:
     protocols = dict(p.split(":") for p in given["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
     bound = dict(listener.split("://") for listener in given["KAFKA_LISTENERS"].split(","))
     assert set(bound) == set(protocols)
-    without = {name: bound[name] for name, protocol in protocols.items() if protocol != "SSL"}
-    assert without == {"CONTROLLER": "127.0.0.1:9093"}, "what has no TLS stays in the container"
+    assert set(protocols.values()) == {"SSL"}
+    assert bound["CONTROLLER"] == "127.0.0.1:9093", "it stays in the container"
     assert given["KAFKA_SSL_CLIENT_AUTH"] == "required"
     for service in (*APIS, *WORKERS):
         assert container(service)["environment"]["KAFKA_SECURITY_PROTOCOL"] == "SSL"
@@ -240,23 +251,42 @@ def test_each_private_key_is_mounted_where_it_is_used_and_only_drawn_in_one_plac
         name: [m for m in container(name).get("volumes", []) if m.startswith("kafka-")]
         for name in CONTAINERS
     }
+    drawn = [f"kafka-{name}:/kafka/{name}" for name in ("broker", *sorted(principals()))]
     assert {name: found for name, found in mounts.items() if found} == {
-        **{s: ["kafka-client:/etc/plateward-kafka:ro"] for s in (*APIS, *WORKERS)},
+        **{s: [f"kafka-{s}:/etc/plateward-kafka:ro"] for s in (*APIS, *WORKERS)},
+        **{n: [f"kafka-{p}:/etc/plateward-kafka:ro"] for n, p in TOOLS.items()},
         "kafka": ["kafka-broker:/etc/kafka/tls:ro"],
-        ROOTS: ["kafka-broker:/kafka-broker", "kafka-client:/kafka-client"],
-        "keys": ["kafka-broker:/kafka-broker", "kafka-client:/kafka-client"],
+        ROOTS: drawn,
+        "keys": drawn,
     }
+    assert container("keys")["command"] == [m.partition(":")[2] for m in drawn]
     waits = {n: h["condition"] for n, h in container("kafka")["depends_on"].items()}
     assert waits == {"keys": "service_completed_successfully"}
     assert "environment" not in container("keys")
 
 
+@pytest.mark.clause("wall/kafka")
+def test_kafka_goes_by_acls_and_only_it_and_the_command_for_topics_are_above_them() -> None:
+    given = container("kafka")["environment"]
+    properties = {
+        name.removeprefix("KAFKA_").lower().replace("_", "."): value
+        for name, value in given.items()
+    }
+    assert AUTHORIZER.items() <= properties.items()
+
+
+def test_the_commands_on_kafka_get_nothing_but_the_way_there() -> None:
+    for name in TOOLS:
+        assert all(given.startswith("KAFKA_") for given in container(name)["environment"])
+    assert container("topics")["command"][1:] == ["-m", "shared.topics_admin", "ensure"]
+    assert container("dead-letters")["profiles"] == ["operator"], "a person runs it"
+
+
 @pytest.mark.parametrize("service", [*APIS, *WORKERS])
 def test_the_files_that_a_service_is_told_of_are_those_drawn(service: str, tmp_path: Path) -> None:
-    broker, client = tmp_path / "broker", tmp_path / "client"
-    broker.mkdir()
-    client.mkdir()
-    assert draw(broker, client) is True
+    broker, *clients = folders(tmp_path)
+    client = tmp_path / service
+    assert draw(broker, *clients) is True
     told = container(service)["environment"]
     files = {Path(told[name]) for name in told if re.fullmatch(r"KAFKA_.+_FILE", name)}
     assert files == {Path("/etc/plateward-kafka") / path.name for path in client.iterdir()}
@@ -264,9 +294,19 @@ def test_the_files_that_a_service_is_told_of_are_those_drawn(service: str, tmp_p
         name.lower(): v.replace("/etc/plateward-kafka", str(client)) for name, v in told.items()
     }
     assert KafkaSettings.model_validate(here).kafka_by_tls
+    shown = load_pem_x509_certificate((client / "client.pem").read_bytes())
+    assert shown.subject.rfc4514_string() == f"CN={service}", "this is who Kafka takes it for"
     kafkas = container("kafka")["environment"]
     stores = {Path(kafkas[name]) for name in kafkas if name.endswith("STORE_LOCATION")}
     assert stores == {Path("/etc/kafka/tls") / path.name for path in broker.iterdir()}
+
+
+def folders(parent: Path) -> list[Path]:
+    """The broker's folder, then one for each that Kafka knows."""
+    made = [parent / name for name in ("broker", *principals())]
+    for folder in made:
+        folder.mkdir()
+    return made
 
 
 @pytest.mark.parametrize("service", [*APIS, *WORKERS, *PAGES])
@@ -278,26 +318,46 @@ def test_a_service_takes_the_address_of_the_database_that_it_is_given(service: s
     assert stays == ["data"], "what is not encrypted does not leave the host"
 
 
+def contents(parent: Path) -> dict[str, bytes]:
+    found = parent.rglob("*.*")
+    return {p.relative_to(parent).as_posix(): p.read_bytes() for p in found}
+
+
 def test_certificates_are_drawn_once_and_the_signers_key_is_kept_nowhere(tmp_path: Path) -> None:
-    assert draw(tmp_path, tmp_path) is True
-    first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert draw(tmp_path, tmp_path) is False
-    assert first == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    signer = load_pem_x509_certificate(first["ca.pem"])
-    for name in ("broker.pem", "client.pem"):
-        shown = load_pem_x509_certificate(first[name][first[name].index(b"-----BEGIN CERT") :])
-        shown.verify_directly_issued_by(signer)
+    drawn = folders(tmp_path)
+    assert draw(*drawn) is True
+    first = contents(tmp_path)
+    assert draw(*drawn) is False
+    assert first == contents(tmp_path)
+    signer = load_pem_x509_certificate(first["broker/ca.pem"])
+    shown = [name for name in first if name.endswith(("broker.pem", "client.pem"))]
+    assert len(shown) == len(drawn)
+    for name in shown:
+        one = load_pem_x509_certificate(first[name][first[name].index(b"-----BEGIN CERT") :])
+        one.verify_directly_issued_by(signer)
     keys = [content for content in first.values() if b"PRIVATE KEY" in content]
-    assert len(keys) == 2
-    assert all(load_pem_private_key(key, None).public_key() != signer.public_key() for key in keys)
+    assert len(keys) == len(drawn)
+    public = {
+        load_pem_private_key(key, None)
+        .public_key()
+        .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        for key in keys
+    }
+    assert len(public) == len(drawn), "two of them share a key"
+    of_signer = signer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    assert of_signer not in public
 
 
-def test_a_drawing_that_was_broken_off_is_begun_anew(tmp_path: Path) -> None:
-    draw(tmp_path, tmp_path)
-    (tmp_path / "broker.pem").unlink()
-    before = (tmp_path / "ca.pem").read_bytes()
-    assert draw(tmp_path, tmp_path) is True
-    assert (tmp_path / "ca.pem").read_bytes() != before
+@pytest.mark.parametrize("lost", ["broker/broker.pem", "ingest/client.pem", "audit/client.key"])
+def test_a_drawing_that_lacks_one_is_begun_anew(tmp_path: Path, lost: str) -> None:
+    """As where it was broken off, or where a service is new: the signer's key is gone."""
+    drawn = folders(tmp_path)
+    draw(*drawn)
+    before = (tmp_path / "hotlist" / "ca.pem").read_bytes()
+    (tmp_path / lost).unlink()
+    assert draw(*drawn) is True
+    assert (tmp_path / "hotlist" / "ca.pem").read_bytes() != before
+    assert draw(*drawn) is False
 
 
 def test_data_stores_and_recognition_are_on_a_network_that_leads_nowhere() -> None:
@@ -332,7 +392,7 @@ def test_the_proxy_serves_every_api_and_neither_health_nor_figures() -> None:
     assert paths.split() == [f"/{{args[0]}}/{end}" for end in ("v1/*", "docs", "openapi.json")]
 
 
-@pytest.mark.parametrize("name", sorted({*CONTAINERS} - {*SERVICES, *TABLES, "keys"}))
+@pytest.mark.parametrize("name", sorted({*CONTAINERS} - {*SERVICES, *TABLES, *TOOLS, "keys"}))
 def test_images_of_others_are_of_a_chosen_version(name: str) -> None:
     _, _, tag = container(name)["image"].partition(":")
     assert tag not in {"", "latest"}

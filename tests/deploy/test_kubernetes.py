@@ -6,9 +6,12 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+import yaml
 
 from deploy.compose.make_tls import Signer
+from deploy.kafka.users import FILE, users
 from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
+from shared.acls import acls, principals
 from shared.database_settings import DatabaseSettings
 from shared.kafka_settings import KafkaSettings
 from tests.deploy.reading import (
@@ -248,16 +251,52 @@ def test_kafka_is_reached_by_tls_and_a_password_out_of_secrets(
     told = {name: value for name, value in values(service).items() if name.startswith("KAFKA_")}
     assert told["KAFKA_SECURITY_PROTOCOL"] == "SASL_SSL"
     where, sources = mounted(service, "kafka")
-    assert sources == {
-        "ca.crt": ("plateward-cluster-ca-cert", "ca.crt"),
-        "password": ("plateward-kafka", "password"),
-    }
+    assert sources == {"ca.crt": ("plateward-cluster-ca-cert", "ca.crt")}
+    who, ours = mounted(service, "kafka-user")
+    assert ours == {"password": (f"kafka-{service}", "password")}
+    [user] = [v["value"] for v in container(service)["env"] if v["name"] == "KAFKA_SASL_USERNAME"]
     (tmp_path / "ca.crt").write_bytes(Signer("cluster").certificate)
     (tmp_path / "password").write_text("given by the cluster")
-    here = {n.lower(): v.replace(where, str(tmp_path)) for n, v in told.items()}
-    settings = KafkaSettings(**here)
+    here = {
+        n.lower(): v.replace(who, str(tmp_path)).replace(where, str(tmp_path))
+        for n, v in told.items()
+    }
+    settings = KafkaSettings(**here, kafka_sasl_username=user)
     assert settings.kafka_by_tls
     assert settings.kafka_password() == "given by the cluster"
+    assert user == f"kafka-{service}", "each service is a user of its own"
+
+
+@pytest.mark.clause("wall/kafka")
+def test_the_kafka_users_are_those_that_the_registry_derives() -> None:
+    assert FILE.read_text() == users(), "run `python -m deploy.kafka.users`"
+    written = {u["metadata"]["name"]: u["spec"] for u in yaml.safe_load_all(FILE.read_text())}
+    assert set(written) == {f"kafka-{name}" for name in principals()}
+    assert {spec["authorization"]["type"] for spec in written.values()} == {"simple"}
+    given = {
+        (name.removeprefix("kafka-"), rule["resource"].get("name"), operation)
+        for name, spec in written.items()
+        for rule in spec["authorization"]["acls"]
+        for operation in rule["operations"]
+    }
+    assert len(given) == len(acls())
+
+
+def test_the_topics_are_made_by_a_job_with_a_user_of_its_own_and_no_other_secret() -> None:
+    spec = of_kind("Job")["topics"]["spec"]["template"]["spec"]
+    [made] = spec["containers"]
+    assert made["command"][2:] == ["shared.topics_admin", "ensure", "--without-acls"]
+    assert made["env"] == [{"name": "KAFKA_SASL_USERNAME", "value": "kafka-topics"}]
+    assert made["envFrom"] == [{"configMapRef": {"name": "plateward-kafka"}}]
+    secrets = {
+        source["secret"]["name"]
+        for volume in spec["volumes"]
+        for source in volume.get("projected", {}).get("sources", [])
+    }
+    assert secrets == {"plateward-cluster-ca-cert", "kafka-topics"}
+    assert made["securityContext"] == container("ingest")["securityContext"]
+    assert spec["securityContext"] == pod("ingest")["securityContext"]
+    assert set(made["resources"]["limits"]) == {"cpu", "memory"}
 
 
 def test_the_console_is_told_nothing_of_kafka() -> None:
@@ -345,7 +384,8 @@ def test_recognition_has_no_way_into_the_database_and_fits_its_limits() -> None:
     labels = of_kind("Deployment")["recognition"]["spec"]["template"]["metadata"]["labels"]
     chosen = of_kind("NetworkPolicy")["allow-to-postgres"]["spec"]["podSelector"]["matchLabels"]
     assert not chosen.items() <= labels.items()
-    [workers] = [v["value"] for v in container("recognition")["env"]]
+    told = {v["name"]: v["value"] for v in container("recognition")["env"]}
+    workers = told["RECOGNITION_WORKERS"]
     limits = container("recognition")["resources"]["limits"]
     assert int(workers) <= int(limits["cpu"])
     assert int(workers) * 0.6 < int(limits["memory"].removesuffix("Gi"))

@@ -29,6 +29,7 @@ class CaptureReceipt(BaseModel):
                     "captured_at": "2026-06-01T11:59:58.250000Z",
                     "received_at": "2026-06-01T12:00:00.100000Z",
                     "time_source": "device",
+                    "copies": 2,
                 }
             ]
         },
@@ -41,6 +42,9 @@ class CaptureReceipt(BaseModel):
     received_at: datetime
     time_source: Literal["device", "server"]
     """`server` when the device gave no time: `captured_at` is when the frame first came."""
+    copies: int
+    """On how many brokers of Kafka the capture's event lies at least. 1: the loss of that one loses it
+    (KAFKA_ALLOW_ONE_COPY); the image itself is in the object store."""
 
 
 _TEXTS = {

@@ -33,6 +33,7 @@ class _Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     duplicates: int
     sha256: str
     received_at: datetime
+    copies: int
     read_ids: list[UUID] | None = None
 
 
@@ -48,6 +49,7 @@ class ReadsReceipt(BaseModel):
                     "duplicates": 0,
                     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                     "received_at": "2026-06-01T12:00:00.100000Z",
+                    "copies": 2,
                     "read_ids": ["0b6d9f5e-7b56-8f0a-9a4e-3f2d6f2f7a10"],
                 }
             ]
@@ -61,6 +63,9 @@ class ReadsReceipt(BaseModel):
     sha256: str
     """Of the body as it was sent."""
     received_at: datetime
+    copies: int
+    """On how many brokers of Kafka the reads lie at least. 1: the loss of that one loses them
+    (KAFKA_ALLOW_ONE_COPY)."""
     read_ids: list[UUID] | None = None
     """One for each read of the body, in its order."""
 
@@ -137,6 +142,7 @@ async def _take(
         duplicates=len(reads) - len(events),
         sha256=sha256(body).hexdigest(),
         received_at=now,
+        copies=parts.runtime.topics.copies,
         read_ids=batch.ids if ids or len(reads) <= IDS_UP_TO else None,
     )
 

@@ -6,7 +6,7 @@ import logging
 import secrets
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -22,6 +22,7 @@ from deploy.local.launch import running
 from deploy.local.process import Child, free_port
 from deploy.local.services import APIS, WORKERS
 from shared import dead_letters
+from shared.acls import principals
 from shared.bus import KafkaBus
 from shared.consumer import Consumer, Subscription
 from shared.errors import Unavailable
@@ -30,6 +31,7 @@ from shared.kafka import Kafka
 from shared.kafka_settings import KafkaSettings
 from shared.testing import eventually
 from shared.topics_admin import ensure_topics
+from shared.topics_check import TopicsCheck
 from tests.deploy.reading import compose
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.apache]
@@ -110,19 +112,19 @@ def kafka(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ap
 
 
 @pytest.fixture
-def composed(tmp_path: Path) -> Iterator[KafkaSettings]:
-    """Kafka set up by docker-compose.yml's own settings, `kafka` being this host; its services' own."""
-    broker, client = tmp_path / "broker", tmp_path / "client"
-    broker.mkdir()
-    client.mkdir()
-    complete(broker, client)
+def composed(tmp_path: Path) -> Iterator[Callable[[str, str], KafkaSettings]]:
+    """Kafka set up by docker-compose.yml's own settings, `kafka` being this host; its containers' own."""
+    folders = [tmp_path / name for name in ("broker", *principals())]
+    for folder in folders:
+        folder.mkdir()
+    complete(*folders)
+    broker = folders[0]
     port, controller, data = free_port(), free_port(), tmp_path / "data"
     here = {
         "kafka:9092": f"localhost:{port}",
         "//:9092": f"//{HERE}:{port}",
         "127.0.0.1:9093": f"{HERE}:{controller}",
         "/etc/kafka/tls": str(broker),
-        "/etc/plateward-kafka": str(client),
         "/var/lib/kafka/data": str(data),
     }
     properties = tmp_path / "server.properties"
@@ -132,14 +134,15 @@ def composed(tmp_path: Path) -> Iterator[KafkaSettings]:
     subprocess.run([*start, *tool, str(properties)], check=True, capture_output=True)
     node = Child("Kafka", [*start, "kafka.Kafka", str(properties)], log=tmp_path / "kafka.log")
     node.start()
-    given = compose()["services"]["hotlist"]["environment"]
-    settings = {
-        name.lower(): replaced(value, here)
-        for name, value in given.items()
-        if name.startswith("KAFKA_")
-    }
+
+    def of(container: str, principal: str) -> KafkaSettings:
+        given = compose()["services"][container]["environment"]
+        own = here | {"/etc/plateward-kafka": str(tmp_path / principal)}
+        settings = {n.lower(): replaced(v, own) for n, v in given.items() if n.startswith("KAFKA_")}
+        return KafkaSettings(**settings)
+
     try:
-        yield KafkaSettings(**settings)
+        yield of
     finally:
         node.stop(within_s=60)
 
@@ -160,17 +163,19 @@ def replaced(value: str, here: Mapping[str, str]) -> str:
     return value
 
 
-async def there_and_back(settings: KafkaSettings, clock) -> None:
-    """Make the topics, publish an event and consume it, as every service does."""
+async def there_and_back(settings: KafkaSettings, clock, group: str | None = None) -> None:
+    """Publish an event and consume it, as every service does; where all may do all, make the topics."""
     kafka, seen = Kafka.of(settings), []
     subject = f"{uuid4()}"
 
     async def handle(events) -> None:
         seen.extend(event.subject for event in events)
 
-    await ensure_topics(kafka)
+    if group is None:
+        await ensure_topics(kafka)
     bus = KafkaBus(kafka, "test")
-    consumer = Consumer(kafka, Subscription(f"test-{subject}", {FindingRaised: handle}), bus)
+    subscription = Subscription(group or f"test-{subject}", {FindingRaised: handle})
+    consumer = Consumer(kafka, subscription, bus)
     try:
         await bus.publish(
             [FindingRaised(occurred_at=clock.now(), finding_id=uuid4(), kind="t", subject=subject)]
@@ -207,20 +212,24 @@ async def test_events_go_there_and_back_by_tls_and_a_certificate(files: Files, c
 
 
 async def test_events_go_there_and_back_as_compose_sets_it_up(
-    files: Files, composed: KafkaSettings, clock
+    files: Files, composed: Callable[[str, str], KafkaSettings], clock
 ) -> None:
+    makes, audit = composed("topics", "topics"), composed("audit", "audit")
+    check = TopicsCheck(Kafka.of(audit), "audit")
+
     async def up() -> bool:
         with contextlib.suppress(Unavailable):
-            await ensure_topics(Kafka.of(composed))
+            await ensure_topics(Kafka.of(makes))
             return True
         return False
 
     await eventually(up, within_s=90)
-    await there_and_back(composed, clock)
-    port = int(composed.kafka_bootstrap.rsplit(":", 1)[1])
+    await check.ping()
+    await there_and_back(audit, clock, group="audit-test")
+    port = int(audit.kafka_bootstrap.rsplit(":", 1)[1])
     assert not speaks_kafka(port)
     stranger = files.by_certificate(replace(files.mutual, host="localhost", port=port), files.ours)
-    trusting = stranger.model_copy(update={"kafka_ca_file": composed.kafka_ca_file})
+    trusting = stranger.model_copy(update={"kafka_ca_file": audit.kafka_ca_file})
     assert "refuses this end of TLS" in await refusal(trusting)
 
 

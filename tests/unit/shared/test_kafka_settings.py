@@ -254,7 +254,7 @@ def test_a_login_beside_a_certificate_is_refused_where_kafka_would_not_ask_for_i
 
 def test_every_setting_of_the_link_is_refused_where_it_would_have_no_effect() -> None:
     always = {"kafka_bootstrap", "kafka_security_protocol", "kafka_allow_plaintext"}
-    always.add("kafka_empty_fetch_pause_ms")
+    always |= {"kafka_empty_fetch_pause_ms", "kafka_allow_one_copy"}
     assert set(KafkaSettings.model_fields) - always == {*OF_TLS, *OF_SASL}
 
 

@@ -1,0 +1,87 @@
+"""What each principal may do in Kafka follows from the registry, and from nothing else."""
+
+import pytest
+
+from shared.acls import OPERATOR, TOPICS_COMMAND, Acl, Operation, Pattern, Resource, acls, services
+from shared.events import CaptureReceived, FindingRaised, HitRaised
+from shared.topics import TOPICS, Topic
+
+READS = Topic(CaptureReceived, frozenset({"one"}), frozenset({"two", "three"}))
+HITS = Topic(HitRaised, frozenset({"two"}), frozenset({"one"}))
+
+
+def of(principal: str, topics: list[Topic]) -> set[tuple[str, str]]:
+    """What a principal does with topics: the operation and the topic."""
+    return {
+        (acl.operation.name, acl.name)
+        for acl in acls(topics)
+        if acl.principal == principal
+        and acl.resource is Resource.TOPIC
+        and acl.operation is not Operation.DESCRIBE_CONFIGS
+    }
+
+
+def test_a_service_writes_what_it_produces_and_reads_what_it_consumes_and_nothing_else() -> None:
+    assert of("one", [READS, HITS]) == {
+        ("WRITE", READS.name),
+        ("READ", HITS.name),
+        ("WRITE", HITS.dead),
+    }
+    assert of("three", [READS, HITS]) == {("READ", READS.name), ("WRITE", READS.dead)}
+    assert of("four", [READS, HITS]) == set()
+
+
+def test_nobody_changes_or_deletes_but_the_command_for_topics() -> None:
+    harmless = {Operation.READ, Operation.WRITE, Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS}
+    others = {acl.operation for acl in acls() if acl.principal != TOPICS_COMMAND}
+    assert others == harmless
+    makes = {acl for acl in acls() if acl.principal == TOPICS_COMMAND}
+    assert {acl.operation for acl in makes} & {Operation.READ, Operation.WRITE} == set()
+
+
+def test_only_the_operator_reads_dead_letters() -> None:
+    dead = {topic.dead for topic in TOPICS.values()}
+    readers = {a.principal for a in acls() if a.name in dead and a.operation is Operation.READ}
+    assert readers == {OPERATOR}
+
+
+@pytest.mark.parametrize("service", services())
+def test_a_service_works_in_groups_of_its_own_name_alone(service: str) -> None:
+    groups = {
+        (acl.pattern, acl.name, acl.operation)
+        for acl in acls()
+        if acl.principal == service and acl.resource is Resource.GROUP
+    }
+    assert groups == {
+        (Pattern.LITERAL, service, Operation.READ),
+        (Pattern.PREFIXED, f"{service}-", Operation.READ),
+    }
+
+
+def test_no_groups_of_two_services_begin_alike() -> None:
+    names = services()
+    assert len(names) == 7
+    assert not [(a, b) for a in names for b in names if a != b and b.startswith(f"{a}-")]
+
+
+def test_no_rule_reaches_topics_by_a_prefix_but_that_of_the_command_for_topics() -> None:
+    wide = {
+        a.principal
+        for a in acls()
+        if a.resource is Resource.TOPIC and a.pattern is not Pattern.LITERAL
+    }
+    assert wide == {TOPICS_COMMAND}
+    on_the_cluster = {a for a in acls() if a.resource is Resource.CLUSTER}
+    assert {(a.principal, a.operation) for a in on_the_cluster} == {
+        ("audit", Operation.DESCRIBE),
+        (TOPICS_COMMAND, Operation.DESCRIBE),
+    }
+
+
+def test_the_same_registry_gives_the_same_rules() -> None:
+    topics = list(TOPICS.values())
+    assert acls(topics) == acls(reversed(topics))
+    audited = Acl(
+        "audit", Resource.TOPIC, Pattern.LITERAL, TOPICS[FindingRaised.TOPIC].name, Operation.READ
+    )
+    assert audited in acls(topics)

@@ -1,0 +1,36 @@
+"""How long Kafka keeps what, and on how many brokers."""
+
+import pytest
+
+from shared.events import CheckpointSigned
+from shared.topics import TOPICS
+from shared.topics_wanted import LONGEST_S, MIN_INSYNC, copies_on, wanted
+
+
+@pytest.mark.parametrize(
+    ("brokers", "copies", "acknowledged"), [(1, 1, 1), (2, 2, 1), (3, 3, 2), (5, 3, 2)]
+)
+def test_copies_are_three_where_there_are_brokers_and_all_but_one_acknowledge(
+    brokers: int, copies: int, acknowledged: int
+) -> None:
+    assert copies_on(brokers) == (copies, acknowledged)
+    for topic in wanted(brokers):
+        assert (topic.copies, topic.configs[MIN_INSYNC]) == (copies, str(acknowledged))
+
+
+def test_nothing_that_tells_of_a_sighting_lies_in_kafka_for_over_30_days() -> None:
+    """A record goes with its segment, so it outlives its topic's retention by as long as one is filled."""
+    tells_of_none = {CheckpointSigned.TOPIC, *(t.name for t in TOPICS.values() if t.replayed)}
+    assert len(tells_of_none) < 10
+    timed = [topic for topic in wanted(3) if topic.name not in tells_of_none]
+    assert len(timed) == 2 * len(TOPICS) - len(tells_of_none)
+    for topic in timed:
+        kept_ms = int(topic.configs["retention.ms"]) + int(topic.configs["segment.ms"])
+        assert topic.configs["cleanup.policy"] == "delete", topic.name
+        assert kept_ms <= LONGEST_S * 1000 < 31 * 86_400_000, topic.name
+
+
+def test_the_brokers_clock_says_how_old_a_record_is() -> None:
+    """A producer's own time could keep a record for ever, or have it deleted unread."""
+    for topic in wanted(3):
+        assert topic.configs["message.timestamp.type"] == "LogAppendTime"
