@@ -1,20 +1,23 @@
 """What hotlist does with events."""
 
 import logging
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from services.hotlist.raising import Raiser
-from services.hotlist.store.outcomes import Outcomes
 from services.hotlist.store.outvoted import Outvoted
+from services.hotlist.store.purging import BEGINNING, Purging
 from shared.consumer import Handler, Subscription
 from shared.errors import InvalidInput
-from shared.events import Event, PassRecorded, ReadRecorded, RecordsPurged
+from shared.events import Event, PassRecorded, PurgeList, ReadRecorded, RecordsPurged
+from shared.purge_list import ListReader
 from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
 PURGED_AT_ONCE = 1000
+LOOKED_UP_AT_ONCE = 10_000
 
 
 class Purger:
@@ -24,10 +27,10 @@ class Purger:
         self._runtime = runtime
 
     async def purged(self, events: Sequence[RecordsPurged]) -> None:
-        """Drop what hits keep of purged reads. Safe to repeat.
+        """Drop what hits have of reads that are gone, and keep the hits of reads that a hold keeps.
 
-        Reads under a hold stay with the custodian, who was told of each hit and keeps it with them;
-        this service has no need of them. Raises: InvalidInput for a purge below the legal floor.
+        Safe to repeat. Raises: InvalidInput for a purge below the legal floor, or a list that is not what
+        the event says; NotFound for a list that has ended; Unavailable.
         """
         now = self._runtime.clock.now()
         floor = timedelta(days=self._runtime.policy.retention.floor_days)
@@ -37,16 +40,51 @@ class Purger:
                     f"a purge may not reach the last {floor.days} days (Government Code 34090.6)",
                     field="before",
                 )
-            gone = 0
-            while True:
-                async with self._runtime.db.begin() as connection:
-                    count = await Outcomes(connection).purge(event.before, now, PURGED_AT_ONCE)
-                gone += count
-                if count < PURGED_AT_ONCE:
-                    break
-            async with self._runtime.db.begin() as connection:
-                await Outvoted(connection).purge(event.before)
+            if event.purge_list is None:  # of an older version, which wrote none
+                log.warning("purge run %s has no list; the next run's covers it", event.run_id)
+                continue
+            gone = await self._follow(event, event.purge_list, now)
             log.info("purge run %s: %d hits cleared of their reads", event.run_id, gone)
+
+    async def _follow(self, event: RecordsPurged, named: PurgeList, now: datetime) -> int:
+        """Return how many hits went."""
+        hits, reads = await self._held(event, named)
+        gone, after = 0, BEGINNING
+        while True:
+            async with self._runtime.db.begin() as connection:
+                count, following = await Purging(connection).purge(
+                    event.before, after, hits, now, PURGED_AT_ONCE
+                )
+            gone += count
+            if following is None:
+                break
+            after = following
+        async with self._runtime.db.begin() as connection:
+            await Purging(connection).purge_beside(event.before, hits, reads)
+        return gone
+
+    async def _held(self, event: RecordsPurged, named: PurgeList) -> tuple[set[UUID], set[UUID]]:
+        """Return the hits that stay, and the held reads that anything here is of."""
+        reader = ListReader(self._runtime.objects, event.run_id, named)
+        await reader.verify()
+        hits: set[UUID] = set()
+        reads: set[UUID] = set()
+        async for part in reader.section("held"):
+            ids = [record.record_id for record in part if record.kind == "read"]
+            for some in batched(ids, LOOKED_UP_AT_ONCE):
+                async with self._runtime.db.begin() as connection:
+                    found = await Purging(connection).hits_of(some, event.before)
+                    outvoted = await Purging(connection).outvoted_of(some)
+                hits.update(hit_id for _, hit_id in found)
+                reads.update(read_id for read_id, _ in found)
+                reads.update(outvoted)
+        return hits, reads
+
+
+def batched(ids: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
+    """Yield `ids` in pieces of `size`."""
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]
 
 
 class Doubter:

@@ -23,11 +23,12 @@ def hit_fields(row: Row, now: datetime) -> dict[str, Any]:
     outvoted_by = fields.pop("outvoted_by")
     crop_key, image_key = fields.pop("crop_key"), fields.pop("image_key")
     base = f"/v1/hits/{row['hit_id']}"
+    captured_at = row["captured_at"]
     return {
         **fields,
         "warnings": [*row["warnings"], *_outvoted(outvoted_by)],
         "notice": UNVERIFIED_NOTICE if row["status"] == "unverified" else None,
-        "age_s": max(0, int((now - row["captured_at"]).total_seconds())),
+        "age_s": captured_at and max(0, int((now - captured_at).total_seconds())),
         "crop_url": f"{base}/crop" if crop_key else None,
         "image_url": f"{base}/image" if image_key else None,
     }

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import IO
+from uuid import UUID
 
 from shared.errors import Unavailable
 from shared.objects import ObjectStore
@@ -35,10 +36,17 @@ class Spooled:
 
 
 async def spool(
-    objects: ObjectStore, key: str, *, sha256: str | None = None, media_type: str | None = None
+    objects: ObjectStore,
+    key: str,
+    record_id: UUID,
+    *,
+    sha256: str | None = None,
+    media_type: str | None = None,
 ) -> Spooled:
     """Return an object's bytes, held against `sha256` where one is known.
 
+    `record_id` is the capture or read that it belongs to. The log names that and never the key, which
+    has a camera and a day.
     Raises: NotFound when it is not there; Unavailable when it is not what was recorded.
     """
     digest = hashlib.sha256()
@@ -50,7 +58,7 @@ async def spool(
             digest.update(piece)
             file.write(piece)
         if sha256 is not None and digest.hexdigest() != sha256:
-            log.error("object %s is not what was recorded: its SHA-256 differs", key)
+            log.error("the image of %s is not what was recorded: its SHA-256 differs", record_id)
             raise Unavailable("the image is not what was recorded, and is withheld")
     except BaseException:
         file.close()

@@ -1,7 +1,7 @@
 """Carries purges out: daily under a standing leave, and single runs that were authorised.
 
 Every step commits whole and may be begun anew, so a crash only delays. A run is executed once nothing
-that was due is left, and certified once its objects are gone too, and those that no record names.
+that was due is left and the list of it is written, and certified once its objects are gone too, and those that no record names.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from prometheus_client import Gauge
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,6 +25,7 @@ from services.retention.domain.destruction import (
 )
 from services.retention.domain.signing import Signer
 from services.retention.domain.strays import cutoff
+from services.retention.purge_lists import PurgeLists
 from services.retention.store import destroying, partitions, remains, strays
 from services.retention.store.destroying import HoldArrived, Step
 from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
@@ -62,6 +64,7 @@ class Purger:
         self._runtime = runtime
         self._signer = signer
         self._sweeper = Sweeper(runtime)
+        self._lists = PurgeLists(runtime)
 
     async def work(self) -> None:
         """Do all that may be done now. Raises: Unavailable."""
@@ -76,8 +79,10 @@ class Purger:
                 await self._sweep(run)
         await self._delete_objects()
         await self._forget_plates()
+        await self._lists.clear()
         for run in unfinished:
             await self._certify(run.run_id)
+        await self._lists.end_old()
         await self._count_overdue()
 
     async def _unfinished(self) -> list[Run]:
@@ -143,7 +148,10 @@ class Purger:
         for step in steps:
             await self._take(run, step)
         await self._take(run, None)
-        await self._end(run)
+        try:
+            await self._end(run)
+        except Unavailable as exc:
+            log.warning("purge %s cannot end yet: %s", run.run_id, exc.detail)
 
     def _refusal(self, run: Run, now: datetime) -> str | None:
         """Return why a run may not destroy anything, or None."""
@@ -199,7 +207,8 @@ class Purger:
                 return
             await destroying.tidy(connection, run.before)
             kept = await destroying.kept_under_hold(connection, run.before)
-            await runs.end(run.run_id, at=now, kept_under_hold=kept)
+            named = await self._lists.write(connection, run.run_id, run.before)
+            await runs.end(run.run_id, at=now, kept_under_hold=kept, purge_list=named)
             ended = await runs.get(run.run_id)
             assert ended is not None  # noqa: S101 - it was there a moment ago
             await self._emit(connection, ended, "executed", _counts(ended))
@@ -211,6 +220,7 @@ class Purger:
                 captures=ended.captures,
                 objects=ended.objects,
                 kept_under_hold=kept,
+                purge_list=named,
             )
             await emit(connection, self._runtime.service, purged)
 
@@ -276,6 +286,7 @@ class Purger:
             "executed": _signature(run.executed_by, run.executed_at),
             "destroyed": _counts(run),
             "without_record": _without_record(run),
+            "purge_list": msgspec.to_builtins(run.purge_list),
             "certified_at": _iso(now),
         }
 

@@ -135,7 +135,7 @@ class HitOut(BaseModel):
 
     list_stale: bool
     source: Source
-    entry_id: UUID
+    entry_id: UUID | None
     entry: ListedOut | None
     plate_listed: str | None
     region_listed: str | None
@@ -145,22 +145,24 @@ class HitOut(BaseModel):
     confidence: float
     differences: list[DifferenceOut]
     warnings: list[CautionOut]
-    read_id: UUID
+    read_id: UUID | None
+    """Null, as all else that tells of the vehicle, once the read is destroyed."""
+
     capture_id: UUID | None
     device_id: UUID | None
     device_name: str | None
     place: dict[str, float] | None
-    captured_at: datetime
-    received_at: datetime
+    captured_at: datetime | None
+    received_at: datetime | None
     raised_at: datetime
-    age_s: int
+    age_s: int | None
     """How long ago the vehicle was there, as this is sent."""
 
     late: bool
     """The capture was old when the hit was raised, e.g. uploaded after an outage."""
 
-    first_at: datetime
-    last_at: datetime
+    first_at: datetime | None
+    last_at: datetime | None
     sightings: int
     crop_url: str | None
     """Below this service's address, as is the next; null where there is no such picture."""

@@ -1,4 +1,4 @@
-"""What people found and did about hits, what a list brought, and what a purge takes."""
+"""What people found and did about hits, and what a list brought."""
 # ruff: noqa: S608 - statements are put together from names in this file, values are bound
 
 from collections.abc import Mapping, Sequence
@@ -121,43 +121,6 @@ class Outcomes:
             "outcomes": _sums(groups, "outcome"),
             "by_tier": _sums(groups, "tier"),
         }
-
-    async def purge(self, before: datetime, at: datetime, limit: int) -> int:
-        """Take what hits from captures before `before` keep of the read; return how many were left.
-
-        A hit that nobody worked is nothing but a copy of its read and goes whole. Of one that was verified
-        or disposed of, what people did stays (Government Code 34090(d)), and what was read goes.
-        """
-        values = {"before": before, "at": at, "limit": limit}
-        rows = await self._connection.execute(
-            text(
-                "SELECT hit_id, EXISTS (SELECT FROM verifications v WHERE v.hit_id = h.hit_id)"
-                " OR EXISTS (SELECT FROM dispositions d WHERE d.hit_id = h.hit_id) AS worked"
-                " FROM hits h WHERE captured_at < :before AND purged_at IS NULL"
-                " ORDER BY captured_at LIMIT :limit FOR UPDATE"
-            ),
-            values,
-        )
-        due = rows.all()
-        worked = {"hits": [hit_id for hit_id, kept in due if kept], "at": at}
-        await self._connection.execute(
-            text("DELETE FROM sightings WHERE hit_id = ANY(:hits)"), {"hits": worked["hits"]}
-        )
-        await self._connection.execute(
-            text(
-                "UPDATE hits SET purged_at = :at, plate_read = NULL, plate_as_read = NULL,"
-                " region_read = NULL, plate_listed = NULL, region_listed = NULL, entry = NULL,"
-                " device_id = NULL, device_name = NULL, place = NULL, capture_id = NULL,"
-                " crop_key = NULL, image_key = NULL, differences = '[]', warnings = '[]'"
-                " WHERE hit_id = ANY(:hits)"
-            ),
-            worked,
-        )
-        await self._connection.execute(
-            text("DELETE FROM hits WHERE hit_id = ANY(:hits)"),
-            {"hits": [hit_id for hit_id, kept in due if not kept]},
-        )
-        return len(due)
 
 
 def _person(grant: Grant) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Reads that the other frames of their vehicle contradict; hits on them say so."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,7 +15,6 @@ _ADD = text(
     ON CONFLICT DO NOTHING
     """
 )
-_PURGE = text("DELETE FROM outvoted WHERE captured_at < :before")
 
 
 class Outvoted:
@@ -36,7 +34,3 @@ class Outvoted:
             "reads": [len(one.read_ids) for _, one in found],
         }
         await self._connection.execute(_ADD, named)
-
-    async def purge(self, before: datetime) -> None:
-        """Forget reads of vehicles seen before `before`."""
-        await self._connection.execute(_PURGE, {"before": before})

@@ -60,7 +60,7 @@ async def get_crop(read_id: UUID, grant: Viewer, work: Work, request: Request) -
     await disclose(
         work.connection, grant, "crop", [Shown(record_id=read_id, captured=read.captured_at)]
     )
-    return _streamed(await spool(runtime_of(request).objects, read.crop_key))
+    return _streamed(await spool(runtime_of(request).objects, read.crop_key, read_id))
 
 
 @router.get(
@@ -82,6 +82,7 @@ async def get_image(
     found = await spool(
         runtime_of(request).objects,
         capture.object_key,
+        capture_id,
         sha256=capture.sha256,
         media_type=capture.media_type,
     )

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.retention.store import conditions, holds, locks, partitions
+from services.retention.store import conditions, holds, locks, partitions, purged
 from services.retention.store.holds import Hold
 from services.retention.store.partitions import Month
 from services.retention.store.runs import Runs
@@ -172,42 +172,37 @@ async def _take_slice(
 ) -> tuple[dict[str, int], int]:
     """Return how many reads and captures of a slice go, and how many objects must follow.
 
-    Rows of a month that is dropped are only counted: they go with it, at a fraction of a DELETE's cost.
+    Rows of a month that is dropped are only named: they go with it, at a fraction of a DELETE's cost.
     """
     window = {"start": one.start, "end": one.end}
-    kept = await _keep(connection, window, in_force)
+    await _keep(connection, window, in_force)
     parameters = {**window, "run_id": run_id}
     objects = (await connection.execute(_DOOM_OBJECTS, parameters)).rowcount
     await connection.execute(_DOOM_PLATES, parameters)
     for flags in _DELETE_FLAGS:
         await connection.execute(flags, window)
-    gone = {}
-    for table in partitions.TABLES:
-        if dropping:
-            query = f"SELECT count(*) FROM {table} r WHERE {_RANGE}"  # noqa: S608 - constants
-            rows = (await connection.execute(text(query), window)).scalar_one()
-        else:
+    gone = {
+        f"{kind}s": await purged.stage(connection, run_id, kind, window) for kind in purged.KINDS
+    }
+    if not dropping:
+        for table in partitions.TABLES:
             statement = f"DELETE FROM {table} r WHERE {_RANGE}"  # noqa: S608 - constants
-            rows = (await connection.execute(text(statement), window)).rowcount
-        gone[table] = rows - kept[table]
+            await connection.execute(text(statement), window)
     return gone, objects
 
 
 async def _keep(
     connection: AsyncConnection, window: dict[str, Any], in_force: Sequence[Hold]
-) -> dict[str, int]:
-    """Copy what is under a hold aside; return how many reads and captures that are."""
-    kept = dict.fromkeys(partitions.TABLES, 0)
+) -> None:
+    """Copy what is under a hold aside."""
     for hold in in_force:
         for table, held in _tables_of(hold):
             statement = (
                 f"INSERT INTO held_{table} SELECT r.* FROM {table} r"  # noqa: S608 - constants
                 f" WHERE {_RANGE} AND {held.sql} ON CONFLICT DO NOTHING"
             )
-            result = await connection.execute(text(statement), {**window, **held.parameters})
-            kept[table] += result.rowcount
-    kept["captures"] += (await connection.execute(_KEEP_CAPTURES_OF_READS, window)).rowcount
-    return kept
+            await connection.execute(text(statement), {**window, **held.parameters})
+    await connection.execute(_KEEP_CAPTURES_OF_READS, window)
 
 
 def _tables_of(hold: Hold) -> list[tuple[str, conditions.Conditions]]:
@@ -223,6 +218,9 @@ _FREED_READS = text(
         DELETE FROM held_reads r WHERE r.captured_at < :before
             AND NOT EXISTS (SELECT FROM still_reads s WHERE s.read_id = r.read_id)
         RETURNING r.plate_id, r.read_id, r.crop_key, r.image_key, r.capture_id
+    ), named AS (
+        INSERT INTO purged_records (run_id, kind, record_id)
+        SELECT CAST(:run_id AS uuid), 1, read_id FROM freed ON CONFLICT DO NOTHING
     ), plates AS (
         INSERT INTO doomed_plates (plate_id, run_id)
         SELECT DISTINCT plate_id, CAST(:run_id AS uuid) FROM freed ON CONFLICT DO NOTHING
@@ -249,7 +247,10 @@ _FREED_CAPTURES = text(
     WITH freed AS (
         DELETE FROM held_captures r WHERE r.captured_at < :before
             AND NOT EXISTS (SELECT FROM still_captures s WHERE s.capture_id = r.capture_id)
-        RETURNING r.object_key
+        RETURNING r.capture_id, r.object_key
+    ), named AS (
+        INSERT INTO purged_records (run_id, kind, record_id)
+        SELECT CAST(:run_id AS uuid), 0, capture_id FROM freed ON CONFLICT DO NOTHING
     ), objects AS (
         INSERT INTO doomed_objects (object_key, run_id)
         SELECT DISTINCT object_key, CAST(:run_id AS uuid) FROM freed

@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.destruction import Basis, Kind, State
 from shared.errors import Conflict
-from shared.events import Actor
+from shared.events import Actor, PurgeList
 
 _COLUMNS = (
     "run_id, kind, state, before, day, standing_id, basis, reason, proposed_by, proposed_at, decided_by,"
     " decided_at, decision_note, executed_by, started_at, executed_at, certified_at, reads, captures,"
     " objects, kept_under_hold, months_dropped, strays, strays_kept, odd_objects, sweep_after, swept_at,"
-    " certificate"
+    " certificate, purge_list"
 )
 _ACTORS = ("proposed_by", "decided_by", "executed_by")
 _GET = f"SELECT {_COLUMNS} FROM purge_runs"  # noqa: S608 - constants
@@ -50,9 +50,15 @@ _ADD = text(
     " WHERE run_id = :run_id"
 )
 _END = text(
-    "UPDATE purge_runs SET state = 'executed', executed_at = :at, kept_under_hold = :kept"
-    " WHERE run_id = :run_id"
+    "UPDATE purge_runs SET state = 'executed', executed_at = :at, kept_under_hold = :kept,"
+    " purge_list = CAST(:purge_list AS jsonb) WHERE run_id = :run_id"
 )
+_LISTS_PAST = text(
+    "SELECT run_id FROM purge_runs WHERE state IN ('executed', 'certified', 'withdrawn')"
+    " AND coalesce(executed_at, started_at) < :before AND list_ended_at IS NULL"
+    " ORDER BY started_at LIMIT :limit"
+)
+_END_LIST = text("UPDATE purge_runs SET list_ended_at = :at WHERE run_id = :run_id")
 _CERTIFY = text(
     "UPDATE purge_runs SET state = 'certified', certified_at = :at,"
     " certificate = CAST(:certificate AS jsonb) WHERE run_id = :run_id"
@@ -96,6 +102,8 @@ class Run:
     """The last key that the sweep looked at, while it is under way; shown to nobody."""
     swept_at: datetime | None = None
     certificate: dict[str, Any] | None = None
+    purge_list: PurgeList | None = None
+    """None until the run is executed, and of runs from before there were lists."""
 
     @classmethod
     def of(cls, row: Row[Any]) -> Self:
@@ -106,6 +114,8 @@ class Run:
                 plain[name] = msgspec.convert(plain[name], Actor)
         plain["basis"] = Basis.from_json(plain["basis"])
         plain["kind"], plain["state"] = Kind(plain["kind"]), State(plain["state"])
+        if plain["purge_list"] is not None:
+            plain["purge_list"] = msgspec.convert(plain["purge_list"], PurgeList)
         plain["months_dropped"] = tuple(plain["months_dropped"])
         return cls(**plain)
 
@@ -189,9 +199,28 @@ class Runs:
             },
         )
 
-    async def end(self, run_id: UUID, *, at: datetime, kept_under_hold: int) -> None:
-        """Record that nothing that was due is left."""
-        await self._connection.execute(_END, {"run_id": run_id, "at": at, "kept": kept_under_hold})
+    async def end(
+        self, run_id: UUID, *, at: datetime, kept_under_hold: int, purge_list: PurgeList
+    ) -> None:
+        """Record that nothing that was due is left, and where its list lies."""
+        await self._connection.execute(
+            _END,
+            {
+                "run_id": run_id,
+                "at": at,
+                "kept": kept_under_hold,
+                "purge_list": _json(purge_list),
+            },
+        )
+
+    async def lists_past(self, before: datetime, limit: int) -> list[UUID]:
+        """Return runs that ended before `before` and whose lists are still there; oldest first."""
+        rows = await self._connection.execute(_LISTS_PAST, {"before": before, "limit": limit})
+        return list(rows.scalars())
+
+    async def end_list(self, run_id: UUID, at: datetime) -> None:
+        """Record that a run's list is deleted."""
+        await self._connection.execute(_END_LIST, {"run_id": run_id, "at": at})
 
     async def certify(self, run_id: UUID, *, at: datetime, certificate: dict[str, Any]) -> None:
         """Keep the signed certificate."""

@@ -17,8 +17,9 @@ import uvicorn
 from services.hotlist.events import handlers
 from services.hotlist.main import build_app
 from services.hotlist.settings import Settings
-from shared.events import ReadRecorded
+from shared.events import ReadRecorded, RecordsPurged
 from shared.ids import derive_id
+from shared.purge_list import ListWriter, Record
 from shared.runtime import Runtime
 from shared.testing import eventually
 from shared.testing.root import TestRoot
@@ -136,6 +137,27 @@ class Hotlist:
 
     async def see(self, *reads):
         await self.handlers[ReadRecorded](list(reads))
+
+    async def purge(self, before, *held, gone=()):
+        """Have reads destroyed that were captured before `before`, those apart that a hold keeps."""
+
+        async def page(reads):
+            yield sorted(Record("read", read.read_id) for read in reads)
+
+        run_id = uuid4()
+        named = await ListWriter(self.runtime.objects, run_id, before).write(page(gone), page(held))
+        event = RecordsPurged(
+            occurred_at=self.clock.now(),
+            run_id=run_id,
+            before=before,
+            reads=len(gone),
+            captures=0,
+            objects=0,
+            kept_under_hold=len(held),
+            purge_list=named,
+        )
+        await self.handlers[RecordsPurged]([event])
+        return event
 
     async def hits(self, **query):
         return (await self.call("GET", "/v1/hits", params=query))["hits"]

@@ -15,7 +15,6 @@ from shared.events import (
     HitVerified,
     ReadRecorded,
     RecordsDisclosed,
-    RecordsPurged,
 )
 
 VERIFIED = {"method": "CLETS", "reference": "T26-1", "outcome": "correct_read"}
@@ -415,23 +414,15 @@ async def test_a_purge_takes_the_read_out_of_hits_and_leaves_what_people_did(hot
     day = hotlist.clock.now()
     hotlist.clock.advance(days=400)
     await hotlist.see(hotlist.read(device=uuid4()))
-    purge = RecordsPurged(
-        occurred_at=hotlist.clock.now(),
-        run_id=uuid4(),
-        before=day + timedelta(days=1),
-        reads=2,
-        captures=0,
-        objects=0,
-        kept_under_hold=0,
-    )
     for _ in range(2):
-        await hotlist.handlers[RecordsPurged]([purge])
+        await hotlist.purge(day + timedelta(days=1))
     await hotlist.call("GET", f"/v1/hits/{idle}", status=404)
     left = await hotlist.call("GET", f"/v1/hits/{worked}")
     assert left["purged_at"] is not None
     assert (left["verification"]["outcome"], left["list_name"] != "") == ("correct_read", True)
-    for name in ("plate_read", "plate_listed", "device_id", "place", "crop_url", "entry"):
-        assert left[name] is None
+    for name in ("plate_read", "plate_listed", "device_id", "place", "crop_url", "entry", "read_id",
+                 "entry_id", "captured_at", "received_at", "first_at", "last_at", "age_s"):  # fmt: skip
+        assert left[name] is None, name
     assert "7ABC123" not in str(left)
     assert await count(hotlist, "sightings") == 1
     assert len(await hotlist.hits()) == 2
@@ -441,17 +432,8 @@ async def test_a_purge_takes_the_read_out_of_hits_and_leaves_what_people_did(hot
 async def test_a_purge_below_the_legal_floor_is_refused(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read())
-    purge = RecordsPurged(
-        occurred_at=hotlist.clock.now(),
-        run_id=uuid4(),
-        before=hotlist.clock.now() - timedelta(days=364),
-        reads=0,
-        captures=0,
-        objects=0,
-        kept_under_hold=0,
-    )
     with pytest.raises(InvalidInput, match="34090"):
-        await hotlist.handlers[RecordsPurged]([purge])
+        await hotlist.purge(hotlist.clock.now() - timedelta(days=364))
     assert len(await hotlist.hits()) == 1
 
 
@@ -475,4 +457,64 @@ async def test_the_consumer_waits_for_the_index_and_misses_nothing(
     [reads] = [s for s in parts.subscriptions if ReadRecorded in s.handlers]
     await reads.handlers[ReadRecorded]([hotlist.read()])
     await runtime.db.close()
+    assert len(await hotlist.hits()) == 1
+
+
+@pytest.mark.clause("468.5/holds")
+async def test_a_hit_of_a_held_read_stays_until_the_hold_is_released(hotlist, monkeypatch):
+    """What the officer was shown before a stop is what the defence asks for."""
+    monkeypatch.setattr("services.hotlist.events.PURGED_AT_ONCE", 2)
+    monkeypatch.setattr("services.hotlist.events.LOOKED_UP_AT_ONCE", 1)
+    await hotlist.listed("7ABC123", "8XYZ987")
+    held, twin = hotlist.read(ago_s=60), hotlist.read("8XYZ987", ago_s=60)
+    others = [hotlist.read(device=uuid4(), ago_s=n) for n in range(1, 6)]
+    await hotlist.see(held, twin, *others)
+    by_read = {hit["read_id"]: hit["hit_id"] for hit in await hotlist.hits()}
+    kept = by_read[str(held.read_id)]
+    await hotlist.call("POST", f"/v1/hits/{kept}/verification", json=VERIFIED, status=201)
+    before = await hotlist.call("GET", f"/v1/hits/{kept}")
+    day = hotlist.clock.now() + timedelta(days=1)
+    hotlist.clock.advance(days=400)
+    await hotlist.purge(
+        day, held, a_read_of_no_hit := hotlist.read("1NOHIT1"), gone=[twin, *others]
+    )
+    assert a_read_of_no_hit.read_id != held.read_id
+    assert [hit["hit_id"] for hit in await hotlist.hits()] == [kept]
+    after = await hotlist.call("GET", f"/v1/hits/{kept}")
+    assert {**after, "age_s": 0} == {**before, "age_s": 0}
+    await hotlist.purge(day, gone=[held])
+    left = await hotlist.call("GET", f"/v1/hits/{kept}")
+    assert (left["plate_read"], left["read_id"], left["captured_at"]) == (None, None, None)
+
+
+@pytest.mark.clause("468.5/holds")
+async def test_a_pass_stays_for_the_one_of_its_reads_that_is_held_and_the_others_go(hotlist):
+    await hotlist.listed("7ABC123")
+    first, held, last = (hotlist.read(ago_s=ago_s) for ago_s in (20, 15, 10))
+    await hotlist.see(first, held, last)
+    [hit] = await hotlist.hits()
+    day = hotlist.clock.now() + timedelta(days=1)
+    hotlist.clock.advance(days=400)
+    await hotlist.purge(day, held, gone=[first, last])
+    [left] = await hotlist.hits()
+    assert (left["hit_id"], left["purged_at"]) == (hit["hit_id"], None)
+    whole = await hotlist.call("GET", f"/v1/hits/{hit['hit_id']}")
+    assert [seen["read_id"] for seen in whole["sightings_seen"]] == [str(held.read_id)]
+
+
+async def test_a_list_that_was_changed_moves_nothing(hotlist):
+    await hotlist.listed("7ABC123")
+    read = hotlist.read()
+    await hotlist.see(read)
+    day = hotlist.clock.now() + timedelta(days=1)
+    hotlist.clock.advance(days=400)
+    store = hotlist.runtime.objects
+    put = store.put
+
+    async def forged(key, data):
+        await put(key, data.replace(b"read ", b"read f") if key.endswith(".txt") else data)
+
+    store.put = forged
+    with pytest.raises(InvalidInput, match="not what its event says"):
+        await hotlist.purge(day, read)
     assert len(await hotlist.hits()) == 1

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from shared.events import PassReading, PassRecorded, RecordsPurged
+from shared.events import PassReading, PassRecorded
 
 
 def passed(hotlist, read, *, plate="7ABC128", outvoted=True):
@@ -65,21 +65,12 @@ async def test_a_read_that_won_its_vote_is_not_doubted(hotlist):
 
 
 async def test_what_passes_said_goes_with_the_records(hotlist):
-    read = hotlist.read()
-    await hotlist.handlers[PassRecorded]([passed(hotlist, read)])
+    read, held = hotlist.read(), hotlist.read(ago_s=2)
+    await hotlist.handlers[PassRecorded]([passed(hotlist, read), passed(hotlist, held)])
     hotlist.clock.advance(days=400)
     late = hotlist.read()
     await hotlist.handlers[PassRecorded]([passed(hotlist, late)])
-    purge = RecordsPurged(
-        occurred_at=hotlist.clock.now(),
-        run_id=uuid4(),
-        before=hotlist.clock.now() - timedelta(days=399),
-        reads=1,
-        captures=0,
-        objects=0,
-        kept_under_hold=0,
-    )
-    await hotlist.handlers[RecordsPurged]([purge])
+    await hotlist.purge(hotlist.clock.now() - timedelta(days=399), held, gone=[read])
     async with hotlist.runtime.db.begin() as connection:
         left = await connection.execute(text("SELECT read_id FROM outvoted"))
-        assert list(left.scalars()) == [late.read_id]
+        assert set(left.scalars()) == {held.read_id, late.read_id}

@@ -129,7 +129,7 @@ async def test_reads_are_held_by_id_with_their_capture_its_image_and_their_crop(
     hold = await place(retention, read_ids=[str(held.read_id)])
     run = await purge(retention)
     assert (run["reads"], run["captures"], run["kept_under_hold"]) == (1, 0, 2)
-    assert sorted(retention.objects.kept) == sorted([key, "crops/7.jpg"])
+    assert retention.kept == sorted([key, "crops/7.jpg"])
     answer = await retention.get(f"/v1/captures/{capture.capture.capture_id}/image")
     assert answer.content == JPEG
     await retention.get(f"/v1/reads/{held.read_id}/crop")
@@ -138,7 +138,7 @@ async def test_reads_are_held_by_id_with_their_capture_its_image_and_their_crop(
     retention.clock.advance(seconds=1)
     run = await purge(retention)
     assert (run["reads"], run["captures"], run["objects"]) == (1, 1, 2)
-    assert retention.objects.kept == {}
+    assert retention.kept == []
     assert await everything_left(retention) == []
     assert await retention.fetch("SELECT 1 FROM plates") == []
 

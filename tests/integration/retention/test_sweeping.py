@@ -54,8 +54,10 @@ class Kept(LocalObjects):
 
     @property
     def keys(self) -> list[str]:
+        """What there is besides the lists that purges leave."""
         files = (path for path in self.folder.rglob("*") if path.is_file())
-        return sorted(path.relative_to(self.folder).as_posix() for path in files)
+        keys = sorted(path.relative_to(self.folder).as_posix() for path in files)
+        return [key for key in keys if not key.startswith("purges/")]
 
     async def lay(self, key: str, put_at: datetime) -> str:
         """Put an object as of `put_at`; return its key."""

@@ -1,0 +1,35 @@
+"""What a run destroyed, by id, until its list is written; where the list lies, and when it ended (docs/purge-list.md)."""
+
+from alembic import op
+
+revision = "retention_0006"
+down_revision = "retention_0005"
+
+# kind: 0 for a capture, 1 for a read, in the order in which the list has them.
+STAGED = """
+CREATE TABLE purged_records (
+    run_id uuid NOT NULL REFERENCES purge_runs,
+    kind smallint NOT NULL CHECK (kind IN (0, 1)),
+    record_id uuid NOT NULL,
+    PRIMARY KEY (run_id, kind, record_id)
+)
+"""
+COLUMNS = """
+ALTER TABLE purge_runs
+    ADD COLUMN purge_list jsonb,
+    ADD COLUMN list_ended_at timestamptz
+"""
+
+
+def upgrade() -> None:
+    op.execute(STAGED)
+    op.execute(COLUMNS)
+    # Runs from before there were lists have none that could end.
+    op.execute(
+        "UPDATE purge_runs SET list_ended_at = now() WHERE state IN ('executed', 'certified')"
+    )
+
+
+def downgrade() -> None:
+    op.execute("ALTER TABLE purge_runs DROP COLUMN purge_list, DROP COLUMN list_ended_at")
+    op.execute("DROP TABLE purged_records")

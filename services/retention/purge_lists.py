@@ -1,0 +1,67 @@
+"""Lists of what runs destroyed: written as a run ends, deleted when nothing can ask for them any more."""
+
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.retention.store import purged
+from services.retention.store.runs import Runs
+from shared.errors import Unavailable
+from shared.events import PurgeList
+from shared.purge_list import ListWriter, folder_of
+from shared.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+KEPT = timedelta(days=30)
+"""A list stays as long as Kafka can deliver the event that names it."""
+
+CLEARED_AT_ONCE = 50_000
+ENDED_AT_ONCE = 50
+
+
+class PurgeLists:
+    """The lists of one process's purger (docs/purge-list.md)."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def write(self, connection: AsyncConnection, run_id: UUID, before: datetime) -> PurgeList:
+        """Write the list of a run that the caller's transaction holds locked, so that no step adds to it.
+
+        Raises: Unavailable when the object store does not take it.
+        """
+        await purged.adopt(connection, run_id, before)
+        writer = ListWriter(self._runtime.objects, run_id, before)
+        return await writer.write(
+            purged.purged(connection, run_id), purged.held(connection, before)
+        )
+
+    async def clear(self) -> None:
+        """Forget the ids of runs whose lists are written."""
+        cleared = CLEARED_AT_ONCE
+        while cleared == CLEARED_AT_ONCE:
+            async with self._runtime.db.begin() as connection:
+                cleared = await purged.clear(connection, CLEARED_AT_ONCE)
+
+    async def end_old(self) -> None:
+        """Delete lists that are past their time; one that cannot be deleted is tried again."""
+        now = self._runtime.clock.now()
+        async with self._runtime.db.begin() as connection:
+            runs = await Runs(connection).lists_past(now - KEPT, ENDED_AT_ONCE)
+        for run_id in runs:
+            try:
+                await self._delete(run_id)
+            except Unavailable as exc:
+                log.warning("the list of purge %s is not deleted yet: %s", run_id, exc.detail)
+                return
+            async with self._runtime.db.begin() as connection:
+                await Runs(connection).end_list(run_id, now)
+
+    async def _delete(self, run_id: UUID) -> None:
+        objects, folder = self._runtime.objects, folder_of(run_id)
+        while found := await objects.page(folder):
+            for one in found:
+                await objects.delete(one.key)

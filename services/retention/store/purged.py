@@ -1,0 +1,113 @@
+"""Ids of what a run destroyed, kept from step to step until the run's list is written from them."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.purge_list import Kind, Record
+
+PAGE = 10_000
+KINDS: tuple[Kind, ...] = ("capture", "read")
+"""By the number that `purged_records.kind` has for each."""
+
+NOWHERE = UUID(int=0)
+
+_STAGE = {
+    kind: text(
+        f"""
+        INSERT INTO purged_records (run_id, kind, record_id)
+        SELECT CAST(:run_id AS uuid), {number}, r.{kind}_id FROM {kind}s r
+        WHERE r.captured_at >= :start AND r.captured_at < :end
+            AND NOT EXISTS (SELECT FROM held_{kind}s h WHERE h.{kind}_id = r.{kind}_id)
+        ON CONFLICT DO NOTHING
+        """  # noqa: S608 - constants
+    )
+    for number, kind in enumerate(KINDS)
+}
+_ADOPT = text(
+    """
+    WITH withdrawn AS (
+        DELETE FROM purged_records p USING purge_runs r
+        WHERE r.run_id = p.run_id AND r.state = 'withdrawn' AND r.before <= :before
+        RETURNING p.kind, p.record_id
+    )
+    INSERT INTO purged_records (run_id, kind, record_id)
+    SELECT DISTINCT CAST(:run_id AS uuid), kind, record_id FROM withdrawn
+    ON CONFLICT DO NOTHING
+    """
+)
+_PURGED = {
+    kind: text(
+        f"""
+        SELECT p.record_id FROM purged_records p
+        WHERE p.run_id = :run_id AND p.kind = {number} AND p.record_id > :after
+            AND NOT EXISTS (SELECT FROM held_{kind}s h WHERE h.{kind}_id = p.record_id)
+        ORDER BY p.record_id LIMIT :limit
+        """  # noqa: S608 - constants
+    )
+    for number, kind in enumerate(KINDS)
+}
+_HELD = {
+    kind: text(
+        f"""
+        SELECT DISTINCT h.{kind}_id FROM held_{kind}s h
+        WHERE h.captured_at < :before AND h.{kind}_id > :after
+        ORDER BY h.{kind}_id LIMIT :limit
+        """  # noqa: S608 - constants
+    )
+    for kind in KINDS
+}
+_CLEAR = text(
+    """
+    DELETE FROM purged_records WHERE (run_id, kind, record_id) IN (
+        SELECT p.run_id, p.kind, p.record_id FROM purged_records p JOIN purge_runs r USING (run_id)
+        WHERE r.state IN ('executed', 'certified') LIMIT :limit
+    )
+    """
+)
+
+
+async def stage(
+    connection: AsyncConnection, run_id: UUID, kind: Kind, window: dict[str, Any]
+) -> int:
+    """Note the records of a window that no hold keeps; return how many there are."""
+    result = await connection.execute(_STAGE[kind], {**window, "run_id": run_id})
+    return result.rowcount
+
+
+async def adopt(connection: AsyncConnection, run_id: UUID, before: datetime) -> None:
+    """Name in this run's list what runs destroyed that were withdrawn before they could write theirs."""
+    await connection.execute(_ADOPT, {"run_id": run_id, "before": before})
+
+
+def purged(connection: AsyncConnection, run_id: UUID) -> AsyncIterator[Sequence[Record]]:
+    """Yield what a run destroyed, in pages, in the list's order."""
+    return _pages(connection, _PURGED, {"run_id": run_id})
+
+
+def held(connection: AsyncConnection, before: datetime) -> AsyncIterator[Sequence[Record]]:
+    """Yield what holds keep of records captured before `before`, in pages, in the list's order."""
+    return _pages(connection, _HELD, {"before": before})
+
+
+async def _pages(
+    connection: AsyncConnection, statements: dict[Kind, Any], parameters: dict[str, Any]
+) -> AsyncIterator[Sequence[Record]]:
+    for kind in KINDS:
+        after = NOWHERE
+        while True:
+            values = {**parameters, "after": after, "limit": PAGE}
+            ids = (await connection.execute(statements[kind], values)).scalars().all()
+            yield [Record(kind, UUID(bytes=one.bytes)) for one in ids]
+            if len(ids) < PAGE:
+                break
+            after = ids[-1]
+
+
+async def clear(connection: AsyncConnection, limit: int) -> int:
+    """Forget up to `limit` ids of runs whose lists are written; return how many."""
+    return (await connection.execute(_CLEAR, {"limit": limit})).rowcount

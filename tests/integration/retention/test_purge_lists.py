@@ -1,0 +1,202 @@
+"""The list of a purge: complete, proved by the certificate, written before the run counts as executed."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from services.retention import purge_lists
+from services.retention.store import purged as staged
+from shared.errors import Unavailable
+from shared.events import PurgeList, RecordsPurged
+from shared.purge_list import ListReader, Record
+from tests.integration.retention.conftest import a_capture, a_read
+from tests.integration.retention.test_holding import place, release
+from tests.integration.retention.test_purging import (
+    AUTHORISER,
+    DUE,
+    NOON,
+    authorise,
+    execute,
+    left,
+    propose,
+    purge,
+)
+
+WHOLE_MONTH = datetime(2025, 2, 10, tzinfo=UTC)
+PART_OF_MONTH = DUE - timedelta(hours=2)
+
+
+def records(*events):
+    """The lines that a list has for reads and captures, in its order."""
+    return sorted(
+        Record("read", event.read_id)
+        if hasattr(event, "read_id")
+        else Record("capture", event.capture.capture_id)
+        for event in events
+    )
+
+
+async def listed(retention, event):
+    """What the list of a `records.purged` names: what is gone, and what holds keep."""
+    reader = ListReader(retention.objects, event.run_id, event.purge_list)
+    return tuple(
+        [
+            [record async for part in reader.section(name) for record in part]
+            for name in ("purged", "held")
+        ]
+    )
+
+
+@pytest.mark.clause("wall/purge-list")
+async def test_the_list_names_all_that_is_gone_and_all_that_a_hold_keeps(retention, monkeypatch):
+    monkeypatch.setattr(staged, "PAGE", 2)
+    gone = [
+        *(a_read(f"1OLD00{n}", WHOLE_MONTH + timedelta(days=n)) for n in range(5)),
+        *(a_read(f"1OLD00{n}", PART_OF_MONTH) for n in range(3)),
+        *(a_capture(WHOLE_MONTH, capture_id=UUID(int=n)) for n in range(1, 4)),
+    ]
+    held = [a_read("7HELD01", WHOLE_MONTH), a_read("7HELD01", PART_OF_MONTH)]
+    await retention.store(*gone, *held, a_read("7HELD01", NOON), a_read("2NEW001", DUE))
+    await place(retention, plate="7HELD01")
+    run = await purge(retention)
+    [event] = await retention.emitted(RecordsPurged)
+    assert await listed(retention, event) == (records(*gone), records(*held))
+    assert (run["reads"] + run["captures"], run["kept_under_hold"]) == (11, 2)
+    assert (event.purge_list.purged, event.purge_list.held) == (11, 2)
+    assert await retention.fetch("SELECT 1 FROM purged_records") == []
+
+
+@pytest.mark.clause("wall/purge-list")
+async def test_the_certificate_commits_to_the_list(retention):
+    read = a_read("1OLD001", PART_OF_MONTH)
+    await retention.store(read)
+    run = await purge(retention)
+    [event] = await retention.emitted(RecordsPurged)
+    certificate = (await retention.get(f"/v1/purge-runs/{run['run_id']}/certificate")).json()
+    named = PurgeList(**certificate["purge_list"])
+    assert named == event.purge_list
+    await ListReader(retention.objects, event.run_id, named).verify()
+    assert json.loads(retention.objects.kept[named.key])["purged"]["root"] == named.purged_root
+
+
+@pytest.mark.clause("468.5/holds")
+@pytest.mark.clause("wall/purge-list")
+async def test_what_a_released_hold_kept_is_named_by_the_next_list(retention):
+    capture = a_capture(WHOLE_MONTH)
+    read = a_read("7HELD01", WHOLE_MONTH, capture_id=capture.capture.capture_id)
+    await retention.store(capture, read)
+    hold = await place(retention, plate="7HELD01")
+    await purge(retention)
+    await release(retention, hold)
+    retention.clock.advance(seconds=1)
+    await purge(retention)
+    first, second = await retention.emitted(RecordsPurged)
+    assert await listed(retention, first) == ([], records(capture, read))
+    assert await listed(retention, second) == (records(capture, read), [])
+
+
+@pytest.mark.clause("wall/purge-list")
+async def test_a_run_is_not_executed_before_its_list_is_there(retention):
+    read = a_read("1OLD001", WHOLE_MONTH)
+    await retention.store(read)
+    retention.objects.down = True
+    run = await purge(retention)
+    assert (run["state"], run["reads"]) == ("executing", 1)
+    assert await retention.emitted(RecordsPurged) == []
+    retention.objects.down = False
+    await retention.app.state.purger.work()
+    run = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
+    assert (run["state"], run["reads"]) == ("certified", 1)
+    [event] = await retention.emitted(RecordsPurged)
+    assert await listed(retention, event) == (records(read), [])
+
+
+@pytest.mark.clause("wall/purge-list")
+async def test_a_crash_after_the_list_was_put_only_delays(retention, monkeypatch):
+    """What comes late in between is destroyed and named too."""
+    first, late = a_read("1OLD001", WHOLE_MONTH), a_read("1OLD002", WHOLE_MONTH)
+    await retention.store(first)
+    write = purge_lists.PurgeLists.write
+
+    async def put_and_die(self, *arguments):
+        await write(self, *arguments)
+        raise RuntimeError("killed")
+
+    run = await propose(retention)
+    await authorise(retention, run)
+    await execute(retention, run)
+    with monkeypatch.context() as patched:
+        patched.setattr(purge_lists.PurgeLists, "write", put_and_die)
+        with pytest.raises(RuntimeError):
+            await retention.app.state.purger.work()
+    await retention.store(late)
+    await retention.app.state.purger.work()
+    [event] = await retention.emitted(RecordsPurged)
+    assert await listed(retention, event) == (records(first, late), [])
+
+
+async def test_a_read_that_came_again_and_is_held_now_is_not_called_gone(retention, monkeypatch):
+    """Destroyed by one step, sent again, and kept by the next: what followers have of it stays."""
+    read = a_read("7HELD01", WHOLE_MONTH)
+    await retention.store(read)
+    end = retention.app.state.purger._end
+
+    async def not_yet(run):
+        raise Unavailable("not yet")
+
+    monkeypatch.setattr(retention.app.state.purger, "_end", not_yet)
+    await purge(retention)
+    await place(retention, plate="7HELD01")
+    await retention.store(read)
+    monkeypatch.setattr(retention.app.state.purger, "_end", end)
+    await retention.app.state.purger.work()
+    [event] = await retention.emitted(RecordsPurged)
+    assert await listed(retention, event) == ([], records(read))
+
+
+async def test_what_a_withdrawn_run_destroyed_is_named_by_the_next(retention, monkeypatch):
+    first, second = (
+        a_read("1OLD001", datetime(2025, 1, 10, tzinfo=UTC)),
+        a_read("1OLD002", WHOLE_MONTH),
+    )
+    await retention.store(first, second)
+    leave = await propose(retention, kind="standing")
+    await authorise(retention, leave)
+    take = retention.app.state.purger._take
+
+    async def take_then_withdraw(run, step):
+        await take(run, step)
+        if len(await left(retention)) == 1:
+            await retention.client.post(
+                f"/v1/purge-runs/{leave['run_id']}/withdraw",
+                json={"note": "stop"},
+                headers=retention.authority.headers(**AUTHORISER),
+            )
+
+    monkeypatch.setattr(retention.app.state.purger, "_take", take_then_withdraw)
+    await retention.app.state.purger.work()
+    monkeypatch.setattr(retention.app.state.purger, "_take", take)
+    assert await left(retention) == ["1OLD002"]
+    await purge(retention)
+    [event] = await retention.emitted(RecordsPurged)
+    assert await listed(retention, event) == (records(first, second), [])
+
+
+async def test_a_list_ends_after_thirty_days_and_its_proof_stays(retention):
+    await retention.store(a_read("1OLD001", WHOLE_MONTH))
+    run = await purge(retention)
+    assert len(retention.objects.kept) == 2
+    retention.clock.advance(days=30)
+    await retention.app.state.purger.work()
+    assert len(retention.objects.kept) == 2
+    retention.clock.advance(seconds=1)
+    retention.objects.down = True
+    await retention.app.state.purger.work()
+    retention.objects.down = False
+    assert len(retention.objects.kept) == 2
+    await retention.app.state.purger.work()
+    assert retention.objects.kept == {}
+    certificate = (await retention.get(f"/v1/purge-runs/{run['run_id']}/certificate")).json()
+    assert certificate["purge_list"]["purged"] == 1
