@@ -158,12 +158,14 @@ async def test_a_large_frame_passes_in_pieces(retention):
     assert answer.content == image
 
 
-async def test_a_frame_that_was_tampered_with_is_withheld_and_not_disclosed(pictured):
+async def test_a_frame_that_was_tampered_with_is_withheld_and_not_disclosed(pictured, caplog):
     retention, capture, _ = pictured
     retention.objects.kept[capture.image.object_key] = JPEG + b"!"
     answer = await retention.get(f"/v1/captures/{capture.capture_id}/image", 503)
     assert answer.headers["content-type"] == "application/problem+json"
     assert await retention.emitted(RecordsDisclosed) == []
+    assert str(capture.capture_id) in caplog.text
+    assert capture.image.object_key not in caplog.text  # it has a camera and a day
 
 
 async def test_a_capture_without_a_plate_is_kept_and_shown(retention):
