@@ -137,8 +137,13 @@ class Hits:
 
 
 async def release(connection: AsyncConnection, grant: Grant, hits: Sequence[Row]) -> None:
-    """Record which hits somebody was shown."""
-    await disclose(connection, grant, "hit", released(hits))
+    """Record which hits somebody was shown. Of one whose read is destroyed nobody knows a capture day."""
+    purged = [hit for hit in hits if hit["captured_at"] is None]
+    if purged:
+        await disclose(connection, grant, "purged_hit", released(purged))
+    if len(purged) < len(hits) or not hits:
+        there = [hit for hit in hits if hit["captured_at"] is not None]
+        await disclose(connection, grant, "hit", released(there))
 
 
 def released(hits: Sequence[Row]) -> list[Shown]:

@@ -137,6 +137,7 @@ async def test_a_crash_after_the_list_was_put_only_delays(retention, monkeypatch
     assert await listed(retention, event) == (records(first, late), [])
 
 
+@pytest.mark.clause("wall/purge-list")
 async def test_a_read_that_came_again_and_is_held_now_is_not_called_gone(retention, monkeypatch):
     """Destroyed by one step, sent again, and kept by the next: what followers have of it stays."""
     read = a_read("7HELD01", WHOLE_MONTH)
