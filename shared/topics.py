@@ -91,6 +91,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.FindingRaised, "audit", audited=True),
         _topic(events.FindingChanged, "audit", audited=True),
         _topic(events.AuditChanged, "audit", audited=True),
+        _topic(events.SigningKeyChanged, "audit", audited=True),
     )
 }
 

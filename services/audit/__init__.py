@@ -3,6 +3,6 @@
 Owns: the log (a Merkle tree after RFC 6962), checkpoints, findings, periodic audits.
 Consumes: every topic that the registry marks `audited`, as it came.
 Publishes: `alpr.checkpoint.signed`, `alpr.finding.raised`, `alpr.finding.changed`,
-`alpr.audit.changed`.
+`alpr.audit.changed`, `alpr.signing_key.changed`.
 Never: changes or deletes an entry.
 """

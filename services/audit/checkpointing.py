@@ -1,23 +1,34 @@
-"""Signs checkpoints and puts them on record, in the transaction of whoever asks."""
+"""Signs checkpoints and puts them on record, in the transaction of whoever asks; changes the key."""
 
 from base64 import b64encode
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit.entries import entry_of
 from services.audit.store.checkpoints import Checkpoints, Signed
+from services.audit.store.keys import KeyChanges
 from services.audit.store.log import Head, Log
-from shared.events import CheckpointSigned
+from services.audit.succession import SIGNS
+from shared.codec import Message, encode
+from shared.errors import Conflict, Unavailable
+from shared.events import Actor, CheckpointSigned, SigningKeyChanged
 from shared.merkle import Hash
 from shared.notes import Checkpoint, Signer
 from shared.outbox import emit
 
 
-class Checkpointer:
-    """Holds the key. Call it under the log's lock, so that nobody signs the same size beside it."""
+class KeyMissing(Unavailable):
+    """The log's checkpoints are signed with a key that this process was not given."""
 
-    def __init__(self, signer: Signer, service: str) -> None:
-        self._signer = signer
+
+class Checkpointer:
+    """Holds the keys. Call it under the log's lock, so that nobody signs the same size beside it."""
+
+    def __init__(self, signers: Sequence[Signer], service: str) -> None:
+        """`signers`: of today's key, and of the next one while it changes."""
+        self._signers = signers
         self._service = service
 
     async def newest(self, connection: AsyncConnection) -> int:
@@ -26,13 +37,18 @@ class Checkpointer:
         return latest.size if latest is not None else 0
 
     async def sign(self, connection: AsyncConnection, head: Head, at: datetime) -> Signed:
-        """Sign the log as it ends at `head`, put that on record and publish it."""
+        """Sign the log as it ends at `head`, put that on record and publish it. Raises: KeyMissing."""
+        return await self._put(connection, await self._in_force(connection), head, at)
+
+    async def _put(
+        self, connection: AsyncConnection, signer: Signer, head: Head, at: datetime
+    ) -> Signed:
         previous = await self.newest(connection)
-        signed = self._signed(head.size, head.frontier.root(), head.last, previous, at)
+        signed = _signed(signer, head.size, head.frontier.root(), head.last, previous, at)
         await Checkpoints(connection).add(signed)
         event = CheckpointSigned(
             occurred_at=signed.signed_at,
-            origin=self._signer.verifier.name,
+            origin=signer.verifier.name,
             size=signed.size,
             root_hash=b64encode(signed.root_hash).decode(),
             note=signed.note,
@@ -40,26 +56,80 @@ class Checkpointer:
         await emit(connection, self._service, event)
         return signed
 
-    async def sign_for(self, connection: AsyncConnection, size: int, at: datetime) -> Signed:
-        """Return a checkpoint for exactly the first `size` entries: as on record, or signed now.
+    async def sign_for(self, connection: AsyncConnection, size: int, at: datetime) -> None:
+        """Have a checkpoint for exactly the first `size` entries on record: sign one if there is none.
 
-        Publishes it only if it is the newest: followers of the topic keep the last that they see.
+        Publishes it only if it is the newest: followers of the topic keep the last that they see. Signs
+        nothing where a former key was in force: that signs no more, and a larger checkpoint stands in.
+        Raises: KeyMissing.
         """
         log, checkpoints = Log(connection), Checkpoints(connection)
-        if (known := await checkpoints.at(size)) is not None:
-            return known
+        if await checkpoints.at(size) is not None:
+            return
         if size > await self.newest(connection):
             head = await log.head(Head())
             if head.size == size:
-                return await self.sign(connection, head, at)
+                await self.sign(connection, head, at)
+                return
+        changes = await KeyChanges(connection).all()
+        if changes and size <= changes[-1].last_size:
+            return
+        signer = await self._in_force(connection)
         last = (await log.entry(size - 1)).entry_hash
-        signed = self._signed(size, await log.root(size), last, None, at)
-        await checkpoints.add(signed)
-        return signed
+        await checkpoints.add(_signed(signer, size, await log.root(size), last, None, at))
 
-    def _signed(
-        self, size: int, root: Hash, last: Hash, previous: int | None, at: datetime
-    ) -> Signed:
-        verifier = self._signer.verifier
-        note = self._signer.sign(Checkpoint(verifier.name, size, root, last, previous).text)
-        return Signed(size, root, note, verifier.key_id, at)
+    async def change_key(
+        self, connection: AsyncConnection, actor: Actor, reason: str, at: datetime
+    ) -> SigningKeyChanged:
+        """Append the entry that changes the key to the other one, and sign up to it with the old key.
+
+        Raises: KeyMissing; Conflict when there is no other key, or nothing was signed yet.
+        """
+        log = Log(connection)
+        old = await self._in_force(connection)
+        others = [signer for signer in self._signers if signer.verifier != old.verifier]
+        if not others:
+            raise Conflict("give the next key as AUDIT_NEXT_SIGNING_KEY, beside the one in force")
+        new = others[0].verifier
+        changes = await KeyChanges(connection).all()
+        if any(new in (change.old, change.new) for change in changes):
+            raise Conflict(f"{new.key_id} was the log's key before; a key is not used again")
+        head = await log.head(Head())
+        if not head.size:
+            raise Conflict("the log has no entry; begin it with the new key as AUDIT_SIGNING_KEY")
+        event = SigningKeyChanged(
+            occurred_at=at,
+            actor=actor,
+            signs=SIGNS,
+            old_key=old.verifier.vkey,
+            new_key=new.vkey,
+            reason=reason,
+        )
+        record = encode(event, self._service)
+        message = Message(record.topic, 0, 0, record.key, record.value, dict(record.headers))
+        await log.append(head, [entry_of(message)], at)
+        await self._put(connection, old, head, at)
+        # The event goes to Kafka like every other; the log knows it when it comes back.
+        await emit(connection, self._service, event)
+        return event
+
+    async def _in_force(self, connection: AsyncConnection) -> Signer:
+        """Return the signer of the log's key: of its last change, or that signed its checkpoints."""
+        changes = await KeyChanges(connection).all()
+        if changes:
+            key_id = changes[-1].new.key_id
+        elif (latest := await Checkpoints(connection).latest()) is not None:
+            key_id = latest.key_id
+        else:
+            return self._signers[0]
+        for signer in self._signers:
+            if signer.verifier.key_id == key_id:
+                return signer
+        raise KeyMissing(f"the log's key is {key_id}, which this process was not given")
+
+
+def _signed(
+    signer: Signer, size: int, root: Hash, last: Hash, previous: int | None, at: datetime
+) -> Signed:
+    note = signer.sign(Checkpoint(signer.verifier.name, size, root, last, previous).text)
+    return Signed(size, root, note, signer.verifier.key_id, at)

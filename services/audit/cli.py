@@ -1,4 +1,5 @@
-"""The log from the command line: verify it, export it, verify an export, make a key; make its tables.
+"""The log from the command line: verify it, export it, verify an export, make a key,
+change the key; make its tables.
 
 What leaves through `export` is an access like any other, and is recorded before anything is written.
 
@@ -31,7 +32,7 @@ from services.audit.verify import lines_of, verify_export, verify_stored
 from shared import command
 from shared.db import Database
 from shared.errors import AlprError, Conflict
-from shared.events import Actor
+from shared.events import Actor, SigningKeyChanged
 from shared.merkle import Span
 from shared.notes import SEED_BYTES, BadNote, Signer, Verifier
 from shared.policy import load_policy
@@ -75,7 +76,8 @@ def _parser() -> argparse.ArgumentParser:
             "--vkey",
             action="append",
             default=[],
-            help="a public key, name+hash+key; may be given again",
+            help="the log's public key with which it begins, name+hash+key; given again: the keys that "
+            "followed, in order. Without those, the log's own entries say which followed",
         )
         one.add_argument(
             "--checkpoint",
@@ -86,11 +88,16 @@ def _parser() -> argparse.ArgumentParser:
         )
     export = commands.add_parser("export", help="write the log as JSON lines")
     export.add_argument("file", type=Path, help="where to; must not exist")
-    export.add_argument("--person-id", required=True, help="who exports: account id")
-    export.add_argument("--name", required=True)
-    export.add_argument("--title", required=True)
-    export.add_argument("--reason", required=True, help="why; kept in the access record")
     export.set_defaults(run=_export)
+    rotate = commands.add_parser(
+        "rotate-key", help="sign from now on with AUDIT_NEXT_SIGNING_KEY; leaves an entry"
+    )
+    rotate.set_defaults(run=_rotate)
+    for one in (export, rotate):
+        one.add_argument("--person-id", required=True, help="who does it: account id")
+        one.add_argument("--name", required=True)
+        one.add_argument("--title", required=True)
+        one.add_argument("--reason", required=True, help="why; kept in the log")
     key = commands.add_parser("keygen", help="make a signing key")
     key.set_defaults(run=_keygen)
     tables = commands.add_parser("migrate", help=command.MIGRATE)
@@ -108,7 +115,7 @@ def _verify(asked: argparse.Namespace) -> int:
     if asked.own_key:
         own = SigningSettings()
         settings: LogSettings = own
-        keys = [own.signer.verifier, *_given(asked)]
+        keys = [*(_given(asked) or [own.signers[0].verifier])]
     else:
         keys, settings = _given(asked), LogSettings()
     if not keys:
@@ -177,8 +184,7 @@ def _say(verdict: Verdict, keys: Sequence[Verifier]) -> int:
 
 def _export(asked: argparse.Namespace) -> int:
     settings = SigningSettings()
-    ori = load_policy(settings.policy_file).department.ori
-    actor = Actor(person_id=asked.person_id, name=asked.name, title=asked.title, agency_ori=ori)
+    actor = _actor(settings, asked)
     descriptor = os.open(asked.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         count = asyncio.run(_exported(settings, actor, asked, file))
@@ -186,11 +192,40 @@ def _export(asked: argparse.Namespace) -> int:
     return 0
 
 
+def _actor(settings: SigningSettings, asked: argparse.Namespace) -> Actor:
+    ori = load_policy(settings.policy_file).department.ori
+    return Actor(person_id=asked.person_id, name=asked.name, title=asked.title, agency_ori=ori)
+
+
+def _rotate(asked: argparse.Namespace) -> int:
+    """Change the key of checkpoints, on record."""
+    settings = SigningSettings()
+    if settings.audit_next_signing_key is None:
+        raise Conflict("give the next key as AUDIT_NEXT_SIGNING_KEY, beside AUDIT_SIGNING_KEY")
+    changed = asyncio.run(_rotated(settings, _actor(settings, asked), asked.reason))
+    print(f"old key  {changed.old_key}")
+    print(f"new key  {changed.new_key}")
+    print("Keep both public keys. Once every replica signs with the new key, give it as")
+    print("AUDIT_SIGNING_KEY, without AUDIT_NEXT_SIGNING_KEY, and destroy the old one.")
+    return 0
+
+
+async def _rotated(settings: SigningSettings, actor: Actor, reason: str) -> SigningKeyChanged:
+    db = Database(settings.database_link(), SERVICE, pool_size=1)
+    try:
+        async with db.begin() as connection:
+            await Log(connection).lock()
+            checkpointer = Checkpointer(settings.signers, SERVICE)
+            return await checkpointer.change_key(connection, actor, reason, datetime.now(UTC))
+    finally:
+        await db.close()
+
+
 async def _exported(
     settings: SigningSettings, actor: Actor, asked: argparse.Namespace, file: BinaryIO
 ) -> int:
     db = Database(settings.database_link(), SERVICE, pool_size=1)
-    checkpointer = Checkpointer(settings.signer, SERVICE)
+    checkpointer = Checkpointer(settings.signers, SERVICE)
     try:
         async with db.begin() as connection:
             log = Log(connection)

@@ -10,12 +10,24 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.domain import GENESIS, nodes_of
+from services.audit.domain import GENESIS, consistency_spans, inclusion_spans, nodes_of
 from services.audit.store.checkpoints import Checkpoints, Signed
+from services.audit.store.keys import KeyChanges
 from services.audit.store.log import Log, Row
+from shared.errors import Conflict
 from shared.merkle import Span
 
 _encoder = msgspec.json.Encoder()
+
+
+class KeyProof(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A change of the log's key before the span: its entry, and what proves it under the old key."""
+
+    seq: int
+    entry: str
+    path: list[str]
+    """That the entry is in `checkpoint`, which ends with it; hexadecimal."""
+    checkpoint: str
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,6 +38,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     end: int
     peaks: list[str]
     last: str
+    keys: list[KeyProof]
+    """By which changes the first key led to the one in force where the span begins."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,10 +50,17 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     entry_hash: str
 
 
-class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One checkpoint, which covers the entries before it."""
+class Signature(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """One checkpoint, which covers the entries before it.
+
+    It is of exactly their number; but where the span ends under a former key, which signs no more, the
+    last one may be larger, and `consistency` proves that it covers them (hexadecimal).
+    """
 
     checkpoint: str
+    consistency: list[str] | None = None
 
 
 async def lines(connection: AsyncConnection, origin: str, span: Span) -> AsyncIterator[bytes]:
@@ -49,10 +70,18 @@ async def lines(connection: AsyncConnection, origin: str, span: Span) -> AsyncIt
     """
     log, checkpoints = Log(connection), Checkpoints(connection)
     await log.snapshot()
-    yield as_line(await _opening(log, origin, span))
+    yield as_line(await _opening(connection, origin, span))
     async for rows in log.rows(span):
         signed = await checkpoints.between(rows[0].seq, rows[-1].seq + 1)
         yield b"".join(_page(rows, signed))
+    if await checkpoints.at(span.end) is None:
+        yield as_line(await _larger(log, checkpoints, span.end))
+
+
+async def _larger(log: Log, checkpoints: Checkpoints, end: int) -> Signature:
+    larger = await checkpoints.following(end)
+    path = await log.proof(consistency_spans(end, larger.size))
+    return Signature(checkpoint=larger.note, consistency=[value.hex() for value in path])
 
 
 def _page(rows: Sequence[Row], signed: Sequence[Signed]) -> Iterator[bytes]:
@@ -64,7 +93,8 @@ def _page(rows: Sequence[Row], signed: Sequence[Signed]) -> Iterator[bytes]:
             yield as_line(Signature(checkpoint=note))
 
 
-async def _opening(log: Log, origin: str, span: Span) -> Opening:
+async def _opening(connection: AsyncConnection, origin: str, span: Span) -> Opening:
+    log, checkpoints = Log(connection), Checkpoints(connection)
     peaks = [await log.hash_of(node) for node in nodes_of(Span(0, span.start))]
     last = GENESIS
     async for rows in log.rows(Span(span.start - 1, span.start)):
@@ -75,6 +105,24 @@ async def _opening(log: Log, origin: str, span: Span) -> Opening:
         end=span.end,
         peaks=[peak.hex() for peak in peaks],
         last=last.hex(),
+        keys=[
+            await _proven(log, checkpoints, row)
+            for row in await KeyChanges(connection).rows(span.start)
+        ],
+    )
+
+
+async def _proven(log: Log, checkpoints: Checkpoints, row: Row) -> KeyProof:
+    """Return the proof of a change of the key. Raises: Conflict when its checkpoint is gone."""
+    size = row.seq + 1
+    if (signed := await checkpoints.at(size)) is None:
+        raise Conflict(f"the old key's checkpoint of size {size} is gone: verify the log")
+    path = await log.proof(inclusion_spans(row.seq, size))
+    return KeyProof(
+        seq=row.seq,
+        entry=row.content.decode(),
+        path=[value.hex() for value in path],
+        checkpoint=signed.note,
     )
 
 

@@ -7,9 +7,10 @@ entries and checkpoints one by one, in the log's order, and keeps none of them.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from services.audit.domain import GENESIS, chained
+from services.audit.domain import GENESIS, chained, verify_consistency
+from services.audit.succession import Succession, key_change
 from shared.merkle import Frontier, Hash, leaf_hash
-from shared.notes import BadNote, Checkpoint, NotSigned, Verifier
+from shared.notes import BadNote, Checkpoint, Verifier
 
 MAX_FAULTS = 1000
 """So many faults are kept; the others are counted."""
@@ -88,7 +89,7 @@ class Recount:
         self.faults = Faults()
         self.frontier = frontier or Frontier()
         self._origin = origin
-        self._keys = keys
+        self._keys = Succession(keys)
         self._last = last
         self._kept: dict[int, list[str]] = {}
         self._start = self.next = self.frontier.size
@@ -121,7 +122,7 @@ class Recount:
 
         The chain goes on from what is stored, so that one altered entry is one fault, not all after it.
         """
-        self._miss_kept()
+        self._leave()
         if seq != self.next:
             what = f"entry {self.next} is missing, {seq} stands in its place"
             self.faults.add(what, min(seq, self.next))
@@ -133,7 +134,21 @@ class Recount:
             self.faults.add(f"entry {seq}: the chain does not hold", seq)
         self._last = entry_hash
         self.frontier.append(computed)
+        try:
+            if (change := key_change(seq, content)) is not None:
+                self._keys.take(change)
+        except BadNote as exc:
+            self.faults.add(f"entry {seq}: {exc}", seq)
         self._meet_kept()
+
+    def prove_key(self, seq: int, entry: bytes, path: Sequence[Hash], note: str) -> None:
+        """Follow a change of the key that lies before the entries given, from its proof."""
+        try:
+            if seq >= self._start:
+                raise BadNote("lies among the entries given")
+            self._keys.prove(seq, entry, path, note)
+        except BadNote as exc:
+            self.faults.add(f"the change of the key in entry {seq}: {exc}", seq)
 
     def sign(self, note: str, line: int | None = None) -> None:
         """Check a checkpoint of the log itself: it covers the entries taken so far, and nothing else."""
@@ -148,8 +163,23 @@ class Recount:
             self.faults.add(f"a second checkpoint of size {size}", size=size, line=line)
         else:
             self.latest = size
-            self._compare(checkpoint, line)
             self._link(checkpoint, line)
+            if self._compare(checkpoint, line):
+                self._keys.settle(size)
+
+    def sign_within(self, note: str, path: Sequence[Hash], line: int | None = None) -> None:
+        """Check a larger checkpoint of the log itself, with a proof that it covers the entries taken."""
+        checkpoint = self._opened(note, line, exact=True)
+        if checkpoint is None:
+            return
+        size, root = checkpoint.size, checkpoint.root
+        if size > self.next and verify_consistency(
+            self.frontier.size, size, self.frontier.root(), root, path
+        ):
+            self.signed = self.latest = self.next
+            return
+        what = f"the signed checkpoint of size {size} is not proven to cover the entries before it"
+        self.faults.add(what, size=size, line=line)
 
     def unsigned_from(self, why: str) -> None:
         """Add the fault that the newest entries are not signed, if they are not."""
@@ -160,7 +190,7 @@ class Recount:
 
     def verdict(self) -> Verdict:
         """Return what was found, once everything was taken."""
-        self._miss_kept()
+        self._leave()
         for size in sorted(self._kept):
             if size < self._start:
                 what = f"a checkpoint kept elsewhere, of size {size}, lies before what was given"
@@ -196,8 +226,12 @@ class Recount:
                 self._compare(checkpoint, None)
                 self._agreed = checkpoint.size
 
-    def _miss_kept(self) -> None:
-        """Add a fault if the log itself lacks a checkpoint that somebody kept of the size it has now."""
+    def _leave(self) -> None:
+        """Add a fault for each checkpoint that the log itself should have at the size it has now."""
+        if self._keys.awaits == self.next:
+            what = f"the change of the key in entry {self.next - 1} lacks the old key's checkpoint"
+            self.faults.add(what, self.next - 1, size=self.next)
+            self._keys.drop()
         if self._agreed == self.next != self._start and self.latest != self.next:
             what = f"the log lacks the checkpoint of size {self.next} that was kept elsewhere"
             self.faults.add(what, size=self.next)
@@ -216,33 +250,29 @@ class Recount:
     def _opened(self, note: str, line: int | None, *, exact: bool = False) -> Checkpoint | None:
         """Return the checkpoint in a note that one of the keys signed; a fault and None otherwise."""
         self._checked += 1
-        why = "signed by none of the keys"
-        for key in self._keys:
-            try:
-                checkpoint = Checkpoint.parse(key.verify(note, exact=exact))
-            except NotSigned:
-                continue
-            except BadNote as exc:
-                why = f"not as it was signed: {exc}"
-                continue
-            if checkpoint.origin != self._origin:
-                what = f"a checkpoint is of another log, {checkpoint.origin!r}"
-                self.faults.add(what, size=checkpoint.size, line=line)
-                return None
-            return checkpoint
+        try:
+            checkpoint = self._keys.open(note, exact=exact)
+        except BadNote as exc:
+            why = str(exc)
+        else:
+            if checkpoint.origin == self._origin:
+                return checkpoint
+            what = f"a checkpoint is of another log, {checkpoint.origin!r}"
+            self.faults.add(what, size=checkpoint.size, line=line)
+            return None
         shown = note.split("\n", 2)[1:2]
         size = int(shown[0]) if shown and shown[0].isdecimal() and len(shown[0]) < 20 else None
         named = "unknown size" if size is None else f"size {size}"
-        what = f"a checkpoint of {named}, after entry {self.next - 1}, is {why}"
+        what = f"a checkpoint of {named}, after entry {self.next - 1}: {why}"
         self.faults.add(what, size=size, line=line)
         return None
 
-    def _compare(self, checkpoint: Checkpoint, line: int | None) -> None:
+    def _compare(self, checkpoint: Checkpoint, line: int | None) -> bool:
         size = checkpoint.size
         right = checkpoint.root == self.frontier.root()
         if right and checkpoint.chain in (None, self._last):
             self.signed = size
-            return
+            return True
         differs = "chain" if right else "root"
         self.faults.add(
             f"the signed checkpoint of size {size} has another {differs}: something in entries "
@@ -251,3 +281,4 @@ class Recount:
             size=size,
             line=line,
         )
+        return False

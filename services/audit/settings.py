@@ -8,6 +8,7 @@ from pydantic import Field
 from services.audit.recount import Cadence
 from shared.database_settings import DatabaseSettings
 from shared.fields import SecretKey, key_bytes
+from shared.links import Given
 from shared.notes import Signer
 from shared.settings import CommonSettings
 
@@ -38,10 +39,15 @@ class SigningSettings(LogSettings):
     audit_signing_key: SecretKey
     """Base64 of 32 random bytes: the Ed25519 key that signs checkpoints."""
 
+    audit_next_signing_key: Annotated[SecretKey | None, Given] = None
+    """The key after that one, while it changes: signs from the entry on that `rotate-key` appends. Give it
+    to every replica before, and as AUDIT_SIGNING_KEY alone some time after."""
+
     @property
-    def signer(self) -> Signer:
-        """What signs checkpoints."""
-        return Signer(self.audit_origin, key_bytes(self.audit_signing_key))
+    def signers(self) -> list[Signer]:
+        """What signs checkpoints: with the key of today, and with the next one where it is given."""
+        keys = filter(None, (self.audit_signing_key, self.audit_next_signing_key))
+        return [Signer(self.audit_origin, key_bytes(key)) for key in keys]
 
 
 class Settings(SigningSettings, CommonSettings):

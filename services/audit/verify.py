@@ -136,6 +136,7 @@ def verify_export(
         recount.faults.add(f"line 1: {exc.detail}", line=1)
         return recount.verdict()
     recount = Recount(opening.origin, keys, frontier=frontier, last=last)
+    _follow_keys(recount, opening)
     recount.keep(kept_elsewhere)
     for number, line in enumerate(rest, 2):
         try:
@@ -164,9 +165,26 @@ def _start(opening: Opening) -> tuple[Frontier, Hash]:
     return Frontier(opening.first, peaks), last
 
 
+def _follow_keys(recount: Recount, opening: Opening) -> None:
+    for proof in opening.keys:
+        try:
+            path = [_unhex(value) for value in proof.path]
+        except Malformed as exc:
+            recount.faults.add(
+                f"the change of the key in entry {proof.seq}: {exc.detail}", proof.seq
+            )
+            continue
+        recount.prove_key(proof.seq, proof.entry.encode(), path, proof.checkpoint)
+
+
 def _take_line(recount: Recount, number: int, line: bytes) -> None:
     if line.startswith(b'{"checkpoint"'):
-        recount.sign(_read(line, Signature).checkpoint, number)
+        signature = _read(line, Signature)
+        if signature.consistency is None:
+            recount.sign(signature.checkpoint, number)
+        else:
+            path = [_unhex(value) for value in signature.consistency]
+            recount.sign_within(signature.checkpoint, path, number)
         return
     entry = _read(line, Line)
     recount.take(entry.seq, entry.entry.encode(), _unhex(entry.entry_hash))

@@ -60,6 +60,7 @@ from shared.events.records import (
     ReleasePackaged,
     ReleaseReceived,
     ReleaseRequested,
+    SigningKeyChanged,
 )
 
 __all__ = [
@@ -116,6 +117,7 @@ __all__ = [
     "Sealing",
     "SecretsRewrapped",
     "SessionChanged",
+    "SigningKeyChanged",
     "Source",
     "Tier",
     "TrainingRecorded",

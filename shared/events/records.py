@@ -383,3 +383,24 @@ class AuditChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults
     def key(self) -> str:
         """The audit."""
         return str(self.audit_id)
+
+
+class SigningKeyChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A service signs with another key from now on; the key before it vouches for that.
+
+    Of checkpoints: the entry of this event is the last that the old key's checkpoints cover. Of packages
+    and certificates: `statement` is signed by the old key.
+    """
+
+    TOPIC: ClassVar[str] = "alpr.signing_key.changed"
+
+    signs: Literal["checkpoints", "packages"]
+    old_key: str  # public: name+hash+key of checkpoints, PEM of packages
+    new_key: str
+    reason: str
+    statement: dict[str, Any] | None = None
+
+    @property
+    def key(self) -> str:
+        """What is signed with the key."""
+        return self.signs

@@ -114,7 +114,7 @@ async def measure(url: str, entries: int, batch: int) -> dict[str, object]:
         verdict = await verify_stored(
             connection,
             settings.audit_origin,
-            [settings.signer.verifier],
+            [settings.signers[0].verifier],
             cadence=settings.cadence,
             now=clock.now(),
         )

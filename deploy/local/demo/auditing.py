@@ -73,9 +73,9 @@ async def prove(auditor: Person, purpose: str, folder: Path) -> AuditProof:
     answer = await auditor.ask("audit", "POST", "/v1/export", purpose=purpose, json=span)
     if not answer.is_success:
         raise StepFailed(f"export: {problem(answer)}")
-    keys = (await api.must("audit", "GET", "/v1/keys")).json()["verifier_keys"]
+    keys = (await api.must("audit", "GET", "/v1/keys")).json()["keys"]
     await asyncio.to_thread((folder / "audit.ndjson").write_bytes, answer.content)
-    return recompute(answer.content, note, [Verifier.parse(key) for key in keys])
+    return recompute(answer.content, note, [Verifier.parse(key["verifier_key"]) for key in keys])
 
 
 def recompute(export: bytes, note: str, verifiers: Sequence[Verifier]) -> AuditProof:

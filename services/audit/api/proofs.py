@@ -16,6 +16,7 @@ from services.audit.domain import consistency_spans, inclusion_spans
 from services.audit.export import lines
 from services.audit.settings import Settings
 from services.audit.store.checkpoints import Checkpoints
+from services.audit.store.keys import KeyChanges
 from services.audit.store.log import Log
 from services.audit.store.search import Entries
 from services.audit.writer import Writer
@@ -78,11 +79,19 @@ class ConsistencyProof(BaseModel):
     path: list[str]
 
 
+class KeyOut(BaseModel):
+    """A key that signs, or signed, checkpoints of these sizes."""
+
+    verifier_key: str = Field(description="C2SP signed-note: name+hash+key")
+    first_size: int
+    last_size: int | None = Field(description="Null for the key in force")
+
+
 class Keys(BaseModel):
-    """The log's name and the public keys that sign, or signed, its checkpoints."""
+    """The log's name and its keys, oldest first: an entry of the log changes from each to the next."""
 
     origin: str
-    verifier_keys: list[str] = Field(description="C2SP signed-note: name+hash+key")
+    keys: list[KeyOut]
 
 
 class ExportIn(BaseModel):
@@ -110,10 +119,21 @@ async def get_checkpoint(work: Work) -> PlainTextResponse:
 
 
 @router.get("/keys")
-async def get_keys(request: Request) -> Keys:
-    """The public keys that checkpoints are verified with."""
-    settings = settings_of(request)
-    return Keys(origin=settings.audit_origin, verifier_keys=[settings.signer.verifier.vkey])
+async def get_keys(work: Work, request: Request) -> Keys:
+    """The public keys that checkpoints are verified with: whoever has the first can follow the others."""
+    origin, settings = settings_of(request).audit_origin, settings_of(request)
+    changes = await KeyChanges(work.connection).all()
+    first = changes[0].old if changes else settings.signers[0].verifier
+    ends = [change.last_size for change in changes]
+    return Keys(
+        origin=origin,
+        keys=[
+            KeyOut(verifier_key=key.vkey, first_size=begin + 1, last_size=end)
+            for key, begin, end in zip(
+                [first, *(change.new for change in changes)], [0, *ends], [*ends, None], strict=True
+            )
+        ],
+    )
 
 
 @router.get("/proofs/inclusion")

@@ -43,6 +43,14 @@ class Checkpoints:
         row = found.mappings().one_or_none()
         return Signed(**row) if row is not None else None
 
+    async def following(self, size: int) -> Signed:
+        """Return the smallest checkpoint that is larger than `size`. Raises: NoResultFound."""
+        found = await self._connection.execute(
+            text("SELECT * FROM checkpoints WHERE size > :size ORDER BY size LIMIT 1"),
+            {"size": size},
+        )
+        return Signed(**found.mappings().one())
+
     async def between(self, after: int, size: int) -> Sequence[Signed]:
         """Return the checkpoints larger than `after`, up to and with `size`, by size."""
         found = await self._connection.execute(

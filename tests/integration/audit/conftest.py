@@ -132,7 +132,7 @@ def verdict(runtime):
             return await verify_stored(
                 connection,
                 settings.audit_origin,
-                [settings.signer.verifier],
+                [settings.signers[0].verifier],
                 kept_elsewhere,
                 cadence=settings.cadence,
                 now=runtime.clock.now(),

@@ -259,7 +259,7 @@ async def test_a_checkpoint_is_signed_when_the_log_has_grown_and_only_then(
     assert (checkpoint.size, event.size) == (7, 7)
     assert b64decode(event.root_hash) == checkpoint.root
     keys = (await client.get("/v1/keys")).json()
-    assert keys["verifier_keys"] == [verifier.vkey]
+    assert keys["keys"] == [{"verifier_key": verifier.vkey, "first_size": 1, "last_size": None}]
 
 
 async def test_many_entries_bring_a_checkpoint_by_themselves(deliver, writer, clock, query):

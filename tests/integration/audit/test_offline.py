@@ -258,7 +258,7 @@ def test_a_key_is_made_in_the_form_that_settings_take(settings, capsys):
     name, _, value = line.partition("=")
     assert name == "AUDIT_SIGNING_KEY"
     made = Settings(**settings.model_dump(), audit_signing_key=value)
-    assert public == f"public key: {made.signer.verifier.vkey}"
+    assert public == f"public key: {made.signers[0].verifier.vkey}"
 
 
 def test_a_wrong_call_ends_with_2_and_says_why(capsys, tmp_path):
