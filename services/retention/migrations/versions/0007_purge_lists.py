@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "retention_0006"
-down_revision = "retention_0005"
+revision = "retention_0007"
+down_revision = "retention_0006"
 
 # kind: 0 for a capture, 1 for a read, in the order in which the list has them.
 STAGED = """
