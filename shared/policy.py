@@ -118,6 +118,9 @@ class PolicyFault(ValueError):
 LEGAL_FLOOR_DAYS = 365
 """Government Code 34090.6(a): one year."""
 
+LEGAL_FILE_YEARS = 2
+"""Government Code 34090(d): other city records, the file of releases among them, stay for two years."""
+
 
 def load_policy(path: Path) -> Policy:
     """Return the policy in `path`. Raises: PolicyFault naming what is wrong with it."""
@@ -130,6 +133,8 @@ def load_policy(path: Path) -> Policy:
         raise PolicyFault("retention.floor_days is under one year (Government Code 34090.6)")
     if retention.schedule_days < retention.floor_days:
         raise PolicyFault("retention.schedule_days is under retention.floor_days")
+    if policy.sharing.kept_years < LEGAL_FILE_YEARS:
+        raise PolicyFault("sharing.kept_years is under two years (Government Code 34090(d))")
     if both := policy.purposes.allowed & policy.purposes.prohibited.keys():
         raise PolicyFault(f"purposes both allowed and prohibited: {', '.join(sorted(both))}")
     return policy

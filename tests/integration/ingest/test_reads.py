@@ -1,5 +1,6 @@
 """Reads that cameras made themselves: all or none, each once, the first fault named."""
 
+import asyncio
 import gzip
 import json
 import random
@@ -248,7 +249,30 @@ async def test_more_reads_than_a_batch_may_have_are_refused(station, camera):
     assert station.nothing_was_kept()
 
 
+@pytest.mark.clause("468.5/resumable")
+async def test_an_upload_that_is_cut_leaves_nothing_and_goes_on_from_any_place(station, camera):
+    reads = [station.read(n) for n in range(40)]
+    body = json.dumps(reads).encode()
+
+    async def cut():
+        yield body[: len(body) // 2]
+        await asyncio.Event().wait()
+
+    parts = station.app.state.parts
+    parts.settings = parts.settings.model_copy(update={"ingest_body_timeout_s": 0.05})
+    headers = {"Authorization": f"Bearer {camera}", "Content-Type": "application/json"}
+    answer = await station.client.post("/v1/reads", content=cut(), headers=headers)
+    assert answer.status_code == 400
+    assert station.nothing_was_kept()
+    first = (await station.post_reads(camera, reads[:25])).json()["read_ids"]
+    whole = (await station.post_reads(camera, reads)).json()["read_ids"]
+    assert whole[:25] == first
+    assert {str(event.event_id) for event in station.reads} == set(whole)
+    assert len(set(whole)) == 40
+
+
 @pytest.mark.clause("468.5/transfer")
+@pytest.mark.clause("468.5/resumable")
 async def test_with_kafka_down_the_retry_has_the_same_ids(station, camera):
     reads = [station.read(n) for n in range(50)]
     station.bus.down = True

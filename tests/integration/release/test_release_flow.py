@@ -243,6 +243,7 @@ async def test_a_missing_package_is_a_problem_and_nothing_is_disclosed(
 
 
 @pytest.mark.clause("468.7(c)/on-file")
+@pytest.mark.clause("468.7(c)/file-retention")
 async def test_nothing_on_file_can_be_deleted(
     filed, decide, packaged, client, requester, with_authority, runtime, as_owner
 ):

@@ -131,14 +131,37 @@ async def test_a_full_disk_shows_in_the_ping_before_a_frame_is_refused(tmp_path,
             "both allowed and prohibited",
         ),
         ("valid_days = 365", 'valid_days = "a year"', "valid_days"),
+        ("kept_years = 2", "kept_years = 1", "34090"),
     ],
 )
+@pytest.mark.clause("468.5/floor")
+@pytest.mark.clause("468.7(c)/file-retention")
 def test_a_policy_that_contradicts_the_law_or_itself_is_refused(tmp_path, old, new, fault):
     assert old in POLICY
     path = tmp_path / "policy.toml"
     path.write_text(POLICY.replace(old, new))
     with pytest.raises(PolicyFault, match=fault):
         load_policy(path)
+
+
+PURPOSES = (
+    "stolen_or_wanted_vehicle stolen_plate missing_person active_warrant homeland_security"
+    " electronic_surveillance suspect_interdiction stolen_property_recovery crime_scene_canvass"
+    " criminal_investigation department_action audit release system_maintenance"
+)
+"""Policy 468.3: the closed list, as the policy manual has it."""
+
+
+@pytest.mark.clause("468.3/purposes")
+def test_the_list_of_purposes_is_that_of_the_policy_manual():
+    purposes = load_policy(ROOT / "policy.toml").purposes
+    assert purposes.allowed == frozenset(PURPOSES.split())
+    assert purposes.prohibited.keys() == {
+        "immigration_enforcement",
+        "reproductive_care",
+        "lawful_protest",
+        "personal_use",
+    }
 
 
 def test_every_permission_of_every_role_exists():
