@@ -1,6 +1,6 @@
 """Integration tests use a real Postgres; the broker is real where a test asks for it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -28,6 +28,17 @@ __all__ = [
     "services_url",
     "session_database",
 ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _certified_keys() -> Iterator[None]:
+    """The environment of a service that trusts the tests' root; processes that a test starts inherit it."""
+    given = {name.upper(): value for name, value in TestRoot().settings().items()}
+    given["ROOT_PUBLIC_KEYS"] = TestRoot().public
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in given.items():
+            patched.setenv(name, value)
+        yield
 
 
 @pytest.fixture

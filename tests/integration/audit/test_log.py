@@ -117,6 +117,7 @@ async def test_a_backend_that_is_terminated_mid_batch_leaves_nothing_of_it(
     await sound()
 
 
+@pytest.mark.clause("468.6/unalterable")
 async def test_writers_at_the_same_time_make_one_log(app, runtime, clock, query, sound):
     writers = [Writer(runtime, runtime.settings) for _ in range(4)]
     batches = [[message_of(an_attempt(clock)) for _ in range(40)] for _ in range(12)]

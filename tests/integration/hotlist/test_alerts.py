@@ -222,6 +222,7 @@ async def test_a_stream_ends_when_training_lapses(hotlist, streams, clock):
         assert "468.4(d)" in stream.end
 
 
+@pytest.mark.clause("468.6/separation")
 async def test_a_stream_ends_when_the_token_is_revoked_before_another_alert(
     hotlist, streams, authority, clock
 ):

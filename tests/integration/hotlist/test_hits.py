@@ -111,6 +111,26 @@ async def test_another_make_than_listed_is_shown_and_ranked_lower(hotlist):
 
 
 @pytest.mark.clause("468.4(c)/partial-forward")
+async def test_an_entry_counts_from_when_it_is_valid(hotlist):
+    list_id = await hotlist.list()
+    tomorrow = (hotlist.clock.now() + timedelta(days=1)).isoformat()
+    later = (hotlist.clock.now() + timedelta(days=2)).isoformat()
+    await hotlist.add(
+        list_id,
+        "7?BC1*",
+        record_kind="canvass",
+        valid_from=tomorrow,
+        expires_at=later,
+        reason="shooting",
+    )
+    await hotlist.see(hotlist.read("7XBC199"))
+    assert await hotlist.hits() == []
+    hotlist.clock.advance(days=1)
+    await hotlist.see(hotlist.read("7XBC198"))
+    assert len(await hotlist.hits()) == 1
+
+
+@pytest.mark.clause("468.4(c)/partial-forward")
 async def test_a_partial_plate_matches_forward_until_it_expires(hotlist):
     list_id = await hotlist.list()
     expires = (hotlist.clock.now() + timedelta(days=2)).isoformat()

@@ -1,6 +1,7 @@
 """Who may hold what; who may change whom; every change an event with who, whom, when."""
 
 import pytest
+from sqlalchemy import text
 
 from shared.events import AccessAttempted, AccountChanged
 
@@ -190,7 +191,9 @@ async def test_accounts_are_listed_in_pages_and_filtered(administrator):
 
 
 @pytest.mark.clause("468.6/yearly-review")
-async def test_rights_not_reviewed_for_a_year_are_due(hire, administrator, clock, published):
+async def test_rights_not_reviewed_for_a_year_are_due(
+    hire, administrator, clock, published, identity
+):
     await hire("o.seven", "officer")
     for _ in range(5):
         clock.advance(days=73)
@@ -202,6 +205,11 @@ async def test_rights_not_reviewed_for_a_year_are_due(hire, administrator, clock
     assert (await administrator.post(path, note="still on patrol")).status_code == 200
     due = (await administrator.get("/v1/accounts/reviews/due")).json()["accounts"]
     assert [a["username"] for a in due] == ["chief.admin"]
+    async with identity.begin() as unit:
+        kept = await unit.connection.execute(text("SELECT account_id, reviewed_by FROM reviews"))
+        assert [tuple(map(str, row)) for row in kept] == [
+            (officer["account_id"], administrator.account_id)
+        ]
     [event] = [e for e in await published(AccountChanged) if e.change == "reviewed"]
     assert event.details["roles"] == ["officer"]
 

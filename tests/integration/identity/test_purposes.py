@@ -132,6 +132,7 @@ NO_REASONS = [
 ]
 
 
+@pytest.mark.clause("468.4(a)/purpose")
 @pytest.mark.clause("468.3/purposes")
 async def test_what_is_no_reason_is_refused_by_field(officer, published):
     for changes, field in NO_REASONS:

@@ -102,6 +102,10 @@ async def test_separation_ends_tokens_everywhere_at_once(hire, administrator, cl
     assert (await officer.get("/v1/me")).status_code == 401
     assert (await officer.renew()).status_code == 401
     assert (await officer.try_sign_in()).status_code == 401
+    closed = [e for e in await published(SessionChanged) if e.change == "closed"]
+    assert [(str(e.account_id), e.reason) for e in closed] == [
+        (officer.account_id, "account separated")
+    ]
     [event] = [e for e in await published(AccountChanged) if e.change == "separated"]
     assert event.tokens_valid_from == clock.now()
     assert (event.status, event.actor.name) == ("separated", "Ada Min")

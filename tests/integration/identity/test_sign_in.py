@@ -161,6 +161,24 @@ async def test_failures_far_apart_do_not_lock(hire, clock):
 
 
 @pytest.mark.clause("468.6(a)/lock")
+async def test_failures_count_for_the_whole_window(hire, clock):
+    officer = await hire("o.seven", "officer")
+    for _ in range(5):
+        clock.advance(minutes=3)
+        assert (await officer.try_sign_in(password="wrong and wrong")).status_code == 401
+    assert (await officer.try_sign_in()).status_code == 401, "five failures within 12 minutes lock"
+
+
+@pytest.mark.clause("468.6(a)/login")
+async def test_password_and_code_are_both_needed(hire, clock):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    assert (await officer.try_sign_in(password="wrong and wrong")).status_code == 401
+    assert (await officer.try_sign_in(code="000000")).status_code == 401
+    assert (await officer.try_sign_in()).status_code == 201
+
+
+@pytest.mark.clause("468.6(a)/lock")
 async def test_guesses_in_parallel_lock_too(hire, clock, identity):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=1)

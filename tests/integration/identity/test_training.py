@@ -77,7 +77,9 @@ async def test_nobody_records_their_own_training(hire):
 
 
 @pytest.mark.clause("468.8/training-records")
-async def test_an_administrator_is_trained_by_the_training_sergeant(administrator, train):
+async def test_an_administrator_is_trained_by_the_training_sergeant(
+    administrator, train, published
+):
     refused = await administrator.post("/v1/purposes", kind="audit")
     assert (refused.status_code, refused.json()["code"]) == (403, "training")
     own = await administrator.post(
@@ -85,6 +87,9 @@ async def test_an_administrator_is_trained_by_the_training_sergeant(administrato
     )
     assert (own.status_code, own.json()["code"]) == (403, "permission")
     await train(administrator)
+    [recorded] = await published(TrainingRecorded)
+    assert str(recorded.account_id) == administrator.account_id
+    assert recorded.actor.title == "Training Sergeant"
     accepted = await administrator.post(
         "/v1/purposes",
         kind="audit",

@@ -168,6 +168,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.clause("468.5/transfer")
 async def test_a_faulty_read_refuses_the_batch_and_is_named_by_place_and_field(station, camera):
     for fields, field, said in FAULTS:
         reads = [station.read(n) for n in range(5)]

@@ -302,6 +302,7 @@ async def test_an_open_request_can_be_withdrawn_by_its_agency_and_stays_on_file(
     assert seen.json()["status"] == "withdrawn"
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
 async def test_pages_go_back_in_time_and_every_look_is_disclosed(
     client, filed, reviewer, clock, announced
 ):
@@ -321,6 +322,7 @@ async def test_pages_go_back_in_time_and_every_look_is_disclosed(
     assert looked[0].shown_plates == ["7ABC123"]
 
 
+@pytest.mark.clause("468.7(a)/written-request")
 async def test_registering_and_barring_an_agency_is_announced_and_takes_effect(
     client, agencies, filed, decide, requester, reviewer, announced
 ):

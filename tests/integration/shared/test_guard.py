@@ -105,7 +105,7 @@ async def attempts(app, bus):
 
 @pytest.mark.clause("468.3.1(d)/access-record")
 async def test_an_allowed_access_leaves_an_attempt_and_a_disclosure(
-    client, authority, attempts, bus
+    client, authority, attempts, bus, clock
 ):
     body = {"plate": "7ABC123", "password": "hunter22"}
     answer = await client.post("/v1/search", json=body, headers=authority.headers())
@@ -113,6 +113,8 @@ async def test_an_allowed_access_leaves_an_attempt_and_a_disclosure(
     [attempt] = await attempts()
     [disclosure] = bus.events(RecordsDisclosed)
     assert attempt.allowed
+    assert attempt.occurred_at == clock.now()
+    assert disclosure.purpose == attempt.purpose
     assert attempt.actor.name == "Officer Seven"
     assert attempt.elements["body"] == {"plate": "7ABC123", "password": "[hidden]"}
     assert attempt.purpose.case_number == "26-001234"

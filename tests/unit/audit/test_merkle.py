@@ -123,6 +123,7 @@ def test_consistency_proofs_are_those_of_the_reference(asked, expected):
     assert verify_consistency(old, new, *roots, path)
 
 
+@pytest.mark.clause("468.6/unalterable")
 def test_every_proof_of_every_log_up_to_33_entries_holds_and_no_altered_one_does():
     leaves = [leaf_hash(bytes([n])) for n in range(33)]
     roots = [mth(leaves[:n]) for n in range(34)]
@@ -179,6 +180,7 @@ def test_a_span_is_made_of_complete_subtrees():
     assert nodes_of(Span(8, 11)) == [Node(1, 4), Node(0, 10)]
 
 
+@pytest.mark.clause("468.6/unalterable")
 def test_the_chain_depends_on_every_entry_before():
     one = chained(chained(GENESIS, LEAVES[0]), LEAVES[1])
     other = chained(chained(GENESIS, LEAVES[2]), LEAVES[1])

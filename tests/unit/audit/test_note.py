@@ -33,6 +33,7 @@ def test_the_published_key_signs_the_published_note():
     assert signer.sign(NOTE.partition("\n\n")[0] + "\n") == NOTE
 
 
+@pytest.mark.clause("468.6/unalterable")
 @pytest.mark.parametrize(
     "altered",
     [
@@ -66,6 +67,7 @@ def test_where_a_note_must_be_exact_a_second_signature_or_another_form_is_refuse
             signer.verifier.verify(other, exact=True)
 
 
+@pytest.mark.clause("468.6/unalterable")
 def test_the_same_name_with_another_key_is_not_accepted():
     note = a_signer(byte=1).sign("text\n")
     with pytest.raises(BadNote, match="not signed by"):

@@ -63,6 +63,7 @@ def chance_to_miss(population, misused, sample):
     return comb(population - misused, sample) / comb(population, sample)
 
 
+@pytest.mark.clause("468.6(c)/audits")
 @pytest.mark.parametrize("population", [1, 5, 99, 100, 101, 300, 1000, 20_000])
 def test_a_sample_is_the_least_that_finds_one_per_cent_with_95(population):
     size = sample_size(population)
@@ -71,11 +72,13 @@ def test_a_sample_is_the_least_that_finds_one_per_cent_with_95(population):
     assert chance_to_miss(population, misused, size - 1) > 0.05
 
 
+@pytest.mark.clause("468.6(c)/audits")
 def test_a_sample_of_very_many_is_299_and_of_none_is_none():
     assert sample_size(10_000_000) == 299
     assert sample_size(0) == 0
 
 
+@pytest.mark.clause("468.6(c)/audits")
 def test_a_draw_can_be_redrawn_by_anybody_and_is_known():
     seed = seed_of(bytes(32), "2026-01-01", "2026-04-01")
     assert draw(seed, 1000, 5) == draw(seed, 1000, 299)[:5]
@@ -139,6 +142,7 @@ def test_a_good_log_is_good():
     assert verdict.unsigned_entries == 0
 
 
+@pytest.mark.clause("468.6/unalterable")
 def test_entries_after_the_last_signature_are_counted():
     log = a_log(9)
     assert recounted(log, a_note(log[:4])).unsigned_entries == 5
@@ -187,6 +191,7 @@ def test_a_checkpoint_out_of_its_place_or_given_twice_is_named():
     assert "second checkpoint" in faults[0].what
 
 
+@pytest.mark.clause("468.6/unalterable")
 def test_another_chain_than_the_signed_one_is_a_fault():
     log = a_log(4)
     root = root_of(leaf_hash(content) for _, content, _ in log)
@@ -206,6 +211,7 @@ def test_a_rewritten_log_with_a_good_chain_is_bounded_by_its_checkpoints():
     assert verdict.first_bad == 3
 
 
+@pytest.mark.clause("468.6/unalterable")
 def test_notes_of_other_keys_and_other_logs_are_faults():
     log = a_log(2)
     other = Signer("example.org/log", bytes([1]) * 32)
@@ -219,6 +225,7 @@ def test_a_checkpoint_ahead_of_the_log_is_a_fault_where_the_log_ends():
     assert verdict.first_bad == 3
 
 
+@pytest.mark.clause("468.6/unalterable")
 def test_a_missing_entry_is_one_fault_besides_the_root():
     log = a_log(6)
     verdict = recounted(log[:2] + log[3:], a_note(log))

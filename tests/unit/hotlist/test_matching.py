@@ -170,6 +170,7 @@ def test_a_kind_that_the_policy_no_longer_ranks_is_for_information():
     assert rate(a_read(), an_entry(record_kind="gone"), [], RULES, NOON).tier == "information"
 
 
+@pytest.mark.clause("468.4(f)/unverified")
 @pytest.mark.parametrize(
     ("read", "listed", "tier", "codes"),
     [
@@ -199,12 +200,14 @@ def test_doubts_add_up_and_end_at_information():
     assert lowered("low", 5) == "information"
 
 
+@pytest.mark.clause("468.4(f)/unverified")
 @pytest.mark.parametrize("state", ["US-NV", None])
 @pytest.mark.parametrize("kind", sorted(RULES.tiers))
 def test_another_or_an_unknown_state_never_gives_the_top_tier(kind, state):
     assert rate(a_read(region=state), an_entry(record_kind=kind), [], RULES, NOON).tier != "high"
 
 
+@pytest.mark.clause("468.4(f)/unverified")
 @pytest.mark.parametrize(
     ("source", "own_s", "hours", "stale"),
     [

@@ -18,6 +18,7 @@ def find(pattern, plate):
     return [differing for _, differing in index.find(plate, fold(plate))]
 
 
+@pytest.mark.clause("468.4(c)/partial-forward")
 @pytest.mark.parametrize(
     ("pattern", "plate", "matches"),
     [
@@ -54,6 +55,7 @@ def test_look_alikes_are_told_at_the_place_in_the_read(pattern, plate, places):
     assert all(isinstance(d, Difference) and plate[d.position] == d.read for d in differing)
 
 
+@pytest.mark.clause("468.4(c)/partial-forward")
 def test_the_index_finds_what_trying_every_pattern_finds():
     dice = random.Random(468)
     alphabet = "AB8C0OQ1I2"

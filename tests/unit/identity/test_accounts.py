@@ -51,6 +51,7 @@ def test_roles_give_their_permissions_together():
     assert both == POLICY.roles["auditor"] | POLICY.roles["custodian"]
 
 
+@pytest.mark.clause("468.3.1(a)/titles")
 def test_an_unauthorised_title_holds_nothing_whatever_was_assigned():
     assert permissions_of(POLICY, "Volunteer", POLICY.roles) == frozenset()
     titles = POLICY.titles
@@ -62,6 +63,7 @@ def test_an_unauthorised_title_holds_nothing_whatever_was_assigned():
     assert permissions_of(without, "Dispatcher", ["dispatcher"]) == frozenset()
 
 
+@pytest.mark.clause("468.3.1(a)/titles")
 def test_an_external_title_holds_the_requesters_role_alone():
     held = permissions_of(POLICY, "Agency Requester", POLICY.roles)
     assert held == POLICY.roles["agency_requester"]
@@ -69,6 +71,7 @@ def test_an_external_title_holds_the_requesters_role_alone():
     assert ours == frozenset()
 
 
+@pytest.mark.clause("468.6/separation")
 def test_nothing_follows_separation():
     gone = an_account(status="separated")
     for change in ALLOWED_FROM:
@@ -76,6 +79,7 @@ def test_nothing_follows_separation():
             gone.check_change(change)
 
 
+@pytest.mark.clause("468.6/separation")
 def test_revocation_ends_every_token_issued_so_far_whatever_the_clocks_say():
     account = an_account(last_active_at=NOON + timedelta(milliseconds=3))
     for now in (NOON, NOON + timedelta(milliseconds=3)):  # a replica behind, one in step
@@ -100,6 +104,7 @@ def test_a_state_that_was_overtaken_is_not_learned_again():
         people.check(claims)
 
 
+@pytest.mark.clause("468.3.1(b)/training")
 def test_training_is_current_until_its_last_moment():
     trained = an_account(trained_until=NOON)
     assert trained.is_trained(NOON - timedelta(microseconds=1))
@@ -107,6 +112,7 @@ def test_training_is_current_until_its_last_moment():
     assert not an_account().is_trained(NOON)
 
 
+@pytest.mark.clause("468.3.1(b)/refreshers")
 def test_a_refresher_is_due_thirty_days_ahead():
     trained = an_account(trained_until=NOON)
     assert not trained.is_refresher_due(POLICY, NOON - timedelta(days=31))
@@ -114,6 +120,7 @@ def test_a_refresher_is_due_thirty_days_ahead():
     assert an_account().is_refresher_due(POLICY, NOON)
 
 
+@pytest.mark.clause("468.6/inactive")
 def test_an_account_is_inactive_after_ninety_days():
     account = an_account()
     assert not account.is_inactive(POLICY, NOON + timedelta(days=90, microseconds=-1))

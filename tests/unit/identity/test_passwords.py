@@ -24,6 +24,7 @@ def test_a_good_password_is_taken(password):
     check(password)
 
 
+@pytest.mark.clause("468.6/breached-passwords")
 @pytest.mark.parametrize(
     ("password", "why"),
     [

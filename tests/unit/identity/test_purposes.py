@@ -31,6 +31,7 @@ def test_a_specific_reason_is_taken(text):
     check_justification(text, 10)
 
 
+@pytest.mark.clause("468.4(a)/purpose")
 @pytest.mark.parametrize(
     "text",
     [
@@ -55,6 +56,7 @@ def test_a_vague_reason_is_refused(text):
     assert refused.value.field == "justification"
 
 
+@pytest.mark.clause("468.4(a)/prohibited")
 def test_every_prohibited_kind_is_refused_with_its_citation_however_it_is_written():
     assert POLICY.purposes.prohibited
     for kind, citation in POLICY.purposes.prohibited.items():

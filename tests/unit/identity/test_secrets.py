@@ -84,6 +84,7 @@ def test_an_id_tells_keys_apart_and_nothing_of_them():
     assert len(key_id(OLD)) == 16
 
 
+@pytest.mark.clause("468.6(a)/login")
 async def test_a_password_is_hashed_with_argon2id_and_verified(hasher):
     hashed = await hasher.hash("four plain words here")
     assert hashed.startswith("$argon2id$")
@@ -110,6 +111,7 @@ async def test_too_many_at_once_are_turned_away_and_the_rest_are_served(hasher):
     assert await hasher.verify(None, "x") is False
 
 
+@pytest.mark.clause("468.6(a)/login")
 def test_a_code_counts_within_one_step_and_once():
     secret = new_secret()
     code = pyotp.TOTP(secret).at

@@ -145,6 +145,7 @@ def test_within_tls_the_mechanism_is_free(mechanism: str) -> None:
     assert link(settings)["sasl_mechanism"] == mechanism
 
 
+@pytest.mark.clause("468.5/encrypted")
 @pytest.mark.parametrize("further", [{}, {**REMOTE, "kafka_allow_plaintext": True}])
 def test_a_password_is_never_sent_in_the_clear(further: dict[str, object]) -> None:
     fault = refusal(

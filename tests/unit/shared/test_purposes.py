@@ -22,6 +22,7 @@ def test_the_plate_of_the_scope_may_be_asked_in_any_spelling():
     check({"plate": "7ABC123"}, plate="7abc-123")
 
 
+@pytest.mark.clause("468.6(b)/case-bound")
 @pytest.mark.parametrize(
     "asked", ["8ABC123", "7ABC12?", "*", "7ABC123*", "7ABC123＊", "", None, 7, ["7ABC123"]]
 )
@@ -34,6 +35,7 @@ def test_a_window_within_the_scope_is_inside_across_time_zones():
     check(WINDOW, captured_from="2026-05-01T02:00:00+02:00", captured_to="2026-05-01T12:00:00Z")
 
 
+@pytest.mark.clause("468.6(b)/case-bound")
 @pytest.mark.parametrize(
     "asked",
     [
@@ -49,6 +51,7 @@ def test_a_window_beyond_the_scope_or_not_given_is_outside(asked):
         check(WINDOW, **asked)
 
 
+@pytest.mark.clause("468.6(b)/case-bound")
 def test_devices_must_all_be_in_the_scope():
     check({"device_ids": ["a", "b"]}, device_ids=["a"])
     for asked in (["a", "c"], [], None, 7, "a", {"a": 1}):
