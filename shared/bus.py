@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from shared.codec import Record, encode_all
 from shared.errors import TooLarge, Unavailable
 from shared.events import Event
-from shared.kafka import AWAY, Kafka
+from shared.kafka import AWAY, Kafka, stop_client
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class KafkaBus:
             await asyncio.gather(self._connecting, return_exceptions=True)
         producer, self._producer = self._producer, None
         if producer is not None:
-            await producer.stop()
+            await stop_client(producer)
         await asyncio.gather(*self._closing)
 
     async def publish(self, events: Sequence[Event]) -> None:

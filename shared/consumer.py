@@ -21,7 +21,7 @@ from shared.bus import Bus
 from shared.codec import Message, Record, decode
 from shared.errors import AlprError, Unavailable
 from shared.events import Event
-from shared.kafka import Kafka
+from shared.kafka import Kafka, stop_client
 from shared.topics import TOPICS, topic_of
 from shared.trace import set_traceparent
 
@@ -155,7 +155,7 @@ class Consumer:
                 if 0 < taken < self._subscription.max_records // 2:
                     await asyncio.sleep(self._subscription.gather_s)
         finally:
-            await consumer.stop()
+            await stop_client(consumer)
 
     async def _work(
         self, consumer: AIOKafkaConsumer, batches: dict[TopicPartition, list[Any]]

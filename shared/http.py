@@ -22,7 +22,7 @@ from shared.bodies import BodyLimit
 from shared.docs import DOCS, add_docs
 from shared.errors import AlprError
 from shared.openapi import describe
-from shared.runtime import Runtime, is_ok, runtime_of
+from shared.runtime import TASK, Runtime, is_ok, runtime_of
 from shared.trace import current_traceparent, new_request_id, set_traceparent
 from shared.turnstile import Identify, Turnstile
 from shared.work import UnitOfWork
@@ -128,9 +128,12 @@ async def livez() -> dict[str, str]:
 
 
 async def readyz(request: Request, response: Response) -> dict[str, str]:
-    """Postgres, Kafka, the object store and the keys are there; 503 with what is not."""
+    """Postgres, Kafka, the object store and the keys are there; 503 with what is not.
+
+    A background task that fails is named, and by itself no reason to take no requests.
+    """
     state = await runtime_of(request).check()
-    if not all(is_ok(value) for value in state.values()):
+    if not all(is_ok(value) for name, value in state.items() if not name.startswith(TASK)):
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     return state
 

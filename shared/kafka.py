@@ -4,6 +4,7 @@ An architecture test holds that no client is made elsewhere.
 """
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,8 +22,12 @@ from aiokafka.errors import (
 
 from shared.kafka_settings import KafkaSettings
 
+log = logging.getLogger(__name__)
+
 AWAY = "Kafka does not answer"
 FAULT_WITHIN_S = 2.0
+STOPS_WITHIN_S = 3.0
+"""aiokafka may wait for a connection to close until the process is killed; no stop is worth that."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,15 @@ class Kafka:
             else:
                 await connection.close()
         return AWAY
+
+
+async def stop_client(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
+    """Stop a client, for 3 s at most: what it still has open ends with the process."""
+    try:
+        async with asyncio.timeout(STOPS_WITHIN_S):
+            await client.stop()
+    except TimeoutError:
+        log.warning("a Kafka client did not stop within %.0f s and is left", STOPS_WITHIN_S)
 
 
 def _in_words(fault: BaseException) -> str | None:

@@ -13,8 +13,8 @@ from shared.errors import AlprError
 from shared.events import RefusalsCounted
 from shared.ids import derive_id
 from shared.outbox import emit
+from shared.periodic import PeriodicTask
 from shared.refusals import GUARD, MINUTE, Allowance, Counted, Door, Tally
-from shared.repeated import Repeated
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +51,7 @@ class RefusalLog:
         self._clock = clock
         self._process = uuid4()
         self._counted = COUNTED.labels(service)
-        self._telling = Repeated(
-            self.record,
-            every_s=LOOK_EVERY_S,
-            name=f"refusals of {service}",
-            fault="counts of refusals wait",
-        )
+        self.telling = PeriodicTask(f"refusals of {service}", self.record, LOOK_EVERY_S)
 
     def reserve(self, door: Door) -> bool:
         """Take one of a door's allowance; False where a refusal there gets no entry of its own."""
@@ -71,11 +66,11 @@ class RefusalLog:
 
     def start(self) -> None:
         """Begin telling in the background."""
-        self._telling.start()
+        self.telling.start()
 
     async def stop(self) -> None:
         """Tell what is left, the minute that runs included, then stop."""
-        await self._telling.stop()
+        await self.telling.stop()
         try:
             await self.record(self._clock.now() + MINUTE)
         except AlprError as exc:

@@ -1,13 +1,15 @@
 """What a running service holds, started and stopped in order.
 
-Start: tables, producer, relay, keys and accounts, consumers; the service is ready once its topics are there.
-Stop: consumers first, so that no new work begins; relay last, so that what was done is told.
+Start: tables, producer, relay, keys and accounts, consumers; the service is ready once its topics are there. A
+store that is slow at the start is waited for.
+Stop: background tasks and consumers first, so that no new work begins; relay last, so that what was done is told.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from fastapi import Request
 
@@ -16,10 +18,12 @@ from shared.clock import Clock, SystemClock
 from shared.consumer import AnySubscription, Consumer
 from shared.db import Database
 from shared.errors import Unavailable
+from shared.events import Event
+from shared.follower import TopicFollower
 from shared.kafka import Kafka
 from shared.objects import ObjectStore, open_store
 from shared.outbox import Relay
-from shared.people import People, PeopleFollower
+from shared.people import FOLLOWED, People
 from shared.policy import Policy, load_policy
 from shared.refusal_log import RefusalLog
 from shared.schema import prepare
@@ -28,12 +32,39 @@ from shared.topics_check import TopicsCheck
 
 log = logging.getLogger(__name__)
 
+TASK = "task "
+"""Begins the name of a background task in the state of a service."""
+
 ANSWERS_WITHIN_S = 2.0
 """What takes longer to answer a ping counts as away; probes have little patience themselves."""
 
 Ping = Callable[[], Awaitable[None]]
 OK = "ok"
 ONE_COPY = "ok, but a receipt may rest on one broker (KAFKA_ALLOW_ONE_COPY)"
+
+
+T = TypeVar("T")
+
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 5.0
+
+
+class Task(Protocol):
+    """What runs in the background: a PeriodicTask or a TopicFollower."""
+
+    name: str
+
+    @property
+    def failing(self) -> str | None:
+        """Why it fails, or None."""
+        ...
+
+    def start(self) -> None:
+        """Begin in the background."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop."""
+        ...
 
 
 class Runtime:
@@ -72,23 +103,75 @@ class Runtime:
         self.people = people or People(settings.token_issuer)
         idle_s = settings.kafka_empty_fetch_pause_ms / 1000
         self._idle_pause_s = idle_s
-        self._follower: PeopleFollower | None = None
+        self._follower: TopicFollower | None = None
         if self.kafka and people is None:
-            self._follower = PeopleFollower(self.brokers, self.people, idle_pause_s=idle_s)
+            self._follower = self.follower(
+                f"{service} people", FOLLOWED, from_start=True, learn=self.people.learn_all
+            )
         self._consumers: list[Consumer] = []
+        self._tasks: list[Task] = []
 
     async def start(self, migrations: Path, subscriptions: Sequence[AnySubscription] = ()) -> None:
         """Bring the service up; consumers run only on a real Kafka."""
-        await prepare(self.db, self.settings, migrations)
+        await self.patiently("Postgres", lambda: prepare(self.db, self.settings, migrations))
         if isinstance(self.bus, KafkaBus):
-            await self.bus.start()
+            await self.patiently("Kafka", self.bus.start)
             self.relay.start()
             self.refusals.start()
+            self._tasks.append(self.refusals.telling)
         if self._follower is not None:
             self._follower.start()
         if self.kafka:
             for subscription in subscriptions:
                 self.consume(subscription)
+
+    async def patiently(self, store: str, connect: Callable[[], Awaitable[T]]) -> T:
+        """Return what `connect` does, waiting up to `start_patience_s` for a store that is slow to come up.
+
+        Raises: Unavailable when it does not come up.
+        """
+        loop = asyncio.get_running_loop()
+        until, pause_s = loop.time() + self.settings.start_patience_s, FIRST_PAUSE_S
+        while True:
+            try:
+                return await connect()
+            except Unavailable as exc:
+                if loop.time() + pause_s > until:
+                    raise
+                log.warning("%s waits for %s: %s", self.service, store, exc.detail)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, MAX_PAUSE_S)
+
+    def follower(
+        self,
+        name: str,
+        events: Collection[type[Event]],
+        *,
+        from_start: bool,
+        learn: Callable[[Sequence[Any]], Awaitable[None]],
+        begun: Callable[[], Awaitable[object]] | None = None,
+    ) -> TopicFollower:
+        """Return a follower of topics on this runtime's Kafka; `run` starts it."""
+        return TopicFollower(
+            self.brokers,
+            name,
+            events,
+            from_start=from_start,
+            learn=learn,
+            begun=begun,
+            idle_pause_s=self._idle_pause_s,
+        )
+
+    def run(self, *tasks: Task) -> None:
+        """Start background tasks; they stop with the runtime, the last first, and show in `/readyz`."""
+        for task in tasks:
+            self._tasks.append(task)
+            task.start()
+
+    async def stop_tasks(self) -> None:
+        """Stop what `run` started, before the rest of the runtime."""
+        while self._tasks:
+            await self._tasks.pop().stop()
 
     def consume(self, subscription: AnySubscription) -> Consumer:
         """Start one more consumer; it stops with the runtime."""
@@ -99,6 +182,7 @@ class Runtime:
 
     async def stop(self) -> None:
         """Take the service down."""
+        await self.stop_tasks()
         for consumer in self._consumers:
             await consumer.stop()
         if self._follower is not None:
@@ -122,8 +206,12 @@ class Runtime:
         self.say_of_copies(state)
         for consumer in self._consumers:
             if consumer.failing:
-                state["consumers"] = f"standing still: {consumer.failing}"
-        return state
+                state["consumers"] = f"stopped: {consumer.failing}"
+        return state | self.failing_tasks()
+
+    def failing_tasks(self) -> dict[str, str]:
+        """Return what background tasks fail by; shown by `/readyz`, but no reason to take no requests."""
+        return {f"{TASK}{task.name}": task.failing for task in self._tasks if task.failing}
 
     def with_topics(self, parts: Mapping[str, Ping]) -> dict[str, Ping]:
         """Return `parts`, and on a real Kafka the look at its topics."""

@@ -41,11 +41,11 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await parts.start(MIGRATIONS, subscriptions(writer, settings.audit_batch_entries))
         await writer.sign_what_is_left()
-        keeper.start()
+        parts.run(*keeper.tasks)
         try:
             yield
         finally:
-            await keeper.stop()
+            await parts.stop_tasks()
             await writer.sign_what_is_left()
             await parts.stop()
 

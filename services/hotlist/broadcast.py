@@ -14,8 +14,8 @@ from services.hotlist.settings import Settings
 from services.hotlist.shown import hit_out
 from services.hotlist.store.alerts import Alerts
 from services.hotlist.viewer import Viewer, alert_event
-from services.hotlist.watch import Watch
 from shared.errors import Unavailable
+from shared.periodic import PeriodicTask
 from shared.runtime import Runtime
 
 VIEWERS = Gauge("alpr_alert_streams", "Open alert streams")
@@ -29,11 +29,12 @@ RETRY_MS = 1000
 
 
 class Broadcaster:
-    """The alert streams of this process. `changed` is set by whoever hears of new hits."""
+    """The alert streams of this process. Whoever hears of new hits wakes `task`."""
 
     def __init__(self, runtime: Runtime, settings: Settings) -> None:
-        self._watch = Watch("alert broadcaster", self._look, settings.hotlist_poll_s)
-        self.changed = self._watch.changed
+        self.task = PeriodicTask(
+            "alert broadcaster", self._look, settings.hotlist_poll_s, at_once=True, drain=True
+        )
         self._runtime = runtime
         self._settings = settings
         self._position = 0
@@ -41,15 +42,6 @@ class Broadcaster:
 
         self._viewers: set[Viewer] = set()
         self._closing = False
-
-    def start(self) -> None:
-        """Broadcast in the background."""
-        self._watch.start()
-
-    async def stop(self) -> None:
-        """End all streams and stop."""
-        self.close()
-        await self._watch.stop()
 
     def close(self) -> None:
         """Let every stream say its end: a server that stops waits for them."""
@@ -115,7 +107,7 @@ class Broadcaster:
             if not self._anybody_live:
                 self._position = max(self._position, viewer.cursor)
             viewer.behind = viewer.cursor < self._position
-            self.changed.set()  # what was raised since the look had nobody live to go to
+            self.task.wake()  # what was raised since the look had nobody live to go to
         return b"".join(self._encoded(missed).values())
 
     async def _look(self) -> None:

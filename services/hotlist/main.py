@@ -42,11 +42,11 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await runtime.start(MIGRATIONS, parts.subscriptions)
         try:
-            await parts.start()
+            parts.start()
             with _told_of_stop(parts.broadcaster.close):
                 yield
         finally:
-            await parts.stop()
+            parts.broadcaster.close()
             await runtime.stop()
 
     app = create_app(

@@ -36,13 +36,13 @@ class Parts:
         self.refresher = Refresher(runtime, settings)
         self.broadcaster = Broadcaster(runtime, settings)
         own = uuid4().hex
-        self.raiser = Raiser(runtime, settings, self.refresher, self.broadcaster.changed, own)
+        self.raiser = Raiser(runtime, settings, self.refresher, self.broadcaster.task.wake, own)
         self._uploads = 0
         self._notices = Notices(
             settings.database_link(),
             {
-                LISTS_CHANNEL: self.refresher.changed,
-                ALERTS_CHANNEL: self.broadcaster.changed,
+                LISTS_CHANNEL: self.refresher.task.wake,
+                ALERTS_CHANNEL: self.broadcaster.task.wake,
             },
             own,
         )
@@ -52,17 +52,9 @@ class Parts:
         """What this service consumes."""
         return subscriptions(self.runtime, self.raiser)
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Follow lists, hear notices, broadcast."""
-        self.refresher.start()
-        self.broadcaster.start()
-        self._notices.start()
-
-    async def stop(self) -> None:
-        """Stop in the reverse order."""
-        await self._notices.stop()
-        await self.broadcaster.stop()
-        await self.refresher.stop()
+        self.runtime.run(self.refresher.task, self.broadcaster.task, self._notices.task)
 
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[UnitOfWork]:

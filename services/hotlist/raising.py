@@ -1,8 +1,7 @@
 """Reads in, hits out: the index nominates, Postgres says what is in force, the rules decide."""
 
-import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,7 +49,7 @@ class Raiser:
         runtime: Runtime,
         settings: Settings,
         refresher: Refresher,
-        raised: asyncio.Event,
+        raised: Callable[[], None],
         sender: str,
     ) -> None:
         self._runtime = runtime
@@ -58,7 +57,7 @@ class Raiser:
         self._late_after_s = settings.hotlist_late_after_s
         self._refresher = refresher
         self._raised = raised
-        """Set when hits were raised; Postgres's notice tells the other replicas."""
+        """Called when hits were raised; Postgres's notice tells the other replicas."""
 
         self._sender = sender
 
@@ -90,7 +89,7 @@ class Raiser:
                 if matches:
                     new = await self._keep(raised, matches, passes, now)
                     await emit(connection, self._runtime.service, *(_event(m, now) for m in new))
-            self._raised.set()
+            self._raised()
         except DBAPIError as exc:
             if str(getattr(exc.orig, "sqlstate", None)).startswith(_DATA_EXCEPTION):
                 raise InvalidInput("a value of the read cannot be kept") from exc

@@ -10,7 +10,7 @@ from services.hotlist.index import Index, ListIndex
 from services.hotlist.settings import Settings
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.feed import Feed, InForce
-from services.hotlist.watch import Watch
+from shared.periodic import PeriodicTask
 from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -19,26 +19,19 @@ ENTRIES = Gauge("alpr_hotlist_entries", "Entries that reads are held against", [
 
 
 class Refresher:
-    """Follows what is in force. `changed` is set by whoever hears of a change."""
+    """Follows what is in force. Whoever hears of a change wakes `task`."""
 
     def __init__(self, runtime: Runtime, settings: Settings) -> None:
         self.index = Index()
-        self._watch = Watch("hot list refresher", self._look, settings.hotlist_poll_s)
-        self.changed = self._watch.changed
+        self.task = PeriodicTask(
+            "hot list refresher", self._look, settings.hotlist_poll_s, at_once=True, drain=True
+        )
         self._runtime = runtime
         self._kept_snapshots = settings.hotlist_kept_snapshots
         self._generation = 0
         self._tidied = 0
         """The generation after which old uploads were last dropped."""
         self._one_at_a_time = asyncio.Lock()
-
-    def start(self) -> None:
-        """Follow in the background."""
-        self._watch.start()
-
-    async def stop(self) -> None:
-        """Stop following."""
-        await self._watch.stop()
 
     async def ready(self) -> None:
         """Return once the index was loaded: no read may pass an empty one. Raises: Unavailable."""

@@ -1,6 +1,5 @@
 """Wires identity: settings, runtime, routes; started by `python -m services.identity`."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -35,18 +34,15 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         """Start: runtime, keys, accounts, housekeeping. Stop: the other way round."""
         await runtime.start(MIGRATIONS)
-        chores: asyncio.Task[None] | None = None
         try:
             await rewrap.check_keys(identity)
             await keys.prepare(identity)
             await housekeeping.recall_people(identity)
             if runtime.kafka:
-                chores = asyncio.create_task(housekeeping.run(identity), name="housekeeping")
+                runtime.run(housekeeping.task(identity))
             yield
         finally:
-            if chores is not None:
-                chores.cancel()
-                await asyncio.gather(chores, return_exceptions=True)
+            await runtime.stop_tasks()
             identity.hasher.close()
             await runtime.stop()
 

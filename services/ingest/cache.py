@@ -1,8 +1,6 @@
 """Every device in memory, so that a frame costs no query: read whole at start and every few seconds,
 one by one when an event says that it changed, and at once by whoever changed it in this process."""
 
-import asyncio
-import logging
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,9 +9,8 @@ from uuid import UUID
 from services.ingest.devices import Device
 from services.ingest.store import Devices
 from shared.db import Database
-from shared.errors import AlprError, NotAuthenticated, Unavailable
-
-log = logging.getLogger(__name__)
+from shared.errors import NotAuthenticated, Unavailable
+from shared.periodic import PeriodicTask
 
 LOOKUPS_PER_S = 10
 """Credentials that do not hold are looked up again, in case they are new, this often in all."""
@@ -24,22 +21,11 @@ class DeviceCache:
 
     def __init__(self, db: Database, *, ttl_s: float) -> None:
         self._db = db
-        self._ttl_s = ttl_s
         self._devices: dict[UUID, Device] = {}
         self._loaded = False
-        self._task: asyncio.Task[None] | None = None
+        # While the database is away what is known stays in use: nobody can revoke either.
+        self.reloading = PeriodicTask("device cache", self.load, ttl_s)
         self._looked_up_at_s = 0.0
-
-    async def start(self) -> None:
-        """Read every device, and go on doing so. Raises: Unavailable."""
-        await self.load()
-        self._task = asyncio.create_task(self._reload(), name="device cache")
-
-    async def stop(self) -> None:
-        """Stop reading."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     async def load(self) -> None:
         """Read every device. Raises: Unavailable."""
@@ -83,14 +69,3 @@ class DeviceCache:
             return False
         self._looked_up_at_s = now_s
         return True
-
-    async def _reload(self) -> None:
-        while True:
-            await asyncio.sleep(self._ttl_s)
-            try:
-                await self.load()
-            except AlprError as exc:
-                # What is known stays in use: while the database is down nobody can revoke either.
-                log.warning("devices not read again: %s", exc.detail)
-            except Exception:
-                log.exception("devices not read again")

@@ -4,7 +4,7 @@ import logging
 from datetime import timedelta
 
 from services.ingest.store import FirstSeen
-from shared.repeated import Repeated
+from shared.periodic import PeriodicTask
 from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -17,21 +17,7 @@ class Housekeeping:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._daily = Repeated(
-            self.forget,
-            every_s=EVERY_S,
-            name="ingest housekeeping",
-            fault="old frames not forgotten",
-            at_once=True,
-        )
-
-    def start(self) -> None:
-        """Begin."""
-        self._daily.start()
-
-    async def stop(self) -> None:
-        """Stop."""
-        await self._daily.stop()
+        self.daily = PeriodicTask("ingest housekeeping", self.forget, EVERY_S, at_once=True)
 
     async def forget(self) -> int:
         """Forget what is past the schedule; return how many frames. Raises: Unavailable."""

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.ingest.store import Devices
 from shared.db import Database
-from shared.repeated import Repeated
+from shared.periodic import PeriodicTask
 
 
 class LastSeen:
@@ -14,22 +14,11 @@ class LastSeen:
     def __init__(self, db: Database, *, every_s: float) -> None:
         self._db = db
         self._times: dict[UUID, datetime] = {}
-        self._writing = Repeated(
-            self.flush, every_s=every_s, name="last seen", fault="last seen not written down yet"
-        )
+        self.writing = PeriodicTask("last seen", self.flush, every_s)
 
     def note(self, device_id: UUID, now: datetime) -> None:
         """A device was heard of."""
         self._times[device_id] = now
-
-    def start(self) -> None:
-        """Begin writing down."""
-        self._writing.start()
-
-    async def stop(self) -> None:
-        """Write down what is left, and stop."""
-        if await self._writing.stop():
-            await self._writing.once()
 
     async def flush(self) -> None:
         """Write down what was noted; what fails is kept for the next time. Raises: Unavailable."""

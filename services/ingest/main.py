@@ -37,6 +37,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
             await parts.start()
             yield
         finally:
+            await runtime.stop_tasks()
             await parts.stop()
             await runtime.stop()
 

@@ -1,17 +1,20 @@
 """What ingest holds besides its runtime, started and stopped with it."""
 
+from collections.abc import Sequence
+
 from fastapi import Request
 
 from services.ingest.body import InFlight
 from services.ingest.cache import DeviceCache
 from services.ingest.captures import Captures
 from services.ingest.circumstances import Window
-from services.ingest.follower import DeviceFollower
 from services.ingest.housekeeping import Housekeeping
 from services.ingest.last_seen import LastSeen
 from services.ingest.rate import Rates
 from services.ingest.settings import Settings
 from services.ingest.silence import Silence
+from shared.events import DeviceChanged
+from shared.follower import TopicFollower
 from shared.runtime import Runtime
 
 
@@ -27,33 +30,37 @@ class Parts:
         self.reads = Rates("reads")
         self.in_flight = InFlight(settings.ingest_max_bytes_in_flight)
         self.captures = Captures(runtime)
-        self._housekeeping = Housekeeping(runtime)
+        self.housekeeping = Housekeeping(runtime)
         self.silence = Silence(runtime, settings, self.last_seen)
-        self._follower: DeviceFollower | None = None
+        self.follower: TopicFollower | None = None
         if runtime.kafka:
-            self._follower = DeviceFollower(
-                runtime.brokers,
-                self.cache,
-                idle_pause_s=settings.kafka_empty_fetch_pause_ms / 1000,
+            self.follower = runtime.follower(
+                "device follower",
+                [DeviceChanged],
+                from_start=False,
+                learn=self._changed,
+                begun=self.cache.load,
             )
 
     async def start(self) -> None:
         """Know every device, then follow their changes. Raises: Unavailable."""
-        await self.cache.start()
-        self.last_seen.start()
-        self._housekeeping.start()
-        self.silence.start()
-        if self._follower is not None:
-            self._follower.start()
+        await self.cache.load()
+        self.runtime.run(
+            self.cache.reloading,
+            self.last_seen.writing,
+            self.housekeeping.daily,
+            self.silence.looking,
+        )
+        if self.follower is not None:
+            self.runtime.run(self.follower)
 
     async def stop(self) -> None:
-        """Stop, and write down what is left."""
-        if self._follower is not None:
-            await self._follower.stop()
-        await self.silence.stop()
-        await self._housekeeping.stop()
-        await self.last_seen.stop()
-        await self.cache.stop()
+        """Write down what is left, after the runtime's tasks have stopped."""
+        if self.last_seen.writing.started:
+            await self.last_seen.writing.once()
+
+    async def _changed(self, events: Sequence[DeviceChanged]) -> None:
+        await self.cache.refresh({event.device_id for event in events})
 
     def window(self) -> Window:
         """Return the times that a capture may have now."""

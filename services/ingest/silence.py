@@ -8,7 +8,7 @@ from services.ingest.settings import Settings
 from services.ingest.store import Devices
 from shared.events import DeviceSilenced
 from shared.outbox import emit
-from shared.repeated import Repeated
+from shared.periodic import PeriodicTask
 from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -21,20 +21,7 @@ class Silence:
         self._runtime = runtime
         self._after_s = settings.ingest_silent_after_s
         self._last_seen = last_seen
-        self._looking = Repeated(
-            self.look,
-            every_s=settings.ingest_silence_every_s,
-            name="device silence",
-            fault="silence not looked at",
-        )
-
-    def start(self) -> None:
-        """Begin looking."""
-        self._looking.start()
-
-    async def stop(self) -> None:
-        """Stop."""
-        await self._looking.stop()
+        self.looking = PeriodicTask("device silence", self.look, settings.ingest_silence_every_s)
 
     async def look(self) -> int:
         """Tell of the devices that fell silent; return how many. Raises: Unavailable."""

@@ -38,7 +38,7 @@ def build_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
-            await parts.run(captures.subscriptions())
+            await parts.begin(captures.subscriptions())
             yield
         finally:
             await parts.stop()

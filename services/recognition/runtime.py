@@ -34,17 +34,18 @@ class FrameRuntime(Runtime):
         )
         self.pool = pool
 
-    async def run(self, subscriptions: Sequence[Subscription]) -> None:
+    async def begin(self, subscriptions: Sequence[Subscription]) -> None:
         """Bring the service up. Raises: WorkerDoesNotStart, Unavailable."""
         await self.pool.start()
         if isinstance(self.bus, KafkaBus):
-            await self.bus.start()
+            await self.patiently("Kafka", self.bus.start)
         if self.kafka:
             for subscription in subscriptions:
                 self.consume(subscription)
 
     async def stop(self) -> None:
         """Take the service down."""
+        await self.stop_tasks()
         for consumer in self._consumers:
             await consumer.stop()
         await self.pool.close()
@@ -59,5 +60,5 @@ class FrameRuntime(Runtime):
         state["workers"] = "ok" if self.pool.workers else "not started"
         for consumer in self._consumers:
             if consumer.failing:
-                state["consumers"] = f"standing still: {consumer.failing}"
-        return state
+                state["consumers"] = f"stopped: {consumer.failing}"
+        return state | self.failing_tasks()

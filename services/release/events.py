@@ -1,7 +1,5 @@
 """What release does with other services' events, and what it does by the clock."""
 
-import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -11,12 +9,10 @@ from services.release.domain import Status
 from services.release.store import Failure, Package, Requests
 from shared.consumer import Handler, Subscription
 from shared.db import first_sight
-from shared.errors import AlprError, InvalidInput
+from shared.errors import InvalidInput
 from shared.events import Event, ReleaseFailed, ReleasePackaged
 from shared.outbox import emit
 from shared.runtime import Runtime
-
-log = logging.getLogger(__name__)
 
 GROUP = "release"
 
@@ -91,15 +87,3 @@ async def expire_due(runtime: Runtime) -> int:
                 connection, runtime.service, steps.step(request_id, software, now, "expired")
             )
     return len(due)
-
-
-async def sweep(runtime: Runtime, every_s: float) -> None:
-    """Expire what is due, now and every `every_s` seconds, until cancelled."""
-    while True:
-        try:
-            await expire_due(runtime)
-        except AlprError as exc:
-            log.warning("expiry waits: %s", exc.detail)
-        except Exception:
-            log.exception("expiry failed; it is tried again")
-        await asyncio.sleep(every_s)

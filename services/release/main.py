@@ -1,6 +1,5 @@
 """Wires release: its runtime, its routes, its consumer and the expiry of packages."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,9 +7,10 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.release.api import router
-from services.release.events import subscriptions, sweep
+from services.release.events import expire_due, subscriptions
 from services.release.settings import Settings
 from shared.http import create_app
+from shared.periodic import PeriodicTask
 from shared.runtime import Runtime
 from shared.serve import serve
 
@@ -32,14 +32,11 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await parts.start(MIGRATIONS, subscriptions(parts))
-        sweeping = asyncio.create_task(
-            sweep(parts, settings.release_expiry_sweep_s), name="package expiry"
-        )
+        expiry_s = settings.release_expiry_sweep_s
+        parts.run(PeriodicTask("package expiry", lambda: expire_due(parts), expiry_s, at_once=True))
         try:
             yield
         finally:
-            sweeping.cancel()
-            await asyncio.gather(sweeping, return_exceptions=True)
             await parts.stop()
 
     app = create_app(

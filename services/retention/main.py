@@ -16,8 +16,8 @@ from services.retention.purger import Purger
 from services.retention.settings import Settings
 from services.retention.signer import open_signer
 from services.retention.store.recording import Recorder
-from services.retention.worker import Worker
 from shared.http import create_app
+from shared.periodic import PeriodicTask
 from shared.runtime import Runtime
 from shared.serve import serve
 
@@ -42,11 +42,11 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
         keeper, maker = PassKeeper(runtime, settings), EvidenceMaker(runtime, signer)
         every_s = settings.retention_work_every_s
         workers = (
-            Worker("packager", packager.work, every_s=every_s),
-            Worker("evidence", maker.work, every_s=every_s),
-            Worker("purger", purger.work, every_s=every_s),
-            Worker("passes", keeper.work, every_s=settings.retention_pass_every_s),
-            Worker("months", recorder.make_ahead, every_s=6 * 3600),
+            PeriodicTask("packager", packager.work, every_s, at_once=True),
+            PeriodicTask("evidence", maker.work, every_s, at_once=True),
+            PeriodicTask("purger", purger.work, every_s, at_once=True),
+            PeriodicTask("passes", keeper.work, settings.retention_pass_every_s, at_once=True),
+            PeriodicTask("months", recorder.make_ahead, 6 * 3600, at_once=True),
         )
 
         def wake() -> None:
@@ -61,13 +61,10 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
         if runtime.kafka:
             for subscription in app.state.subscriptions:
                 runtime.consume(subscription)
-            for worker in workers:
-                worker.start()
+            runtime.run(*workers)
         try:
             yield
         finally:
-            for worker in workers:
-                await worker.stop()
             await runtime.stop()
 
     app = create_app(

@@ -89,10 +89,9 @@ def test_there_are_clients_and_their_users_were_looked_at() -> None:
         "shared/bus.py",
         "shared/consumer.py",
         "shared/dead_letters.py",
-        "shared/people.py",
+        "shared/follower.py",
         "shared/runtime.py",
         "shared/topics_admin.py",
-        "services/ingest/follower.py",
         "deploy/local/trim.py",
     }
 

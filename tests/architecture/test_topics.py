@@ -42,12 +42,17 @@ def test_a_service_produces_what_the_registry_says(service):
 
 
 def consumed_by(service: str) -> set[str]:
-    """Event classes that are keys of a handlers dictionary."""
+    """Event classes that are keys of a handlers dictionary, or that a follower is given."""
     found = set()
     for path in modules(f"services/{service}"):
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.Dict):
                 found |= {k.id for k in node.keys if isinstance(k, ast.Name)} & EVENTS.keys()
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "follower":
+                names = {
+                    n.id for arg in node.args for n in ast.walk(arg) if isinstance(n, ast.Name)
+                }
+                found |= names & EVENTS.keys()
     return found
 
 

@@ -1,6 +1,5 @@
 """What identity does by the clock: inactive accounts, idle sessions, key rotation."""
 
-import asyncio
 import logging
 from datetime import timedelta
 
@@ -9,7 +8,7 @@ from services.identity.actions.keys import longest_token, rotate_when_due
 from services.identity.actions.sessions import over_limit
 from services.identity.actions.sign_in import disable_inactive
 from services.identity.work import Identity
-from shared.errors import AlprError
+from shared.periodic import PeriodicTask
 
 log = logging.getLogger(__name__)
 
@@ -19,16 +18,9 @@ EVERY_S = 600.0
 TOKENS_KEPT = timedelta(days=1)
 
 
-async def run(identity: Identity) -> None:
-    """Keep house until cancelled."""
-    while True:
-        try:
-            await once(identity)
-        except AlprError as exc:
-            log.warning("housekeeping put off: %s", exc.detail)
-        except Exception:
-            log.exception("housekeeping failed; again in %.0f s", EVERY_S)
-        await asyncio.sleep(EVERY_S)
+def task(identity: Identity) -> PeriodicTask:
+    """Return the task that keeps house."""
+    return PeriodicTask("housekeeping", lambda: once(identity), EVERY_S, at_once=True)
 
 
 async def once(identity: Identity) -> None:

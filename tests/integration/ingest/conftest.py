@@ -14,8 +14,7 @@ from services.ingest.settings import Settings
 from shared.events import CaptureReceived, ReadRecorded
 from shared.permissions import Permission
 from shared.runtime import Runtime
-from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority
-from shared.testing.root import TestRoot
+from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority, TestRoot
 
 
 @dataclass

@@ -41,7 +41,7 @@ async def running(settings, clock, authority: TestAuthority, policy):
     runtime = Runtime("ingest", settings, clock=clock, people=authority.people, policy=policy)
     app = build_app(settings, runtime)
     async with app.router.lifespan_context(app):
-        await app.state.parts._follower.following.wait()
+        await app.state.parts.follower.caught_up.wait()
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
             yield Station(app, client, None, None, clock, authority)

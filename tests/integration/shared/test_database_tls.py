@@ -69,9 +69,9 @@ async def test_statements_go_by_tls(server: Postgres, tmp_path: Path, signer: Si
 async def test_notices_are_heard_by_tls(server: Postgres, tmp_path: Path, signer: Signer) -> None:
     heard = asyncio.Event()
     link = settings(server, tmp_path, signer).database_link()
-    notices = Notices(link, {"sample": heard}, "own")
+    notices = Notices(link, {"sample": heard.set}, "own")
     database = Database(link, "public")
-    notices.start()
+    notices.task.start()
     try:
         async with asyncio.timeout(20):
             await notices.connected()
@@ -80,7 +80,7 @@ async def test_notices_are_heard_by_tls(server: Postgres, tmp_path: Path, signer
                 await connection.execute(text("SELECT pg_notify('sample', 'other')"))
             await heard.wait()
     finally:
-        await notices.stop()
+        await notices.task.stop()
         await database.close()
 
 

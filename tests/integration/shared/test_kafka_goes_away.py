@@ -14,7 +14,8 @@ from shared.bus import KafkaBus
 from shared.consumer import Consumer, Subscription
 from shared.errors import TooLarge, Unavailable
 from shared.events import FindingRaised
-from shared.people import People, PeopleFollower
+from shared.follower import TopicFollower
+from shared.people import FOLLOWED, People
 from shared.testing import eventually
 from shared.topics_admin import ensure_topics
 
@@ -37,7 +38,14 @@ async def test_a_producer_is_replaced_after_kafka_was_away(own_broker, clock):
     consumer = Consumer(
         own_broker.bootstrap, Subscription("away", {FindingRaised: handle}), bus, idle_pause_s=0.005
     )
-    people = PeopleFollower(own_broker.bootstrap, People("plateward"), idle_pause_s=0.005)
+    people = TopicFollower(
+        own_broker.bootstrap,
+        "people",
+        FOLLOWED,
+        from_start=True,
+        learn=People("plateward").learn_all,
+        idle_pause_s=0.005,
+    )
     consumer.start()
     people.start()
     await bus.publish([event])

@@ -1,0 +1,82 @@
+"""Background tasks: turns, waking, failing and being seen to fail, and how they stop."""
+
+import asyncio
+
+import pytest
+
+from shared.errors import Unavailable
+from shared.periodic import FAILING, PeriodicTask
+from shared.testing import eventually
+
+
+def gauge(task: PeriodicTask) -> float:
+    return FAILING.labels(task.name)._value.get()
+
+
+async def test_it_works_at_once_when_woken_and_after_a_failure() -> None:
+    turns = []
+
+    async def work() -> None:
+        turns.append(1)
+        if len(turns) == 1:
+            raise Unavailable("not yet")
+        if len(turns) == 2:
+            raise ZeroDivisionError
+
+    task = PeriodicTask("test wakes", work, 3600, at_once=True)
+    await task.stop()  # not started: nothing to stop
+    task.start()
+    for count, failing in ((1, "not yet"), (2, "ZeroDivisionError"), (3, None)):
+        await eventually(lambda count=count: len(turns) == count)
+        await eventually(lambda failing=failing: task.failing == failing)
+        assert gauge(task) == (failing is not None)
+        task.wake()
+    await eventually(lambda: len(turns) == 4)
+    await task.stop()
+
+
+async def test_it_works_every_so_often_and_first_after_a_wait() -> None:
+    turns = []
+
+    async def work() -> None:
+        turns.append(1)
+
+    task = PeriodicTask("test again", work, 0.05)
+    task.start()
+    await asyncio.sleep(0)
+    assert not turns
+    await eventually(lambda: len(turns) >= 3)
+    await task.stop()
+
+
+@pytest.mark.parametrize("drain", [True, False])
+async def test_at_the_stop_a_turn_is_ended_where_that_is_asked_for_and_else_cut_off(
+    drain: bool,
+) -> None:
+    begun, go, ended = asyncio.Event(), asyncio.Event(), []
+
+    async def work() -> None:
+        begun.set()
+        await go.wait()
+        ended.append(1)
+
+    task = PeriodicTask("test stops", work, 3600, at_once=True, drain=drain)
+    task.start()
+    await begun.wait()
+    stopping = asyncio.create_task(task.stop())
+    await asyncio.sleep(0.01)
+    assert stopping.done() is not drain
+    go.set()
+    await stopping
+    assert len(ended) == drain, "and no further turn was begun"
+
+
+async def test_a_long_turn_that_works_again_says_so() -> None:
+    async def work() -> None:
+        raise Unavailable("away")
+
+    task = PeriodicTask("test long", work, 3600)
+    await task.once()
+    assert (task.failing, gauge(task)) == ("away", 1)
+    task.works()
+    assert (task.failing, gauge(task)) == (None, 0)
