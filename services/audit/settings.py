@@ -2,13 +2,14 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 
 from services.audit.recount import Cadence
 from shared.database_settings import DatabaseSettings
 from shared.fields import SecretKey, key_bytes
-from shared.links import Given
+from shared.links import Given, is_this_machine
 from shared.notes import Signer
 from shared.settings import CommonSettings
 
@@ -82,3 +83,22 @@ class Settings(SigningSettings, CommonSettings):
 
     audit_stall_minutes: Annotated[float, Field(gt=0, le=60)] = 5.0
     """A consumer that stands still for so long raises a finding (CJIS: within an hour)."""
+
+    audit_notice_url: str = ""
+    """Where new findings are sent by HTTP POST: a chat's or ticket system's webhook. https, or this machine."""
+
+    audit_notice_token: SecretStr | None = None
+    """Sent as `Authorization: Bearer` with each notice."""
+
+    audit_notice_s: Annotated[float, Field(gt=0)] = 10.0
+    """How often findings that wait are sent."""
+
+    @field_validator("audit_notice_url")
+    @classmethod
+    def _encrypted(cls, url: str) -> str:
+        """Refuse an address that would take notices off this machine in the clear."""
+        parts = urlsplit(url)
+        on_this_machine = parts.scheme == "http" and is_this_machine(parts.hostname or "")
+        if url and not on_this_machine and (parts.scheme != "https" or not parts.hostname):
+            raise ValueError("AUDIT_NOTICE_URL is https://host/path (or http:// on this machine)")
+        return url
