@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 
+from services.audit.notices import NoticeSender
 from services.audit.settings import Settings
 from services.audit.store.findings import Findings, a_finding
 from services.audit.watch import Watch
@@ -27,6 +28,7 @@ class Keeper:
             PeriodicTask("checkpoints", writer.sign_if_grown, settings.audit_checkpoint_s),
             PeriodicTask("findings", self._watch.catch_up, settings.audit_watch_s),
             PeriodicTask("standstill", self.look_at_consumer, stall_s),
+            PeriodicTask("notices", NoticeSender(runtime, settings).send, settings.audit_notice_s),
         )
 
     async def look_at_consumer(self) -> None:
