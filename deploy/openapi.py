@@ -10,6 +10,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from deploy.local.keys import kept_keys
+from deploy.local.mac_keys import audits_mac_keys
+from deploy.local.services import environment_of
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "openapi"
@@ -19,6 +21,7 @@ SERVICES = ("audit", "hotlist", "identity", "ingest", "recognition", "release", 
 def app_of(service: str, objects: Path) -> FastAPI:
     """Return a service's app, built but not started; nothing it would connect to need be there."""
     drawn = kept_keys(objects / "keys", {}, first_start=True)
+    drawn = environment_of(service, {**drawn, **audits_mac_keys(drawn)})
     keys = {name.lower(): value for name, value in drawn.items()}
     settings = importlib.import_module(f"services.{service}.settings").Settings(
         policy_file=ROOT / "policy.toml", object_store_url=f"file://{objects}", **keys

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from shared.codec import Record, encode_all
 from shared.errors import TooLarge, Unavailable
+from shared.event_mac import MacKey, all_with_macs
 from shared.events import Event
 from shared.kafka import AWAY, Kafka, stop_client
 
@@ -47,9 +48,18 @@ class KafkaBus:
     every caller is refused at once: a camera that is told to come back must not first be kept waiting.
     """
 
-    def __init__(self, kafka: Kafka | str, source: str, *, timeout_s: float = 5) -> None:
+    def __init__(
+        self,
+        kafka: Kafka | str,
+        source: str,
+        *,
+        timeout_s: float = 5,
+        mac_key: MacKey | None = None,
+    ) -> None:
+        """`mac_key` is needed to publish audited events without the outbox."""
         self._kafka = Kafka.at(kafka)
         self._source = source
+        self._mac_key = mac_key
         self._timeout_s = timeout_s
         self._producer: AIOKafkaProducer | None = None
         self._away = False
@@ -78,7 +88,7 @@ class KafkaBus:
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Return once every event is acknowledged by all in-sync replicas."""
-        await self.publish_records(encode_all(events, self._source))
+        await self.publish_records(all_with_macs(encode_all(events, self._source), self._mac_key))
 
     async def publish_records(self, records: Sequence[Record]) -> None:
         """Return once every record is acknowledged; on failure some may have been taken."""

@@ -31,13 +31,22 @@ Handler = Callable[[Sequence[Any]], Awaitable[None]]
 """Takes events of one type, in order. Raises AlprError for what retrying cannot help."""
 
 MessageHandler = Callable[[Sequence[Message]], Awaitable[None]]
-"""Takes messages as they came. Raises AlprError for what retrying cannot help."""
+"""Takes messages as they came. Raises AlprError for what retrying cannot help, SomeRefused where the
+handler knows which messages that are and has worked the others."""
 
 LAG = Gauge("alpr_consumer_lag", "Messages not yet worked", ["group", "topic", "partition"])
 DEAD = Counter("alpr_dead_letters", "Messages put aside", ["group", "topic"])
 
 FIRST_PAUSE_S = 0.2
 MAX_PAUSE_S = 5.0
+
+
+class SomeRefused(AlprError):
+    """A handler worked a batch but for these messages, each with why it was refused."""
+
+    def __init__(self, refused: Sequence[tuple[Message, AlprError]]) -> None:
+        super().__init__(f"{len(refused)} messages were refused")
+        self.refused = refused
 
 
 @dataclass(frozen=True)
@@ -187,6 +196,10 @@ class Consumer:
             return
         except Unavailable:
             raise
+        except SomeRefused as exc:
+            for message, why in exc.refused:
+                await self.dead_letter(message, why)
+            return
         except AlprError as exc:
             if len(messages) == 1:
                 await self.dead_letter(messages[0], exc)

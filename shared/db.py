@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from shared.database_settings import DatabaseLink
 from shared.errors import Unavailable
+from shared.event_mac import MacKey
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ GRANTS = "grants.sql"
 """Beside the migrations: what the role that works may do to each table, `{role}` for its name (ADR-0016)."""
 
 EMITTED = "plateward_emitted"
+MADE_BY = "plateward_mac_key"
+"""Keys of a connection's `info`: whether the transaction wrote to the outbox, and the service's MAC key."""
 
 POOL_TIMEOUT_S = 5.0
 """A request that no connection came free for is better refused than kept waiting."""
@@ -36,9 +39,18 @@ POOL_TIMEOUT_S = 5.0
 class Database:
     """One service's schema. Tables are unqualified: the connection's search_path is the schema."""
 
-    def __init__(self, where: DatabaseLink | str, schema: str, *, pool_size: int = 5) -> None:
+    def __init__(
+        self,
+        where: DatabaseLink | str,
+        schema: str,
+        *,
+        pool_size: int = 5,
+        mac_key: MacKey | None = None,
+    ) -> None:
+        """`mac_key` is needed by whoever emits audited events (shared/event_mac.py)."""
         link = DatabaseLink.at(where)
         self.schema = schema
+        self.mac_key = mac_key
         self.engine: AsyncEngine = create_async_engine(
             link.url.set(drivername="postgresql+asyncpg"),
             pool_size=pool_size,
@@ -71,6 +83,7 @@ class Database:
         try:
             async with self.engine.begin() as connection:
                 connection.info.pop(EMITTED, None)
+                connection.info[MADE_BY] = self.mac_key
                 yield connection
                 emitted = connection.info.pop(EMITTED, False)
         except PoolTimeoutError as exc:

@@ -41,12 +41,16 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(
 """A moment in a request, with its time zone."""
 
 
-def _a_key(value: SecretStr) -> SecretStr:
+def is_key(text: str) -> bool:
+    """Return whether `text` is base64 of 32 bytes."""
     try:
-        size_bytes = len(b64decode(value.get_secret_value(), validate=True))
+        return len(b64decode(text, validate=True)) == KEY_BYTES
     except ValueError:
-        size_bytes = 0
-    if size_bytes != KEY_BYTES:
+        return False
+
+
+def _a_key(value: SecretStr) -> SecretStr:
+    if not is_key(value.get_secret_value()):
         raise ValueError(f"is not base64 of {KEY_BYTES} bytes")
     return value
 

@@ -8,15 +8,17 @@ import asyncio
 import json
 import logging
 from datetime import timedelta
+from typing import Any
 
 from prometheus_client import Gauge
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.bus import Bus
-from shared.codec import Record, encode
-from shared.db import EMITTED, Database
+from shared.codec import Record, encode_all
+from shared.db import EMITTED, MADE_BY, Database
 from shared.errors import AlprError, TooLarge
+from shared.event_mac import all_with_macs, with_mac
 from shared.events import Event
 
 log = logging.getLogger(__name__)
@@ -29,12 +31,22 @@ INBOX_KEPT = timedelta(days=30)
 MAX_EVENT_BYTES = 900_000
 """Kafka takes 1 MiB with headers. One that is larger would hold up all that follow it, for ever."""
 
+DIGEST = (
+    "sha256(convert_to(jsonb_build_array(o.seq, o.topic, encode(o.key, 'hex'), o.headers,"
+    " encode(o.value, 'hex'))::text, 'UTF8'))"
+)
+"""SQL: digest of a row of `outbox o`. Migration shared_0002 stores it, so it never changes."""
+
 _INSERT = text(
     "INSERT INTO outbox (topic, key, headers, value)"
     " SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:keys AS bytea[]),"
     " CAST(:headers AS jsonb[]), CAST(:vals AS bytea[]))"
 )
-_TAKE = text("SELECT seq, topic, key, headers, value FROM outbox ORDER BY seq LIMIT :limit")
+_TAKE = text(
+    "SELECT o.seq, o.topic, o.key, o.headers, o.value,"  # noqa: S608 - constants
+    f" CASE WHEN b.seq IS NOT NULL THEN b.digest = {DIGEST} ELSE false END AS before_macs"
+    " FROM outbox o LEFT JOIN outbox_before_macs b USING (seq) ORDER BY o.seq LIMIT :limit"
+)
 _DROP = text("DELETE FROM outbox WHERE seq = ANY(:seqs)")
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('outbox'), hashtext(current_schema()))")
 
@@ -42,11 +54,12 @@ _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('outbox'), hashtext(curr
 async def emit(connection: AsyncConnection, source: str, *events: Event) -> None:
     """Write `events` of service `source` to the outbox, in the caller's transaction.
 
-    Raises: TooLarge for one that Kafka would never take; what cannot be told is not done.
+    Audited events get their MAC here, so a row that is changed later no longer proves its maker.
+    Raises: TooLarge for one that Kafka would never take; what cannot be told is not done. NoMacKey.
     """
     if not events:
         return
-    records = [encode(event, source) for event in events]
+    records = all_with_macs(encode_all(events, source), connection.info.get(MADE_BY))
     if any(len(record.value) > MAX_EVENT_BYTES for record in records):
         raise TooLarge("the record of this would be larger than the log takes; ask for less")
     await connection.execute(
@@ -129,13 +142,19 @@ class Relay:
             if not rows:
                 self._set_backlog(0)
                 return 0
-            records = [
-                Record(topic, key, value, [(k, v.encode()) for k, v in headers.items()])
-                for _, topic, key, headers, value in rows
-            ]
-            await self._bus.publish_records(records)
+            await self._bus.publish_records([self._record(row) for row in rows])
             await connection.execute(_DROP, {"seqs": [row.seq for row in rows]})
         return len(rows)
+
+    def _record(self, row: Row[Any]) -> Record:
+        """Return what goes to Kafka.
+
+        A row that waited when MACs were introduced gets its MAC now, if it is still what the owner's
+        migration saw (ADR-0026). Any other row goes as it is: audit refuses one that was changed.
+        """
+        headers = [(name, value.encode()) for name, value in row.headers.items()]
+        record = Record(row.topic, row.key, row.value, headers)
+        return with_mac(record, self._db.mac_key) if row.before_macs else record
 
     async def _count(self) -> None:
         try:

@@ -18,6 +18,7 @@ from shared.clock import Clock, SystemClock
 from shared.consumer import AnySubscription, Consumer
 from shared.db import Database
 from shared.errors import Unavailable
+from shared.event_mac import NoMacKey
 from shared.events import Event
 from shared.follower import TopicFollower
 from shared.kafka import Kafka
@@ -85,10 +86,18 @@ class Runtime:
         self.settings = settings
         self.policy = policy or load_policy(settings.policy_file)
         self.clock: Clock = clock or SystemClock()
-        self.db = Database(settings.database_link(), service, pool_size=settings.database_pool_size)
+        mac_key = settings.mac_key_of(service)
+        if mac_key is None:
+            raise NoMacKey
+        self.db = Database(
+            settings.database_link(),
+            service,
+            pool_size=settings.database_pool_size,
+            mac_key=mac_key,
+        )
         self.brokers = Kafka.of(settings)
         self.kafka = bus is None
-        self.bus: Bus = bus or KafkaBus(self.brokers, service)
+        self.bus: Bus = bus or KafkaBus(self.brokers, service, mac_key=mac_key)
         self.topics = TopicsCheck(self.brokers, service)
         self.objects: ObjectStore = objects or open_store(settings.object_store_url)
         self.relay = Relay(self.db, self.bus)

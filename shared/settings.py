@@ -8,9 +8,10 @@ from pydantic import Field
 from shared.certificates import RootKeys
 from shared.database_settings import DatabaseSettings
 from shared.kafka_settings import KafkaSettings
+from shared.mac_settings import MacSettings
 
 
-class CommonSettings(DatabaseSettings, KafkaSettings):
+class CommonSettings(DatabaseSettings, KafkaSettings, MacSettings):
     """What every service reads from its environment, or from files in the secrets directory."""
 
     object_store_url: str = "file:///var/lib/plateward/objects"

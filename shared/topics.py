@@ -95,6 +95,9 @@ TOPICS: dict[str, Topic] = {
     )
 }
 
+AUDITED = frozenset(topic.name for topic in TOPICS.values() if topic.audited)
+"""Names of the topics whose events the audit service appends to its log."""
+
 
 def topic_of(event: type[Event]) -> Topic:
     """Return the registered topic of an event type. Raises KeyError if it is not registered."""

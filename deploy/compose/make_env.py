@@ -40,6 +40,20 @@ def signing_key() -> str:
     return f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"
 
 
+MAC_KEYS = tuple(
+    f"{service}__EVENT_MAC_KEY"
+    for service in (
+        "IDENTITY",
+        "INGEST",
+        "HOTLIST",
+        "RETENTION",
+        "RELEASE",
+        "AUDIT",
+        "RECOGNITION",
+    )
+)
+"""Keys that each service shares with audit alone; they prove which service made an event."""
+
 NEEDED: dict[str, Callable[[], str]] = {
     "POSTGRES_PASSWORD": password,
     "PLATEWARD_DATABASE_PASSWORD": password,
@@ -54,6 +68,7 @@ NEEDED: dict[str, Callable[[], str]] = {
     "AUDIT_SIGNING_KEY": key,
     "RETENTION_SIGNING_KEY": signing_key,
     "CONSOLE_SESSION_KEY": key,
+    **dict.fromkeys(MAC_KEYS, key),
 }
 
 ROOTS = "ROOT_PUBLIC_KEYS"

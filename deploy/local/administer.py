@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.local.keys import kept_keys
+from deploy.local.mac_keys import audits_mac_keys
 from deploy.local.parts import ROOT
 from deploy.local.postgres import Postgres
 from deploy.local.process import LocalError
+from deploy.local.services import environment_of
 from services.identity.cli import run
 
 _PORT_LINE = 3  # of postmaster.pid, counted from 0 (PostgreSQL, miscadmin.h: LOCK_FILE_LINE_PORT)
@@ -31,7 +33,8 @@ def environment(
         servers = folder / "postgres"
         added["DATABASE_URL"] = Postgres(servers, port=port_of(servers)).service_url(service)
     added |= kept_keys(folder / "keys", given, first_start=False)
-    return {**added, **given}
+    added |= audits_mac_keys({**added, **given})
+    return environment_of(service, {**added, **given})
 
 
 def port_of(servers: Path) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from deploy.compose.make_env import (
     CERTIFIED,
+    MAC_KEYS,
     ROOT_FILE,
     ROOTS,
     RootMissing,
@@ -23,6 +24,7 @@ KEYS = {
     "IDENTITY_KEY_ENCRYPTION_KEY": key,
     "AUDIT_SIGNING_KEY": key,
     "RETENTION_SIGNING_KEY": signing_key,
+    **dict.fromkeys(MAC_KEYS, key),
 }
 """By setting; each is drawn like docker-compose.yml's."""
 
@@ -45,8 +47,11 @@ def kept_keys(folder: Path, given: Mapping[str, str], *, first_start: bool) -> d
     Raises: LocalError when one is gone though what was encrypted or signed with it may be there.
     """
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    drawable = set(KEYS if first_start else ()) | REPLACEABLE.keys()
+    if not any((folder / name.lower()).exists() for name in MAC_KEYS):
+        drawable |= set(MAC_KEYS)  # data from before MACs
     kept = {
-        name: _kept(folder / name.lower(), name, draw, may_draw=first_start or name in REPLACEABLE)
+        name: _kept(folder / name.lower(), name, draw, may_draw=name in drawable)
         for name, draw in (KEYS | REPLACEABLE).items()
         if name not in given
     }

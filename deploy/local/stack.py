@@ -17,6 +17,7 @@ from pathlib import Path
 
 from deploy.local.broker import EMPTY_FETCH_PAUSE_MS, Broker
 from deploy.local.keys import kept_keys, root_file
+from deploy.local.mac_keys import audits_mac_keys
 from deploy.local.note import Note
 from deploy.local.parts import ROOT, Part, Service, service
 from deploy.local.postgres import Postgres
@@ -116,6 +117,7 @@ class Stack:
             added["KAFKA_BOOTSTRAP"] = broker.bootstrap
             added["KAFKA_EMPTY_FETCH_PAUSE_MS"] = str(EMPTY_FETCH_PAUSE_MS)
         added |= kept_keys(self._folder / "keys", self._given, first_start=first_start)
+        added |= audits_mac_keys({**added, **self._given})
         if "OBJECT_STORE_URL" not in self._given:
             added["OBJECT_STORE_URL"] = (self._folder / "objects").as_uri()
         # Compiled code is kept with the data: each start would compile all of it again where the

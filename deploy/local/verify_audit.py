@@ -33,7 +33,9 @@ def database(folder: Path, given: Mapping[str, str]) -> Iterator[dict[str, str]]
             if not (folder / "postgres" / "data").exists():
                 raise LocalError(f"no stack has run on {folder}") from None
             server = stack.enter_context(Postgres(folder / "postgres"))
-            added = environment(folder, {**given, "DATABASE_URL": server.service_url("audit")})
+            added = environment(
+                folder, {**given, "DATABASE_URL": server.service_url("audit")}, "audit"
+            )
         yield added
 
 

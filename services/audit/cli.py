@@ -211,7 +211,8 @@ def _rotate(asked: argparse.Namespace) -> int:
 
 
 async def _rotated(settings: SigningSettings, actor: Actor, reason: str) -> SigningKeyChanged:
-    db = Database(settings.database_link(), SERVICE, pool_size=1)
+    mac_key = settings.mac_key_of(SERVICE)
+    db = Database(settings.database_link(), SERVICE, pool_size=1, mac_key=mac_key)
     try:
         async with db.begin() as connection:
             await Log(connection).lock()
@@ -224,7 +225,8 @@ async def _rotated(settings: SigningSettings, actor: Actor, reason: str) -> Sign
 async def _exported(
     settings: SigningSettings, actor: Actor, asked: argparse.Namespace, file: BinaryIO
 ) -> int:
-    db = Database(settings.database_link(), SERVICE, pool_size=1)
+    mac_key = settings.mac_key_of(SERVICE)
+    db = Database(settings.database_link(), SERVICE, pool_size=1, mac_key=mac_key)
     checkpointer = Checkpointer(settings.signers, SERVICE)
     try:
         async with db.begin() as connection:

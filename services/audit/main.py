@@ -1,7 +1,7 @@
 """Wires audit: the log's writer, its consumer, its clockwork and its routes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,8 +11,10 @@ from services.audit.api import router
 from services.audit.events import subscriptions
 from services.audit.keeper import Keeper
 from services.audit.settings import Settings
+from services.audit.upgrade import take_what_was_in_flight
 from services.audit.writer import Writer
 from shared.http import create_app
+from shared.periodic import PeriodicTask
 from shared.runtime import Runtime
 from shared.serve import serve
 
@@ -39,9 +41,11 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await parts.start(MIGRATIONS, subscriptions(writer, settings.audit_batch_entries))
+        writer.makers.check_ends(parts.clock.now())
+        await parts.start(MIGRATIONS)
         await writer.sign_what_is_left()
-        parts.run(*keeper.tasks)
+        begin = PeriodicTask("audit consumer", begins(parts, writer, settings), 1, at_once=True)
+        parts.run(*keeper.tasks, begin)
         try:
             yield
         finally:
@@ -56,6 +60,26 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     app.state.exports = asyncio.Semaphore(MAX_EXPORTS)
     app.include_router(router)
     return app
+
+
+def begins(parts: Runtime, writer: Writer, settings: Settings) -> Callable[[], Awaitable[None]]:
+    """Return what starts the consumer once it is known which events need no MAC; then it does nothing.
+
+    It is called again after a failure: Kafka may have no topics yet.
+    """
+    begun = False
+
+    async def begin() -> None:
+        nonlocal begun
+        if begun:
+            return
+        await take_what_was_in_flight(parts, writer)
+        if parts.kafka:
+            for subscription in subscriptions(writer, settings.audit_batch_entries):
+                parts.consume(subscription)
+        begun = True
+
+    return begin
 
 
 def main() -> None:

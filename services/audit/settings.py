@@ -4,14 +4,21 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
+from services.audit.makers import TakenKey, parse_keys
 from services.audit.recount import Cadence
 from shared.database_settings import DatabaseSettings
 from shared.fields import SecretKey, key_bytes
 from shared.links import Given, is_this_machine
+from shared.mac_settings import MacSettings
 from shared.notes import Signer
 from shared.settings import CommonSettings
+
+
+def _mac_keys(value: SecretStr) -> SecretStr:
+    parse_keys(value.get_secret_value())
+    return value
 
 
 class LogSettings(DatabaseSettings):
@@ -32,7 +39,7 @@ class LogSettings(DatabaseSettings):
         return Cadence(self.audit_checkpoint_entries, self.audit_checkpoint_s)
 
 
-class SigningSettings(LogSettings):
+class SigningSettings(LogSettings, MacSettings):
     """What is needed to sign checkpoints and to export the log."""
 
     policy_file: Path = Path("policy.toml")
@@ -102,3 +109,12 @@ class Settings(SigningSettings, CommonSettings):
         if url and not on_this_machine and (parts.scheme != "https" or not parts.hostname):
             raise ValueError("AUDIT_NOTICE_URL is https://host/path (or http:// on this machine)")
         return url
+
+    audit_event_mac_keys: Annotated[SecretStr, AfterValidator(_mac_keys)]
+    """Every service's EVENT_MAC_KEY, as `service:key`, separated by spaces. While one is changed, its
+    last key too, as `service:key@time`: taken until that time, 30 days ahead at most (ADR-0026)."""
+
+    @property
+    def mac_keys(self) -> list[TakenKey]:
+        """The keys whose MACs are taken."""
+        return parse_keys(self.audit_event_mac_keys.get_secret_value())

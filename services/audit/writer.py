@@ -7,10 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.checkpointing import Checkpointer, KeyMissing
 from services.audit.entries import Entry, entry_of
+from services.audit.makers import FORGED, Forged, Makers, Suspect, forged_event
 from services.audit.settings import Settings
 from services.audit.store.findings import Findings, a_finding, contradiction
 from services.audit.store.log import Head, Log
 from shared.codec import Message
+from shared.consumer import SomeRefused
 from shared.errors import AlprError, Conflict, Malformed
 from shared.runtime import Runtime
 
@@ -25,15 +27,18 @@ class Writer:
         self._checkpointer = Checkpointer(settings.signers, runtime.service)
         self._every = settings.audit_checkpoint_entries
         self._batch = settings.audit_batch_entries
+        self.makers = Makers(settings.mac_keys)
         self._head = Head()
         self._signed = 0
 
     async def take(self, messages: Sequence[Message]) -> None:
-        """Append what is new in `messages`; returns once it is durable.
+        """Append what is new in `messages` and proves who made it; returns once it is durable.
 
-        Raises: Malformed for what is no event; Conflict for an event whose id stands in the log with
-        other content. Then nothing of its batch was appended.
+        Raises: SomeRefused naming the messages that do not, once the others are appended; Malformed
+        for what is no event; Conflict for an event whose id stands in the log with other content.
+        After those two nothing of the batch was appended.
         """
+        refused: list[tuple[Message, AlprError]] = []
         for start in range(0, len(messages), self._batch):
             some = messages[start : start + self._batch]
             try:
@@ -42,7 +47,20 @@ class Writer:
                 if len(messages) == 1:  # the consumer has narrowed it down: this is the one
                     await self._not_logged(messages[0], exc)
                 raise
-            await self._append(entries)
+            now = self._runtime.clock.now()
+            proved: list[Entry] = []
+            unproved: list[Suspect] = []
+            for message, entry in zip(some, entries, strict=True):
+                fault = self.makers.unproved(message, entry, now)
+                if fault is None:
+                    proved.append(entry)
+                else:
+                    unproved.append(Suspect(message, entry, fault))
+            await self._append(proved)
+            if unproved:
+                refused += await self._refuse(unproved)
+        if refused:
+            raise SomeRefused(refused)
 
     async def sign_if_grown(self, by: int = 1) -> bool:
         """Sign a checkpoint if the log has grown `by` entries since the last; return whether."""
@@ -70,6 +88,8 @@ class Writer:
         first: dict[object, Entry] = {}
         for entry in entries:
             first.setdefault(entry.found.event_id, entry)
+        if not entries:
+            return
         async with self._runtime.db.begin() as connection:
             log = Log(connection)
             await log.lock()
@@ -86,6 +106,22 @@ class Writer:
         self._head = head  # only now: what did not commit is not remembered
         if wrong is not None:
             await self._contradicted(wrong, leaves[wrong.found.event_id])
+
+    async def _refuse(self, suspects: Sequence[Suspect]) -> list[tuple[Message, AlprError]]:
+        """Raise findings of events that do not prove who made them; return what is dead-lettered.
+
+        An event that stands in the log word for word is a redelivery from before MACs or before a
+        key's end: there is nothing to append and nothing to find.
+        """
+        async with self._runtime.db.begin() as connection:
+            known = await Log(connection).known([s.entry.found.event_id for s in suspects])
+            forged = [s for s in suspects if known.get(s.entry.found.event_id) != s.entry.leaf]
+            findings = Findings(connection, self._runtime.service)
+            for suspect in forged:
+                await findings.raise_once(forged_event(suspect, self._runtime.clock.now()))
+        for suspect in forged:
+            FORGED.labels(suspect.message.topic).inc()
+        return [(s.message, Forged(s.fault.fault)) for s in forged]
 
     async def _not_logged(self, message: Message, exc: Malformed) -> None:
         """Raise a finding that something goes to the dead letters and not into the log."""

@@ -1,2 +1,2 @@
-GRANT SELECT ON alembic_version_shared, alembic_version TO {role};
+GRANT SELECT ON alembic_version_shared, alembic_version, outbox_before_macs TO {role};
 GRANT SELECT, INSERT, DELETE ON outbox, inbox TO {role};

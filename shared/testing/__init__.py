@@ -2,7 +2,18 @@
 
 from shared.testing.authority import TestAuthority
 from shared.testing.fakes import FakeBus, FakeClock, FakeObjects
+from shared.testing.macs import all_mac_keys, mac_key, mac_key_text
 from shared.testing.root import TestRoot
 from shared.testing.waiting import eventually
 
-__all__ = ["FakeBus", "FakeClock", "FakeObjects", "TestAuthority", "TestRoot", "eventually"]
+__all__ = [
+    "FakeBus",
+    "FakeClock",
+    "FakeObjects",
+    "TestAuthority",
+    "TestRoot",
+    "all_mac_keys",
+    "eventually",
+    "mac_key",
+    "mac_key_text",
+]

@@ -9,14 +9,20 @@ from typing import Any, TypeVar
 from shared.codec import Message, Record, decode, encode
 from shared.consumer import Handler, MessageHandler
 from shared.errors import NotFound, Unavailable
+from shared.event_mac import with_mac
 from shared.events import Event
 from shared.objects import PAGE, Level, Stored
+from shared.testing.macs import mac_key, maker_of
+from shared.topics import TOPICS
 
 E = TypeVar("E", bound=Event)
 
 
 class FakeBus:
-    """Keeps what is published; `down` makes it refuse like a Kafka that does not answer."""
+    """Keeps what is published; `down` makes it refuse like a Kafka that does not answer.
+
+    Events of audited topics are published as one of the topic's producers, with its MAC.
+    """
 
     def __init__(self, source: str = "test") -> None:
         self.records: list[Record] = []
@@ -25,7 +31,13 @@ class FakeBus:
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Keep `events` as records. Raises: Unavailable while down."""
-        await self.publish_records([encode(event, self._source) for event in events])
+        await self.publish_records([self._record(event) for event in events])
+
+    def _record(self, event: Event) -> Record:
+        if not TOPICS[event.TOPIC].audited:
+            return encode(event, self._source)
+        maker = maker_of(event.TOPIC, getattr(event, "service", None) or self._source)
+        return with_mac(encode(event, maker), mac_key(maker))
 
     async def publish_records(self, records: Sequence[Record]) -> None:
         """Keep `records`. Raises: Unavailable while down."""

@@ -21,6 +21,7 @@ from services.audit.settings import Settings
 from services.audit.verify import verify_stored
 from services.audit.writer import Writer
 from shared.codec import Message, encode
+from shared.event_mac import with_mac
 from shared.events import (
     AccessAttempted,
     Actor,
@@ -30,7 +31,14 @@ from shared.events import (
     RecordsDisclosed,
 )
 from shared.runtime import Runtime
-from shared.testing import FakeBus, FakeClock, FakeObjects
+from shared.testing import (
+    FakeBus,
+    FakeClock,
+    FakeObjects,
+    all_mac_keys,
+    mac_key,
+    mac_key_text,
+)
 from shared.types import Ori
 
 ROOT = Path(__file__).parents[2]
@@ -82,7 +90,8 @@ def messages(count: int, clock: FakeClock) -> list[Message]:
             request_id=attempt.request_id,
         )
         made += [attempt, disclosed]
-    records = [encode(event, "retention") for event in made]
+    maker = mac_key("retention")
+    records = [with_mac(encode(event, "retention"), maker) for event in made]
     return [Message(r.topic, 0, n, r.key, r.value, dict(r.headers)) for n, r in enumerate(records)]
 
 
@@ -101,6 +110,8 @@ async def measure(url: str, entries: int, batch: int) -> dict[str, object]:
         database_url=url,
         policy_file=ROOT / "policy.toml",
         audit_signing_key=b64encode(bytes(32)).decode(),
+        audit_event_mac_keys=all_mac_keys(),
+        event_mac_key=mac_key_text("audit"),
     )
     runtime = Runtime("audit", settings, bus=FakeBus(), objects=FakeObjects(), clock=clock)
     await runtime.start(MIGRATIONS)

@@ -36,7 +36,8 @@ from shared.codec import Message, decode
 from shared.events import Event, KeyPublished
 from shared.kafka import Kafka
 from shared.kafka_settings import KafkaSettings
-from shared.testing import TestAuthority
+from shared.testing import TestAuthority, mac_key, mac_key_text
+from shared.testing.macs import AUDITED_SERVICES
 from shared.topics import topic_of
 from shared.topics_admin import ensure_topics
 
@@ -148,6 +149,7 @@ async def rig(
         await _publish_key(broker.bootstrap, authority)
         environment = {
             **(settings or {}),
+            **{f"{name.upper()}__EVENT_MAC_KEY": mac_key_text(name) for name in AUDITED_SERVICES},
             **postgres.environment(),
             "DATABASE_OWNER_URL": postgres.url(),
             "KAFKA_BOOTSTRAP": broker.bootstrap,
@@ -180,7 +182,7 @@ async def _publish_key(bootstrap: str, authority: TestAuthority) -> None:
     """Make the services trust this bench's tokens, as identity publishes its keys."""
     here = KafkaSettings(kafka_bootstrap=bootstrap, kafka_allow_one_copy=True)
     await ensure_topics(Kafka.of(here))
-    bus = KafkaBus(bootstrap, "identity")
+    bus = KafkaBus(bootstrap, "identity", mac_key=mac_key("identity"))
     public = {name: authority._jwk[name] for name in ("kty", "crv", "x", "y")}
     now = SystemClock().now()
     event = KeyPublished(

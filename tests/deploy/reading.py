@@ -73,7 +73,7 @@ def environment_names(service: str) -> tuple[set[str], set[str]]:
     # These have defaults for a developer's machine that are of no use in a container.
     required.add("POLICY_FILE")
     if service not in PAGES:
-        required |= {"KAFKA_BOOTSTRAP", "OBJECT_STORE_URL"}
+        required |= {"KAFKA_BOOTSTRAP", "OBJECT_STORE_URL", "EVENT_MAC_KEY"}
         required.add("RECOGNITION_WORKERS" if service == "recognition" else "DATABASE_URL")
     return {name.upper() for name in fields}, required
 

@@ -384,7 +384,7 @@ def test_recognition_has_no_way_into_the_database_and_fits_its_limits() -> None:
     labels = of_kind("Deployment")["recognition"]["spec"]["template"]["metadata"]["labels"]
     chosen = of_kind("NetworkPolicy")["allow-to-postgres"]["spec"]["podSelector"]["matchLabels"]
     assert not chosen.items() <= labels.items()
-    told = {v["name"]: v["value"] for v in container("recognition")["env"]}
+    told = {v["name"]: v.get("value") for v in container("recognition")["env"]}
     workers = told["RECOGNITION_WORKERS"]
     limits = container("recognition")["resources"]["limits"]
     assert int(workers) <= int(limits["cpu"])

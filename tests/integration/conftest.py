@@ -10,7 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.db import Database
 from shared.policy import Policy, load_policy
 from shared.settings import CommonSettings
-from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority, TestRoot
+from shared.testing import (
+    FakeBus,
+    FakeClock,
+    FakeObjects,
+    TestAuthority,
+    TestRoot,
+    mac_key_text,
+)
 from tests.servers import (
     broker,
     database_url,
@@ -82,6 +89,7 @@ def settings(
         database_pool_size=3,
         root_public_keys=TestRoot().public,
         policy_file=repository / "policy.toml",
+        event_mac_key=mac_key_text("sample"),
         object_store_url=f"file://{tmp_path}/objects",
     )
 

@@ -78,7 +78,8 @@ async def release_lock(settings: Settings, *, username: str, clock: Clock | None
 @asynccontextmanager
 async def standalone(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Identity]:
     """Identity's parts without the service: a database brought up to date, and no Kafka."""
-    db = Database(settings.database_link(), SERVICE, pool_size=1)
+    mac_key = settings.mac_key_of(SERVICE)
+    db = Database(settings.database_link(), SERVICE, pool_size=1, mac_key=mac_key)
     identity = Identity(
         settings,
         db=db,

@@ -22,6 +22,7 @@ from shared.events import (
     RecordsDisclosed,
 )
 from shared.runtime import Runtime
+from shared.testing import all_mac_keys, mac_key_text
 from shared.topics import TOPICS
 
 SEED = bytes(range(32))
@@ -32,7 +33,8 @@ OFFICER = "00000000-0000-4000-8000-000000000007"
 @pytest.fixture
 def audit_settings(settings):
     return Settings(
-        **settings.model_dump(),
+        **settings.model_dump() | {"event_mac_key": mac_key_text("audit")},
+        audit_event_mac_keys=all_mac_keys(),
         audit_signing_key=b64encode(SEED).decode(),
         audit_checkpoint_s=3600,
         audit_watch_s=3600,

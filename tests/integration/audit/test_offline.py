@@ -24,7 +24,7 @@ from shared.events import AccessAttempted, CheckpointSigned, RecordsDisclosed
 from shared.merkle import leaf_hash
 from shared.notes import Checkpoint, Signer
 from shared.runtime import Runtime
-from shared.testing import eventually
+from shared.testing import all_mac_keys, eventually, mac_key, mac_key_text
 from shared.topics_admin import ensure_topics
 from tests.integration.audit.conftest import SEED, an_attempt
 
@@ -193,6 +193,8 @@ def command(settings, monkeypatch, capsys):
     async def call(*arguments, key=True):
         monkeypatch.setenv("DATABASE_URL", settings.database_url)
         monkeypatch.setenv("POLICY_FILE", str(settings.policy_file))
+        monkeypatch.setenv("EVENT_MAC_KEY", mac_key_text("audit"))
+        monkeypatch.setenv("AUDIT_EVENT_MAC_KEYS", all_mac_keys())
         monkeypatch.delenv("AUDIT_SIGNING_KEY", raising=False)
         if key:
             monkeypatch.setenv("AUDIT_SIGNING_KEY", b64encode(SEED).decode())
@@ -257,7 +259,9 @@ def test_a_key_is_made_in_the_form_that_settings_take(settings, capsys):
     line, public = capsys.readouterr().out.splitlines()
     name, _, value = line.partition("=")
     assert name == "AUDIT_SIGNING_KEY"
-    made = Settings(**settings.model_dump(), audit_signing_key=value)
+    made = Settings(
+        **settings.model_dump(), audit_signing_key=value, audit_event_mac_keys=all_mac_keys()
+    )
     assert public == f"public key: {made.signers[0].verifier.vkey}"
 
 
@@ -326,6 +330,8 @@ async def test_events_come_from_a_real_broker_into_the_log_once_each(
 ):
     await ensure_topics(broker.bootstrap)
     common = settings.model_dump() | {
+        "event_mac_key": mac_key_text("audit"),
+        "audit_event_mac_keys": all_mac_keys(),
         "kafka_bootstrap": broker.bootstrap,
         "kafka_empty_fetch_pause_ms": 5,
     }
@@ -346,7 +352,7 @@ async def test_events_come_from_a_real_broker_into_the_log_once_each(
             return latest is not None and latest.size >= len(wanted)
 
     app = build_app(own, runtime)
-    bus = KafkaBus(broker.bootstrap, "retention")
+    bus = KafkaBus(broker.bootstrap, "retention", mac_key=mac_key("retention"))
     async with app.router.lifespan_context(app):
         try:
             await bus.publish(events)

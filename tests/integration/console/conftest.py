@@ -4,6 +4,7 @@ import base64
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from services.audit.main import build_app as build_audit
@@ -18,6 +19,7 @@ from services.release.settings import Settings as ReleaseSettings
 from services.retention.main import build_app as build_retention
 from services.retention.settings import Settings as RetentionSettings
 from shared.runtime import Runtime
+from shared.testing import all_mac_keys, mac_key_text
 from shared.topics import TOPICS
 from tests.integration.identity.conftest import (
     administrator,
@@ -81,10 +83,14 @@ def part_of(bus, objects, clock, people, policy, postgres, database_url):
     database = make_url(database_url).database
 
     def part_of(name, settings):
-        own = {"database_url": postgres.service_url(name, database)}
-        settings = settings.model_copy(update=own)
+        own = settings.model_copy(
+            update={
+                "database_url": postgres.service_url(name, database),
+                "event_mac_key": SecretStr(mac_key_text(name)),
+            }
+        )
         return Runtime(
-            name, settings, bus=bus, objects=objects, clock=clock, people=people, policy=policy
+            name, own, bus=bus, objects=objects, clock=clock, people=people, policy=policy
         )
 
     return part_of
@@ -105,6 +111,7 @@ async def audit(services, part_of, settings):
     """The audit service, running; its clockwork waits for the tests."""
     chosen = AuditSettings(
         **settings.model_dump(),
+        audit_event_mac_keys=all_mac_keys(),
         audit_signing_key=base64.b64encode(bytes(32)).decode(),
         audit_checkpoint_s=3600,
         audit_watch_s=3600,

@@ -13,14 +13,14 @@ from shared.db import Database, first_sight
 from shared.errors import InvalidInput, TooLarge
 from shared.events import FindingRaised
 from shared.outbox import Relay, emit
-from shared.testing import FakeBus, FakeClock, eventually
+from shared.testing import FakeBus, FakeClock, eventually, mac_key
 from shared.topics import TOPICS
 from shared.topics_admin import ensure_topics
 
 
 @pytest.fixture
 async def db(database_url, repository):
-    database = Database(database_url, "sample")
+    database = Database(database_url, "sample", mac_key=mac_key("sample"))
     await database.migrate(repository / "shared" / "migrations" / "none")
     yield database
     await database.close()
@@ -29,7 +29,7 @@ async def db(database_url, repository):
 @pytest.fixture
 async def kafka(broker):
     await ensure_topics(broker.bootstrap)
-    bus = KafkaBus(broker.bootstrap, "test")
+    bus = KafkaBus(broker.bootstrap, "test", mac_key=mac_key("test"))
     await bus.start()
     yield bus
     await bus.stop()

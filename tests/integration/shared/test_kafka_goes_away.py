@@ -16,7 +16,7 @@ from shared.errors import TooLarge, Unavailable
 from shared.events import FindingRaised
 from shared.follower import TopicFollower
 from shared.people import FOLLOWED, People
-from shared.testing import eventually
+from shared.testing import eventually, mac_key
 from shared.topics_admin import ensure_topics
 
 
@@ -28,7 +28,7 @@ def own_broker(tmp_path):
 
 async def test_a_producer_is_replaced_after_kafka_was_away(own_broker, clock):
     await ensure_topics(own_broker.bootstrap)
-    bus = KafkaBus(own_broker.bootstrap, "test", timeout_s=1.5)
+    bus = KafkaBus(own_broker.bootstrap, "test", timeout_s=1.5, mac_key=mac_key("test"))
     event = FindingRaised(occurred_at=clock.now(), finding_id=uuid4(), kind="t", subject="s")
     seen = []
 
@@ -85,7 +85,7 @@ async def test_while_kafka_is_silent_one_caller_waits_and_all_others_are_refused
     own_broker, clock
 ):
     await ensure_topics(own_broker.bootstrap)
-    bus = KafkaBus(own_broker.bootstrap, "test", timeout_s=1.5)
+    bus = KafkaBus(own_broker.bootstrap, "test", timeout_s=1.5, mac_key=mac_key("test"))
     event = FindingRaised(occurred_at=clock.now(), finding_id=uuid4(), kind="t", subject="s")
     await bus.publish([event])
     process = os.getpgid(own_broker.child.pid)
@@ -118,7 +118,7 @@ async def test_an_event_that_kafka_never_takes_is_refused_by_name_and_breaks_not
     own_broker, clock
 ):
     await ensure_topics(own_broker.bootstrap)
-    bus = KafkaBus(own_broker.bootstrap, "test")
+    bus = KafkaBus(own_broker.bootstrap, "test", mac_key=mac_key("test"))
     event = FindingRaised(occurred_at=clock.now(), finding_id=uuid4(), kind="t", subject="s")
     with pytest.raises(TooLarge):
         await bus.publish([msgspec.structs.replace(event, subject="s" * 2**21)])
@@ -153,7 +153,7 @@ async def test_a_partition_lost_in_mid_batch_is_left_to_its_new_owner_without_a_
     own_broker, clock
 ):
     await ensure_topics(own_broker.bootstrap)
-    bus = KafkaBus(own_broker.bootstrap, "test")
+    bus = KafkaBus(own_broker.bootstrap, "test", mac_key=mac_key("test"))
     entered, release = asyncio.Event(), asyncio.Event()
     seen: dict[str, set[str]] = {"first": set(), "second": set()}
 

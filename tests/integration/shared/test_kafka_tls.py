@@ -29,7 +29,7 @@ from shared.errors import Unavailable
 from shared.events import FindingRaised
 from shared.kafka import Kafka
 from shared.kafka_settings import KafkaSettings
-from shared.testing import eventually
+from shared.testing import eventually, mac_key
 from shared.topics_admin import ensure_topics
 from shared.topics_check import TopicsCheck
 from tests.deploy.reading import compose
@@ -173,7 +173,7 @@ async def there_and_back(settings: KafkaSettings, clock, group: str | None = Non
 
     if group is None:
         await ensure_topics(kafka)
-    bus = KafkaBus(kafka, "test")
+    bus = KafkaBus(kafka, "test", mac_key=mac_key("test"))
     subscription = Subscription(group or f"test-{subject}", {FindingRaised: handle})
     consumer = Consumer(kafka, subscription, bus)
     try:
@@ -194,7 +194,7 @@ async def refusal(settings: KafkaSettings) -> str:
     kafka = Kafka.of(settings)
     with pytest.raises(Unavailable) as at_start:
         await ensure_topics(kafka)
-    bus = KafkaBus(kafka, "test")
+    bus = KafkaBus(kafka, "test", mac_key=mac_key("test"))
     with pytest.raises(Unavailable) as of_readiness:
         await bus.ping()
     await bus.stop()

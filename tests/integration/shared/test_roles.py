@@ -18,6 +18,7 @@ from deploy.local.services import APIS
 from shared.database_settings import DatabaseSettings
 from shared.db import Database
 from shared.schema import SchemaFault, migrate_as, prepare
+from shared.testing import mac_key_text
 from shared.testing.root import TestRoot
 
 pytestmark = pytest.mark.enable_socket
@@ -375,6 +376,7 @@ async def test_a_service_that_finds_no_tables_of_its_own_ends_at_its_start_and_s
     given = {
         "DATABASE_URL": place.works("release"),
         "ROOT_PUBLIC_KEYS": TestRoot().public,
+        "EVENT_MAC_KEY": mac_key_text("release"),
         "OBJECT_STORE_URL": tmp_path.as_uri(),
         "PORT": str(free_port()),
     }

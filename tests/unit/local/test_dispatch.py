@@ -15,7 +15,7 @@ from shared.http import create_app
 from shared.policy import load_policy
 from shared.runtime import Runtime
 from shared.settings import CommonSettings
-from shared.testing import FakeBus, FakeObjects
+from shared.testing import FakeBus, FakeObjects, all_mac_keys, mac_key_text
 
 POLICY = load_policy(Path(__file__).parents[3] / "policy.toml")
 
@@ -27,7 +27,7 @@ def app(name: str, log: list[str], *, root_path: str = "") -> FastAPI:
         yield
         log.append(f"{name} stops")
 
-    settings = CommonSettings(root_path=root_path)
+    settings = CommonSettings(root_path=root_path, event_mac_key=mac_key_text("sample"))
     runtime = Runtime(name, settings, bus=FakeBus(), objects=FakeObjects(), policy=POLICY)
     made = create_app(runtime, title=f"The {name} <API>", description="", lifespan=lifespan)
 
@@ -128,6 +128,7 @@ def test_every_service_is_built_from_the_environment(
     monkeypatch.setenv("TOKEN_ISSUER", "from the environment")
     for key, draw in (KEYS | REPLACEABLE).items():
         monkeypatch.setenv(key, draw())
+    monkeypatch.setenv("AUDIT__AUDIT_EVENT_MAC_KEYS", all_mac_keys())
     for key, url in addresses({name: f"http://{name}" for name in ASKED_BY_PAGES}).items():
         monkeypatch.setenv(key, url)
     settings = build(name).state.runtime.settings

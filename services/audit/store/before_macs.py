@@ -1,0 +1,37 @@
+"""The offsets below which events need no MAC: recorded once, when the log first asks for MACs."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Ends = Mapping[tuple[str, int], int]
+"""By topic and partition, the offset after its last event."""
+
+
+class BeforeMacs:
+    """The only code that touches those offsets."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def recorded(self) -> tuple[Ends, datetime] | None:
+        """Return the offsets and when they were recorded; None before that."""
+        rows = (await self._connection.execute(text("SELECT * FROM before_macs"))).all()
+        if not rows:
+            return None
+        return {(r.topic, r.partition): r.end_offset for r in rows}, rows[0].recorded_at
+
+    async def record(self, ends: Ends, at: datetime) -> None:
+        """Record the offsets. Call it under the log's lock, once."""
+        await self._connection.execute(
+            text(
+                "INSERT INTO before_macs (topic, partition, end_offset, recorded_at)"
+                " VALUES (:topic, :partition, :end_offset, :at)"
+            ),
+            [
+                {"topic": topic, "partition": partition, "end_offset": end, "at": at}
+                for (topic, partition), end in ends.items()
+            ],
+        )

@@ -1,0 +1,302 @@
+"""Events that do not prove who made them: never appended, dead-lettered, and a finding (ADR-0026)."""
+
+from base64 import b64encode
+from datetime import timedelta
+from uuid import uuid4
+
+import msgspec
+import pytest
+from sqlalchemy import text
+
+from services.audit.main import build_app
+from services.audit.makers import Forged
+from services.audit.settings import Settings
+from services.audit.store.before_macs import BeforeMacs
+from services.audit.upgrade import ends_of_audited
+from services.audit.writer import Writer
+from shared import dead_letters
+from shared.bus import KafkaBus
+from shared.codec import encode
+from shared.consumer import SomeRefused
+from shared.db import Database
+from shared.event_mac import MAC, MAC_KEY, with_mac
+from shared.events import AccessAttempted, HotListChanged
+from shared.kafka import Kafka
+from shared.outbox import Relay, emit
+from shared.runtime import Runtime
+from shared.testing import FakeBus, all_mac_keys, eventually, mac_key, mac_key_text
+from shared.topics import TOPICS
+from shared.topics_admin import ensure_topics
+from tests.integration.audit.conftest import SEED, an_actor, an_attempt
+from tests.integration.audit.test_log import message_of
+
+pytestmark = pytest.mark.clause("wall/mac")
+
+FINDINGS = "SELECT subject, details FROM findings WHERE kind = 'forged_event' ORDER BY raised_at"
+
+
+def made_by(key, event, source):
+    """A message that names `source` as its maker, with the MAC of `key`."""
+    record = with_mac(encode(event, source), mac_key(key))
+    return message_of(event, source)._replace(headers=dict(record.headers))
+
+
+def without_mac(message):
+    headers = {n: v for n, v in message.headers.items() if n not in (MAC, MAC_KEY)}
+    return message._replace(headers=headers)
+
+
+@pytest.fixture
+def refused(writer, query):
+    """Have audit take messages of which it must refuse one; return that one's finding."""
+
+    async def take(*messages, forged):
+        with pytest.raises(SomeRefused) as raised:
+            await writer.take(list(messages))
+        [(message, why)] = raised.value.refused
+        assert message is forged
+        assert isinstance(why, Forged)
+        [(subject, details)] = await query(FINDINGS)
+        assert details["topic"] == forged.topic
+        assert await query("SELECT 1 FROM entries WHERE event_id = :id", id=_id(forged)) == []
+        return subject, details
+
+    return take
+
+
+def _id(message):
+    return message.headers["ce_id"].decode()
+
+
+async def test_an_event_without_a_mac_is_refused_and_those_beside_it_are_appended(
+    refused, query, clock
+):
+    forged = without_mac(message_of(an_attempt(clock)))
+    before, after = message_of(an_attempt(clock)), message_of(an_attempt(clock))
+    subject, details = await refused(before, forged, after, forged=forged)
+    assert (subject, details["claimed_source"]) == ("unknown", "retention")
+    assert details["kafka_place"] == f"{AccessAttempted.TOPIC}/0/0"
+    assert await query("SELECT count(*) FROM entries") == [(2,)]
+
+
+async def test_a_finding_of_a_forgery_holds_nothing_of_its_text(refused, clock):
+    forged = without_mac(message_of(an_attempt(clock, request_id="7ABC123")))
+    headers = {**forged.headers, "ce_source": b"/plateward/7ABC123"}
+    forged = forged._replace(headers=headers)
+    subject, details = await refused(forged, forged=forged)
+    assert "7ABC" not in f"{subject} {details}"
+
+
+async def test_a_service_that_names_another_as_its_source_is_refused_by_its_own_name(
+    refused, clock
+):
+    forged = made_by("hotlist", an_attempt(clock), "retention")
+    subject, details = await refused(forged, forged=forged)
+    assert (subject, details["key_owner"]) == ("hotlist", "hotlist")
+    assert details["claimed_source"] == "retention"
+
+
+async def test_a_service_that_records_an_access_to_another_service_is_refused(refused, clock):
+    forged = made_by("hotlist", an_attempt(clock, service="retention"), "hotlist")
+    subject, _ = await refused(forged, forged=forged)
+    assert subject == "hotlist"
+
+
+async def test_a_service_is_refused_on_a_topic_that_is_not_its_own(refused, clock):
+    changed = HotListChanged(
+        occurred_at=clock.now(), actor=an_actor(), list_id=uuid4(), change="entry_removed"
+    )
+    forged = made_by("retention", changed, "retention")
+    subject, details = await refused(forged, forged=forged)
+    assert (subject, details["topic"]) == ("retention", HotListChanged.TOPIC)
+
+
+@pytest.mark.parametrize("part", ["key", "body", "header", "another topic", "added header"])
+async def test_an_event_that_was_changed_after_it_was_made_is_refused(refused, clock, part):
+    true = message_of(an_attempt(clock))
+    body = msgspec.json.decode(true.value) | {"allowed": False}
+    forged = {
+        "key": true._replace(key=b"another"),
+        "body": true._replace(value=msgspec.json.encode(body)),
+        "header": true._replace(headers={**true.headers, "ce_time": b"2026-01-01T00:00:00+00:00"}),
+        "added header": true._replace(headers={**true.headers, "ce_x": b"y"}),
+        "another topic": true._replace(
+            topic="alpr.records.disclosed",
+            headers={**true.headers, "ce_type": b"alpr.records.disclosed.v1"},
+        ),
+    }[part]
+    await refused(forged, forged=forged)
+
+
+async def test_a_mac_by_an_unknown_key_or_under_anothers_key_id_is_refused(writer, clock, query):
+    true = message_of(an_attempt(clock))
+    stranger = true._replace(headers={**true.headers, MAC_KEY: b"retention.0000000000000000"})
+    borrowed = true._replace(headers={**true.headers, MAC_KEY: mac_key("ingest").id.encode()})
+    with pytest.raises(SomeRefused) as raised:
+        await writer.take([stranger, borrowed])
+    assert [m for m, _ in raised.value.refused] == [stranger, borrowed]
+    assert await query("SELECT count(*) FROM entries") == [(0,)]
+
+
+async def test_a_true_event_that_is_played_again_is_one_entry(writer, query, clock):
+    message = message_of(an_attempt(clock))
+    for offset in range(3):
+        await writer.take([message._replace(offset=offset), message._replace(partition=2)])
+    assert await query("SELECT count(*) FROM entries") == [(1,)]
+    assert await query(FINDINGS) == []
+
+
+async def test_an_outbox_row_that_was_changed_is_refused(
+    database_url, repository, clock, refused, as_owner
+):
+    db = Database(database_url, "retention", mac_key=mac_key("retention"))
+    await db.migrate(repository / "services/retention/migrations")
+    bus = FakeBus()
+    async with db.begin() as connection:
+        await emit(connection, "retention", an_attempt(clock))
+    async with as_owner("retention") as connection:
+        await connection.execute(
+            text(
+                "UPDATE outbox SET value = convert_to(replace(convert_from(value, 'UTF8'),"
+                " 'Officer Seven', 'Officer Eight'), 'UTF8')"
+            )
+        )
+    assert await Relay(db, bus).drain() == 1
+    await db.close()
+    [record] = bus.records
+    assert b"Officer Eight" in record.value
+    forged = message_of(an_attempt(clock))._replace(
+        key=record.key, value=record.value, headers=dict(record.headers)
+    )
+    await refused(forged, forged=forged)
+
+
+def with_last_key(settings, until):
+    """Audit's settings while retention changes its key: the one of tests is the last, until then."""
+    new = b64encode(bytes(range(1, 33))).decode()
+    both = all_mac_keys().replace(
+        f"retention:{mac_key_text('retention')}",
+        f"retention:{new} retention:{mac_key_text('retention')}@{until.isoformat()}",
+    )
+    return Settings(**settings.model_dump() | {"audit_event_mac_keys": both})
+
+
+async def test_a_services_last_key_is_taken_until_its_end_and_no_longer(
+    app, runtime, clock, query, audit_settings
+):
+    end = clock.now() + timedelta(days=30)
+    writer = Writer(runtime, with_last_key(audit_settings, end))
+    writer.makers.check_ends(clock.now())
+    await writer.take([message_of(an_attempt(clock))])
+    clock.advance(days=30)
+    with pytest.raises(SomeRefused):
+        await writer.take([message_of(an_attempt(clock))])
+    assert await query("SELECT count(*) FROM entries") == [(1,)]
+
+
+async def test_a_last_key_is_taken_for_30_days_at_most(runtime, clock, audit_settings):
+    late = with_last_key(audit_settings, clock.now() + timedelta(days=31))
+    with pytest.raises(ValueError, match="a last key of retention is taken for 30 days at most"):
+        Writer(runtime, late).makers.check_ends(clock.now())
+
+
+async def test_events_in_kafka_from_before_macs_are_taken_by_their_offset_for_a_week(
+    writer, query, clock
+):
+    old, new = (without_mac(message_of(an_attempt(clock)))._replace(offset=n) for n in (6, 7))
+    writer.makers.take_unsigned({(AccessAttempted.TOPIC, 0): 7}, clock.now())
+    with pytest.raises(SomeRefused) as raised:
+        await writer.take([old, new, old._replace(partition=1, headers=new.headers)])
+    assert len(raised.value.refused) == 2
+    assert await query("SELECT event_id::text FROM entries") == [(_id(old),)]
+    clock.advance(days=7)
+    with pytest.raises(SomeRefused):
+        await writer.take([without_mac(message_of(an_attempt(clock)))])
+    await writer.take([old])  # it stands in the log: nothing to append, nothing forged
+    assert len(await query(FINDINGS)) == 2
+
+
+@pytest.fixture
+async def on_kafka(settings, broker, objects, authority, policy):
+    """Make the audit service on a real broker."""
+    await ensure_topics(broker.bootstrap)
+
+    def make():
+        own = Settings(
+            **settings.model_dump()
+            | {
+                "event_mac_key": mac_key_text("audit"),
+                "kafka_bootstrap": broker.bootstrap,
+                "kafka_empty_fetch_pause_ms": 5,
+            },
+            audit_event_mac_keys=all_mac_keys(),
+            audit_signing_key=b64encode(SEED).decode(),
+        )
+        runtime = Runtime("audit", own, objects=objects, people=authority.people, policy=policy)
+        return runtime, build_app(own, runtime)
+
+    return make
+
+
+async def test_an_event_written_straight_into_kafka_frames_nobody(on_kafka, broker, clock, capsys):
+    runtime, app = on_kafka()
+    framing = an_attempt(clock, actor=an_actor(name="Officer Framed"))
+    bus = KafkaBus(broker.bootstrap, "recognition", mac_key=mac_key("retention"))
+
+    async def rows(statement):
+        async with runtime.db.begin() as connection:
+            return (await connection.execute(text(statement))).all()
+
+    async with app.router.lifespan_context(app):
+        await bus.publish_records([encode(framing, "retention")])
+        await eventually(lambda: rows(FINDINGS), within_s=30)
+        true = an_attempt(clock)
+        await bus.publish_records([with_mac(encode(true, "retention"), mac_key("retention"))])
+        await eventually(lambda: rows("SELECT 1 FROM entries WHERE kind = 'access.attempted'"))
+        names = await rows("SELECT person_name FROM entries WHERE kind = 'access.attempted'")
+        assert names == [(true.actor.name,)]
+        await dead_letters.show(broker.bootstrap)
+        listed = capsys.readouterr().out
+        assert str(framing.event_id) in listed
+        assert "Forged: the event has no MAC" in listed
+        assert await dead_letters.replay(broker.bootstrap, TOPICS[AccessAttempted.TOPIC]) >= 1
+    await bus.stop()
+
+
+async def test_an_upgraded_log_takes_what_lay_in_kafka_and_a_new_log_takes_nothing(
+    on_kafka, broker, clock, settings
+):
+    runtime, app = on_kafka()
+    async with app.router.lifespan_context(app):
+        async with runtime.db.begin() as connection:
+            ends, _ = await BeforeMacs(connection).recorded()
+        assert set(ends.values()) == {0}, "a log without entries is no old one"
+
+    db = Database(settings.database_owner_url, "audit", pool_size=1)
+    async with db.begin() as connection:  # as a log of before MACs
+        await connection.execute(text("ALTER TABLE before_macs DISABLE TRIGGER ALL"))
+        await connection.execute(text("DELETE FROM before_macs"))
+        await connection.execute(text("ALTER TABLE before_macs ENABLE TRIGGER ALL"))
+    bus = KafkaBus(broker.bootstrap, "retention", mac_key=mac_key("retention"))
+    runtime, app = on_kafka()
+    await runtime.db.ping()
+    writer = app.state.writer
+    await writer.take([message_of(an_attempt(clock))])
+    old = an_attempt(clock)
+    await bus.publish_records([encode(old, "retention")])
+    now = await ends_of_audited(Kafka.at(broker.bootstrap))
+    async with app.router.lifespan_context(app):
+        async with runtime.db.begin() as connection:
+            recorded, _ = await BeforeMacs(connection).recorded()
+        assert recorded == now
+
+        async def arrived():
+            async with runtime.db.begin() as connection:
+                found = await connection.execute(
+                    text("SELECT 1 FROM entries WHERE event_id = :id"), {"id": old.event_id}
+                )
+                return found.all()
+
+        await eventually(arrived, within_s=30)
+    await bus.stop()
+    await db.close()
