@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from fastapi import Request
 
 from shared.bus import Bus, KafkaBus
+from shared.certificates import Roots, Trust
 from shared.clock import Clock, SystemClock
 from shared.consumer import AnySubscription, Consumer
 from shared.db import Database
@@ -29,6 +30,7 @@ from shared.policy import Policy, load_policy
 from shared.refusal_log import RefusalLog
 from shared.schema import prepare
 from shared.settings import CommonSettings
+from shared.signed_captures import CaptureProofs
 from shared.topics_check import TopicsCheck
 
 log = logging.getLogger(__name__)
@@ -110,6 +112,10 @@ class Runtime:
             crowded=lambda: self.relay.backlog > settings.max_outbox_backlog // 2,
         )
         self.people = people or People(settings.token_issuer)
+        self.trust = Trust(Roots.parse(settings.root_public_keys))
+        self.captures = CaptureProofs(
+            self.trust, self.clock, unsigned_until=settings.unsigned_captures_until
+        )
         idle_s = settings.kafka_empty_fetch_pause_ms / 1000
         self._idle_pause_s = idle_s
         self._follower: TopicFollower | None = None

@@ -1,14 +1,28 @@
 """Settings that every service has, by the same names in all three ways to run."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from shared.certificates import RootKeys
 from shared.database_settings import DatabaseSettings
 from shared.kafka_settings import KafkaSettings
+from shared.links import Given
 from shared.mac_settings import MacSettings
+
+MOST_UNSIGNED = timedelta(days=8)
+"""Kafka keeps what waits for a week; a day more for whoever upgrades."""
+
+
+def _soon(value: datetime | None) -> datetime | None:
+    if value is not None and value > datetime.now(UTC) + MOST_UNSIGNED:
+        raise ValueError(f"is at most {MOST_UNSIGNED.days} days ahead")
+    return value
+
+
+UnsignedUntil = Annotated[AwareDatetime | None, Given, AfterValidator(_soon)]
 
 
 class CommonSettings(DatabaseSettings, KafkaSettings, MacSettings):
@@ -22,6 +36,10 @@ class CommonSettings(DatabaseSettings, KafkaSettings, MacSettings):
     root_public_keys: RootKeys
     """The roots that certify signing keys: base64 of 32 bytes, or two of them with a space between while
     the root changes (ADR-0018). What no trusted root certified is refused."""
+
+    unsigned_captures_until: UnsignedUntil = None
+    """For an upgrade from before ingest signed captures (ADR-0020): until then reads and outcomes of
+    unsigned captures are taken, too. A time with its zone, at most eight days ahead; not set, none are."""
 
     token_issuer: str = "plateward"  # noqa: S105 - a name, not a secret
 

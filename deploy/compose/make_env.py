@@ -74,7 +74,7 @@ NEEDED: dict[str, Callable[[], str]] = {
 ROOTS = "ROOT_PUBLIC_KEYS"
 ROOT_FILE = "root.key"
 
-CERTIFIED = {"IDENTITY_ISSUER": "tokens"}
+CERTIFIED = {"IDENTITY_ISSUER": "tokens", "INGEST_SIGNING": "captures"}
 """Keys that the root certifies: for each, NAME_KEY and NAME_CERTIFICATE, and what it may sign."""
 
 CERTIFIED_FOR = timedelta(days=400)

@@ -10,7 +10,14 @@ from services.hotlist.store.outvoted import Outvoted
 from services.hotlist.store.purging import BEGINNING, Purging
 from shared.consumer import Handler, Subscription
 from shared.errors import InvalidInput
-from shared.events import Event, PassRecorded, PurgeList, ReadRecorded, RecordsPurged
+from shared.events import (
+    Event,
+    PassRecorded,
+    PurgeList,
+    ReadRecognised,
+    ReadRecorded,
+    RecordsPurged,
+)
 from shared.purge_list import ListReader
 from shared.runtime import Runtime
 
@@ -99,10 +106,27 @@ class Doubter:
             await Outvoted(connection).add(events)
 
 
+class Proven:
+    """Matches reads of cameras, and reads of frames with the device, time and place that ingest signed."""
+
+    def __init__(self, runtime: Runtime, raiser: Raiser) -> None:
+        self._captures = runtime.captures
+        self._raiser = raiser
+
+    async def edge(self, events: Sequence[ReadRecorded]) -> None:
+        """Raise the hits of reads that cameras made. Raises: CaptureRefused, as the raiser."""
+        await self._raiser.reads(self._captures.edge(events))
+
+    async def recognised(self, events: Sequence[ReadRecognised]) -> None:
+        """Raise the hits of reads of frames. Raises: CaptureRefused, as the raiser."""
+        await self._raiser.reads(self._captures.reads(events))
+
+
 def handlers(runtime: Runtime, raiser: Raiser) -> dict[type[Event], Handler]:
     """Return what is done with each consumed event."""
     return {
-        ReadRecorded: raiser.reads,
+        ReadRecorded: Proven(runtime, raiser).edge,
+        ReadRecognised: Proven(runtime, raiser).recognised,
         RecordsPurged: Purger(runtime).purged,
         PassRecorded: Doubter(runtime).passes,
     }

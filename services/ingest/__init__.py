@@ -2,7 +2,7 @@
 
 Owns: the device registry, device credentials and when each device was last seen.
 Consumes: `alpr.device.changed`, to forget what it remembered of a device.
-Publishes: `alpr.capture.received`, `alpr.read.recorded` (reads that a camera made itself),
+Publishes: `alpr.capture.received`, which it signs, `alpr.read.recorded` (reads that a camera made itself),
 `alpr.device.changed`, `alpr.access.attempted`.
 Never: decodes pixels, keeps plates, or acknowledges what is not safe.
 """

@@ -13,9 +13,11 @@ from services.ingest.devices import Device
 from services.ingest.images import Frame, inspect
 from services.ingest.store import FirstSeen
 from services.ingest.upload import Upload
+from shared.certificates import Signer
 from shared.events import CaptureReceived, Image
 from shared.ids import derive_id
 from shared.runtime import Runtime
+from shared.signed_captures import sign
 
 TimeSource = Literal["device", "server"]
 
@@ -40,8 +42,10 @@ class Receipt(msgspec.Struct, frozen=True):
 class Captures:
     """Takes frames of authenticated devices."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, signer: Signer) -> None:
+        """`signer` is certified for captures: what was read of a frame is kept only with its word."""
         self._runtime = runtime
+        self._signer = signer
         self._receipts: OrderedDict[UUID, Receipt] = OrderedDict()
 
     async def keep(self, device: Device, upload: Upload, said: Circumstances) -> Receipt:
@@ -75,7 +79,7 @@ class Captures:
             place=said.place or device.place,
         )
         await self._runtime.objects.put(event.image.object_key, upload.data)
-        await self._runtime.bus.publish([event])
+        await self._runtime.bus.publish([sign(event, self._signer)])
         copies = self._runtime.topics.copies
         receipt = Receipt(capture_id, digest, captured_at, received_at, source, copies)
         self._remember(receipt)

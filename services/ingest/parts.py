@@ -29,7 +29,7 @@ class Parts:
         self.frames = Rates("frames")
         self.reads = Rates("reads")
         self.in_flight = InFlight(settings.ingest_max_bytes_in_flight)
-        self.captures = Captures(runtime)
+        self.captures = Captures(runtime, settings.signer())
         self.housekeeping = Housekeeping(runtime)
         self.silence = Silence(runtime, settings, self.last_seen)
         self.follower: TopicFollower | None = None

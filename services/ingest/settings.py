@@ -1,9 +1,10 @@
 """Everything ingest reads from its environment; built once, in main."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from shared.certificates import CertificateRefused, Signer, SigningSeed, signer
 from shared.settings import CommonSettings
 
 MEBIBYTE = 1024 * 1024
@@ -11,6 +12,12 @@ MEBIBYTE = 1024 * 1024
 
 class Settings(CommonSettings):
     """Limits of the doors. Environment names are the fields' in capitals, e.g. INGEST_MAX_FRAME_BYTES."""
+
+    ingest_signing_key: SigningSeed
+    """Base64 of 32 random bytes: the Ed25519 key that signs captures (ADR-0020)."""
+
+    ingest_signing_certificate: str
+    """What a root of `root_public_keys` says of that key (usage `captures`), for 400 days at most."""
 
     ingest_max_frame_bytes: Annotated[int, Field(ge=1024)] = 25_000_000
 
@@ -43,3 +50,21 @@ class Settings(CommonSettings):
     """How often that is looked at."""
 
     ingest_last_seen_every_s: Annotated[float, Field(gt=0)] = 5
+
+    @model_validator(mode="after")
+    def _signer_holds_together(self) -> Self:
+        """Refuse a certificate of another key, for another usage, or by a root that is not trusted."""
+        try:
+            self.signer()
+        except CertificateRefused as exc:
+            raise ValueError(f"INGEST_SIGNING_CERTIFICATE: {exc.detail}") from None
+        return self
+
+    def signer(self) -> Signer:
+        """Return what signs captures. Raises: CertificateRefused."""
+        return signer(
+            self.ingest_signing_key,
+            self.ingest_signing_certificate,
+            self.root_public_keys,
+            "captures",
+        )

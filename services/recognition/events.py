@@ -13,6 +13,7 @@ from prometheus_client import Counter, Histogram
 from services.recognition.plausibility import Outcome, outcome
 from services.recognition.pool import WorkerPool
 from services.recognition.worker import FrameReading, Plate
+from shared import signed_captures
 from shared.bus import Bus
 from shared.clock import Clock
 from shared.consumer import Handler, Subscription
@@ -24,10 +25,11 @@ from shared.events import (
     CaptureReceived,
     Character,
     Event,
-    ReadRecorded,
+    ReadRecognised,
 )
 from shared.ids import derive_id
 from shared.objects import ObjectStore
+from shared.signed_captures import crop_key_of, read_id_of
 from shared.types import PlateText
 
 log = logging.getLogger(__name__)
@@ -152,9 +154,8 @@ class Captures:
         reads = [self._read(capture, number, plate) for number, plate in enumerate(kept)]
         await asyncio.gather(
             *(
-                self._objects.put(read.crop_key, plate.crop_jpeg)
+                self._objects.put(crop_key_of(capture, read.read_id), plate.crop_jpeg)
                 for read, plate in zip(reads, kept, strict=True)
-                if read.crop_key is not None
             )
         )
         ids = [read.read_id for read in reads]
@@ -194,32 +195,26 @@ class Captures:
             reason=reason,
         )
 
-    def _read(self, capture: CaptureReceived, number: int, plate: Plate) -> ReadRecorded:
-        read_id = derive_id("read", capture.capture_id, number)
+    def _read(self, capture: CaptureReceived, number: int, plate: Plate) -> ReadRecognised:
+        read_id = read_id_of(capture.capture_id, number)
         reading, box = plate.reading, plate.box
-        return ReadRecorded(
-            event_id=derive_id("read.recorded", read_id),
+        return ReadRecognised(
+            event_id=derive_id("read.recognised", read_id),
             occurred_at=self._clock.now(),
+            capture_id=capture.capture_id,
+            capture=signed_captures.of(capture),
+            number=number,
             read_id=read_id,
-            device_id=capture.device_id,
-            device_name=capture.device_name,
-            agency_ori=capture.agency_ori,
-            captured_at=capture.captured_at,
-            received_at=capture.received_at,
-            source="recognition",
             plate=PlateText(reading.plate),
             plate_as_read=reading.plate_as_read,
             confidence=round(reading.confidence, 4),
             model=self._pool.model,
             region=reading.region,
-            capture_id=capture.capture_id,
-            place=capture.place,
             characters=[
                 Character(one.text, round(one.confidence, 4)) for one in reading.characters
             ],
             box=Box(box.x_px, box.y_px, box.width_px, box.height_px),
-            crop_key=f"crops/{capture.device_id}/{capture.captured_at:%Y/%m/%d}/{read_id}.jpg",
-            image_key=capture.image.object_key,
+            has_crop=True,
             alternatives=[
                 Alternative(PlateText(one.plate), round(one.probability, 4))
                 for one in reading.alternatives

@@ -2,7 +2,8 @@
 
 Owns: reads, captures, plates, passes, hits as flags on reads, holds, purge runs, signing keys, packages
 for releases and for evidence, and what of these was booked into evidence.
-Consumes: `alpr.read.recorded`, `alpr.capture.processed`, `alpr.hit.*`, `alpr.release.approved`.
+Consumes: `alpr.read.recorded`, `alpr.read.recognised`, `alpr.capture.processed`, `alpr.hit.*`,
+`alpr.release.approved`.
 Publishes: `alpr.pass.recorded`, `alpr.hold.changed`, `alpr.evidence.changed`, `alpr.evidence.booked`,
 `alpr.purge.changed`, `alpr.records.purged`, `alpr.release.packaged`,
 `alpr.release.failed`.

@@ -17,9 +17,11 @@ from shared.events import (
     HitDisposed,
     HitRaised,
     HitVerified,
+    ReadRecognised,
     ReadRecorded,
     ReleaseApproved,
 )
+from shared.signed_captures import CaptureProofs
 
 E = TypeVar("E", bound=Event)
 
@@ -39,22 +41,35 @@ class Handlers:
     """What each event does here."""
 
     def __init__(
-        self, db: Database, recorder: Recorder, clock: Clock, wake: Callable[[], None]
+        self,
+        db: Database,
+        recorder: Recorder,
+        clock: Clock,
+        wake: Callable[[], None],
+        proofs: CaptureProofs,
     ) -> None:
         self._db = db
         self._recorder = recorder
         self._clock = clock
         self._wake = wake
+        self._proofs = proofs
 
     async def reads(self, events: Sequence[ReadRecorded]) -> None:
-        """Store reads; one with a broken clock is refused."""
-        self._check_times([event.captured_at for event in events])
-        await self._recorder.reads(events)
+        """Store reads that cameras made; one with a broken clock is refused."""
+        await self._store(self._proofs.edge(events))
+
+    async def recognised(self, events: Sequence[ReadRecognised]) -> None:
+        """Store reads of frames, with the device, time and place that ingest signed.
+
+        Raises: CaptureRefused for one whose capture ingest did not sign so.
+        """
+        await self._store(self._proofs.reads(events))
 
     async def captures(self, events: Sequence[CaptureProcessed]) -> None:
-        """Store captures; one with a broken clock is refused."""
-        self._check_times([event.capture.captured_at for event in events])
-        await self._recorder.captures(events)
+        """Store captures that ingest signed; one with a broken clock is refused."""
+        outcomes = self._proofs.outcomes(events)
+        self._check_times([event.capture.captured_at for event in outcomes])
+        await self._recorder.captures(outcomes)
 
     async def raised(self, events: Sequence[HitRaised]) -> None:
         """Flag reads that matched."""
@@ -76,6 +91,10 @@ class Handlers:
                     await packages.order(connection, event, self._clock.now())
         self._wake()
 
+    async def _store(self, reads: Sequence[ReadRecorded]) -> None:
+        self._check_times([read.captured_at for read in reads])
+        await self._recorder.reads(reads)
+
     async def _once(
         self, group: str, events: Sequence[E], effect: Callable[[Hits, E], Awaitable[None]]
     ) -> None:
@@ -94,6 +113,7 @@ def subscriptions(handlers: Handlers) -> list[Subscription]:
     """Return what this service consumes, by group."""
     records: Mapping[type[Event], Handler] = {
         ReadRecorded: handlers.reads,
+        ReadRecognised: handlers.recognised,
         CaptureProcessed: handlers.captures,
     }
     hits: Mapping[type[Event], Handler] = {

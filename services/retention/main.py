@@ -56,7 +56,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
         app.state.signer, app.state.wake = signer, wake
         app.state.purger, app.state.packager, app.state.keeper = purger, packager, keeper
         app.state.evidence_maker = maker
-        handlers = Handlers(runtime.db, recorder, runtime.clock, wake)
+        handlers = Handlers(runtime.db, recorder, runtime.clock, wake, runtime.captures)
         app.state.subscriptions = subscriptions(handlers)
         if runtime.kafka:
             for subscription in app.state.subscriptions:

@@ -18,7 +18,9 @@ from shared.events.captures import (
     Character,
     Image,
     Place,
+    ReadRecognised,
     ReadRecorded,
+    SignedCapture,
 )
 from shared.events.hits import (
     Difference,
@@ -102,6 +104,7 @@ __all__ = [
     "PurgeList",
     "PurposeDeclared",
     "PurposeRecord",
+    "ReadRecognised",
     "ReadRecorded",
     "RecordsDisclosed",
     "RecordsPurged",
@@ -117,6 +120,7 @@ __all__ = [
     "Sealing",
     "SecretsRewrapped",
     "SessionChanged",
+    "SignedCapture",
     "SigningKeyChanged",
     "Source",
     "Tier",

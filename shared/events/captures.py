@@ -1,7 +1,7 @@
 """Captures and reads: the hot path. Ids are derived, so a redelivery has no second effect."""
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
@@ -52,6 +52,16 @@ class Alternative(msgspec.Struct, frozen=True):
     probability: Confidence
 
 
+class SignedCapture(msgspec.Struct, frozen=True):
+    """A capture exactly as ingest signed it (ADR-0020): what else is said of it, nobody needs to believe."""
+
+    body: str  # a CaptureReceived as canonical JSON, without `signed`
+    signature: (
+        str  # base64; Ed25519 by the certified key, over shared.signed_captures.message(body)
+    )
+    certificate: str  # of usage `captures`, by a root
+
+
 class CaptureReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A frame is safe in the object store. Keyed by device, so a camera's frames stay in order."""
 
@@ -66,6 +76,7 @@ class CaptureReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
     time_source: Literal["device", "server"]
     image: Image
     place: Place | None = None
+    signed: SignedCapture | None = None  # None: published before ingest signed
 
     @property
     def key(self) -> str:
@@ -74,7 +85,11 @@ class CaptureReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ReadRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A plate was read, by us from a capture or by the camera itself."""
+    """A plate was read by the camera itself; published by ingest alone.
+
+    Until ADR-0020 recognition published its reads as this, too (`source` "recognition"); in memory they
+    still take this form, made of `ReadRecognised` and the signed capture.
+    """
 
     TOPIC: ClassVar[str] = "alpr.read.recorded"
 
@@ -109,12 +124,44 @@ class ReadRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
         return str(self.capture_id or self.device_id)
 
 
+class ReadRecognised(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A plate was read from a capture, by recognition.
+
+    Device, time, place and keys of images are those of the signed capture and stand nowhere else:
+    recognition decodes hostile images, and is believed in what it read alone.
+    """
+
+    TOPIC: ClassVar[str] = "alpr.read.recognised"
+
+    capture_id: UUID  # the signed capture's
+    capture: SignedCapture
+    number: Annotated[int, msgspec.Meta(ge=0, le=255)]  # of the plate within the capture, from 0
+    read_id: UUID  # derived from capture and number
+    plate: PlateText
+    plate_as_read: str
+    confidence: Confidence  # lowest per-character probability
+    model: str  # name@digest, so a disputed read can be re-run
+    region: str | None = None  # None = not determined, never guessed
+    characters: list[Character] = []
+    box: Box | None = None
+    has_crop: bool = False  # its key follows from capture and read
+    vehicle_make: str | None = None  # as the engine named it; None = not determined, never guessed
+    vehicle_colour: str | None = None
+    alternatives: list[Alternative] = []  # the most probable plates, at most 3, `plate` first
+    misread_risk: Confidence | None = None  # 1 - probability that all of `plate` is right
+
+    @property
+    def key(self) -> str:
+        """The capture."""
+        return str(self.capture_id)
+
+
 class CaptureProcessed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A frame was looked at. Every acknowledged frame comes to exactly one of these."""
 
     TOPIC: ClassVar[str] = "alpr.capture.processed"
 
-    capture: CaptureReceived  # whole, so that the custodian needs no other source
+    capture: CaptureReceived  # whole and as signed, so that the custodian needs no other source
     outcome: Literal["plates", "no_plate", "unreadable"]
     model: str
     duration_ms: float

@@ -1,6 +1,7 @@
 """Fakes and builders for tests; the fakes pass the same suite as the real thing."""
 
 from shared.testing.authority import TestAuthority
+from shared.testing.captures import recognised, signed
 from shared.testing.fakes import FakeBus, FakeClock, FakeObjects
 from shared.testing.macs import all_mac_keys, mac_key, mac_key_text
 from shared.testing.root import TestRoot
@@ -16,4 +17,6 @@ __all__ = [
     "eventually",
     "mac_key",
     "mac_key_text",
+    "recognised",
+    "signed",
 ]

@@ -29,7 +29,7 @@ from deploy.local.demo.frames import rendered
 from deploy.local.process import LocalError
 from shared.bus import KafkaBus
 from shared.clock import SystemClock
-from shared.events import CaptureProcessed, CaptureReceived, Image, ReadRecorded
+from shared.events import CaptureProcessed, CaptureReceived, Image, ReadRecognised
 from shared.ids import derive_id
 from shared.objects import open_store
 from shared.types import Ori
@@ -126,7 +126,7 @@ async def measure(
             before = await worked(stack, WARM_FRAMES, WARM_WITHIN_S)
         models = {event.model for event in came if isinstance(event, CaptureProcessed)}
         reads, cpu, begun_s = (
-            await stack.published(ReadRecorded),
+            await stack.published(ReadRecognised),
             stack.cpu_s(),
             time.perf_counter(),
         )
@@ -134,7 +134,7 @@ async def measure(
         after = await worked(stack, before + 1, WARM_WITHIN_S)
         wall_s = time.perf_counter() - begun_s
         done = after - before
-        reads = await stack.published(ReadRecorded) - reads
+        reads = await stack.published(ReadRecognised) - reads
         return {
             "frames_per_s": round(done / wall_s, 2),
             "reads_per_frame": round(reads / done, 3),

@@ -8,5 +8,6 @@ from shared.testing import TestRoot
 @pytest.fixture(autouse=True)
 def _certified_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROOT_PUBLIC_KEYS", TestRoot().public)
-    for name, value in TestRoot().settings().items():
+    captures = TestRoot().settings("ingest_signing", "captures")
+    for name, value in (TestRoot().settings() | captures).items():
         monkeypatch.setenv(name.upper(), value)

@@ -99,6 +99,7 @@ def ingest_settings(postgres, ingest_database, repository, tmp_path) -> Settings
         database_pool_size=3,
         policy_file=repository / "policy.toml",
         root_public_keys=TestRoot().public,
+        **TestRoot().settings("ingest_signing", "captures"),
         object_store_url=f"file://{tmp_path}/objects",
         ingest_last_seen_every_s=3600,
     )

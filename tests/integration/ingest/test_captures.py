@@ -2,14 +2,19 @@
 
 import asyncio
 import random
-from base64 import b64encode
-from datetime import timedelta
+from base64 import b64decode, b64encode
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+import msgspec
 import pytest
 
 from services.ingest.store import FirstSeen
+from shared.certificates import Trust
 from shared.errors import Unavailable
+from shared.events import CaptureReceived
+from shared.signed_captures import message, written
+from shared.testing import TestRoot
 from tests.unit.ingest import pictures as p
 
 FRAME = p.jpeg()
@@ -34,6 +39,33 @@ async def test_a_frame_is_stored_then_announced_then_acknowledged(station, camer
     assert (event.image.width_px, event.image.height_px) == (96, 64)
     assert (event.place.latitude, event.place.heading_deg) == (39.9277, 90)
     assert (event.device_name, event.agency_ori) == ("Main St", "CA0520100")
+
+
+@pytest.mark.clause("wall/captures")
+async def test_a_capture_is_announced_as_signed_by_the_certified_key(station, camera):
+    assert (await station.post_frame(camera, FRAME)).status_code == 202
+    [event] = station.captures
+    proof = event.signed
+    certificate = Trust(TestRoot().roots).verify(
+        proof.certificate,
+        "captures",
+        datetime.now(UTC),
+        signature=b64decode(proof.signature),
+        message=message(proof.body),
+    )
+    assert certificate.usage == "captures"
+    assert proof.body == written(event)
+    assert msgspec.json.decode(proof.body, type=CaptureReceived) == msgspec.structs.replace(
+        event, signed=None
+    )
+
+
+async def test_a_receipt_says_on_how_many_brokers_the_event_lies(station, camera):
+    assert (await station.post_frame(camera, FRAME)).json()["copies"] == 1
+    station.app.state.runtime.topics.copies = 2
+    other = p.jpeg(112)
+    assert (await station.post_frame(camera, other)).json()["copies"] == 2
+    assert (await station.post_reads(camera, [station.read()])).json()["copies"] == 2
 
 
 async def test_the_content_is_sniffed_and_what_it_is_called_is_not_believed(station, camera):

@@ -12,7 +12,7 @@ from services.ingest.settings import Settings
 from shared.codec import Message, decode
 from shared.events import CaptureReceived, ReadRecorded
 from shared.runtime import Runtime
-from shared.testing import TestAuthority, eventually
+from shared.testing import TestAuthority, TestRoot, eventually
 from shared.topics import topic_of
 from tests.integration.ingest.conftest import Station
 from tests.unit.ingest import pictures as p
@@ -25,6 +25,7 @@ def kafka_settings(settings, broker) -> Settings:
     return Settings(
         **settings.model_dump()
         | {"kafka_bootstrap": broker.bootstrap, "kafka_empty_fetch_pause_ms": 5},
+        **TestRoot().settings("ingest_signing", "captures"),
         ingest_devices_ttl_s=3600,  # so that only events can bring news
     )
 

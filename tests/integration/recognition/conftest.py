@@ -11,7 +11,7 @@ from services.recognition.settings import Settings
 from shared.bus import KafkaBus
 from shared.consumer import Consumer, Subscription
 from shared.dead_letters import dead_letters
-from shared.events import CaptureProcessed, CaptureReceived, ReadRecorded
+from shared.events import CaptureProcessed, CaptureReceived, ReadRecognised
 from shared.objects import open_store
 from shared.testing import TestRoot
 from shared.topics import TOPICS
@@ -53,7 +53,7 @@ class Downstream:
 
     def __init__(self, bus):
         self.bus = bus
-        self.reads: list[ReadRecorded] = []
+        self.reads: list[ReadRecognised] = []
         self.processed: list[CaptureProcessed] = []
 
     async def post(self, *captures):
@@ -80,7 +80,7 @@ async def downstream(broker, settings):
     async def processed(events):
         stream.processed.extend(events)
 
-    handlers = {ReadRecorded: read, CaptureProcessed: processed}
+    handlers = {ReadRecognised: read, CaptureProcessed: processed}
     subscription = Subscription(f"downstream-{uuid4()}", handlers)
     consumer = Consumer(broker.bootstrap, subscription, bus, idle_pause_s=PAUSE_MS / 1000)
     consumer.start()

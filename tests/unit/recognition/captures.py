@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from shared.events import CaptureReceived, Image, Place
-from shared.testing import FakeClock
+from shared.testing import FakeClock, signed
 from shared.types import Ori
 from tests.unit.recognition.engines import READS
 
@@ -26,22 +26,24 @@ async def a_capture(objects, data=None, *, keep=True, digest=None, media_type="i
     key = f"captures/{device_id}/{capture_id}"
     if keep:
         await objects.put(key, data)
-    return CaptureReceived(
-        occurred_at=now,
-        capture_id=capture_id,
-        device_id=device_id,
-        device_name="Main and First, northbound",
-        agency_ori=Ori("CA0520100"),
-        captured_at=now,
-        received_at=now,
-        time_source="device",
-        image=Image(
-            object_key=key,
-            sha256=digest or sha256(data).hexdigest(),
-            media_type=media_type,
-            size_bytes=len(data),
-            width_px=READS,
-            height_px=20,
-        ),
-        place=Place(37.95, -121.29),
+    return signed(
+        CaptureReceived(
+            occurred_at=now,
+            capture_id=capture_id,
+            device_id=device_id,
+            device_name="Main and First, northbound",
+            agency_ori=Ori("CA0520100"),
+            captured_at=now,
+            received_at=now,
+            time_source="device",
+            image=Image(
+                object_key=key,
+                sha256=digest or sha256(data).hexdigest(),
+                media_type=media_type,
+                size_bytes=len(data),
+                width_px=READS,
+                height_px=20,
+            ),
+            place=Place(37.95, -121.29),
+        )
     )

@@ -1,0 +1,183 @@
+"""What recognition says of a frame is kept only with the device, time and place that ingest signed."""
+
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from shared.events import CaptureProcessed, Place
+from shared.signed_captures import REFUSED, CaptureRefused, crop_key_of, message, read_id_of
+from shared.testing import TestRoot, recognised, signed
+from tests.integration.retention.conftest import JPEG, a_capture, a_read
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+ELSEWHERE = Place(38.0, -121.0)
+
+pytestmark = pytest.mark.clause("wall/captures")
+
+
+@pytest.fixture
+async def strict(retention):
+    """The service as it is set unless somebody upgrades."""
+    retention.runtime.captures._unsigned_until = None
+    return retention
+
+
+def a_frame(**changes):
+    return signed(a_capture(NOON, **changes).capture)
+
+
+def outcome(capture, **changes):
+    event = a_capture(NOON, capture_id=capture.capture_id)
+    return msgspec.structs.replace(event, capture=capture, **changes)
+
+
+async def kept(service) -> tuple[int, int]:
+    """How many reads and captures are on record."""
+    [row] = await service.fetch(
+        "SELECT (SELECT count(*) FROM reads) AS r, (SELECT count(*) FROM captures) AS c"
+    )
+    return row.r, row.c
+
+
+async def refused(service, event) -> str:
+    """Deliver an event that is to be refused; return why. Nothing is kept of it, and it is counted."""
+    before = sum(m.value for f in REFUSED.collect() for m in f.samples if m.name.endswith("_total"))
+    with pytest.raises(CaptureRefused) as refusal:
+        await service.store(event)
+    after = sum(m.value for f in REFUSED.collect() for m in f.samples if m.name.endswith("_total"))
+    assert after == before + 1
+    assert await kept(service) == (0, 0)
+    return refusal.value.detail
+
+
+async def test_a_read_of_a_signed_capture_is_kept_with_what_ingest_signed(strict):
+    frame = a_frame()
+    await strict.store(recognised(frame), outcome(frame))
+    [row] = await strict.fetch("SELECT * FROM reads")
+    assert (row.device_id, row.captured_at) == (frame.device_id, frame.captured_at)
+    assert (row.latitude, row.longitude) == (frame.place.latitude, frame.place.longitude)
+    assert (row.image_key, row.source) == (frame.image.object_key, "recognition")
+    assert row.crop_key == crop_key_of(frame, row.read_id)
+    assert await kept(strict) == (1, 1)
+
+
+async def test_a_frame_with_several_plates_is_verified_once(strict, monkeypatch):
+    frame, asked = a_frame(), []
+    verify = strict.runtime.trust.verify
+    monkeypatch.setattr(
+        strict.runtime.trust, "verify", lambda *a, **k: (asked.append(a), verify(*a, **k))[1]
+    )
+    await strict.store(*(recognised(frame, f"7ABC12{n}", number=n) for n in range(3)))
+    await strict.store(outcome(frame))
+    assert len(asked) == 1
+    assert await kept(strict) == (3, 1)
+
+
+async def test_a_read_of_an_unsigned_capture_is_refused(strict):
+    bare = a_capture(NOON).capture
+    assert "not signed" in await refused(strict, recognised(bare))
+    assert "not signed" in await refused(strict, outcome(bare))
+
+
+@pytest.mark.parametrize("field", ["body", "signature", "certificate"])
+async def test_a_capture_of_which_anything_was_changed_is_refused(strict, field):
+    frame = a_frame()
+    proof = frame.signed
+    changed = {
+        "body": proof.body.replace("12:00:00", "11:00:00"),
+        "signature": b64encode(bytes(64)).decode(),
+        "certificate": TestRoot("another").certificate(bytes(32), "captures", now=NOON),
+    }
+    assert changed["body"] != proof.body
+    forged = msgspec.structs.replace(proof, **{field: changed[field]})
+    event = msgspec.structs.replace(recognised(frame), capture=forged)
+    assert "did not sign" in await refused(strict, event)
+
+
+async def test_a_capture_signed_by_a_key_of_another_root_is_refused(strict):
+    frame = signed(a_capture(NOON).capture, TestRoot("another"))
+    assert "did not sign" in await refused(strict, recognised(frame))
+
+
+async def test_a_capture_signed_by_a_key_that_is_certified_for_something_else_is_refused(strict):
+    frame = a_frame()
+    signer = TestRoot().signer("tokens", now=NOON)
+    signature = b64encode(signer.sign(message(frame.signed.body))).decode()
+    forged = msgspec.structs.replace(frame.signed, signature=signature, certificate=signer.text)
+    event = msgspec.structs.replace(recognised(frame), capture=forged)
+    assert "did not sign" in await refused(strict, event)
+
+
+async def test_a_capture_signed_by_a_key_that_the_root_revoked_is_refused(strict):
+    frame = a_frame()
+    strict.runtime.trust.learn_revocation(TestRoot().revocation(frame.signed.certificate))
+    assert "did not sign" in await refused(strict, recognised(frame))
+
+
+async def test_a_read_that_names_another_capture_or_takes_anothers_id_is_refused(strict):
+    frame = a_frame()
+    for lie in (
+        {"capture_id": uuid4()},
+        {"read_id": uuid4()},
+        {"read_id": read_id_of(frame.capture_id, 1)},
+        {"number": 1},
+    ):
+        event = msgspec.structs.replace(recognised(frame), **lie)
+        assert "another capture" in await refused(strict, event)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"place": ELSEWHERE},
+        {"captured_at": NOON - timedelta(hours=1)},
+        {"device_id": uuid4()},
+        {"device_name": "another"},
+    ],
+    ids=lambda lie: next(iter(lie)),
+)
+async def test_an_outcome_that_says_otherwise_of_its_capture_is_refused(strict, lie):
+    frame = a_frame()
+    assert "otherwise" in await refused(strict, outcome(msgspec.structs.replace(frame, **lie)))
+
+
+async def test_an_outcome_whose_image_is_another_is_refused(strict):
+    frame = a_frame()
+    image = msgspec.structs.replace(frame.image, object_key="captures/of/another.jpg")
+    lie = msgspec.structs.replace(frame, image=image)
+    assert "otherwise" in await refused(strict, outcome(lie))
+
+
+async def test_recognition_cannot_pass_for_a_camera_that_reads_itself(strict):
+    """On a broker with ACLs it cannot even write there."""
+    read = a_read("7ABC123", NOON, source="recognition", capture_id=uuid4())
+    assert "signed capture" in await refused(strict, read)
+
+
+async def test_during_an_upgrade_unsigned_captures_are_taken_and_forged_ones_are_not(strict):
+    strict.runtime.captures._unsigned_until = strict.clock.now() + timedelta(hours=1)
+    bare, frame = a_capture(NOON, image=JPEG).capture, a_frame()
+    forged = msgspec.structs.replace(frame.signed, signature=b64encode(bytes(64)).decode())
+    event = msgspec.structs.replace(recognised(frame), capture=forged)
+    assert "did not sign" in await refused(strict, event)
+    await strict.store(recognised(bare), outcome(bare))
+    await strict.store(a_read("1AAA111", NOON, source="recognition", capture_id=uuid4()))
+    assert await kept(strict) == (2, 1)
+    strict.clock.advance(hours=1)
+    with pytest.raises(CaptureRefused):
+        await strict.store(recognised(bare, "7ABC124", number=1))
+    assert await kept(strict) == (2, 1)
+
+
+async def test_of_a_batch_only_the_forged_read_is_refused(strict):
+    """The consumer finds it by halving: those beside it are kept."""
+    good, bad = recognised(a_frame()), recognised(a_capture(NOON).capture)
+    with pytest.raises(CaptureRefused):
+        await strict.store(good, bad)
+    assert await kept(strict) == (0, 0)
+    await strict.store(good)
+    assert await kept(strict) == (1, 0)
+    assert isinstance(outcome(a_frame()), CaptureProcessed)
