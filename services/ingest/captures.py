@@ -78,8 +78,9 @@ class Captures:
             image=_image(device, captured_at, capture_id, upload, frame),
             place=said.place or device.place,
         )
+        event = sign(event, self._signer)
         await self._runtime.objects.put(event.image.object_key, upload.data)
-        await self._runtime.bus.publish([sign(event, self._signer)])
+        await self._runtime.bus.publish([event])
         copies = self._runtime.topics.copies
         receipt = Receipt(capture_id, digest, captured_at, received_at, source, copies)
         self._remember(receipt)

@@ -21,6 +21,7 @@ def of(principal: str, topics: list[Topic]) -> set[tuple[str, str]]:
     }
 
 
+@pytest.mark.clause("wall/kafka")
 def test_a_service_writes_what_it_produces_and_reads_what_it_consumes_and_nothing_else() -> None:
     assert of("one", [READS, HITS]) == {
         ("WRITE", READS.name),
@@ -39,10 +40,18 @@ def test_nobody_changes_or_deletes_but_the_command_for_topics() -> None:
     assert {acl.operation for acl in makes} & {Operation.READ, Operation.WRITE} == set()
 
 
+@pytest.mark.clause("wall/kafka")
 def test_only_the_operator_reads_dead_letters() -> None:
     dead = {topic.dead for topic in TOPICS.values()}
     readers = {a.principal for a in acls() if a.name in dead and a.operation is Operation.READ}
     assert readers == {OPERATOR}
+
+
+@pytest.mark.clause("wall/kafka")
+def test_the_operator_puts_back_only_what_somebody_consumes() -> None:
+    written = {a.name for a in acls() if (a.principal, a.operation) == (OPERATOR, Operation.WRITE)}
+    assert written == {topic.name for topic in TOPICS.values() if topic.consumers}
+    assert written != set(TOPICS), "there is one that nobody consumes"
 
 
 @pytest.mark.parametrize("service", services())
