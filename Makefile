@@ -66,7 +66,7 @@ lint: $(STAMP) ## ruff, format and mypy --strict
 
 .PHONY: test
 test: lint ## All tests but those of training and those on Apache Kafka
-	@$(PY) -m pytest -n 2 --dist loadfile -m "not apache"
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not apache and not s3"
 
 .PHONY: test-training
 test-training: $(TRAINING_STAMP) ## The renderer, the networks and their training, every step of it
@@ -75,6 +75,14 @@ test-training: $(TRAINING_STAMP) ## The renderer, the networks and their trainin
 .PHONY: test-apache
 test-apache: $(STAMP) ## The fault tests on Apache Kafka: kill -9 any one process
 	@$(PY) -m pytest -m apache
+
+.PHONY: objects
+objects: $(STAMP) ## Build the S3 server of docker-compose.yml from Go's module proxy (needs Go)
+	@$(PY) -m deploy.objects.gateway
+
+.PHONY: test-objects
+test-objects: objects ## What each service may do at an S3 server that enforces policies
+	@$(PY) -m pytest -m s3
 
 .PHONY: conformance
 conformance: $(STAMP) ## The policy, clause by clause, and what proves it

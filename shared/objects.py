@@ -15,10 +15,16 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import (
+    BaseError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
 from obstore.store import LocalStore, S3Store
 
 from shared.errors import NotFound, Unavailable
+from shared.objects_policy import PING
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -175,11 +181,15 @@ class _Objects:
         return found
 
     async def ping(self) -> None:
-        """Look for a key that need not be there."""
+        """Look for the object that every service may read; where it is missing, the store answers all the same."""
         try:
-            await obstore.head_async(self._store, "ping")
+            await obstore.head_async(self._store, PING)
         except (NotFoundError, FileNotFoundError):
             return
+        except (PermissionDeniedError, UnauthenticatedError) as exc:
+            raise Unavailable(
+                f"the object store refuses this service's key, or has no object {PING!r}"
+            ) from exc
         except (BaseError, OSError) as exc:
             raise Unavailable("the object store does not answer") from exc
 

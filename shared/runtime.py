@@ -24,6 +24,7 @@ from shared.events import Event
 from shared.follower import TopicFollower
 from shared.kafka import Kafka
 from shared.objects import ObjectStore, open_store
+from shared.objects_policy import READY_WITHOUT, RIGHTS
 from shared.outbox import Relay
 from shared.people import FOLLOWED, People
 from shared.policy import Policy, load_policy
@@ -101,7 +102,7 @@ class Runtime:
         self.kafka = bus is None
         self.bus: Bus = bus or KafkaBus(self.brokers, service, mac_key=mac_key)
         self.topics = TopicsCheck(self.brokers, service)
-        self.objects: ObjectStore = objects or open_store(settings.object_store_url)
+        self._objects = objects or _objects_of(service, settings)
         self.relay = Relay(self.db, self.bus)
         self.refusals = RefusalLog(
             service,
@@ -125,6 +126,14 @@ class Runtime:
             )
         self._consumers: list[Consumer] = []
         self._tasks: list[Task] = []
+
+    @property
+    def objects(self) -> ObjectStore:
+        """The object store. Raises: LookupError in a service that has no rights there."""
+        if self._objects is None:
+            message = f"{self.service} has no rights in shared/objects_policy.py"
+            raise LookupError(message)
+        return self._objects
 
     async def start(self, migrations: Path, subscriptions: Sequence[AnySubscription] = ()) -> None:
         """Bring the service up; consumers run only on a real Kafka."""
@@ -213,12 +222,15 @@ class Runtime:
         parts: dict[str, Ping] = {
             "postgres": self.db.ping,
             "kafka": self.bus.ping,
-            "objects": self.objects.ping,
         }
+        if self._objects is not None and self.service not in READY_WITHOUT:
+            parts["objects"] = self._objects.ping
         if self._follower is not None:
             parts["people"] = self._follower.ping
         state = await states_of(self.with_topics(parts))
         self.say_of_copies(state)
+        if self.service in WORKS_WITHOUT_POSTGRES and state["postgres"] != OK:
+            state["postgres"] = f"{OK}, though {state['postgres']}"
         for consumer in self._consumers:
             if consumer.failing:
                 state["consumers"] = f"stopped: {consumer.failing}"
@@ -238,9 +250,17 @@ class Runtime:
             state["topics"] = ONE_COPY
 
 
+WORKS_WITHOUT_POSTGRES = frozenset({"ingest"})
+"""Ready all the same: it takes frames and reads of cameras that it knows, which go to objects and Kafka."""
+
+
 def is_ok(state: str) -> bool:
     """Tell whether a part's state lets the service be ready; after "ok" there may be a remark."""
     return state == OK or state.startswith(f"{OK}, ")
+
+
+def _objects_of(service: str, settings: CommonSettings) -> ObjectStore | None:
+    return open_store(settings.object_store_url) if service in RIGHTS else None
 
 
 async def states_of(parts: Mapping[str, Ping]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 import yaml
 
 from deploy.local.services import APIS, PAGES, WORKERS
+from shared.objects_policy import RIGHTS
 from shared.settings import CommonSettings
 
 ROOT = Path(__file__).parents[2]
@@ -73,8 +74,10 @@ def environment_names(service: str) -> tuple[set[str], set[str]]:
     # These have defaults for a developer's machine that are of no use in a container.
     required.add("POLICY_FILE")
     if service not in PAGES:
-        required |= {"KAFKA_BOOTSTRAP", "OBJECT_STORE_URL", "EVENT_MAC_KEY"}
+        required |= {"KAFKA_BOOTSTRAP", "EVENT_MAC_KEY"}
         required.add("RECOGNITION_WORKERS" if service == "recognition" else "DATABASE_URL")
+    if service in RIGHTS:
+        required |= {"OBJECT_STORE_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
     return {name.upper() for name in fields}, required
 
 

@@ -28,10 +28,12 @@ from deploy.local.keys import UNDER_THE_ROOT
 from deploy.local.postgres import _SETTINGS as EMBEDDED
 from deploy.local.postgres import ROLE, role_of
 from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
+from deploy.objects.gateway import VERSION
 from shared.acls import principals
 from shared.certificates import Roots, Trust, signer
 from shared.database_settings import DatabaseSettings
 from shared.kafka_settings import KafkaSettings
+from shared.objects_policy import RIGHTS, user_of
 from tests.deploy.reading import (
     OTHERS_READ,
     ROOT,
@@ -54,7 +56,10 @@ TABLES = {f"{service}-tables" for service in APIS}
 TOOLS = {"topics": "topics", "dead-letters": "operator"}
 """The containers that run a command on Kafka and end, and the principal of each."""
 
-ONCE = ALONE | TABLES | {*TOOLS}
+USERS = "objects-users"
+"""The container that tells the object store who its users are and what each may do."""
+
+ONCE = ALONE | TABLES | {*TOOLS, USERS}
 """The containers that end."""
 
 
@@ -165,10 +170,33 @@ def test_the_console_reaches_the_services_it_asks_and_no_data_store() -> None:
 @pytest.mark.parametrize("service", sorted({*SERVICES} - {*PAGES}))
 def test_a_service_starts_after_what_it_needs(service: str) -> None:
     waits = {name: how["condition"] for name, how in container(service)["depends_on"].items()}
-    made = {"topics": "service_completed_successfully"}
-    if service in APIS:
-        made[f"{service}-tables"] = "service_completed_successfully"
-    assert waits == {**dict.fromkeys(("kafka", "objects"), "service_healthy"), **made}
+    ended = ["topics"]
+    ended += [f"{service}-tables"] if service in APIS else []
+    ended += [USERS] if service in RIGHTS else []
+    made = dict.fromkeys(ended, "service_completed_successfully")
+    assert waits == {"kafka": "service_healthy", **made}
+
+
+def test_a_service_has_its_own_key_of_the_object_store_and_one_without_rights_has_none() -> None:
+    document = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    for service in SERVICES:
+        told = container(service)["environment"]
+        assert (told.get("AWS_ACCESS_KEY_ID") == user_of(service)) == (service in RIGHTS)
+        assert any(name.startswith(("AWS_", "OBJECT_")) for name in told) == (service in RIGHTS)
+        secret = f"${{OBJECTS_SECRET_{service.upper()}"
+        told = {n for n, c in document["services"].items() if secret in str(c.get("environment"))}
+        assert told == ({service, USERS} if service in RIGHTS else set())
+
+
+def test_the_root_key_of_the_object_store_is_told_to_it_and_to_what_makes_its_users() -> None:
+    document = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    secret = "${PLATEWARD_OBJECTS_SECRET"
+    told = {n for n, c in document["services"].items() if secret in str(c.get("environment"))}
+    assert told == {"objects", USERS}
+    assert container(USERS)["command"] == ["python", "-m", "shared.objects_setup"]
+    command = container("objects")["command"]
+    assert command[command.index("--iam-dir") + 1] == "/iam", "without it there is the root alone"
+    assert {"objects:/objects", "objects-iam:/iam"} == set(container("objects")["volumes"])
 
 
 @pytest.mark.parametrize("service", APIS)
@@ -366,13 +394,15 @@ def test_data_stores_and_recognition_are_on_a_network_that_leads_nowhere() -> No
         assert container(name)["networks"] == ["data"]
 
 
-def test_the_proxy_alone_reaches_what_is_outside() -> None:
+def test_the_proxy_and_the_sender_of_findings_alone_reach_what_is_outside() -> None:
     networks = compose()["networks"]
-    assert {name for name, how in networks.items() if not (how or {}).get("internal")} == {
-        "outside"
+    ways_out = {name for name, how in networks.items() if not (how or {}).get("internal")}
+    reached = {
+        name: sorted(ways_out & set(container(name).get("networks", []))) for name in CONTAINERS
     }
-    assert {name for name in CONTAINERS if "outside" in container(name).get("networks", [])} == {
-        "proxy"
+    assert {name: ways for name, ways in reached.items() if ways} == {
+        "audit": ["notices"],
+        "proxy": ["outside"],
     }
     assert container("proxy")["networks"] == ["edge", "outside"]
 
@@ -392,7 +422,9 @@ def test_the_proxy_serves_every_api_and_neither_health_nor_figures() -> None:
     assert paths.split() == [f"/{{args[0]}}/{end}" for end in ("v1/*", "docs", "openapi.json")]
 
 
-@pytest.mark.parametrize("name", sorted({*CONTAINERS} - {*SERVICES, *TABLES, *TOOLS, "keys"}))
+@pytest.mark.parametrize(
+    "name", sorted({*CONTAINERS} - {*SERVICES, *TABLES, *TOOLS, "keys", USERS})
+)
 def test_images_of_others_are_of_a_chosen_version(name: str) -> None:
     _, _, tag = container(name)["image"].partition(":")
     assert tag not in {"", "latest"}
@@ -403,6 +435,7 @@ def test_servers_are_of_the_versions_that_tests_run_on() -> None:
     [kafka] = re.findall(r"kafka_2\.13</artifactId>\s*<version>([\d.]+)<", pom)
     assert container("kafka")["image"] == f"apache/kafka:{kafka}"
     assert container("postgres")["image"] == "postgres:17"
+    assert container("objects")["image"] == f"versity/versitygw:{VERSION}"
 
 
 def test_postgres_keeps_statements_and_their_values_out_of_its_log_as_the_embedded_one() -> None:

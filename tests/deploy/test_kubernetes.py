@@ -1,5 +1,6 @@
 """deploy/k8s: valid by the schemas, closed by default, and each pod with no more than it needs."""
 
+import re
 import ssl
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
 from shared.acls import acls, principals
 from shared.database_settings import DatabaseSettings
 from shared.kafka_settings import KafkaSettings
+from shared.objects_policy import RIGHTS
 from tests.deploy.reading import (
     OTHERS_READ,
     OVERLAY,
@@ -145,9 +147,6 @@ def given(service: str) -> tuple[set[str], set[str]]:
     for source in container(service)["envFrom"]:
         if "configMapRef" in source:
             clear |= set(of_kind("ConfigMap")[source["configMapRef"]["name"]]["data"])
-        else:
-            assert source == {"secretRef": {"name": "plateward-objects"}}
-            secret |= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
     for variable in container(service)["env"]:
         (clear if "value" in variable else secret).add(variable["name"])
     return clear, secret
@@ -165,7 +164,10 @@ def test_a_service_gets_settings_that_it_reads_and_all_that_it_needs(service: st
 def test_secrets_are_referred_to_and_never_written(service: str) -> None:
     clear, secret = given(service)
     assert ("DATABASE_URL" in secret) == (service in APIS)
-    assert ("AWS_SECRET_ACCESS_KEY" in secret) == (service not in PAGES)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        sources = [v["valueFrom"] for v in container(service)["env"] if v["name"] == name]
+        own = {"secretKeyRef": {"name": f"plateward-objects-{service}", "key": name}}
+        assert sources == ([own] if service in RIGHTS else [])
     public = {
         "OBJECT_STORE_URL",
         "ROOT_PUBLIC_KEYS",
@@ -190,7 +192,7 @@ def test_the_owner_of_the_tables_is_told_to_nothing_but_what_makes_them(service:
     assert set(told) == {"DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_CA_FILE"}
     secrets = {name: v["valueFrom"]["secretKeyRef"] for name, v in told.items() if "value" not in v}
     assert secrets == {
-        "DATABASE_URL": {"name": "plateward-database", "key": "DATABASE_URL"},
+        "DATABASE_URL": {"name": f"plateward-database-{service}", "key": "DATABASE_URL"},
         "DATABASE_OWNER_URL": {"name": "plateward-database-owner", "key": "DATABASE_OWNER_URL"},
     }
     [same] = [v for v in container(service)["env"] if v["name"] == "DATABASE_URL"]
@@ -287,7 +289,8 @@ def test_the_topics_are_made_by_a_job_with_a_user_of_its_own_and_no_other_secret
     [made] = spec["containers"]
     assert made["command"][2:] == ["shared.topics_admin", "ensure", "--without-acls"]
     assert made["env"] == [{"name": "KAFKA_SASL_USERNAME", "value": "kafka-topics"}]
-    assert made["envFrom"] == [{"configMapRef": {"name": "plateward-kafka"}}]
+    [source] = made["envFrom"]
+    assert source["configMapRef"]["name"].startswith("plateward-kafka-")
     secrets = {
         source["secret"]["name"]
         for volume in spec["volumes"]
@@ -312,10 +315,44 @@ def test_only_kafkas_listener_with_tls_is_opened() -> None:
 
 
 def test_nothing_talks_to_anything_unless_a_policy_says_so() -> None:
-    assert of_kind("NetworkPolicy")["default-deny"]["spec"] == {
-        "podSelector": {},
-        "policyTypes": ["Ingress", "Egress"],
+    policies = of_kind("NetworkPolicy")
+    assert policies["default-deny"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
+    assert policies["default-deny-out"]["spec"] == {
+        "podSelector": {"matchLabels": {PART_OF: "plateward"}},
+        "policyTypes": ["Egress"],
     }
+
+
+STORES = {
+    "kafka": {"strimzi.io/cluster": "plateward"},
+    "postgres": {"cnpg.io/cluster": "plateward"},
+}
+"""The stores of the example, in its namespace, by the labels of their pods."""
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_store_lets_in_whoever_may_go_there_by_the_same_port(store: str) -> None:
+    """Nothing comes into a pod of the namespace by default, so the way there needs both ends."""
+    policies = of_kind("NetworkPolicy")
+    out, into = policies[f"allow-to-{store}"]["spec"], policies[f"allow-into-{store}"]["spec"]
+    [way] = out["egress"]
+    assert way["to"] == [{"podSelector": {"matchLabels": STORES[store]}}]
+    assert into["podSelector"]["matchLabels"] == STORES[store]
+    assert "Ingress" in into["policyTypes"]
+    openings = [(peer, rule["ports"]) for rule in into["ingress"] for peer in rule["from"]]
+    assert ({"podSelector": out["podSelector"]}, way["ports"]) in openings
+    assert [peer for peer, _ in openings if peer == {"podSelector": {"matchLabels": STORES[store]}}]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_changed_setting_is_rolled_out(service: str) -> None:
+    """A ConfigMap is named by a hash of what it holds, and the pod by its ConfigMaps."""
+    maps = [s["configMapRef"]["name"] for s in container(service)["envFrom"]]
+    maps += [v["configMap"]["name"] for v in pod(service)["volumes"] if "configMap" in v]
+    assert maps
+    for name in maps:
+        assert re.fullmatch(r"plateward-(settings|kafka|policy)-[a-z0-9]{10}", name)
+        assert name in of_kind("ConfigMap")
 
 
 def opened() -> list[tuple[str, dict[str, Any]]]:
@@ -342,8 +379,8 @@ def test_every_opening_names_its_peer_and_its_ports() -> None:
 
 def test_services_do_not_talk_to_each_other() -> None:
     for name, rule in opened():
-        if name in {"allow-console-out", "allow-console-in"}:
-            continue
+        if name in {"allow-console-out", "allow-console-in", "allow-into-kafka"}:
+            continue  # the first two have a test of their own, and the third is about Kafka's pods
         for peer in rule.get("from") or rule.get("to"):
             selector = peer.get("podSelector", {})
             assert "matchExpressions" not in selector, name
@@ -362,8 +399,14 @@ def test_the_console_alone_talks_to_the_services_it_asks_and_to_no_data_store() 
     assert out["podSelector"] == into["ingress"][0]["from"][0]["podSelector"] == console
     assert into["podSelector"] == out["egress"][0]["to"][0]["podSelector"] == asked
     without = [{"key": NAME, "operator": "NotIn", "values": ["console"]}]
-    for name in ("allow-to-kafka", "allow-to-objects"):
-        assert policies[name]["spec"]["podSelector"]["matchExpressions"] == without
+    assert policies["allow-to-kafka"]["spec"]["podSelector"]["matchExpressions"] == without
+
+
+def test_who_has_rights_at_the_object_store_reaches_it_and_nobody_else() -> None:
+    [choice] = of_kind("NetworkPolicy")["allow-to-objects"]["spec"]["podSelector"][
+        "matchExpressions"
+    ]
+    assert choice == {"key": NAME, "operator": "In", "values": sorted(RIGHTS)}
 
 
 def test_a_person_stays_with_one_replica_of_the_console() -> None:
@@ -392,10 +435,11 @@ def test_recognition_has_no_way_into_the_database_and_fits_its_limits() -> None:
 
 
 def test_policies_select_pods_that_exist() -> None:
+    stores = list(STORES.values())
     labels = [d["spec"]["template"]["metadata"]["labels"] for d in of_kind("Deployment").values()]
     for name, policy in of_kind("NetworkPolicy").items():
         wanted = policy["spec"]["podSelector"].get("matchLabels", {})
-        assert any(wanted.items() <= found.items() for found in labels), name
+        assert any(wanted.items() <= found.items() for found in [*labels, *stores]), name
 
 
 def test_the_ingress_serves_every_api_below_its_name_and_neither_health_nor_figures() -> None:

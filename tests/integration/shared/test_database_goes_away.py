@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import text
 
 from deploy.local.postgres import Postgres
+from deploy.local.process import free_port
 from shared import db as shared_db
 from shared import runtime as shared_runtime
 from shared.db import Database
 from shared.errors import Unavailable
-from shared.runtime import Runtime
+from shared.runtime import Runtime, is_ok
 
 
 async def test_who_gets_no_connection_in_time_is_refused_and_not_left_waiting(
@@ -74,3 +75,45 @@ async def test_readiness_says_in_time_that_a_silent_database_is_away_and_that_it
         os.kill(backend, signal.SIGCONT)
         assert (await runtime.check())["postgres"] == "ok"
         await runtime.db.close()
+
+
+@pytest.mark.parametrize(("service", "ready"), [("ingest", True), ("hotlist", False)])
+async def test_ingest_alone_is_ready_while_the_database_is_away_and_says_so(
+    settings, bus, objects, authority, policy, service, ready
+):
+    nowhere = f"postgresql://x:x@127.0.0.1:{free_port()}/x"
+    runtime = Runtime(
+        service,
+        settings.model_copy(update={"database_url": nowhere}),
+        bus=bus,
+        objects=objects,
+        people=authority.people,
+        policy=policy,
+    )
+    state = await runtime.check()
+    assert is_ok(state["postgres"]) is ready
+    assert "the database does not answer" in state["postgres"]
+    await runtime.db.close()
+
+
+@pytest.mark.clause("wall/objects")
+@pytest.mark.parametrize(
+    ("service", "asks"), [("identity", False), ("audit", False), ("retention", True)]
+)
+async def test_readiness_asks_for_the_object_store_where_work_needs_it_alone(
+    settings, bus, authority, policy, service, asks, tmp_path
+):
+    """Identity opens none: it could not, without a key; audit uses its own in the background."""
+    runtime = Runtime(
+        service,
+        settings.model_copy(update={"object_store_url": f"file://{tmp_path}/{service}"}),
+        bus=bus,
+        people=authority.people,
+        policy=policy,
+    )
+    assert ("objects" in await runtime.check()) is asks
+    if service == "identity":
+        with pytest.raises(LookupError, match="identity has no rights"):
+            _ = runtime.objects
+        assert not (tmp_path / service).exists()
+    await runtime.db.close()

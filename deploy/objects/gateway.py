@@ -1,0 +1,115 @@
+"""versitygw (Apache-2.0) on loopback, built from Go's module proxy: `make objects`, or a context manager in tests."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from deploy.local.process import LOOPBACK, Child, LocalError, Server, free_port, held, listens
+
+VERSION = "v1.8.0"
+"""As docker-compose.yml has it; a test holds the two together."""
+
+MODULE = "github.com/versity/versitygw/cmd/versitygw"
+KEPT = Path(__file__).resolve().parents[2] / ".objects"
+"""Where the program is kept between runs; never committed."""
+
+REGION = "us-east-1"
+ROOT = "plateward"
+
+
+def program(kept: Path = KEPT) -> Path:
+    """Return the server's program, built with Go when it is not there yet (about 2.5 min of one core).
+
+    Raises: LocalError when Go is needed and missing, or cannot build it.
+    """
+    found = kept / VERSION / "versitygw"
+    if found.exists():
+        return found
+    go = shutil.which("go")
+    if go is None:
+        raise LocalError("the S3 server is built with Go, and there is no `go` here: install Go")
+    unfinished = kept / f"{VERSION}.{os.getpid()}"
+    done = subprocess.run(
+        [go, "install", f"{MODULE}@{VERSION}"],
+        env={**os.environ, "GOBIN": str(unfinished.absolute())},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise LocalError(f"Go could not build versitygw: {done.stdout.strip()[-1500:]}")
+    with contextlib.suppress(OSError):  # another process was quicker
+        unfinished.rename(found.parent)
+    return found
+
+
+@dataclass
+class Gateway(Server):
+    """One versitygw over `folder`, with users of its own (`--iam-dir`), as in docker-compose.yml."""
+
+    NAME: ClassVar[str] = "the S3 server"
+
+    folder: Path
+    port: int = 0
+    """Loopback port; 0 picks a free one at the first start."""
+    root_secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    """The key ROOT's; it may do everything."""
+    _server: Child | None = field(default=None, init=False, repr=False)
+    _held: contextlib.ExitStack = field(
+        default_factory=contextlib.ExitStack, init=False, repr=False
+    )
+
+    def start(self) -> None:
+        """Run until clients are answered. Raises: LocalError."""
+        self.folder = self.folder.absolute()
+        self._held.enter_context(held(self.folder, self.NAME))
+        self.port = self.port or free_port()
+        for name in ("objects", "iam"):
+            (self.folder / name).mkdir(exist_ok=True)
+        self._server = Child(
+            self.NAME,
+            [
+                str(program()), "--port", f"{LOOPBACK}:{self.port}", "--quiet",
+                "--iam-dir", str(self.folder / "iam"), "posix", str(self.folder / "objects"),
+            ],
+            log=self.folder / "versitygw.log",
+            env={"ROOT_ACCESS_KEY": ROOT, "ROOT_SECRET_KEY": self.root_secret},
+        )  # fmt: skip
+        try:
+            self._server.start()
+            self._server.wait_ready(lambda: listens(self.port))
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End; does nothing when not started."""
+        if self._server is not None:
+            self._server.stop()
+        self._held.close()
+
+    @property
+    def url(self) -> str:
+        """Address for `AWS_ENDPOINT_URL`."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+
+def main() -> int:
+    """Build the program."""
+    try:
+        print(program())
+    except LocalError as fault:
+        print(f"plateward: {fault}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

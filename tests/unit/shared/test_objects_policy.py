@@ -1,0 +1,34 @@
+"""The policy for a provider is made of the same table as compose's, and fits where a server keeps it."""
+
+import json
+
+from shared.objects_policy import PING, RIGHTS, bucket_policy, user_of
+
+
+def test_the_policy_fits_beside_the_bucket_and_names_every_service_with_rights() -> None:
+    policy = bucket_policy("plateward")
+    assert len(json.dumps(policy, separators=(",", ":"))) < 4000
+    named = {who for one in policy["Statement"] for who in one["Principal"]["AWS"]}
+    assert named == {user_of(service) for service in RIGHTS}
+    assert {one["Effect"] for one in policy["Statement"]} == {"Allow"}
+
+
+def test_a_prefix_of_the_store_is_in_front_of_every_key_and_listing() -> None:
+    policy = bucket_policy("b", lambda s: f"arn:{s}", below="alpr/")
+    resources = [r for one in policy["Statement"] for r in one["Resource"]]
+    assert {r for r in resources if r != "arn:aws:s3:::b"} == {
+        f"arn:aws:s3:::b/alpr/{key}"
+        for key in (PING, *(f"{p}*" for rights in RIGHTS.values() for p in rights))
+    }
+    listed = [
+        one["Condition"]["StringLike"]["s3:prefix"]
+        for one in policy["Statement"]
+        if "Condition" in one
+    ]
+    assert listed
+    assert all(prefix.startswith("alpr/") for prefixes in listed for prefix in prefixes)
+
+
+def test_only_ingest_puts_captures_and_nobody_deletes_a_purge_list() -> None:
+    assert [s for s, rights in RIGHTS.items() if "put" in rights.get("captures/", ())] == ["ingest"]
+    assert not [s for s, rights in RIGHTS.items() if "delete" in rights.get("purges/", ())]
