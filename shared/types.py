@@ -1,5 +1,6 @@
 """Words that every service uses, with their one normal form."""
 
+import re
 from typing import Annotated, NewType
 
 import msgspec
@@ -15,3 +16,13 @@ Confidence = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
 Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
+
+ORI_PATTERN = "^[A-Za-z]{2}[A-Za-z0-9]{7}$"
+_ORI = re.compile(ORI_PATTERN.strip("^$"))
+
+
+def parse_ori(text: str) -> Ori:
+    """Return an ORI in upper case. Raises: ValueError for anything else."""
+    if not _ORI.fullmatch(text):
+        raise ValueError("an ORI has two letters and seven letters or digits, e.g. CA0520100")
+    return Ori(text.upper())

@@ -11,6 +11,7 @@ from shared.fields import EARLIEST
 from shared.ids import derive_id
 from shared.plates import MAX_TYPED_CHARACTERS, PlatePattern
 from shared.policy import Policy
+from shared.types import parse_ori
 
 LIMITS = {
     "plate": MAX_TYPED_CHARACTERS,
@@ -42,7 +43,6 @@ _US_STATE = re.compile(
     "|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]"
 )
 _REGION = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")
-_ORI = re.compile(r"[A-Z0-9]{9}")
 
 
 class EntryFault(ValueError):
@@ -156,9 +156,10 @@ class Checker:
         kind = self._kinds.check(fields["record_kind"])
         plate, partial = plate_of(fields.get("plate", ""))
         region = region_of(fields.get("state"))
-        ori = fields.get("entering_ori", self._default_ori).upper()
-        if not _ORI.fullmatch(ori):
-            raise EntryFault("entering_ori", "an ORI has nine letters and digits")
+        try:
+            ori = parse_ori(fields.get("entering_ori", self._default_ori))
+        except ValueError as exc:
+            raise EntryFault("entering_ori", str(exc)) from None
         reference = fields.get("entering_reference")
         valid_from = _time("valid_from", fields.get("valid_from"))
         expires_at = _time("expires_at", fields.get("expires_at"))

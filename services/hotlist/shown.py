@@ -9,10 +9,10 @@ from services.hotlist.models.hits import (
     DispositionOut,
     HitOut,
     HitWhole,
-    PersonOut,
     SightingOut,
     VerificationOut,
 )
+from shared.models import Person
 
 Row = Mapping[str, Any]
 
@@ -68,7 +68,7 @@ def hit_whole(
 
 def _with_person(row: Row) -> dict[str, Any]:
     fields = {name: value for name, value in row.items() if not name.startswith("person_")}
-    person = PersonOut(
+    person = Person(
         person_id=row["person_id"],
         name=row["person_name"],
         title=row["person_title"],

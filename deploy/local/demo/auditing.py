@@ -50,7 +50,7 @@ async def _entry_of(auditor: Person, purpose: str, shown: Shown) -> Shown:
 
 async def _search(auditor: Person, purpose: str, asked: dict[str, Any]) -> list[dict[str, Any]]:
     page = await auditor.must("audit", "POST", "/v1/entries/search", purpose=purpose, json=asked)
-    found: list[dict[str, Any]] = page["entries"]
+    found: list[dict[str, Any]] = page["items"]
     return found
 
 

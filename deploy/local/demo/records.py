@@ -83,10 +83,10 @@ async def search(
         page = await person.must(
             "retention", "POST", "/v1/searches", purpose=purpose, json=body, headers=headers
         )
-        found += page["reads"]
-        if page["next_cursor"] is None:
+        found += page["items"]
+        if page["next"] is None:
             return found
-        body["cursor"] = page["next_cursor"]
+        body["after"] = page["next"]
 
 
 async def _read(

@@ -134,14 +134,14 @@ async def _settle(officer: Person, stream: AlertStream) -> None:
 
 async def _hits(officer: Person) -> list[dict[str, str]]:
     hits: list[dict[str, str]] = []
-    before: dict[str, int] = {}
+    after: dict[str, str] = {}
     while True:
-        params = {"limit": 200, **before}
+        params = {"limit": 200, **after}
         page = await officer.must("hotlist", "GET", "/v1/hits", params=params)
-        hits += page["hits"]
+        hits += page["items"]
         if page["next"] is None:
             return hits
-        before = {"before": page["next"]}
+        after = {"after": page["next"]}
 
 
 async def _look_and_release(

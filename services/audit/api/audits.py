@@ -5,12 +5,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.audit.api.guard import AuditRead
-from services.audit.api.people import PersonOut, check_department
-from services.audit.api.texts import Note
+from services.audit.api.people import check_department
 from services.audit.sampling import draw, sample_size, seed_of
 from services.audit.store.audits import Audit, Audits, Drawn, Item, ItemOutcome
 from services.audit.store.checkpoints import Checkpoints, Signed
@@ -23,6 +22,7 @@ from shared.errors import Conflict, InvalidInput, NotAuthorised, NotFound
 from shared.events import AccessAttempted, AuditChanged
 from shared.fields import MAX_INT, Moment
 from shared.http import Work
+from shared.models import After, Limit, Page, Person, Reason, RequestBody, key_of
 from shared.runtime import runtime_of
 
 router = APIRouter(prefix="/audits", tags=["audits"])
@@ -31,11 +31,10 @@ Change = Literal["drawn", "item_reviewed", "signed_off"]
 WorkOn = Annotated[Grant, access(Permission.AUDIT_WORK)]
 
 
-class AuditIn(BaseModel):
+class AuditIn(RequestBody):
     """Which accesses to audit."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {"occurred_from": "2026-01-01T00:00:00Z", "occurred_to": "2026-04-01T00:00:00Z"}
@@ -47,27 +46,25 @@ class AuditIn(BaseModel):
     occurred_to: Moment = Field(description="Not included")
 
 
-class ReviewIn(BaseModel):
+class ReviewIn(RequestBody):
     """What the reviewer found of one access."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"outcome": "proper", "note": "Case file agrees"}]},
     )
 
     outcome: ItemOutcome
-    note: Note
+    note: Reason
 
 
-class SignOffIn(BaseModel):
+class SignOffIn(RequestBody):
     """What is signed."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"statement": "Reviewed in full; no misuse was found"}]},
     )
 
-    statement: Note
+    statement: Reason
 
 
 class ItemOut(BaseModel):
@@ -79,7 +76,7 @@ class ItemOut(BaseModel):
     seq: int
     outcome: ItemOutcome | None
     note: str | None
-    reviewed_by: PersonOut | None
+    reviewed_by: Person | None
     reviewed_at: datetime | None
 
 
@@ -93,19 +90,13 @@ class AuditOut(BaseModel):
     root_hash: str
     seed: str
     population: int
-    drawn_by: PersonOut
+    drawn_by: Person
     drawn_at: datetime
-    signed_off_by: PersonOut | None
+    signed_off_by: Person | None
     signed_off_at: datetime | None
     statement: str | None
     reviewed: int
     items: list[ItemOut]
-
-
-class AuditList(BaseModel):
-    """Audits, newest first."""
-
-    audits: list[AuditOut]
 
 
 @router.post("", status_code=201)
@@ -127,11 +118,13 @@ async def draw_audit(body: AuditIn, grant: WorkOn, work: Work, request: Request)
 
 @router.get("")
 async def list_audits(
-    grant: AuditRead, work: Work, limit: Annotated[int, Query(ge=1, le=100)] = 20
-) -> AuditList:
-    """The newest audits."""
-    found = await Audits(work.connection).page(grant, limit)
-    return AuditList(audits=[_out(audit) for audit in found])
+    grant: AuditRead, work: Work, after: After | None = None, limit: Limit = 20
+) -> Page[AuditOut]:
+    """Audits, newest first."""
+    last = key_of(after, UUID)
+    found = await Audits(work.connection).page(grant, after=last, limit=limit)
+    more = found[-1].audit_id if len(found) == limit else None
+    return Page.of([_out(audit) for audit in found], last=more)
 
 
 @router.get("/{audit_id}")

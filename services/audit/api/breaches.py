@@ -14,15 +14,15 @@ from services.audit.store.search import Entries
 from shared.errors import InvalidInput
 from shared.fields import Moment
 from shared.http import Work
+from shared.models import RequestBody
 
 router = APIRouter(prefix="/breach-reports", tags=["breach"])
 
 
-class BreachQuery(BaseModel):
+class BreachQuery(RequestBody):
     """Whose account, and when it was not theirs."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {

@@ -15,16 +15,15 @@ from services.audit.store.search import Entries, Query
 from shared.errors import InvalidInput, NotFound
 from shared.fields import Moment
 from shared.http import Work
-from shared.models import PlatePatternText
+from shared.models import After, Page, PlatePatternText, RequestBody, key_of
 
 router = APIRouter(prefix="/entries", tags=["entries"])
 
 
-class EntryQuery(BaseModel):
+class EntryQuery(RequestBody):
     """What to look for; everything named must fit."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {"plate": "7ABC123", "occurred_from": "2026-05-01T00:00:00Z", "outcome": "allowed"}
@@ -46,9 +45,7 @@ class EntryQuery(BaseModel):
     service: Term | None = None
     permission: Term | None = None
     request_id: Term | None = None
-    before: Annotated[int, Field(ge=0, lt=1 << 62)] | None = Field(
-        default=None, description="Entries before this one: the `next` of the page before"
-    )
+    after: After | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 100
     exact: bool = Field(default=False, description="With the exact text that was hashed")
 
@@ -100,23 +97,18 @@ class EntryOut(BaseModel):
     entry: str | None = Field(default=None, description="The exact text, where it was asked for")
 
 
-class EntryPage(BaseModel):
-    """Entries, newest first. `next` is the `before` of the page after, or null at the end."""
-
-    entries: list[EntryOut]
-    next: int | None
-
-
 @router.post("/search")
-async def search_entries(body: EntryQuery, grant: AuditRead, work: Work) -> EntryPage:
+async def search_entries(body: EntryQuery, grant: AuditRead, work: Work) -> Page[EntryOut]:
     """Entries of the log that fit, newest first. The search is an entry itself."""
     if body.occurred_from and body.occurred_to and body.occurred_from >= body.occurred_to:
         raise InvalidInput("occurred_from must be before occurred_to", field="body.occurred_from")
-    asked = body.model_dump(exclude={"outcome", "exact"})
+    asked = body.model_dump(exclude={"outcome", "exact", "after"})
     allowed = None if body.outcome is None else body.outcome == "allowed"
-    rows = await Entries(work.connection).search(grant, Query(**asked, allowed=allowed))
+    rows = await Entries(work.connection).search(
+        grant, Query(**asked, allowed=allowed, before=key_of(body.after, int))
+    )
     following = rows[-1].seq if len(rows) == body.limit else None
-    return EntryPage(entries=[entry_out(row, exact=body.exact) for row in rows], next=following)
+    return Page.of([entry_out(row, exact=body.exact) for row in rows], last=following)
 
 
 @router.get("/{seq}")

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict
 
 from services.audit.api.guard import AuditRead
-from services.audit.api.people import PersonOut, check_department
-from services.audit.api.texts import Note, Term
+from services.audit.api.people import check_department
+from services.audit.api.texts import Term
 from services.audit.store.findings import Finding, Findings, FindingStatus, Step
 from shared.access import Grant, Permission, access
 from shared.errors import Conflict, NotAuthorised, NotFound
 from shared.events import FindingChanged
 from shared.http import Work
+from shared.models import After, Limit, Page, Person, Reason, RequestBody, key_of
 from shared.runtime import runtime_of
 
 router = APIRouter(prefix="/findings", tags=["findings"])
@@ -22,11 +23,10 @@ router = APIRouter(prefix="/findings", tags=["findings"])
 WorkOn = Annotated[Grant, access(Permission.AUDIT_WORK)]
 
 
-class AssignIn(BaseModel):
+class AssignIn(RequestBody):
     """Who shall look into it."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {
@@ -38,38 +38,35 @@ class AssignIn(BaseModel):
     )
 
     assigned_to: Term
-    note: Note
+    note: Reason
 
 
-class CommentIn(BaseModel):
+class CommentIn(RequestBody):
     """What was found out."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"note": "Case file asked for"}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"note": "Case file asked for"}]})
 
-    note: Note
+    note: Reason
 
 
-class CloseIn(BaseModel):
+class CloseIn(RequestBody):
     """What came of it."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [{"outcome": "explained", "note": "One case, merged from three numbers"}]
         },
     )
 
     outcome: Literal["misuse", "explained", "fault_repaired", "false_alarm"]
-    note: Note
+    note: Reason
 
 
 class StepOut(BaseModel):
     """One step of working a finding."""
 
     change: Literal["assigned", "commented", "closed"]
-    by: PersonOut
+    by: Person
     at: datetime
     note: str
     assigned_to: str | None
@@ -108,28 +105,21 @@ class FindingOut(BaseModel):
     steps: list[StepOut]
 
 
-class FindingPage(BaseModel):
-    """Findings, newest first. `next` is the `before` of the page after, or null at the end."""
-
-    findings: list[FindingOut]
-    next: UUID | None
-
-
 @router.get("")
 async def list_findings(
     grant: AuditRead,
     work: Work,
     status: FindingStatus | None = None,
     kind: Annotated[Term | None, Query(max_length=100)] = None,
-    before: UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> FindingPage:
+    after: After | None = None,
+    limit: Limit = 50,
+) -> Page[FindingOut]:
     """Findings, newest first."""
     found = await Findings(work.connection, work.service).page(
-        grant, status=status, kind=kind, before=before, limit=limit
+        grant, status=status, kind=kind, after=key_of(after, UUID), limit=limit
     )
     following = found[-1].finding_id if len(found) == limit else None
-    return FindingPage(findings=[_out(finding) for finding in found], next=following)
+    return Page.of([_out(finding) for finding in found], last=following)
 
 
 @router.get("/{finding_id}")

@@ -23,6 +23,7 @@ from services.audit.writer import Writer
 from shared.errors import InvalidInput, NotFound, Unavailable
 from shared.http import Work
 from shared.merkle import Span
+from shared.models import RequestBody
 from shared.runtime import runtime_of
 
 router = APIRouter(tags=["proofs"])
@@ -31,7 +32,7 @@ NDJSON = "application/x-ndjson"
 Size = Annotated[int, Query(ge=0, lt=1 << 62)]
 
 
-class InclusionProof(BaseModel):
+class InclusionProof(RequestBody):
     """Proof that an entry is in the log (RFC 6962, 2.1.1). Hashes are base64."""
 
     model_config = ConfigDict(
@@ -97,7 +98,7 @@ class Keys(BaseModel):
 class ExportIn(BaseModel):
     """Which entries to export."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"first": 0}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"first": 0}]})
 
     first: Annotated[int, Field(ge=0, lt=1 << 62)] = 0
     end: Annotated[int, Field(ge=0, lt=1 << 62)] | None = Field(

@@ -11,8 +11,3 @@ Term = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
     AfterValidator(storable),
 ]
-Note = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=3, max_length=4000),
-    AfterValidator(storable),
-]

@@ -106,9 +106,18 @@ class Audits:
         )
         return found[0] if found else None
 
-    async def page(self, grant: Grant, limit: int) -> list[Audit]:
-        """Return the newest audits."""
-        found = await self._find("ORDER BY a.drawn_at DESC LIMIT :limit", {"limit": limit})
+    async def page(self, grant: Grant, *, after: UUID | None, limit: int) -> list[Audit]:
+        """Return audits, newest first, drawn before the one named `after`."""
+        conditions = ""
+        if after is not None:
+            conditions = (
+                "WHERE (a.drawn_at, a.audit_id) <"
+                " (SELECT drawn_at, audit_id FROM audits WHERE audit_id = :after) "
+            )
+        found = await self._find(
+            conditions + "ORDER BY a.drawn_at DESC, a.audit_id DESC LIMIT :limit",
+            {"after": after, "limit": limit} if after else {"limit": limit},
+        )
         await disclose(
             self._connection, grant, "audit", [Shown(record_id=a.audit_id) for a in found]
         )

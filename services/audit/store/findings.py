@@ -131,20 +131,20 @@ class Findings:
         *,
         status: str | None,
         kind: str | None,
-        before: UUID | None,
+        after: UUID | None,
         limit: int,
     ) -> list[Finding]:
-        """Return findings, newest first, raised before the one named `before`."""
+        """Return findings, newest first, raised before the one named `after`."""
         conditions = "(CAST(:status AS text) IS NULL OR f.status = :status)"
         conditions += " AND (CAST(:kind AS text) IS NULL OR f.kind = :kind)"
-        if before is not None:
+        if after is not None:
             conditions += (
                 " AND (f.raised_at, f.finding_id) <"
-                " (SELECT raised_at, finding_id FROM findings WHERE finding_id = :before)"
+                " (SELECT raised_at, finding_id FROM findings WHERE finding_id = :after)"
             )
         found = await self._find(
             conditions + " ORDER BY f.raised_at DESC, f.finding_id DESC LIMIT :limit",
-            {"status": status, "kind": kind, "before": before, "limit": limit},
+            {"status": status, "kind": kind, "after": after, "limit": limit},
         )
         await self._disclose(grant, found)
         return found

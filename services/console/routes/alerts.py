@@ -24,7 +24,7 @@ LastId = Annotated[str | None, Header(pattern=r"^[0-9]{0,18}$")]
 async def show_alerts(request: Request, visit: Working) -> Response:
     """The newest hits; the page's script adds each new one as it is raised."""
     found = await visit.must("hotlist", "GET", "/v1/hits", params={"limit": SHOWN_AT_FIRST})
-    hits = found["hits"]
+    hits = found["items"]
     return page(request, "alerts.html", visit, hits=hits, after=hits[0]["seq"] if hits else 0)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from services.console.forms import Form, moment_of, whole
+from services.console.forms import Form, moment_of
 from services.console.pages import page
 from services.console.problems import PurposeNeeded, Refused, refusal
 from services.console.services import content
@@ -21,6 +21,7 @@ ON_A_PAGE = 50
 SAMPLES = 20
 READ = "audit:read"
 ASKED = (
+    "after",
     "person_name",
     "plate",
     "purpose_kind",
@@ -72,9 +73,9 @@ async def audit_page(
         visit,
         problem.status if problem else HTTPStatus.OK,
         checkpoint=checkpoint,
-        newest=newest["entries"][0] if newest["entries"] else None,
+        newest=newest["items"][0] if newest["items"] else None,
         findings=findings,
-        audits=audits["audits"],
+        audits=audits["items"],
         now=visit.console.clock.now(),
         form=form,
         problem=problem,
@@ -111,7 +112,7 @@ async def same_request(visit: Visit, entry: Mapping[str, Any]) -> list[dict[str,
     if entry["request_id"] is None:
         return []
     asked = {"request_id": entry["request_id"], "limit": ON_A_PAGE}
-    entries: list[dict[str, Any]] = (await _search(visit, asked))["entries"]
+    entries: list[dict[str, Any]] = (await _search(visit, asked))["items"]
     return [other for other in entries if other["seq"] != entry["seq"]]
 
 
@@ -121,8 +122,6 @@ def query(form: Mapping[str, str]) -> dict[str, Any]:
     for name in ("occurred_from", "occurred_to"):
         if name in form:
             asked[name] = moment_of(form[name])
-    if "before" in form:
-        asked["before"] = whole(form["before"])
     return asked | {"limit": ON_A_PAGE}
 
 

@@ -106,7 +106,7 @@ async def _export_page(
 ) -> Response:
     path = f"/v1/evidence-exports/{export_id}"
     export = await visit.must("retention", "GET", path)
-    bookings = (await visit.must("retention", "GET", f"{path}/bookings"))["bookings"]
+    bookings = (await visit.must("retention", "GET", f"{path}/bookings"))["items"]
     return page(
         request,
         "export.html",

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/holds")
 ON_A_PAGE = 50
 MANAGE = "hold:manage"
 
-Cursor = Annotated[str, Query(max_length=300)]
+After = Annotated[str, Query(max_length=300)]
 
 
 async def managing(request: Request) -> Visit:
@@ -41,12 +41,12 @@ async def show_holds(
     request: Request,
     visit: Working,
     kept: Literal["in_force", "released", "all"] = "in_force",
-    after: UUID | None = None,
+    after: After = "",
 ) -> Response:
     """The holds of one's agency, newest first, and the exports that await a booking."""
     asked: dict[str, Any] = {"limit": ON_A_PAGE}
     asked |= {} if kept == "all" else {"in_force": kept == "in_force"}
-    asked |= {"after": str(after)} if after else {}
+    asked |= {"after": after} if after else {}
     found = await visit.must("retention", "GET", "/v1/holds", params=asked)
     unbooked = {"unbooked": True, "limit": ON_A_PAGE}
     exports = await visit.must("retention", "GET", "/v1/evidence-exports", params=unbooked)
@@ -88,10 +88,10 @@ async def show_hold(request: Request, hold_id: UUID, visit: Working) -> Response
 
 @router.get("/{hold_id}/records")
 async def show_held_records(
-    request: Request, hold_id: UUID, visit: Managing, cursor: Cursor = ""
+    request: Request, hold_id: UUID, visit: Managing, after: After = ""
 ) -> Response:
     """What a hold keeps now. Retention records every read that is shown."""
-    asked: dict[str, Any] = {"limit": ON_A_PAGE} | ({"cursor": cursor} if cursor else {})
+    asked: dict[str, Any] = {"limit": ON_A_PAGE} | ({"after": after} if after else {})
     hold = await visit.must("retention", "GET", f"/v1/holds/{hold_id}")
     found = await visit.must("retention", "GET", f"/v1/holds/{hold_id}/records", params=asked)
     return page(request, "held.html", visit, hold=hold, found=found)

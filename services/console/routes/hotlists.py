@@ -35,7 +35,7 @@ async def show_lists(request: Request, visit: Working) -> Response:
     """All lists whose source one is entitled to."""
     found = await visit.must("hotlist", "GET", "/v1/lists")
     now = visit.console.clock.now()
-    return page(request, "hotlists.html", visit, lists=found["lists"], now=now)
+    return page(request, "hotlists.html", visit, lists=found["items"], now=now)
 
 
 @router.get("/{list_id}")

@@ -30,17 +30,18 @@ STATES = (
 )
 DOCUMENTS = frozenset({"application/pdf", "image/png", "image/jpeg"})
 
+After = Annotated[str, Query(max_length=300, pattern=r"^[A-Za-z0-9_=-]*$")]
 State = Annotated[str, Query(pattern=r"^[a-z_]{0,30}$")]
 
 
 @router.get("")
 async def show_requests(
-    request: Request, visit: Working, status: State = "", before: UUID | None = None
+    request: Request, visit: Working, status: State = "", after: After = ""
 ) -> Response:
     """The requests of all agencies, newest first, with where each stands and how old it is."""
     asked: dict[str, object] = {"limit": ON_A_PAGE}
     asked |= {"status": status} if status else {}
-    asked |= {"before": str(before)} if before else {}
+    asked |= {"after": after} if after else {}
     found = await visit.must("release", "GET", "/v1/requests", params=asked)
     now = visit.console.clock.now()
     return page(request, "releases.html", visit, found=found, states=STATES, chosen=status, now=now)

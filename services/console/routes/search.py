@@ -107,7 +107,7 @@ async def show_capture_image(capture_id: UUID, visit: Working) -> Response:
 
 def query(form: Mapping[str, str]) -> dict[str, Any]:
     """Return a search as retention takes it. What cannot be a number goes as it is, to be refused."""
-    asked: dict[str, Any] = {name: form[name] for name in ("plate", "cursor") if name in form}
+    asked: dict[str, Any] = {name: form[name] for name in ("plate", "after") if name in form}
     asked |= {name: moment_of(form.get(name, "")) for name in ("captured_from", "captured_to")}
     asked |= {"limit": ON_A_PAGE, "lookalike": form.get("lookalike") == "yes"}
     if region := form.get("region"):

@@ -24,6 +24,7 @@ from shared.access import Grant
 from shared.errors import Conflict, InvalidInput
 from shared.events import HotListChanged
 from shared.http import Work
+from shared.models import cursor_of, key_of
 from shared.work import UnitOfWork
 
 router = APIRouter(prefix="/lists/{list_id}/entries", tags=["entries"])
@@ -88,12 +89,16 @@ async def search_entries(list_id: UUID, body: EntrySearch, grant: Read, work: Wo
         hot_list,
         plate=plate,
         record_kind=body.record_kind,
-        after=body.after,
+        after=key_of(body.after, UUID),
         limit=body.limit,
     )
     shown = [EntryOut(state=row["region"], **row) for row in found]
     more = shown[-1].entry_id if len(shown) == body.limit else None
-    return EntriesOut(version=hot_list.active_version, entries=shown, next=more)
+    return EntriesOut(
+        items=shown,
+        next=None if more is None else cursor_of(more),
+        version=hot_list.active_version,
+    )
 
 
 def _checked(checker: Checker, entry: EntryIn, number: int) -> Entry:

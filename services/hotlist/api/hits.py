@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from services.hotlist.models.hits import (
     DispositionIn,
-    HitsOut,
+    HitOut,
     HitWhole,
     VerificationIn,
 )
@@ -20,6 +20,7 @@ from shared.errors import Conflict, InvalidInput
 from shared.events import HitDisposed, HitVerified, Tier
 from shared.fields import Moment
 from shared.http import Work
+from shared.models import After, Limit, Page, key_of
 from shared.work import UnitOfWork
 
 router = APIRouter(prefix="/hits", tags=["hits"])
@@ -39,18 +40,21 @@ async def show_hits(
     tier: Tier | None = None,
     list_id: UUID | None = None,
     status: Literal["unverified", "verified"] | None = None,
-    before: Annotated[
-        int | None, Query(ge=0, le=2**62, description="The `next` of the page before.")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> HitsOut:
+    after: After | None = None,
+    limit: Limit = 50,
+) -> Page[HitOut]:
     """Hits, newest first, from lists whose source the caller is entitled to."""
     wanted = HitFilter(
-        since=since, tier=tier, list_id=list_id, status=status, before=before, limit=limit
+        since=since,
+        tier=tier,
+        list_id=list_id,
+        status=status,
+        before=key_of(after, int),
+        limit=limit,
     )
     found = await Hits(work.connection).page(grant, wanted)
     more = found[-1]["seq"] if len(found) == limit else None
-    return HitsOut(hits=[hit_out(row, work.clock.now()) for row in found], next=more)
+    return Page.of([hit_out(row, work.clock.now()) for row in found], last=more)
 
 
 @router.get("/{hit_id}")

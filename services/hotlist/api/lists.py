@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 
 from services.hotlist.domain import staleness_limit_s
 from services.hotlist.listing import check_switches
-from services.hotlist.models.lists import ListChange, ListIn, ListOut, ListsOut, YieldOut
+from services.hotlist.models.lists import ListChange, ListIn, ListOut, YieldOut
 from services.hotlist.parts import Hotlist
 from services.hotlist.store.lists import HotList, Lists
 from services.hotlist.store.outcomes import Outcomes
@@ -17,6 +17,7 @@ from shared.errors import InvalidInput, NotAuthorised
 from shared.events import HotListChanged, Source
 from shared.fields import Moment
 from shared.http import Work
+from shared.models import Page
 from shared.policy import HotLists as Rules
 
 router = APIRouter(prefix="/lists", tags=["lists"])
@@ -88,11 +89,11 @@ async def create_list(
 
 
 @router.get("")
-async def show_lists(grant: Read, work: Work, hotlist: Hotlist) -> ListsOut:
+async def show_lists(grant: Read, work: Work, hotlist: Hotlist) -> Page[ListOut]:
     """All hot lists whose source the caller is entitled to."""
     rules = hotlist.runtime.policy.hotlists
     found = await Lists(work.connection).all(grant)
-    return ListsOut(lists=[list_out(one, rules, work.clock) for one in found])
+    return Page.of([list_out(one, rules, work.clock) for one in found])
 
 
 @router.get("/{list_id}")

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from services.hotlist.api.lists import Manage, Read, list_out
 from services.hotlist.listing import Checker, Entry, Kinds, kinds_of
-from services.hotlist.models.lists import ListOut, RollbackIn, VersionOut, VersionsOut, WithdrawalIn
+from services.hotlist.models.lists import ListOut, RollbackIn, VersionOut, WithdrawalIn
 from services.hotlist.parts import Hotlist, Parts
 from services.hotlist.sheet import MAX_FAULTS, Fault, Sheet, refuse
 from services.hotlist.store.entries import Entries
@@ -22,6 +22,7 @@ from shared.errors import Conflict, InvalidInput, Malformed, UnsupportedMedia
 from shared.events import HotListActivated, HotListChanged
 from shared.fields import MAX_INT, Moment
 from shared.http import Work
+from shared.models import Page
 from shared.work import UnitOfWork
 
 router = APIRouter(prefix="/lists/{list_id}", tags=["versions"])
@@ -142,12 +143,14 @@ async def _pieces(request: Request, stall_s: float) -> AsyncIterator[bytes]:
 
 
 @router.get("/versions")
-async def show_versions(list_id: UUID, grant: Read, work: Work, hotlist: Hotlist) -> VersionsOut:
+async def show_versions(
+    list_id: UUID, grant: Read, work: Work, hotlist: Hotlist
+) -> Page[VersionOut]:
     """The latest hundred versions of a list, newest first."""
     lists = Lists(work.connection)
     hot_list = await lists.get(grant, list_id)
     kinds = kinds_of(hotlist.runtime.policy, hot_list.kinds_off)
-    return VersionsOut(versions=[_version_out(v, kinds) for v in await lists.versions(hot_list)])
+    return Page.of([_version_out(v, kinds) for v in await lists.versions(hot_list)])
 
 
 @router.post("/versions/{version}/activation")

@@ -7,8 +7,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from services.hotlist.domain import Outcome
-from services.hotlist.models.taken import Taken, line
+from services.hotlist.models.taken import line
 from shared.events import Source, Tier
+from shared.models import Person, Reason, RequestBody
 
 UNVERIFIED_NOTICE = (
     "Unverified. A machine match alone: verify through CLETS with the entering agency before"
@@ -45,16 +46,7 @@ class ListedOut(BaseModel):
     expires_at: datetime | None
 
 
-class PersonOut(BaseModel):
-    """Who did it."""
-
-    person_id: str
-    name: str
-    title: str
-    agency_ori: str
-
-
-class VerificationIn(Taken):
+class VerificationIn(RequestBody):
     """What checking a hit with the entering agency gave."""
 
     model_config = ConfigDict(
@@ -77,10 +69,10 @@ class VerificationOut(BaseModel):
     outcome: Outcome
     note: str | None
     at: datetime
-    by: PersonOut
+    by: Person
 
 
-class DispositionIn(Taken):
+class DispositionIn(RequestBody):
     """What came of a hit. Enforcement on a hit not verified as correct needs a stated reason."""
 
     model_config = ConfigDict(
@@ -89,7 +81,7 @@ class DispositionIn(Taken):
 
     disposition: Annotated[str, line(200)]
     enforcement: bool
-    unverified_reason: Annotated[str, line(500)] | None = None
+    unverified_reason: Reason | None = None
 
 
 class DispositionOut(BaseModel):
@@ -99,7 +91,7 @@ class DispositionOut(BaseModel):
     enforcement: bool
     unverified_reason: str | None
     at: datetime
-    by: PersonOut
+    by: Person
 
 
 class SightingOut(BaseModel):
@@ -178,10 +170,3 @@ class HitWhole(HitOut):
     verification: VerificationOut | None
     dispositions: list[DispositionOut]
     sightings_seen: list[SightingOut]
-
-
-class HitsOut(BaseModel):
-    """A page of hits, newest first; `next` is the `before` of the next one."""
-
-    hits: list[HitOut]
-    next: int | None

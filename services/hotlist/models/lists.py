@@ -8,12 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
 from services.hotlist.listing import LIMITS
-from services.hotlist.models.taken import Taken, line
+from services.hotlist.models.taken import line
 from shared.events import Source
 from shared.fields import MAX_INT, Moment
+from shared.models import After, Page, Reason, RequestBody
 
 
-class ListIn(Taken):
+class ListIn(RequestBody):
     """A new hot list."""
 
     model_config = ConfigDict(
@@ -28,7 +29,7 @@ class ListIn(Taken):
     record_kinds_off: Annotated[list[str], Field(default_factory=list, max_length=50)]
 
 
-class ListChange(Taken):
+class ListChange(RequestBody):
     """What to change of a hot list; what is left out stays."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": False}]})
@@ -59,12 +60,6 @@ class ListOut(BaseModel):
     created_by: str
 
 
-class ListsOut(BaseModel):
-    """All hot lists that the caller may see."""
-
-    lists: list[ListOut]
-
-
 class VersionOut(BaseModel):
     """One version of a hot list."""
 
@@ -84,13 +79,7 @@ class VersionOut(BaseModel):
     created_by: str
 
 
-class VersionsOut(BaseModel):
-    """The latest versions of a hot list, newest first."""
-
-    versions: list[VersionOut]
-
-
-class RollbackIn(Taken):
+class RollbackIn(RequestBody):
     """Which version to go back to; the one in force before the present one when null."""
 
     model_config = ConfigDict(
@@ -98,17 +87,17 @@ class RollbackIn(Taken):
     )
 
     version: Annotated[int, Field(ge=1, le=MAX_INT)] | None = None
-    reason: Annotated[str, line(200)] | None = None
+    reason: Reason | None = None
 
 
-class WithdrawalIn(Taken):
+class WithdrawalIn(RequestBody):
     """Why a list goes out of force."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"reason": "source no longer maintained"}]}
     )
 
-    reason: Annotated[str, line(200)]
+    reason: Reason
 
 
 ENTRY_EXAMPLE: JsonDict = {
@@ -120,7 +109,7 @@ ENTRY_EXAMPLE: JsonDict = {
 }
 
 
-class EntryIn(Taken):
+class EntryIn(RequestBody):
     """An entry to list. `?` in the plate is one unknown character, `*` any number (468.4(c))."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [ENTRY_EXAMPLE]})
@@ -138,7 +127,7 @@ class EntryIn(Taken):
     expires_at: Moment | None = None
 
 
-class EntriesIn(Taken):
+class EntriesIn(RequestBody):
     """Entries to add to the version in force."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"entries": [ENTRY_EXAMPLE]}]})
@@ -161,16 +150,14 @@ class EntryRemoved(BaseModel):
     version: int
 
 
-class EntrySearch(Taken):
+class EntrySearch(RequestBody):
     """Which entries of the version in force to show; a plate matches as it is listed."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"plate": "7ABC123"}]})
 
     plate: Annotated[str, line(LIMITS["plate"])] | None = None
     record_kind: Annotated[str, line(LIMITS["record_kind"])] | None = None
-    after: UUID | None = None
-    """The last entry of the page before."""
-
+    after: After | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 100
 
 
@@ -195,12 +182,10 @@ class EntryOut(BaseModel):
     entered_by: str
 
 
-class EntriesOut(BaseModel):
-    """A page of entries; `next` is the `after` of the next one."""
+class EntriesOut(Page[EntryOut]):
+    """A page of the entries of a version."""
 
     version: int | None
-    entries: list[EntryOut]
-    next: UUID | None
 
 
 class YieldOut(BaseModel):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import StringConstraints
 
 # No control characters: they cannot be stored (NUL) or hide what is written.
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
@@ -13,9 +13,3 @@ def line(most: int, least: int = 1) -> Any:
     return StringConstraints(
         strip_whitespace=True, min_length=least, max_length=most, pattern=_PRINTABLE
     )
-
-
-class Taken(BaseModel):
-    """A body that is taken; what it does not name is refused."""
-
-    model_config = ConfigDict(extra="forbid")

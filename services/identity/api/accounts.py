@@ -7,11 +7,12 @@ from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field
 
 from services.identity.actions import administration
-from services.identity.api.fields import Name, OriCode, Reason, Request, Username
-from services.identity.api.shown import AccountList, AccountOut, InvitedAccount
+from services.identity.api.fields import Name, Username
+from services.identity.api.shown import AccountOut, InvitedAccount
 from services.identity.domain.accounts import Source, Status
 from services.identity.work import Parts, Work
 from shared.access import Grant, Permission, access
+from shared.models import After, Limit, OriText, Page, Reason, RequestBody, key_of
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
@@ -21,7 +22,7 @@ Roles = Annotated[list[Name], Field(max_length=20)]
 Sources = Annotated[list[Source], Field(max_length=3)]
 
 
-class CreateAccount(Request):
+class CreateAccount(RequestBody):
     """Who is to have an account, and with what."""
 
     model_config = ConfigDict(
@@ -42,12 +43,12 @@ class CreateAccount(Request):
     username: Username
     name: Name
     title: Name
-    agency_ori: OriCode
+    agency_ori: OriText
     roles: Roles = Field(default=[])
     sources: Sources = Field(default=[])
 
 
-class UpdateAccount(Request):
+class UpdateAccount(RequestBody):
     """What changes about a person; what is left out stays."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Detective"}]})
@@ -56,7 +57,7 @@ class UpdateAccount(Request):
     title: Name | None = None
 
 
-class AssignRoles(Request):
+class AssignRoles(RequestBody):
     """All the roles that a person is to have."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"roles": ["investigator"]}]})
@@ -65,7 +66,7 @@ class AssignRoles(Request):
     reason: Reason | None = None
 
 
-class AssignSources(Request):
+class AssignSources(RequestBody):
     """All the data sources that a person is entitled to (468.4(e))."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"sources": ["department"]}]})
@@ -74,7 +75,7 @@ class AssignSources(Request):
     reason: Reason | None = None
 
 
-class WithReason(Request):
+class WithReason(RequestBody):
     """Why."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "left the department"}]})
@@ -82,7 +83,7 @@ class WithReason(Request):
     reason: Reason
 
 
-class ReviewAccount(Request):
+class ReviewAccount(RequestBody):
     """What the yearly review of a person's rights found."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"note": "still on patrol"}]})
@@ -106,20 +107,21 @@ async def list_accounts(
     work: Work,
     status: Status | None = None,
     role: Annotated[str | None, Query(max_length=50, pattern="^[a-z_]+$")] = None,
-    after: Annotated[str, Query(max_length=32, pattern="^[a-z0-9._-]*$")] = "",
-    limit: Annotated[int, Query(ge=1, le=200)] = 100,
-) -> AccountList:
+    after: After | None = None,
+    limit: Limit = 100,
+) -> Page[AccountOut]:
     """List accounts by username."""
-    found = await work.accounts.page(status=status, role=role, after=after, limit=limit)
+    last = key_of(after, str) or ""
+    found = await work.accounts.page(status=status, role=role, after=last, limit=limit)
     more = found[-1].username if len(found) == limit else None
-    return AccountList(accounts=[AccountOut.of(work, a) for a in found], next=more)
+    return Page.of([AccountOut.of(work, a) for a in found], last=more)
 
 
 @router.get("/reviews/due")
-async def list_reviews_due(grant: Reads, work: Work) -> AccountList:
+async def list_reviews_due(grant: Reads, work: Work) -> Page[AccountOut]:
     """List people whose rights were not reviewed for a year, oldest first."""
     found = await administration.reviews_due(work)
-    return AccountList(accounts=[AccountOut.of(work, a) for a in found])
+    return Page.of([AccountOut.of(work, a) for a in found])
 
 
 @router.get("/{account_id}")

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from services.identity.actions import enrolment
-from services.identity.api.fields import Code, OpaqueToken, Password, Request
+from services.identity.api.fields import Code, OpaqueToken, Password
 from services.identity.domain.accounts import Status
 from services.identity.work import Parts, Work
+from shared.models import RequestBody
 from shared.turnstile import note_uncounted
 
 router = APIRouter(
@@ -17,7 +18,7 @@ router = APIRouter(
 )
 
 
-class BeginEnrolment(Request):
+class BeginEnrolment(RequestBody):
     """The invitation, and the password that the person chose."""
 
     invitation_token: OpaqueToken
@@ -34,7 +35,7 @@ class SecondFactorOut(BaseModel):
     ]
 
 
-class ConfirmEnrolment(Request):
+class ConfirmEnrolment(RequestBody):
     """A code that shows that the second factor works. It is then used up: sign in with the next."""
 
     invitation_token: OpaqueToken

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic import StringConstraints as Constraints
 
 from services.identity.domain.passwords import MAX_CHARACTERS
@@ -35,12 +35,6 @@ def _blank_is_none(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-class Request(BaseModel):
-    """A request body; what it does not know is refused by name."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 Username = Annotated[
     str,
     Constraints(strip_whitespace=True, to_lower=True, max_length=32),
@@ -55,9 +49,6 @@ Name = Annotated[
     Constraints(strip_whitespace=True, min_length=1, max_length=100),
     AfterValidator(_one_line),
 ]
-Reason = Annotated[
-    str, Constraints(strip_whitespace=True, min_length=3, max_length=500), AfterValidator(_lines)
-]
 OptionalLine = Annotated[
     str, Constraints(strip_whitespace=True, max_length=80), AfterValidator(_one_line)
 ]
@@ -66,7 +57,6 @@ Justification = Annotated[
     Constraints(strip_whitespace=True, max_length=MAX_JUSTIFICATION_CHARACTERS),
     AfterValidator(_lines),
 ]
-OriCode = Annotated[str, Constraints(pattern=r"^[A-Z0-9]{9}$")]
 
 
 def _secret_storable(secret: SecretStr) -> SecretStr:

@@ -6,17 +6,18 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from services.identity.actions import passwords
-from services.identity.api.fields import Password, Request
+from services.identity.api.fields import Password
 from services.identity.api.shown import AccountOut
 from services.identity.work import Parts, Work
 from shared.access import Grant, Permission, access
+from shared.models import RequestBody
 
 router = APIRouter(prefix="/v1/me", tags=["me"])
 
 Self = Annotated[Grant, access(Permission.ACCOUNT_SELF)]
 
 
-class ChangePassword(Request):
+class ChangePassword(RequestBody):
     """The password in use, and the one to be."""
 
     current_password: Password

@@ -8,21 +8,20 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.identity.actions import purposes
-from services.identity.api.fields import Justification, Number, OptionalLine, Request
+from services.identity.api.fields import Justification, Number, OptionalLine
 from services.identity.domain.purposes import Declaration
 from services.identity.store.records import DeclaredPurpose
 from services.identity.work import Parts, Work
 from shared.access import Grant, Permission, access
 from shared.fields import Moment
-from shared.models import WholePlate
+from shared.models import After, Limit, Page, RequestBody, WholePlate, key_of
 
 router = APIRouter(prefix="/v1/purposes", tags=["purposes"])
 
 Declares = Annotated[Grant, access(Permission.PURPOSE_DECLARE)]
-LISTED = 100
 
 
-class Scope(Request):
+class Scope(RequestBody):
     """How far a purpose goes: searches with its token stay within."""
 
     plate: WholePlate | None = None
@@ -37,7 +36,7 @@ class Scope(Request):
         return self
 
 
-class DeclarePurpose(Request):
+class DeclarePurpose(RequestBody):
     """Why somebody needs ALPR data; a case number or a call-for-service number is required."""
 
     model_config = ConfigDict(
@@ -92,12 +91,6 @@ class PurposeOut(BaseModel):
         return cls(**{name: getattr(purpose, name) for name in cls.model_fields})
 
 
-class PurposeList(BaseModel):
-    """One's own purposes, newest first; their tokens are not shown again."""
-
-    purposes: list[PurposeOut]
-
-
 @router.post("", status_code=201)
 async def declare_purpose(
     body: DeclarePurpose, grant: Declares, identity: Parts
@@ -114,7 +107,12 @@ async def declare_purpose(
 
 
 @router.get("")
-async def list_purposes(grant: Declares, work: Work) -> PurposeList:
-    """List one's own last purposes."""
-    found = await work.purposes.of(UUID(grant.principal.account_id), limit=LISTED)
-    return PurposeList(purposes=[PurposeOut.of(purpose) for purpose in found])
+async def list_purposes(
+    grant: Declares, work: Work, after: After | None = None, limit: Limit = 100
+) -> Page[PurposeOut]:
+    """List one's own purposes, newest first; their tokens are not shown again."""
+    found = await work.purposes.of(
+        UUID(grant.principal.account_id), after=key_of(after, UUID), limit=limit
+    )
+    more = found[-1].purpose_id if len(found) == limit else None
+    return Page.of([PurposeOut.of(purpose) for purpose in found], last=more)

@@ -9,15 +9,16 @@ from pydantic import ConfigDict, StringConstraints
 
 from services.identity.actions import sessions
 from services.identity.actions.sign_in import Attempt, sign_in
-from services.identity.api.fields import Code, OpaqueToken, Password, Request
+from services.identity.api.fields import Code, OpaqueToken, Password
 from services.identity.api.shown import SessionOut
 from services.identity.work import Parts, Work
 from shared.access import Grant, Permission, access
+from shared.models import RequestBody
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
 
 
-class OpenSession(Request):
+class OpenSession(RequestBody):
     """Who signs in."""
 
     model_config = ConfigDict(
@@ -33,7 +34,7 @@ class OpenSession(Request):
     totp: Code
 
 
-class RefreshSession(Request):
+class RefreshSession(RequestBody):
     """The session's refresh token; good once."""
 
     refresh_token: OpaqueToken

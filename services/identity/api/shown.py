@@ -74,13 +74,6 @@ class AccountOut(BaseModel):
         )
 
 
-class AccountList(BaseModel):
-    """People; ask again with `after` set to `next` for more."""
-
-    accounts: list[AccountOut]
-    next: str | None = None
-
-
 class InvitedAccount(BaseModel):
     """An account and its invitation, which is shown this once."""
 

@@ -8,18 +8,19 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from services.identity.actions import training
-from services.identity.api.fields import Name, Request
-from services.identity.api.shown import AccountList, AccountOut
+from services.identity.api.fields import Name
+from services.identity.api.shown import AccountOut
 from services.identity.store.records import Training
 from services.identity.work import Work
 from shared.access import Grant, Permission, access
+from shared.models import Page, RequestBody
 
 router = APIRouter(prefix="/v1", tags=["training"])
 
 Records = Annotated[Grant, access(Permission.TRAINING_RECORD)]
 
 
-class RecordTraining(Request):
+class RecordTraining(RequestBody):
     """A course that a person completed; the policy's own course if none is named."""
 
     model_config = ConfigDict(
@@ -55,12 +56,6 @@ class TrainingOut(BaseModel):
         return cls(**{**vars(record), "completed_on": record.completed_on.date()})
 
 
-class TrainingList(BaseModel):
-    """A person's training, newest first."""
-
-    training: list[TrainingOut]
-
-
 @router.post("/training", status_code=201)
 async def record_training(body: RecordTraining, grant: Records, work: Work) -> TrainingOut:
     """Record that somebody else completed a course; their next token carries it."""
@@ -71,17 +66,17 @@ async def record_training(body: RecordTraining, grant: Records, work: Work) -> T
 
 
 @router.get("/training/due")
-async def list_training_due(grant: Records, work: Work) -> AccountList:
+async def list_training_due(grant: Records, work: Work) -> Page[AccountOut]:
     """List people whose training is missing, lapsed, or lapses soon."""
     found = await training.refresher_due(work)
-    return AccountList(accounts=[AccountOut.of(work, account) for account in found])
+    return Page.of([AccountOut.of(work, account) for account in found])
 
 
 @router.get("/accounts/{account_id}/training")
 async def list_training(
     account_id: UUID, grant: Annotated[Grant, access(Permission.ACCOUNT_READ)], work: Work
-) -> TrainingList:
+) -> Page[TrainingOut]:
     """List a person's training."""
     await work.accounts.get(account_id)
     records = await work.trainings.of(account_id)
-    return TrainingList(training=[TrainingOut.of(record) for record in records])
+    return Page.of([TrainingOut.of(record) for record in records])

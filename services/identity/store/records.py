@@ -88,14 +88,19 @@ class Purposes:
             {**vars(purpose), "scope": json.dumps(purpose.scope)},
         )
 
-    async def of(self, account_id: UUID, *, limit: int) -> Sequence[DeclaredPurpose]:
-        """Return a person's purposes, newest first."""
+    async def of(
+        self, account_id: UUID, *, after: UUID | None, limit: int
+    ) -> Sequence[DeclaredPurpose]:
+        """Return a person's purposes, newest first, declared before the one named `after`."""
         found = await self._connection.execute(
             text(
                 "SELECT purpose_id, account_id, kind, offence_type, case_number, call_number,"
                 " justification, scope, declared_at, expires_at FROM purposes"
-                " WHERE account_id = :account_id ORDER BY declared_at DESC LIMIT :limit"
+                " WHERE account_id = :account_id AND (CAST(:after AS uuid) IS NULL"
+                " OR (declared_at, purpose_id) < (SELECT declared_at, purpose_id FROM purposes"
+                " WHERE purpose_id = :after AND account_id = :account_id))"
+                " ORDER BY declared_at DESC, purpose_id DESC LIMIT :limit"
             ),
-            {"account_id": account_id, "limit": limit},
+            {"account_id": account_id, "after": after, "limit": limit},
         )
         return [DeclaredPurpose(**row._mapping) for row in found]

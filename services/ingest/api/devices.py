@@ -12,7 +12,7 @@ from services.ingest.parts import parts_of
 from services.ingest.registry import Issued, Registry
 from shared.access import Grant, access
 from shared.events import Place
-from shared.fields import storable
+from shared.models import After, Page, Reason, RequestBody, key_of
 from shared.permissions import Permission
 
 router = APIRouter(prefix="/v1/devices", tags=["devices"])
@@ -29,14 +29,13 @@ def _printable(text: str) -> str:
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_printable)]
 Name = Annotated[Line, Field(min_length=1, max_length=80, examples=["Main St at 3rd, northbound"])]
-Reason = Annotated[Line, Field(min_length=3, max_length=400, examples=["unit 12 was stolen"])]
 Rate = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
 
 
-class PlaceModel(BaseModel):
+class PlaceModel(RequestBody):
     """Where a fixed camera stands: WGS 84 degrees, heading clockwise from north."""
 
-    model_config = ConfigDict(extra="forbid", from_attributes=True)
+    model_config = ConfigDict(from_attributes=True)
 
     latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, examples=[39.9277])]
     longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, examples=[-122.1792])]
@@ -47,10 +46,10 @@ class PlaceModel(BaseModel):
         return Place(self.latitude, self.longitude, self.heading_deg)
 
 
-class NewDevice(BaseModel):
+class NewDevice(RequestBody):
     """A device to register; a rate that is left out is the setting's."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: Name
     kind: Kind
@@ -59,10 +58,10 @@ class NewDevice(BaseModel):
     reads_per_s: Rate | None = None
 
 
-class DeviceChanges(BaseModel):
+class DeviceChanges(RequestBody):
     """What is to be changed; what is left out stays."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: Name | None = None
     place: PlaceModel | None = None
@@ -112,31 +111,21 @@ class IssuedCredential(BaseModel):
         return cls(device=DeviceView.of(issued.device), credential=issued.credential)
 
 
-class Rotation(BaseModel):
+class Rotation(RequestBody):
     """How a credential is replaced."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     overlap_minutes: Annotated[float, Field(ge=0, le=MAX_OVERLAP_MINUTES, examples=[10])] = 0
     """How long the old one holds too; 0 stops it at once."""
 
 
-class Because(BaseModel):
+class Because(RequestBody):
     """Why; it is kept in the audit log."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "unit 12 was stolen"}]})
 
     reason: Reason
-
-
-class DevicePage(BaseModel):
-    """Devices by name."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    devices: list[DeviceView]
-    next_after: str | None
-    """`after` of the next page; null on the last one."""
 
 
 Managing = Annotated[Grant, access(Permission.DEVICE_MANAGE)]
@@ -161,15 +150,15 @@ async def register_device(request: Request, new: NewDevice, grant: Managing) -> 
 async def list_devices(
     request: Request,
     grant: Reading,
-    after: Annotated[str, AfterValidator(storable), Query(max_length=80)] = "",
+    after: After | None = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
-) -> DevicePage:
+) -> Page[DeviceView]:
     """Devices by name, with when each was last seen."""
-    found = await Registry(parts_of(request), grant).page(after=after, limit=limit)
-    return DevicePage(
-        devices=[DeviceView.of(device) for device in found],
-        next_after=found[-1].name if len(found) == limit else None,
+    found = await Registry(parts_of(request), grant).page(
+        after=key_of(after, str) or "", limit=limit
     )
+    last = found[-1].name if len(found) == limit else None
+    return Page.of([DeviceView.of(device) for device in found], last=last)
 
 
 @router.get("/{device_id}")

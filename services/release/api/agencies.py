@@ -5,15 +5,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 
-from services.release.api.models import AgencyChange, AgencyIn, AgencyList, AgencyOut
+from services.release.api.models import AgencyChange, AgencyIn, AgencyOut
 from services.release.api.people import check_department
-from services.release.api.texts import OriText
 from services.release.domain import Agency, treatment
 from services.release.store import Agencies
 from shared.access import Grant, Permission, access
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.events import AgencyChanged
 from shared.http import Work
+from shared.models import OriText, Page
 from shared.policy import Policy
 from shared.runtime import runtime_of
 from shared.types import Ori
@@ -61,11 +61,11 @@ async def change_agency(
 
 
 @router.get("")
-async def list_agencies(grant: Read, work: Work, request: Request) -> AgencyList:
+async def list_agencies(grant: Read, work: Work, request: Request) -> Page[AgencyOut]:
     """All registered agencies, by name."""
     policy = runtime_of(request).policy
     found = await Agencies(work.connection).all()
-    return AgencyList(agencies=[_out(agency, policy) for agency in found])
+    return Page.of([_out(agency, policy) for agency in found])
 
 
 @router.get("/{ori}")

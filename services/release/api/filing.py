@@ -3,11 +3,11 @@
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from services.release import steps
-from services.release.api.models import Criteria, RequestIn, RequestOut, RequestPage, WithdrawIn
+from services.release.api.models import Criteria, RequestIn, RequestOut, WithdrawIn
 from services.release.api.people import registered_agency
 from services.release.api.showing import page_out, request_out
 from services.release.domain import OPEN, RECORDS_CITATION, Agency, Refusal, Status, treatment
@@ -17,6 +17,7 @@ from shared.access import Grant, Permission, access
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.events import ReleaseCriteria
 from shared.http import Problem, Work, problem
+from shared.models import After, Limit, Page, key_of
 from shared.policy import Policy
 from shared.runtime import runtime_of
 
@@ -56,13 +57,13 @@ async def list_agency_requests(
     grant: Ask,
     work: Work,
     status: Status | None = None,
-    before: UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> RequestPage:
+    after: After | None = None,
+    limit: Limit = 50,
+) -> Page[RequestOut]:
     """The requests of one's own agency, newest first."""
     ori = grant.principal.agency_ori
     found = await Requests(work.connection).page(
-        grant, agency=ori, status=status, before=before, limit=limit
+        grant, agency=ori, status=status, after=key_of(after, UUID), limit=limit
     )
     return page_out(found, limit)
 

@@ -6,20 +6,14 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from services.release.api.texts import Name, OriText, Reason, StateText
+from services.release.api.texts import Name, StateText
 from services.release.domain import AgencyKind, Status
 from shared.fields import Moment
-from shared.models import PlatePatternText
+from shared.models import OriText, Person, PlatePatternText, Reason, RequestBody
 from shared.plates import TOO_LITTLE_KNOWN, PlatePattern
 
 
-class Body(BaseModel):
-    """A request body: what it does not know, it refuses."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class AgencyIn(Body):
+class AgencyIn(RequestBody):
     """An agency that may ask."""
 
     model_config = ConfigDict(
@@ -43,7 +37,7 @@ class AgencyIn(Body):
     contact: Name
 
 
-class AgencyChange(Body):
+class AgencyChange(RequestBody):
     """What changes of an agency; what is not named stays."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"active": False}]})
@@ -105,7 +99,7 @@ class DocumentOut(BaseModel):
     media_type: str
 
 
-class Criteria(Body):
+class Criteria(RequestBody):
     """What is asked for; the package holds exactly what this matches."""
 
     captured_from: Moment
@@ -130,14 +124,14 @@ class Criteria(Body):
         raise ValueError(f"{TOO_LITTLE_KNOWN}, or devices")
 
 
-class AuthorityIn(Body):
+class AuthorityIn(RequestBody):
     """Legal authority for a release that the law otherwise forbids."""
 
     reference: Name = Field(description="E.g. court and number of an order")
     document_id: UUID = Field(description="Of POST /v1/documents, uploaded by the same agency")
 
 
-class RequestIn(Body):
+class RequestIn(RequestBody):
     """A written request (policy 468.7(a)). The agency is that of the access token."""
 
     model_config = ConfigDict(
@@ -172,7 +166,7 @@ class RequestIn(Body):
     legal_authority: AuthorityIn | None = None
 
 
-class DecisionIn(Body):
+class DecisionIn(RequestBody):
     """A reviewer's decision, with its reason."""
 
     model_config = ConfigDict(
@@ -185,23 +179,12 @@ class DecisionIn(Body):
     reason: Reason
 
 
-class WithdrawIn(Body):
+class WithdrawIn(RequestBody):
     """Why a request is withdrawn."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"reason": "The vehicle was found"}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "The vehicle was found"}]})
 
     reason: Reason
-
-
-class PersonOut(BaseModel):
-    """A person, as the file names people."""
-
-    person_id: str
-    name: str
-    title: str
-    agency_ori: str
 
 
 class AuthorityOut(BaseModel):
@@ -218,7 +201,7 @@ class DecisionOut(BaseModel):
     decision: Literal["approve", "deny", "refuse"]
     reason: str
     citation: str | None
-    decided_by: PersonOut
+    decided_by: Person
     decided_at: datetime
 
 
@@ -253,7 +236,7 @@ class CriteriaOut(BaseModel):
 class ReceiptOut(BaseModel):
     """Somebody took the package."""
 
-    received_by: PersonOut
+    received_by: Person
     received_at: datetime
     sha256: str
 
@@ -326,7 +309,7 @@ class RequestOut(BaseModel):
     agency_name: str
     agency_kind: str
     agency_state: str
-    filed_by: PersonOut
+    filed_by: Person
     filed_at: datetime
     requester_name: str
     requester_title: str
@@ -342,16 +325,3 @@ class RequestOut(BaseModel):
     package: PackageOut | None
     failure: FailureOut | None
     receipts: list[ReceiptOut]
-
-
-class RequestPage(BaseModel):
-    """Requests, newest first. `next` is the `before` of the page after, or null at the end."""
-
-    requests: list[RequestOut]
-    next: UUID | None
-
-
-class AgencyList(BaseModel):
-    """Registered agencies by name."""
-
-    agencies: list[AgencyOut]

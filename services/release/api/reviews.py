@@ -6,10 +6,10 @@ from typing import Annotated
 from uuid import UUID, uuid4
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 
 from services.release import steps
-from services.release.api.models import DecisionIn, RequestOut, RequestPage
+from services.release.api.models import DecisionIn, RequestOut
 from services.release.api.people import check_department, refusals_recorded
 from services.release.api.showing import page_out, request_out
 from services.release.domain import (
@@ -26,6 +26,7 @@ from shared.access import Grant, Permission, access
 from shared.errors import NotFound
 from shared.events import AdministrativeEvent
 from shared.http import Work
+from shared.models import After, Limit, Page, key_of
 from shared.policy import Sharing
 from shared.runtime import runtime_of
 
@@ -40,13 +41,13 @@ async def list_requests(
     work: Work,
     request: Request,
     status: Status | None = None,
-    before: UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> RequestPage:
+    after: After | None = None,
+    limit: Limit = 50,
+) -> Page[RequestOut]:
     """Requests of all agencies, newest first."""
     await check_department(request, grant)
     found = await Requests(work.connection).page(
-        grant, agency=None, status=status, before=before, limit=limit
+        grant, agency=None, status=status, after=key_of(after, UUID), limit=limit
     )
     return page_out(found, limit)
 

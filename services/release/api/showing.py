@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from services.release.api.models import RequestOut, RequestPage
+from services.release.api.models import RequestOut
 from services.release.store import Request
 from shared.errors import NotFound
+from shared.models import Page
 
 
 def request_out(found: Request | None) -> RequestOut:
@@ -14,7 +15,7 @@ def request_out(found: Request | None) -> RequestOut:
     return RequestOut.model_validate(found, from_attributes=True)
 
 
-def page_out(found: Sequence[Request], limit: int) -> RequestPage:
+def page_out(found: Sequence[Request], limit: int) -> Page[RequestOut]:
     """Return one page; a full one names where the next begins."""
     following = found[-1].request_id if len(found) == limit else None
-    return RequestPage(requests=[request_out(request) for request in found], next=following)
+    return Page.of([request_out(request) for request in found], last=following)

@@ -116,20 +116,20 @@ class Requests:
         *,
         agency: Ori | None,
         status: Status | None,
-        before: UUID | None,
+        after: UUID | None,
         limit: int,
     ) -> list[Request]:
-        """Return requests, newest first, filed before the one named `before`."""
+        """Return requests, newest first, filed before the one named `after`."""
         conditions = "(CAST(:agency AS text) IS NULL OR r.agency_ori = :agency)"
         conditions += " AND (CAST(:status AS text) IS NULL OR r.status = :status)"
-        if before is not None:
+        if after is not None:
             conditions += (
                 " AND (r.filed_at, r.request_id) <"
-                " (SELECT filed_at, request_id FROM requests WHERE request_id = :before)"
+                " (SELECT filed_at, request_id FROM requests WHERE request_id = :after)"
             )
         found = await self._find(
             conditions + " ORDER BY r.filed_at DESC, r.request_id DESC LIMIT :limit",
-            {"agency": agency, "status": status, "before": before, "limit": limit},
+            {"agency": agency, "status": status, "after": after, "limit": limit},
         )
         await self._disclose(grant, found)
         return found

@@ -9,8 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.retention.api.evidence import Key, Manager, Reader, export_of
-from services.retention.api.fields import Body, Number, Reason
-from services.retention.api.people import PersonOut
+from services.retention.api.fields import Number
 from services.retention.domain.evidence import (
     BOOKING,
     check_correction,
@@ -27,6 +26,7 @@ from shared.errors import Conflict, InvalidInput, NotFound
 from shared.events import EvidenceBooked
 from shared.http import Work
 from shared.ids import derive_id
+from shared.models import Page, Person, Reason, RequestBody
 from shared.policy import Department
 from shared.runtime import runtime_of
 
@@ -41,7 +41,7 @@ _TAKEN = (
 )  # fmt: skip
 
 
-class BookingIn(Body):
+class BookingIn(RequestBody):
     """A copy on one medium, as the property room received it."""
 
     model_config = ConfigDict(
@@ -87,7 +87,7 @@ class BookingOut(BaseModel):
     media_serial: str
     sha256: str
     note: str | None = None
-    booked_by: PersonOut | None
+    booked_by: Person | None
     booked_at: datetime
     in_force: bool
     corrects: UUID | None = None
@@ -97,13 +97,7 @@ class BookingOut(BaseModel):
     def of(cls, booking: Booking) -> "BookingOut":
         """Return a booking as an answer shows it."""
         plain = {name: getattr(booking, name) for name in cls.model_fields if name != "booked_by"}
-        return cls(**plain, booked_by=PersonOut.of(booking.booked_by))
-
-
-class BookingsOut(BaseModel):
-    """All bookings of an export in their order, those that were corrected too."""
-
-    bookings: list[BookingOut]
+        return cls(**plain, booked_by=Person.of(booking.booked_by))
 
 
 @router.post("", status_code=201, summary="Book a copy into evidence")
@@ -129,11 +123,11 @@ async def book_evidence(
 
 
 @router.get("", summary="Bookings of an export")
-async def list_bookings(export_id: UUID, grant: Reader, work: Work) -> BookingsOut:
+async def list_bookings(export_id: UUID, grant: Reader, work: Work) -> Page[BookingOut]:
     """Every copy that was booked into evidence, and every correction."""
     await export_of(work, grant, export_id)
     found = await Bookings(work.connection).of_export(grant, export_id)
-    return BookingsOut(bookings=[BookingOut.of(booking) for booking in found])
+    return Page.of([BookingOut.of(booking) for booking in found])
 
 
 @router.get("/{booking_id}/statement", summary="The signed statement of a booking")

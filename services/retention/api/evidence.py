@@ -6,12 +6,10 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, BackgroundTasks, Header, Query, Request
+from fastapi import APIRouter, BackgroundTasks, Header, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
-from services.retention.api.fields import Body, Reason
-from services.retention.api.people import PersonOut
 from services.retention.domain.evidence import (
     State,
     check_download,
@@ -26,6 +24,7 @@ from shared.delivery import opened, sealed
 from shared.errors import NotAuthorised, NotFound
 from shared.http import Work
 from shared.ids import derive_id
+from shared.models import After, Limit, Page, Person, Reason, RequestBody, key_of
 from shared.outbox import emit
 from shared.runtime import Runtime, runtime_of
 
@@ -51,7 +50,7 @@ _ZIP: dict[int | str, dict[str, Any]] = {
 }
 
 
-class ExportIn(Body):
+class ExportIn(RequestBody):
     """The hold whose records are to be exported."""
 
     model_config = ConfigDict(
@@ -61,7 +60,7 @@ class ExportIn(Body):
     hold_id: UUID
 
 
-class WithdrawalIn(Body):
+class WithdrawalIn(RequestBody):
     """Why an export is given up."""
 
     model_config = ConfigDict(
@@ -79,7 +78,7 @@ class ExportOut(BaseModel):
     case_number: str
     state: str
     """requested, ready, failed or withdrawn."""
-    requested_by: PersonOut | None
+    requested_by: Person | None
     requested_at: datetime
     fault: str | None = None
     """What was in the way the last time that its package was tried to be made."""
@@ -95,7 +94,7 @@ class ExportOut(BaseModel):
     signed_by: str | None = None
     copies_booked: int = 0
     """Bookings in force."""
-    withdrawn_by: PersonOut | None = None
+    withdrawn_by: Person | None = None
     withdrawn_at: datetime | None = None
     withdrawal_reason: str | None = None
     removed_at: datetime | None = None
@@ -108,15 +107,8 @@ class ExportOut(BaseModel):
         plain = {name: getattr(export, name) for name in cls.model_fields if name not in people}
         return cls(
             **{**plain, "state": export.state.value},
-            **{name: PersonOut.of(getattr(export, name)) for name in people},
+            **{name: Person.of(getattr(export, name)) for name in people},
         )
-
-
-class ExportsOut(BaseModel):
-    """A page of exports, newest first."""
-
-    exports: list[ExportOut]
-    next_after: UUID | None = None
 
 
 @router.post("", status_code=202, summary="Export what a hold keeps")
@@ -160,15 +152,15 @@ async def list_exports(
     work: Work,
     hold_id: UUID | None = None,
     unbooked: bool | None = None,
-    after: UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> ExportsOut:
+    after: After | None = None,
+    limit: Limit = 50,
+) -> Page[ExportOut]:
     """Exports of the caller's agency, newest first; `unbooked`: those that await a booking."""
     found = await Exports(work.connection).page(
-        grant, limit=limit + 1, after=after, hold_id=hold_id, unbooked=unbooked
+        grant, limit=limit + 1, after=key_of(after, UUID), hold_id=hold_id, unbooked=unbooked
     )
     more = found[limit - 1].export_id if len(found) > limit else None
-    return ExportsOut(exports=[ExportOut.of(e) for e in found[:limit]], next_after=more)
+    return Page.of([ExportOut.of(e) for e in found[:limit]], last=more)
 
 
 @router.get("/{export_id}", summary="One export")

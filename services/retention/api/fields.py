@@ -4,21 +4,15 @@ from typing import Annotated
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
 )
 
 from services.retention.domain.area import MAX_RADIUS_M, Area, Box, Circle, Polygon
 from shared.fields import storable
+from shared.models import RequestBody
 
 Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
-Reason = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=3, max_length=2000),
-    AfterValidator(storable),
-]
 Number = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
@@ -28,13 +22,7 @@ Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 
 
-class Body(BaseModel):
-    """A request's body: what it does not know it refuses."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class CircleIn(Body):
+class CircleIn(RequestBody):
     """All within a distance of a point."""
 
     latitude: Latitude
@@ -46,7 +34,7 @@ class CircleIn(Body):
         return Circle(self.latitude, self.longitude, self.radius_m)
 
 
-class BoxIn(Body):
+class BoxIn(RequestBody):
     """An upright rectangle."""
 
     south: Latitude
@@ -59,7 +47,7 @@ class BoxIn(Body):
         return Box(self.south, self.west, self.north, self.east)
 
 
-class PolygonIn(Body):
+class PolygonIn(RequestBody):
     """A ring of [longitude, latitude], as GeoJSON orders them."""
 
     points: Annotated[list[tuple[Longitude, Latitude]], Field(min_length=3, max_length=100)]

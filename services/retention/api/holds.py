@@ -4,11 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.retention.api.fields import AreaIn, Body, Number, Reason
-from services.retention.api.people import PersonOut
+from services.retention.api.fields import AreaIn, Number
 from services.retention.api.shown import ReadsOut, reads_out
 from services.retention.domain.criteria import Criteria, Cursor, check_hold, decode_cursor
 from services.retention.domain.evidence import check_release
@@ -19,17 +18,16 @@ from shared.errors import Conflict, InvalidInput, NotFound
 from shared.events import HoldChanged
 from shared.fields import Moment
 from shared.http import Work
-from shared.models import PlatePatternText
+from shared.models import After, Limit, Page, Person, PlatePatternText, Reason, RequestBody, key_of
 from shared.runtime import runtime_of
 
 router = APIRouter(prefix="/v1/holds", tags=["holds"])
 
 Reader = Annotated[Grant, access(Permission.HOLD_READ)]
 Manager = Annotated[Grant, access(Permission.HOLD_MANAGE, scope_by_record=True)]
-Limit = Annotated[int, Query(ge=1, le=200)]
 
 
-class CriteriaIn(Body):
+class CriteriaIn(RequestBody):
     """Which records, all conditions together; without an end in time it keeps future ones too."""
 
     plate: PlatePatternText | None = None
@@ -53,7 +51,7 @@ class CriteriaIn(Body):
         )
 
 
-class HoldIn(Body):
+class HoldIn(RequestBody):
     """A hold to place."""
 
     model_config = ConfigDict(
@@ -76,7 +74,7 @@ class HoldIn(Body):
     criteria: CriteriaIn
 
 
-class ReleaseIn(Body):
+class ReleaseIn(RequestBody):
     """Why a hold ends."""
 
     model_config = ConfigDict(
@@ -95,9 +93,9 @@ class HoldOut(BaseModel):
     description: str
     criteria: dict[str, Any]
     in_force: bool
-    placed_by: PersonOut | None
+    placed_by: Person | None
     placed_at: datetime
-    released_by: PersonOut | None = None
+    released_by: Person | None = None
     released_at: datetime | None = None
     release_reason: str | None = None
 
@@ -111,19 +109,12 @@ class HoldOut(BaseModel):
             description=hold.description,
             criteria=hold.criteria.as_json(),
             in_force=hold.released_at is None,
-            placed_by=PersonOut.of(hold.placed_by),
+            placed_by=Person.of(hold.placed_by),
             placed_at=hold.placed_at,
-            released_by=PersonOut.of(hold.released_by),
+            released_by=Person.of(hold.released_by),
             released_at=hold.released_at,
             release_reason=hold.release_reason,
         )
-
-
-class HoldsOut(BaseModel):
-    """A page of holds, newest first."""
-
-    holds: list[HoldOut]
-    next_after: UUID | None = None
 
 
 @router.post("", status_code=201, summary="Place a hold")
@@ -154,15 +145,15 @@ async def list_holds(
     grant: Reader,
     work: Work,
     in_force: bool | None = None,
-    after: UUID | None = None,
+    after: After | None = None,
     limit: Limit = 50,
-) -> HoldsOut:
+) -> Page[HoldOut]:
     """Holds of the caller's agency, newest first."""
     found = await Holds(work.connection).page(
-        grant, limit=limit + 1, after=after, in_force=in_force
+        grant, limit=limit + 1, after=key_of(after, UUID), in_force=in_force
     )
     more = found[limit - 1].hold_id if len(found) > limit else None
-    return HoldsOut(holds=[HoldOut.of(hold) for hold in found[:limit]], next_after=more)
+    return Page.of([HoldOut.of(hold) for hold in found[:limit]], last=more)
 
 
 @router.get("/{hold_id}", summary="One hold")
@@ -176,22 +167,21 @@ async def list_held_records(
     hold_id: UUID,
     grant: Manager,
     work: Work,
-    cursor: Annotated[str | None, Query(max_length=300)] = None,
+    after: After | None = None,
     limit: Limit = 100,
 ) -> ReadsOut:
     """Reads that the hold keeps now, also those past the schedule. Every one shown is recorded."""
     hold = await _get(work, grant, hold_id)
-    after = decode_cursor(cursor, hold.criteria) if cursor else None
-    reads, more = await Holds(work.connection).records(grant, hold, limit=limit, after=after)
+    last = decode_cursor(after, hold.criteria) if after else None
+    reads, more = await Holds(work.connection).records(grant, hold, limit=limit, after=last)
     following = (
         Cursor(reads[-1].captured_at, reads[-1].read_id, hold.criteria.fingerprint)
         if more
         else None
     )
     return ReadsOut(
-        reads=reads_out(reads),
-        count=len(reads),
-        next_cursor=following.encode() if following else None,
+        items=reads_out(reads),
+        next=following.encode() if following else None,
     )
 
 

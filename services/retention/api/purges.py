@@ -4,11 +4,9 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, BackgroundTasks, Query, Request
+from fastapi import APIRouter, BackgroundTasks, Request
 from pydantic import BaseModel, ConfigDict
 
-from services.retention.api.fields import Body, Reason
-from services.retention.api.people import PersonOut
 from services.retention.domain.destruction import (
     Basis,
     Kind,
@@ -26,6 +24,7 @@ from shared.errors import Conflict, InvalidInput, NotFound
 from shared.events import PurgeChanged
 from shared.fields import Moment
 from shared.http import Work
+from shared.models import After, Limit, Page, Person, Reason, RequestBody, key_of
 from shared.runtime import runtime_of
 
 router = APIRouter(prefix="/v1", tags=["purges"])
@@ -37,7 +36,7 @@ Executor = Annotated[Grant, access(Permission.PURGE_EXECUTE)]
 Change = Literal["proposed", "authorised", "refused", "executed", "certified"]
 
 
-class ProposalIn(Body):
+class ProposalIn(RequestBody):
     """A purge once (`single`), or leave for the daily ones until withdrawn (`standing`)."""
 
     model_config = ConfigDict(
@@ -52,7 +51,7 @@ class ProposalIn(Body):
     reason: Reason
 
 
-class NoteIn(Body):
+class NoteIn(RequestBody):
     """What the decision rests on."""
 
     model_config = ConfigDict(
@@ -74,12 +73,12 @@ class RunOut(BaseModel):
     basis: dict[str, Any]
     """The facts that it rests on: ages, schedule, resolution, the attorney's consent."""
     reason: str
-    proposed_by: PersonOut | None
+    proposed_by: Person | None
     proposed_at: datetime
-    decided_by: PersonOut | None = None
+    decided_by: Person | None = None
     decided_at: datetime | None = None
     decision_note: str | None = None
-    executed_by: PersonOut | None = None
+    executed_by: Person | None = None
     started_at: datetime | None = None
     executed_at: datetime | None = None
     certified_at: datetime | None = None
@@ -105,15 +104,8 @@ class RunOut(BaseModel):
             name: getattr(run, name) for name in cls.model_fields if name not in {*people, "basis"}
         }
         plain["months_dropped"] = list(run.months_dropped)
-        named = {name: PersonOut.of(getattr(run, name)) for name in people}
+        named = {name: Person.of(getattr(run, name)) for name in people}
         return cls(**plain, **named, basis=run.basis.as_json())
-
-
-class RunsOut(BaseModel):
-    """A page of runs, newest first."""
-
-    runs: list[RunOut]
-    next_after: UUID | None = None
 
 
 class ScheduleOut(BaseModel):
@@ -174,13 +166,13 @@ async def propose_purge(body: ProposalIn, grant: Proposer, work: Work, request: 
 async def list_purges(
     grant: Reader,
     work: Work,
-    after: UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> RunsOut:
+    after: After | None = None,
+    limit: Limit = 50,
+) -> Page[RunOut]:
     """Runs and standing leaves, newest first."""
-    found = await Runs(work.connection).page(limit=limit + 1, after=after)
+    found = await Runs(work.connection).page(limit=limit + 1, after=key_of(after, UUID))
     more = found[limit - 1].run_id if len(found) > limit else None
-    return RunsOut(runs=[RunOut.of(run) for run in found[:limit]], next_after=more)
+    return Page.of([RunOut.of(run) for run in found[:limit]], last=more)
 
 
 @router.get("/purge-runs/{run_id}", summary="One purge run")

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 
-from services.retention.api.fields import AreaIn, Body, Region
+from services.retention.api.fields import AreaIn, Region
 from services.retention.api.shown import ReadsOut, reads_out
 from services.retention.domain.criteria import (
     Criteria,
@@ -20,13 +20,13 @@ from services.retention.store.search import Searches
 from shared.access import Grant, Permission, access
 from shared.fields import Moment
 from shared.http import Work
-from shared.models import PlatePatternText
+from shared.models import After, Count, PlatePatternText, RequestBody
 from shared.runtime import runtime_of
 
 router = APIRouter(prefix="/v1/searches", tags=["search"])
 
 
-class Search(Body):
+class Search(RequestBody):
     """What is looked for: a plate as far as known, or all that passed some place, in a window of time."""
 
     model_config = ConfigDict(
@@ -57,7 +57,7 @@ class Search(Body):
     """Reads whose region was not determined are found too."""
     minimum_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    cursor: Annotated[str, Field(max_length=300)] | None = None
+    after: After | None = None
 
     def criteria(self) -> Criteria:
         """Return it as the domain has it."""
@@ -85,16 +85,16 @@ async def search_reads(
     settings = runtime.settings
     assert isinstance(settings, Settings)  # noqa: S101 - for the type checker; main passes it
     asked = body.criteria()
-    after = decode_cursor(body.cursor, asked) if body.cursor else None
+    after = decode_cursor(body.after, asked) if body.after else None
     criteria = within_retention(asked, grant.now, runtime.policy.retention.schedule_days)
     check_search(criteria)
     searches = Searches(work.connection, timeout_s=settings.retention_search_timeout_s)
     reads, more = await searches.page(grant, criteria, limit=body.limit, after=after)
     cursor = Cursor(reads[-1].captured_at, reads[-1].read_id, asked.fingerprint) if more else None
     return ReadsOut(
-        reads=reads_out(reads),
-        count=len(reads),
-        next_cursor=cursor.encode() if cursor else None,
+        items=reads_out(reads),
+        next=cursor.encode() if cursor else None,
+        count=Count(value=len(reads), at_least=more) if after is None else None,
         captured_from=criteria.captured_from,
         captured_to=criteria.captured_to,
     )

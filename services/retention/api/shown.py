@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from services.retention.store.records import Capture, HitFlag, Read
+from shared.models import Page
 
 
 class PlaceOut(BaseModel):
@@ -141,13 +142,9 @@ class ReadOut(BaseModel):
         )
 
 
-class ReadsOut(BaseModel):
-    """A page of reads, newest first."""
+class ReadsOut(Page[ReadOut]):
+    """A page of reads, newest first; its `next` belongs to the same request."""
 
-    reads: list[ReadOut]
-    count: int
-    next_cursor: str | None = None
-    """Send it with the same request for the next page; null on the last one."""
     captured_from: datetime | None = None
     """The window that was searched: what the schedule no longer keeps is cut off."""
     captured_to: datetime | None = None

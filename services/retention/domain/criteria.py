@@ -164,7 +164,7 @@ def decode_cursor(text: str, criteria: Criteria) -> Cursor:
     try:
         cursor = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Cursor)
     except (ValueError, msgspec.DecodeError):
-        raise InvalidInput("is not a cursor that was given out", field="cursor") from None
+        raise InvalidInput("is not the `next` of a page of this list", field="after") from None
     if cursor.fingerprint != criteria.fingerprint or cursor.captured_at.tzinfo is None:
-        raise InvalidInput("belongs to another search", field="cursor")
+        raise InvalidInput("belongs to another search", field="after")
     return cursor

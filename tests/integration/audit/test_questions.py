@@ -23,6 +23,7 @@ from shared.events import (
     RefusalsCounted,
     SessionChanged,
 )
+from shared.models import cursor_of
 from tests.integration.audit.conftest import (
     AUDITOR,
     OFFICER,
@@ -52,7 +53,7 @@ def ask(client, auditor):
     async def search(**body):
         response = await client.post("/v1/entries/search", json=body, headers=auditor())
         assert response.status_code == 200, response.text
-        return response.json()["entries"]
+        return response.json()["items"]
 
     return search
 
@@ -102,7 +103,7 @@ QUESTIONS = [
         [1, 2],
     ),
     ({"occurred_from": "2026-06-01T06:00:00-07:00", "purpose_kind": "stolen_plate"}, [1, 2, 3]),
-    ({"service": "retention", "before": 3, "limit": 2}, [1, 2]),
+    ({"service": "retention", "after": cursor_of(3), "limit": 2}, [1, 2]),
     ({"plate": "NOBODY"}, []),
 ]
 
@@ -436,10 +437,8 @@ async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_
     assert [s["change"] for s in shown["steps"]] == ["assigned", "commented", "closed"]
     assert (shown["assigned_to"], shown["outcome"]) == (SUPERVISOR, "explained")
     listed = await client.get("/v1/findings?status=closed", headers=auditor())
-    assert [f["finding_id"] for f in listed.json()["findings"]] == [str(raised.finding_id)]
-    assert (await client.get("/v1/findings?status=open", headers=auditor())).json()[
-        "findings"
-    ] == []
+    assert [f["finding_id"] for f in listed.json()["items"]] == [str(raised.finding_id)]
+    assert (await client.get("/v1/findings?status=open", headers=auditor())).json()["items"] == []
     await runtime.relay.drain()
     assert [e.change for e in bus.events(FindingChanged)] == ["assigned", "commented", "closed"]
 
@@ -544,7 +543,7 @@ async def test_an_audit_is_drawn_reviewed_and_signed_off_by_another(
     assert changes == ["drawn", *["item_reviewed"] * len(audit["items"]), "signed_off"]
     [finding] = bus.events(FindingRaised)
     assert (finding.kind, finding.subject) == ("improper_access", OFFICER)
-    listed = (await client.get("/v1/audits", headers=auditor())).json()["audits"]
+    listed = (await client.get("/v1/audits", headers=auditor())).json()["items"]
     assert [UUID(a["audit_id"]) for a in listed] == [UUID(audit["audit_id"])]
 
 

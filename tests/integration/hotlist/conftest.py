@@ -159,7 +159,7 @@ class Hotlist:
         return event
 
     async def hits(self, **query):
-        return (await self.call("GET", "/v1/hits", params=query))["hits"]
+        return (await self.call("GET", "/v1/hits", params=query))["items"]
 
     async def announced(self, kind):
         """Events that left the outbox."""

@@ -290,7 +290,7 @@ async def test_a_hit_from_a_source_that_the_viewer_lacks_does_not_exist_for_them
     [hit] = await hotlist.hits()
     without = hotlist.headers(sources=["department", "state"])
     path = f"/v1/hits/{hit['hit_id']}"
-    assert (await hotlist.call("GET", "/v1/hits", headers=without))["hits"] == []
+    assert (await hotlist.call("GET", "/v1/hits", headers=without))["items"] == []
     for method, route, body in (
         ("GET", path, None),
         ("GET", f"{path}/crop", None),
@@ -317,8 +317,8 @@ async def test_hits_are_filtered_and_paged(hotlist):
     assert len(await hotlist.hits(since=later)) == 1
     assert len(await hotlist.hits(status="verified")) == 0
     page = await hotlist.call("GET", "/v1/hits", params={"limit": 3})
-    rest = await hotlist.call("GET", "/v1/hits", params={"limit": 3, "before": page["next"]})
-    seqs = [hit["seq"] for hit in page["hits"] + rest["hits"]]
+    rest = await hotlist.call("GET", "/v1/hits", params={"limit": 3, "after": page["next"]})
+    seqs = [hit["seq"] for hit in page["items"] + rest["items"]]
     assert seqs == sorted(seqs, reverse=True)
     assert (len(seqs), rest["next"]) == (4, None)
     await hotlist.call("GET", "/v1/hits", params={"since": "2026-01-01T00:00:00"}, status=422)

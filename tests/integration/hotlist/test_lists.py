@@ -14,7 +14,7 @@ HEADER = "plate,state,record_kind,reason\n"
 
 async def plates(hotlist, list_id):
     found = await hotlist.call("POST", f"/v1/lists/{list_id}/entries/search", json={})
-    return sorted(entry["plate"] for entry in found["entries"])
+    return sorted(entry["plate"] for entry in found["items"])
 
 
 async def rows_of(hotlist):
@@ -61,7 +61,7 @@ async def test_every_fault_of_an_upload_is_named_and_nothing_is_kept(hotlist):
     assert problem["detail"].startswith("line 5002, column 1 (plate): ")
     assert "2BBB" not in str(problem)
     assert await rows_of(hotlist) == 0
-    assert (await hotlist.call("GET", f"/v1/lists/{list_id}/versions"))["versions"] == []
+    assert (await hotlist.call("GET", f"/v1/lists/{list_id}/versions"))["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ async def test_a_change_after_a_roll_back_starts_from_what_is_in_force(hotlist):
     found = await hotlist.call(
         "POST", f"/v1/lists/{list_id}/entries/search", json={"plate": "1aaa-111"}
     )
-    uploaded = found["entries"][0]["entry_id"]
+    uploaded = found["items"][0]["entry_id"]
     await hotlist.call("DELETE", f"/v1/lists/{list_id}/entries/{uploaded}")  # version 3
     await hotlist.call("POST", f"/v1/lists/{list_id}/rollback", json={"version": 1})
     assert await plates(hotlist, list_id) == ["1AAA111", "2BBB222"]
@@ -237,7 +237,7 @@ async def test_uploads_too_old_to_roll_back_to_are_dropped(hotlist):
 
     async def states():
         shown = await hotlist.call("GET", f"/v1/lists/{list_id}/versions")
-        return [v["state"] for v in shown["versions"]] == [
+        return [v["state"] for v in shown["items"]] == [
             "active",
             "retired",
             "dropped",
@@ -255,7 +255,7 @@ async def test_a_list_of_a_source_that_the_caller_lacks_does_not_exist_for_them(
     list_id = await hotlist.listed("7ABC123", source="federal")
     without = hotlist.headers(sources=["department", "state"])
     await hotlist.call("GET", f"/v1/lists/{list_id}", headers=without, status=404)
-    assert (await hotlist.call("GET", "/v1/lists", headers=without))["lists"] == []
+    assert (await hotlist.call("GET", "/v1/lists", headers=without))["items"] == []
     await hotlist.call(
         "POST", f"/v1/lists/{list_id}/entries/search", json={}, headers=without, status=404
     )

@@ -66,7 +66,7 @@ async def test_what_may_not_be_is_refused_by_name_and_nothing_is_kept(administra
         assert (answer.status_code, answer.json()["field"]) == (422, field), changes
         assert answer.headers["content-type"] == "application/problem+json"
     assert len(await waiting()) == before + len(FAULTY)  # the attempts, and nothing else
-    listed = (await administrator.get("/v1/accounts")).json()["accounts"]
+    listed = (await administrator.get("/v1/accounts")).json()["items"]
     assert [a["username"] for a in listed] == ["chief.admin"]
 
 
@@ -176,18 +176,20 @@ async def test_accounts_are_listed_in_pages_and_filtered(administrator):
     for n in range(5):
         await administrator.post("/v1/accounts", **an_account(username=f"person.{n}"))
     first = (await administrator.get("/v1/accounts?limit=4")).json()
-    assert [a["username"] for a in first["accounts"]][:2] == ["chief.admin", "person.0"]
+    assert [a["username"] for a in first["items"]][:2] == ["chief.admin", "person.0"]
     rest = (await administrator.get(f"/v1/accounts?limit=4&after={first['next']}")).json()
-    assert [a["username"] for a in rest["accounts"]] == ["person.3", "person.4"]
+    assert [a["username"] for a in rest["items"]] == ["person.3", "person.4"]
     assert rest["next"] is None
     invited = (await administrator.get("/v1/accounts?status=invited&role=officer")).json()
-    assert len(invited["accounts"]) == 5
-    for faulty in ("status=asleep", "after=%00", "role=%00", "limit=0", "limit=201"):
+    assert len(invited["items"]) == 5
+    for faulty in ("status=asleep", "role=%00", "limit=0", "limit=201"):
         answer = await administrator.get(f"/v1/accounts?{faulty}")
         assert (answer.status_code, answer.json()["field"]) == (
             422,
             f"query.{faulty.split('=')[0]}",
         )
+    answer = await administrator.get("/v1/accounts?after=person.2")
+    assert (answer.status_code, answer.json()["field"]) == (422, "after")
 
 
 @pytest.mark.clause("468.6/yearly-review")
@@ -198,12 +200,12 @@ async def test_rights_not_reviewed_for_a_year_are_due(
     for _ in range(5):
         clock.advance(days=73)
         await administrator.sign_in()
-    due = (await administrator.get("/v1/accounts/reviews/due")).json()["accounts"]
+    due = (await administrator.get("/v1/accounts/reviews/due")).json()["items"]
     assert [a["username"] for a in due] == ["chief.admin", "o.seven"]
     officer = due[1]
     path = f"/v1/accounts/{officer['account_id']}/review"
     assert (await administrator.post(path, note="still on patrol")).status_code == 200
-    due = (await administrator.get("/v1/accounts/reviews/due")).json()["accounts"]
+    due = (await administrator.get("/v1/accounts/reviews/due")).json()["items"]
     assert [a["username"] for a in due] == ["chief.admin"]
     async with identity.begin() as unit:
         kept = await unit.connection.execute(text("SELECT account_id, reviewed_by FROM reviews"))

@@ -52,7 +52,7 @@ async def test_a_purpose_comes_back_as_a_token_bound_to_the_person(
     assert str(event.purpose.purpose_id) == claims["jti"]
     assert (event.purpose.case_number, event.purpose.call_number) == ("26-001234", "C26-0099")
     assert event.scope["plate"] == "7ABC123"
-    listed = (await officer.get("/v1/purposes")).json()["purposes"]
+    listed = (await officer.get("/v1/purposes")).json()["items"]
     assert [p["purpose_id"] for p in listed] == [claims["jti"]]
     assert "token" not in repr(listed)
 
@@ -88,7 +88,7 @@ async def test_what_the_law_forbids_is_refused_by_name_and_recorded(officer, pub
     assert events[0].purpose.case_number == "26-001234"
     assert events[0].actor.person_id == officer.account_id
     assert "Government Code 7284.6" in events[0].reason
-    assert (await officer.get("/v1/purposes")).json()["purposes"] == []
+    assert (await officer.get("/v1/purposes")).json()["items"] == []
 
 
 NO_REASONS = [

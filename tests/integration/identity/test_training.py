@@ -135,7 +135,7 @@ async def test_only_the_course_of_the_policy_opens_access(hire, administrator):
     await sergeant.post("/v1/training", account_id=officer.account_id, completed_on="2026-05-20")
     await sergeant.post("/v1/training", account_id=officer.account_id, completed_on="2026-01-20")
     assert (await administrator.get(path)).json()["trained_until"] == "2027-05-20T00:00:00Z"
-    listed = (await administrator.get(f"{path}/training")).json()["training"]
+    listed = (await administrator.get(f"{path}/training")).json()["items"]
     assert [t["course"] for t in listed] == ["First aid", "ALPR operator", "ALPR operator"]
     assert listed[0]["recorded_by"] == sergeant.account_id
 
@@ -147,7 +147,7 @@ async def test_refreshers_due_are_listed_soonest_first(hire, train, clock):
     fresh = await hire("o.fresh", "officer")
     await train(fresh)
     await sergeant.post("/v1/training", account_id=soon.account_id, completed_on="2025-06-20")
-    due = (await sergeant.get("/v1/training/due")).json()["accounts"]
+    due = (await sergeant.get("/v1/training/due")).json()["items"]
     names = [a["username"] for a in due]
     assert names[-1] == "o.soon"
     assert never.username in names

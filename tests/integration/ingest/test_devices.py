@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.events import AccessAttempted, DeviceChanged, RefusalsCounted
+from shared.models import cursor_of
 from shared.permissions import Permission
 from shared.refusals import Allowance
 from tests.unit.ingest import pictures as p
@@ -29,7 +30,7 @@ async def test_a_device_is_registered_and_its_credential_shown_once(station):
     secret = made["credential"].partition(".")[2]
     assert len(secret) >= 43
     assert secret not in seen.text + listed.text
-    assert seen.json() == listed.json()["devices"][0] == device
+    assert seen.json() == listed.json()["items"][0] == device
 
 
 async def test_of_a_secret_only_its_hash_is_kept(station):
@@ -179,7 +180,7 @@ async def test_managing_devices_needs_the_permission_and_each_attempt_is_recorde
     body = {"name": "x", "kind": "vehicle"}
     answer = await station.client.post("/v1/devices", json=body, headers=headers)
     assert answer.status_code == 403
-    assert (await station.client.get("/v1/devices", headers=headers)).json()["devices"] == []
+    assert (await station.client.get("/v1/devices", headers=headers)).json()["items"] == []
     await station.app.state.runtime.relay.drain()
     attempts = station.bus.events(AccessAttempted)
     assert [(a.permission, a.allowed) for a in attempts] == [
@@ -206,7 +207,7 @@ async def test_an_invalid_device_is_refused_by_field_and_not_kept(station):
         answer = await station.admin("POST", "/v1/devices", body)
         assert answer.status_code == 422, body
         assert answer.json()["field"] == field, answer.text
-    assert (await station.admin("GET", "/v1/devices")).json()["devices"] == []
+    assert (await station.admin("GET", "/v1/devices")).json()["items"] == []
     assert await changes(station) == []
 
 
@@ -237,12 +238,12 @@ async def test_devices_are_listed_by_name_page_by_page(station):
     for name in ("delta", "Alpha", "charlie", "Bravo"):
         await station.register(name, kind="vehicle")
     first = (await station.admin("GET", "/v1/devices?limit=3")).json()
-    names = [device["name"] for device in first["devices"]]
-    assert (names, first["next_after"]) == (["Alpha", "Bravo", "charlie"], "charlie")
-    rest = (await station.admin("GET", "/v1/devices?limit=3&after=charlie")).json()
+    names = [device["name"] for device in first["items"]]
+    assert (names, first["next"]) == (["Alpha", "Bravo", "charlie"], cursor_of("charlie"))
+    rest = (await station.admin("GET", f"/v1/devices?limit=3&after={first['next']}")).json()
     assert (await station.admin("GET", "/v1/devices?after=%00")).status_code == 422
-    assert [device["name"] for device in rest["devices"]] == ["delta"]
-    assert rest["next_after"] is None
+    assert [device["name"] for device in rest["items"]] == ["delta"]
+    assert rest["next"] is None
 
 
 async def test_a_changed_place_and_rate_hold_for_the_next_frame(station):

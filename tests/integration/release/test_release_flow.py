@@ -96,7 +96,7 @@ async def test_requester_and_reviewer_see_a_request_fail_with_its_reason(
         shown = (await client.get(path, headers=headers)).json()
         assert (shown["status"], shown["failure"]["reason"]) == ("failed", event.reason)
     found = await client.get("/v1/requests?status=failed", headers=reviewer())
-    assert len(found.json()["requests"]) == 1
+    assert len(found.json()["items"]) == 1
     answer = await client.get(f"/v1/requests/{request_id}/package", headers=requester())
     assert (answer.status_code, answer.json()["code"]) == (409, "failed")
     with pytest.raises(InvalidInput, match="failed"):
@@ -210,7 +210,7 @@ async def test_another_agency_finds_nothing(client, filed, decide, packaged, req
         response = await client.get(path, headers=other)
         assert response.status_code == 404, path
     listed = await client.get("/v1/agency/requests", headers=other)
-    assert listed.json()["requests"] == []
+    assert listed.json()["items"] == []
     withdrawn = await client.post(
         f"/v1/agency/requests/{request_id}/withdraw", json={"reason": "not ours"}, headers=other
     )
@@ -312,9 +312,9 @@ async def test_pages_go_back_in_time_and_every_look_is_disclosed(
         clock.advance(seconds=1)
     first = (await client.get("/v1/requests?limit=3", headers=reviewer())).json()
     second = (
-        await client.get(f"/v1/requests?limit=3&before={first['next']}", headers=reviewer())
+        await client.get(f"/v1/requests?limit=3&after={first['next']}", headers=reviewer())
     ).json()
-    shown = [r["request_id"] for r in first["requests"] + second["requests"]]
+    shown = [r["request_id"] for r in first["items"] + second["items"]]
     assert shown == ids[::-1]
     assert second["next"] is None
     looked = [e for e in await announced(RecordsDisclosed) if e.permission == "release:read"]
@@ -336,4 +336,4 @@ async def test_registering_and_barring_an_agency_is_announced_and_takes_effect(
     assert events[-1].details == {"active": "False"}
     assert (await decide(request_id)).status_code == 409
     listed = await client.get("/v1/agencies", headers=reviewer())
-    assert len(listed.json()["agencies"]) == 5
+    assert len(listed.json()["items"]) == 5

@@ -78,7 +78,7 @@ class Retention:
 
     async def plates(self, **body: Any) -> list[str]:
         """Return the plates that a search finds, sorted."""
-        return sorted(read["plate"] for read in (await self.search(**body))["reads"])
+        return sorted(read["plate"] for read in (await self.search(**body))["items"])
 
     async def get(self, path: str, status: int = 200, **claims: Any) -> httpx.Response:
         """GET as a person with every permission."""

@@ -60,7 +60,7 @@ async def book(retention, export, status=201, *permissions, key=None, headers=No
 async def bookings(retention, export):
     """All bookings of an export."""
     path = f"/v1/evidence-exports/{export['export_id']}/bookings"
-    return (await retention.get(path)).json()["bookings"]
+    return (await retention.get(path)).json()["items"]
 
 
 async def withdraw(retention, export, status=200):

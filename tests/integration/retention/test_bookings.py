@@ -193,7 +193,7 @@ async def test_who_may_see_holds_may_see_bookings_but_not_make_them(evidence):
     path = f"/v1/evidence-exports/{export['export_id']}/bookings"
     reader = retention.authority.headers(Permission.HOLD_READ, purpose=False)
     answer = await retention.client.get(path, headers=reader)
-    assert len(answer.json()["bookings"]) == 1
+    assert len(answer.json()["items"]) == 1
     stranger = retention.authority.headers(Permission.RECORD_SEARCH)
     assert (await retention.client.get(path, headers=stranger)).status_code == 403
 

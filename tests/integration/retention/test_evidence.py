@@ -304,7 +304,7 @@ async def test_another_agencys_exports_are_not_there(retention):
     await retention.get(f"{path}/bookings", 404, ori=OTHER_ORI)
     await retention.post(f"{path}/withdraw", {"reason": "not ours"}, 404, ori=OTHER_ORI)
     listed = (await retention.get("/v1/evidence-exports", ori=OTHER_ORI)).json()
-    assert listed["exports"] == []
+    assert listed["items"] == []
 
 
 async def test_an_agency_exports_its_own_records_only(retention, tmp_path):
@@ -428,7 +428,7 @@ async def test_exports_are_listed_by_hold_and_by_what_awaits_a_booking(retention
 
     async def listed(query):
         page = (await retention.get(f"/v1/evidence-exports?{query}")).json()
-        return [e["export_id"] for e in page["exports"]], page["next_after"]
+        return [e["export_id"] for e in page["items"]], page["next"]
 
     assert await listed("") == ([second["export_id"], first["export_id"]], None)
     ids, after = await listed("limit=1")

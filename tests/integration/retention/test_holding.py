@@ -206,7 +206,7 @@ async def test_a_purge_that_commits_first_is_seen_by_who_places_a_hold_after(ret
     await purge(retention)
     hold = await place(retention, plate="7ABC123")
     page = (await retention.get(f"/v1/holds/{hold['hold_id']}/records")).json()
-    assert page["count"] == 0
+    assert page["items"] == []
 
 
 async def test_what_a_hold_keeps_is_listed_in_pages_past_its_month_too_and_disclosed(retention):
@@ -216,10 +216,10 @@ async def test_what_a_hold_keeps_is_listed_in_pages_past_its_month_too_and_discl
     await purge(retention)
     path = f"/v1/holds/{hold['hold_id']}/records?limit=3"
     page = (await retention.get(path)).json()
-    rest = (await retention.get(f"{path}&cursor={page['next_cursor']}")).json()
-    listed = [datetime.fromisoformat(r["captured_at"]) for r in page["reads"] + rest["reads"]]
+    rest = (await retention.get(f"{path}&after={page['next']}")).json()
+    listed = [datetime.fromisoformat(r["captured_at"]) for r in page["items"] + rest["items"]]
     assert listed == times[::-1]
-    assert rest["next_cursor"] is None
+    assert rest["next"] is None
     assert sum(e.count for e in await retention.emitted(RecordsDisclosed)) == 4
     headers = retention.authority.headers(purpose=False)
     answer = await retention.client.get(path, headers=headers)
@@ -264,7 +264,7 @@ async def test_a_hold_that_says_too_little_is_refused_naming_the_field(retention
     for body, field in REFUSED:
         problem = await retention.post("/v1/holds", {**good, **body}, 422)
         assert problem["field"] == field, body
-    assert (await retention.get("/v1/holds")).json()["holds"] == []
+    assert (await retention.get("/v1/holds")).json()["items"] == []
 
 
 async def test_holds_are_listed_by_agency_and_state(retention):
@@ -273,13 +273,13 @@ async def test_holds_are_listed_by_agency_and_state(retention):
     second = await place(retention, plate="8XYZ987")
     await release(retention, first)
     page = (await retention.get("/v1/holds?limit=1")).json()
-    assert [hold["hold_id"] for hold in page["holds"]] == [second["hold_id"]]
-    rest = (await retention.get(f"/v1/holds?after={page['next_after']}")).json()
-    assert [hold["in_force"] for hold in rest["holds"]] == [False]
-    assert rest["holds"][0]["released_by"]["name"] == "Officer Seven"
-    active = (await retention.get("/v1/holds?in_force=true")).json()["holds"]
+    assert [hold["hold_id"] for hold in page["items"]] == [second["hold_id"]]
+    rest = (await retention.get(f"/v1/holds?after={page['next']}")).json()
+    assert [hold["in_force"] for hold in rest["items"]] == [False]
+    assert rest["items"][0]["released_by"]["name"] == "Officer Seven"
+    active = (await retention.get("/v1/holds?in_force=true")).json()["items"]
     assert [hold["hold_id"] for hold in active] == [second["hold_id"]]
-    assert (await retention.get("/v1/holds", ori="CA0520000")).json()["holds"] == []
+    assert (await retention.get("/v1/holds", ori="CA0520000")).json()["items"] == []
     await retention.get(f"/v1/holds/{first['hold_id']}", 404, ori="CA0520000")
 
 

@@ -116,7 +116,7 @@ async def test_a_read_that_stands_alone_is_no_pass(retention):
     await settle(retention)
     assert await told(retention) == []
     assert await left_due(retention) == 0
-    [found] = (await retention.search(plate="7ABC123"))["reads"]
+    [found] = (await retention.search(plate="7ABC123"))["items"]
     assert (found["pass_id"], found["pass_agrees"]) == (None, None)
 
 
@@ -196,7 +196,7 @@ async def test_a_read_that_comes_after_its_pass_was_told_is_kept_in_it_and_chang
     assert await told(retention) == [event]
     found = (await retention.get(f"/v1/passes/{event.pass_id}")).json()
     assert found["late_read_ids"] == [str(late.read_id)]
-    assert len(found["reads"]) == 3
+    assert len(found["items"]) == 3
     assert found["last_seen_at"] == "2026-06-01T12:00:00.200000Z"
 
 
@@ -285,7 +285,7 @@ async def test_a_search_names_the_pass_and_says_whether_it_agrees(retention):
     await retention.store(*VEHICLE)
     await settle(retention)
     [event] = await told(retention)
-    found = (await retention.search(plate="7A*"))["reads"]
+    found = (await retention.search(plate="7A*"))["items"]
     assert {(r["plate"], r["pass_id"], r["pass_agrees"]) for r in found} == {
         ("7ABC123", str(event.pass_id), True),
         ("7A8C123", str(event.pass_id), False),
@@ -299,7 +299,7 @@ async def test_a_pass_is_shown_with_its_reads_and_each_is_disclosed(retention):
     [event] = await told(retention)
     found = (await retention.get(f"/v1/passes/{event.pass_id}")).json()
     assert (found["plate"], found["agreed"]) == ("7ABC123", False)
-    assert [read["plate"] for read in found["reads"]] == ["7ABC123", "7A8C123", "7ABC123"]
+    assert [read["plate"] for read in found["items"]] == ["7ABC123", "7A8C123", "7ABC123"]
     assert [one["plate"] for one in found["other_readings"]] == ["7A8C123"]
     assert found["dissent"][0]["place"] == 2
     assert [one["text"] for one in found["dissent"][0]["others"]] == ["8"]
@@ -343,7 +343,7 @@ async def test_a_purpose_narrowed_to_a_plate_is_not_told_of_other_plates(retenti
 
     answer = await get(plate="7ABC123")
     found = answer.json()
-    assert [read["plate"] for read in found["reads"]] == ["7ABC123", "7ABC123"]
+    assert [read["plate"] for read in found["items"]] == ["7ABC123", "7ABC123"]
     assert (found["agreed"], found["readings_withheld"]) == (False, 1)
     assert "7A8C123" not in answer.text
     assert found["dissent"] == []
@@ -362,7 +362,7 @@ async def test_what_a_reader_held_possible_is_kept_with_its_read(retention):
         alternatives=[Alternative("7ABC123", 0.93), Alternative("7A8C123", 0.04)],
     )
     await retention.store(read)
-    [found] = (await retention.search(plate="7ABC123"))["reads"]
+    [found] = (await retention.search(plate="7ABC123"))["items"]
     assert found["misread_risk"] == 0.07
     assert [one["plate"] for one in found["alternatives"]] == ["7ABC123", "7A8C123"]
 
@@ -417,7 +417,7 @@ async def test_a_hold_on_one_read_keeps_the_vote_until_it_is_released(retention)
     hold = await retention.post("/v1/holds", body, 201)
     await purge(retention)
     found = (await retention.get(f"/v1/passes/{event.pass_id}")).json()
-    assert [read["read_id"] for read in found["reads"]] == [str(old[1].read_id)]
+    assert [read["read_id"] for read in found["items"]] == [str(old[1].read_id)]
     assert found["plate"] == "7ABC123"
     await retention.post(f"/v1/holds/{hold['hold_id']}/release", {"reason": "case closed"})
     await purge(retention)

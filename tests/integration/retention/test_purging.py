@@ -251,7 +251,7 @@ async def test_under_a_standing_leave_the_daily_purge_runs_by_itself_once_a_day(
     retention.clock.advance(days=1)
     await retention.app.state.purger.work()
     assert await left(retention) == ["1DAY002", "1DAY003"]
-    runs = (await retention.get("/v1/purge-runs")).json()["runs"]
+    runs = (await retention.get("/v1/purge-runs")).json()["items"]
     daily = [run for run in runs if run["kind"] == "daily"]
     assert [(run["state"], run["reads"]) for run in daily] == [("certified", 1)] * 2
     assert all(run["standing_id"] == leave["run_id"] for run in daily)
@@ -350,7 +350,7 @@ async def test_two_replicas_at_one_purge_destroy_and_count_once(retention):
     second = purger.Purger(retention.runtime, retention.app.state.signer)
     await asyncio.gather(first.work(), second.work())
     await first.work()
-    [run] = [r for r in (await retention.get("/v1/purge-runs")).json()["runs"] if r["day"]]
+    [run] = [r for r in (await retention.get("/v1/purge-runs")).json()["items"] if r["day"]]
     assert (run["state"], run["reads"]) == ("certified", 4)
     assert run["months_dropped"] == ["2025_01", "2025_02", "2025_03"]
     assert len(await retention.emitted(RecordsPurged)) == 1
@@ -374,10 +374,10 @@ async def test_runs_are_listed_in_pages_newest_first(retention):
         made.append((await propose(retention))["run_id"])
         retention.clock.advance(seconds=1)
     page = (await retention.get("/v1/purge-runs?limit=2")).json()
-    assert [run["run_id"] for run in page["runs"]] == made[:0:-1]
-    rest = (await retention.get(f"/v1/purge-runs?limit=2&after={page['next_after']}")).json()
-    assert [run["run_id"] for run in rest["runs"]] == made[:1]
-    assert rest["next_after"] is None
+    assert [run["run_id"] for run in page["items"]] == made[:0:-1]
+    rest = (await retention.get(f"/v1/purge-runs?limit=2&after={page['next']}")).json()
+    assert [run["run_id"] for run in rest["items"]] == made[:1]
+    assert rest["next"] is None
     assert UUID(made[0])
 
 
@@ -418,7 +418,7 @@ async def test_withdrawing_a_standing_leave_stops_the_daily_purge_in_hand(retent
     monkeypatch.setattr(retention.app.state.purger, "_take", take_then_withdraw)
     await retention.app.state.purger.work()
     assert len(await left(retention)) == 2
-    runs = (await retention.get("/v1/purge-runs")).json()["runs"]
+    runs = (await retention.get("/v1/purge-runs")).json()["items"]
     assert {run["kind"]: run["state"] for run in runs} == {
         "daily": "withdrawn",
         "standing": "withdrawn",

@@ -154,9 +154,9 @@ async def test_pages_stay_put_while_records_arrive_and_across_months(retention):
     seen = []
     cursor = None
     for _ in range(20):
-        page = await retention.search(plate="7ABC123", limit=2, cursor=cursor)
-        seen += [(read["captured_at"], read["read_id"]) for read in page["reads"]]
-        cursor = page["next_cursor"]
+        page = await retention.search(plate="7ABC123", limit=2, after=cursor)
+        seen += [(read["captured_at"], read["read_id"]) for read in page["items"]]
+        cursor = page["next"]
         await retention.store(a_read("7ABC123", NOON + timedelta(seconds=len(seen))))
         if cursor is None:
             break
@@ -167,9 +167,9 @@ async def test_pages_stay_put_while_records_arrive_and_across_months(retention):
 
 async def test_a_cursor_belongs_to_its_search(seeded):
     page = await seeded.search(plate="7ABC*", limit=1)
-    problem = await seeded.search(422, plate="8XYZ*", limit=1, cursor=page["next_cursor"])
-    assert problem["field"] == "cursor"
-    assert (await seeded.search(422, plate="7ABC*", cursor="AAAA"))["field"] == "cursor"
+    problem = await seeded.search(422, plate="8XYZ*", limit=1, after=page["next"])
+    assert problem["field"] == "after"
+    assert (await seeded.search(422, plate="7ABC*", after="AAAA"))["field"] == "after"
 
 
 REFUSED = [
@@ -215,7 +215,7 @@ async def test_a_window_is_cut_to_what_the_schedule_keeps(retention):
     kept = NOON - timedelta(days=399)
     await retention.store(a_read("1AAA111", kept), a_read("1AAA112", NOON - timedelta(days=401)))
     answer = await retention.search(plate="1AAA*", captured_from="2020-01-01T00:00:00Z")
-    assert [read["plate"] for read in answer["reads"]] == ["1AAA111"]
+    assert [read["plate"] for read in answer["items"]] == ["1AAA111"]
     assert datetime.fromisoformat(answer["captured_from"]) == NOON - timedelta(days=400)
 
 
@@ -257,12 +257,12 @@ async def test_hits_are_flags_on_reads_in_whatever_order_their_events_come(reten
     )
     await retention.store(read)
     await retention.store(disposed)
-    [found] = (await retention.search(plate="7ABC123"))["reads"]
+    [found] = (await retention.search(plate="7ABC123"))["items"]
     assert found["hits"] == []  # which list it is from is not known yet
     await retention.store(verified)
     await retention.store(hit)
     await retention.store(hit)
-    [found] = (await retention.search(plate="7ABC123"))["reads"]
+    [found] = (await retention.search(plate="7ABC123"))["items"]
     assert found["hits"] == [
         {
             "hit_id": str(hit.hit_id),
@@ -280,7 +280,7 @@ async def test_a_hit_from_a_list_that_the_viewer_is_not_entitled_to_is_withheld(
     read = a_read("7ABC123", NOON)
     await retention.store(read, a_hit(read, source="federal"))
     headers = retention.authority.headers(sources=["department", "state"])
-    [found] = (await retention.search(plate="7ABC123", headers=headers))["reads"]
+    [found] = (await retention.search(plate="7ABC123", headers=headers))["items"]
     assert found["hits"] == []
 
 

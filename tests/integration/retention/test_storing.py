@@ -112,7 +112,7 @@ async def test_all_that_a_read_carries_is_kept(retention):
         box=Box(10, 20, 130, 40),
     )
     await retention.store(read, a_read("1AAA111", NOON, place=None))
-    [found] = (await retention.search(plate="7ABC123"))["reads"]
+    [found] = (await retention.search(plate="7ABC123"))["items"]
     assert UUID(found["read_id"]) == read.read_id
     assert UUID(found["capture_id"]) == read.capture_id
     assert found["plate_as_read"] == "7-ABC 123"
@@ -128,14 +128,14 @@ async def test_all_that_a_read_carries_is_kept(retention):
     assert found["place"] == {"latitude": 39.9277, "longitude": -122.1792, "heading_deg": 90.0}
     assert found["has_crop"]
     assert found["has_image"]
-    [placeless] = (await retention.search(plate="1AAA111"))["reads"]
+    [placeless] = (await retention.search(plate="1AAA111"))["items"]
     assert placeless["place"] is None
 
 
 async def test_a_renamed_device_shows_its_new_name(retention):
     await retention.store(a_read("1AAA111", NOON))
     await retention.store(a_read("2BBB222", NOON, device_name="Third St"))
-    reads = (await retention.search(plate="1AAA111"))["reads"]
+    reads = (await retention.search(plate="1AAA111"))["items"]
     assert [read["device_name"] for read in reads] == ["Third St"]
 
 

@@ -327,7 +327,7 @@ async def test_once_the_standing_leave_is_withdrawn_the_daily_run_sweeps_no_more
     await retention.post(path, {"note": "litigation expected"}, **AUTHORISER)
     await retention.app.state.purger.work()
     assert retention.objects.keys == [key]
-    [run] = [r for r in (await retention.get("/v1/purge-runs")).json()["runs"] if r["day"]]
+    [run] = [r for r in (await retention.get("/v1/purge-runs")).json()["items"] if r["day"]]
     assert (run["state"], run["strays"], run["swept_at"]) == ("certified", 0, None)
 
 

@@ -78,7 +78,7 @@ def an_audit(*items, **changes):
 
 
 def page_of(*entries, following=None):
-    return lambda _: httpx.Response(200, json={"entries": list(entries), "next": following})
+    return lambda _: httpx.Response(200, json={"items": list(entries), "next": following})
 
 
 @pytest.fixture
@@ -95,8 +95,8 @@ def log(services, clock):
     }  # fmt: skip
     answers = {
         "POST /purposes": (201, taken),
-        "GET /findings": (200, {"findings": [finding], "next": None}),
-        "GET /audits": (200, {"audits": [an_audit()]}),
+        "GET /findings": (200, {"items": [finding], "next": None}),
+        "GET /audits": (200, {"items": [an_audit()]}),
         f"GET /audits/{OTHER_HIT}": (200, an_audit()),
         "GET /entries/41": (200, an_entry(entry='{"id": 1}')),
     }
@@ -104,7 +104,7 @@ def log(services, clock):
         services.answers[key] = lambda _, status=status, body=body: httpx.Response(
             status, json=body
         )
-    services.answers["POST /entries/search"] = page_of(an_entry(), following=41)
+    services.answers["POST /entries/search"] = page_of(an_entry(), following="NDE")
     services.answers["GET /checkpoint"] = lambda _: httpx.Response(
         200,
         text="plateward.local/audit\n90\ncm9vdA==\n\n— plateward.local/audit sig\n",
@@ -160,7 +160,7 @@ async def test_who_may_not_read_the_log_is_refused_by_the_log_itself(sign_in, se
 
 
 async def test_the_state_of_the_log_and_what_is_open_are_told(auditor, services):
-    services.answers["POST /entries/search"] = page_of(an_entry(seq=94), following=94)
+    services.answers["POST /entries/search"] = page_of(an_entry(seq=94), following="OTQ")
     await auditor.open("/audit")
     for told in (
         "Newest checkpoint 90 entries, root cm9vdA==",
@@ -182,15 +182,15 @@ async def test_a_search_asks_for_what_was_typed_and_pages_on(auditor, services):
     await auditor.open("/audit/entries")
     typed = {"person_name": "Officer Seven", "plate": "7ABC123", "outcome": "allowed"}
     window = {"occurred_from": "2026-05-30T21:30"}
-    await auditor.send("/audit/entries", **typed, **window, before="90")
+    await auditor.send("/audit/entries", **typed, **window, after="90")
     asked = services.asked("POST", "/entries/search")[-1]
     assert asked.headers["x-alpr-purpose"] == "purpose-token"
     assert json.loads(asked.content) == {
-        **typed, "occurred_from": "2026-05-30T21:30Z", "before": 90, "limit": 50,
+        **typed, "occurred_from": "2026-05-30T21:30Z", "after": "90", "limit": 50,
     }  # fmt: skip
     assert "Officer Seven access.attempted retention, record:search allowed" in auditor.said
-    assert 'name="before" value="41"' in auditor.page.text
-    assert 'name="before" value="90"' not in auditor.page.text
+    assert 'name="after" value="NDE"' in auditor.page.text
+    assert 'name="after" value="90"' not in auditor.page.text
     assert "7ABC" not in str(auditor.page.url)
 
 

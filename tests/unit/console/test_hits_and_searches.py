@@ -33,7 +33,7 @@ def brief(**changes):
 @pytest.fixture
 def hits(services):
     services.answers["GET /hits"] = lambda _: httpx.Response(
-        200, json={"hits": [brief()], "next": None}
+        200, json={"items": [brief()], "next": None}
     )
     services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(200, json=a_hit())
 
@@ -206,7 +206,7 @@ async def searcher(officer, services, clock):
     }  # fmt: skip
     services.answers["POST /purposes"] = lambda _: httpx.Response(201, json=taken)
     services.answers["POST /searches"] = lambda _: httpx.Response(
-        200, json={"reads": [a_read()], "count": 1, "next_cursor": "more"}
+        200, json={"items": [a_read()], "next": "more"}
     )
     await officer.open("/search")
     await officer.open(officer.page.headers["location"])
@@ -233,7 +233,7 @@ async def test_a_search_carries_the_purpose_that_was_declared_first(searcher, se
     }
     assert "7ABC128" in searcher.said
     assert f'src="/reads/{READ}/crop"' in searcher.page.text
-    assert 'name="cursor" value="more"' in searcher.page.text
+    assert 'name="after" value="more"' in searcher.page.text
     assert "7AB" not in str(searcher.page.url)
 
 
@@ -250,7 +250,7 @@ DOUBTED = {
 
 async def test_a_read_is_shown_with_all_that_speaks_against_it(searcher, services):
     services.answers["POST /searches"] = lambda _: httpx.Response(
-        200, json={"reads": [a_read(**DOUBTED)], "count": 1, "next_cursor": None}
+        200, json={"items": [a_read(**DOUBTED)], "next": None}
     )
     window = {"captured_from": "2026-05-30T21:30", "captured_to": "2026-05-30T23:00"}
     await searcher.send("/search", plate="7AB?1*", **window)

@@ -100,11 +100,11 @@ def kept(show, clock):
     until = clock.now().replace(hour=13).isoformat()
     taken = {"purpose_id": READ, "purpose_token": "purpose-token", "expires_at": until}
     show("/purposes", taken, 201, "POST")
-    show("/holds", {"holds": [a_hold()], "next_after": OTHER_HIT})
+    show("/holds", {"items": [a_hold()], "next": OTHER_HIT})
     show(f"/holds/{HOLD}", a_hold())
-    show("/evidence-exports", {"exports": [an_export()], "next_after": None})
+    show("/evidence-exports", {"items": [an_export()], "next": None})
     show(f"/evidence-exports/{EXPORT}", an_export())
-    show(f"/evidence-exports/{EXPORT}/bookings", {"bookings": []})
+    show(f"/evidence-exports/{EXPORT}/bookings", {"items": []})
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ async def test_a_refused_hold_names_its_field_and_keeps_what_was_typed(custodian
 
 async def test_a_search_and_a_hit_lead_to_a_hold_for_those_who_may(sign_in, services, show, kept):
     show(f"/hits/{HIT}", a_hit())
-    show("/searches", {"reads": [a_read()], "count": 1, "next_cursor": None}, method="POST")
+    show("/searches", {"items": [a_read()], "next": None}, method="POST")
     way = f'href="/holds/new/{READ}"'
     for permissions, offered in ((CUSTODIAN, True), (("account:self",), False)):
         browser = await sign_in(*permissions, "purpose:declare", "record:search", "hit:read")
@@ -240,14 +240,14 @@ async def test_held_records_show_no_pictures_to_those_who_may_not_see_them(
 ):
     hit = {"hit_id": HIT, "record_kind": "canvass", "tier": "high", "source": "state",
            "verification": None, "disposition": None}  # fmt: skip
-    page = {"reads": [a_read(hits=[hit])], "count": 1, "next_cursor": "abc=="}
+    page = {"items": [a_read(hits=[hit])], "next": "abc=="}
     show(f"/holds/{HOLD}/records", page)
     await custodian.open(f"/holds/{HOLD}/records")
     assert "7ABC128 hold not among your permissions" in custodian.said
     assert "canvass: UNVERIFIED" in custodian.said
     assert "/crop" not in custodian.page.text
     assert f"/hits/{HIT}" not in custodian.page.text
-    assert f"/holds/{HOLD}/records?cursor=abc%3D%3D" in custodian.page.text
+    assert f"/holds/{HOLD}/records?after=abc%3D%3D" in custodian.page.text
 
 
 async def test_a_hold_is_released_with_a_reason(custodian, services, show):
@@ -304,7 +304,7 @@ async def test_a_package_is_passed_on_whole_with_its_digest(custodian, services)
 
 async def test_a_copy_is_booked_and_corrected_by_a_further_booking(custodian, services, show):
     path = f"/evidence-exports/{EXPORT}/bookings"
-    show(path, {"bookings": [a_booking()]})
+    show(path, {"items": [a_booking()]})
     show(path, a_booking(), 201, "POST")
     await custodian.open(f"/holds/exports/{EXPORT}")
     assert "P. Room, Property Officer" in custodian.said

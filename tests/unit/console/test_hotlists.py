@@ -63,9 +63,9 @@ def show(services):
     def show(path, body, status=200, method="GET"):
         services.answers[f"{method} {path}"] = lambda _: httpx.Response(status, json=body)
 
-    show("/lists", {"lists": [a_list()]})
+    show("/lists", {"items": [a_list()]})
     show(f"/lists/{LIST}", a_list())
-    page = {"version": 3, "entries": [an_entry()], "next": OTHER_HIT}
+    page = {"version": 3, "items": [an_entry()], "next": OTHER_HIT}
     show(f"/lists/{LIST}/entries/search", page, method="POST")
     return show
 
@@ -75,7 +75,7 @@ async def test_lists_are_shown_with_source_age_and_size(sign_in, show):
     await browser.open("/hotlists")
     said = "Stolen vehicles state 1 d 2 h out of date 12,345 in force , version 3"
     assert said in browser.said
-    show("/lists", {"lists": [a_list(enabled=False, as_of=None, stale=False, entries=0)]})
+    show("/lists", {"items": [a_list(enabled=False, as_of=None, stale=False, entries=0)]})
     await browser.open("/hotlists")
     assert "nothing in it yet 0 switched off" in browser.said
 

@@ -57,6 +57,7 @@ def a_request(**changes):
         "decisions": [],
         "expires_at": None,
         "package": None,
+        "failure": None,
         "receipts": [],
         **changes,
     }
@@ -83,7 +84,7 @@ def on_file(services):
         asked = asked or a_request()
         services.answers[f"GET /requests/{REQUEST}"] = lambda _: httpx.Response(200, json=asked)
         services.answers["GET /requests"] = lambda _: httpx.Response(
-            200, json={"requests": [asked], "next": OTHER_HIT}
+            200, json={"items": [asked], "next": OTHER_HIT}
         )
         services.answers["GET /agencies/CA0520000"] = lambda _: httpx.Response(
             200, json=agency or an_agency()
@@ -99,9 +100,9 @@ async def test_the_list_tells_state_and_age_and_leads_on(sign_in, services, on_f
     [asked] = services.asked("GET", "/requests")
     assert dict(asked.url.params) == {"limit": "50", "status": "submitted"}
     assert "2026-05-30 10:00:00 UTC 2 d 2 h submitted Tehama County Sheriff" in browser.said
-    await browser.open(f"/releases?status=submitted&before={OTHER_HIT}")
-    assert services.asked("GET", "/requests")[-1].url.params["before"] == OTHER_HIT
-    assert f"before={OTHER_HIT}" in browser.page.text
+    await browser.open(f"/releases?status=submitted&after={OTHER_HIT}")
+    assert services.asked("GET", "/requests")[-1].url.params["after"] == OTHER_HIT
+    assert f"after={OTHER_HIT}" in browser.page.text
 
 
 async def test_a_request_shows_what_was_asked_for_by_whom_and_why(sign_in, on_file):

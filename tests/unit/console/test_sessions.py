@@ -167,7 +167,7 @@ async def test_a_restart_signs_nobody_out(officer, start, services, clock):
 
 async def test_a_revoked_token_is_replaced_while_the_session_holds(officer, services):
     answers = iter([problem(401, "A valid credential is required"), httpx.Response(
-        200, json={"hits": [], "next": None})])  # fmt: skip
+        200, json={"items": [], "next": None})])  # fmt: skip
     services.answers["GET /hits"] = lambda _: next(answers)
     assert (await officer.open("/alerts")).status_code == 200
     assert len(services.asked("POST", "/refresh")) == 1
@@ -218,7 +218,7 @@ async def test_every_page_of_a_person_leaves_by_itself_after_the_idle_time(offic
 async def test_with_identity_down_or_flooded_work_goes_on_until_the_token_ends(
     status, officer, services, clock
 ):
-    services.answers["GET /hits"] = lambda _: httpx.Response(200, json={"hits": [], "next": None})
+    services.answers["GET /hits"] = lambda _: httpx.Response(200, json={"items": [], "next": None})
     services.answers["POST /sessions/refresh"] = lambda _: problem(status, "Try again later")
     clock.advance(minutes=8)
     assert (await officer.open("/alerts")).status_code == 200

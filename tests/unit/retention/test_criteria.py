@@ -83,7 +83,7 @@ def test_a_cursor_is_of_one_search_and_cannot_be_made_up():
     ):
         with pytest.raises(InvalidInput) as refused:
             decode_cursor(bad, of)
-        assert refused.value.field == "cursor"
+        assert refused.value.field == "after"
 
 
 def test_a_scope_is_understood_whole_or_allows_nothing():

@@ -1,0 +1,79 @@
+"""What requests and answers are made of: pages, cursors, reasons, ORIs, bodies, people."""
+
+from uuid import UUID
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from shared.errors import InvalidInput
+from shared.events import Actor
+from shared.models import OriText, Page, Person, Reason, RequestBody, cursor_of, key_of
+
+KEYS = [(UUID(int=7), UUID), (4711, int), ("Main St, ◉ 3rd", str)]
+
+
+@pytest.mark.parametrize(("key", "kind"), KEYS)
+def test_what_a_page_gives_out_as_next_is_taken_as_after(key, kind):
+    page = Page[int].of([1, 2], last=key)
+    assert page.next.isascii()
+    assert str(key) not in page.next
+    assert key_of(page.next, kind) == key
+    assert key_of(None, kind) is None
+    assert Page[int].of([]).next is None
+
+
+@pytest.mark.parametrize(
+    ("after", "kind"),
+    [
+        ("", UUID),
+        ("charlie", str),
+        ("%00", str),
+        ("é", str),
+        (cursor_of("a\x00b"), str),
+        (cursor_of(7), UUID),
+        (cursor_of(-1), int),
+        (cursor_of(2**62), int),
+        (cursor_of(UUID(int=7)), int),
+    ],
+)
+def test_an_after_that_no_page_gave_out_is_refused_by_name(after, kind):
+    with pytest.raises(InvalidInput) as refused:
+        key_of(after, kind)
+    assert refused.value.field == "after"
+
+
+@pytest.mark.parametrize("text", ["no", "  a  ", "x" * 2001, "a\x00bc", "a\x07bc", "a\ud800bc"])
+def test_a_reason_too_short_too_long_or_with_control_characters_is_refused(text):
+    with pytest.raises(ValidationError):
+        TypeAdapter(Reason).validate_python(text)
+
+
+def test_a_reason_may_have_lines():
+    assert TypeAdapter(Reason).validate_python(" first\nsecond ") == "first\nsecond"
+
+
+def test_an_ori_has_one_form():
+    ori = TypeAdapter(OriText)
+    assert ori.validate_python("ca0520100") == "CA0520100"
+    for text in ("CA052010", "CA05201000", "0A0520100", "CA05201 0", "ßA052010", "CA0520100\n"):
+        with pytest.raises(ValidationError, match="two letters and seven"):
+            ori.validate_python(text)
+
+
+def test_a_body_refuses_what_it_does_not_know():
+    class Body(RequestBody):
+        reason: Reason
+
+    with pytest.raises(ValidationError, match="colour"):
+        Body(reason="because", colour="red")
+
+
+def test_a_person_is_shown_as_the_log_names_people():
+    actor = Actor(person_id="p", name="N", title="T", agency_ori="CA0520100")
+    assert Person.of(actor).model_dump() == {
+        "person_id": "p",
+        "name": "N",
+        "title": "T",
+        "agency_ori": "CA0520100",
+    }
+    assert Person.of(None) is None
