@@ -8,13 +8,14 @@ import msgspec
 
 from shared.errors import Malformed
 from shared.events import Event
+from shared.events.past import PAST
 from shared.topics import TOPICS
 from shared.trace import current_traceparent
 
 _encoder = msgspec.json.Encoder()
 _types: dict[str, type[Event]] = {
     f"{topic.name}.v{topic.event.VERSION}": topic.event for topic in TOPICS.values()
-}
+} | {f"{event.TOPIC}.v{event.VERSION}": event for event in PAST}
 _decoders: dict[str, msgspec.json.Decoder[Any]] = {
     name: msgspec.json.Decoder(event) for name, event in _types.items()
 }

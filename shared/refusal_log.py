@@ -102,7 +102,7 @@ class RefusalLog:
             occurred_at=counted.last_at,
             service=self._service,
             client_address=place,
-            door=door,
+            route=door,
             count=counted.count,
             since=counted.first_at,
             until=counted.last_at,

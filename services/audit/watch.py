@@ -132,7 +132,7 @@ class Watch:
                 count=flood.count,
                 minutes=1,
                 service=flood.service,
-                door=flood.door,
+                route=flood.route,
             )
             for flood in await stream.floods(told)
             if flood.count >= self._settings.audit_refusals

@@ -45,13 +45,14 @@ class AccessAttempted(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RefusalsCounted(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """So many requests of nobody known were refused, beside those with an entry each (ADR-0015)."""
+    """Unauthenticated requests that were refused in one minute and have no entry each (ADR-0015)."""
 
     TOPIC: ClassVar[str] = "alpr.refusals.counted"
+    VERSION: ClassVar[int] = 2
 
     service: str
     client_address: str  # an IPv4 address, or an IPv6 /64; "" for the sum of all not named
-    door: str  # "guard", or the path of an open route, e.g. /v1/sessions
+    route: str  # the path of an open route, e.g. /v1/sessions; "guard" for all that need a token
     count: int
     since: datetime  # the first of them
     until: datetime  # the last, within the same minute

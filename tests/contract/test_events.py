@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from shared.codec import Message, decode, encode
+from shared.events.past import PAST
 from shared.topics import TOPICS
 from tests.architecture.source import ROOT
 
@@ -30,6 +31,13 @@ def test_every_published_example_still_decodes(path):
     assert headers["ce_id"] == str(event.event_id).encode()
     assert headers["ce_type"] == kind.encode()
     assert b"7ABC123" not in record.key, "a plate is never a key"
+
+
+def test_every_former_version_is_older_than_the_one_in_use_and_has_an_example():
+    for event in PAST:
+        assert event.VERSION < TOPICS[event.TOPIC].event.VERSION
+        folder = ROOT / "shared/events/examples" / event.TOPIC / str(event.VERSION)
+        assert list(folder.glob("*.json")), event.TOPIC
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: f"{p.parts[-3]}-{p.stem}")

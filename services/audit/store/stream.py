@@ -77,7 +77,7 @@ class Flood:
 
     service: str
     client_address: str
-    door: str
+    route: str
     count: int
     at: datetime
 
@@ -152,7 +152,7 @@ class Stream:
             Flood(
                 row.said["service"],
                 row.said["client_address"],
-                row.said["door"],
+                row.said.get("route") or row.said["door"],  # version 1 has `door`
                 row.said["count"],
                 row.occurred_at,
             )

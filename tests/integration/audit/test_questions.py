@@ -23,6 +23,7 @@ from shared.events import (
     RefusalsCounted,
     SessionChanged,
 )
+from shared.events.past import RefusalsCountedV1
 from shared.models import cursor_of
 from tests.integration.audit.conftest import (
     AUDITOR,
@@ -296,7 +297,7 @@ def a_count(clock, count, client_address="2001:db8::/64"):
         occurred_at=clock.now(),
         service="ingest",
         client_address=client_address,
-        door="guard",
+        route="guard",
         count=count,
         since=clock.now() - timedelta(seconds=30),
         until=clock.now(),
@@ -313,7 +314,7 @@ async def test_refusals_that_were_counted_are_a_finding_once_an_hour(deliver, fi
     assert found.keys() == {"address 2001:db8::/64", "many addresses"}
     flood = found["address 2001:db8::/64"]
     assert (flood.kind, flood.details["count"]) == ("refused_access", 4711)
-    assert (flood.details["service"], flood.details["door"]) == ("ingest", "guard")
+    assert (flood.details["service"], flood.details["route"]) == ("ingest", "guard")
     await deliver(a_count(clock, 4711))
     assert await findings() == []
     clock.advance(hours=1)
@@ -321,6 +322,14 @@ async def test_refusals_that_were_counted_are_a_finding_once_an_hour(deliver, fi
     assert len(await findings()) == 1
     entries = await ask(outcome="refused", kind="refusals.counted")
     assert [entry["event"]["data"]["count"] for entry in entries] == [5, 4711, 900, 4711, 4]
+
+
+@pytest.mark.clause("468.3.1(c)/monitoring")
+async def test_a_count_in_its_former_version_is_a_finding_too(deliver, findings, clock):
+    count = msgspec.structs.asdict(a_count(clock, 4711))
+    await deliver(RefusalsCountedV1(door=count.pop("route"), **count))
+    [flood] = await findings()
+    assert (flood.details["route"], flood.details["count"]) == ("guard", 4711)
 
 
 @pytest.mark.clause("468.3.1(c)/monitoring")

@@ -22,6 +22,7 @@ from shared.ids import derive_id
 from shared.purge_list import ListWriter, Record
 from shared.runtime import Runtime
 from shared.testing import TestRoot, eventually
+from shared.testing.macs import mac_key_text
 
 DEVICE = UUID("00000000-0000-4000-8000-0000000000d1")
 
@@ -57,6 +58,7 @@ def settings(database_url, services_url, repository, tmp_path):
         database_pool_size=5,
         policy_file=repository / "policy.toml",
         root_public_keys=TestRoot().public,
+        event_mac_key=mac_key_text("hotlist"),
         object_store_url=f"file://{tmp_path}/objects",
         hotlist_heartbeat_s=0.1,
         hotlist_poll_s=0.2,

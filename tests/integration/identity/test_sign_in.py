@@ -209,7 +209,7 @@ async def test_a_flood_of_sign_ins_is_bounded_on_record_and_leaves_other_doors_o
     clock.advance(minutes=1)
     await runtime.refusals.record()
     single = [e for e in await published(SessionChanged) if e.change == "refused"]
-    counted = [e for e in await published(RefusalsCounted) if e.door == "/v1/sessions"]
+    counted = [e for e in await published(RefusalsCounted) if e.route == "/v1/sessions"]
     assert len(single) == 5
     assert sum(e.count for e in counted) == 25 + 1
 
@@ -221,7 +221,7 @@ async def test_refused_enrolments_are_counted_from_the_first(client, clock, publ
     clock.advance(minutes=1)
     await runtime.refusals.record()
     [counted] = await published(RefusalsCounted)
-    assert (counted.door, counted.count) == ("/v1/enrolment", 3)
+    assert (counted.route, counted.count) == ("/v1/enrolment", 3)
 
 
 async def test_somebody_unknown_is_told_the_same_and_recorded_without_what_they_typed(

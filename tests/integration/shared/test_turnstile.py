@@ -135,7 +135,7 @@ async def test_a_flood_is_answered_429_and_every_refusal_is_on_record(headers, a
     single, [counted] = await on_record()
     assert len(single) == BURST
     assert len(single) + counted.count == 200
-    assert (counted.client_address, counted.service, counted.door) == (FLOODER, "sample", "guard")
+    assert (counted.client_address, counted.service, counted.route) == (FLOODER, "sample", "guard")
     assert counted.allowed is False
 
 
@@ -207,7 +207,7 @@ async def test_a_door_of_its_own_has_its_own_allowance_and_no_token_gets_past_it
     assert [a.status_code for a in answers] == [401] * BURST + [429] * 4
     assert (await client.get("/v1/alerts")).status_code == 401
     _, [counted] = await on_record()
-    assert (counted.door, counted.count) == ("/v1/sign-in", 4)
+    assert (counted.route, counted.count) == ("/v1/sign-in", 4)
 
 
 async def test_one_network_of_ipv6_is_one_address(at, on_record):
