@@ -1,4 +1,8 @@
-"""Ids that are derived, not drawn: the same thing twice has the same id."""
+"""Ids that are derived, not drawn: the same thing twice has the same id.
+
+Ids of sightings are keyed with the secret of their month (`shared.month_secrets`): without it nobody can
+compute which id a plate, a camera and a time would have.
+"""
 
 from hashlib import blake2b
 from uuid import UUID, SafeUUID
@@ -16,22 +20,39 @@ def derive_id(kind: str, *parts: object) -> UUID:
 
 
 class Deriver:
-    """Derives many ids that begin alike: the same ids as `derive_id`, for a third of the time."""
+    """Derives many keyed ids that begin alike, for a third of the time that each would take alone."""
 
-    def __init__(self, kind: str, *parts: object) -> None:
+    def __init__(self, secret: bytes, kind: str, *parts: object) -> None:
+        """`secret` has 32 bytes; parts are joined by \\x1f, which none of them may hold."""
         name = "\x1f".join((kind, *map(str, parts), ""))
-        self._begun = blake2b(name.encode(), digest_size=16)
+        self._begun = blake2b(name.encode(), key=secret, digest_size=16)
 
     def derive(self, rest: str) -> UUID:
-        """Return `derive_id` of the parts so far and `rest`, in which \\x1f stands between parts."""
+        """Return the id (UUID version 8) of the parts so far and `rest`."""
         hashed = self._begun.copy()
         hashed.update(rest.encode())
-        number = int.from_bytes(hashed.digest(), "big")
-        made = _new(UUID)
-        # What UUID(int=...) does after it has looked at its six other arguments.
-        _set(made, "int", (number & _CLEAR) | _VERSION_8 | _VARIANT)
-        _set(made, "is_safe", _UNKNOWN)
-        return made
+        return _made(int.from_bytes(hashed.digest(), "big"))
+
+    def derive_akin(self, shared: str, rest: str) -> UUID:
+        """Return an id whose first half comes from `shared` alone: ids that agree in it are `akin`."""
+        hashed = self._begun.copy()
+        hashed.update(shared.encode())
+        half = hashed.digest()[:8]
+        hashed.update(rest.encode())
+        return _made(int.from_bytes(half + hashed.digest()[8:], "big"))
+
+
+def akin(one: UUID) -> int:
+    """Return the first half of an id, which ids of `derive_akin` have in common when `shared` is equal."""
+    return one.int >> 64
+
+
+def _made(number: int) -> UUID:
+    made = _new(UUID)
+    # What UUID(int=...) does after it has looked at its six other arguments.
+    _set(made, "int", (number & _CLEAR) | _VERSION_8 | _VARIANT)
+    _set(made, "is_safe", _UNKNOWN)
+    return made
 
 
 _new = object.__new__

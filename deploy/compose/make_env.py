@@ -71,6 +71,8 @@ NEEDED: dict[str, Callable[[], str]] = {
     "OBJECTS_SECRET_RELEASE": password,
     "OBJECTS_SECRET_AUDIT": password,
     "IDENTITY_KEY_ENCRYPTION_KEY": key,
+    "INGEST_ID_KEY": key,
+    "HOTLIST_ID_KEY": key,
     "AUDIT_SIGNING_KEY": key,
     "RETENTION_SIGNING_KEY": signing_key,
     "CONSOLE_SESSION_KEY": key,

@@ -28,8 +28,9 @@ KEYS = {
 }
 """By setting; each is drawn like docker-compose.yml's."""
 
-REPLACEABLE = {"CONSOLE_SESSION_KEY": key}
-"""Keys whose loss costs nothing but that people sign in again."""
+REPLACEABLE = {"CONSOLE_SESSION_KEY": key, "INGEST_ID_KEY": key, "HOTLIST_ID_KEY": key}
+"""Keys that may be drawn later: whose loss costs nothing but that people sign in again, or which data from
+before an upgrade has none of. A service that cannot open what a lost one sealed says so and does not start."""
 
 UNDER_THE_ROOT = (
     ROOTS,

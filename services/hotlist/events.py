@@ -18,6 +18,7 @@ from shared.events import (
     ReadRecorded,
     RecordsPurged,
 )
+from shared.month_secrets import MonthSecrets
 from shared.purge_list import ListReader
 from shared.runtime import Runtime
 
@@ -30,8 +31,9 @@ LOOKED_UP_AT_ONCE = 10_000
 class Purger:
     """Follows the custodian's purges, so that no hit outlives its read as a copy of it (468.5)."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, secrets: MonthSecrets) -> None:
         self._runtime = runtime
+        self._secrets = secrets
 
     async def purged(self, events: Sequence[RecordsPurged]) -> None:
         """Drop what hits have of reads that are gone, and keep the hits of reads that a hold keeps.
@@ -68,6 +70,7 @@ class Purger:
             after = following
         async with self._runtime.db.begin() as connection:
             await Purging(connection).purge_beside(event.before, hits, reads)
+            await self._secrets.destroy(connection, event.before)
         return gone
 
     async def _held(self, event: RecordsPurged, named: PurgeList) -> tuple[set[UUID], set[UUID]]:
@@ -122,19 +125,19 @@ class Proven:
         await self._raiser.reads(self._captures.reads(events))
 
 
-def handlers(runtime: Runtime, raiser: Raiser) -> dict[type[Event], Handler]:
+def handlers(runtime: Runtime, raiser: Raiser, secrets: MonthSecrets) -> dict[type[Event], Handler]:
     """Return what is done with each consumed event."""
     return {
         ReadRecorded: Proven(runtime, raiser).edge,
         ReadRecognised: Proven(runtime, raiser).recognised,
-        RecordsPurged: Purger(runtime).purged,
+        RecordsPurged: Purger(runtime, secrets).purged,
         PassRecorded: Doubter(runtime).passes,
     }
 
 
-def subscriptions(runtime: Runtime, raiser: Raiser) -> list[Subscription]:
+def subscriptions(runtime: Runtime, raiser: Raiser, secrets: MonthSecrets) -> list[Subscription]:
     """One group each, so that neither a purge nor a pass holds up reads."""
     return [
         Subscription(f"hotlist-{event.TOPIC}", {event: handler})
-        for event, handler in handlers(runtime, raiser).items()
+        for event, handler in handlers(runtime, raiser, secrets).items()
     ]

@@ -18,6 +18,7 @@ from services.hotlist.store.lists import CHANNEL as LISTS_CHANNEL
 from services.hotlist.store.raised import CHANNEL as ALERTS_CHANNEL
 from shared.consumer import Subscription
 from shared.errors import Unavailable
+from shared.month_secrets import MonthSecrets
 from shared.runtime import Runtime
 from shared.work import UnitOfWork
 
@@ -36,7 +37,15 @@ class Parts:
         self.refresher = Refresher(runtime, settings)
         self.broadcaster = Broadcaster(runtime, settings)
         own = uuid4().hex
-        self.raiser = Raiser(runtime, settings, self.refresher, self.broadcaster.task.wake, own)
+        self.secrets = MonthSecrets(
+            runtime.db,
+            runtime.clock,
+            settings.id_vault,
+            kept_days=runtime.policy.retention.schedule_days,
+        )
+        self.raiser = Raiser(
+            runtime, settings, self.refresher, self.broadcaster.task.wake, own, self.secrets
+        )
         self._uploads = 0
         self._notices = Notices(
             settings.database_link(),
@@ -50,11 +59,16 @@ class Parts:
     @property
     def subscriptions(self) -> list[Subscription]:
         """What this service consumes."""
-        return subscriptions(self.runtime, self.raiser)
+        return subscriptions(self.runtime, self.raiser, self.secrets)
 
     def start(self) -> None:
         """Follow lists, hear notices, broadcast."""
-        self.runtime.run(self.refresher.task, self.broadcaster.task, self._notices.task)
+        self.runtime.run(
+            self.secrets.reloading,
+            self.refresher.task,
+            self.broadcaster.task,
+            self._notices.task,
+        )
 
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[UnitOfWork]:

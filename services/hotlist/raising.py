@@ -17,7 +17,8 @@ from services.hotlist.settings import Settings
 from services.hotlist.store.raised import Raised
 from shared.errors import InvalidInput
 from shared.events import HitRaised, ReadRecorded
-from shared.ids import derive_id
+from shared.ids import Deriver
+from shared.month_secrets import MonthEnded, MonthSecrets
 from shared.outbox import emit
 from shared.runtime import Runtime
 from shared.types import PlateText
@@ -51,6 +52,7 @@ class Raiser:
         refresher: Refresher,
         raised: Callable[[], None],
         sender: str,
+        secrets: MonthSecrets,
     ) -> None:
         self._runtime = runtime
         self._rules = runtime.policy.hotlists
@@ -60,6 +62,7 @@ class Raiser:
         """Called when hits were raised; Postgres's notice tells the other replicas."""
 
         self._sender = sender
+        self._secrets = secrets
 
     async def reads(self, reads: Sequence[ReadRecorded]) -> None:
         """Raise the hits of a batch. Delivered again, it raises none.
@@ -78,6 +81,7 @@ class Raiser:
     async def _raise(self, candidates: Sequence[Candidate]) -> None:
         for candidate in candidates:
             _check(candidate.read)
+        candidates = await self._not_purged(candidates)
         now = self._runtime.clock.now()
         try:
             async with self._runtime.db.begin() as connection:
@@ -94,6 +98,19 @@ class Raiser:
             if str(getattr(exc.orig, "sqlstate", None)).startswith(_DATA_EXCEPTION):
                 raise InvalidInput("a value of the read cannot be kept") from exc
             raise
+
+    async def _not_purged(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return those of months whose records are not destroyed: nothing new is raised about those."""
+        await self._secrets.ensure(candidate.read.captured_at for candidate in candidates)
+        kept = []
+        for candidate in candidates:
+            try:
+                self._secrets.secret(candidate.read.captured_at)
+            except MonthEnded:
+                log.warning("read %s matched after its month was purged", candidate.read.read_id)
+            else:
+                kept.append(candidate)
+        return kept
 
     async def _keep(
         self, raised: Raised, matches: Sequence[Match], passes: Passes, now: datetime
@@ -133,10 +150,14 @@ class Raiser:
                     candidate=candidate,
                     listed=entry,
                     rating=rate(read, entry, candidate.differences, self._rules, now),
-                    hit_id=derive_id("hit", read.read_id, entry.entry_id),
+                    hit_id=self._hit_id(read, entry.entry_id),
                 )
             )
         return matches
+
+    def _hit_id(self, read: ReadRecorded, entry_id: UUID) -> UUID:
+        secret = self._secrets.secret(read.captured_at)
+        return Deriver(secret, "hit", read.read_id).derive(str(entry_id))
 
     def _row(self, match: Match, now: datetime) -> dict[str, Any]:
         read, listed, rating = match.candidate.read, match.listed, match.rating

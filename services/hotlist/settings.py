@@ -2,13 +2,21 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
+from shared.fields import SecretKey, SecretKeys, key_bytes, keys_of
 from shared.settings import CommonSettings
+from shared.vault import Vault
 
 
 class Settings(CommonSettings):
     """Common settings, and hotlist's own (`HOTLIST_…`)."""
+
+    hotlist_id_key: SecretKey
+    """Base64 of 32 random bytes. Seals the secrets of months under which ids of hits are keyed (ADR-0026)."""
+
+    hotlist_other_id_keys: SecretKeys = SecretStr("")
+    """Such keys separated by spaces: what they sealed still opens and is sealed again with `hotlist_id_key`."""
 
     hotlist_late_after_s: Annotated[int, Field(ge=1)] = 900
     """A hit from a capture older than this is marked late: the vehicle was there, and is not now."""
@@ -32,3 +40,9 @@ class Settings(CommonSettings):
 
     hotlist_kept_snapshots: Annotated[int, Field(ge=1)] = 4
     """Uploads kept per list to roll back to, besides the one in force."""
+
+    @property
+    def id_vault(self) -> Vault:
+        """What seals and opens the secrets of months."""
+        others = [key_bytes(key) for key in keys_of(self.hotlist_other_id_keys)]
+        return Vault(key_bytes(self.hotlist_id_key), others)

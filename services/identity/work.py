@@ -16,7 +16,6 @@ from services.identity.store.keys import Keys
 from services.identity.store.records import Purposes, Trainings
 from services.identity.store.sealed import Sealed
 from services.identity.store.sessions import Sessions
-from services.identity.vault import Vault
 from shared.clock import Clock
 from shared.db import Database
 from shared.events import Actor, Event
@@ -24,6 +23,7 @@ from shared.outbox import emit
 from shared.people import People
 from shared.policy import Policy
 from shared.runtime import Runtime
+from shared.vault import Vault
 
 SERVICE = "identity"
 

@@ -15,7 +15,8 @@ from services.ingest.store import FirstSeen
 from services.ingest.upload import Upload
 from shared.certificates import Signer
 from shared.events import CaptureReceived, Image
-from shared.ids import derive_id
+from shared.ids import Deriver
+from shared.month_secrets import MonthSecrets
 from shared.runtime import Runtime
 from shared.signed_captures import sign
 
@@ -42,16 +43,17 @@ class Receipt(msgspec.Struct, frozen=True):
 class Captures:
     """Takes frames of authenticated devices."""
 
-    def __init__(self, runtime: Runtime, signer: Signer) -> None:
+    def __init__(self, runtime: Runtime, signer: Signer, secrets: MonthSecrets) -> None:
         """`signer` is certified for captures: what was read of a frame is kept only with its word."""
         self._runtime = runtime
         self._signer = signer
+        self._secrets = secrets
         self._receipts: OrderedDict[UUID, Receipt] = OrderedDict()
 
     async def keep(self, device: Device, upload: Upload, said: Circumstances) -> Receipt:
         """Keep a frame durably and announce it.
 
-        Raises: Malformed, UnsupportedMedia, TooLarge, and nothing is stored; Unavailable, and the
+        Raises: Malformed, UnsupportedMedia, TooLarge, MonthEnded, and nothing is stored; Unavailable, and the
         frame may be sent again: it has the same id.
         """
         frame = await _look(upload.data)
@@ -61,7 +63,8 @@ class Captures:
         if captured_at is None:
             source = "server"
             captured_at = await self._first_seen(device, upload.sha256, received_at)
-        capture_id = _capture_id(device, upload, said.captured_at)
+        secret = self._secrets.secret(captured_at)
+        capture_id = _capture_id(secret, device, upload, said.captured_at)
         if (receipt := self._receipts.get(capture_id)) is not None:
             return receipt
         digest = upload.sha256.hex()
@@ -102,11 +105,15 @@ async def _look(data: bytes) -> Frame:
     return await asyncio.to_thread(inspect, data)
 
 
-def _capture_id(device: Device, upload: Upload, captured_at: datetime | None) -> UUID:
+def _capture_id(
+    secret: bytes, device: Device, upload: Upload, captured_at: datetime | None
+) -> UUID:
+    """Return the id of a frame, keyed by the secret of its month; without a time of the device's own."""
     digest = upload.sha256.hex()
+    ids = Deriver(secret, "capture", device.device_id)
     if captured_at is None:
-        return derive_id("capture", device.device_id, digest)
-    return derive_id("capture", device.device_id, captured_at.isoformat(), digest)
+        return ids.derive(digest)
+    return ids.derive(f"{captured_at.isoformat()}\x1f{digest}")
 
 
 def _image(

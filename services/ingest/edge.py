@@ -19,6 +19,7 @@ from services.ingest.regions import is_region
 from shared.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
 from shared.events import Character, Place, ReadRecorded
 from shared.ids import Deriver
+from shared.month_secrets import MonthEnded, MonthSecrets
 from shared.plates import normalise_plate
 from shared.types import Confidence, Latitude, Longitude, Ori, PlateText
 
@@ -40,7 +41,9 @@ class EdgeRead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     plate: Annotated[str, Meta(min_length=1, max_length=32)]
     confidence: Confidence
-    captured_at: Annotated[datetime, Meta(tz=True)]
+    captured_at: msgspec.Raw
+    """Decoded by `Batch`: the read's id covers the time as the device wrote it."""
+
     source_id: Text | None = None
     region: str | None = None
     latitude: Latitude | None = None
@@ -52,6 +55,7 @@ class EdgeRead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     vehicle_colour: Text | None = None
 
 
+_time: msgspec.json.Decoder[datetime] = msgspec.json.Decoder(Annotated[datetime, Meta(tz=True)])
 _array = msgspec.json.Decoder(list[EdgeRead])
 _line = msgspec.json.Decoder(EdgeRead)
 
@@ -134,14 +138,28 @@ def _fault(index: int, field: str | None, fault: str) -> InvalidInput:
 
 
 class Batch:
-    """Turns decoded reads of one device into events; ids are derived, so a batch sent again has none new."""
+    """Turns decoded reads of one device into events; ids are derived, so a batch sent again has none new.
 
-    def __init__(self, device: Device, agency_ori: Ori, window: Window, now: datetime) -> None:
+    An id covers the device, the time as the device wrote it, source id, plate, region and confidence: a
+    read that contradicts another is a read of its own. Its first half covers only what says that it is
+    the same sighting, so that retention sees by two ids that their reads contradict each other.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        agency_ori: Ori,
+        window: Window,
+        now: datetime,
+        secrets: MonthSecrets,
+    ) -> None:
         self._device = device
         self._agency_ori = agency_ori
         self._window = window
         self._now = now
-        self._ids = Deriver("read", device.device_id)
+        self._secrets = secrets
+        self._ids: Deriver | None = None
+        self._month = (0, 0)
         self._kept: dict[UUID, EdgeRead] = {}
         self.ids: list[UUID] = []
         """One for each read, in order."""
@@ -171,11 +189,11 @@ class Batch:
             self._refuse("plate", str(exc))
 
     def _time(self, read: EdgeRead) -> datetime:
-        at = read.captured_at
-        if at.tzinfo is UTC:
-            return at
         try:
-            return at.astimezone(UTC)
+            at = _time.decode(read.captured_at)
+            return at if at.tzinfo is UTC else at.astimezone(UTC)
+        except msgspec.ValidationError as exc:
+            self._refuse("captured_at", str(exc))
         except OverflowError:
             self._refuse("captured_at", "is no time of this age")
 
@@ -196,10 +214,26 @@ class Batch:
                 self._refuse(field, _UNPRINTABLE)
 
     def _id(self, read: EdgeRead, plate: PlateText, at: datetime) -> UUID:
-        # The time is in both: a camera that counts from 1 again after a restart loses no read.
-        if read.source_id is None:
-            return self._ids.derive(f"plate\x1f{at.isoformat()}\x1f{plate}")
-        return self._ids.derive(f"source\x1f{at.isoformat()}\x1f{read.source_id}")
+        ids = self._ids
+        if ids is None or self._month != (at.year, at.month):
+            ids = self._ids = self._deriver(at)
+            self._month = (at.year, at.month)
+        time, source = bytes(read.captured_at).decode(), read.source_id
+        # With its time: a camera that counts from 1 again after a restart loses no read.
+        same = (
+            f"plate\x1f{time}\x1f{plate}"
+            if source is None
+            else f"source\x1f{time}\x1f{len(source)}\x1f{source}"
+        )
+        return ids.derive_akin(same, f"\x1f{plate}\x1f{read.confidence!r}\x1f{read.region or ''}")
+
+    def _deriver(self, at: datetime) -> Deriver:
+        if (fault := self._window.fault(at)) is not None:  # has no secret, so it is looked at first
+            self._refuse("captured_at", fault)
+        try:
+            return Deriver(self._secrets.secret(at), "read", self._device.device_id)
+        except MonthEnded as exc:
+            self._refuse("captured_at", exc.detail)
 
     def _event(self, read: EdgeRead, read_id: UUID, plate: PlateText, at: datetime) -> ReadRecorded:
         device = self._device

@@ -32,7 +32,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await runtime.start(MIGRATIONS)
+        await runtime.start(MIGRATIONS, parts.subscriptions)
         try:
             await parts.start()
             yield

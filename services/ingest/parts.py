@@ -8,13 +8,16 @@ from services.ingest.body import InFlight
 from services.ingest.cache import DeviceCache
 from services.ingest.captures import Captures
 from services.ingest.circumstances import Window
+from services.ingest.events import subscriptions
 from services.ingest.housekeeping import Housekeeping
 from services.ingest.last_seen import LastSeen
 from services.ingest.rate import Rates
 from services.ingest.settings import Settings
 from services.ingest.silence import Silence
+from shared.consumer import Subscription
 from shared.events import DeviceChanged
 from shared.follower import TopicFollower
+from shared.month_secrets import MonthSecrets
 from shared.runtime import Runtime
 
 
@@ -29,7 +32,13 @@ class Parts:
         self.frames = Rates("frames")
         self.reads = Rates("reads")
         self.in_flight = InFlight(settings.ingest_max_bytes_in_flight)
-        self.captures = Captures(runtime, settings.signer())
+        self.secrets = MonthSecrets(
+            runtime.db,
+            runtime.clock,
+            settings.id_vault,
+            kept_days=runtime.policy.retention.schedule_days,
+        )
+        self.captures = Captures(runtime, settings.signer(), self.secrets)
         self.housekeeping = Housekeeping(runtime)
         self.silence = Silence(runtime, settings, self.last_seen)
         self.follower: TopicFollower | None = None
@@ -44,8 +53,10 @@ class Parts:
 
     async def start(self) -> None:
         """Know every device, then follow their changes. Raises: Unavailable."""
+        await self.secrets.load()
         await self.cache.load()
         self.runtime.run(
+            self.secrets.reloading,
             self.cache.reloading,
             self.last_seen.writing,
             self.housekeeping.daily,
@@ -61,6 +72,11 @@ class Parts:
 
     async def _changed(self, events: Sequence[DeviceChanged]) -> None:
         await self.cache.refresh({event.device_id for event in events})
+
+    @property
+    def subscriptions(self) -> list[Subscription]:
+        """What this service consumes by group; the device follower reads without one."""
+        return subscriptions(self.runtime, self.secrets)
 
     def window(self) -> Window:
         """Return the times that a capture may have now."""

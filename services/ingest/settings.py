@@ -2,10 +2,12 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from shared.certificates import CertificateRefused, Signer, SigningSeed, signer
+from shared.fields import SecretKey, SecretKeys, key_bytes, keys_of
 from shared.settings import CommonSettings
+from shared.vault import Vault
 
 MEBIBYTE = 1024 * 1024
 
@@ -18,6 +20,12 @@ class Settings(CommonSettings):
 
     ingest_signing_certificate: str
     """What a root of `root_public_keys` says of that key (usage `captures`), for 400 days at most."""
+
+    ingest_id_key: SecretKey
+    """Base64 of 32 random bytes. Seals the secrets of months under which ids of captures and reads are keyed (ADR-0026)."""
+
+    ingest_other_id_keys: SecretKeys = SecretStr("")
+    """Such keys separated by spaces: what they sealed still opens and is sealed again with `ingest_id_key`."""
 
     ingest_max_frame_bytes: Annotated[int, Field(ge=1024)] = 25_000_000
 
@@ -50,6 +58,12 @@ class Settings(CommonSettings):
     """How often that is looked at."""
 
     ingest_last_seen_every_s: Annotated[float, Field(gt=0)] = 5
+
+    @property
+    def id_vault(self) -> Vault:
+        """What seals and opens the secrets of months."""
+        others = [key_bytes(key) for key in keys_of(self.ingest_other_id_keys)]
+        return Vault(key_bytes(self.ingest_id_key), others)
 
     @model_validator(mode="after")
     def _signer_holds_together(self) -> Self:

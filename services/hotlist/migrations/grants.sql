@@ -5,3 +5,4 @@ GRANT SELECT, INSERT, UPDATE ON lists, snapshots TO {role};
 GRANT SELECT, UPDATE ON generation TO {role};
 GRANT SELECT, INSERT, DELETE ON sightings, outvoted TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON entries, hits TO {role};
+GRANT SELECT, INSERT, UPDATE ON month_secrets TO {role};

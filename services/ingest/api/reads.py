@@ -75,6 +75,7 @@ def _openapi() -> dict[str, Any]:
         [EdgeRead], ref_template="#/components/schemas/{name}"
     )
     read = components["EdgeRead"]
+    read["properties"]["captured_at"] = {"type": "string", "format": "date-time"}
     read["properties"]["characters"]["items"] = components["EdgeCharacter"]
     example = {
         "source_id": "cam12-000481",
@@ -104,8 +105,9 @@ def _openapi() -> dict[str, Any]:
 async def post_reads(request: Request, device: Camera) -> Response:
     """Take 1 to 10,000 reads as a JSON array or NDJSON, all or none; answered once they are safe.
 
-    The first faulty read is named by its place in the batch and its field. A read is known again by
-    its `source_id` and time, or by its time and plate: a batch may be sent again, whole or in part.
+    The first faulty read is named by its place in the batch and its field. A read that is sent
+    again with equal time (as written), `source_id`, plate, region and confidence is the same read: a
+    batch may be sent again, whole or in part.
     """
     parts = parts_of(request)
     ids = _ids_wanted(request.query_params)
@@ -130,7 +132,7 @@ async def _take(
     parts: Parts, device: Device, reads: list[EdgeRead], body: bytes, *, ids: bool
 ) -> _Receipt:
     now = parts.runtime.clock.now()
-    batch = Batch(device, parts.runtime.policy.department.ori, parts.window(), now)
+    batch = Batch(device, parts.runtime.policy.department.ori, parts.window(), now, parts.secrets)
     events: list[ReadRecorded] = []
     for start in range(0, len(reads), SLICE):
         if start:

@@ -136,7 +136,12 @@ async def retention(services, part_of, settings):
 @pytest.fixture
 async def hotlist(services, part_of, settings):
     """The hotlist service, running."""
-    runtime = part_of("hotlist", HotlistSettings(**settings.model_dump()))
+    runtime = part_of(
+        "hotlist",
+        HotlistSettings(
+            **settings.model_dump(), hotlist_id_key=base64.b64encode(bytes(32)).decode()
+        ),
+    )
     app = build_hotlist(runtime.settings, runtime)
     async with app.router.lifespan_context(app):
         services["hotlist"] = app

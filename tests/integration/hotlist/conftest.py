@@ -1,6 +1,7 @@
 """A hotlist app over a real Postgres, with a fake bus; streams are read over a real socket."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import socket
@@ -29,7 +30,7 @@ DEVICE = UUID("00000000-0000-4000-8000-0000000000d1")
 
 TABLES = (
     "lists, snapshots, versions, activations, entries, hits, sightings, verifications, dispositions,"
-    " outvoted"
+    " outvoted, month_secrets"
 )
 
 
@@ -60,6 +61,7 @@ def settings(database_url, services_url, repository, tmp_path):
         root_public_keys=TestRoot().public,
         event_mac_key=mac_key_text("hotlist"),
         object_store_url=f"file://{tmp_path}/objects",
+        hotlist_id_key=base64.b64encode(bytes(32)).decode(),
         hotlist_heartbeat_s=0.1,
         hotlist_poll_s=0.2,
         hotlist_stream_buffer=20,
@@ -77,7 +79,7 @@ class Hotlist:
         self.authority = authority
         self.bus = bus
         self.clock = clock
-        self.handlers = handlers(runtime, app.state.parts.raiser)
+        self.handlers = handlers(runtime, app.state.parts.raiser, app.state.parts.secrets)
 
     def headers(self, *permissions, **claims):
         return self.authority.headers(*permissions, **claims)

@@ -11,10 +11,10 @@ from sqlalchemy import text
 from services.identity.actions import keys
 from services.identity.main import build_app
 from services.identity.settings import Settings
-from services.identity.vault import VaultFault
 from shared.events import KeyPublished
 from shared.people import People
 from shared.runtime import Runtime
+from shared.vault import VaultFault
 
 
 async def jwks(client):

@@ -1,5 +1,6 @@
 """Ingest in this process, on a real Postgres; Kafka and the object store can be looked into."""
 
+import base64
 import json
 from dataclasses import dataclass
 from datetime import timedelta
@@ -102,6 +103,7 @@ def ingest_settings(postgres, ingest_database, repository, tmp_path) -> Settings
         **TestRoot().settings("ingest_signing", "captures"),
         object_store_url=f"file://{tmp_path}/objects",
         ingest_last_seen_every_s=3600,
+        ingest_id_key=base64.b64encode(bytes(32)).decode(),
     )
 
 
@@ -122,7 +124,9 @@ async def station(ingest_settings, ingest_database, bus, objects, clock, authori
         async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
             yield Station(app, client, bus, objects, clock, authority)
         owner = await asyncpg.connect(ingest_database, server_settings={"search_path": "ingest"})
-        await owner.execute("TRUNCATE devices, credentials, first_seen, outbox, inbox")
+        await owner.execute(
+            "TRUNCATE devices, credentials, first_seen, month_secrets, outbox, inbox"
+        )
         await owner.close()
 
 

@@ -74,7 +74,7 @@ async def test_a_batch_sent_again_has_the_same_ids_as_has_a_part_of_it(station, 
     assert {str(e.event_id) for e in station.reads} == set(first)
 
 
-async def test_the_id_is_of_the_moment_not_of_how_it_is_written(station, camera):
+async def test_the_moment_is_kept_and_the_id_is_of_how_the_device_wrote_it(station, camera):
     times = (
         "2026-06-01T11:00:00Z",
         "2026-06-01T04:00:00-07:00",
@@ -84,7 +84,8 @@ async def test_the_id_is_of_the_moment_not_of_how_it_is_written(station, camera)
     for at in times:
         answer = await station.post_reads(camera, [station.read(0, captured_at=at)])
         ids |= set(answer.json()["read_ids"])
-    assert len(ids) == 1
+    assert len(ids) == 3
+    assert len({event.captured_at for event in station.reads}) == 1
 
 
 async def test_a_camera_that_counts_from_one_again_loses_no_read(station, camera):
@@ -102,15 +103,32 @@ async def test_two_devices_with_the_same_source_id_made_two_reads(station, camer
 
 async def test_duplicates_within_a_batch_collapse(station, camera):
     read, bare = station.read(1), station.read(2, source_id=None)
-    answer = await station.post_reads(camera, [read, bare, read, bare | {"confidence": 0.5}])
+    answer = await station.post_reads(camera, [read, bare, read, bare | {"model": "other"}])
     assert (answer.json()["accepted"], answer.json()["duplicates"]) == (2, 2)
     ids = answer.json()["read_ids"]
     assert ids[:2] == ids[2:]
     assert len(station.reads) == 2
 
 
-async def test_one_source_id_for_two_different_reads_is_refused(station, camera):
-    answer = await station.post_reads(camera, [station.read(1), station.read(1, plate="OTHER1")])
+@pytest.mark.clause("wall/keyed-ids")
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "in two"])
+async def test_reads_that_contradict_each_other_are_both_kept(station, camera, together):
+    """What a receipt was given for is on record, and no hit is on a plate that no record has."""
+    reads = [
+        station.read(1),
+        station.read(1, plate="1HOT002"),
+        station.read(1, region="US-NV"),
+        station.read(1, confidence=0.3),
+    ]
+    for batch in [reads] if together else [[read] for read in reads]:
+        answer = await station.post_reads(camera, batch)
+        assert answer.json()["accepted"] == len(batch)
+    assert len({event.read_id for event in station.reads}) == 4
+    assert {event.plate for event in station.reads} == {"7ABC001", "1HOT002"}
+
+
+async def test_one_read_told_in_two_ways_is_refused(station, camera):
+    answer = await station.post_reads(camera, [station.read(1), station.read(1, model="other")])
     assert answer.status_code == 422
     assert (answer.json()["index"], answer.json()["field"]) == (1, "source_id")
     assert station.nothing_was_kept()

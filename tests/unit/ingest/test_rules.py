@@ -3,9 +3,11 @@
 from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from uuid import uuid4
 
 import pytest
+from msgspec import Raw
 
 from services.ingest.body import InFlight
 from services.ingest.cache import DeviceCache
@@ -16,7 +18,7 @@ from services.ingest.edge import Batch, EdgeRead, decode, unpack
 from services.ingest.rate import Rates
 from services.ingest.regions import is_region
 from shared.errors import InvalidInput, NotAuthenticated, TooManyRequests, Unavailable
-from shared.ids import derive_id
+from shared.ids import akin, derive_id
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 AN_ID = "8b1c4a99-796b-4825-8ac7-d649386354b1"
@@ -178,23 +180,92 @@ def test_regions_are_subdivisions_and_no_others():
 
 
 def an_edge_read(**fields):
-    made = {"plate": "7ABC123", "confidence": 0.9, "captured_at": NOON}
+    time = Raw(f'"{NOON.isoformat()}"'.encode())
+    made = {"plate": "7ABC123", "confidence": 0.9, "captured_at": time}
     return EdgeRead(**(made | fields))
 
 
-def test_the_fast_ids_are_those_that_are_derived_plainly():
-    device = a_device()
-    batch = Batch(device, "CA0520100", WINDOW, NOON)
-    batch.events([an_edge_read(), an_edge_read(source_id="s-1")])
-    at = NOON.isoformat()
-    assert batch.ids == [
-        derive_id("read", device.device_id, "plate", at, "7ABC123"),
-        derive_id("read", device.device_id, "source", at, "s-1"),
-    ]
+class Secrets:
+    """A secret for each month, without a database."""
+
+    def __init__(self, seed=b"one"):
+        self.seed = seed
+
+    def secret(self, moment):
+        return blake2b(self.seed + f"{moment:%Y-%m}".encode(), digest_size=32).digest()
+
+
+ONE_DEVICE = a_device()
+
+
+def a_batch(device=None, secrets=None):
+    return Batch(device or ONE_DEVICE, "CA0520100", WINDOW, NOON, secrets or Secrets())
+
+
+def id_of(secrets=None, **fields):
+    batch = a_batch(secrets=secrets)
+    batch.events([an_edge_read(**fields)])
+    return batch.ids[0]
+
+
+CONTRADICTIONS = {
+    "plate": {"plate": "7ABC124"},
+    "region": {"region": "US-NV"},
+    "confidence": {"confidence": 0.91},
+}
+
+
+@pytest.mark.clause("wall/keyed-ids")
+@pytest.mark.parametrize("other", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_a_contradicting_read_is_a_read_of_its_own_and_akin_to_the_other(other):
+    one = {"source_id": "s-1"}
+    assert id_of(**one) == id_of(**one)
+    assert id_of(**one) != id_of(**one, **other)
+    assert akin(id_of(**one)) == akin(id_of(**one, **other))
+
+
+@pytest.mark.clause("wall/keyed-ids")
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"source_id": "s-2"},
+        {"source_id": None},
+        {"captured_at": Raw(b'"2026-06-01T12:00:00Z"')},
+        {"captured_at": Raw(b'"2026-06-01T12:00:00.0+00:00"')},
+    ],
+    ids=["source id", "no source id", "time", "time with a fraction"],
+)
+def test_a_read_of_another_time_or_source_is_not_akin(other):
+    """The time counts as the device wrote it."""
+    one = {"source_id": "s-1"}
+    assert akin(id_of(**one)) != akin(id_of(**(one | other)))
+
+
+@pytest.mark.clause("wall/keyed-ids")
+def test_without_the_months_secret_nobody_computes_an_id():
+    assert id_of(source_id="s-1") != id_of(Secrets(b"two"), source_id="s-1")
+    assert id_of(source_id="s-1") != derive_id(
+        "read", ONE_DEVICE.device_id, "source", NOON.isoformat(), "s-1"
+    )
+
+
+def test_a_source_id_cannot_pass_for_another_field():
+    """Parts are told apart by their lengths, whatever a device puts into them."""
+    one = id_of(source_id="s\x1f7ABC123", plate="7ABC123")
+    other = id_of(source_id="s", plate="7ABC123")
+    assert akin(one) != akin(other)
+
+
+def test_one_batch_may_have_reads_of_two_months():
+    batch = a_batch()
+    may = Raw(b'"2026-05-31T23:59:59Z"')
+    batch.events([an_edge_read(), an_edge_read(captured_at=may), an_edge_read()])
+    assert batch.ids[0] == batch.ids[2] == id_of()
+    assert batch.ids[1] == id_of(captured_at=may)
 
 
 def test_the_place_in_the_batch_counts_on_over_slices():
-    batch = Batch(a_device(), "CA0520100", WINDOW, NOON)
+    batch = a_batch()
     batch.events([an_edge_read(source_id="a"), an_edge_read(source_id="a")])
     with pytest.raises(InvalidInput) as refused:
         batch.events([an_edge_read(source_id="b"), an_edge_read(plate="---")])

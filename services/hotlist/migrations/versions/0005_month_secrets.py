@@ -1,0 +1,16 @@
+"""Secrets of months, under which ids are keyed (ADR-0026)."""
+
+from alembic import op
+
+from shared.month_secrets import TABLE
+
+revision = "hotlist_0005"
+down_revision = "hotlist_0004"
+
+
+def upgrade() -> None:
+    op.execute(TABLE)
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE month_secrets")

@@ -1,0 +1,47 @@
+"""What ingest does with events of other services."""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from services.ingest.store import FirstSeen
+from shared.consumer import Subscription
+from shared.errors import InvalidInput
+from shared.events import RecordsPurged
+from shared.month_secrets import MonthSecrets
+from shared.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+PURGES = "ingest-purges"
+
+
+class Purger:
+    """Follows the custodian's purges: what tells of frames, and the secrets that ids are keyed with."""
+
+    def __init__(self, runtime: Runtime, secrets: MonthSecrets) -> None:
+        self._runtime = runtime
+        self._secrets = secrets
+
+    async def purged(self, events: Sequence[RecordsPurged]) -> None:
+        """Forget when purged frames came, and destroy the secrets of months that are wholly purged.
+
+        Safe to repeat. Raises: InvalidInput for a purge below the legal floor; Unavailable.
+        """
+        floor = timedelta(days=self._runtime.policy.retention.floor_days)
+        for event in events:
+            if event.before > self._runtime.clock.now() - floor:
+                raise InvalidInput(
+                    f"a purge may not reach the last {floor.days} days (Government Code 34090.6)",
+                    field="before",
+                )
+            async with self._runtime.db.begin() as connection:
+                await FirstSeen(connection).forget(event.before)
+                months = await self._secrets.destroy(connection, event.before)
+            for month in months:
+                log.info("the secret of ids of %s is destroyed", f"{month:%Y-%m}")
+
+
+def subscriptions(runtime: Runtime, secrets: MonthSecrets) -> list[Subscription]:
+    """Return what ingest consumes, besides its own devices' changes."""
+    return [Subscription(PURGES, {RecordsPurged: Purger(runtime, secrets).purged})]

@@ -1,0 +1,16 @@
+"""Secrets of months, under which ids are keyed (ADR-0026)."""
+
+from alembic import op
+
+from shared.month_secrets import TABLE
+
+revision = "ingest_0003"
+down_revision = "ingest_0002"
+
+
+def upgrade() -> None:
+    op.execute(TABLE)
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE month_secrets")

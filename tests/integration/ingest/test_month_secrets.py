@@ -1,0 +1,162 @@
+"""Secrets of months: shared by replicas, sealed, used without Postgres, gone with their month."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from services.ingest.events import Purger
+from services.ingest.settings import Settings
+from shared.db import Database
+from shared.errors import InvalidInput, Unavailable
+from shared.events import RecordsPurged
+from shared.month_secrets import MonthEnded, MonthSecrets
+from shared.vault import Vault, VaultFault
+from tests.unit.ingest import pictures as p
+
+FRAME = p.jpeg()
+OLD, NEW = bytes(range(32)), bytes(range(32, 64))
+
+
+def a_replica(station, vault=None):
+    runtime = station.app.state.runtime
+    vault = vault or runtime.settings.id_vault
+    kept_days = runtime.policy.retention.schedule_days
+    return MonthSecrets(runtime.db, station.clock, vault, kept_days=kept_days)
+
+
+async def fetch(station, query):
+    async with station.app.state.runtime.db.begin() as connection:
+        return (await connection.execute(text(query))).all()
+
+
+def a_purge(station, before):
+    return RecordsPurged(
+        occurred_at=station.clock.now(),
+        run_id=uuid4(),
+        before=before,
+        reads=0,
+        captures=0,
+        objects=0,
+        kept_under_hold=0,
+    )
+
+
+async def purge(station, before):
+    parts = station.app.state.parts
+    await Purger(parts.runtime, parts.secrets).purged([a_purge(station, before)])
+
+
+@pytest.mark.clause("wall/keyed-ids")
+async def test_replicas_and_restarts_have_the_same_secrets_for_every_month_that_may_come(station):
+    here, there = station.app.state.parts.secrets, a_replica(station)
+    await there.load()
+    now = station.clock.now()
+    for days in (-400, -200, 0, 30):
+        moment = now + timedelta(days=days)
+        assert here.secret(moment) == there.secret(moment)
+        assert len(here.secret(moment)) == 32
+    months = await fetch(
+        station, "SELECT count(DISTINCT month), count(DISTINCT sealed) FROM month_secrets"
+    )
+    assert months == [(16, 16)]
+
+
+@pytest.mark.clause("wall/keyed-ids")
+async def test_no_secret_lies_open_in_the_database(station):
+    secret = station.app.state.parts.secrets.secret(station.clock.now())
+    rows = await fetch(station, "SELECT sealed FROM month_secrets")
+    assert rows
+    assert not any(secret in row.sealed for row in rows)
+    with pytest.raises(VaultFault, match="needs the key-encryption key"):
+        await a_replica(station, Vault(OLD)).load()
+
+
+async def test_a_sealed_secret_cannot_be_moved_to_another_month(station):
+    async with station.app.state.runtime.db.begin() as connection:
+        await connection.execute(
+            text(
+                "UPDATE month_secrets SET sealed = (SELECT sealed FROM month_secrets ORDER BY month LIMIT 1)"
+            )
+        )
+    with pytest.raises(VaultFault, match="does not open"):
+        await a_replica(station).load()
+
+
+async def test_the_key_encryption_key_changes_and_the_secrets_stay(station, ingest_settings):
+    known = station.app.state.parts.secrets.secret(station.clock.now())
+    changed = Settings(
+        **ingest_settings.model_dump(exclude={"ingest_id_key", "ingest_other_id_keys"}),
+        ingest_id_key=base64.b64encode(NEW).decode(),
+        ingest_other_id_keys=base64.b64encode(bytes(32)).decode(),
+    )
+    during = a_replica(station, changed.id_vault)
+    await during.load()
+    after = a_replica(station, Vault(NEW))
+    await after.load()
+    assert known == during.secret(station.clock.now()) == after.secret(station.clock.now())
+
+
+@pytest.mark.clause("wall/keyed-ids")
+async def test_reads_are_taken_on_while_postgres_is_away(station, camera, monkeypatch):
+    parts = station.app.state.parts
+
+    def refuse(*arguments):
+        raise Unavailable("the database does not answer")
+
+    monkeypatch.setattr(Database, "begin", refuse)
+    station.clock.advance(days=20)  # into the next month
+    answer = await station.post_reads(camera, [station.read(1)])
+    assert answer.status_code == 202, answer.text
+    with pytest.raises(Unavailable):
+        await parts.secrets.load()
+
+
+@pytest.mark.clause("wall/keyed-ids")
+@pytest.mark.parametrize(
+    ("before", "gone"),
+    [
+        (datetime(2025, 5, 1, tzinfo=UTC), True),
+        (datetime(2025, 4, 30, 23, 59, 59, tzinfo=UTC), False),
+    ],
+)
+async def test_a_secret_is_destroyed_with_the_last_of_its_months_records_and_not_before(
+    station, before, gone
+):
+    april = datetime(2025, 4, 28, tzinfo=UTC)
+    station.clock.advance(days=30)
+    there = a_replica(station)
+    await there.load()
+    await purge(station, before)
+    sealed = await fetch(station, "SELECT sealed FROM month_secrets WHERE month = '2025-04-01'")
+    assert (sealed == [(None,)]) is gone
+    if not gone:
+        assert there.secret(april)
+        return
+    with pytest.raises(MonthEnded):
+        station.app.state.parts.secrets.secret(april)
+    await there.load()  # as each replica does every few minutes
+    with pytest.raises(MonthEnded):
+        there.secret(april)
+    await there.ensure([april])
+    with pytest.raises(MonthEnded):
+        there.secret(april)
+    assert there.secret(datetime(2025, 5, 1, tzinfo=UTC))
+
+
+async def test_a_purge_below_the_legal_floor_destroys_no_secret(station):
+    with pytest.raises(InvalidInput, match="34090"):
+        await purge(station, station.clock.now() - timedelta(days=364))
+    assert await fetch(station, "SELECT 1 FROM month_secrets WHERE sealed IS NULL") == []
+
+
+async def test_a_purge_takes_along_when_frames_without_a_time_came(station, camera):
+    assert (await station.post_frame(camera, FRAME)).status_code == 202
+    came = station.clock.now()
+    station.clock.advance(days=500)
+    await purge(station, came)
+    assert len(await fetch(station, "SELECT 1 FROM first_seen")) == 1
+    await purge(station, came + timedelta(seconds=1))
+    assert await fetch(station, "SELECT 1 FROM first_seen") == []
