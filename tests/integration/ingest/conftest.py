@@ -16,6 +16,7 @@ from shared.events import CaptureReceived, ReadRecorded
 from shared.permissions import Permission
 from shared.runtime import Runtime
 from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority, TestRoot
+from shared.testing.macs import mac_key_text
 
 
 @dataclass
@@ -100,6 +101,7 @@ def ingest_settings(postgres, ingest_database, repository, tmp_path) -> Settings
         database_pool_size=3,
         policy_file=repository / "policy.toml",
         root_public_keys=TestRoot().public,
+        event_mac_key=mac_key_text("ingest"),
         **TestRoot().settings("ingest_signing", "captures"),
         object_store_url=f"file://{tmp_path}/objects",
         ingest_last_seen_every_s=3600,
