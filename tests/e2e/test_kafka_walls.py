@@ -1,0 +1,167 @@
+"""Each service played compromised on Apache Kafka with ACLs: what it can do is what the registry says.
+
+What is expected is written here out of the registry in this test's own words, and not by `shared.acls`.
+"""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.kafka.run import ApacheKafka
+from shared.acls import OPERATOR, principals, services
+from shared.errors import Unavailable
+from shared.kafka import Kafka
+from shared.topics import TOPICS
+from shared.topics_admin import ensure_topics
+from shared.topics_check import TopicsCheck
+from tests.e2e.intruder import Intruder
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.apache, pytest.mark.clause("wall/kafka")]
+
+STRANGER = "stranger"
+INTERNAL = {"__consumer_offsets"}
+ALL = {name for topic in TOPICS.values() for name in (topic.name, topic.dead)}
+GROUPS = {group for name in services() for group in (name, f"{name}-records")}
+GROUPS |= {"dead-letters", "somebody"}
+HARMLESS = {"describe", "describe configs"}
+"""What everybody may who writes or reads a topic: readiness looks whether all is as it should be."""
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    """Apache Kafka as compose has it, with one certificate more: of somebody who has no rights."""
+    folder = tmp_path_factory.mktemp("kafka")
+    kafka = ApacheKafka(folder, principals=[*principals(), STRANGER])
+    kafka.start(within_s=180)
+    try:
+        yield kafka
+    finally:
+        kafka.stop()
+
+
+@pytest.fixture(scope="module")
+def walled(node: ApacheKafka) -> ApacheKafka:
+    """The node with topics and ACLs, made by the command's own principal."""
+    asyncio.run(ensure_topics(Kafka.of(node.link("topics"))))
+    return node
+
+
+async def broken_into(node: ApacheKafka, who: str) -> Intruder:
+    """Try everything as `who`; whatever is tried is tried on every topic and every group."""
+    intruder = Intruder(Kafka.of(node.link(who)), who)
+    await intruder.try_everything(ALL | INTERNAL, GROUPS)
+    acts = {act for act, _ in intruder.tried}
+    assert len(acts) == 20, sorted(acts)
+    for act in ("write", "read", "describe", "alter configs", "delete", "delete records"):
+        assert {name for a, name in intruder.tried if a == act} == ALL | INTERNAL, act
+    for act in ("join", "commit", "see offsets", "delete group"):
+        assert {name for a, name in intruder.tried if a == act} == GROUPS, act
+    return intruder
+
+
+def opened(intruder: Intruder, act: str) -> set[str]:
+    return {name for done, name in intruder.opened if done == act}
+
+
+def beyond(intruder: Intruder, *expected: str) -> set[tuple[str, str]]:
+    """What was possible besides the acts named."""
+    return {(act, name) for act, name in intruder.opened if act not in expected}
+
+
+GROUP_ACTS = ("join", "commit", "see offsets")
+
+
+async def test_before_the_command_has_run_a_service_can_do_nothing_and_says_so(node) -> None:
+    """The broker is seen refusing, and readiness names what is missing."""
+    intruder = Intruder(Kafka.of(node.link("hotlist")), "hotlist")
+    await intruder.try_everything({"alpr.hit.raised"}, {"hotlist"})
+    assert intruder.opened == set()
+    with pytest.raises(Unavailable, match=r"may not be used.*topics_admin ensure"):
+        await TopicsCheck(Kafka.of(node.link("hotlist")), "hotlist").ping()
+
+
+async def test_somebody_without_rights_can_do_nothing(walled) -> None:
+    assert (await broken_into(walled, STRANGER)).opened == set()
+
+
+@pytest.mark.parametrize("service", services())
+async def test_a_service_that_was_broken_into_can_do_what_the_registry_says(
+    walled, service
+) -> None:
+    produced = {t.name for t in TOPICS.values() if service in t.producers}
+    consumed = {t.name for t in TOPICS.values() if service in t.consumers}
+    dead = {t.dead for t in TOPICS.values() if service in t.consumers}
+    intruder = await broken_into(walled, service)
+    assert opened(intruder, "write") == produced | dead
+    assert opened(intruder, "read") == consumed
+    for act in HARMLESS:
+        assert opened(intruder, act) == produced | consumed | dead
+    for act in GROUP_ACTS:
+        assert opened(intruder, act) == {service, f"{service}-records"}, act
+    watches = {("see disks", "cluster"), ("read ACLs", "cluster")} if service == "audit" else set()
+    assert beyond(intruder, "write", "read", *HARMLESS, *GROUP_ACTS) == watches
+
+
+async def test_the_operators_certificate_opens_dead_letters_and_where_they_go_back(walled) -> None:
+    consumed = {t for t in TOPICS.values() if t.consumers}
+    intruder = await broken_into(walled, OPERATOR)
+    assert opened(intruder, "write") == {t.name for t in consumed}
+    assert opened(intruder, "read") == {t.dead for t in consumed}
+    for act in GROUP_ACTS:
+        assert opened(intruder, act) == {"dead-letters"}, act
+    assert beyond(intruder, "write", "read", *HARMLESS, *GROUP_ACTS) == set()
+
+
+async def test_recognition_cannot_speak_for_ingest_identity_or_hotlist(walled) -> None:
+    """The finding that this wall closes: one forged key made an administrator."""
+    intruder = await broken_into(walled, "recognition")
+    for name in ("alpr.key.published", "alpr.read.recorded", "alpr.hit.raised"):
+        assert ("write", name) in intruder.tried - intruder.opened
+    assert opened(intruder, "read") == {"alpr.capture.received"}
+
+
+async def test_every_service_finds_all_that_it_needs_after_the_command(walled) -> None:
+    for service in services():
+        await TopicsCheck(Kafka.of(walled.link(service)), service).ping()
+
+
+async def test_the_command_mends_configs_and_rules_that_somebody_changed(walled) -> None:
+    topics = Kafka.of(walled.link("topics"))
+    admin = topics.admin()
+    await admin.start()
+    try:
+        await changed(admin)
+    finally:
+        await admin.close()
+    with pytest.raises(Unavailable, match=r"alpr\.hit\.raised is kept otherwise"):
+        await TopicsCheck(Kafka.of(walled.link("hotlist")), "hotlist").ping()
+    forger = Intruder(Kafka.of(walled.link("recognition")), "recognition")
+    await forger.try_everything({"alpr.key.published"}, set())
+    assert ("write", "alpr.key.published") in forger.opened, "the rule took effect"
+
+    done = await ensure_topics(topics)
+    assert [line for line in done if line.startswith("alpr.hit.raised: retention.ms=")]
+    assert [
+        line for line in done if "recognition write topic alpr.key.published: no longer" in line
+    ]
+    assert [line for line in done if "User:somebody" in line and "not a rule of ours" in line]
+    await TopicsCheck(Kafka.of(walled.link("hotlist")), "hotlist").ping()
+    forger = Intruder(Kafka.of(walled.link("recognition")), "recognition")
+    await forger.try_everything({"alpr.key.published"}, set())
+    assert forger.opened == set()
+
+
+async def changed(admin) -> None:
+    """Have another retention and two rules too many, as a careless administrator would."""
+    from shared.kafka_requests import AlterConfigsRequest, ask, create_acls
+
+    other = [(2, "alpr.hit.raised", [("retention.ms", 0, "1")])]
+    assert (await ask(admin, AlterConfigsRequest(other, False))).responses[0][0] == 0
+    rows = [
+        (2, "alpr.key.published", 3, "User:CN=recognition", "*", 4, 3),
+        (2, "alpr.hit.raised", 3, "User:somebody", "*", 3, 3),
+    ]
+    made = await ask(admin, create_acls(rows))
+    assert [code for code, _ in made.creation_responses] == [0, 0]
+    await asyncio.sleep(1)
