@@ -106,6 +106,8 @@ def _of_the_operator(topics: Iterable[Topic]) -> Iterator[Acl]:
         if topic.consumers:
             yield from _on(OPERATOR, topic.dead, Operation.READ)
             yield from _on(OPERATOR, topic.name, Operation.WRITE)
+            # To compare what is put back with what was refused: see shared/dead_letters.py.
+            yield from _on(OPERATOR, topic.name, Operation.READ)
     yield Acl(OPERATOR, Resource.GROUP, Pattern.LITERAL, OPERATOR_GROUP, Operation.READ)
 
 

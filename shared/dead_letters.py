@@ -1,8 +1,10 @@
 """What was put aside: list it with its reason, and put it back to be worked again.
 
 `python -m shared.dead_letters` lists every dead letter; `--replay TOPIC` publishes those of one topic again
-under their old key, id and type. Effects are made once, so a replay cannot double anything. Bodies are not shown:
-they may hold plates, and this is no door to data.
+under their old key, id and type, with all headers that they came with. Effects are made once, so a replay cannot
+double anything. A dead letter that is not the record that was refused is left out and named; one whose record the
+topic no longer has is put back with `--unproven` only. Bodies are not shown: they may hold plates, and this is no
+door to data.
 """
 
 import argparse
@@ -19,6 +21,7 @@ from shared.codec import Record
 from shared.errors import Unavailable
 from shared.kafka import AWAY, Kafka
 from shared.kafka_settings import KafkaSettings
+from shared.originals import Originals, Verdict, undone
 from shared.topics import TOPICS, Topic
 
 GROUP = "dead-letters"
@@ -66,32 +69,49 @@ async def show(kafka: Kafka | str) -> int:
     return count
 
 
-async def replay(kafka: Kafka | str, topic: Topic) -> int:
-    """Publish a topic's dead letters again, once each; return how many."""
+async def replay(kafka: Kafka | str, topic: Topic, *, unproven: bool = False) -> int:
+    """Publish a topic's dead letters again, once each; return how many.
+
+    Stops before the first whose record is gone from the topic, unless `unproven` takes its word.
+    """
     bus = KafkaBus(kafka, "operator")
     await bus.start()
     count = 0
     try:
-        async for record in dead_letters(kafka, topic, replayed=True):
-            headers = [(k, v) for k, v in record.headers if not k.startswith("dead_")]
-            await bus.publish_records([record._replace(headers=headers)])
-            count += 1
+        async with Originals(kafka) as originals:
+            async for record in dead_letters(kafka, topic, replayed=True):
+                verdict = await originals.verdict(record)
+                if verdict is Verdict.FORGED:
+                    print(f"{_id(record)} is not the record that was refused: left out")
+                    continue
+                if verdict is Verdict.GONE and not unproven:
+                    print(f"{_id(record)} cannot be compared, its record is gone: --unproven")
+                    break
+                await bus.publish_records([undone(record)])
+                count += 1
     finally:
         await bus.stop()
     print(f"{count} of {topic.name} put back")
     return count
 
 
+def _id(record: Record) -> str:
+    return dict(record.headers).get("ce_id", b"one without an id").decode(errors="replace")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """List, or replay one topic."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--replay", choices=sorted(TOPICS), help="topic whose dead letters go back")
+    parser.add_argument(
+        "--unproven", action="store_true", help="take those whose record is gone at their word"
+    )
     parser.add_argument("--bootstrap", help="address of Kafka; KAFKA_BOOTSTRAP where not given")
     chosen = parser.parse_args(arguments)
     kafka = _kafka(chosen.bootstrap)
     try:
         if chosen.replay:
-            asyncio.run(replay(kafka, TOPICS[chosen.replay]))
+            asyncio.run(replay(kafka, TOPICS[chosen.replay], unproven=chosen.unproven))
         else:
             asyncio.run(show(kafka))
     except (KafkaConnectionError, Unavailable):

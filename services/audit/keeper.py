@@ -8,6 +8,7 @@ from services.audit.settings import Settings
 from services.audit.store.findings import Findings, a_finding
 from services.audit.watch import Watch
 from services.audit.writer import Writer
+from shared.kafka_disks import disks
 from shared.periodic import PeriodicTask
 from shared.runtime import Runtime
 
@@ -28,8 +29,32 @@ class Keeper:
             PeriodicTask("checkpoints", writer.sign_if_grown, settings.audit_checkpoint_s),
             PeriodicTask("findings", self._watch.catch_up, settings.audit_watch_s),
             PeriodicTask("standstill", self.look_at_consumer, stall_s),
+            PeriodicTask("disks of Kafka", self.look_at_disks, settings.audit_disk_s),
             PeriodicTask("notices", NoticeSender(runtime, settings).send, settings.audit_notice_s),
         )
+
+    async def look_at_disks(self) -> None:
+        """Raise a finding, once a day, for each broker whose disk is fuller than it may be.
+
+        A full disk stops Kafka, and with it all that is recorded. Raises: Unavailable.
+        """
+        if not self._runtime.kafka:
+            return
+        now, limit = self._runtime.clock.now(), self._settings.audit_disk_share
+        for disk in await disks(self._runtime.brokers):
+            if disk.used < limit:
+                continue
+            log.error("the disk of Kafka's broker %d is %.0f%% full", disk.broker, 100 * disk.used)
+            finding = a_finding(
+                "kafka_disk",
+                f"broker {disk.broker}",
+                now,
+                now.date(),
+                used_percent=round(100 * disk.used),
+                limit_percent=round(100 * limit),
+            )
+            async with self._runtime.db.begin() as connection:
+                await Findings(connection, self._runtime.service).raise_once(finding)
 
     async def look_at_consumer(self) -> None:
         """Raise a finding when what feeds the log has stood still too long (CJIS AU-5: within an hour)."""

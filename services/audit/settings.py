@@ -91,6 +91,12 @@ class Settings(SigningSettings, CommonSettings):
     audit_stall_minutes: Annotated[float, Field(gt=0, le=60)] = 5.0
     """A consumer that stands still for so long raises a finding (CJIS: within an hour)."""
 
+    audit_disk_s: Annotated[float, Field(gt=0)] = 300.0
+    """How often the disks of Kafka's brokers are looked at."""
+
+    audit_disk_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """A broker's disk that is in use from this share on raises a finding."""
+
     audit_notice_url: str = ""
     """Where new findings are sent by HTTP POST: a chat's or ticket system's webhook. https, or this machine."""
 

@@ -184,14 +184,49 @@ async def test_an_operator_lists_dead_letters_with_reasons_and_puts_them_back_on
     consumer = Consumer(
         broker.bootstrap, Subscription(group, {FindingRaised: refuse}), kafka, idle_pause_s=0.005
     )
+    mac = [("plateward_mac", b"m" * 32), ("plateward_mac_key", b"k1")]
+    sent = encode(refused, "test")
+    sent = sent._replace(headers=[*sent.headers, *mac])
+    await kafka.publish_records([sent])
+    [original] = [
+        r for r in await everything(broker.bootstrap, topic.name) if r.value == sent.value
+    ]
     message = Message(
-        topic.name, 0, 7, *encode(refused, "test")[1:3], dict(encode(refused, "test")[3])
+        topic.name, original.partition, original.offset, *sent[1:3], dict(sent.headers)
     )
     await consumer.dead_letter(message, InvalidInput("not now"))
+    forged = finding(clock, "forged")
+    await consumer.dead_letter(
+        message._replace(value=encode(forged, "test").value), InvalidInput("as if refused")
+    )
     assert await dead_letters.show(broker.bootstrap) >= 1
     listed = capsys.readouterr().out
     assert str(refused.event_id) in listed
     assert "InvalidInput: not now" in listed
     assert "to be replayed" not in listed, "bodies are not shown"
     assert await dead_letters.replay(broker.bootstrap, topic) >= 1
+    assert "is not the record that was refused: left out" in capsys.readouterr().out
     assert await dead_letters.replay(broker.bootstrap, topic) == 0
+    back = await everything(broker.bootstrap, topic.name)
+    assert [r.value for r in back].count(sent.value) == 2
+    assert encode(forged, "test").value not in [r.value for r in back]
+    again = [r for r in back if r.value == sent.value][-1]
+    assert [(name, bytes(value)) for name, value in again.headers] == sent.headers
+
+
+async def everything(bootstrap, topic):
+    """All that lies in a topic."""
+    from aiokafka import AIOKafkaConsumer, TopicPartition
+
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    partitions = [TopicPartition(topic, n) for n in range(TOPICS[topic].partitions)]
+    consumer.assign(partitions)
+    ends = await consumer.end_offsets(partitions)
+    await consumer.seek_to_beginning(*partitions)
+    found = []
+    while any([await consumer.position(p) < ends[p] for p in partitions]):
+        for records in (await consumer.getmany(timeout_ms=200)).values():
+            found += records
+    await consumer.stop()
+    return found
