@@ -12,6 +12,7 @@ from deploy.kafka.run import ApacheKafka
 from shared.acls import OPERATOR, principals, services
 from shared.errors import Unavailable
 from shared.kafka import Kafka
+from shared.kafka_disks import disks
 from shared.topics import TOPICS
 from shared.topics_admin import ensure_topics
 from shared.topics_check import TopicsCheck
@@ -124,6 +125,13 @@ async def test_recognition_cannot_speak_for_ingest_identity_or_hotlist(walled) -
 async def test_every_service_finds_all_that_it_needs_after_the_command(walled) -> None:
     for service in services():
         await TopicsCheck(Kafka.of(walled.link(service)), service).ping()
+
+
+async def test_audit_sees_how_full_the_disks_are_and_others_do_not(walled) -> None:
+    [disk] = await disks(Kafka.of(walled.link("audit")))
+    assert 0 < disk.used < 1
+    with pytest.raises(Unavailable, match="ClusterAuthorizationFailed"):
+        await disks(Kafka.of(walled.link("hotlist")))
 
 
 async def test_the_command_mends_configs_and_rules_that_somebody_changed(walled) -> None:

@@ -171,6 +171,7 @@ async def test_every_table_of_shared_is_made_in_the_services_schema(db):
         assert {"outbox", "inbox"} <= set(rows.scalars())
 
 
+@pytest.mark.clause("wall/kafka")
 async def test_an_operator_lists_dead_letters_with_reasons_and_puts_them_back_once(
     kafka, broker, clock, capsys
 ):

@@ -1,0 +1,31 @@
+"""A disk of Kafka that fills up is told of while there is time: a full one stops every record of an access."""
+
+import pytest
+
+from services.audit.keeper import Keeper
+from shared.kafka_disks import Disk
+
+
+@pytest.mark.clause("468.3.1(c)/monitoring")
+async def test_a_disk_of_kafka_that_is_half_full_raises_a_finding_once_a_day(
+    app, runtime, writer, clock, query, monkeypatch
+):
+    keeper = Keeper(runtime, runtime.settings, writer)
+    full = [Disk(1, 0.49)]
+
+    async def seen(_):
+        return full
+
+    monkeypatch.setattr(runtime, "kafka", True)
+    monkeypatch.setattr("services.audit.keeper.disks", seen)
+    await keeper.look_at_disks()
+    assert await query("SELECT count(*) FROM findings") == [(0,)]
+    full[:] = [Disk(1, 0.5), Disk(2, 0.1)]
+    await keeper.look_at_disks()
+    await keeper.look_at_disks()
+    [row] = await query("SELECT kind, subject, details FROM findings")
+    assert (row.kind, row.subject) == ("kafka_disk", "broker 1")
+    assert (row.details["used_percent"], row.details["limit_percent"]) == (50, 50)
+    clock.advance(days=1)
+    await keeper.look_at_disks()
+    assert await query("SELECT count(*) FROM findings") == [(2,)]
