@@ -31,6 +31,8 @@ class Fault:
     what: str
     seq: int | None = None
     """Number of the entry."""
+    until: int | None = None
+    """Number of the last entry, where one of several is wrong."""
     size: int | None = None
     """Size of the checkpoint."""
     line: int | None = None
@@ -50,11 +52,22 @@ class Faults:
         self, what: str, seq: int | None = None, *, size: int | None = None, line: int | None = None
     ) -> None:
         """Note a fault."""
-        self.count += 1
-        if len(self.found) < MAX_FAULTS:
-            self.found.append(Fault(what, seq, size, line))
+        self._add(Fault(what, seq, None, size, line))
         if seq is not None and (self.first_bad is None or seq < self.first_bad):
             self.first_bad = seq
+
+    def among(
+        self, what: str, first: int, last: int, *, size: int | None = None, line: int | None = None
+    ) -> None:
+        """Note a fault in one or more of several entries; it names the first if no other fault does."""
+        self._add(Fault(what, first, last, size, line))
+        if self.first_bad is None:
+            self.first_bad = first
+
+    def _add(self, fault: Fault) -> None:
+        self.count += 1
+        if len(self.found) < MAX_FAULTS:
+            self.found.append(fault)
 
 
 @dataclass(frozen=True)
@@ -186,7 +199,7 @@ class Recount:
         if not self.unsigned:
             return
         what = f"no verified signature covers entries {self.signed} to {self.next - 1}{why}"
-        self.faults.add(what, self.signed if self.faults.first_bad is None else None)
+        self.faults.among(what, self.signed, self.next - 1)
 
     def verdict(self) -> Verdict:
         """Return what was found, once everything was taken."""
@@ -274,10 +287,11 @@ class Recount:
             self.signed = size
             return True
         differs = "chain" if right else "root"
-        self.faults.add(
+        self.faults.among(
             f"the signed checkpoint of size {size} has another {differs}: something in entries "
             f"{self.signed} to {size - 1} was altered",
-            self.signed if self.faults.first_bad is None else None,
+            self.signed,
+            size - 1,
             size=size,
             line=line,
         )
