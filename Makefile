@@ -68,6 +68,10 @@ lint: $(STAMP) ## ruff, format and mypy --strict
 test: lint ## All tests but those of training and those on Apache Kafka
 	@$(PY) -m pytest -n 2 --dist loadfile -m "not apache and not s3"
 
+.PHONY: test-mutations
+test-mutations: $(STAMP) ## 1,000 random mutations of logs, exports and packages, each named [COUNT=1000, SEED=n]
+	@COUNT="$${COUNT:-1000}" SEED="$${SEED:-}" $(PY) -m tests.integration.mutation
+
 .PHONY: test-training
 test-training: $(TRAINING_STAMP) ## The renderer, the networks and their training, every step of it
 	@$(TRAINING_PY) -m pytest tests/training

@@ -13,7 +13,7 @@ from shared.merkle import HASH_BYTES
 _ED25519 = b"\x01"
 _DASH = "\u2014"
 _KEY_HASH_BYTES = 4
-_CHAIN, _PREVIOUS = "chain ", "previous "
+_CHAIN, _PREVIOUS, _CLOSING = "chain ", "previous ", "export"
 SEED_BYTES = 32
 
 
@@ -135,6 +135,9 @@ class Checkpoint:
     previous: int | None = None
     """Size of the newest checkpoint before this one, 0 for the first: one that was taken away is missed."""
 
+    closing: bool = False
+    """Signed for the end of an export, and not on the log's record."""
+
     @property
     def text(self) -> str:
         """The checkpoint as its note's text."""
@@ -143,6 +146,8 @@ class Checkpoint:
             lines.append(f"{_CHAIN}{b64encode(self.chain).decode()}")
         if self.previous is not None:
             lines.append(f"{_PREVIOUS}{self.previous}")
+        if self.closing:
+            lines.append(_CLOSING)
         return "".join(f"{line}\n" for line in lines)
 
     @classmethod
@@ -159,6 +164,7 @@ class Checkpoint:
                 _hash(root),
                 None if chain is None else _hash(chain),
                 None if previous is None else _whole(previous),
+                _CLOSING in more,
             )
         except ValueError as exc:
             raise BadNote("a checkpoint has origin, size and root on three lines") from exc

@@ -14,7 +14,6 @@ from services.audit.succession import SIGNS
 from shared.codec import Message, encode
 from shared.errors import Conflict, Unavailable
 from shared.events import Actor, CheckpointSigned, SigningKeyChanged
-from shared.merkle import Hash
 from shared.notes import Checkpoint, Signer
 from shared.outbox import emit
 
@@ -33,8 +32,7 @@ class Checkpointer:
 
     async def newest(self, connection: AsyncConnection) -> int:
         """Return the size of the newest checkpoint; 0 if there is none."""
-        latest = await Checkpoints(connection).latest()
-        return latest.size if latest is not None else 0
+        return await Checkpoints(connection).newest()
 
     async def sign(self, connection: AsyncConnection, head: Head, at: datetime) -> Signed:
         """Sign the log as it ends at `head`, put that on record and publish it. Raises: KeyMissing."""
@@ -43,8 +41,10 @@ class Checkpointer:
     async def _put(
         self, connection: AsyncConnection, signer: Signer, head: Head, at: datetime
     ) -> Signed:
-        previous = await self.newest(connection)
-        signed = _signed(signer, head.size, head.frontier.root(), head.last, previous, at)
+        root, previous = head.frontier.root(), await self.newest(connection)
+        checkpoint = Checkpoint(signer.verifier.name, head.size, root, head.last, previous)
+        note, key_id = signer.sign(checkpoint.text), signer.verifier.key_id
+        signed = Signed(checkpoint.size, root, note, key_id, at)
         await Checkpoints(connection).add(signed)
         event = CheckpointSigned(
             occurred_at=signed.signed_at,
@@ -56,27 +56,34 @@ class Checkpointer:
         await emit(connection, self._service, event)
         return signed
 
-    async def sign_for(self, connection: AsyncConnection, size: int, at: datetime) -> None:
-        """Have a checkpoint for exactly the first `size` entries on record: sign one if there is none.
+    async def sign_for(self, connection: AsyncConnection, size: int, at: datetime) -> str | None:
+        """Return the note of a checkpoint for exactly the first `size` entries, for an export's end.
 
-        Publishes it only if it is the newest: followers of the topic keep the last that they see. Signs
-        nothing where a former key was in force: that signs no more, and a larger checkpoint stands in.
+        One that is the newest goes on record and is published. One for less is not: a signature of the
+        same text is the same again, and the records stay a chain in which nothing can be missing. Returns
+        None where a former key was in force: that signs no more, and a larger checkpoint stands in.
         Raises: KeyMissing.
         """
         log, checkpoints = Log(connection), Checkpoints(connection)
-        if await checkpoints.at(size) is not None:
-            return
+        if (known := await checkpoints.at(size)) is not None:
+            return known.note
         if size > await self.newest(connection):
             head = await log.head(Head())
             if head.size == size:
-                await self.sign(connection, head, at)
-                return
+                return (await self.sign(connection, head, at)).note
         changes = await KeyChanges(connection).all()
         if changes and size <= changes[-1].last_size:
-            return
+            return None
         signer = await self._in_force(connection)
-        last = (await log.entry(size - 1)).entry_hash
-        await checkpoints.add(_signed(signer, size, await log.root(size), last, None, at))
+        checkpoint = Checkpoint(
+            signer.verifier.name,
+            size,
+            await log.root(size),
+            (await log.entry(size - 1)).entry_hash,
+            await checkpoints.newest(below=size),
+            closing=True,
+        )
+        return signer.sign(checkpoint.text)
 
     async def change_key(
         self, connection: AsyncConnection, actor: Actor, reason: str, at: datetime
@@ -126,10 +133,3 @@ class Checkpointer:
             if signer.verifier.key_id == key_id:
                 return signer
         raise KeyMissing(f"the log's key is {key_id}, which this process was not given")
-
-
-def _signed(
-    signer: Signer, size: int, root: Hash, last: Hash, previous: int | None, at: datetime
-) -> Signed:
-    note = signer.sign(Checkpoint(signer.verifier.name, size, root, last, previous).text)
-    return Signed(size, root, note, signer.verifier.key_id, at)

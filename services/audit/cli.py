@@ -235,9 +235,9 @@ async def _exported(
             if not (size := await log.size()):
                 raise Conflict("the log has no entry, and there is nothing to export")
             await record_export(connection, SERVICE, actor, asked.reason, size)
-            await checkpointer.sign_for(connection, size, datetime.now(UTC))
+            note = await checkpointer.sign_for(connection, size, datetime.now(UTC))
         async with db.begin() as connection:
-            async for line in lines(connection, settings.audit_origin, Span(0, size)):
+            async for line in lines(connection, settings.audit_origin, Span(0, size), note):
                 file.write(line)
         return size
     finally:

@@ -63,10 +63,12 @@ class Signature(
     consistency: list[str] | None = None
 
 
-async def lines(connection: AsyncConnection, origin: str, span: Span) -> AsyncIterator[bytes]:
+async def lines(
+    connection: AsyncConnection, origin: str, span: Span, end: str | None
+) -> AsyncIterator[bytes]:
     """Yield the export of `span` in pieces of whole lines, as the log is at this moment.
 
-    The checkpoint for `span.end` must be on record: sign it first (`Checkpointer.sign_for`).
+    `end` is the checkpoint for exactly `span.end`, as `Checkpointer.sign_for` returned it.
     """
     log, checkpoints = Log(connection), Checkpoints(connection)
     await log.snapshot()
@@ -75,7 +77,8 @@ async def lines(connection: AsyncConnection, origin: str, span: Span) -> AsyncIt
         signed = await checkpoints.between(rows[0].seq, rows[-1].seq + 1)
         yield b"".join(_page(rows, signed))
     if await checkpoints.at(span.end) is None:
-        yield as_line(await _larger(log, checkpoints, span.end))
+        last = Signature(checkpoint=end) if end is not None else None
+        yield as_line(last or await _larger(log, checkpoints, span.end))
 
 
 async def _larger(log: Log, checkpoints: Checkpoints, end: int) -> Signature:

@@ -98,7 +98,9 @@ class Recount:
         *,
         frontier: Frontier | None = None,
         last: Hash = GENESIS,
+        exported: bool = False,
     ) -> None:
+        """`exported`: the last checkpoint may be one that was signed for the export's end."""
         self.faults = Faults()
         self.frontier = frontier or Frontier()
         self._origin = origin
@@ -110,7 +112,9 @@ class Recount:
         """Up to here verified signatures cover the entries."""
         self.latest: int | None = None
         """Size of the log's own newest checkpoint."""
+        self._exported = exported
         self._linked = None if self._start else 0
+        self._closed: int | None = None
         self._agreed: int | None = None
         self._checked = 0
 
@@ -189,6 +193,7 @@ class Recount:
         if size > self.next and verify_consistency(
             self.frontier.size, size, self.frontier.root(), root, path
         ):
+            self._link(checkpoint, line)
             self.signed = self.latest = self.next
             return
         what = f"the signed checkpoint of size {size} is not proven to cover the entries before it"
@@ -203,7 +208,7 @@ class Recount:
 
     def verdict(self) -> Verdict:
         """Return what was found, once everything was taken."""
-        self._leave()
+        self._leave(last=True)
         for size in sorted(self._kept):
             if size < self._start:
                 what = f"a checkpoint kept elsewhere, of size {size}, lies before what was given"
@@ -239,8 +244,11 @@ class Recount:
                 self._compare(checkpoint, None)
                 self._agreed = checkpoint.size
 
-    def _leave(self) -> None:
+    def _leave(self, *, last: bool = False) -> None:
         """Add a fault for each checkpoint that the log itself should have at the size it has now."""
+        if self._closed == self.next and not last:
+            what = f"the checkpoint of size {self.next} was signed for an export that ends there"
+            self.faults.add(what, size=self.next)
         if self._keys.awaits == self.next:
             what = f"the change of the key in entry {self.next - 1} lacks the old key's checkpoint"
             self.faults.add(what, self.next - 1, size=self.next)
@@ -252,13 +260,16 @@ class Recount:
     def _link(self, checkpoint: Checkpoint, line: int | None) -> None:
         """Add a fault if the checkpoint that this one names as the one before it was not given."""
         before, size = checkpoint.previous, checkpoint.size
-        if before is None:
-            if checkpoint.chain is not None:
-                return  # signed later, for an export that ended here
-        elif before != self._linked and (self._linked is not None or before > self._start):
+        known = before == self._linked or (self._linked is None and (before or 0) <= self._start)
+        if before is not None and not known:
             what = f"the checkpoint before that of size {size} is missing: it was of size {before}"
             self.faults.add(what, size=before, line=line)
         self._linked = size
+        if checkpoint.closing:
+            self._closed = size
+            if not self._exported:
+                what = f"the checkpoint of size {size} was signed for an export, and is none of the log's"
+                self.faults.add(what, size=size, line=line)
 
     def _opened(self, note: str, line: int | None, *, exact: bool = False) -> Checkpoint | None:
         """Return the checkpoint in a note that one of the keys signed; a fault and None otherwise."""

@@ -135,7 +135,7 @@ def verify_export(
         recount = Recount("", keys)
         recount.faults.add(f"line 1: {exc.detail}", line=1)
         return recount.verdict()
-    recount = Recount(opening.origin, keys, frontier=frontier, last=last)
+    recount = Recount(opening.origin, keys, frontier=frontier, last=last, exported=True)
     _follow_keys(recount, opening)
     recount.keep(kept_elsewhere)
     for number, line in enumerate(rest, 2):

@@ -70,10 +70,10 @@ class Writer:
             head = await entries.head(self._head)
             return await self._sign(connection, head, by)
 
-    async def sign_for(self, connection: AsyncConnection, size: int) -> None:
-        """Have a checkpoint for exactly the first `size` entries; it commits with `connection`."""
+    async def sign_for(self, connection: AsyncConnection, size: int) -> str | None:
+        """Return a checkpoint for exactly the first `size` entries, as `Checkpointer.sign_for` does."""
         await Log(connection).lock()
-        await self._checkpointer.sign_for(connection, size, self._runtime.clock.now())
+        return await self._checkpointer.sign_for(connection, size, self._runtime.clock.now())
 
     async def sign_what_is_left(self) -> None:
         """Sign the newest entries, at start and stop; a failure is logged and holds nothing up."""

@@ -196,13 +196,14 @@ async def export_entries(
         raise InvalidInput(what, field="body.end")
     await Entries(work.connection).disclose_span(grant, body.first, end)
     writer: Writer = request.app.state.writer
-    await writer.sign_for(work.connection, end)
+    note = await writer.sign_for(work.connection, end)
     runtime, settings = runtime_of(request), settings_of(request)
 
     async def stream() -> AsyncIterator[bytes]:
         # Each holds a connection for as long as its reader takes; the others are for everybody else.
         async with exports, runtime.db.begin() as connection:
-            async for line in lines(connection, settings.audit_origin, Span(body.first, end)):
+            span = Span(body.first, end)
+            async for line in lines(connection, settings.audit_origin, span, note):
                 yield line
 
     return StreamingResponse(stream(), media_type=NDJSON)

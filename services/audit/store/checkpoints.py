@@ -35,6 +35,14 @@ class Checkpoints:
         row = found.mappings().one_or_none()
         return Signed(**row) if row is not None else None
 
+    async def newest(self, *, below: int | None = None) -> int:
+        """Return the size of the newest checkpoint, or of the newest that is smaller; 0 if there is none."""
+        found = await self._connection.execute(
+            text("SELECT coalesce(max(size), 0) FROM checkpoints WHERE size < :below"),
+            {"below": 1 << 62 if below is None else below},
+        )
+        return int(found.scalar_one())
+
     async def at(self, size: int) -> Signed | None:
         """Return the checkpoint of exactly this size."""
         found = await self._connection.execute(

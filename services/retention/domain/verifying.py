@@ -90,12 +90,19 @@ def _verify(archive: ZipFile, key: Ed25519PublicKey | None, verdict: Verdict) ->
         return
     _check_signature(archive, top, key, verdict)
     tags = _entries(archive, top, TAG_MANIFEST, verdict)
+    _check_digests(archive, top, files, tags, verdict)  # the other manifest among them, so first
     payload = _entries(archive, top, MANIFEST, verdict)
     _check_names(files, tags, payload, verdict)
-    for name, digest in sorted({**tags, **payload}.items()):
+    _check_digests(archive, top, files, payload, verdict)
+    verdict.files = len(files)
+
+
+def _check_digests(
+    archive: ZipFile, top: str, files: set[str], named: dict[str, str], verdict: Verdict
+) -> None:
+    for name, digest in sorted(named.items()):
         if name in files and _digest(archive, f"{top}/{name}") != digest:
             verdict.faults.append(f"changed: {name}")
-    verdict.files = len(files)
 
 
 def _check_signature(

@@ -88,7 +88,7 @@ def test_a_checkpoint_reads_as_it_was_written():
     assert checkpoint.text.split("\n")[:2] == ["example.org/audit", "4711"]
     assert Checkpoint.parse(checkpoint.text) == checkpoint
     assert Checkpoint.parse(checkpoint.text + "an extension line\n") == checkpoint
-    chained = Checkpoint("example.org/audit", 4711, EMPTY_ROOT, bytes(range(32)), 4000)
+    chained = Checkpoint("example.org/audit", 4711, EMPTY_ROOT, bytes(range(32)), 4000, True)
     assert Checkpoint.parse(chained.text) == chained
 
 

@@ -1,0 +1,145 @@
+"""A log as a mutation sees it: entries, hashes and checkpoints, which become an export or database rows."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from services.audit.domain import chained
+from services.audit.entries import Found, found_in
+from services.audit.export import Line, Opening, Signature, as_line
+from shared.errors import AlprError
+from shared.merkle import Frontier, leaf_hash
+from shared.notes import Checkpoint
+
+
+@dataclass
+class Item:
+    """One entry, with what is stored of it."""
+
+    seq: int
+    content: bytes
+    entry_hash: bytes
+    leaf: bytes
+    found: Found
+
+
+@dataclass
+class Image:
+    """A log or a part of one. `notes` are (entries before it, checkpoint as it stands there)."""
+
+    opening: Opening
+    items: list[Item]
+    notes: list[tuple[int, Signature]]
+    seeds: dict[int, bytes]
+    """The private key in force from each size on."""
+    stored: bool = False
+    """Whether it lies in a database, where more is stored of an entry than an export has."""
+    raw: bytes | None = None
+    """The export, where bytes of it were mutated."""
+    nodes_fault: int | None = None
+    """Number of the stored subtree to falsify, in a database."""
+
+    def copy(self) -> "Image":
+        return copy.deepcopy(self)
+
+    @property
+    def first(self) -> int:
+        return self.opening.first
+
+    @property
+    def end(self) -> int:
+        return self.first + len(self.items)
+
+    def index(self, seq: int) -> int:
+        return seq - self.first
+
+    def seed_at(self, size: int) -> bytes:
+        return self.seeds[max(start for start in self.seeds if start <= size)]
+
+    def rechain(self, start: int = 0) -> None:
+        """Number the items from `start` on and compute all hashes anew, as a forger who knows how."""
+        last = self.items[start - 1].entry_hash if start else bytes.fromhex(self.opening.last)
+        for place in range(start, len(self.items)):
+            item = self.items[place]
+            item.seq = self.first + place
+            item.leaf = leaf_hash(item.content)
+            item.entry_hash = last = chained(last, item.leaf)
+            try:
+                item.found = found_in(item.content)
+            except AlprError:
+                continue
+
+    def root(self, size: int) -> bytes:
+        peaks = [bytes.fromhex(peak) for peak in self.opening.peaks]
+        frontier = Frontier(self.first, peaks)
+        for item in self.items[: size - self.first]:
+            frontier.append(leaf_hash(item.content))
+        return frontier.root()
+
+    def checkpoint(self, size: int, previous: int | None) -> Checkpoint:
+        chain = self.items[size - self.first - 1].entry_hash
+        return Checkpoint(self.opening.origin, size, self.root(size), chain, previous)
+
+    def export(self) -> bytes:
+        """The image as a file."""
+        if self.raw is not None:
+            return self.raw
+        lines = [as_line(self.opening)]
+        notes = sorted(self.notes, key=lambda pair: pair[0])
+        for place in range(len(self.items) + 1):
+            if place:
+                item = self.items[place - 1]
+                text, digest = item.content.decode(), item.entry_hash.hex()
+                lines.append(as_line(Line(seq=item.seq, entry=text, entry_hash=digest)))
+            lines += [as_line(note) for at, note in notes if at == place]
+        lines += [as_line(note) for at, note in notes if at > len(self.items)]
+        return b"".join(lines)
+
+
+def image_of(export: bytes, seeds: dict[int, bytes]) -> Image:
+    """Read an export back."""
+    lines = export.splitlines(keepends=True)
+    items: list[Item] = []
+    notes: list[tuple[int, Signature]] = []
+    for line in lines[1:]:
+        if line.startswith(b'{"checkpoint"'):
+            notes.append((len(items), msgspec.json.decode(line, type=Signature)))
+            continue
+        read = msgspec.json.decode(line, type=Line)
+        content = read.entry.encode()
+        items.append(
+            Item(
+                read.seq,
+                content,
+                bytes.fromhex(read.entry_hash),
+                leaf_hash(content),
+                found_in(content),
+            )
+        )
+    opening = msgspec.json.decode(lines[0], type=Opening)
+    return Image(opening, items, notes, seeds)
+
+
+@dataclass
+class Touched:
+    """What a mutation touched; the verifier's first fault must lie in it."""
+
+    entries: list[tuple[int, int]] = field(default_factory=list)
+    """First and last number."""
+    sizes: set[int] = field(default_factory=set)
+    lines: set[int] = field(default_factory=set)
+    files: set[str] = field(default_factory=set)
+    kept: Sequence[str] = ()
+    """Checkpoints kept elsewhere, which the verifier is given: nothing else shows this mutation."""
+    how: str = ""
+
+    def has(self, seq: int | None, until: int | None, size: int | None, line: int | None) -> bool:
+        """Whether a fault's place is among what was touched."""
+        if line in self.lines or size in self.sizes:
+            return True
+        if seq is None:
+            return False
+        last = seq if until is None else until
+        return any(seq <= b and last >= a for a, b in self.entries)
