@@ -13,6 +13,7 @@ from services.audit.verify import verify_export, verify_stored
 from services.audit.writer import Writer
 from shared.errors import Unavailable
 from shared.notes import Checkpoint, Signer
+from shared.testing import all_mac_keys, mac_key_text
 from tests.integration.audit.conftest import SEED, an_attempt
 
 ORIGIN = "plateward.local/audit"
@@ -31,6 +32,8 @@ def rotate(settings, monkeypatch, capsys):
             monkeypatch.delenv(name, raising=False)
             if seed is not None:
                 monkeypatch.setenv(name, b64encode(seed).decode())
+        monkeypatch.setenv("EVENT_MAC_KEY", mac_key_text("audit"))
+        monkeypatch.setenv("AUDIT_EVENT_MAC_KEYS", all_mac_keys())
         monkeypatch.setenv("DATABASE_URL", settings.database_url)
         monkeypatch.setenv("POLICY_FILE", str(settings.policy_file))
         status = await asyncio.to_thread(run, ["rotate-key", *WHO])

@@ -15,11 +15,11 @@ from services.audit.settings import Settings
 from services.audit.store.log import Log
 from services.audit.verify import verify_stored
 from services.audit.writer import Writer
-from shared.codec import Message, encode
 from shared.events import Actor
 from shared.merkle import Span
 from shared.notes import Signer
 from tests.integration.audit.conftest import a_disclosure, an_attempt
+from tests.integration.audit.test_log import message_of
 from tests.integration.mutation.image import Image, image_of
 
 SEEDS = [bytes(range(n, n + 32)) for n in (0, 1, 2)]
@@ -33,8 +33,7 @@ def messages(clock, count):
     for _ in range(count // 2):
         attempt = an_attempt(clock)
         made += [attempt, a_disclosure(clock, attempt)]
-    records = [encode(event, "retention") for event in made]
-    return [Message(r.topic, 0, 0, r.key, r.value, dict(r.headers)) for r in records]
+    return [message_of(event) for event in made]
 
 
 @dataclass
