@@ -1,0 +1,162 @@
+"""Data of the commit before the walls, migrated: everything is there, and everything works (tests/fixtures/upgrade)."""
+
+import hashlib
+import json
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from tests.integration.upgrade.conftest import ENDED, FACTS, FIXTURE
+
+pytestmark = pytest.mark.enable_socket
+
+
+def window(days=30):
+    return {
+        "captured_from": (ENDED - timedelta(days=days)).isoformat(),
+        "captured_to": (ENDED + timedelta(hours=12)).isoformat(),
+    }
+
+
+async def test_people_sign_in_with_what_they_had_and_who_left_does_not(upgraded):
+    for username, known in FACTS["people"].items():
+        token = await upgraded.sign_in(username)
+        me = (await upgraded.must("identity", "GET", "/v1/me", token)).json()
+        assert me["account_id"] == known["account_id"]
+    with pytest.raises(AssertionError, match="401"):
+        await upgraded.sign_in(FACTS["separated"]["username"])
+
+
+async def test_an_invitation_of_before_is_taken(upgraded):
+    body = {"invitation_token": FACTS["invitation"], "password": "four plain words here"}
+    begun = await upgraded.must("identity", "POST", "/v1/enrolment", json=body)
+    assert begun.json()["totp_secret"]
+
+
+async def test_old_reads_are_searched_with_their_pictures(upgraded):
+    detective = await upgraded.sign_in("d.quinn")
+    purpose = await upgraded.declare(detective)
+
+    async def plates(days, **criteria):
+        body = {**window(days), **criteria}
+        page = await upgraded.must(
+            "retention", "POST", "/v1/searches", detective, purpose=purpose, json=body
+        )
+        found = page.json()
+        return sorted(read["plate"] for read in found.get("items", found.get("reads", [])))
+
+    assert await plates(30, plate="8ABC005") == ["8ABC005"]
+    assert await plates(30, plate="8TWO001") == ["8TWO001", "8TWO001"]
+    assert await plates(366, plate="6DUE003") == ["6DUE003"]
+    assert await plates(366, plate="6OLD003") == []
+    read = FACTS["frame_reads"][0]
+    crop = await upgraded.must(
+        "retention", "GET", f"/v1/reads/{read['read_id']}/crop", detective, purpose=purpose
+    )
+    assert crop.content.startswith(b"\xff\xd8\xff")
+    frame = await upgraded.must(
+        "retention", "GET", f"/v1/captures/{read['capture_id']}/image", detective, purpose=purpose
+    )
+    assert frame.content.startswith(b"\xff\xd8\xff")
+
+
+async def test_old_hits_are_shown_with_what_became_of_them(upgraded):
+    officer = await upgraded.sign_in("o.lindqvist")
+    page = (await upgraded.must("hotlist", "GET", "/v1/hits", officer)).json()
+    shown = {hit["hit_id"]: hit for hit in page.get("items", page.get("hits", []))}
+    purged = {"7HOT003"}  # before the upgrade, with its read; nobody had worked it
+    expected = {hit: plate for hit, plate in FACTS["hits"].items() if plate not in purged}
+    assert {hit_id: hit["plate_listed"] for hit_id, hit in shown.items()} == expected
+    one = await upgraded.must("hotlist", "GET", f"/v1/hits/{FACTS['verified_hit']}", officer)
+    assert one.json()["status"] == "verified"
+    assert [d["disposition"] for d in one.json()["dispositions"]] == ["vehicle_recovered"]
+    other = next(hit for hit in shown if hit != FACTS["verified_hit"])
+    verified = {"method": "CLETS", "reference": "T26-99001", "outcome": "misread"}
+    await upgraded.must("hotlist", "POST", f"/v1/hits/{other}/verification", officer, json=verified)
+
+
+async def test_packages_evidence_and_documents_of_before_download_whole(upgraded):
+    outsider = await upgraded.sign_in("s.tran")
+    for name in ("release", "undelivered"):
+        told = FACTS[name]
+        path = f"/v1/requests/{told['request_id']}/package"
+        package = await upgraded.must("release", "GET", path, outsider)
+        assert hashlib.sha256(package.content).hexdigest() == told["sha256"]
+    administrator = await upgraded.sign_in("a.ramirez")
+    document = FACTS["document"]
+    answer = await upgraded.ask(
+        "release", "GET", f"/v1/documents/{document['document_id']}", administrator
+    )
+    assert hashlib.sha256(answer.content).hexdigest() == document["sha256"], answer.text
+    detective = await upgraded.sign_in("d.quinn")
+    purpose = await upgraded.declare(detective)
+    for export in FACTS["exports"].values():
+        path = f"/v1/evidence-exports/{export['export_id']}/package"
+        package = await upgraded.must("retention", "GET", path, detective, purpose=purpose)
+        assert hashlib.sha256(package.content).hexdigest() == export["sha256"]
+
+
+async def test_a_request_of_before_is_approved_and_packaged(upgraded):
+    administrator = await upgraded.sign_in("a.ramirez")
+    path = f"/v1/requests/{FACTS['open_request']}"
+    decision = {"decision": "approve", "reason": "Theft case of a county agency, one plate only"}
+    await upgraded.must("release", "POST", f"{path}/decision", administrator, json=decision)
+    await upgraded.settle()
+    await upgraded.apps["retention"].state.packager.work()
+    await upgraded.settle()
+    filed = (await upgraded.must("release", "GET", path, administrator)).json()
+    assert filed["status"] == "packaged", filed
+
+
+async def test_devices_post_with_their_credentials_and_a_revoked_one_does_not(upgraded):
+    for name, device in FACTS["devices"].items():
+        read = {
+            "source_id": "after-the-upgrade",
+            "plate": "8NEW001",
+            "region": "US-CA",
+            "confidence": 0.9,
+            "captured_at": upgraded.clock.now().isoformat(),
+        }
+        headers = {"Authorization": f"Bearer {device['credential']}"}
+        answer = await upgraded.ask("ingest", "POST", "/v1/reads", json=[read], headers=headers)
+        assert answer.status_code == (401 if device.get("revoked") else 202), (name, answer.text)
+    await upgraded.settle()
+    detective = await upgraded.sign_in("d.quinn")
+    purpose = await upgraded.declare(detective)
+    body = {**window(), "plate": "8NEW001"}
+    page = await upgraded.must(
+        "retention", "POST", "/v1/searches", detective, purpose=purpose, json=body
+    )
+    found = page.json()
+    assert len(found.get("items", found.get("reads", []))) == len(FACTS["devices"]) - 1
+
+
+LEFT = "SELECT plate_as_read FROM reads UNION SELECT plate_as_read FROM held_reads"
+
+
+async def test_the_next_daily_purge_destroys_what_is_due_and_holds_hold(upgraded):
+    upgraded.clock.advance(days=1)
+    custodian = await upgraded.sign_in("c.records")
+    await upgraded.apps["retention"].state.purger.work()
+    await upgraded.settle()
+    page = (await upgraded.must("retention", "GET", "/v1/purge-runs", custodian)).json()
+    run = page.get("items", page.get("runs"))[0]
+    assert (run["kind"], run["state"]) == ("daily", "certified"), run
+    async with upgraded.runtimes["retention"].db.begin() as connection:
+        left = (await connection.execute(text(LEFT))).scalars()
+        plates = set(left)
+    assert not {plate for plate in plates if plate.startswith("6DUE")}
+    assert "7HOT004" not in plates
+    assert {"6HELD01", "6HELD02", "8TWO001", "8ABC007"} <= plates
+
+
+async def test_the_old_log_is_there_entry_by_entry(upgraded):
+    """As the auditor exported it before the upgrade, whatever form it is kept in now."""
+    lines = (FIXTURE / "log-export.ndjson").read_text().splitlines()
+    exported = [json.loads(line)["entry"] for line in lines if "entry" in json.loads(line)]
+    assert len(exported) == FACTS["log"]["entries"]
+    async with upgraded.runtimes["audit"].db.begin() as connection:
+        rows = await connection.execute(text("SELECT entry FROM entries ORDER BY seq LIMIT 293"))
+        kept = [row if isinstance(row, str) else bytes(row).decode() for row in rows.scalars()]
+    assert kept[: len(exported)] == exported
