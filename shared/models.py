@@ -1,7 +1,7 @@
 """What the requests and answers of every service are made of."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Generic, Self, TypeVar
 
 import msgspec
@@ -98,6 +98,20 @@ def key_of(after: str | None, kind: type[K]) -> K | None:
     except (ValueError, msgspec.DecodeError):
         raise InvalidInput("is not the `next` of a page of this list", field="after") from None
     return key
+
+
+class RegionTaken(BaseModel):
+    """A region in its full form, and the short form that a person or a list gave."""
+
+    region: Annotated[str, Field(examples=["US-CA"])]
+    taken_from: Annotated[str, Field(examples=["CA"])]
+
+
+def regions_taken(regions: Mapping[str, str]) -> list[RegionTaken]:
+    """Return what each short form was taken for, in order."""
+    return [
+        RegionTaken(region=region, taken_from=short) for short, region in sorted(regions.items())
+    ]
 
 
 def _lines(text: str) -> str:

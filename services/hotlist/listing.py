@@ -11,6 +11,7 @@ from shared.fields import EARLIEST
 from shared.ids import derive_id
 from shared.plates import MAX_TYPED_CHARACTERS, PlatePattern
 from shared.policy import Policy
+from shared.regions import parse_region
 from shared.types import parse_ori
 
 LIMITS = {
@@ -36,13 +37,6 @@ MAX_PARTIALS = 1000
 
 LONGEST_PARTIAL = timedelta(days=90)
 """A partial plate names no vehicle; it is looked for while the crime is fresh (468.4(c))."""
-
-# States, the district and territories, by their two letters.
-_US_STATE = re.compile(
-    "A[KLRSZ]|C[AOT]|D[CE]|FL|G[AU]|HI|I[ADLN]|K[SY]|LA|M[ADEINOPST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI"
-    "|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]"
-)
-_REGION = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")
 
 
 class EntryFault(ValueError):
@@ -135,11 +129,22 @@ def check_switches(policy: Policy, kinds: list[str]) -> list[str]:
 class Checker:
     """Checks the entries of one list."""
 
-    def __init__(self, list_id: UUID, kinds: Kinds, default_ori: str, now: datetime) -> None:
+    def __init__(
+        self,
+        list_id: UUID,
+        kinds: Kinds,
+        default_ori: str,
+        now: datetime,
+        *,
+        department_state: str,
+    ) -> None:
         self._list_id = list_id
         self._kinds = kinds
         self._default_ori = default_ori
         self._now = now
+        self._department_state = department_state
+        self.regions: dict[str, str] = {}
+        """Each short form that was given, with the region that it was taken for."""
 
     def check(self, fields: Mapping[str, str]) -> Entry:
         """Return the entry that `fields` (stripped, empty ones left out) describe.
@@ -155,7 +160,7 @@ class Checker:
             raise EntryFault("record_kind", "missing")
         kind = self._kinds.check(fields["record_kind"])
         plate, partial = plate_of(fields.get("plate", ""))
-        region = region_of(fields.get("state"))
+        region = self._region(fields.get("state"))
         try:
             ori = parse_ori(fields.get("entering_ori", self._default_ori))
         except ValueError as exc:
@@ -182,6 +187,17 @@ class Checker:
             valid_from=valid_from,
             expires_at=expires_at,
         )
+
+    def _region(self, text: str | None) -> str | None:
+        if text is None:
+            return None
+        try:
+            region, taken_from = parse_region(text, self._department_state)
+        except ValueError as exc:
+            raise EntryFault("state", str(exc)) from None
+        if taken_from is not None:
+            self.regions[taken_from] = region
+        return region
 
     def _check_times(
         self, valid_from: datetime | None, expires_at: datetime | None, partial: bool
@@ -211,18 +227,6 @@ def plate_of(text: str) -> tuple[str, bool]:
             "plate", f"a partial plate needs {MIN_KNOWN_CHARACTERS} known characters, not {known}"
         )
     return pattern.text, not pattern.whole
-
-
-def region_of(text: str | None) -> str | None:
-    """Return a state as ISO 3166-2; two letters are a US state. Raises: EntryFault."""
-    if text is None:
-        return None
-    state = text.upper()
-    if _US_STATE.fullmatch(state):
-        return f"US-{state}"
-    if _REGION.fullmatch(state) and (not state.startswith("US-") or _US_STATE.fullmatch(state[3:])):
-        return state
-    raise EntryFault("state", "not a US state (CA) or an ISO 3166-2 code (US-CA)")
 
 
 def _time(name: str, text: str | None) -> datetime | None:

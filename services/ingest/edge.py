@@ -15,12 +15,12 @@ from msgspec import Meta
 
 from services.ingest.circumstances import Window
 from services.ingest.devices import Device
-from services.ingest.regions import is_region
 from shared.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
 from shared.events import Character, Place, ReadRecorded
 from shared.ids import Deriver
 from shared.month_secrets import MonthEnded, MonthSecrets
 from shared.plates import normalise_plate
+from shared.regions import ALLOWED, is_region
 from shared.types import Confidence, Latitude, Longitude, Ori, PlateText
 
 MAX_TEXT = 128
@@ -202,7 +202,7 @@ class Batch:
         if (fault := self._window.fault(at)) is not None:
             self._refuse("captured_at", fault)
         if read.region is not None and not is_region(read.region):
-            self._refuse("region", "is no ISO 3166-2 subdivision, e.g. US-CA")
+            self._refuse("region", f"is no region in its full form: send {ALLOWED}")
         if not read.plate.isprintable():
             self._refuse("plate", _UNPRINTABLE)
         for field, text in (

@@ -24,7 +24,7 @@ from shared.access import Grant
 from shared.errors import Conflict, InvalidInput
 from shared.events import HotListChanged
 from shared.http import Work
-from shared.models import cursor_of, key_of
+from shared.models import cursor_of, key_of, regions_taken
 from shared.work import UnitOfWork
 
 router = APIRouter(prefix="/lists/{list_id}/entries", tags=["entries"])
@@ -38,7 +38,13 @@ async def add_entries(
     async with hotlist.changing() as work:
         hot_list = await Lists(work.connection).get(grant, list_id, lock=True)
         kinds = kinds_of(hotlist.runtime.policy, hot_list.kinds_off)
-        checker = Checker(list_id, kinds, grant.principal.agency_ori, grant.now)
+        checker = Checker(
+            list_id,
+            kinds,
+            grant.principal.agency_ori,
+            grant.now,
+            department_state=hotlist.runtime.policy.department.state,
+        )
         made = [_checked(checker, entry, n) for n, entry in enumerate(body.entries)]
         snapshot_id, version = await _next_version(work, grant, hot_list, len(made))
         entries = Entries(work.connection)
@@ -53,7 +59,9 @@ async def add_entries(
             )
         )
     ids = [entry.entry_id for entry in made]
-    return EntriesAdded(list_id=list_id, version=version, entry_ids=ids)
+    return EntriesAdded(
+        list_id=list_id, version=version, entry_ids=ids, regions=regions_taken(checker.regions)
+    )
 
 
 @router.delete("/{entry_id}")

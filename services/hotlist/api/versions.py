@@ -22,7 +22,7 @@ from shared.errors import Conflict, InvalidInput, Malformed, UnsupportedMedia
 from shared.events import HotListActivated, HotListChanged
 from shared.fields import MAX_INT, Moment
 from shared.http import Work
-from shared.models import Page
+from shared.models import Page, regions_taken
 from shared.work import UnitOfWork
 
 router = APIRouter(prefix="/lists/{list_id}", tags=["versions"])
@@ -63,7 +63,13 @@ async def upload_version(
         lists = Lists(work.connection)
         hot_list = await lists.get(grant, list_id)
         kinds = kinds_of(hotlist.runtime.policy, hot_list.kinds_off)
-        checker = Checker(list_id, kinds, grant.principal.agency_ori, grant.now)
+        checker = Checker(
+            list_id,
+            kinds,
+            grant.principal.agency_ori,
+            grant.now,
+            department_state=hotlist.runtime.policy.department.state,
+        )
         entries = Entries(work.connection)
         snapshot_id = await entries.begin_snapshot(grant, list_id, as_of or grant.now)
         sheet = await _receive(request, hotlist, checker, entries, snapshot_id)
@@ -88,7 +94,8 @@ async def upload_version(
         if activate:
             await put_in_force(work, grant, hot_list, version, "activated")
         made = await lists.version(hot_list, version)
-    return _version_out(made, kinds)
+    shown = _version_out(made, kinds)
+    return shown.model_copy(update={"regions": regions_taken(checker.regions)})
 
 
 async def _receive(

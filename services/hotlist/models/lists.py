@@ -11,7 +11,7 @@ from services.hotlist.listing import LIMITS
 from services.hotlist.models.taken import line
 from shared.events import Source
 from shared.fields import MAX_INT, Moment
-from shared.models import After, Page, Reason, RequestBody
+from shared.models import After, Page, Reason, RegionTaken, RequestBody
 
 
 class ListIn(RequestBody):
@@ -74,6 +74,9 @@ class VersionOut(BaseModel):
     """Rows left out because the import of their record kind is switched off."""
 
     skipped_because: list[str] = []
+    regions: list[RegionTaken] = []
+    """Of an upload: what each short form of a state was taken for."""
+
     sha256: str | None
     created_at: datetime
     created_by: str
@@ -141,6 +144,8 @@ class EntriesAdded(BaseModel):
     list_id: UUID
     version: int
     entry_ids: list[UUID]
+    regions: list[RegionTaken] = []
+    """What each short form of a state was taken for."""
 
 
 class EntryRemoved(BaseModel):

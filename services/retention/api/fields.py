@@ -12,7 +12,6 @@ from services.retention.domain.area import MAX_RADIUS_M, Area, Box, Circle, Poly
 from shared.fields import storable
 from shared.models import RequestBody
 
-Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 Number = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 
-from services.retention.api.fields import AreaIn, Region
+from services.retention.api.fields import AreaIn
 from services.retention.api.shown import ReadsOut, reads_out
 from services.retention.domain.criteria import (
     Criteria,
@@ -18,9 +18,11 @@ from services.retention.domain.criteria import (
 from services.retention.settings import Settings
 from services.retention.store.search import Searches
 from shared.access import Grant, Permission, access
+from shared.errors import InvalidInput
 from shared.fields import Moment
 from shared.http import Work
 from shared.models import After, Count, PlatePatternText, RequestBody
+from shared.regions import Region, parse_region
 from shared.runtime import runtime_of
 
 router = APIRouter(prefix="/v1/searches", tags=["search"])
@@ -53,14 +55,15 @@ class Search(RequestBody):
     captured_to: Moment
     device_ids: Annotated[list[UUID], Field(max_length=200, default_factory=list)]
     area: AreaIn | None = None
-    region: Region | None = None
-    """Reads whose region was not determined are found too."""
+    region: Annotated[str, Field(min_length=2, max_length=10, examples=["US-CA"])] | None = None
+    """`US-CA`, `CA` for a state of the department's own country, or a country that issues plates itself.
+    Reads whose region was not determined are found too."""
     minimum_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     after: After | None = None
 
-    def criteria(self) -> Criteria:
-        """Return it as the domain has it."""
+    def criteria(self, region: str | None = None) -> Criteria:
+        """Return it as the domain has it; `region` is what its region was taken for."""
         return Criteria(
             plate=self.plate,
             lookalike=self.lookalike,
@@ -68,7 +71,7 @@ class Search(RequestBody):
             captured_to=self.captured_to,
             device_ids=tuple(sorted(set(self.device_ids))),
             area=self.area.area() if self.area else None,
-            region=self.region,
+            region=region,
             minimum_confidence=self.minimum_confidence,
         )
 
@@ -84,7 +87,8 @@ async def search_reads(
     runtime = runtime_of(request)
     settings = runtime.settings
     assert isinstance(settings, Settings)  # noqa: S101 - for the type checker; main passes it
-    asked = body.criteria()
+    taken = _region(body.region, runtime.policy.department.state)
+    asked = body.criteria(taken.region if taken else None)
     after = decode_cursor(body.after, asked) if body.after else None
     criteria = within_retention(asked, grant.now, runtime.policy.retention.schedule_days)
     check_search(criteria)
@@ -97,4 +101,15 @@ async def search_reads(
         count=Count(value=len(reads), at_least=more) if after is None else None,
         captured_from=criteria.captured_from,
         captured_to=criteria.captured_to,
+        region=taken.region if taken else None,
+        taken_from=taken.taken_from if taken else None,
     )
+
+
+def _region(text: str | None, department_state: str) -> Region | None:
+    if text is None:
+        return None
+    try:
+        return parse_region(text, department_state)
+    except ValueError as exc:
+        raise InvalidInput(str(exc), field="body.region") from None

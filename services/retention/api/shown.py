@@ -148,6 +148,10 @@ class ReadsOut(Page[ReadOut]):
     captured_from: datetime | None = None
     """The window that was searched: what the schedule no longer keeps is cut off."""
     captured_to: datetime | None = None
+    region: str | None = None
+    """The region that was searched for, in its full form."""
+    taken_from: str | None = None
+    """The short form that it was taken from."""
 
 
 class CaptureOut(BaseModel):

@@ -172,6 +172,8 @@ FAULTS = [
     ({"captured_at": "0001-01-01T00:00:00+12:00"}, "captured_at", "age"),
     ({"region": "California"}, "region", "3166-2"),
     ({"region": "US-ZZ"}, "region", "3166-2"),
+    ({"region": "CA"}, "region", "US-CA, or a country"),
+    ({"region": "us-ca"}, "region", "full form"),
     ({"latitude": 91, "longitude": 0}, "latitude", "<= 90"),
     ({"latitude": 1}, "latitude", "together"),
     ({"heading_deg": 90}, "latitude", "together"),

@@ -211,6 +211,17 @@ async def test_a_search_that_is_too_wide_or_unclear_is_refused_naming_the_field(
     assert await retention.plates(plate="?7?A?") == []  # two known characters are enough
 
 
+async def test_two_letters_are_a_state_of_the_departments_country_and_the_answer_says_so(retention):
+    await retention.store(
+        a_read("1AAA111", NOON, region="US-CA"), a_read("1AAA112", NOON, region="US-NV")
+    )
+    for given, taken_from in (("ca", "CA"), ("US-CA", None)):
+        answer = await retention.search(plate="1AAA*", region=given)
+        assert [read["plate"] for read in answer["items"]] == ["1AAA111"]
+        assert (answer["region"], answer["taken_from"]) == ("US-CA", taken_from)
+    assert (await retention.search(422, plate="1AAA*", region="ZZ"))["field"] == "body.region"
+
+
 async def test_a_window_is_cut_to_what_the_schedule_keeps(retention):
     kept = NOON - timedelta(days=399)
     await retention.store(a_read("1AAA111", kept), a_read("1AAA112", NOON - timedelta(days=401)))

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from services.hotlist.listing import Checker, EntryFault, KindRefused, kinds_of, region_of
+from services.hotlist.listing import Checker, EntryFault, KindRefused, kinds_of
 from services.hotlist.sheet import Sheet
 from shared.errors import InvalidInput, TooLarge
 from shared.policy import load_policy
@@ -17,7 +17,7 @@ LIST = UUID(int=468)
 
 
 def a_checker(off=()):
-    return Checker(LIST, kinds_of(POLICY, list(off)), "CA0520100", NOON)
+    return Checker(LIST, kinds_of(POLICY, list(off)), "CA0520100", NOON, department_state="US-CA")
 
 
 def read(data, *, piece=None, off=(), **limits):
@@ -142,8 +142,12 @@ def test_a_fault_never_repeats_the_plate():
     ("text", "region"),
     [("ca", "US-CA"), ("US-NV", "US-NV"), ("CA-ON", "CA-ON"), ("MX-BCN", "MX-BCN"), (None, None)],
 )
-def test_states_have_one_form(text, region):
-    assert region_of(text) == region
+def test_states_have_one_form_and_a_short_one_is_told(text, region):
+    checker = a_checker()
+    given = {"state": text} if text else {}
+    entry = checker.check({"plate": "1AB", "record_kind": "other", **given})
+    assert entry.region == region
+    assert checker.regions == ({"CA": "US-CA"} if text == "ca" else {})
 
 
 def test_a_list_has_a_bounded_number_of_partial_plates():

@@ -16,7 +16,6 @@ from services.ingest.credentials import Credential, digest, new_secret, presente
 from services.ingest.devices import Device, Kind, Status
 from services.ingest.edge import Batch, EdgeRead, decode, unpack
 from services.ingest.rate import Rates
-from services.ingest.regions import is_region
 from shared.errors import InvalidInput, NotAuthenticated, TooManyRequests, Unavailable
 from shared.ids import akin, derive_id
 
@@ -170,13 +169,6 @@ def test_a_number_that_is_none_is_refused(text):
     with pytest.raises(InvalidInput) as refused:
         circumstances([("latitude", text), ("longitude", "0")], {}, {}, WINDOW)
     assert refused.value.field == "latitude"
-
-
-def test_regions_are_subdivisions_and_no_others():
-    assert all(map(is_region, ("US-CA", "US-DC", "US-PR", "CA-ON", "MX-BCN", "DE-BY", "FR-75")))
-    assert not any(
-        map(is_region, ("US", "CA", "US-ZZ", "us-ca", "US-CA\n", "XX", "US-", "", "MX-B"))
-    )
 
 
 def an_edge_read(**fields):
