@@ -43,6 +43,15 @@ FAULTY = [
         {
             "title": "Agency Requester",
             "agency_ori": "CA0010000",
+            "roles": ["agency_requester", "officer"],
+            "sources": [],
+        },
+        "roles",
+    ),
+    (
+        {
+            "title": "Agency Requester",
+            "agency_ori": "CA0010000",
             "roles": ["agency_requester"],
         },
         "sources",
@@ -70,6 +79,7 @@ async def test_what_may_not_be_is_refused_by_name_and_nothing_is_kept(administra
     assert [a["username"] for a in listed] == ["chief.admin"]
 
 
+@pytest.mark.clause("468.3.1(a)/titles")
 async def test_a_requester_of_another_agency_holds_that_alone(hire):
     person = await hire("da.office", "agency_requester", title="Agency Requester", ori="CA0520013")
     me = (await person.get("/v1/me")).json()
