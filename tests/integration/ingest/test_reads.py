@@ -273,15 +273,17 @@ async def test_more_reads_than_a_batch_may_have_are_refused(station, camera):
 @pytest.mark.clause("468.5/resumable")
 async def test_an_upload_that_is_cut_leaves_nothing_and_goes_on_from_any_place(station, camera):
     reads = [station.read(n) for n in range(40)]
-    body = json.dumps(reads).encode()
+    lines = [json.dumps(read).encode() + b"\n" for read in reads]
 
     async def cut():
-        yield body[: len(body) // 2]
+        yield b"".join(
+            lines[:20]
+        )  # whole lines, so that only the missing rest tells that it was cut
         await asyncio.Event().wait()
 
     parts = station.app.state.parts
     parts.settings = parts.settings.model_copy(update={"ingest_body_timeout_s": 0.05})
-    headers = {"Authorization": f"Bearer {camera}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {camera}", "Content-Type": "application/x-ndjson"}
     answer = await station.client.post("/v1/reads", content=cut(), headers=headers)
     assert answer.status_code == 400
     assert station.nothing_was_kept()
