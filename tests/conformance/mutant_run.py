@@ -41,7 +41,8 @@ class Hunt(Proofs):
         """Import the changed module; keep the session, which ends early once there is nothing left to learn."""
         self.session = session
         try:  # not before pytest began: it wants to be the first to import its plugins' modules
-            importlib.import_module(self.module)
+            if self.module:  # else it is no Python
+                importlib.import_module(self.module)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the mutant does not count
             self.import_fault = type(exc).__name__
             pytest.exit("the changed module does not import", returncode=3)

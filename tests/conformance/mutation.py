@@ -34,30 +34,32 @@ class Mutant:
     name: str
     kind: str
     where: str
-    """`package.module:Class.function`; without a colon the whole module."""
+    """`package.module:Class.function`; without a colon the whole module. Or, with slashes, another file."""
 
     find: str
     replace: str
 
     @property
     def module(self) -> str:
-        """The dotted name of the module."""
-        return self.where.partition(":")[0]
+        """The dotted name of the module; empty where the file is none."""
+        return "" if "/" in self.where else self.where.partition(":")[0]
 
     @property
     def path(self) -> Path:
-        """The module's file, relative to the root of the source tree."""
+        """The file, relative to the root of the source tree."""
+        if not self.module:
+            return Path(self.where)
         return Path(*self.module.split(".")).with_suffix(".py")
 
     def source(self, root: Path) -> str:
         """Return the module's text with the mistake in it. Raises: MutantFault."""
         path = root / self.path
-        if not path.is_file():
+        if self.module and not path.is_file():
             path = root / self.path.with_suffix("") / "__init__.py"
         if not path.is_file():
-            raise MutantFault(f"{self.name}: there is no module {self.module}")
+            raise MutantFault(f"{self.name}: there is no module or file {self.where}")
         text = path.read_text()
-        start, end = _span(text, self.where.partition(":")[2])
+        start, end = _span(text, self.where.partition(":")[2] if self.module else "")
         if start < 0:
             raise MutantFault(f"{self.name}: {self.where} is not defined")
         found = text[start:end].count(self.find)
@@ -67,7 +69,8 @@ class Mutant:
             )
         changed = text[:start] + text[start:end].replace(self.find, self.replace) + text[end:]
         try:
-            compile(changed, str(path), "exec")
+            if path.suffix == ".py":
+                compile(changed, str(path), "exec")
         except SyntaxError as exc:
             raise MutantFault(f"{self.name}: the changed module does not compile: {exc}") from None
         return changed

@@ -63,6 +63,13 @@ def test_a_fragment_is_changed_in_the_named_definition_alone(tree):
     assert "count < 7" in changed
 
 
+def test_a_file_that_is_no_module_is_changed_as_a_whole(tree):
+    (tree / "gates").mkdir()
+    (tree / "gates" / "list.sql").write_text("GRANT SELECT ON gates TO guard")
+    changed = a_mutant("gates/list.sql", "SELECT", "ALL").source(tree)
+    assert changed == "GRANT ALL ON gates TO guard"
+
+
 def test_decorators_belong_to_a_definition(tree):
     assert "@staticmethod" in a_mutant("gate:Gate.limit", "@property", "@staticmethod").source(tree)
 
@@ -72,6 +79,7 @@ def test_decorators_belong_to_a_definition(tree):
     [
         ("gate:Gate.close", "a", "b", "is not defined"),
         ("fence:Gate", "a", "b", "no module"),
+        ("gates/list.sql", "a", "b", "no module or file"),
         ("gate:open", "limit", "b", "0 times"),
         ("gate", "count <", "b", "2 times"),
         ("gate:open", "count < 7", "count <", "does not compile"),

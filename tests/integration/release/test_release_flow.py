@@ -335,5 +335,7 @@ async def test_registering_and_barring_an_agency_is_announced_and_takes_effect(
     assert [e.change for e in events].count("registered") == 5
     assert events[-1].details == {"active": "False"}
     assert (await decide(request_id)).status_code == 409
+    asked = await client.post("/v1/requests", json=a_request(), headers=requester())
+    assert (asked.status_code, asked.json()["code"]) == (403, "agency")
     listed = await client.get("/v1/agencies", headers=reviewer())
     assert len(listed.json()["items"]) == 5
