@@ -112,15 +112,21 @@ def _of_the_operator(topics: Iterable[Topic]) -> Iterator[Acl]:
 
 
 def _of_the_topics_command() -> Iterator[Acl]:
-    """Yield what makes topics and mends them. Who gives rights is the broker's super user, or Strimzi."""
+    """Yield what makes topics, mends them, and trims them to what every group has committed.
+
+    To delete is no further power: who alters a topic's retention can have all of it deleted. Who gives
+    rights is the broker's super user, or Strimzi.
+    """
     for operation in (
         Operation.CREATE,
         Operation.ALTER,
+        Operation.DELETE,
         Operation.DESCRIBE,
         Operation.DESCRIBE_CONFIGS,
         Operation.ALTER_CONFIGS,
     ):
         yield Acl(TOPICS_COMMAND, Resource.TOPIC, Pattern.PREFIXED, PREFIX, operation)
+    yield Acl(TOPICS_COMMAND, Resource.GROUP, Pattern.LITERAL, "*", Operation.DESCRIBE)
     yield Acl(TOPICS_COMMAND, Resource.CLUSTER, Pattern.LITERAL, CLUSTER, Operation.DESCRIBE)
 
 

@@ -24,6 +24,7 @@ from shared.kafka_requests import AlterConfigsRequest, Reassign, ask
 from shared.kafka_settings import KafkaSettings
 from shared.topics_check import configs_of, differing
 from shared.topics_wanted import LEAST_SAFE_COPIES, Wanted, copies_on, wanted
+from shared.trim import Trimmer, services_to_wait_for
 
 PRINCIPALS = "User:CN={name}"
 """How Kafka names who shows a certificate of a service; `{name}` is the service."""
@@ -153,7 +154,7 @@ async def _mend_copies(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Ensure; prints what was made or mended, and ends with 1 and the reason where that fails."""
+    """Ensure or trim; prints what was done, and ends with 1 and the reason where that fails."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     commands = parser.add_subparsers(dest="command", required=True)
     ensure = commands.add_parser("ensure", help="make what is missing, mend what differs")
@@ -163,9 +164,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ensure.add_argument(
         "--principals", default=PRINCIPALS, help="how Kafka names a service, with {name}"
     )
+    commands.add_parser("trim", help="delete what every consumer and the audit log have")
     chosen = parser.parse_args(arguments)
     try:
         kafka = Kafka.of(KafkaSettings())
+        if chosen.command == "trim":
+            print(asyncio.run(Trimmer(kafka, services_to_wait_for()).once()), "records deleted")
+            return
         done = asyncio.run(
             ensure_topics(kafka, acls=not chosen.without_acls, principals=chosen.principals)
         )

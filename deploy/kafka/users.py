@@ -56,6 +56,7 @@ def _resource(kind: Resource, pattern: Pattern, name: str) -> str:
     if kind == Resource.CLUSTER:
         return "{ type: cluster }"
     patterns = {Pattern.LITERAL: "literal", Pattern.PREFIXED: "prefix"}
+    name = f'"{name}"' if name == "*" else name  # bare, it is an alias to YAML
     return f"{{ type: {kind.name.lower()}, name: {name}, patternType: {patterns[pattern]} }}"
 
 

@@ -33,7 +33,7 @@ from deploy.local.services import (
     names_database,
 )
 from deploy.local.topics import as_principal, make_topics, refuse_principals_in_one_process
-from deploy.local.trim import Trimmer, services_to_wait_for
+from shared.trim import Trimmer, services_to_wait_for
 
 READY_WITHIN_S = 120.0
 CRASHES, CRASHES_WITHIN_S = 5, 60.0

@@ -29,7 +29,6 @@ from deploy.local.launch import running
 from deploy.local.note import Running
 from deploy.local.postgres import Postgres
 from deploy.local.process import Child
-from deploy.local.trim import Trimmer, services_to_wait_for
 from shared.bus import KafkaBus
 from shared.clock import SystemClock
 from shared.codec import Message, decode
@@ -40,6 +39,7 @@ from shared.testing import TestAuthority, mac_key, mac_key_text
 from shared.testing.macs import AUDITED_SERVICES
 from shared.topics import topic_of
 from shared.topics_admin import ensure_topics
+from shared.trim import Trimmer, services_to_wait_for
 
 SMOKE = os.environ.get("SMOKE", "") not in ("", "0")
 

@@ -11,7 +11,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from deploy.local.broker import Broker, speaks_kafka
 from deploy.local.process import LocalError, free_port
-from deploy.local.trim import Trimmer
+from shared.trim import Trimmer
 
 pytestmark = pytest.mark.enable_socket
 

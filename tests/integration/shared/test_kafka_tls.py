@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from aiokafka.errors import KafkaError
 
 from deploy.compose.make_tls import Signed, Signer, complete
 from deploy.kafka.java import jars, java
@@ -32,6 +33,7 @@ from shared.kafka_settings import KafkaSettings
 from shared.testing import eventually, mac_key
 from shared.topics_admin import ensure_topics
 from shared.topics_check import TopicsCheck
+from shared.trim import Trimmer
 from tests.deploy.reading import compose
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.apache]
@@ -189,6 +191,45 @@ async def there_and_back(settings: KafkaSettings, clock, group: str | None = Non
         await bus.stop()
 
 
+async def trimmed_once_audit_has_it(makes: Kafka, audit: Kafka) -> None:
+    """The finding that was published is deleted when audit's group has committed it, by one principal."""
+    finding = {FindingRaised.TOPIC: ["audit"]}
+    with contextlib.suppress(KafkaError, Unavailable):
+        await Trimmer(audit, finding).once()  # audit may not delete from any topic
+    assert await first_of(audit) == 0
+    assert await Trimmer(makes, {FindingRaised.TOPIC: ["audit", "another"]}).once() == 0
+
+    async def nothing(events) -> None:
+        pass
+
+    bus = KafkaBus(audit, "test", mac_key=mac_key("test"))
+    consumer = Consumer(audit, Subscription("audit-test", {FindingRaised: nothing}), bus)
+    consumer.start()
+    trimmer = Trimmer(makes, finding)
+    went = 0
+
+    async def gone() -> bool:
+        nonlocal went
+        went += await trimmer.once()
+        return went == 1
+
+    try:
+        await eventually(gone, within_s=30)
+    finally:
+        await consumer.stop()
+        await bus.stop()
+
+
+async def first_of(kafka: Kafka) -> int:
+    """The lowest offset that is left of the findings, over all partitions."""
+    consumer = kafka.consumer(FindingRaised.TOPIC)
+    await consumer.start()
+    try:
+        return sum((await consumer.beginning_offsets(consumer.assignment())).values())
+    finally:
+        await consumer.stop()
+
+
 async def refusal(settings: KafkaSettings) -> str:
     """What a service that starts says, which is what its readiness says too."""
     kafka = Kafka.of(settings)
@@ -226,6 +267,7 @@ async def test_events_go_there_and_back_as_compose_sets_it_up(
     await eventually(up, within_s=90)
     await check.ping()
     await there_and_back(audit, clock, group="audit-test")
+    await trimmed_once_audit_has_it(Kafka.of(makes), Kafka.of(audit))
     port = int(audit.kafka_bootstrap.rsplit(":", 1)[1])
     assert not speaks_kafka(port)
     stranger = files.by_certificate(replace(files.mutual, host="localhost", port=port), files.ours)

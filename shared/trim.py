@@ -1,4 +1,9 @@
-"""Keeps the embedded broker's log short: what every consumer has worked is deleted (ADR-0003)."""
+"""Deletes from Kafka what every consumer has worked: sightings do not wait there for their topic to age.
+
+The embedded stack trims every 2 s, since its broker's cost grows with its log (ADR-0003); elsewhere
+`python -m shared.topics_admin trim` does it, as often as it is run. Audit commits an offset only after
+its durable append, so what it has not logged is never deleted.
+"""
 
 import asyncio
 import logging
@@ -9,6 +14,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import KafkaError
 
+from shared.errors import Unavailable
 from shared.kafka import Kafka
 from shared.topics import TOPICS
 
@@ -21,13 +27,12 @@ EVERY_S = 2.0
 class Trimmer:
     """Deletes records up to the lowest offset that every service working a topic has committed.
 
-    The broker holds its whole log in memory and rewrites it every 3 s, so its cost grows with what
-    is kept. A partition that one of the services has not committed in yet is left alone. A service
+    A partition that one of the services has not committed in yet is left alone. A service
     works a topic in one consumer group, named like the service or beginning with its name and a
     dash.
     """
 
-    bootstrap: str
+    kafka: Kafka | str
     services: Mapping[str, Collection[str]]
     """By topic, the services that must have worked a record before it goes. Never dead letters, and
     never topics that services replay from the start."""
@@ -43,12 +48,24 @@ class Trimmer:
             await asyncio.sleep(EVERY_S)
 
     async def _trim_repeatedly(self) -> None:
-        admin = Kafka.at(self.bootstrap).admin()
+        admin = Kafka.at(self.kafka).admin()
         await admin.start()
         try:
             while True:
                 await self.trim(admin)
                 await asyncio.sleep(EVERY_S)
+        finally:
+            await admin.close()
+
+    async def once(self) -> int:
+        """Connect and trim once; return how many records went. Raises: Unavailable."""
+        kafka = Kafka.at(self.kafka)
+        admin = kafka.admin()
+        try:
+            await admin.start()
+            return await self.trim(admin)
+        except (KafkaError, OSError) as exc:
+            raise Unavailable(await kafka.fault()) from exc
         finally:
             await admin.close()
 
