@@ -92,7 +92,7 @@ def test_there_are_clients_and_their_users_were_looked_at() -> None:
         "shared/follower.py",
         "shared/runtime.py",
         "shared/topics_admin.py",
-        "deploy/local/trim.py",
+        "shared/trim.py",
     }
 
 
