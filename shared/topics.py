@@ -92,7 +92,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.FindingRaised, "audit", audited=True),
         _topic(events.FindingChanged, "audit", audited=True),
         _topic(events.AuditChanged, "audit", audited=True),
-        _topic(events.SigningKeyChanged, "audit", audited=True),
+        _topic(events.SigningKeyChanged, "audit retention", audited=True),
     )
 }
 

@@ -6,6 +6,6 @@ Consumes: `alpr.read.recorded`, `alpr.read.recognised`, `alpr.capture.processed`
 `alpr.release.approved`.
 Publishes: `alpr.pass.recorded`, `alpr.hold.changed`, `alpr.evidence.changed`, `alpr.evidence.booked`,
 `alpr.purge.changed`, `alpr.records.purged`, `alpr.release.packaged`,
-`alpr.release.failed`.
+`alpr.release.failed`, `alpr.signing_key.changed`.
 Never: destroys a record without the five facts of policy 468.3.1(f), or one under a hold.
 """

@@ -1,5 +1,5 @@
 """`python -m services.retention` serves; `... migrate` brings its tables up to date;
-`... verify-package FILE` needs no settings."""
+`... rotate-key` changes the signing key; `... verify-package FILE` needs no settings."""
 
 import sys
 
@@ -7,6 +7,10 @@ from services.retention.verify import verify_command
 
 if sys.argv[1:2] == ["verify-package"]:
     sys.exit(verify_command(sys.argv[2:]))
+if sys.argv[1:2] == ["rotate-key"]:
+    from services.retention.rotate import rotate_command
+
+    sys.exit(rotate_command(sys.argv[2:]))
 
 from services.retention.main import MIGRATIONS, main
 from shared.command import run

@@ -10,9 +10,9 @@ import msgspec
 from prometheus_client import Gauge
 
 from services.retention.domain.evidence import check_request
-from services.retention.domain.signing import Signer
 from services.retention.packaging import Contents, Cover, gather_records, make_package
 from services.retention.scratch import sweep
+from services.retention.signer import SigningKeys
 from services.retention.store import exports
 from services.retention.store.exports import Export, object_key
 from services.retention.store.holds import Hold, Holds
@@ -37,9 +37,9 @@ REMOVED_AT_ONCE = 100
 class EvidenceMaker:
     """One worker; others beside it take other exports."""
 
-    def __init__(self, runtime: Runtime, signer: Signer) -> None:
+    def __init__(self, runtime: Runtime, keys: SigningKeys) -> None:
         self._runtime = runtime
-        self._signer = signer
+        self._keys = keys
 
     async def work(self) -> None:
         """Make every package that waits, then remove what is to go. Raises: Unavailable."""
@@ -97,7 +97,7 @@ class EvidenceMaker:
             export.object_key,
             lambda folder: self._gather(grant, hold, folder),
             runtime=self._runtime,
-            signer=self._signer,
+            signer=await self._keys.in_force(),
         )
         return built, grant
 

@@ -14,7 +14,7 @@ from services.retention.packager import Packager
 from services.retention.passes import PassKeeper
 from services.retention.purger import Purger
 from services.retention.settings import Settings
-from services.retention.signer import open_signer
+from services.retention.signer import open_keys
 from services.retention.store.recording import Recorder
 from shared.http import create_app
 from shared.periodic import PeriodicTask
@@ -33,13 +33,13 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await runtime.start(MIGRATIONS)
-        signer = await open_signer(runtime, settings)
+        keys = await open_keys(runtime, settings)
         recorder = Recorder(
             runtime.db, runtime.clock, floor_days=runtime.policy.retention.floor_days
         )
         await recorder.make_ahead()
-        purger, packager = Purger(runtime, signer), Packager(runtime, signer)
-        keeper, maker = PassKeeper(runtime, settings), EvidenceMaker(runtime, signer)
+        purger, packager = Purger(runtime, keys), Packager(runtime, keys)
+        keeper, maker = PassKeeper(runtime, settings), EvidenceMaker(runtime, keys)
         every_s = settings.retention_work_every_s
         workers = (
             PeriodicTask("packager", packager.work, every_s, at_once=True),
@@ -53,7 +53,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
             for worker in workers:
                 worker.wake()
 
-        app.state.signer, app.state.wake = signer, wake
+        app.state.signing_keys, app.state.wake = keys, wake
         app.state.purger, app.state.packager, app.state.keeper = purger, packager, keeper
         app.state.evidence_maker = maker
         handlers = Handlers(runtime.db, recorder, runtime.clock, wake, runtime.captures)

@@ -10,9 +10,9 @@ from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.criteria import Criteria, check_release
-from services.retention.domain.signing import Signer
 from services.retention.evidence import fault_of
 from services.retention.packaging import Contents, Cover, gather_records, make_package
+from services.retention.signer import SigningKeys
 from services.retention.store import packages
 from services.retention.store.packages import Built, Order, Released
 from shared.access import Grant, Permission, system_grant
@@ -33,9 +33,9 @@ MAX_ATTEMPTS = 20
 class Packager:
     """One worker; others beside it take other requests."""
 
-    def __init__(self, runtime: Runtime, signer: Signer) -> None:
+    def __init__(self, runtime: Runtime, keys: SigningKeys) -> None:
         self._runtime = runtime
-        self._signer = signer
+        self._keys = keys
 
     async def work(self) -> None:
         """Build every package that waits. One that fails waits longer each time, or ends as failed."""
@@ -81,7 +81,7 @@ class Packager:
             f"packages/{approval.request_id}.zip",
             lambda folder: self._gather(approval, criteria, grant, folder),
             runtime=self._runtime,
-            signer=self._signer,
+            signer=await self._keys.in_force(),
         )
 
     async def _grant(self, order: Order, criteria: Criteria) -> Grant:

@@ -23,9 +23,9 @@ from services.retention.domain.destruction import (
     check_basis,
     check_still,
 )
-from services.retention.domain.signing import Signer
 from services.retention.domain.strays import cutoff
 from services.retention.purge_lists import PurgeLists
+from services.retention.signer import SigningKeys
 from services.retention.store import destroying, partitions, remains, strays
 from services.retention.store.destroying import HoldArrived, Step
 from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
@@ -60,9 +60,9 @@ SWEEP_WITHIN = timedelta(days=1)
 class Purger:
     """One worker; others beside it wait for the same rows and find nothing left to do."""
 
-    def __init__(self, runtime: Runtime, signer: Signer) -> None:
+    def __init__(self, runtime: Runtime, keys: SigningKeys) -> None:
         self._runtime = runtime
-        self._signer = signer
+        self._keys = keys
         self._sweeper = Sweeper(runtime)
         self._lists = PurgeLists(runtime)
 
@@ -257,9 +257,10 @@ class Purger:
                 connection, run, now
             ):
                 return
-            certificate = self._signer.signed(self._certificate(run, now))
+            signer = await self._keys.in_force()
+            certificate = signer.signed(self._certificate(run, now))
             await Runs(connection).certify(run_id, at=now, certificate=certificate)
-            details = {"key_id": self._signer.key_id, "without_record": _without_record(run)}
+            details = {"key_id": signer.key_id, "without_record": _without_record(run)}
             await self._emit(connection, run, "certified", details)
 
     async def _may_sweep(self, connection: AsyncConnection, run: Run, now: datetime) -> bool:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
+from shared.links import Given
 from shared.settings import CommonSettings
 
 
@@ -13,6 +14,10 @@ class Settings(CommonSettings):
     retention_signing_key: SecretStr | None = None
     """Ed25519 private key, PEM (PKCS#8): signs packages and certificates. Without one, a key is made at
     the first start and kept in this service's schema, which is for trying out only."""
+
+    retention_next_signing_key: Annotated[SecretStr | None, Given] = None
+    """The key after that one, while it changes: signs once `rotate-key` has put that on record. Give it to
+    every replica before, and as RETENTION_SIGNING_KEY alone some time after."""
 
     retention_search_timeout_s: Annotated[float, Field(gt=0, le=60)] = 20
     """A search that takes longer is ended and the person asked to narrow it."""

@@ -1,32 +1,105 @@
-"""The key that this service signs with: from the settings, or made once and kept."""
+"""The keys that this service signs with: from the settings, or made once and kept; changed on record."""
 
 import logging
+from collections.abc import Sequence
+from datetime import datetime
 
-from services.retention.domain.signing import Signer
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.retention.domain.signing import Signer, succession
 from services.retention.settings import Settings
 from services.retention.store import keys
+from shared.db import Database
+from shared.errors import Conflict, Unavailable
+from shared.events import Actor, SigningKeyChanged
+from shared.outbox import emit
 from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
 
-async def open_signer(runtime: Runtime, settings: Settings) -> Signer:
-    """Return the signer, and publish its public key. Raises: KeyFault for a key that is none."""
-    async with runtime.db.begin() as connection:
-        given = settings.retention_signing_key
-        if given is not None:
-            signer = Signer.load(given.get_secret_value().encode())
-            private_pem = None
-        else:
-            kept = await keys.private_pem(connection)
-            signer = Signer.load(kept.encode()) if kept else Signer.new()
-            private_pem = signer.private_pem
-            log.warning("no RETENTION_SIGNING_KEY: signing with a key that the database keeps")
+class SigningKeys:
+    """Holds the private keys that this process was given."""
+
+    def __init__(self, db: Database, signers: Sequence[Signer]) -> None:
+        """`signers`: of today's key, and of the next one while it changes."""
+        self._db = db
+        self._signers = signers
+
+    async def in_force(self) -> Signer:
+        """Return the signer of the key in force. Raises: Unavailable when this process lacks it."""
+        async with self._db.begin() as connection:
+            return await self._in_force(connection)
+
+    async def _in_force(self, connection: AsyncConnection) -> Signer:
+        changes = await keys.changes(connection)
+        key_id = changes[-1].new_key_id if changes else self._signers[0].key_id
+        for signer in self._signers:
+            if signer.key_id == key_id:
+                return signer
+        raise Unavailable(f"packages are signed with the key {key_id}, which this process lacks")
+
+    async def change(
+        self, connection: AsyncConnection, service: str, actor: Actor, reason: str, at: datetime
+    ) -> SigningKeyChanged:
+        """Change to the other key, in the caller's transaction. Raises: Conflict, Unavailable."""
+        await keys.lock(connection)
+        old = await self._in_force(connection)
+        others = [signer for signer in self._signers if signer.key_id != old.key_id]
+        if not others:
+            raise Conflict(
+                "give the next key as RETENTION_NEXT_SIGNING_KEY, beside the one in force"
+            )
+        new = others[0]
+        if any(new.key_id == key.key_id for key in await keys.public(connection)):
+            raise Conflict(f"{new.key_id} signed before; a key is not used again")
+        statement = succession(old, new, at)
         await keys.add(
-            connection,
-            key_id=signer.key_id,
-            public_pem=signer.public_pem,
-            private_pem=private_pem,
-            at=runtime.clock.now(),
+            connection, key_id=new.key_id, public_pem=new.public_pem, private_pem=None, at=at
         )
-    return signer
+        change = keys.KeyChange(old.key_id, new.key_id, at, statement)
+        await keys.add_change(connection, change)
+        event = SigningKeyChanged(
+            occurred_at=at,
+            actor=actor,
+            signs="packages",
+            old_key=old.public_pem,
+            new_key=new.public_pem,
+            reason=reason,
+            statement=statement,
+        )
+        await emit(connection, service, event)
+        return event
+
+
+async def signers_of(connection: AsyncConnection, settings: Settings, at: datetime) -> list[Signer]:
+    """Return the signers that this process was given, and publish the first one's public key.
+
+    Raises: KeyFault for a key that is none.
+    """
+    given, private_pem = settings.retention_signing_key, None
+    if given is not None:
+        signer = Signer.load(given.get_secret_value().encode())
+    else:
+        kept = await keys.private_pem(connection)
+        signer = Signer.load(kept.encode()) if kept else Signer.new()
+        private_pem = signer.private_pem
+        log.warning("no RETENTION_SIGNING_KEY: signing with a key that the database keeps")
+    await keys.add(
+        connection,
+        key_id=signer.key_id,
+        public_pem=signer.public_pem,
+        private_pem=private_pem,
+        at=at,
+    )
+    following = settings.retention_next_signing_key
+    if following is None:
+        return [signer]
+    return [signer, Signer.load(following.get_secret_value().encode())]
+
+
+async def open_keys(runtime: Runtime, settings: Settings) -> SigningKeys:
+    """Return the keys of the service. Raises: KeyFault for a key that is none."""
+    async with runtime.db.begin() as connection:
+        signers = await signers_of(connection, settings, runtime.clock.now())
+    return SigningKeys(runtime.db, signers)

@@ -10,7 +10,9 @@ import argparse
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from services.retention.domain.signing import KeyFault, load_public
@@ -24,13 +26,14 @@ def verify_command(arguments: Sequence[str]) -> int:
         key = _key(given.key)
         booking_key = _key(given.booking_key) or key
         booking = given.booking.read_bytes() if given.booking else None
+        statements = _statements(given.changes)
     except (KeyFault, OSError) as exc:
         print(exc)
         return 2
     if booking is not None and booking_key is None:
         print("A booking is checked with the department's public key: give --key.")
         return 2
-    verdict = verify_package(given.file, key)
+    verdict = verify_package(given.file, key, statements)
     faults = list(verdict.faults)
     digest = _sha256(given.file)
     if booking is not None and booking_key is not None:
@@ -66,6 +69,11 @@ def _parser() -> argparse.ArgumentParser:
         "--key", type=Path, help="the department's public signing key, got from the department"
     )
     parser.add_argument(
+        "--changes",
+        type=Path,
+        help="GET /v1/signing-key as a file: leads from that key to those that followed it",
+    )
+    parser.add_argument(
         "--booking", type=Path, help="the signed statement of a copy's booking into evidence"
     )
     parser.add_argument(
@@ -82,6 +90,17 @@ def _key(path: Path | None) -> Ed25519PublicKey | None:
         return load_public(path.read_bytes())
     except KeyFault as exc:
         raise KeyFault(f"{path}: {exc}") from None
+
+
+def _statements(path: Path | None) -> list[dict[str, Any]]:
+    """Return the changes of the key in a file. Raises: KeyFault naming the file, OSError."""
+    if path is None:
+        return []
+    try:
+        document = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        return msgspec.convert(document["changes"], type=list[dict[str, Any]])
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError):
+        raise KeyFault(f"{path}: not the public signing keys") from None
 
 
 def _sha256(path: Path) -> str | None:

@@ -19,6 +19,7 @@ from services.retention.domain.evidence import (
     same_medium,
 )
 from services.retention.domain.signing import Signer
+from services.retention.signer import SigningKeys
 from services.retention.store.bookings import Booking, Bookings
 from services.retention.store.exports import Export
 from shared.access import Grant, record_refusal
@@ -116,7 +117,9 @@ async def book_evidence(
             return BookingOut.of(_same(booking, body))
     await _check_read_back(request, grant, export, body.sha256)
     _check_place(body, known)
-    booking = _booking(booking_id, body, export, grant, request)
+    signing_keys: SigningKeys = request.app.state.signing_keys
+    signer = await signing_keys.in_force()
+    booking = _booking(booking_id, body, export, grant, request, signer)
     await Bookings(work.connection).add(booking)
     await work.emit(_booked(booking, export))
     return BookingOut.of(booking)
@@ -169,9 +172,13 @@ def _check_place(body: BookingIn, known: Sequence[Booking]) -> None:
 
 
 def _booking(
-    booking_id: UUID, body: BookingIn, export: Export, grant: Grant, request: Request
+    booking_id: UUID,
+    body: BookingIn,
+    export: Export,
+    grant: Grant,
+    request: Request,
+    signer: Signer,
 ) -> Booking:
-    signer: Signer = request.app.state.signer
     department = runtime_of(request).policy.department
     content = _statement(booking_id, body, export, grant, department)
     return Booking(

@@ -1,11 +1,13 @@
 """The public keys that packages and certificates are verified with."""
 
 from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from services.retention.domain.signing import ALGORITHM, Signer
+from services.retention.domain.signing import ALGORITHM
+from services.retention.signer import SigningKeys
 from services.retention.store import keys
 from services.retention.store.keys import PublicKey
 from shared.http import Work
@@ -20,25 +22,35 @@ class PublicKeyOut(BaseModel):
     algorithm: str = ALGORITHM
     public_pem: str
     first_used_at: datetime
+    last_used_at: datetime | None = None
 
 
 class SigningKeyOut(PublicKeyOut):
-    """The key that signs now, and those that signed before it."""
+    """The key that signs now, and those that signed before it.
+
+    `changes` are statements, oldest first, by which each key vouches for the next, signed with it.
+    """
 
     earlier: list[PublicKeyOut] = []
+    changes: list[dict[str, Any]] = []
 
 
 @router.get("", summary="Public signing keys")
 async def get_signing_key(work: Work, request: Request) -> SigningKeyOut:
     """For recipients of packages and readers of certificates; open to all."""
-    signer: Signer = request.app.state.signer
+    signing_keys: SigningKeys = request.app.state.signing_keys
+    key_id = (await signing_keys.in_force()).key_id
     known = await keys.public(work.connection)
-    [current] = [key for key in known if key.key_id == signer.key_id]
-    earlier = [PublicKeyOut(**_plain(key)) for key in known if key.key_id != signer.key_id]
-    return SigningKeyOut(**_plain(current), earlier=earlier)
+    changes = await keys.changes(work.connection)
+    ends = {change.old_key_id: change.changed_at for change in changes}
+    out = {key.key_id: {**_plain(key), "last_used_at": ends.get(key.key_id)} for key in known}
+    earlier = [PublicKeyOut(**plain) for name, plain in out.items() if name != key_id]
+    return SigningKeyOut(
+        **out[key_id], earlier=earlier, changes=[change.statement for change in changes]
+    )
 
 
-def _plain(key: PublicKey) -> dict[str, object]:
+def _plain(key: PublicKey) -> dict[str, Any]:
     return {
         "key_id": key.key_id,
         "public_pem": key.public_pem,

@@ -1,6 +1,9 @@
 """Signatures on packages and certificates: Ed25519 (RFC 8032), which signs one text always alike."""
 
 from base64 import b64decode, b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Self
 
@@ -114,3 +117,49 @@ def document_holds(document: dict[str, Any], key: Ed25519PublicKey) -> bool:
     except (KeyError, TypeError, ValueError):
         return False
     return holds(signature, canonical(content), key)
+
+
+SUCCESSION = "succession of a signing key"
+"""What a statement by which one key vouches for the next says that it is."""
+
+
+@dataclass(frozen=True)
+class TrustedKey:
+    """A public key, and from and to when it signs; None where nothing says so."""
+
+    key: Ed25519PublicKey
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def succession(old: Signer, new: Signer, at: datetime) -> dict[str, Any]:
+    """Return the statement, signed with the old key, that the new one signs from `at` on."""
+    return old.signed(
+        {
+            "statement": SUCCESSION,
+            "old_key_id": old.key_id,
+            "new_key_id": new.key_id,
+            "new_public_pem": new.public_pem,
+            "from": at.isoformat(),
+        }
+    )
+
+
+def follow(first: Ed25519PublicKey, statements: Iterable[dict[str, Any]]) -> list[TrustedKey]:
+    """Return the keys that `statements` lead to from a first one, which came another way.
+
+    Statements of a time before that key are passed over. Raises: KeyFault for one that does not hold.
+    """
+    trusted = [TrustedKey(first)]
+    for statement in statements:
+        last = trusted[-1]
+        if statement.get("old_key_id") != key_id(last.key):
+            if len(trusted) == 1:
+                continue
+            raise KeyFault("a change of the key does not begin with the key before it")
+        if statement.get("statement") != SUCCESSION or not document_holds(statement, last.key):
+            raise KeyFault("a change of the key is not signed with the key before it")
+        at = datetime.fromisoformat(statement["from"])
+        new = load_public(str(statement["new_public_pem"]).encode())
+        trusted[-1:] = [replace(last, until=at), TrustedKey(new, since=at)]
+    return trusted

@@ -3,6 +3,7 @@ and a copy of one against its booking into evidence."""
 
 import hashlib
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from services.retention.domain.bag import KEY, MANIFEST, SIGNATURE, TAG_MANIFEST
 from services.retention.domain.evidence import BOOKING
 from services.retention.domain.signing import (
     KeyFault,
+    TrustedKey,
     document_holds,
+    follow,
     holds,
     key_id,
     load_public,
@@ -42,12 +45,20 @@ class Verdict:
         return not self.faults
 
 
-def verify_package(path: Path, key: Ed25519PublicKey | None = None) -> Verdict:
-    """Return the verdict on the package in `path`, by `key` or else by the key that it carries."""
+def verify_package(
+    path: Path, key: Ed25519PublicKey | None = None, changes: Sequence[dict[str, Any]] = ()
+) -> Verdict:
+    """Return the verdict on the package in `path`, by `key` or else by the key that it carries.
+
+    `changes` are statements that lead from `key` to those that followed it, each within its time.
+    """
     verdict = Verdict()
     try:
+        trusted = follow(key, changes) if key is not None else []
         with ZipFile(path) as archive:
-            _verify(archive, key, verdict)
+            _verify(archive, trusted, verdict)
+    except KeyFault as exc:
+        verdict.faults.append(str(exc))
     except (BadZipFile, OSError, zlib.error, NotImplementedError, ValueError, EOFError) as exc:
         verdict.faults.append(f"cannot be read as a package: {exc}")
     return verdict
@@ -74,7 +85,7 @@ def booking_faults(statement: bytes, sha256: str | None, key: Ed25519PublicKey) 
     return faults
 
 
-def _verify(archive: ZipFile, key: Ed25519PublicKey | None, verdict: Verdict) -> None:
+def _verify(archive: ZipFile, trusted: Sequence[TrustedKey], verdict: Verdict) -> None:
     names = [name for name in archive.namelist() if not name.endswith("/")]
     if len(names) != len(set(names)):
         verdict.faults.append("a file is there twice")
@@ -88,7 +99,7 @@ def _verify(archive: ZipFile, key: Ed25519PublicKey | None, verdict: Verdict) ->
     if absent := [name for name in _NEEDED if name not in files]:
         verdict.faults.append(f"not there: {', '.join(absent)}")
         return
-    _check_signature(archive, top, key, verdict)
+    _check_signature(archive, top, trusted, verdict)
     tags = _entries(archive, top, TAG_MANIFEST, verdict)
     _check_digests(archive, top, files, tags, verdict)  # the other manifest among them, so first
     payload = _entries(archive, top, MANIFEST, verdict)
@@ -106,18 +117,33 @@ def _check_digests(
 
 
 def _check_signature(
-    archive: ZipFile, top: str, key: Ed25519PublicKey | None, verdict: Verdict
+    archive: ZipFile, top: str, trusted: Sequence[TrustedKey], verdict: Verdict
 ) -> None:
     try:
         carried = load_public(_read(archive, f"{top}/{KEY}"))
     except KeyFault as exc:
         verdict.faults.append(f"{KEY}: {exc}")
         return
-    signer = key or carried
-    verdict.key_id, verdict.known_key = key_id(signer), key is not None
+    named = [one for one in trusted if key_id(one.key) == key_id(carried)] or list(trusted[:1])
+    signer = named[0].key if named else carried
+    verdict.key_id, verdict.known_key = key_id(signer), bool(named)
     signature = _read(archive, f"{top}/{SIGNATURE}")
     if not holds(signature, _read(archive, f"{top}/{TAG_MANIFEST}"), signer):
         verdict.faults.append("the signature is not of this content and key")
+    if named and not _in_time(named[0], _read(archive, f"{top}/bag-info.txt").decode()):
+        verdict.faults.append("bag-info.txt: the key did not sign on the package's bagging date")
+
+
+def _in_time(trusted: TrustedKey, info: str) -> bool:
+    """Tell whether a package's date lies in the time of its key; without a date only in an open one."""
+    if trusted.since is None and trusted.until is None:
+        return True
+    dates = [line[14:].strip() for line in info.splitlines() if line.startswith("Bagging-Date: ")]
+    if not dates:
+        return False
+    since = "" if trusted.since is None else f"{trusted.since:%Y-%m-%d}"
+    until = "9999" if trusted.until is None else f"{trusted.until:%Y-%m-%d}"
+    return since <= dates[0] <= until
 
 
 def _check_names(

@@ -1,7 +1,9 @@
 """Signing keys: the public half of every key that ever signed, so that old packages can be verified."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,6 +14,25 @@ _ADD = text(
 )
 _PUBLIC = text("SELECT key_id, public_pem, first_used_at FROM signing_keys ORDER BY first_used_at")
 _PRIVATE = text("SELECT private_pem FROM signing_keys WHERE private_pem IS NOT NULL LIMIT 1")
+
+
+_CHANGES = text(
+    "SELECT old_key_id, new_key_id, changed_at, statement FROM key_changes ORDER BY number"
+)
+_ADD_CHANGE = text(
+    "INSERT INTO key_changes (old_key_id, new_key_id, changed_at, statement)"
+    " VALUES (:old, :new, :at, CAST(:statement AS jsonb))"
+)
+
+
+@dataclass(frozen=True)
+class KeyChange:
+    """One key followed another; `statement` is signed with the old one."""
+
+    old_key_id: str
+    new_key_id: str
+    changed_at: datetime
+    statement: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -46,3 +67,21 @@ async def public(connection: AsyncConnection) -> list[PublicKey]:
 async def private_pem(connection: AsyncConnection) -> str | None:
     """Return the private key that was made here, if one was."""
     return (await connection.execute(_PRIVATE)).scalar_one_or_none()
+
+
+async def changes(connection: AsyncConnection) -> list[KeyChange]:
+    """Return every change of the key, oldest first."""
+    return [KeyChange(*row) for row in await connection.execute(_CHANGES)]
+
+
+async def add_change(connection: AsyncConnection, change: KeyChange) -> None:
+    """Put a change of the key on record."""
+    values = {"old": change.old_key_id, "new": change.new_key_id, "at": change.changed_at}
+    await connection.execute(_ADD_CHANGE, {**values, "statement": json.dumps(change.statement)})
+
+
+async def lock(connection: AsyncConnection) -> None:
+    """Let nobody else change the key until the transaction ends."""
+    await connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtext('signing-key'), hashtext(current_schema()))")
+    )

@@ -347,7 +347,7 @@ async def test_two_replicas_at_one_purge_destroy_and_count_once(retention):
     leave = await propose(retention, kind="standing")
     await authorise(retention, leave)
     first = retention.app.state.purger
-    second = purger.Purger(retention.runtime, retention.app.state.signer)
+    second = purger.Purger(retention.runtime, retention.app.state.signing_keys)
     await asyncio.gather(first.work(), second.work())
     await first.work()
     [run] = [r for r in (await retention.get("/v1/purge-runs")).json()["items"] if r["day"]]

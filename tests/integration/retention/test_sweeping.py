@@ -401,7 +401,7 @@ async def test_two_purgers_at_one_sweep_delete_and_count_once(retention, monkeyp
         await retention.objects.lay(f"captures/odd/{n}.jpg", OLD)
     run = await begun(retention)
     first = retention.app.state.purger
-    second = purger.Purger(retention.runtime, retention.app.state.signer)
+    second = purger.Purger(retention.runtime, retention.app.state.signing_keys)
     await asyncio.gather(first.work(), second.work())
     await first.work()
     state = await shown(retention, run)

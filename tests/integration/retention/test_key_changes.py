@@ -1,0 +1,101 @@
+"""The key of packages changes on record; each key vouches for the next, within its time."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from services.retention.domain.signing import Signer, follow, load_public, succession
+from services.retention.domain.verifying import verify_package
+from services.retention.rotate import rotate_command
+from services.retention.signer import SigningKeys
+from services.retention.verify import verify_command
+from shared.errors import Unavailable
+from shared.events import SigningKeyChanged
+from shared.testing import mac_key_text
+from tests.integration.retention.test_packages import an_approval, build
+
+WHO = ["--person-id", "adm-1", "--name", "A. Dmin", "--title", "Contractor", "--reason", "yearly"]
+
+
+@pytest.fixture
+def rotate(retention, settings, monkeypatch):
+    """Change the key by the command, and give the service both."""
+
+    async def call(new):
+        old = await retention.app.state.signing_keys.in_force()
+        monkeypatch.setenv("EVENT_MAC_KEY", mac_key_text("retention"))
+        monkeypatch.setenv("DATABASE_URL", settings.database_url)
+        monkeypatch.setenv("POLICY_FILE", str(settings.policy_file))
+        monkeypatch.setenv("ROOT_PUBLIC_KEYS", str(settings.model_dump()["root_public_keys"]))
+        monkeypatch.setenv("RETENTION_SIGNING_KEY", old.private_pem)
+        if new is None:
+            monkeypatch.delenv("RETENTION_NEXT_SIGNING_KEY", raising=False)
+        else:
+            monkeypatch.setenv("RETENTION_NEXT_SIGNING_KEY", new.private_pem)
+        status = await asyncio.to_thread(rotate_command, WHO)
+        retention.app.state.signing_keys._signers = [old, new or old]
+        return status, old
+
+    return call
+
+
+@pytest.mark.clause("468.7/package")
+async def test_packages_of_two_keys_verify_with_the_first_and_the_changes(
+    retention, rotate, tmp_path, capsys
+):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    _, before = await build(retention, an_approval(), tmp_path / "old")
+    new = Signer.new()
+    status, old = await rotate(new)
+    assert status == 0, capsys.readouterr()
+    _, after = await build(retention, an_approval(), tmp_path / "new")
+    answer = (await retention.client.get("/v1/signing-key")).json()
+    assert (answer["key_id"], answer["earlier"][0]["key_id"]) == (new.key_id, old.key_id)
+    assert answer["earlier"][0]["last_used_at"] is not None
+    first = load_public(old.public_pem.encode())
+    assert verify_package(before, first).holds
+    assert not verify_package(after, first).holds
+    (tmp_path / "first.pem").write_text(old.public_pem)
+    (tmp_path / "keys.json").write_text(json.dumps(answer))
+    call = [str(after), "--key", str(tmp_path / "first.pem")]
+    assert verify_command(call) == 1
+    # Made by the test's clock in June, and the key changed by today's: not in the new key's time.
+    assert verify_command([*call, "--changes", str(tmp_path / "keys.json")]) == 1
+    assert "bagging date" in capsys.readouterr().out
+    june = succession(old, new, datetime(2026, 6, 1, tzinfo=UTC))
+    (tmp_path / "keys.json").write_text(json.dumps({"changes": [june]}))
+    assert verify_command([*call, "--changes", str(tmp_path / "keys.json")]) == 0
+    late = [succession(old, new, datetime(2026, 5, 1, tzinfo=UTC))]
+    assert verify_package(before, first, late).faults == [
+        "bag-info.txt: the key did not sign on the package's bagging date"
+    ]
+
+
+async def test_the_change_is_an_audited_event_signed_by_the_old_key(retention, rotate):
+    new = Signer.new()
+    _, old = await rotate(new)
+    [event] = await retention.emitted(SigningKeyChanged)
+    assert (event.signs, event.actor.person_id, event.reason) == ("packages", "adm-1", "yearly")
+    [_, following] = follow(load_public(event.old_key.encode()), [event.statement])
+    assert following.key == load_public(new.public_pem.encode())
+    assert event.old_key == old.public_pem
+    changed = {**event.statement, "new_public_pem": Signer.new().public_pem}
+    with pytest.raises(ValueError, match="not signed"):
+        follow(load_public(old.public_pem.encode()), [changed])
+
+
+async def test_a_change_needs_a_key_that_never_signed_and_a_process_the_key_in_force(
+    retention, rotate, capsys
+):
+    assert (await rotate(None))[0] == 2
+    assert "RETENTION_NEXT_SIGNING_KEY" in capsys.readouterr().err
+    new = Signer.new()
+    status, old = await rotate(new)
+    assert status == 0
+    assert (await rotate(old))[0] == 2
+    without = SigningKeys(retention.runtime.db, [old])
+    with pytest.raises(Unavailable, match=new.key_id):
+        await without.in_force()
