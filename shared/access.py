@@ -167,9 +167,11 @@ def access(permission: Permission, *, scope_by_record: bool = False) -> Any:
 async def record_attempt(runtime: Runtime, attempt: AccessAttempted) -> None:
     """Commit `attempt` in a transaction of its own: a refusal outlives what follows it.
 
-    Raises: Unavailable when it cannot be kept, or too many records wait for the audit log; then
-    nothing may be released.
+    Raises: Unavailable when it cannot be kept, too many records wait for the audit log, or the log is
+    too far behind; then nothing may be released.
     """
+    if (coverage := runtime.standing.coverage) is not None:
+        coverage.check(Permission(attempt.permission))
     if runtime.relay.backlog > runtime.settings.max_outbox_backlog:
         raise Unavailable("too many access records wait for the audit log")
     async with runtime.db.begin() as connection:

@@ -36,6 +36,7 @@ class TopicFollower:
         from_start: bool,
         learn: Callable[[Sequence[Any]], Awaitable[None]],
         begun: Callable[[], Awaitable[object]] | None = None,
+        newest: Collection[type[Event]] = (),
         idle_pause_s: float = 0,
     ) -> None:
         """Set up a follower; nothing is connected before `start`.
@@ -48,6 +49,7 @@ class TopicFollower:
             learn: takes decoded events, some at a time.
             begun: awaited once the ends are known, before the first event: reads from elsewhere what
                 came earlier.
+            newest: those of the types of whose earlier events only the newest one is read.
             idle_pause_s: the pause after an empty fetch that the embedded broker needs (ADR-0003).
         """
         self.name = name
@@ -56,6 +58,7 @@ class TopicFollower:
         self._from_start = from_start
         self._learn = learn
         self._begun = begun
+        self._newest = frozenset(topic_of(event).name for event in newest)
         self._idle_pause_s = idle_pause_s
         self._task: asyncio.Task[None] | None = None
         self._failing: str | None = None
@@ -115,11 +118,12 @@ class TopicFollower:
             if self._idle_pause_s:
                 pace(consumer, self._idle_pause_s)
             ends = await consumer.end_offsets(partitions)
-            if self._from_start:
-                await consumer.seek_to_beginning(*partitions)
-            else:
-                for partition, end in ends.items():
-                    consumer.seek(partition, end)
+            begins = await consumer.beginning_offsets(partitions)
+            for partition, end in ends.items():
+                start = begins[partition] if self._from_start else end
+                if partition.topic in self._newest:
+                    start = max(begins[partition], end - 1)
+                consumer.seek(partition, start)
             if self._begun is not None:
                 await self._begun()
             while True:

@@ -35,6 +35,7 @@ class Permission(StrEnum):
     AUDIT_READ = "audit:read"
     AUDIT_WORK = "audit:work"
     DEADLETTER_MANAGE = "deadletter:manage"
+    POLICY_ACKNOWLEDGE = "policy:acknowledge"
 
     @property
     def needs_training(self) -> bool:
@@ -46,6 +47,15 @@ class Permission(StrEnum):
         """Each use carries a declared purpose (468.4(a)); alerts need none (468.4(b))."""
         return self in _WITH_PURPOSE
 
+    @property
+    def works_while_the_log_is_behind(self) -> bool:
+        """Access ends by it, an account's or a device's, and nothing of the record is shown."""
+        return self in _ENDS_ACCESS
+
+
+_ENDS_ACCESS = frozenset(
+    {Permission.ACCOUNT_SELF, Permission.ACCOUNT_MANAGE, Permission.DEVICE_MANAGE}
+)
 
 _WITHOUT_TRAINING = frozenset(
     {

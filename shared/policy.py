@@ -1,9 +1,12 @@
 """The department's written policy, loaded from `policy.toml` and checked; every service reads it."""
 
+import json
 import tomllib
 from collections.abc import Mapping
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -95,9 +98,16 @@ class Accounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     access_token_minutes: int
 
 
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long the system works on while something that it depends on is away."""
+
+    audit_behind_refuses_s: int
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The policy, whole."""
 
+    version: str
     department: Department
     designee: Office
     custodian: Office
@@ -109,6 +119,9 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sharing: Sharing
     hotlists: HotLists
     accounts: Accounts
+    limits: Limits
+    digest: str = ""
+    """SHA-256 of the file's content as canonical JSON (sorted names, no spaces), hexadecimal."""
 
 
 class PolicyFault(ValueError):
@@ -122,10 +135,27 @@ LEGAL_FILE_YEARS = 2
 """Government Code 34090(d): other city records, the file of releases among them, stay for two years."""
 
 
+def digest_of(content: Mapping[str, Any]) -> str:
+    """Return the digest of a policy's content; comments and the order of its parts do not matter."""
+    canonical = json.dumps(
+        content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_written
+    )
+    return sha256(canonical.encode()).hexdigest()
+
+
+def _written(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise PolicyFault(f"a policy holds no {type(value).__name__}")
+
+
 def load_policy(path: Path) -> Policy:
     """Return the policy in `path`. Raises: PolicyFault naming what is wrong with it."""
     try:
-        policy = msgspec.convert(tomllib.loads(path.read_text()), Policy)
+        content = tomllib.loads(path.read_text())
+        if "digest" in content:
+            raise PolicyFault(f"{path}: a policy does not name its own digest")
+        policy = msgspec.convert({**content, "digest": digest_of(content)}, Policy)
     except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
         raise PolicyFault(f"{path}: {exc}") from exc
     retention = policy.retention
@@ -135,6 +165,8 @@ def load_policy(path: Path) -> Policy:
         raise PolicyFault("retention.schedule_days is under retention.floor_days")
     if policy.sharing.kept_years < LEGAL_FILE_YEARS:
         raise PolicyFault("sharing.kept_years is under two years (Government Code 34090(d))")
+    if policy.limits.audit_behind_refuses_s <= 0:
+        raise PolicyFault("limits.audit_behind_refuses_s is not above 0")
     if both := policy.purposes.allowed & policy.purposes.prohibited.keys():
         raise PolicyFault(f"purposes both allowed and prohibited: {', '.join(sorted(both))}")
     return policy

@@ -17,21 +17,24 @@ from shared.bus import Bus, KafkaBus
 from shared.certificates import Roots, Trust
 from shared.clock import Clock, SystemClock
 from shared.consumer import AnySubscription, Consumer
+from shared.coverage import Coverage
 from shared.db import Database
 from shared.errors import Unavailable
 from shared.event_mac import NoMacKey
-from shared.events import Event
+from shared.events import CheckpointSigned, Event, LogCovered, PolicyLoaded
 from shared.follower import TopicFollower
 from shared.kafka import Kafka
 from shared.objects import ObjectStore, open_store
 from shared.objects_policy import READY_WITHOUT, RIGHTS
-from shared.outbox import Relay
+from shared.outbox import Relay, emit
 from shared.people import FOLLOWED, People
 from shared.policy import Policy, load_policy
 from shared.refusal_log import RefusalLog
 from shared.schema import prepare
 from shared.settings import CommonSettings
 from shared.signed_captures import CaptureProofs
+from shared.standing import Standing
+from shared.topics import topic_of
 from shared.topics_check import TopicsCheck
 
 log = logging.getLogger(__name__)
@@ -48,6 +51,9 @@ ONE_COPY = "ok, but a receipt may rest on one broker (KAFKA_ALLOW_ONE_COPY)"
 
 
 T = TypeVar("T")
+
+UNHURRIED = 20
+"""So many times the pause after an empty fetch has a follower that may learn half a second later."""
 
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 5.0
 
@@ -84,6 +90,7 @@ class Runtime:
         clock: Clock | None = None,
         people: People | None = None,
         policy: Policy | None = None,
+        coverage: Coverage | None = None,
     ) -> None:
         self.service = service
         self.settings = settings
@@ -124,6 +131,10 @@ class Runtime:
             self._follower = self.follower(
                 f"{service} people", FOLLOWED, from_start=True, learn=self.people.learn_all
             )
+        if coverage is None and self.kafka and service in topic_of(LogCovered).consumers:
+            refuses_s = self.policy.limits.audit_behind_refuses_s
+            coverage = Coverage(service, self.clock, refuses_s)
+        self.standing = Standing(service, self.policy, coverage)
         self._consumers: list[Consumer] = []
         self._tasks: list[Task] = []
 
@@ -146,6 +157,9 @@ class Runtime:
         if self._follower is not None:
             self._follower.start()
         if self.kafka:
+            self.follow_the_others()
+            async with self.db.begin() as connection:
+                await emit(connection, self.service, self.policy_loaded())
             for subscription in subscriptions:
                 self.consume(subscription)
 
@@ -166,6 +180,33 @@ class Runtime:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, MAX_PAUSE_S)
 
+    def policy_loaded(self) -> PolicyLoaded:
+        """Return the event by which a service tells at its start what policy it runs by."""
+        policy = self.policy
+        return PolicyLoaded(
+            occurred_at=self.clock.now(),
+            service=self.service,
+            digest=policy.digest,
+            version=policy.version,
+        )
+
+    def follow_the_others(self) -> None:
+        """Follow the audit log's progress and newest checkpoint, and the others' policies."""
+        newest = [e for e in (LogCovered, CheckpointSigned) if self._follows(e)]
+        self.run(
+            self.follower(
+                f"{self.service} standing",
+                [PolicyLoaded, *newest],
+                from_start=True,
+                newest=newest,
+                learn=self.standing.learn,
+                unhurried=True,
+            )
+        )
+
+    def _follows(self, event: type[Event]) -> bool:
+        return self.service in topic_of(event).consumers
+
     def follower(
         self,
         name: str,
@@ -174,6 +215,8 @@ class Runtime:
         from_start: bool,
         learn: Callable[[Sequence[Any]], Awaitable[None]],
         begun: Callable[[], Awaitable[object]] | None = None,
+        newest: Collection[type[Event]] = (),
+        unhurried: bool = False,
     ) -> TopicFollower:
         """Return a follower of topics on this runtime's Kafka; `run` starts it."""
         return TopicFollower(
@@ -183,7 +226,8 @@ class Runtime:
             from_start=from_start,
             learn=learn,
             begun=begun,
-            idle_pause_s=self._idle_pause_s,
+            newest=newest,
+            idle_pause_s=self._idle_pause_s * (UNHURRIED if unhurried else 1),
         )
 
     def run(self, *tasks: Task) -> None:
@@ -234,7 +278,7 @@ class Runtime:
         for consumer in self._consumers:
             if consumer.failing:
                 state["consumers"] = f"stopped: {consumer.failing}"
-        return state | self.failing_tasks()
+        return state | self.standing.states() | self.failing_tasks()
 
     def failing_tasks(self) -> dict[str, str]:
         """Return what background tasks fail by; shown by `/readyz`, but no reason to take no requests."""

@@ -27,6 +27,8 @@ class Topic:
     """The audit service appends every event of it to its log."""
     replayed: bool = False
     """Read from the start by whoever starts: compacted by key, never trimmed."""
+    followed: bool = False
+    """Read by the runtime of each consumer, the newest event first; no group works it."""
 
     @property
     def name(self) -> str:
@@ -88,7 +90,27 @@ TOPICS: dict[str, Topic] = {
         _topic(events.ReleaseFailed, "retention", "release", audited=True),
         _topic(events.ReleaseReceived, "release", audited=True),
         _topic(events.AgencyChanged, "release", audited=True),
-        _topic(events.CheckpointSigned, "audit", partitions=1, retention_s=365 * DAY_S),
+        _topic(
+            events.CheckpointSigned,
+            "audit",
+            "ingest retention release",
+            partitions=1,
+            retention_s=365 * DAY_S,
+            followed=True,
+        ),
+        _topic(
+            events.LogCovered, "audit", GUARDED, partitions=1, retention_s=30 * DAY_S, followed=True
+        ),
+        _topic(
+            events.PolicyLoaded,
+            f"{GUARDED} recognition",
+            "recognition",
+            partitions=1,
+            replayed=True,
+            audited=True,
+            followed=True,
+        ),
+        _topic(events.PolicyAcknowledged, "audit", audited=True),
         _topic(events.FindingRaised, "audit", audited=True),
         _topic(events.FindingChanged, "audit", audited=True),
         _topic(events.AuditChanged, "audit", audited=True),

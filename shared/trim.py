@@ -109,5 +109,5 @@ def services_to_wait_for() -> dict[str, list[str]]:
     return {
         topic.name: sorted(topic.consumers)
         for topic in TOPICS.values()
-        if topic.consumers and not topic.replayed
+        if topic.consumers and not topic.replayed and not topic.followed
     }

@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 
+from services.audit.covering import EVERY_S, Covering
 from services.audit.notices import NoticeSender
 from services.audit.settings import Settings
 from services.audit.store.findings import Findings, a_finding
@@ -30,6 +31,7 @@ class Keeper:
             PeriodicTask("findings", self._watch.catch_up, settings.audit_watch_s),
             PeriodicTask("standstill", self.look_at_consumer, stall_s),
             PeriodicTask("disks of Kafka", self.look_at_disks, settings.audit_disk_s),
+            PeriodicTask("coverage", Covering(runtime).report, EVERY_S, at_once=True),
             PeriodicTask("notices", NoticeSender(runtime, settings).send, settings.audit_notice_s),
         )
 

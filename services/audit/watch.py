@@ -6,12 +6,16 @@ fails holds up findings, never the log.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.entries import PREFIX
 from services.audit.rules import Search, crowded, repeated
 from services.audit.settings import Settings
 from services.audit.store.audits import Audits
 from services.audit.store.findings import Findings, a_finding
+from services.audit.store.policies import Policies
 from services.audit.store.stream import Seen, Stream
 from shared.access import Permission
 from shared.events import (
@@ -19,6 +23,7 @@ from shared.events import (
     DeviceSilenced,
     Event,
     FindingRaised,
+    PolicyLoaded,
     RecordsDisclosed,
     RefusalsCounted,
 )
@@ -26,6 +31,10 @@ from shared.runtime import Runtime
 
 LIMIT = 5000
 HOUR = timedelta(hours=1)
+
+ACKNOWLEDGED_WITHIN = timedelta(days=1)
+ACKNOWLEDGING_ROLES = ("alpr_administrator", "auditor")
+"""Who acknowledges a policy, each another person."""
 
 
 def kind_of(event: type[Event]) -> str:
@@ -47,7 +56,7 @@ class Watch:
             raised += found
         while (found := await self._look_for_gaps()) is not None:
             raised += found
-        return raised + await self._look_at_calendar()
+        return raised + await self._look_at_calendar() + await self._look_at_policies()
 
     async def _look(self) -> int | None:
         async with self._runtime.db.begin() as connection:
@@ -62,6 +71,7 @@ class Watch:
                 *await self._floods(stream, seen),
                 *await self._searches(stream, seen),
                 *await _silences(stream, seen),
+                *await self._policies(connection, stream, seen),
             ]
             await stream.advance("entries", seen[-1].seq + 1)
             return await self._raise(Findings(connection, self._runtime.service), found)
@@ -96,6 +106,42 @@ class Watch:
                 "audit_overdue", "audit", now, last, since=last.isoformat(), due_after_days=days
             )
             return await self._raise(Findings(connection, self._runtime.service), [overdue])
+
+    async def _policies(
+        self, connection: AsyncConnection, stream: Stream, seen: Sequence[Seen]
+    ) -> list[FindingRaised]:
+        """Two policies in force at once (ADR-0027)."""
+        told = [s.seq for s in seen if s.kind == kind_of(PolicyLoaded)]
+        if not told:
+            return []
+        policies = Policies(connection)
+        found: dict[UUID, FindingRaised] = {}
+        for said, at in await stream.said(told):
+            await policies.loaded(said, at)
+            running = sorted(p.digest for p in await policies.all() if p.services)
+            if len(running) > 1:
+                finding = a_finding("policies_differ", "policy", at, *running, digests=running)
+                found[finding.finding_id] = finding
+        return list(found.values())
+
+    async def _look_at_policies(self) -> int:
+        """A policy that administrator and auditor have not both acknowledged within a day."""
+        now = self._runtime.clock.now()
+        async with self._runtime.db.begin() as connection:
+            late = [
+                a_finding(
+                    "policy_not_acknowledged",
+                    "policy",
+                    now,
+                    policy.digest,
+                    policy_digest=policy.digest,
+                    since=policy.first_loaded_at.isoformat(),
+                )
+                for policy in await Policies(connection).all()
+                if now - policy.first_loaded_at >= ACKNOWLEDGED_WITHIN
+                and len(policy.acknowledgements) < len(ACKNOWLEDGING_ROLES)
+            ]
+            return await self._raise(Findings(connection, self._runtime.service), late)
 
     async def _raise(self, findings: Findings, found: Iterable[FindingRaised]) -> int:
         return sum([await findings.raise_once(event) for event in found])

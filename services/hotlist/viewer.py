@@ -7,6 +7,7 @@ from typing import Any
 
 from services.hotlist.models.hits import HitOut
 from shared.access import Grant
+from shared.coverage import Coverage
 from shared.errors import NotAuthenticated
 from shared.people import People
 from shared.tokens import verify
@@ -15,8 +16,16 @@ from shared.tokens import verify
 class Standing:
     """Whether the token that a stream was opened with still holds; a stream outlives its request's check."""
 
-    def __init__(self, token: str, people: People, grant: Grant, now: datetime) -> None:
+    def __init__(
+        self,
+        token: str,
+        people: People,
+        grant: Grant,
+        now: datetime,
+        coverage: Coverage | None = None,
+    ) -> None:
         self._token = token
+        self._coverage = coverage
         self._people = people
         self._claims = verify(token, people.keys, "access", now)
         self._expires_at = datetime.fromtimestamp(float(self._claims["exp"]), UTC)
@@ -29,6 +38,8 @@ class Standing:
             return "the token has expired"
         if self._trained_until is None or now >= self._trained_until:
             return "training has lapsed (policy 468.4(d))"
+        if self._coverage is not None and self._coverage.refuses:
+            return "the audit log is too far behind"
         if self._distrusted is not None:
             return self._distrusted
         try:

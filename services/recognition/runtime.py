@@ -40,6 +40,8 @@ class FrameRuntime(Runtime):
         if isinstance(self.bus, KafkaBus):
             await self.patiently("Kafka", self.bus.start)
         if self.kafka:
+            self.follow_the_others()
+            await self.bus.publish([self.policy_loaded()])
             for subscription in subscriptions:
                 self.consume(subscription)
 
@@ -61,4 +63,4 @@ class FrameRuntime(Runtime):
         for consumer in self._consumers:
             if consumer.failing:
                 state["consumers"] = f"stopped: {consumer.failing}"
-        return state | self.failing_tasks()
+        return state | self.standing.states() | self.failing_tasks()

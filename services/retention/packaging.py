@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.retention.domain.bag import BagWriter
+from services.retention.domain.bag import CHECKPOINT, BagWriter
 from services.retention.domain.signing import Signer
 from services.retention.images import MEDIA_TYPES
 from services.retention.scratch import scratch
@@ -23,7 +23,7 @@ from services.retention.store.packages import Built, Released
 from services.retention.store.records import Capture, Read
 from shared.errors import NotFound
 from shared.objects import ObjectStore
-from shared.policy import Department
+from shared.policy import Policy
 from shared.runtime import Runtime
 
 _COLUMNS = (
@@ -223,7 +223,8 @@ async def make_package(
             cover,
             objects=runtime.objects,
             signer=signer,
-            department=runtime.policy.department,
+            policy=runtime.policy,
+            checkpoint=runtime.standing.checkpoint.note,
             now=runtime.clock.now(),
         )
         await runtime.objects.put_file(key, path)
@@ -246,7 +247,8 @@ async def write_bag(
     *,
     objects: ObjectStore,
     signer: Signer,
-    department: Department,
+    policy: Policy,
+    checkpoint: str | None,
     now: datetime,
 ) -> None:
     """Write the signed package. Raises: Unavailable when an image cannot be fetched now."""
@@ -268,7 +270,10 @@ async def write_bag(
                 file.write(b"file,reason\r\n")
                 for name, reason in contents.omitted:
                     file.write(f"{name},{reason}\r\n".encode())
-        bag.finish(_info(cover, contents, department, now), signer)
+        if checkpoint is not None:
+            with bag.file(CHECKPOINT) as file:
+                file.write(checkpoint.encode())
+        bag.finish(_info(cover, contents, policy, now), signer)
     except BaseException:
         bag.abandon()
         raise
@@ -304,12 +309,12 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _info(
-    cover: Cover, contents: Contents, department: Department, now: datetime
-) -> dict[str, str]:
+def _info(cover: Cover, contents: Contents, policy: Policy, now: datetime) -> dict[str, str]:
     return {
-        "Source-Organization": department.name,
-        "Organization-Address": department.contact,
+        "Source-Organization": policy.department.name,
+        "Organization-Address": policy.department.contact,
+        "Policy-Version": policy.version,
+        "Policy-Digest": policy.digest,
         "External-Identifier": cover.identifier,
         "External-Description": cover.description,
         "Bagging-Date": f"{now:%Y-%m-%d}",

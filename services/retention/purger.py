@@ -273,7 +273,8 @@ class Purger:
         )
 
     def _certificate(self, run: Run, now: datetime) -> dict[str, Any]:
-        department = self._runtime.policy.department
+        policy = self._runtime.policy
+        department = policy.department
         return {
             "certificate": "destruction of ALPR records",
             "agency": {"name": department.name, "ori": department.ori},
@@ -288,6 +289,8 @@ class Purger:
             "destroyed": _counts(run),
             "without_record": _without_record(run),
             "purge_list": msgspec.to_builtins(run.purge_list),
+            "policy": {"version": policy.version, "digest": policy.digest},
+            "checkpoint": self._runtime.standing.checkpoint.note,
             "certified_at": _iso(now),
         }
 

@@ -53,6 +53,11 @@ def verify_command(arguments: Sequence[str]) -> int:
             "itself brings: anybody can make such a package. Get the department's key and give --key."
         )
         return 2
+    if verdict.checkpoint is not None:
+        print(
+            "The newest checkpoint of the audit log when it was made, for comparison with others:"
+        )
+        print(verdict.checkpoint, end="")
     print(f"{verdict.files} files, whole and unchanged, signed with key {verdict.key_id}.")
     if booking is not None:
         print("It is the copy that was booked into evidence.")

@@ -64,6 +64,7 @@ from shared.events.records import (
     ReleaseRequested,
     SigningKeyChanged,
 )
+from shared.events.standing import LogCovered, PolicyAcknowledged, PolicyLoaded
 
 __all__ = [
     "AccessAttempted",
@@ -97,9 +98,12 @@ __all__ = [
     "HotListChanged",
     "Image",
     "KeyPublished",
+    "LogCovered",
     "PassReading",
     "PassRecorded",
     "Place",
+    "PolicyAcknowledged",
+    "PolicyLoaded",
     "PurgeChanged",
     "PurgeList",
     "PurposeDeclared",

@@ -312,6 +312,7 @@ OPEN_IN_FINDINGS = frozenset(
         "attempt_id",
         "audit_id",
         "cases",
+        "claimed_source",
         "count",
         "days",
         "delay_s",
@@ -323,6 +324,7 @@ OPEN_IN_FINDINGS = frozenset(
         "fault",
         "first_seq",
         "kafka_place",
+        "key_owner",
         "leaf_hash_kept",
         "leaf_hash_refused",
         "limit",
@@ -332,6 +334,7 @@ OPEN_IN_FINDINGS = frozenset(
         "seq",
         "service",
         "since",
+        "topic",
         "why",
     ]
 )

@@ -40,8 +40,10 @@ __all__ = [
 @pytest.fixture(scope="session", autouse=True)
 def _certified_keys() -> Iterator[None]:
     """The environment of a service that trusts the tests' root; processes that a test starts inherit it."""
-    given = {name.upper(): value for name, value in TestRoot().settings().items()}
+    captures = TestRoot().settings("ingest_signing", "captures")
+    given = {name.upper(): value for name, value in (TestRoot().settings() | captures).items()}
     given["ROOT_PUBLIC_KEYS"] = TestRoot().public
+    given["EVENT_MAC_KEY"] = mac_key_text("sample")
     with pytest.MonkeyPatch.context() as patched:
         for name, value in given.items():
             patched.setenv(name, value)

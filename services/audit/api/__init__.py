@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.audit.api import audits, breaches, entries, findings, proofs
+from services.audit.api import audits, breaches, entries, findings, policies, proofs
 
 router = APIRouter(prefix="/v1")
-for part in (entries, proofs, findings, breaches, audits):
+for part in (entries, proofs, findings, breaches, audits, policies):
     router.include_router(part.router)

@@ -54,7 +54,7 @@ _GAPS = text(
 
 _SAID = text(
     """
-    SELECT seq, occurred_at, convert_from(entry, 'UTF8')::jsonb -> 'data' AS said
+    SELECT seq, occurred_at, appended_at, convert_from(entry, 'UTF8')::jsonb -> 'data' AS said
     FROM entries WHERE seq = ANY(:seqs) ORDER BY seq
     """
 )
@@ -130,6 +130,11 @@ class Stream:
         """Return the entries from `start` on."""
         found = await self._connection.execute(_SEEN, {"start": start, "limit": limit})
         return [Seen(**row) for row in found.mappings()]
+
+    async def said(self, seqs: Sequence[int]) -> list[tuple[dict[str, Any], datetime]]:
+        """Return the bodies of those entries, each with when it was appended."""
+        rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
+        return [(row.said, row.appended_at) for row in rows]
 
     async def silences(self, seqs: Sequence[int]) -> list[SilentDevice]:
         """Return which devices those entries tell of."""

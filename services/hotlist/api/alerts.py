@@ -47,7 +47,7 @@ async def stream_alerts(
     token = request.headers["authorization"].partition(" ")[2].strip()
     viewer = Viewer(
         grant,
-        Standing(token, runtime.people, grant, runtime.clock.now()),
+        Standing(token, runtime.people, grant, runtime.clock.now(), runtime.standing.coverage),
         last if asked is None else min(asked, last),
         hotlist.settings.hotlist_stream_buffer,
     )

@@ -12,6 +12,7 @@ from services.ingest.circumstances import HEADERS, circumstances
 from services.ingest.guard import Camera, add_camera_route
 from services.ingest.parts import parts_of
 from services.ingest.upload import receive
+from shared.standing import NOTE_EXAMPLE
 
 _encode = msgspec.json.Encoder().encode
 
@@ -30,6 +31,7 @@ class CaptureReceipt(BaseModel):
                     "received_at": "2026-06-01T12:00:00.100000Z",
                     "time_source": "device",
                     "copies": 2,
+                    "checkpoint": NOTE_EXAMPLE,
                 }
             ]
         },
@@ -45,6 +47,8 @@ class CaptureReceipt(BaseModel):
     copies: int
     """On how many brokers of Kafka the capture's event lies at least. 1: the loss of that one loses it
     (KAFKA_ALLOW_ONE_COPY); the image itself is in the object store."""
+    checkpoint: str | None
+    """The newest signed checkpoint of the audit log, a signed note; null only before the first one."""
 
 
 _TEXTS = {
@@ -107,7 +111,8 @@ async def post_capture(request: Request, device: Camera) -> Response:
         query = request.query_params.multi_items()
         said = circumstances(query, request.headers, upload.fields, parts.window())
         receipt = await parts.captures.keep(device, upload, said)
-    return Response(_encode(receipt), 202, media_type="application/json")
+    answer = parts.runtime.standing.checkpoint.into(_encode(receipt))
+    return Response(answer, 202, media_type="application/json")
 
 
 def add_routes(app: FastAPI) -> None:

@@ -18,6 +18,7 @@ from services.ingest.guard import Camera, add_camera_route
 from services.ingest.parts import Parts, parts_of
 from shared.errors import InvalidInput
 from shared.events import ReadRecorded
+from shared.standing import NOTE_EXAMPLE
 
 IDS_UP_TO = 100
 """Batches up to this size are answered with the reads' ids, larger ones when asked (`?ids=true`)."""
@@ -50,6 +51,7 @@ class ReadsReceipt(BaseModel):
                     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                     "received_at": "2026-06-01T12:00:00.100000Z",
                     "copies": 2,
+                    "checkpoint": NOTE_EXAMPLE,
                     "read_ids": ["0b6d9f5e-7b56-8f0a-9a4e-3f2d6f2f7a10"],
                 }
             ]
@@ -66,6 +68,8 @@ class ReadsReceipt(BaseModel):
     copies: int
     """On how many brokers of Kafka the reads lie at least. 1: the loss of that one loses them
     (KAFKA_ALLOW_ONE_COPY)."""
+    checkpoint: str | None
+    """The newest signed checkpoint of the audit log, a signed note; null only before the first one."""
     read_ids: list[UUID] | None = None
     """One for each read of the body, in its order."""
 
@@ -125,7 +129,8 @@ async def post_reads(request: Request, device: Camera) -> Response:
         reads = decode(plain, media_type, settings.ingest_max_batch_reads)
         parts.reads.charge(device.device_id, len(reads) - 1)
         receipt = await _take(parts, device, reads, body, ids=ids)
-    return Response(_encode(receipt), 202, media_type="application/json")
+    answer = parts.runtime.standing.checkpoint.into(_encode(receipt))
+    return Response(answer, 202, media_type="application/json")
 
 
 async def _take(

@@ -49,7 +49,7 @@ async def file_request(
         await work.emit(steps.denial(filed, decision))
         members = {"citation": refused.citation, "request_id": str(filed.request_id)}
         return problem(request, 403, "Not permitted", refused.reason, **members)
-    return request_out(await requests.get(grant, filed.request_id))
+    return request_out(await requests.get(grant, filed.request_id), request)
 
 
 @router.get("/agency/requests")
@@ -69,15 +69,17 @@ async def list_agency_requests(
 
 
 @router.get("/agency/requests/{request_id}")
-async def get_agency_request(request_id: UUID, grant: Ask, work: Work) -> RequestOut:
+async def get_agency_request(
+    request_id: UUID, grant: Ask, work: Work, request: Request
+) -> RequestOut:
     """One request of one's own agency. 404 both when absent and when another agency's."""
     ori = grant.principal.agency_ori
-    return request_out(await Requests(work.connection).get(grant, request_id, agency=ori))
+    return request_out(await Requests(work.connection).get(grant, request_id, agency=ori), request)
 
 
 @router.post("/agency/requests/{request_id}/withdraw")
 async def withdraw_request(
-    request_id: UUID, body: WithdrawIn, grant: Ask, work: Work
+    request_id: UUID, body: WithdrawIn, grant: Ask, work: Work, request: Request
 ) -> RequestOut:
     """Withdraw a request that is not decided yet; it stays on file."""
     requests = Requests(work.connection)
@@ -88,7 +90,7 @@ async def withdraw_request(
         raise Conflict(f"this request is {found.status.value} already")
     await requests.move(request_id, Status.WITHDRAWN)
     await work.emit(steps.step(request_id, grant.actor, grant.now, "withdrawn", reason=body.reason))
-    return request_out(await requests.get(grant, request_id))
+    return request_out(await requests.get(grant, request_id), request)
 
 
 async def _filed(

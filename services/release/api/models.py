@@ -325,3 +325,8 @@ class RequestOut(BaseModel):
     package: PackageOut | None
     failure: FailureOut | None
     receipts: list[ReceiptOut]
+    checkpoint: str | None = Field(
+        default=None,
+        description="The newest signed checkpoint of the audit log, a signed note; null in lists, and"
+        " before the first one",
+    )

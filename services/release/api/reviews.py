@@ -56,7 +56,7 @@ async def list_requests(
 async def get_request(request_id: UUID, grant: Read, work: Work, request: Request) -> RequestOut:
     """One request with all that is on file about it."""
     await check_department(request, grant)
-    return request_out(await Requests(work.connection).get(grant, request_id))
+    return request_out(await Requests(work.connection).get(grant, request_id), request)
 
 
 @router.post("/{request_id}/decision")
@@ -88,7 +88,7 @@ async def decide_request(
     await requests.decide(request_id, decision)
     await requests.move(request_id, status)
     await work.emit(event)
-    return request_out(await requests.get(grant, request_id))
+    return request_out(await requests.get(grant, request_id), request)
 
 
 async def _standing(work: Work, found: OnFile, sharing: Sharing) -> Standing:

@@ -2,14 +2,23 @@
 
 from collections.abc import Sequence
 
+from fastapi import Request as HttpRequest
+
 from services.release.api.models import RequestOut
 from services.release.store import Request
 from shared.errors import NotFound
 from shared.models import Page
+from shared.runtime import runtime_of
 
 
-def request_out(found: Request | None) -> RequestOut:
-    """Return a request for an answer. Raises: NotFound when there is none."""
+def request_out(found: Request | None, asked: HttpRequest) -> RequestOut:
+    """Return a request for an answer, with the newest checkpoint. Raises: NotFound when there is none."""
+    out = _out(found)
+    out.checkpoint = runtime_of(asked).standing.checkpoint.note
+    return out
+
+
+def _out(found: Request | None) -> RequestOut:
     if found is None:
         raise NotFound("no such request")
     return RequestOut.model_validate(found, from_attributes=True)
@@ -18,4 +27,4 @@ def request_out(found: Request | None) -> RequestOut:
 def page_out(found: Sequence[Request], limit: int) -> Page[RequestOut]:
     """Return one page; a full one names where the next begins."""
     following = found[-1].request_id if len(found) == limit else None
-    return Page.of([request_out(request) for request in found], last=following)
+    return Page.of([_out(request) for request in found], last=following)

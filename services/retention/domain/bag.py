@@ -18,6 +18,8 @@ MANIFEST = "manifest-sha256.txt"
 TAG_MANIFEST = "tagmanifest-sha256.txt"
 SIGNATURE = f"{TAG_MANIFEST}.sig"
 KEY = "signing-key.pem"
+CHECKPOINT = "audit-log-checkpoint.txt"
+"""Below data/: the newest signed checkpoint of the audit log, so that it lies elsewhere too."""
 _DECLARATION = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 _README = f"""How to verify this package
 ==========================

@@ -12,7 +12,7 @@ from zipfile import BadZipFile, ZipFile
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from services.retention.domain.bag import KEY, MANIFEST, SIGNATURE, TAG_MANIFEST
+from services.retention.domain.bag import CHECKPOINT, KEY, MANIFEST, SIGNATURE, TAG_MANIFEST
 from services.retention.domain.evidence import BOOKING
 from services.retention.domain.signing import (
     KeyFault,
@@ -23,6 +23,7 @@ from services.retention.domain.signing import (
     key_id,
     load_public,
 )
+from shared.notes import BadNote, Checkpoint
 
 MAX_TAG_FILE_BYTES = 512 * 1024 * 1024
 _PIECE_BYTES = 256 * 1024
@@ -36,6 +37,8 @@ class Verdict:
     faults: list[str] = field(default_factory=list)
     files: int = 0
     key_id: str | None = None
+    checkpoint: str | None = None
+    """The checkpoint of the audit log that the package carries, a signed note."""
     known_key: bool = False
     """Verified with a key that came another way than the package."""
 
@@ -106,6 +109,8 @@ def _verify(archive: ZipFile, trusted: Sequence[TrustedKey], verdict: Verdict) -
     _check_names(files, tags, payload, verdict)
     _check_digests(archive, top, files, payload, verdict)
     verdict.files = len(files)
+    if f"data/{CHECKPOINT}" in payload and f"data/{CHECKPOINT}" in files:
+        _check_checkpoint(_read(archive, f"{top}/data/{CHECKPOINT}"), verdict)
 
 
 def _check_digests(
@@ -114,6 +119,20 @@ def _check_digests(
     for name, digest in sorted(named.items()):
         if name in files and _digest(archive, f"{top}/{name}") != digest:
             verdict.faults.append(f"changed: {name}")
+
+
+def _check_checkpoint(note: bytes, verdict: Verdict) -> None:
+    """Take the checkpoint if it is well-formed; whether it holds is for who has the log's public key."""
+    try:
+        text = note.decode()
+        body, found, signatures = text.rpartition("\n\n")
+        Checkpoint.parse(f"{body}\n")
+        if not found or not all(line.startswith("\u2014 ") for line in signatures.splitlines()):
+            raise BadNote("it is not signed")
+    except (BadNote, UnicodeDecodeError):
+        verdict.faults.append(f"{CHECKPOINT} is no checkpoint of an audit log")
+    else:
+        verdict.checkpoint = text
 
 
 def _check_signature(

@@ -13,7 +13,7 @@ from shared.consumer import Consumer, Subscription
 from shared.dead_letters import dead_letters
 from shared.events import CaptureProcessed, CaptureReceived, ReadRecognised
 from shared.objects import open_store
-from shared.testing import TestRoot
+from shared.testing import TestRoot, mac_key_text
 from shared.topics import TOPICS
 from shared.topics_admin import ensure_topics
 
@@ -24,6 +24,7 @@ PAUSE_MS = 5
 def settings(broker, repository, tmp_path):
     return Settings(
         root_public_keys=TestRoot().public,
+        event_mac_key=mac_key_text("recognition"),
         kafka_bootstrap=broker.bootstrap,
         kafka_empty_fetch_pause_ms=PAUSE_MS,
         object_store_url=f"file://{tmp_path}/objects",

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer
 from shared.bus import KafkaBus
 from shared.codec import Message, decode
 from shared.events import PassRecorded
-from shared.testing import eventually
+from shared.testing import eventually, mac_key_text
 from shared.testing.root import TestRoot
 from shared.topics import topic_of
 from tests.integration.retention.conftest import a_read
@@ -43,6 +43,7 @@ def start(services_url, database_url, broker, repository, tmp_path):
             "KAFKA_EMPTY_FETCH_PAUSE_MS": "5",
             "OBJECT_STORE_URL": f"file://{tmp_path}/objects",
             "ROOT_PUBLIC_KEYS": TestRoot().public,
+            "EVENT_MAC_KEY": mac_key_text("retention"),
             "POLICY_FILE": str(repository / "policy.toml"),
             "PORT": str(free_port()),
             "RETENTION_PASS_SETTLE_S": settle_s,

@@ -1,0 +1,110 @@
+"""Policies that services run by, and their acknowledgement by the administrator and the auditor."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, ConfigDict
+
+from services.audit.api.people import check_department
+from services.audit.store.policies import LoadedPolicy, Policies
+from shared.access import Grant, Permission, access, record_refusal
+from shared.errors import Conflict, NotAuthorised, NotFound
+from shared.events import PolicyAcknowledged
+from shared.http import Work
+from shared.models import After, Limit, Page, Person, RequestBody, key_of
+from shared.runtime import runtime_of
+
+router = APIRouter(prefix="/policy", tags=["policy"])
+
+Acknowledge = Annotated[Grant, access(Permission.POLICY_ACKNOWLEDGE)]
+Role = Literal["alpr_administrator", "auditor"]
+EXAMPLE_DIGEST = "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e"
+
+
+class AcknowledgeIn(RequestBody):
+    """In which role the policy is acknowledged."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"role": "auditor"}]})
+
+    role: Role
+
+
+class AcknowledgementOut(BaseModel):
+    """That somebody has read the policy and answers for it."""
+
+    role: Role
+    by: Person
+    at: datetime
+
+
+class PolicyOut(BaseModel):
+    """A policy that some service has loaded. `services` are those that run by it now."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "digest": EXAMPLE_DIGEST,
+                    "version": "2026-11",
+                    "first_loaded_at": "2026-11-26T08:00:00Z",
+                    "services": ["audit", "identity"],
+                    "acknowledgements": [],
+                }
+            ]
+        }
+    )
+
+    digest: str
+    version: str
+    first_loaded_at: datetime
+    services: list[str]
+    acknowledgements: list[AcknowledgementOut]
+
+
+@router.get("")
+async def list_policies(
+    grant: Acknowledge,
+    work: Work,
+    request: Request,
+    after: After | None = None,
+    limit: Annotated[Limit, Query()] = 50,
+) -> Page[PolicyOut]:
+    """Every policy that a service has loaded, the newest first."""
+    check_department(runtime_of(request), grant)
+    found = await Policies(work.connection).all(after=key_of(after, str), limit=limit)
+    following = found[-1].digest if len(found) == limit else None
+    return Page.of([_out(policy) for policy in found], last=following)
+
+
+@router.post("/{digest}/acknowledgements", status_code=201)
+async def acknowledge_policy(
+    digest: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")],
+    body: AcknowledgeIn,
+    grant: Acknowledge,
+    work: Work,
+    request: Request,
+) -> PolicyOut:
+    """Acknowledge a policy as administrator or as auditor; each is another person."""
+    runtime = runtime_of(request)
+    check_department(runtime, grant)
+    if not runtime.policy.roles[body.role] <= grant.principal.permissions:
+        reason = f"this is for people with the role {body.role}"
+        await record_refusal(request, grant, reason)
+        raise NotAuthorised(reason, code="permission")
+    policies = Policies(work.connection)
+    if await policies.get(digest) is None:
+        raise NotFound("no service has loaded a policy with this digest")
+    event = PolicyAcknowledged(
+        occurred_at=grant.now, actor=grant.actor, digest=digest, role=body.role
+    )
+    if not await policies.acknowledge(event):
+        raise Conflict(
+            "this policy is acknowledged in this role already, or by you in the other one"
+        )
+    await work.emit(event)
+    return _out(await policies.get(digest))
+
+
+def _out(policy: LoadedPolicy | None) -> PolicyOut:
+    return PolicyOut.model_validate(policy, from_attributes=True)

@@ -1,0 +1,115 @@
+"""Policies that services have loaded, by their digests, and who has acknowledged each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.events import Actor, PolicyAcknowledged
+
+_LOADED = text(
+    """
+    INSERT INTO policies (digest, version, first_loaded_at) VALUES (:digest, :version, :at)
+    ON CONFLICT DO NOTHING
+    """
+)
+_IN_FORCE = text(
+    """
+    INSERT INTO policies_in_force (service, digest, loaded_at) VALUES (:service, :digest, :at)
+    ON CONFLICT (service) DO UPDATE SET digest = excluded.digest, loaded_at = excluded.loaded_at
+    """
+)
+_ACKNOWLEDGE = text(
+    """
+    INSERT INTO policy_acknowledgements (digest, role, person_id, by, at)
+    VALUES (:digest, :role, :person_id, CAST(:by AS jsonb), :at)
+    ON CONFLICT DO NOTHING
+    """
+)
+_SELECT = """
+    SELECT p.digest, p.version, p.first_loaded_at,
+        (SELECT coalesce(array_agg(f.service ORDER BY f.service), '{}')
+            FROM policies_in_force f WHERE f.digest = p.digest) AS services,
+        (SELECT coalesce(jsonb_agg(to_jsonb(a) ORDER BY a.at), '[]')
+            FROM policy_acknowledgements a WHERE a.digest = p.digest) AS acknowledgements
+    FROM policies p
+"""
+_PAGE = text(
+    f"""
+    {_SELECT} WHERE CAST(:after AS text) IS NULL OR (p.first_loaded_at, p.digest) <
+        (SELECT first_loaded_at, digest FROM policies WHERE digest = :after)
+    ORDER BY p.first_loaded_at DESC, p.digest DESC LIMIT :limit
+    """  # noqa: S608 - constants
+)
+_ONE = text(f"{_SELECT} WHERE p.digest = :digest")
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """That somebody has read a policy."""
+
+    role: str
+    by: Actor
+    at: datetime
+
+
+@dataclass(frozen=True)
+class LoadedPolicy:
+    """A policy that some service has loaded."""
+
+    digest: str
+    version: str
+    first_loaded_at: datetime
+    services: list[str]
+    """Those whose newest start was with it."""
+
+    acknowledgements: list[Acknowledgement]
+
+
+class Policies:
+    """The only code that touches policies and their acknowledgements."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def loaded(self, said: dict[str, Any], at: datetime) -> None:
+        """Take in that a service loaded a policy: what its event says, and when."""
+        values = {"digest": said["digest"], "version": said["version"], "at": at}
+        await self._connection.execute(_LOADED, values)
+        values = {"digest": said["digest"], "service": said["service"], "at": at}
+        await self._connection.execute(_IN_FORCE, values)
+
+    async def all(
+        self, *, after: str | None = None, limit: int | None = None
+    ) -> Sequence[LoadedPolicy]:
+        """Return policies, the newest first, from the one after the digest `after`."""
+        found = await self._connection.execute(_PAGE, {"after": after, "limit": limit})
+        return [_policy(row) for row in found.mappings()]
+
+    async def get(self, digest: str) -> LoadedPolicy | None:
+        """Return one policy."""
+        row = (await self._connection.execute(_ONE, {"digest": digest})).mappings().one_or_none()
+        return None if row is None else _policy(row)
+
+    async def acknowledge(self, event: PolicyAcknowledged) -> bool:
+        """Put an acknowledgement on record; False where this person or role has one already."""
+        result = await self._connection.execute(
+            _ACKNOWLEDGE,
+            {
+                "digest": event.digest,
+                "role": event.role,
+                "person_id": event.actor.person_id,
+                "by": msgspec.json.encode(event.actor).decode(),
+                "at": event.occurred_at,
+            },
+        )
+        return result.rowcount == 1
+
+
+def _policy(row: Mapping[Any, Any]) -> LoadedPolicy:
+    given = [msgspec.convert(a, Acknowledgement) for a in row["acknowledgements"]]
+    return LoadedPolicy(**{**row, "acknowledgements": given})

@@ -1,0 +1,138 @@
+"""Audit tells up to when everything is in the log: honest without traffic, and while it stands still."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from sqlalchemy import text
+
+from deploy.kafka.run import ApacheKafka
+from services.audit.covering import Covering
+from services.audit.main import build_app
+from services.audit.settings import Settings
+from services.audit.writer import Writer
+from shared.bus import KafkaBus
+from shared.errors import Unavailable
+from shared.events import LogCovered
+from shared.kafka import Kafka
+from shared.kafka_settings import KafkaSettings
+from shared.runtime import Runtime
+from shared.testing import all_mac_keys, eventually, mac_key, mac_key_text
+from shared.topics_admin import ensure_topics
+from tests.integration.audit.conftest import SEED, an_attempt
+
+pytestmark = pytest.mark.clause("wall/log-behind")
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+ONE, TWO = ("alpr.hit.raised", 0), ("alpr.hit.raised", 1)
+
+
+def test_the_log_covers_the_newest_time_whose_ends_are_all_committed(runtime):
+    covering = Covering(runtime)
+    times = [NOON + timedelta(seconds=10 * n) for n in range(5)]
+    covering.note(times[0], {ONE: 0, TWO: 0}, {})
+    assert covering._until == times[0], "where nothing is published, there is nothing to cover"
+    covering.note(times[1], {ONE: 5, TWO: 3}, {ONE: 5, TWO: 2})
+    assert covering._until == times[0], "one partition is not there yet"
+    covering.note(times[2], {ONE: 9, TWO: 3}, {ONE: 5, TWO: 3})
+    assert covering._until == times[1]
+    covering.note(times[3], {ONE: 9, TWO: 3}, {ONE: 9, TWO: 3})
+    assert covering._until == times[3]
+
+
+async def test_behind_for_more_than_a_minute_is_a_finding(app, runtime, query):
+    covering = Covering(runtime)
+    since = runtime.clock.now()
+    covering.note(since, {ONE: 0}, {})
+    await covering.look(since + timedelta(seconds=60))
+    assert await query("SELECT 1 FROM findings WHERE kind = 'log_behind'") == []
+    for later in (61, 90):
+        await covering.look(since + timedelta(seconds=later))
+    [(details,)] = await query("SELECT details FROM findings WHERE kind = 'log_behind'")
+    assert details == {"since": since.isoformat(), "delay_s": 61}
+
+
+@pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.apache)])
+def bootstrap(request, tmp_path):
+    """Each kind of Kafka."""
+    if request.param == "embedded":
+        yield request.getfixturevalue("broker").bootstrap
+    else:
+        with ApacheKafka(tmp_path / "apache") as kafka:
+            yield kafka.bootstrap
+
+
+async def newest(bootstrap):
+    """The newest that audit has told."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await consumer.start()
+    try:
+        partition = TopicPartition(LogCovered.TOPIC, 0)
+        consumer.assign([partition])
+        end = (await consumer.end_offsets([partition]))[partition]
+        if end == 0:
+            return None
+        consumer.seek(partition, end - 1)
+        import msgspec
+
+        value = (await consumer.getone(partition)).value
+        return msgspec.json.decode(value, type=LogCovered).covered_until
+    finally:
+        await consumer.stop()
+
+
+async def test_a_log_that_stands_still_is_told_to_be_behind_and_one_that_is_quiet_is_not(
+    settings, bootstrap, objects, authority, policy, monkeypatch
+):
+    here = KafkaSettings(kafka_bootstrap=bootstrap, kafka_allow_one_copy=True)
+    await ensure_topics(Kafka.of(here))
+    own = Settings(
+        **settings.model_dump()
+        | {
+            "event_mac_key": mac_key_text("audit"),
+            "kafka_bootstrap": bootstrap,
+            "kafka_empty_fetch_pause_ms": 5,
+            "kafka_allow_one_copy": True,
+        },
+        audit_event_mac_keys=all_mac_keys(),
+        audit_signing_key=__import__("base64").b64encode(SEED).decode(),
+    )
+    runtime = Runtime("audit", own, objects=objects, people=authority.people, policy=policy)
+    app = build_app(own, runtime)
+    covering = Covering(runtime)
+    bus = KafkaBus(bootstrap, "retention", mac_key=mac_key("retention"))
+    take = Writer.take
+    stands_still = False
+
+    async def perhaps(writer, messages):
+        if stands_still:
+            raise Unavailable("the log stands still")
+        await take(writer, messages)
+
+    monkeypatch.setattr(Writer, "take", perhaps)
+    async with app.router.lifespan_context(app):
+
+        async def covered_after(moment):
+            await covering.report()
+            return (until := await newest(bootstrap)) is not None and until > moment
+
+        began = runtime.clock.now()
+        await eventually(lambda: covered_after(began), within_s=30, every_s=0.2)
+        stands_still = True
+        await bus.publish([an_attempt(runtime.clock)])
+        behind_since = runtime.clock.now()
+        for _ in range(5):
+            await covering.report()
+        assert covering._until < behind_since
+        stands_still = False
+        await eventually(lambda: covered_after(behind_since), within_s=60, every_s=0.2)
+        async with runtime.db.begin() as connection:
+            count = await connection.execute(
+                text("SELECT count(*) FROM entries WHERE kind = 'access.attempted'")
+            )
+            assert count.scalar_one() == 1
+            loaded = await connection.execute(
+                text("SELECT count(*) FROM entries WHERE kind = 'policy.loaded'")
+            )
+            assert loaded.scalar_one() == 1
+    await bus.stop()

@@ -1,0 +1,113 @@
+"""Policies in force: two at once, and one that nobody has acknowledged, are findings (ADR-0027)."""
+
+import pytest
+
+from shared.events import PolicyAcknowledged, PolicyLoaded
+from shared.permissions import Permission
+
+pytestmark = pytest.mark.clause("wall/policy")
+
+FIRST, SECOND = "1" * 64, "2" * 64
+ADMINISTRATOR, AUDITOR = (f"00000000-0000-4000-8000-00000000030{n}" for n in (5, 6))
+
+
+def loaded(clock, service, digest):
+    return PolicyLoaded(occurred_at=clock.now(), service=service, digest=digest, version="v")
+
+
+@pytest.fixture
+def deliver(deliver, watch):
+    """Have events logged, and looked at."""
+
+    async def send(*events):
+        await deliver(*events)
+        await watch.catch_up()
+
+    return send
+
+
+@pytest.fixture
+def findings(watch, query):
+    async def found(kind):
+        await watch.catch_up()
+        statement = "SELECT details FROM findings WHERE kind = :kind ORDER BY raised_at"
+        return [details for (details,) in await query(statement, kind=kind)]
+
+    return found
+
+
+@pytest.fixture
+def acknowledge(client, authority, policy):
+    async def send(digest, role, account_id, held=None):
+        held_by = map(Permission, policy.roles[held or role])
+        token = authority.access_token(held_by, account_id=account_id)
+        headers = {"Authorization": f"Bearer {token}"}
+        path = f"/v1/policy/{digest}/acknowledgements"
+        return await client.post(path, json={"role": role}, headers=headers)
+
+    return send
+
+
+async def test_two_policies_in_force_at_once_are_a_finding(deliver, findings, clock):
+    await deliver(loaded(clock, "ingest", FIRST), loaded(clock, "hotlist", FIRST))
+    assert await findings("policies_differ") == []
+    await deliver(loaded(clock, "hotlist", SECOND))
+    assert await findings("policies_differ") == [{"digests": [FIRST, SECOND]}]
+    await deliver(loaded(clock, "ingest", SECOND), loaded(clock, "hotlist", SECOND))
+    assert len(await findings("policies_differ")) == 1
+
+
+async def test_a_policy_not_acknowledged_by_both_within_a_day_is_a_finding(
+    deliver, findings, clock, acknowledge
+):
+    await deliver(loaded(clock, "ingest", FIRST))
+    assert (await acknowledge(FIRST, "auditor", AUDITOR)).status_code == 201
+    clock.advance(hours=23, minutes=59)
+    assert await findings("policy_not_acknowledged") == []
+    clock.advance(minutes=1)
+    [details] = await findings("policy_not_acknowledged")
+    assert details["policy_digest"] == FIRST
+    await deliver(loaded(clock, "ingest", SECOND))
+    assert (await acknowledge(SECOND, "auditor", AUDITOR)).status_code == 201
+    answer = await acknowledge(SECOND, "alpr_administrator", ADMINISTRATOR)
+    assert [a["role"] for a in answer.json()["acknowledgements"]] == [
+        "auditor",
+        "alpr_administrator",
+    ]
+    clock.advance(days=2)
+    assert len(await findings("policy_not_acknowledged")) == 1
+
+
+async def test_one_person_acknowledges_in_one_role_and_each_role_once(
+    deliver, clock, acknowledge, runtime, bus
+):
+    await deliver(loaded(clock, "ingest", FIRST))
+    assert (await acknowledge(FIRST, "auditor", AUDITOR)).status_code == 201
+    assert (await acknowledge(FIRST, "alpr_administrator", AUDITOR)).status_code == 409
+    assert (await acknowledge(FIRST, "auditor", ADMINISTRATOR)).status_code == 409
+    await runtime.relay.drain()
+    [event] = bus.events(PolicyAcknowledged)
+    assert (event.actor.person_id, event.digest, event.role) == (AUDITOR, FIRST, "auditor")
+
+
+async def test_a_role_that_one_does_not_hold_is_refused_and_so_is_an_unknown_policy(
+    deliver, clock, acknowledge
+):
+    await deliver(loaded(clock, "ingest", FIRST))
+    refused = await acknowledge(FIRST, "alpr_administrator", AUDITOR, held="auditor")
+    assert refused.status_code == 403
+    assert (await acknowledge(FIRST, "auditor", AUDITOR, held="officer")).status_code == 403
+    assert (await acknowledge(SECOND, "auditor", AUDITOR)).status_code == 404
+
+
+async def test_what_was_acknowledged_is_listed_and_cannot_be_taken_back(
+    deliver, clock, acknowledge, client, authority, query
+):
+    from sqlalchemy.exc import DBAPIError
+
+    await deliver(loaded(clock, "ingest", FIRST))
+    await acknowledge(FIRST, "auditor", AUDITOR)
+    [policy] = (await client.get("/v1/policy", headers=authority.headers())).json()["items"]
+    assert (policy["digest"], policy["services"]) == (FIRST, ["ingest"])
+    with pytest.raises(DBAPIError, match="permission denied"):
+        await query("DELETE FROM policy_acknowledgements")

@@ -1,0 +1,76 @@
+"""Access stops at the guard while the audit log is too far behind, whatever the outbox says."""
+
+from contextlib import asynccontextmanager
+
+import pytest
+
+from shared.coverage import Coverage
+from shared.events import LogCovered
+from shared.http import create_app
+from shared.runtime import Runtime
+from shared.topics import GUARDED, topic_of
+from tests.integration.shared.test_guard import attempts, client, router
+
+__all__ = ["attempts", "client"]
+
+pytestmark = pytest.mark.clause("wall/log-behind")
+
+
+@pytest.fixture
+def coverage(clock, policy):
+    return Coverage("sample", clock, policy.limits.audit_behind_refuses_s)
+
+
+@pytest.fixture
+async def app(settings, bus, objects, clock, authority, policy, repository, coverage):
+    runtime = Runtime(
+        "sample",
+        settings,
+        bus=bus,
+        objects=objects,
+        clock=clock,
+        people=authority.people,
+        policy=policy,
+        coverage=coverage,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_):
+        await runtime.start(repository / "shared/migrations/none")
+        yield
+        await runtime.stop()
+
+    app = create_app(runtime, title="Sample", description="", lifespan=lifespan)
+    app.include_router(router)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+async def test_a_search_is_refused_and_reads_nothing_until_audit_has_caught_up(
+    client, authority, attempts, clock, coverage
+):
+    async def search():
+        body = {"plate": "7ABC123"}
+        return await client.post("/v1/search", json=body, headers=authority.headers())
+
+    clock.advance(hours=4)
+    assert (await search()).status_code == 200
+    clock.advance(seconds=1)
+    refused = await search()
+    assert refused.status_code == 503
+    assert "audit log is too far behind" in refused.json()["detail"]
+    assert refused.headers["Retry-After"] == "60"
+    assert len(await attempts()) == 1
+    ready = await client.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json()["audit_log"] == "14401 s behind: access is refused"
+    figures = (await client.get("/metrics")).text
+    assert 'alpr_log_behind_seconds{service="sample"} 14401.0' in figures
+    await coverage.learn([LogCovered(occurred_at=clock.now(), covered_until=clock.now())])
+    assert (await search()).status_code == 200
+    assert (await client.get("/readyz")).json()["audit_log"] == "ok"
+
+
+def test_every_guarded_service_follows_audits_progress_and_audit_alone_tells_it():
+    assert topic_of(LogCovered).consumers == set(GUARDED.split())
+    assert topic_of(LogCovered).producers == {"audit"}

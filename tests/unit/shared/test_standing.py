@@ -1,0 +1,118 @@
+"""What services follow of each other: policies, and the newest checkpoint."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.coverage import Coverage
+from shared.errors import Unavailable
+from shared.events import CheckpointSigned, LogCovered, PolicyLoaded
+from shared.notes import Checkpoint, Signer
+from shared.permissions import Permission
+from shared.policy import PolicyFault, load_policy
+from shared.standing import NewestCheckpoint, Policies
+from shared.testing import FakeClock
+
+POLICY = Path(__file__).parents[3] / "policy.toml"
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def loaded(service: str, digest: str) -> PolicyLoaded:
+    return PolicyLoaded(occurred_at=NOON, service=service, digest=digest, version="v")
+
+
+@pytest.mark.clause("wall/policy")
+def test_two_policies_at_once_are_no_readiness_until_all_have_the_same() -> None:
+    own = load_policy(POLICY)
+    policies = Policies("ingest", own)
+    policies.learn(loaded("audit", own.digest))
+    assert policies.state() == "ok"
+    policies.learn(loaded("hotlist", "another"))
+    assert policies.state() == (
+        "services run by different policies: "
+        f"audit {own.digest[:12]}, hotlist another, ingest {own.digest[:12]}"
+    )
+    policies.learn(loaded("ingest", "another"))  # another replica of ours; this one runs by its own
+    assert policies.state() != "ok"
+    policies.learn(loaded("hotlist", own.digest))
+    assert policies.state() == "ok"
+
+
+@pytest.mark.clause("wall/policy")
+def test_a_policys_digest_is_of_its_content_and_of_all_of_it(tmp_path: Path) -> None:
+    text = POLICY.read_text()
+    as_it_is = load_policy(POLICY).digest
+    file = tmp_path / "policy.toml"
+    file.write_text("# a comment\n\n" + text)
+    assert load_policy(file).digest == as_it_is
+    for line, other in (
+        ("schedule_days = 400", "schedule_days = 401"),
+        ('version = "2026-11"', 'version = "2026-12"'),
+        ("schedule_in_force_from = 2026-01-01", "schedule_in_force_from = 2026-01-02"),
+    ):
+        assert line in text
+        file.write_text(text.replace(line, other))
+        assert load_policy(file).digest != as_it_is
+    file.write_text('digest = "00"\n' + text)
+    with pytest.raises(PolicyFault, match="its own digest"):
+        load_policy(file)
+
+
+def signed(size: int) -> CheckpointSigned:
+    note = Signer("example.org/log", bytes(32)).sign(
+        Checkpoint("example.org/log", size, bytes(32)).text
+    )
+    return CheckpointSigned(
+        occurred_at=NOON, origin="example.org/log", size=size, root_hash="", note=note
+    )
+
+
+@pytest.mark.clause("wall/checkpoints")
+def test_the_newest_well_formed_checkpoint_goes_into_answers() -> None:
+    newest = NewestCheckpoint()
+    assert json.loads(newest.into(b'{"a":1}')) == {"a": 1, "checkpoint": None}
+    newest.learn(signed(7))
+    newest.learn(signed(5))
+    newest.learn(CheckpointSigned(occurred_at=NOON, origin="x", size=99, root_hash="", note="no"))
+    assert newest.note == signed(7).note
+    assert json.loads(newest.into(b'{"a":1}')) == {"a": 1, "checkpoint": signed(7).note}
+
+
+@pytest.mark.clause("wall/log-behind")
+async def test_a_silent_audit_is_behind_and_past_the_limit_access_is_refused() -> None:
+    clock = FakeClock(NOON)
+    coverage = Coverage("hotlist", clock, refuses_s=3600)
+    await coverage.learn([LogCovered(occurred_at=NOON, covered_until=NOON)])
+    clock.advance(seconds=60)
+    assert coverage.state() == "ok"
+    clock.advance(seconds=1)
+    assert coverage.state() == "ok, but 61 s behind"
+    clock.advance(seconds=3539)
+    coverage.check(Permission.RECORD_SEARCH)
+    clock.advance(seconds=1)
+    for permission in set(Permission) - {
+        Permission.ACCOUNT_SELF,
+        Permission.ACCOUNT_MANAGE,
+        Permission.DEVICE_MANAGE,
+    }:
+        with pytest.raises(Unavailable, match="too far behind"):
+            coverage.check(permission)
+    coverage.check(Permission.ACCOUNT_MANAGE)  # somebody's access can be ended all the same
+    assert coverage.state() == "3601 s behind: access is refused"
+    early = LogCovered(occurred_at=clock.now(), covered_until=NOON - timedelta(hours=1))
+    future = LogCovered(occurred_at=clock.now(), covered_until=clock.now() + timedelta(days=1))
+    await coverage.learn([early, future])
+    assert coverage.refuses, "what is older, or not believable, changes nothing"
+    await coverage.learn([LogCovered(occurred_at=clock.now(), covered_until=clock.now())])
+    coverage.check(Permission.RECORD_SEARCH)
+
+
+@pytest.mark.clause("wall/log-behind")
+def test_an_audit_never_heard_of_counts_from_the_start_and_cameras_are_served_on() -> None:
+    clock = FakeClock(NOON)
+    coverage = Coverage("ingest", clock, refuses_s=3600)
+    clock.advance(seconds=3601)
+    assert coverage.refuses
+    assert coverage.state() == "ok, but 3601 s behind"
