@@ -189,6 +189,7 @@ async def test_single_changes_are_versions_that_copy_nothing(hotlist):
     await hotlist.upload(list_id, sheet)
     added = await hotlist.add(list_id, "7ABC123", state="CA")
     assert added["version"] == 2
+    assert added["regions"] == [{"region": "US-CA", "taken_from": "CA"}]
     assert await rows_of(hotlist) == 501
     await hotlist.add(list_id, "7ABC123", state="CA", status=409)
     await hotlist.see(hotlist.read(ago_s=2))
