@@ -74,6 +74,7 @@ async def test_no_secret_lies_open_in_the_database(station):
         await a_replica(station, Vault(OLD)).load()
 
 
+@pytest.mark.clause("wall/keyed-ids")
 async def test_a_sealed_secret_cannot_be_moved_to_another_month(station):
     async with station.app.state.runtime.db.begin() as connection:
         await connection.execute(
