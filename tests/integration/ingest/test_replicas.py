@@ -1,5 +1,6 @@
 """Two processes of ingest on one registry and a real broker: what one changes, the other knows."""
 
+import base64
 import json
 from contextlib import asynccontextmanager
 
@@ -26,6 +27,7 @@ def kafka_settings(settings, broker) -> Settings:
         **settings.model_dump()
         | {"kafka_bootstrap": broker.bootstrap, "kafka_empty_fetch_pause_ms": 5},
         **TestRoot().settings("ingest_signing", "captures"),
+        ingest_id_key=base64.b64encode(bytes(32)).decode(),
         ingest_devices_ttl_s=3600,  # so that only events can bring news
     )
 

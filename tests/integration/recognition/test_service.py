@@ -5,6 +5,8 @@ import numpy as np
 
 from deploy.local.scenes import encode_jpeg, render_scene
 from services.recognition.decode import decode
+from shared.runtime import ONE_COPY
+from shared.signed_captures import crop_key_of
 from shared.testing import eventually
 from tests.integration.recognition.conftest import dead_reasons, served
 from tests.unit.recognition.captures import a_capture, image
@@ -25,7 +27,7 @@ async def test_a_rendered_street_comes_to_the_read_of_its_plate(settings, object
     assert read.plate == "7KLM294"
     assert read.confidence > 0.5
     assert read.model.startswith("plateward-")
-    crop = decode(await objects.get(read.crop_key)).pixels
+    crop = decode(await objects.get(crop_key_of(capture, read.read_id))).pixels
     x, y, w, h = scene.truth[0].box
     assert read.box.x_px < x + w / 2 < read.box.x_px + read.box.width_px
     assert read.box.y_px < y + h / 2 < read.box.y_px + read.box.height_px
@@ -90,7 +92,7 @@ async def test_the_service_says_how_it_is_and_nothing_else(settings, downstream)
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()) == (
             200,
-            {"workers": "ok", "kafka": "ok", "objects": "ok"},
+            {"workers": "ok", "kafka": "ok", "objects": "ok", "topics": ONE_COPY},
         )
         assert (await client.get("/livez")).json() == {"status": "ok"}
         figures = (await client.get("/metrics")).text

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer
 
@@ -12,7 +13,7 @@ from services.retention.settings import Settings
 from shared.bus import KafkaBus
 from shared.events import ReadRecorded
 from shared.runtime import Runtime
-from shared.testing import eventually
+from shared.testing import eventually, signed
 from shared.topics import topic_of
 from tests.integration.retention.conftest import Retention, a_capture, a_read
 
@@ -64,7 +65,9 @@ async def test_what_comes_twice_is_kept_once_and_a_broken_clock_blocks_nobody(re
     await bus.start()
     reads = [a_read(f"7ABC{n:03}", NOON - timedelta(seconds=n)) for n in range(600)]
     broken = a_read("8XYZ987", datetime(1980, 1, 6, tzinfo=UTC))
-    await bus.publish([*reads[:300], broken, *reads[300:], a_capture(NOON)])
+    outcome = a_capture(NOON)
+    outcome = msgspec.structs.replace(outcome, capture=signed(outcome.capture))
+    await bus.publish([*reads[:300], broken, *reads[300:], outcome])
     await bus.publish(reads)
     await bus.stop()
 
