@@ -126,10 +126,12 @@ def access(permission: Permission, *, scope_by_record: bool = False) -> Any:
             principal = authenticate(runtime, credentials, now)
             note_known(request)
             _authorise(permission, principal, now)
+            if permission.needs_current_accounts:
+                runtime.people.check_current(now)
             purpose = purpose_of(runtime, permission, principal.account_id, x_alpr_purpose, now)
             if purpose is not None and not scope_by_record:
                 purpose.check_scope(elements.asked)
-        except (NotAuthenticated, NotAuthorised) as exc:
+        except (NotAuthenticated, NotAuthorised, Unavailable) as exc:
             fault = exc
         attempt = AccessAttempted(
             occurred_at=now,

@@ -26,6 +26,7 @@ Usage = Literal["tokens", "captures"]
 USAGES: tuple[Usage, ...] = get_args(Usage)
 LONGEST = timedelta(days=400)
 MAX_ROOTS = 2
+MAX_READ = 100
 MAX_TEXT_CHARACTERS = 4096
 MAX_SERIAL = 2**53 - 1
 PUBLIC_KEY_BYTES = 32
@@ -190,6 +191,8 @@ class Trust:
     def __init__(self, roots: Roots) -> None:
         self._roots = roots
         self._revoked: set[tuple[str, int, str]] = set()
+        self._read: dict[str, Certificate] = {}
+        """Certificates whose signature was checked: each is in many events."""
 
     def learn_revocation(self, text: str) -> Revocation:
         """Take in a revocation, for good. Raises: CertificateRefused if no root signed it."""
@@ -199,7 +202,9 @@ class Trust:
 
     def check(self, text: str, usage: Usage, now: datetime) -> Certificate:
         """Return a certificate that holds now, for `usage`. Raises: CertificateRefused."""
-        certificate = self._roots.certificate(text)
+        certificate = self._read.get(text) or self._roots.certificate(text)
+        if len(self._read) < MAX_READ:
+            self._read[text] = certificate
         if certificate.usage != usage:
             raise CertificateRefused(f"the certificate is for {certificate.usage}, not for {usage}")
         if (certificate.usage, certificate.serial, certificate.kid) in self._revoked:

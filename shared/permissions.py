@@ -48,6 +48,14 @@ class Permission(StrEnum):
         return self in _WITH_PURPOSE
 
     @property
+    def needs_current_accounts(self) -> bool:
+        """Used only while accounts are current (ADR-0019): all that shows, releases or holds ALPR data.
+
+        What is not listed below needs it, so a new permission does until somebody decides otherwise.
+        """
+        return self not in _WITHOUT_CURRENT_ACCOUNTS
+
+    @property
     def works_while_the_log_is_behind(self) -> bool:
         """Access ends by it, an account's or a device's, and nothing of the record is shown."""
         return self in _ENDS_ACCESS
@@ -55,6 +63,21 @@ class Permission(StrEnum):
 
 _ENDS_ACCESS = frozenset(
     {Permission.ACCOUNT_SELF, Permission.ACCOUNT_MANAGE, Permission.DEVICE_MANAGE}
+)
+
+_WITHOUT_CURRENT_ACCOUNTS = frozenset(
+    {
+        # identity's own: its tables are where accounts are current, and an administrator must be able
+        # to end one while Kafka is away.
+        Permission.ACCOUNT_SELF,
+        Permission.ACCOUNT_READ,
+        Permission.ACCOUNT_MANAGE,
+        Permission.TRAINING_RECORD,
+        Permission.PURPOSE_DECLARE,
+        # Cameras are no ALPR data: a stolen one must be revocable.
+        Permission.DEVICE_READ,
+        Permission.DEVICE_MANAGE,
+    }
 )
 
 _WITHOUT_TRAINING = frozenset(

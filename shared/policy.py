@@ -102,6 +102,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long the system works on while something that it depends on is away."""
 
     audit_behind_refuses_s: int
+    alerts_without_revocation_s: int
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

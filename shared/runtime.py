@@ -21,7 +21,7 @@ from shared.coverage import Coverage
 from shared.db import Database
 from shared.errors import Unavailable
 from shared.event_mac import NoMacKey
-from shared.events import CheckpointSigned, Event, LogCovered, PolicyLoaded
+from shared.events import CheckpointSigned, Event, IdentityTicked, LogCovered, PolicyLoaded
 from shared.follower import TopicFollower
 from shared.kafka import Kafka
 from shared.objects import ObjectStore, open_store
@@ -34,7 +34,7 @@ from shared.schema import prepare
 from shared.settings import CommonSettings
 from shared.signed_captures import CaptureProofs
 from shared.standing import Standing
-from shared.topics import topic_of
+from shared.topics import PEOPLE_FOLLOWERS, topic_of
 from shared.topics_check import TopicsCheck
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,8 @@ ANSWERS_WITHIN_S = 2.0
 
 Ping = Callable[[], Awaitable[None]]
 OK = "ok"
+TICKED = PEOPLE_FOLLOWERS - {"identity", "ingest"}
+"""Services that show ALPR data: ready once they first know who may see it. Cameras post without that."""
 ONE_COPY = "ok, but a receipt may rest on one broker (KAFKA_ALLOW_ONE_COPY)"
 
 
@@ -119,8 +121,8 @@ class Runtime:
             per_minute=settings.refusals_per_minute,
             crowded=lambda: self.relay.backlog > settings.max_outbox_backlog // 2,
         )
-        self.people = people or People(settings.token_issuer)
         self.trust = Trust(Roots.parse(settings.root_public_keys))
+        self.people = people or People(settings.token_issuer, self.trust, self.policy, self.clock)
         self.captures = CaptureProofs(
             self.trust, self.clock, unsigned_until=settings.unsigned_captures_until
         )
@@ -156,6 +158,14 @@ class Runtime:
             self._tasks.append(self.refusals.telling)
         if self._follower is not None:
             self._follower.start()
+            self.run(
+                self.follower(
+                    f"{self.service} identity tick",
+                    [IdentityTicked],
+                    from_start=False,
+                    learn=self.people.learn_all,
+                )
+            )
         if self.kafka:
             self.follow_the_others()
             async with self.db.begin() as connection:
@@ -271,6 +281,8 @@ class Runtime:
             parts["objects"] = self._objects.ping
         if self._follower is not None:
             parts["people"] = self._follower.ping
+            if self.service in TICKED and not self.people.was_current:
+                parts["identity"] = self.people.ping
         state = await states_of(self.with_topics(parts))
         self.say_of_copies(state)
         if self.service in WORKS_WITHOUT_POSTGRES and state["postgres"] != OK:
@@ -282,7 +294,10 @@ class Runtime:
 
     def failing_tasks(self) -> dict[str, str]:
         """Return what background tasks fail by; shown by `/readyz`, but no reason to take no requests."""
-        return {f"{TASK}{task.name}": task.failing for task in self._tasks if task.failing}
+        failing = {f"{TASK}{task.name}": task.failing for task in self._tasks if task.failing}
+        if self._follower is not None and self.people.lost_for(self.clock.now()) is not None:
+            failing[f"{TASK}identity tick"] = "not heard; what shows ALPR data is refused"
+        return failing
 
     def with_topics(self, parts: Mapping[str, Ping]) -> dict[str, Ping]:
         """Return `parts`, and on a real Kafka the look at its topics."""

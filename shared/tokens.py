@@ -4,17 +4,19 @@ python-jose's defaults are loose; here the algorithm, issuer, audience and type 
 JWKs found by key id only, and a header that names another key or a critical extension is refused.
 """
 
+import hashlib
 import json
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from jose import jwt
 from jose.exceptions import JOSEError
 
 from shared.errors import CredentialEnded, NotAuthenticated
+from shared.policy import Policy
 
 ALGORITHM = "ES256"
 AUDIENCE = "plateward"
@@ -28,8 +30,10 @@ TokenType = Literal["access", "purpose"]
 class KeyRing:
     """Public keys by key id, as identity published them."""
 
-    def __init__(self, issuer: str) -> None:
+    def __init__(self, issuer: str, longest: Mapping[TokenType, timedelta]) -> None:
+        """`longest` says how long a token of each type may hold, by the policy."""
         self.issuer = issuer
+        self.longest = longest
         self._keys: dict[str, tuple[dict[str, str], datetime]] = {}
 
     def __len__(self) -> int:
@@ -40,7 +44,14 @@ class KeyRing:
         public = {name: jwk[name] for name in ("kty", "crv", "x", "y") if name in jwk}
         if public.get("kty") != "EC" or public.get("crv") != "P-256" or len(public) != 4:
             raise ValueError("a signing key is an EC key on P-256")
+        known = self._keys.get(kid)
+        if known is not None:
+            not_after = min(not_after, known[1])  # an end only ever moves earlier
         self._keys[kid] = ({**public, "alg": ALGORITHM, "use": "sig"}, not_after)
+
+    def drop(self, kid: str) -> None:
+        """Trust a key no more."""
+        self._keys.pop(kid, None)
 
     def find(self, kid: str, now: datetime) -> dict[str, str] | None:
         """Return the key with this id while it holds, or None."""
@@ -87,7 +98,32 @@ def verify(token: str, keys: KeyRing, kind: TokenType, now: datetime) -> dict[st
         raise NotAuthenticated(f"this is not a token for {kind}")
     if not _holds_at(claims, now.timestamp()):
         raise CredentialEnded("the token has expired")
+    if not _is_short(claims, keys.longest[kind]):
+        raise NotAuthenticated("the token would hold for longer than the policy allows")
     return claims
+
+
+def thumbprint(jwk: Mapping[str, str]) -> str:
+    """Return the thumbprint of a public EC key (RFC 7638), which is its key id. Raises: KeyError."""
+    canonical = json.dumps(
+        {name: jwk[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":")
+    )
+    return urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest()).rstrip(b"=").decode()
+
+
+def longest_tokens(policy: Policy) -> dict[TokenType, timedelta]:
+    """Return how long a token of each type may hold."""
+    return {
+        "access": timedelta(minutes=policy.accounts.access_token_minutes),
+        "purpose": timedelta(minutes=policy.purposes.token_minutes),
+    }
+
+
+def _is_short(claims: Mapping[str, Any], longest: timedelta) -> bool:
+    expires, issued = _seconds(claims, "exp"), _seconds(claims, "iat")
+    if expires is None or issued is None:
+        return False
+    return expires - issued <= longest.total_seconds() + LEEWAY_S
 
 
 def _holds_at(claims: Mapping[str, Any], now_s: float) -> bool:

@@ -29,6 +29,8 @@ class Topic:
     """Read from the start by whoever starts: compacted by key, never trimmed."""
     followed: bool = False
     """Read by the runtime of each consumer, the newest event first; no group works it."""
+    fleeting: bool = False
+    """Read by followers as it comes, and by nobody later."""
 
     @property
     def name(self) -> str:
@@ -65,12 +67,24 @@ TOPICS: dict[str, Topic] = {
         _topic(events.HotListActivated, "hotlist", audited=True),
         _topic(events.HitRaised, "hotlist", "retention", audited=True),
         _topic(events.HitVerified, "hotlist", "retention", audited=True),
+        _topic(events.AlertsUnchecked, "hotlist", audited=True),
         _topic(events.HitDisposed, "hotlist", "retention", audited=True),
         _topic(events.AccessAttempted, GUARDED, audited=True),
         _topic(events.RecordsDisclosed, GUARDED, audited=True),
         _topic(events.RefusalsCounted, GUARDED, audited=True),
         _topic(events.PurposeDeclared, "identity", audited=True),
-        _topic(events.KeyPublished, "identity", partitions=1, replayed=True),
+        _topic(events.KeyPublished, "identity", partitions=1, replayed=True, audited=True),
+        _topic(events.CertificateRevoked, "identity", partitions=1, replayed=True, audited=True),
+        _topic(
+            events.IdentityTicked,
+            "identity",
+            " ".join(PEOPLE_FOLLOWERS),
+            partitions=1,
+            retention_s=3600,
+            followed=True,
+            fleeting=True,
+        ),
+        _topic(events.IssuerMisused, "identity", audited=True),
         _topic(events.AccountChanged, "identity", partitions=1, replayed=True, audited=True),
         _topic(events.SecretsRewrapped, "identity", audited=True),
         _topic(events.SessionChanged, "identity", audited=True),

@@ -15,12 +15,14 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import KafkaError
 
 from shared.errors import Unavailable
-from shared.kafka import Kafka
+from shared.kafka import Kafka, stop_client
 from shared.topics import TOPICS
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 2.0
+KEPT = 10
+"""Records kept of each topic that nobody reads later."""
 
 
 @dataclass
@@ -36,6 +38,8 @@ class Trimmer:
     services: Mapping[str, Collection[str]]
     """By topic, the services that must have worked a record before it goes. Never dead letters, and
     never topics that services replay from the start."""
+    fleeting: Collection[str] = ()
+    """Topics that nobody reads later: all but the last records go."""
     _trimmed: dict[TopicPartition, int] = field(default_factory=dict, init=False)
 
     async def run(self) -> None:
@@ -71,7 +75,7 @@ class Trimmer:
 
     async def trim(self, admin: AIOKafkaAdminClient) -> int:
         """Trim once; return how many records went."""
-        floors = await self._floors(admin)
+        floors = {**await self._floors(admin), **await self._fleeting()}
         fresh = {p: offset for p, offset in floors.items() if offset > self._trimmed.get(p, 0)}
         if not fresh:
             return 0
@@ -79,6 +83,20 @@ class Trimmer:
         gone = sum(offset - self._trimmed.get(p, 0) for p, offset in fresh.items())
         self._trimmed.update(fresh)
         return gone
+
+    async def _fleeting(self) -> dict[TopicPartition, int]:
+        """Return where the last records begin of topics that nobody reads later."""
+        if not self.fleeting:
+            return {}
+        topics = [TOPICS[name] for name in self.fleeting]
+        partitions = [TopicPartition(t.name, n) for t in topics for n in range(t.partitions)]
+        consumer = Kafka.at(self.kafka).consumer(enable_auto_commit=False)
+        await consumer.start()
+        try:
+            ends = await consumer.end_offsets(partitions)
+        finally:
+            await stop_client(consumer)
+        return {partition: end - KEPT for partition, end in ends.items() if end > KEPT}
 
     async def _floors(self, admin: AIOKafkaAdminClient) -> dict[TopicPartition, int]:
         """Return the lowest committed offset of each partition that all of its services know."""
@@ -99,6 +117,11 @@ class Trimmer:
                 if at.offset >= 0:
                     offsets[partition] = min(at.offset, offsets.get(partition, at.offset))
         return found
+
+
+def fleeting_topics() -> list[str]:
+    """Return the topics of which only the newest records matter."""
+    return [topic.name for topic in TOPICS.values() if topic.fleeting]
 
 
 def services_to_wait_for() -> dict[str, list[str]]:

@@ -33,7 +33,7 @@ from deploy.local.services import (
     names_database,
 )
 from deploy.local.topics import as_principal, make_topics, refuse_principals_in_one_process
-from shared.trim import Trimmer, services_to_wait_for
+from shared.trim import Trimmer, fleeting_topics, services_to_wait_for
 
 READY_WITHIN_S = 120.0
 CRASHES, CRASHES_WITHIN_S = 5, 60.0
@@ -218,7 +218,9 @@ class Stack:
         broker = self._parts.get("broker")
         if not isinstance(broker, Broker):
             return None
-        return asyncio.create_task(Trimmer(broker.bootstrap, services_to_wait_for()).run())
+        return asyncio.create_task(
+            Trimmer(broker.bootstrap, services_to_wait_for(), fleeting_topics()).run()
+        )
 
     def _list_pages(self) -> None:
         for name, url in self._urls.items():

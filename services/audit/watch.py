@@ -23,6 +23,7 @@ from shared.events import (
     DeviceSilenced,
     Event,
     FindingRaised,
+    IssuerMisused,
     PolicyLoaded,
     RecordsDisclosed,
     RefusalsCounted,
@@ -72,6 +73,7 @@ class Watch:
                 *await self._searches(stream, seen),
                 *await _silences(stream, seen),
                 *await self._policies(connection, stream, seen),
+                *_misuses(seen),
             ]
             await stream.advance("entries", seen[-1].seq + 1)
             return await self._raise(Findings(connection, self._runtime.service), found)
@@ -252,6 +254,14 @@ async def _silences(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]
         )
         for device in await stream.silences(told)
     ]
+
+
+def _misuses(seen: Sequence[Seen]) -> Iterable[FindingRaised]:
+    """A key or an account change in identity's name that identity never made (ADR-0018)."""
+    for entry in seen:
+        if entry.kind == kind_of(IssuerMisused):
+            subject = f"entry {entry.seq}"
+            yield a_finding("issuer_misused", subject, entry.occurred_at, seq=entry.seq)
 
 
 def _late(seen: Sequence[Seen], after: timedelta) -> Iterable[FindingRaised]:

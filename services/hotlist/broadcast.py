@@ -15,6 +15,8 @@ from services.hotlist.shown import hit_out
 from services.hotlist.store.alerts import Alerts
 from services.hotlist.viewer import Viewer, alert_event
 from shared.errors import Unavailable
+from shared.events import AlertsUnchecked
+from shared.outbox import emit
 from shared.periodic import PeriodicTask
 from shared.runtime import Runtime
 
@@ -66,6 +68,8 @@ class Broadcaster:
         try:
             yield _opening(viewer.cursor)
             while (why := self._end(viewer)) is None:
+                if notice := await self._notice(viewer):
+                    yield notice
                 sent = await self._next(viewer)
                 if (why := self._end(viewer)) is not None:
                     break
@@ -82,6 +86,30 @@ class Broadcaster:
         if self._closing:
             return "the server stops"
         return viewer.standing.fault(self._runtime.clock.now())
+
+    async def _notice(self, viewer: Viewer) -> bytes:
+        """Tell the viewer, and the log, once that the account cannot be checked, and once that it can again."""
+        now = self._runtime.clock.now()
+        unchecked = viewer.standing.unchecked(now)
+        if (unchecked is not None) is viewer.unchecked:
+            return b""
+        viewer.unchecked = unchecked is not None
+        if unchecked is None:
+            return b"event: checked\ndata: account changes are heard again\n\n"
+        since, ends_at = unchecked
+        async with self._runtime.db.begin() as connection:
+            event = AlertsUnchecked(
+                occurred_at=now,
+                actor=viewer.grant.actor,
+                attempt_id=viewer.grant.attempt_id,
+                since=since,
+                ends_at=ends_at,
+            )
+            await emit(connection, self._runtime.service, event)
+        said = (
+            f"account changes are not heard since {since:%H:%M:%S} UTC; ends at {ends_at:%H:%M:%S}"
+        )
+        return f"event: unchecked\ndata: {said}\n\n".encode()
 
     async def _next(self, viewer: Viewer) -> bytes:
         """Return what to send next: alerts that wait, then alerts that were missed, or a sign of life."""

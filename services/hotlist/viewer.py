@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.hotlist.models.hits import HitOut
@@ -23,7 +23,10 @@ class Standing:
         grant: Grant,
         now: datetime,
         coverage: Coverage | None = None,
+        *,
+        unchecked_for: timedelta,
     ) -> None:
+        """`unchecked_for` bounds how long the stream goes on while accounts are not current (ADR-0031)."""
         self._token = token
         self._coverage = coverage
         self._people = people
@@ -31,6 +34,12 @@ class Standing:
         self._expires_at = datetime.fromtimestamp(float(self._claims["exp"]), UTC)
         self._trained_until = grant.principal.trained_until
         self._distrusted: str | None = None
+        self._unchecked_for = unchecked_for
+
+    def unchecked(self, now: datetime) -> tuple[datetime, datetime] | None:
+        """Return since when the account cannot be checked, and when the stream ends for it; or None."""
+        lost = self._people.lost_for(now)
+        return None if lost is None else (now - lost, now - lost + self._unchecked_for)
 
     def fault(self, now: datetime) -> str | None:
         """Return why the stream must end, or None."""
@@ -46,6 +55,8 @@ class Standing:
             self._people.check(self._claims)
         except NotAuthenticated as exc:
             return exc.detail
+        if (unchecked := self.unchecked(now)) is not None and now >= unchecked[1]:
+            return "whether the account still holds could not be checked for too long"
         return None
 
     def look_deeper(self, now: datetime) -> None:
@@ -63,6 +74,9 @@ class Viewer:
         self.grant = grant
         self.standing = standing
         self.cursor = cursor
+        self.unchecked = False
+        """Whether the viewer has been told that their account cannot be checked."""
+
         self.behind = True
         """Reads from Postgres by itself, until it has caught up with the broadcaster."""
 

@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from services.identity.actions import keys, rewrap
+from services.identity.actions import keys, rewrap, watching
 from services.identity.actions.bootstrap import bootstrap, release_lock, standalone
 from services.identity.api.fields import USERNAME
 from services.identity.main import MIGRATIONS, main
@@ -53,6 +53,12 @@ async def _release_lock(settings: Settings, chosen: argparse.Namespace) -> str:
     return f"Account {chosen.username} is released."
 
 
+async def _announce_revocation(settings: Settings, chosen: argparse.Namespace) -> str:
+    async with standalone(settings) as identity:
+        event = await watching.announce_revocation(identity, chosen.revocation)
+    return f"Certificate {event.serial} for {event.usage} is revoked; every service is told."
+
+
 async def _rewrap(settings: Settings, chosen: argparse.Namespace) -> str:
     async with standalone(settings) as identity:
         ori = identity.policy.department.ori
@@ -89,6 +95,7 @@ _COMMANDS = {
     "bootstrap": _bootstrap,
     "rotate-key": _rotate_key,
     "release-lock": _release_lock,
+    "announce-revocation": _announce_revocation,
 }
 
 
@@ -104,6 +111,10 @@ def _parser() -> argparse.ArgumentParser:
     rotate.add_argument(
         "--compromised", action="store_true", help="old keys, and all tokens, end at once"
     )
+    revoked = commands.add_parser(
+        "announce-revocation", help="tell every service what the offline root revoked"
+    )
+    revoked.add_argument("revocation", help="as `python -m shared.root revoke` prints it")
     anew = commands.add_parser("rewrap", help="seal all secrets with the key-encryption key of now")
     anew.add_argument("--person-id", required=True, help="who has it done: account id")
     anew.add_argument("--name", required=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.identity.actions import housekeeping, keys, rewrap
+from services.identity.actions import housekeeping, keys, rewrap, tick, watching
 from services.identity.api import DOORS, OPEN, router
 from services.identity.settings import Settings
 from services.identity.work import SERVICE, Identity
@@ -39,7 +39,17 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
             await keys.prepare(identity)
             await housekeeping.recall_people(identity)
             if runtime.kafka:
-                runtime.run(housekeeping.task(identity))
+                runtime.run(
+                    tick.task(identity, runtime.bus),
+                    housekeeping.task(identity),
+                    watching.certificate_task(identity),
+                    runtime.follower(
+                        "identity watch",
+                        watching.WATCHED,
+                        from_start=False,
+                        learn=lambda events: watching.watch(identity, events),
+                    ),
+                )
             yield
         finally:
             await runtime.stop_tasks()

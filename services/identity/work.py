@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated
 
+import msgspec
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,16 +14,19 @@ from services.identity.settings import Settings
 from services.identity.store.accounts import Accounts
 from services.identity.store.credentials import Credentials
 from services.identity.store.keys import Keys
+from services.identity.store.numbers import ACCOUNTS, KEYS, Numbers
 from services.identity.store.records import Purposes, Trainings
 from services.identity.store.sealed import Sealed
 from services.identity.store.sessions import Sessions
+from shared.certificates import Signer
 from shared.clock import Clock
 from shared.db import Database
-from shared.events import Actor, Event
+from shared.events import AccountChanged, Actor, Event, KeyPublished
 from shared.outbox import emit
 from shared.people import People
 from shared.policy import Policy
 from shared.runtime import Runtime
+from shared.signed_events import sign_event
 from shared.vault import Vault
 
 SERVICE = "identity"
@@ -31,7 +35,9 @@ SERVICE = "identity"
 class Unit:
     """One transaction on identity's tables, and the events that commit with it."""
 
-    def __init__(self, connection: AsyncConnection, policy: Policy, now: datetime) -> None:
+    def __init__(
+        self, connection: AsyncConnection, policy: Policy, now: datetime, issuer: Signer
+    ) -> None:
         self.connection = connection
         self.policy = policy
         self.now = now
@@ -42,7 +48,37 @@ class Unit:
         self.purposes = Purposes(connection)
         self.keys = Keys(connection)
         self.sealed = Sealed(connection)
+        self.numbers = Numbers(connection)
         self.announced: list[Event] = []
+        self._issuer = issuer
+        self._accounts: list[AccountChanged] = []
+        self._keys: list[KeyPublished] = []
+
+    def announce(self, event: AccountChanged | KeyPublished) -> None:
+        """Announce an account or a key, numbered and signed at the end of the transaction."""
+        if isinstance(event, AccountChanged):
+            self._accounts.append(event)
+        else:
+            self._keys.append(event)
+
+    async def finish(self) -> None:
+        """Number and sign what was announced. The last thing before the commit: others wait for it."""
+        numbered: list[AccountChanged | KeyPublished] = []
+        serial = self._issuer.certificate.serial
+        for event in self._accounts:
+            own = await self.numbers.of_account(event.account_id, serial)
+            numbered.append(msgspec.structs.replace(event, account_number=own))
+        for key in self._keys:
+            own = await self.numbers.of_key(key.kid)
+            numbered.append(msgspec.structs.replace(key, key_number=own))
+        for name, count in ((ACCOUNTS, len(self._accounts)), (KEYS, len(self._keys))):
+            if not count:
+                continue
+            last = await self.numbers.advance(name, count)
+            of_kind = [e for e in numbered if isinstance(e, AccountChanged) is (name == ACCOUNTS)]
+            for number, event_of_kind in enumerate(of_kind, last - count + 1):
+                whole = msgspec.structs.replace(event_of_kind, number=number)
+                await self.emit(sign_event(self._issuer, whole))
 
     async def emit(self, *events: Event) -> None:
         """Announce `events` once the transaction commits."""
@@ -61,6 +97,7 @@ class Identity:
         self.policy = policy
         self.clock = clock
         self.people = people
+        self.issuer = settings.issuer()
         self.vault = Vault(settings.key_encryption_key, settings.other_key_encryption_keys)
         self.hasher = Hasher(
             memory_kib=settings.identity_argon2_memory_kib,
@@ -90,10 +127,11 @@ class Identity:
     async def begin(self) -> AsyncIterator[Unit]:
         """A transaction; once committed, this process knows its keys and accounts without Kafka."""
         async with self.db.begin() as connection:
-            unit = Unit(connection, self.policy, self.clock.now())
+            unit = Unit(connection, self.policy, self.clock.now(), self.issuer)
             yield unit
+            await unit.finish()
         for event in unit.announced:
-            self.people.learn(event)
+            self.people.know(event)
 
 
 def identity_of(request: Request) -> Identity:

@@ -7,7 +7,6 @@ from shared.bus import Bus, KafkaBus
 from shared.clock import Clock
 from shared.consumer import Subscription
 from shared.objects import ObjectStore
-from shared.people import People
 from shared.runtime import Runtime, states_of
 from shared.settings import CommonSettings
 
@@ -28,10 +27,8 @@ class FrameRuntime(Runtime):
         objects: ObjectStore | None = None,
         clock: Clock | None = None,
     ) -> None:
-        nobody = People(settings.token_issuer)
-        super().__init__(
-            "recognition", settings, bus=bus, objects=objects, clock=clock, people=nobody
-        )
+        super().__init__("recognition", settings, bus=bus, objects=objects, clock=clock)
+        self._follower = None  # it checks no tokens
         self.pool = pool
 
     async def begin(self, subscriptions: Sequence[Subscription]) -> None:

@@ -23,6 +23,7 @@ from shared.events.captures import (
     SignedCapture,
 )
 from shared.events.hits import (
+    AlertsUnchecked,
     Difference,
     HitDisposed,
     HitRaised,
@@ -35,8 +36,11 @@ from shared.events.hits import (
 from shared.events.passes import Dissent, PassReading, PassRecorded
 from shared.events.people import (
     AccountChanged,
+    CertificateRevoked,
     DeviceChanged,
     DeviceSilenced,
+    IdentityTicked,
+    IssuerMisused,
     KeyPublished,
     SecretsRewrapped,
     SessionChanged,
@@ -72,11 +76,13 @@ __all__ = [
     "Actor",
     "AdministrativeEvent",
     "AgencyChanged",
+    "AlertsUnchecked",
     "Alternative",
     "AuditChanged",
     "Box",
     "CaptureProcessed",
     "CaptureReceived",
+    "CertificateRevoked",
     "Character",
     "CheckpointSigned",
     "DeviceChanged",
@@ -96,7 +102,9 @@ __all__ = [
     "HoldChanged",
     "HotListActivated",
     "HotListChanged",
+    "IdentityTicked",
     "Image",
+    "IssuerMisused",
     "KeyPublished",
     "LogCovered",
     "PassReading",

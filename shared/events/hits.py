@@ -121,6 +121,16 @@ class HitVerified(Event, frozen=True, kw_only=True, omit_defaults=True):
         return str(self.hit_id)
 
 
+class AlertsUnchecked(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An open alert stream goes on though nobody can tell whether its viewer's account was ended meanwhile."""
+
+    TOPIC: ClassVar[str] = "alpr.alerts.unchecked"
+
+    attempt_id: UUID  # of the access that opened the stream
+    since: datetime  # when account changes were last known to be complete
+    ends_at: datetime  # the stream ends then, unless they are again
+
+
 class HitDisposed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What came of a hit."""
 

@@ -16,11 +16,60 @@ class KeyPublished(Event, frozen=True, kw_only=True, omit_defaults=True):
     issuer: str
     jwk: dict[str, str]  # public EC P-256 key, RFC 7517
     not_after: datetime
+    key_number: int = 0  # counts the events of this key, from 1
+    number: int = 0  # counts the events of all keys
+    issuer_certificate: str = ""  # of the issuer key that signed this (shared/certificates.py)
+    signature: str = ""  # base64, over all the rest (shared/signed_events.py)
 
     @property
     def key(self) -> str:
         """The key id."""
         return self.kid
+
+
+class CertificateRevoked(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """The offline root revoked a certificate. `revocation` carries the root's own signature."""
+
+    TOPIC: ClassVar[str] = "alpr.certificate.revoked"
+
+    usage: str
+    serial: int
+    revocation: str  # signed text (shared/certificates.py)
+
+    @property
+    def key(self) -> str:
+        """The certificate."""
+        return f"{self.usage}/{self.serial}"
+
+
+class IdentityTicked(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """identity is there, and how far accounts and keys have come at `occurred_at`.
+
+    Whoever has not heard this for 5 s, or lacks an event up to these numbers, does not know who may act.
+    """
+
+    TOPIC: ClassVar[str] = "alpr.identity.ticked"
+
+    account_number: int  # of the newest account.changed
+    key_number: int  # of the newest key.published
+    issuer_certificate: str = ""
+    signature: str = ""
+
+
+class IssuerMisused(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """identity saw a key or an account change under its own name that it never made."""
+
+    TOPIC: ClassVar[str] = "alpr.issuer.misused"
+
+    what: Literal["key", "account"]
+    subject: str  # the key id, or the account's id
+    fault: str  # why it is not identity's, in words
+    verified: bool  # True: signed with an issuer key that a root certified
+
+    @property
+    def key(self) -> str:
+        """What it was about."""
+        return self.subject
 
 
 class SecretsRewrapped(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,6 +95,10 @@ class AccountChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
     tokens_valid_from: datetime
     change: str  # created, enrolled, role_assigned, locked, unlocked, separated, ...
     details: dict[str, Any] = {}
+    account_number: int = 0  # counts the changes of this account, from 1
+    number: int = 0  # counts the changes of all accounts, in the order of their commits
+    issuer_certificate: str = ""  # of the issuer key that signed this (shared/certificates.py)
+    signature: str = ""  # base64, over all the rest (shared/signed_events.py)
 
     @property
     def key(self) -> str:

@@ -1,6 +1,6 @@
 """Fakes and builders for tests; the fakes pass the same suite as the real thing."""
 
-from shared.testing.authority import TestAuthority
+from shared.testing.authority import TestAuthority, some_people
 from shared.testing.captures import recognised, signed
 from shared.testing.fakes import FakeBus, FakeClock, FakeObjects
 from shared.testing.macs import all_mac_keys, mac_key, mac_key_text
@@ -19,4 +19,5 @@ __all__ = [
     "mac_key_text",
     "recognised",
     "signed",
+    "some_people",
 ]

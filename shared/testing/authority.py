@@ -2,18 +2,31 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from jose import jwk as jose_jwk
 
+from shared.certificates import Signer, Trust
 from shared.clock import Clock
+from shared.events import AccountChanged, Actor, IdentityTicked
 from shared.people import People
 from shared.permissions import Permission
+from shared.policy import load_policy
+from shared.signed_events import sign_event
+from shared.testing.root import TestRoot
 from shared.tokens import AUDIENCE, sign
+from shared.types import Ori
 
 ISSUER = "plateward"
+
+
+def some_people(clock: Clock) -> People:
+    """Return people of the department's policy who trust the tests' root, and know nobody yet."""
+    policy = load_policy(Path(__file__).parents[2] / "policy.toml")
+    return People(ISSUER, Trust(TestRoot().roots), policy, clock)
 
 
 class TestAuthority:
@@ -26,8 +39,37 @@ class TestAuthority:
         self.kid = "test-key"
         key = ec.generate_private_key(ec.SECP256R1())
         self._jwk: dict[str, str] = jose_jwk.construct(_pem(key), "ES256").to_dict()
-        self.people = People(ISSUER)
+        self.people = some_people(clock)
+        self.people.assume_current()
+        self._numbers: dict[str, int] = {}
         self.people.keys.add(self.kid, self._jwk, clock.now() + timedelta(days=3650))
+
+    def account(self, account_id: UUID | str, status: Any, valid_from: datetime) -> AccountChanged:
+        """Return the next change of an account, numbered and signed as identity's are."""
+        account = str(account_id)
+        self._numbers[account] = self._numbers.get(account, 0) + 1
+        event = AccountChanged(
+            occurred_at=self.clock.now(),
+            actor=Actor(person_id="a", name="A", title="T", agency_ori=Ori("CA0520100")),
+            account_id=UUID(account),
+            status=status,
+            tokens_valid_from=valid_from,
+            change="changed",
+            account_number=self._numbers[account],
+            number=sum(self._numbers.values()),
+        )
+        return sign_event(self.issuer, event)
+
+    def tick(self) -> IdentityTicked:
+        """Return identity's tick after the changes that `account` made."""
+        numbers = sum(self._numbers.values())
+        event = IdentityTicked(occurred_at=self.clock.now(), account_number=numbers, key_number=0)
+        return sign_event(self.issuer, event)
+
+    @property
+    def issuer(self) -> Signer:
+        """A certified issuer key."""
+        return TestRoot().signer(now=self.clock.now())
 
     def access_token(
         self,

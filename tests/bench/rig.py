@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from deploy.compose.make_env import CERTIFIED
 from deploy.kafka.run import ApacheKafka
 from deploy.local.broker import EMPTY_FETCH_PAUSE_MS, Broker
 from deploy.local.cpu import between, used_s
@@ -35,8 +36,11 @@ from shared.codec import Message, decode
 from shared.events import Event, KeyPublished
 from shared.kafka import Kafka
 from shared.kafka_settings import KafkaSettings
-from shared.testing import TestAuthority, mac_key, mac_key_text
+from shared.periodic import PeriodicTask
+from shared.signed_events import sign_event
+from shared.testing import TestAuthority, TestRoot, mac_key, mac_key_text
 from shared.testing.macs import AUDITED_SERVICES
+from shared.tokens import thumbprint
 from shared.topics import topic_of
 from shared.topics_admin import ensure_topics
 from shared.trim import Trimmer, services_to_wait_for
@@ -146,8 +150,11 @@ async def rig(
         folder.chmod(0o755)
         postgres, broker = stack.enter_context(servers(folder, kafka))
         authority = TestAuthority(SystemClock())
-        await _publish_key(broker.bootstrap, authority)
+        bus = await _publish_key(broker.bootstrap, authority)
+        ticking = PeriodicTask("tick", lambda: bus.publish([authority.tick()]), 2, at_once=True)
+        ticking.start()
         environment = {
+            **_certified(),
             **(settings or {}),
             **{f"{name.upper()}__EVENT_MAC_KEY": mac_key_text(name) for name in AUDITED_SERVICES},
             **postgres.environment(),
@@ -166,6 +173,17 @@ async def rig(
         finally:
             if trimming is not None:
                 trimming.cancel()
+            await ticking.stop()
+            await bus.stop()
+
+
+def _certified() -> dict[str, str]:
+    """Return the settings of a root that this bench, which stands for identity, has the keys of."""
+    made = {"ROOT_PUBLIC_KEYS": TestRoot().public}
+    for name, usage in CERTIFIED.items():
+        settings = TestRoot().settings(name.lower(), usage)
+        made |= {setting.upper(): value for setting, value in settings.items()}
+    return made
 
 
 def _trimming(broker: Broker | ApacheKafka, services: Sequence[str]) -> asyncio.Task[None] | None:
@@ -178,22 +196,25 @@ def _trimming(broker: Broker | ApacheKafka, services: Sequence[str]) -> asyncio.
     return asyncio.create_task(Trimmer(broker.bootstrap, held).run())
 
 
-async def _publish_key(bootstrap: str, authority: TestAuthority) -> None:
+async def _publish_key(bootstrap: str, authority: TestAuthority) -> KafkaBus:
     """Make the services trust this bench's tokens, as identity publishes its keys."""
     here = KafkaSettings(kafka_bootstrap=bootstrap, kafka_allow_one_copy=True)
     await ensure_topics(Kafka.of(here))
     bus = KafkaBus(bootstrap, "identity", mac_key=mac_key("identity"))
     public = {name: authority._jwk[name] for name in ("kty", "crv", "x", "y")}
+    authority.kid = thumbprint(public)
     now = SystemClock().now()
     event = KeyPublished(
         occurred_at=now,
         kid=authority.kid,
+        key_number=1,
+        number=1,
         issuer="plateward",
         jwk=public,
         not_after=now + timedelta(days=1),
     )
-    await bus.publish([event])
-    await bus.stop()
+    await bus.publish([sign_event(authority.issuer, event)])
+    return bus
 
 
 def spent_us(before: dict[str, float], after: dict[str, float], count: int) -> dict[str, float]:

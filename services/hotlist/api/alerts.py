@@ -1,5 +1,6 @@
 """Alerts: hits as they happen, over Server-Sent Events (WHATWG HTML, section 9.2)."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
@@ -38,6 +39,8 @@ async def stream_alerts(
 
     Each delivery is recorded as a disclosure before it is sent. The stream ends when the token expires
     or is revoked, or training lapses; open it again with the last id, and nothing is missed or doubled.
+    While account changes are not heard from identity no stream is opened; an open one says so (`unchecked`,
+    with when it ends for it) and goes on for as long as the policy allows, which is on record.
     """
     runtime, broadcaster = hotlist.runtime, hotlist.broadcaster
     if broadcaster.full:
@@ -47,7 +50,14 @@ async def stream_alerts(
     token = request.headers["authorization"].partition(" ")[2].strip()
     viewer = Viewer(
         grant,
-        Standing(token, runtime.people, grant, runtime.clock.now(), runtime.standing.coverage),
+        Standing(
+            token,
+            runtime.people,
+            grant,
+            runtime.clock.now(),
+            runtime.standing.coverage,
+            unchecked_for=timedelta(seconds=runtime.policy.limits.alerts_without_revocation_s),
+        ),
         last if asked is None else min(asked, last),
         hotlist.settings.hotlist_stream_buffer,
     )

@@ -58,7 +58,7 @@ async def create(identity: Identity, unit: Unit, by: Actor, new: NewAccount) -> 
     )
     await unit.accounts.add(account)
     details = {"agency_ori": account.agency_ori, "roles": roles, "sources": sources}
-    await unit.emit(account_event(account, "created", by, **details))
+    unit.announce(account_event(account, "created", by, **details))
     return await invite(identity, unit, account)
 
 

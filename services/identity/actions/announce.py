@@ -20,7 +20,7 @@ async def account_changed(
     """Save a changed account and announce who changed what."""
     account = replace(account, changed_at=max(unit.now, account.changed_at + TICK))
     await unit.accounts.save(account)
-    await unit.emit(account_event(account, change, by, **details))
+    unit.announce(account_event(account, change, by, **details))
 
 
 def account_event(account: Account, change: str, by: Actor, **details: Any) -> AccountChanged:
@@ -33,6 +33,7 @@ def account_event(account: Account, change: str, by: Actor, **details: Any) -> A
         status=account.status,
         tokens_valid_from=account.tokens_valid_from,
         change=change,
+        account_number=account.number,
         details={**whom, **{name: value for name, value in details.items() if value is not None}},
     )
 

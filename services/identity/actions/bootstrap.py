@@ -13,6 +13,7 @@ from services.identity.actions.administration import NewAccount, create, renew, 
 from services.identity.domain.accounts import ADMINISTRATOR, Account
 from services.identity.settings import Settings
 from services.identity.work import SERVICE, Identity, Unit
+from shared.certificates import Roots, Trust
 from shared.clock import Clock, SystemClock
 from shared.db import Database
 from shared.errors import Conflict, NotFound
@@ -80,12 +81,18 @@ async def standalone(settings: Settings, clock: Clock | None = None) -> AsyncIte
     """Identity's parts without the service: a database brought up to date, and no Kafka."""
     mac_key = settings.mac_key_of(SERVICE)
     db = Database(settings.database_link(), SERVICE, pool_size=1, mac_key=mac_key)
+    policy, clock = load_policy(settings.policy_file), clock or SystemClock()
     identity = Identity(
         settings,
         db=db,
-        policy=load_policy(settings.policy_file),
-        clock=clock or SystemClock(),
-        people=People(settings.token_issuer),
+        policy=policy,
+        clock=clock,
+        people=People(
+            settings.token_issuer,
+            Trust(Roots.parse(settings.root_public_keys)),
+            policy,
+            clock,
+        ),
     )
     try:
         await prepare(db, settings, MIGRATIONS)

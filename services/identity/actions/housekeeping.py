@@ -16,6 +16,7 @@ EVERY_S = 600.0
 """Inactive accounts are due within a week (CJIS Security Policy 5.9.5); ten minutes costs nothing."""
 
 TOKENS_KEPT = timedelta(days=1)
+ANNOUNCED_AT_ONCE = 200
 
 
 def task(identity: Identity) -> PeriodicTask:
@@ -68,10 +69,20 @@ async def close_stale_sessions(identity: Identity) -> int:
 async def recall_people(identity: Identity) -> None:
     """At start: learn every account, and announce again those that changed while tokens may still hold.
 
-    So a change that a broker lost before its disk had it still reaches everybody.
+    So a change that a broker lost before its disk had it still reaches everybody. Under a new issuer
+    certificate, or after the upgrade to signed accounts, all accounts are announced.
     """
     async with identity.begin() as unit:
         for account in await unit.accounts.changed_since(unit.now - longest_token(unit.policy)):
-            await unit.emit(account_event(account, "announced_again", identity.system))
+            unit.announce(account_event(account, "announced_again", identity.system))
+    serial = identity.issuer.certificate.serial
+    announced = 1
+    while announced:
+        async with identity.begin() as unit:
+            others = await unit.accounts.not_announced_under(serial, ANNOUNCED_AT_ONCE)
+            for account in others:
+                unit.announce(account_event(account, "announced_again", identity.system))
+            announced = len(others)
+    async with identity.begin() as unit:
         for account in await unit.accounts.everybody():
-            identity.people.learn(account_event(account, "known", identity.system))
+            identity.people.know(account_event(account, "known", identity.system))

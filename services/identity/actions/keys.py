@@ -1,6 +1,5 @@
 """The key set: ES256 on P-256, published before it signs, verifying until its last token is gone."""
 
-import hashlib
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from services.identity.store.keys import StoredKey
 from services.identity.work import Identity, Unit
 from shared.events import KeyPublished
 from shared.policy import Policy
-from shared.tokens import LEEWAY_S, sign
+from shared.tokens import LEEWAY_S, sign, thumbprint
 
 PUBLISH_AHEAD = timedelta(seconds=30)
 """A key's public half is everywhere before the first token that needs it."""
@@ -40,7 +39,7 @@ async def prepare(identity: Identity) -> None:
             await _add(identity, unit, signs_from=unit.now)
         for key in await unit.keys.valid(unit.now):
             _open(identity, key)
-            await unit.emit(_published(identity, unit, key))
+            unit.announce(_published(identity, unit, key))
 
 
 async def rotate(identity: Identity, *, compromised: bool = False) -> str:
@@ -73,7 +72,7 @@ async def _rotate(
     for key in old:
         if key.not_after > end:
             await unit.keys.end(key.kid, end)
-            await unit.emit(_published(identity, unit, replace(key, not_after=end)))
+            unit.announce(_published(identity, unit, replace(key, not_after=end)))
     return new.kid
 
 
@@ -112,7 +111,7 @@ async def _add(identity: Identity, unit: Unit, *, signs_from: datetime) -> Store
         not_after=signs_from + rotation + SPARE,
     )
     await unit.keys.add(key)
-    await unit.emit(_published(identity, unit, key))
+    unit.announce(_published(identity, unit, key))
     return key
 
 
@@ -137,14 +136,6 @@ def _published(identity: Identity, unit: Unit, key: StoredKey) -> KeyPublished:
         jwk=key.jwk,
         not_after=key.not_after,
     )
-
-
-def thumbprint(jwk: dict[str, str]) -> str:
-    """Return the thumbprint of a public EC key (RFC 7638), which is its key id."""
-    canonical = json.dumps(
-        {name: jwk[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":")
-    )
-    return _base64url(hashlib.sha256(canonical.encode()).digest())
 
 
 def _new_private_jwk() -> dict[str, str]:

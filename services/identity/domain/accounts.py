@@ -54,6 +54,8 @@ class Account:
     """When this state was announced; later for each state, whatever replicas' clocks say."""
 
     trained_until: datetime | None = None
+    number: int = 0
+    """How many changes of the account were announced."""
 
     @property
     def actor(self) -> Actor:

@@ -16,7 +16,7 @@ from shared.types import Ori
 
 _SELECT = """
 SELECT a.account_id, a.username, a.name, a.title, a.agency_ori, a.status, a.roles, a.sources,
-       a.tokens_valid_from, a.last_active_at, a.reviewed_at, a.created_at, a.changed_at,
+       a.tokens_valid_from, a.last_active_at, a.reviewed_at, a.created_at, a.changed_at, a.number,
        (SELECT max(t.valid_until) FROM trainings t
          WHERE t.account_id = a.account_id AND t.course = :course) AS trained_until
   FROM accounts a
@@ -93,6 +93,14 @@ class Accounts:
     async def changed_since(self, moment: datetime) -> Sequence[Account]:
         """Return accounts whose state changed after `moment`."""
         return await self._many("WHERE a.changed_at >= :moment", moment=moment)
+
+    async def not_announced_under(self, serial: int, limit: int) -> Sequence[Account]:
+        """Return accounts last announced under another certificate, locked in the order of their ids."""
+        return await self._many(
+            "WHERE a.announced_under <> :serial ORDER BY a.account_id LIMIT :limit FOR UPDATE OF a",
+            serial=serial,
+            limit=limit,
+        )
 
     async def everybody(self) -> Sequence[Account]:
         """Return all accounts."""

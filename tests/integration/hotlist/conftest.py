@@ -22,8 +22,7 @@ from shared.events import ReadRecorded, RecordsPurged
 from shared.ids import derive_id
 from shared.purge_list import ListWriter, Record
 from shared.runtime import Runtime
-from shared.testing import TestRoot, eventually
-from shared.testing.macs import mac_key_text
+from shared.testing import TestRoot, eventually, mac_key_text
 
 DEVICE = UUID("00000000-0000-4000-8000-0000000000d1")
 

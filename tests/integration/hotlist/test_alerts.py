@@ -1,13 +1,14 @@
 """The alert stream: resumed without loss or doubling, withheld by source, recorded before it is sent."""
 
 import asyncio
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
-from shared.events import AccountChanged, Actor, RecordsDisclosed
+from shared.events import RecordsDisclosed
 from shared.testing import eventually
 
 
@@ -231,16 +232,7 @@ async def test_a_stream_ends_when_the_token_is_revoked_before_another_alert(
     async with streams.open(account_id=str(account)) as stream:
         await eventually(lambda: stream.events)
         clock.advance(seconds=1)
-        authority.people.learn(
-            AccountChanged(
-                occurred_at=clock.now(),
-                actor=Actor(person_id="1", name="A", title="B", agency_ori="CA0520100"),
-                account_id=account,
-                status="separated",
-                tokens_valid_from=clock.now(),
-                change="separated",
-            )
-        )
+        authority.people.learn(authority.account(account, "separated", clock.now()))
         await seen(hotlist, 1)
         await eventually(lambda: stream.ended)
         assert stream.alerts == []
@@ -310,3 +302,46 @@ async def test_a_hit_raised_by_another_replica_reaches_the_stream(
         await eventually(lambda: stream.events)
         await other.see(hotlist.read())
         await eventually(lambda: stream.alerts)
+
+
+@pytest.mark.clause("wall/tick")
+async def test_an_open_stream_goes_on_unchecked_as_long_as_the_policy_says_and_says_so(
+    hotlist, streams, authority, clock
+):
+    await hotlist.listed("7ABC123")
+    async with streams.open() as stream:
+        await eventually(lambda: stream.events)
+        lost_at = clock.now()
+        authority.people.assume_current(lost_at)
+        clock.advance(seconds=1)
+        await eventually(lambda: [e for e in stream.events if e[1] == "unchecked"])
+        await seen(hotlist, 1)
+        await eventually(lambda: stream.alerts)
+        async with hotlist.runtime.db.begin() as connection:
+            [unchecked] = await connection.execute(
+                text("SELECT value FROM outbox WHERE topic = 'alpr.alerts.unchecked'")
+            )
+        told = json.loads(unchecked.value)
+        assert told["actor"]["name"] == "Officer Seven"
+        ends_at = datetime.fromisoformat(told["ends_at"])
+        assert ends_at - datetime.fromisoformat(told["since"]) == timedelta(seconds=120)
+        clock.advance(seconds=118)
+        assert not stream.ended
+        clock.advance(seconds=2)
+        await eventually(lambda: stream.ended)
+        assert "could not be checked for too long" in stream.end
+    with pytest.raises(AssertionError, match="cannot be checked"):
+        async with streams.open():
+            pass
+
+
+@pytest.mark.clause("wall/tick")
+async def test_a_stream_is_told_when_accounts_can_be_checked_again(streams, authority, clock):
+    async with streams.open() as stream:
+        await eventually(lambda: stream.events)
+        authority.people.assume_current(clock.now())
+        clock.advance(seconds=1)
+        await eventually(lambda: [e for e in stream.events if e[1] == "unchecked"])
+        authority.people.learn(authority.tick())
+        await eventually(lambda: [e for e in stream.events if e[1] == "checked"])
+        assert not stream.ended

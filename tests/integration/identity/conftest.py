@@ -12,9 +12,8 @@ from sqlalchemy import text
 from services.identity.actions.bootstrap import bootstrap
 from services.identity.main import build_app
 from services.identity.settings import Settings
-from shared.people import People
 from shared.runtime import Runtime
-from shared.testing import TestRoot
+from shared.testing import TestRoot, mac_key_text, some_people
 
 PASSWORD = "four plain words here"
 
@@ -94,6 +93,7 @@ class Person:
 def certified_environment(settings, monkeypatch):
     """Set what an operator has been given with the root's certificate."""
     monkeypatch.setenv("ROOT_PUBLIC_KEYS", settings.root_public_keys)
+    monkeypatch.setenv("EVENT_MAC_KEY", mac_key_text("identity"))
     key = settings.identity_issuer_key.get_secret_value()
     monkeypatch.setenv("IDENTITY_ISSUER_KEY", key)
     monkeypatch.setenv("IDENTITY_ISSUER_CERTIFICATE", settings.identity_issuer_certificate)
@@ -111,8 +111,8 @@ def identity_settings(settings, clock):
 
 
 @pytest.fixture
-def people():
-    return People("plateward")
+def people(clock):
+    return some_people(clock)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Annotated
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import make_url
 
 from services.identity.actions import keys
 from services.identity.actions.bootstrap import bootstrap
@@ -20,7 +21,7 @@ from tests.integration.identity.conftest import Person
 
 
 @pytest.fixture
-async def stack(broker, identity_settings, clock, objects, repository):
+async def stack(broker, identity_settings, clock, objects, repository, postgres, database_url):
     """Two replicas of identity and another service, joined by nothing but Kafka and their database."""
     shared = {
         **identity_settings.model_dump(),
@@ -45,6 +46,8 @@ async def stack(broker, identity_settings, clock, objects, repository):
         common = CommonSettings(
             **{k: v for k, v in shared.items() if not k.startswith("identity_")}
         )
+        as_hotlist = postgres.service_url("hotlist", make_url(database_url).database or "")
+        common = common.model_copy(update={"database_url": as_hotlist})
         clients.append(await start(another_service(common, objects, clock, repository)))
         for client in clients:
             await eventually(lambda client=client: ready(client))
@@ -58,7 +61,7 @@ async def ready(client):
 def another_service(settings, objects, clock, repository):
     from contextlib import asynccontextmanager
 
-    runtime = Runtime("sample", settings, objects=objects, clock=clock)
+    runtime = Runtime("hotlist", settings, objects=objects, clock=clock)
 
     @asynccontextmanager
     async def lifespan(app):

@@ -12,8 +12,8 @@ from services.identity.actions import keys
 from services.identity.main import build_app
 from services.identity.settings import Settings
 from shared.events import KeyPublished
-from shared.people import People
 from shared.runtime import Runtime
+from shared.testing import some_people
 from shared.vault import VaultFault
 
 
@@ -88,7 +88,7 @@ async def test_a_start_publishes_again_what_still_verifies(
     known = {e.kid for e in bus.events(KeyPublished)}
     assert len(known) == 2
     bus.records.clear()
-    newcomer = People("plateward")
+    newcomer = some_people(clock)
     second = Runtime(
         "identity", identity_settings, bus=bus, objects=objects, clock=clock, people=newcomer
     )
@@ -114,7 +114,7 @@ async def test_a_replica_knows_separated_accounts_from_its_start(
         bus=bus,
         objects=objects,
         clock=clock,
-        people=People("plateward"),
+        people=some_people(clock),
     )
     replica = build_app(identity_settings, second)
     async with replica.router.lifespan_context(replica):

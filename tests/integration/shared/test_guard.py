@@ -344,3 +344,23 @@ async def test_no_address_is_redirected(client, authority):
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     assert "location" not in answer.headers
+
+
+@pytest.mark.clause("wall/tick")
+async def test_while_accounts_are_not_current_alpr_data_is_refused_and_that_is_on_record(
+    client, authority, attempts, bus, clock
+):
+    people = authority.people
+    people.assume_current(clock.now() - timedelta(seconds=1))
+    answer = await client.post("/v1/search", json={"plate": "7ABC123"}, headers=authority.headers())
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "cannot be checked" in answer.json()["detail"]
+    assert (await client.get("/v1/alerts", headers=authority.headers())).status_code == 503
+    assert (await client.get("/v1/missing", headers=authority.headers())).status_code == 404
+    found = await attempts()
+    assert [attempt.allowed for attempt in found] == [False, False, True]
+    assert not bus.events(RecordsDisclosed)
+    people.learn(authority.tick())
+    answer = await client.post("/v1/search", json={"plate": "7ABC123"}, headers=authority.headers())
+    assert answer.status_code == 200

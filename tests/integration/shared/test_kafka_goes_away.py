@@ -15,8 +15,8 @@ from shared.consumer import Consumer, Subscription
 from shared.errors import TooLarge, Unavailable
 from shared.events import FindingRaised
 from shared.follower import TopicFollower
-from shared.people import FOLLOWED, People
-from shared.testing import eventually, mac_key
+from shared.people import FOLLOWED
+from shared.testing import eventually, mac_key, some_people
 from shared.topics_admin import ensure_topics
 
 
@@ -43,7 +43,7 @@ async def test_a_producer_is_replaced_after_kafka_was_away(own_broker, clock):
         "people",
         FOLLOWED,
         from_start=True,
-        learn=People("plateward").learn_all,
+        learn=some_people(clock).learn_all,
         idle_pause_s=0.005,
     )
     consumer.start()

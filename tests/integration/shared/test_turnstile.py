@@ -5,7 +5,6 @@ from collections import Counter
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Annotated
-from uuid import UUID
 
 import httpx
 import pytest
@@ -14,7 +13,7 @@ from fastapi import APIRouter
 
 from shared.access import Grant, Permission, access
 from shared.errors import NotAuthenticated, Unavailable
-from shared.events import AccessAttempted, AccountChanged, Actor, RefusalsCounted
+from shared.events import AccessAttempted, RefusalsCounted
 from shared.http import create_app
 from shared.refusals import MOST_NAMED
 from shared.runtime import Runtime
@@ -106,17 +105,9 @@ def on_record(app, runtime, bus, clock):
     return read
 
 
-def a_revocation(at):
+def a_revocation(authority, at):
     """Officer Seven's tokens end."""
-    officer = Actor(person_id=OFFICER, name="Officer Seven", title="", agency_ori="CA0520100")
-    return AccountChanged(
-        occurred_at=at,
-        actor=officer,
-        account_id=UUID(OFFICER),
-        status="active",
-        tokens_valid_from=at,
-        change="tokens_revoked",
-    )
+    return authority.account(OFFICER, "active", at)
 
 
 FORGED = {"Authorization": "Bearer eyJhbGciOiJFUzI1NiIsImtpZCI6InRlc3Qta2V5In0.e30.c2ln"}
@@ -178,7 +169,7 @@ async def test_a_token_that_has_ended_is_told_so_during_a_flood_and_counted(
     if how == "expired":
         clock.advance(minutes=30)
     else:
-        authority.people.learn(a_revocation(clock.now() + timedelta(seconds=1)))
+        authority.people.learn(a_revocation(authority, clock.now() + timedelta(seconds=1)))
     for _ in range(BURST):
         await client.get("/v1/alerts")
     answer = await client.get("/v1/alerts", headers=headers)

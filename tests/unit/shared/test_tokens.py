@@ -160,25 +160,15 @@ def test_junk_is_refused_by_name(authority, clock, junk):
 )
 def test_only_p256_keys_enter_the_ring(clock, jwk):
     with pytest.raises(ValueError, match="P-256"):
-        KeyRing("plateward").add("k", jwk, clock.now())
+        KeyRing("plateward", {}).add("k", jwk, clock.now())
 
 
 def test_a_revoked_account_and_a_revoked_token_are_refused(authority, clock):
-    from shared.events import AccountChanged, Actor
-
-    actor = Actor(person_id="a", name="A", title="T", agency_ori="CA0520100")
     token = authority.access_token()
     claims = holds(authority, clock, token)
 
     def change(status, valid_from):
-        return AccountChanged(
-            occurred_at=clock.now(),
-            actor=actor,
-            account_id=claims["sub"],
-            status=status,
-            tokens_valid_from=valid_from,
-            change="changed",
-        )
+        return authority.account(claims["sub"], status, valid_from)
 
     authority.people.learn(change("active", clock.now()))
     authority.people.check(claims)

@@ -1,0 +1,86 @@
+"""identity reads its own topics: a key or account change that it never made is put on record."""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from services.identity.work import Identity
+from shared.certificates import CertificateRefused
+from shared.errors import Unavailable
+from shared.events import AccountChanged, CertificateRevoked, IssuerMisused, KeyPublished
+from shared.ids import derive_id
+from shared.periodic import PeriodicTask
+from shared.signed_events import verify_event
+
+log = logging.getLogger(__name__)
+
+WATCHED = (KeyPublished, AccountChanged)
+RENEW_BEFORE = timedelta(days=60)
+
+
+async def watch(identity: Identity, events: Sequence[KeyPublished | AccountChanged]) -> None:
+    """Put on record which of `events` are not identity's. Raises: Unavailable."""
+    misused = [found for event in events if (found := await _misuse(identity, event))]
+    if not misused:
+        return
+    async with identity.begin() as unit:
+        await unit.emit(*misused)
+    for event in misused:
+        log.error("an event in the name of identity is not its own: %s", event.fault)
+
+
+async def _misuse(identity: Identity, event: KeyPublished | AccountChanged) -> IssuerMisused | None:
+    fault = None
+    try:
+        verify_event(identity.people.trust, event, "tokens", identity.clock.now())
+    except CertificateRefused as exc:
+        fault = exc.detail
+    is_key = isinstance(event, KeyPublished)
+    async with identity.begin() as unit:
+        if isinstance(event, KeyPublished):
+            reached, number = await unit.numbers.reached(kid=event.kid), event.key_number
+        else:
+            reached = await unit.numbers.reached(account_id=event.account_id)
+            number = event.account_number
+    verified = fault is None
+    if verified and number > reached:
+        fault = "identity's database knows no such key or change"
+    if fault is None:
+        return None
+    return IssuerMisused(
+        event_id=derive_id("issuer misused", event.event_id),  # one entry, whoever sees it
+        occurred_at=event.occurred_at,
+        what="key" if is_key else "account",
+        subject=event.key,
+        fault=fault,
+        verified=verified,
+    )
+
+
+def certificate_task(identity: Identity) -> PeriodicTask:
+    """Return the task that fails, and so shows in /readyz, while the issuer certificate ends soon."""
+
+    async def look() -> None:
+        ends = identity.issuer.certificate.not_after
+        if identity.clock.now() + RENEW_BEFORE >= ends:
+            raise Unavailable(
+                f"the issuer certificate ends on {ends:%Y-%m-%d}: certify a new issuer key"
+                " (deploy/README.md, the root of signing keys)"
+            )
+
+    return PeriodicTask("issuer certificate", look, 3600, at_once=True)
+
+
+async def announce_revocation(identity: Identity, text: str) -> CertificateRevoked:
+    """Announce what the root revoked. Raises: CertificateRefused unless a trusted root signed it."""
+    revoked = identity.people.trust.learn_revocation(text)
+    async with identity.begin() as unit:
+        event = CertificateRevoked(
+            occurred_at=unit.now,
+            actor=identity.system,
+            usage=revoked.usage,
+            serial=revoked.serial,
+            revocation=text,
+        )
+        await unit.emit(event)
+    return event

@@ -1,0 +1,267 @@
+"""Keys and accounts are taken only from identity, never older than known, and are current or said not to be."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from shared.certificates import CertificateRefused, Signer
+from shared.errors import CredentialEnded, NotAuthenticated, Unavailable
+from shared.events import AccountChanged, CertificateRevoked, KeyPublished
+from shared.people import People
+from shared.permissions import Permission
+from shared.signed_events import sign_event
+from shared.testing import FakeClock, TestAuthority, TestRoot, some_people
+from shared.tokens import thumbprint, verify
+
+pytestmark = pytest.mark.clause("wall/keys")
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def authority(clock: FakeClock) -> TestAuthority:
+    return TestAuthority(clock)
+
+
+@pytest.fixture
+def people(clock: FakeClock) -> People:
+    return some_people(clock)
+
+
+class Issuer:
+    """identity's issuer, its one token key, and what it publishes."""
+
+    def __init__(self, clock: FakeClock, authority: TestAuthority) -> None:
+        self.clock, self.authority = clock, authority
+        jwk = {name: authority._jwk[name] for name in ("kty", "crv", "x", "y")}
+        self.kid = authority.kid = thumbprint(jwk)
+        self.jwk = jwk
+
+    def key(self, *, signer: Signer | None = None, number: int = 1, **changed: Any) -> KeyPublished:
+        fields = {
+            "occurred_at": self.clock.now(),
+            "kid": self.kid,
+            "issuer": "plateward",
+            "jwk": self.jwk,
+            "not_after": self.clock.now() + timedelta(days=10),
+            "key_number": number,
+            "number": number,
+        }
+        return sign_event(signer or self.authority.issuer, KeyPublished(**{**fields, **changed}))
+
+
+@pytest.fixture
+def issuer(clock: FakeClock, authority: TestAuthority) -> Issuer:
+    return Issuer(clock, authority)
+
+
+def accepted(people: People, authority: TestAuthority, clock: FakeClock, **claims: Any) -> bool:
+    try:
+        verify(authority.access_token(**claims), people.keys, "access", clock.now())
+    except NotAuthenticated:
+        return False
+    return True
+
+
+def test_a_key_that_the_issuer_signed_is_taken(people, issuer, authority, clock) -> None:
+    assert not accepted(people, authority, clock)
+    people.learn(issuer.key())
+    assert accepted(people, authority, clock)
+
+
+def test_a_key_without_a_certificate_or_signature_is_refused(
+    people, issuer, authority, clock
+) -> None:
+    for field in ("issuer_certificate", "signature"):
+        with pytest.raises(CertificateRefused, match="not signed"):
+            people.learn(msgspec.structs.replace(issuer.key(), **{field: ""}))
+    assert not accepted(people, authority, clock)
+
+
+def test_a_key_under_another_root_is_refused(people, issuer, authority, clock) -> None:
+    with pytest.raises(CertificateRefused, match="no root"):
+        people.learn(issuer.key(signer=TestRoot("another").signer(now=clock.now())))
+    assert not accepted(people, authority, clock)
+
+
+def test_a_key_signed_with_a_certificate_for_captures_is_refused(
+    people, issuer, authority, clock
+) -> None:
+    with pytest.raises(CertificateRefused, match="for captures"):
+        people.learn(issuer.key(signer=TestRoot().signer("captures", now=clock.now())))
+    assert not accepted(people, authority, clock)
+
+
+@pytest.mark.parametrize("field", ["kid", "not_after", "jwk", "number", "key_number", "event_id"])
+def test_a_changed_field_breaks_the_signature(people, issuer, clock, field) -> None:
+    changed = {
+        "kid": "another",
+        "not_after": clock.now() + timedelta(days=99),
+        "jwk": {**issuer.jwk, "x": issuer.jwk["y"]},
+        "number": 7,
+        "key_number": 7,
+        "event_id": uuid4(),
+    }[field]
+    with pytest.raises(CertificateRefused, match="did not sign"):
+        people.learn(msgspec.structs.replace(issuer.key(), **{field: changed}))
+
+
+def test_a_revoked_issuer_loses_its_keys_and_makes_no_more(
+    people, issuer, authority, clock
+) -> None:
+    people.learn(issuer.key())
+    text = TestRoot().revocation(authority.issuer.text, now=clock.now())
+    revoked = CertificateRevoked(
+        occurred_at=clock.now(),
+        actor=authority.account(uuid4(), "active", clock.now()).actor,
+        usage="tokens",
+        serial=1,
+        revocation=text,
+    )
+    people.learn(revoked)
+    assert not accepted(people, authority, clock)
+    with pytest.raises(CertificateRefused, match="revoked"):
+        people.learn(issuer.key(number=2))
+    assert not accepted(people, authority, clock)
+    people.learn(issuer.key(signer=TestRoot().signer(now=clock.now(), serial=2), number=3))
+    assert accepted(people, authority, clock)
+
+
+def test_the_end_of_a_key_only_moves_earlier(people, issuer, authority, clock) -> None:
+    late = issuer.key(number=1)
+    people.learn(late)
+    people.learn(issuer.key(number=2, not_after=clock.now() + timedelta(minutes=1)))
+    people.learn(late)  # replayed
+    people.learn(issuer.key(number=3, not_after=clock.now() + timedelta(days=50)))
+    clock.advance(minutes=2)
+    assert not accepted(people, authority, clock)
+
+
+def test_a_key_under_the_id_of_another_is_refused(people, issuer) -> None:
+    other = {**issuer.jwk, "x": issuer.jwk["y"], "y": issuer.jwk["x"]}
+    with pytest.raises(ValueError, match="not the one of its id"):
+        people.learn(issuer.key(jwk=other))
+
+
+@pytest.mark.parametrize(("minutes", "taken"), [(10, True), (11, False), (60_000, False)])
+def test_a_token_that_would_live_longer_than_policy_is_refused(
+    people, issuer, authority, clock, minutes, taken
+) -> None:
+    people.learn(issuer.key())
+    expires = (clock.now() + timedelta(minutes=minutes)).timestamp()
+    assert accepted(people, authority, clock, exp=expires) is taken
+
+
+def test_a_forged_change_does_not_revive_a_separated_account(people, authority, clock) -> None:
+    account = uuid4()
+    active = authority.account(account, "active", clock.now())
+    separated = authority.account(account, "separated", clock.now())
+    claims = {"sub": str(account), "iat": clock.now().timestamp()}
+    for event in (active, separated):
+        people.learn(event)
+    forged = msgspec.structs.replace(separated, status="active", account_number=3)
+    elsewhere = sign_event(TestRoot("another").signer(now=clock.now()), forged)
+    for event in (forged, elsewhere, msgspec.structs.replace(forged, signature="")):
+        with pytest.raises(CertificateRefused):
+            people.learn(event)
+    people.learn(active)  # genuine, and older
+    with pytest.raises(CredentialEnded, match="separated"):
+        people.check(claims)
+
+
+def current(people: People, clock: FakeClock) -> bool:
+    try:
+        people.check_current(clock.now())
+    except Unavailable:
+        return False
+    return True
+
+
+@pytest.mark.clause("wall/tick")
+def test_accounts_are_current_for_five_seconds_after_a_tick(people, authority, clock) -> None:
+    assert not current(people, clock)
+    people.learn(authority.tick())
+    assert current(people, clock)
+    clock.advance(seconds=5)
+    assert current(people, clock)
+    clock.advance(seconds=0.1)
+    assert not current(people, clock)
+
+
+@pytest.mark.clause("wall/tick")
+def test_a_tick_that_comes_late_counts_from_when_it_was_made(people, authority, clock) -> None:
+    late = authority.tick()
+    clock.advance(seconds=6)
+    people.learn(late)
+    assert not current(people, clock)
+
+
+@pytest.mark.clause("wall/tick")
+def test_a_withheld_separation_ends_currency_though_ticks_go_on(people, authority, clock) -> None:
+    account = uuid4()
+    people.learn(authority.account(account, "active", clock.now()))
+    people.learn(authority.tick())
+    withheld = authority.account(account, "separated", clock.now())
+    for _ in range(3):
+        clock.advance(seconds=2)
+        people.learn(authority.tick())
+    assert not current(people, clock)
+    people.learn(withheld)
+    assert current(people, clock)
+
+
+@pytest.mark.clause("wall/tick")
+def test_the_newest_state_of_each_account_is_enough_after_compaction(
+    people, authority, clock
+) -> None:
+    accounts = [uuid4() for _ in range(3)]
+    events = [authority.account(a, "active", clock.now()) for a in accounts * 4]
+    tick = authority.tick()
+    for event in events[-3:-1]:
+        people.learn(event)
+    people.learn(tick)
+    assert not current(people, clock), "one account's newest state was compacted away"
+    people.learn(events[-1])
+    assert current(people, clock)
+
+
+@pytest.mark.clause("wall/tick")
+def test_a_forged_tick_and_one_from_the_future_keep_nobody_current(
+    people, authority, clock
+) -> None:
+    tick = authority.tick()
+    with pytest.raises(CertificateRefused):
+        people.learn(msgspec.structs.replace(tick, occurred_at=clock.now() + timedelta(seconds=3)))
+    ahead = FakeClock()
+    ahead.advance(seconds=30)
+    with pytest.raises(CertificateRefused, match="future"):
+        people.learn(TestAuthority(ahead).tick())
+    assert not current(people, clock)
+
+
+@pytest.mark.clause("wall/tick")
+def test_numbers_that_go_back_are_refused(people, authority, clock) -> None:
+    event = authority.account(uuid4(), "active", clock.now())
+    people.learn(event)
+    people.learn(authority.tick())
+    clock.advance(seconds=20)
+    with pytest.raises(CertificateRefused, match="went back"):
+        people.learn(TestAuthority(clock).tick())
+    assert not current(people, clock)
+
+
+def test_what_needs_current_accounts_is_all_but_identitys_own_and_cameras() -> None:
+    free = {p for p in Permission if not p.needs_current_accounts}
+    assert {p.value.split(":")[0] for p in free} == {"account", "training", "purpose", "device"}
+
+
+def test_the_signed_bytes_are_the_same_after_the_wire(authority, clock) -> None:
+    event = authority.account(uuid4(), "active", clock.now())
+    again = msgspec.json.decode(msgspec.json.encode(event), type=AccountChanged)
+    some_people(clock).learn(again)
