@@ -1,7 +1,7 @@
 """What a service knows of keys and accounts, so that tokens are checked offline and revoked within seconds.
 
 Nothing is taken at its word: each event leads back to a root (ADR-0018). Nothing is missed in silence:
-account and key events are numbered, and identity's tick says how far the numbers go (ADR-0019).
+account and key events are numbered, and identity's tick says how far the numbers go (ADR-0031).
 """
 
 import logging

@@ -49,7 +49,7 @@ class Permission(StrEnum):
 
     @property
     def needs_current_accounts(self) -> bool:
-        """Used only while accounts are current (ADR-0019): all that shows, releases or holds ALPR data.
+        """Used only while accounts are current (ADR-0031): all that shows, releases or holds ALPR data.
 
         What is not listed below needs it, so a new permission does until somebody decides otherwise.
         """
