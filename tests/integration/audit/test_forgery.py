@@ -90,7 +90,7 @@ async def test_a_finding_of_a_forgery_holds_nothing_of_its_text(refused, clock):
 async def test_a_service_that_names_another_as_its_source_is_refused_by_its_own_name(
     refused, clock
 ):
-    forged = made_by("hotlist", an_attempt(clock), "retention")
+    forged = made_by("hotlist", an_attempt(clock, service="hotlist"), "retention")
     subject, details = await refused(forged, forged=forged)
     assert (subject, details["key_owner"]) == ("hotlist", "hotlist")
     assert details["claimed_source"] == "retention"
