@@ -129,6 +129,8 @@ TOPICS: dict[str, Topic] = {
         _topic(events.FindingChanged, "audit", audited=True),
         _topic(events.AuditChanged, "audit", audited=True),
         _topic(events.SigningKeyChanged, "audit retention", audited=True),
+        _topic(events.ValuesErased, "audit", audited=True),
+        _topic(events.LogClosed, "audit", audited=True),
     )
 }
 

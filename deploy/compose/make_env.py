@@ -74,6 +74,7 @@ NEEDED: dict[str, Callable[[], str]] = {
     "INGEST_ID_KEY": key,
     "HOTLIST_ID_KEY": key,
     "AUDIT_SIGNING_KEY": key,
+    "AUDIT_VALUES_KEY": key,
     "RETENTION_SIGNING_KEY": signing_key,
     "CONSOLE_SESSION_KEY": key,
     **dict.fromkeys(MAC_KEYS, key),

@@ -32,6 +32,9 @@ REPLACEABLE = {"CONSOLE_SESSION_KEY": key, "INGEST_ID_KEY": key, "HOTLIST_ID_KEY
 """Keys that may be drawn later: whose loss costs nothing but that people sign in again, or which data from
 before an upgrade has none of. A service that cannot open what a lost one sealed says so and does not start."""
 
+ADDED = {"AUDIT_VALUES_KEY": key}
+"""Keys that a data folder of an earlier version has none of. What was sealed under a lost one names it."""
+
 UNDER_THE_ROOT = (
     ROOTS,
     *(f"{name}_{part}" for name in CERTIFIED for part in ("KEY", "CERTIFICATE")),
@@ -48,12 +51,12 @@ def kept_keys(folder: Path, given: Mapping[str, str], *, first_start: bool) -> d
     Raises: LocalError when one is gone though what was encrypted or signed with it may be there.
     """
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-    drawable = set(KEYS if first_start else ()) | REPLACEABLE.keys()
+    drawable = set(KEYS if first_start else ()) | REPLACEABLE.keys() | ADDED.keys()
     if not any((folder / name.lower()).exists() for name in MAC_KEYS):
         drawable |= set(MAC_KEYS)  # data from before MACs
     kept = {
         name: _kept(folder / name.lower(), name, draw, may_draw=name in drawable)
-        for name, draw in (KEYS | REPLACEABLE).items()
+        for name, draw in (KEYS | REPLACEABLE | ADDED).items()
         if name not in given
     }
     return kept | _certified(folder, given)

@@ -3,13 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
+from services.audit.sealing import parts_of
 from services.audit.store.log import Row
+from services.audit.store.search import shown_part
 from services.audit.watch import kind_of
+from shared.access import Shown
 from shared.events import AccessAttempted, RecordsDisclosed
 
 KINDS = (kind_of(AccessAttempted), kind_of(RecordsDisclosed))
@@ -32,9 +35,13 @@ class Reach:
 
     allowed: int = 0
     refused: int = 0
+    erased: int = 0
+    """Groups and records of disclosures that purges have erased: they are counted, and not named."""
     records: dict[tuple[str, str], Reached] = field(default_factory=dict)
     plates: Counter[str] = field(default_factory=Counter)
     addresses: Counter[str] = field(default_factory=Counter)
+    shown: dict[tuple[date, bool, str], Shown] = field(default_factory=dict)
+    """Each record with plates once, as the report discloses it."""
 
     def take(self, row: Row) -> None:
         """Count one entry in."""
@@ -44,9 +51,16 @@ class Reach:
             self.addresses.update(filter(None, [row.found.client_address]))
             return
         body = msgspec.json.decode(row.content)["data"]
-        shown = [record for day in body.get("records", ()) for record in day["shown"]]
-        self.plates.update({plate for record in shown for plate in record.get("plates", ())})
-        self._disclosed(str(body.get("record_kind")), [r["record_id"] for r in shown], row)
+        parts = [(value, part) for value in row.values for part in parts_of(value)]
+        for value, part in parts:
+            if part.plates:
+                key = (value.captured_on, value.sighting, str(part.said.get("record_id")))
+                self.shown.setdefault(key, shown_part(row.found.person_id, value, part))
+        shown = [part.said for _, part in parts if "record_id" in part.said]
+        self.plates.update(row.plates)
+        ids = [*body.get("record_ids", ()), *(record["record_id"] for record in shown)]
+        self._disclosed(str(body.get("record_kind")), ids, row)
+        self.erased += sum(1 if one.places is None else len(one.places) for one in row.erased)
 
     def _disclosed(self, kind: str, ids: Iterable[Any], row: Row) -> None:
         at = row.found.occurred_at

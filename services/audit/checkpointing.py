@@ -6,12 +6,11 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.entries import entry_of
+from services.audit.entries import entry_from
 from services.audit.store.checkpoints import Checkpoints, Signed
 from services.audit.store.keys import KeyChanges
 from services.audit.store.log import Head, Log
 from services.audit.succession import SIGNS
-from shared.codec import Message, encode
 from shared.errors import Conflict, Unavailable
 from shared.events import Actor, CheckpointSigned, SigningKeyChanged
 from shared.notes import Checkpoint, Signer
@@ -112,9 +111,7 @@ class Checkpointer:
             new_key=new.vkey,
             reason=reason,
         )
-        record = encode(event, self._service)
-        message = Message(record.topic, 0, 0, record.key, record.value, dict(record.headers))
-        await log.append(head, [entry_of(message)], at)
+        await log.append(head, [entry_from(event, self._service)], at)
         await self._put(connection, old, head, at)
         # The event goes to Kafka like every other; the log knows it when it comes back.
         await emit(connection, self._service, event)

@@ -26,7 +26,7 @@ from services.audit.checkpointing import Checkpointer
 from services.audit.door import record_export
 from services.audit.export import lines
 from services.audit.recount import Verdict
-from services.audit.settings import LogSettings, SigningSettings
+from services.audit.settings import LogSettings, SigningSettings, origin_of
 from services.audit.store.log import Log
 from services.audit.verify import lines_of, verify_export, verify_stored
 from shared import command
@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     key.add_argument(
         "--origin",
         default=os.environ.get("AUDIT_ORIGIN", LogSettings.model_fields["audit_origin"].default),
-        help="the log's name in its checkpoints; default: AUDIT_ORIGIN",
+        help="what the log's name begins with; default: AUDIT_ORIGIN",
     )
     return parser
 
@@ -164,6 +164,12 @@ def _say(verdict: Verdict, keys: Sequence[Verifier]) -> int:
     print(f"root         {b64encode(verdict.root).decode()}")
     for key in keys:
         print(f"key          {key.vkey}")
+    for erased in verdict.erased:
+        proof = erased.certificate or "not signed yet"
+        print(
+            f"erased       {erased.groups} values under purge {erased.run_id}, list root"
+            f" {erased.purged_root}, certificate {proof}"
+        )
     for fault in verdict.faults[:SHOWN_FAULTS]:
         print(f"FAULT        {fault.what}")
     if (more := verdict.fault_count - SHOWN_FAULTS) > 0:
@@ -175,6 +181,7 @@ def _say(verdict: Verdict, keys: Sequence[Verifier]) -> int:
         "unsigned_entries": verdict.unsigned_entries,
         "root": b64encode(verdict.root).decode(),
         "keys": [key.key_id for key in keys],
+        "erased": sum(erased.groups for erased in verdict.erased),
         "faults": verdict.fault_count,
         "first_bad": verdict.first_bad,
     }
@@ -237,7 +244,7 @@ async def _exported(
             await record_export(connection, SERVICE, actor, asked.reason, size)
             note = await checkpointer.sign_for(connection, size, datetime.now(UTC))
         async with db.begin() as connection:
-            async for line in lines(connection, settings.audit_origin, Span(0, size), note):
+            async for line in lines(connection, settings.log_origin, Span(0, size), note):
                 file.write(line)
         return size
     finally:
@@ -248,5 +255,5 @@ def _keygen(asked: argparse.Namespace) -> int:
     """Print a new key for AUDIT_SIGNING_KEY, and the public key to give to auditors."""
     seed = secrets.token_bytes(SEED_BYTES)
     print(f"AUDIT_SIGNING_KEY={b64encode(seed).decode()}")
-    print(f"public key: {Signer(asked.origin, seed).verifier.vkey}")
+    print(f"public key: {Signer(origin_of(asked.origin), seed).verifier.vkey}")
     return 0

@@ -1,28 +1,28 @@
 """An event as an entry of the log: its exact bytes, and what it can be found by.
 
 An entry is a CloudEvents 1.0 event in JSON format: the attributes that came with it, sorted, and as
-`data` the body byte for byte as it was received. Nothing is dropped that this version does not know.
+`data` the body byte for byte as it was received. Of an event that declares what is sealed (`SEALED`), the
+body's sealed values are replaced by their digests. Nothing is dropped that this version does not know.
 """
 
-import re
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from shared.codec import Message
+from services.audit.named_plates import plates_in
+from services.audit.sealing import DIGESTS, SEALINGS, Group, Value, salter, seal, split
+from shared.codec import Message, encode
 from shared.errors import Malformed
+from shared.events import Event
 from shared.merkle import Hash, leaf_hash
-from shared.plates import MAX_TYPED_CHARACTERS, PlatePattern
 
 PREFIX = "alpr."
-_PLATE_KEYS = frozenset({"plate", "plates", "plate_read", "plate_listed", "plate_as_read"})
-_NOT_PLATE = re.compile(r"[^A-Z0-9*?]")
 _ACTORS = ("actor", "verified_by", "disposed_by")
 _INDEXED_CHARACTERS = 200
-_MAX_DEPTH = 10
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
@@ -46,15 +46,58 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """What is appended: the bytes, their leaf hash, and what they are found by."""
+    """What is appended: the bytes, their leaf hash, what they are found by, and the values beside them."""
 
     content: bytes
     leaf: Hash
     found: Found
+    values: Sequence[Value] = ()
 
 
-def entry_of(message: Message) -> Entry:
-    """Return the entry for a message. Raises: Malformed when it is no event of its topic."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message on its way to an entry, before its groups are sealed."""
+
+    event_id: UUID
+    service: str
+    """As the log would show it."""
+
+    attributes: Mapping[str, str]
+    body: bytes | Mapping[str, Any]
+    """As it came; or, of an event with groups, what stays in the entry."""
+
+    groups: Sequence[Group] = ()
+    came: bytes = b""
+    """The body as it came."""
+
+    @property
+    def plain_leaf(self) -> Hash:
+        """The leaf that it had in the log before this one, which sealed nothing."""
+        return leaf_hash(_encoder.encode({**self.attributes, "data": msgspec.Raw(self.came)}))
+
+    @property
+    def days(self) -> set[date]:
+        """The days whose keys it takes to seal it."""
+        return {group.day for group in self.groups}
+
+    def entry(self, keys: Mapping[date, bytes]) -> Entry:
+        """Return the entry, sealed under the keys of its days. Raises: Malformed."""
+        values = list[Value]()
+        if isinstance(self.body, bytes):
+            data: Any = msgspec.Raw(self.body)
+        else:
+            salt = salter(self.event_id, keys)
+            digests = {}
+            for group in self.groups:
+                digests[group.name], value = seal(group, salt)
+                values.append(value)
+            data = {**self.body, DIGESTS: digests}
+        content = _encoder.encode({**self.attributes, "data": data})
+        return Entry(content, leaf_hash(content), found_in(content), values)
+
+
+def prepare(message: Message) -> Prepared:
+    """Return a message as far as it can be taken without keys. Raises: Malformed when it is no event."""
     attributes = {
         name.removeprefix("ce_"): value.decode("utf-8", "replace")
         for name, value in message.headers.items()
@@ -64,12 +107,50 @@ def entry_of(message: Message) -> Entry:
     if kind != message.topic:
         raise Malformed("ce_type is not a version of the topic's event")
     attributes["datacontenttype"] = message.headers.get("content-type", b"").decode()
+    body = message.value or b""
+    event_id, occurred_at, service = _identity(attributes, body)
+    sealing = SEALINGS.get(kind)
+    if sealing is not None:
+        stays, groups = split(sealing, body, occurred_at.astimezone(UTC).date())
+        if groups:
+            return Prepared(event_id, service, attributes, stays, groups, body)
+    return Prepared(event_id, service, attributes, body, (), body)
+
+
+def entry_from(event: Event, service: str) -> Entry:
+    """Return the entry of an event of audit's own that seals nothing, as it would come from Kafka."""
+    record = encode(event, service)
+    message = Message(record.topic, 0, 0, record.key, record.value, dict(record.headers))
+    return prepare(message).entry({})
+
+
+class _Body(msgspec.Struct):
+    occurred_at: Any = None
+    service: Any = None
+
+
+def _identity(attributes: Mapping[str, str], body: bytes) -> tuple[UUID, datetime, str]:
+    """Return an event's id, time and service. Raises: Malformed."""
     try:
-        msgspec.json.decode(message.value or b"", type=dict[str, Any])
+        said = _body(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Malformed("the body is not a JSON object") from None
-    content = _encoder.encode({**attributes, "data": msgspec.Raw(message.value or b"")})
-    return Entry(content, leaf_hash(content), found_in(content))
+    try:
+        at = _moment(said.occurred_at or attributes["time"])
+        service = _text(said.service) or _text(_service(attributes)) or ""
+        return UUID(attributes["id"]), at, service
+    except (LookupError, ValueError, TypeError) as exc:
+        raise Malformed(f"an entry needs an id and a time: {type(exc).__name__}") from None
+
+
+_body = msgspec.json.Decoder(_Body).decode
+
+
+def _moment(text: Any) -> datetime:
+    at = datetime.fromisoformat(str(text))
+    if at.tzinfo is None:
+        raise Malformed("an entry's time has an offset")
+    return at
 
 
 def found_in(content: bytes) -> Found:
@@ -78,11 +159,9 @@ def found_in(content: bytes) -> Found:
         entry = msgspec.json.decode(content)
         body = entry["data"]
         event_id = UUID(entry["id"])
-        occurred_at = datetime.fromisoformat(str(body.get("occurred_at") or entry["time"]))
+        occurred_at = _moment(body.get("occurred_at") or entry["time"])
     except (msgspec.DecodeError, LookupError, ValueError, AttributeError, TypeError) as exc:
         raise Malformed(f"an entry needs an id and a time: {type(exc).__name__}") from None
-    if occurred_at.tzinfo is None:
-        raise Malformed("an entry's time has an offset")
     purpose = _mapping(body.get("purpose"))
     actor = next((_mapping(body[name]) for name in _ACTORS if body.get(name)), {})
     return Found(
@@ -98,23 +177,11 @@ def found_in(content: bytes) -> Found:
         case_number=_text(
             purpose.get("case_number") or purpose.get("call_number") or body.get("case_number")
         ),
-        plates=sorted(set(_plates(body))),
+        plates=sorted(set(plates_in(body))),
         request_id=_text(body.get("request_id")),
         attempt_id=_uuid(body.get("attempt_id")),
         client_address=_text(body.get("client_address")),
     )
-
-
-def as_plate(text: str) -> str:
-    """Return a plate or pattern in the normal form in which the log is asked for it; "" for no plate.
-
-    ASCII text that is no pattern, such as one of 13 characters, keeps the form that entries before
-    `PlatePattern` are indexed under.
-    """
-    try:
-        return PlatePattern.parse(text).text
-    except ValueError:
-        return _NOT_PLATE.sub("", text.upper())[:MAX_TYPED_CHARACTERS] if text.isascii() else ""
 
 
 def _service(entry: Mapping[str, Any]) -> str:
@@ -145,26 +212,3 @@ def _allowed(body: Mapping[str, Any]) -> bool | None:
         if isinstance(body.get(name), bool):
             return bool(body[name])
     return False if body.get("change") == "refused" else None
-
-
-def _plates(value: Any, depth: int = 0) -> Iterator[str]:
-    """Yield every plate that is named as one, however deep."""
-    if depth > _MAX_DEPTH:
-        return
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            if name in _PLATE_KEYS:
-                yield from _named(inner)
-            elif isinstance(inner, dict | list):
-                yield from _plates(inner, depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
-            if isinstance(inner, dict | list):
-                yield from _plates(inner, depth + 1)
-
-
-def _named(value: Any) -> Iterator[str]:
-    texts = value if isinstance(value, list) else [value]
-    for text in texts:
-        if isinstance(text, str) and (plate := as_plate(text)):
-            yield plate

@@ -4,6 +4,7 @@ import logging
 from datetime import datetime, timedelta
 
 from services.audit.covering import EVERY_S, Covering
+from services.audit.erasing import Eraser
 from services.audit.notices import NoticeSender
 from services.audit.settings import Settings
 from services.audit.store.findings import Findings, a_finding
@@ -29,6 +30,7 @@ class Keeper:
         self.tasks = (
             PeriodicTask("checkpoints", writer.sign_if_grown, settings.audit_checkpoint_s),
             PeriodicTask("findings", self._watch.catch_up, settings.audit_watch_s),
+            PeriodicTask("erasing", Eraser(runtime, writer).catch_up, settings.audit_watch_s),
             PeriodicTask("standstill", self.look_at_consumer, stall_s),
             PeriodicTask("disks of Kafka", self.look_at_disks, settings.audit_disk_s),
             PeriodicTask("coverage", Covering(runtime).report, EVERY_S, at_once=True),

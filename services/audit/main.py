@@ -43,6 +43,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         writer.makers.check_ends(parts.clock.now())
         await parts.start(MIGRATIONS)
+        await writer.begin()
         await writer.sign_what_is_left()
         begin = PeriodicTask("audit consumer", begins(parts, writer, settings), 1, at_once=True)
         parts.run(*keeper.tasks, begin)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from prometheus_client import Counter
 
-from services.audit.entries import Entry
+from services.audit.entries import Prepared
 from services.audit.store.findings import a_finding
 from shared.codec import Message
 from shared.errors import AlprError
@@ -63,10 +63,10 @@ class Unproved:
 
 
 class Suspect(NamedTuple):
-    """A message that does not prove who made it, as what it would be logged, and why not."""
+    """A message that does not prove who made it, as it would be logged, and why not."""
 
     message: Message
-    entry: Entry
+    prepared: Prepared
     fault: Unproved
 
 
@@ -156,8 +156,11 @@ class Makers:
         self._unsigned = ends
         self._unsigned_until = recorded_at + timedelta(days=UNSIGNED_DAYS)
 
-    def unproved(self, message: Message, entry: Entry, now: datetime) -> Unproved | None:
-        """Return what is wrong with a message's proof, None if its maker is who it says."""
+    def unproved(self, message: Message, service: str, now: datetime) -> Unproved | None:
+        """Return what is wrong with a message's proof, None if its maker is who it says.
+
+        `service` is what the log would show as its service.
+        """
         claimed = _claimed(message)
         if MAC not in message.headers:
             if self._was_in_flight(message, now):
@@ -172,7 +175,7 @@ class Makers:
             return Unproved(Fault.WRONG_MAC, None, claimed)
         owner = taken.key.service
         # The body's `service`, where it has one, is what the log shows and is searched by.
-        if claimed != owner or entry.found.service != owner:
+        if claimed != owner or service != owner:
             return Unproved(Fault.OTHER_SOURCE, owner, claimed)
         if owner not in TOPICS[message.topic].producers:
             return Unproved(Fault.NOT_A_PRODUCER, owner, claimed)

@@ -71,6 +71,17 @@ class Faults:
 
 
 @dataclass(frozen=True)
+class ErasedSum:
+    """How much was erased under one purge run, and what proves the run."""
+
+    run_id: str
+    groups: int
+    purged_root: str
+    certificate: str | None
+    """SHA-256 of its certificate of destruction, once the log holds that it was signed."""
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What a recount found. `unsigned_entries` are the newest ones, which no verified signature covers."""
 
@@ -81,6 +92,8 @@ class Verdict:
     faults: Sequence[Fault]
     fault_count: int
     first_bad: int | None
+    erased: Sequence[ErasedSum] = ()
+    """What purges have erased of the sealed values."""
 
     @property
     def ok(self) -> bool:

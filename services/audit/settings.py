@@ -9,11 +9,20 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 from services.audit.makers import TakenKey, parse_keys
 from services.audit.recount import Cadence
 from shared.database_settings import DatabaseSettings
-from shared.fields import SecretKey, key_bytes
+from shared.fields import SecretKey, SecretKeys, key_bytes, keys_of
 from shared.links import Given, is_this_machine
 from shared.mac_settings import MacSettings
 from shared.notes import Signer
 from shared.settings import CommonSettings
+from shared.vault import Vault
+
+GENERATION = 2
+"""Of the log. The first, whose entries held what is sealed now, has the bare origin as its name."""
+
+
+def origin_of(audit_origin: str) -> str:
+    """Return the name of the log of this version, so that its checkpoints are no other log's."""
+    return f"{audit_origin}/{GENERATION}"
 
 
 def _mac_keys(value: SecretStr) -> SecretStr:
@@ -24,14 +33,19 @@ def _mac_keys(value: SecretStr) -> SecretStr:
 class LogSettings(DatabaseSettings):
     """What is needed to verify the log: no key."""
 
-    audit_origin: Annotated[str, Field(pattern=r"^[^\s+]{1,200}$")] = "plateward.local/audit"
-    """The log's name in its checkpoints; never changed once a log has begun."""
+    audit_origin: Annotated[str, Field(pattern=r"^[^\s+]{1,198}$")] = "plateward.local/audit"
+    """What the log's name begins with; never changed once a log has begun."""
 
     audit_checkpoint_entries: Annotated[int, Field(ge=1)] = 10_000
     """A checkpoint is signed once the log has grown by this many entries ..."""
 
     audit_checkpoint_s: Annotated[float, Field(gt=0)] = 60.0
     """... or has grown at all after this many seconds."""
+
+    @property
+    def log_origin(self) -> str:
+        """The log's name in its checkpoints."""
+        return origin_of(self.audit_origin)
 
     @property
     def cadence(self) -> Cadence:
@@ -55,11 +69,22 @@ class SigningSettings(LogSettings, MacSettings):
     def signers(self) -> list[Signer]:
         """What signs checkpoints: with the key of today, and with the next one where it is given."""
         keys = filter(None, (self.audit_signing_key, self.audit_next_signing_key))
-        return [Signer(self.audit_origin, key_bytes(key)) for key in keys]
+        return [Signer(self.log_origin, key_bytes(key)) for key in keys]
+
+    @property
+    def old_signer(self) -> Signer:
+        """What signs the last checkpoint of the log before this one."""
+        return Signer(self.audit_origin, key_bytes(self.audit_signing_key))
 
 
 class Settings(SigningSettings, CommonSettings):
     """Common settings, and audit's own; built once, in main."""
+
+    audit_values_key: SecretKey
+    """Seals the keys of capture days in the database. Whoever has both can make salts again."""
+
+    audit_values_old_keys: SecretKeys = SecretStr("")
+    """Earlier such keys, separated by spaces, as long as a day's key is sealed under one."""
 
     audit_watch_s: Annotated[float, Field(gt=0)] = 5.0
     """How often the log is looked over for findings."""
@@ -124,3 +149,9 @@ class Settings(SigningSettings, CommonSettings):
     def mac_keys(self) -> list[TakenKey]:
         """The keys whose MACs are taken."""
         return parse_keys(self.audit_event_mac_keys.get_secret_value())
+
+    @property
+    def vault(self) -> Vault:
+        """Seals the keys of capture days."""
+        others = [key_bytes(key) for key in keys_of(self.audit_values_old_keys)]
+        return Vault(key_bytes(self.audit_values_key), others)

@@ -1,7 +1,9 @@
 """Verification of the stored log, and of an export of it."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import BinaryIO, TypeVar
 
 import msgspec
@@ -13,6 +15,8 @@ from services.audit.export import Line, Opening, Signature, as_line
 from services.audit.recount import Cadence, Faults, Recount, Verdict
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import STORED_LEVEL, Log, Row
+from services.audit.store.values import Values
+from services.audit.value_check import ValueCheck
 from shared.errors import AlprError, Malformed
 from shared.merkle import HASH_BYTES, Frontier, Hash, Node, Span
 from shared.notes import Verifier
@@ -49,11 +53,15 @@ async def verify_stored(
     nodes: dict[Node, Hash] = {}
     tree = Frontier()
     signed_to = -1
+    values, check = Values(connection), ValueCheck(recount.faults)
     async for rows in log.rows(Span(0, await log.size())):
         signed = {s.size: s for s in await checkpoints.between(signed_to, rows[-1].seq + 1)}
         signed_to = rows[-1].seq + 1
+        span = rows[0].seq, rows[-1].seq + 1
+        sealed, erased = await values.of_span(*span), await values.erased(*span)
         for row in rows:
             _take(recount, row)
+            check.take(row.seq, row.content, sealed.get(row.seq, ()), erased)
             nodes.update(n for n in tree.append(row.leaf) if n[0].level >= STORED_LEVEL)
             if (stored := signed.pop(row.seq + 1, None)) is not None:
                 recount.sign(stored.note)
@@ -63,7 +71,13 @@ async def verify_stored(
         recount.beyond(stored.note)
     await _check_signed(log, recount, cadence, now)
     await _check_nodes(log, nodes, recount.faults)
-    return recount.verdict()
+    for erasure in await values.erasures():
+        digest = sha256()
+        async for line in values.lines(erasure):
+            digest.update(line.encode())
+        check.list_of(str(erasure.purged_event), str(erasure.erased_event), digest.hexdigest())
+    sums = check.ended(await values.beyond())
+    return replace(recount.verdict(), erased=sums)
 
 
 def _take(recount: Recount, row: Row) -> None:

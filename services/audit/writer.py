@@ -1,19 +1,28 @@
 """Appends messages to the log: each event once, a whole batch in one commit, one writer at a time."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.checkpointing import Checkpointer, KeyMissing
-from services.audit.entries import Entry, entry_of
+from services.audit.day_keys import DayKeys
+from services.audit.entries import Entry, Prepared, entry_from, prepare
 from services.audit.makers import FORGED, Forged, Makers, Suspect, forged_event
+from services.audit.old_log import OldLog
+from services.audit.redelivery import is_same
 from services.audit.settings import Settings
 from services.audit.store.findings import Findings, a_finding, contradiction
-from services.audit.store.log import Head, Log
+from services.audit.store.log import Head, Known, Log
+from services.audit.store.values import Values
 from shared.codec import Message
 from shared.consumer import SomeRefused
 from shared.errors import AlprError, Conflict, Malformed
+from shared.events import PurgeList, RecordsPurged, ValuesErased
+from shared.ids import derive_id
+from shared.merkle import Hash
+from shared.outbox import emit
 from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -25,6 +34,8 @@ class Writer:
     def __init__(self, runtime: Runtime, settings: Settings) -> None:
         self._runtime = runtime
         self._checkpointer = Checkpointer(settings.signers, runtime.service)
+        self._keys = DayKeys(runtime.db, settings.vault)
+        self._old = OldLog(settings, runtime.service)
         self._every = settings.audit_checkpoint_entries
         self._batch = settings.audit_batch_entries
         self.makers = Makers(settings.mac_keys)
@@ -42,25 +53,83 @@ class Writer:
         for start in range(0, len(messages), self._batch):
             some = messages[start : start + self._batch]
             try:
-                entries = [entry_of(message) for message in some]
+                prepared = [prepare(message) for message in some]
             except Malformed as exc:
                 if len(messages) == 1:  # the consumer has narrowed it down: this is the one
                     await self._not_logged(messages[0], exc)
                 raise
             now = self._runtime.clock.now()
-            proved: list[Entry] = []
+            proved: list[Prepared] = []
             unproved: list[Suspect] = []
-            for message, entry in zip(some, entries, strict=True):
-                fault = self.makers.unproved(message, entry, now)
+            for message, one in zip(some, prepared, strict=True):
+                fault = self.makers.unproved(message, one.service, now)
                 if fault is None:
-                    proved.append(entry)
+                    proved.append(one)
                 else:
-                    unproved.append(Suspect(message, entry, fault))
-            await self._append(proved)
+                    unproved.append(Suspect(message, one, fault))
+            while proved and not await self._append(proved):
+                self._keys.forget()
             if unproved:
                 refused += await self._refuse(unproved)
         if refused:
             raise SomeRefused(refused)
+
+    async def begin(self) -> None:
+        """Let the log go on from the one before it, if there is one and it was not closed yet."""
+        async with self._runtime.db.begin() as connection:
+            log = Log(connection)
+            await log.lock()
+            head = await self._open(connection, log)
+        self._head = head
+
+    async def _open(self, connection: AsyncConnection, log: Log) -> Head:
+        """Return where the log ends; an empty one begins with what it goes on from."""
+        head = await log.head(self._head)
+        if not head.size:
+            now = self._runtime.clock.now()
+            if first := await self._old.close(connection, now):
+                await log.append(head, first, now)
+        return head
+
+    async def erase(
+        self, purged: RecordsPurged, named: PurgeList, held: Sequence[str], gone: Sequence[str]
+    ) -> ValuesErased | None:
+        """Erase what a purge took from the log's values, and append the entry that says so.
+
+        Returns None if that was done before. Args: ids of reads and captures: `held` are kept, `gone` are
+        those of the purge's last day that it destroyed.
+        """
+        erasing = derive_id("values-erased", purged.event_id)
+        async with self._runtime.db.begin() as connection:
+            log = Log(connection)
+            await log.lock()
+            done = await Values(connection).erase(purged.event_id, erasing, held, gone)
+            if done is None:
+                return None
+            event = ValuesErased(
+                event_id=erasing,
+                occurred_at=self._runtime.clock.now(),
+                run_id=purged.run_id,
+                purged_event_id=purged.event_id,
+                before=purged.before,
+                groups=done.erased_groups,
+                records=done.erased_records,
+                list_sha256=done.list_sha256.hex(),
+                captured_from=done.captured_from,
+                captured_to=done.captured_to,
+                purge_list_sha256=named.sha256,
+                purged_root=named.purged_root,
+                held_root=named.held_root,
+            )
+            head = await self._open(connection, log)
+            await log.append(
+                head, [entry_from(event, self._runtime.service)], self._runtime.clock.now()
+            )
+            # The event goes to Kafka like every other; the log knows it when it comes back.
+            await emit(connection, self._runtime.service, event)
+        self._head = head
+        self._keys.forget()
+        return event
 
     async def sign_if_grown(self, by: int = 1) -> bool:
         """Sign a checkpoint if the log has grown `by` entries since the last; return whether."""
@@ -84,28 +153,43 @@ class Writer:
         except Exception:
             log.exception("the newest entries are not signed")
 
-    async def _append(self, entries: Sequence[Entry]) -> None:
-        first: dict[object, Entry] = {}
+    async def _sealed(self, prepared: Sequence[Prepared]) -> list[Entry]:
+        days = {day for one in prepared for day in one.days}
+        keys = await self._keys.of(days) if days else {}
+        return [one.entry(keys) for one in prepared]
+
+    async def _append(self, prepared: Sequence[Prepared]) -> bool:
+        """Append what is new; False where keys were destroyed before that: seal it anew."""
+        entries = await self._sealed(prepared)
+        first: dict[UUID, Entry] = {}
         for entry in entries:
             first.setdefault(entry.found.event_id, entry)
-        if not entries:
-            return
         async with self._runtime.db.begin() as connection:
             log = Log(connection)
             await log.lock()
-            known = await log.known([entry.found.event_id for entry in first.values()])
-            leaves = {event_id: entry.leaf for event_id, entry in first.items()} | known
-            wrong = next((e for e in entries if e.leaf != leaves[e.found.event_id]), None)
-            fresh = [entry for event_id, entry in first.items() if event_id not in known]
+            if any(entry.values for entry in entries) and (
+                await Values(connection).epoch() != self._keys.epoch
+            ):
+                return False
+            known = await log.known(list(first))
+            before = await self._old.known(connection, [i for i in first if i not in known])
+            wrong = None
+            for entry, one in zip(entries, prepared, strict=True):
+                own = first[one.event_id].leaf
+                if not await _stands(connection, one, entry, known, before, own):
+                    wrong = entry, _kept(one.event_id, known, before) or own
+                    break
+            fresh = [entry for i, entry in first.items() if i not in known and i not in before]
             head = self._head
             if wrong is None and fresh:
-                head = await log.head(self._head)
+                head = await self._open(connection, log)
                 await log.append(head, fresh, self._runtime.clock.now())
                 if head.size - self._signed >= self._every:
                     await self._sign(connection, head, self._every)
         self._head = head  # only now: what did not commit is not remembered
         if wrong is not None:
-            await self._contradicted(wrong, leaves[wrong.found.event_id])
+            await self._contradicted(*wrong)
+        return True
 
     async def _refuse(self, suspects: Sequence[Suspect]) -> list[tuple[Message, AlprError]]:
         """Raise findings of events that do not prove who made them; return what is dead-lettered.
@@ -114,8 +198,17 @@ class Writer:
         key's end: there is nothing to append and nothing to find.
         """
         async with self._runtime.db.begin() as connection:
-            known = await Log(connection).known([s.entry.found.event_id for s in suspects])
-            forged = [s for s in suspects if known.get(s.entry.found.event_id) != s.entry.leaf]
+            ids = [suspect.prepared.event_id for suspect in suspects]
+            known = await Log(connection).known(ids)
+            before = await self._old.known(connection, ids)
+            forged = []
+            for suspect in suspects:
+                one = suspect.prepared
+                if one.event_id in known or one.event_id in before:
+                    [entry] = await self._sealed([one])
+                    if await _stands(connection, one, entry, known, before, b""):
+                        continue
+                forged.append(suspect)
             findings = Findings(connection, self._runtime.service)
             for suspect in forged:
                 await findings.raise_once(forged_event(suspect, self._runtime.clock.now()))
@@ -151,3 +244,24 @@ class Writer:
             return False
         self._signed = signed.size
         return True
+
+
+def _kept(event_id: UUID, known: Mapping[UUID, Known], before: Mapping[UUID, Hash]) -> Hash | None:
+    """Return the leaf that an event has in the log, or in the one before it."""
+    return known[event_id].leaf if event_id in known else before.get(event_id)
+
+
+async def _stands(
+    connection: AsyncConnection,
+    one: Prepared,
+    entry: Entry,
+    known: Mapping[UUID, Known],
+    before: Mapping[UUID, Hash],
+    own: Hash,
+) -> bool:
+    """Return whether an event is the same as what has its id in a log, or else has the leaf `own`."""
+    if (there := known.get(one.event_id)) is not None:
+        return entry.leaf == there.leaf or await is_same(connection, there.seq, one)
+    if one.event_id in before:
+        return one.plain_leaf == before[one.event_id]
+    return entry.leaf == own

@@ -7,6 +7,7 @@ that was due is left and the list of it is written, and certified once its objec
 import asyncio
 import logging
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from services.retention.domain.destruction import (
     check_basis,
     check_still,
 )
+from services.retention.domain.signing import canonical
 from services.retention.domain.strays import cutoff
 from services.retention.purge_lists import PurgeLists
 from services.retention.signer import SigningKeys
@@ -260,7 +262,11 @@ class Purger:
             signer = await self._keys.in_force()
             certificate = signer.signed(self._certificate(run, now))
             await Runs(connection).certify(run_id, at=now, certificate=certificate)
-            details = {"key_id": signer.key_id, "without_record": _without_record(run)}
+            details = {
+                "key_id": signer.key_id,
+                "certificate_sha256": sha256(canonical(certificate)).hexdigest(),
+                "without_record": _without_record(run),
+            }
             await self._emit(connection, run, "certified", details)
 
     async def _may_sweep(self, connection: AsyncConnection, run: Run, now: datetime) -> bool:

@@ -55,6 +55,7 @@ from shared.events.records import (
     FindingChanged,
     FindingRaised,
     HoldChanged,
+    LogClosed,
     PurgeChanged,
     PurgeList,
     RecordsPurged,
@@ -67,6 +68,7 @@ from shared.events.records import (
     ReleaseReceived,
     ReleaseRequested,
     SigningKeyChanged,
+    ValuesErased,
 )
 from shared.events.standing import LogCovered, PolicyAcknowledged, PolicyLoaded
 
@@ -106,6 +108,7 @@ __all__ = [
     "Image",
     "IssuerMisused",
     "KeyPublished",
+    "LogClosed",
     "LogCovered",
     "PassReading",
     "PassRecorded",
@@ -137,4 +140,5 @@ __all__ = [
     "Source",
     "Tier",
     "TrainingRecorded",
+    "ValuesErased",
 ]

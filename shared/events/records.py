@@ -307,6 +307,40 @@ class CheckpointSigned(Event, frozen=True, kw_only=True, omit_defaults=True):
     note: str  # the signed note, whole
 
 
+class ValuesErased(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The audit log erased its sealed values of what a purge run destroyed (docs/audit-log.md)."""
+
+    TOPIC: ClassVar[str] = "alpr.values.erased"
+
+    run_id: UUID
+    purged_event_id: UUID  # of the `records.purged` entry that this follows
+    before: datetime  # the run destroyed what was captured before this
+    groups: int  # of which all or some was erased
+    records: int  # single disclosed records among that
+    list_sha256: str  # lower-case hex, over the lines that name what was erased
+    captured_from: date | None = None  # first and last capture day of it
+    captured_to: date | None = None
+    purge_list_sha256: str  # of the purge list's manifest, lower-case hex
+    purged_root: str  # as in the run's certificate of destruction
+    held_root: str
+
+    @property
+    def key(self) -> str:
+        """The run."""
+        return str(self.run_id)
+
+
+class LogClosed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Entry 0 of a log that goes on from another: commits to where that one ended."""
+
+    TOPIC: ClassVar[str] = "alpr.log.closed"
+
+    origin: str  # of the log that ended
+    size: int
+    root_hash: str  # base64
+    note: str  # its last checkpoint, signed, whole
+
+
 OPEN_IN_FINDINGS = frozenset(
     [
         "attempt_id",

@@ -112,6 +112,7 @@ async def measure(url: str, entries: int, batch: int) -> dict[str, object]:
         audit_signing_key=b64encode(bytes(32)).decode(),
         audit_event_mac_keys=all_mac_keys(),
         event_mac_key=mac_key_text("audit"),
+        audit_values_key=b64encode(bytes(32)).decode(),
     )
     runtime = Runtime("audit", settings, bus=FakeBus(), objects=FakeObjects(), clock=clock)
     await runtime.start(MIGRATIONS)
@@ -124,7 +125,7 @@ async def measure(url: str, entries: int, batch: int) -> dict[str, object]:
     async with runtime.db.begin() as connection:
         verdict = await verify_stored(
             connection,
-            settings.audit_origin,
+            settings.log_origin,
             [settings.signers[0].verifier],
             cadence=settings.cadence,
             now=clock.now(),

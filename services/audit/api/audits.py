@@ -87,6 +87,7 @@ class AuditOut(BaseModel):
     occurred_from: datetime
     occurred_to: datetime
     log_size: int
+    old_log: bool = Field(description="Drawn from the log before this one")
     root_hash: str
     seed: str
     population: int
@@ -151,7 +152,7 @@ async def review_item(
         raise NotFound("no item of this audit has this number")
     if item.outcome is not None:
         raise Conflict("this item was reviewed already")
-    [row] = await Entries(work.connection).numbered(grant, [item.seq])
+    [row] = await Entries(work.connection).numbered(grant, [item.seq], old_log=audit.old_log)
     if row.found.person_id == grant.principal.account_id:
         raise NotAuthorised("nobody reviews an access of their own", code="subject")
     await audits.review(audit_id, number, body.outcome, body.note, grant.actor, grant.now)

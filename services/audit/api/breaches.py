@@ -91,6 +91,9 @@ class BreachReport(BaseModel):
     plates: dict[str, int] = Field(description="Times that each plate was shown")
     client_addresses: dict[str, int]
     records: list[ReachedOut]
+    erased: int = Field(
+        default=0, description="Records whose ids and plates a purge has erased; not in the figures"
+    )
     truncated: bool
 
 
@@ -105,7 +108,7 @@ async def report_breach(body: BreachQuery, grant: AuditRead, work: Work) -> Brea
     async for row in entries.of_person(body.person_id, KINDS, *period):
         reach.take(row)
     records = sorted(reach.records.values(), key=lambda r: (r.first_at, r.record_kind, r.record_id))
-    await entries.disclose_report(grant, body.person_id, reach.plates)
+    await entries.disclose_report(grant, body.person_id, [*reach.shown.values()])
     return _report(body, reach, records)
 
 
@@ -120,5 +123,6 @@ def _report(body: BreachQuery, reach: Reach, records: list[Reached]) -> BreachRe
         plates=dict(sorted(reach.plates.items())),
         client_addresses=dict(sorted(reach.addresses.items())),
         records=[ReachedOut.model_validate(r) for r in records[: body.limit]],
+        erased=reach.erased,
         truncated=len(records) > body.limit,
     )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.audit.api.guard import AuditRead
 from services.audit.api.texts import Term
+from services.audit.sealing import value_of
 from services.audit.store.log import Row
 from services.audit.store.search import Entries, Query
 from shared.errors import InvalidInput, NotFound
@@ -47,7 +48,12 @@ class EntryQuery(RequestBody):
     request_id: Term | None = None
     after: After | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 100
-    exact: bool = Field(default=False, description="With the exact text that was hashed")
+    old_log: bool = Field(
+        default=False, description="In the log before this one, which was closed and is only read"
+    )
+    exact: bool = Field(
+        default=False, description="With the exact text that was hashed, and the disclosures"
+    )
 
 
 EXAMPLE: dict[str, JsonValue] = {
@@ -72,6 +78,14 @@ EXAMPLE: dict[str, JsonValue] = {
 }
 
 
+class ErasedOut(BaseModel):
+    """What a purge run erased of a group."""
+
+    group: str
+    places: list[int] | None = Field(description="Of its records, from 0; null for all of it")
+    run_id: UUID
+
+
 class EntryOut(BaseModel):
     """One entry. `event` is what was logged; `leaf_hash` is SHA-256 over 0x00 and `entry`."""
 
@@ -94,6 +108,14 @@ class EntryOut(BaseModel):
     leaf_hash: str = Field(description="Hexadecimal")
     entry_hash: str = Field(description="Hexadecimal; chains the entry to the one before")
     event: dict[str, Any] = Field(description="CloudEvents 1.0, JSON format")
+    values: dict[str, Any] = Field(
+        default={}, description="What the entry holds digests of, by group, as far as it is there"
+    )
+    disclosures: dict[str, list[str | None]] = Field(
+        default={},
+        description="Each group's disclosure, then those of its records, null where one was erased",
+    )
+    erased: list[ErasedOut] = Field(default=[], description="What purges have erased")
     entry: str | None = Field(default=None, description="The exact text, where it was asked for")
 
 
@@ -113,10 +135,13 @@ async def search_entries(body: EntryQuery, grant: AuditRead, work: Work) -> Page
 
 @router.get("/{seq}")
 async def get_entry(
-    seq: Annotated[int, Path(ge=0, lt=1 << 62)], grant: AuditRead, work: Work
+    seq: Annotated[int, Path(ge=0, lt=1 << 62)],
+    grant: AuditRead,
+    work: Work,
+    old_log: bool = False,
 ) -> EntryOut:
     """One entry by its number, with the exact text that was hashed."""
-    row = await Entries(work.connection).get(grant, seq)
+    row = await Entries(work.connection).get(grant, seq, old_log=old_log)
     if row is None:
         raise NotFound("no entry has this number")
     return entry_out(row, exact=True)
@@ -126,11 +151,22 @@ def entry_out(row: Row, *, exact: bool) -> EntryOut:
     """Return an entry for an answer."""
     found = msgspec.structs.asdict(row.found)
     return EntryOut(
-        **{name: value for name, value in found.items() if name in EntryOut.model_fields},
+        **{name: value for name, value in found.items() if name in EntryOut.model_fields}
+        | {"plates": row.plates},
         seq=row.seq,
         appended_at=row.appended_at,
         leaf_hash=row.leaf.hex(),
         entry_hash=row.entry_hash.hex(),
         event=msgspec.json.decode(row.content),
+        values={value.name: value_of(value) for value in row.values},
+        disclosures={v.name: [v.disclosure, *(v.records or ())] for v in row.values if exact},
+        erased=[
+            ErasedOut(
+                group=one.name,
+                places=None if one.places is None else sorted(one.places),
+                run_id=one.run_id,
+            )
+            for one in row.erased
+        ],
         entry=row.content.decode() if exact else None,
     )

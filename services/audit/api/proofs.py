@@ -122,7 +122,7 @@ async def get_checkpoint(work: Work) -> PlainTextResponse:
 @router.get("/keys")
 async def get_keys(work: Work, request: Request) -> Keys:
     """The public keys that checkpoints are verified with: whoever has the first can follow the others."""
-    origin, settings = settings_of(request).audit_origin, settings_of(request)
+    origin, settings = settings_of(request).log_origin, settings_of(request)
     changes = await KeyChanges(work.connection).all()
     first = changes[0].old if changes else settings.signers[0].verifier
     ends = [change.last_size for change in changes]
@@ -203,7 +203,7 @@ async def export_entries(
         # Each holds a connection for as long as its reader takes; the others are for everybody else.
         async with exports, runtime.db.begin() as connection:
             span = Span(body.first, end)
-            async for line in lines(connection, settings.audit_origin, span, note):
+            async for line in lines(connection, settings.log_origin, span, note):
                 yield line
 
     return StreamingResponse(stream(), media_type=NDJSON)

@@ -80,6 +80,8 @@ class Drawn:
 class Audit(Drawn):
     """An audit as it stands."""
 
+    old_log: bool
+    """Drawn from the log before this one: its entries have other numbers."""
     signed_off_by: Actor | None
     signed_off_at: datetime | None
     statement: str | None

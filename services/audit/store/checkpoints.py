@@ -1,4 +1,5 @@
 """Signed checkpoints, as they were signed."""
+# ruff: noqa: S608 - statements are put together from names in this file, values are bound
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,13 +25,15 @@ class Signed:
 class Checkpoints:
     """The checkpoints that were signed; added to, never changed."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, prefix: str = "") -> None:
+        """`prefix` is `store.log.OLD` for the log before this one."""
         self._connection = connection
+        self._table = f"{prefix}checkpoints"
 
     async def latest(self) -> Signed | None:
         """Return the newest checkpoint."""
         found = await self._connection.execute(
-            text("SELECT * FROM checkpoints ORDER BY size DESC LIMIT 1")
+            text(f"SELECT * FROM {self._table} ORDER BY size DESC LIMIT 1")
         )
         row = found.mappings().one_or_none()
         return Signed(**row) if row is not None else None
@@ -46,7 +49,7 @@ class Checkpoints:
     async def at(self, size: int) -> Signed | None:
         """Return the checkpoint of exactly this size."""
         found = await self._connection.execute(
-            text("SELECT * FROM checkpoints WHERE size = :size"), {"size": size}
+            text(f"SELECT * FROM {self._table} WHERE size = :size"), {"size": size}
         )
         row = found.mappings().one_or_none()
         return Signed(**row) if row is not None else None
@@ -62,7 +65,9 @@ class Checkpoints:
     async def between(self, after: int, size: int) -> Sequence[Signed]:
         """Return the checkpoints larger than `after`, up to and with `size`, by size."""
         found = await self._connection.execute(
-            text("SELECT * FROM checkpoints WHERE size > :after AND size <= :size ORDER BY size"),
+            text(
+                f"SELECT * FROM {self._table} WHERE size > :after AND size <= :size ORDER BY size"
+            ),
             {"after": after, "size": size},
         )
         return [Signed(**row) for row in found.mappings()]
@@ -70,7 +75,7 @@ class Checkpoints:
     async def beyond(self, size: int) -> Sequence[Signed]:
         """Return the checkpoints larger than `size`, by size: none, in a whole log of that size."""
         found = await self._connection.execute(
-            text("SELECT * FROM checkpoints WHERE size > :size ORDER BY size"), {"size": size}
+            text(f"SELECT * FROM {self._table} WHERE size > :size ORDER BY size"), {"size": size}
         )
         return [Signed(**row) for row in found.mappings()]
 
@@ -78,7 +83,7 @@ class Checkpoints:
         """Put a checkpoint on record."""
         await self._connection.execute(
             text(
-                "INSERT INTO checkpoints (size, root_hash, note, key_id, signed_at)"
+                f"INSERT INTO {self._table} (size, root_hash, note, key_id, signed_at)"
                 " VALUES (:size, :root_hash, :note, :key_id, :signed_at)"
             ),
             vars(signed),

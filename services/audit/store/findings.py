@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.audit.entries import Entry
 from shared.access import Grant, Shown, disclose
 from shared.events import Actor, FindingRaised
+from shared.events.records import OPEN_IN_FINDINGS
 from shared.ids import derive_id
 from shared.outbox import emit
 
@@ -20,13 +21,15 @@ FindingStatus = Literal["open", "assigned", "closed"]
 
 _RAISE = text(
     """
-    INSERT INTO findings (finding_id, kind, subject, details, raised_at, status)
-    VALUES (:finding_id, :kind, :subject, CAST(:details AS jsonb), :raised_at, 'open')
+    INSERT INTO findings (finding_id, kind, subject, details, sealed, captured_on, raised_at, status)
+    VALUES (:finding_id, :kind, :subject, CAST(:details AS jsonb), CAST(:sealed AS jsonb), :captured_on,
+        :raised_at, 'open')
     ON CONFLICT DO NOTHING
     """
 )
 _SELECT = """
-    SELECT f.*, (SELECT coalesce(jsonb_agg(to_jsonb(s) ORDER BY s.at), '[]')
+    SELECT f.finding_id, f.kind, f.subject, f.details || coalesce(f.sealed, '{}') AS details,
+        f.captured_on, f.raised_at, f.status, f.assigned_to, f.outcome, (SELECT coalesce(jsonb_agg(to_jsonb(s) ORDER BY s.at), '[]')
         FROM finding_steps s WHERE s.finding_id = f.finding_id) AS steps
     FROM findings f
 """
@@ -63,6 +66,9 @@ class Finding:
     kind: str
     subject: str
     details: dict[str, Any]
+    """Without what a purge has erased of it."""
+
+    captured_on: date
     raised_at: datetime
     status: FindingStatus
     assigned_to: str | None
@@ -111,13 +117,16 @@ class Findings:
 
     async def raise_once(self, event: FindingRaised) -> bool:
         """Put a finding on record and announce it; False when it is on record already."""
+        sealed = {k: v for k, v in event.details.items() if k not in OPEN_IN_FINDINGS}
         result = await self._connection.execute(
             _RAISE,
             {
                 "finding_id": event.finding_id,
                 "kind": event.kind,
                 "subject": event.subject[:500].replace("\x00", "\ufffd"),
-                "details": msgspec.json.encode(event.details).decode(),
+                "details": _json({k: v for k, v in event.details.items() if k in OPEN_IN_FINDINGS}),
+                "sealed": _json(sealed) if sealed else None,
+                "captured_on": event.captured_on or event.occurred_at.astimezone(UTC).date(),
                 "raised_at": event.occurred_at,
             },
         )
@@ -192,8 +201,13 @@ class Findings:
         shown = [
             Shown(
                 record_id=f.finding_id,
+                captured=f.captured_on,
                 plates=[str(f.details["plate"])] if "plate" in f.details else (),
             )
             for f in found
         ]
         await disclose(self._connection, grant, "finding", shown)
+
+
+def _json(value: dict[str, Any]) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,19 +1,23 @@
 """The log as auditors see it. Whoever is shown an entry leaves one."""
+# ruff: noqa: S608 - statements are put together from names in this file, values are bound
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.store.log import ROW_COLUMNS, Row, row_of
+from services.audit.sealing import Part, Value, parts_of
+from services.audit.store.log import OLD, ROW_COLUMNS, Row, row_of
+from services.audit.store.values import Values
 from shared.access import Grant, Shown, disclose
 
 PLATES_AT_ONCE = 5000
 """One disclosure names at most about so many plates: an event stays well under a Kafka batch."""
 
-_SELECT = f"SELECT {ROW_COLUMNS} FROM entries"  # noqa: S608 - constants
+ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,8 @@ class Query:
     service: str | None = None
     permission: str | None = None
     request_id: str | None = None
+    old_log: bool = False
+    """In the log before this one."""
     before: int | None = None
     """Entries with a lower number than this."""
     limit: int = 100
@@ -40,7 +46,10 @@ class Query:
 _CONDITIONS = {
     "person_id": "person_id = :person_id",
     "person_name": "lower(person_name) = lower(:person_name)",
-    "plate": "plates @> ARRAY[CAST(:plate AS text)] AND plates <> '{}'",
+    "plate": (
+        "(plates @> ARRAY[CAST(:plate AS text)] AND plates <> '{}' OR seq IN (SELECT v.seq"
+        " FROM sealed_values v WHERE v.plates @> ARRAY[CAST(:plate AS text)] AND v.plates <> '{}'))"
+    ),
     "purpose_kind": "purpose_kind = :purpose_kind",
     "case_number": "case_number = :case_number",
     "occurred_from": "occurred_at >= :occurred_from",
@@ -63,41 +72,63 @@ class Entries:
     async def search(self, grant: Grant, query: Query) -> list[Row]:
         """Return the entries that fit, newest first, and record that they were shown."""
         asked = {name: value for name, value in vars(query).items() if value is not None}
-        conditions = [_CONDITIONS[name] for name in asked if name in _CONDITIONS] or ["true"]
-        statement = f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT :limit"
-        found = await self._connection.execute(text(statement), asked)
-        rows = [row_of(row) for row in found]
-        await self._disclose(grant, rows)
-        return rows
+        conditions = dict(_CONDITIONS)
+        if asked.pop("old_log"):
+            conditions["plate"] = _OLD_PLATE
+        wanted = [conditions[name] for name in asked if name in conditions] or ["true"]
+        rest = f"WHERE {' AND '.join(wanted)} ORDER BY seq DESC LIMIT :limit"
+        return await self._shown(grant, rest, asked, old_log=query.old_log)
 
-    async def get(self, grant: Grant, seq: int) -> Row | None:
+    async def get(self, grant: Grant, seq: int, *, old_log: bool = False) -> Row | None:
         """Return one entry and record that it was shown."""
-        found = await self._connection.execute(text(f"{_SELECT} WHERE seq = :seq"), {"seq": seq})
-        rows = [row_of(row) for row in found]
-        await self._disclose(grant, rows)
+        rows = await self._shown(grant, "WHERE seq = :seq", {"seq": seq}, old_log=old_log)
         return rows[0] if rows else None
 
-    async def numbered(self, grant: Grant, numbers: Sequence[int]) -> list[Row]:
+    async def numbered(
+        self, grant: Grant, numbers: Sequence[int], *, old_log: bool = False
+    ) -> list[Row]:
         """Return the entries with these numbers, in order, and record that they were shown."""
-        found = await self._connection.execute(
-            text(f"{_SELECT} WHERE seq = ANY(:numbers) ORDER BY seq"), {"numbers": list(numbers)}
-        )
+        rest = "WHERE seq = ANY(:numbers) ORDER BY seq"
+        return await self._shown(grant, rest, {"numbers": list(numbers)}, old_log=old_log)
+
+    async def _shown(
+        self, grant: Grant, rest: str, values: dict[str, Any], *, old_log: bool
+    ) -> list[Row]:
+        found = await self._connection.execute(_select(rest, old_log=old_log), values)
         rows = [row_of(row) for row in found]
+        if not old_log:
+            rows = await self._with_values(rows)
         await self._disclose(grant, rows)
         return rows
+
+    async def _with_values(self, rows: Sequence[Row]) -> list[Row]:
+        """Return entries with what is there of their groups, and what was erased."""
+        if not rows:
+            return []
+        seqs = [row.seq for row in rows]
+        stored = Values(self._connection)
+        values = await stored.of(seqs)
+        erased = await stored.erased_of(seqs)
+        return [
+            replace(row, values=values.get(row.seq, ()), erased=erased.get(row.seq, ()))
+            for row in rows
+        ]
 
     async def of_person(
         self, person_id: str, kinds: Sequence[str], since: datetime, until: datetime
     ) -> AsyncIterator[Row]:
         """Yield a person's entries of some kinds in a period, oldest first; the caller discloses."""
-        statement = text(
-            f"{_SELECT} WHERE person_id = :person_id AND kind = ANY(:kinds)"
-            " AND occurred_at >= :since AND occurred_at < :until ORDER BY occurred_at, seq"
-        )
         values = {"person_id": person_id, "kinds": list(kinds), "since": since, "until": until}
-        async with self._connection.stream(statement, values) as found:
-            async for row in found:
-                yield row_of(row)
+        for old_log in (True, False):
+            rest = (
+                "WHERE person_id = :person_id AND kind = ANY(:kinds)"
+                " AND occurred_at >= :since AND occurred_at < :until ORDER BY occurred_at, seq"
+            )
+            async with self._connection.stream(_select(rest, old_log=old_log), values) as found:
+                async for rows in found.partitions(ROWS_AT_ONCE):
+                    page = [row_of(row) for row in rows]
+                    for row in page if old_log else await self._with_values(page):
+                        yield row
 
     async def population(self, kind: str, since: datetime, until: datetime, size: int) -> list[int]:
         """Return the numbers of allowed entries of a kind in a period and a log of `size`, in order."""
@@ -117,27 +148,52 @@ class Entries:
             self._connection, grant, "audit_entries", [Shown(record_id=span) for span in ids]
         )
 
-    async def disclose_report(self, grant: Grant, person_id: str, plates: Iterable[str]) -> None:
+    async def disclose_report(self, grant: Grant, person_id: str, shown: Sequence[Shown]) -> None:
         """Record that it was shown what a person reached."""
-        ordered = sorted(plates)
-        for start in range(0, max(1, len(ordered)), PLATES_AT_ONCE):
-            some = ordered[start : start + PLATES_AT_ONCE]
-            shown = Shown(record_id=person_id, plates=some)
-            await disclose(self._connection, grant, "breach_report", [shown])
+        for start in range(0, max(1, len(shown)), PLATES_AT_ONCE):
+            some = shown[start : start + PLATES_AT_ONCE] or [Shown(record_id=person_id)]
+            await disclose(self._connection, grant, "breach_report", some)
 
     async def _disclose(self, grant: Grant, rows: Sequence[Row]) -> None:
         """Record that `rows` were shown, in as many events as keep each of a size that Kafka takes."""
         for some in _portions(rows):
-            shown = [Shown(record_id=row.seq, plates=row.found.plates) for row in some]
+            shown = [one for row in some for one in _shown_of(row)]
             await disclose(self._connection, grant, "audit_entry", shown)
+
+
+_OLD_PLATE = "plates @> ARRAY[CAST(:plate AS text)] AND plates <> '{}'"
+
+
+def _select(rest: str, *, old_log: bool) -> TextClause:
+    return text(f"SELECT {ROW_COLUMNS} FROM {OLD if old_log else ''}entries {rest}")
+
+
+def _shown_of(row: Row) -> Iterator[Shown]:
+    """Yield an entry as shown: with the plates that were asked for, and part by part with those of its
+    groups, so that a purge takes from this disclosure what it takes from the entry."""
+    parts = [(value, part) for value in row.values for part in parts_of(value) if part.plates]
+    if row.found.plates or not parts:
+        yield Shown(record_id=row.seq, plates=row.found.plates)
+    for value, part in parts:
+        yield shown_part(row.seq, value, part)
+
+
+def shown_part(record_id: object, value: Value, part: Part) -> Shown:
+    """Return what an auditor is shown of a group, under the day of its capture."""
+    return Shown(
+        record_id=record_id,
+        captured=value.captured_on if value.sighting else None,
+        plates=part.plates,
+        read_ids=part.read_ids,
+    )
 
 
 def _portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
     """Yield `rows` in runs with not too many plates each; one empty run when there are none."""
     start = count = 0
     for place, row in enumerate(rows):
-        if count and count + len(row.found.plates) > PLATES_AT_ONCE:
+        if count and count + len(row.plates) > PLATES_AT_ONCE:
             yield rows[start:place]
             start, count = place, 0
-        count += len(row.found.plates)
+        count += len(row.plates)
     yield rows[start:]

@@ -22,13 +22,13 @@ _SEEN = text(
 _REFUSALS = text(
     """
     SELECT coalesce(person_id, 'address ' || client_address) AS subject, occurred_at
-    FROM entries
+    FROM both_logs
     WHERE NOT allowed AND occurred_at BETWEEN :since AND :until
       AND (person_id = ANY(:people) OR (person_id IS NULL AND client_address = ANY(:addresses)))
     """
 )
 _SEARCHES = """
-    SELECT person_id, occurred_at, case_number, plates FROM entries
+    SELECT person_id, occurred_at, case_number, plates FROM both_logs
     WHERE person_id = ANY(:people) AND occurred_at BETWEEN :since AND :until
       AND kind = :kind AND permission = :permission AND allowed
 """
@@ -45,7 +45,7 @@ _GAPS = text(
     """
     SELECT d.seq, d.service, d.attempt_id FROM entries d
     WHERE d.seq >= :start AND d.seq < :end AND d.kind = :disclosed
-      AND NOT EXISTS (SELECT 1 FROM entries a
+      AND NOT EXISTS (SELECT 1 FROM both_logs a
           WHERE a.attempt_id = d.attempt_id AND a.kind = :attempted)
     ORDER BY d.seq
     """

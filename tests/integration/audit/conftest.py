@@ -26,6 +26,7 @@ from shared.testing import all_mac_keys, mac_key_text
 from shared.topics import TOPICS
 
 SEED = bytes(range(32))
+VALUES_KEY = bytes(range(32, 64))
 AUDITOR = "00000000-0000-4000-8000-000000000301"
 OFFICER = "00000000-0000-4000-8000-000000000007"
 
@@ -36,6 +37,7 @@ def audit_settings(settings):
         **settings.model_dump() | {"event_mac_key": mac_key_text("audit")},
         audit_event_mac_keys=all_mac_keys(),
         audit_signing_key=b64encode(SEED).decode(),
+        audit_values_key=b64encode(VALUES_KEY).decode(),
         audit_checkpoint_s=3600,
         audit_watch_s=3600,
         audit_stall_minutes=5,
@@ -133,7 +135,7 @@ def verdict(runtime):
         async with runtime.db.begin() as connection:
             return await verify_stored(
                 connection,
-                settings.audit_origin,
+                settings.log_origin,
                 [settings.signers[0].verifier],
                 kept_elsewhere,
                 cadence=settings.cadence,
@@ -174,9 +176,9 @@ def tamper(as_owner):
 
     async def write(table, statement, **values):
         async with as_owner("audit") as connection:
-            await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
+            await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
             await connection.execute(text(statement), values)
-            await connection.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER ALL"))
+            await connection.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER USER"))
 
     return write
 

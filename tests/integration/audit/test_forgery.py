@@ -231,6 +231,7 @@ async def on_kafka(settings, broker, objects, authority, policy):
             },
             audit_event_mac_keys=all_mac_keys(),
             audit_signing_key=b64encode(SEED).decode(),
+            audit_values_key=b64encode(SEED).decode(),
         )
         runtime = Runtime("audit", own, objects=objects, people=authority.people, policy=policy)
         return runtime, build_app(own, runtime)

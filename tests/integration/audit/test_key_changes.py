@@ -16,7 +16,7 @@ from shared.notes import Checkpoint, Signer
 from shared.testing import all_mac_keys, mac_key_text
 from tests.integration.audit.conftest import SEED, an_attempt
 
-ORIGIN = "plateward.local/audit"
+ORIGIN = "plateward.local/audit/2"
 NEXT = bytes(range(1, 33))
 THIRD = bytes(range(2, 34))
 OLD_KEY, NEW_KEY, THIRD_KEY = (Signer(ORIGIN, seed).verifier for seed in (SEED, NEXT, THIRD))

@@ -102,7 +102,7 @@ async def test_a_backend_that_is_terminated_mid_batch_leaves_nothing_of_it(
 ):
     from sqlalchemy import text
 
-    from services.audit.entries import entry_of
+    from services.audit.entries import prepare
     from services.audit.store.log import Head, Log
 
     await deliver(an_attempt(clock))
@@ -112,7 +112,7 @@ async def test_a_backend_that_is_terminated_mid_batch_leaves_nothing_of_it(
             log = Log(connection)
             await log.lock()
             head = await log.head(Head())
-            entries = [entry_of(message_of(an_attempt(clock))) for _ in range(100)]
+            entries = [prepare(message_of(an_attempt(clock))).entry({}) for _ in range(100)]
             await log.append(head, entries, clock.now())
             pid = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
             await query("SELECT pg_terminate_backend(:pid)", pid=pid)
@@ -219,8 +219,8 @@ async def test_a_log_rewritten_whole_does_not_agree_with_its_signed_checkpoints(
     found = await verdict()
     assert "another root" in found.faults[0].what
     assert "entries 0 to 9" in found.faults[0].what
-    forger = Signer(runtime.settings.audit_origin, bytes(32))
-    forged = forger.sign(Checkpoint(runtime.settings.audit_origin, 10, found.root).text)
+    forger = Signer(runtime.settings.log_origin, bytes(32))
+    forged = forger.sign(Checkpoint(runtime.settings.log_origin, 10, found.root).text)
     await tamper(
         "checkpoints",
         "UPDATE checkpoints SET note = :note, root_hash = :root",
@@ -263,7 +263,7 @@ async def test_a_checkpoint_is_signed_when_the_log_has_grown_and_only_then(
     assert response.status_code == 200
     assert response.text == event.note
     assert response.headers["last-modified"] == "Mon, 01 Jun 2026 12:00:00 GMT"
-    verifier = Signer("plateward.local/audit", SEED).verifier
+    verifier = Signer("plateward.local/audit/2", SEED).verifier
     checkpoint = Checkpoint.parse(verifier.verify(response.text))
     assert (checkpoint.size, event.size) == (7, 7)
     assert b64decode(event.root_hash) == checkpoint.root

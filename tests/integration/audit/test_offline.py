@@ -28,7 +28,7 @@ from shared.testing import all_mac_keys, eventually, mac_key, mac_key_text
 from shared.topics_admin import ensure_topics
 from tests.integration.audit.conftest import SEED, an_attempt
 
-ORIGIN = "plateward.local/audit"
+ORIGIN = "plateward.local/audit/2"
 VERIFIER = Signer(ORIGIN, SEED).verifier
 
 
@@ -251,7 +251,7 @@ def test_the_module_runs_as_a_command():
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "public key: example.org/log+" in done.stdout
+    assert "public key: example.org/log/2+" in done.stdout
 
 
 def test_a_key_is_made_in_the_form_that_settings_take(settings, capsys):
@@ -260,7 +260,10 @@ def test_a_key_is_made_in_the_form_that_settings_take(settings, capsys):
     name, _, value = line.partition("=")
     assert name == "AUDIT_SIGNING_KEY"
     made = Settings(
-        **settings.model_dump(), audit_signing_key=value, audit_event_mac_keys=all_mac_keys()
+        **settings.model_dump(),
+        audit_signing_key=value,
+        audit_values_key=value,
+        audit_event_mac_keys=all_mac_keys(),
     )
     assert public == f"public key: {made.signers[0].verifier.vkey}"
 
@@ -336,7 +339,7 @@ async def test_events_come_from_a_real_broker_into_the_log_once_each(
         "kafka_empty_fetch_pause_ms": 5,
     }
     key = b64encode(SEED).decode()
-    own = Settings(**common, audit_signing_key=key, audit_checkpoint_s=0.2)
+    own = Settings(**common, audit_signing_key=key, audit_values_key=key, audit_checkpoint_s=0.2)
     runtime = Runtime("audit", own, objects=objects, people=authority.people, policy=policy)
     events = [an_attempt(clock) for _ in range(700)]
     last = an_attempt(clock)

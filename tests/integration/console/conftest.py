@@ -113,6 +113,7 @@ async def audit(services, part_of, settings):
         **settings.model_dump(),
         audit_event_mac_keys=all_mac_keys(),
         audit_signing_key=base64.b64encode(bytes(32)).decode(),
+        audit_values_key=base64.b64encode(bytes(32)).decode(),
         audit_checkpoint_s=3600,
         audit_watch_s=3600,
     )

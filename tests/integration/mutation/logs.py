@@ -85,7 +85,7 @@ async def make_source(runtime, clock):
             end = end or await Log(connection).size()
             note = await writer.sign_for(connection, end)
         async with runtime.db.begin() as connection:
-            origin = runtime.settings.audit_origin
+            origin = runtime.settings.log_origin
             pieces = [piece async for piece in lines(connection, origin, Span(first, end), note)]
         exports.append(image_of(b"".join(pieces), seeds))
     live = exports[0].copy()

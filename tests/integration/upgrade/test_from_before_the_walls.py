@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+from base64 import b64decode
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
+from shared.merkle import root_of
+from shared.notes import Checkpoint, Verifier
 from tests.integration.upgrade.conftest import ENDED, FACTS, FIXTURE
 
 pytestmark = pytest.mark.enable_socket
@@ -157,6 +160,28 @@ async def test_the_old_log_is_there_entry_by_entry(upgraded):
     exported = [json.loads(line)["entry"] for line in lines if "entry" in json.loads(line)]
     assert len(exported) == FACTS["log"]["entries"]
     async with upgraded.runtimes["audit"].db.begin() as connection:
-        rows = await connection.execute(text("SELECT entry FROM entries ORDER BY seq LIMIT 293"))
+        rows = await connection.execute(
+            text("SELECT entry FROM old_entries ORDER BY seq LIMIT 293")
+        )
         kept = [row if isinstance(row, str) else bytes(row).decode() for row in rows.scalars()]
     assert kept[: len(exported)] == exported
+
+
+async def test_the_new_log_begins_with_where_the_old_one_ended(upgraded):
+    """Signed under the old name at its last entry; the new log has another name and no plate in it."""
+    async with upgraded.runtimes["audit"].db.begin() as connection:
+        first = (await connection.execute(text("SELECT entry FROM entries WHERE seq = 0"))).scalar()
+        leaves = (
+            await connection.execute(text("SELECT leaf_hash FROM old_entries ORDER BY seq"))
+        ).scalars()
+        root = root_of(bytes(leaf) for leaf in leaves)
+        size = (await connection.execute(text("SELECT count(*) FROM old_entries"))).scalar_one()
+    said = json.loads(first)["data"]
+    keys = json.loads((FIXTURE / "log-keys.json").read_text())
+    [key] = [Verifier.parse(vkey) for vkey in keys["verifier_keys"]]
+    closed = Checkpoint.parse(key.verify(said["note"]))
+    assert (said["origin"], said["size"]) == (keys["origin"], size)
+    assert (closed.origin, closed.size, closed.root) == (keys["origin"], size, root)
+    assert b64decode(said["root_hash"]) == root
+    own = upgraded.runtimes["audit"].settings
+    assert own.log_origin != keys["origin"]

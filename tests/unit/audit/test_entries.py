@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from services.audit.entries import as_plate, entry_of, found_in
+from services.audit.entries import found_in, prepare
+from services.audit.named_plates import as_plate
 from shared.codec import Message, encode
 from shared.errors import Malformed
 from shared.events import (
@@ -28,6 +29,12 @@ ACTOR = Actor(person_id="p-7", name="Officer Seven", title="Officer", agency_ori
 def message_of(event, source="retention"):
     record = encode(event, source)
     return Message(record.topic, 0, 0, record.key, record.value, dict(record.headers))
+
+
+def entry_of(message):
+    """The entry, sealed under a key of each day that is the same in every test."""
+    prepared = prepare(message)
+    return prepared.entry({day: bytes(32) for day in prepared.days})
 
 
 def found(event, source="retention"):

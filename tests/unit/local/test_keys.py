@@ -8,6 +8,7 @@ import pytest
 
 from deploy.compose.make_env import NEEDED
 from deploy.local.keys import (
+    ADDED,
     KEYS,
     RENEWED_BEFORE,
     REPLACEABLE,
@@ -20,11 +21,20 @@ from deploy.local.process import LocalError
 
 def test_keys_are_the_same_at_every_start_and_the_owners_alone(tmp_path: Path) -> None:
     first = kept_keys(tmp_path / "keys", {}, first_start=True)
-    assert set(first) == {*KEYS, *REPLACEABLE, *UNDER_THE_ROOT}
+    assert set(first) == {*KEYS, *REPLACEABLE, *ADDED, *UNDER_THE_ROOT}
     assert len(set(first.values())) == len(first)
     assert kept_keys(tmp_path / "keys", {}, first_start=False) == first
     assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
     assert {stat.S_IMODE(f.stat().st_mode) for f in (tmp_path / "keys").iterdir()} == {0o600}
+
+
+def test_a_data_folder_of_an_earlier_version_gets_the_keys_that_came_since(tmp_path: Path) -> None:
+    kept_keys(tmp_path, {}, first_start=True)
+    for name in ADDED:
+        (tmp_path / name.lower()).unlink()
+    again = kept_keys(tmp_path, {}, first_start=False)
+    assert set(ADDED) <= set(again)
+    assert kept_keys(tmp_path, {}, first_start=False) == again
 
 
 def test_a_key_that_is_given_is_not_drawn(tmp_path: Path) -> None:
@@ -84,4 +94,4 @@ def test_a_certificate_that_ends_soon_is_renewed_with_its_key(
 
 
 def test_compose_draws_the_same_keys() -> None:
-    assert (KEYS | REPLACEABLE).items() <= NEEDED.items()
+    assert (KEYS | REPLACEABLE | ADDED).items() <= NEEDED.items()

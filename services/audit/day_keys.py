@@ -1,0 +1,68 @@
+"""The keys that salts are made with: one a capture day, destroyed with the day's purge.
+
+A key is 32 random bytes, sealed under `AUDIT_VALUES_KEY` in the database. Once it is destroyed, a new value
+of that day, of a record that a hold keeps, is sealed under a new key of the day.
+"""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from services.audit.store.values import StoredKey, Values
+from shared.db import Database
+from shared.vault import Vault
+
+KEY_BYTES = 32
+KEPT_IN_MEMORY = 2000
+
+
+class DayKeys:
+    """Gives out keys, and remembers them until values are erased somewhere."""
+
+    def __init__(self, db: Database, vault: Vault) -> None:
+        self._db = db
+        self._vault = vault
+        self._known: dict[date, bytes] = {}
+        self._months: set[date] = set()
+        self.epoch = -1
+        """Under the log's lock, keys hold as long as `Values.epoch` is still this."""
+
+    def forget(self) -> None:
+        """Drop what is remembered: values were erased, and keys destroyed with them."""
+        self._known.clear()
+        self.epoch = -1
+
+    async def of(self, days: Iterable[date]) -> Mapping[date, bytes]:
+        """Return the keys of `days`, made where there is none; the months' tables too. Raises: Unavailable."""
+        wanted = set(days)
+        while missing := wanted - self._known.keys():
+            await self._learn(missing)
+        return self._known
+
+    async def _learn(self, days: set[date]) -> None:
+        if len(self._known) > KEPT_IN_MEMORY:
+            self.forget()
+        async with self._db.begin() as connection:
+            values = Values(connection)
+            epoch = await values.epoch()
+            if epoch != self.epoch:
+                self.forget()
+            months = {day.replace(day=1) for day in days} - self._months
+            for month in months:
+                await values.add_month(month)
+            stored = await values.newest_keys(days)
+            for day in sorted(days):
+                newest = stored.get(day)
+                if newest is None or newest.sealed is None:
+                    number = 0 if newest is None else newest.number + 1
+                    sealed = self._vault.seal(secrets.token_bytes(KEY_BYTES), _place(day, number))
+                    await values.add_key(StoredKey(day, number, sealed))
+            for day, key in (await values.newest_keys(days)).items():
+                if key.sealed is not None:
+                    self._known[day] = self._vault.open(key.sealed, _place(day, key.number))
+        self._months |= months
+        self.epoch = epoch
+
+
+def _place(day: date, number: int) -> str:
+    return f"audit day key {day} {number}"

@@ -1,0 +1,232 @@
+"""Sealed values beside the log, the keys of their salts, and what was erased of them."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.audit.sealing import Value
+
+COLUMNS = ("seq", "name", "captured_on", "sighting", "disclosure", "records", "plates")
+_SELECT = f"SELECT {', '.join(COLUMNS)} FROM sealed_values"  # noqa: S608 - constants
+_OF_ENTRIES = text(f"{_SELECT} WHERE seq = ANY(:seqs) ORDER BY seq, name")
+_OF_SPAN = text(f"{_SELECT} WHERE seq >= :start AND seq < :end ORDER BY seq, name")
+_BEYOND = text(
+    "SELECT v.seq, v.name FROM sealed_values v"
+    " WHERE NOT EXISTS (SELECT FROM entries e WHERE e.seq = v.seq) ORDER BY v.seq LIMIT 100"
+)
+_KEYS = text(
+    "SELECT DISTINCT ON (day) day, number, sealed FROM day_keys WHERE day = ANY(:days)"
+    " ORDER BY day, number DESC"
+)
+_ADD_KEY = text(
+    "INSERT INTO day_keys (day, number, sealed) VALUES (:day, :number, :sealed)"
+    " ON CONFLICT DO NOTHING"
+)
+_EPOCH = text("SELECT count(*) FROM erasures")
+_ERASED = text(
+    """
+    SELECT e.seq, e.name, e.places, x.purged_event, x.erased_event, x.run_id
+    FROM erased e JOIN erasures x USING (purged_event)
+    WHERE e.seq >= :start AND e.seq < :end ORDER BY e.seq
+    """
+)
+_ERASURES = text("SELECT purged_event, erased_event, run_id, list_sha256 FROM erasures")
+_LIST = text("SELECT seq, name, places FROM erased WHERE purged_event = :purged ORDER BY seq, name")
+
+
+_PENDING = text(
+    "SELECT seq, event_id, entry AS content FROM entries e WHERE kind = 'records.purged'"
+    " AND NOT EXISTS (SELECT FROM erasures x WHERE x.purged_event = e.event_id) ORDER BY seq"
+)
+_OF_DAY = text(
+    """
+    SELECT DISTINCT reads_of(opened(p.disclosure)) FROM sealed_values v
+    CROSS JOIN LATERAL unnest(coalesce(v.records, ARRAY[v.disclosure])) AS p (disclosure)
+    WHERE v.sighting AND v.captured_on = :day AND p.disclosure IS NOT NULL
+    """
+)
+_ERASE = text(
+    "SELECT * FROM erase_values(:purged, :erasing, CAST(:held AS text[]), CAST(:gone AS text[]))"
+)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A `records.purged` entry for which nothing was erased yet."""
+
+    seq: int
+    event_id: UUID
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Done:
+    """What the function erased. `captured_from` and `captured_to` are None where that is nothing."""
+
+    list_sha256: bytes
+    erased_groups: int
+    erased_records: int
+    captured_from: date | None
+    captured_to: date | None
+
+
+@dataclass(frozen=True)
+class StoredKey:
+    """The newest key of a day; `sealed` is None where it was destroyed."""
+
+    day: date
+    number: int
+    sealed: bytes | None
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What a purge erased of one group: all of it, or the records at `places`."""
+
+    seq: int
+    name: str
+    places: frozenset[int] | None
+    purged_event: UUID
+    erased_event: UUID
+    run_id: UUID
+
+    @property
+    def line(self) -> str:
+        """Its line in the list whose SHA-256 the `values.erased` entry holds."""
+        places = "" if self.places is None else f" {','.join(map(str, sorted(self.places)))}"
+        return f"{self.seq} {self.name}{places}\n"
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What is on record of an erasing, beside its entry."""
+
+    purged_event: UUID
+    erased_event: UUID
+    run_id: UUID
+    list_sha256: bytes
+
+
+class Values:
+    """The only code that touches sealed values and their keys."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add_month(self, day: date) -> None:
+        """Make the table for the values of a month, if it is not there."""
+        await self._connection.execute(text("SELECT add_values_month(:day)"), {"day": day})
+
+    async def newest_keys(self, days: Iterable[date]) -> dict[date, StoredKey]:
+        """Return the newest key of each day that has one."""
+        found = await self._connection.execute(_KEYS, {"days": list(days)})
+        return {row.day: StoredKey(row.day, row.number, row.sealed) for row in found}
+
+    async def add_key(self, key: StoredKey) -> None:
+        """Keep a new key, unless another process was first."""
+        await self._connection.execute(_ADD_KEY, vars(key))
+
+    async def epoch(self) -> int:
+        """Return a number that grows with each erasing: keys known before it may be destroyed."""
+        return int((await self._connection.execute(_EPOCH)).scalar_one())
+
+    async def pending(self) -> list[Pending]:
+        """Return the purges that were not followed yet."""
+        return [Pending(**row) for row in (await self._connection.execute(_PENDING)).mappings()]
+
+    async def reads_of_day(self, before: datetime) -> set[str]:
+        """Return the reads and captures that values of the last day before a moment are about."""
+        day = before.astimezone(UTC).date()
+        return set((await self._connection.execute(_OF_DAY, {"day": day})).scalars())
+
+    async def erase(
+        self, purged: UUID, erasing: UUID, held: Sequence[str], gone: Sequence[str]
+    ) -> Done | None:
+        """Erase what the purge of entry `purged` took; None if that was done before.
+
+        The transaction commits only with an entry of the log of event id `erasing` that says so.
+        """
+        known = await self._connection.execute(
+            text("SELECT 1 FROM erasures WHERE purged_event = :purged"), {"purged": purged}
+        )
+        if known.first() is not None:
+            return None
+        values = {"purged": purged, "erasing": erasing, "held": list(held), "gone": list(gone)}
+        row = (await self._connection.execute(_ERASE, values)).mappings().one()
+        return Done(**row)
+
+    async def of(self, seqs: Sequence[int]) -> dict[int, list[Value]]:
+        """Return the values of some entries."""
+        return _by_entry(await self._connection.execute(_OF_ENTRIES, {"seqs": list(seqs)}))
+
+    async def of_span(self, start: int, end: int) -> dict[int, list[Value]]:
+        """Return the values of the entries from `start` to before `end`."""
+        return _by_entry(await self._connection.execute(_OF_SPAN, {"start": start, "end": end}))
+
+    async def beyond(self) -> list[tuple[int, str]]:
+        """Return values of entries that are not there, the first hundred."""
+        found = await self._connection.execute(_BEYOND)
+        return [(row.seq, row.name) for row in found]
+
+    async def erased(self, start: int, end: int) -> dict[tuple[int, str], list[Erased]]:
+        """Return what was erased of the entries from `start` to before `end`."""
+        found = await self._connection.execute(_ERASED, {"start": start, "end": end})
+        erased = defaultdict[tuple[int, str], list[Erased]](list)
+        for row in found:
+            places = None if row.places is None else frozenset(row.places)
+            one = Erased(row.seq, row.name, places, row.purged_event, row.erased_event, row.run_id)
+            erased[one.seq, one.name].append(one)
+        return erased
+
+    async def erased_of(self, seqs: Sequence[int]) -> dict[int, list[Erased]]:
+        """Return what was erased of some entries."""
+        found = await self.erased(min(seqs), max(seqs) + 1)
+        wanted, erased = set(seqs), defaultdict[int, list[Erased]](list)
+        for ones in found.values():
+            for one in ones:
+                if one.seq in wanted:
+                    erased[one.seq].append(one)
+        return erased
+
+    async def erasures(self) -> list[Erasure]:
+        """Return every erasing on record."""
+        return [Erasure(**row) for row in (await self._connection.execute(_ERASURES)).mappings()]
+
+    async def lines(self, erasure: Erasure) -> AsyncIterator[str]:
+        """Yield the lines of what was erased, in the order of the list."""
+        ids = (erasure.purged_event, erasure.erased_event, erasure.run_id)
+        async with self._connection.stream(_LIST, {"purged": erasure.purged_event}) as found:
+            async for row in found:
+                places = None if row.places is None else frozenset(row.places)
+                yield Erased(row.seq, row.name, places, *ids).line
+
+
+def _by_entry(found: Iterable[Any]) -> dict[int, list[Value]]:
+    values = defaultdict[int, list[Value]](list)
+    for row in found:
+        values[row.seq].append(value_of_row(row._mapping))
+    return values
+
+
+def value_of_row(row: Mapping[str, Any]) -> Value:
+    """Return a row of `COLUMNS` as what it is."""
+    return Value(**{name: row[name] for name in COLUMNS if name != "seq"})
+
+
+def as_record(seq: int, value: Value) -> tuple[Any, ...]:
+    """Return a value as a row of `COLUMNS`."""
+    return (
+        seq,
+        value.name,
+        value.captured_on,
+        value.sighting,
+        value.disclosure,
+        value.records,
+        value.plates,
+    )

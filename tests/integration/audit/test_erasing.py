@@ -1,0 +1,397 @@
+"""A purge takes what the log tells of its records; entries, proofs and checkpoints stay as they were."""
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
+
+import msgspec
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from services.audit.erasing import Eraser
+from shared.errors import Conflict
+from shared.events import (
+    DisclosedDay,
+    DisclosedRecord,
+    FindingRaised,
+    HitVerified,
+    RecordsPurged,
+    ValuesErased,
+)
+from shared.purge_list import ListWriter, Record
+from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
+from tests.integration.audit.test_log import message_of
+from tests.integration.audit.test_sealed import a_hit, verdict
+
+__all__ = ["verdict"]
+
+pytestmark = pytest.mark.clause("wall/erasing")
+
+BEFORE = datetime(2025, 4, 27, 12, tzinfo=UTC)
+"""What the schedule lets a purge take on the tests' day."""
+
+OLD = date(2025, 4, 20)
+LAST = date(2025, 4, 27)
+YOUNG = date(2025, 4, 28)
+READS = {name: uuid4() for name in ("gone", "held", "of_last_day", "after_noon", "young")}
+
+
+@pytest.fixture
+def purge(deliver, objects, clock, runtime, writer):
+    """Let retention tell of a purge, and audit follow it."""
+
+    async def told(*, purged=("gone", "of_last_day"), held=("held",), before=BEFORE, follow=True):
+        async def pages(names):
+            yield sorted(Record("read", READS[name]) for name in names)
+
+        run_id = uuid4()
+        named = await ListWriter(objects, run_id, before).write(pages(purged), pages(held))
+        event = RecordsPurged(
+            occurred_at=clock.now(),
+            run_id=run_id,
+            before=before,
+            reads=len(purged),
+            captures=0,
+            objects=0,
+            kept_under_hold=len(held),
+            purge_list=named,
+        )
+        await deliver(event)
+        if follow:
+            assert await Eraser(runtime, writer).catch_up() == 1
+        return event
+
+    return told
+
+
+def shown(name, plate, **more):
+    return DisclosedRecord(record_id=str(READS[name]), plates=[plate], **more)
+
+
+def sightings(clock):
+    """A disclosure of records of three days, hits on them, and what was done about one."""
+    attempt = an_attempt(clock, elements={})
+    days = [
+        DisclosedDay(captured_on=OLD, shown=[shown("gone", "1GONE11"), shown("held", "2HELD22")]),
+        DisclosedDay(
+            captured_on=LAST,
+            shown=[shown("of_last_day", "3GONE33"), shown("after_noon", "4LATE44")],
+        ),
+        DisclosedDay(captured_on=YOUNG, shown=[shown("young", "5YOUNG5")]),
+        DisclosedDay(shown=[DisclosedRecord(record_id="entry 7")]),
+    ]
+    disclosed = msgspec.structs.replace(a_disclosure(clock, attempt), records=days, count=6)
+    hits = [
+        a_hit(
+            clock,
+            read_id=READS[name],
+            captured_at=datetime(day.year, day.month, day.day, 9, tzinfo=UTC),
+            plate_read=plate,
+            plate_listed=plate,
+        )
+        for name, day, plate in (
+            ("gone", OLD, "1GONE11"),
+            ("held", OLD, "2HELD22"),
+            ("of_last_day", LAST, "3GONE33"),
+        )
+    ]
+    verified = HitVerified(
+        occurred_at=clock.now(),
+        hit_id=hits[0].hit_id,
+        read_id=READS["gone"],
+        verified_by=an_actor(),
+        method="CLETS",
+        reference="x",
+        outcome="correct_read",
+        captured_on=OLD,
+    )
+    return [attempt, disclosed, *hits, verified]
+
+
+async def test_what_was_purged_is_nowhere_and_what_is_held_is_there(
+    deliver, clock, purge, query, verdict
+):
+    await deliver(*sightings(clock))
+    await purge()
+    stored = str(await query("SELECT * FROM sealed_values")) + str(
+        await query("SELECT opened(r) FROM sealed_values, unnest(records || disclosure) r")
+    )
+    for name, plate in (("gone", "1GONE11"), ("of_last_day", "3GONE33")):
+        assert plate not in stored
+        assert str(READS[name]) not in stored
+    for name, plate in (("held", "2HELD22"), ("after_noon", "4LATE44"), ("young", "5YOUNG5")):
+        assert plate in stored
+        assert str(READS[name]) in stored
+    assert "entry 7" in stored
+    found = await verdict()
+    assert found.ok, found.faults
+    [erased] = found.erased
+    assert erased.groups == 5
+
+
+async def test_leaves_proofs_and_checkpoints_stay_as_they_were(
+    deliver, writer, clock, purge, query, verdict
+):
+    await deliver(*sightings(clock))
+    await writer.sign_if_grown()
+    everything = "SELECT * FROM entries WHERE seq < 6 ORDER BY seq"
+    before = await query(everything), await query("SELECT * FROM checkpoints")
+    [kept] = (await query("SELECT note FROM checkpoints"))[0]
+    await purge()
+    assert (await query(everything), await query("SELECT * FROM checkpoints")) == before
+    await writer.sign_if_grown()
+    assert (await verdict(kept)).ok
+
+
+async def test_the_log_says_what_was_erased_and_what_proves_the_purge(
+    deliver, clock, purge, query, runtime, bus
+):
+    await deliver(*sightings(clock))
+    purged = await purge()
+    [row] = await query("SELECT entry FROM entries WHERE kind = 'values.erased'")
+    said = msgspec.json.decode(row.entry)["data"]
+    assert said["run_id"] == str(purged.run_id)
+    assert said["purged_event_id"] == str(purged.event_id)
+    assert (said["groups"], said["records"]) == (5, 2)
+    assert (said["captured_from"], said["captured_to"]) == ("2025-04-20", "2025-04-27")
+    assert said["purged_root"] == purged.purge_list.purged_root
+    await runtime.relay.drain()
+    assert len(bus.events(ValuesErased)) == 1
+    await deliver()  # its own event comes back from Kafka
+    assert len(await query("SELECT 1 FROM entries WHERE kind = 'values.erased'")) == 1
+
+
+async def test_erasing_again_changes_nothing(
+    deliver, clock, purge, query, runtime, writer, verdict
+):
+    await deliver(*sightings(clock))
+    await purge(follow=False)
+    await asyncio.gather(*(Eraser(runtime, writer).catch_up() for _ in range(3)))
+    assert await Eraser(runtime, writer).catch_up() == 0
+    assert len(await query("SELECT 1 FROM erasures")) == 1
+    assert (await verdict()).ok
+
+
+async def test_a_hold_that_ends_lets_the_next_purge_take_the_rest(
+    deliver, clock, purge, query, verdict
+):
+    await deliver(*sightings(clock))
+    await purge()
+    await purge(purged=("held", "after_noon"), held=(), before=BEFORE + timedelta(days=1))
+    assert await query("SELECT name, captured_on FROM sealed_values ORDER BY name") == [
+        ("records", date(2026, 6, 1)),
+        ("records/2025-04-28", YOUNG),
+    ]
+    found = await verdict()
+    assert found.ok, found.faults
+
+
+async def test_the_keys_of_days_that_are_past_are_destroyed(deliver, clock, purge, query):
+    await deliver(*sightings(clock))
+    await purge()
+    rows = await query("SELECT day, number, sealed IS NULL, destroyed_at IS NULL FROM day_keys")
+    assert {row.day: tuple(row)[1:] for row in rows} == {
+        OLD: (0, True, False),
+        LAST: (0, False, True),
+        YOUNG: (0, False, True),
+        date(2026, 6, 1): (0, False, True),
+    }
+
+
+async def test_a_redelivery_does_not_bring_back_what_was_erased(
+    deliver, clock, purge, query, verdict
+):
+    events = sightings(clock)
+    await deliver(*events)
+    await purge()
+    stored = "SELECT * FROM sealed_values ORDER BY seq, name"
+    before = await query(stored), await query("SELECT count(*) FROM entries")
+    await deliver(*events)
+    assert (await query(stored), await query("SELECT count(*) FROM entries")) == before
+    assert (await verdict()).ok
+
+
+async def test_a_redelivery_that_says_something_else_is_refused_after_erasing_too(
+    deliver, writer, clock, purge, runtime, bus
+):
+    events = sightings(clock)
+    _, disclosed, _, held, *_ = events
+    await deliver(*events)
+    await purge()
+    longer = msgspec.structs.replace(
+        disclosed,
+        records=[msgspec.structs.replace(disclosed.records[0], shown=[]), *disclosed.records[1:]],
+    )
+    for event, source in (
+        (msgspec.structs.replace(disclosed, count=9), "retention"),
+        (longer, "retention"),
+        (msgspec.structs.replace(held, plate_listed="9OTHER9"), "hotlist"),
+    ):
+        with pytest.raises(Conflict):
+            await writer.take([message_of(event, source)])
+    await runtime.relay.drain()
+    assert {e.kind for e in bus.events(FindingRaised)} == {"contradicting_event"}
+
+
+async def test_a_held_record_that_is_shown_after_the_purge_is_sealed_under_a_new_key(
+    deliver, clock, purge, query, verdict
+):
+    await deliver(*sightings(clock))
+    await purge()
+    day = DisclosedDay(captured_on=OLD, shown=[shown("held", "2HELD22")])
+    again = msgspec.structs.replace(
+        a_disclosure(clock, an_attempt(clock)), event_id=uuid4(), records=[day], count=1
+    )
+    await deliver(again, again)
+    rows = await query(
+        f"SELECT number, sealed IS NULL FROM day_keys WHERE day = '{OLD}' ORDER BY 1"
+    )
+    assert [tuple(row) for row in rows] == [(0, True), (1, False)]
+    assert (await verdict()).ok
+    await purge(held=(), purged=("held",), before=BEFORE + timedelta(days=1))
+    rows = await query(f"SELECT number FROM day_keys WHERE day = '{OLD}' AND sealed IS NOT NULL")
+    assert rows == []
+    assert (await verdict()).ok
+
+
+async def test_a_value_of_a_key_that_was_destroyed_meanwhile_is_sealed_anew(
+    app, writer, clock, purge, deliver, query, runtime, verdict
+):
+    """Another process erases between sealing and appending."""
+    late = a_hit(clock, read_id=READS["held"], captured_at=datetime(2025, 4, 20, 9, tzinfo=UTC))
+    await deliver(a_hit(clock, captured_at=datetime(2025, 4, 20, 9, tzinfo=UTC)))
+    await purge(follow=False)
+    stale = dict(await writer._keys.of({OLD}))
+    epoch = writer._keys.epoch
+    other = type(writer)(runtime, runtime.settings)
+    await Eraser(runtime, other).catch_up()
+    writer._keys._known, writer._keys.epoch = dict(stale), epoch
+    await writer.take([message_of(late, "hotlist")])
+    rows = await query("SELECT number FROM day_keys WHERE sealed IS NOT NULL")
+    assert (1,) in [tuple(row) for row in rows]
+    assert writer._keys._known[OLD] != stale[OLD]
+    assert (await verdict()).ok
+
+
+async def test_details_of_findings_go_with_the_purge(deliver, clock, purge, query, runtime):
+    from services.audit.store.findings import Findings
+
+    finding = FindingRaised(
+        occurred_at=clock.now(),
+        finding_id=uuid4(),
+        kind="contradicting_read",
+        subject="ingest",
+        details={"count": 2, "plate": "1GONE11"},
+        captured_on=OLD,
+    )
+    async with runtime.db.begin() as connection:
+        await Findings(connection, "audit").raise_once(finding)
+    await deliver()
+    assert "1GONE11" in str(await query("SELECT * FROM findings"))
+    await purge()
+    assert await query("SELECT details, sealed FROM findings") == [({"count": 2}, None)]
+    assert await query("SELECT 1 FROM sealed_values WHERE name = 'details'") == []
+
+
+# --- no other way -------------------------------------------------------------------------------
+
+CALL = "SELECT * FROM erase_values('{purged}', gen_random_uuid(), '{{}}', '{{}}')"
+
+
+async def test_nothing_is_erased_without_a_purge_in_the_log(deliver, clock, query):
+    attempt = an_attempt(clock)
+    await deliver(attempt, *sightings(clock))
+    before = await query("SELECT * FROM sealed_values ORDER BY seq, name")
+    for event_id in (uuid4(), attempt.event_id):
+        with pytest.raises(DBAPIError, match="no entry of this log says"):
+            await query(CALL.format(purged=event_id))
+    assert await query("SELECT * FROM sealed_values ORDER BY seq, name") == before
+
+
+async def test_nothing_is_erased_without_an_entry_that_says_so(deliver, clock, purge, query):
+    await deliver(*sightings(clock))
+    purged = await purge(follow=False)
+    before = await query("SELECT * FROM sealed_values ORDER BY seq, name")
+    with pytest.raises(DBAPIError, match="only with an entry of the log"):
+        await query(CALL.format(purged=purged.event_id))
+    assert await query("SELECT * FROM sealed_values ORDER BY seq, name") == before
+
+
+async def test_what_was_erased_for_one_purge_is_not_erased_for_it_again(
+    deliver, clock, purge, query
+):
+    await deliver(*sightings(clock))
+    purged = await purge()
+    with pytest.raises(DBAPIError, match="were erased before"):
+        await query(CALL.format(purged=purged.event_id))
+
+
+async def test_a_role_without_the_right_cannot_call_the_function(app, as_owner):
+    async with as_owner("audit") as connection:
+        rows = await connection.execute(
+            text(
+                "SELECT has_function_privilege('public',"
+                " 'erase_values(uuid, uuid, text[], text[])', 'EXECUTE')"
+            )
+        )
+        assert rows.scalar_one() is False
+
+
+@pytest.mark.parametrize("what", ["below the floor", "no list", "a list that was changed"])
+async def test_a_purge_that_is_not_right_erases_nothing_and_is_found(
+    deliver, clock, purge, query, objects, runtime, writer, bus, what
+):
+    await deliver(*sightings(clock))
+    if what == "below the floor":
+        await purge(before=clock.now() - timedelta(days=100), follow=False)
+    else:
+        purged = await purge(follow=False)
+        manifest = purged.purge_list.key
+        if what == "no list":
+            await objects.delete(manifest)
+        else:
+            await objects.put(manifest.replace("manifest.json", "held-000000.txt"), b"")
+    before = await query("SELECT * FROM sealed_values ORDER BY seq, name")
+    for _ in range(2):
+        assert await Eraser(runtime, writer).catch_up() == 0
+    assert await query("SELECT * FROM sealed_values ORDER BY seq, name") == before
+    await runtime.relay.drain()
+    assert [e.kind for e in bus.events(FindingRaised)] == ["not_erased"]
+
+
+TAMPERING = {
+    "the list of what was erased was made longer": (
+        "erased",
+        "INSERT INTO erased SELECT purged_event, 3, 'sighting', NULL FROM erasures",
+    ),
+    "the list of what was erased was made shorter": (
+        "erased",
+        "DELETE FROM erased WHERE seq = 2",
+    ),
+    "the record of the erasing was changed": (
+        "erasures",
+        "UPDATE erasures SET erased_event = gen_random_uuid()",
+    ),
+    "a held value was deleted as if it were erased": (
+        "sealed_values",
+        "DELETE FROM sealed_values WHERE seq = 3",
+    ),
+    "an erased value was put back": (
+        "sealed_values",
+        "INSERT INTO sealed_values SELECT 2, name, captured_on, sighting, disclosure, records, plates"
+        " FROM sealed_values WHERE seq = 3",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERING)
+async def test_what_is_done_by_hand_after_an_erasing_is_found(
+    deliver, clock, purge, tamper, verdict, what
+):
+    await deliver(*sightings(clock))
+    await purge()
+    assert (await verdict()).ok
+    table, statement = TAMPERING[what]
+    await tamper(table, statement)
+    assert not (await verdict()).ok
