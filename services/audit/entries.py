@@ -133,6 +133,7 @@ def _identity(attributes: Mapping[str, str], body: bytes) -> tuple[UUID, datetim
     """Return an event's id, time and service. Raises: Malformed."""
     try:
         said = _body(body)
+        msgspec.json.decode(body)  # whole: what stands in the log unread must be readable later
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Malformed("the body is not a JSON object") from None
     try:

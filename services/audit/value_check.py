@@ -122,7 +122,7 @@ class ValueCheck:
     def ended(self, strays: Iterable[tuple[int, str]] = ()) -> list[ErasedSum]:
         """Return what was erased, once all was taken. `strays` are values of entries that are not there."""
         for seq, name in strays:
-            self._faults.add(f"a value of {name} belongs to entry {seq}, which is not there")
+            self._faults.add(f"a value of {name} belongs to entry {seq}, which is not there", seq)
         for purged_event, seq in self._used.items():
             self._faults.add(f"nothing is on record of what was erased for {purged_event}", seq)
         for purged_event in self._logged:

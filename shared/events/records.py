@@ -362,6 +362,7 @@ OPEN_IN_FINDINGS = frozenset(
         "leaf_hash_kept",
         "leaf_hash_refused",
         "limit",
+        "limit_percent",
         "minutes",
         "policy_digest",
         "route",
@@ -369,6 +370,7 @@ OPEN_IN_FINDINGS = frozenset(
         "service",
         "since",
         "topic",
+        "used_percent",
         "why",
     ]
 )

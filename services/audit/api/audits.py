@@ -87,7 +87,7 @@ class AuditOut(BaseModel):
     occurred_from: datetime
     occurred_to: datetime
     log_size: int
-    old_log: bool = Field(description="Drawn from the log before this one")
+    old_log: bool = Field(default=False, description="Drawn from the log before this one")
     root_hash: str
     seed: str
     population: int

@@ -96,6 +96,7 @@ async def test_a_log_that_stands_still_is_told_to_be_behind_and_one_that_is_quie
         },
         audit_event_mac_keys=all_mac_keys(),
         audit_signing_key=__import__("base64").b64encode(SEED).decode(),
+        audit_values_key=__import__("base64").b64encode(SEED).decode(),
     )
     runtime = Runtime("audit", own, objects=objects, people=authority.people, policy=policy)
     app = build_app(own, runtime)
