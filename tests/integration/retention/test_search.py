@@ -91,8 +91,11 @@ async def test_a_crime_scene_canvass_is_one_request(retention):
     scene = {"latitude": SOLANO.latitude, "longitude": SOLANO.longitude, "radius_m": 500}
     near = Place(39.9300, -122.1800)  # 270 m
     beyond = Place(39.9330, -122.1792)  # 590 m, within the square around the circle's cells
+    # 630 m to the north-east: within the square around the circle, and not within the circle.
+    corner = Place(SOLANO.latitude + 0.0040, SOLANO.longitude + 0.0052)
     await retention.store(
         a_read("1AAA111", NOON),
+        a_read("7GGG777", NOON - timedelta(minutes=5), place=corner),
         a_read("2BBB222", NOON - timedelta(minutes=20), place=near, device_id=OTHER),
         a_read("3CCC333", NOON - timedelta(minutes=20), place=beyond, device_id=OTHER),
         a_read("4DDD444", NOON - timedelta(hours=3)),
@@ -203,6 +206,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.clause("468.4(c)/partial-back")
 @pytest.mark.clause("468.4(c)/canvass")
 async def test_a_search_that_is_too_wide_or_unclear_is_refused_naming_the_field(retention):
     for body, field in REFUSED:
