@@ -267,10 +267,13 @@ async def test_an_event_written_straight_into_kafka_frames_nobody(on_kafka, brok
 async def test_an_upgraded_log_takes_what_lay_in_kafka_and_a_new_log_takes_nothing(
     on_kafka, broker, clock, settings
 ):
+    async def recorded(runtime):
+        async with runtime.db.begin() as connection:
+            return await BeforeMacs(connection).recorded()
+
     runtime, app = on_kafka()
     async with app.router.lifespan_context(app):
-        async with runtime.db.begin() as connection:
-            ends, _ = await BeforeMacs(connection).recorded()
+        ends, _ = await eventually(lambda: recorded(runtime), within_s=30)
         assert set(ends.values()) == {0}, "a log without entries is no old one"
 
     db = Database(settings.database_owner_url, "audit", pool_size=1)
@@ -287,9 +290,8 @@ async def test_an_upgraded_log_takes_what_lay_in_kafka_and_a_new_log_takes_nothi
     await bus.publish_records([encode(old, "retention")])
     now = await ends_of_audited(Kafka.at(broker.bootstrap))
     async with app.router.lifespan_context(app):
-        async with runtime.db.begin() as connection:
-            recorded, _ = await BeforeMacs(connection).recorded()
-        assert recorded == now
+        ends, _ = await eventually(lambda: recorded(runtime), within_s=30)
+        assert ends == now
 
         async def arrived():
             async with runtime.db.begin() as connection:

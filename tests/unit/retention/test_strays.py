@@ -25,6 +25,7 @@ from services.retention.domain.strays import (
     look,
     may_hold,
 )
+from shared.signed_captures import crop_key_of
 from shared.testing import FakeClock, FakeObjects
 from shared.topics import TOPICS
 from tests.unit.recognition.captures import a_capture
@@ -52,7 +53,8 @@ async def test_keys_are_as_ingest_and_recognition_make_them():
     plate = SimpleNamespace(reading=reading, box=Box(0, 0, 9, 9))
     pool = SimpleNamespace(model="m@1")
     read = Captures(pool, None, None, FakeClock(), min_confidence=0.5)._read(capture, 0, plate)
-    assert id_in(read.crop_key, DAY._replace(kind="crops").folder) == read.read_id
+    crop = crop_key_of(capture, read.read_id)
+    assert id_in(crop, DAY._replace(kind="crops").folder) == read.read_id
 
 
 @pytest.mark.parametrize(
