@@ -194,6 +194,7 @@ async def test_a_month_is_dropped_for_a_purge_run_alone_that_reaches_past_it(who
     assert await whole.ask(whole.works("retention"), left) == [(0,)]
 
 
+@pytest.mark.clause("wall/postgres")
 async def test_a_role_that_reaches_another_services_tables_is_refused_where_two_are_named(
     place, postgres, caplog
 ):

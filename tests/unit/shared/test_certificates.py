@@ -93,6 +93,7 @@ def test_a_text_of_another_form_is_refused(text: str) -> None:
     assert refusal(text) == "this is not a signed text"
 
 
+@pytest.mark.clause("wall/keys")
 @pytest.mark.parametrize(
     "body",
     [
@@ -140,6 +141,7 @@ def test_fields_of_another_form_are_refused_even_with_the_roots_signature(
     assert refusal(text) == "this is not the body of a certificate"
 
 
+@pytest.mark.clause("wall/keys")
 def test_a_certificate_for_more_than_400_days_is_neither_made_nor_taken() -> None:
     long = NOW + timedelta(days=400, seconds=1)
     with pytest.raises(CertificateRefused, match="400 days at most"):
@@ -149,6 +151,7 @@ def test_a_certificate_for_more_than_400_days_is_neither_made_nor_taken() -> Non
     Trust(ROOT.roots).check(made(not_after=NOW + timedelta(days=400)), "tokens", NOW)
 
 
+@pytest.mark.clause("wall/keys")
 def test_it_holds_from_its_first_second_until_before_its_last() -> None:
     trust, ends = Trust(ROOT.roots), NOW + timedelta(days=30)
     trust.check(made(), "tokens", NOW)
@@ -157,6 +160,7 @@ def test_it_holds_from_its_first_second_until_before_its_last() -> None:
     assert refusal(made(), now=ends) == "certificate 7 has ended"
 
 
+@pytest.mark.clause("wall/keys")
 def test_a_certificate_for_captures_does_not_sign_tokens() -> None:
     text = made(usage="captures")
     assert refusal(text) == "the certificate is for captures, not for tokens"
@@ -180,6 +184,7 @@ def test_only_a_trusted_root_revokes() -> None:
     trust.check(made(), "tokens", NOW)
 
 
+@pytest.mark.clause("wall/keys")
 def test_a_revocation_is_no_certificate_and_a_certificate_no_revocation() -> None:
     revocation = ROOT.revocation(made(), now=NOW)
     assert refusal(revocation) == "no root that is trusted here signed this"
@@ -190,6 +195,7 @@ def test_a_revocation_is_no_certificate_and_a_certificate_no_revocation() -> Non
         Trust(ROOT.roots).learn_revocation(as_body)
 
 
+@pytest.mark.clause("wall/keys")
 def test_two_roots_are_trusted_at_once_and_no_third() -> None:
     both = Roots.parse(f"{ROOT.public} {OTHER.public}")
     for root in (ROOT, OTHER):
@@ -207,6 +213,7 @@ def test_settings_without_one_or_two_roots_are_refused(text: str) -> None:
         CommonSettings(root_public_keys=text)
 
 
+@pytest.mark.clause("wall/keys")
 def test_a_signature_holds_under_its_certificate_alone() -> None:
     signer, trust = ROOT.signer(now=NOW), Trust(ROOT.roots)
     signature = signer.sign(b"said")
@@ -222,6 +229,7 @@ def test_a_signature_holds_under_its_certificate_alone() -> None:
             trust.verify(certificate, "tokens", NOW, signature=made_by, message=message)
 
 
+@pytest.mark.clause("wall/keys")
 def test_a_signer_has_the_certificate_of_its_own_key_by_a_root_that_is_trusted() -> None:
     for certificate, why in (
         (made(), "of another key"),
@@ -232,6 +240,7 @@ def test_a_signer_has_the_certificate_of_its_own_key_by_a_root_that_is_trusted()
             Signer(bytes(32), certificate, ROOT.roots, "tokens")
 
 
+@pytest.mark.clause("wall/keys")
 def test_identity_does_not_start_with_a_certificate_of_another_root() -> None:
     key = b64encode(bytes(32)).decode()
     with pytest.raises(ValidationError, match="IDENTITY_ISSUER_CERTIFICATE: no root") as refused:
@@ -272,6 +281,7 @@ def test_the_commands_make_a_root_certify_and_revoke(
         trust.check(certificate, "tokens", datetime.now(UTC))
 
 
+@pytest.mark.clause("wall/keys")
 def test_a_root_is_not_written_over_and_no_key_is_certified_for_too_long(tmp_path: Any) -> None:
     root = tmp_path / "root.key"
     commands.run(["make-root", str(root)])
