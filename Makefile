@@ -89,7 +89,7 @@ test-objects: objects ## What each service may do at an S3 server that enforces 
 	@$(PY) -m pytest -m s3
 
 .PHONY: conformance
-conformance: $(STAMP) ## The policy, clause by clause, and what proves it
+conformance: objects ## The policy, clause by clause, and what proves it (needs Java, Maven and Go)
 	@$(PY) -m tests.conformance
 
 .PHONY: conformance-mutants
