@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI, Request
 
 from deploy.local.dispatch import dispatcher
-from deploy.local.keys import KEYS, REPLACEABLE
+from deploy.local.keys import ADDED, KEYS, REPLACEABLE
 from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, addresses, build
 from shared.http import create_app
 from shared.policy import load_policy
@@ -126,7 +126,7 @@ def test_every_service_is_built_from_the_environment(
     monkeypatch.setenv("POLICY_FILE", str(Path(__file__).parents[3] / "policy.toml"))
     monkeypatch.setenv("OBJECT_STORE_URL", tmp_path.as_uri())
     monkeypatch.setenv("TOKEN_ISSUER", "from the environment")
-    for key, draw in (KEYS | REPLACEABLE).items():
+    for key, draw in (KEYS | REPLACEABLE | ADDED).items():
         monkeypatch.setenv(key, draw())
     monkeypatch.setenv("AUDIT__AUDIT_EVENT_MAC_KEYS", all_mac_keys())
     for key, url in addresses({name: f"http://{name}" for name in ASKED_BY_PAGES}).items():
