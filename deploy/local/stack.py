@@ -81,7 +81,8 @@ class Stack:
                 environment = self._start_servers()
                 await make_tables([s for s in self._services if s in APIS], environment)
                 environment.pop(OWNER, None)  # nobody needs it any more
-                await make_topics(environment)
+                if self._services or "broker" in self._parts:  # else nobody here uses Kafka
+                    await make_topics(environment)
                 self._start_services(environment)
                 if await self._ready(stop):
                     self._write_note()
