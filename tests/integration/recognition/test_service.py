@@ -92,7 +92,13 @@ async def test_the_service_says_how_it_is_and_nothing_else(settings, downstream)
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()) == (
             200,
-            {"workers": "ok", "kafka": "ok", "objects": "ok", "topics": ONE_COPY},
+            {
+                "workers": "ok",
+                "kafka": "ok",
+                "objects": "ok",
+                "topics": ONE_COPY,
+                "policy": "ok",
+            },
         )
         assert (await client.get("/livez")).json() == {"status": "ok"}
         figures = (await client.get("/metrics")).text

@@ -290,7 +290,7 @@ async def test_faulty_requests_are_problems_that_name_the_field(client, authorit
 
 async def test_readiness_names_what_is_missing(client, bus, objects):
     assert (await client.get("/readyz")).json() == {
-        "postgres": "ok", "kafka": "ok", "objects": "ok",
+        "postgres": "ok", "kafka": "ok", "objects": "ok", "policy": "ok",
     }  # fmt: skip
     bus.down = objects.down = True
     answer = await client.get("/readyz")
