@@ -393,7 +393,7 @@ async def test_random_bytes_are_never_our_fault(station):
 
 async def test_first_times_are_forgotten_once_records_are(station, camera):
     await station.post_frame(camera, FRAME)
-    housekeeping = station.app.state.parts._housekeeping
+    housekeeping = station.app.state.parts.housekeeping
     assert await housekeeping.forget() == 0
     station.clock.advance(days=401)
     assert await housekeeping.forget() == 1
