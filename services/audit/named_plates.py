@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from shared.plates import MAX_TYPED_CHARACTERS, PlatePattern
@@ -11,6 +12,7 @@ _NOT_PLATE = re.compile(r"[^A-Z0-9*?]")
 _MAX_DEPTH = 10
 
 
+@lru_cache(maxsize=4096)
 def as_plate(text: str) -> str:
     """Return a plate or pattern in the normal form in which the log is asked for it; "" for no plate.
 

@@ -7,7 +7,8 @@ others provable. docs/audit-log.md is the specification.
 """
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -25,6 +26,8 @@ from shared.topics import TOPICS
 SALT_BYTES = 16
 DIGESTS = "_sd"
 """The field of an entry's data that holds the digest of each group, by the group's name."""
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 ARRAY_DIGEST = "..."
 """What stands for an element of an array, as in RFC 9901."""
@@ -326,4 +329,4 @@ def _encoded(parts: list[Any]) -> str:
 
 
 def _base64(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")

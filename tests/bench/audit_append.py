@@ -35,6 +35,7 @@ from shared.testing import (
     FakeBus,
     FakeClock,
     FakeObjects,
+    TestRoot,
     all_mac_keys,
     mac_key,
     mac_key_text,
@@ -113,6 +114,7 @@ async def measure(url: str, entries: int, batch: int) -> dict[str, object]:
         audit_event_mac_keys=all_mac_keys(),
         event_mac_key=mac_key_text("audit"),
         audit_values_key=b64encode(bytes(32)).decode(),
+        root_public_keys=TestRoot().public,
     )
     runtime = Runtime("audit", settings, bus=FakeBus(), objects=FakeObjects(), clock=clock)
     await runtime.start(MIGRATIONS)
