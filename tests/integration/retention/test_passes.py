@@ -196,7 +196,7 @@ async def test_a_read_that_comes_after_its_pass_was_told_is_kept_in_it_and_chang
     assert await told(retention) == [event]
     found = (await retention.get(f"/v1/passes/{event.pass_id}")).json()
     assert found["late_read_ids"] == [str(late.read_id)]
-    assert len(found["items"]) == 3
+    assert len(found["reads"]) == 3
     assert found["last_seen_at"] == "2026-06-01T12:00:00.200000Z"
 
 
@@ -299,7 +299,7 @@ async def test_a_pass_is_shown_with_its_reads_and_each_is_disclosed(retention):
     [event] = await told(retention)
     found = (await retention.get(f"/v1/passes/{event.pass_id}")).json()
     assert (found["plate"], found["agreed"]) == ("7ABC123", False)
-    assert [read["plate"] for read in found["items"]] == ["7ABC123", "7A8C123", "7ABC123"]
+    assert [read["plate"] for read in found["reads"]] == ["7ABC123", "7A8C123", "7ABC123"]
     assert [one["plate"] for one in found["other_readings"]] == ["7A8C123"]
     assert found["dissent"][0]["place"] == 2
     assert [one["text"] for one in found["dissent"][0]["others"]] == ["8"]
@@ -343,7 +343,7 @@ async def test_a_purpose_narrowed_to_a_plate_is_not_told_of_other_plates(retenti
 
     answer = await get(plate="7ABC123")
     found = answer.json()
-    assert [read["plate"] for read in found["items"]] == ["7ABC123", "7ABC123"]
+    assert [read["plate"] for read in found["reads"]] == ["7ABC123", "7ABC123"]
     assert (found["agreed"], found["readings_withheld"]) == (False, 1)
     assert "7A8C123" not in answer.text
     assert found["dissent"] == []
@@ -417,7 +417,7 @@ async def test_a_hold_on_one_read_keeps_the_vote_until_it_is_released(retention)
     hold = await retention.post("/v1/holds", body, 201)
     await purge(retention)
     found = (await retention.get(f"/v1/passes/{event.pass_id}")).json()
-    assert [read["read_id"] for read in found["items"]] == [str(old[1].read_id)]
+    assert [read["read_id"] for read in found["reads"]] == [str(old[1].read_id)]
     assert found["plate"] == "7ABC123"
     await retention.post(f"/v1/holds/{hold['hold_id']}/release", {"reason": "case closed"})
     await purge(retention)
