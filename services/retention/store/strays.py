@@ -57,7 +57,8 @@ _NO_RELEASE = text(
     f"""
     SELECT seen.key {_SEEN} {_NOT_DOOMED} AND NOT EXISTS (
         SELECT FROM packages p WHERE p.request_id = seen.id
-        AND (p.built_at IS NULL OR CAST(p.approval ->> 'expires_at' AS timestamptz) > :now))
+        AND (p.built_at IS NULL AND p.failed_at IS NULL
+             OR CAST(p.approval ->> 'expires_at' AS timestamptz) > :now))
     """  # noqa: S608 - constants
 )
 _IS_KNOWN = text("SELECT EXISTS (SELECT FROM devices WHERE device_id = :device_id)")

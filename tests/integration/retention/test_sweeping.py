@@ -13,11 +13,11 @@ from sqlalchemy import text
 from services.retention import purger, sweeper
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.strays import Day
-from services.retention.store import partitions, strays
+from services.retention.store import packages, partitions, strays
 from services.retention.store.runs import Runs
 from services.retention.store.strays import Named
 from shared.errors import Unavailable
-from shared.events import Image, PassRecorded, PurgeChanged
+from shared.events import Image, PassRecorded, PurgeChanged, ReleasePackaged
 from shared.objects import LocalObjects
 from shared.outbox import emit
 from shared.testing import FakeClock
@@ -753,13 +753,31 @@ async def test_a_package_past_the_schedule_goes_unless_it_is_still_given_out(
     )
     key = f"packages/{approval.request_id}.zip"
     if expires_in_days is not None:
+        retention.clock.advance(days=-put_days_ago)
         await retention.store(approval)
         await retention.app.state.packager.work()
         await retention.runtime.relay.drain()
+        retention.clock.advance(days=put_days_ago)
+        assert await retention.emitted(ReleasePackaged)
     await retention.objects.lay(key, NOON - timedelta(days=put_days_ago))
     run = await purge(retention)
     assert retention.objects.keys == ([key] if kept else [])
     assert found(run) == (int(not kept), 0, 0)
+
+
+@pytest.mark.parametrize(("expires_in_days", "kept"), [(-1, False), (1, True)])
+async def test_a_package_whose_making_failed_for_good_goes_once_its_approval_has_expired(
+    retention, expires_in_days, kept
+):
+    approval = an_approval(expires_at=NOON + timedelta(days=expires_in_days))
+    await retention.store(approval)
+    async with retention.runtime.db.begin() as connection:
+        fault = "the approval cannot be read"
+        assert await packages.failed(connection, approval.request_id, at=NOON, fault=fault)
+    key = f"packages/{approval.request_id}.zip"
+    await retention.objects.lay(key, NOON - timedelta(days=500))
+    await purge(retention)
+    assert retention.objects.keys == ([key] if kept else [])
 
 
 async def test_a_package_that_is_still_to_be_made_stays(retention):
