@@ -27,10 +27,13 @@ from deploy.local.keys import kept_keys
 from deploy.local.mac_keys import audits_mac_keys
 from deploy.local.services import APIS, environment_of
 from services.audit.events import subscriptions as of_audit
+from services.identity.actions.tick import tick
 from services.release.events import subscriptions as of_release
 from shared.codec import Message, decode
 from shared.consumer import WholeSubscription
+from shared.events import IdentityTicked
 from shared.objects import LocalObjects
+from shared.people import FOLLOWED
 from shared.policy import load_policy
 from shared.runtime import Runtime
 from shared.testing import FakeBus, FakeClock, TestRoot
@@ -111,7 +114,9 @@ class Upgraded:
     clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
 
     async def settle(self):
-        """Relay all outboxes and hand what was published to all who work it, until nothing comes."""
+        """Let identity tick, relay all outboxes and hand what was published to all who work it, until nothing comes."""
+        identity = self.apps["identity"].state.identity
+        await tick(identity, self.bus)
         for _ in range(20):
             for runtime in self.runtimes.values():
                 await runtime.relay.drain()
@@ -122,6 +127,8 @@ class Upgraded:
                 Message(r.topic, 0, n, r.key, r.value, dict(r.headers))
                 for n, r in enumerate(records)
             ]
+            of_people = {kind.TOPIC for kind in (*FOLLOWED, IdentityTicked)}
+            await identity.people.learn_all([decode(m) for m in messages if m.topic in of_people])
             for subscription in self._subscriptions():
                 await _deliver(subscription, messages)
         raise AssertionError("the services do not come to rest")
