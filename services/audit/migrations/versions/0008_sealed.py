@@ -217,9 +217,10 @@ ERASE = """
 """
 
 # Whoever erases leaves the entry that says so, in the same transaction, or nothing was erased.
+# It reads entries alone, which the role that works reads too, so it needs no rights of the owner.
 LOGGED = """
     CREATE FUNCTION erasure_is_logged() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+    LANGUAGE plpgsql SET search_path = {schema}, pg_temp AS $$
     BEGIN
         IF NOT EXISTS (
             SELECT FROM entries e WHERE e.event_id = NEW.erased_event AND e.kind = 'values.erased'
