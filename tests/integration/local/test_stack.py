@@ -133,7 +133,7 @@ async def test_ctrl_c_at_a_terminal_stops_it_with_0(folder: Path) -> None:
 async def test_a_service_works_as_a_role_that_owns_nothing_and_is_not_told_who_does(
     folder: Path,
 ) -> None:
-    with running(folder, "--port", "0", "--services", "release", "--separate") as stack:
+    with running(folder, "--port", "0", "--services", "identity,release", "--separate") as stack:
         told = Path(f"/proc/{stack.processes['release']}/environ").read_bytes()
         environment = dict(line.split("=", 1) for line in told.decode().split("\0") if line)
         assert "DATABASE_OWNER_URL" not in environment
