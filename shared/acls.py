@@ -94,6 +94,7 @@ def _of_service(service: str, topics: Iterable[Topic]) -> Iterator[Acl]:
             yield from _on(service, topic.name, Operation.WRITE)
         if service in topic.consumers:
             yield from _on(service, topic.name, Operation.READ)
+        if service in topic.workers:
             yield from _on(service, topic.dead, Operation.WRITE)
     for pattern, name in ((Pattern.LITERAL, service), (Pattern.PREFIXED, f"{service}-")):
         yield Acl(service, Resource.GROUP, pattern, name, Operation.READ)
@@ -103,7 +104,7 @@ def _of_service(service: str, topics: Iterable[Topic]) -> Iterator[Acl]:
 
 def _of_the_operator(topics: Iterable[Topic]) -> Iterator[Acl]:
     for topic in topics:
-        if topic.consumers:
+        if topic.workers:
             yield from _on(OPERATOR, topic.dead, Operation.READ)
             yield from _on(OPERATOR, topic.name, Operation.WRITE)
             # To compare what is put back with what was refused: see shared/dead_letters.py.

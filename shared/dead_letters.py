@@ -59,7 +59,7 @@ async def dead_letters(
 async def show(kafka: Kafka | str) -> int:
     """Print each dead letter's topic, id, time and reason; return how many there are."""
     count = 0
-    for topic in TOPICS.values():
+    for topic in (topic for topic in TOPICS.values() if topic.workers):
         async for record in dead_letters(kafka, topic, replayed=False):
             headers = {name: value.decode(errors="replace") for name, value in record.headers}
             shown = (headers.get(n, "-") for n in ("ce_id", "dead_at", "dead_group", "dead_reason"))

@@ -38,6 +38,13 @@ class Topic:
         return self.event.TOPIC
 
     @property
+    def workers(self) -> frozenset[str]:
+        """The consumers that work it in a group of theirs, and may put its events aside."""
+        if self.followed:
+            return self.consumers & {"audit"} if self.audited else frozenset()
+        return self.consumers
+
+    @property
     def dead(self) -> str:
         """Where events go that cannot be worked, with their reason."""
         return f"{self.name}.dead"
@@ -113,7 +120,7 @@ TOPICS: dict[str, Topic] = {
             followed=True,
         ),
         _topic(
-            events.LogCovered, "audit", GUARDED, partitions=1, retention_s=30 * DAY_S, followed=True
+            events.LogCovered, "audit", GUARDED, partitions=1, retention_s=29 * DAY_S, followed=True
         ),
         _topic(
             events.PolicyLoaded,

@@ -99,6 +99,7 @@ def uses(service: str) -> dict[str, tuple[Operation, ...]]:
             found[topic.name] = (Operation.WRITE,)
         if service in topic.consumers:
             found[topic.name] = (*found.get(topic.name, ()), Operation.READ)
+        if service in topic.workers:
             found[topic.dead] = (Operation.WRITE,)
     return found
 

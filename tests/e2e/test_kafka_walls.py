@@ -92,7 +92,7 @@ async def test_a_service_that_was_broken_into_can_do_what_the_registry_says(
 ) -> None:
     produced = {t.name for t in TOPICS.values() if service in t.producers}
     consumed = {t.name for t in TOPICS.values() if service in t.consumers}
-    dead = {t.dead for t in TOPICS.values() if service in t.consumers}
+    dead = {t.dead for t in TOPICS.values() if service in t.workers}
     intruder = await broken_into(walled, service)
     assert opened(intruder, "write") == produced | dead
     assert opened(intruder, "read") == consumed
@@ -105,7 +105,7 @@ async def test_a_service_that_was_broken_into_can_do_what_the_registry_says(
 
 
 async def test_the_operators_certificate_opens_dead_letters_and_where_they_go_back(walled) -> None:
-    consumed = {t for t in TOPICS.values() if t.consumers}
+    consumed = {t for t in TOPICS.values() if t.workers}
     intruder = await broken_into(walled, OPERATOR)
     assert opened(intruder, "write") == {t.name for t in consumed}
     assert opened(intruder, "read") == {name for t in consumed for name in (t.dead, t.name)}
@@ -119,7 +119,7 @@ async def test_recognition_cannot_speak_for_ingest_identity_or_hotlist(walled) -
     intruder = await broken_into(walled, "recognition")
     for name in ("alpr.key.published", "alpr.read.recorded", "alpr.hit.raised"):
         assert ("write", name) in intruder.tried - intruder.opened
-    assert opened(intruder, "read") == {"alpr.capture.received"}
+    assert opened(intruder, "read") == {"alpr.capture.received", "alpr.policy.loaded"}
 
 
 async def test_every_service_finds_all_that_it_needs_after_the_command(walled) -> None:
