@@ -10,7 +10,7 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import KafkaError
 
@@ -52,13 +52,16 @@ class Trimmer:
             await asyncio.sleep(EVERY_S)
 
     async def _trim_repeatedly(self) -> None:
-        admin = Kafka.at(self.kafka).admin()
-        await admin.start()
+        kafka = Kafka.at(self.kafka)
+        admin, consumer = kafka.admin(), kafka.consumer(enable_auto_commit=False)
         try:
+            await admin.start()
+            await consumer.start()
             while True:
-                await self.trim(admin)
+                await self.trim(admin, consumer)
                 await asyncio.sleep(EVERY_S)
         finally:
+            await stop_client(consumer)
             await admin.close()
 
     async def once(self) -> int:
@@ -73,9 +76,13 @@ class Trimmer:
         finally:
             await admin.close()
 
-    async def trim(self, admin: AIOKafkaAdminClient) -> int:
-        """Trim once; return how many records went."""
-        floors = {**await self._floors(admin), **await self._fleeting()}
+    async def trim(
+        self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer | None = None
+    ) -> int:
+        """Trim once, fleeting topics too if there is a consumer; return how many records went."""
+        floors = await self._floors(admin)
+        if consumer is not None:
+            floors |= await self._fleeting(consumer)
         fresh = {p: offset for p, offset in floors.items() if offset > self._trimmed.get(p, 0)}
         if not fresh:
             return 0
@@ -84,18 +91,13 @@ class Trimmer:
         self._trimmed.update(fresh)
         return gone
 
-    async def _fleeting(self) -> dict[TopicPartition, int]:
+    async def _fleeting(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
         """Return where the last records begin of topics that nobody reads later."""
         if not self.fleeting:
             return {}
         topics = [TOPICS[name] for name in self.fleeting]
         partitions = [TopicPartition(t.name, n) for t in topics for n in range(t.partitions)]
-        consumer = Kafka.at(self.kafka).consumer(enable_auto_commit=False)
-        await consumer.start()
-        try:
-            ends = await consumer.end_offsets(partitions)
-        finally:
-            await stop_client(consumer)
+        ends = await consumer.end_offsets(partitions)
         return {partition: end - KEPT for partition, end in ends.items() if end > KEPT}
 
     async def _floors(self, admin: AIOKafkaAdminClient) -> dict[TopicPartition, int]:
