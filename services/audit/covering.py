@@ -3,17 +3,19 @@
 from collections import deque
 from datetime import datetime, timedelta
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from services.audit.events import GROUP
 from services.audit.store.before_macs import Ends
 from services.audit.store.findings import Findings, a_finding
-from services.audit.upgrade import ends_of_audited
+from services.audit.upgrade import ends_by
 from shared.coverage import SHOWN_AFTER_S
 from shared.errors import Unavailable
 from shared.events import LogCovered
-from shared.kafka import Kafka
+from shared.kafka import stop_client
+from shared.periodic import PeriodicTask
 from shared.runtime import Runtime
 
 EVERY_S = 10.0
@@ -32,18 +34,44 @@ class Covering:
         self._since = runtime.clock.now()
         self._probes: deque[tuple[datetime, Ends]] = deque()
         self._until: datetime | None = None
+        self._clients: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
 
     async def report(self) -> None:
         """Look, publish how far the log is, and raise a finding when it is behind. Raises: Unavailable."""
         if not self._runtime.kafka:
             return
         now = self._runtime.clock.now()
-        ends = await ends_of_audited(self._runtime.brokers)
-        self.note(now, ends, await committed(self._runtime.brokers, ends))
+        self.note(now, *await self._ends_and_committed())
         if self._until is not None:
             covered = LogCovered(occurred_at=now, covered_until=self._until)
             await self._runtime.bus.publish([covered])
         await self.look(now)
+
+    async def _ends_and_committed(self) -> tuple[Ends, Ends]:
+        """Ask Kafka by clients that stay open: to connect costs more than to ask. Raises: Unavailable."""
+        kafka = self._runtime.brokers
+        try:
+            if self._clients is None:
+                self._clients = kafka.admin(), kafka.consumer(enable_auto_commit=False)
+                for client in self._clients:
+                    await client.start()
+            admin, consumer = self._clients
+            ends = await ends_by(consumer)
+            return ends, await committed(admin, consumer, ends)
+        except (KafkaError, OSError) as exc:
+            await self.close()
+            raise Unavailable(await kafka.fault()) from exc
+        except BaseException:  # a turn that is cancelled may leave a client half started
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the clients; the next report connects again."""
+        if self._clients is None:
+            return
+        (admin, consumer), self._clients = self._clients, None
+        await stop_client(consumer)
+        await admin.close()
 
     def note(self, now: datetime, ends: Ends, done: Ends) -> None:
         """Take in the partitions' ends of `now`, and the offsets up to which audit is done."""
@@ -73,25 +101,29 @@ class Covering:
             await Findings(connection, self._runtime.service).raise_once(finding)
 
 
-async def committed(kafka: Kafka, ends: Ends) -> Ends:
-    """Return up to which offset audit's group is done with each partition. Raises: Unavailable.
+async def committed(admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, ends: Ends) -> Ends:
+    """Return up to which offset audit's group is done with each partition.
 
     What Kafka has deleted cannot be appended any more and counts as done.
     """
-    admin, consumer = kafka.admin(), kafka.consumer()
-    try:
-        await admin.start()
-        await consumer.start()
-        offsets = await admin.list_consumer_group_offsets(GROUP)
-        done = {(p.topic, p.partition): max(0, at.offset) for p, at in offsets.items()}
-        waiting = [TopicPartition(*p) for p, end in ends.items() if done.get(p, 0) < end]
-        begins = await consumer.beginning_offsets(waiting) if waiting else {}
-    except (KafkaError, OSError) as exc:
-        raise Unavailable(await kafka.fault()) from exc
-    finally:
-        await consumer.stop()
-        await admin.close()
+    offsets = await admin.list_consumer_group_offsets(GROUP)
+    done = {(p.topic, p.partition): max(0, at.offset) for p, at in offsets.items()}
+    waiting = [TopicPartition(*p) for p, end in ends.items() if done.get(p, 0) < end]
+    begins = await consumer.beginning_offsets(waiting) if waiting else {}
     for p, begin in begins.items():
         key = (p.topic, p.partition)
         done[key] = max(begin, done.get(key, 0))
     return done
+
+
+class CoveringTask(PeriodicTask):
+    """Reports every 10 s; its clients close with it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._covering = Covering(runtime)
+        super().__init__("coverage", self._covering.report, EVERY_S, at_once=True)
+
+    async def stop(self) -> None:
+        """Stop, then close what it had open."""
+        await super().stop()
+        await self._covering.close()

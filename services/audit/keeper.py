@@ -3,7 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 
-from services.audit.covering import EVERY_S, Covering
+from services.audit.covering import CoveringTask
 from services.audit.erasing import Eraser
 from services.audit.notices import NoticeSender
 from services.audit.settings import Settings
@@ -33,7 +33,7 @@ class Keeper:
             PeriodicTask("erasing", Eraser(runtime, writer).catch_up, settings.audit_watch_s),
             PeriodicTask("standstill", self.look_at_consumer, stall_s),
             PeriodicTask("disks of Kafka", self.look_at_disks, settings.audit_disk_s),
-            PeriodicTask("coverage", Covering(runtime).report, EVERY_S, at_once=True),
+            CoveringTask(runtime),
             PeriodicTask("notices", NoticeSender(runtime, settings).send, settings.audit_notice_s),
         )
 

@@ -1,6 +1,6 @@
 """Notes, when this log first asks for MACs, which events lay in Kafka without one (ADR-0026)."""
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.audit.store.before_macs import BeforeMacs, Ends
@@ -36,18 +36,24 @@ async def take_what_was_in_flight(runtime: Runtime, writer: Writer) -> None:
 
 async def ends_of_audited(kafka: Kafka) -> Ends:
     """Return the end of each audited partition. Raises: Unavailable."""
-    partitions = [
-        TopicPartition(topic.name, number)
-        for topic in TOPICS.values()
-        if topic.audited
-        for number in range(topic.partitions)
-    ]
     consumer = kafka.consumer()
     try:
         await consumer.start()
-        found = await consumer.end_offsets(partitions)
+        return await ends_by(consumer)
     except (KafkaError, OSError) as exc:
         raise Unavailable(await kafka.fault()) from exc
     finally:
         await consumer.stop()
+
+
+async def ends_by(consumer: AIOKafkaConsumer) -> Ends:
+    """Return the end of each audited partition, asked by a consumer that is started."""
+    found = await consumer.end_offsets(
+        [
+            TopicPartition(topic.name, number)
+            for topic in TOPICS.values()
+            if topic.audited
+            for number in range(topic.partitions)
+        ]
+    )
     return {(p.topic, p.partition): end for p, end in found.items()}

@@ -136,4 +136,5 @@ async def test_a_log_that_stands_still_is_told_to_be_behind_and_one_that_is_quie
                 text("SELECT count(*) FROM entries WHERE kind = 'policy.loaded'")
             )
             assert loaded.scalar_one() == 1
+    await covering.close()
     await bus.stop()
