@@ -19,7 +19,7 @@ from services.release.settings import Settings as ReleaseSettings
 from services.retention.main import build_app as build_retention
 from services.retention.settings import Settings as RetentionSettings
 from shared.runtime import Runtime
-from shared.testing import all_mac_keys, mac_key_text
+from shared.testing import all_mac_keys, mac_key_text, some_people
 from shared.topics import TOPICS
 from tests.integration.identity.conftest import (
     administrator,
@@ -27,7 +27,6 @@ from tests.integration.identity.conftest import (
     client,
     hire,
     identity_settings,
-    people,
     runtime,
     train,
 )
@@ -39,10 +38,17 @@ __all__ = [
     "client",
     "hire",
     "identity_settings",
-    "people",
     "runtime",
     "train",
 ]
+
+
+@pytest.fixture
+def people(clock):
+    """What the services know of keys and accounts; current, as no ticker runs here."""
+    people = some_people(clock)
+    people.assume_current()
+    return people
 
 
 @pytest.fixture
