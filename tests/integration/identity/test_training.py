@@ -5,6 +5,7 @@ from typing import Annotated
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import make_url
 
 from shared.access import Grant, Permission, access
 from shared.events import TrainingRecorded
@@ -14,8 +15,12 @@ from shared.schema import prepare
 
 
 @pytest.fixture
-async def other(settings, bus, objects, clock, people, repository):
-    """Another service, which knows of people what identity published."""
+async def other(settings, postgres, bus, objects, clock, people, repository):
+    """Another service, with a role of its own, which knows of people what identity published."""
+    database = make_url(settings.database_owner_url).database
+    url = postgres.service_url("hotlist", database)
+    settings = settings.model_copy(update={"database_url": url})
+    people.assume_current()  # no follower brings identity's tick here: test_tick.py is about that
     runtime = Runtime("sample", settings, bus=bus, objects=objects, clock=clock, people=people)
     app: FastAPI = create_app(runtime, title="sample", description="", lifespan=None)
 
