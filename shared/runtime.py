@@ -57,6 +57,9 @@ T = TypeVar("T")
 UNHURRIED = 20
 """So many times the pause after an empty fetch has a follower that may learn half a second later."""
 
+FOR_TICKS = 5
+"""As much for ticks: they come every 2 s and hold for 5 s, so one may be lost and the next be late."""
+
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 5.0
 
 
@@ -164,6 +167,7 @@ class Runtime:
                     [IdentityTicked],
                     from_start=False,
                     learn=self.people.learn_all,
+                    pauses=FOR_TICKS,
                 )
             )
         if self.kafka:
@@ -210,7 +214,7 @@ class Runtime:
                 from_start=True,
                 newest=newest,
                 learn=self.standing.learn,
-                unhurried=True,
+                pauses=UNHURRIED,
             )
         )
 
@@ -226,7 +230,7 @@ class Runtime:
         learn: Callable[[Sequence[Any]], Awaitable[None]],
         begun: Callable[[], Awaitable[object]] | None = None,
         newest: Collection[type[Event]] = (),
-        unhurried: bool = False,
+        pauses: int = 1,
     ) -> TopicFollower:
         """Return a follower of topics on this runtime's Kafka; `run` starts it."""
         return TopicFollower(
@@ -237,7 +241,7 @@ class Runtime:
             learn=learn,
             begun=begun,
             newest=newest,
-            idle_pause_s=self._idle_pause_s * (UNHURRIED if unhurried else 1),
+            idle_pause_s=self._idle_pause_s * pauses,
         )
 
     def run(self, *tasks: Task) -> None:
