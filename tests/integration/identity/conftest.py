@@ -102,7 +102,7 @@ def certified_environment(settings, monkeypatch):
 @pytest.fixture
 def identity_settings(settings, clock):
     return Settings(
-        **settings.model_dump(),
+        **settings.model_dump() | {"event_mac_key": mac_key_text("identity")},
         **TestRoot().settings(now=clock.now()),
         identity_key_encryption_key=base64.b64encode(bytes(range(32))).decode(),
         identity_argon2_memory_kib=19_456,
