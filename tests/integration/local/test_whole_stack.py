@@ -28,8 +28,8 @@ from shared.testing import eventually
 from shared.topics import TOPICS
 
 EXAMPLES = ROOT / "shared" / "events" / "examples"
-IDLE_PERCENT = 10.0
-"""Of one core, for all processes together (issue 2)."""
+IDLE_PERCENT = 20.0
+"""Of one core, for all processes together. It was 10 before ticks, followed policies and the log's progress."""
 
 
 @pytest.fixture(scope="module")
