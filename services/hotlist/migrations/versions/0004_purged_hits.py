@@ -16,4 +16,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("what a purge took does not come back")
+    raise RuntimeError("what a purge took does not come back")
