@@ -87,7 +87,7 @@ async def test_a_generated_client_signs_in_declares_a_purpose_and_searches(
             page = await search.asyncio(
                 client=retention, body=wanted, x_alpr_purpose=purpose.purpose_token
             )
-            return page.reads
+            return page.items
 
         [read] = await eventually(found, within_s=20, every_s=0.2)
         assert read.plate == "6TRJ244"
