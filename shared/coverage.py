@@ -1,4 +1,4 @@
-"""How far behind the audit log is, as audit itself tells; past the policy's limit access is refused (ADR-0027)."""
+"""How far behind the audit log is, as audit itself tells; past the policy's limit access is refused (ADR-0024)."""
 
 from collections.abc import Sequence
 from datetime import timedelta

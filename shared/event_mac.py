@@ -1,4 +1,4 @@
-"""MACs of audited events: they prove to the audit service which service made an event (ADR-0026).
+"""MACs of audited events: they prove to the audit service which service made an event (ADR-0022).
 
 Each service shares a key with audit alone. The MAC is made when the event is emitted, so audit also
 refuses an event that was changed in the outbox or in Kafka.

@@ -13,7 +13,7 @@ class MacSettings(BaseSettings):
 
     event_mac_key: SecretKey | None = None
     """Base64 of 32 random bytes, shared with audit alone: makes the MACs of this service's audited
-    events (ADR-0026). Every service but the console needs it."""
+    events (ADR-0022). Every service but the console needs it."""
 
     def mac_key_of(self, service: str) -> MacKey | None:
         """Return the key that makes the MACs of `service`, or None where none is set."""

@@ -150,7 +150,7 @@ class Relay:
         """Return what goes to Kafka.
 
         A row that waited when MACs were introduced gets its MAC now, if it is still what the owner's
-        migration saw (ADR-0026). Any other row goes as it is: audit refuses one that was changed.
+        migration saw (ADR-0022). Any other row goes as it is: audit refuses one that was changed.
         """
         headers = [(name, value.encode()) for name, value in row.headers.items()]
         record = Record(row.topic, row.key, row.value, headers)

@@ -49,6 +49,7 @@ class People:
         self._key_events: dict[str, _Known] = {}
         self._account_sum = 0
         self._key_sum = 0
+        self._newest_change: datetime | None = None
         self._valid_from: dict[str, datetime] = {}
         self._barred: dict[str, str] = {}
         self._ticks: deque[tuple[IdentityTicked, datetime]] = deque(maxlen=TICKS_KEPT)
@@ -135,6 +136,7 @@ class People:
             raise ValueError("an account's event has no number")
         self._account_sum += event.account_number - known.number
         self._accounts[account] = _Known(event.account_number, serial)
+        self._newest_change = max(self._newest_change or event.occurred_at, event.occurred_at)
         self._valid_from[account] = event.tokens_valid_from
         self._barred.pop(account, None)
         if event.status != "active":
@@ -150,6 +152,7 @@ class People:
         if event.key_number > known.number:
             self._key_sum += event.key_number - known.number
             self._key_events[event.kid] = _Known(event.key_number, serial)
+            self._newest_change = max(self._newest_change or event.occurred_at, event.occurred_at)
 
     def _revoke(self, text: str) -> None:
         """Forget what a revoked issuer said: its keys, and the numbers that it gave.
@@ -173,16 +176,25 @@ class People:
         leeway = timedelta(seconds=LEEWAY_S)
         if tick.occurred_at > now + leeway:
             raise CertificateRefused("a tick comes from the future: check the clocks")
-        highest = self._highest
-        lower = highest is not None and (
-            tick.account_number < highest.account_number or tick.key_number < highest.key_number
-        )
-        if highest is not None and lower and tick.occurred_at > highest.occurred_at + leeway:
+        if self._went_back(tick, leeway):
             raise CertificateRefused("identity's numbers went back: its database was replaced")
+        highest = self._highest
         if highest is None or tick.account_number >= highest.account_number:
             self._highest = tick
         self._ticks.append((tick, now))
         self._settle()
+
+    def _went_back(self, tick: IdentityTicked, leeway: timedelta) -> bool:
+        """Whether the tick knows fewer changes than an earlier tick, or than came long before it."""
+
+        def fewer(accounts: int, keys: int, at: datetime | None) -> bool:
+            later = at is not None and tick.occurred_at > at + leeway
+            return later and (tick.account_number < accounts or tick.key_number < keys)
+
+        last = self._highest
+        return fewer(self._account_sum, self._key_sum, self._newest_change) or (
+            last is not None and fewer(last.account_number, last.key_number, last.occurred_at)
+        )
 
     def _settle(self) -> None:
         """Become current by the ticks whose numbers are all known here.

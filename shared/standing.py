@@ -19,7 +19,7 @@ NOTE_EXAMPLE = (
 
 
 class Policies:
-    """Which policy each service loaded last. Two at once keep all of them unready (ADR-0027)."""
+    """Which policy each service loaded last. Two at once keep all of them unready (ADR-0024)."""
 
     def __init__(self, service: str, policy: Policy) -> None:
         self._digests = {service: policy.digest}

@@ -1,4 +1,4 @@
-"""What audit is given of the MAC keys that each service of the embedded stack is given (ADR-0026)."""
+"""What audit is given of the MAC keys that each service of the embedded stack is given (ADR-0022)."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Tells every service up to when all audited partitions are in the log (ADR-0027)."""
+"""Tells every service up to when all audited partitions are in the log (ADR-0024)."""
 
 from collections import deque
 from datetime import datetime, timedelta

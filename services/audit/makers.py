@@ -1,4 +1,4 @@
-"""Who made an event: the MAC, the source and the topic must name one and the same service (ADR-0026)."""
+"""Who made an event: the MAC, the source and the topic must name one and the same service (ADR-0022)."""
 
 import re
 from base64 import b64decode

@@ -143,7 +143,7 @@ class Settings(SigningSettings, CommonSettings):
 
     audit_event_mac_keys: Annotated[SecretStr, AfterValidator(_mac_keys)]
     """Every service's EVENT_MAC_KEY, as `service:key`, separated by spaces. While one is changed, its
-    last key too, as `service:key@time`: taken until that time, 30 days ahead at most (ADR-0026)."""
+    last key too, as `service:key@time`: taken until that time, 30 days ahead at most (ADR-0022)."""
 
     @property
     def mac_keys(self) -> list[TakenKey]:

@@ -1,4 +1,4 @@
-"""Notes, when this log first asks for MACs, which events lay in Kafka without one (ADR-0026)."""
+"""Notes, when this log first asks for MACs, which events lay in Kafka without one (ADR-0022)."""
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError

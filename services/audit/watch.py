@@ -112,7 +112,7 @@ class Watch:
     async def _policies(
         self, connection: AsyncConnection, stream: Stream, seen: Sequence[Seen]
     ) -> list[FindingRaised]:
-        """Two policies in force at once (ADR-0027)."""
+        """Two policies in force at once (ADR-0024)."""
         told = [s.seq for s in seen if s.kind == kind_of(PolicyLoaded)]
         if not told:
             return []

@@ -1,4 +1,4 @@
-"""Digests of the events that wait in the outbox: written without a MAC, before MACs (ADR-0026)."""
+"""Digests of the events that wait in the outbox: written without a MAC, before MACs (ADR-0022)."""
 
 from alembic import op
 

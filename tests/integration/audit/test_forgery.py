@@ -1,4 +1,4 @@
-"""Events that do not prove who made them: never appended, dead-lettered, and a finding (ADR-0026)."""
+"""Events that do not prove who made them: never appended, dead-lettered, and a finding (ADR-0022)."""
 
 from base64 import b64encode
 from datetime import timedelta

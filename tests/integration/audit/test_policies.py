@@ -1,4 +1,4 @@
-"""Policies in force: two at once, and one that nobody has acknowledged, are findings (ADR-0027)."""
+"""Policies in force: two at once, and one that nobody has acknowledged, are findings (ADR-0024)."""
 
 import pytest
 

@@ -246,6 +246,30 @@ def test_a_forged_tick_and_one_from_the_future_keep_nobody_current(
 
 
 @pytest.mark.clause("wall/tick")
+def test_a_restored_database_is_refused_after_a_restart_too(people, clock) -> None:
+    """Its numbers were given before: a separation with one of them would be taken for an old event."""
+    before = TestAuthority(clock)
+    account = uuid4()
+    for status in ("active", "suspended", "active"):
+        people.learn(before.account(account, status, clock.now()))
+    clock.advance(seconds=20)
+    restored = TestAuthority(clock)
+    people.learn(restored.account(account, "separated", clock.now()))
+    with pytest.raises(CertificateRefused, match="went back"):
+        people.learn(restored.tick())
+    assert not current(people, clock)
+
+
+@pytest.mark.clause("wall/tick")
+def test_a_tick_from_just_before_a_change_is_taken(people, authority, clock) -> None:
+    people.learn(authority.account(uuid4(), "active", clock.now()))
+    tick = authority.tick()
+    people.learn(authority.account(uuid4(), "active", clock.now()))
+    people.learn(tick)
+    assert current(people, clock)
+
+
+@pytest.mark.clause("wall/tick")
 def test_numbers_that_go_back_are_refused(people, authority, clock) -> None:
     event = authority.account(uuid4(), "active", clock.now())
     people.learn(event)

@@ -1,4 +1,4 @@
-"""How far each audited partition reached when the log began to ask for MACs (ADR-0026)."""
+"""How far each audited partition reached when the log began to ask for MACs (ADR-0022)."""
 
 from alembic import op
 
