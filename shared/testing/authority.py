@@ -11,13 +11,13 @@ from jose import jwk as jose_jwk
 
 from shared.certificates import Signer, Trust
 from shared.clock import Clock
-from shared.events import AccountChanged, Actor, IdentityTicked
+from shared.events import AccountChanged, Actor, IdentityTicked, KeyPublished
 from shared.people import People
 from shared.permissions import Permission
 from shared.policy import load_policy
 from shared.signed_events import sign_event
 from shared.testing.root import TestRoot
-from shared.tokens import AUDIENCE, sign
+from shared.tokens import AUDIENCE, sign, thumbprint
 from shared.types import Ori
 
 ISSUER = "plateward"
@@ -42,6 +42,7 @@ class TestAuthority:
         self.people = some_people(clock)
         self.people.assume_current()
         self._numbers: dict[str, int] = {}
+        self._keys_published = 0
         self.people.keys.add(self.kid, self._jwk, clock.now() + timedelta(days=3650))
 
     def account(self, account_id: UUID | str, status: Any, valid_from: datetime) -> AccountChanged:
@@ -60,10 +61,30 @@ class TestAuthority:
         )
         return sign_event(self.issuer, event)
 
+    def publish_key(self) -> KeyPublished:
+        """Return the event that makes services take this authority's tokens; names the key by its thumbprint."""
+        public = {name: self._jwk[name] for name in ("kty", "crv", "x", "y")}
+        self.kid = thumbprint(public)
+        self._keys_published += 1
+        now = self.clock.now()
+        event = KeyPublished(
+            occurred_at=now,
+            kid=self.kid,
+            key_number=1,
+            number=self._keys_published,
+            issuer=ISSUER,
+            jwk=public,
+            not_after=now + timedelta(days=1),
+        )
+        return sign_event(self.issuer, event)
+
     def tick(self) -> IdentityTicked:
-        """Return identity's tick after the changes that `account` made."""
-        numbers = sum(self._numbers.values())
-        event = IdentityTicked(occurred_at=self.clock.now(), account_number=numbers, key_number=0)
+        """Return identity's tick after the changes and keys that this authority made."""
+        event = IdentityTicked(
+            occurred_at=self.clock.now(),
+            account_number=sum(self._numbers.values()),
+            key_number=self._keys_published,
+        )
         return sign_event(self.issuer, event)
 
     @property

@@ -15,7 +15,6 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +32,12 @@ from deploy.local.process import Child
 from shared.bus import KafkaBus
 from shared.clock import SystemClock
 from shared.codec import Message, decode
-from shared.events import Event, KeyPublished
+from shared.events import Event
 from shared.kafka import Kafka
 from shared.kafka_settings import KafkaSettings
 from shared.periodic import PeriodicTask
-from shared.signed_events import sign_event
 from shared.testing import TestAuthority, TestRoot, mac_key, mac_key_text
 from shared.testing.macs import AUDITED_SERVICES
-from shared.tokens import thumbprint
 from shared.topics import topic_of
 from shared.topics_admin import ensure_topics
 from shared.trim import Trimmer, services_to_wait_for
@@ -201,19 +198,7 @@ async def _publish_key(bootstrap: str, authority: TestAuthority) -> KafkaBus:
     here = KafkaSettings(kafka_bootstrap=bootstrap, kafka_allow_one_copy=True)
     await ensure_topics(Kafka.of(here))
     bus = KafkaBus(bootstrap, "identity", mac_key=mac_key("identity"))
-    public = {name: authority._jwk[name] for name in ("kty", "crv", "x", "y")}
-    authority.kid = thumbprint(public)
-    now = SystemClock().now()
-    event = KeyPublished(
-        occurred_at=now,
-        kid=authority.kid,
-        key_number=1,
-        number=1,
-        issuer="plateward",
-        jwk=public,
-        not_after=now + timedelta(days=1),
-    )
-    await bus.publish([sign_event(authority.issuer, event)])
+    await bus.publish([authority.publish_key()])
     return bus
 
 

@@ -166,11 +166,14 @@ async def test_ids_and_plates_of_an_event_from_before_are_sealed(app, writer, qu
     "records",
     [
         "not a list",
-        [{"captured_on": "1999-12-31", "shown": [{"record_id": "x1"}]}],
-        [{"captured_on": "2027-01-01", "shown": [{"record_id": "x1"}]}],
-        [{"captured_on": "2026-05-01", "shown": [{"record_id": "x1"}]}] * 2,
-        [{"captured_on": f"2026-05-0{d}", "shown": [{"record_id": "x1"}]} for d in range(1, 8)],
-        [{"captured_on": "2026-05-01", "shown": [{"record_id": "x1", "plates": "7"}]}],
+        [{"captured_on": "1999-12-31", "shown": [{"record_id": "a record"}]}],
+        [{"captured_on": "2027-01-01", "shown": [{"record_id": "a record"}]}],
+        [{"captured_on": "2026-05-01", "shown": [{"record_id": "a record"}]}] * 2,
+        [
+            {"captured_on": f"2026-05-0{d}", "shown": [{"record_id": "a record"}]}
+            for d in range(1, 8)
+        ],
+        [{"captured_on": "2026-05-01", "shown": [{"record_id": "a record", "plates": "7"}]}],
     ],
 )
 async def test_records_of_a_wrong_shape_are_sealed_whole_and_logged(
@@ -180,7 +183,7 @@ async def test_records_of_a_wrong_shape_are_sealed_whole_and_logged(
     body = msgspec.json.decode(message.value) | {"records": records}
     await writer.take([changed(message, body)])
     [row] = await query("SELECT entry FROM entries")
-    assert b"x1" not in row.entry
+    assert b"a record" not in row.entry
     assert b"not a list" not in row.entry
     [value] = await query("SELECT name, sighting FROM sealed_values")
     assert tuple(value) == ("unknown", True)
