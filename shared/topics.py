@@ -70,6 +70,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.ReadRecognised, "recognition", "hotlist retention"),
         _topic(events.CaptureProcessed, "recognition", "retention"),
         _topic(events.PassRecorded, "retention", "hotlist"),
+        _topic(events.ReadContradicted, "retention", audited=True),
         _topic(events.HotListChanged, "hotlist", audited=True),
         _topic(events.HotListActivated, "hotlist", audited=True),
         _topic(events.HitRaised, "hotlist", "retention", audited=True),

@@ -5,16 +5,17 @@ fails holds up findings, never the log.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.entries import PREFIX
 from services.audit.rules import Search, crowded, repeated
 from services.audit.settings import Settings
 from services.audit.store.audits import Audits
-from services.audit.store.findings import Findings, a_finding
+from services.audit.store.findings import CONTRADICTING_READ, Findings, a_finding
 from services.audit.store.policies import Policies
 from services.audit.store.stream import Seen, Stream
 from shared.access import Permission
@@ -25,6 +26,7 @@ from shared.events import (
     FindingRaised,
     IssuerMisused,
     PolicyLoaded,
+    ReadContradicted,
     RecordsDisclosed,
     RefusalsCounted,
 )
@@ -61,7 +63,7 @@ class Watch:
 
     async def _look(self) -> int | None:
         async with self._runtime.db.begin() as connection:
-            stream = Stream(connection)
+            stream, findings = Stream(connection), Findings(connection, self._runtime.service)
             start = await stream.cursor("entries")
             seen = await stream.since(start, LIMIT)
             if not seen:
@@ -74,9 +76,10 @@ class Watch:
                 *await _silences(stream, seen),
                 *await self._policies(connection, stream, seen),
                 *_misuses(seen),
+                *await _contradictions(stream, findings, seen),
             ]
             await stream.advance("entries", seen[-1].seq + 1)
-            return await self._raise(Findings(connection, self._runtime.service), found)
+            return await self._raise(findings, found)
 
     async def _look_for_gaps(self) -> int | None:
         before = self._runtime.clock.now() - timedelta(minutes=self._settings.audit_gap_minutes)
@@ -254,6 +257,22 @@ async def _silences(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]
         )
         for device in await stream.silences(told)
     ]
+
+
+async def _contradictions(
+    stream: Stream, findings: Findings, seen: Sequence[Seen]
+) -> list[FindingRaised]:
+    """A camera that said two things of one moment: one finding at a time for each device and capture day."""
+    told = [s.seq for s in seen if s.kind == kind_of(ReadContradicted)]
+    found: dict[tuple[str, date], FindingRaised] = {}
+    for one in await stream.contradictions(told) if told else ():
+        about = (str(one.said["device_id"]), one.captured_on)
+        if about in found or await findings.contradicts(*about):
+            continue
+        details = {**one.said, "seq": one.seq, "count": one.count}
+        raised = a_finding(CONTRADICTING_READ, f"entry {one.seq}", one.at, one.seq, **details)
+        found[about] = structs.replace(raised, captured_on=one.captured_on)
+    return list(found.values())
 
 
 def _misuses(seen: Sequence[Seen]) -> Iterable[FindingRaised]:

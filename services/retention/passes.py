@@ -12,6 +12,7 @@ from uuid import UUID
 
 from prometheus_client import Counter, Gauge
 
+from services.retention.contradictions import report
 from services.retention.domain.passes import (
     Follower,
     Rules,
@@ -30,6 +31,7 @@ from shared.outbox import emit
 from shared.runtime import Runtime
 
 RECORDED = Counter("alpr_passes_recorded", "Passes that were voted on and told", ["agreed"])
+CONTRADICTED = Counter("alpr_reads_contradicted", "Camera reads that contradict another one")
 LATE = Counter("alpr_passes_late_reads", "Reads that came after their pass was told")
 WAITING = Gauge("alpr_passes_waiting", "Batches of reads that passes were not looked for in yet")
 
@@ -93,6 +95,10 @@ class PassKeeper:
         """Close the passes of one stretch of a device's time; return how many reads were looked at."""
         gap = self._rules.gap
         around = await passing.around(device_id, span.first_at - gap, span, span.last_at + gap)
+        told = await report(
+            passing, self._runtime.service, device_id, around.sightings, self._runtime.clock.now()
+        )
+        CONTRADICTED.inc(told)
         # Beside the event loop: thousands of reads take a while, and people wait for answers.
         follow = Follower(self._rules).follow
         tracks = await asyncio.to_thread(follow, around.free, around.closed)

@@ -1,12 +1,12 @@
 """Captures and reads: the hot path. Ids are derived, so a redelivery has no second effect."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
 
-from shared.events.base import Event
+from shared.events.base import Event, Sealing
 from shared.types import Confidence, Latitude, Longitude, Ori, PlateText
 
 
@@ -154,6 +154,28 @@ class ReadRecognised(Event, frozen=True, kw_only=True, omit_defaults=True):
     def key(self) -> str:
         """The capture."""
         return str(self.capture_id)
+
+
+class ReadContradicted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A device sent reads of one moment and source id that say otherwise; all are kept (ADR-0026)."""
+
+    TOPIC: ClassVar[str] = "alpr.read.contradicted"
+    SEALED: ClassVar[Sealing | None] = Sealing(
+        group="sighting", open=frozenset(["count"]), day="captured_on"
+    )
+    MAX_NAMED: ClassVar[int] = 50
+    """Reads that one event names."""
+
+    device_id: UUID
+    captured_on: date  # UTC
+    count: int  # reads that contradict another
+    read_ids: list[UUID]  # of them; the first, where there are very many
+    plates: list[PlateText]  # what these say
+
+    @property
+    def key(self) -> str:
+        """The device."""
+        return str(self.device_id)
 
 
 class CaptureProcessed(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -11,11 +11,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.entries import Entry
+from services.audit.named_plates import plates_in
 from shared.access import Grant, Shown, disclose
 from shared.events import Actor, FindingRaised
 from shared.events.records import OPEN_IN_FINDINGS
 from shared.ids import derive_id
 from shared.outbox import emit
+
+CONTRADICTING_READ = "contradicting_read"
 
 FindingStatus = Literal["open", "assigned", "closed"]
 
@@ -33,6 +36,10 @@ _SELECT = """
         FROM finding_steps s WHERE s.finding_id = f.finding_id) AS steps
     FROM findings f
 """
+_CONTRADICTS = text(
+    "SELECT 1 FROM findings WHERE kind = :kind AND status <> 'closed'"
+    " AND captured_on = :day AND sealed ->> 'device_id' = :device LIMIT 1"
+)
 _STEP = text(
     """
     INSERT INTO finding_steps (step_id, finding_id, change, by, at, note, assigned_to, outcome)
@@ -134,6 +141,11 @@ class Findings:
             await emit(self._connection, self._service, event)
         return bool(result.rowcount)
 
+    async def contradicts(self, device_id: str, captured_on: date) -> bool:
+        """Whether a finding that is not closed tells of a device's contradicting reads of that day."""
+        named = {"kind": CONTRADICTING_READ, "day": captured_on, "device": device_id}
+        return (await self._connection.execute(_CONTRADICTS, named)).first() is not None
+
     async def page(
         self,
         grant: Grant,
@@ -202,7 +214,7 @@ class Findings:
             Shown(
                 record_id=f.finding_id,
                 captured=f.captured_on,
-                plates=[str(f.details["plate"])] if "plate" in f.details else (),
+                plates=sorted(set(plates_in(f.details))),
             )
             for f in found
         ]

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -58,6 +58,14 @@ _SAID = text(
     FROM entries WHERE seq = ANY(:seqs) ORDER BY seq
     """
 )
+_CONTRADICTIONS = text(
+    """
+    SELECT e.seq, e.occurred_at AS at, v.captured_on, opened(v.disclosure) - 'captured_on' AS said,
+        CAST(convert_from(e.entry, 'UTF8')::jsonb #>> '{data,count}' AS integer) AS count
+    FROM entries e JOIN sealed_values v ON v.seq = e.seq AND v.name = 'sighting'
+    WHERE e.seq = ANY(:seqs) ORDER BY e.seq
+    """
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,18 @@ class SilentDevice:
     name: str
     last_heard_at: str
     at: datetime
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """Reads of one device and capture day that contradict each other, as retention told it."""
+
+    seq: int
+    at: datetime
+    captured_on: date
+    count: int
+    said: dict[str, Any]
+    """What is sealed of it: device, reads, plates."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +169,11 @@ class Stream:
             )
             for row in rows
         ]
+
+    async def contradictions(self, seqs: Sequence[int]) -> list[Contradiction]:
+        """Return what those entries tell of, without what a purge has erased meanwhile."""
+        rows = await self._connection.execute(_CONTRADICTIONS, {"seqs": list(seqs)})
+        return [Contradiction(**row) for row in rows.mappings()]
 
     async def floods(self, seqs: Sequence[int]) -> list[Flood]:
         """Return what those entries have counted."""

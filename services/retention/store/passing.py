@@ -3,9 +3,10 @@
 For the service's own work; `store.passes` is what people see.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -76,6 +77,10 @@ _SHORTEN = text(
     "UPDATE pass_due SET first_at = :open_from"
     " WHERE due_id = ANY(:due_ids) AND first_at < :open_from"
 )
+_FIRST_CONTRADICTIONS = text(
+    "INSERT INTO inbox (consumer, event_id) SELECT 'retention-contradictions', id"
+    " FROM unnest(CAST(:ids AS uuid[])) AS new (id) ON CONFLICT DO NOTHING RETURNING event_id"
+)
 _ALL_DONE = text("DELETE FROM pass_due WHERE due_id = ANY(:due_ids)")
 
 
@@ -107,6 +112,11 @@ class Around:
     looked_at: int
     seen_to: datetime | None
     """Nothing captured after this was looked at, there being too many; None: all was."""
+
+    @property
+    def sightings(self) -> Iterator[Sighting]:
+        """All these reads."""
+        return chain(self.free, *(track.sightings for track in self.closed))
 
 
 class Passing:
@@ -206,6 +216,11 @@ class Passing:
             "times": [sighting.captured_at for sighting in sightings],
         }
         await self.connection.execute(_PASS_READS, named)
+
+    async def first_contradictions(self, ids: Sequence[UUID]) -> list[UUID]:
+        """Return those of the ids that were not passed here before."""
+        rows = await self.connection.execute(_FIRST_CONTRADICTIONS, {"ids": ids})
+        return list(rows.scalars())
 
     async def done(self, due: Iterable[Due], open_from: datetime | None) -> None:
         """Strike off what is decided: all before `open_from`, or all."""

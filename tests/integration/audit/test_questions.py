@@ -19,6 +19,7 @@ from shared.events import (
     FindingRaised,
     HitRaised,
     PurposeRecord,
+    ReadContradicted,
     RecordsDisclosed,
     RefusalsCounted,
     SessionChanged,
@@ -275,6 +276,68 @@ async def test_a_camera_that_fell_silent_is_a_finding(deliver, findings, clock):
     assert (finding.kind, finding.subject) == ("device_silence", f"device {device}")
     assert finding.details["device_name"] == "Main St"
     assert await findings() == []
+
+
+def a_contradiction(clock, device, **changes):
+    """Two reads of one moment that name two plates, as retention tells it."""
+    fields = {
+        "occurred_at": clock.now(),
+        "device_id": device,
+        "captured_on": clock.now().date(),
+        "count": 2,
+        "read_ids": [uuid4(), uuid4()],
+        "plates": ["1AAA001", "1HIT002"],
+    }
+    return ReadContradicted(**(fields | changes))
+
+
+@pytest.mark.clause("468.3.1(c)/contradicting-reads")
+async def test_reads_that_contradict_each_other_are_a_finding(deliver, findings, clock, query):
+    device, yesterday = uuid4(), clock.now().date() - timedelta(days=1)
+    told = a_contradiction(clock, device, captured_on=yesterday)
+    await deliver(told)
+    [finding] = await findings()
+    assert (finding.kind, finding.captured_on) == ("contradicting_read", yesterday)
+    assert finding.details["device_id"] == str(device)
+    assert finding.details["read_ids"] == [str(read_id) for read_id in told.read_ids]
+    assert finding.details["plates"] == ["1AAA001", "1HIT002"]
+    [row] = await query("SELECT subject, details, sealed FROM findings")
+    assert row.details == {"count": 2, "seq": finding.details["seq"]}
+    assert row.sealed.keys() == {"device_id", "read_ids", "plates"}
+
+
+@pytest.mark.clause("468.3.1(c)/contradicting-reads")
+async def test_a_camera_and_day_have_one_open_finding_at_a_time(
+    deliver, findings, clock, client, auditor
+):
+    device, other = uuid4(), uuid4()
+    await deliver(a_contradiction(clock, device), a_contradiction(clock, device))
+    [finding] = await findings()
+    await deliver(a_contradiction(clock, device))
+    assert await findings() == []
+    await deliver(a_contradiction(clock, other))
+    assert [f.details["device_id"] for f in await findings()] == [str(other)]
+    yesterday = clock.now().date() - timedelta(days=1)
+    await deliver(a_contradiction(clock, device, captured_on=yesterday))
+    assert len(await findings()) == 1
+    closed = {"note": "Two vehicles in one frame", "outcome": "explained"}
+    path = f"/v1/findings/{finding.finding_id}/close"
+    answer = await client.post(path, json=closed, headers=auditor())
+    assert answer.status_code == 200, answer.text
+    await deliver(a_contradiction(clock, device))
+    assert len(await findings()) == 1
+
+
+@pytest.mark.clause("wall/sealed-log")
+async def test_the_entry_of_a_contradiction_tells_of_no_sighting(deliver, clock, query, ask):
+    told = a_contradiction(clock, uuid4())
+    await deliver(told)
+    [row] = await query("SELECT entry FROM entries WHERE kind = 'read.contradicted'")
+    for text in ("1AAA001", "1HIT002", *map(str, [told.device_id, *told.read_ids])):
+        assert text.encode() not in row.entry
+    assert [e["event"]["type"] for e in await ask(plate="1HIT002")][-1:] == [
+        "alpr.read.contradicted.v1"
+    ]
 
 
 @pytest.mark.clause("468.3.1(c)/monitoring")

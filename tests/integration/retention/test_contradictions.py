@@ -1,0 +1,107 @@
+"""Reads that contradict each other are kept, and told to the audit log once (ADR-0026)."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from shared.events import ReadContradicted
+from shared.ids import Deriver
+from tests.integration.retention.conftest import DEVICE, a_read
+
+pytestmark = pytest.mark.clause("468.3.1(c)/contradicting-reads")
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+SECRET = bytes(32)
+OTHER_DEVICE = UUID(int=7)
+
+
+def said(plate, at=NOON, source="s-1", *, device=DEVICE, **changes):
+    """A read under the id that ingest gives it: reads of one device, time and source id are akin."""
+    rest = f"{plate}{changes}"
+    read_id = Deriver(SECRET, "read", device).derive_akin(f"{at}{source}", rest)
+    return a_read(plate, at, device_id=device, read_id=read_id, **changes)
+
+
+async def settle(retention):
+    retention.clock.advance(seconds=11)
+    await retention.app.state.keeper.work()
+
+
+async def told(retention):
+    return await retention.emitted(ReadContradicted)
+
+
+async def test_a_read_that_says_another_plate_is_kept_and_told_once(retention):
+    one, other = said("1AAA001"), said("1HIT002")
+    await retention.store(one)
+    await settle(retention)
+    assert await told(retention) == []
+    await retention.store(other)
+    await settle(retention)
+    [event] = await told(retention)
+    assert (event.device_id, event.captured_on, event.count) == (DEVICE, NOON.date(), 2)
+    assert set(event.read_ids) == {one.read_id, other.read_id}
+    assert event.plates == ["1AAA001", "1HIT002"]
+    for read in (one, other):
+        assert await retention.plates(plate=read.plate) == [read.plate]
+    await retention.store(one, other)  # delivered again
+    await settle(retention)
+    assert len(await told(retention)) == 1
+
+
+async def test_a_read_of_a_pass_is_contradicted_too(retention):
+    first, second = said("1AAA001"), said("1AAA001", NOON + timedelta(seconds=1), "s-2")
+    await retention.store(first, second)
+    await settle(retention)
+    assert await retention.fetch("SELECT 1 FROM pass_reads WHERE read_id = :id", id=first.read_id)
+    other = said("9ZZZ999")
+    await retention.store(other)
+    await settle(retention)
+    [event] = await told(retention)
+    assert set(event.read_ids) == {first.read_id, other.read_id}
+
+
+async def test_a_third_reading_of_the_same_moment_is_told(retention):
+    await retention.store(said("1AAA001"), said("1HIT002"))
+    await settle(retention)
+    await retention.store(said("1HIT003"))
+    await settle(retention)
+    assert [event.count for event in await told(retention)] == [2, 3]
+
+
+async def test_another_state_contradicts_and_an_unknown_one_does_not(retention):
+    await retention.store(said("1AAA001"), said("1AAA001", region="US-CA"))
+    await settle(retention)
+    assert await told(retention) == []
+    await retention.store(said("1AAA001", region="US-NV"))
+    await settle(retention)
+    assert [event.count for event in await told(retention)] == [3]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        said("1HIT002", source="s-2"),
+        said("1HIT002", NOON + timedelta(milliseconds=1)),
+        said("1HIT002", device=OTHER_DEVICE),
+        said("1AAA001", confidence=0.4),
+    ],
+    ids=["another source id", "another moment", "another device", "another confidence alone"],
+)
+async def test_what_does_not_contradict_is_not_told(retention, other):
+    await retention.store(said("1AAA001"), other)
+    await settle(retention)
+    assert await told(retention) == []
+
+
+async def test_contradictions_of_two_days_are_two_events_and_many_name_fifty_reads(retention):
+    """A purge erases by day, and an event stays small whatever a camera sends."""
+    midnight = datetime(2026, 6, 2, tzinfo=UTC)
+    before = [said(f"1AAA{n:03}", midnight - timedelta(seconds=1)) for n in range(60)]
+    after = [said(f"1AAA{n:03}", midnight) for n in range(2)]
+    await retention.store(*before, *after)
+    await settle(retention)
+    events = await told(retention)
+    assert [(event.captured_on.day, event.count) for event in events] == [(1, 60), (2, 2)]
+    assert [len(event.read_ids) for event in events] == [ReadContradicted.MAX_NAMED, 2]
