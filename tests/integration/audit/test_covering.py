@@ -1,5 +1,6 @@
 """Audit tells up to when everything is in the log: honest without traffic, and while it stands still."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -114,7 +115,8 @@ async def test_a_log_that_stands_still_is_told_to_be_behind_and_one_that_is_quie
     async with app.router.lifespan_context(app):
 
         async def covered_after(moment):
-            await covering.report()
+            with suppress(Unavailable):  # a fresh Kafka names no coordinator of a group at first
+                await covering.report()
             return (until := await newest(bootstrap)) is not None and until > moment
 
         began = runtime.clock.now()
