@@ -120,7 +120,7 @@ def _verify(asked: argparse.Namespace) -> int:
         keys, settings = _given(asked), LogSettings()
     if not keys:
         raise BadNote("name the log's public key with --vkey, or use the service's own: --own-key")
-    return _say(asyncio.run(_verified(settings, keys, _kept(asked))), keys)
+    return say(asyncio.run(_verified(settings, keys, _kept(asked))), keys)
 
 
 async def _verified(settings: LogSettings, keys: list[Verifier], kept: list[str]) -> Verdict:
@@ -145,7 +145,7 @@ def _verify_export(asked: argparse.Namespace) -> int:
         raise BadNote("name the log's public key with --vkey")
     keys = _given(asked)
     with asked.file.open("rb") as file:
-        return _say(verify_export(lines_of(file), keys, _kept(asked)), keys)
+        return say(verify_export(lines_of(file), keys, _kept(asked)), keys)
 
 
 def _given(asked: argparse.Namespace) -> list[Verifier]:
@@ -156,7 +156,7 @@ def _kept(asked: argparse.Namespace) -> list[str]:
     return [path.read_text() for path in asked.checkpoint]
 
 
-def _say(verdict: Verdict, keys: Sequence[Verifier]) -> int:
+def say(verdict: Verdict, keys: Sequence[Verifier]) -> int:
     """Print a verdict, last as one line of JSON; return the exit status."""
     print(f"entries      {verdict.entries}")
     print(f"checkpoints  {verdict.checkpoints}")
@@ -165,10 +165,9 @@ def _say(verdict: Verdict, keys: Sequence[Verifier]) -> int:
     for key in keys:
         print(f"key          {key.vkey}")
     for erased in verdict.erased:
-        proof = erased.certificate or "not signed yet"
         print(
-            f"erased       {erased.groups} values under purge {erased.run_id}, list root"
-            f" {erased.purged_root}, certificate {proof}"
+            f"erased       {erased.groups} values under purge {erased.run_id},"
+            f" certificate {erased.certificate}"
         )
     for fault in verdict.faults[:SHOWN_FAULTS]:
         print(f"FAULT        {fault.what}")

@@ -1,7 +1,8 @@
-"""Erases from the log's values what a purge destroyed, as soon as the log holds that it did.
+"""Erases from the log's values what a purge destroyed, as soon as the log holds that it is certified.
 
 Follows the `records.purged` entries of its own log, so what it has not done yet shows in the database, and
-a turn that was cut off is taken again. Each commits whole, together with its `values.erased` entry.
+a turn that was cut off is taken again. Each commits whole, together with its `values.erased` entry, which
+names the purge's certificate of destruction.
 """
 
 import logging
@@ -18,6 +19,10 @@ from shared.purge_list import ListReader
 from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
+
+CERTIFIED_WITHIN = timedelta(days=2)
+"""A purge that is not certified by then is found: the log's values wait for it. Retention takes a day at most
+unless objects cannot be deleted."""
 
 
 class Eraser:
@@ -51,11 +56,22 @@ class Eraser:
         named = purged.purge_list
         if named is None:
             raise InvalidInput("the purge names no list of what it destroyed", field="purge_list")
+        async with self._runtime.db.begin() as connection:
+            certificate = await Values(connection).certificate(purged.run_id)
+        if certificate is None:
+            return self._wait(pending)
         held, gone = await self._read(purged, named)
         erased = await self._writer.erase(purged, named, held, gone)
         if erased is not None:
             log.info("purge run %s: %d values erased from the log", purged.run_id, erased.groups)
         return erased is not None
+
+    def _wait(self, pending: Pending) -> bool:
+        """Return that nothing was erased. Raises: InvalidInput once the certificate is overdue."""
+        if self._runtime.clock.now() - pending.appended_at > CERTIFIED_WITHIN:
+            days = CERTIFIED_WITHIN.days
+            raise InvalidInput(f"the purge is not certified after {days} days", field="run_id")
+        return False
 
     async def _read(self, purged: RecordsPurged, named: PurgeList) -> tuple[list[str], list[str]]:
         """Return what holds keep, and of the last day's values those whose records are gone."""

@@ -76,9 +76,8 @@ class ErasedSum:
 
     run_id: str
     groups: int
-    purged_root: str
-    certificate: str | None
-    """SHA-256 of its certificate of destruction, once the log holds that it was signed."""
+    certificate: str
+    """SHA-256 of its certificate of destruction, hexadecimal."""
 
 
 @dataclass(frozen=True)

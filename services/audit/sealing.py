@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
@@ -98,6 +98,17 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     """Each record's disclosure, None for one that was erased; None for a group without records."""
 
     plates: list[str] = []
+
+
+class Stored(Protocol):
+    """A sealed group as it is compared with its entry: in the database, or in an export."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def disclosure(self) -> str: ...  # noqa: D102
+    @property
+    def records(self) -> Sequence[str | None] | None: ...  # noqa: D102
 
 
 def split(
@@ -303,7 +314,7 @@ def plates_of(value: Value) -> list[str]:
     return sorted({plate for part in parts_of(value) for plate in part.plates})
 
 
-def faults_of(value: Value, digest: str) -> Iterator[str]:
+def faults_of(value: Stored, digest: str) -> Iterator[str]:
     """Yield what of a stored group does not match the digest in its entry."""
     if digest_of(value.disclosure) != digest:
         yield f"the value of {value.name} is not the one that was logged"

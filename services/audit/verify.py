@@ -75,7 +75,8 @@ async def verify_stored(
         digest = sha256()
         async for line in values.lines(erasure):
             digest.update(line.encode())
-        check.list_of(str(erasure.purged_event), str(erasure.erased_event), digest.hexdigest())
+        on_record = (str(erasure.erased_event), erasure.certificate_sha256.hex())
+        check.list_of(str(erasure.purged_event), digest.hexdigest(), on_record=on_record)
     sums = check.ended(await values.beyond())
     return replace(recount.verdict(), erased=sums)
 

@@ -96,7 +96,7 @@ class Writer:
     ) -> ValuesErased | None:
         """Erase what a purge took from the log's values, and append the entry that says so.
 
-        Returns None if that was done before. Args: ids of reads and captures: `held` are kept, `gone` are
+        Returns None if that was done before. The log must hold that the purge is certified. Args: ids of reads and captures: `held` are kept, `gone` are
         those of the purge's last day that it destroyed.
         """
         erasing = derive_id("values-erased", purged.event_id)
@@ -117,7 +117,7 @@ class Writer:
                 list_sha256=done.list_sha256.hex(),
                 captured_from=done.captured_from,
                 captured_to=done.captured_to,
-                purge_list_sha256=named.sha256,
+                certificate_sha256=done.certificate_sha256.hex(),
                 purged_root=named.purged_root,
                 held_root=named.held_root,
             )

@@ -320,8 +320,10 @@ class ValuesErased(Event, frozen=True, kw_only=True, omit_defaults=True):
     list_sha256: str  # lower-case hex, over the lines that name what was erased
     captured_from: date | None = None  # first and last capture day of it
     captured_to: date | None = None
-    purge_list_sha256: str  # of the purge list's manifest, lower-case hex
-    purged_root: str  # as in the run's certificate of destruction
+    certificate_sha256: (
+        str  # of the run's certificate of destruction, canonical JSON, lower-case hex
+    )
+    purged_root: str  # of the purge list, as the certificate has it
     held_root: str
 
     @property

@@ -84,6 +84,9 @@ class ErasedOut(BaseModel):
     group: str
     places: list[int] | None = Field(description="Of its records, from 0; null for all of it")
     run_id: UUID
+    certificate_sha256: str = Field(
+        description="Of the run's certificate of destruction, hexadecimal"
+    )
 
 
 class EntryOut(BaseModel):
@@ -165,6 +168,7 @@ def entry_out(row: Row, *, exact: bool) -> EntryOut:
                 group=one.name,
                 places=None if one.places is None else sorted(one.places),
                 run_id=one.run_id,
+                certificate_sha256=one.certificate_sha256.hex(),
             )
             for one in row.erased
         ],

@@ -31,17 +31,21 @@ _ADD_KEY = text(
 _EPOCH = text("SELECT count(*) FROM erasures")
 _ERASED = text(
     """
-    SELECT e.seq, e.name, e.places, x.purged_event, x.erased_event, x.run_id
+    SELECT e.seq, e.name, e.places, x.purged_event, x.erased_event, x.run_id,
+        coalesce(x.certificate_sha256, '') AS certificate_sha256
     FROM erased e JOIN erasures x USING (purged_event)
     WHERE e.seq >= :start AND e.seq < :end ORDER BY e.seq
     """
 )
-_ERASURES = text("SELECT purged_event, erased_event, run_id, list_sha256 FROM erasures")
+_ERASURES = text(
+    "SELECT purged_event, erased_event, run_id, list_sha256,"
+    " coalesce(certificate_sha256, '') AS certificate_sha256 FROM erasures ORDER BY erased_at, purged_event"
+)
 _LIST = text("SELECT seq, name, places FROM erased WHERE purged_event = :purged ORDER BY seq, name")
 
 
 _PENDING = text(
-    "SELECT seq, event_id, entry AS content FROM entries e WHERE kind = 'records.purged'"
+    "SELECT seq, event_id, entry AS content, appended_at FROM entries e WHERE kind = 'records.purged'"
     " AND NOT EXISTS (SELECT FROM erasures x WHERE x.purged_event = e.event_id) ORDER BY seq"
 )
 _OF_DAY = text(
@@ -63,6 +67,7 @@ class Pending:
     seq: int
     event_id: UUID
     content: bytes
+    appended_at: datetime
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class Done:
     """What the function erased. `captured_from` and `captured_to` are None where that is nothing."""
 
     list_sha256: bytes
+    certificate_sha256: bytes
     erased_groups: int
     erased_records: int
     captured_from: date | None
@@ -95,12 +101,19 @@ class Erased:
     purged_event: UUID
     erased_event: UUID
     run_id: UUID
+    certificate_sha256: bytes
+    """Of the run's certificate of destruction."""
 
     @property
     def line(self) -> str:
         """Its line in the list whose SHA-256 the `values.erased` entry holds."""
-        places = "" if self.places is None else f" {','.join(map(str, sorted(self.places)))}"
-        return f"{self.seq} {self.name}{places}\n"
+        return erased_line(self.seq, self.name, self.places)
+
+
+def erased_line(seq: int, name: str, places: Iterable[int] | None) -> str:
+    """Return the line of a group of which all, or the records at `places`, was erased."""
+    shown = "" if places is None else f" {','.join(map(str, sorted(places)))}"
+    return f"{seq} {name}{shown}\n"
 
 
 @dataclass(frozen=True)
@@ -111,6 +124,7 @@ class Erasure:
     erased_event: UUID
     run_id: UUID
     list_sha256: bytes
+    certificate_sha256: bytes
 
 
 class Values:
@@ -139,6 +153,14 @@ class Values:
     async def pending(self) -> list[Pending]:
         """Return the purges that were not followed yet."""
         return [Pending(**row) for row in (await self._connection.execute(_PENDING)).mappings()]
+
+    async def certificate(self, run_id: UUID) -> bytes | None:
+        """Return the SHA-256 of a run's certificate of destruction, None until the log holds that."""
+        found = await self._connection.execute(
+            text("SELECT certificate_of(:run)"), {"run": str(run_id)}
+        )
+        digest = found.scalar_one()
+        return None if digest is None else bytes(digest)
 
     async def reads_of_day(self, before: datetime) -> set[str]:
         """Return the reads and captures that values of the last day before a moment are about."""
@@ -180,7 +202,7 @@ class Values:
         erased = defaultdict[tuple[int, str], list[Erased]](list)
         for row in found:
             places = None if row.places is None else frozenset(row.places)
-            one = Erased(row.seq, row.name, places, row.purged_event, row.erased_event, row.run_id)
+            one = Erased(**{**row._mapping, "places": places})
             erased[one.seq, one.name].append(one)
         return erased
 
@@ -200,11 +222,10 @@ class Values:
 
     async def lines(self, erasure: Erasure) -> AsyncIterator[str]:
         """Yield the lines of what was erased, in the order of the list."""
-        ids = (erasure.purged_event, erasure.erased_event, erasure.run_id)
         async with self._connection.stream(_LIST, {"purged": erasure.purged_event}) as found:
             async for row in found:
                 places = None if row.places is None else frozenset(row.places)
-                yield Erased(row.seq, row.name, places, *ids).line
+                yield erased_line(row.seq, row.name, places)
 
 
 def _by_entry(found: Iterable[Any]) -> dict[int, list[Value]]:

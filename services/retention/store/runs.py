@@ -54,7 +54,7 @@ _END = text(
     " purge_list = CAST(:purge_list AS jsonb) WHERE run_id = :run_id"
 )
 _LISTS_PAST = text(
-    "SELECT run_id FROM purge_runs WHERE state IN ('executed', 'certified', 'withdrawn')"
+    "SELECT run_id FROM purge_runs WHERE state IN ('certified', 'withdrawn')"
     " AND coalesce(executed_at, started_at) < :before AND list_ended_at IS NULL"
     " ORDER BY started_at LIMIT :limit"
 )

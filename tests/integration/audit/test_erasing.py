@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from services.audit.cli import say
 from services.audit.erasing import Eraser
 from shared.errors import Conflict
 from shared.events import (
@@ -16,6 +17,7 @@ from shared.events import (
     DisclosedRecord,
     FindingRaised,
     HitVerified,
+    PurgeChanged,
     RecordsPurged,
     ValuesErased,
 )
@@ -41,7 +43,14 @@ READS = {name: uuid4() for name in ("gone", "held", "of_last_day", "after_noon",
 def purge(deliver, objects, clock, runtime, writer):
     """Let retention tell of a purge, and audit follow it."""
 
-    async def told(*, purged=("gone", "of_last_day"), held=("held",), before=BEFORE, follow=True):
+    async def told(
+        *,
+        purged=("gone", "of_last_day"),
+        held=("held",),
+        before=BEFORE,
+        follow=True,
+        certify=True,
+    ):
         async def pages(names):
             yield sorted(Record("read", READS[name]) for name in names)
 
@@ -58,11 +67,21 @@ def purge(deliver, objects, clock, runtime, writer):
             purge_list=named,
         )
         await deliver(event)
+        if certify:
+            await deliver(certified(clock, run_id))
         if follow:
             assert await Eraser(runtime, writer).catch_up() == 1
         return event
 
     return told
+
+
+def certified(clock, run_id, digest="c1" * 32, **changes):
+    """That retention signed a run's certificate."""
+    said = {"change": "certified", "details": {"certificate_sha256": digest}}
+    return PurgeChanged(
+        occurred_at=clock.now(), actor=an_actor(), run_id=run_id, **{**said, **changes}
+    )
 
 
 def shown(name, plate, **more):
@@ -156,6 +175,7 @@ async def test_the_log_says_what_was_erased_and_what_proves_the_purge(
     assert (said["groups"], said["records"]) == (5, 2)
     assert (said["captured_from"], said["captured_to"]) == ("2025-04-20", "2025-04-27")
     assert said["purged_root"] == purged.purge_list.purged_root
+    assert said["certificate_sha256"] == "c1" * 32
     await runtime.relay.drain()
     assert len(bus.events(ValuesErased)) == 1
     await deliver()  # its own event comes back from Kafka
@@ -292,6 +312,85 @@ async def test_details_of_findings_go_with_the_purge(deliver, clock, purge, quer
     await purge()
     assert await query("SELECT details, sealed FROM findings") == [({"count": 2}, None)]
     assert await query("SELECT 1 FROM sealed_values WHERE name = 'details'") == []
+
+
+async def test_nothing_is_erased_before_the_purge_is_certified(
+    deliver, clock, purge, query, runtime, writer, bus
+):
+    await deliver(*sightings(clock))
+    purged = await purge(certify=False, follow=False)
+    others = (
+        certified(clock, uuid4()),
+        certified(clock, purged.run_id, change="executed"),
+        certified(clock, purged.run_id, details={"certificate_sha256": "none"}),
+        certified(clock, purged.run_id, details={}),
+    )
+    await deliver(*others)
+    before = await query("SELECT * FROM sealed_values ORDER BY seq, name")
+    assert await Eraser(runtime, writer).catch_up() == 0
+    with pytest.raises(DBAPIError, match="was certified"):
+        await query(CALL.format(purged=purged.event_id))
+    assert await query("SELECT * FROM sealed_values ORDER BY seq, name") == before
+    await deliver(certified(clock, purged.run_id), certified(clock, purged.run_id, "dd" * 32))
+    assert await Eraser(runtime, writer).catch_up() == 1
+    assert await query("SELECT encode(certificate_sha256, 'hex') FROM erasures") == [("c1" * 32,)]
+    await runtime.relay.drain()
+    assert bus.events(FindingRaised) == []
+
+
+async def test_a_purge_that_stays_without_a_certificate_is_found(
+    deliver, clock, purge, runtime, writer, bus
+):
+    await deliver(*sightings(clock))
+    purged = await purge(certify=False, follow=False)
+    clock.advance(days=2)
+    assert await Eraser(runtime, writer).catch_up() == 0
+    await runtime.relay.drain()
+    assert bus.events(FindingRaised) == []
+    clock.advance(seconds=1)
+    assert await Eraser(runtime, writer).catch_up() == 0
+    await runtime.relay.drain()
+    [finding] = bus.events(FindingRaised)
+    assert (finding.kind, finding.details["why"]) == (
+        "not_erased",
+        "the purge is not certified after 2 days",
+    )
+    await deliver(certified(clock, purged.run_id))
+    assert await Eraser(runtime, writer).catch_up() == 1
+
+
+async def test_the_verifier_prints_the_certificate_of_what_was_erased(
+    deliver, clock, purge, verdict, client, auditor, writer, runtime, capsys
+):
+    await deliver(*sightings(clock))
+    purged = await purge()
+    found = await verdict()
+    assert [(one.run_id, one.certificate) for one in found.erased] == [
+        (str(purged.run_id), "c1" * 32)
+    ]
+    assert say(found, [runtime.settings.signers[0].verifier]) == 0
+    line = f"erased       5 values under purge {purged.run_id}, certificate {'c1' * 32}"
+    assert line in capsys.readouterr().out.splitlines()
+    shown = (await client.get("/v1/entries/2", headers=auditor())).json()
+    assert [one["certificate_sha256"] for one in shown["erased"]] == ["c1" * 32]
+
+
+async def test_an_erasing_under_another_certificate_than_the_log_has_is_found(
+    deliver, clock, purge, query, tamper, verdict
+):
+    """As whoever owns the tables could write it: the entry and what is on record agree with each other."""
+    await deliver(*sightings(clock))
+    await purge()
+    await tamper(
+        "erasures", "UPDATE erasures SET certificate_sha256 = decode(repeat('dd', 32), 'hex')"
+    )
+    await tamper(
+        "entries",
+        "UPDATE entries SET entry = convert_to(replace(convert_from(entry, 'UTF8'),"
+        f" '{'c1' * 32}', '{'dd' * 32}'), 'UTF8') WHERE kind = 'values.erased'",
+    )
+    faults = [fault.what for fault in (await verdict()).faults]
+    assert any("another certificate" in what for what in faults), faults
 
 
 # --- no other way -------------------------------------------------------------------------------

@@ -2,14 +2,16 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from uuid import UUID
 
 import pytest
 
 from services.retention import purge_lists
+from services.retention.domain.signing import canonical
 from services.retention.store import purged as staged
 from shared.errors import Unavailable
-from shared.events import PurgeList, RecordsPurged
+from shared.events import PurgeChanged, PurgeList, RecordsPurged
 from shared.purge_list import ListReader, Record
 from tests.integration.retention.conftest import a_capture, a_read
 from tests.integration.retention.test_holding import place, release
@@ -201,3 +203,28 @@ async def test_a_list_ends_after_thirty_days_and_its_proof_stays(retention):
     assert retention.objects.kept == {}
     certificate = (await retention.get(f"/v1/purge-runs/{run['run_id']}/certificate")).json()
     assert certificate["purge_list"]["purged"] == 1
+
+
+@pytest.mark.clause("wall/erasing")
+async def test_the_log_hears_of_the_certificate_and_the_list_waits_for_it(retention, monkeypatch):
+    """Audit erases only what is certified, by the list: while there is no certificate it stays."""
+    await retention.store(a_read("1OLD001", WHOLE_MONTH))
+    certify = retention.app.state.purger._certify
+
+    async def not_now(run_id):
+        return None
+
+    monkeypatch.setattr(retention.app.state.purger, "_certify", not_now)
+    run = await purge(retention)
+    retention.clock.advance(days=40)
+    await retention.app.state.purger.work()
+    assert len(retention.objects.kept) == 2
+    monkeypatch.setattr(retention.app.state.purger, "_certify", certify)
+    await retention.app.state.purger.work()
+    path = f"/v1/purge-runs/{run['run_id']}/certificate"
+    certificate = (await retention.get(path)).json()
+    [told] = [e for e in await retention.emitted(PurgeChanged) if e.change == "certified"]
+    digest = sha256(canonical(certificate)).hexdigest()
+    assert (str(told.run_id), told.details["certificate_sha256"]) == (run["run_id"], digest)
+    await retention.app.state.purger.work()
+    assert retention.objects.kept == {}
