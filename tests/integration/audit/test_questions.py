@@ -18,6 +18,7 @@ from shared.events import (
     FindingChanged,
     FindingRaised,
     HitRaised,
+    IssuerMisused,
     PurposeRecord,
     ReadContradicted,
     RecordsDisclosed,
@@ -275,6 +276,17 @@ async def test_a_camera_that_fell_silent_is_a_finding(deliver, findings, clock):
     [finding] = await findings()
     assert (finding.kind, finding.subject) == ("device_silence", f"device {device}")
     assert finding.details["device_name"] == "Main St"
+    assert await findings() == []
+
+
+@pytest.mark.clause("wall/keys")
+async def test_an_event_in_the_name_of_identity_is_a_finding(deliver, findings, clock):
+    misused = IssuerMisused(
+        occurred_at=clock.now(), what="key", subject="a key", fault="unknown", verified=True
+    )
+    await deliver(misused)
+    [finding] = await findings()
+    assert (finding.kind, finding.subject) == ("issuer_misused", "entry 0")
     assert await findings() == []
 
 

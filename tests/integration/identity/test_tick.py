@@ -17,8 +17,9 @@ from sqlalchemy import make_url
 
 from deploy.kafka.run import ApacheKafka
 from deploy.local.broker import Broker
-from services.identity.actions import training
+from services.identity.actions import keys, training
 from services.identity.actions.bootstrap import bootstrap
+from services.identity.actions.watching import announce_revocation
 from services.identity.main import build_app
 from services.identity.settings import Settings
 from shared.access import Grant, Permission, access
@@ -249,10 +250,62 @@ async def test_forged_keys_and_accounts_are_refused_and_put_on_record(kafka, sta
     assert await status_is(chief.headers, 200)
 
 
+@pytest.mark.clause("wall/keys")
+async def test_what_a_stolen_issuer_key_signs_is_put_on_record_and_ends_with_its_revocation(
+    kafka, stack
+):
+    own, identity, searching = stack
+    _, officer = await hired(own, identity)
+    await knows(searching, officer)
+    stolen = TestRoot().signer(serial=2)
+    thief = TestAuthority(SystemClock())
+    bus = KafkaBus(kafka.bootstrap, "recognition", mac_key=mac_key("recognition"))
+    await bus.publish([sign_event(stolen, thief.publish_key())])
+    await bus.stop()
+
+    async def status_is(headers, status, path="/v1/mine"):
+        return (await searching.get(path, headers=headers)).status_code == status
+
+    await eventually(lambda: status_is(thief.headers(), 200))
+    in_a_month = (SystemClock().now() + timedelta(days=30)).timestamp()
+    assert await status_is(thief.headers(exp=in_a_month), 401)
+    [misused] = await on_record(kafka, 1)
+    assert (misused.what, misused.verified) == ("key", True)
+    await announce_revocation(identity.app.state.identity, TestRoot().revocation(stolen.text))
+    await eventually(lambda: status_is(thief.headers(), 401))
+    await knows(searching, officer)
+
+
+@pytest.mark.clause("wall/keys")
+async def test_a_key_that_ended_is_not_revived_by_its_event_of_before(kafka, stack):
+    own, identity, searching = stack
+    _, officer = await hired(own, identity)
+    await knows(searching, officer)
+    before = await read(kafka, KeyPublished, 1)
+    await keys.rotate(identity.app.state.identity, compromised=True)
+
+    async def status_is(headers, status):
+        return (await searching.get("/v1/mine", headers=headers)).status_code == status
+
+    await eventually(lambda: status_is(officer.headers, 401))
+    bus = KafkaBus(kafka.bootstrap, "recognition", mac_key=mac_key("recognition"))
+    await bus.publish(before)
+    await bus.stop()
+    began = time.monotonic()
+    while time.monotonic() - began < 3:  # as long as any service takes to hear of it
+        assert await status_is(officer.headers, 401)
+        await asyncio.sleep(0.1)
+
+
 async def on_record(kafka, count):
     """What identity put on record of events in its name."""
+    return await read(kafka, IssuerMisused, count)
+
+
+async def read(kafka, kind, count):
+    """The first events of a kind, `count` or more."""
     consumer = Kafka.at(kafka.bootstrap).consumer(
-        IssuerMisused.TOPIC, auto_offset_reset="earliest", group_id=None
+        kind.TOPIC, auto_offset_reset="earliest", group_id=None
     )
     await consumer.start()
     found = {}
