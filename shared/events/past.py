@@ -2,8 +2,11 @@
 
 from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
 
-from shared.events.base import Event
+from shared.events.base import AdministrativeEvent, Event
+from shared.events.records import ReleaseCriteria
+from shared.types import Ori
 
 
 class RefusalsCountedV1(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -21,4 +24,26 @@ class RefusalsCountedV1(Event, frozen=True, kw_only=True, omit_defaults=True):
     allowed: bool
 
 
-PAST: tuple[type[Event], ...] = (RefusalsCountedV1,)
+class ReleaseRequestedV1(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """`ReleaseRequested` when it said the name alone, as `requester`."""
+
+    TOPIC: ClassVar[str] = "alpr.release.requested"
+    VERSION: ClassVar[int] = 1
+
+    request_id: UUID
+    agency_ori: Ori
+    agency_name: str
+    requester: str
+    purpose: str
+    purpose_kind: str | None = None
+    case_number: str | None = None
+    offence_type: str | None = None
+    criteria: ReleaseCriteria | None = None
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
+PAST: tuple[type[Event], ...] = (RefusalsCountedV1, ReleaseRequestedV1)

@@ -166,11 +166,13 @@ class ReleaseRequested(AdministrativeEvent, frozen=True, kw_only=True, omit_defa
     """Another agency asked in writing (policy 468.7(a))."""
 
     TOPIC: ClassVar[str] = "alpr.release.requested"
+    VERSION: ClassVar[int] = 2
 
     request_id: UUID
     agency_ori: Ori
     agency_name: str
-    requester: str
+    requester_name: str
+    requester_title: str
     purpose: str
     purpose_kind: str | None = None
     case_number: str | None = None

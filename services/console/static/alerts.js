@@ -33,6 +33,9 @@ function listen() {
   const source = new EventSource(`${list.dataset.stream}?after=${encodeURIComponent(after)}`);
   source.addEventListener("ready", () => say("Connected: new alerts appear here by themselves.", false));
   source.addEventListener("alert", add);
+  // The account could not be checked for a while: alerts go on as long as the policy lets them.
+  source.addEventListener("unchecked", (event) => say(`Your account cannot be checked now: ${event.data}`, true));
+  source.addEventListener("checked", () => say("Connected: new alerts appear here by themselves.", false));
   source.addEventListener("problem", (event) => say(`No alerts: ${event.data}`, true));
   source.addEventListener("signed-out", () => {
     source.close();

@@ -30,7 +30,11 @@ async def test_a_request_is_filed_approved_packaged_and_downloaded_with_a_receip
 ):
     request_id = await filed()
     [asked] = await announced(ReleaseRequested)
-    assert (asked.agency_ori, asked.requester) == (SHERIFF, "Dana Ruiz")
+    assert (asked.agency_ori, asked.requester_name, asked.requester_title) == (
+        SHERIFF,
+        "Dana Ruiz",
+        "Agency Requester",
+    )
     assert asked.criteria.plate == "7ABC123"
     response = await decide(request_id)
     assert response.status_code == 200, response.text
