@@ -94,6 +94,15 @@ async def test_the_stream_brings_each_alert_as_a_card_with_its_number(officer, s
     assert f'href="/hits/{HIT}"' in events[1].data
 
 
+async def test_the_stream_says_while_the_account_cannot_be_checked(officer, services):
+    said = "account changes are not heard since 21:30:00 UTC; ends at 21:32:00"
+    services.answers["GET /alerts"] = streamed(f"event: unchecked\ndata: {said}\n\n")
+    answer = await officer.open("/alerts/stream")
+    assert f"event: unchecked\ndata: {said}\n\n" in answer.text
+    script = await officer.open("/static/alerts.js")
+    assert 'addEventListener("unchecked"' in script.text
+
+
 async def test_a_stream_begins_after_the_newest_alert_on_the_page(officer, services, hits):
     page = await officer.open("/alerts")
     assert 'data-after="17"' in page.text
@@ -235,6 +244,15 @@ async def test_a_search_carries_the_purpose_that_was_declared_first(searcher, se
     assert f'src="/reads/{READ}/crop"' in searcher.page.text
     assert 'name="after" value="more"' in searcher.page.text
     assert "7AB" not in str(searcher.page.url)
+
+
+async def test_a_search_says_what_a_short_state_was_taken_for(searcher, services):
+    services.answers["POST /searches"] = lambda _: httpx.Response(
+        200, json={"items": [], "next": None, "region": "US-CA", "taken_from": "CA"}
+    )
+    window = {"captured_from": "2026-05-30T21:30", "captured_to": "2026-05-30T23:00"}
+    await searcher.send("/search", plate="7AB?1*", region="ca", **window)
+    assert "“CA” was taken for US-CA." in searcher.said
 
 
 DOUBTED = {
