@@ -138,6 +138,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.AuditChanged, "audit", audited=True),
         _topic(events.SigningKeyChanged, "audit retention", audited=True),
         _topic(events.ValuesErased, "audit", audited=True),
+        _topic(events.ValuesExported, "audit", audited=True),
         _topic(events.LogClosed, "audit", audited=True),
     )
 }

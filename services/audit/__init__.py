@@ -3,6 +3,7 @@
 Owns: the log (a Merkle tree after RFC 6962), its sealed values, checkpoints, findings, periodic audits.
 Consumes: every topic that the registry marks `audited`, as it came.
 Publishes: `alpr.checkpoint.signed`, `alpr.finding.raised`, `alpr.finding.changed`,
-`alpr.audit.changed`, `alpr.signing_key.changed`, `alpr.values.erased`, `alpr.log.closed`.
+`alpr.audit.changed`, `alpr.signing_key.changed`, `alpr.values.erased`, `alpr.values.exported`,
+`alpr.log.closed`.
 Never: changes or deletes an entry.
 """

@@ -8,14 +8,15 @@ from typing import Any
 
 import msgspec
 
-from services.audit.sealing import parts_of
+from services.audit.sealing import Part, Value, parts_of
 from services.audit.store.log import Row
 from services.audit.store.search import shown_part
 from services.audit.watch import kind_of
 from shared.access import Shown
-from shared.events import AccessAttempted, RecordsDisclosed
+from shared.events import AccessAttempted, RecordsDisclosed, ValuesExported
 
-KINDS = (kind_of(AccessAttempted), kind_of(RecordsDisclosed))
+EXPORTED = kind_of(ValuesExported)
+KINDS = (kind_of(AccessAttempted), kind_of(RecordsDisclosed), EXPORTED)
 
 
 @dataclass
@@ -50,17 +51,30 @@ class Reach:
             self.refused += row.found.allowed is False
             self.addresses.update(filter(None, [row.found.client_address]))
             return
+        if row.found.kind == EXPORTED:
+            return  # what it took comes through `take_exported`
         body = msgspec.json.decode(row.content)["data"]
         parts = [(value, part) for value in row.values for part in parts_of(value)]
         for value, part in parts:
-            if part.plates:
-                key = (value.captured_on, value.sighting, str(part.said.get("record_id")))
-                self.shown.setdefault(key, shown_part(row.found.person_id, value, part))
+            self._show(row, value, part, part.said.get("record_id"))
         shown = [part.said for _, part in parts if "record_id" in part.said]
         self.plates.update(row.plates)
         ids = [*body.get("record_ids", ()), *(record["record_id"] for record in shown)]
         self._disclosed(str(body.get("record_kind")), ids, row)
         self.erased += sum(1 if one.places is None else len(one.places) for one in row.erased)
+
+    def take_exported(self, row: Row, value: Value) -> None:
+        """Count in one of the log's values that the export of entry `row` took."""
+        for part in parts_of(value):
+            ids = part.read_ids or [part.said.get("hit_id", value.name)]
+            self._show(row, value, part, ids[0])
+            self.plates.update(part.plates)
+            self._disclosed("log_value", ids, row)
+
+    def _show(self, row: Row, value: Value, part: Part, record_id: object) -> None:
+        if part.plates:
+            key = (value.captured_on, value.sighting, str(record_id))
+            self.shown.setdefault(key, shown_part(row.found.person_id, value, part))
 
     def _disclosed(self, kind: str, ids: Iterable[Any], row: Row) -> None:
         at = row.found.occurred_at

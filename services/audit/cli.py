@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import ProgrammingError
 
 from services.audit.checkpointing import Checkpointer
-from services.audit.door import record_export
+from services.audit.door import log_values_export, record_export, record_refusal
 from services.audit.export import lines
 from services.audit.recount import Verdict
 from services.audit.settings import LogSettings, SigningSettings, origin_of
@@ -31,8 +31,8 @@ from services.audit.store.log import Log
 from services.audit.verify import lines_of, verify_export, verify_stored
 from shared import command
 from shared.db import Database
-from shared.errors import AlprError, Conflict
-from shared.events import Actor, SigningKeyChanged
+from shared.errors import AlprError, Conflict, NotAuthorised
+from shared.events import Actor, PurposeRecord, SigningKeyChanged
 from shared.merkle import Span
 from shared.notes import SEED_BYTES, BadNote, Signer, Verifier
 from shared.policy import load_policy
@@ -40,6 +40,8 @@ from shared.policy import load_policy
 SERVICE = "audit"
 MIGRATIONS = Path(__file__).parent / "migrations"
 SHOWN_FAULTS = 20
+PURPOSE = "audit"
+"""What the log is read for."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -89,6 +91,16 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="write the log as JSON lines")
     export.add_argument("file", type=Path, help="where to; must not exist")
     export.set_defaults(run=_export)
+    export.add_argument(
+        "--with-values",
+        action="store_true",
+        help="with the sealed values: plates, cameras and times of sightings. Needs --purpose, and "
+        "leaves an entry values.exported",
+    )
+    export.add_argument(
+        "--purpose",
+        help="the declared purpose, for --with-values; the log is read for an audit only",
+    )
     rotate = commands.add_parser(
         "rotate-key", help="sign from now on with AUDIT_NEXT_SIGNING_KEY; leaves an entry"
     )
@@ -161,6 +173,7 @@ def say(verdict: Verdict, keys: Sequence[Verifier]) -> int:
     print(f"entries      {verdict.entries}")
     print(f"checkpoints  {verdict.checkpoints}")
     print(f"unsigned     {verdict.unsigned_entries}")
+    print(f"values       {verdict.values} compared, {verdict.left_out} left out of the export")
     print(f"root         {b64encode(verdict.root).decode()}")
     for key in keys:
         print(f"key          {key.vkey}")
@@ -180,6 +193,8 @@ def say(verdict: Verdict, keys: Sequence[Verifier]) -> int:
         "unsigned_entries": verdict.unsigned_entries,
         "root": b64encode(verdict.root).decode(),
         "keys": [key.key_id for key in keys],
+        "values": verdict.values,
+        "values_left_out": verdict.left_out,
         "erased": sum(erased.groups for erased in verdict.erased),
         "faults": verdict.fault_count,
         "first_bad": verdict.first_bad,
@@ -191,11 +206,38 @@ def say(verdict: Verdict, keys: Sequence[Verifier]) -> int:
 def _export(asked: argparse.Namespace) -> int:
     settings = SigningSettings()
     actor = _actor(settings, asked)
+    asyncio.run(_permitted(settings, actor, asked))
     descriptor = os.open(asked.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         count = asyncio.run(_exported(settings, actor, asked, file))
     print(f"{count} entries written to {asked.file}")
     return 0
+
+
+async def _permitted(settings: SigningSettings, actor: Actor, asked: argparse.Namespace) -> None:
+    """Check the purpose of an export with values. Raises: NotAuthorised, once the refusal is recorded."""
+    if not asked.with_values:
+        return
+    least = load_policy(settings.policy_file).purposes.minimum_justification_characters
+    if asked.purpose != PURPOSE:
+        reason = f"sealed values are exported for a declared purpose: --purpose {PURPOSE}"
+    elif len(asked.reason.strip()) < least:
+        reason = f"--reason says why in {least} characters or more"
+    else:
+        return
+    declared = PurposeRecord(kind=asked.purpose or "none", justification=asked.reason)
+    db = _database(settings)
+    try:
+        async with db.begin() as connection:
+            await record_refusal(connection, SERVICE, actor, declared, reason)
+    finally:
+        await db.close()
+    raise NotAuthorised(reason, code="purpose")
+
+
+def _database(settings: SigningSettings) -> Database:
+    mac_key = settings.mac_key_of(SERVICE)
+    return Database(settings.database_link(), SERVICE, pool_size=1, mac_key=mac_key)
 
 
 def _actor(settings: SigningSettings, asked: argparse.Namespace) -> Actor:
@@ -217,8 +259,7 @@ def _rotate(asked: argparse.Namespace) -> int:
 
 
 async def _rotated(settings: SigningSettings, actor: Actor, reason: str) -> SigningKeyChanged:
-    mac_key = settings.mac_key_of(SERVICE)
-    db = Database(settings.database_link(), SERVICE, pool_size=1, mac_key=mac_key)
+    db = _database(settings)
     try:
         async with db.begin() as connection:
             await Log(connection).lock()
@@ -231,8 +272,7 @@ async def _rotated(settings: SigningSettings, actor: Actor, reason: str) -> Sign
 async def _exported(
     settings: SigningSettings, actor: Actor, asked: argparse.Namespace, file: BinaryIO
 ) -> int:
-    mac_key = settings.mac_key_of(SERVICE)
-    db = Database(settings.database_link(), SERVICE, pool_size=1, mac_key=mac_key)
+    db = _database(settings)
     checkpointer = Checkpointer(settings.signers, SERVICE)
     try:
         async with db.begin() as connection:
@@ -240,10 +280,15 @@ async def _exported(
             await log.lock()
             if not (size := await log.size()):
                 raise Conflict("the log has no entry, and there is nothing to export")
-            await record_export(connection, SERVICE, actor, asked.reason, size)
-            note = await checkpointer.sign_for(connection, size, datetime.now(UTC))
+            purpose = PurposeRecord(kind=PURPOSE, justification=asked.reason)
+            values, now = asked.with_values, datetime.now(UTC)
+            taking = await record_export(connection, SERVICE, actor, purpose, size, values=values)
+            note = await checkpointer.sign_for(connection, size, now)
+            if values:
+                await log_values_export(connection, SERVICE, settings.log_origin, taking, now)
         async with db.begin() as connection:
-            async for line in lines(connection, settings.log_origin, Span(0, size), note):
+            span = Span(0, size)
+            async for line in lines(connection, settings.log_origin, span, note, values=values):
                 file.write(line)
         return size
     finally:

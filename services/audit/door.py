@@ -1,10 +1,15 @@
-"""The access record of who takes the log out by the command line, where no guard stands."""
+"""What is on record before the log leaves: with its values, by the API too, and by the command line, where no
+guard stands."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit.entries import entry_from
+from services.audit.store.log import Head, Log
+from services.audit.store.values import Values
 from shared.access import Permission
 from shared.events import (
     AccessAttempted,
@@ -13,33 +18,65 @@ from shared.events import (
     DisclosedRecord,
     PurposeRecord,
     RecordsDisclosed,
+    ValuesExported,
 )
 from shared.outbox import emit
 
 
-async def record_export(
-    connection: AsyncConnection, service: str, actor: Actor, reason: str, size: int
+@dataclass(frozen=True)
+class Taking:
+    """Who takes the log's entries `first` to `end` - 1 out, and why."""
+
+    attempt_id: UUID
+    actor: Actor
+    purpose: PurposeRecord
+    request_id: str
+    first: int
+    end: int
+
+
+async def log_values_export(
+    connection: AsyncConnection, service: str, origin: str, taking: Taking, at: datetime
 ) -> None:
-    """Record that `actor` takes out the log's first `size` entries, before they are written."""
-    now, attempt_id, request_id = datetime.now(UTC), uuid4(), str(uuid4())
-    purpose = PurposeRecord(kind="audit", justification=reason)
-    attempt = AccessAttempted(
-        occurred_at=now,
-        attempt_id=attempt_id,
-        actor=actor,
-        service=service,
-        permission=Permission.AUDIT_READ.value,
-        method="CLI",
-        route="export",
-        elements={"first": 0, "end": size},
-        allowed=True,
-        purpose=purpose,
-        request_id=request_id,
-        client_address="",
+    """Append the entry that says that sealed values leave the log with an export.
+
+    It is in the log, and not only on its way there, before the export begins. Call it once the
+    checkpoint for the export's end is signed; the caller's transaction commits before the first byte.
+    """
+    log = Log(connection)
+    await log.lock()
+    event = ValuesExported(
+        occurred_at=at,
+        actor=taking.actor,
+        attempt_id=taking.attempt_id,
+        purpose=taking.purpose,
+        request_id=taking.request_id,
+        origin=origin,
+        first=taking.first,
+        end=taking.end,
+        values=await Values(connection).count(taking.first, taking.end),
     )
+    head = await log.head(Head())
+    await log.append(head, [entry_from(event, service)], at)
+    # The event goes to Kafka like every other; the log knows it when it comes back.
+    await emit(connection, service, event)
+
+
+async def record_export(
+    connection: AsyncConnection,
+    service: str,
+    actor: Actor,
+    purpose: PurposeRecord,
+    size: int,
+    *,
+    values: bool,
+) -> Taking:
+    """Record that `actor` takes out the log's first `size` entries by command, before they are written."""
+    now = datetime.now(UTC)
+    taking = Taking(uuid4(), actor, purpose, str(uuid4()), 0, size)
     disclosed = RecordsDisclosed(
         occurred_at=now,
-        attempt_id=attempt_id,
+        attempt_id=taking.attempt_id,
         actor=actor,
         service=service,
         permission=Permission.AUDIT_READ.value,
@@ -47,6 +84,36 @@ async def record_export(
         records=[DisclosedDay(shown=[DisclosedRecord(record_id=f"0-{size - 1}")])] if size else [],
         count=size,
         purpose=purpose,
-        request_id=request_id,
+        request_id=taking.request_id,
     )
-    await emit(connection, service, attempt, disclosed)
+    await emit(connection, service, _attempt(service, taking, now, values=values), disclosed)
+    return taking
+
+
+async def record_refusal(
+    connection: AsyncConnection, service: str, actor: Actor, purpose: PurposeRecord, reason: str
+) -> None:
+    """Record that `actor` was refused the log by command."""
+    taking = Taking(uuid4(), actor, purpose, str(uuid4()), 0, 0)
+    now = datetime.now(UTC)
+    await emit(connection, service, _attempt(service, taking, now, values=True, reason=reason))
+
+
+def _attempt(
+    service: str, taking: Taking, now: datetime, *, values: bool, reason: str | None = None
+) -> AccessAttempted:
+    return AccessAttempted(
+        occurred_at=now,
+        attempt_id=taking.attempt_id,
+        actor=taking.actor,
+        service=service,
+        permission=Permission.AUDIT_READ.value,
+        method="CLI",
+        route="export",
+        elements={"first": taking.first, "end": taking.end, "with_values": values},
+        allowed=reason is None,
+        reason=reason,
+        purpose=taking.purpose,
+        request_id=taking.request_id,
+        client_address="",
+    )

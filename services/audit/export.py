@@ -3,17 +3,23 @@
 First line: the log's name, the span, and what the span goes on from. Then one line an entry, whose `entry`
 is the exact text that was hashed; each signed checkpoint follows the last entry that it covers. The last
 line is a checkpoint for exactly the export's end, without which nothing proves that it is whole.
+
+An export with values has after each entry a line for each of its sealed groups, and says of what is missing
+which purge erased it. It goes to the log's end, where the entries stand that answer for what was erased.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain import GENESIS, consistency_spans, inclusion_spans, nodes_of
+from services.audit.sealing import Value
 from services.audit.store.checkpoints import Checkpoints, Signed
 from services.audit.store.keys import KeyChanges
 from services.audit.store.log import Log, Row
+from services.audit.store.values import Erased, Values
 from shared.errors import Conflict
 from shared.merkle import Span
 
@@ -30,7 +36,9 @@ class KeyProof(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     checkpoint: str
 
 
-class Opening(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Opening(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """The first line. `peaks` and `last` are hexadecimal; empty and zero where the span begins at 0."""
 
     origin: str
@@ -40,6 +48,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     last: str
     keys: list[KeyProof]
     """By which changes the first key led to the one in force where the span begins."""
+    values: bool = False
+    """Whether sealed values stand beside the entries; otherwise all are left out."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,19 +73,55 @@ class Signature(
     consistency: list[str] | None = None
 
 
+class ErasedPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """That a purge erased a group: all of it, or its records at `places`."""
+
+    purged_event_id: str
+    places: list[int] | None
+
+
+class Disclosed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A sealed group of the entry before it: what is there of it, and what was erased."""
+
+    of: int
+    """Number of the entry."""
+    name: str
+    disclosure: str | None
+    """None where the whole was erased."""
+    records: list[str | None] | None
+    """Each record's disclosure, None for one that was erased; None for a group without records."""
+    erased: list[ErasedPart]
+
+
+class ErasedBefore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line, without its end, of the list of what a purge erased, about an entry before the span."""
+
+    purged_event_id: str
+    erased: str
+
+
 async def lines(
-    connection: AsyncConnection, origin: str, span: Span, end: str | None
+    connection: AsyncConnection, origin: str, span: Span, end: str | None, *, values: bool = False
 ) -> AsyncIterator[bytes]:
     """Yield the export of `span` in pieces of whole lines, as the log is at this moment.
 
-    `end` is the checkpoint for exactly `span.end`, as `Checkpointer.sign_for` returned it.
+    `end` is the checkpoint for exactly `span.end`, as `Checkpointer.sign_for` returned it. With `values`
+    the caller has put on record who takes them, and `span` goes to the log's end.
+    Raises: Conflict, before anything is yielded, where values were erased since `span` was chosen.
     """
     log, checkpoints = Log(connection), Checkpoints(connection)
     await log.snapshot()
-    yield as_line(await _opening(connection, origin, span))
+    stored = Values(connection) if values else None
+    if stored is not None and await stored.erased_beyond(span.end):
+        raise Conflict("a purge erased values while the export began: ask for it again")
+    yield as_line(await _opening(connection, origin, span, values=values))
+    if stored is not None:
+        async for purged, line in stored.lines_before(span.start):
+            yield as_line(ErasedBefore(purged_event_id=str(purged), erased=line.rstrip("\n")))
     async for rows in log.rows(span):
         signed = await checkpoints.between(rows[0].seq, rows[-1].seq + 1)
-        yield b"".join(_page(rows, signed))
+        beside = {} if stored is None else await _disclosed(stored, rows)
+        yield b"".join(_page(rows, signed, beside))
     if await checkpoints.at(span.end) is None:
         last = Signature(checkpoint=end) if end is not None else None
         yield as_line(last or await _larger(log, checkpoints, span.end))
@@ -87,16 +133,54 @@ async def _larger(log: Log, checkpoints: Checkpoints, end: int) -> Signature:
     return Signature(checkpoint=larger.note, consistency=[value.hex() for value in path])
 
 
-def _page(rows: Sequence[Row], signed: Sequence[Signed]) -> Iterator[bytes]:
+async def _disclosed(stored: Values, rows: Sequence[Row]) -> Mapping[int, list[Disclosed]]:
+    """Return what stands beside each entry, by name."""
+    span = rows[0].seq, rows[-1].seq + 1
+    erased = await stored.erased(*span)
+    there = {
+        (seq, value.name): value
+        for seq, values in (await stored.of_span(*span)).items()
+        for value in values
+    }
+    beside = defaultdict[int, list[Disclosed]](list)
+    for seq, name in sorted(there.keys() | erased.keys()):
+        one = _group(seq, name, there.get((seq, name)), erased.get((seq, name), ()))
+        beside[seq].append(one)
+    return beside
+
+
+def _group(seq: int, name: str, value: Value | None, erased: Sequence[Erased]) -> Disclosed:
+    parts = [
+        ErasedPart(
+            purged_event_id=str(one.purged_event),
+            places=None if one.places is None else sorted(one.places),
+        )
+        for one in erased
+    ]
+    return Disclosed(
+        of=seq,
+        name=name,
+        disclosure=None if value is None else value.disclosure,
+        records=None if value is None else value.records,
+        erased=sorted(parts, key=lambda part: part.purged_event_id),
+    )
+
+
+def _page(
+    rows: Sequence[Row], signed: Sequence[Signed], beside: Mapping[int, list[Disclosed]]
+) -> Iterator[bytes]:
     notes = {s.size: s.note for s in signed}
     for row in rows:
         text = row.content.decode()
         yield as_line(Line(seq=row.seq, entry=text, entry_hash=row.entry_hash.hex()))
+        yield from map(as_line, beside.get(row.seq, ()))
         if (note := notes.get(row.seq + 1)) is not None:
             yield as_line(Signature(checkpoint=note))
 
 
-async def _opening(connection: AsyncConnection, origin: str, span: Span) -> Opening:
+async def _opening(
+    connection: AsyncConnection, origin: str, span: Span, *, values: bool
+) -> Opening:
     log, checkpoints = Log(connection), Checkpoints(connection)
     peaks = [await log.hash_of(node) for node in nodes_of(Span(0, span.start))]
     last = GENESIS
@@ -112,6 +196,7 @@ async def _opening(connection: AsyncConnection, origin: str, span: Span) -> Open
             await _proven(log, checkpoints, row)
             for row in await KeyChanges(connection).rows(span.start)
         ],
+        values=values,
     )
 
 

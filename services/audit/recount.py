@@ -93,6 +93,10 @@ class Verdict:
     first_bad: int | None
     erased: Sequence[ErasedSum] = ()
     """What purges have erased of the sealed values."""
+    values: int = 0
+    """Groups of values that were there and compared with their digests."""
+    left_out: int = 0
+    """Groups of values that an export without values leaves out."""
 
     @property
     def ok(self) -> bool:

@@ -31,10 +31,13 @@ class ValueCheck:
         self._start = start
         self._logged: dict[str, Mapping[str, Any]] = {}
         """Data of `values.erased` entries, by the id of the purge's entry."""
-        self._used: dict[str, int] = {}
+        self._used: dict[str, tuple[int, int]] = {}
+        """First and last entry of which a purge erased something."""
         self._groups = Counter[str]()
         self._certificates: dict[str, str] = {}
         self._sums = list[ErasedSum]()
+        self.compared = 0
+        """Groups that were there."""
 
     def take(
         self,
@@ -70,9 +73,10 @@ class ValueCheck:
         for name, digest in digests.items():
             erased = gone.get(name, ())
             for one in erased:
-                self._used.setdefault(one.purged_event, seq)
+                self._used[one.purged_event] = self._used.get(one.purged_event, (seq, 0))[0], seq
                 self._groups[one.purged_event] += 1
             if name in there:
+                self.compared += 1
                 self._compare(seq, there[name], digest, erased)
             elif not any(one.places is None for one in erased):
                 what = f"entry {seq}: the value of {name} is missing, and no purge erased it"
@@ -141,15 +145,16 @@ class ValueCheck:
         `on_record`: id of that entry and digest of the certificate, where a database has them too.
         """
         said = self._logged.pop(purged_event, None)
-        at = self._used.pop(purged_event, None)
+        used = self._used.pop(purged_event, None)
         if said is None:
-            what = f"values were erased for {purged_event}, and no entry says so"
-            self._faults.add(what, at)
+            self._erased_wrongly(
+                f"values were erased for {purged_event}, and no entry says so", used
+            )
             return
         logged = (str(said.get("event_id")), str(said.get("certificate_sha256")))
         if said.get("list_sha256") != sha256 or on_record not in (None, logged):
             what = f"what was erased for {purged_event} is not what its entry says"
-            self._faults.add(what, at)
+            self._erased_wrongly(what, used)
             return
         self._sums.append(
             ErasedSum(
@@ -159,6 +164,12 @@ class ValueCheck:
             )
         )
 
+    def _erased_wrongly(self, what: str, used: tuple[int, int] | None) -> None:
+        if used is None:
+            self._faults.add(what)
+        else:
+            self._faults.among(what, *used)
+
     def unlisted(self) -> list[str]:
         """Return the purges that entries say were followed, and whose list was not checked yet."""
         return [*self._logged]
@@ -167,8 +178,9 @@ class ValueCheck:
         """Return what was erased, once all was taken. `strays` are values of entries that are not there."""
         for seq, name in strays:
             self._faults.add(f"a value of {name} belongs to entry {seq}, which is not there", seq)
-        for purged_event, seq in self._used.items():
-            self._faults.add(f"nothing is on record of what was erased for {purged_event}", seq)
+        for purged_event, used in self._used.items():
+            what = f"nothing is on record of what was erased for {purged_event}"
+            self._erased_wrongly(what, used)
         for purged_event in self._logged:
             self._faults.add(f"the list of what was erased for {purged_event} is missing")
         return self._sums

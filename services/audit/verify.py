@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain import GENESIS
 from services.audit.entries import found_in
-from services.audit.export import Line, Opening, Signature, as_line
+from services.audit.export import Disclosed, ErasedBefore, Line, Opening, Signature, as_line
+from services.audit.exported_values import ExportedValues
 from services.audit.recount import Cadence, Faults, Recount, Verdict
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import STORED_LEVEL, Log, Row
@@ -24,7 +25,7 @@ from shared.notes import Verifier
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """An event has at most 900,000 bytes, and JSON writes none of them with more than six."""
 
-Shape = TypeVar("Shape", Opening, Line, Signature)
+Shape = TypeVar("Shape", Opening, Line, Signature, Disclosed, ErasedBefore)
 
 
 async def verify_stored(
@@ -78,7 +79,7 @@ async def verify_stored(
         on_record = (str(erasure.erased_event), erasure.certificate_sha256.hex())
         check.list_of(str(erasure.purged_event), digest.hexdigest(), on_record=on_record)
     sums = check.ended(await values.beyond())
-    return replace(recount.verdict(), erased=sums)
+    return replace(recount.verdict(), erased=sums, values=check.compared)
 
 
 def _take(recount: Recount, row: Row) -> None:
@@ -135,7 +136,7 @@ def lines_of(file: BinaryIO) -> Iterator[bytes]:
 def verify_export(
     lines: Iterable[bytes], keys: Sequence[Verifier], kept_elsewhere: Iterable[str] = ()
 ) -> Verdict:
-    """Recompute an exported log, line by line.
+    """Recompute an exported log, line by line, and compare the values that it has with their digests.
 
     Args:
         lines: of the export, each with its end.
@@ -153,9 +154,10 @@ def verify_export(
     recount = Recount(opening.origin, keys, frontier=frontier, last=last, exported=True)
     _follow_keys(recount, opening)
     recount.keep(kept_elsewhere)
+    values = ExportedValues(recount.faults, opening.first, given=opening.values)
     for number, line in enumerate(rest, 2):
         try:
-            _take_line(recount, number, line)
+            _take_line(recount, values, number, line)
         except Malformed as exc:
             what = f"line {number}, where entry {recount.next} is due: {exc.detail}"
             recount.faults.add(what, recount.next, line=number)
@@ -168,7 +170,10 @@ def verify_export(
         what = f"the export does not end with a checkpoint for its end, {opening.end}"
         recount.faults.add(what, size=opening.end)
     recount.unsigned_from("")
-    return recount.verdict()
+    erased = values.ended()
+    return replace(
+        recount.verdict(), erased=erased, values=values.compared, left_out=values.left_out
+    )
 
 
 def _start(opening: Opening) -> tuple[Frontier, Hash]:
@@ -192,7 +197,14 @@ def _follow_keys(recount: Recount, opening: Opening) -> None:
         recount.prove_key(proof.seq, proof.entry.encode(), path, proof.checkpoint)
 
 
-def _take_line(recount: Recount, number: int, line: bytes) -> None:
+def _take_line(recount: Recount, values: ExportedValues, number: int, line: bytes) -> None:
+    if line.startswith(b'{"of"'):
+        values.group(_read(line, Disclosed))
+        return
+    if line.startswith(b'{"purged_event_id"'):
+        values.before(_read(line, ErasedBefore))
+        return
+    values.leave()
     if line.startswith(b'{"checkpoint"'):
         signature = _read(line, Signature)
         if signature.consistency is None:
@@ -202,7 +214,9 @@ def _take_line(recount: Recount, number: int, line: bytes) -> None:
             recount.sign_within(signature.checkpoint, path, number)
         return
     entry = _read(line, Line)
-    recount.take(entry.seq, entry.entry.encode(), _unhex(entry.entry_hash))
+    content = entry.entry.encode()
+    recount.take(entry.seq, content, _unhex(entry.entry_hash))
+    values.entry(entry.seq, content)
 
 
 def _read(line: bytes, kind: type[Shape]) -> Shape:

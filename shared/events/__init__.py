@@ -70,6 +70,7 @@ from shared.events.records import (
     ReleaseRequested,
     SigningKeyChanged,
     ValuesErased,
+    ValuesExported,
 )
 from shared.events.standing import LogCovered, PolicyAcknowledged, PolicyLoaded
 
@@ -143,4 +144,5 @@ __all__ = [
     "Tier",
     "TrainingRecorded",
     "ValuesErased",
+    "ValuesExported",
 ]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from shared.events.access import PurposeRecord
 from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
 from shared.types import Ori
 
@@ -332,6 +333,25 @@ class ValuesErased(Event, frozen=True, kw_only=True, omit_defaults=True):
     def key(self) -> str:
         """The run."""
         return str(self.run_id)
+
+
+class ValuesExported(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An export of the audit log took its sealed values along; in the log before a byte leaves."""
+
+    TOPIC: ClassVar[str] = "alpr.values.exported"
+
+    attempt_id: UUID  # of the access attempt
+    purpose: PurposeRecord
+    request_id: str
+    origin: str  # of the log
+    first: int  # entries first to end - 1
+    end: int
+    values: int  # groups of values that were there; entries, of a log that has them in plaintext
+
+    @property
+    def key(self) -> str:
+        """The attempt, so that it stays in order with its access record."""
+        return str(self.attempt_id)
 
 
 class LogClosed(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.audit.api.guard import AuditRead
 from services.audit.api.texts import Term
-from services.audit.breach import KINDS, Reach, Reached
+from services.audit.breach import EXPORTED, KINDS, Reach, Reached
 from services.audit.store.search import Entries
 from shared.errors import InvalidInput
 from shared.fields import Moment
@@ -107,6 +107,9 @@ async def report_breach(body: BreachQuery, grant: AuditRead, work: Work) -> Brea
     period = (body.occurred_from, body.occurred_to)
     async for row in entries.of_person(body.person_id, KINDS, *period):
         reach.take(row)
+        if row.found.kind == EXPORTED:
+            async for value in entries.exported(row):
+                reach.take_exported(row, value)
     records = sorted(reach.records.values(), key=lambda r: (r.first_at, r.record_kind, r.record_id))
     await entries.disclose_report(grant, body.person_id, [*reach.shown.values()])
     return _report(body, reach, records)

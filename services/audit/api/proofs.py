@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.audit.api.guard import AuditRead
 from services.audit.domain import consistency_spans, inclusion_spans
+from services.audit.door import Taking, log_values_export
 from services.audit.export import lines
 from services.audit.settings import Settings
 from services.audit.store.checkpoints import Checkpoints
@@ -104,6 +105,11 @@ class ExportIn(BaseModel):
     end: Annotated[int, Field(ge=0, lt=1 << 62)] | None = Field(
         default=None, description="Not included; default: all there are"
     )
+    with_values: bool = Field(
+        default=False,
+        description="With the sealed values, as far as they are there: plates, cameras and times of"
+        " sightings. Leaves an entry `values.exported`, and goes to the log's end",
+    )
 
 
 @router.get("/checkpoint", response_class=PlainTextResponse)
@@ -185,25 +191,46 @@ async def export_entries(
     body: ExportIn, grant: AuditRead, work: Work, request: Request
 ) -> StreamingResponse:
     """The log as JSON lines for verification offline: exact entries, each signed checkpoint after the last
-    entry that it covers, and at the end one for exactly the export's end."""
+    entry that it covers, and at the end one for exactly the export's end. Sealed values are left out
+    unless they are asked for; then an entry says so before anything leaves."""
     exports: Semaphore = request.app.state.exports
     if exports.locked():
         raise Unavailable("as many exports run as may", retry_after_s=30)
-    size = await Log(work.connection).size()
+    log = Log(work.connection)
+    if body.with_values:
+        await log.lock()  # until the entry says so: the size stays what it is
+    size = await log.size()
     end = size if body.end is None else body.end
     if end > size or body.first >= end:
         what = f"the log has {size} entries: name a first and an end after it within them"
+        raise InvalidInput(what, field="body.end")
+    if body.with_values and end != size:
+        what = "an export with values goes to the log's end: leave `end` out"
         raise InvalidInput(what, field="body.end")
     await Entries(work.connection).disclose_span(grant, body.first, end)
     writer: Writer = request.app.state.writer
     note = await writer.sign_for(work.connection, end)
     runtime, settings = runtime_of(request), settings_of(request)
+    if body.with_values:
+        assert grant.purpose is not None  # noqa: S101 - for_audit demands it
+        taking = Taking(
+            grant.attempt_id,
+            grant.actor,
+            grant.purpose.record,
+            grant.request_id,
+            body.first,
+            end,
+        )
+        await log_values_export(
+            work.connection, runtime.service, settings.log_origin, taking, grant.now
+        )
 
     async def stream() -> AsyncIterator[bytes]:
         # Each holds a connection for as long as its reader takes; the others are for everybody else.
         async with exports, runtime.db.begin() as connection:
             span = Span(body.first, end)
-            async for line in lines(connection, settings.log_origin, span, note):
+            exported = lines(connection, settings.log_origin, span, note, values=body.with_values)
+            async for line in exported:
                 yield line
 
     return StreamingResponse(stream(), media_type=NDJSON)

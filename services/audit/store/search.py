@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -48,7 +49,13 @@ _CONDITIONS = {
     "person_name": "lower(person_name) = lower(:person_name)",
     "plate": (
         "(plates @> ARRAY[CAST(:plate AS text)] AND plates <> '{}' OR seq IN (SELECT v.seq"
-        " FROM sealed_values v WHERE v.plates @> ARRAY[CAST(:plate AS text)] AND v.plates <> '{}'))"
+        " FROM sealed_values v WHERE v.plates @> ARRAY[CAST(:plate AS text)] AND v.plates <> '{}'"
+        # Exports with values are found by every plate that is still there of what they took.
+        " UNION ALL SELECT x.seq FROM entries x WHERE x.kind = 'values.exported' AND EXISTS"
+        " (SELECT FROM sealed_values v WHERE v.plates @> ARRAY[CAST(:plate AS text)]"
+        " AND v.plates <> '{}'"
+        " AND v.seq >= CAST(convert_from(x.entry, 'UTF8')::jsonb #>> '{data,first}' AS bigint)"
+        " AND v.seq < CAST(convert_from(x.entry, 'UTF8')::jsonb #>> '{data,end}' AS bigint))))"
     ),
     "purpose_kind": "purpose_kind = :purpose_kind",
     "case_number": "case_number = :case_number",
@@ -129,6 +136,16 @@ class Entries:
                     page = [row_of(row) for row in rows]
                     for row in page if old_log else await self._with_values(page):
                         yield row
+
+    async def exported(self, row: Row) -> AsyncIterator[Value]:
+        """Yield what is still there of the values that an export took; the caller discloses."""
+        taken = msgspec.json.decode(row.content)["data"]
+        stored = Values(self._connection)
+        for start in range(taken["first"], taken["end"], ROWS_AT_ONCE):
+            end = min(start + ROWS_AT_ONCE, taken["end"])
+            for values in (await stored.of_span(start, end)).values():
+                for value in values:
+                    yield value
 
     async def population(self, kind: str, since: datetime, until: datetime, size: int) -> list[int]:
         """Return the numbers of allowed entries of a kind in a period and a log of `size`, in order."""

@@ -42,7 +42,15 @@ _ERASURES = text(
     " coalesce(certificate_sha256, '') AS certificate_sha256 FROM erasures ORDER BY erased_at, purged_event"
 )
 _LIST = text("SELECT seq, name, places FROM erased WHERE purged_event = :purged ORDER BY seq, name")
-
+_BEFORE = text(
+    "SELECT purged_event, r.seq, r.name, r.places FROM erased r JOIN erasures x USING (purged_event)"
+    " JOIN entries e ON e.event_id = x.erased_event AND e.seq >= :start"
+    " WHERE r.seq < :start ORDER BY purged_event, r.seq, r.name"
+)
+_ERASED_BEYOND = text(
+    "SELECT EXISTS (SELECT FROM erasures x WHERE NOT EXISTS"
+    " (SELECT FROM entries e WHERE e.event_id = x.erased_event AND e.seq < :end))"
+)
 
 _PENDING = text(
     "SELECT seq, event_id, entry AS content, appended_at FROM entries e WHERE kind = 'records.purged'"
@@ -226,6 +234,25 @@ class Values:
             async for row in found:
                 places = None if row.places is None else frozenset(row.places)
                 yield erased_line(row.seq, row.name, places)
+
+    async def lines_before(self, start: int) -> AsyncIterator[tuple[UUID, str]]:
+        """Yield what was erased of entries before `start`, as far as the entry that says so is not:
+        the event id of the purge's entry, and the line of its list."""
+        async with self._connection.stream(_BEFORE, {"start": start}) as found:
+            async for row in found:
+                yield row.purged_event, erased_line(row.seq, row.name, row.places)
+
+    async def erased_beyond(self, end: int) -> bool:
+        """Tell whether the entry of an erasing is not among the log's first `end` entries."""
+        return bool((await self._connection.execute(_ERASED_BEYOND, {"end": end})).scalar_one())
+
+    async def count(self, start: int, end: int) -> int:
+        """Return how many groups of the entries from `start` to before `end` are there, whole or in part."""
+        found = await self._connection.execute(
+            text("SELECT count(*) FROM sealed_values WHERE seq >= :start AND seq < :end"),
+            {"start": start, "end": end},
+        )
+        return int(found.scalar_one())
 
 
 def _by_entry(found: Iterable[Any]) -> dict[int, list[Value]]:

@@ -1,0 +1,427 @@
+"""Exports leave sealed values out, unless they are asked for with a purpose; then every one is checked offline."""
+
+import json
+from datetime import timedelta
+from hashlib import sha256
+
+import msgspec
+import pytest
+
+from services.audit.api import proofs
+from services.audit.erasing import Eraser
+from services.audit.export import Disclosed, Opening, as_line, lines
+from services.audit.store.log import Log
+from services.audit.verify import verify_export
+from shared.errors import Conflict
+from shared.events import AccessAttempted, ValuesExported
+from shared.merkle import Span
+from tests.integration.audit.conftest import AUDITOR, an_attempt
+from tests.integration.audit.test_erasing import BEFORE, purge, sightings
+from tests.integration.audit.test_offline import VERIFIER, command
+from tests.integration.audit.test_outsider import check_export, check_values
+
+__all__ = ["command", "purge"]
+
+pytestmark = pytest.mark.clause("wall/exported-values")
+
+PLATES = ("1GONE11", "2HELD22", "3GONE33", "4LATE44", "5YOUNG5")
+
+
+@pytest.fixture
+def export(client, auditor):
+    """Export over HTTP; return the lines."""
+
+    async def ask(status=200, kind="audit", **body):
+        response = await client.post("/v1/export", json=body, headers=auditor(kind))
+        assert response.status_code == status, response.text
+        return response.content.splitlines(keepends=True)
+
+    return ask
+
+
+def judged(exported):
+    return verify_export(iter(exported), [VERIFIER])
+
+
+def plain(exported):
+    """What a reader of the file can decode, disclosures included."""
+    found = []
+    for line in exported:
+        said = json.loads(line)
+        if said.get("disclosure"):
+            groups = {said["name"]: [said["disclosure"], *(said["records"] or ())]}
+            digests = _digests(exported, said["of"])
+            found.append(check_values({"data": {"_sd": digests}}, groups))
+        found.append(line.decode())
+    return str(found)
+
+
+def _digests(exported, seq):
+    [entry] = [line for line in map(json.loads, exported) if line.get("seq") == seq]
+    return json.loads(entry["entry"])["data"]["_sd"]
+
+
+async def test_values_are_left_out_of_an_export_and_that_is_said(deliver, clock, export, query):
+    await deliver(*sightings(clock))
+    exported = await export()
+    assert not any(line.startswith(b'{"of"') for line in exported)
+    text = b"".join(exported)
+    for value in await query("SELECT disclosure, records FROM sealed_values"):
+        assert value.disclosure.encode() not in text
+        assert not any(record.encode() in text for record in value.records or ())
+    found = judged(exported)
+    assert found.ok, found.faults
+    assert (found.values, found.left_out) == (0, 8)
+    assert await query("SELECT 1 FROM entries WHERE kind = 'values.exported'") == []
+
+
+async def test_an_export_with_values_has_each_one_and_every_one_is_compared(deliver, clock, export):
+    await deliver(*sightings(clock), an_attempt(clock))
+    exported = await export(with_values=True)
+    assert msgspec.json.decode(exported[0], type=Opening).values
+    for plate in PLATES:
+        assert plate in plain(exported)
+    found = judged(exported)
+    assert found.ok, found.faults
+    assert (found.values, found.left_out) == (8, 0)
+
+
+async def test_who_takes_values_is_in_the_log_before_the_first_byte(
+    deliver, clock, export, query, monkeypatch, runtime, bus, sound
+):
+    await deliver(*sightings(clock))
+    size = (await query("SELECT count(*) FROM entries"))[0].count
+    seen = []
+
+    async def watched(*arguments, **named):
+        seen.extend(await query("SELECT seq, entry FROM entries WHERE kind = 'values.exported'"))
+        async for piece in lines(*arguments, **named):
+            yield piece
+
+    monkeypatch.setattr(proofs, "lines", watched)
+    await export(with_values=True, first=1)
+    [row] = seen
+    said = json.loads(row.entry)["data"]
+    assert row.seq == size
+    assert (said["first"], said["end"], said["values"]) == (1, size, 8)
+    assert said["origin"] == VERIFIER.name
+    assert said["actor"]["person_id"] == AUDITOR
+    assert said["purpose"]["kind"] == "audit"
+    await runtime.relay.drain()
+    [event] = bus.events(ValuesExported)
+    [attempt] = bus.events(AccessAttempted)
+    assert event.attempt_id == attempt.attempt_id
+    assert attempt.elements["body"]["with_values"] is True
+    await deliver()  # its own event comes back from Kafka
+    assert len(await query("SELECT 1 FROM entries WHERE kind = 'values.exported'")) == 1
+    await sound()
+
+
+async def test_values_are_not_exported_without_the_purpose_of_an_audit(
+    deliver, clock, export, query, runtime, bus
+):
+    await deliver(*sightings(clock))
+    for kind in ("criminal_investigation", None):
+        refused = await export(403, kind=kind, with_values=True)
+        assert not any(line.startswith(b'{"of"') for line in refused)
+    assert await query("SELECT 1 FROM entries WHERE kind = 'values.exported'") == []
+    await runtime.relay.drain()
+    attempts = [event for event in bus.events(AccessAttempted) if event.service == "audit"]
+    assert [event.allowed for event in attempts] == [True, False, False]  # the guard's own, first
+
+
+async def test_an_export_with_values_goes_to_the_end_of_the_log(deliver, clock, export):
+    """Where the entries stand that answer for what was erased."""
+    await deliver(*sightings(clock))
+    [problem] = await export(422, with_values=True, end=3)
+    assert json.loads(problem)["field"] == "body.end"
+    assert judged(await export(with_values=True, first=2)).ok
+
+
+async def test_what_was_erased_is_answered_for_by_its_certificate(deliver, clock, purge, export):
+    await deliver(*sightings(clock))
+    first = await purge()
+    second = await purge(purged=("held", "after_noon"), held=(), before=BEFORE + timedelta(days=1))
+    exported = await export(with_values=True)
+    for plate in PLATES:
+        assert (plate in plain(exported)) == (plate == "5YOUNG5")
+    found = judged(exported)
+    assert found.ok, found.faults
+    sums = {one.run_id: (one.groups, one.certificate) for one in found.erased}
+    assert sums == {str(first.run_id): (5, "c1" * 32), str(second.run_id): (3, "c1" * 32)}
+    for start in (1, 2, 3, 6, 9):
+        part = judged(await export(with_values=True, first=start))
+        assert part.ok, (start, part.faults)
+    without = judged(await export())
+    assert (without.ok, without.left_out, without.erased) == (True, 8, [])
+
+
+def group(exported, seq, name=None):
+    """The place and the content of a line with a value of entry `seq`."""
+    for place, line in enumerate(exported):
+        if line.startswith(b'{"of":%d,' % seq):
+            said = msgspec.json.decode(line, type=Disclosed)
+            if name in (None, said.name):
+                return place, said
+    raise AssertionError(f"no value of entry {seq}")
+
+
+def put(exported, place, said, **changes):
+    changed = [*exported]
+    changed[place] = as_line(msgspec.structs.replace(said, **changes))
+    return changed
+
+
+def altered(text):
+    return f"{text[:30]}{'A' if text[30] != 'A' else 'B'}{text[31:]}"
+
+
+def change_value(exported):
+    place, said = group(exported, 3)
+    return put(exported, place, said, disclosure=altered(said.disclosure))
+
+
+def change_record(exported):
+    place, said = group(exported, 1, "records/2025-04-28")
+    return put(exported, place, said, records=[altered(said.records[0])])
+
+
+def drop_value(exported):
+    place, _ = group(exported, 3)
+    return exported[:place] + exported[place + 1 :]
+
+
+def drop_record(exported):
+    place, said = group(exported, 1, "records/2025-04-28")
+    return put(exported, place, said, records=[None])
+
+
+def swap_values(exported):
+    one, other = group(exported, 3), group(exported, 1, "records")
+    changed = put(exported, *one, disclosure=other[1].disclosure)
+    return put(changed, *other, disclosure=one[1].disclosure)
+
+
+def swap_records(exported):
+    """Of a group of two, in an export before the purge."""
+    place, said = group(exported, 1, "records/2025-04-20")
+    return put(exported, place, said, records=said.records[::-1])
+
+
+def add_value(exported):
+    place, said = group(exported, 3)
+    extra = as_line(msgspec.structs.replace(said, name="unknown"))
+    return [*exported[: place + 1], extra, *exported[place + 1 :]]
+
+
+def add_value_to_an_entry_without(exported):
+    _, said = group(exported, 3)
+    after = next(n for n, line in enumerate(exported) if line.startswith(b'{"seq":0,'))
+    extra = as_line(msgspec.structs.replace(said, of=0))
+    return [*exported[: after + 1], extra, *exported[after + 1 :]]
+
+
+def repeat_value(exported):
+    place, _ = group(exported, 3)
+    return [*exported[: place + 1], exported[place], *exported[place + 1 :]]
+
+
+def call_it_erased(exported):
+    """As if the purge of the log had erased it: by the id of that purge, where there is one."""
+    _, erased = group(exported, 2)
+    place, said = group(exported, 3)
+    return put(exported, place, said, disclosure=None, erased=erased.erased)
+
+
+def call_it_erased_by_nobody(exported):
+    place, said = group(exported, 3)
+    [part] = group(exported, 2)[1].erased
+    nobody = msgspec.structs.replace(part, purged_event_id="00000000-0000-4000-8000-000000000001")
+    return put(exported, place, said, disclosure=None, erased=[nobody])
+
+
+def forget_that_it_was_erased(exported):
+    place, _ = group(exported, 2)
+    return exported[:place] + exported[place + 1 :]
+
+
+def put_back(exported):
+    place, said = group(exported, 2)
+    _, other = group(exported, 3)
+    return put(exported, place, said, disclosure=other.disclosure)
+
+
+def say_that_values_are_left_out(exported):
+    opening = msgspec.json.decode(exported[0], type=Opening)
+    return [as_line(msgspec.structs.replace(opening, values=False)), *exported[1:]]
+
+
+AFTER_A_PURGE = {
+    change_value: (3, "the value of sighting is not the one that was logged"),
+    change_record: (1, "record 0 of records/2025-04-28 is not the one that was logged"),
+    drop_value: (3, "the value of sighting is missing, and no purge erased it"),
+    drop_record: (1, "record 0 of records/2025-04-28 is missing, and no purge erased it"),
+    swap_values: (1, "the value of records is not the one that was logged"),
+    add_value: (3, "a value of unknown stands beside it, which it has not"),
+    add_value_to_an_entry_without: (0, "a value of sighting stands beside it, which it has not"),
+    repeat_value: (4, "each once"),
+    call_it_erased: (1, "is not what its entry says"),
+    call_it_erased_by_nobody: (3, "and no entry says so"),
+    forget_that_it_was_erased: (2, "the value of sighting is missing, and no purge erased it"),
+    put_back: (2, "the value of sighting is not the one that was logged"),
+    say_that_values_are_left_out: (2, "says that values are left out"),
+}
+
+
+@pytest.mark.parametrize("how", AFTER_A_PURGE, ids=lambda how: how.__name__)
+async def test_what_is_done_to_the_values_of_an_export_is_named(deliver, clock, purge, export, how):
+    await deliver(*sightings(clock))
+    await purge()
+    exported = await export(with_values=True)
+    assert judged(exported).ok
+    found = judged(how(exported))
+    seq, said = AFTER_A_PURGE[how]
+    assert any(said in fault.what for fault in found.faults), found.faults
+    assert found.first_bad == seq, found.faults
+
+
+async def test_records_of_an_export_that_change_places_are_named(deliver, clock, export):
+    await deliver(*sightings(clock))
+    found = judged(swap_records(await export(with_values=True)))
+    assert found.first_bad == 1
+    assert "record 0 of records/2025-04-20 is not the one" in found.faults[0].what
+
+
+async def test_a_part_says_what_was_erased_before_it_or_does_not_verify(
+    deliver, clock, purge, export
+):
+    await deliver(*sightings(clock))
+    await purge()
+    exported = await export(with_values=True, first=4)
+    before = [n for n, line in enumerate(exported) if line.startswith(b'{"purged_event_id"')]
+    assert len(before) == 3
+    assert judged(exported).ok
+    for place in before:
+        found = judged(exported[:place] + exported[place + 1 :])
+        assert any("is not what its entry says" in fault.what for fault in found.faults)
+    late = [
+        *exported[: before[-1]],
+        *exported[before[-1] + 1 : -1],
+        exported[before[-1]],
+        exported[-1],
+    ]
+    assert not judged(late).ok
+
+
+async def test_an_export_that_a_purge_overtakes_ends_before_it_begins(
+    app, deliver, clock, purge, writer, runtime
+):
+    await deliver(*sightings(clock))
+    await purge(follow=False)
+    async with runtime.db.begin() as connection:
+        size = await Log(connection).size()
+        note = await writer.sign_for(connection, size)
+    await Eraser(runtime, writer).catch_up()
+    async with runtime.db.begin() as connection:
+        exported = lines(connection, VERIFIER.name, Span(0, size), note, values=True)
+        with pytest.raises(Conflict):
+            await anext(exported)
+
+
+WHO = ("--person-id", "dba-1", "--name", "D. Base", "--title", "Contractor")
+
+
+async def test_the_command_takes_values_with_a_purpose_and_a_reason_only(
+    deliver, clock, purge, command, query, tmp_path, runtime
+):
+    await deliver(*sightings(clock))
+    purged = await purge()
+    file = tmp_path / "log.jsonl"
+    for more in (
+        ("--reason", "yearly audit"),
+        ("--reason", "yearly audit", "--purpose", "personal_use"),
+        ("--reason", "audit", "--purpose", "audit"),
+    ):
+        status, said = await command("export", str(file), *WHO, *more, "--with-values")
+        assert (status, file.exists()) == (2, False), said
+    await deliver()
+    rows = await query("SELECT allowed, purpose_kind FROM entries WHERE person_id = 'dba-1'")
+    assert [tuple(row) for row in rows] == [
+        (False, "none"),
+        (False, "personal_use"),
+        (False, "audit"),
+    ]
+    assert await query("SELECT 1 FROM entries WHERE kind = 'values.exported'") == []
+    more = ("--reason", "yearly audit", "--purpose", "audit", "--with-values")
+    status, said = await command("export", str(file), *WHO, *more)
+    assert status == 0, said
+    [row] = await query("SELECT entry FROM entries WHERE kind = 'values.exported'")
+    said = json.loads(row.entry)["data"]
+    assert (said["actor"]["person_id"], said["purpose"]["justification"]) == (
+        "dba-1",
+        "yearly audit",
+    )
+    status, said = await command("verify-export", str(file), "--vkey", VERIFIER.vkey, key=False)
+    assert status == 0, said
+    assert "values       5 compared, 0 left out of the export" in said.splitlines()
+    assert f"under purge {purged.run_id}, certificate {'c1' * 32}" in said
+    bare = tmp_path / "bare.jsonl"
+    assert (await command("export", str(bare), *WHO, "--reason", "audit"))[0] == 0
+    status, said = await command("verify-export", str(bare), "--vkey", VERIFIER.vkey, key=False)
+    assert (status, "values       0 compared, 8 left out of the export" in said) == (0, True)
+
+
+async def test_a_breach_report_and_a_search_by_plate_tell_of_exported_values(
+    deliver, clock, purge, export, client, auditor
+):
+    await deliver(*sightings(clock))
+    await purge()
+    await export(with_values=True, first=1)
+    asked = {"plate": "2HELD22", "person_id": AUDITOR, "kind": "values.exported"}
+    found = await client.post("/v1/entries/search", json=asked, headers=auditor())
+    [entry] = found.json()["items"]
+    assert entry["purpose_kind"] == "audit"
+    gone = await client.post(
+        "/v1/entries/search", json={**asked, "plate": "1GONE11"}, headers=auditor()
+    )
+    assert gone.json()["items"] == []
+    period = {
+        "occurred_from": (clock.now() - timedelta(hours=1)).isoformat(),
+        "occurred_to": (clock.now() + timedelta(hours=1)).isoformat(),
+    }
+    body = {"person_id": AUDITOR, **period}
+    report = (await client.post("/v1/breach-reports", json=body, headers=auditor())).json()
+    assert set(report["plates"]) == {"2HELD22", "4LATE44", "5YOUNG5"}
+    assert report["records_by_kind"]["log_value"] == 4
+
+
+async def test_an_outsider_checks_the_values_of_an_export(deliver, clock, purge, client, export):
+    """By docs/audit-log.md alone: the values, what was erased of them, and the list's digest."""
+    await deliver(*sightings(clock), an_attempt(clock))
+    await purge()
+    [key] = (await client.get("/v1/keys")).json()["keys"]
+    exported = await export(with_values=True)
+    groups = [json.loads(line) for line in exported if line.startswith(b'{"of"')]
+    entries = check_export(
+        [line for line in exported if not line.startswith(b'{"of"')], key["verifier_key"]
+    )
+    told = {(one["of"], one["name"]): one for one in groups}
+    listed = {}
+    for seq, entry in enumerate(entries):
+        for name in entry["data"].get("_sd", {}):
+            one = told.pop((seq, name))
+            erased = [part["places"] for part in one["erased"]]
+            assert (one["disclosure"] is None) == (None in erased)
+            if one["disclosure"] is not None:
+                shown = {name: [one["disclosure"], *(one["records"] or ())]}
+                assert check_values(entry, shown)
+            for part in one["erased"]:
+                places = part["places"]
+                more = "" if places is None else " " + ",".join(map(str, places))
+                listed.setdefault(part["purged_event_id"], []).append(f"{seq} {name}{more}\n")
+    assert told == {}
+    [said] = [e["data"] for e in entries if e["type"].startswith("alpr.values.erased.")]
+    lines_of_it = "".join(listed.pop(said["purged_event_id"]))
+    assert said["list_sha256"] == sha256(lines_of_it.encode()).hexdigest()
+    assert listed == {}
+    assert said["certificate_sha256"] == "c1" * 32
