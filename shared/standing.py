@@ -1,6 +1,7 @@
 """What every service follows of the others: the audit log's progress, its newest checkpoint, their policies."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -47,6 +48,9 @@ class NewestCheckpoint:
         self.note: str | None = None
         """The signed note, whole; None only before the first one."""
 
+        self.signed_at: datetime | None = None
+        """When audit says that it signed that one."""
+
         self._size = -1
         self._end = _end_of(None)
 
@@ -57,8 +61,13 @@ class NewestCheckpoint:
         except BadNote:
             return
         if size > self._size:
-            self.note, self._size = event.note, size
+            self.note, self._size, self.signed_at = event.note, size, event.occurred_at
             self._end = _end_of(event.note)
+
+    @property
+    def size(self) -> int | None:
+        """How many entries it covers; None only before the first one."""
+        return None if self.note is None else self._size
 
     def into(self, encoded: bytes) -> bytes:
         """Return an encoded JSON object with the note as its last member, `checkpoint`."""

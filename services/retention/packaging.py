@@ -8,14 +8,14 @@ import csv
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
-from services.retention.domain.bag import CHECKPOINT, BagWriter
+from services.retention.domain.bag import CHECKPOINT, LOG_SIGNED_AT, LOG_SIZE, BagWriter
 from services.retention.domain.signing import Signer
 from services.retention.images import MEDIA_TYPES
 from services.retention.scratch import scratch
@@ -25,6 +25,7 @@ from shared.errors import NotFound
 from shared.objects import ObjectStore
 from shared.policy import Policy
 from shared.runtime import Runtime
+from shared.standing import NewestCheckpoint
 
 _COLUMNS = (
     "read_id", "captured_at", "plate", "plate_as_read", "region", "confidence", "latitude", "longitude",
@@ -224,7 +225,7 @@ async def make_package(
             objects=runtime.objects,
             signer=signer,
             policy=runtime.policy,
-            checkpoint=runtime.standing.checkpoint.note,
+            checkpoint=runtime.standing.checkpoint,
             now=runtime.clock.now(),
         )
         await runtime.objects.put_file(key, path)
@@ -248,7 +249,7 @@ async def write_bag(
     objects: ObjectStore,
     signer: Signer,
     policy: Policy,
-    checkpoint: str | None,
+    checkpoint: NewestCheckpoint,
     now: datetime,
 ) -> None:
     """Write the signed package. Raises: Unavailable when an image cannot be fetched now."""
@@ -270,10 +271,11 @@ async def write_bag(
                 file.write(b"file,reason\r\n")
                 for name, reason in contents.omitted:
                     file.write(f"{name},{reason}\r\n".encode())
-        if checkpoint is not None:
+        if checkpoint.note is not None:
             with bag.file(CHECKPOINT) as file:
-                file.write(checkpoint.encode())
-        bag.finish(_info(cover, contents, policy, now), signer)
+                file.write(checkpoint.note.encode())
+        info = _info(cover, contents, policy, now) | _of_log(checkpoint)
+        bag.finish(info, signer)
     except BaseException:
         bag.abandon()
         raise
@@ -307,6 +309,14 @@ async def _digest(pieces: AsyncIterator[bytes]) -> str:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _of_log(checkpoint: NewestCheckpoint) -> dict[str, str]:
+    """Return what bag-info.txt says of the checkpoint; nothing before the first one."""
+    if checkpoint.size is None or checkpoint.signed_at is None:
+        return {}
+    signed_at = checkpoint.signed_at.astimezone(UTC).isoformat()
+    return {LOG_SIZE: str(checkpoint.size), LOG_SIGNED_AT: signed_at}
 
 
 def _info(cover: Cover, contents: Contents, policy: Policy, now: datetime) -> dict[str, str]:

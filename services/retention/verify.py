@@ -1,4 +1,4 @@
-"""`python -m services.retention verify-package FILE --key PUBLIC.pem [--booking STATEMENT.json]`.
+"""`python -m services.retention verify-package FILE --key PUBLIC.pem [--vkey AUDIT-KEY] [--booking STATEMENT.json]`.
 
 For who received a package, and for who checks a copy on a medium against its booking into evidence.
 
@@ -16,7 +16,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from services.retention.domain.signing import KeyFault, load_public
-from services.retention.domain.verifying import booking_faults, verify_package
+from services.retention.domain.verifying import Verdict, booking_faults, verify_package
+from shared.notes import BadNote, Verifier
 
 
 def verify_command(arguments: Sequence[str]) -> int:
@@ -27,13 +28,14 @@ def verify_command(arguments: Sequence[str]) -> int:
         booking_key = _key(given.booking_key) or key
         booking = given.booking.read_bytes() if given.booking else None
         statements = _statements(given.changes)
-    except (KeyFault, OSError) as exc:
+        log_keys = [Verifier.parse(vkey) for vkey in given.vkey]
+    except (KeyFault, BadNote, OSError) as exc:
         print(exc)
         return 2
     if booking is not None and booking_key is None:
         print("A booking is checked with the department's public key: give --key.")
         return 2
-    verdict = verify_package(given.file, key, statements)
+    verdict = verify_package(given.file, key, statements, log_keys)
     faults = list(verdict.faults)
     digest = _sha256(given.file)
     if booking is not None and booking_key is not None:
@@ -53,15 +55,25 @@ def verify_command(arguments: Sequence[str]) -> int:
             "itself brings: anybody can make such a package. Get the department's key and give --key."
         )
         return 2
-    if verdict.checkpoint is not None:
-        print(
-            "The newest checkpoint of the audit log when it was made, for comparison with others:"
-        )
-        print(verdict.checkpoint, end="")
+    _tell_checkpoint(verdict)
     print(f"{verdict.files} files, whole and unchanged, signed with key {verdict.key_id}.")
     if booking is not None:
         print("It is the copy that was booked into evidence.")
     return 0
+
+
+def _tell_checkpoint(verdict: Verdict) -> None:
+    """Print what the package's checkpoint says of the audit log, and whether it is verified."""
+    if verdict.checkpoint is None:
+        return
+    print("The newest checkpoint of the audit log when it was made, for comparison with others:")
+    print(verdict.checkpoint, end="")
+    signed_at = verdict.log_signed_at or "a time that the package does not say"
+    print(f"It covers the log's first {verdict.log_size} entries and was signed at {signed_at}.")
+    if verdict.log_key is None:
+        print("It is NOT VERIFIED: give the audit log's public key as --vkey.")
+    else:
+        print(f"It is verified with the log's key {verdict.log_key}.")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,6 +89,13 @@ def _parser() -> argparse.ArgumentParser:
         "--changes",
         type=Path,
         help="GET /v1/signing-key as a file: leads from that key to those that followed it",
+    )
+    parser.add_argument(
+        "--vkey",
+        action="append",
+        default=[],
+        help="a public key of the audit log, name+hash+key, got apart from the package: the checkpoint in "
+        "it must be signed by it; given again: or by another that the log had",
     )
     parser.add_argument(
         "--booking", type=Path, help="the signed statement of a copy's booking into evidence"

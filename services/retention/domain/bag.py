@@ -20,12 +20,14 @@ SIGNATURE = f"{TAG_MANIFEST}.sig"
 KEY = "signing-key.pem"
 CHECKPOINT = "audit-log-checkpoint.txt"
 """Below data/: the newest signed checkpoint of the audit log, so that it lies elsewhere too."""
+LOG_SIZE, LOG_SIGNED_AT = "Audit-Log-Size", "Audit-Log-Signed-At"
+"""In bag-info.txt: how many entries that checkpoint covers, and when it was signed, which it does not say itself."""
 _DECLARATION = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 _README = f"""How to verify this package
 ==========================
 
 With the software that made it:
-    python -m services.retention verify-package PACKAGE.zip --key PUBLIC.pem
+    python -m services.retention verify-package PACKAGE.zip --key PUBLIC.pem --vkey AUDIT-KEY
 
 Or by hand, unpacked, with common tools:
     sha256sum -c {MANIFEST}
@@ -34,6 +36,7 @@ Or by hand, unpacked, with common tools:
 
 PUBLIC.pem is the department's public signing key: get it from the department, not from this package.
 A copy is in {KEY} only so that its key id can be compared.
+AUDIT-KEY is the public key of the department's audit log, name+hash+key: it verifies the checkpoint in data/{CHECKPOINT}.
 """
 
 

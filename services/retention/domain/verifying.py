@@ -12,7 +12,15 @@ from zipfile import BadZipFile, ZipFile
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from services.retention.domain.bag import CHECKPOINT, KEY, MANIFEST, SIGNATURE, TAG_MANIFEST
+from services.retention.domain.bag import (
+    CHECKPOINT,
+    KEY,
+    LOG_SIGNED_AT,
+    LOG_SIZE,
+    MANIFEST,
+    SIGNATURE,
+    TAG_MANIFEST,
+)
 from services.retention.domain.evidence import BOOKING
 from services.retention.domain.signing import (
     KeyFault,
@@ -23,7 +31,7 @@ from services.retention.domain.signing import (
     key_id,
     load_public,
 )
-from shared.notes import BadNote, Checkpoint
+from shared.notes import BadNote, Checkpoint, NotSigned, Verifier
 
 MAX_TAG_FILE_BYTES = 512 * 1024 * 1024
 _PIECE_BYTES = 256 * 1024
@@ -39,6 +47,12 @@ class Verdict:
     key_id: str | None = None
     checkpoint: str | None = None
     """The checkpoint of the audit log that the package carries, a signed note."""
+    log_size: int | None = None
+    """How many entries of the audit log it covers."""
+    log_signed_at: str | None = None
+    """When it was signed, as the package says: ISO 8601, UTC. The note itself does not say that."""
+    log_key: str | None = None
+    """Which key of the audit log, of those that were given, verified the checkpoint: name and hash."""
     known_key: bool = False
     """Verified with a key that came another way than the package."""
 
@@ -49,17 +63,22 @@ class Verdict:
 
 
 def verify_package(
-    path: Path, key: Ed25519PublicKey | None = None, changes: Sequence[dict[str, Any]] = ()
+    path: Path,
+    key: Ed25519PublicKey | None = None,
+    changes: Sequence[dict[str, Any]] = (),
+    log_keys: Sequence[Verifier] = (),
 ) -> Verdict:
     """Return the verdict on the package in `path`, by `key` or else by the key that it carries.
 
-    `changes` are statements that lead from `key` to those that followed it, each within its time.
+    Args:
+        changes: statements that lead from `key` to those that followed it, each within its time.
+        log_keys: public keys of the audit log. With any, the package's checkpoint must be signed by one.
     """
     verdict = Verdict()
     try:
         trusted = follow(key, changes) if key is not None else []
         with ZipFile(path) as archive:
-            _verify(archive, trusted, verdict)
+            _verify(archive, trusted, log_keys, verdict)
     except KeyFault as exc:
         verdict.faults.append(str(exc))
     except (BadZipFile, OSError, zlib.error, NotImplementedError, ValueError, EOFError) as exc:
@@ -88,7 +107,12 @@ def booking_faults(statement: bytes, sha256: str | None, key: Ed25519PublicKey) 
     return faults
 
 
-def _verify(archive: ZipFile, trusted: Sequence[TrustedKey], verdict: Verdict) -> None:
+def _verify(
+    archive: ZipFile,
+    trusted: Sequence[TrustedKey],
+    log_keys: Sequence[Verifier],
+    verdict: Verdict,
+) -> None:
     names = [name for name in archive.namelist() if not name.endswith("/")]
     if len(names) != len(set(names)):
         verdict.faults.append("a file is there twice")
@@ -110,7 +134,10 @@ def _verify(archive: ZipFile, trusted: Sequence[TrustedKey], verdict: Verdict) -
     _check_digests(archive, top, files, payload, verdict)
     verdict.files = len(files)
     if f"data/{CHECKPOINT}" in payload and f"data/{CHECKPOINT}" in files:
-        _check_checkpoint(_read(archive, f"{top}/data/{CHECKPOINT}"), verdict)
+        info = _read(archive, f"{top}/bag-info.txt").decode()
+        _check_checkpoint(_read(archive, f"{top}/data/{CHECKPOINT}"), info, log_keys, verdict)
+    elif log_keys:
+        verdict.faults.append(f"{CHECKPOINT} is not there: nothing ties the package to the log")
 
 
 def _check_digests(
@@ -121,18 +148,49 @@ def _check_digests(
             verdict.faults.append(f"changed: {name}")
 
 
-def _check_checkpoint(note: bytes, verdict: Verdict) -> None:
-    """Take the checkpoint if it is well-formed; whether it holds is for who has the log's public key."""
+def _check_checkpoint(
+    note: bytes, info: str, log_keys: Sequence[Verifier], verdict: Verdict
+) -> None:
+    """Take the checkpoint if it is well-formed, and verify it where the log's public keys are given."""
     try:
         text = note.decode()
         body, found, signatures = text.rpartition("\n\n")
-        Checkpoint.parse(f"{body}\n")
+        checkpoint = Checkpoint.parse(f"{body}\n")
         if not found or not all(line.startswith("\u2014 ") for line in signatures.splitlines()):
             raise BadNote("it is not signed")
     except (BadNote, UnicodeDecodeError):
         verdict.faults.append(f"{CHECKPOINT} is no checkpoint of an audit log")
-    else:
-        verdict.checkpoint = text
+        return
+    verdict.checkpoint, verdict.log_size = text, checkpoint.size
+    verdict.log_signed_at = _tag_of(info, LOG_SIGNED_AT)
+    if (size := _tag_of(info, LOG_SIZE)) not in (None, str(checkpoint.size)):
+        verdict.faults.append(f"bag-info.txt: {LOG_SIZE} {size} is not that of {CHECKPOINT}")
+    if not log_keys:
+        return
+    try:
+        verdict.log_key = _signed_by(text, checkpoint, log_keys)
+    except BadNote as exc:
+        verdict.faults.append(f"{CHECKPOINT}: {exc}")
+
+
+def _signed_by(note: str, checkpoint: Checkpoint, log_keys: Sequence[Verifier]) -> str:
+    """Return which of the log's keys signed a checkpoint. Raises: BadNote when none did."""
+    for key in log_keys:
+        try:
+            key.verify(note, exact=True)
+        except NotSigned:
+            continue
+        if checkpoint.origin != key.name:
+            raise BadNote(f"it is of another log, {checkpoint.origin!r}")
+        return key.key_id
+    raise BadNote("it is signed by none of the given keys of the audit log")
+
+
+def _tag_of(info: str, name: str) -> str | None:
+    """Return a tag of bag-info.txt."""
+    start = f"{name}: "
+    found = [line.removeprefix(start) for line in info.splitlines() if line.startswith(start)]
+    return found[0].strip() if found else None
 
 
 def _check_signature(
@@ -157,12 +215,12 @@ def _in_time(trusted: TrustedKey, info: str) -> bool:
     """Tell whether a package's date lies in the time of its key; without a date only in an open one."""
     if trusted.since is None and trusted.until is None:
         return True
-    dates = [line[14:].strip() for line in info.splitlines() if line.startswith("Bagging-Date: ")]
-    if not dates:
+    date = _tag_of(info, "Bagging-Date")
+    if date is None:
         return False
     since = "" if trusted.since is None else f"{trusted.since:%Y-%m-%d}"
     until = "9999" if trusted.until is None else f"{trusted.until:%Y-%m-%d}"
-    return since <= dates[0] <= until
+    return since <= date <= until
 
 
 def _check_names(
