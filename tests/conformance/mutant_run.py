@@ -1,21 +1,25 @@
 """Runs in a source tree with one mutant in it: the tests of its rule first, then those of other rules.
 
-`python -m tests.conformance.mutant_run MODULE RULE` prints one JSON line last: which test caught the
-mutant, and how many tests of other rules fail under it.
+`python -m tests.conformance.mutant_run RULE [--own-only | --reach FILE] WHERE` prints one JSON line last: which
+test caught the mutant, and how many tests of other rules fail under it. FILE tells which tests reach what code
+(tests.conformance.reach); the others are not run, since they cannot fail.
 """
 
+import argparse
 import contextlib
 import importlib
 import io
 import json
 import math
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from tests.conformance.mutation import Mutant
+from tests.conformance.reach import Reach
 from tests.conformance.rules import Proofs
 
 OTHERS_SHARE = 0.05
@@ -32,10 +36,16 @@ class Hunt(Proofs):
     full: bool = True
     own: set[str] = field(default_factory=set)
     others: set[str] = field(default_factory=set)
+    """Tests of other rules that are run: those that reach the mutant."""
+    of_others: int = 0
+    """How many tests of other rules there are."""
+    reaching: frozenset[str] | None = None
+    """Node ids of the tests that reach the mutant; None where that is not known."""
     caught_by: str | None = None
     broken_setup: list[str] = field(default_factory=list)
     others_failed: list[str] = field(default_factory=list)
     session: pytest.Session | None = None
+    left: set[str] = field(default_factory=set)
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Import the changed module; keep the session, which ends early once there is nothing left to learn."""
@@ -57,8 +67,14 @@ class Hunt(Proofs):
             item for item in items if item not in own and item.get_closest_marker("apache") is None
         ]
         self.own = {item.nodeid for item in own}
+        self.of_others = self.of_others or len(rest)
+        if self.reaching is not None:
+            rest = [item for item in rest if item.nodeid in self.reaching]
+        if len(rest) <= self.others_allowed or not self.full:
+            rest = []  # they may all fail
         self.others = {item.nodeid for item in rest}
-        items[:] = [*own, *(rest if self.full else ())]
+        self.left = set(self.others)
+        items[:] = [*own, *rest]
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Skip what is left of the rule's tests once it is caught; end when none of them caught it."""
@@ -67,6 +83,10 @@ class Hunt(Proofs):
         if item.nodeid in self.others and not self.caught_by and self.session is not None:
             self.session.shouldstop = "the mutant survived"
             pytest.skip("the mutant survived")
+        if item.nodeid in self.left:
+            if len(self.left) + len(self.others_failed) <= self.others_allowed:
+                pytest.skip("the mutant counts, whether or not this fails")
+            self.left.discard(item.nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record who caught it, and what else fails."""
@@ -86,15 +106,25 @@ class Hunt(Proofs):
     @property
     def others_allowed(self) -> int:
         """How many tests of other rules may fail."""
-        return math.floor(len(self.others) * OTHERS_SHARE)
+        return math.floor(self.of_others * OTHERS_SHARE)
 
 
-def hunt(module: str, rule: str, *, full: bool) -> dict[str, Any]:
+def hunt(mutant: Mutant, *, full: bool, reach: Reach | None) -> dict[str, Any]:
     """Run the tests and return what came of it."""
+    rule, module = mutant.rule, mutant.module
     plugin = Hunt(rule=rule, module=module, full=full)
+    files = _files_with('mark.clause("' if full else f'mark.clause("{rule}"')
+    if reach is not None:
+        others = {node for node, claimed in reach.rules.items() if rule not in claimed}
+        plugin.reaching = frozenset(reach.of(mutant))
+        plugin.of_others = len(others)
+        files = _files_with(f'mark.clause("{rule}"')
+        if len(others & plugin.reaching) > plugin.others_allowed:
+            files = sorted(
+                {*files, *(node.partition("::")[0] for node in others & plugin.reaching)}
+            )
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
-        files = _files_with('mark.clause("' + ("" if full else f'{rule}"'))
         pytest.main(["-q", "-p", "no:cacheprovider", "--tb=short", *files], plugins=[plugin])
     if plugin.import_fault:
         return {"state": "invalid", "why": f"{module} does not import: {plugin.import_fault}"}
@@ -115,14 +145,15 @@ def hunt(module: str, rule: str, *, full: bool) -> dict[str, Any]:
     if len(plugin.others_failed) > plugin.others_allowed:
         return {
             "state": "invalid",
-            "why": f"over {plugin.others_allowed} of {len(plugin.others)} tests of other rules fail",
+            "why": f"over {plugin.others_allowed} of {plugin.of_others} tests of other rules fail",
             "others_failed": plugin.others_failed,
         }
     return {
         "state": "caught",
         "by": plugin.caught_by,
         "others_failed": len(plugin.others_failed),
-        "others": len(plugin.others),
+        "others_run": len(plugin.others),
+        "others": plugin.of_others,
     }
 
 
@@ -134,5 +165,20 @@ def _files_with(text: str) -> list[str]:
     return found or ["tests/conformance/test_rules.py"]
 
 
+def main() -> None:
+    """Run what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rule")
+    parser.add_argument("where")
+    parser.add_argument("--own-only", action="store_true")
+    parser.add_argument("--reach")
+    asked = parser.parse_args()
+    reach = None
+    if asked.reach:
+        reach = msgspec.json.decode(Path(asked.reach).read_bytes(), type=Reach)
+    mutant = Mutant(asked.rule, "", "", asked.where, "", "")
+    print(json.dumps(hunt(mutant, full=not asked.own_only, reach=reach)))
+
+
 if __name__ == "__main__":
-    print(json.dumps(hunt(sys.argv[1], sys.argv[2], full="--own-only" not in sys.argv[3:])))
+    main()

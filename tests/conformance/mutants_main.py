@@ -1,7 +1,8 @@
 """Breaks the services one mistake at a time and sees whether the tests of the broken rule notice.
 
 `make conformance-mutants` prints a line for each mutant and last `N mutants, M survived`. A mutant counts
-only if its module imports, its service starts, and at most 5% of the other rules' tests fail under it.
+only if its module imports, its service starts, and at most 5% of the other rules' tests fail under it. So that
+not every test is run for every mutant, all are run once before, to see what code each reaches.
 """
 
 import argparse
@@ -20,11 +21,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tests.conformance.mutation import KINDS, Mutant, MutantFault, mutants
+from tests.conformance.reach import Reach, joined
 from tests.conformance.rules import rules
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 900
+TIMEOUT_S = 1800
 
 
 def main() -> int:
@@ -41,7 +45,7 @@ def main() -> int:
     if not chosen:
         print("no mutant is chosen", file=sys.stderr)
         return 2
-    results = _run(chosen, workers=options.workers, own_only=options.own_only)
+    results = _run(chosen, options)
     return _report(chosen, results, every=not (options.rule or options.name or options.n))
 
 
@@ -57,36 +61,59 @@ def _options() -> argparse.Namespace:
         action="store_true",
         help="do not run other rules' tests: quick, but does not show that a mutant counts",
     )
+    parser.add_argument(
+        "--reach", type=Path, help="what tests.conformance.reach wrote for this code"
+    )
     return parser.parse_args()
 
 
-def _run(chosen: Sequence[Mutant], *, workers: int, own_only: bool) -> dict[Mutant, dict[str, Any]]:
+def _run(chosen: Sequence[Mutant], options: argparse.Namespace) -> dict[Mutant, dict[str, Any]]:
     todo: queue.SimpleQueue[Mutant] = queue.SimpleQueue()
     for mutant in chosen:
         todo.put(mutant)
     results: dict[Mutant, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory(prefix="plateward-mutants-") as folder:
-
-        def work(number: int) -> None:
-            tree = Path(folder) / str(number)
+        trees = [Path(folder) / str(number) for number in range(min(options.workers, len(chosen)))]
+        for tree in trees:
             _copy(tree)
+        asked = ["--own-only"]
+        if not options.own_only:
+            asked = ["--reach", str(options.reach.absolute() if options.reach else _reached(trees))]
+
+        def work(tree: Path) -> None:
             while True:
                 try:
                     mutant = todo.get_nowait()
                 except queue.Empty:
                     return
-                results[mutant] = _one(tree, mutant, own_only)
+                results[mutant] = _one(tree, mutant, asked)
                 _print(mutant, results[mutant])
 
-        threads = [
-            threading.Thread(target=work, args=(number,))
-            for number in range(min(workers, len(chosen)))
-        ]
+        threads = [threading.Thread(target=work, args=(tree,)) for tree in trees]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     return results
+
+
+def _reached(trees: Sequence[Path]) -> Path:
+    """Run all tests of rules once, spread over the trees; return the file that says what each reaches."""
+    print("All tests of rules are run once, to see what code each reaches", flush=True)
+    outputs = [tree / "reach.json" for tree in trees]
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.conformance.reach", str(output), f"{n}/{len(trees)}"],
+            cwd=tree,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        for n, (tree, output) in enumerate(zip(trees, outputs, strict=True))
+    ]
+    if max(process.wait() for process in running):
+        raise SystemExit("a test of a rule fails without any mutant")
+    whole = joined([msgspec.json.decode(output.read_bytes(), type=Reach) for output in outputs])
+    outputs[0].write_bytes(msgspec.json.encode(whole))
+    return outputs[0]
 
 
 def _copy(tree: Path) -> None:
@@ -104,7 +131,7 @@ def _copy(tree: Path) -> None:
             shutil.copy2(ROOT / name, target)
 
 
-def _one(tree: Path, mutant: Mutant, own_only: bool) -> dict[str, Any]:
+def _one(tree: Path, mutant: Mutant, asked: Sequence[str]) -> dict[str, Any]:
     """Write the mutant into `tree`, run the tests there, and put the module back."""
     began = time.monotonic()
     try:
@@ -117,19 +144,20 @@ def _one(tree: Path, mutant: Mutant, own_only: bool) -> dict[str, Any]:
     kept, stat = path.read_text(), path.stat()
     path.write_text(changed)
     try:
-        result = _hunt(tree, mutant, own_only)
+        result = _hunt(tree, mutant, asked)
     finally:
         path.write_text(kept)
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     return {**result, "seconds": time.monotonic() - began}
 
 
-def _hunt(tree: Path, mutant: Mutant, own_only: bool) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.conformance.mutant_run", mutant.module, mutant.rule]
+def _hunt(tree: Path, mutant: Mutant, asked: Sequence[str]) -> dict[str, Any]:
+    module = "tests.conformance.mutant_run"
+    command = [sys.executable, "-m", module, mutant.rule, mutant.where, *asked]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         ended = subprocess.run(
-            [*command, *(["--own-only"] if own_only else [])],
+            command,
             cwd=tree,
             env=environment,
             capture_output=True,
@@ -147,8 +175,10 @@ def _hunt(tree: Path, mutant: Mutant, own_only: bool) -> dict[str, Any]:
 
 def _print(mutant: Mutant, result: dict[str, Any]) -> None:
     told = result.get("by") or result.get("why", "")
+    others = f"{result['others_failed']} of {result['others']}" if "others" in result else "-"
     print(
-        f"{result['state']:9} {mutant.rule:30} {mutant.name}  [{result['seconds']:.0f} s]  {told}",
+        f"{result['state']:9} {mutant.rule:30} {mutant.name}  [{result['seconds']:.0f} s]  {told}"
+        f"  others: {others}",
         flush=True,
     )
     if result["state"] != "caught" and result.get("output"):
