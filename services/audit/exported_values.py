@@ -32,6 +32,7 @@ class ExportedValues:
         """`given`: the export says that it has values. `start`: number of its first entry."""
         self._faults = faults
         self._check = ValueCheck(faults, start=start)
+        self._start = start
         self._given = given
         self._seq: int | None = None
         self._digests: Mapping[str, str] = {}
@@ -51,6 +52,10 @@ class ExportedValues:
                 "what was erased before stands at the beginning of an export with values"
             )
         self._lists[line.purged_event_id].update(f"{line.erased}\n".encode())
+        number = line.erased.partition(" ")[0]
+        if not number.isdecimal() or int(number) >= self._start:
+            raise Malformed("a line of a list is about an entry of the export, or about none")
+        self._check.erased_of(line.purged_event_id, int(number))
 
     def entry(self, seq: int, content: bytes) -> None:
         """Take an entry; what follows until the next one is about it."""
@@ -96,7 +101,8 @@ class ExportedValues:
         self.leave()
         if not self._given:
             return []
-        for purged_event in sorted({*self._lists, *self._check.unlisted()}):
+        said = set(self._check.unlisted())
+        for purged_event in sorted({*self._lists, *said}, key=lambda one: (one in said, one)):
             self._check.list_of(purged_event, self._lists[purged_event].hexdigest())
         return self._check.ended()
 

@@ -73,7 +73,7 @@ class ValueCheck:
         for name, digest in digests.items():
             erased = gone.get(name, ())
             for one in erased:
-                self._used[one.purged_event] = self._used.get(one.purged_event, (seq, 0))[0], seq
+                self.erased_of(one.purged_event, seq)
                 self._groups[one.purged_event] += 1
             if name in there:
                 self.compared += 1
@@ -81,6 +81,11 @@ class ValueCheck:
             elif not any(one.places is None for one in erased):
                 what = f"entry {seq}: the value of {name} is missing, and no purge erased it"
                 self._faults.add(what, seq)
+
+    def erased_of(self, purged_event: str, seq: int) -> None:
+        """Note that something of an entry is in the list of what was erased for a purge."""
+        first, last = self._used.get(purged_event, (seq, seq))
+        self._used[purged_event] = min(first, seq), max(last, seq)
 
     def digests(self, seq: int, content: bytes) -> Mapping[str, str]:
         """Return the digest of each group of an entry; note what the entry says of erasing."""

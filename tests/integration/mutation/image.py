@@ -1,4 +1,4 @@
-"""A log as a mutation sees it: entries, hashes and checkpoints, which become an export or database rows."""
+"""A log as a mutation sees it: entries, hashes, values and checkpoints, which become an export or database rows."""
 
 import copy
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import msgspec
 
 from services.audit.domain import chained
 from services.audit.entries import Found, found_in
-from services.audit.export import Line, Opening, Signature, as_line
+from services.audit.export import Disclosed, ErasedBefore, Line, Opening, Signature, as_line
 from shared.errors import AlprError
 from shared.merkle import Frontier, leaf_hash
 from shared.notes import Checkpoint
@@ -23,6 +23,8 @@ class Item:
     entry_hash: bytes
     leaf: bytes
     found: Found
+    groups: list[Disclosed] = field(default_factory=list)
+    """Its sealed values, in an export that has them."""
 
 
 @dataclass
@@ -40,6 +42,12 @@ class Image:
     """The export, where bytes of it were mutated."""
     nodes_fault: int | None = None
     """Number of the stored subtree to falsify, in a database."""
+    before: list[ErasedBefore] = field(default_factory=list)
+    """What was erased of entries before the first, in an export with values."""
+    statements: list[str] = field(default_factory=list)
+    """What to do to the values, in a database."""
+    answers: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """Of each purge, by its entry's id: the entries of which it erased something, from first to last."""
 
     def copy(self) -> "Image":
         return copy.deepcopy(self)
@@ -58,6 +66,16 @@ class Image:
     def seed_at(self, size: int) -> bytes:
         return self.seeds[max(start for start in self.seeds if start <= size)]
 
+    def unanswered(self) -> list[tuple[int, int]]:
+        """Entries of which values were erased, where the entry that says so is gone or says something else."""
+        said = [i.content for i in self.items if b"alpr.values.erased.v" in i.content]
+        return [
+            span
+            for purged, spans in self.answers.items()
+            if not any(f'"purged_event_id":"{purged}"'.encode() in one for one in said)
+            for span in spans
+        ]
+
     def rechain(self, start: int = 0) -> None:
         """Number the items from `start` on and compute all hashes anew, as a forger who knows how."""
         last = self.items[start - 1].entry_hash if start else bytes.fromhex(self.opening.last)
@@ -66,6 +84,7 @@ class Image:
             item.seq = self.first + place
             item.leaf = leaf_hash(item.content)
             item.entry_hash = last = chained(last, item.leaf)
+            item.groups = [msgspec.structs.replace(one, of=item.seq) for one in item.groups]
             try:
                 item.found = found_in(item.content)
             except AlprError:
@@ -86,13 +105,14 @@ class Image:
         """The image as a file."""
         if self.raw is not None:
             return self.raw
-        lines = [as_line(self.opening)]
+        lines = [as_line(self.opening), *map(as_line, self.before)]
         notes = sorted(self.notes, key=lambda pair: pair[0])
         for place in range(len(self.items) + 1):
             if place:
                 item = self.items[place - 1]
                 text, digest = item.content.decode(), item.entry_hash.hex()
                 lines.append(as_line(Line(seq=item.seq, entry=text, entry_hash=digest)))
+                lines += map(as_line, item.groups)
             lines += [as_line(note) for at, note in notes if at == place]
         lines += [as_line(note) for at, note in notes if at > len(self.items)]
         return b"".join(lines)
@@ -103,7 +123,14 @@ def image_of(export: bytes, seeds: dict[int, bytes]) -> Image:
     lines = export.splitlines(keepends=True)
     items: list[Item] = []
     notes: list[tuple[int, Signature]] = []
+    before: list[ErasedBefore] = []
     for line in lines[1:]:
+        if line.startswith(b'{"of"'):
+            items[-1].groups.append(msgspec.json.decode(line, type=Disclosed))
+            continue
+        if line.startswith(b'{"purged_event_id"'):
+            before.append(msgspec.json.decode(line, type=ErasedBefore))
+            continue
         if line.startswith(b'{"checkpoint"'):
             notes.append((len(items), msgspec.json.decode(line, type=Signature)))
             continue
@@ -119,7 +146,7 @@ def image_of(export: bytes, seeds: dict[int, bytes]) -> Image:
             )
         )
     opening = msgspec.json.decode(lines[0], type=Opening)
-    return Image(opening, items, notes, seeds)
+    return Image(opening, items, notes, seeds, before=before)
 
 
 @dataclass

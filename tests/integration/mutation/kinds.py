@@ -5,13 +5,13 @@ break only what is signed, so the verifier can name the signed stretch and no si
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
 import msgspec
 
-from services.audit.export import KeyProof, Signature
+from services.audit.export import Disclosed, ErasedPart, KeyProof, Signature
 from shared.notes import Checkpoint, Signer
 from tests.integration.mutation.image import Image, Item, Touched
 
@@ -114,16 +114,22 @@ def _flip(rng: Random, image: Image) -> Touched:
     raw = bytearray(image.export())
     place = rng.choice([n for n, byte in enumerate(raw) if byte != 10])
     raw[place] = rng.choice([b for b in range(32, 127) if b != raw[place]])
-    image.raw = bytes(raw)
     number = bytes(raw[:place]).count(b"\n") + 1
+    was = image.export().splitlines()[number - 1]
+    image.raw = bytes(raw)
     line = image.raw.splitlines(keepends=True)[number - 1]
     touched = Touched(lines={number}, how=f"a byte of line {number}")
     if number == 1:  # says where everything is
         touched.entries = [(0, 1 << 62)]
         touched.sizes = {_size(note) for _, note in image.notes} | {image.end}
+    elif number <= 1 + len(image.before):  # about entries before the first
+        touched.entries = [(0, image.first)]
     elif not line.startswith(b'{"c'):
-        entries = image.raw.splitlines()[1 : number - 1]
-        seq = image.first + sum(not text.startswith(b'{"checkpoint"') for text in entries)
+        before = image.raw.splitlines()[1 : number - 1]
+        seq = image.first + sum(text.startswith(b'{"seq"') for text in before)
+        if was.startswith(b'{"of"'):  # about the entry before it
+            touched.entries = [(seq - 1, seq)]
+            return touched
         wrong = re.match(rb'\{"seq":(\d+)', line)
         touched.entries = [(seq, seq), *([(int(wrong[1]), int(wrong[1]))] if wrong else [])]
     return touched
@@ -211,7 +217,7 @@ def truncate(rng: Random, image: Image) -> Touched:
         place = rng.randrange(raw.index(b"\n") + 2, len(raw))
         image.raw = raw[:place]
         lines = image.raw.splitlines()
-        whole = sum(not line.startswith(b'{"checkpoint"') for line in lines[1:])
+        whole = sum(line.startswith(b'{"seq"') for line in lines[1:])
         begin = image.first + max(0, whole - 1)
         signed = [_size(n) for _, n in image.notes if _size(n) <= begin]
         touched = Touched([(max(signed, default=image.first), 1 << 62)], {image.end})
@@ -360,6 +366,167 @@ def _falsified(rng: Random, image: Image, proof: KeyProof) -> KeyProof:
     return msgspec.structs.replace(proof, checkpoint=made.checkpoint)
 
 
+def _groups(image: Image, *, there: bool | None = None) -> list[tuple[Item, int]]:
+    """The places of values: all, those that are there, or those of which something was erased."""
+    return [
+        (item, place)
+        for item in image.items
+        for place, one in enumerate(item.groups)
+        if there is None
+        or (there and one.disclosure is not None)
+        or (not there and one.erased != [])
+    ]
+
+
+def _of(item: Item, how: str) -> Touched:
+    return Touched([(item.seq, item.seq)], how=how)
+
+
+def _put(item: Item, place: int, **changes: object) -> None:
+    item.groups[place] = msgspec.structs.replace(item.groups[place], **changes)
+
+
+def _mutated(rng: Random, text: str) -> str:
+    place = rng.randrange(len(text))
+    other = rng.choice([c for c in "ABCDEFabcdef0123456789_-" if c != text[place]])
+    return text[:place] + other + text[place + 1 :]
+
+
+def value_edit(rng: Random, image: Image) -> Touched:
+    """Another character in a value, or in one of its records."""
+    item, place = rng.choice(_groups(image, there=True))
+    one = item.groups[place]
+    left = [n for n, record in enumerate(one.records or ()) if record is not None]
+    if left and rng.random() < 0.6:
+        number = rng.choice(left)
+        records = list(one.records or ())
+        records[number] = _mutated(rng, records[number] or "")
+        _put(item, place, records=records)
+        return _stored(image, item, place, "a record")
+    _put(item, place, disclosure=_mutated(rng, one.disclosure or ""))
+    return _stored(image, item, place, "a value")
+
+
+def value_delete(rng: Random, image: Image) -> Touched:
+    """A value or a record that is gone, sometimes called erased by a purge that there was, or was not."""
+    item, place = rng.choice(_groups(image, there=True))
+    one = item.groups[place]
+    left = [n for n, record in enumerate(one.records or ()) if record is not None]
+    number = rng.choice(left) if left and rng.random() < 0.5 else None
+    before = {part.purged_event_id for part in one.erased}
+    marks = _marks(rng, {*image.answers} - before, None if number is None else [number])
+    erased = sorted([*one.erased, *marks], key=lambda part: part.purged_event_id)
+    if number is None:
+        if not marks and not one.erased and not image.stored and rng.random() < 0.5:
+            del item.groups[place]
+            return _of(item, "a value is gone")
+        _put(item, place, disclosure=None, records=None, erased=erased)
+    else:
+        records = list(one.records or ())
+        records[number] = None
+        _put(item, place, records=records, erased=erased)
+    return _stored(image, item, place, f"a value is gone, called erased: {bool(marks)}")
+
+
+def _marks(rng: Random, purges: set[str], places: list[int] | None) -> list[ErasedPart]:
+    """That a purge of this log erased it, or one that never was; or nothing."""
+    known = sorted(purges)
+    how = rng.choice(["nothing", "purge", "nobody"])
+    if how == "nothing" or (how == "purge" and not known):
+        return []
+    nobody = f"{rng.getrandbits(32):08x}-0000-4000-8000-{rng.getrandbits(48):012x}"
+    purged = rng.choice(known) if how == "purge" else nobody
+    return [ErasedPart(purged_event_id=purged, places=places)]
+
+
+def value_insert(rng: Random, image: Image) -> Touched:
+    """A value where there is none: of another name, of an entry without, or where one was erased."""
+    erased = _groups(image, there=False)
+    like_item, like_place = rng.choice(_groups(image, there=True))
+    like = like_item.groups[like_place]
+    if erased and rng.random() < 0.5:
+        item, place = rng.choice(erased)
+        one = item.groups[place]
+        gone = [n for n, record in enumerate(one.records or ()) if record is None]
+        if one.disclosure is None:
+            _put(item, place, disclosure=like.disclosure, records=like.records)
+        else:
+            records = list(one.records or ())
+            records[rng.choice(gone)] = like.disclosure
+            _put(item, place, records=records)
+        return _stored(image, item, place, "where one was erased")
+    if rng.random() < 0.5 and not image.stored:
+        item, place = rng.choice(_groups(image))
+        item.groups.insert(place, item.groups[place])
+        return Touched([(item.seq, item.seq + 1)], how="a value twice")
+    item = rng.choice(image.items)
+    name = rng.choice(["unknown", "sighting", "details", "records", "records/2026-05-30"])
+    while any(one.name == name for one in item.groups):
+        name += "0"
+    item.groups.append(msgspec.structs.replace(like, of=item.seq, name=name, erased=[]))
+    item.groups.sort(key=lambda one: one.name)
+    place = next(n for n, one in enumerate(item.groups) if one.name == name)
+    return _stored(image, item, place, "a value more")
+
+
+def value_swap(rng: Random, image: Image) -> Touched:
+    """Two values, or two records of one, in each other's place."""
+    several = [
+        (item, place)
+        for item, place in _groups(image, there=True)
+        if len({*(item.groups[place].records or ())}) > 1
+    ]
+    if several and rng.random() < 0.4:
+        item, place = rng.choice(several)
+        _put(item, place, records=list(item.groups[place].records or ())[::-1])
+        return _stored(image, item, place, "the records of a value")
+    (one, first), (other, second) = rng.sample(_groups(image, there=True), 2)
+    a, b = one.groups[first], other.groups[second]
+    _put(one, first, disclosure=b.disclosure, records=b.records)
+    _put(other, second, disclosure=a.disclosure, records=a.records)
+    touched = _stored(image, one, first, "two values")
+    touched.entries += _stored(image, other, second, "").entries
+    return touched
+
+
+def _stored(image: Image, item: Item, place: int, how: str) -> Touched:
+    """Say what was touched; in a database, note how to do it to the values beside the log."""
+    if image.stored:
+        image.statements += statements_of(item.groups[place])
+    return _of(item, how)
+
+
+def statements_of(one: Disclosed) -> list[str]:
+    """What makes the rows of a group say what `one` says, as who owns the tables would write it."""
+    where = f"seq = {one.of} AND name = '{one.name}'"
+    made = [f"DELETE FROM erased WHERE {where}"]
+    made += [
+        f"INSERT INTO erased VALUES ('{part.purged_event_id}', {one.of}, '{one.name}',"
+        f" {_array(part.places, 'integer')})"
+        for part in one.erased
+    ]
+    if one.disclosure is None:
+        return [*made, f"DELETE FROM sealed_values WHERE {where}"]
+    values = f"'{one.disclosure}', {_array(one.records, 'text')}"
+    return [
+        *made,
+        f"UPDATE sealed_values SET (disclosure, records) = ({values}) WHERE {where}",
+        "INSERT INTO sealed_values"
+        f" SELECT {one.of}, '{one.name}', DATE '2026-05-30', {one.name != 'records'}, {values}, '{{}}'"
+        f" WHERE NOT EXISTS (SELECT FROM sealed_values WHERE {where})",
+    ]
+
+
+def _array(items: Sequence[object] | None, kind: str) -> str:
+    if items is None:
+        return "NULL"
+    shown = ", ".join("NULL" if one is None else f"'{one}'" for one in items)
+    return f"CAST(ARRAY[{shown}] AS {kind}[])"
+
+
+OF_VALUES = frozenset({"value_edit", "value_delete", "value_insert", "value_swap"})
+"""Kinds that need a log with its values."""
+
 KINDS: dict[str, Callable[[Random, Image], Touched]] = {
     kind.__name__: kind
     for kind in (
@@ -375,5 +542,9 @@ KINDS: dict[str, Callable[[Random, Image], Touched]] = {
         stale,
         forged,
         keys,
+        value_edit,
+        value_delete,
+        value_insert,
+        value_swap,
     )
 }

@@ -1,39 +1,102 @@
 """The logs that are mutated: made by the service's own code, with three generations of keys.
 
-One export holds the whole log, others parts of it; the database holds it as the service left it.
+Purges have erased values in two of them. One export holds the whole log, others parts of it, some with the
+values; the database holds it as the service left it.
 """
 
 from base64 import b64encode
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
 
+import msgspec
 from sqlalchemy import text
 
 from services.audit.checkpointing import Checkpointer
+from services.audit.erasing import Eraser
 from services.audit.export import lines
 from services.audit.settings import Settings
 from services.audit.store.log import Log
 from services.audit.verify import verify_stored
 from services.audit.writer import Writer
-from shared.events import Actor
+from shared.events import Actor, DisclosedDay, DisclosedRecord, RecordsPurged
 from shared.merkle import Span
 from shared.notes import Signer
+from shared.purge_list import ListWriter, Record
 from tests.integration.audit.conftest import a_disclosure, an_attempt
+from tests.integration.audit.test_erasing import BEFORE, OLD, certified
 from tests.integration.audit.test_log import message_of
+from tests.integration.audit.test_sealed import a_hit
 from tests.integration.mutation.image import Image, image_of
 
 SEEDS = [bytes(range(n, n + 32)) for n in (0, 1, 2)]
 TABLES = ("entries", "checkpoints", "nodes")
+VALUES = ("sealed_values", "erasures", "erased")
 PARTS = ((0, None), (0, None), (0, 100), (5, 290), (120, None), (200, 300), (250, None))
+PARTS_WITH_VALUES = ((0, None), (0, None), (60, None), (120, None), (250, None))
 
 
-def messages(clock, count):
-    """Attempts and what they were shown, as they come from Kafka."""
-    made = []
-    for _ in range(count // 2):
-        attempt = an_attempt(clock)
-        made += [attempt, a_disclosure(clock, attempt)]
-    return [message_of(event) for event in made]
+@dataclass
+class Seen:
+    """Reads that the log tells of: what the next purge takes, and what holds keep."""
+
+    gone: list[UUID] = field(default_factory=list)
+    held: list[UUID] = field(default_factory=list)
+
+    def messages(self, clock, count):
+        """Attempts, what they were shown, and hits, of young and of old records, as they come from Kafka."""
+        made = []
+        while len(made) < count:
+            attempt = an_attempt(clock)
+            gone, held = uuid4(), uuid4()
+            self.gone.append(gone)
+            self.held.append(held)
+            records = [
+                DisclosedRecord(record_id=str(read), plates=[plate])
+                for read, plate in ((gone, "1GONE11"), (held, "2HELD22"))
+            ]
+            old = a_disclosure(clock, attempt)
+            made += [
+                (attempt, "retention"),
+                (a_disclosure(clock, attempt), "retention"),
+                (
+                    msgspec.structs.replace(
+                        old, records=[DisclosedDay(captured_on=OLD, shown=records)]
+                    ),
+                    "retention",
+                ),
+                (a_hit(clock), "hotlist"),
+                (a_hit(clock, read_id=gone, captured_at=MORNING), "hotlist"),
+            ]
+        return [message_of(event, source) for event, source in made[:count]]
+
+    async def purge(self, runtime, writer, clock):
+        """Let retention destroy what is due and certify it, and audit erase its values; return the entry's id."""
+        freed = self.held[: len(self.held) // 3]
+        gone, self.gone = self.gone + freed, []
+        self.held = self.held[len(freed) :]
+
+        async def page(reads):
+            yield sorted(Record("read", read) for read in reads)
+
+        run_id = uuid4()
+        writing = ListWriter(runtime.objects, run_id, BEFORE)
+        purged = RecordsPurged(
+            occurred_at=clock.now(),
+            run_id=run_id,
+            before=BEFORE,
+            reads=len(gone),
+            captures=0,
+            objects=0,
+            kept_under_hold=len(self.held),
+            purge_list=await writing.write(page(gone), page(self.held)),
+        )
+        await writer.take([message_of(purged), message_of(certified(clock, run_id))])
+        assert await Eraser(runtime, writer).catch_up() == 1
+        return str(purged.event_id)
+
+
+MORNING = datetime(OLD.year, OLD.month, OLD.day, 9, tzinfo=UTC)
 
 
 @dataclass
@@ -63,38 +126,69 @@ def writer_with(runtime, *seeds):
 async def make_source(runtime, clock):
     """Write the log: 330 entries and two changes of the key, with a checkpoint every 30 or so."""
     actor = Actor(person_id="a", name="A. Dmin", title="Contractor", agency_ori="CA0520100")
-    changes = []
+    changes, seen, purges = [], Seen(), []
     for number, pair in enumerate(((SEEDS[0], SEEDS[1]), (SEEDS[1], SEEDS[2]))):
         writer, checkpointer = writer_with(runtime, *pair)
         for size in (30, 44, 36):
-            await writer.take(messages(clock, size))
+            await writer.take(seen.messages(clock, size))
             await writer.sign_if_grown()
             clock.advance(seconds=30)
+        purges.append(await seen.purge(runtime, writer, clock))
         async with runtime.db.begin() as connection:
             await Log(connection).lock()
             await checkpointer.change_key(connection, actor, f"change {number}", clock.now())
         changes.append(await _size(runtime))
     writer, _ = writer_with(runtime, SEEDS[2])
     for size in (50, 30, 26):
-        await writer.take(messages(clock, size))
+        await writer.take(seen.messages(clock, size))
         await writer.sign_if_grown()
     seeds = {0: SEEDS[0], changes[0] + 1: SEEDS[1], changes[1] + 1: SEEDS[2]}
+    answers = await _answers(runtime, purges)
     exports = []
-    for first, end in PARTS:
+    for first, end, values in (
+        *((first, end, False) for first, end in PARTS),
+        *((first, end, True) for first, end in PARTS_WITH_VALUES),
+    ):
         async with runtime.db.begin() as connection:
             end = end or await Log(connection).size()
             note = await writer.sign_for(connection, end)
         async with runtime.db.begin() as connection:
-            origin = runtime.settings.log_origin
-            pieces = [piece async for piece in lines(connection, origin, Span(first, end), note)]
-        exports.append(image_of(b"".join(pieces), seeds))
-    live = exports[0].copy()
-    live.stored = True
+            exported = lines(
+                connection, runtime.settings.log_origin, Span(first, end), note, values=values
+            )
+            image = image_of(b"".join([piece async for piece in exported]), seeds)
+        if values:
+            image.answers = {
+                purged: spans
+                for purged, spans in answers.items()
+                if any(one.purged_event_id == purged for one in image.before)
+                or any(
+                    part.purged_event_id == purged
+                    for item in image.items
+                    for group in item.groups
+                    for part in group.erased
+                )
+            }
+        exports.append(image)
+    live = next(image for image in exports if image.opening.values).copy()
+    live.opening = msgspec.structs.replace(live.opening, values=False)
+    live.stored, live.answers = True, answers
     async with runtime.db.begin() as connection:
         rows = await connection.execute(text("SELECT seq, appended_at FROM entries"))
         appended = {row.seq: row.appended_at for row in rows}
     clock.advance(hours=1)
-    return Source(runtime, origin, exports, live, appended)
+    return Source(runtime, runtime.settings.log_origin, exports, live, appended)
+
+
+async def _answers(runtime, purges):
+    """Of each purge, from which entry to which it erased something."""
+    async with runtime.db.begin() as connection:
+        rows = await connection.execute(
+            text("SELECT purged_event, min(seq) AS a, max(seq) AS b FROM erased GROUP BY 1")
+        )
+        answers = {str(row.purged_event): [(row.a, row.b)] for row in rows}
+    assert sorted(answers) == sorted(purges), "a purge erased nothing"
+    return answers
 
 
 async def _size(runtime):
@@ -115,6 +209,13 @@ class Live:
             for table in TABLES:
                 await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
                 await connection.execute(text(f"CREATE TABLE kept_{table} AS TABLE {table}"))
+            for table in VALUES:
+                await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+                await connection.execute(text(f"CREATE TABLE kept_{table} AS TABLE {table}"))
+            await connection.execute(
+                text("ALTER TABLE erased DROP CONSTRAINT erased_purged_event_fkey")
+            )
+            await connection.execute(text("SELECT add_values_month(DATE '2026-05-30')"))
             await connection.execute(
                 text("ALTER TABLE entries DROP CONSTRAINT entries_pkey CASCADE")
             )
@@ -143,6 +244,11 @@ class Live:
         finally:
             async with self._owner("audit") as connection:
                 for table in TABLES:
+                    await connection.execute(text(f"TRUNCATE {table}"))
+                    await connection.execute(
+                        text(f"INSERT INTO {table} SELECT * FROM kept_{table}")
+                    )
+                for table in VALUES if image.statements else ():
                     await connection.execute(text(f"TRUNCATE {table}"))
                     await connection.execute(
                         text(f"INSERT INTO {table} SELECT * FROM kept_{table}")
@@ -188,6 +294,8 @@ class Live:
             text("DELETE FROM nodes WHERE (number + 1) << level > :size"),
             {"size": len(image.items)},
         )
+        for statement in image.statements:
+            await raw.execute(statement)
         if image.nodes_fault is not None:
             await connection.execute(
                 text("UPDATE nodes SET hash = :none WHERE level = 8 AND number = :number"),

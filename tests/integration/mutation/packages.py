@@ -1,4 +1,8 @@
-"""Packages, made by the writer that releases and evidence use, and their mutations."""
+"""Packages, made by the writer that releases and evidence use, and their mutations.
+
+Each carries a checkpoint of the audit log. Some mutations falsify it in a package that the department's own
+key signs: only the log's public key shows those.
+"""
 
 import hashlib
 import zipfile
@@ -8,14 +12,35 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-from services.retention.domain.bag import KEY, MANIFEST, SIGNATURE, TAG_MANIFEST, BagWriter
+from services.retention.domain.bag import (
+    CHECKPOINT,
+    KEY,
+    LOG_SIGNED_AT,
+    LOG_SIZE,
+    MANIFEST,
+    SIGNATURE,
+    TAG_MANIFEST,
+    BagWriter,
+)
 from services.retention.domain.signing import Signer, load_public
 from services.retention.domain.verifying import verify_package
+from shared.notes import Checkpoint
+from shared.notes import Signer as LogSigner
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 WHOLE = "cannot be read as a package"
 SIGNED = "signature"
 """Words of the faults that name no file."""
+
+LOG = "example.org/audit/2"
+LOG_SIGNER = LogSigner(LOG, bytes(range(32)))
+NOTE = f"data/{CHECKPOINT}"
+
+
+def checkpoint(size: int, signer: LogSigner = LOG_SIGNER, origin: str = LOG) -> bytes:
+    """A checkpoint of a log, as a note."""
+    root = hashlib.sha256(f"{size}".encode()).digest()
+    return signer.sign(Checkpoint(origin, size, root, root, size - 3).text).encode()
 
 
 @dataclass
@@ -52,11 +77,13 @@ def _write(folder: Path, cover: str, signer: Signer, number: int) -> Path:
         ),
         "records.csv": b"".join(b"%d,7ABC%03d\r\n" % (n, n + number) for n in range(20)),
         **{f"images/{n}.jpg": rng.randbytes(200) for n in range(4)},
+        CHECKPOINT: checkpoint(400 + number),
     }
     for name, content in contents.items():
         with bag.file(name) as file:
             file.write(content)
-    bag.finish({"Source-Organization": "Corning Police Department"}, signer)
+    of_log = {LOG_SIZE: str(400 + number), LOG_SIGNED_AT: NOON.isoformat()}
+    bag.finish({"Source-Organization": "Corning Police Department", **of_log}, signer)
     return path
 
 
@@ -74,8 +101,9 @@ def _save(package: Package, files: dict[str, bytes]) -> Path:
 
 
 def verdict_on(path: Path, package: Package) -> list[str]:
-    """Return the faults, by the department's key of the package's time."""
-    return verify_package(path, load_public(package.signer.public_pem.encode())).faults
+    """Return the faults, by the department's key of the package's time and the log's."""
+    key = load_public(package.signer.public_pem.encode())
+    return verify_package(path, key, log_keys=[LOG_SIGNER.verifier]).faults
 
 
 def _named(*names: str) -> set[str]:
@@ -133,7 +161,12 @@ def _anew(rng: Random, package: Package, signer: Signer, name: str | None = None
     files = dict(package.files)
     changed = name or rng.choice([n for n in sorted(files) if n.startswith("data/")])
     files[changed] += b"!"
-    files[KEY] = signer.public_pem.encode()
+    return _signed(files, signer)
+
+
+def _signed(files: dict[str, bytes], signer: Signer) -> dict[str, bytes]:
+    """The files with manifests and signature made anew."""
+    files = {**files, KEY: signer.public_pem.encode()}
     files[MANIFEST] = _manifest(files, lambda n: n.startswith("data/"))
     tags = _manifest(
         files, lambda n: not n.startswith("data/") and n not in (TAG_MANIFEST, SIGNATURE)
@@ -199,6 +232,62 @@ def keys(rng: Random, package: Package):
     return _save(package, package.files | {KEY: stranger.public_pem.encode()}), _named(KEY)
 
 
+def _with_checkpoint(package: Package, note: bytes | None, size: int | None = None):
+    """The package with another checkpoint or none, signed by the department as if it were right."""
+    files = {name: content for name, content in package.files.items() if name != NOTE}
+    if note is not None:
+        files[NOTE] = note
+    if size is not None:
+        was = f"{LOG_SIZE}: 400\n".encode()
+        files["bag-info.txt"] = files["bag-info.txt"].replace(was, f"{LOG_SIZE}: {size}\n".encode())
+    return _save(package, _signed(files, package.signer)), {CHECKPOINT}
+
+
+def value_edit(rng: Random, package: Package):
+    """Another character in the checkpoint."""
+    note = bytearray(package.files[NOTE])
+    place = rng.choice([n for n, byte in enumerate(note) if 33 <= byte < 127])
+    note[place] = rng.choice([b for b in b"abcXYZ0189" if b != note[place]])
+    return _with_checkpoint(package, bytes(note))
+
+
+def value_delete(rng: Random, package: Package):
+    """No checkpoint, or one that nobody signed."""
+    how = rng.choice(["none", "empty", "unsigned", "half"])
+    note = package.files[NOTE]
+    kept = {
+        "none": None,
+        "empty": b"",
+        "unsigned": note.rpartition(b"\n\n")[0] + b"\n\n",
+        "half": note[: rng.randrange(1, len(note) - 1)],
+    }
+    return _with_checkpoint(package, kept[how])
+
+
+def value_insert(rng: Random, package: Package):
+    """A line more in the checkpoint, or a signature of somebody else beside the log's."""
+    note = package.files[NOTE]
+    stranger = LogSigner(rng.choice([LOG, "example.org/other"]), rng.randbytes(32))
+    if rng.random() < 0.5:
+        return _with_checkpoint(package, note + checkpoint(400, stranger).rpartition(b"\n\n")[2])
+    lines = note.split(b"\n")
+    lines.insert(rng.randrange(1, 6), b"previous %d" % rng.randrange(400))
+    return _with_checkpoint(package, b"\n".join(lines))
+
+
+def value_swap(rng: Random, package: Package):
+    """Another log's checkpoint, a stranger's, or a genuine one of another size than the package says."""
+    how = rng.choice(["log", "stranger", "size"])
+    size = rng.randint(1, 399)
+    if how == "size":
+        return _with_checkpoint(package, checkpoint(size))
+    origin = "example.org/other" if how == "log" else LOG
+    signer = (
+        LOG_SIGNER if how == "log" and rng.random() < 0.5 else LogSigner(LOG, rng.randbytes(32))
+    )
+    return _with_checkpoint(package, checkpoint(size, signer, origin), size)
+
+
 PACKAGE_KINDS = {
     kind.__name__: kind
     for kind in (
@@ -214,5 +303,9 @@ PACKAGE_KINDS = {
         stale,
         forged,
         keys,
+        value_edit,
+        value_delete,
+        value_insert,
+        value_swap,
     )
 }

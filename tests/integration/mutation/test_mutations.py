@@ -14,13 +14,13 @@ import pytest
 from services.audit.main import MIGRATIONS
 from services.audit.verify import verify_export
 from tests.integration.audit.conftest import audit_settings, runtime
-from tests.integration.mutation.kinds import KINDS
+from tests.integration.mutation.kinds import KINDS, OF_VALUES
 from tests.integration.mutation.logs import Live, later, make_source
 from tests.integration.mutation.packages import PACKAGE_KINDS, make_packages, verdict_on
 
 __all__ = ["audit_settings", "runtime"]
 
-COUNT = int(os.environ.get("MUTATIONS", "108"))
+COUNT = int(os.environ.get("MUTATIONS", "112"))
 SEED = int(os.environ.get("SEED") or Random().randrange(1 << 32))
 REPORT = os.environ.get("MUTATIONS_REPORT")
 EACH = -(-COUNT // len(KINDS))
@@ -73,8 +73,10 @@ async def mutate(rng, kind, subject, source, live, packages, now):
     """Mutate one subject; return what is wrong with the verdict, or None."""
     if subject == "package":
         return package_mutation(rng, kind, packages)
-    image = (source.live if subject == "live" else rng.choice(source.exports)).copy()
+    exports = [one for one in source.exports if one.opening.values or kind not in OF_VALUES]
+    image = (source.live if subject == "live" else rng.choice(exports)).copy()
     touched = KINDS[kind](rng, image)
+    touched.entries += image.unanswered()
     if subject == "live":
         verdict = await live.verify(image, touched.kept, now)
     else:
@@ -104,7 +106,15 @@ async def test_what_was_not_mutated_verifies(source, live, clock, tmp_path):
     for image in source.exports:
         found = verify_export(image.export().splitlines(keepends=True), [source.key])
         assert found.ok, found.faults
+        assert (found.values > 0) is image.opening.values
+        assert (found.left_out > 0) is not image.opening.values
+    whole = next(image for image in source.exports if image.opening.values)
+    found = verify_export(whole.export().splitlines(keepends=True), [source.key])
+    assert [one.groups > 10 for one in found.erased] == [True, True]
+    erasing = [i.seq for i in whole.items if b'"type":"alpr.values.erased.' in i.content]
+    assert len({source.live.seed_at(seq + 1) for seq in erasing}) == 2, "of two keys' times"
     found = await live.verify(source.live, (), later(clock))
     assert found.ok, found.faults
+    assert (found.values > 0, len(found.erased)) == (True, 2)
     for package in make_packages(tmp_path):
         assert not verdict_on(package.path, package)
