@@ -77,6 +77,16 @@ class Sharing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kept_years: int
 
 
+LEGAL_FILE_YEARS = 2
+"""Government Code 34090(d): other city records, the file of releases among them, stay for two years."""
+
+
+class AccessRecords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a closed log of accesses is kept after its last entry."""
+
+    kept_years: int = LEGAL_FILE_YEARS
+
+
 class HotLists(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How hot lists are matched, aged and ranked."""
 
@@ -121,6 +131,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hotlists: HotLists
     accounts: Accounts
     limits: Limits
+    access_records: AccessRecords = AccessRecords()
     digest: str = ""
     """SHA-256 of the file's content as canonical JSON (sorted names, no spaces), hexadecimal."""
 
@@ -131,9 +142,6 @@ class PolicyFault(ValueError):
 
 LEGAL_FLOOR_DAYS = 365
 """Government Code 34090.6(a): one year."""
-
-LEGAL_FILE_YEARS = 2
-"""Government Code 34090(d): other city records, the file of releases among them, stay for two years."""
 
 
 def digest_of(content: Mapping[str, Any]) -> str:
@@ -166,6 +174,8 @@ def load_policy(path: Path) -> Policy:
         raise PolicyFault("retention.schedule_days is under retention.floor_days")
     if policy.sharing.kept_years < LEGAL_FILE_YEARS:
         raise PolicyFault("sharing.kept_years is under two years (Government Code 34090(d))")
+    if policy.access_records.kept_years < LEGAL_FILE_YEARS:
+        raise PolicyFault("access_records.kept_years is under two years (Government Code 34090(d))")
     if policy.limits.audit_behind_refuses_s <= 0:
         raise PolicyFault("limits.audit_behind_refuses_s is not above 0")
     if both := policy.purposes.allowed & policy.purposes.prohibited.keys():

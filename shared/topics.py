@@ -140,6 +140,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.ValuesErased, "audit", audited=True),
         _topic(events.ValuesExported, "audit", audited=True),
         _topic(events.LogClosed, "audit", audited=True),
+        _topic(events.LogDestroyed, "audit", audited=True),
     )
 }
 

@@ -71,6 +71,11 @@ class Reach:
             self.plates.update(part.plates)
             self._disclosed("log_value", ids, row)
 
+    def take_exported_of_old(self, row: Row, old: Row) -> None:
+        """Count in an entry of the log before this one, which the export of entry `row` took."""
+        self.plates.update(old.plates)
+        self._disclosed("old_log_entry", [old.seq], row)
+
     def _show(self, row: Row, value: Value, part: Part, record_id: object) -> None:
         if part.plates:
             key = (value.captured_on, value.sighting, str(record_id))

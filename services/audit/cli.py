@@ -24,14 +24,14 @@ from sqlalchemy.exc import ProgrammingError
 
 from services.audit.checkpointing import Checkpointer
 from services.audit.door import log_values_export, record_export, record_refusal
-from services.audit.export import lines
+from services.audit.export import lines, lines_of_old
 from services.audit.recount import Verdict
 from services.audit.settings import LogSettings, SigningSettings, origin_of
-from services.audit.store.log import Log
+from services.audit.store.log import OLD, Log
 from services.audit.verify import lines_of, verify_export, verify_stored
 from shared import command
 from shared.db import Database
-from shared.errors import AlprError, Conflict, NotAuthorised
+from shared.errors import AlprError, Conflict, InvalidInput, NotAuthorised
 from shared.events import Actor, PurposeRecord, SigningKeyChanged
 from shared.merkle import Span
 from shared.notes import SEED_BYTES, BadNote, Signer, Verifier
@@ -96,6 +96,11 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="with the sealed values: plates, cameras and times of sightings. Needs --purpose, and "
         "leaves an entry values.exported",
+    )
+    export.add_argument(
+        "--old-log",
+        action="store_true",
+        help="the log before this one, whose entries have in plaintext what is sealed now: with --with-values",
     )
     export.add_argument(
         "--purpose",
@@ -216,6 +221,8 @@ def _export(asked: argparse.Namespace) -> int:
 
 async def _permitted(settings: SigningSettings, actor: Actor, asked: argparse.Namespace) -> None:
     """Check the purpose of an export with values. Raises: NotAuthorised, once the refusal is recorded."""
+    if asked.old_log and not asked.with_values:
+        raise InvalidInput("the old log has its values in plaintext: ask for --with-values")
     if not asked.with_values:
         return
     least = load_policy(settings.policy_file).purposes.minimum_justification_characters
@@ -274,21 +281,27 @@ async def _exported(
 ) -> int:
     db = _database(settings)
     checkpointer = Checkpointer(settings.signers, SERVICE)
+    values, old = asked.with_values, asked.old_log
+    origin = settings.audit_origin if old else settings.log_origin
+    purpose = PurposeRecord(kind=PURPOSE, justification=asked.reason)
     try:
         async with db.begin() as connection:
-            log = Log(connection)
-            await log.lock()
-            if not (size := await log.size()):
+            await Log(connection).lock()
+            if not (size := await Log(connection, OLD if old else "").size()):
                 raise Conflict("the log has no entry, and there is nothing to export")
-            purpose = PurposeRecord(kind=PURPOSE, justification=asked.reason)
-            values, now = asked.with_values, datetime.now(UTC)
-            taking = await record_export(connection, SERVICE, actor, purpose, size, values=values)
-            note = await checkpointer.sign_for(connection, size, now)
+            now = datetime.now(UTC)
+            taking = await record_export(
+                connection, SERVICE, actor, purpose, size, values=values, old_log=old
+            )
+            note = None if old else await checkpointer.sign_for(connection, size, now)
             if values:
-                await log_values_export(connection, SERVICE, settings.log_origin, taking, now)
+                await log_values_export(connection, SERVICE, origin, taking, now)
         async with db.begin() as connection:
-            span = Span(0, size)
-            async for line in lines(connection, settings.log_origin, span, note, values=values):
+            if old:
+                exported = lines_of_old(connection, origin, size)
+            else:
+                exported = lines(connection, origin, Span(0, size), note, values=values)
+            async for line in exported:
                 file.write(line)
         return size
     finally:

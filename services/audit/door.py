@@ -33,6 +33,8 @@ class Taking:
     request_id: str
     first: int
     end: int
+    old_log: bool = False
+    """Of the log before this one."""
 
 
 async def log_values_export(
@@ -54,7 +56,10 @@ async def log_values_export(
         origin=origin,
         first=taking.first,
         end=taking.end,
-        values=await Values(connection).count(taking.first, taking.end),
+        values=taking.end
+        if taking.old_log
+        else await Values(connection).count(taking.first, taking.end),
+        old_log=taking.old_log,
     )
     head = await log.head(Head())
     await log.append(head, [entry_from(event, service)], at)
@@ -70,17 +75,18 @@ async def record_export(
     size: int,
     *,
     values: bool,
+    old_log: bool = False,
 ) -> Taking:
     """Record that `actor` takes out the log's first `size` entries by command, before they are written."""
     now = datetime.now(UTC)
-    taking = Taking(uuid4(), actor, purpose, str(uuid4()), 0, size)
+    taking = Taking(uuid4(), actor, purpose, str(uuid4()), 0, size, old_log)
     disclosed = RecordsDisclosed(
         occurred_at=now,
         attempt_id=taking.attempt_id,
         actor=actor,
         service=service,
         permission=Permission.AUDIT_READ.value,
-        record_kind="audit_entries",
+        record_kind="old_audit_entries" if old_log else "audit_entries",
         records=[DisclosedDay(shown=[DisclosedRecord(record_id=f"0-{size - 1}")])] if size else [],
         count=size,
         purpose=purpose,
@@ -110,7 +116,12 @@ def _attempt(
         permission=Permission.AUDIT_READ.value,
         method="CLI",
         route="export",
-        elements={"first": taking.first, "end": taking.end, "with_values": values},
+        elements={
+            "first": taking.first,
+            "end": taking.end,
+            "with_values": values,
+            "old_log": taking.old_log,
+        },
         allowed=reason is None,
         reason=reason,
         purpose=taking.purpose,

@@ -18,7 +18,7 @@ from services.audit.domain import GENESIS, consistency_spans, inclusion_spans, n
 from services.audit.sealing import Value
 from services.audit.store.checkpoints import Checkpoints, Signed
 from services.audit.store.keys import KeyChanges
-from services.audit.store.log import Log, Row
+from services.audit.store.log import OLD, Log, Row
 from services.audit.store.values import Erased, Values
 from shared.errors import Conflict
 from shared.merkle import Span
@@ -109,22 +109,44 @@ async def lines(
     the caller has put on record who takes them, and `span` goes to the log's end.
     Raises: Conflict, before anything is yielded, where values were erased since `span` was chosen.
     """
-    log, checkpoints = Log(connection), Checkpoints(connection)
+    log = Log(connection)
     await log.snapshot()
     stored = Values(connection) if values else None
     if stored is not None and await stored.erased_beyond(span.end):
         raise Conflict("a purge erased values while the export began: ask for it again")
-    yield as_line(await _opening(connection, origin, span, values=values))
-    if stored is not None:
-        async for purged, line in stored.lines_before(span.start):
+    opening = await _opening(connection, origin, span, values=values)
+    before = stored.lines_before(span.start) if stored is not None else None
+    checkpoints = Checkpoints(connection)
+    yield as_line(opening)
+    if before is not None:
+        async for purged, line in before:
             yield as_line(ErasedBefore(purged_event_id=str(purged), erased=line.rstrip("\n")))
+    async for piece in _entries(log, checkpoints, span, stored):
+        yield piece
+    if await checkpoints.at(span.end) is None:
+        last = Signature(checkpoint=end) if end is not None else None
+        yield as_line(last or await _larger(log, checkpoints, span.end))
+
+
+async def lines_of_old(connection: AsyncConnection, origin: str, size: int) -> AsyncIterator[bytes]:
+    """Yield the export of the log before this one, whole: the same bytes whenever it is made.
+
+    Its entries have in plaintext what is sealed now. It ends with the checkpoint that closed it.
+    """
+    log, checkpoints = Log(connection, OLD), Checkpoints(connection, OLD)
+    yield as_line(Opening(origin=origin, first=0, end=size, peaks=[], last=GENESIS.hex(), keys=[]))
+    async for piece in _entries(log, checkpoints, Span(0, size), None):
+        yield piece
+
+
+async def _entries(
+    log: Log, checkpoints: Checkpoints, span: Span, stored: Values | None
+) -> AsyncIterator[bytes]:
+    """Yield entries and the checkpoints after them; with `stored`, the values beside each."""
     async for rows in log.rows(span):
         signed = await checkpoints.between(rows[0].seq, rows[-1].seq + 1)
         beside = {} if stored is None else await _disclosed(stored, rows)
         yield b"".join(_page(rows, signed, beside))
-    if await checkpoints.at(span.end) is None:
-        last = Signature(checkpoint=end) if end is not None else None
-        yield as_line(last or await _larger(log, checkpoints, span.end))
 
 
 async def _larger(log: Log, checkpoints: Checkpoints, end: int) -> Signature:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from services.audit.covering import CoveringTask
 from services.audit.erasing import Eraser
 from services.audit.notices import NoticeSender
+from services.audit.old_log import OldLogEnd
 from services.audit.settings import Settings
 from services.audit.store.findings import Findings, a_finding
 from services.audit.watch import Watch
@@ -15,6 +16,9 @@ from shared.periodic import PeriodicTask
 from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
+
+OLD_LOG_S = 3600.0
+"""How often it is looked whether the log before this one is due to be destroyed."""
 
 
 class Keeper:
@@ -31,6 +35,7 @@ class Keeper:
             PeriodicTask("checkpoints", writer.sign_if_grown, settings.audit_checkpoint_s),
             PeriodicTask("findings", self._watch.catch_up, settings.audit_watch_s),
             PeriodicTask("erasing", Eraser(runtime, writer).catch_up, settings.audit_watch_s),
+            PeriodicTask("old log", OldLogEnd(runtime).destroy_if_due, OLD_LOG_S),
             PeriodicTask("standstill", self.look_at_consumer, stall_s),
             PeriodicTask("disks of Kafka", self.look_at_disks, settings.audit_disk_s),
             CoveringTask(runtime),

@@ -346,7 +346,8 @@ class ValuesExported(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
     origin: str  # of the log
     first: int  # entries first to end - 1
     end: int
-    values: int  # groups of values that were there; entries, of a log that has them in plaintext
+    values: int  # groups of values that were there; entries, of the log before this one
+    old_log: bool = False  # the log before this one, whose entries have them in plaintext
 
     @property
     def key(self) -> str:
@@ -363,6 +364,23 @@ class LogClosed(Event, frozen=True, kw_only=True, omit_defaults=True):
     size: int
     root_hash: str  # base64
     note: str  # its last checkpoint, signed, whole
+    export_sha256: str | None = None  # of its export to that checkpoint, lower-case hex
+
+
+class LogDestroyed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The log before this one was destroyed whole, on the schedule of access records."""
+
+    TOPIC: ClassVar[str] = "alpr.log.destroyed"
+
+    actor: Actor  # the software
+    origin: str  # of the log that is gone
+    size: int
+    root_hash: str  # base64, as in `log.closed`
+    newest_at: datetime  # when its last entry was appended
+    kept_years: int  # from then on, by the policy
+    schedule_id: str
+    resolution_id: str
+    attorney_consent_id: str
 
 
 OPEN_IN_FINDINGS = frozenset(

@@ -152,7 +152,10 @@ async def review_item(
         raise NotFound("no item of this audit has this number")
     if item.outcome is not None:
         raise Conflict("this item was reviewed already")
-    [row] = await Entries(work.connection).numbered(grant, [item.seq], old_log=audit.old_log)
+    rows = await Entries(work.connection).numbered(grant, [item.seq], old_log=audit.old_log)
+    if not rows:
+        raise NotFound("the log that this audit was drawn from was destroyed on its schedule")
+    row = rows[0]
     if row.found.person_id == grant.principal.account_id:
         raise NotAuthorised("nobody reviews an access of their own", code="subject")
     await audits.review(audit_id, number, body.outcome, body.note, grant.actor, grant.now)

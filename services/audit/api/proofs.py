@@ -14,13 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.audit.api.guard import AuditRead
 from services.audit.domain import consistency_spans, inclusion_spans
 from services.audit.door import Taking, log_values_export
-from services.audit.export import lines
+from services.audit.export import lines, lines_of_old
 from services.audit.settings import Settings
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.keys import KeyChanges
-from services.audit.store.log import Log
+from services.audit.store.log import OLD, Log
 from services.audit.store.search import Entries
 from services.audit.writer import Writer
+from shared.access import Grant
 from shared.errors import InvalidInput, NotFound, Unavailable
 from shared.http import Work
 from shared.merkle import Span
@@ -110,6 +111,11 @@ class ExportIn(BaseModel):
         description="With the sealed values, as far as they are there: plates, cameras and times of"
         " sightings. Leaves an entry `values.exported`, and goes to the log's end",
     )
+    old_log: bool = Field(
+        default=False,
+        description="The log before this one, whole. Its entries have in plaintext what is sealed now:"
+        " `with_values` must be asked for",
+    )
 
 
 @router.get("/checkpoint", response_class=PlainTextResponse)
@@ -196,10 +202,40 @@ async def export_entries(
     exports: Semaphore = request.app.state.exports
     if exports.locked():
         raise Unavailable("as many exports run as may", retry_after_s=30)
+    runtime, settings = runtime_of(request), settings_of(request)
     log = Log(work.connection)
     if body.with_values:
         await log.lock()  # until the entry says so: the size stays what it is
-    size = await log.size()
+    span = await _span(work, body)
+    await Entries(work.connection).disclose_span(grant, *span, old_log=body.old_log)
+    writer: Writer = request.app.state.writer
+    note = None if body.old_log else await writer.sign_for(work.connection, span.end)
+    origin = settings.audit_origin if body.old_log else settings.log_origin
+    if body.with_values:
+        await log_values_export(
+            work.connection, runtime.service, origin, _taking(grant, body, span), grant.now
+        )
+
+    async def stream() -> AsyncIterator[bytes]:
+        # Each holds a connection for as long as its reader takes; the others are for everybody else.
+        async with exports, runtime.db.begin() as connection:
+            if body.old_log:
+                await Log(connection).snapshot()
+                exported = lines_of_old(connection, origin, span.end)
+            else:
+                exported = lines(connection, origin, span, note, values=body.with_values)
+            async for line in exported:
+                yield line
+
+    return StreamingResponse(stream(), media_type=NDJSON)
+
+
+async def _span(work: Work, body: ExportIn) -> Span:
+    """Return which entries to export. Raises: InvalidInput for ones that there are not, or not so."""
+    if body.old_log and (not body.with_values or body.first or body.end is not None):
+        what = "the log before this one is exported whole, and has its values in plaintext:"
+        raise InvalidInput(f"{what} ask for `with_values`, and for no part", field="body.old_log")
+    size = await Log(work.connection, OLD if body.old_log else "").size()
     end = size if body.end is None else body.end
     if end > size or body.first >= end:
         what = f"the log has {size} entries: name a first and an end after it within them"
@@ -207,33 +243,20 @@ async def export_entries(
     if body.with_values and end != size:
         what = "an export with values goes to the log's end: leave `end` out"
         raise InvalidInput(what, field="body.end")
-    await Entries(work.connection).disclose_span(grant, body.first, end)
-    writer: Writer = request.app.state.writer
-    note = await writer.sign_for(work.connection, end)
-    runtime, settings = runtime_of(request), settings_of(request)
-    if body.with_values:
-        assert grant.purpose is not None  # noqa: S101 - for_audit demands it
-        taking = Taking(
-            grant.attempt_id,
-            grant.actor,
-            grant.purpose.record,
-            grant.request_id,
-            body.first,
-            end,
-        )
-        await log_values_export(
-            work.connection, runtime.service, settings.log_origin, taking, grant.now
-        )
+    return Span(body.first, end)
 
-    async def stream() -> AsyncIterator[bytes]:
-        # Each holds a connection for as long as its reader takes; the others are for everybody else.
-        async with exports, runtime.db.begin() as connection:
-            span = Span(body.first, end)
-            exported = lines(connection, settings.log_origin, span, note, values=body.with_values)
-            async for line in exported:
-                yield line
 
-    return StreamingResponse(stream(), media_type=NDJSON)
+def _taking(grant: Grant, body: ExportIn, span: Span) -> Taking:
+    assert grant.purpose is not None  # noqa: S101 - for_audit demands it
+    return Taking(
+        attempt_id=grant.attempt_id,
+        actor=grant.actor,
+        purpose=grant.purpose.record,
+        request_id=grant.request_id,
+        first=span.start,
+        end=span.end,
+        old_log=body.old_log,
+    )
 
 
 def settings_of(request: Request) -> Settings:

@@ -41,7 +41,7 @@ class Checkpoints:
     async def newest(self, *, below: int | None = None) -> int:
         """Return the size of the newest checkpoint, or of the newest that is smaller; 0 if there is none."""
         found = await self._connection.execute(
-            text("SELECT coalesce(max(size), 0) FROM checkpoints WHERE size < :below"),
+            text(f"SELECT coalesce(max(size), 0) FROM {self._table} WHERE size < :below"),
             {"below": 1 << 62 if below is None else below},
         )
         return int(found.scalar_one())
@@ -57,7 +57,7 @@ class Checkpoints:
     async def following(self, size: int) -> Signed:
         """Return the smallest checkpoint that is larger than `size`. Raises: NoResultFound."""
         found = await self._connection.execute(
-            text("SELECT * FROM checkpoints WHERE size > :size ORDER BY size LIMIT 1"),
+            text(f"SELECT * FROM {self._table} WHERE size > :size ORDER BY size LIMIT 1"),
             {"size": size},
         )
         return Signed(**found.mappings().one())

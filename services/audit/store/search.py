@@ -11,9 +11,10 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.sealing import Part, Value, parts_of
-from services.audit.store.log import OLD, ROW_COLUMNS, Row, row_of
+from services.audit.store.log import OLD, ROW_COLUMNS, Log, Row, row_of
 from services.audit.store.values import Values
 from shared.access import Grant, Shown, disclose
+from shared.merkle import Span
 
 PLATES_AT_ONCE = 5000
 """One disclosure names at most about so many plates: an event stays well under a Kafka batch."""
@@ -51,11 +52,14 @@ _CONDITIONS = {
         "(plates @> ARRAY[CAST(:plate AS text)] AND plates <> '{}' OR seq IN (SELECT v.seq"
         " FROM sealed_values v WHERE v.plates @> ARRAY[CAST(:plate AS text)] AND v.plates <> '{}'"
         # Exports with values are found by every plate that is still there of what they took.
-        " UNION ALL SELECT x.seq FROM entries x WHERE x.kind = 'values.exported' AND EXISTS"
+        " UNION ALL SELECT x.seq FROM entries x WHERE x.kind = 'values.exported' AND"
+        " CASE WHEN convert_from(x.entry, 'UTF8')::jsonb #>> '{data,old_log}' = 'true' THEN EXISTS"
+        " (SELECT FROM old_entries o WHERE o.plates @> ARRAY[CAST(:plate AS text)]"
+        " AND o.plates <> '{}') ELSE EXISTS"
         " (SELECT FROM sealed_values v WHERE v.plates @> ARRAY[CAST(:plate AS text)]"
         " AND v.plates <> '{}'"
         " AND v.seq >= CAST(convert_from(x.entry, 'UTF8')::jsonb #>> '{data,first}' AS bigint)"
-        " AND v.seq < CAST(convert_from(x.entry, 'UTF8')::jsonb #>> '{data,end}' AS bigint))))"
+        " AND v.seq < CAST(convert_from(x.entry, 'UTF8')::jsonb #>> '{data,end}' AS bigint)) END))"
     ),
     "purpose_kind": "purpose_kind = :purpose_kind",
     "case_number": "case_number = :case_number",
@@ -140,12 +144,22 @@ class Entries:
     async def exported(self, row: Row) -> AsyncIterator[Value]:
         """Yield what is still there of the values that an export took; the caller discloses."""
         taken = msgspec.json.decode(row.content)["data"]
+        if taken.get("old_log"):
+            return
         stored = Values(self._connection)
         for start in range(taken["first"], taken["end"], ROWS_AT_ONCE):
             end = min(start + ROWS_AT_ONCE, taken["end"])
             for values in (await stored.of_span(start, end)).values():
                 for value in values:
                     yield value
+
+    async def exported_of_old(self, row: Row) -> AsyncIterator[Row]:
+        """Yield the entries of the log before this one that an export took; the caller discloses."""
+        taken = msgspec.json.decode(row.content)["data"]
+        if taken.get("old_log"):
+            async for rows in Log(self._connection, OLD).rows(Span(taken["first"], taken["end"])):
+                for one in rows:
+                    yield one
 
     async def population(self, kind: str, since: datetime, until: datetime, size: int) -> list[int]:
         """Return the numbers of allowed entries of a kind in a period and a log of `size`, in order."""
@@ -158,12 +172,13 @@ class Entries:
         )
         return [int(seq) for seq in found.scalars()]
 
-    async def disclose_span(self, grant: Grant, start: int, end: int) -> None:
+    async def disclose_span(
+        self, grant: Grant, start: int, end: int, *, old_log: bool = False
+    ) -> None:
         """Record that the entries of a whole span were shown."""
         ids = [f"{start}-{end - 1}"] if end > start else []
-        await disclose(
-            self._connection, grant, "audit_entries", [Shown(record_id=span) for span in ids]
-        )
+        kind = "old_audit_entries" if old_log else "audit_entries"
+        await disclose(self._connection, grant, kind, [Shown(record_id=span) for span in ids])
 
     async def disclose_report(self, grant: Grant, person_id: str, shown: Sequence[Shown]) -> None:
         """Record that it was shown what a person reached."""

@@ -170,6 +170,20 @@ async def test_new_entries_may_be_unsigned_for_twice_as_long_as_checkpoints_take
 
 
 @pytest.mark.clause("468.6/unalterable")
+async def test_an_entry_that_is_missing_right_after_the_newest_checkpoint_is_named(
+    deliver, sound, verdict, clock, tamper
+):
+    await deliver(*[an_attempt(clock) for _ in range(10)])
+    await sound()
+    await deliver(*[an_attempt(clock) for _ in range(5)])
+    await tamper("entries", "DELETE FROM entries WHERE seq = 10")
+    found = await verdict()
+    assert (found.ok, found.first_bad) == (False, 10)
+    await tamper("entries", "DELETE FROM entries WHERE seq > 10")
+    assert (await verdict()).ok  # as the log was when it was signed: only a checkpoint kept tells
+
+
+@pytest.mark.clause("468.6/unalterable")
 async def test_what_was_altered_in_an_export_is_found(exported):
     lines = await exported()
     number = next(n for n, line in enumerate(lines) if line.startswith(b'{"seq":123,'))

@@ -7,10 +7,13 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from services.audit.old_log import OldLogEnd
+from services.audit.verify import verify_export
 from shared.merkle import root_of
 from shared.notes import Checkpoint, Verifier
-from tests.integration.upgrade.conftest import ENDED, FACTS, FIXTURE
+from tests.integration.upgrade.conftest import DATABASE, ENDED, FACTS, FIXTURE
 
 pytestmark = pytest.mark.enable_socket
 
@@ -185,3 +188,68 @@ async def test_the_new_log_begins_with_where_the_old_one_ended(upgraded):
     assert b64decode(said["root_hash"]) == root
     own = upgraded.runtimes["audit"].settings
     assert own.log_origin != keys["origin"]
+
+
+@pytest.mark.clause("wall/old-log")
+async def test_the_old_log_is_exported_with_a_purpose_and_verifies_with_the_key_of_before(upgraded):
+    """Byte for byte what entry 0 committed to when it was closed; a log from before `chain` and `previous`."""
+    auditor = await upgraded.sign_in("i.haddad")
+    body = {"old_log": True, "with_values": True}
+    ask = {"service": "audit", "method": "POST", "path": "/v1/export", "person": auditor}
+    canvass = await upgraded.declare(auditor)
+    assert (await upgraded.ask(**ask, purpose=canvass, json=body)).status_code == 403
+    purpose = await upgraded.declare(auditor, "audit")
+    assert (await upgraded.ask(**ask, purpose=purpose, json={"old_log": True})).status_code == 422
+    answer = await upgraded.must(**ask, purpose=purpose, json=body)
+    async with upgraded.runtimes["audit"].db.begin() as connection:
+        first = (await connection.execute(text("SELECT entry FROM entries WHERE seq = 0"))).scalar()
+    said = json.loads(first)["data"]
+    assert hashlib.sha256(answer.content).hexdigest() == said["export_sha256"]
+    lines = answer.content.splitlines(keepends=True)
+    entries = [line for line in lines if line.startswith(b'{"seq"')]
+    before = [
+        line
+        for line in (FIXTURE / "log-export.ndjson").read_bytes().splitlines(keepends=True)
+        if line.startswith(b'{"seq"')
+    ]
+    assert entries[: len(before)] == before
+    keys = json.loads((FIXTURE / "log-keys.json").read_text())
+    [key] = [Verifier.parse(vkey) for vkey in keys["verifier_keys"]]
+    found = verify_export(iter(lines), [key])
+    assert found.ok, found.faults
+    assert (found.entries, found.unsigned_entries) == (said["size"], 0)
+
+
+@pytest.mark.clause("wall/old-log")
+async def test_the_old_log_is_kept_for_two_years_and_then_destroyed_whole(upgraded, postgres):
+    """The last test here: after it there is no old log."""
+    audit = upgraded.runtimes["audit"]
+    end = OldLogEnd(audit)
+
+    async def count():
+        async with audit.db.begin() as connection:
+            return (await connection.execute(text("SELECT count(*) FROM old_entries"))).scalar_one()
+
+    there = await count()
+    assert not await end.destroy_if_due()
+    upgraded.clock.advance(days=2 * 366)
+    with pytest.raises(DBAPIError, match="kept until"):  # by the clock of the database it is not
+        await end.destroy_if_due()
+    assert await count() == there > 290
+    postgres._sql(
+        "SET search_path TO audit; ALTER TABLE old_entries DISABLE TRIGGER USER;"
+        " UPDATE old_entries SET appended_at = appended_at - interval '2 years 1 day';"
+        " ALTER TABLE old_entries ENABLE TRIGGER USER",
+        DATABASE,
+    )
+    assert await end.destroy_if_due()
+    assert await count() == 0
+    async with audit.db.begin() as connection:
+        rows = await connection.execute(
+            text(
+                "SELECT entry FROM entries WHERE kind IN ('log.closed', 'log.destroyed') ORDER BY seq"
+            )
+        )
+        closed, destroyed = [json.loads(entry)["data"] for entry in rows.scalars()]
+    assert (destroyed["origin"], destroyed["size"]) == (closed["origin"], there)
+    assert destroyed["root_hash"] == closed["root_hash"]

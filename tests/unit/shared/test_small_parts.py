@@ -131,11 +131,21 @@ async def test_a_full_disk_shows_in_the_ping_before_a_frame_is_refused(tmp_path,
             "both allowed and prohibited",
         ),
         ("valid_days = 365", 'valid_days = "a year"', "valid_days"),
-        ("kept_years = 2", "kept_years = 1", "34090"),
+        (
+            "package_days = 14\nkept_years = 2",
+            "package_days = 14\nkept_years = 1",
+            r"sharing\.kept_years .*34090",
+        ),
+        (
+            "[access_records]\nkept_years = 2",
+            "[access_records]\nkept_years = 1",
+            r"access_records\.kept_years .*34090",
+        ),
     ],
 )
 @pytest.mark.clause("468.5/floor")
 @pytest.mark.clause("468.7(c)/file-retention")
+@pytest.mark.clause("wall/old-log")
 def test_a_policy_that_contradicts_the_law_or_itself_is_refused(tmp_path, old, new, fault):
     assert old in POLICY
     path = tmp_path / "policy.toml"
