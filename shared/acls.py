@@ -19,6 +19,9 @@ OPERATOR = "operator"
 
 OPERATOR_GROUP = "dead-letters"
 
+TRIMMER = "trim"
+"""Principal of `python -m shared.topics_admin trim`: deletes what everybody has, and dead letters that end."""
+
 PREFIX = "alpr."
 CLUSTER = "kafka-cluster"
 """The name that Kafka itself gives the cluster as a resource."""
@@ -72,8 +75,8 @@ def services(topics: Iterable[Topic] = TOPICS.values()) -> list[str]:
 
 
 def principals() -> list[str]:
-    """Return everyone who reaches Kafka: the services, and the two commands."""
-    return [*services(), OPERATOR, TOPICS_COMMAND]
+    """Return everyone who reaches Kafka: the services, and the three commands."""
+    return [*services(), OPERATOR, TOPICS_COMMAND, TRIMMER]
 
 
 def acls(topics: Iterable[Topic] = TOPICS.values()) -> list[Acl]:
@@ -84,6 +87,7 @@ def acls(topics: Iterable[Topic] = TOPICS.values()) -> list[Acl]:
             *(acl for service in services(topics) for acl in _of_service(service, topics)),
             *_of_the_operator(topics),
             *_of_the_topics_command(),
+            *_of_the_trimmer(topics),
         }
     )
 
@@ -113,22 +117,30 @@ def _of_the_operator(topics: Iterable[Topic]) -> Iterator[Acl]:
 
 
 def _of_the_topics_command() -> Iterator[Acl]:
-    """Yield what makes topics, mends them, and trims them to what every group has committed.
-
-    To delete is no further power: who alters a topic's retention can have all of it deleted. Who gives
-    rights is the broker's super user, or Strimzi.
-    """
+    """Yield what makes topics and mends them. Who gives rights is the broker's super user, or Strimzi."""
     for operation in (
         Operation.CREATE,
         Operation.ALTER,
-        Operation.DELETE,
         Operation.DESCRIBE,
         Operation.DESCRIBE_CONFIGS,
         Operation.ALTER_CONFIGS,
     ):
         yield Acl(TOPICS_COMMAND, Resource.TOPIC, Pattern.PREFIXED, PREFIX, operation)
-    yield Acl(TOPICS_COMMAND, Resource.GROUP, Pattern.LITERAL, "*", Operation.DESCRIBE)
     yield Acl(TOPICS_COMMAND, Resource.CLUSTER, Pattern.LITERAL, CLUSTER, Operation.DESCRIBE)
+
+
+def _of_the_trimmer(topics: Iterable[Topic]) -> Iterator[Acl]:
+    """Yield what deletes: of topics that are worked, and of dead letters, which it reads and puts behind others.
+
+    What is replayed from its start, or followed, it cannot touch.
+    """
+    for topic in topics:
+        if topic.is_trimmed:
+            yield from _on(TRIMMER, topic.name, Operation.DELETE)
+        if topic.workers:
+            for operation in (Operation.READ, Operation.WRITE, Operation.DELETE):
+                yield from _on(TRIMMER, topic.dead, operation)
+    yield Acl(TRIMMER, Resource.GROUP, Pattern.LITERAL, "*", Operation.DESCRIBE)
 
 
 def _on(principal: str, topic: str, operation: Operation) -> Iterator[Acl]:

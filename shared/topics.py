@@ -45,6 +45,11 @@ class Topic:
         return self.consumers
 
     @property
+    def is_trimmed(self) -> bool:
+        """Whether an event is deleted once every consumer has worked it."""
+        return bool(self.consumers) and not self.replayed and not self.followed
+
+    @property
     def dead(self) -> str:
         """Where events go that cannot be worked, with their reason."""
         return f"{self.name}.dead"

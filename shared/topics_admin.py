@@ -2,14 +2,18 @@
 
 `python -m shared.topics_admin ensure` makes what is missing and mends what differs; it is safe to repeat.
 It has a principal of its own (`topics`): services only look whether all is there (shared/topics_check.py).
+`trim` deletes what every consumer has, and dead letters past the schedule; its principal is `trim`.
 Where Strimzi's operator makes the rules, `--without-acls` leaves them to it.
 """
 
 import argparse
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
@@ -18,16 +22,20 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from pydantic import ValidationError
 
 from shared.acls_admin import ensure_acls
+from shared.dead_letter_ends import DeadLetterEnds
 from shared.errors import Unavailable
 from shared.kafka import Kafka
 from shared.kafka_requests import AlterConfigsRequest, Reassign, ask
 from shared.kafka_settings import KafkaSettings
+from shared.policy import PolicyFault, load_policy
 from shared.topics_check import configs_of, differing
 from shared.topics_wanted import LEAST_SAFE_COPIES, Wanted, copies_on, wanted
 from shared.trim import Trimmer, services_to_wait_for
 
 PRINCIPALS = "User:CN={name}"
 """How Kafka names who shows a certificate of a service; `{name}` is the service."""
+
+DEAD_LETTERS_EVERY_S = 3600.0
 
 _THERE_WITHIN_S = 60
 
@@ -153,6 +161,32 @@ async def _mend_copies(
     return [f"{topic.name}: {topic.copies} copies"]
 
 
+async def _trim(kafka: Kafka, every_s: float | None, touched: Path | None) -> None:
+    """Trim once, or so often until stopped; dead letters are looked through once an hour.
+
+    `touched` is a file whose time tells when it last succeeded. Raises: PolicyFault; Unavailable, when it is done once. While it goes on, a failure is printed.
+    """
+    policy = load_policy(Path(os.environ.get("POLICY_FILE", "policy.toml"))).retention
+    schedule = timedelta(days=max(policy.schedule_days, policy.floor_days))
+    trimmer, ends = Trimmer(kafka, services_to_wait_for()), DeadLetterEnds(kafka, schedule)
+    looked_at = -DEAD_LETTERS_EVERY_S
+    while True:
+        try:
+            print(await trimmer.once(), "records deleted", flush=True)
+            if time.monotonic() - looked_at >= DEAD_LETTERS_EVERY_S:
+                print(await ends.once(), "dead letters ended", flush=True)
+                looked_at = time.monotonic()
+            if touched is not None:
+                await asyncio.to_thread(touched.touch)
+        except Unavailable as exc:
+            if every_s is None:
+                raise
+            print(f"nothing is trimmed: {exc.detail}", file=sys.stderr, flush=True)
+        if every_s is None:
+            return
+        await asyncio.sleep(every_s)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Ensure or trim; prints what was done, and ends with 1 and the reason where that fails."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -164,12 +198,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ensure.add_argument(
         "--principals", default=PRINCIPALS, help="how Kafka names a service, with {name}"
     )
-    commands.add_parser("trim", help="delete what every consumer and the audit log have")
+    trim = commands.add_parser("trim", help="delete what every consumer and the audit log have")
+    trim.add_argument(
+        "--every", type=float, metavar="SECONDS", help="go on, so often, until stopped"
+    )
+    trim.add_argument("--touch", type=Path, metavar="FILE", help="touched each time it succeeded")
     chosen = parser.parse_args(arguments)
     try:
         kafka = Kafka.of(KafkaSettings())
         if chosen.command == "trim":
-            print(asyncio.run(Trimmer(kafka, services_to_wait_for()).once()), "records deleted")
+            asyncio.run(_trim(kafka, chosen.every, chosen.touch))
             return
         done = asyncio.run(
             ensure_topics(kafka, acls=not chosen.without_acls, principals=chosen.principals)
@@ -177,8 +215,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ValidationError as exc:
         faults = [str(fault["msg"]) for fault in exc.errors(include_input=False)]
         sys.exit("\n".join(fault.removeprefix("Value error, ") for fault in faults))
-    except Unavailable as exc:
-        sys.exit(exc.detail)
+    except (Unavailable, PolicyFault) as exc:
+        sys.exit(exc.detail if isinstance(exc, Unavailable) else str(exc))
     print("\n".join([*done, "topics are as they should be"]))
 
 

@@ -1,8 +1,8 @@
 """Deletes from Kafka what every consumer has worked: sightings do not wait there for their topic to age.
 
 The embedded stack trims every 2 s, since its broker's cost grows with its log (ADR-0003); elsewhere
-`python -m shared.topics_admin trim` does it, as often as it is run. Audit commits an offset only after
-its durable append, so what it has not logged is never deleted.
+`python -m shared.topics_admin trim` does it, every 5 minutes in compose and Kubernetes. Audit commits an
+offset only after its durable append, so what it has not logged is never deleted.
 """
 
 import asyncio
@@ -131,8 +131,4 @@ def services_to_wait_for() -> dict[str, list[str]]:
 
     Topics that are replayed from their start are left out, and those that nobody works.
     """
-    return {
-        topic.name: sorted(topic.consumers)
-        for topic in TOPICS.values()
-        if topic.consumers and not topic.replayed and not topic.followed
-    }
+    return {topic.name: sorted(topic.consumers) for topic in TOPICS.values() if topic.is_trimmed}

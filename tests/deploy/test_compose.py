@@ -59,6 +59,9 @@ TOOLS = {"topics": "topics", "dead-letters": "operator"}
 USERS = "objects-users"
 """The container that tells the object store who its users are and what each may do."""
 
+TRIM = "trim"
+"""The container that deletes from Kafka what every consumer has, again and again."""
+
 ONCE = ALONE | TABLES | {*TOOLS, USERS}
 """The containers that end."""
 
@@ -95,7 +98,7 @@ def test_the_validation_refuses_what_is_not_in_the_specification(key: str, value
 
 
 def test_every_service_and_what_it_needs_has_a_container() -> None:
-    assert set(CONTAINERS) == {*SERVICES, "kafka", "postgres", "objects", "proxy", *ONCE}
+    assert set(CONTAINERS) == {*SERVICES, "kafka", "postgres", "objects", "proxy", TRIM, *ONCE}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -282,7 +285,7 @@ def test_each_private_key_is_mounted_where_it_is_used_and_only_drawn_in_one_plac
     drawn = [f"kafka-{name}:/kafka/{name}" for name in ("broker", *sorted(principals()))]
     assert {name: found for name, found in mounts.items() if found} == {
         **{s: [f"kafka-{s}:/etc/plateward-kafka:ro"] for s in (*APIS, *WORKERS)},
-        **{n: [f"kafka-{p}:/etc/plateward-kafka:ro"] for n, p in TOOLS.items()},
+        **{n: [f"kafka-{p}:/etc/plateward-kafka:ro"] for n, p in {**TOOLS, TRIM: TRIM}.items()},
         "kafka": ["kafka-broker:/etc/kafka/tls:ro"],
         ROOTS: drawn,
         "keys": drawn,
@@ -308,6 +311,19 @@ def test_the_commands_on_kafka_get_nothing_but_the_way_there() -> None:
         assert all(given.startswith("KAFKA_") for given in container(name)["environment"])
     assert container("topics")["command"][1:] == ["-m", "shared.topics_admin", "ensure"]
     assert container("dead-letters")["profiles"] == ["operator"], "a person runs it"
+
+
+@pytest.mark.clause("468.5/schedule")
+def test_kafka_is_trimmed_every_few_minutes_for_as_long_as_it_runs() -> None:
+    trim = container(TRIM)
+    command = ["python", "-m", "shared.topics_admin", "trim", "--every", "300"]
+    assert trim["command"] == [*command, "--touch", "/tmp/trimmed"]
+    assert trim["restart"] == "unless-stopped"
+    assert "profiles" not in trim
+    given = set(trim["environment"]) - {"POLICY_FILE"}
+    assert given
+    assert all(name.startswith("KAFKA_") for name in given)
+    assert trim["networks"] == ["data"]
 
 
 @pytest.mark.parametrize("service", [*APIS, *WORKERS])
@@ -423,7 +439,7 @@ def test_the_proxy_serves_every_api_and_neither_health_nor_figures() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted({*CONTAINERS} - {*SERVICES, *TABLES, *TOOLS, "keys", USERS})
+    "name", sorted({*CONTAINERS} - {*SERVICES, *TABLES, *TOOLS, TRIM, "keys", USERS})
 )
 def test_images_of_others_are_of_a_chosen_version(name: str) -> None:
     _, _, tag = container(name)["image"].partition(":")

@@ -302,6 +302,26 @@ def test_the_topics_are_made_by_a_job_with_a_user_of_its_own_and_no_other_secret
     assert set(made["resources"]["limits"]) == {"cpu", "memory"}
 
 
+@pytest.mark.clause("468.5/schedule")
+def test_kafka_is_trimmed_every_few_minutes_by_a_user_of_its_own() -> None:
+    job = of_kind("CronJob")["trim"]["spec"]
+    assert (job["schedule"], job["concurrencyPolicy"]) == ("*/5 * * * *", "Forbid")
+    spec = job["jobTemplate"]["spec"]["template"]["spec"]
+    [trims] = spec["containers"]
+    assert trims["command"][2:] == ["shared.topics_admin", "trim"]
+    assert {"name": "KAFKA_SASL_USERNAME", "value": "kafka-trim"} in trims["env"]
+    secrets = {
+        source["secret"]["name"]
+        for volume in spec["volumes"]
+        for source in volume.get("projected", {}).get("sources", [])
+    }
+    assert secrets == {"plateward-cluster-ca-cert", "kafka-trim"}
+    assert trims["securityContext"] == container("ingest")["securityContext"]
+    assert spec["securityContext"] == pod("ingest")["securityContext"]
+    labels = job["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
+    assert labels[PART_OF] == "plateward", "network policies go by it"
+
+
 def test_the_console_is_told_nothing_of_kafka() -> None:
     for page in PAGES:
         assert not {name for name in values(page) if name.startswith("KAFKA_")}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.kafka.run import ApacheKafka
-from shared.acls import OPERATOR, principals, services
+from shared.acls import OPERATOR, TRIMMER, principals, services
 from shared.errors import Unavailable
 from shared.kafka import Kafka
 from shared.kafka_disks import disks
@@ -112,6 +112,20 @@ async def test_the_operators_certificate_opens_dead_letters_and_where_they_go_ba
     for act in GROUP_ACTS:
         assert opened(intruder, act) == {"dead-letters"}, act
     assert beyond(intruder, "write", "read", *HARMLESS, *GROUP_ACTS) == set()
+
+
+async def test_the_trimmers_certificate_deletes_what_is_worked_and_nothing_that_is_replayed(
+    walled,
+) -> None:
+    trimmed = {t.name for t in TOPICS.values() if t.consumers and not (t.replayed or t.followed)}
+    dead = {t.dead for t in TOPICS.values() if t.workers}
+    intruder = await broken_into(walled, TRIMMER)
+    assert opened(intruder, "write") == opened(intruder, "read") == dead
+    for act in ("delete records", "delete", *HARMLESS):
+        assert opened(intruder, act) == trimmed | dead, act
+    assert opened(intruder, "see offsets") == GROUPS
+    allowed = ("write", "read", "delete records", "delete", "see offsets", *HARMLESS)
+    assert beyond(intruder, *allowed) == set()
 
 
 async def test_recognition_cannot_speak_for_ingest_identity_or_hotlist(walled) -> None:

@@ -2,7 +2,17 @@
 
 import pytest
 
-from shared.acls import OPERATOR, TOPICS_COMMAND, Acl, Operation, Pattern, Resource, acls, services
+from shared.acls import (
+    OPERATOR,
+    TOPICS_COMMAND,
+    TRIMMER,
+    Acl,
+    Operation,
+    Pattern,
+    Resource,
+    acls,
+    services,
+)
 from shared.events import CaptureReceived, FindingRaised, HitRaised
 from shared.topics import TOPICS, Topic
 
@@ -32,19 +42,30 @@ def test_a_service_writes_what_it_produces_and_reads_what_it_consumes_and_nothin
     assert of("four", [READS, HITS]) == set()
 
 
-def test_nobody_changes_or_deletes_but_the_command_for_topics() -> None:
+def test_nobody_changes_or_deletes_but_the_commands_for_topics_and_for_trimming() -> None:
     harmless = {Operation.READ, Operation.WRITE, Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS}
-    others = {acl.operation for acl in acls() if acl.principal != TOPICS_COMMAND}
+    others = {a.operation for a in acls() if a.principal not in (TOPICS_COMMAND, TRIMMER)}
     assert others == harmless
     makes = {acl for acl in acls() if acl.principal == TOPICS_COMMAND}
-    assert {acl.operation for acl in makes} & {Operation.READ, Operation.WRITE} == set()
+    kept_from = {Operation.READ, Operation.WRITE, Operation.DELETE}
+    assert {acl.operation for acl in makes} & kept_from == set()
 
 
 @pytest.mark.clause("wall/kafka")
-def test_only_the_operator_reads_dead_letters() -> None:
+def test_the_trimmer_deletes_from_topics_that_are_worked_and_reads_dead_letters_alone() -> None:
+    replayed = Topic(HitRaised, frozenset({"two"}), frozenset({"one"}), replayed=True)
+    assert of(TRIMMER, [READS, replayed]) == {
+        ("DELETE", READS.name),
+        *((operation, READS.dead) for operation in ("READ", "WRITE", "DELETE")),
+        *((operation, replayed.dead) for operation in ("READ", "WRITE", "DELETE")),
+    }
+
+
+@pytest.mark.clause("wall/kafka")
+def test_only_the_operator_and_the_trimmer_read_dead_letters() -> None:
     dead = {topic.dead for topic in TOPICS.values()}
     readers = {a.principal for a in acls() if a.name in dead and a.operation is Operation.READ}
-    assert readers == {OPERATOR}
+    assert readers == {OPERATOR, TRIMMER}
 
 
 @pytest.mark.clause("wall/kafka")

@@ -1,0 +1,60 @@
+"""Which dead letters are past their time, by what their bodies say, whole or not."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from shared.dead_letter_ends import DeadLetterEnds, captured_times
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+SCHEDULE = timedelta(days=400)
+PAST = NOW - SCHEDULE - timedelta(seconds=1)
+FRESH = NOW - SCHEDULE + timedelta(seconds=1)
+
+
+def a_letter(body: str, *, dead_at: datetime | None = NOW, appended_at: datetime = NOW):
+    headers = [] if dead_at is None else [("dead_at", dead_at.isoformat().encode())]
+    timestamp = int(appended_at.timestamp() * 1000)
+    return SimpleNamespace(headers=headers, timestamp=timestamp, value=body.encode())
+
+
+def is_over(letter) -> bool:
+    return DeadLetterEnds("127.0.0.1:1", SCHEDULE)._is_over(letter, NOW)
+
+
+BODIES = {
+    "a read": '{{"plate":"7ABC123","captured_at":"{0}"}}',
+    "cut off": '{{"plate":"7ABC123","captured_at":"{0}","model":"ven',
+    "with spaces": '{{"captured_at" : "{0}"}}',
+    "a pass": '{{"first_seen_at":"{0}","last_seen_at":"2026-06-01T00:00:00Z"}}',
+    "a signed capture": r'{{"capture":{{"body":"{{\"captured_at\":\"{0}\"}}"}}}}',
+    "one of several days": '{{"records":[{{"captured_on":"2026-05-01"}},{{"captured_on":"{0}"}}]}}',
+}
+
+
+@pytest.mark.clause("468.5/schedule")
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_it_ends_when_a_sighting_that_it_tells_of_is_past_the_schedule(body: str) -> None:
+    assert is_over(a_letter(body.format(PAST.isoformat())))
+    assert not is_over(a_letter(body.format(NOW.isoformat())))
+
+
+def test_the_schedule_is_reached_to_the_second() -> None:
+    body = BODIES["a read"]
+    assert not is_over(a_letter(body.format(FRESH.isoformat())))
+    assert is_over(a_letter(body.format(PAST.strftime("%Y-%m-%dT%H:%M:%SZ"))))
+
+
+@pytest.mark.clause("468.5/schedule")
+@pytest.mark.parametrize("body", ["", "no JSON", '{"captured_at":"soon"}', '{"at":"2001-01-01"}'])
+def test_what_tells_of_no_time_ends_28_days_after_it_was_put_aside(body: str) -> None:
+    """However lately it was put behind others, which begins the topic's own retention anew."""
+    aside = NOW - timedelta(days=28)
+    assert is_over(a_letter(body, dead_at=aside - timedelta(seconds=1)))
+    assert not is_over(a_letter(body, dead_at=aside + timedelta(seconds=1)))
+    assert is_over(a_letter(body, dead_at=None, appended_at=aside - timedelta(seconds=1)))
+
+
+def test_a_day_is_taken_for_its_beginning() -> None:
+    assert captured_times(b'{"captured_on":"2026-05-01"}') == [datetime(2026, 5, 1, tzinfo=UTC)]
