@@ -136,7 +136,7 @@ class Follow(Proofs):
         tests: dict[str, set[str]] = {}
         shared: set[str] = set()
         imported: set[str] = set()
-        for name in data.measured_files():
+        for name in filter(_is_python, data.measured_files()):
             for where, contexts in _reached(Path(name), data.contexts_by_lineno(name)):
                 tests.setdefault(where, set()).update(contexts & self.of_test.keys())
                 if SHARED in contexts:
@@ -152,6 +152,11 @@ class Follow(Proofs):
             sorted(imported),
             [node for node, file in files.items() if file in spawning],
         )
+
+
+def _is_python(name: str) -> bool:
+    """Whether a file is a module; templates count as code too, but have no functions."""
+    return name.endswith(".py")
 
 
 def _elsewhere(item: pytest.Item) -> bool:

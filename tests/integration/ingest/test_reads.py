@@ -288,6 +288,7 @@ async def test_an_upload_that_is_cut_leaves_nothing_and_goes_on_from_any_place(s
     assert answer.status_code == 400
     assert station.nothing_was_kept()
     some = (await station.post_reads(camera, reads[15:25])).json()["read_ids"]
+    station.clock.advance(minutes=3)
     whole = (await station.post_reads(camera, reads)).json()["read_ids"]
     assert whole[15:25] == some
     assert {str(event.event_id) for event in station.reads} == set(whole)
@@ -306,6 +307,9 @@ async def test_with_kafka_down_the_retry_has_the_same_ids(station, camera):
     station.bus.down = False
     receipt = (await station.post_reads(camera, reads)).json()
     assert receipt["read_ids"] == [str(event.read_id) for event in station.reads]
+    station.clock.advance(minutes=3)
+    again = (await station.post_reads(camera, reads)).json()
+    assert again["read_ids"] == receipt["read_ids"]
 
 
 async def test_a_device_over_its_rate_pays_a_large_batch_off_before_the_next(station):
