@@ -93,6 +93,12 @@ class HotLists(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass_window_s: int
     minimum_confidence: float
     lookalike_substitutions: int
+    bad_lines_share: float
+    """Of an upload's lines, how many may be set aside as bad; more refuse the file."""
+
+    shrink_share: float
+    """A version that loses more of the list's entries needs a second person."""
+
     staleness_hours: Mapping[str, int]
     tiers: Mapping[str, Tier]
 
@@ -176,6 +182,9 @@ def load_policy(path: Path) -> Policy:
         raise PolicyFault("sharing.kept_years is under two years (Government Code 34090(d))")
     if policy.access_records.kept_years < LEGAL_FILE_YEARS:
         raise PolicyFault("access_records.kept_years is under two years (Government Code 34090(d))")
+    for name in ("bad_lines_share", "shrink_share"):
+        if not 0 <= getattr(policy.hotlists, name) < 1:
+            raise PolicyFault(f"hotlists.{name} is not a share from 0 to below 1")
     if policy.limits.audit_behind_refuses_s <= 0:
         raise PolicyFault("limits.audit_behind_refuses_s is not above 0")
     if both := policy.purposes.allowed & policy.purposes.prohibited.keys():

@@ -114,6 +114,11 @@ def lowered(tier: Tier, steps: int) -> Tier:
     return TIERS[min(TIERS.index(tier) + steps, len(TIERS) - 1)]
 
 
+def shrinks(before: int, after: int, share: float) -> bool:
+    """Whether a list that goes from `before` to `after` entries loses more than `share` of them."""
+    return before - after > share * before
+
+
 def staleness_limit_s(source: Source, own_s: int | None, rules: HotLists) -> int:
     """Return the age in seconds from which a list is stale: the policy's, or its own if narrower."""
     limit_s = (

@@ -146,6 +146,10 @@ class Checker:
         self.regions: dict[str, str] = {}
         """Each short form that was given, with the region that it was taken for."""
 
+    def is_off(self, kind: str) -> bool:
+        """Whether the import of a record kind is switched off."""
+        return kind in self._kinds.off
+
     def check(self, fields: Mapping[str, str]) -> Entry:
         """Return the entry that `fields` (stripped, empty ones left out) describe.
 

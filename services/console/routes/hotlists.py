@@ -1,11 +1,11 @@
-"""Hot lists: what there is, how old it is; entries looked up, added and taken out (policy 468.4(c), (e))."""
+"""Hot lists: their age, entries, and versions with the lines that were set aside (policy 468.4(c), (e))."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.console.forms import Form, moment_of
 from services.console.pages import page
@@ -14,6 +14,9 @@ from services.console.routes.sign_in import to
 from services.console.visit import Visit, Working
 
 router = APIRouter(prefix="/hotlists")
+
+Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+After = Annotated[str, Query(max_length=300)]
 
 ON_A_PAGE = 50
 SEARCHED = ("plate", "record_kind", "after")
@@ -94,6 +97,46 @@ async def end_entry(
     return to(request, f"/hotlists/{list_id}")
 
 
+@router.get("/{list_id}/versions")
+async def show_versions(request: Request, list_id: UUID, visit: Working) -> Response:
+    """The versions of a list: what each holds, what was set aside, which waits for a second word."""
+    return await _versions_page(request, visit, list_id)
+
+
+@router.post("/{list_id}/versions/{version}/activation")
+async def activate_version(
+    request: Request, list_id: UUID, version: Number, form: Form, visit: Working
+) -> Response:
+    """Put a version in force; one that waits, as the second person."""
+    path = f"/v1/lists/{list_id}/versions/{version}/activation"
+    try:
+        await visit.must("hotlist", "POST", path)
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await _versions_page(request, visit, list_id, exc)
+    return to(request, f"/hotlists/{list_id}/versions")
+
+
+@router.get("/{list_id}/versions/{version}/set-aside")
+async def show_set_aside(
+    request: Request, list_id: UUID, version: Number, visit: Working, after: After = ""
+) -> Response:
+    """The lines of a version's upload that did not become entries, each with its fault."""
+    hot_list = await visit.must("hotlist", "GET", f"/v1/lists/{list_id}")
+    asked = {"limit": ON_A_PAGE, **({"after": after} if after else {})}
+    path = f"/v1/lists/{list_id}/versions/{version}/set-aside"
+    found = await visit.must("hotlist", "GET", path, params=asked)
+    return page(request, "set_aside.html", visit, list=hot_list, version=version, found=found)
+
+
+@router.get("/{list_id}/versions/{version}/set-aside.csv")
+async def download_set_aside(list_id: UUID, version: Number, visit: Working) -> Response:
+    """All of these lines as a file; hotlist records the disclosure."""
+    path = f"/v1/lists/{list_id}/versions/{version}/set-aside.csv"
+    return await visit.file("hotlist", path, {"text/csv"}, f"set-aside-{version}")
+
+
 def entry(form: Mapping[str, str]) -> dict[str, Any]:
     """Return an entry as hotlist takes it; what is not acceptable is refused by its field."""
     made: dict[str, Any] = {"plate": "", "record_kind": "", "reason": ""}
@@ -123,6 +166,18 @@ async def _list_page(
         now=visit.console.clock.now(),
         form=form,
         problem=problem,
+    )
+
+
+async def _versions_page(
+    request: Request, visit: Visit, list_id: UUID, problem: Refused | None = None
+) -> Response:
+    hot_list = await visit.must("hotlist", "GET", f"/v1/lists/{list_id}")
+    found = await visit.must("hotlist", "GET", f"/v1/lists/{list_id}/versions")
+    status = problem.status if problem else HTTPStatus.OK
+    versions = found["items"]
+    return page(
+        request, "versions.html", visit, status, list=hot_list, versions=versions, problem=problem
     )
 
 

@@ -1,33 +1,53 @@
-"""Versions of a hot list: uploaded whole or not at all, put in force, rolled back, withdrawn."""
+"""Versions of a hot list: uploaded, put in force, rolled back, withdrawn.
+
+Lines of an upload that are bad are set aside, up to a share that the policy sets; the rest is the version.
+A version that loses much of the list waits for another person than uploaded it (ADR-0034).
+"""
 
 import asyncio
+import csv
+import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from services.hotlist.api.lists import Manage, Read, list_out
+from services.hotlist.domain import shrinks
 from services.hotlist.listing import Checker, Entry, Kinds, kinds_of
-from services.hotlist.models.lists import ListOut, RollbackIn, VersionOut, WithdrawalIn
+from services.hotlist.models.lists import (
+    ListOut,
+    RollbackIn,
+    SetAsideOut,
+    VersionOut,
+    WithdrawalIn,
+)
 from services.hotlist.parts import Hotlist, Parts
-from services.hotlist.sheet import MAX_FAULTS, Fault, Sheet, refuse
+from services.hotlist.sheet import MAX_SET_ASIDE, Fault, Sheet
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.lists import Change, HotList, Lists, Version
-from shared.access import Grant
-from shared.errors import Conflict, InvalidInput, Malformed, UnsupportedMedia
+from shared.access import Grant, record_refusal
+from shared.errors import Conflict, InvalidInput, Malformed, NotAuthorised, UnsupportedMedia
 from shared.events import HotListActivated, HotListChanged
 from shared.fields import MAX_INT, Moment
 from shared.http import Work
-from shared.models import Page, regions_taken
+from shared.models import After, Limit, Page, key_of, regions_taken
 from shared.work import UnitOfWork
 
 router = APIRouter(prefix="/lists/{list_id}", tags=["versions"])
 
+Number = Annotated[int, Path(ge=1, le=MAX_INT)]
+
 COPIED_AT_ONCE = 2000
+SHOWN_AT_ONCE = 1000
+"""Set-aside lines that one record of disclosure names: each stays below what Kafka takes."""
+
+SET_ASIDE_COLUMNS = ("line", "column", "field", "fault", "content")
+_FORMULA = ("=", "+", "-", "@")
 CLOCKS_MAY_DIFFER = timedelta(minutes=5)
 EXAMPLE = (
     "plate,state,record_kind,reason,entering_ori,entering_reference,make,model,colour,expires_at\r\n"
@@ -54,7 +74,11 @@ async def upload_version(
     ] = None,
     activate: Annotated[bool, Query(description="Put it in force at once.")] = False,
 ) -> VersionOut:
-    """Upload a list as CSV. All of it becomes a version, or nothing does and each fault is named."""
+    """Upload a list as CSV. Bad lines are set aside; with more of them than the policy allows nothing is kept.
+
+    With `activate`, a version that loses more of the list than the policy allows stays a draft all the
+    same, and says `needs_second_word`: another person than who uploaded it puts it in force.
+    """
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "text/csv":
         raise UnsupportedMedia("a hot list is uploaded as text/csv")
     if as_of is not None and as_of > grant.now + CLOCKS_MAY_DIFFER:
@@ -74,9 +98,10 @@ async def upload_version(
         snapshot_id = await entries.begin_snapshot(grant, list_id, as_of or grant.now)
         sheet = await _receive(request, hotlist, checker, entries, snapshot_id)
         hot_list = await lists.get(grant, list_id, lock=True)
-        count = sheet.rows - sum(sheet.skipped.values())
         skipped = json.dumps(dict(sheet.skipped))
-        version = await lists.add_version(grant, list_id, snapshot_id, count, skipped)
+        version = await lists.add_version(grant, list_id, snapshot_id, sheet.entries, skipped)
+        last = await lists.last_entries(hot_list)
+        waits = shrinks(last, sheet.entries, hotlist.runtime.policy.hotlists.shrink_share)
         await work.emit(
             HotListChanged(
                 occurred_at=grant.now,
@@ -85,16 +110,18 @@ async def upload_version(
                 change="uploaded",
                 details={
                     "version": str(version),
-                    "entries": str(count),
+                    "entries": str(sheet.entries),
                     "skipped": skipped,
+                    "set_aside": str(len(sheet.aside)),
                     "sha256": sheet.sha256,
+                    **({"needs_second_word": f"{last} entries before"} if waits else {}),
                 },
             )
         )
-        if activate:
+        if activate and not waits:
             await put_in_force(work, grant, hot_list, version, "activated")
         made = await lists.version(hot_list, version)
-    shown = _version_out(made, kinds)
+    shown = _version_out(made, kinds, waits and made.state == "draft")
     return shown.model_copy(update={"regions": regions_taken(checker.regions)})
 
 
@@ -112,26 +139,32 @@ async def _receive(
     async for piece in _pieces(request, settings.hotlist_upload_stall_s):
         waiting += sheet.feed(piece)
         if len(waiting) >= COPIED_AT_ONCE:
-            # Once a fault is found nothing will be kept; reading goes on to name the others.
-            if not sheet.faults:
-                await entries.copy(snapshot_id, waiting)
+            await entries.copy(snapshot_id, waiting)
             waiting = []
     waiting += sheet.finish()
     if waiting:
         await entries.copy(snapshot_id, waiting)
-    if sheet.rows == sum(sheet.skipped.values()):
+    await _set_doubled_aside(sheet, entries, snapshot_id, hotlist)
+    if not sheet.entries:
         # An empty file is a failed extract more often than an empty list.
         raise InvalidInput("no entry to list: to take all out of force, withdraw the list")
-    doubled = await entries.doubled(snapshot_id, MAX_FAULTS)
-    if doubled:
-        raise refuse(
-            [
-                Fault(later, None, "plate", f"the same entry as line {first}")
-                for first, later in doubled
-            ]
-        )
-    await entries.finish_snapshot(snapshot_id, sheet.sha256, sheet.size_bytes)
+    await entries.finish_snapshot(snapshot_id, sheet.sha256, sheet.size_bytes, sheet.aside)
     return sheet
+
+
+async def _set_doubled_aside(
+    sheet: Sheet, entries: Entries, snapshot_id: UUID, hotlist: Parts
+) -> None:
+    """Set lines aside whose entry an earlier line has. Raises: InvalidInput when too many lines are bad."""
+    share = hotlist.runtime.policy.hotlists.bad_lines_share
+    doubled = {
+        later: Fault(later, None, "plate", f"the same entry as line {first}")
+        for first, later in await entries.doubled(snapshot_id, MAX_SET_ASIDE + 1)
+    }
+    sheet.check_share(share, list(doubled.values()))
+    if doubled:
+        for entry in await entries.take_doubled(snapshot_id):
+            sheet.set_doubled_aside(doubled[entry["line"]], entry)
 
 
 async def _pieces(request: Request, stall_s: float) -> AsyncIterator[bytes]:
@@ -156,22 +189,86 @@ async def show_versions(
     """The latest hundred versions of a list, newest first."""
     lists = Lists(work.connection)
     hot_list = await lists.get(grant, list_id)
-    kinds = kinds_of(hotlist.runtime.policy, hot_list.kinds_off)
-    return Page.of([_version_out(v, kinds) for v in await lists.versions(hot_list)])
+    policy = hotlist.runtime.policy
+    kinds = kinds_of(policy, hot_list.kinds_off)
+    last = await lists.last_entries(hot_list)
+    return Page.of(
+        [
+            _version_out(
+                version,
+                kinds,
+                version.state in ("draft", "retired")
+                and shrinks(last, version.entries, policy.hotlists.shrink_share),
+            )
+            for version in await lists.versions(hot_list)
+        ]
+    )
+
+
+@router.get("/versions/{version}/set-aside")
+async def show_set_aside(
+    list_id: UUID,
+    version: Number,
+    grant: Manage,
+    work: Work,
+    after: After | None = None,
+    limit: Limit = 100,
+) -> Page[SetAsideOut]:
+    """Lines of the version's upload that did not become entries, each with its fault; a page at a time."""
+    found = await _one_version(work, grant, list_id, version)
+    lines = await Entries(work.connection).set_aside(
+        grant, found, after=key_of(after, int) or 0, limit=limit
+    )
+    shown = [SetAsideOut(column=line["at_column"], **line) for line in lines]
+    return Page.of(shown, last=shown[-1].line if len(shown) == limit else None)
+
+
+@router.get(
+    "/versions/{version}/set-aside.csv",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def download_set_aside(list_id: UUID, version: Number, grant: Manage, work: Work) -> Response:
+    """All of these lines as CSV: line, column, field, fault, content."""
+    found = await _one_version(work, grant, list_id, version)
+    entries = Entries(work.connection)
+    sheet = io.StringIO()
+    rows = csv.writer(sheet)
+    rows.writerow(SET_ASIDE_COLUMNS)
+    after = 0
+    while lines := await entries.set_aside(grant, found, after=after, limit=SHOWN_AT_ONCE):
+        rows.writerows(_set_aside_row(line) for line in lines)
+        after = lines[-1]["line"]
+        if len(lines) < SHOWN_AT_ONCE:
+            break
+    return Response(sheet.getvalue(), media_type="text/csv")
+
+
+def _set_aside_row(line: Mapping[str, Any]) -> list[Any]:
+    content = str(line["content"])
+    # Not a formula where it is opened as a spreadsheet.
+    content = f"'{content}" if content.startswith(_FORMULA) else content
+    return [line["line"], line["at_column"], line["field"], line["fault"], content]
+
+
+async def _one_version(work: UnitOfWork, grant: Grant, list_id: UUID, version: int) -> Version:
+    lists = Lists(work.connection)
+    return await lists.version(await lists.get(grant, list_id), version)
 
 
 @router.post("/versions/{version}/activation")
 async def activate_version(
-    list_id: UUID,
-    version: Annotated[int, Path(ge=1, le=MAX_INT)],
-    grant: Manage,
-    hotlist: Hotlist,
+    list_id: UUID, version: Number, request: Request, grant: Manage, hotlist: Hotlist
 ) -> ListOut:
-    """Put a version in force in place of the present one; an older one is a roll-back."""
+    """Put a version in force in place of the present one; an older one is a roll-back.
+
+    One that loses more of the list than the policy allows is refused to the person who uploaded it.
+    """
     async with hotlist.changing() as work:
         lists = Lists(work.connection)
         hot_list = await lists.get(grant, list_id, lock=True)
         older = hot_list.active_version is not None and version < hot_list.active_version
+        await _second_word(request, hotlist, work, grant, hot_list, version)
         await _put_kept_in_force(work, grant, hot_list, version, older, None)
         after = await lists.get(grant, list_id)
     return list_out(after, hotlist.runtime.policy.hotlists, hotlist.runtime.clock)
@@ -179,13 +276,14 @@ async def activate_version(
 
 @router.post("/rollback")
 async def roll_back_list(
-    list_id: UUID, body: RollbackIn, grant: Manage, hotlist: Hotlist
+    list_id: UUID, body: RollbackIn, request: Request, grant: Manage, hotlist: Hotlist
 ) -> ListOut:
     """Go back to the version that was in force before, or to the one named."""
     async with hotlist.changing() as work:
         lists = Lists(work.connection)
         hot_list = await lists.get(grant, list_id, lock=True)
         version = body.version or await lists.before(hot_list)
+        await _second_word(request, hotlist, work, grant, hot_list, version)
         await _put_kept_in_force(work, grant, hot_list, version, True, body.reason)
         after = await lists.get(grant, list_id)
     return list_out(after, hotlist.runtime.policy.hotlists, hotlist.runtime.clock)
@@ -204,6 +302,30 @@ async def withdraw_list(
         await put_in_force(work, grant, hot_list, None, "withdrawn", body.reason)
         after = await lists.get(grant, list_id)
     return list_out(after, hotlist.runtime.policy.hotlists, hotlist.runtime.clock)
+
+
+async def _second_word(
+    request: Request,
+    hotlist: Parts,
+    work: UnitOfWork,
+    grant: Grant,
+    hot_list: HotList,
+    version: int,
+) -> None:
+    """Refuse a version that loses much of a locked list to who uploaded it. Raises: NotAuthorised."""
+    lists = Lists(work.connection)
+    found = await lists.version(hot_list, version)
+    last = await lists.last_entries(hot_list)
+    share = hotlist.runtime.policy.hotlists.shrink_share
+    if not shrinks(last, found.entries, share) or not found.is_by(grant):
+        return
+    refusal = (
+        f"the list would go from {last} to {found.entries} entries, by more than {share:.0%}: another"
+        " person than uploaded the version puts it in force; entries that are wrong can be ended singly,"
+        " or the list switched off or withdrawn"
+    )
+    await record_refusal(request, grant, refusal)
+    raise NotAuthorised(refusal, code="second_person")
 
 
 async def _put_kept_in_force(
@@ -245,7 +367,7 @@ async def put_in_force(
     )
 
 
-def _version_out(version: Version, kinds: Kinds) -> VersionOut:
+def _version_out(version: Version, kinds: Kinds, needs_second_word: bool) -> VersionOut:
     return VersionOut(
         list_id=version.list_id,
         version=version.version,
@@ -254,6 +376,8 @@ def _version_out(version: Version, kinds: Kinds) -> VersionOut:
         as_of=version.as_of,
         skipped=version.skipped,
         skipped_because=[kinds.off[kind] for kind in version.skipped if kind in kinds.off],
+        set_aside=version.set_aside,
+        needs_second_word=needs_second_word,
         sha256=version.sha256,
         created_at=version.created_at,
         created_by=version.created_by,

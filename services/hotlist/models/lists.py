@@ -74,12 +74,29 @@ class VersionOut(BaseModel):
     """Rows left out because the import of their record kind is switched off."""
 
     skipped_because: list[str] = []
+    set_aside: int
+    """Lines of its upload that were bad; `GET …/versions/{version}/set-aside` gives them with their faults."""
+
+    needs_second_word: bool
+    """It loses so much of the list that another person than uploaded it must put it in force."""
+
     regions: list[RegionTaken] = []
     """Of an upload: what each short form of a state was taken for."""
 
     sha256: str | None
     created_at: datetime
     created_by: str
+
+
+class SetAsideOut(BaseModel):
+    """A line of an upload that did not become an entry; lines and columns count from 1."""
+
+    line: int
+    column: int | None
+    field: str | None
+    fault: str
+    content: str
+    """As it came, cut after 2,000 characters; of an entry that was there twice, as it was taken."""
 
 
 class RollbackIn(RequestBody):

@@ -13,7 +13,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.listing import Entry
-from services.hotlist.store.lists import HotList
+from services.hotlist.sheet import SetAside
+from services.hotlist.store.lists import HotList, Version
 from shared.access import Grant, Shown, disclose
 from shared.errors import Conflict, NotFound, Unavailable
 
@@ -37,6 +38,12 @@ IN_VERSION = (
     "e.snapshot_id = :snapshot_id AND e.from_version <= :version"
     " AND (e.to_version IS NULL OR e.to_version > :version)"
 )
+
+_FIRSTS = (
+    "SELECT line, min(line) OVER (PARTITION BY entry_id) AS first FROM entries"
+    " WHERE snapshot_id = :snapshot_id"
+)
+_OF_DELETED = ", ".join(f"d.{column}" for column in COLUMNS)
 
 
 class Entries:
@@ -80,26 +87,85 @@ class Entries:
         except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as exc:
             raise Unavailable("the database does not answer") from exc
 
-    async def finish_snapshot(self, snapshot_id: UUID, sha256: str, size_bytes: int) -> None:
-        """Keep what the upload was."""
+    async def finish_snapshot(
+        self, snapshot_id: UUID, sha256: str, size_bytes: int, aside: Sequence[SetAside]
+    ) -> None:
+        """Keep what the upload was, with the lines of it that are `aside`."""
         await self._connection.execute(
             text(
-                "UPDATE snapshots SET sha256 = :sha256, size_bytes = :size_bytes"
-                " WHERE snapshot_id = :snapshot_id"
+                "UPDATE snapshots SET sha256 = :sha256, size_bytes = :size_bytes,"
+                " set_aside = :set_aside WHERE snapshot_id = :snapshot_id"
             ),
-            {"snapshot_id": snapshot_id, "sha256": sha256, "size_bytes": size_bytes},
+            {
+                "snapshot_id": snapshot_id,
+                "sha256": sha256,
+                "size_bytes": size_bytes,
+                "set_aside": len(aside),
+            },
         )
+        if not aside:
+            return
+        await self._connection.execute(
+            text(
+                "INSERT INTO set_aside (snapshot_id, line, at_column, field, fault, content, plate)"
+                " VALUES (:snapshot_id, :line, :at_column, :field, :fault, :content, :plate)"
+            ),
+            [
+                {
+                    "snapshot_id": snapshot_id,
+                    "line": one.fault.line,
+                    "at_column": one.fault.column,
+                    "field": one.fault.field,
+                    "fault": one.fault.fault,
+                    "content": one.content,
+                    "plate": one.plate,
+                }
+                for one in aside
+            ],
+        )
+
+    async def set_aside(
+        self, grant: Grant, version: Version, *, after: int, limit: int
+    ) -> list[Mapping[str, Any]]:
+        """Return lines that were set aside, by their numbers, and record that they were shown."""
+        rows = await self._connection.execute(
+            text(
+                "SELECT line, at_column, field, fault, content, plate FROM set_aside"
+                " WHERE snapshot_id = :snapshot_id AND line > :after ORDER BY line LIMIT :limit"
+            ),
+            {"snapshot_id": version.snapshot_id, "after": after, "limit": limit},
+        )
+        found: list[Mapping[str, Any]] = [dict(row) for row in rows.mappings()]
+        shown = [
+            Shown(
+                record_id=f"{version.list_id}/{version.version}/line {row['line']}",
+                plates=[row["plate"]] if row["plate"] else [],
+            )
+            for row in found
+        ]
+        await disclose(self._connection, grant, "hotlist_line", shown)
+        return found
 
     async def doubled(self, snapshot_id: UUID, limit: int) -> list[tuple[int, int]]:
         """Return pairs of lines, first and later, that hold the same entry."""
         rows = await self._connection.execute(
             text(
-                "SELECT min(line), max(line) FROM entries WHERE snapshot_id = :snapshot_id"
-                " GROUP BY entry_id HAVING count(*) > 1 ORDER BY 1 LIMIT :limit"
+                f"SELECT first, line FROM ({_FIRSTS}) e WHERE line > first ORDER BY line LIMIT :limit"
             ),
             {"snapshot_id": snapshot_id, "limit": limit},
         )
         return [(first, later) for first, later in rows]
+
+    async def take_doubled(self, snapshot_id: UUID) -> list[dict[str, Any]]:
+        """Remove entries that an earlier line has already, and return them with their `line`."""
+        rows = await self._connection.execute(
+            text(
+                f"DELETE FROM entries d USING ({_FIRSTS}) e WHERE d.snapshot_id = :snapshot_id"
+                f" AND d.line = e.line AND e.line > e.first RETURNING d.line, {_OF_DELETED}"
+            ),
+            {"snapshot_id": snapshot_id},
+        )
+        return [dict(row) for row in rows.mappings()]
 
     async def branch(self, snapshot_id: UUID, base: int, version: int) -> None:
         """Make `version` begin as `base` was, though later versions of the snapshot changed it."""
@@ -248,6 +314,10 @@ class Entries:
         )
         if marked.rowcount == 0:
             return 0
+        await self._connection.execute(
+            text("DELETE FROM set_aside WHERE snapshot_id = :snapshot_id"),
+            {"snapshot_id": snapshot_id},
+        )
         result = await self._connection.execute(
             text("DELETE FROM entries WHERE snapshot_id = :snapshot_id"),
             {"snapshot_id": snapshot_id},

@@ -30,7 +30,7 @@ _LIST = """
 """
 _VERSION = """
     SELECT v.list_id, v.version, v.snapshot_id, v.entries, v.skipped, v.created_at, v.created_by,
-        s.as_of, s.sha256,
+        v.created_by_id, s.as_of, s.sha256, s.set_aside,
         CASE WHEN s.dropped_at IS NOT NULL THEN 'dropped'
              WHEN v.version = l.active_version THEN 'active'
              WHEN EXISTS (SELECT FROM activations a
@@ -72,9 +72,17 @@ class Version:
     skipped: dict[str, int]
     created_at: datetime
     created_by: str
+    created_by_id: str | None
     as_of: datetime
     sha256: str | None
+    set_aside: int
     state: Literal["draft", "active", "retired", "dropped"]
+
+    def is_by(self, grant: Grant) -> bool:
+        """Whether the caller made it; of an old version, whether somebody of the caller's name did."""
+        if self.created_by_id is None:
+            return self.created_by == grant.principal.name
+        return self.created_by_id == grant.principal.account_id
 
 
 class Lists:
@@ -176,8 +184,8 @@ class Lists:
         """Keep the next version of a locked list; `skipped` is JSON. Return its number."""
         statement = text(
             "INSERT INTO versions (list_id, version, snapshot_id, entries, skipped, created_at,"
-            " created_by) SELECT :list_id, coalesce(max(version), 0) + 1, :snapshot_id, :entries,"
-            " CAST(:skipped AS jsonb), :now, :by FROM versions WHERE list_id = :list_id"
+            " created_by, created_by_id) SELECT :list_id, coalesce(max(version), 0) + 1, :snapshot_id, :entries,"
+            " CAST(:skipped AS jsonb), :now, :by, :by_id FROM versions WHERE list_id = :list_id"
             " RETURNING version"
         )
         values: dict[str, Any] = {
@@ -187,9 +195,19 @@ class Lists:
             "skipped": skipped,
             "now": grant.now,
             "by": grant.principal.name,
+            "by_id": grant.principal.account_id,
         }
         version: int = (await self._connection.execute(statement, values)).scalar_one()
         return version
+
+    async def last_entries(self, hot_list: HotList) -> int:
+        """Return how many entries the version has that is or was last in force, 0 if none ever was."""
+        statement = text(
+            "SELECT v.entries FROM activations a JOIN versions v USING (list_id, version)"
+            " WHERE a.list_id = :list_id ORDER BY a.number DESC LIMIT 1"
+        )
+        values = {"list_id": hot_list.list_id}
+        return (await self._connection.execute(statement, values)).scalar() or 0
 
     async def before(self, hot_list: HotList) -> int:
         """Return the version that was in force before the present one. Raises: Conflict if none was."""

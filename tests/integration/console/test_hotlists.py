@@ -94,3 +94,64 @@ async def test_an_officer_looks_entries_up_and_cannot_end_them(
     answer = await browser.send(end, reason="it is mine")
     assert answer.status_code == 403
     assert "this needs the permission hotlist:manage" in browser.said
+
+
+@pytest.fixture
+async def upload(hotlist, services, list_id):
+    """Upload a list as somebody."""
+    transport = httpx.ASGITransport(services["hotlist"])
+
+    async def upload(person, rows):
+        async with httpx.AsyncClient(transport=transport, base_url="http://hotlist") as client:
+            made = await client.post(
+                f"/v1/lists/{list_id}/versions",
+                params={"activate": True},
+                content="plate,record_kind\n" + rows,
+                headers={**person.headers, "Content-Type": "text/csv"},
+            )
+            assert made.status_code == 201, made.text
+
+    return upload
+
+
+@pytest.mark.clause("468.4(c)/bad-lines")
+async def test_lines_set_aside_are_counted_shown_and_downloaded(
+    browser, sign_in, investigator, list_id, upload
+):
+    await upload(investigator, "".join(f"1AAA{n:03},other\n" for n in range(40)) + "2BBB222,<b>\n")
+    await sign_in(investigator)
+    await browser.open(f"/hotlists/{list_id}/versions")
+    assert "1 active 40 none 1 " in browser.said
+    await browser.open(f"/hotlists/{list_id}/versions/1/set-aside")
+    assert "42 2 record kind '<b>' is not a record kind of the policy" in browser.said.replace(
+        "&#39;", "'"
+    ).replace("&lt;", "<").replace("&gt;", ">")
+    assert "<b>" not in browser.page.text
+    answer = await browser.open(f"/hotlists/{list_id}/versions/1/set-aside.csv")
+    assert answer.headers["content-disposition"] == 'attachment; filename="set-aside-1.csv"'
+    assert (
+        "42,2,record_kind,'<b>' is not a record kind of the policy,\"2BBB222,<b>\"" in answer.text
+    )
+
+
+@pytest.mark.clause("468.4(c)/second-word")
+async def test_another_person_puts_a_version_in_force_that_loses_much_of_the_list(
+    browser, sign_in, hire, train, investigator, list_id, upload
+):
+    await upload(investigator, "1A,other\n2A,other\n3A,other\n")
+    await upload(investigator, "1A,other\n")
+    await sign_in(investigator)
+    here = f"/hotlists/{list_id}/versions"
+    await browser.open(here)
+    assert "2 draft needs a second word 1 none 0" in browser.said
+    [activation] = re.findall(r'action="(/[^"]+/activation)"', browser.page.text)
+    answer = await browser.send(activation)
+    assert answer.status_code == 403
+    assert "another person than uploaded the version puts it in force" in browser.said
+    await browser.send("/sign-out")
+    other = await hire("d.osei", "investigator", title="Detective", sources=["department"])
+    await train(other)
+    await sign_in(other)
+    await browser.open(here)
+    await browser.send(activation)
+    assert "2 active 1 none 0" in browser.said

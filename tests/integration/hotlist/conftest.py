@@ -28,7 +28,7 @@ DEVICE = UUID("00000000-0000-4000-8000-0000000000d1")
 
 
 TABLES = (
-    "lists, snapshots, versions, activations, entries, hits, sightings, verifications, dispositions,"
+    "set_aside, lists, snapshots, versions, activations, entries, hits, sightings, verifications, dispositions,"
     " outvoted, month_secrets"
 )
 

@@ -1,8 +1,10 @@
-"""Lists and versions: whole or not at all, forward and back, without copies of what did not change."""
+"""Lists and versions: bad lines set aside, forward and back, without copies of what did not change."""
 
+import csv
 from datetime import timedelta
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -40,28 +42,163 @@ async def test_an_upload_is_a_draft_until_it_is_activated(hotlist):
     ]
 
 
-async def test_every_fault_of_an_upload_is_named_and_nothing_is_kept(hotlist):
+BAD = (
+    "!!!,CA,stolen_vehicle,x\n"
+    "2BBB222,ZZ,stolen_vehicle,x\n"
+    "2BBB223,CA,borrowed,x\n"
+    "2BBB224,CA,stolen_vehicle\n"
+    '2BBB225,CA,stolen_vehicle,"open\n'
+)
+FAULTS = [
+    (1, "plate"),
+    (2, "state"),
+    (3, "record_kind"),
+    (None, None),
+    (None, None),
+]
+
+
+def good(count, start=0):
+    return "".join(f"1AAA{n:04},CA,stolen_vehicle,x\n" for n in range(start, start + count))
+
+
+async def lines_aside(hotlist, list_id, version=1, **more):
+    path = f"/v1/lists/{list_id}/versions/{version}/set-aside"
+    return (await hotlist.call("GET", path, **more))["items"]
+
+
+@pytest.mark.clause("468.4(c)/bad-lines")
+async def test_bad_lines_are_set_aside_with_their_faults_and_the_rest_comes_into_force(hotlist):
     list_id = await hotlist.list()
-    good = "".join(f"1AAA{n:03},CA,stolen_vehicle,x\n" for n in range(5000))
-    bad = (
-        "!!!,CA,stolen_vehicle,x\n"
-        "2BBB222,ZZ,stolen_vehicle,x\n"
-        "2BBB223,CA,borrowed,x\n"
-        "2BBB224,CA,stolen_vehicle\n"
-        '2BBB225,CA,stolen_vehicle,"open\n'
+    rows = (
+        HEADER
+        + good(60)
+        + BAD
+        + good(1, 60)
+        + "1-AAA-0007,CA,stolen_vehicle,again\n"
+        + good(73, 61)
     )
-    problem = await hotlist.upload(list_id, HEADER + good + bad, status=422)
-    assert [(e["line"], e["column"], e["field"]) for e in problem["errors"]] == [
-        (5002, 1, "plate"),
-        (5003, 2, "state"),
-        (5004, 3, "record_kind"),
-        (5005, None, None),
-        (5006, None, None),
+    made = await hotlist.upload(list_id, rows)
+    assert (made["state"], made["entries"], made["set_aside"]) == ("active", 134, 6)
+    assert len(await plates(hotlist, list_id)) == 100  # a page
+    assert await rows_of(hotlist) == 134
+    found = await lines_aside(hotlist, list_id)
+    assert [(one["line"], one["column"], one["field"]) for one in found] == [
+        *((62 + n, *fault) for n, fault in enumerate(FAULTS)),
+        (68, None, "plate"),
     ]
-    assert problem["detail"].startswith("line 5002, column 1 (plate): ")
+    assert found[1]["content"] == "2BBB222,ZZ,stolen_vehicle,x"
+    assert found[5]["fault"] == "the same entry as line 9"
+    assert found[5]["content"] == "1-AAA-0007,US-CA,stolen_vehicle,again"
+    await hotlist.see(hotlist.read("1AAA0060"))
+    assert len(await hotlist.hits()) == 1
+    uploaded = (await hotlist.announced(HotListChanged))[-1]
+    assert (uploaded.details["entries"], uploaded.details["set_aside"]) == ("134", "6")
+
+
+@pytest.mark.clause("468.4(c)/bad-lines")
+async def test_with_more_bad_lines_than_the_policy_allows_nothing_is_kept(hotlist):
+    list_id = await hotlist.list()
+    problem = await hotlist.upload(list_id, HEADER + good(94) + BAD + "-,CA,other,x\n", status=422)
+    assert [(e["line"], e["column"], e["field"]) for e in problem["errors"]] == [
+        *((96 + n, *fault) for n, fault in enumerate(FAULTS)),
+        (101, 1, "plate"),
+    ]
+    assert problem["detail"].startswith("line 96, column 1 (plate): ")
+    assert "6 of 100 lines are bad, and the policy lets 5.0% be set aside" in problem["detail"]
     assert "2BBB" not in str(problem)
     assert await rows_of(hotlist) == 0
     assert (await hotlist.call("GET", f"/v1/lists/{list_id}/versions"))["items"] == []
+    again = HEADER + good(94) + good(6)  # nothing wrong but that six are there twice
+    problem = await hotlist.upload(list_id, again, status=422)
+    assert [e["line"] for e in problem["errors"]] == [96, 97, 98, 99, 100, 101]
+    assert (await hotlist.upload(list_id, HEADER + good(95) + BAD))["set_aside"] == 5
+
+
+@pytest.mark.clause("468.4(c)/bad-lines")
+async def test_lines_set_aside_are_for_who_manages_lists_and_are_disclosed(hotlist):
+    list_id = await hotlist.list("federal")
+    await hotlist.upload(list_id, HEADER + good(100) + BAD)
+    path = f"/v1/lists/{list_id}/versions/1/set-aside"
+    for door in (path, f"{path}.csv"):
+        reader = hotlist.headers(Permission.HOTLIST_READ)
+        await hotlist.call("GET", door, headers=reader, status=403)
+        without = hotlist.headers(sources=["department", "state"])
+        await hotlist.call("GET", door, headers=without, status=404)
+        await hotlist.call("GET", door, headers=hotlist.headers(ori="CA0999900"), status=404)
+    assert await hotlist.announced(RecordsDisclosed) == []
+    first = await hotlist.call("GET", path, params={"limit": 2})
+    assert [one["line"] for one in first["items"]] == [102, 103]
+    rest = await hotlist.call("GET", path, params={"limit": 3, "after": first["next"]})
+    assert [one["line"] for one in rest["items"]] == [104, 105, 106]
+    response = await hotlist.client.get(f"{path}.csv", headers=hotlist.headers())
+    assert response.headers["content-type"].startswith("text/csv")
+    rows = list(csv.reader(response.text.splitlines()))
+    assert rows[0] == ["line", "column", "field", "fault", "content"]
+    assert [row[0] for row in rows[1:]] == ["102", "103", "104", "105", "106"]
+    assert rows[2][4] == "2BBB222,ZZ,stolen_vehicle,x"
+    told = await hotlist.announced(RecordsDisclosed)
+    assert [(t.record_kind, t.count, t.shown_plates) for t in told] == [
+        ("hotlist_line", 2, ["2BBB222"]),
+        ("hotlist_line", 3, ["2BBB223", "2BBB224"]),
+        ("hotlist_line", 5, ["2BBB222", "2BBB223", "2BBB224"]),
+    ]
+
+
+@pytest.mark.clause("468.4(c)/second-word")
+async def test_a_version_that_loses_much_of_a_list_waits_for_another_person(hotlist):
+    list_id = await hotlist.list()
+    await hotlist.upload(list_id, HEADER + good(100))
+    made = await hotlist.upload(list_id, HEADER + good(75))
+    assert (made["state"], made["needs_second_word"]) == ("active", False)
+    made = await hotlist.upload(list_id, HEADER + good(56))
+    assert (made["state"], made["needs_second_word"]) == ("draft", True)
+    path = f"/v1/lists/{list_id}"
+    activation = f"{path}/versions/3/activation"
+    problem = await hotlist.call("POST", activation, status=403)
+    assert problem["code"] == "second_person"
+    assert "from 75 to 56 entries" in problem["detail"]
+    rollback = {"version": 3, "reason": "mine all the same"}
+    assert (await hotlist.call("POST", f"{path}/rollback", json=rollback, status=403))["code"]
+    # Nor by way of a list with nothing in force.
+    await hotlist.call("POST", f"{path}/withdrawal", json={"reason": "a way around"})
+    await hotlist.call("POST", activation, status=403)
+    refused = [a for a in await hotlist.announced(AccessAttempted) if not a.allowed]
+    assert len(refused) == 3
+    assert "another person" in refused[0].reason
+    other = hotlist.headers(account_id=str(uuid4()), name="Another Person")
+    shown = await hotlist.call("POST", activation, headers=other)
+    assert (shown["active_version"], shown["entries"]) == (3, 56)
+    versions = (await hotlist.call("GET", f"{path}/versions"))["items"]
+    assert [(v["version"], v["needs_second_word"]) for v in versions] == [
+        (3, False),
+        (2, False),
+        (1, False),
+    ]
+    uploaded = [e for e in await hotlist.announced(HotListChanged) if e.change == "uploaded"]
+    assert [e.details.get("needs_second_word") for e in uploaded] == [
+        None,
+        None,
+        "75 entries before",
+    ]
+
+
+@pytest.mark.clause("468.4(c)/second-word")
+async def test_a_version_of_before_people_were_kept_by_id_goes_by_their_name(hotlist):
+    list_id = await hotlist.list()
+    await hotlist.upload(list_id, HEADER + good(100))
+    await hotlist.upload(list_id, HEADER + good(10))
+    owner = await asyncpg.connect(
+        hotlist.runtime.settings.database_owner_url,
+        server_settings={"search_path": "hotlist"},
+    )
+    await owner.execute("UPDATE versions SET created_by_id = NULL")
+    await owner.close()
+    activation = f"/v1/lists/{list_id}/versions/2/activation"
+    same_name = hotlist.headers(account_id=str(uuid4()))
+    await hotlist.call("POST", activation, headers=same_name, status=403)
+    other = hotlist.headers(account_id=str(uuid4()), name="Another Person")
+    await hotlist.call("POST", activation, headers=other)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +208,7 @@ async def test_every_fault_of_an_upload_is_named_and_nothing_is_kept(hotlist):
         (HEADER, 422, "no entry"),
         ("plate,colour of hair\n", 422, "line 1, column 2: 'colour_of_hair'"),
         ("plate\n1ABC234\n", 422, "line 1 (record_kind): this column is missing"),
-        (b"plate,record_kind\n\xff\xfe,other\n", 422, "line 2: not UTF-8 at byte 1"),
+        (b"plate,record_kind\n\xff\xfe,other\n", 422, "line 2: not UTF-8 at byte 1: 1 of 1"),
         ("plate,record_kind\n" + "A" * 9000, 422, "line 2: over 8192 bytes"),
         ("plate,record_kind\n7ABC?2*,canvass\n", 422, "line 2 (expires_at)"),
         ("plate,record_kind\n1AB,other\n1-AB,other\n", 422, "line 3 (plate): the same entry as"),
@@ -218,9 +355,11 @@ async def test_a_change_after_a_roll_back_starts_from_what_is_in_force(hotlist):
     wanted = {1: ["1AAA111", "2BBB222"], 2: ["1AAA111", "2BBB222", "3CCC333"]}
     wanted |= {3: ["2BBB222", "3CCC333"], 4: ["1AAA111", "2BBB222", "4DDD444"]}
     index = hotlist.app.state.parts.refresher.index
+    other = hotlist.headers(account_id=str(uuid4()), name="Another Person")
     for version in (4, 3, 2, 1, 3, 4, 1, 2):
         if (await hotlist.call("GET", f"/v1/lists/{list_id}"))["active_version"] != version:
-            await hotlist.call("POST", f"/v1/lists/{list_id}/versions/{version}/activation")
+            path = f"/v1/lists/{list_id}/versions/{version}/activation"
+            await hotlist.call("POST", path, headers=other)  # some lose a third of the list
         assert await plates(hotlist, list_id) == wanted[version]
         reads = [hotlist.read(p) for p in ("1AAA111", "2BBB222", "3CCC333", "4DDD444")]
         found = index.candidates(reads, minimum_confidence=0, most_differences=1)

@@ -30,10 +30,15 @@ def read(data, *, piece=None, off=(), **limits):
     return found + sheet.finish(), sheet
 
 
-def faults(data, **more):
+def refused(data, **more):
     with pytest.raises(InvalidInput) as caught:
         read(data, **more)
     return [(e["line"], e["column"], e["field"]) for e in caught.value.members["errors"]]
+
+
+def faults(data, **more):
+    _, sheet = read(data, **more)
+    return [(a.fault.line, a.fault.column, a.fault.field) for a in sheet.aside]
 
 
 SHEET = (
@@ -94,8 +99,40 @@ def test_a_fault_is_named_by_line_and_column(row, column, field):
     assert faults(header + "1AAA111,other,CA,,\n" + row + "\n") == [(3, column, field)]
 
 
-def test_reading_stops_at_the_hundredth_fault():
-    assert len(faults("plate,record_kind\n" + "-,other\n" * 500)) == 100
+def test_a_bad_line_does_not_stop_the_rest():
+    sheet = "plate,record_kind\n1AAA111,other\n=--,other\n2BBB222,nonsense\n3CCC333,other\n"
+    for piece in (1, 7, 1000):
+        entries, done = read(sheet, piece=piece)
+        assert [(line, e.plate) for line, e in entries] == [(2, "1AAA111"), (5, "3CCC333")]
+        assert (done.rows, done.entries) == (4, 2)
+        kept = [(a.fault.line, a.fault.field, a.content, a.plate) for a in done.aside]
+        assert kept == [
+            (3, "plate", "=--,other", None),
+            (4, "record_kind", "2BBB222,nonsense", "2BBB222"),
+        ]
+
+
+def test_bad_lines_are_held_to_a_share_of_all_lines():
+    rows = "".join(f"1AAA{n:03},other\n" for n in range(98)) + "-,other\n-,other\n"
+    _, sheet = read("plate,record_kind\n" + rows)
+    sheet.check_share(0.02)
+    with pytest.raises(
+        InvalidInput, match=r"line 100.*2 of 100 lines are bad.* 1\.0% be set aside"
+    ):
+        sheet.check_share(0.01)
+
+
+def test_reading_stops_at_more_bad_lines_than_anybody_works_through():
+    sheet = "plate,record_kind\n" + "-,other\n" * 10_001
+    assert len(refused(sheet, max_rows=20_000)) == 100
+    assert len(faults(sheet[: -len("-,other\n")], max_rows=20_000)) == 10_000
+
+
+def test_a_bad_line_of_a_kind_that_is_not_imported_is_not_kept():
+    sheet = 'plate,record_kind,state\n1A,Immigration Violator,ZZ,4\n"1A,immigration-violator,CA\n'
+    _, done = read(sheet + "1A,other,ZZ\n")
+    assert done.skipped == {"immigration_violator": 2}
+    assert [a.fault.line for a in done.aside] == [4]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +145,7 @@ def test_reading_stops_at_the_hundredth_fault():
     ],
 )
 def test_a_bad_header_is_named(header, column, field):
-    assert faults(header + "\n") == [(1, column, field)]
+    assert refused(header + "\n") == [(1, column, field)]
 
 
 def test_limits_hold_while_reading():
@@ -118,6 +155,16 @@ def test_limits_hold_while_reading():
         read(SHEET, max_rows=2)
     assert faults("plate,record_kind\n" + "A" * 20_000, piece=1000) == [(2, None, None)]
     assert faults(b"plate,record_kind\n\xff,other\n") == [(2, None, None)]
+
+
+@pytest.mark.parametrize("piece", [1, 1000, 10**6])
+def test_a_line_that_is_too_long_is_set_aside_and_the_next_one_is_read(piece):
+    sheet = "plate,record_kind\n" + "A" * 30_000 + ",other\n7ABC123,other\n"
+    entries, done = read(sheet, piece=piece)
+    assert [(line, e.plate) for line, e in entries] == [(3, "7ABC123")]
+    [aside] = done.aside
+    assert (aside.fault.line, aside.content) == (2, "A" * 2000)
+    assert done.rows == 2
 
 
 def test_kinds_switched_off_are_left_out_and_counted_by_name():
