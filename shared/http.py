@@ -24,7 +24,7 @@ from shared.errors import AlprError
 from shared.openapi import describe
 from shared.runtime import TASK, Runtime, is_ok, runtime_of
 from shared.trace import current_traceparent, new_request_id, set_traceparent
-from shared.turnstile import Identify, Turnstile
+from shared.turnstile import Identify, Turnstile, Vouch
 from shared.work import UnitOfWork
 
 log = logging.getLogger(__name__)
@@ -72,6 +72,7 @@ def create_app(
     open_routes: Collection[str] = (),
     doors: Collection[str] = (),
     identify: Identify = identify,
+    vouch: Vouch | None = None,
 ) -> FastAPI:
     """Return an app with what every service has; its routes are added by the service.
 
@@ -80,6 +81,7 @@ def create_app(
         open_routes: paths without a guard, besides those that every service has.
         doors: those of them that refuse, as a sign-in does; each has an allowance of its own.
         identify: how a request shows who sends it, where that is no access token.
+        vouch: who is known at a door before they prove who they are.
     """
     app = FastAPI(
         title=title,
@@ -101,6 +103,7 @@ def create_app(
         Turnstile,
         refusals=runtime.refusals,
         identify=identify,
+        vouch=vouch,
         exempt=OPEN.union(open_routes).difference(doors),
         doors=doors,
         answer=_alpr_error,

@@ -112,6 +112,8 @@ class Accounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idle_minutes: int
     inactive_days: int
     access_token_minutes: int
+    known_browser_days: int
+    known_browsers: int
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

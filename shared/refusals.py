@@ -38,7 +38,8 @@ class Door(NamedTuple):
     """Whose requests, and where: what has one bucket."""
 
     place: str
-    """An IPv4 address or an IPv6 network of 64 bits; "" where none is known."""
+    """An IPv4 address or an IPv6 network of 64 bits; "" where none is known. Where an open
+    route knows whose a request is: who that is."""
 
     name: str
     """`GUARD`, or the path of an open route."""

@@ -19,6 +19,9 @@ _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 Identify = Callable[[Request], Awaitable[object]]
 """Raises NotAuthenticated unless a request carries a credential that holds, and leaves no trace."""
 
+Vouch = Callable[[Request, str], Awaitable[str | None]]
+"""Returns who is known, without being signed in yet, at an open route; they have an allowance of their own."""
+
 
 def note_known(request: Request) -> None:
     """Say that it is known who asks: a refusal from here on is theirs, and on record as such."""
@@ -39,6 +42,7 @@ class Turnstile:
         *,
         refusals: RefusalLog,
         identify: Identify,
+        vouch: Vouch | None = None,
         exempt: Collection[str],
         doors: Collection[str],
         answer: Callable[[Request, Exception], Awaitable[Response]],
@@ -47,6 +51,7 @@ class Turnstile:
         self._app = app
         self._refusals = refusals
         self._identify = identify
+        self._vouch = vouch
         self._exempt = frozenset(exempt)
         self._doors = frozenset(doors)
         self._answer = answer
@@ -63,6 +68,8 @@ class Turnstile:
         client = scope.get("client")
         door = Door(place_of(client[0] if client else ""), path if path in self._doors else GUARD)
         reserved = self._refusals.reserve(door)
+        if not reserved and (own := await self._own_door(Request(scope), door)) is not None:
+            reserved, door = True, own
         if reserved or (fault := await self._fault(Request(scope), door)) is None:
             await self._watched(scope, receive, send, door, reserved=reserved)
             return
@@ -70,6 +77,17 @@ class Turnstile:
             self._refusals.count(door)
         answer = await self._answer(Request(scope), fault)
         await answer(scope, receive, send)
+
+    async def _own_door(self, request: Request, door: Door) -> Door | None:
+        """Return the door of somebody known, one refusal reserved; None for others, or over it too."""
+        if self._vouch is None or door.name == GUARD:
+            return None
+        try:
+            who = await self._vouch(request, door.name)
+        except AlprError:
+            return None
+        own = None if who is None else Door(who, door.name)
+        return own if own is not None and self._refusals.reserve(own) else None
 
     async def _fault(self, request: Request, door: Door) -> AlprError | None:
         """Return why a request over the allowance is refused; None for somebody known."""

@@ -8,6 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SESSION = "plateward_session"
 PURPOSE = "plateward_purpose"
+KNOWN = "plateward_known"
+"""Outlasts the session and the browser's end: who signed in here before (ADR-0033)."""
+
 BROWSER = "plateward_browser"
 """Not a secret of a person: ties forms to the browser that got them."""
 
@@ -34,16 +37,40 @@ class Jar:
     """Cookies to set with the answer to one request; None removes one."""
 
     changed: dict[str, str | None] = field(default_factory=dict)
+    lasting_s: dict[str, int] = field(default_factory=dict)
+    """How long a cookie stays that does not end with the browser, in seconds."""
 
     def lines(self, *, path: str, secure: bool) -> list[str]:
         """Return the Set-Cookie headers."""
         attributes = f"Path={path}; HttpOnly; SameSite=Strict" + ("; Secure" if secure else "")
         return [
-            f"{name}=; Max-Age=0; {attributes}"
-            if value is None
-            else f"{name}={value}; {attributes}"
+            self._line(name, value, path, secure, attributes)
             for name, value in self.changed.items()
         ]
+
+    def _line(self, name: str, value: str | None, path: str, secure: bool, attributes: str) -> str:
+        given = name_of(name, path=path, secure=secure)
+        lasting_s = 0 if value is None else self.lasting_s.get(name)
+        age = "" if lasting_s is None else f" Max-Age={lasting_s};"
+        return f"{given}={value or ''};{age} {attributes}"
+
+
+def name_of(cookie: str, *, path: str, secure: bool) -> str:
+    """Return what a cookie is called.
+
+    Over https browsers take it only from this very host and by TLS (`__Host-`), or, below a prefix, only by
+    TLS (`__Secure-`). Plain HTTP is for this machine alone, and browsers refuse such names there.
+    """
+    if not secure:
+        return cookie
+    return f"__Host-{cookie}" if path == "/" else f"__Secure-{cookie}"
+
+
+def cookie_of(request: Request, name: str) -> str:
+    """Return a cookie of the request, "" where there is none."""
+    path = f"{request.scope.get('root_path', '')}/"
+    given = name_of(name, path=path, secure=request.url.scheme == "https")
+    return request.cookies.get(given, "")
 
 
 def jar_of(request: Request) -> Jar:
@@ -52,12 +79,14 @@ def jar_of(request: Request) -> Jar:
     return jar
 
 
-def set_cookie(request: Request, name: str, value: str) -> None:
-    """Set a cookie that ends with the browser."""
+def set_cookie(request: Request, name: str, value: str, *, lasting_s: int | None = None) -> None:
+    """Set a cookie that ends with the browser, or after `lasting_s` seconds."""
     if len(name) + len(value) > MAX_COOKIE_BYTES:
         message = f"the cookie {name} would have {len(value)} bytes; browsers drop it"
         raise ValueError(message)
     jar_of(request).changed[name] = value
+    if lasting_s is not None:
+        jar_of(request).lasting_s[name] = lasting_s
 
 
 def drop_cookies(request: Request) -> None:

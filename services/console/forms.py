@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from services.console.browser import BROWSER, SESSION, jar_of, origin_of, set_cookie
+from services.console.browser import BROWSER, SESSION, cookie_of, jar_of, origin_of, set_cookie
 from services.console.parts import console_of
 from services.console.problems import Refused
 from services.console.visit import session_in
@@ -22,7 +22,7 @@ def form_token(request: Request) -> str:
     session = session_in(request)
     is_over = session is None or jar_of(request).changed.get(SESSION, "") is None
     session_id = "" if is_over or session is None else session.session_id
-    known = request.cookies.get(BROWSER, "")
+    known = cookie_of(request, BROWSER)
     if not known:
         known = getattr(request.state, "browser", "") or token_urlsafe(24)
         request.state.browser = known
@@ -42,11 +42,10 @@ async def own_form(request: Request) -> Mapping[str, str]:
         fields = {name: value.strip() for name, value in form.items() if isinstance(value, str)}
     session = session_in(request)
     session_id = session.session_id if session else ""
-    expected = console_of(request).seal.form_token(request.cookies.get(BROWSER, ""), session_id)
+    browser = cookie_of(request, BROWSER)
+    expected = console_of(request).seal.form_token(browser, session_id)
     given = fields.pop(TOKEN, "")
-    if not request.cookies.get(BROWSER) or not hmac.compare_digest(
-        given.encode(errors="replace"), expected.encode()
-    ):
+    if not browser or not hmac.compare_digest(given.encode(errors="replace"), expected.encode()):
         raise _foreign("its page is too old, or from another session; open the page again")
     return {name: value for name, value in fields.items() if value}
 

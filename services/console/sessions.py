@@ -17,6 +17,9 @@ from services.console.services import Services
 from shared.clock import Clock
 from shared.policy import Accounts
 
+MAX_KNOWN = 12
+"""People of one browser: what their tokens take stays under what a cookie may have."""
+
 
 class Session(msgspec.Struct, kw_only=True, frozen=True):
     """A person's session at identity. The cookie that holds it is sealed."""
@@ -55,6 +58,22 @@ class Purpose(msgspec.Struct, kw_only=True, frozen=True):
 
     def __repr__(self) -> str:
         return f"Purpose({self.kind})"
+
+
+class KnownBrowser(msgspec.Struct, kw_only=True, frozen=True):
+    """What shows identity that an account was signed in to from this browser; a lasting cookie, sealed."""
+
+    tokens: dict[str, str]
+    """By username, the last that signed in last; they open nothing by themselves."""
+
+    def and_also(self, username: str, token: str) -> "KnownBrowser":
+        """Return it with another token, and without those of who signed in longest ago."""
+        others = {name: kept for name, kept in self.tokens.items() if name != username}
+        newest = dict(list(others.items())[1 - MAX_KNOWN :])
+        return KnownBrowser(tokens={**newest, username: token})
+
+    def __repr__(self) -> str:
+        return f"KnownBrowser({len(self.tokens)})"
 
 
 @dataclass

@@ -9,7 +9,7 @@ import httpx
 from fastapi import Depends, Request
 from fastapi.responses import Response, StreamingResponse
 
-from services.console.browser import PURPOSE, SESSION, jar_of, set_cookie
+from services.console.browser import PURPOSE, SESSION, cookie_of, jar_of, set_cookie
 from services.console.parts import Console, console_of
 from services.console.problems import Refused, SignedOut, refusal
 from services.console.services import content
@@ -111,12 +111,12 @@ def caller(request: Request) -> dict[str, str]:
 def session_in(request: Request) -> Session | None:
     """Return the session in the request's cookie, over or not; None where there is none."""
     console = console_of(request)
-    cookie = console.seal.open(Session, request.cookies.get(SESSION, ""))
+    cookie = console.seal.open(Session, cookie_of(request, SESSION))
     return console.sessions.current(cookie) if cookie else None
 
 
 def _purpose(request: Request, console: Console, session: Session) -> Purpose | None:
-    purpose = console.seal.open(Purpose, request.cookies.get(PURPOSE, ""))
+    purpose = console.seal.open(Purpose, cookie_of(request, PURPOSE))
     if purpose is None or purpose.session_id != session.session_id:
         return None
     return purpose if purpose.expires_at > console.clock.now() else None

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from services.identity.actions import housekeeping, keys, rewrap, tick, watching
 from services.identity.api import DOORS, OPEN, router
+from services.identity.api.sessions import known_browser
 from services.identity.settings import Settings
 from services.identity.work import SERVICE, Identity
 from shared.http import create_app
@@ -63,6 +64,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
         lifespan=lifespan,
         open_routes=OPEN,
         doors=DOORS,
+        vouch=lambda request, door: known_browser(identity, request, door),
     )
     app.state.identity = identity
     app.include_router(router)

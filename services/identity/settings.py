@@ -38,7 +38,8 @@ class Settings(CommonSettings):
     identity_argon2_time_cost: Annotated[int, Field(ge=2, le=10)] = 3
 
     identity_argon2_workers: Annotated[int, Field(ge=1, le=16)] = 2
-    """Passwords hashed at the same time; memory in use is this times the memory cost."""
+    """Passwords hashed at the same time, besides one of those who are known; memory in use is this and one
+    times the memory cost."""
 
     @model_validator(mode="after")
     def _issuer_holds_together(self) -> Self:

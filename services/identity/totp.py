@@ -25,6 +25,15 @@ def step_at(now: datetime) -> int:
     return int(now.timestamp()) // STEP_S
 
 
+def is_of_step(secret: str, code: str, now: datetime, step: int) -> bool:
+    """Return whether this is the code of `step`, and `step` is one whose code could be taken now."""
+    near = abs(step - step_at(now)) <= WINDOW_STEPS
+    same = hmac.compare_digest(
+        pyotp.TOTP(secret, interval=STEP_S).generate_otp(max(step, 0)).encode(), code.encode()
+    )
+    return near and same
+
+
 def matching_step(secret: str, code: str, now: datetime, last_step: int) -> int | None:
     """Return the step whose code this is, or None.
 

@@ -9,9 +9,11 @@ import msgspec
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.identity.browser_tokens import BrowserTokens
 from services.identity.hasher import Hasher
 from services.identity.settings import Settings
 from services.identity.store.accounts import Accounts
+from services.identity.store.browsers import Browsers
 from services.identity.store.credentials import Credentials
 from services.identity.store.keys import Keys
 from services.identity.store.numbers import ACCOUNTS, KEYS, Numbers
@@ -43,6 +45,7 @@ class Unit:
         self.now = now
         self.accounts = Accounts(connection, policy.training.course)
         self.credentials = Credentials(connection)
+        self.browsers = Browsers(connection)
         self.sessions = Sessions(connection)
         self.trainings = Trainings(connection)
         self.purposes = Purposes(connection)
@@ -98,7 +101,9 @@ class Identity:
         self.clock = clock
         self.people = people
         self.issuer = settings.issuer()
-        self.vault = Vault(settings.key_encryption_key, settings.other_key_encryption_keys)
+        keys = settings.key_encryption_key, settings.other_key_encryption_keys
+        self.vault = Vault(*keys)
+        self.browser_tokens = BrowserTokens(*keys)
         self.hasher = Hasher(
             memory_kib=settings.identity_argon2_memory_kib,
             time_cost=settings.identity_argon2_time_cost,

@@ -1,17 +1,25 @@
 """Signing in with password and second factor, and out."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from services.console.browser import PURPOSE, SESSION, drop_cookies, jar_of, set_cookie
+from services.console.browser import (
+    KNOWN,
+    PURPOSE,
+    SESSION,
+    cookie_of,
+    drop_cookies,
+    jar_of,
+    set_cookie,
+)
 from services.console.forms import Form
 from services.console.pages import page
 from services.console.parts import console_of
 from services.console.problems import Refused, SignedOut
-from services.console.sessions import Session
+from services.console.sessions import KnownBrowser, Session
 from services.console.visit import Watching, Working, caller, working
 
 router = APIRouter()
@@ -40,9 +48,14 @@ async def sign_in(request: Request, form: Form) -> Response:
     """Open a session at identity; its refusal does not say which part was wrong."""
     console = console_of(request)
     body = {name: form.get(name, "") for name in ("username", "password", "totp")}
+    username = body["username"].lower()
+    known = console.seal.open(KnownBrowser, cookie_of(request, KNOWN)) or KnownBrowser(tokens={})
+    headers = caller(request)
+    if token := known.tokens.get(username):
+        headers["X-Known-Browser"] = token
     try:
         opened = await console.services.must(
-            "identity", "POST", "/v1/sessions", json=body, headers=caller(request)
+            "identity", "POST", "/v1/sessions", json=body, headers=headers
         )
     except Refused as exc:
         return page(request, "sign_in.html", status=exc.status, notice="", problem=exc)
@@ -61,6 +74,10 @@ async def sign_in(request: Request, form: Form) -> Response:
     )
     set_cookie(request, SESSION, console.seal.seal(console.sessions.keep(session)))
     jar_of(request).changed[PURPOSE] = None
+    known = known.and_also(username, opened["browser_token"])
+    lasting = timedelta(days=console.policy.accounts.known_browser_days)
+    lasting_s = int(lasting.total_seconds())
+    set_cookie(request, KNOWN, console.seal.seal(known), lasting_s=lasting_s)
     return to(request, "/")
 
 

@@ -112,10 +112,11 @@ async def lock(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Account:
 
 
 async def unlock(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Account:
-    """Release a locked account."""
+    """Release a locked account, or the lock of its sign-in."""
     old = await _changeable(unit, by, account_id, "unlocked", doing="unlock")
     await unit.credentials.clear_failures(account_id)
-    new = replace(old, status="active")
+    status = "active" if old.status == "locked" else old.status
+    new = replace(old, status=status, sign_in_locked_at=None)
     await account_changed(unit, new, "unlocked", by, reason=reason)
     return new
 
@@ -138,6 +139,7 @@ async def separate(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Acco
     await close_sessions(unit, new, by, "account separated")
     await unit.accounts.drop_invitation(account_id)
     await unit.credentials.drop(account_id)
+    await unit.browsers.forget_all(account_id)
     return new
 
 
@@ -155,7 +157,8 @@ async def renew(identity: Identity, unit: Unit, by: Actor, old: Account, reason:
     """Forget a person's credential and invite them; their sessions and tokens end now."""
     await unit.credentials.drop(old.account_id)
     await unit.credentials.clear_failures(old.account_id)
-    new = old.revoked(unit.now, status="invited")
+    await unit.browsers.forget_all(old.account_id)
+    new = old.revoked(unit.now, status="invited", sign_in_locked_at=None)
     await account_changed(unit, new, "reinvited", by, reason=reason)
     await close_sessions(unit, new, by, "account invited anew")
     return await invite(identity, unit, new)

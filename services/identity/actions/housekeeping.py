@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from services.identity.actions.announce import account_event, session_changed
 from services.identity.actions.keys import longest_token, rotate_when_due
+from services.identity.actions.proof import known_since
 from services.identity.actions.sessions import over_limit
 from services.identity.actions.sign_in import disable_inactive
 from services.identity.work import Identity
@@ -28,6 +29,8 @@ async def once(identity: Identity) -> None:
     """Disable who is inactive, close what is idle, rotate the key when it is due."""
     await disable_all_inactive(identity)
     await close_stale_sessions(identity)
+    async with identity.begin() as unit:
+        await unit.browsers.forget_unused(known_since(unit))
     if (kid := await rotate_when_due(identity)) is not None:
         log.info("signing key rotated; %s signs next", kid)
 

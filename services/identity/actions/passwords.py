@@ -1,32 +1,91 @@
-"""A person changes their own password."""
+"""A person changes their own password, and shows both factors for it."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
-from services.identity.actions.announce import account_changed, close_sessions
+from services.identity.actions.announce import account_changed, close_sessions, session_changed
+from services.identity.actions.proof import count_failure, prove
+from services.identity.actions.sessions import close
 from services.identity.domain.passwords import check_password, normalise_password
+from services.identity.store.credentials import Credential
 from services.identity.work import Identity
-from shared.errors import Conflict, InvalidInput
+from shared.errors import AlprError, Conflict, InvalidInput, NotAuthenticated
+
+REFUSED = "the password in use or the code is not right"
 
 
-async def change(identity: Identity, account_id: UUID, current: str, new: str) -> None:
-    """Set another password and close the person's sessions. Raises: InvalidInput, Conflict."""
-    current, new = normalise_password(current), normalise_password(new)
+@dataclass(frozen=True)
+class Change:
+    """What somebody in a session typed, and from where."""
+
+    account_id: UUID
+    session_id: UUID
+    current: str
+    code: str
+    new: str
+    client_address: str
+
+
+async def change(identity: Identity, wanted: Change) -> None:
+    """Set another password and close the person's sessions.
+
+    Raises: InvalidInput, Conflict; NotAuthenticated where too many failures closed the session.
+    """
+    current, new = normalise_password(wanted.current), normalise_password(wanted.new)
     async with identity.begin() as unit:
-        account = await unit.accounts.get(account_id)
-        seen = await unit.credentials.find(account_id)
+        account = await unit.accounts.get(wanted.account_id)
+        seen = await unit.credentials.find(wanted.account_id)
     minimum = identity.policy.accounts.password_minimum_characters
     check_password(new, username=account.username, minimum_characters=minimum)
     if new == current:
         raise InvalidInput("the password is the one in use", field="password")
-    right = await identity.hasher.verify(seen.password_hash if seen else None, current)
-    if seen is None or not right:
-        raise InvalidInput("this is not the password in use", field="current_password")
-    hashed = await identity.hasher.hash(new)
+    right = await identity.hasher.verify(seen.password_hash if seen else None, current, known=True)
+    if (refused := await _prove(identity, wanted, seen if right else None)) is not None:
+        raise refused
+    hashed = await identity.hasher.hash(new, known=True)
     async with identity.begin() as unit:
-        account = await unit.accounts.get(account_id, lock=True)
-        now_kept = await unit.credentials.find(account_id)
-        if now_kept is None or now_kept.password_hash != seen.password_hash:
+        account = await unit.accounts.get(wanted.account_id, lock=True)
+        now_kept = await unit.credentials.find(wanted.account_id)
+        if now_kept is None or seen is None or now_kept.password_hash != seen.password_hash:
             raise Conflict("the password was changed meanwhile")
-        await unit.credentials.set_password(account_id, hashed, unit.now)
+        await unit.credentials.set_password(wanted.account_id, hashed, unit.now)
         await close_sessions(unit, account, account.actor, "password changed")
         await account_changed(unit, account, "password_changed", account.actor)
+
+
+async def _prove(identity: Identity, wanted: Change, proven: Credential | None) -> AlprError | None:
+    """Use the code up; or record and count the failure like a failed sign-in, and return the refusal.
+
+    The session has a count of its own, and is closed when it is full.
+    """
+    async with identity.begin() as unit:
+        account = await unit.accounts.get(wanted.account_id, lock=True)
+        session = await unit.sessions.lock(wanted.session_id)
+        if session is None or session.closed_at is not None:
+            return NotAuthenticated("the session is closed; sign in again")
+        proof = await prove(identity, unit, account, wanted.code, proven)
+        if proof.step is not None:
+            await unit.credentials.use_step(account.account_id, proof.step)
+            await unit.credentials.clear_failures_of(account.account_id, session.session_id)
+            return None
+        await session_changed(
+            unit,
+            "refused",
+            account.actor,
+            account_id=account.account_id,
+            session_id=session.session_id,
+            client_address=wanted.client_address,
+            reason="wrong password or code at a change of password",
+        )
+        full = not proof.repeated and await count_failure(
+            identity,
+            unit,
+            account,
+            counted_for=session.session_id,
+            client_address=wanted.client_address,
+        )
+        if full:
+            account = await unit.accounts.get(account.account_id)
+            await close(unit, account, session.session_id, identity.system, "too many failures")
+            return NotAuthenticated("too many failures: the session is closed; sign in again")
+    return InvalidInput(REFUSED, field="current_password")

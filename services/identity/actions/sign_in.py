@@ -1,21 +1,21 @@
 """Signing in: password and code, decided one attempt at a time for each account.
 
-A refusal says the same to everybody; why is in the event. Locked after five failures in 15 minutes until
-an administrator releases the account (468.6; CJIS Security Policy 5.9.5, AC-7).
+A refusal says the same to everybody; why is in the event. Five failures in 15 minutes lock sign-in until
+an administrator releases it (468.6; CJIS Security Policy 5.9.5, AC-7), but for browsers that signed in to
+the account before: each has five of its own (ADR-0033).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from services.identity import totp
 from services.identity.actions.announce import (
     NOBODY,
     account_changed,
     close_sessions,
     session_changed,
 )
-from services.identity.actions.enrolment import totp_place
+from services.identity.actions.proof import count_failure, known_since, prove
 from services.identity.actions.secrets import new_token, token_hash
 from services.identity.actions.tokens import access_token
 from services.identity.domain.accounts import Account
@@ -38,6 +38,8 @@ class Attempt:
     password: str
     code: str
     client_address: str
+    browser_id: UUID | None = None
+    """Which browser its token says it is; known only if it signed in to this account before."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Opened:
     expires_at: datetime
     refresh_token: str
     idle_until: datetime
+    browser_token: str | None = None
+    """At sign-in: what the browser shows at its next sign-in to this account."""
 
 
 async def sign_in(identity: Identity, attempt: Attempt) -> Opened:
@@ -57,8 +61,10 @@ async def sign_in(identity: Identity, attempt: Attempt) -> Opened:
     async with identity.begin() as unit:
         account = await unit.accounts.find_username(attempt.username)
         seen = await unit.credentials.find(account.account_id) if account else None
+        known = await _known_browser(unit, attempt, account) is not None
     password = normalise_password(attempt.password)
-    right = await identity.hasher.verify(seen.password_hash if seen else None, password)
+    hashed = seen.password_hash if seen else None
+    right = await identity.hasher.verify(hashed, password, known=known)
     async with identity.begin() as unit:
         opened = await _decide(identity, unit, attempt, account, seen if right else None)
     if opened is None:
@@ -81,39 +87,60 @@ async def _decide(
         return None
     # From here on attempts wait for each other, so that guessing in parallel gains nothing.
     account = await unit.accounts.get(account.account_id, lock=True)
+    browser_id = await _known_browser(unit, attempt, account)
     if account.status == "active" and account.is_inactive(unit.policy, unit.now):
         account = await disable_inactive(identity, unit, account)
     if account.status != "active":
         await _refuse(unit, attempt, account, f"the account is {account.status}")
         return None
-    if (step := await _step(identity, unit, attempt, account, proven)) is None:
-        await _refuse(unit, attempt, account, "wrong password or code")
-        await _count_failure(identity, unit, attempt, account)
+    if account.sign_in_locked_at is not None and browser_id is None:
+        await _refuse(unit, attempt, account, "sign-in is locked")
         return None
-    await unit.credentials.use_step(account.account_id, step)
-    await unit.credentials.clear_failures(account.account_id)
-    return await _open(identity, unit, account, attempt.client_address)
+    proof = await prove(identity, unit, account, attempt.code, proven)
+    if proof.step is None:
+        await _fail(identity, unit, attempt, account, browser_id, counted=not proof.repeated)
+        return None
+    await unit.credentials.use_step(account.account_id, proof.step)
+    await unit.credentials.clear_failures_of(account.account_id, browser_id)
+    return await _open(identity, unit, account, attempt.client_address, browser_id or uuid4())
 
 
-async def _step(
+async def _known_browser(unit: Unit, attempt: Attempt, account: Account | None) -> UUID | None:
+    """Return the browser if it signed in to this very account before, else None."""
+    if account is None or attempt.browser_id is None:
+        return None
+    since = known_since(unit)
+    known = await unit.browsers.is_known(attempt.browser_id, since, account.account_id)
+    return attempt.browser_id if known else None
+
+
+async def _fail(
     identity: Identity,
     unit: Unit,
     attempt: Attempt,
     account: Account,
-    proven: Credential | None,
-) -> int | None:
-    """Return the step of the code if password and code both hold, else None."""
-    credential = await unit.credentials.find(account.account_id)
-    if credential is None:
-        return None
-    secret = identity.vault.open(credential.totp_sealed, totp_place(account.account_id)).decode()
-    step = totp.matching_step(secret, attempt.code, unit.now, credential.totp_last_step)
-    same = proven is not None and proven.password_hash == credential.password_hash
-    return step if same else None
+    browser_id: UUID | None,
+    *,
+    counted: bool,
+) -> None:
+    """Refuse, and count it unless it is a code sent twice. A browser whose count is full is forgotten."""
+    reason = "wrong password or code" if counted else "this code was used already"
+    await _refuse(unit, attempt, account, reason)
+    if not counted:
+        return
+    full = await count_failure(
+        identity, unit, account, counted_for=browser_id, client_address=attempt.client_address
+    )
+    if full and browser_id is not None:
+        await unit.browsers.forget(browser_id)
 
 
-async def _open(identity: Identity, unit: Unit, account: Account, client_address: str) -> Opened:
+async def _open(
+    identity: Identity, unit: Unit, account: Account, client_address: str, browser_id: UUID
+) -> Opened:
     session_id = uuid4()
+    await unit.browsers.note(browser_id, account.account_id, unit.now)
+    await unit.browsers.keep_newest(account.account_id, unit.policy.accounts.known_browsers)
     await unit.sessions.open(session_id, account.account_id, unit.now)
     await session_changed(
         unit,
@@ -123,7 +150,8 @@ async def _open(identity: Identity, unit: Unit, account: Account, client_address
         session_id=session_id,
         client_address=client_address,
     )
-    return await issue(identity, unit, account, session_id)
+    opened = await issue(identity, unit, account, session_id)
+    return replace(opened, browser_token=identity.browser_tokens.token_of(browser_id))
 
 
 async def issue(identity: Identity, unit: Unit, account: Account, session_id: UUID) -> Opened:
@@ -148,28 +176,6 @@ async def _refuse(unit: Unit, attempt: Attempt, account: Account | None, reason:
     )
 
 
-async def _count_failure(
-    identity: Identity, unit: Unit, attempt: Attempt, account: Account
-) -> None:
-    """Note a failure; the one that fills the window locks the account."""
-    rules = unit.policy.accounts
-    since = unit.now - timedelta(minutes=rules.lock_window_minutes)
-    failures = await unit.credentials.add_failure(account.account_id, unit.now, since)
-    if failures < rules.lock_after_failures:
-        return
-    locked = account.revoked(unit.now, status="locked")
-    reason = f"{failures} failed sign-ins in {rules.lock_window_minutes} minutes"
-    await account_changed(
-        unit,
-        locked,
-        "locked",
-        identity.system,
-        reason=reason,
-        client_address=attempt.client_address,
-    )
-    await close_sessions(unit, locked, identity.system, "account locked")
-
-
 async def disable_inactive(identity: Identity, unit: Unit, account: Account) -> Account:
     """Disable an account that nobody used for 90 days (468.6); return it as it now stands."""
     disabled = account.revoked(unit.now, status="disabled")
@@ -181,7 +187,7 @@ async def disable_inactive(identity: Identity, unit: Unit, account: Account) -> 
 
 async def _rehash(identity: Identity, seen: Credential, password: str) -> None:
     """Hash a password anew with today's costs, unless it was changed meanwhile."""
-    hashed = await identity.hasher.hash(password)
+    hashed = await identity.hasher.hash(password, known=True)
     async with identity.begin() as unit:
         await unit.accounts.get(seen.account_id, lock=True)
         current = await unit.credentials.find(seen.account_id)

@@ -107,12 +107,15 @@ async def list_accounts(
     work: Work,
     status: Status | None = None,
     role: Annotated[str | None, Query(max_length=50, pattern="^[a-z_]+$")] = None,
+    sign_in_locked: bool | None = None,
     after: After | None = None,
     limit: Limit = 100,
 ) -> Page[AccountOut]:
     """List accounts by username."""
     last = key_of(after, str) or ""
-    found = await work.accounts.page(status=status, role=role, after=last, limit=limit)
+    found = await work.accounts.page(
+        status=status, role=role, sign_in_locked=sign_in_locked, after=last, limit=limit
+    )
     more = found[-1].username if len(found) == limit else None
     return Page.of([AccountOut.of(work, a) for a in found], last=more)
 
@@ -177,7 +180,7 @@ async def lock_account(
 async def unlock_account(
     account_id: UUID, body: WithReason, grant: Manages, work: Work
 ) -> AccountOut:
-    """Release an account that was locked."""
+    """Release an account that was locked, or its sign-in that failures locked."""
     return AccountOut.of(
         work, await administration.unlock(work, grant.actor, account_id, body.reason)
     )

@@ -3,6 +3,7 @@
 import re
 from typing import Annotated
 
+from fastapi import Header, Request
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic import StringConstraints as Constraints
 
@@ -33,6 +34,11 @@ def _username(text: str) -> str:
 
 def _blank_is_none(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
+
+
+def client_address(request: Request) -> str:
+    """Return the address that a request comes from."""
+    return request.client.host if request.client else ""
 
 
 Username = Annotated[
@@ -74,6 +80,14 @@ OpaqueToken = Annotated[
     str,
     Constraints(pattern=r"^[A-Za-z0-9_-]{20,100}$"),
     Field(examples=["n2S4Yl0cV5b8mKQ1xT7dZr9uWj3fHgAeOiPsLvBtCwE"]),
+]
+BrowserToken = Annotated[
+    str | None,
+    Header(
+        alias="X-Known-Browser",
+        max_length=100,
+        description="The `browser_token` of this client's last sign-in to this account.",
+    ),
 ]
 Number = Annotated[
     Annotated[str, Constraints(strip_whitespace=True, max_length=32)] | None,

@@ -4,9 +4,10 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
+from fastapi import Request as HttpRequest
 
 from services.identity.actions import passwords
-from services.identity.api.fields import Password
+from services.identity.api.fields import Code, Password, client_address
 from services.identity.api.shown import AccountOut
 from services.identity.work import Parts, Work
 from shared.access import Grant, Permission, access
@@ -18,9 +19,10 @@ Self = Annotated[Grant, access(Permission.ACCOUNT_SELF)]
 
 
 class ChangePassword(RequestBody):
-    """The password in use, and the one to be."""
+    """The password in use, a code that was not used yet, and the password to be."""
 
     current_password: Password
+    totp: Code
     password: Password
 
 
@@ -31,11 +33,19 @@ async def get_me(grant: Self, work: Work) -> AccountOut:
 
 
 @router.post("/password", status_code=204)
-async def change_password(body: ChangePassword, grant: Self, identity: Parts) -> None:
-    """Change one's own password; all one's sessions end, and one signs in anew."""
-    await passwords.change(
-        identity,
-        UUID(grant.principal.account_id),
-        body.current_password.get_secret_value(),
-        body.password.get_secret_value(),
+async def change_password(
+    body: ChangePassword, grant: Self, request: HttpRequest, identity: Parts
+) -> None:
+    """Change one's own password; all one's sessions end, and one signs in anew.
+
+    A wrong password or code counts as a failed sign-in; five close this session.
+    """
+    wanted = passwords.Change(
+        account_id=UUID(grant.principal.account_id),
+        session_id=UUID(grant.principal.session_id),
+        current=body.current_password.get_secret_value(),
+        code=body.totp,
+        new=body.password.get_secret_value(),
+        client_address=client_address(request),
     )
+    await passwords.change(identity, wanted)

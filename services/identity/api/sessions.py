@@ -8,10 +8,11 @@ from fastapi import Request as HttpRequest
 from pydantic import ConfigDict, StringConstraints
 
 from services.identity.actions import sessions
+from services.identity.actions.proof import known_since
 from services.identity.actions.sign_in import Attempt, sign_in
-from services.identity.api.fields import Code, OpaqueToken, Password
-from services.identity.api.shown import SessionOut
-from services.identity.work import Parts, Work
+from services.identity.api.fields import BrowserToken, Code, OpaqueToken, Password, client_address
+from services.identity.api.shown import OpenedOut, SessionOut
+from services.identity.work import Identity, Parts, Work
 from shared.access import Grant, Permission, access
 from shared.models import RequestBody
 
@@ -41,15 +42,34 @@ class RefreshSession(RequestBody):
 
 
 @router.post("", status_code=201)
-async def open_session(body: OpenSession, request: HttpRequest, identity: Parts) -> SessionOut:
-    """Sign in with password and second factor. A refusal does not say which part was wrong."""
+async def open_session(
+    body: OpenSession, request: HttpRequest, identity: Parts, browser: BrowserToken = None
+) -> OpenedOut:
+    """Sign in with password and second factor. A refusal does not say which part was wrong.
+
+    Keep `browser_token` and send it as `X-Known-Browser` at the next sign-in to the same account: failures
+    of others, which lock sign-in from anywhere, then do not stop this client.
+    """
     attempt = Attempt(
         username=body.username.replace("\x00", "\ufffd"),  # Postgres keeps no NUL
         password=body.password.get_secret_value(),
         code=body.totp,
-        client_address=_address(request),
+        client_address=client_address(request),
+        browser_id=identity.browser_tokens.browser_of(browser),
     )
-    return SessionOut.of(await sign_in(identity, attempt))
+    return OpenedOut.of(await sign_in(identity, attempt))
+
+
+async def known_browser(identity: Identity, request: HttpRequest, door: str) -> str | None:
+    """Return which known browser a sign-in comes from, or None: a flood at its address does not stop it."""
+    if door != router.prefix:
+        return None
+    token = request.headers.get("X-Known-Browser")
+    if (browser_id := identity.browser_tokens.browser_of(token)) is None:
+        return None
+    async with identity.begin() as unit:
+        known = await unit.browsers.is_known(browser_id, known_since(unit))
+    return f"browser {browser_id}" if known else None
 
 
 @router.post("/refresh")
@@ -57,7 +77,7 @@ async def refresh_session(
     body: RefreshSession, request: HttpRequest, identity: Parts
 ) -> SessionOut:
     """Exchange a refresh token for new tokens. Using one twice closes the session."""
-    opened = await sessions.refresh(identity, body.refresh_token, _address(request))
+    opened = await sessions.refresh(identity, body.refresh_token, client_address(request))
     return SessionOut.of(opened)
 
 
@@ -68,7 +88,3 @@ async def close_session(
     """Sign out; the access token ends too."""
     principal = grant.principal
     await sessions.sign_out(work, UUID(principal.account_id), UUID(principal.session_id))
-
-
-def _address(request: HttpRequest) -> str:
-    return request.client.host if request.client else ""

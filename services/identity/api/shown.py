@@ -30,6 +30,7 @@ class AccountOut(BaseModel):
                     "permissions": ["account:self", "alert:receive", "hit:read"],
                     "trained_until": "2027-05-04T00:00:00Z",
                     "refresher_due": False,
+                    "sign_in_locked_at": None,
                     "last_active_at": "2026-06-01T12:00:00Z",
                     "reviewed_at": "2026-05-04T09:30:00Z",
                     "created_at": "2026-05-04T09:30:00Z",
@@ -49,6 +50,7 @@ class AccountOut(BaseModel):
     permissions: list[str]
     trained_until: datetime | None
     refresher_due: bool
+    sign_in_locked_at: datetime | None
     last_active_at: datetime
     reviewed_at: datetime
     created_at: datetime
@@ -67,6 +69,7 @@ class AccountOut(BaseModel):
             sources=list(account.sources),
             permissions=sorted(permissions_of(unit.policy, account.title, account.roles)),
             trained_until=account.trained_until,
+            sign_in_locked_at=account.sign_in_locked_at,
             refresher_due=account.is_refresher_due(unit.policy, unit.now),
             last_active_at=account.last_active_at,
             reviewed_at=account.reviewed_at,
@@ -132,3 +135,15 @@ class SessionOut(BaseModel):
             idle_until=opened.idle_until,
             trained_until=opened.account.trained_until,
         )
+
+
+class OpenedOut(SessionOut):
+    """Tokens of a new session, and what this client shows at its next sign-in to the account."""
+
+    browser_token: str
+
+    @classmethod
+    def of(cls, opened: Opened) -> "OpenedOut":
+        """Return a new session as its owner gets it."""
+        shown = SessionOut.of(opened)
+        return cls(**shown.model_dump(), browser_token=opened.browser_token or "")

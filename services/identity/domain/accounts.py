@@ -54,6 +54,9 @@ class Account:
     """When this state was announced; later for each state, whatever replicas' clocks say."""
 
     trained_until: datetime | None = None
+    sign_in_locked_at: datetime | None = None
+    """When failed sign-ins locked sign-in; sessions and browsers known before go on (ADR-0033)."""
+
     number: int = 0
     """How many changes of the account were announced."""
 
@@ -77,6 +80,8 @@ class Account:
 
     def check_change(self, change: str) -> None:
         """Raise Conflict unless `change` may be made to an account in this state."""
+        if change == "unlocked" and self.sign_in_locked_at is not None:
+            return
         if self.status not in ALLOWED_FROM[change]:
             raise Conflict(f"an account that is {self.status} cannot be {change.replace('_', ' ')}")
 

@@ -3,4 +3,5 @@ GRANT SELECT, INSERT ON trainings, purposes, reviews TO {role};
 GRANT SELECT, UPDATE ON numbers TO {role};
 GRANT SELECT, INSERT, UPDATE ON accounts, sessions, signing_keys TO {role};
 GRANT SELECT, INSERT, DELETE ON failed_sign_ins TO {role};
-GRANT SELECT, INSERT, UPDATE, DELETE ON credentials, invitations, refresh_tokens TO {role};
+GRANT SELECT, INSERT, UPDATE, DELETE ON credentials, invitations, refresh_tokens,
+    known_browsers TO {role};

@@ -17,6 +17,7 @@ from shared.types import Ori
 _SELECT = """
 SELECT a.account_id, a.username, a.name, a.title, a.agency_ori, a.status, a.roles, a.sources,
        a.tokens_valid_from, a.last_active_at, a.reviewed_at, a.created_at, a.changed_at, a.number,
+       a.sign_in_locked_at,
        (SELECT max(t.valid_until) FROM trainings t
          WHERE t.account_id = a.account_id AND t.course = :course) AS trained_until
   FROM accounts a
@@ -53,16 +54,25 @@ class Accounts:
         return await self._one("WHERE a.username = :username", lock, username=username)
 
     async def page(
-        self, *, status: str | None, role: str | None, after: str, limit: int
+        self,
+        *,
+        status: str | None,
+        role: str | None,
+        after: str,
+        limit: int,
+        sign_in_locked: bool | None = None,
     ) -> Sequence[Account]:
         """Return accounts by username, beginning after one."""
         return await self._many(
             "WHERE a.username > :after"
             " AND (CAST(:status AS text) IS NULL OR a.status = :status)"
             " AND (CAST(:role AS text) IS NULL OR :role = ANY(a.roles))"
+            " AND (CAST(:locked AS boolean) IS NULL"
+            "      OR (a.sign_in_locked_at IS NOT NULL) = :locked)"
             " ORDER BY a.username LIMIT :limit",
             status=status,
             role=role,
+            locked=sign_in_locked,
             after=after,
             limit=limit,
         )
@@ -212,14 +222,16 @@ class Accounts:
 
 _INSERT = text(
     "INSERT INTO accounts (account_id, username, name, title, agency_ori, status, roles, sources,"
-    " tokens_valid_from, last_active_at, reviewed_at, created_at, changed_at)"
+    " tokens_valid_from, last_active_at, reviewed_at, created_at, changed_at, sign_in_locked_at)"
     " VALUES (:account_id, :username, :name, :title, :agency_ori, :status, :roles, :sources,"
-    " :tokens_valid_from, :last_active_at, :reviewed_at, :created_at, :changed_at)"
+    " :tokens_valid_from, :last_active_at, :reviewed_at, :created_at, :changed_at,"
+    " :sign_in_locked_at)"
 )
 _UPDATE = text(
     "UPDATE accounts SET name = :name, title = :title, status = :status, roles = :roles,"
     " sources = :sources, tokens_valid_from = :tokens_valid_from, last_active_at = :last_active_at,"
-    " reviewed_at = :reviewed_at, changed_at = :changed_at WHERE account_id = :account_id"
+    " reviewed_at = :reviewed_at, changed_at = :changed_at,"
+    " sign_in_locked_at = :sign_in_locked_at WHERE account_id = :account_id"
 )
 
 
@@ -245,4 +257,5 @@ def _row(account: Account) -> dict[str, Any]:
         "reviewed_at": account.reviewed_at,
         "created_at": account.created_at,
         "changed_at": account.changed_at,
+        "sign_in_locked_at": account.sign_in_locked_at,
     }

@@ -18,6 +18,15 @@ class Credential:
     totp_last_step: int
 
 
+@dataclass(frozen=True)
+class Failures:
+    """How many sign-ins failed within the window."""
+
+    of_account: int
+    of_one: int
+    """Those of the same known browser or session; or those of neither."""
+
+
 class Credentials:
     """One row a person, read by enrolment and sign-in alone."""
 
@@ -80,9 +89,11 @@ class Credentials:
             {"account_id": account_id},
         )
 
-    async def add_failure(self, account_id: UUID, now: datetime, since: datetime) -> int:
+    async def add_failure(
+        self, account_id: UUID, now: datetime, since: datetime, *, counted_for: UUID | None
+    ) -> Failures:
         """Note a failed sign-in and return how many there were since `since`; older ones go."""
-        values = {"account_id": account_id, "now": now, "since": since}
+        values = {"account_id": account_id, "now": now, "since": since, "one": counted_for}
         await self._connection.execute(
             text(
                 "DELETE FROM failed_sign_ins WHERE account_id = :account_id AND failed_at < :since"
@@ -90,16 +101,34 @@ class Credentials:
             values,
         )
         await self._connection.execute(
-            text("INSERT INTO failed_sign_ins (account_id, failed_at) VALUES (:account_id, :now)"),
+            text(
+                "INSERT INTO failed_sign_ins (account_id, failed_at, counted_for)"
+                " VALUES (:account_id, :now, :one)"
+            ),
             values,
         )
         found = await self._connection.execute(
-            text("SELECT count(*) FROM failed_sign_ins WHERE account_id = :account_id"), values
+            text(
+                "SELECT count(*) AS of_account, count(*) FILTER (WHERE counted_for"
+                " IS NOT DISTINCT FROM CAST(:one AS uuid)) AS of_one"
+                " FROM failed_sign_ins WHERE account_id = :account_id"
+            ),
+            values,
         )
-        return int(found.scalar_one())
+        return Failures(**found.one()._mapping)
+
+    async def clear_failures_of(self, account_id: UUID, counted_for: UUID | None) -> None:
+        """Forget the failures of a browser or session that proved who it is; those of others stay."""
+        await self._connection.execute(
+            text(
+                "DELETE FROM failed_sign_ins WHERE account_id = :account_id"
+                " AND counted_for IS NOT DISTINCT FROM CAST(:one AS uuid)"
+            ),
+            {"account_id": account_id, "one": counted_for},
+        )
 
     async def clear_failures(self, account_id: UUID) -> None:
-        """Forget failed sign-ins: the person came in, or an administrator let them."""
+        """Forget all failed sign-ins: an administrator let the person in."""
         await self._connection.execute(
             text("DELETE FROM failed_sign_ins WHERE account_id = :account_id"),
             {"account_id": account_id},

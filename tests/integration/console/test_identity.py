@@ -6,10 +6,12 @@ import re
 import pyotp
 import pytest
 
-from services.console.browser import SESSION
 from shared.events import PurposeDeclared
 
 PASSWORD = "violet harbor lantern"
+
+
+SESSION = "__Host-plateward_session"
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ class Person:
     password: str = PASSWORD
     access: str = ""
     refresh: str = ""
+    browser: str = ""
+    """The token of the browser that this person signed in with last."""
 
     @property
     def headers(self):
@@ -53,7 +55,8 @@ class Person:
         self.account_id = done.json()["account_id"]
         return self
 
-    async def try_sign_in(self, *, password=None, code=None):
+    async def try_sign_in(self, *, password=None, code=None, browser=None):
+        """Try from nowhere known, or from a `browser` with this token."""
         return await self.client.post(
             "/v1/sessions",
             json={
@@ -61,6 +64,7 @@ class Person:
                 "password": password or self.password,
                 "totp": code or self.code(),
             },
+            headers={"X-Known-Browser": browser} if browser else {},
         )
 
     async def sign_in(self):
@@ -69,6 +73,7 @@ class Person:
         assert answer.status_code == 201, answer.text
         self.access = answer.json()["access_token"]
         self.refresh = answer.json()["refresh_token"]
+        self.browser = answer.json()["browser_token"]
         return self
 
     async def renew(self):

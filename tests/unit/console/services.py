@@ -22,6 +22,7 @@ PERSON = {
     "title": "Police Officer",
     "agency_ori": "CA0520100",
 }
+BROWSER_TOKEN = "k" * 64
 PERMISSIONS = [
     "account:self",
     "purpose:declare",
@@ -183,7 +184,7 @@ class FakeServices:
         if body != {"username": "o.lindqvist", "password": "right words", "totp": "123456"}:
             return problem(401, "A valid credential is required", "these do not belong together")
         self.closed = False
-        return httpx.Response(201, json=self.tokens())
+        return httpx.Response(201, json={**self.tokens(), "browser_token": BROWSER_TOKEN})
 
     def refresh(self, body: dict[str, str]) -> httpx.Response:
         """As identity does: a refresh token used twice closes the session."""
@@ -219,6 +220,7 @@ class FakeServices:
             "sources": ["department"],
             "permissions": self.permissions,
             "trained_until": None,
+            "sign_in_locked_at": None,
             "refresher_due": False,
             "last_active_at": at,
             "reviewed_at": at,

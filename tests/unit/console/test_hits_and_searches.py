@@ -324,9 +324,11 @@ async def test_a_purpose_that_has_ended_is_declared_anew(searcher, clock):
 
 
 async def test_a_purpose_of_another_session_is_none(searcher, services):
-    cookie = searcher.http.cookies["plateward_purpose"]
+    cookie = searcher.http.cookies["__Host-plateward_purpose"]
     await searcher.send("/sign-out")
     services.tokens_for = OTHER_HIT
     await searcher.send("/sign-in", username="o.lindqvist", password="right words", totp="123456")
-    searcher.http.cookies.set("plateward_purpose", cookie, domain="alpr.example.org", path="/")
+    searcher.http.cookies.set(
+        "__Host-plateward_purpose", cookie, domain="alpr.example.org", path="/"
+    )
     assert (await searcher.open("/search")).headers["location"] == "/purpose"

@@ -8,12 +8,16 @@ import msgspec
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from services.console.browser import SESSION
 from services.console.forms import own_form
+from services.console.main import build_app
+from services.console.parts import Console
 from services.console.seal import Seal
-from services.console.sessions import Session
+from services.console.sessions import KnownBrowser, Session
+from shared.policy import load_policy
 from tests.unit.console.conftest import ORIGIN, Browser
-from tests.unit.console.services import problem
+from tests.unit.console.services import BROWSER_TOKEN, problem
+
+SESSION = "__Host-plateward_session"
 
 
 async def test_a_person_signs_in_and_out(officer, services):
@@ -49,6 +53,78 @@ async def test_the_cookie_is_sealed_and_kept_from_scripts_and_other_sites(browse
     assert line.endswith("; Path=/; HttpOnly; SameSite=Strict; Secure")
     assert "access-1" not in line
     assert len(line) < 4096
+
+
+async def test_over_https_cookies_belong_to_this_host_alone(browser):
+    await browser.open("/sign-in")
+    answer = await browser.http.post(
+        "/sign-in",
+        data={
+            "form_token": browser.token(),
+            "username": "o.lindqvist",
+            "password": "right words",
+            "totp": "123456",
+        },
+        headers={"Origin": ORIGIN},
+    )
+    lines = [*browser.page.headers.get_list("set-cookie"), *answer.headers.get_list("set-cookie")]
+    assert {line.partition("=")[0] for line in lines} == {
+        "__Host-plateward_browser",
+        "__Host-plateward_session",
+        "__Host-plateward_purpose",
+        "__Host-plateward_known",
+    }
+    for line in lines:  # without any of these a browser refuses the name
+        assert "Path=/;" in line
+        assert line.endswith("; Secure")
+        assert "Domain" not in line
+
+
+async def test_below_a_prefix_cookies_come_by_tls_alone(settings, services):
+    below = settings.model_copy(update={"root_path": "/console"})
+    console = Console.of(below, transport=services.transport())
+    browser = Browser(build_app(below, console))
+    await browser.open("/console/sign-in")
+    line = browser.page.headers["set-cookie"]
+    assert line.startswith("__Secure-plateward_browser=")
+    assert "Path=/console/;" in line
+    assert line.endswith("; Secure")
+
+
+async def test_the_next_sign_in_shows_that_this_browser_is_known(officer, services, settings):
+    await officer.send("/sign-out")
+    kept = officer.http.cookies["__Host-plateward_known"]
+    assert BROWSER_TOKEN not in kept
+    for username, shown in (("somebody.else", None), (" O.Lindqvist ", BROWSER_TOKEN)):
+        await officer.open("/sign-in")
+        await officer.send("/sign-in", username=username, password="right", totp="123456")
+        opened = [r for r in services.seen if r.url.path.endswith("/v1/sessions")]
+        assert opened[-1].headers.get("X-Known-Browser") == shown
+
+
+async def test_that_a_browser_is_known_outlasts_the_session_and_the_browser(browser, settings):
+    await browser.open("/sign-in")
+    answer = await browser.http.post(
+        "/sign-in",
+        data={
+            "form_token": browser.token(),
+            "username": "o.lindqvist",
+            "password": "right words",
+            "totp": "123456",
+        },
+        headers={"Origin": ORIGIN},
+    )
+    [line] = [c for c in answer.headers.get_list("set-cookie") if "plateward_known" in c]
+    days = load_policy(settings.policy_file).accounts.known_browser_days
+    assert f"Max-Age={days * 86_400};" in line
+
+
+def test_a_shared_browser_knows_those_who_signed_in_last_and_fits_a_cookie():
+    known = KnownBrowser(tokens={})
+    for number in range(30):
+        known = known.and_also(f"{number:064d}", "k" * 64)
+    assert list(known.tokens) == [f"{number:064d}" for number in range(18, 30)]
+    assert len(Seal(bytes(range(32))).seal(known)) < 3500
 
 
 async def test_without_https_the_cookie_is_not_marked_secure_or_nobody_could_sign_in(app):
@@ -91,7 +167,10 @@ async def test_a_cookie_from_before_an_upgrade_signs_nobody_out(officer, clock):
 
 async def test_one_kind_of_sealed_thing_cannot_stand_for_another(officer):
     officer.http.cookies.set(
-        "plateward_purpose", officer.http.cookies[SESSION], domain="alpr.example.org", path="/"
+        "__Host-plateward_purpose",
+        officer.http.cookies[SESSION],
+        domain="alpr.example.org",
+        path="/",
     )
     await officer.open("/search")
     assert "Why are data needed?" in (await officer.open("/purpose")).text

@@ -1,0 +1,80 @@
+"""Password and code together, and what becomes of those who do not have both.
+
+Failures lock sign-in, not the sessions that were opened with the right ones (CJIS Security Policy 5.9.5,
+AC-7; ADR-0033).
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.identity import totp
+from services.identity.actions.announce import account_changed
+from services.identity.actions.enrolment import totp_place
+from services.identity.domain.accounts import Account
+from services.identity.store.credentials import Credential
+from services.identity.work import Identity, Unit
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was shown by a password and a code."""
+
+    step: int | None
+    """The step of the code, if both hold and the code is good."""
+
+    repeated: bool
+    """Both are right, but the code is the one used last: sent twice, not guessed."""
+
+
+async def prove(
+    identity: Identity, unit: Unit, account: Account, code: str, proven: Credential | None
+) -> Proof:
+    """Return what a code shows together with the credential whose password was right, if it was.
+
+    The account is locked against change, so that of one code sent twice one is the first.
+    """
+    credential = await unit.credentials.find(account.account_id)
+    if credential is None:
+        return Proof(None, repeated=False)
+    secret = identity.vault.open(credential.totp_sealed, totp_place(account.account_id)).decode()
+    step = totp.matching_step(secret, code, unit.now, credential.totp_last_step)
+    used = totp.is_of_step(secret, code, unit.now, credential.totp_last_step)
+    same = proven is not None and proven.password_hash == credential.password_hash
+    return Proof(step if same else None, repeated=same and used)
+
+
+async def count_failure(
+    identity: Identity,
+    unit: Unit,
+    account: Account,
+    *,
+    counted_for: UUID | None,
+    client_address: str,
+) -> bool:
+    """Note a failure of a known browser, a session, or of neither; return whether its own count is full.
+
+    All failures count for the account: those that fill the window lock sign-in, until it is released.
+    """
+    rules = unit.policy.accounts
+    since = unit.now - timedelta(minutes=rules.lock_window_minutes)
+    failures = await unit.credentials.add_failure(
+        account.account_id, unit.now, since, counted_for=counted_for
+    )
+    if failures.of_account >= rules.lock_after_failures and account.sign_in_locked_at is None:
+        locked = replace(account, sign_in_locked_at=unit.now)
+        reason = f"{failures.of_account} failed sign-ins in {rules.lock_window_minutes} minutes"
+        await account_changed(
+            unit,
+            locked,
+            "sign_in_locked",
+            identity.system,
+            reason=reason,
+            client_address=client_address,
+        )
+    return failures.of_one >= rules.lock_after_failures
+
+
+def known_since(unit: Unit) -> datetime:
+    """Return since when a browser must have signed in to be known still."""
+    return unit.now - timedelta(days=unit.policy.accounts.known_browser_days)

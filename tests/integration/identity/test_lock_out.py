@@ -1,0 +1,319 @@
+"""Hard to impersonate, hard to lock out: what strangers' failures stop, and what they do not (ADR-0033)."""
+
+import asyncio
+from base64 import urlsafe_b64decode
+from collections import Counter
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from services.identity.actions import housekeeping
+from services.identity.browser_tokens import BrowserTokens
+from services.identity.hasher import MAX_WAITING
+from shared.events import AccountChanged, SessionChanged
+from shared.refusals import Allowance
+
+WRONG = "wrong and wrong"
+
+
+def client_at(app, address):
+    """A client with an address of its own."""
+    transport = httpx.ASGITransport(app, client=(address, 40_000))
+    return httpx.AsyncClient(transport=transport, base_url="http://identity")
+
+
+def forged(token):
+    """The same browser's token, signed with another key."""
+    return BrowserTokens(bytes(32)).token_of(UUID(bytes=urlsafe_b64decode(token)[:16]))
+
+
+async def wrong_five_times(person, *, browser=None):
+    """Fail five times and say how."""
+    answers = [await person.try_sign_in(password=WRONG, browser=browser) for _ in range(5)]
+    return {answer.status_code for answer in answers}
+
+
+@pytest.mark.clause("468.6(a)/known-browser")
+async def test_a_stranger_stops_neither_an_open_session_nor_a_known_browser(hire, clock, published):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    assert await wrong_five_times(officer) == {401}
+    assert (await officer.try_sign_in()).status_code == 401  # right, but from nowhere known
+    assert (await officer.get("/v1/me")).status_code == 200
+    assert (await officer.renew()).status_code == 200
+    known = await officer.try_sign_in(browser=officer.browser)
+    assert known.status_code == 201
+    assert known.json()["browser_token"] == officer.browser
+    clock.advance(seconds=30)
+    assert (await officer.try_sign_in()).status_code == 401  # coming in released nothing
+    refused = [e for e in await published(SessionChanged) if e.change == "refused"]
+    assert refused[-1].reason == "sign-in is locked"
+    changes = [e for e in await published(AccountChanged) if e.key == officer.account_id]
+    assert [e.change for e in changes] == ["created", "enrolled", "sign_in_locked"]
+    assert changes[-1].status == "active"
+
+
+@pytest.mark.clause("468.6(a)/lock")
+async def test_no_number_of_addresses_gives_a_sixth_guess(hire, clock, app, identity):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    for number in range(5):
+        async with client_at(app, f"203.0.113.{number}") as client:
+            guess = await client.post(
+                "/v1/sessions",
+                json={"username": "o.seven", "password": WRONG, "totp": officer.code()},
+            )
+        assert guess.status_code == 401
+    async with client_at(app, "203.0.113.99") as client:
+        right = await client.post(
+            "/v1/sessions",
+            json={"username": "o.seven", "password": officer.password, "totp": officer.code()},
+        )
+    assert right.status_code == 401
+    async with identity.begin() as unit:
+        found = await unit.connection.execute(text("SELECT count(*) FROM failed_sign_ins"))
+    assert found.scalar_one() == 5
+
+
+@pytest.mark.clause("468.6(a)/known-browser")
+async def test_a_known_browser_has_five_of_its_own_and_is_then_forgotten(hire, clock):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    stolen = officer.browser
+    await officer.sign_in()  # another browser, known too
+    clock.advance(minutes=1)
+    assert await wrong_five_times(officer, browser=stolen) == {401}
+    assert (await officer.try_sign_in(browser=stolen)).status_code == 401
+    assert (await officer.try_sign_in()).status_code == 401, "its failures lock sign-in as well"
+    assert (await officer.try_sign_in(browser=officer.browser)).status_code == 201
+
+
+@pytest.mark.clause("468.6(a)/known-browser")
+async def test_strangers_failures_leave_a_known_browser_its_five(hire, clock):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    assert await wrong_five_times(officer) == {401}
+    for _ in range(4):
+        await officer.try_sign_in(password=WRONG, browser=officer.browser)
+    assert (await officer.try_sign_in(browser=officer.browser)).status_code == 201
+
+
+@pytest.mark.clause("468.6(a)/lock")
+async def test_the_owner_who_comes_in_gives_a_stranger_no_further_guesses(hire, clock):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    for _ in range(4):
+        await officer.try_sign_in(password=WRONG)
+    assert (await officer.try_sign_in(browser=officer.browser)).status_code == 201
+    clock.advance(seconds=30)
+    await officer.try_sign_in(password=WRONG)
+    assert (await officer.try_sign_in()).status_code == 401
+
+
+@pytest.mark.clause("468.6(a)/known-browser")
+async def test_a_browser_known_to_one_account_is_a_stranger_to_others(hire, clock):
+    officer = await hire("o.seven", "officer")
+    other = await hire("o.eight", "officer")
+    clock.advance(minutes=1)
+    assert await wrong_five_times(officer) == {401}
+    assert (await officer.try_sign_in(browser=other.browser)).status_code == 401
+    for odd in (forged(officer.browser), "x", "A" * 64, officer.browser[:-1] + "!"):
+        assert (await officer.try_sign_in(browser=odd)).status_code == 401
+    assert (await officer.try_sign_in(browser=officer.browser)).status_code == 201
+
+
+@pytest.mark.clause("468.6(a)/known-browser")
+async def test_an_account_that_an_administrator_locked_is_locked_everywhere(
+    hire, administrator, clock
+):
+    officer = await hire("o.seven", "officer")
+    await administrator.sign_in()
+    path = f"/v1/accounts/{officer.account_id}"
+    assert (await administrator.post(f"{path}/lock", reason="lost badge")).status_code == 200
+    assert (await officer.get("/v1/me")).status_code == 401
+    assert (await officer.renew()).status_code == 401
+    assert (await officer.try_sign_in(browser=officer.browser)).status_code == 401
+    assert (await administrator.post(f"{path}/unlock", reason="found")).status_code == 200
+    assert (await officer.try_sign_in()).status_code == 201
+
+
+@pytest.mark.clause("468.6(a)/known-browser")
+async def test_who_enrols_anew_is_known_nowhere(hire, administrator, clock):
+    officer = await hire("o.seven", "officer")
+    stolen = officer.browser
+    await administrator.sign_in()
+    path = f"/v1/accounts/{officer.account_id}/invitation"
+    renewed = await administrator.post(path, reason="the laptop was stolen")
+    await officer.enrol(renewed.json()["invitation_token"])
+    await officer.sign_in()
+    clock.advance(minutes=1)
+    assert await wrong_five_times(officer) == {401}
+    assert (await officer.try_sign_in(browser=stolen)).status_code == 401
+    assert (await officer.try_sign_in(browser=officer.browser)).status_code == 201
+
+
+@pytest.mark.clause("468.6(a)/known-browser")
+async def test_browsers_are_known_for_as_long_and_as_many_as_the_policy_says(
+    hire, clock, policy, identity
+):
+    officer = await hire("o.seven", "officer")
+    first = officer.browser
+    for _ in range(policy.accounts.known_browsers):
+        await officer.sign_in()
+    clock.advance(minutes=1)
+    assert await wrong_five_times(officer) == {401}
+    assert (await officer.try_sign_in(browser=first)).status_code == 401  # ten came after it
+    assert (await officer.try_sign_in(browser=officer.browser)).status_code == 201
+    clock.advance(days=policy.accounts.known_browser_days)
+    assert (await officer.try_sign_in(browser=officer.browser)).status_code == 401
+    await housekeeping.once(identity)
+    async with identity.begin() as unit:
+        found = await unit.connection.execute(text("SELECT count(*) FROM known_browsers"))
+    assert found.scalar_one() == 0
+
+
+@pytest.mark.clause("468.6(a)/lock")
+async def test_an_administrator_sees_and_releases_a_lock_of_sign_in(hire, administrator, clock):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    assert await wrong_five_times(officer) == {401}
+    await administrator.sign_in()
+    listed = (await administrator.get("/v1/accounts?sign_in_locked=true")).json()["items"]
+    assert [(a["username"], a["status"]) for a in listed] == [("o.seven", "active")]
+    assert listed[0]["sign_in_locked_at"]
+    path = f"/v1/accounts/{officer.account_id}/unlock"
+    released = await administrator.post(path, reason="identified at the desk")
+    assert released.json()["sign_in_locked_at"] is None
+    assert (await officer.try_sign_in()).status_code == 201
+    assert (await administrator.post(path, reason="once more")).status_code == 409
+
+
+@pytest.mark.clause("468.6(a)/known-browser")
+async def test_a_flood_at_its_address_does_not_stop_a_known_browser(hire, client, clock, runtime):
+    officer = await hire("o.seven", "officer")
+    runtime.refusals.allowance = Allowance(5, 0.001)
+    body = {"username": "no.body", "password": WRONG, "totp": "000000"}
+    answers = await asyncio.gather(*(client.post("/v1/sessions", json=body) for _ in range(30)))
+    assert Counter(answer.status_code for answer in answers) == {401: 5, 429: 25}
+    clock.advance(minutes=1)
+    assert (await officer.try_sign_in()).status_code == 429
+    assert (await officer.try_sign_in(browser=officer.browser)).status_code == 201
+    assert (await officer.try_sign_in(browser=forged(officer.browser))).status_code == 429
+    for _ in range(5):  # it has an allowance of its own, and no other
+        refused = await officer.try_sign_in(password=WRONG, browser=officer.browser)
+        assert refused.status_code == 401
+    assert (await officer.try_sign_in(browser=officer.browser)).status_code == 429
+
+
+@pytest.mark.clause("468.6(a)/known-browser")
+async def test_passwords_of_strangers_do_not_wait_before_those_of_known_browsers(
+    hire, client, clock
+):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    body = {"username": "no.body", "password": WRONG, "totp": "000000"}
+    flood = [
+        asyncio.create_task(client.post("/v1/sessions", json=body)) for _ in range(2 * MAX_WAITING)
+    ]
+    while not any(task.done() for task in flood):  # the first to end is one turned away
+        await asyncio.sleep(0)
+    assert (await officer.try_sign_in(browser=officer.browser)).status_code == 201
+    answers = Counter(answer.status_code for answer in await asyncio.gather(*flood))
+    assert answers[429] > 0
+
+
+@pytest.mark.clause("468.6(a)/code-twice")
+async def test_a_right_code_sent_six_times_at_once_opens_one_session_and_locks_nothing(
+    hire, clock, published
+):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    code = officer.code()
+    answers = await asyncio.gather(*(officer.try_sign_in(code=code) for _ in range(6)))
+    assert Counter(answer.status_code for answer in answers) == {201: 1, 401: 5}
+    clock.advance(seconds=30)
+    assert (await officer.try_sign_in()).status_code == 201, "it was not locked"
+    refused = [e for e in await published(SessionChanged) if e.change == "refused"]
+    assert {e.reason for e in refused} == {"this code was used already"}
+
+
+@pytest.mark.clause("468.6(a)/code-twice")
+async def test_a_used_code_with_a_wrong_password_counts(hire, clock):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    code = officer.code()
+    assert (await officer.try_sign_in(code=code)).status_code == 201
+    for _ in range(5):
+        await officer.try_sign_in(password=WRONG, code=code)
+    clock.advance(seconds=30)
+    assert (await officer.try_sign_in()).status_code == 401
+
+
+async def change(person, *, current=None, code=None, new="quite another phrase"):
+    return await person.post(
+        "/v1/me/password",
+        current_password=current or person.password,
+        totp=code or person.code(),
+        password=new,
+    )
+
+
+@pytest.mark.clause("468.6(a)/change-of-password")
+async def test_a_changed_password_needs_both_factors_and_ends_all_sessions(hire, clock):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    wrong = await change(officer, current="not this one")
+    assert (wrong.status_code, wrong.json()["field"]) == (422, "current_password")
+    other_code = f"{(int(officer.code()) + 1) % 1_000_000:06d}"
+    uncoded = await change(officer, code=other_code)
+    assert uncoded.json()["detail"] == wrong.json()["detail"]
+    missing = await officer.post(
+        "/v1/me/password", current_password=officer.password, password="quite another phrase"
+    )
+    assert (missing.status_code, missing.json()["field"]) == (422, "body.totp")
+    assert (await change(officer)).status_code == 204
+    assert (await officer.renew()).status_code == 401
+    clock.advance(seconds=30)
+    assert (await officer.try_sign_in()).status_code == 401
+    officer.password = "quite another phrase"
+    await officer.sign_in()
+
+
+@pytest.mark.clause("468.6(a)/change-of-password")
+async def test_guesses_behind_a_session_are_failed_sign_ins_and_end_it(hire, clock, published):
+    officer = await hire("o.seven", "officer")
+    elsewhere = officer.browser
+    clock.advance(minutes=1)
+    answers = [await change(officer, current=f"guess number {n}") for n in range(5)]
+    assert [answer.status_code for answer in answers] == [422, 422, 422, 422, 401]
+    assert (await change(officer)).status_code == 401
+    assert (await officer.renew()).status_code == 401
+    assert (await officer.try_sign_in()).status_code == 401, "sign-in is locked"
+    assert (await officer.try_sign_in(browser=elsewhere)).status_code == 201
+    refused = [e for e in await published(SessionChanged) if e.change == "refused"]
+    reason = "wrong password or code at a change of password"
+    assert [e.reason for e in refused].count(reason) == 5
+
+
+@pytest.mark.clause("468.6(a)/change-of-password")
+async def test_guesses_behind_a_session_gain_nothing_in_parallel(hire, clock, identity):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    answers = await asyncio.gather(*(change(officer, current=f"guess {n}") for n in range(12)))
+    assert not [answer for answer in answers if answer.status_code not in {401, 422}]
+    async with identity.begin() as unit:
+        found = await unit.connection.execute(text("SELECT count(*) FROM failed_sign_ins"))
+    assert found.scalar_one() == 5
+
+
+@pytest.mark.clause("468.6(a)/code-twice")
+async def test_a_change_of_password_sent_twice_at_once_locks_nothing(hire, clock, identity):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    answers = await asyncio.gather(*(change(officer) for _ in range(6)))
+    assert [answer.status_code for answer in answers].count(204) == 1
+    async with identity.begin() as unit:
+        found = await unit.connection.execute(text("SELECT count(*) FROM failed_sign_ins"))
+    assert found.scalar_one() == 0
