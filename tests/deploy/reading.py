@@ -45,11 +45,16 @@ def _value(variable: re.Match[str]) -> str:
 @cache
 def resources() -> tuple[dict[str, Any], ...]:
     """What `kubectl apply --kustomize` would send for the example overlay."""
-    kubectl = Path(sysconfig.get_path("scripts")) / "kubectl"
-    built = subprocess.run([kubectl, "kustomize", OVERLAY], capture_output=True, check=True)
-    found = tuple(yaml.safe_load_all(built.stdout))
+    found = built(OVERLAY)
     assert len(found) > len(SERVICES)
     return found
+
+
+def built(overlay: Path) -> tuple[dict[str, Any], ...]:
+    """What `kubectl kustomize` makes of an overlay."""
+    kubectl = Path(sysconfig.get_path("scripts")) / "kubectl"
+    done = subprocess.run([kubectl, "kustomize", overlay], capture_output=True, check=True)
+    return tuple(yaml.safe_load_all(done.stdout))
 
 
 def of_kind(kind: str) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """deploy/k8s: valid by the schemas, closed by default, and each pod with no more than it needs."""
 
 import re
+import shutil
 import ssl
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,17 @@ from shared.acls import acls, principals
 from shared.database_settings import DatabaseSettings
 from shared.kafka_settings import KafkaSettings
 from shared.objects_policy import RIGHTS
+from shared.topics import TOPICS
 from tests.deploy.reading import (
     OTHERS_READ,
     OVERLAY,
     ROOT,
     SERVICES,
+    built,
     environment_names,
     of_kind,
     resources,
+    settings_of,
 )
 
 KUBERNETES = "1.34"
@@ -177,6 +181,54 @@ def test_secrets_are_referred_to_and_never_written(service: str) -> None:
         not {name for name in clear if "KEY" in name or "SECRET" in name or "URL" in name} - public
     )
     assert "Secret" not in {r["kind"] for r in resources()}
+
+
+def referred_to(service: str) -> set[str]:
+    """The names of all Secrets that anything in a service's pod is given."""
+    containers = [container(service), *pod(service).get("initContainers", [])]
+    assert not [s for c in containers for s in c.get("envFrom", []) if "secretRef" in s]
+    variables = {
+        variable["valueFrom"]["secretKeyRef"]["name"]
+        for each in containers
+        for variable in each["env"]
+        if "secretKeyRef" in variable.get("valueFrom", {})
+    }
+    volumes = {
+        source["secret"]["name"]
+        for volume in pod(service)["volumes"]
+        for source in volume.get("projected", {}).get("sources", [])
+    }
+    assert not [v for v in pod(service)["volumes"] if "secret" in v]
+    return variables | volumes
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_service_is_given_a_secret_of_another(service: str) -> None:
+    own = {f"plateward-{service}"}
+    if service not in PAGES:
+        own |= {f"kafka-{service}", "plateward-cluster-ca-cert"}
+    if service in APIS:
+        own |= {f"plateward-database-{service}", "plateward-database-owner", "plateward-ca"}
+    if service in RIGHTS:
+        own.add(f"plateward-objects-{service}")
+    assert referred_to(service) == own
+
+
+GIVEN_AS_A_FILE = {"KAFKA_SASL_PASSWORD"}
+"""Secrets that a pod gets as a mounted file instead (KAFKA_SASL_PASSWORD_FILE)."""
+
+
+@pytest.mark.parametrize("service", [*APIS, *WORKERS])
+def test_every_secret_that_a_service_can_be_given_has_its_place(service: str) -> None:
+    """Those too that are set only while a key is changed: else nobody could change it."""
+    known = {
+        name.upper()
+        for name, described in settings_of(service).model_fields.items()
+        if "SecretStr" in str(described.annotation)
+    } - GIVEN_AS_A_FILE
+    assert "EVENT_MAC_KEY" in known, "the walk is broken"
+    _, secret = given(service)
+    assert known <= secret
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -429,6 +481,14 @@ def test_who_has_rights_at_the_object_store_reaches_it_and_nobody_else() -> None
     assert choice == {"key": NAME, "operator": "In", "values": sorted(RIGHTS)}
 
 
+def test_audit_alone_reaches_the_receiver_of_findings() -> None:
+    notices = of_kind("NetworkPolicy")["allow-notices"]["spec"]
+    assert notices["podSelector"] == {"matchLabels": {NAME: "audit"}}
+    assert notices["policyTypes"] == ["Egress"]
+    [way] = notices["egress"]
+    assert [port["port"] for port in way["ports"]] == [443]
+
+
 def test_a_person_stays_with_one_replica_of_the_console() -> None:
     ingress = of_kind("Ingress")["plateward-console"]
     annotations = ingress["metadata"]["annotations"]
@@ -501,17 +561,47 @@ def test_a_drained_node_never_takes_all_of_a_service(service: str) -> None:
     assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
-def test_what_carries_the_load_scales_and_recognition_by_what_waits_too() -> None:
+def test_what_carries_the_load_scales_by_what_every_cluster_can_measure() -> None:
+    """A figure that nobody serves would keep a scaler from ever scaling down."""
     scalers = of_kind("HorizontalPodAutoscaler")
     assert set(scalers) == {"ingest", "recognition", "hotlist", "retention"}
     for name, scaler in scalers.items():
         assert scaler["spec"]["scaleTargetRef"]["name"] == name
-        assert scaler["spec"]["metrics"][0]["resource"]["name"] == "cpu"
-    lag = scalers["recognition"]["spec"]["metrics"][1]["external"]["metric"]
-    assert lag == {
+        [metric] = scaler["spec"]["metrics"]
+        assert metric["resource"]["name"] == "cpu"
+
+
+def test_recognition_scales_no_further_than_there_are_partitions() -> None:
+    [work] = [t for t in TOPICS.values() if "recognition" in t.consumers and not t.followed]
+    assert (
+        of_kind("HorizontalPodAutoscaler")["recognition"]["spec"]["maxReplicas"] == work.partitions
+    )
+
+
+def test_a_component_has_recognition_scale_by_what_waits_too(tmp_path: Path) -> None:
+    copy = tmp_path / "k8s"
+    shutil.copytree(OVERLAY.parents[1], copy)
+    with (copy / "overlays" / "example" / "kustomization.yaml").open("a") as overlay:
+        overlay.write("components: [../../components/lag]\n")
+    [scaler] = [
+        found
+        for found in built(copy / "overlays" / "example")
+        if (found["kind"], found["metadata"]["name"]) == ("HorizontalPodAutoscaler", "recognition")
+    ]
+    kubernetes_validate.validate(scaler, KUBERNETES, strict=True)
+    cpu, lag = scaler["spec"]["metrics"]
+    assert cpu["resource"]["name"] == "cpu"
+    assert lag["external"]["metric"] == {
         "name": "alpr_consumer_lag",
         "selector": {"matchLabels": {"group": "recognition"}},
     }
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_services_pods_are_spread_over_the_nodes(service: str) -> None:
+    [spread] = pod(service)["topologySpreadConstraints"]
+    assert spread["topologyKey"] == "kubernetes.io/hostname"
+    assert spread["matchLabelKeys"] == [NAME, "pod-template-hash"], "its own pods, of one version"
 
 
 def test_the_example_departments_policy_is_the_one_that_is_tested() -> None:
