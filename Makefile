@@ -66,7 +66,7 @@ lint: $(STAMP) ## ruff, format and mypy --strict
 
 .PHONY: test
 test: lint ## All tests but those of training and those on Apache Kafka
-	@$(PY) -m pytest -n 2 --dist loadfile -m "not apache and not s3"
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not apache and not s3 and not kubernetes"
 
 .PHONY: test-mutations
 test-mutations: $(STAMP) ## 1,000 random mutations of logs, exports and packages, each named [COUNT=1000, SEED=n]
@@ -87,6 +87,14 @@ objects: $(STAMP) ## Build the S3 server of docker-compose.yml from Go's module 
 .PHONY: test-objects
 test-objects: objects ## What each service may do at an S3 server that enforces policies
 	@$(PY) -m pytest -m s3
+
+.PHONY: kubernetes
+kubernetes: $(STAMP) ## Build Kubernetes' API server, kubectl and etcd from Go's module proxy (needs Go; 13 min once)
+	@$(PY) -m deploy.cluster.programs
+
+.PHONY: test-kubernetes
+test-kubernetes: kubernetes ## deploy/k8s on an API server of Kubernetes: strictly, without warnings, Pod Security
+	@$(PY) -m pytest -m kubernetes
 
 .PHONY: conformance
 conformance: objects ## The policy, clause by clause, and what proves it (needs Java, Maven and Go)

@@ -1,0 +1,134 @@
+"""One API server of Kubernetes and its etcd on loopback: it takes objects, checks them and runs nothing.
+
+There is no node and no controller, so no root and no container engine is needed. What it says of an object, its
+schema and its Pod Security, is what a whole cluster of the same version says.
+"""
+
+import contextlib
+import secrets
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from deploy.cluster.programs import Programs, programs
+from deploy.compose.make_tls import Signer
+from deploy.local.process import LOOPBACK, Child, Server, free_port, held
+
+ANSWERS_WITHIN_S = 180.0
+"""A busy machine of two cores takes most of a minute; an idle one five seconds."""
+
+
+@dataclass
+class ControlPlane(Server):
+    """Over `folder`, which keeps what it was told."""
+
+    NAME: ClassVar[str] = "Kubernetes"
+
+    folder: Path
+    port: int = 0
+    """Loopback port of the API server; 0 picks a free one at the first start."""
+    _token: str = field(default_factory=lambda: secrets.token_urlsafe(24), init=False, repr=False)
+    _programs: Programs = field(init=False, repr=False)
+    _etcd: Child | None = field(default=None, init=False, repr=False)
+    _server: Child | None = field(default=None, init=False, repr=False)
+    _held: contextlib.ExitStack = field(
+        default_factory=contextlib.ExitStack, init=False, repr=False
+    )
+
+    def start(self) -> None:
+        """Run until the API server is ready. Raises: LocalError."""
+        self._programs = programs()
+        self.folder = self.folder.absolute()
+        self._held.enter_context(held(self.folder, self.NAME))
+        self.port = self.port or free_port()
+        try:
+            self._draw_secrets()
+            store = self._start_etcd()
+            self._server = Child(
+                "kube-apiserver", self._api_server(store), log=self.folder / "kube-apiserver.log"
+            )
+            self._server.start()
+            self._server.wait_ready(self._ready, within_s=ANSWERS_WITHIN_S)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End both in order; does nothing when not started."""
+        for part in (self._server, self._etcd):
+            if part is not None:
+                part.stop()
+        self._held.close()
+
+    def kubectl(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run kubectl as the cluster's administrator, with `given` as its standard input."""
+        return subprocess.run(
+            [
+                self._programs["kubectl"], f"--server=https://{LOOPBACK}:{self.port}",
+                f"--certificate-authority={self.folder / 'ca.crt'}", f"--token={self._token}",
+                "--kubeconfig=/dev/null", *arguments,
+            ],
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )  # fmt: skip
+
+    def _ready(self) -> bool:
+        return self.kubectl("get", "--raw", "/readyz").returncode == 0
+
+    def _draw_secrets(self) -> None:
+        signer = Signer("plateward kubernetes")
+        theirs = signer.sign("kube-apiserver", ["localhost", LOOPBACK])
+        self._write("ca.crt", signer.certificate)
+        self._write("server.crt", theirs.certificate)
+        self._write("server.key", theirs.key)
+        accounts = signer.sign("service accounts")
+        self._write("accounts.crt", accounts.certificate)
+        self._write("accounts.key", accounts.key)
+        self._write("tokens.csv", f'{self._token},admin,admin,"system:masters"\n'.encode())
+
+    def _write(self, name: str, content: bytes) -> None:
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_bytes(content)
+
+    def _start_etcd(self) -> str:
+        """Return the address of the store, once it runs."""
+        clients, peers = (f"http://{LOOPBACK}:{free_port()}" for _ in range(2))
+        options = {
+            "data-dir": str(self.folder / "etcd"),
+            "listen-client-urls": clients,
+            "advertise-client-urls": clients,
+            "listen-peer-urls": peers,
+            "initial-advertise-peer-urls": peers,
+            "initial-cluster": f"default={peers}",
+        }
+        command = [
+            self._programs["etcd"],
+            *(f"--{name}={value}" for name, value in options.items()),
+        ]
+        self._etcd = Child("etcd", command, log=self.folder / "etcd.log")
+        self._etcd.start()
+        return clients
+
+    def _api_server(self, store: str) -> list[str]:
+        options = {
+            "etcd-servers": store,
+            "bind-address": LOOPBACK,
+            "advertise-address": "192.0.2.1",  # of documentation: nothing is to come back by it
+            "secure-port": str(self.port),
+            "tls-cert-file": str(self.folder / "server.crt"),
+            "tls-private-key-file": str(self.folder / "server.key"),
+            "token-auth-file": str(self.folder / "tokens.csv"),
+            "authorization-mode": "RBAC",
+            "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
+            "service-account-key-file": str(self.folder / "accounts.crt"),
+            "service-account-signing-key-file": str(self.folder / "accounts.key"),
+            "service-cluster-ip-range": "10.96.0.0/16",
+        }
+        return [
+            self._programs["kube-apiserver"],
+            *(f"--{name}={value}" for name, value in options.items()),
+        ]
