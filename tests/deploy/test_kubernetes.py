@@ -10,6 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from deploy.cluster.programs import VERSION
 from deploy.compose.make_tls import Signer
 from deploy.kafka.users import FILE, users
 from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
@@ -67,6 +68,12 @@ def test_the_validation_refuses_a_field_that_does_not_exist() -> None:
     broken = {**of_kind("Service")["ingest"], "port": 8000}
     with pytest.raises(kubernetes_validate.ValidationError, match="port"):
         kubernetes_validate.validate(broken, KUBERNETES, strict=True)
+
+
+def test_the_api_server_that_is_built_is_of_that_version() -> None:
+    modules = (ROOT / "deploy" / "cluster" / "go.mod").read_text()
+    assert f"require k8s.io/kubernetes {VERSION}\n" in modules
+    assert VERSION.startswith(f"v{KUBERNETES}.")
 
 
 def test_everything_is_in_the_departments_namespace_which_enforces_the_restricted_standard() -> (

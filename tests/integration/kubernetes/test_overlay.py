@@ -18,7 +18,7 @@ pytestmark = pytest.mark.kubernetes
 
 STRICTLY = ("apply", "--server-side", "--validate=strict", "--warnings-as-errors")
 NAMESPACE = "plateward"
-PODS = [*sorted(("Deployment", name) for name in of_kind("Deployment")), ("Job", "topics")]
+PODS = [(kind, name) for kind in ("Deployment", "Job", "CronJob") for name in sorted(of_kind(kind))]
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +62,9 @@ def test_the_kafka_users_are_taken_each_with_its_rules(cluster: ControlPlane) ->
 
 
 def pod_of(kind: str, name: str) -> dict[str, Any]:
-    """The pod that a Deployment's or a Job's controller would make."""
-    template = of_kind(kind)[name]["spec"]["template"]
+    """The pod that a Deployment's, a Job's or a CronJob's controller would make."""
+    spec = of_kind(kind)[name]["spec"]
+    template = spec["jobTemplate"]["spec"]["template"] if kind == "CronJob" else spec["template"]
     metadata = {"name": f"{name}-try", "namespace": NAMESPACE, **template["metadata"]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
