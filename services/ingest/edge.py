@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from services.ingest.circumstances import Window
 from services.ingest.devices import Device
+from services.ingest.places import keep_to_place
 from shared.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
 from shared.events import Character, Place, ReadRecorded
 from shared.ids import Deriver
@@ -152,7 +153,11 @@ class Batch:
         window: Window,
         now: datetime,
         secrets: MonthSecrets,
+        *,
+        most_m: float,
     ) -> None:
+        """`most_m` is how far from its place a fixed camera may say that it is."""
+        self._most_m = most_m
         self._device = device
         self._agency_ori = agency_ori
         self._window = window
@@ -266,7 +271,12 @@ class Batch:
             self._refuse(
                 "latitude", "latitude and longitude come together, and a heading with them"
             )
-        return Place(read.latitude, read.longitude, read.heading_deg)
+        place = Place(read.latitude, read.longitude, read.heading_deg)
+        try:
+            keep_to_place(self._device, place, self._most_m)
+        except InvalidInput as exc:
+            self._refuse("latitude", exc.detail)
+        return place
 
     def _characters(self, read: EdgeRead) -> list[Character]:
         if not all(c.text.isprintable() for c in read.characters):

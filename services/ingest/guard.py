@@ -36,15 +36,23 @@ _BASIC = HTTPBasic(
 
 async def authenticate(request: Request) -> Device:
     """Return the device that sends `request`. Raises: NotAuthenticated, Unavailable."""
+    device = await still(request)
+    parts = parts_of(request)
+    parts.last_seen.note(device.device_id, parts.runtime.clock.now())
+    return device
+
+
+async def still(request: Request) -> Device:
+    """Return the device as it is now. A route asks again once the body is in: it may have been revoked since.
+
+    Raises: NotAuthenticated, Unavailable.
+    """
     try:
-        device = await _device(request)
+        return await _device(request)
     except NotAuthenticated:
         REFUSED.inc()
         note_uncounted(request)
         raise
-    parts = parts_of(request)
-    parts.last_seen.note(device.device_id, parts.runtime.clock.now())
-    return device
 
 
 async def identify(request: Request) -> Device | Principal:

@@ -43,6 +43,9 @@ class Settings(CommonSettings):
     ingest_clock_skew_s: Annotated[float, Field(ge=0)] = 300
     """How far in the future a device's clock may be."""
 
+    ingest_fixed_within_m: Annotated[float, Field(gt=0)] = 200
+    """A fixed camera that says it is farther from its registered place than this is refused."""
+
     ingest_frames_per_s: Annotated[float, Field(gt=0)] = 20
     """Of a device that was registered without a rate of its own."""
 

@@ -135,8 +135,8 @@ async def post_a_read(api, department):
         "plate": "6TRJ244",
         "confidence": 0.97,
         "captured_at": datetime.now(UTC).isoformat(),
-        "latitude": 39.93,
-        "longitude": -122.18,
+        "latitude": 39.928,
+        "longitude": -122.179,
     }
     headers = {"Authorization": f"Bearer {department.devices[0].credential}"}
     await api.must("ingest", "POST", "/v1/reads", json=[read], headers=headers)

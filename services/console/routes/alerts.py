@@ -17,15 +17,25 @@ router = APIRouter(prefix="/alerts")
 SHOWN_AT_FIRST = 20
 
 Number = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$")]
+After = Annotated[str, Query(max_length=300)]
 LastId = Annotated[str | None, Header(pattern=r"^[0-9]{0,18}$")]
 
 
 @router.get("")
 async def show_alerts(request: Request, visit: Working) -> Response:
-    """The newest hits; the page's script adds each new one as it is raised."""
-    found = await visit.must("hotlist", "GET", "/v1/hits", params={"limit": SHOWN_AT_FIRST})
+    """The newest hits, late ones apart; the page's script adds each new one as it is raised."""
+    asked = {"limit": SHOWN_AT_FIRST, "late": "false"}
+    found = await visit.must("hotlist", "GET", "/v1/hits", params=asked)
     hits = found["items"]
     return page(request, "alerts.html", visit, hits=hits, after=hits[0]["seq"] if hits else 0)
+
+
+@router.get("/late")
+async def show_late_hits(request: Request, visit: Working, after: After = "") -> Response:
+    """Hits of reads that came long after their capture: they were no alerts."""
+    asked = {"limit": SHOWN_AT_FIRST, "late": "true", **({"after": after} if after else {})}
+    found = await visit.must("hotlist", "GET", "/v1/hits", params=asked)
+    return page(request, "late_hits.html", visit, found=found)
 
 
 @router.get("/stream")

@@ -37,6 +37,8 @@ async def stream_alerts(
 ) -> StreamingResponse:
     """Hits of the caller's agency from sources that the caller is entitled to, as they are raised.
 
+    Late hits are not among them: `GET /v1/hits?late=true`.
+
     Each delivery is recorded as a disclosure before it is sent. The stream ends when the token expires
     or is revoked, or training lapses; open it again with the last id, and nothing is missed or doubled.
     While account changes are not heard from identity no stream is opened; an open one says so (`unchecked`,

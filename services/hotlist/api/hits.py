@@ -40,15 +40,23 @@ async def show_hits(
     tier: Tier | None = None,
     list_id: UUID | None = None,
     status: Literal["unverified", "verified"] | None = None,
+    late: Annotated[
+        bool | None, Query(description="Late ones alone, or none of them; both when left out.")
+    ] = None,
     after: After | None = None,
     limit: Limit = 50,
 ) -> Page[HitOut]:
-    """Hits, newest first, from lists whose source the caller is entitled to."""
+    """Hits, newest first, from lists whose source the caller is entitled to.
+
+    Late hits, of reads that came long after their capture, are no alerts and never on the stream: they
+    are here, with `late=true`.
+    """
     wanted = HitFilter(
         since=since,
         tier=tier,
         list_id=list_id,
         status=status,
+        late=late,
         before=key_of(after, int),
         limit=limit,
     )

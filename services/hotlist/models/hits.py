@@ -151,7 +151,7 @@ class HitOut(BaseModel):
     """How long ago the vehicle was there, as this is sent."""
 
     late: bool
-    """The capture was old when the hit was raised, e.g. uploaded after an outage."""
+    """The capture was old when the hit was raised, e.g. uploaded after an outage: no alert went out."""
 
     first_at: datetime | None
     last_at: datetime | None

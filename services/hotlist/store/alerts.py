@@ -9,6 +9,9 @@ from services.hotlist.store.hits import HIT, VISIBLE, Row, release, released, vi
 from shared.access import Grant, disclosures
 from shared.outbox import emit
 
+LIVE = "NOT h.late"
+"""A hit of a read that came long after its capture is on the list of late hits, and no alert: the vehicle is gone."""
+
 
 class Alerts:
     """Reads for streams. What is read is shown to nobody until `deliver` has recorded it."""
@@ -23,17 +26,17 @@ class Alerts:
         return seq
 
     async def after(self, seq: int, limit: int) -> Sequence[Row]:
-        """Return the hits after `seq`, of all agencies and sources; the stream withholds by viewer."""
+        """Return the live hits after `seq`, of all agencies and sources; the stream withholds by viewer."""
         rows = await self._connection.execute(
-            text(f"{HIT} WHERE h.seq > :seq ORDER BY h.seq LIMIT :limit"),
+            text(f"{HIT} WHERE h.seq > :seq AND {LIVE} ORDER BY h.seq LIMIT :limit"),
             {"seq": seq, "limit": limit},
         )
         return [dict(row) for row in rows.mappings()]
 
     async def missed(self, grant: Grant, seq: int, limit: int) -> Sequence[Row]:
-        """Return the viewer's hits after `seq`, recorded as delivered."""
+        """Return the viewer's live hits after `seq`, recorded as delivered."""
         rows = await self._connection.execute(
-            text(f"{HIT} WHERE h.seq > :seq AND {VISIBLE} ORDER BY h.seq LIMIT :limit"),
+            text(f"{HIT} WHERE h.seq > :seq AND {VISIBLE} AND {LIVE} ORDER BY h.seq LIMIT :limit"),
             {**visible_to(grant), "seq": seq, "limit": limit},
         )
         found = [dict(row) for row in rows.mappings()]

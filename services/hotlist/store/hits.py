@@ -37,6 +37,7 @@ class HitFilter:
     tier: Tier | None = None
     list_id: UUID | None = None
     status: str | None = None
+    late: bool | None = None
     before: int | None = None
     limit: int = 50
 
@@ -56,6 +57,7 @@ class Hits:
             ("tier", "h.tier = :tier"),
             ("list_id", "h.list_id = :list_id"),
             ("status", "h.status = :status"),
+            ("late", "h.late = :late"),
             ("before", "h.seq < :before"),
         ):
             if (value := getattr(wanted, name)) is not None:

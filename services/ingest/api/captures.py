@@ -9,8 +9,9 @@ from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from services.ingest.circumstances import HEADERS, circumstances
-from services.ingest.guard import Camera, add_camera_route
+from services.ingest.guard import Camera, add_camera_route, still
 from services.ingest.parts import parts_of
+from services.ingest.places import keep_to_place
 from services.ingest.upload import receive
 from shared.standing import NOTE_EXAMPLE
 
@@ -108,8 +109,11 @@ async def post_capture(request: Request, device: Camera) -> Response:
             most_bytes=settings.ingest_max_frame_bytes,
             within_s=settings.ingest_body_timeout_s,
         )
+        device = await still(request)
         query = request.query_params.multi_items()
         said = circumstances(query, request.headers, upload.fields, parts.window())
+        if said.place is not None:
+            keep_to_place(device, said.place, settings.ingest_fixed_within_m)
         receipt = await parts.captures.keep(device, upload, said)
     answer = parts.runtime.standing.checkpoint.into(_encode(receipt))
     return Response(answer, 202, media_type="application/json")

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from services.ingest.body import pour
 from services.ingest.devices import Device
 from services.ingest.edge import Batch, EdgeRead, decode, unpack
-from services.ingest.guard import Camera, add_camera_route
+from services.ingest.guard import Camera, add_camera_route, still
 from services.ingest.parts import Parts, parts_of
 from shared.errors import InvalidInput
 from shared.events import ReadRecorded
@@ -122,6 +122,7 @@ async def post_reads(request: Request, device: Camera) -> Response:
         pieces: list[bytes] = []
         within_s = settings.ingest_body_timeout_s
         await pour(request, pieces.append, held, most_bytes=most_bytes, within_s=within_s)
+        device = await still(request)
         body = b"".join(pieces)
         plain = unpack(body, request.headers.get("content-encoding", "").lower(), most_bytes)
         held.take(len(plain))
@@ -137,7 +138,14 @@ async def _take(
     parts: Parts, device: Device, reads: list[EdgeRead], body: bytes, *, ids: bool
 ) -> _Receipt:
     now = parts.runtime.clock.now()
-    batch = Batch(device, parts.runtime.policy.department.ori, parts.window(), now, parts.secrets)
+    batch = Batch(
+        device,
+        parts.runtime.policy.department.ori,
+        parts.window(),
+        now,
+        parts.secrets,
+        most_m=parts.settings.ingest_fixed_within_m,
+    )
     events: list[ReadRecorded] = []
     for start in range(0, len(reads), SLICE):
         if start:

@@ -345,3 +345,23 @@ async def test_a_stream_is_told_when_accounts_can_be_checked_again(streams, auth
         authority.people.learn(authority.tick())
         await eventually(lambda: [e for e in stream.events if e[1] == "checked"])
         assert not stream.ended
+
+
+@pytest.mark.clause("468.4(b)/late")
+async def test_a_late_hit_is_on_its_own_list_and_never_an_alert(hotlist, streams):
+    await hotlist.listed("7ABC123")
+    async with streams.open() as live:
+        await eventually(lambda: live.events)
+        await seen(hotlist, 1, ago_s=901)
+        await seen(hotlist, 1, ago_s=899)
+        await eventually(lambda: live.alerts)
+        await asyncio.sleep(0.3)  # a beat longer, for one that should not come
+        assert [alert["late"] for alert in live.alerts] == [False]
+    async with streams.open(0) as resumed:
+        await eventually(lambda: resumed.alerts)
+        assert [alert["late"] for alert in resumed.alerts] == [False]
+        assert resumed.ids == live.ids
+    [late] = await hotlist.hits(late=True)
+    [other] = await hotlist.hits(late=False)
+    assert (late["late"], other["seq"]) == (True, live.ids[0])
+    assert len(await hotlist.hits()) == 2

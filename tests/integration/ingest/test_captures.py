@@ -119,7 +119,8 @@ async def test_one_moment_in_two_time_zones_is_one_capture(station, camera):
     assert len({event.capture_id for event in station.captures}) == 1
 
 
-async def test_time_and_place_come_by_header_or_form_as_well(station, camera):
+async def test_time_and_place_come_by_header_or_form_as_well(station):
+    camera = (await station.register(kind="vehicle"))["credential"]
     said = {"captured_at": "2026-06-01T11:59:00Z", "latitude": "40.5", "longitude": "-120.25"}
     headers = {f"X-{name.replace('_', '-')}": value for name, value in said.items()}
     by_header = await station.post_frame(camera, FRAME, headers=headers)

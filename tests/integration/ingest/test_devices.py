@@ -1,5 +1,6 @@
 """The device registry and its credentials: shown once, rotated, revoked at once, told to the audit log."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -112,6 +113,49 @@ async def test_a_revoked_credential_is_refused_at_once_and_leaves_nothing(statio
     assert (
         await station.admin("POST", f"{path}/revocation", {"reason": "twice"})
     ).status_code == 409
+
+
+@pytest.mark.clause("468.5/revoked-device")
+@pytest.mark.parametrize("door", ["/v1/captures", "/v1/reads"])
+async def test_an_upload_begun_before_the_revocation_is_refused_after_it(station, door):
+    made = await station.register()
+    body = FRAME if door == "/v1/captures" else json.dumps([station.read()]).encode()
+
+    async def sent():
+        yield body[:20]
+        path = f"/v1/devices/{made['device']['device_id']}/revocation"
+        assert (await station.admin("POST", path, {"reason": "stolen"})).status_code == 200
+        yield body[20:]
+
+    headers = {"Authorization": f"Bearer {made['credential']}"}
+    headers["Content-Type"] = "image/jpeg" if body is FRAME else "application/json"
+    answer = await station.client.post(door, content=sent(), headers=headers)
+    assert answer.status_code == 401
+    assert station.nothing_was_kept()
+
+
+@pytest.mark.clause("468.5/place")
+async def test_a_fixed_camera_keeps_to_its_place_and_a_vehicle_goes_anywhere(station):
+    fixed = (await station.register())["credential"]
+    near, far = (
+        {"latitude": 39.9294, "longitude": -122.1792},
+        {"latitude": 39.9296, "longitude": -122.1792},
+    )
+    assert (await station.post_reads(fixed, [station.read(**near)])).status_code == 202
+    assert (await station.post_frame(fixed, FRAME, params=near)).status_code == 202
+    assert [len(station.reads), len(station.captures)] == [1, 1]
+    for answer in (
+        await station.post_reads(fixed, [station.read(1), station.read(2, **far)]),
+        await station.post_frame(fixed, FRAME, params=far),
+    ):
+        assert answer.status_code == 422
+        assert answer.json()["field"] == "latitude"
+        assert "211 m from where this fixed camera is registered" in answer.json()["detail"]
+    assert [len(station.reads), len(station.captures)] == [1, 1]
+    vehicle = (await station.register("Unit 7", kind="vehicle"))["credential"]
+    paris = {"latitude": 48.85, "longitude": 2.35}
+    assert (await station.post_reads(vehicle, [station.read(3, **paris)])).status_code == 202
+    assert (await station.post_frame(vehicle, FRAME, params=paris)).status_code == 202
 
 
 async def test_a_reinstated_device_gets_a_new_credential_and_the_old_one_stays_dead(station):

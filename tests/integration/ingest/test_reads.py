@@ -33,7 +33,8 @@ async def test_a_batch_is_announced_whole_then_acknowledged(station, camera):
     assert event.capture_id is None
 
 
-async def test_what_a_camera_says_more_is_kept(station, camera):
+async def test_what_a_camera_says_more_is_kept(station):
+    camera = (await station.register(kind="vehicle"))["credential"]
     said = {
         "plate": "7abc-123 ",
         "latitude": 1.5, "longitude": -2.5, "heading_deg": 359.9,

@@ -112,6 +112,15 @@ async def test_a_stream_begins_after_the_newest_alert_on_the_page(officer, servi
     assert asked.headers["last-event-id"] == "17"
 
 
+async def test_late_hits_have_a_page_of_their_own(officer, services, hits):
+    await officer.open("/alerts")
+    await officer.open("/alerts/late?after=MTc")
+    alerts, late = services.asked("GET", "/hits")
+    assert dict(alerts.url.params) == {"limit": "20", "late": "false"}
+    assert dict(late.url.params) == {"limit": "20", "late": "true", "after": "MTc"}
+    assert "none of them went out as an alert" in officer.said
+
+
 async def lines(text):
     for line in text.splitlines():
         yield line

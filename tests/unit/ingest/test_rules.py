@@ -191,7 +191,7 @@ ONE_DEVICE = a_device()
 
 
 def a_batch(device=None, secrets=None):
-    return Batch(device or ONE_DEVICE, "CA0520100", WINDOW, NOON, secrets or Secrets())
+    return Batch(device or ONE_DEVICE, "CA0520100", WINDOW, NOON, secrets or Secrets(), most_m=200)
 
 
 def id_of(secrets=None, **fields):
