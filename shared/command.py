@@ -13,6 +13,7 @@ from shared.database_settings import DatabaseSettings
 from shared.db import Database
 from shared.errors import AlprError
 from shared.logs import configure_logging, named
+from shared.patience import patiently
 from shared.schema import prepare
 
 MIGRATE = "bring the tables up to date, as DATABASE_OWNER_URL, and grant what DATABASE_URL needs"
@@ -52,6 +53,11 @@ async def _prepared(service: str, migrations: Path) -> None:
     settings = DatabaseSettings()
     db = Database(settings.database_link(), service, pool_size=1)
     try:
-        await prepare(db, settings, migrations)
+        await patiently(
+            service,
+            "Postgres",
+            lambda: prepare(db, settings, migrations),
+            within_s=settings.start_patience_s,
+        )
     finally:
         await db.close()

@@ -85,6 +85,9 @@ class DatabaseSettings(BaseSettings):
 
     database_pool_size: Annotated[int, Field(ge=1, le=100)] = 5
 
+    start_patience_s: Annotated[float, Field(ge=0)] = 120
+    """How long a service, and what makes its tables, waits at its start for Postgres (and Kafka) to answer."""
+
     @model_validator(mode="after")
     def _database_fits_together(self) -> Self:
         """Refuse what contradicts itself or would leave a link open, and a file that does not hold."""

@@ -27,6 +27,7 @@ from shared.kafka import Kafka
 from shared.objects import ObjectStore, open_store
 from shared.objects_policy import READY_WITHOUT, RIGHTS
 from shared.outbox import Relay, emit
+from shared.patience import patiently
 from shared.people import FOLLOWED, People
 from shared.policy import Policy, load_policy
 from shared.refusal_log import RefusalLog
@@ -59,8 +60,6 @@ UNHURRIED = 20
 
 FOR_TICKS = 5
 """As much for ticks: they come every 2 s and hold for 5 s, so one may be lost and the next be late."""
-
-FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 5.0
 
 
 class Task(Protocol):
@@ -182,17 +181,8 @@ class Runtime:
 
         Raises: Unavailable when it does not come up.
         """
-        loop = asyncio.get_running_loop()
-        until, pause_s = loop.time() + self.settings.start_patience_s, FIRST_PAUSE_S
-        while True:
-            try:
-                return await connect()
-            except Unavailable as exc:
-                if loop.time() + pause_s > until:
-                    raise
-                log.warning("%s waits for %s: %s", self.service, store, exc.detail)
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, MAX_PAUSE_S)
+        within_s = self.settings.start_patience_s
+        return await patiently(self.service, store, connect, within_s=within_s)
 
     def policy_loaded(self) -> PolicyLoaded:
         """Return the event by which a service tells at its start what policy it runs by."""

@@ -51,9 +51,6 @@ class CommonSettings(DatabaseSettings, KafkaSettings, MacSettings):
     """So many requests of nobody known are refused one by one for an address (of IPv6: its /64), at
     once and then each minute. Further ones are answered 429 and are on record as a sum (ADR-0015)."""
 
-    start_patience_s: Annotated[float, Field(ge=0)] = 120
-    """How long a service waits at its start for Postgres and Kafka to answer before it gives up."""
-
     forwarded_allow_ips: str = "127.0.0.1"
     """Proxies whose X-Forwarded-For is taken for the client's address: addresses and networks,
     separated by commas; * only where a network policy lets nothing but a proxy reach the port."""

@@ -6,8 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared import kafka
-from shared import runtime as module
+from shared import kafka, patience
 from shared.errors import Unavailable
 from shared.http import create_app
 from shared.periodic import PeriodicTask
@@ -40,7 +39,7 @@ class Slow:
 async def test_a_store_that_is_slow_at_the_start_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.01)
     store = Slow()
     assert await a_runtime().patiently("a store", store.connect) == "connected"
     assert store.calls == 3
