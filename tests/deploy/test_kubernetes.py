@@ -496,6 +496,20 @@ def test_audit_alone_reaches_the_receiver_of_findings() -> None:
     assert [port["port"] for port in way["ports"]] == [443]
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_monitor_asks_every_pod_at_the_port_that_prometheus_is_let_into(service: str) -> None:
+    monitor = yaml.safe_load((OVERLAY.parents[1] / "monitoring" / "pod-monitor.yaml").read_text())
+    chosen = monitor["spec"]["selector"]["matchLabels"]
+    labels = of_kind("Deployment")[service]["spec"]["template"]["metadata"]["labels"]
+    assert chosen.items() <= labels.items()
+    [asked] = monitor["spec"]["podMetricsEndpoints"]
+    [port] = container(service)["ports"]
+    assert (asked["port"], asked["path"]) == (port["name"], "/metrics")
+    into = of_kind("NetworkPolicy")["allow-from-monitoring"]["spec"]
+    assert into["podSelector"]["matchLabels"] == chosen
+    assert [p["port"] for rule in into["ingress"] for p in rule["ports"]] == [port["containerPort"]]
+
+
 def test_a_person_stays_with_one_replica_of_the_console() -> None:
     ingress = of_kind("Ingress")["plateward-console"]
     annotations = ingress["metadata"]["annotations"]
