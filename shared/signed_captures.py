@@ -24,6 +24,7 @@ from shared.events import (
     SignedCapture,
 )
 from shared.ids import derive_id
+from shared.reads import check_capture, check_reads
 
 REFUSED = Counter(
     "alpr_captures_refused",
@@ -89,26 +90,35 @@ class CaptureProofs:
         self._unsigned_until = unsigned_until
         self._verified: OrderedDict[SignedCapture, CaptureReceived] = OrderedDict()
 
-    def reads(self, events: Sequence[ReadRecognised]) -> list[ReadRecorded]:
+    def reads(self, events: Sequence[ReadRecognised]) -> Sequence[ReadRecorded]:
         """Return reads as they are kept and matched: all that is said of their capture is ingest's word.
 
-        Raises: CaptureRefused for the first whose capture is unsigned or forged, or that says otherwise.
+        Raises: CaptureRefused for the first whose capture is unsigned or forged, or that says otherwise;
+        InvalidInput for the first that cannot be kept (`shared.reads`).
         """
-        return [self._read(event) for event in events]
+        return self._checked([self._read(event) for event in events])
 
     def outcomes(self, events: Sequence[CaptureProcessed]) -> list[CaptureProcessed]:
-        """Return outcomes with the capture that ingest signed. Raises: CaptureRefused."""
-        return [self._outcome(event) for event in events]
+        """Return outcomes with the capture that ingest signed. Raises: CaptureRefused, InvalidInput."""
+        now = self._clock.now()
+        outcomes = [self._outcome(event) for event in events]
+        for outcome in outcomes:
+            check_capture(outcome.capture, now)
+        return outcomes
 
     def edge(self, events: Sequence[ReadRecorded]) -> Sequence[ReadRecorded]:
-        """Return reads that cameras made. Raises: CaptureRefused for one that recognition made.
+        """Return reads that cameras made.
 
-        Before ADR-0020 recognition published such; they are taken while an upgrade lasts.
+        Raises: CaptureRefused for one that recognition made; InvalidInput for one that cannot be kept. Before ADR-0020 recognition published such; they are taken while an upgrade lasts.
         """
         if any(event.source != "edge" for event in events) and not self._takes_unsigned():
             REFUSED.labels("read.recorded").inc()
             raise CaptureRefused("a read of a frame comes with its signed capture")
-        return events
+        return self._checked(events)
+
+    def _checked(self, reads: Sequence[ReadRecorded]) -> Sequence[ReadRecorded]:
+        check_reads(reads, self._clock.now())
+        return reads
 
     def _read(self, event: ReadRecognised) -> ReadRecorded:
         capture = self._capture(event.capture, "read.recognised")

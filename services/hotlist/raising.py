@@ -79,8 +79,6 @@ class Raiser:
             await self._raise(candidates[start : start + AT_ONCE])
 
     async def _raise(self, candidates: Sequence[Candidate]) -> None:
-        for candidate in candidates:
-            _check(candidate.read)
         candidates = await self._not_purged(candidates)
         now = self._runtime.clock.now()
         try:
@@ -201,14 +199,6 @@ class Raiser:
             "last_at": read.captured_at,
             "sightings": 1,
         }
-
-
-def _check(read: ReadRecorded) -> None:
-    """Raise InvalidInput for a capture time that nothing can be reckoned with."""
-    if read.captured_at.utcoffset() is None:
-        raise InvalidInput("captured_at has no time zone", field="captured_at")
-    if not 2000 <= read.captured_at.year < 2200:
-        raise InvalidInput("captured_at is in no year of this system", field="captured_at")
 
 
 def _sighting(match: Match, hit_id: UUID) -> dict[str, Any]:

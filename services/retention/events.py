@@ -1,7 +1,6 @@
 """One handler per consumed topic. The hot path is a group of its own; so is the slow work."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import TypeVar
 
 from services.retention.store import packages
@@ -10,7 +9,6 @@ from services.retention.store.recording import Recorder
 from shared.clock import Clock
 from shared.consumer import Handler, Subscription
 from shared.db import Database, first_sight
-from shared.errors import InvalidInput
 from shared.events import (
     CaptureProcessed,
     Event,
@@ -24,10 +22,6 @@ from shared.events import (
 from shared.signed_captures import CaptureProofs
 
 E = TypeVar("E", bound=Event)
-
-OLDEST = timedelta(days=3660)
-AHEAD = timedelta(days=1)
-"""Captured earlier or later than this is a broken clock: it would make partitions for no month of ours."""
 
 GATHER_S = 0.1
 """A record is found this much later, and a quiet stream costs a tenth of the transactions."""
@@ -55,21 +49,19 @@ class Handlers:
         self._proofs = proofs
 
     async def reads(self, events: Sequence[ReadRecorded]) -> None:
-        """Store reads that cameras made; one with a broken clock is refused."""
-        await self._store(self._proofs.edge(events))
+        """Store reads that cameras made. Raises: InvalidInput for one that cannot be kept."""
+        await self._recorder.reads(self._proofs.edge(events))
 
     async def recognised(self, events: Sequence[ReadRecognised]) -> None:
         """Store reads of frames, with the device, time and place that ingest signed.
 
         Raises: CaptureRefused for one whose capture ingest did not sign so.
         """
-        await self._store(self._proofs.reads(events))
+        await self._recorder.reads(self._proofs.reads(events))
 
     async def captures(self, events: Sequence[CaptureProcessed]) -> None:
-        """Store captures that ingest signed; one with a broken clock is refused."""
-        outcomes = self._proofs.outcomes(events)
-        self._check_times([event.capture.captured_at for event in outcomes])
-        await self._recorder.captures(outcomes)
+        """Store captures that ingest signed. Raises: CaptureRefused, InvalidInput."""
+        await self._recorder.captures(self._proofs.outcomes(events))
 
     async def raised(self, events: Sequence[HitRaised]) -> None:
         """Flag reads that matched."""
@@ -91,10 +83,6 @@ class Handlers:
                     await packages.order(connection, event, self._clock.now())
         self._wake()
 
-    async def _store(self, reads: Sequence[ReadRecorded]) -> None:
-        self._check_times([read.captured_at for read in reads])
-        await self._recorder.reads(reads)
-
     async def _once(
         self, group: str, events: Sequence[E], effect: Callable[[Hits, E], Awaitable[None]]
     ) -> None:
@@ -102,11 +90,6 @@ class Handlers:
             async with self._db.begin() as connection:
                 if await first_sight(connection, group, event.event_id):
                     await effect(Hits(connection), event)
-
-    def _check_times(self, times: Sequence[datetime]) -> None:
-        now = self._clock.now()
-        if min(times) < now - OLDEST or max(times) > now + AHEAD:
-            raise InvalidInput("this was captured at no sane time", field="captured_at")
 
 
 def subscriptions(handlers: Handlers) -> list[Subscription]:

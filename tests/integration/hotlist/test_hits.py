@@ -1,7 +1,7 @@
 """Hits: one per pass, rated with its doubts, checked by people, cleared with its read."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -16,6 +16,7 @@ from shared.events import (
     ReadRecorded,
     RecordsDisclosed,
 )
+from shared.testing.reads import BAD_PLATES, BAD_READS
 
 VERIFIED = {"method": "CLETS", "reference": "T26-1", "outcome": "correct_read"}
 
@@ -246,18 +247,22 @@ async def test_a_list_is_held_only_against_its_own_agencys_cameras(hotlist):
     assert await hotlist.hits() == []
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("captured_at", datetime(2026, 6, 1, 12, 0)),  # noqa: DTZ001 - what is tested
-        ("captured_at", datetime(1, 1, 1, tzinfo=UTC)),
-    ],
-)
-async def test_a_read_that_cannot_be_kept_goes_to_the_dead_letters(hotlist, field, value):
-    await hotlist.listed("7ABC123")
-    with pytest.raises(InvalidInput):
-        await hotlist.see(hotlist.read(**{field: value}))
+@pytest.mark.clause("468.5/one-validation")
+async def test_a_read_that_cannot_be_kept_goes_to_the_dead_letters(hotlist):
+    """The same ones as retention refuses (test_storing.py)."""
+    await hotlist.listed("7ABC123", "7ABC120")
+    refused = []
+    for name, changes in BAD_READS.items():
+        with pytest.raises(InvalidInput):
+            await hotlist.see(hotlist.read(**changes))
+        refused.append(name)
+    for plate in BAD_PLATES:
+        with pytest.raises(InvalidInput):
+            await hotlist.see(hotlist.read(plate))
+    assert len(refused) >= 12
     assert await hotlist.hits() == []
+    await hotlist.see(hotlist.read())
+    assert len(await hotlist.hits()) == 1
 
 
 async def test_odd_words_from_a_camera_do_not_stop_the_consumer(hotlist):

@@ -11,6 +11,7 @@ from services.retention.store import locks, partitions
 from shared.errors import InvalidInput, Unavailable
 from shared.events import Box, Character
 from shared.testing import eventually
+from shared.testing.reads import BAD_PLATES, BAD_READS
 from tests.integration.retention.conftest import a_capture, a_read
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -75,17 +76,11 @@ async def test_a_read_for_a_month_that_was_dropped_meanwhile_is_stored_all_the_s
     assert await count(retention) == 1
 
 
+@pytest.mark.clause("468.5/one-validation")
 @pytest.mark.parametrize(
     "changes",
-    [
-        {"captured_at": datetime(1970, 1, 1, tzinfo=UTC)},
-        {"captured_at": NOON + timedelta(days=400)},
-        {"plate": "lower1"},
-        {"plate": "ABCDEFGHIJKLM"},
-        {"plate": ""},
-        {"plate_as_read": "7ABC\x00123"},
-    ],
-    ids=["ages ago", "in the future", "not normal", "too long", "empty", "NUL"],
+    [*BAD_READS.values(), *({"plate": plate} for plate in BAD_PLATES)],
+    ids=[*BAD_READS, *(f"plate {number}" for number in range(len(BAD_PLATES)))],
 )
 async def test_what_cannot_be_stored_is_refused_by_name_for_the_dead_letters(retention, changes):
     fields = {"plate": "7ABC123", "captured_at": NOON, **changes}
