@@ -148,13 +148,10 @@ def hunt(mutant: Mutant, *, full: bool, reach: Reach | None) -> dict[str, Any]:
             "why": f"over {plugin.others_allowed} of {plugin.of_others} tests of other rules fail",
             "others_failed": plugin.others_failed,
         }
-    return {
-        "state": "caught",
-        "by": plugin.caught_by,
-        "others_failed": len(plugin.others_failed),
-        "others_run": len(plugin.others),
-        "others": plugin.of_others,
-    }
+    caught = {"state": "caught", "by": plugin.caught_by}
+    if full:
+        caught |= {"others_failed": len(plugin.others_failed), "others": plugin.of_others}
+    return caught
 
 
 def _files_with(text: str) -> list[str]:

@@ -128,6 +128,7 @@ async def test_a_moving_camera_is_found_where_it_was(retention):
 
 
 @pytest.mark.clause("468.4(c)/canvass")
+@pytest.mark.clause("468.4(c)/partial-back")
 async def test_devices_time_region_and_confidence_narrow_a_search(retention):
     await retention.store(
         a_read("1AAA111", NOON, region="US-CA", confidence=0.9),
