@@ -59,6 +59,7 @@ def _careful(rng: Random, image: Image, place: int, touched: Touched) -> Touched
     whole = _from(image, place)
     image.rechain(place)
     image.notes = [(_size(note) - image.first, note) for _, note in image.notes]
+    whole.sizes |= touched.sizes
     whole.how = touched.how + " carefully"
     return whole
 
