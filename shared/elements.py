@@ -18,6 +18,9 @@ MAX_BODY_BYTES = 64 * 1024
 MAX_TEXT = 500
 MAX_VALUES = 20
 _SECRET = ("password", "secret", "otp", "token", "totp")
+_CURSOR = "after"
+"""Where a page begins is no more than what was asked for, and tells the last record's time of capture."""
+
 _FIRST = ("plate", "plates", "captured_from", "captured_to", "device_ids", "area")
 """Kept however many other names a body has beside them (Civil Code 1798.90.52(a)(2))."""
 
@@ -140,6 +143,8 @@ def _written(name: str, value: Any) -> Any:
     """Return an element as the record keeps it: no secret, and a plate in the form it is asked for by."""
     if any(word in name.lower() for word in _SECRET):
         return "[hidden]"
+    if name == _CURSOR and value is not None:
+        return "[the next page]"
     if name == "plate" and isinstance(value, str):
         return _plate(value)
     if name == "plates" and isinstance(value, list):

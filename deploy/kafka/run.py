@@ -110,6 +110,8 @@ class ApacheKafka(Server):
     """Who has a certificate. With any, the node is reached by TLS alone and ACLs are enforced."""
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Passwords by user, for SCRAM-SHA-512; the node keeps those of its first start."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Further properties of the node."""
     _server: Child | None = field(default=None, init=False, repr=False)
     _held: contextlib.ExitStack = field(
         default_factory=contextlib.ExitStack, init=False, repr=False
@@ -205,6 +207,7 @@ class ApacheKafka(Server):
             "controller.quorum.bootstrap.servers": controller,
             "log.dirs": str(self.folder / "data"),
         }
+        settings |= self.settings
         lines = [f"{name}={value}\n" for name, value in settings.items()]
         self._properties.write_text("".join(lines))
         if not (self.folder / "data" / "meta.properties").exists():

@@ -17,6 +17,7 @@ from shared.errors import AlprError, InvalidInput, NotFound
 from shared.events import PurgeList, RecordsPurged
 from shared.purge_list import ListReader
 from shared.runtime import Runtime
+from shared.statistics import forget_statistics
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,8 @@ class Eraser:
         held, gone = await self._read(purged, named)
         erased = await self._writer.erase(purged, named, held, gone)
         if erased is not None:
+            async with self._runtime.db.begin() as connection:
+                await forget_statistics(connection)
             log.info("purge run %s: %d values erased from the log", purged.run_id, erased.groups)
         return erased is not None
 

@@ -21,6 +21,7 @@ from shared.events import (
 from shared.month_secrets import MonthSecrets
 from shared.purge_list import ListReader
 from shared.runtime import Runtime
+from shared.statistics import forget_statistics
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ class Purger:
         async with self._runtime.db.begin() as connection:
             await Purging(connection).purge_beside(event.before, hits, reads)
             await self._secrets.destroy(connection, event.before)
+        async with self._runtime.db.begin() as connection:
+            await forget_statistics(connection)
         return gone
 
     async def _held(self, event: RecordsPurged, named: PurgeList) -> tuple[set[UUID], set[UUID]]:

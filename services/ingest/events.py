@@ -10,6 +10,7 @@ from shared.errors import InvalidInput
 from shared.events import RecordsPurged
 from shared.month_secrets import MonthSecrets
 from shared.runtime import Runtime
+from shared.statistics import forget_statistics
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class Purger:
             async with self._runtime.db.begin() as connection:
                 await FirstSeen(connection).forget(event.before)
                 months = await self._secrets.destroy(connection, event.before)
+            async with self._runtime.db.begin() as connection:
+                await forget_statistics(connection)
             for month in months:
                 log.info("the secret of ids of %s is destroyed", f"{month:%Y-%m}")
 

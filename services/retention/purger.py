@@ -38,6 +38,7 @@ from shared.events import Actor, PurgeChanged, RecordsPurged
 from shared.ids import derive_id
 from shared.outbox import emit
 from shared.runtime import Runtime
+from shared.statistics import forget_statistics
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +83,9 @@ class Purger:
         await self._delete_objects()
         await self._forget_plates()
         await self._lists.clear()
-        for run in unfinished:
-            await self._certify(run.run_id)
+        certified = [await self._certify(run.run_id) for run in unfinished]
+        if any(certified):
+            await self._forget_statistics()
         await self._lists.end_old()
         await self._count_overdue()
 
@@ -248,17 +250,17 @@ class Purger:
             async with self._runtime.db.begin() as connection:
                 looked_at = await remains.forget_plates(connection, PLATES_AT_ONCE)
 
-    async def _certify(self, run_id: UUID) -> None:
-        """Sign what was done once nothing of it is left to do."""
+    async def _certify(self, run_id: UUID) -> bool:
+        """Sign what was done once nothing of it is left to do; return whether it was signed now."""
         now = self._runtime.clock.now()
         async with self._runtime.db.begin() as connection:
             run = await Runs(connection).get(run_id, lock=True)
             if run is None or run.state is not State.EXECUTED:
-                return
+                return False
             if await remains.left(connection, run_id) or await self._may_sweep(
                 connection, run, now
             ):
-                return
+                return False
             signer = await self._keys.in_force()
             certificate = signer.signed(self._certificate(run, now))
             await Runs(connection).certify(run_id, at=now, certificate=certificate)
@@ -268,6 +270,15 @@ class Purger:
                 "without_record": _without_record(run),
             }
             await self._emit(connection, run, "certified", details)
+        return True
+
+    async def _forget_statistics(self) -> None:
+        """Have the planner forget what is gone. What fails here is done with the next run."""
+        try:
+            async with self._runtime.db.begin() as connection:
+                await forget_statistics(connection)
+        except (Unavailable, DBAPIError, TimeoutError) as exc:
+            log.warning("statistics are not renewed after a purge: %s", type(exc).__name__)
 
     async def _may_sweep(self, connection: AsyncConnection, run: Run, now: datetime) -> bool:
         """Tell whether objects without a record are still to be looked for in this run."""

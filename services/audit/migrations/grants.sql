@@ -5,7 +5,7 @@ GRANT SELECT, INSERT ON entries, nodes, checkpoints, finding_steps, sealed_value
 GRANT SELECT ON old_entries, old_nodes, both_logs, erasures, erased, destroyed_logs TO {role};
 GRANT SELECT, INSERT ON old_checkpoints TO {role};
 GRANT EXECUTE ON FUNCTION add_values_month(date), erase_values(uuid, uuid, text[], text[]),
-    destroy_old_log(uuid, integer) TO {role};
+    destroy_old_log(uuid, integer), forget_statistics() TO {role};
 GRANT SELECT, INSERT ON policies, policy_acknowledgements TO {role};
 GRANT SELECT, INSERT, UPDATE (digest, loaded_at) ON policies_in_force TO {role};
 GRANT SELECT, INSERT, UPDATE ON cursors, finding_notices TO {role};

@@ -6,3 +6,4 @@ GRANT SELECT, UPDATE ON generation TO {role};
 GRANT SELECT, INSERT, DELETE ON sightings, outvoted, set_aside TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON entries, hits TO {role};
 GRANT SELECT, INSERT, UPDATE ON month_secrets TO {role};
+GRANT EXECUTE ON FUNCTION forget_statistics TO {role};

@@ -2,3 +2,4 @@
 GRANT SELECT, INSERT, UPDATE ON devices TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON credentials, first_seen TO {role};
 GRANT SELECT, INSERT, UPDATE ON month_secrets TO {role};
+GRANT EXECUTE ON FUNCTION forget_statistics TO {role};

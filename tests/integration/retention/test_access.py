@@ -233,3 +233,20 @@ async def test_the_public_key_is_open_to_all_and_stays_the_same(retention):
     assert first["public_pem"].startswith("-----BEGIN PUBLIC KEY-----")
     assert first["earlier"] == []
     assert "PRIVATE" not in str(first)
+
+
+@pytest.mark.clause("wall/sealed-log")
+async def test_the_record_of_a_page_does_not_tell_when_the_one_before_ended(retention):
+    """What was asked stays in the log for years; a page's cursor holds a record's time of capture and id."""
+    await retention.store(*(a_read(f"7ABC12{n}", NOON - timedelta(hours=n)) for n in range(3)))
+    page = await retention.search(plate="7ABC12*", limit=1)
+    await retention.search(plate="7ABC12*", limit=1, after=page["next"])
+    basis = {"basis": "evidence", "case_number": "26-1", "description": "Held for the case"}
+    hold = await retention.post("/v1/holds", {**basis, "criteria": {"plate": "7ABC12*"}}, 201)
+    path = f"/v1/holds/{hold['hold_id']}/records"
+    held = (await retention.get(f"{path}?limit=1")).json()
+    await retention.get(f"{path}?limit=1&after={held['next']}")
+    asked = [event.elements for event in await retention.emitted(AccessAttempted)]
+    assert len([one for one in asked if "[the next page]" in str(one)]) == 2
+    assert page["next"] not in str(asked)
+    assert held["next"] not in str(asked)

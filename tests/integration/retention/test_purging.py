@@ -424,3 +424,31 @@ async def test_withdrawing_a_standing_leave_stops_the_daily_purge_in_hand(retent
         "standing": "withdrawn",
     }
     assert await retention.emitted(RecordsPurged) == []
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_what_the_planner_remembers_of_columns_goes_with_the_purge(retention, as_owner):
+    """Postgres keeps samples of columns, among them the commonest and outermost values."""
+    kept = (
+        "SELECT concat_ws(' ', most_common_vals::text, histogram_bounds::text) FROM pg_stats"
+        " WHERE schemaname = 'retention' AND attname IN ('plate', 'plate_as_read', 'captured_at')"
+    )
+
+    async def remembered():
+        async with as_owner("retention") as connection:
+            return str((await connection.execute(text(kept))).scalars().all())
+
+    old = datetime(2025, 4, 2, 7, 31, 12, tzinfo=UTC)
+    await retention.store(a_read("1OLD001", old), a_read("1OLD002", old))
+    later = [a_read(f"2NEW00{n}", NOON - timedelta(seconds=n)) for n in range(3)]
+    await retention.store(*later, a_read("2NEW009", DUE + timedelta(hours=1)))
+    async with as_owner("retention") as connection:
+        await connection.execute(text("ANALYZE plates, reads"))
+    found = await remembered()
+    assert "1OLD001" in found
+    assert "2025-04-02 07:31:12" in found
+    await purge(retention)
+    found = await remembered()
+    assert "1OLD00" not in found
+    assert "2025-04-02" not in found
+    assert "2NEW001" in found

@@ -1,0 +1,28 @@
+"""What the planner remembers of columns is renewed after a purge: it holds the commonest and outermost values.
+
+Only the tables' owner may do that, so a function of the owner's does (ADR-0016).
+"""
+
+from alembic import op
+from sqlalchemy import text
+
+revision = "retention_0009"
+down_revision = "retention_0008"
+
+FUNCTION = """
+    CREATE FUNCTION forget_statistics() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+    BEGIN
+        ANALYZE reads, captures, held_reads, held_captures, plates, hits, passes, pass_reads, device_days;
+    END $$
+"""
+
+
+def upgrade() -> None:
+    schema = op.get_bind().execute(text("SELECT quote_ident(current_schema())")).scalar_one()
+    op.execute(FUNCTION.format(schema=schema))
+    op.execute("REVOKE ALL ON FUNCTION forget_statistics FROM PUBLIC")
+
+
+def downgrade() -> None:
+    op.execute("DROP FUNCTION forget_statistics")
