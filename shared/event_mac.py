@@ -4,13 +4,15 @@ Each service shares a key with audit alone. The MAC is made when the event is em
 refuses an event that was changed in the outbox or in Kafka.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from hmac import compare_digest
 from struct import pack
 
 from shared.codec import Message, Record
 from shared.errors import AlprError
+from shared.hmac_sha256 import HmacSha256
 from shared.topics import AUDITED
 
 MAC = "plateward_mac"
@@ -19,7 +21,6 @@ MAC = "plateward_mac"
 MAC_KEY = "plateward_mac_key"
 """Header with the id of the key that made the MAC. Not part of the log entry."""
 
-_BLOCK_BYTES = 64
 _JSON = "content-type"
 
 
@@ -34,10 +35,7 @@ class MacKey:
 
     def __init__(self, service: str, key: bytes) -> None:
         """`key` is 32 random bytes."""
-        padded = key.ljust(_BLOCK_BYTES, b"\0")
-        # HMAC (RFC 2104) with both pads hashed once: half the cost of hmac.digest per event.
-        self._inner = sha256(bytes(byte ^ 0x36 for byte in padded))
-        self._outer = sha256(bytes(byte ^ 0x5C for byte in padded))
+        self._hmac = HmacSha256(key)
         self.service = service
         self.id = f"{service}.{sha256(b'plateward event mac key ' + key).hexdigest()[:16]}"
 
@@ -52,21 +50,24 @@ class MacKey:
         first, as 64-bit big-endian integers, so no two events have the same bytes.
         """
         parts = [topic.encode(), key]
-        for name in sorted(headers):
-            if name.startswith("ce_") or name == _JSON:
-                parts += (name.encode(), headers[name])
+        for name, encoded in _covered(tuple(headers)):
+            parts += (encoded, headers[name])
         parts.append(body)
         count = len(parts)
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(pack(f">{count + 1}Q", count, *map(len, parts)) + b"".join(parts))
-        outer.update(inner.digest())
-        return outer.hexdigest()
+        covered = pack(f">{count + 1}Q", count, *map(len, parts)) + b"".join(parts)
+        return self._hmac.digest(covered).hex()
 
     def holds(self, message: Message) -> bool:
         """Return whether the message carries the MAC that this key makes of it."""
         body, key = message.value or b"", message.key or b""
         wanted = self.mac(message.topic, key, message.headers, body)
         return compare_digest(wanted.encode(), message.headers.get(MAC, b""))
+
+
+@lru_cache(maxsize=256)
+def _covered(names: tuple[str, ...]) -> Sequence[tuple[str, bytes]]:
+    """Return those of a message's headers that its MAC covers, by name, as they are and encoded."""
+    return [(n, n.encode()) for n in sorted(names) if n.startswith("ce_") or n == _JSON]
 
 
 def with_mac(record: Record, key: MacKey | None) -> Record:

@@ -10,6 +10,7 @@ from datetime import date
 
 from services.audit.store.values import StoredKey, Values
 from shared.db import Database
+from shared.hmac_sha256 import HmacSha256
 from shared.vault import Vault
 
 KEY_BYTES = 32
@@ -22,7 +23,7 @@ class DayKeys:
     def __init__(self, db: Database, vault: Vault) -> None:
         self._db = db
         self._vault = vault
-        self._known: dict[date, bytes] = {}
+        self._known: dict[date, HmacSha256] = {}
         self._months: set[date] = set()
         self.epoch = -1
         """Under the log's lock, keys hold as long as `Values.epoch` is still this."""
@@ -32,7 +33,7 @@ class DayKeys:
         self._known.clear()
         self.epoch = -1
 
-    async def of(self, days: Iterable[date]) -> Mapping[date, bytes]:
+    async def of(self, days: Iterable[date]) -> Mapping[date, HmacSha256]:
         """Return the keys of `days`, made where there is none; the months' tables too. Raises: Unavailable."""
         wanted = set(days)
         while missing := wanted - self._known.keys():
@@ -59,7 +60,8 @@ class DayKeys:
                     await values.add_key(StoredKey(day, number, sealed))
             for day, key in (await values.newest_keys(days)).items():
                 if key.sealed is not None:
-                    self._known[day] = self._vault.open(key.sealed, _place(day, key.number))
+                    opened = self._vault.open(key.sealed, _place(day, key.number))
+                    self._known[day] = HmacSha256(opened)
         self._months |= months
         self.epoch = epoch
 

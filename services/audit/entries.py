@@ -6,8 +6,8 @@ body's sealed values are replaced by their digests. Nothing is dropped that this
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from services.audit.sealing import DIGESTS, SEALINGS, Group, Value, salter, seal
 from shared.codec import Message, encode
 from shared.errors import Malformed
 from shared.events import Event
+from shared.hmac_sha256 import HmacSha256
 from shared.merkle import Hash, leaf_hash
 
 PREFIX = "alpr."
@@ -54,13 +55,11 @@ class Entry(msgspec.Struct, frozen=True):
     values: Sequence[Value] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True):
     """A message on its way to an entry, before its groups are sealed."""
 
-    event_id: UUID
-    service: str
-    """As the log would show it."""
+    found: Found
+    """What the entry will be found by: what is sealed has no part in it."""
 
     attributes: Mapping[str, str]
     body: bytes | Mapping[str, Any]
@@ -69,6 +68,11 @@ class Prepared:
     groups: Sequence[Group] = ()
     came: bytes = b""
     """The body as it came."""
+
+    @property
+    def event_id(self) -> UUID:
+        """The id of the event."""
+        return self.found.event_id
 
     @property
     def plain_leaf(self) -> Hash:
@@ -80,41 +84,69 @@ class Prepared:
         """The days whose keys it takes to seal it."""
         return {group.day for group in self.groups}
 
-    def entry(self, keys: Mapping[date, bytes]) -> Entry:
+    def entry(self, keys: Mapping[date, HmacSha256]) -> Entry:
         """Return the entry, sealed under the keys of its days. Raises: Malformed."""
         values = list[Value]()
         if isinstance(self.body, bytes):
             data: Any = msgspec.Raw(self.body)
         else:
-            salt = salter(self.event_id, keys)
+            salt = salter(self.found.event_id, keys)
             digests = {}
             for group in self.groups:
                 digests[group.name], value = seal(group, salt)
                 values.append(value)
             data = {**self.body, DIGESTS: digests}
         content = _encoder.encode({**self.attributes, "data": data})
-        return Entry(content, leaf_hash(content), found_in(content), values)
+        return Entry(content, leaf_hash(content), self.found, values)
 
 
 def prepare(message: Message) -> Prepared:
     """Return a message as far as it can be taken without keys. Raises: Malformed when it is no event."""
+    headers = message.headers
     attributes = {
-        name.removeprefix("ce_"): value.decode("utf-8", "replace")
-        for name, value in message.headers.items()
-        if name.startswith("ce_")
+        name: str(headers[header], "utf-8", "replace")
+        for header, name in _attributes(tuple(headers))
     }
     kind = attributes.get("type", "").rpartition(".v")[0]
     if kind != message.topic:
         raise Malformed("ce_type is not a version of the topic's event")
-    attributes["datacontenttype"] = message.headers.get("content-type", b"").decode()
+    attributes["datacontenttype"] = headers.get("content-type", b"").decode()
     body = message.value or b""
-    event_id, occurred_at, service = _identity(attributes, body)
+    # Whole, and once: what stands in the log must be readable later, and is found by what it says.
+    said = _object(body)
+    at = _moment_of(attributes, said)
     sealing = SEALINGS.get(kind)
     if sealing is not None:
-        stays, groups = split(sealing, body, occurred_at.astimezone(UTC).date())
+        stays, groups = split(sealing, body, at.date())
         if groups:
-            return Prepared(event_id, service, attributes, stays, groups, body)
-    return Prepared(event_id, service, attributes, body, (), body)
+            found = _found(attributes, _open(stays, said), at)
+            return Prepared(found, attributes, stays, groups, body)
+    return Prepared(_found(attributes, said, at), attributes, body, (), body)
+
+
+@lru_cache(maxsize=64)
+def _attributes(headers: tuple[str, ...]) -> Sequence[tuple[str, str]]:
+    """Return those of a message's headers that are attributes of its event, each with the attribute's name."""
+    return [(header, header[3:]) for header in headers if header.startswith("ce_")]
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    """Return a JSON object decoded. Raises: Malformed."""
+    try:
+        said = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        said = None
+    if not isinstance(said, dict):
+        raise Malformed("the body is not a JSON object")
+    return said
+
+
+def _open(stays: Mapping[str, Any], said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return of a decoded body what stays in its entry."""
+    return {
+        name: {key: said[name][key] for key in value} if isinstance(value, dict) else said[name]
+        for name, value in stays.items()
+    }
 
 
 def entry_from(event: Event, service: str) -> Entry:
@@ -124,69 +156,69 @@ def entry_from(event: Event, service: str) -> Entry:
     return prepare(message).entry({})
 
 
-class _Body(msgspec.Struct):
-    occurred_at: Any = None
-    service: Any = None
-
-
-def _identity(attributes: Mapping[str, str], body: bytes) -> tuple[UUID, datetime, str]:
-    """Return an event's id, time and service. Raises: Malformed."""
+def _moment_of(attributes: Mapping[str, Any], body: Mapping[str, Any]) -> datetime:
+    """Return when an event occurred, in UTC. Raises: Malformed."""
     try:
-        said = _body(body)
-        msgspec.json.decode(body)  # whole: what stands in the log unread must be readable later
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Malformed("the body is not a JSON object") from None
-    try:
-        at = _moment(said.occurred_at or attributes["time"])
-        service = _text(said.service) or _text(_service(attributes)) or ""
-        return UUID(attributes["id"]), at, service
-    except (LookupError, ValueError, TypeError) as exc:
-        raise Malformed(f"an entry needs an id and a time: {type(exc).__name__}") from None
+        at = datetime.fromisoformat(str(body.get("occurred_at") or attributes["time"]))
+        if at.tzinfo is None:
+            raise Malformed("an entry's time has an offset")
+        return at.astimezone(UTC)
+    except (LookupError, ValueError, OverflowError) as exc:
+        raise _lacks(exc) from None
 
 
-_body = msgspec.json.Decoder(_Body).decode
-
-
-def _moment(text: Any) -> datetime:
-    at = datetime.fromisoformat(str(text))
-    if at.tzinfo is None:
-        raise Malformed("an entry's time has an offset")
-    return at
+def _lacks(exc: Exception) -> Malformed:
+    return Malformed(f"an entry needs an id and a time: {type(exc).__name__}")
 
 
 def found_in(content: bytes) -> Found:
     """Return what an entry is found by. Raises: Malformed when it lacks what each has."""
     try:
         entry = msgspec.json.decode(content)
-        body = entry["data"]
-        event_id = UUID(entry["id"])
-        occurred_at = _moment(body.get("occurred_at") or entry["time"])
-    except (msgspec.DecodeError, LookupError, ValueError, AttributeError, TypeError) as exc:
-        raise Malformed(f"an entry needs an id and a time: {type(exc).__name__}") from None
-    purpose = _mapping(body.get("purpose"))
-    actor = next((_mapping(body[name]) for name in _ACTORS if body.get(name)), {})
+        return _found(entry, entry["data"], _moment_of(entry, entry["data"]))
+    except (msgspec.DecodeError, LookupError, AttributeError, TypeError) as exc:
+        raise _lacks(exc) from None
+
+
+def _found(attributes: Mapping[str, Any], body: Mapping[str, Any], occurred_at: datetime) -> Found:
+    """Return what an event is found by: by its attributes, and by what its entry says in `data`.
+
+    Raises: Malformed without an id.
+    """
+    event_id = _uuid(attributes.get("id"))
+    if event_id is None:
+        raise Malformed("an entry needs an id and a time: the id is no UUID")
+    said = body.get
+    purpose = _mapping(said("purpose"))
+    actor = next((_mapping(body[name]) for name in _ACTORS if said(name)), {})
     return Found(
         event_id=event_id,
-        kind=_text(str(entry.get("type", "")).rpartition(".v")[0].removeprefix(PREFIX)) or "",
+        kind=_kind(str(attributes.get("type", ""))),
         occurred_at=occurred_at,
-        service=_text(body.get("service")) or _text(_service(entry)) or "",
+        service=_text(said("service")) or _service(str(attributes.get("source", ""))),
         person_id=_text(actor.get("person_id")),
         person_name=_text(actor.get("name")),
-        permission=_text(body.get("permission")),
+        permission=_text(said("permission")),
         allowed=_allowed(body),
-        purpose_kind=_text(purpose.get("kind") or body.get("purpose_kind")),
+        purpose_kind=_text(purpose.get("kind") or said("purpose_kind")),
         case_number=_text(
-            purpose.get("case_number") or purpose.get("call_number") or body.get("case_number")
+            purpose.get("case_number") or purpose.get("call_number") or said("case_number")
         ),
         plates=sorted(set(plates_in(body))),
-        request_id=_text(body.get("request_id")),
-        attempt_id=_uuid(body.get("attempt_id")),
-        client_address=_text(body.get("client_address")),
+        request_id=_text(said("request_id")),
+        attempt_id=_uuid(said("attempt_id")),
+        client_address=_text(said("client_address")),
     )
 
 
-def _service(entry: Mapping[str, Any]) -> str:
-    return str(entry.get("source", "")).rpartition("/")[2]
+@lru_cache(maxsize=256)
+def _kind(event_type: str) -> str:
+    return _text(event_type.rpartition(".v")[0].removeprefix(PREFIX)) or ""
+
+
+@lru_cache(maxsize=256)
+def _service(source: str) -> str:
+    return _text(source.rpartition("/")[2]) or ""
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -201,15 +233,22 @@ def _text(value: Any) -> str | None:
 
 
 def _uuid(value: Any) -> UUID | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return msgspec.convert(value, UUID)  # a fifth of UUID's cost, but not in every notation
+    except msgspec.ValidationError:
+        pass
     try:
         return UUID(value)
-    except (ValueError, TypeError, AttributeError):
+    except ValueError:
         return None
 
 
 def _allowed(body: Mapping[str, Any]) -> bool | None:
     """Return whether what was asked was allowed; None where nothing was asked."""
     for name in ("allowed", "accepted"):
-        if isinstance(body.get(name), bool):
-            return bool(body[name])
+        said = body.get(name)
+        if isinstance(said, bool):
+            return said
     return False if body.get("change") == "refused" else None

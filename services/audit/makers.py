@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from prometheus_client import Counter
@@ -161,7 +162,7 @@ class Makers:
 
         `service` is what the log would show as its service.
         """
-        claimed = _claimed(message)
+        claimed = _claimed(message.headers.get("ce_source", b""))
         if MAC not in message.headers:
             if self._was_in_flight(message, now):
                 return None
@@ -188,7 +189,8 @@ class Makers:
         return message.offset < self._unsigned.get((message.topic, message.partition), 0)
 
 
-def _claimed(message: Message) -> str | None:
-    source = message.headers.get("ce_source", b"").decode(errors="replace")
-    service = source.removeprefix(_SOURCE)
-    return service if source.startswith(_SOURCE) and service in _SERVICES else None
+@lru_cache(maxsize=64)
+def _claimed(source: bytes) -> str | None:
+    said = source.decode(errors="replace")
+    service = said.removeprefix(_SOURCE)
+    return service if said.startswith(_SOURCE) and service in _SERVICES else None

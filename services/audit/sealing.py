@@ -6,11 +6,9 @@ each record's own disclosure, base64url(JSON [salt, record]), so that a purge ca
 others provable. docs/audit-log.md is the specification.
 """
 
-import hmac
 from base64 import urlsafe_b64decode
 from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple, Protocol
@@ -21,6 +19,7 @@ import msgspec
 from services.audit.named_plates import named, plates_in
 from shared.errors import Malformed
 from shared.events import Sealing
+from shared.hmac_sha256 import HmacSha256
 from shared.topics import TOPICS
 
 SALT_BYTES = 16
@@ -69,8 +68,7 @@ SEALINGS: dict[str, Sealing] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """Values of one event that are sealed together, before they are."""
 
     name: str
@@ -176,8 +174,9 @@ def _records(value: msgspec.Raw, occurred_on: date) -> list[Group]:
     names = [RECORDS if d.captured_on is None else f"{RECORDS}/{d.captured_on}" for d in days]
     if len(set(names)) != len(names) or len(names) > MAX_GROUPS:
         return []
-    if not all(d.captured_on is None or _is_day(d.captured_on, occurred_on) for d in days):
-        return []
+    for d in days:
+        if d.captured_on is not None and not _is_day(d.captured_on, occurred_on):
+            return []
     return [
         Group(
             name,
@@ -219,12 +218,11 @@ def seal(group: Group, salt: Salt) -> tuple[str, Value]:
     records: list[str | None] | None = None
     value: Any = msgspec.Raw(group.value)
     if not group.value:
-        made = [
-            _encoded([salt(group.day, f"{group.name}/{place}"), record])
-            for place, record in enumerate(group.records)
-        ]
-        shown = [{ARRAY_DIGEST: digest_of(record)} for record in made]
-        records = [*made]
+        records, shown = [], []
+        for place, record in enumerate(group.records):
+            made = _encoded([salt(group.day, f"{group.name}/{place}"), record])
+            records.append(made)
+            shown.append({ARRAY_DIGEST: digest_of(made)})
         value = {"shown": shown}
         if group.captured_on is not None:
             value = {"captured_on": group.captured_on, "shown": shown}
@@ -243,12 +241,12 @@ def seal(group: Group, salt: Salt) -> tuple[str, Value]:
     )
 
 
-def salter(event_id: UUID, keys: Mapping[date, bytes]) -> Salt:
+def salter(event_id: UUID, keys: Mapping[date, HmacSha256]) -> Salt:
     """Return what makes the salts of an event: HMAC-SHA256 under a day's key, 16 bytes, base64url."""
     identity = event_id.bytes
 
     def salt(day: date, name: str) -> str:
-        made = hmac.digest(keys[day], identity + name.encode(), "sha256")
+        made = keys[day].digest(identity + name.encode())
         return _base64(made[:SALT_BYTES])
 
     return salt
@@ -256,7 +254,7 @@ def salter(event_id: UUID, keys: Mapping[date, bytes]) -> Salt:
 
 def digest_of(disclosure: str) -> str:
     """Return the digest of a disclosure (RFC 9901, 4.2.3)."""
-    return _base64(sha256(disclosure.encode("ascii")).digest())
+    return _base64(sha256(disclosure.encode()).digest())
 
 
 def opened(disclosure: str) -> list[Any]:
@@ -340,4 +338,4 @@ def _encoded(parts: list[Any]) -> str:
 
 
 def _base64(data: bytes) -> str:
-    return b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
+    return str(b2a_base64(data).translate(_URL_SAFE, b"=\n"), "ascii")

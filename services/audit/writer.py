@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from asyncpg.exceptions import UniqueViolationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.checkpointing import Checkpointer, KeyMissing
@@ -53,26 +54,31 @@ class Writer:
         for start in range(0, len(messages), self._batch):
             some = messages[start : start + self._batch]
             try:
-                prepared = [prepare(message) for message in some]
+                proved, unproved = self._prepared(some)
             except Malformed as exc:
                 if len(messages) == 1:  # the consumer has narrowed it down: this is the one
                     await self._not_logged(messages[0], exc)
                 raise
-            now = self._runtime.clock.now()
-            proved: list[Prepared] = []
-            unproved: list[Suspect] = []
-            for message, one in zip(some, prepared, strict=True):
-                fault = self.makers.unproved(message, one.service, now)
-                if fault is None:
-                    proved.append(one)
-                else:
-                    unproved.append(Suspect(message, one, fault))
             while proved and not await self._append(proved):
                 self._keys.forget()
             if unproved:
                 refused += await self._refuse(unproved)
         if refused:
             raise SomeRefused(refused)
+
+    def _prepared(self, messages: Sequence[Message]) -> tuple[list[Prepared], list[Suspect]]:
+        """Return what proves who made it, and what does not. Raises: Malformed."""
+        now = self._runtime.clock.now()
+        proved: list[Prepared] = []
+        unproved: list[Suspect] = []
+        for message in messages:
+            one = prepare(message)
+            fault = self.makers.unproved(message, one.found.service, now)
+            if fault is None:
+                proved.append(one)
+            else:
+                unproved.append(Suspect(message, one, fault))
+        return proved, unproved
 
     async def begin(self) -> None:
         """Let the log go on from the one before it, if there is one and it was not closed yet."""
@@ -159,7 +165,17 @@ class Writer:
         return [one.entry(keys) for one in prepared]
 
     async def _append(self, prepared: Sequence[Prepared]) -> bool:
-        """Append what is new; False where keys were destroyed before that: seal it anew."""
+        """Append what is new; False where keys were destroyed before that: seal it anew.
+
+        Nearly always all of it is new. So the log is not asked first: its unique index refuses what it has.
+        """
+        try:
+            return await self._append_new(prepared, looked_up=False)
+        except UniqueViolationError:
+            return await self._append_new(prepared, looked_up=True)
+
+    async def _append_new(self, prepared: Sequence[Prepared], *, looked_up: bool) -> bool:
+        """Append what is new, as `_append`. Raises: UniqueViolationError unless that is `looked_up`."""
         entries = await self._sealed(prepared)
         first: dict[UUID, Entry] = {}
         for entry in entries:
@@ -171,14 +187,11 @@ class Writer:
                 await Values(connection).epoch() != self._keys.epoch
             ):
                 return False
-            known = await log.known(list(first))
-            before = await self._old.known(connection, [i for i in first if i not in known])
+            known = await log.known(list(first)) if looked_up else {}
+            before = await self._old.known(connection, list(first))
             wrong = None
-            for entry, one in zip(entries, prepared, strict=True):
-                own = first[one.event_id].leaf
-                if not await _stands(connection, one, entry, known, before, own):
-                    wrong = entry, _kept(one.event_id, known, before) or own
-                    break
+            if known or before or len(first) < len(entries):
+                wrong = await _contradicting(connection, entries, prepared, first, known, before)
             fresh = [entry for i, entry in first.items() if i not in known and i not in before]
             head = self._head
             if wrong is None and fresh:
@@ -249,6 +262,22 @@ class Writer:
 def _kept(event_id: UUID, known: Mapping[UUID, Known], before: Mapping[UUID, Hash]) -> Hash | None:
     """Return the leaf that an event has in the log, or in the one before it."""
     return known[event_id].leaf if event_id in known else before.get(event_id)
+
+
+async def _contradicting(
+    connection: AsyncConnection,
+    entries: Sequence[Entry],
+    prepared: Sequence[Prepared],
+    first: Mapping[UUID, Entry],
+    known: Mapping[UUID, Known],
+    before: Mapping[UUID, Hash],
+) -> tuple[Entry, Hash] | None:
+    """Return the first event that is not the same as what has its id, and the leaf of that; None if none."""
+    for entry, one in zip(entries, prepared, strict=True):
+        own = first[one.event_id].leaf
+        if not await _stands(connection, one, entry, known, before, own):
+            return entry, _kept(one.event_id, known, before) or own
+    return None
 
 
 async def _stands(

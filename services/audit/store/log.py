@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from msgspec.structs import astuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -145,9 +146,9 @@ class Log:
             head.last = chained(head.last, entry.leaf)
             completed = head.frontier.append(entry.leaf)
             nodes += [(*node, value) for node, value in completed if node.level >= STORED_LEVEL]
-            filed = [getattr(entry.found, name) for name in _FOUND]
-            rows.append((seq, entry.content, entry.leaf, head.last, at, *filed))
-            values += [as_record(seq, value) for value in entry.values]
+            rows.append((seq, entry.content, entry.leaf, head.last, at, *astuple(entry.found)))
+            if entry.values:
+                values += [as_record(seq, value) for value in entry.values]
         await self._copy("entries", _COLUMNS, rows)
         if values:
             await self._copy("sealed_values", VALUE_COLUMNS, values)

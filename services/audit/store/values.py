@@ -7,12 +7,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import astuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.sealing import Value
 
-COLUMNS = ("seq", "name", "captured_on", "sighting", "disclosure", "records", "plates")
+COLUMNS = ("seq", *Value.__struct_fields__)
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM sealed_values"  # noqa: S608 - constants
 _OF_ENTRIES = text(f"{_SELECT} WHERE seq = ANY(:seqs) ORDER BY seq, name")
 _OF_SPAN = text(f"{_SELECT} WHERE seq >= :start AND seq < :end ORDER BY seq, name")
@@ -269,12 +270,4 @@ def value_of_row(row: Mapping[str, Any]) -> Value:
 
 def as_record(seq: int, value: Value) -> tuple[Any, ...]:
     """Return a value as a row of `COLUMNS`."""
-    return (
-        seq,
-        value.name,
-        value.captured_on,
-        value.sighting,
-        value.disclosure,
-        value.records,
-        value.plates,
-    )
+    return (seq, *astuple(value))

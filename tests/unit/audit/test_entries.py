@@ -21,6 +21,8 @@ from shared.events import (
     ReleaseRequested,
     SessionChanged,
 )
+from shared.hmac_sha256 import HmacSha256
+from shared.plates import PlatePattern
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ACTOR = Actor(person_id="p-7", name="Officer Seven", title="Officer", agency_ori="CA0520100")
@@ -34,7 +36,7 @@ def message_of(event, source="retention"):
 def entry_of(message):
     """The entry, sealed under a key of each day that is the same in every test."""
     prepared = prepare(message)
-    return prepared.entry({day: bytes(32) for day in prepared.days})
+    return prepared.entry({day: HmacSha256(bytes(32)) for day in prepared.days})
 
 
 def found(event, source="retention"):
@@ -199,3 +201,26 @@ def test_a_body_that_is_no_object_is_malformed(value):
 def test_an_event_of_another_topic_is_malformed():
     with pytest.raises(Malformed, match="topic"):
         entry_of(message_of(an_attempt())._replace(topic=HoldChanged.TOPIC))
+
+
+@pytest.mark.parametrize("written", ["{{{0}}}", "urn:uuid:{0}"])
+def test_an_id_in_another_notation_is_the_same_id(written):
+    message = message_of(an_attempt())
+    plain = message.headers["ce_id"].decode()
+    headers = {**message.headers, "ce_id": written.format(plain).encode()}
+    entry = entry_of(message._replace(headers=headers))
+    assert str(entry.found.event_id) == plain
+    assert found_in(entry.content) == entry.found
+
+
+def test_a_time_beyond_the_calendar_is_no_time():
+    body = msgspec.json.decode(message_of(an_attempt()).value) | {
+        "occurred_at": "0001-01-01T00:00:00+14:00"
+    }
+    with pytest.raises(Malformed):
+        prepare(message_of(an_attempt())._replace(value=msgspec.json.encode(body)))
+
+
+@pytest.mark.parametrize("text", ["7abc123", "ABCDEFGHJKLM", "O0O0", "7"])
+def test_a_plain_plate_has_the_form_that_its_pattern_has(text):
+    assert as_plate(text) == PlatePattern.parse(text).text
