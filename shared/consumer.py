@@ -37,6 +37,10 @@ handler knows which messages that are and has worked the others."""
 LAG = Gauge("alpr_consumer_lag", "Messages not yet worked", ["group", "topic", "partition"])
 DEAD = Counter("alpr_dead_letters", "Messages put aside", ["group", "topic"])
 
+PROMPT, UNHURRIED = 5, 25
+"""So many first pauses is the longest that an idle consumer waits between fetches (ADR-0003): of what people
+wait for, or of what may come half a second later."""
+
 FIRST_PAUSE_S = 0.2
 MAX_PAUSE_S = 5.0
 
@@ -58,6 +62,8 @@ class Subscription:
     max_records: int = 1000
     gather_s: float = 0
     """After a small batch wait this long for the next to grow, where each costs a transaction."""
+    pauses: int = UNHURRIED
+    """`PROMPT` where somebody waits for it."""
 
     @property
     def events(self) -> Collection[type[Event]]:
@@ -74,6 +80,7 @@ class WholeSubscription:
     handler: MessageHandler
     max_records: int = 1000
     gather_s: float = 0
+    pauses: int = UNHURRIED
 
 
 AnySubscription = Subscription | WholeSubscription
@@ -151,7 +158,8 @@ class Consumer:
         try:
             await consumer.start()
             if self._idle_pause_s:
-                pace(consumer, self._idle_pause_s)
+                longest_s = self._idle_pause_s * self._subscription.pauses
+                pace(consumer, self._idle_pause_s, longest_s)
             while True:
                 batches = await consumer.getmany(
                     timeout_ms=1000, max_records=self._subscription.max_records
@@ -273,8 +281,8 @@ def is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def pace(consumer: AIOKafkaConsumer, pause_s: float) -> None:
-    """Wait after each empty fetch: the embedded broker has no long poll (ADR-0003).
+def pace(consumer: AIOKafkaConsumer, pause_s: float, longest_s: float) -> None:
+    """Wait after each empty fetch, longer each time: the embedded broker has no long poll (ADR-0003).
 
     A fetch holds its node until it ends, so ending it late is what keeps the next one back. aiokafka
     has no public hook for this; the pinned version's fetcher is wrapped, and a test watches that it is.
@@ -293,7 +301,7 @@ def pace(consumer: AIOKafkaConsumer, pause_s: float) -> None:
             # not cancelled: otherwise the cancellation comes out of consumer.stop().
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.sleep(idle_s)
-            idle_s = min(idle_s * 1.2, pause_s * 5)
+            idle_s = min(idle_s * 1.2, longest_s)
         return found
 
     fetcher._proc_fetch_request = paced

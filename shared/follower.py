@@ -37,6 +37,7 @@ class TopicFollower:
         learn: Callable[[Sequence[Any]], Awaitable[None]],
         begun: Callable[[], Awaitable[object]] | None = None,
         newest: Collection[type[Event]] = (),
+        from_now: Collection[type[Event]] = (),
         idle_pause_s: float = 0,
     ) -> None:
         """Set up a follower; nothing is connected before `start`.
@@ -50,6 +51,7 @@ class TopicFollower:
             begun: awaited once the ends are known, before the first event: reads from elsewhere what
                 came earlier.
             newest: those of the types of whose earlier events only the newest one is read.
+            from_now: those of the types of which no earlier event is read.
             idle_pause_s: the pause after an empty fetch that the embedded broker needs (ADR-0003).
         """
         self.name = name
@@ -59,6 +61,7 @@ class TopicFollower:
         self._learn = learn
         self._begun = begun
         self._newest = frozenset(topic_of(event).name for event in newest)
+        self._from_now = frozenset(topic_of(event).name for event in from_now)
         self._idle_pause_s = idle_pause_s
         self._task: asyncio.Task[None] | None = None
         self._failing: str | None = None
@@ -116,13 +119,15 @@ class TopicFollower:
             partitions = [TopicPartition(t.name, n) for t in topics for n in range(t.partitions)]
             consumer.assign(partitions)
             if self._idle_pause_s:
-                pace(consumer, self._idle_pause_s)
+                pace(consumer, self._idle_pause_s, self._idle_pause_s)
             ends = await consumer.end_offsets(partitions)
             begins = await consumer.beginning_offsets(partitions)
             for partition, end in ends.items():
                 start = begins[partition] if self._from_start else end
                 if partition.topic in self._newest:
                     start = max(begins[partition], end - 1)
+                if partition.topic in self._from_now:
+                    start = end
                 consumer.seek(partition, start)
             if self._begun is not None:
                 await self._begun()

@@ -55,11 +55,14 @@ ONE_COPY = "ok, but a receipt may rest on one broker (KAFKA_ALLOW_ONE_COPY)"
 
 T = TypeVar("T")
 
-UNHURRIED = 20
-"""So many times the pause after an empty fetch has a follower that may learn half a second later."""
+PAUSES = 12
+"""So many times a consumer's first pause has a follower, after each empty fetch: it learns within 0.25 s.
 
-FOR_TICKS = 5
-"""As much for ticks: they come every 2 s and hold for 5 s, so one may be lost and the next be late."""
+Ticks come every 2 s and hold for 5 s, so one may be lost and the next be late.
+"""
+
+UNHURRIED = 50
+"""As much for what may be learnt a second later."""
 
 
 class Task(Protocol):
@@ -133,7 +136,11 @@ class Runtime:
         self._follower: TopicFollower | None = None
         if self.kafka and people is None:
             self._follower = self.follower(
-                f"{service} people", FOLLOWED, from_start=True, learn=self.people.learn_all
+                f"{service} people",
+                [*FOLLOWED, IdentityTicked],
+                from_start=True,
+                from_now=[IdentityTicked],
+                learn=self.people.learn_all,
             )
         if coverage is None and self.kafka and service in topic_of(LogCovered).consumers:
             refuses_s = self.policy.limits.audit_behind_refuses_s
@@ -160,15 +167,6 @@ class Runtime:
             self._tasks.append(self.refusals.telling)
         if self._follower is not None:
             self._follower.start()
-            self.run(
-                self.follower(
-                    f"{self.service} identity tick",
-                    [IdentityTicked],
-                    from_start=False,
-                    learn=self.people.learn_all,
-                    pauses=FOR_TICKS,
-                )
-            )
         if self.kafka:
             self.follow_the_others()
             async with self.db.begin() as connection:
@@ -220,7 +218,8 @@ class Runtime:
         learn: Callable[[Sequence[Any]], Awaitable[None]],
         begun: Callable[[], Awaitable[object]] | None = None,
         newest: Collection[type[Event]] = (),
-        pauses: int = 1,
+        from_now: Collection[type[Event]] = (),
+        pauses: int = PAUSES,
     ) -> TopicFollower:
         """Return a follower of topics on this runtime's Kafka; `run` starts it."""
         return TopicFollower(
@@ -231,6 +230,7 @@ class Runtime:
             learn=learn,
             begun=begun,
             newest=newest,
+            from_now=from_now,
             idle_pause_s=self._idle_pause_s * pauses,
         )
 

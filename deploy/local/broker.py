@@ -13,7 +13,7 @@ from deploy.local.process import LOOPBACK, Child, Server, free_port, held
 
 EMPTY_FETCH_PAUSE_MS = 20
 """What its consumers wait after an empty fetch: it has no long poll and would answer at once. They
-wait up to five times this while nothing comes, so twenty idle consumers cost under 5% of a core."""
+wait a multiple of this while nothing comes (`pauses`), so that idle consumers cost little of a core."""
 
 
 @dataclass

@@ -8,7 +8,7 @@ from uuid import UUID
 from services.hotlist.raising import Raiser
 from services.hotlist.store.outvoted import Outvoted
 from services.hotlist.store.purging import BEGINNING, Purging
-from shared.consumer import Handler, Subscription
+from shared.consumer import PROMPT, UNHURRIED, Handler, Subscription
 from shared.errors import InvalidInput
 from shared.events import (
     Event,
@@ -138,9 +138,17 @@ def handlers(runtime: Runtime, raiser: Raiser, secrets: MonthSecrets) -> dict[ty
     }
 
 
+READS = (ReadRecorded, ReadRecognised)
+"""What alerts come from."""
+
+
 def subscriptions(runtime: Runtime, raiser: Raiser, secrets: MonthSecrets) -> list[Subscription]:
     """One group each, so that neither a purge nor a pass holds up reads."""
     return [
-        Subscription(f"hotlist-{event.TOPIC}", {event: handler})
+        Subscription(
+            f"hotlist-{event.TOPIC}",
+            {event: handler},
+            pauses=PROMPT if event in READS else UNHURRIED,
+        )
         for event, handler in handlers(runtime, raiser, secrets).items()
     ]

@@ -12,7 +12,7 @@ from services.identity.api.sessions import known_browser
 from services.identity.settings import Settings
 from services.identity.work import SERVICE, Identity
 from shared.http import create_app
-from shared.runtime import Runtime
+from shared.runtime import UNHURRIED, Runtime
 from shared.serve import serve
 
 __all__ = ["MIGRATIONS", "OPEN", "build_app", "main"]
@@ -49,6 +49,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
                         watching.WATCHED,
                         from_start=False,
                         learn=lambda events: watching.watch(identity, events),
+                        pauses=UNHURRIED,
                     ),
                 )
             yield

@@ -16,7 +16,7 @@ from services.recognition.worker import FrameReading, Plate
 from shared import signed_captures
 from shared.bus import Bus
 from shared.clock import Clock
-from shared.consumer import Handler, Subscription
+from shared.consumer import PROMPT, Handler, Subscription
 from shared.errors import AlprError, NotFound, Unavailable
 from shared.events import (
     Alternative,
@@ -88,7 +88,7 @@ class Captures:
         """What recognition consumes."""
         handlers: dict[type[Event], Handler] = {CaptureReceived: self.received}
         max_records = FRAMES_PER_WORKER * self._pool.size
-        return [Subscription("recognition", handlers, max_records=max_records)]
+        return [Subscription("recognition", handlers, max_records=max_records, pauses=PROMPT)]
 
     async def received(self, captures: Sequence[CaptureReceived]) -> None:
         """Work captures side by side; raises only after every other capture was told.
