@@ -128,6 +128,10 @@ train-states: $(TRAINING_STAMP) ## Render plates and train the reader of states'
 bench-reads: $(STAMP) ## Edge reads through HTTP, Kafka, matching and Postgres [KAFKA=apache]
 	@$(PY) -m tests.bench.reads $(if $(KAFKA),--kafka $(KAFKA))
 
+.PHONY: bench-pairs
+bench-pairs: $(STAMP) ## CPU of a log entry or a read, in pairs with an earlier commit [WHAT=entry or read, BEFORE=commit, PAIRS=7]
+	@$(PY) -m tests.bench.pairs $${WHAT:+--what "$$WHAT"} $${BEFORE:+--before "$$BEFORE"} $${PAIRS:+--pairs "$$PAIRS"}
+
 .PHONY: bench-frames
 bench-frames: $(STAMP) ## Frames acknowledged when file, folder and Kafka have them [KAFKA=apache]
 	@$(PY) -m tests.bench.frames $(if $(KAFKA),--kafka $(KAFKA))
