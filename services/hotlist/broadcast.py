@@ -26,6 +26,9 @@ DELIVERED = Counter("alpr_alerts_delivered", "Alerts sent to viewers")
 PIECE = 200
 """Alerts read at once."""
 
+REPLACED = "this account opened another stream; it has as many as it may"
+"""Why a stream ends; the console's page does not come back after it."""
+
 HEARTBEAT = b": heartbeat\n\n"
 RETRY_MS = 1000
 
@@ -42,7 +45,9 @@ class Broadcaster:
         self._position = 0
         """The last hit that was considered for all live viewers."""
 
-        self._viewers: set[Viewer] = set()
+        self._viewers: dict[Viewer, None] = {}
+        """In the order in which they came."""
+
         self._closing = False
 
     def close(self) -> None:
@@ -51,10 +56,25 @@ class Broadcaster:
         for viewer in self._viewers:
             viewer.wake()
 
-    @property
-    def full(self) -> bool:
-        """Whether no more streams can be opened here."""
-        return self._closing or len(self._viewers) >= self._settings.hotlist_max_streams
+    def full_for(self, account_id: str) -> bool:
+        """Return whether an account can open no stream here.
+
+        A stream that ended for another of its account still counts until its client has gone, so that
+        clients that read nothing do not pile up.
+        """
+        own, settings = len(self._of(account_id)), self._settings
+        most = settings.hotlist_max_streams - (settings.hotlist_reserved_streams if own else 0)
+        piled_up = own >= 2 * settings.hotlist_account_streams
+        return self._closing or piled_up or len(self._viewers) >= most
+
+    def _of(self, account_id: str) -> list[Viewer]:
+        return [viewer for viewer in self._viewers if viewer.account_id == account_id]
+
+    def _make_room(self, account_id: str) -> None:
+        """End the oldest streams of an account that has more than it may."""
+        going_on = [viewer for viewer in self._of(account_id) if viewer.ended is None]
+        for viewer in going_on[: -self._settings.hotlist_account_streams]:
+            viewer.end(REPLACED)
 
     async def last(self) -> int:
         """Return the number of the latest hit. Raises: Unavailable."""
@@ -63,7 +83,8 @@ class Broadcaster:
 
     async def stream(self, viewer: Viewer) -> AsyncIterator[bytes]:
         """Yield Server-Sent Events until the viewer's standing ends, or the process does."""
-        self._viewers.add(viewer)
+        self._viewers[viewer] = None
+        self._make_room(viewer.account_id)
         VIEWERS.set(len(self._viewers))
         try:
             yield _opening(viewer.cursor)
@@ -79,13 +100,13 @@ class Broadcaster:
         except Unavailable as exc:
             yield _ending(exc.detail)
         finally:
-            self._viewers.discard(viewer)
+            self._viewers.pop(viewer, None)
             VIEWERS.set(len(self._viewers))
 
     def _end(self, viewer: Viewer) -> str | None:
         if self._closing:
             return "the server stops"
-        return viewer.standing.fault(self._runtime.clock.now())
+        return viewer.ended or viewer.standing.fault(self._runtime.clock.now())
 
     async def _notice(self, viewer: Viewer) -> bytes:
         """Tell the viewer, and the log, once that the account cannot be checked, and once that it can again."""
@@ -178,7 +199,7 @@ class Broadcaster:
             if viewer.behind:
                 continue
             share = [hit for hit in hits if hit["seq"] > viewer.cursor and viewer.sees(hit)]
-            if viewer.standing.fault(now) is not None:
+            if viewer.ended or viewer.standing.fault(now) is not None:
                 viewer.wake()
             elif viewer.room(len(share)):
                 shares[viewer] = share

@@ -31,6 +31,13 @@ class Settings(CommonSettings):
     """Alerts kept for one slow client; past this it reads again from Postgres at its own pace."""
 
     hotlist_max_streams: Annotated[int, Field(ge=1)] = 500
+    """Open alert streams of this process."""
+
+    hotlist_reserved_streams: Annotated[int, Field(ge=0)] = 100
+    """Of those, so many are kept for accounts that have none open here."""
+
+    hotlist_account_streams: Annotated[int, Field(ge=1)] = 5
+    """Open streams of one account in this process; one more ends its oldest."""
 
     hotlist_max_upload_bytes: Annotated[int, Field(ge=1)] = 100_000_000
     hotlist_max_upload_rows: Annotated[int, Field(ge=1)] = 1_000_000

@@ -77,12 +77,25 @@ class Viewer:
         self.unchecked = False
         """Whether the viewer has been told that their account cannot be checked."""
 
+        self.ended: str | None = None
+        """Why the stream is to end, whatever its token says."""
+
         self.behind = True
         """Reads from Postgres by itself, until it has caught up with the broadcaster."""
 
         self._buffer = buffer
         self._waiting: list[bytes] = []
         self._wake = asyncio.Event()
+
+    @property
+    def account_id(self) -> str:
+        """Whose stream it is."""
+        return self.grant.principal.account_id
+
+    def end(self, why: str) -> None:
+        """Let the stream say `why` and end, at once."""
+        self.ended = why
+        self.wake()
 
     def sees(self, hit: Mapping[str, Any]) -> bool:
         """Return whether a hit is shown: the own agency's, from a source of one's own (468.4(e))."""

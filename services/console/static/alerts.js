@@ -37,6 +37,13 @@ function listen() {
   source.addEventListener("unchecked", (event) => say(`Your account cannot be checked now: ${event.data}`, true));
   source.addEventListener("checked", () => say("Connected: new alerts appear here by themselves.", false));
   source.addEventListener("problem", (event) => say(`No alerts: ${event.data}`, true));
+  source.addEventListener("end", (event) => {
+    // Coming back would end the stream of another window, which would come back in turn.
+    if (event.data.startsWith("this account opened another stream")) {
+      source.close();
+      say("No alerts: they are open in other windows. Close some, then load this page again.", true);
+    }
+  });
   source.addEventListener("signed-out", () => {
     source.close();
     location.assign(list.dataset.signedOut);

@@ -41,11 +41,12 @@ async def stream_alerts(
 
     Each delivery is recorded as a disclosure before it is sent. The stream ends when the token expires
     or is revoked, or training lapses; open it again with the last id, and nothing is missed or doubled.
+    An account has five streams here; one more ends its oldest. Some are kept for accounts that have none.
     While account changes are not heard from identity no stream is opened; an open one says so (`unchecked`,
     with when it ends for it) and goes on for as long as the policy allows, which is on record.
     """
     runtime, broadcaster = hotlist.runtime, hotlist.broadcaster
-    if broadcaster.full:
+    if broadcaster.full_for(grant.principal.account_id):
         raise Unavailable("no more alert streams can be opened here", retry_after_s=5)
     last = await broadcaster.last()
     asked = _number(last_event_id if last_event_id is not None else resume_after)

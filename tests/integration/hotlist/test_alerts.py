@@ -1,6 +1,7 @@
 """The alert stream: resumed without loss or doubling, withheld by source, recorded before it is sent."""
 
 import asyncio
+import contextlib
 import json
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -8,6 +9,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from services.hotlist.broadcast import REPLACED
 from shared.events import RecordsDisclosed
 from shared.testing import eventually
 
@@ -79,8 +81,9 @@ async def test_alerts_while_resuming_are_neither_lost_nor_doubled(hotlist, strea
 
     async def client(pause):
         ids: list[int] = []
+        account_id = str(uuid4())
         while not (done.is_set() and ids and ids[-1] == total):
-            async with streams.open(ids[-1] if ids else 0) as stream:
+            async with streams.open(ids[-1] if ids else 0, account_id=account_id) as stream:
                 until = asyncio.get_running_loop().time() + pause
                 await eventually(
                     lambda s=stream, u=until: (
@@ -276,6 +279,47 @@ async def test_a_client_that_leaves_is_forgotten(hotlist, streams):
         await eventually(lambda: stream.events)
         assert len(broadcaster._viewers) == 1
     await eventually(lambda: not broadcaster._viewers)
+
+
+@pytest.mark.clause("wall/alert-streams")
+async def test_an_account_has_five_streams_and_one_more_ends_its_oldest(hotlist, streams):
+    await hotlist.listed("7ABC123")
+    account_id = str(uuid4())
+    async with contextlib.AsyncExitStack() as stack:
+        opened = []
+        for _ in range(6):
+            stream = await stack.enter_async_context(streams.open(account_id=account_id))
+            await eventually(lambda s=stream: s.events)
+            opened.append(stream)
+        other = await stack.enter_async_context(streams.open())
+        await eventually(lambda: other.events)
+        await eventually(lambda: opened[0].ended)
+        assert opened[0].end == REPLACED
+        await seen(hotlist, 1)
+        await eventually(lambda: all(stream.alerts for stream in [*opened[1:], other]))
+        assert not opened[0].alerts
+        assert not any(stream.ended for stream in [*opened[1:], other])
+
+
+@pytest.mark.clause("wall/alert-streams")
+async def test_one_account_cannot_take_the_streams_of_others(hotlist, streams, monkeypatch):
+    parts = hotlist.app.state.parts
+    few = parts.settings.model_copy(
+        update={"hotlist_max_streams": 4, "hotlist_reserved_streams": 2}
+    )
+    monkeypatch.setattr(parts.broadcaster, "_settings", few)
+    greedy = str(uuid4())
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(2):
+            stream = await stack.enter_async_context(streams.open(account_id=greedy))
+            await eventually(lambda s=stream: s.events)
+        with pytest.raises(AssertionError, match="no more alert streams"):
+            await stack.enter_async_context(streams.open(account_id=greedy))
+        for _ in range(2):
+            stream = await stack.enter_async_context(streams.open(account_id=str(uuid4())))
+            await eventually(lambda s=stream: s.events)
+        with pytest.raises(AssertionError, match="no more alert streams"):
+            await stack.enter_async_context(streams.open(account_id=str(uuid4())))
 
 
 async def test_streams_end_when_the_server_stops(hotlist, streams):
