@@ -6,6 +6,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
+from shared.header_timeout import HeaderTimeout
 from shared.logs import configure_logging
 from shared.settings import CommonSettings
 
@@ -32,6 +33,7 @@ def options(settings: CommonSettings) -> dict[str, Any]:
     return {
         "host": settings.host,
         "port": settings.port,
+        "http": HeaderTimeout,
         "proxy_headers": True,
         "forwarded_allow_ips": settings.forwarded_allow_ips,
         "access_log": False,

@@ -16,7 +16,7 @@ from services.retention.api.searches import Search
 from services.retention.domain.criteria import check_hold, check_search
 from shared.errors import NotAuthorised
 from shared.events import PurposeRecord, ReleaseCriteria
-from shared.plates import PlatePattern
+from shared.plates import PlatePattern, normalise_plate
 from shared.purposes import Purpose
 
 WINDOW = {
@@ -73,6 +73,22 @@ def test_every_service_takes_and_refuses_the_same_patterns_in_one_normal_form():
         assert set(answers.values()) == {expected}, (text, answers)
         accepted += pattern is not None
     assert 1000 < accepted < 3900
+
+
+@pytest.mark.parametrize("text", ["ß7A1", "\ufb017A", "\u01317A1", "7A1\u2122", "\u212a7A1"])
+def test_a_character_that_folds_into_letters_is_refused_by_every_service_not_rewritten(text):
+    answers = [
+        plate_in(ReleaseCriteriaIn, text, device_ids=[DEVICE], **WINDOW),
+        plate_in(Search, text, **WINDOW),
+        plate_in(HoldCriteriaIn, text),
+        plate_in(EntryQuery, text),
+        plate_in(Scope, text),
+    ]
+    assert answers == [REFUSED] * 5
+    with pytest.raises(EntryFault):
+        plate_of(text)
+    with pytest.raises(ValueError, match="letters A-Z"):
+        normalise_plate(text)  # what ingest takes of a device
 
 
 def test_a_hot_list_reads_patterns_the_same_way_and_asks_for_three_known_characters():

@@ -567,3 +567,12 @@ def test_env_is_written_by_a_bare_python_run_as_the_readme_says(tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     assert "kept offline" in done.stdout
     assert set(env(tmp_path / ".env")) == {*NEEDED, *UNDER_THE_ROOT}
+
+
+def test_the_proxy_passes_nothing_on_to_a_service_that_is_not_ready():
+    text = (ROOT / "deploy" / "compose" / "Caddyfile").read_text()
+    blocks = re.findall(r"reverse_proxy \S+:8000 \{(.*?)\}", text, re.DOTALL)
+    assert len(blocks) == text.count("reverse_proxy") == 2
+    assert all("import health" in block for block in blocks)
+    [health] = re.findall(r"^\(health\) \{(.*?)^\}", text, re.DOTALL | re.MULTILINE)
+    assert "health_uri /readyz" in health

@@ -1,0 +1,91 @@
+"""Half a request does not hold a connection for ever; one that is being answered is left alone."""
+
+import asyncio
+import contextlib
+import socket
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from shared import header_timeout
+from shared.serve import options
+from shared.testing import eventually
+
+pytestmark = pytest.mark.enable_socket
+
+TIMEOUT_S = 0.4
+
+
+def an_app():
+    app = FastAPI()
+
+    @app.get("/slow")
+    async def slow() -> str:
+        await asyncio.sleep(3 * TIMEOUT_S)
+        return "done"
+
+    return app
+
+
+@pytest.fixture
+async def port(settings, monkeypatch):
+    """A server on a real socket, told what services are told."""
+    monkeypatch.setattr(header_timeout, "HEADER_TIMEOUT_S", TIMEOUT_S)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        told = options(settings) | {"lifespan": "off", "timeout_graceful_shutdown": 2}
+        server = uvicorn.Server(uvicorn.Config(an_app(), **told))
+        running = asyncio.create_task(server._serve([listening]))
+        await eventually(lambda: server.started)
+        yield listening.getsockname()[1]
+        server.should_exit = True
+        await running
+
+
+@contextlib.asynccontextmanager
+async def connected(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def ends(reader):
+    """Whether the server closes the connection, of itself and without a word."""
+    async with asyncio.timeout(3 * TIMEOUT_S):
+        return await reader.read() == b""
+
+
+@pytest.mark.clause("wall/header-timeout")
+@pytest.mark.parametrize("sent", [b"", b"GET /slow HTTP/1.1\r\nHost: a\r\nX-Ha", b"\r\n"])
+async def test_headers_that_do_not_end_are_not_waited_for(port, sent):
+    async with connected(port) as (reader, writer):
+        writer.write(sent)
+        assert await ends(reader)
+
+
+@pytest.mark.clause("wall/header-timeout")
+async def test_a_trickle_of_headers_gains_no_time(port):
+    async with connected(port) as (reader, writer):
+        writer.write(b"GET /slow HTTP/1.1\r\n")
+        closing = asyncio.create_task(ends(reader))
+        while not closing.done():
+            with contextlib.suppress(ConnectionError):
+                writer.write(b"X-A: b\r\n")
+            await asyncio.sleep(TIMEOUT_S / 8)
+        assert await closing
+
+
+@pytest.mark.clause("wall/header-timeout")
+@pytest.mark.parametrize("rest", [b"GET /slow HTTP/1.1\r\nX-Ha", b"\r\n"])
+async def test_an_answer_takes_its_time_and_the_next_request_has_as_long_as_the_first(port, rest):
+    async with connected(port) as (reader, writer):
+        writer.write(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        async with asyncio.timeout(10 * TIMEOUT_S):
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            assert await reader.readexactly(len(b'"done"')) == b'"done"'
+        writer.write(rest)
+        assert await ends(reader)
