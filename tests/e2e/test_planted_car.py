@@ -1,0 +1,493 @@
+"""A vehicle that was purged is found nowhere in the whole stack on Apache Kafka; its twin under a hold is.
+
+The car is photographed, read, matched, shown to people, listed for evidence, and never asked for by its plate.
+What is searched, and where something may be left, is in docs/data.md.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from deploy.kafka.run import ApacheKafka
+from deploy.local.administer import port_of
+from deploy.local.demo.alerts import AlertStream
+from deploy.local.demo.camera import post
+from deploy.local.demo.client import Api
+from deploy.local.demo.department import CAMERAS, seed
+from deploy.local.demo.listing import put_in_force
+from deploy.local.demo.model import Frame
+from deploy.local.launch import running
+from deploy.local.parts import ROOT
+from deploy.local.postgres import Postgres
+from shared.bus import KafkaBus
+from shared.events import ReadRecorded
+from shared.kafka import Kafka
+from shared.kafka_requests import AlterConfigsRequest, ask
+from shared.testing import eventually
+from shared.topics import TOPICS
+from tests.e2e import traces
+from tests.e2e.frames import frame, plates
+from tests.e2e.traces import DEVICE, PICTURE, PLATE, TIME, Traces
+
+FRAMES = 3
+QUICK = {"log.retention.check.interval.ms": "500", "log.segment.delete.delay.ms": "100"}
+"""Of the node: what is to be deleted is deleted soon."""
+NOTE = "Reviewed against the adopted schedule"
+ELSEWHERE = {
+    "latitude": CAMERAS[0]["place"]["latitude"],
+    "longitude": CAMERAS[0]["place"]["longitude"],
+}
+
+BEFORE = {
+    "table retention.reads": {PLATE, DEVICE, TIME},
+    "table retention.captures": {DEVICE, TIME},
+    "table retention.plates": {PLATE},
+    "table retention.passes": {PLATE, DEVICE, TIME},
+    "table retention.pass_reads": {TIME},
+    "table retention.device_days": {DEVICE},
+    "table hotlist.hits": {PLATE, DEVICE, TIME},
+    "table hotlist.sightings": {PLATE, TIME},
+    "table audit.values": {PLATE, DEVICE, TIME},
+    "table audit.findings": {PLATE, DEVICE},
+    "topic alpr.capture.received": {DEVICE, TIME},
+    "topic alpr.capture.processed": {DEVICE, TIME},
+    "topic alpr.read.recorded": {PLATE, DEVICE, TIME},
+    "topic alpr.read.recorded.dead": {PLATE, DEVICE, TIME},
+    "topic alpr.read.recognised": {PLATE, DEVICE, TIME},
+    "topic alpr.read.contradicted": {PLATE, DEVICE},
+    "topic alpr.pass.recorded": {PLATE, DEVICE, TIME},
+    "topic alpr.hit.raised": {PLATE, DEVICE, TIME},
+    "topic alpr.records.disclosed": {PLATE},
+    "topic alpr.finding.raised": {PLATE, DEVICE},
+    "file objects/captures": {DEVICE, PICTURE},
+    "segments alpr.read.recorded": {PLATE, DEVICE, TIME},
+    "segments alpr.read.recorded.dead": {PLATE, DEVICE, TIME},
+    "statistics retention.plates": {PLATE},
+    "file objects/crops": {DEVICE},
+}
+"""Where the car is at least before the purge, by docs/data.md."""
+
+REGISTERED = {
+    "table ingest.devices",
+    "table ingest.credentials",
+    "statistics ingest.devices",
+    "statistics ingest.credentials",
+    "statistics retention.devices",
+    "table retention.devices",
+    "table audit.entries",
+    "topic alpr.device.changed",
+}
+"""Where it stands which cameras there are: not that one of them saw anything."""
+
+
+@dataclass
+class Vehicle:
+    """One vehicle as one camera saw it, in frames and in a read that the camera made itself."""
+
+    plate: str
+    device: object
+    moments: list[datetime]
+    picture: bytes
+
+    @property
+    def traces(self) -> Traces:
+        """What betrays it."""
+        return Traces([self.plate], [UUID(self.device.device_id)], self.moments, [self.picture])
+
+
+def seen_by(device, plate, first_at):
+    """A vehicle in three frames, 0.2 s apart, and in an edge read a second later."""
+    moments = [first_at + timedelta(milliseconds=200 * n, microseconds=137) for n in range(FRAMES)]
+    return Vehicle(
+        plate, device, [*moments, first_at + timedelta(seconds=1, microseconds=911)], frame(plate)
+    )
+
+
+@pytest.mark.apache
+@pytest.mark.clause("468.5/schedule")
+@pytest.mark.clause("468.5/holds")
+@pytest.mark.clause("wall/erasing")
+async def test_after_the_purge_a_vehicle_is_nowhere_and_its_twin_under_a_hold_is_there(tmp_path):
+    """The schedule is shortened by two days between two starts, instead of waiting for them."""
+    tmp_path.chmod(0o755)
+    with ApacheKafka(tmp_path / "kafka", settings=QUICK) as kafka:
+        async with Stack(tmp_path, kafka, schedule_days=402) as stack:
+            people = await seed(stack.api, stack.folder)
+            first_at = datetime.now(UTC).replace(second=13) - timedelta(days=401, hours=6)
+            chosen = [plate for plate in plates(60) if "B" in plate or "Z" in plate]
+            car = seen_by(people.devices[0], chosen[0], first_at)
+            twin = seen_by(people.devices[1], chosen[-1], first_at + timedelta(seconds=73.4))
+            await Story(people, stack, car, twin, others=chosen[1:3]).tell()
+            await stack.database.execute("ANALYZE")  # as autovacuum does sooner or later
+
+            there = await stack.search(car.traces) | await stack.search_segments(car.traces)
+            missing = {place: kinds - there.get(place, set()) for place, kinds in BEFORE.items()}
+            assert not any(missing.values()), (missing, there)
+
+        async with Stack(tmp_path, kafka, schedule_days=400) as stack:
+            await purge(people, stack)
+            await stack.trim()
+            allowed = {place: {DEVICE} for place in REGISTERED}
+            left = await stack.search(car.traces)
+            over = {place: kinds - allowed.get(place, set()) for place, kinds in left.items()}
+            over = [f"{place}: {sorted(kinds)}" for place, kinds in sorted(over.items()) if kinds]
+            assert not over, "\n".join(over)
+            asked = await stack.database.fetch(
+                "SELECT DISTINCT kind FROM audit.entries WHERE convert_from(entry, 'UTF8') LIKE $1",
+                f"%{car.device.device_id}%",
+            )
+            told = {row["kind"] for row in asked}
+            assert told <= {"device.changed", "device.silenced"}, "nothing but its making"
+
+            still = await stack.search(twin.traces)
+            for place in ("retention.held_reads", "hotlist.hits", "audit.values"):
+                assert still[f"table {place}"] >= {PLATE, DEVICE, TIME}, place
+            assert PICTURE in still["file objects/captures"]
+            await stack.outlive_segments(car.traces)
+
+
+class Stack:
+    """The whole stack over one folder and Kafka, under a policy with a schedule of its own."""
+
+    def __init__(self, folder, kafka, *, schedule_days):
+        self.folder = folder / "stack"
+        self.kafka = kafka
+        self._policy = folder / f"policy-{schedule_days}.toml"
+        text = (ROOT / "policy.toml").read_text()
+        assert "schedule_days = 400" in text
+        days = f"schedule_days = {schedule_days}"
+        self._policy.write_text(text.replace("schedule_days = 400", days))
+        self._running = AsyncExitStack()
+
+    async def __aenter__(self):
+        given = {
+            "KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            "POLICY_FILE": str(self._policy),
+            "AUDIT_WATCH_S": "2",
+        }
+        up = self._running.enter_context(running(self.folder, "--port", "0", environment=given))
+        self.api = await self._running.enter_async_context(Api(up.urls))
+        servers = self.folder / "postgres"
+        self.database = await asyncpg.connect(Postgres(servers, port=port_of(servers)).url())
+        self._running.push_async_callback(self.database.close)
+        return self
+
+    async def __aexit__(self, *exc):
+        await self._running.__aexit__(*exc)
+
+    async def count(self, query):
+        """What a query of the test's own counts."""
+        return await self.database.fetchval(f"SELECT count(*) FROM {query}")
+
+    async def search(self, wanted):
+        """Where `wanted` is: in rows, statistics, topics, objects, logs and other files."""
+        return {
+            **await traces.in_tables(self.database, wanted),
+            **await traces.in_topics(self.kafka.bootstrap, wanted),
+            **await asyncio.to_thread(traces.in_files, self.folder, wanted),
+        }
+
+    async def search_segments(self, wanted):
+        """Where `wanted` is in the files in which Kafka keeps its topics."""
+        return await asyncio.to_thread(traces.in_segments, self.kafka.folder / "data", wanted)
+
+    async def trim(self):
+        """Run the command that trims, once, as it runs every 5 minutes."""
+        given = {
+            **os.environ,
+            "KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            "POLICY_FILE": str(self._policy),
+        }
+        command = [sys.executable, "-m", "shared.topics_admin", "trim"]
+        done = await asyncio.to_thread(
+            subprocess.run, command, env=given, cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert "2 dead letters ended" in done.stdout
+
+    async def outlive_segments(self, wanted):
+        """Let the retention of the topics pass, by shortening it: their segments go, trimmed bytes with them."""
+        assert await self.search_segments(wanted), "trimmed records lie on the disk for a while"
+        names = [n for t in TOPICS.values() if not t.replayed for n in (t.name, t.dead)]
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap)
+        await admin.start()
+        shorter = [(2, name, [("retention.ms", 0, "1")]) for name in names]
+        answer = await ask(admin, AlterConfigsRequest(shorter, False))
+        await admin.close()
+        assert {response[0] for response in answer.responses} == {0}
+
+        async def all_gone():
+            assert not (found := await self.search_segments(wanted)), found
+            return True
+
+        await eventually(all_gone, within_s=120, every_s=2)
+
+
+async def purge(people, stack):
+    """Propose, authorise and execute a purge; wait until everybody has followed."""
+    for person in people.people:
+        person.api = stack.api
+    runs, began = "/v1/purge-runs", await stack.database.fetchval("SELECT now()")
+    custodian, body = people.custodian, {"kind": "single", "reason": NOTE}
+    run = await custodian.must("retention", "POST", runs, json=body)
+    path, note = f"{runs}/{run['run_id']}", {"note": NOTE}
+    await people.administrator.must("retention", "POST", f"{path}/authorise", json=note)
+    await custodian.must("retention", "POST", f"{path}/execute")
+
+    async def certified():
+        return (await custodian.must("retention", "GET", path))["state"] == "certified"
+
+    await eventually(certified, within_s=180, every_s=0.5)
+    for query in ("audit.erasures", "hotlist.hits WHERE purged_at IS NOT NULL"):
+        await eventually(lambda query=query: stack.count(query), within_s=120, every_s=0.5)
+    renewed = (
+        "SELECT count(*) FROM pg_stat_user_tables WHERE last_analyze > $1 AND (schemaname, relname)"
+        " IN (('retention', 'plates'), ('hotlist', 'hits'), ('audit', 'findings'))"
+    )
+
+    async def all_renewed():
+        return await stack.database.fetchval(renewed, began) == 3
+
+    await eventually(all_renewed, within_s=90, every_s=0.5)
+
+
+class Story:
+    """What cameras and people do with both vehicles before the purge, and the purge."""
+
+    def __init__(self, people, stack, car, twin, *, others):
+        self.people = people
+        self.stack = stack
+        self.car = car
+        self.twin = twin
+        self.others = others
+        minute = car.moments[0].replace(second=0, microsecond=0)
+        self.window = (minute - timedelta(minutes=3), minute + timedelta(minutes=4))
+
+    async def tell(self):
+        """Everything up to the purge."""
+        await self._list_them()
+        async with AlertStream(self.people.officer) as alerts:
+            for vehicle in (self.car, self.twin):
+                await self._pass_by(vehicle)
+            await eventually(lambda: len(alerts.arrivals) >= 2, within_s=240, every_s=0.2)
+        await self._traffic_that_stays()
+        await self._refused_read()
+        await self._are_there("retention.passes", 2)
+        await self._work_hits()
+        await self._canvass()
+        await self._evidence_of_the_place()
+        await self._hold({"plate": self.twin.plate})
+        await self._breach_report()
+        await self._are_there("audit.findings WHERE kind = 'contradicting_read'", 2)
+        for schema in ("identity", "ingest", "hotlist", "retention", "release", "audit"):
+            relayed = partial(self._is_empty, f"{schema}.outbox")
+            await eventually(relayed, within_s=60, every_s=0.2)
+
+    async def _are_there(self, query, least):
+        async def enough():
+            return await self.stack.count(query) >= least
+
+        await eventually(enough, within_s=120, every_s=0.5)
+
+    async def _is_empty(self, table):
+        return await self.stack.count(table) == 0
+
+    async def _list_them(self):
+        """The car is listed by a part of its plate only, so that nothing but its sighting has the plate."""
+        tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+        await put_in_force(
+            self.people.investigator, [(self.twin.plate, "stolen_vehicle", "Reported stolen")]
+        )
+        [lists] = [await self.people.investigator.must("hotlist", "GET", "/v1/lists")]
+        path = f"/v1/lists/{lists['items'][0]['list_id']}/entries"
+        pattern = f"{self.car.plate[:2]}?{self.car.plate[3]}?{self.car.plate[5:]}"
+        entry = {
+            "plate": pattern,
+            "record_kind": "canvass",
+            "reason": "Robbery",
+            "expires_at": tomorrow,
+        }
+        await self.people.investigator.must("hotlist", "POST", path, json={"entries": [entry]})
+
+    async def _pass_by(self, vehicle):
+        api = self.stack.api
+        picture = Frame("passing.jpg", vehicle.picture, "image/jpeg")
+        for at in vehicle.moments[:FRAMES]:
+            await post(api, vehicle.device, picture, at=at)
+        read = {
+            "plate": f"{vehicle.plate[:4].lower()}-{vehicle.plate[4:]}",
+            "source_id": "17",
+            "confidence": 0.93,
+            "region": "US-CA",
+            "captured_at": vehicle.moments[FRAMES].isoformat(),
+        }
+        other = {**read, "plate": "9XYX999"}  # contradicts it
+        headers = {"Authorization": f"Bearer {vehicle.device.credential}"}
+        for body in ([read], [other]):
+            await api.must("ingest", "POST", "/v1/reads", json=body, headers=headers)
+
+    async def _traffic_that_stays(self):
+        """Others pass today, and just after what the purge will reach: no table is left empty."""
+        device = self.people.devices[1]
+        after = datetime.now(UTC) - timedelta(days=400) + timedelta(minutes=30)
+        for plate, at in zip(self.others, (after, datetime.now(UTC)), strict=True):
+            await post(
+                self.stack.api, device, Frame("other.jpg", frame(plate), "image/jpeg"), at=at
+            )
+        await self._are_there("retention.reads", 2 * FRAMES + 6)
+
+    async def _refused_read(self):
+        """A read that says of itself what ingest does not say of a camera's: a dead letter of two services."""
+        at, device = self.car.moments[0], self.car.device
+        read = ReadRecorded(
+            occurred_at=datetime.now(UTC),
+            read_id=uuid4(),
+            device_id=UUID(device.device_id),
+            device_name=device.name,
+            agency_ori="CA0520100",
+            captured_at=at,
+            received_at=datetime.now(UTC),
+            source="recognition",
+            plate=self.car.plate,
+            plate_as_read=self.car.plate,
+            confidence=0.9,
+            model="broken",
+        )
+        bus = KafkaBus(Kafka.at(self.stack.kafka.bootstrap), "ingest")
+        await bus.start()
+        await bus.publish([read])
+        await bus.stop()
+
+    async def _work_hits(self):
+        """The officer sees both hits with their pictures, verifies and disposes of them."""
+        officer = self.people.officer
+        for hit in (await officer.must("hotlist", "GET", "/v1/hits"))["items"]:
+            path = f"/v1/hits/{hit['hit_id']}"
+            await officer.must("hotlist", "GET", path)
+            for picture in ("crop", "image"):
+                await officer.ask("hotlist", "GET", f"{path}/{picture}")
+            checked = {"method": "CLETS", "reference": "T26-1", "outcome": "correct_read"}
+            await officer.must("hotlist", "POST", f"{path}/verification", json=checked)
+            done = {"disposition": "no contact", "enforcement": False}
+            await officer.must("hotlist", "POST", f"{path}/disposition", json=done)
+
+    async def _canvass(self):
+        """All that passed the place, a page at a time, with everything that belongs to it."""
+        investigator = self.people.investigator
+        purpose = await investigator.declare(
+            kind="crime_scene_canvass",
+            offence_type="robbery",
+            case_number="26-000815",
+            justification="All that passed the scene at the time of the robbery",
+        )
+        asked = {
+            "area": {**ELSEWHERE, "radius_m": 2000},
+            "captured_from": self.window[0].isoformat(),
+            "captured_to": self.window[1].isoformat(),
+            "limit": 2,
+        }
+        found = []
+        while True:
+            page = await investigator.must(
+                "retention", "POST", "/v1/searches", purpose=purpose, json=asked
+            )
+            found += page["items"]
+            if page["next"] is None:
+                break
+            asked["after"] = page["next"]
+        assert {self.car.plate, self.twin.plate} <= {read["plate"] for read in found}
+        for read in found:
+            paths = [f"/v1/reads/{read['read_id']}"]
+            if read["has_crop"]:
+                paths.append(f"/v1/reads/{read['read_id']}/crop")
+            if read["capture_id"]:
+                paths.append(f"/v1/captures/{read['capture_id']}")
+                paths.append(f"/v1/captures/{read['capture_id']}/image")
+            if read["pass_id"]:
+                paths.append(f"/v1/passes/{read['pass_id']}")
+            for path in paths:
+                answer = await investigator.ask("retention", "GET", path, purpose=purpose)
+                assert answer.is_success, (path, answer.text)
+
+    async def _evidence_of_the_place(self):
+        """What a hold of the place would keep is looked through and packed, and then given up."""
+        custodian = self.people.custodian
+        criteria = {
+            "area": {**ELSEWHERE, "radius_m": 300},
+            "captured_from": self.window[0].isoformat(),
+            "captured_to": self.window[1].isoformat(),
+        }
+        hold, purpose = await self._hold(criteria)
+        path = f"/v1/holds/{hold['hold_id']}/records"
+        after = {}
+        while True:
+            page = await custodian.must(
+                "retention", "GET", path, purpose=purpose, params={"limit": 2, **after}
+            )
+            if page["next"] is None:
+                break
+            after = {"after": page["next"]}
+        export = await custodian.must(
+            "retention", "POST", "/v1/evidence-exports", purpose=purpose,
+            json={"hold_id": hold["hold_id"]}, headers={"Idempotency-Key": "once-only-1"},
+        )  # fmt: skip
+        path = f"/v1/evidence-exports/{export['export_id']}"
+
+        async def made():
+            state = (await custodian.must("retention", "GET", path, purpose=purpose))["state"]
+            assert state in ("requested", "ready"), state
+            return state == "ready"
+
+        await eventually(made, within_s=90, every_s=0.5)
+        package = await custodian.ask("retention", "GET", f"{path}/package", purpose=purpose)
+        assert PLATE in self.car.traces.within(package.content)
+        reason = {"reason": "Written to no medium; the case was dropped"}
+        await custodian.must("retention", "POST", f"{path}/withdraw", purpose=purpose, json=reason)
+        path = f"/v1/holds/{hold['hold_id']}/release"
+        await custodian.must("retention", "POST", path, purpose=purpose, json=reason)
+
+    async def _hold(self, criteria):
+        custodian = self.people.custodian
+        purpose = await custodian.declare(
+            kind="criminal_investigation",
+            offence_type="robbery",
+            case_number="26-000815",
+            justification="Records that are evidence in this case",
+        )
+        body = {
+            "basis": "evidence",
+            "case_number": "26-000815",
+            "description": "Robbery at Solano Street",
+            "criteria": criteria,
+        }
+        return await custodian.must(
+            "retention", "POST", "/v1/holds", purpose=purpose, json=body
+        ), purpose
+
+    async def _breach_report(self):
+        """The auditor looks at what the investigator saw."""
+        auditor = self.people.auditor
+        purpose = await auditor.declare(
+            kind="audit",
+            offence_type="periodic audit",
+            case_number="AUD-2026-02",
+            justification="What an account reached, as an exercise",
+        )
+        asked = {
+            "person_id": self.people.investigator.account_id,
+            "occurred_from": (datetime.now(UTC) - timedelta(hours=1)).isoformat(),
+            "occurred_to": (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
+        }
+        await auditor.must("audit", "POST", "/v1/breach-reports", purpose=purpose, json=asked)
+        asked = {"kind": "records.disclosed"}
+        await auditor.must("audit", "POST", "/v1/entries/search", purpose=purpose, json=asked)
+        await auditor.must("audit", "GET", "/v1/findings", purpose=purpose)
