@@ -123,6 +123,13 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alerts_without_revocation_s: int
 
 
+class AuditPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For which periods accesses are audited, and how soon their samples are drawn (468.6(c))."""
+
+    period_months: int = 1
+    drawn_within_hours: int = 24
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The policy, whole."""
 
@@ -139,6 +146,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hotlists: HotLists
     accounts: Accounts
     limits: Limits
+    audits: AuditPlan = AuditPlan()
     access_records: AccessRecords = AccessRecords()
     digest: str = ""
     """SHA-256 of the file's content as canonical JSON (sorted names, no spaces), hexadecimal."""
@@ -150,6 +158,9 @@ class PolicyFault(ValueError):
 
 LEGAL_FLOOR_DAYS = 365
 """Government Code 34090.6(a): one year."""
+
+PERIOD_MONTHS = frozenset({1, 2, 3, 4, 6, 12})
+"""Lengths of an audit's period that fill a calendar year."""
 
 
 def digest_of(content: Mapping[str, Any]) -> str:
@@ -187,6 +198,10 @@ def load_policy(path: Path) -> Policy:
     for name in ("bad_lines_share", "shrink_share"):
         if not 0 <= getattr(policy.hotlists, name) < 1:
             raise PolicyFault(f"hotlists.{name} is not a share from 0 to below 1")
+    if policy.audits.period_months not in PERIOD_MONTHS:
+        raise PolicyFault("audits.period_months is not 1, 2, 3, 4, 6 or 12")
+    if policy.audits.drawn_within_hours <= 0:
+        raise PolicyFault("audits.drawn_within_hours is not above 0")
     if policy.limits.audit_behind_refuses_s <= 0:
         raise PolicyFault("limits.audit_behind_refuses_s is not above 0")
     if both := policy.purposes.allowed & policy.purposes.prohibited.keys():

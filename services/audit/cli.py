@@ -1,4 +1,4 @@
-"""The log from the command line: verify it, export it, verify an export, make a key,
+"""The log from the command line: verify it, export it, verify an export, redraw its samples, make a key,
 change the key; make its tables.
 
 What leaves through `export` is an access like any other, and is recorded before anything is written.
@@ -26,6 +26,7 @@ from services.audit.checkpointing import Checkpointer
 from services.audit.door import log_values_export, record_export, record_refusal
 from services.audit.export import lines, lines_of_old
 from services.audit.recount import Verdict
+from services.audit.redraw import Redraw
 from services.audit.settings import LogSettings, SigningSettings, origin_of
 from services.audit.store.log import OLD, Log
 from services.audit.verify import lines_of, verify_export, verify_stored
@@ -73,7 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     offline = commands.add_parser("verify-export", help="recompute an exported log")
     offline.add_argument("file", type=Path, help="an export, JSON lines")
     offline.set_defaults(run=_verify_export)
-    for one in (verify, offline):
+    redraw = commands.add_parser(
+        "redraw", help="verify an exported log and draw its audits' samples again"
+    )
+    redraw.set_defaults(run=_redraw)
+    redraw.add_argument("file", type=Path, help="an export from entry 0, JSON lines")
+    for one in (verify, offline, redraw):
         one.add_argument(
             "--vkey",
             action="append",
@@ -163,6 +169,36 @@ def _verify_export(asked: argparse.Namespace) -> int:
     keys = _given(asked)
     with asked.file.open("rb") as file:
         return say(verify_export(lines_of(file), keys, _kept(asked)), keys)
+
+
+def _redraw(asked: argparse.Namespace) -> int:
+    """Verify an export, draw the sample of each period again and compare it with the one on record."""
+    if status := _verify_export(asked):
+        return status
+    redraw = Redraw()
+    with asked.file.open("rb") as file:
+        redraw.take(lines_of(file))
+    for period in redraw.periods:
+        print(f"period       {period.occurred_from:%Y-%m-%d} to {period.occurred_to:%Y-%m-%d}")
+        state = "NOT DRAWN" if period.drawn_in is None else f"drawn in entry {period.drawn_in}"
+        print(
+            f"             {len(period.population)} accesses, fixed in entry {period.seq}, {state}"
+        )
+        if (sample := period.sample) is None:
+            print("             the checkpoint of its seed is not in the export")
+        else:
+            print(f"sample       {','.join(map(str, sample))}")
+    for fault in redraw.faults:
+        print(f"FAULT        {fault}")
+    drawn = sum(period.drawn_in is not None for period in redraw.periods)
+    summary = {
+        "ok": not redraw.faults,
+        "periods": len(redraw.periods),
+        "drawn": drawn,
+        "faults": len(redraw.faults),
+    }
+    print(json.dumps(summary))
+    return int(bool(redraw.faults))
 
 
 def _given(asked: argparse.Namespace) -> list[Verifier]:

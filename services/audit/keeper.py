@@ -36,11 +36,19 @@ class Keeper:
             PeriodicTask("findings", self._watch.catch_up, settings.audit_watch_s),
             PeriodicTask("erasing", Eraser(runtime, writer).catch_up, settings.audit_watch_s),
             PeriodicTask("old log", OldLogEnd(runtime).destroy_if_due, OLD_LOG_S),
+            PeriodicTask("periods", self.fix_periods, settings.audit_watch_s),
             PeriodicTask("standstill", self.look_at_consumer, stall_s),
             PeriodicTask("disks of Kafka", self.look_at_disks, settings.audit_disk_s),
             CoveringTask(runtime),
             PeriodicTask("notices", NoticeSender(runtime, settings).send, settings.audit_notice_s),
         )
+
+    async def fix_periods(self) -> int:
+        """Fix each period of the audit plan that has ended, in the log itself; return how many."""
+        fixed, months = 0, self._runtime.policy.audits.period_months
+        while await self._writer.fix_period(months) is not None:
+            fixed += 1
+        return fixed
 
     async def look_at_disks(self) -> None:
         """Raise a finding, once a day, for each broker whose disk is fuller than it may be.

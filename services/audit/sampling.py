@@ -1,10 +1,12 @@
 """Samples for periodic audits (policy 468.6(c)): sized to find misuse, and drawn so that anybody can redraw.
 
-The seed comes from the log's root at the draw, which nobody chooses; the draw from the seed is
-SHA-256(seed || counter) for counter 0, 1, 2 ... (8 bytes, big-endian), its first 16 bytes modulo the
-population, numbers already drawn passed over.
+Nobody chooses the seed or knows it before: it comes from a checkpoint that is signed only after the
+period was fixed, signature included (ADR-0035). The draw from the seed is SHA-256(seed || counter) for
+counter 0, 1, 2 ... (8 bytes, big-endian), its first 16 bytes modulo the population, numbers already drawn
+passed over.
 """
 
+from datetime import UTC, datetime
 from hashlib import sha256
 from math import ceil
 
@@ -26,9 +28,10 @@ def sample_size(population: int, *, misuse: float = MISUSE, confidence: float = 
     return drawn
 
 
-def seed_of(root: bytes, since: str, until: str) -> bytes:
-    """Return the seed of a draw: from the log's root hash and the audit's period."""
-    return sha256(b"\x00".join((root, since.encode(), until.encode()))).digest()
+def seed_of(note: str, since: datetime, until: datetime) -> bytes:
+    """Return the seed of a draw: from a checkpoint's whole note and the audit's period."""
+    period = (at.astimezone(UTC).isoformat() for at in (since, until))
+    return sha256(b"\x00".join(text.encode() for text in (note, *period))).digest()
 
 
 def draw(seed: bytes, population: int, size: int) -> list[int]:

@@ -16,6 +16,7 @@ from services.audit.rules import Search, crowded, repeated
 from services.audit.settings import Settings
 from services.audit.store.audits import Audits
 from services.audit.store.findings import CONTRADICTING_READ, Findings, a_finding
+from services.audit.store.periods import Periods
 from services.audit.store.policies import Policies
 from services.audit.store.stream import Seen, Stream
 from shared.access import Permission
@@ -59,7 +60,8 @@ class Watch:
             raised += found
         while (found := await self._look_for_gaps()) is not None:
             raised += found
-        return raised + await self._look_at_calendar() + await self._look_at_policies()
+        raised += await self._look_at_calendar() + await self._look_at_periods()
+        return raised + await self._look_at_policies()
 
     async def _look(self) -> int | None:
         async with self._runtime.db.begin() as connection:
@@ -111,6 +113,24 @@ class Watch:
                 "audit_overdue", "audit", now, last, since=last.isoformat(), due_after_days=days
             )
             return await self._raise(Findings(connection, self._runtime.service), [overdue])
+
+    async def _look_at_periods(self) -> int:
+        """A period whose sample was not drawn in time (policy 468.6(c))."""
+        now, hours = self._runtime.clock.now(), self._runtime.policy.audits.drawn_within_hours
+        async with self._runtime.db.begin() as connection:
+            late = [
+                a_finding(
+                    "audit_not_drawn",
+                    "audit",
+                    now,
+                    period.seq,
+                    seq=period.seq,
+                    since=period.fixed_at.isoformat(),
+                    limit=hours,
+                )
+                for period in await Periods(connection).not_drawn(now - timedelta(hours=hours))
+            ]
+            return await self._raise(Findings(connection, self._runtime.service), late)
 
     async def _policies(
         self, connection: AsyncConnection, stream: Stream, seen: Sequence[Seen]

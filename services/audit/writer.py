@@ -12,15 +12,17 @@ from services.audit.day_keys import DayKeys
 from services.audit.entries import Entry, Prepared, entry_from, prepare
 from services.audit.makers import FORGED, Forged, Makers, Suspect, forged_event
 from services.audit.old_log import OldLog
+from services.audit.periods import due_period
 from services.audit.redelivery import is_same
 from services.audit.settings import Settings
 from services.audit.store.findings import Findings, a_finding, contradiction
 from services.audit.store.log import Head, Known, Log
+from services.audit.store.periods import Periods
 from services.audit.store.values import Values
 from shared.codec import Message
 from shared.consumer import SomeRefused
 from shared.errors import AlprError, Conflict, Malformed
-from shared.events import PurgeList, RecordsPurged, ValuesErased
+from shared.events import PeriodFixed, PurgeList, RecordsPurged, ValuesErased
 from shared.ids import derive_id
 from shared.merkle import Hash
 from shared.outbox import emit
@@ -135,6 +137,31 @@ class Writer:
             await emit(connection, self._runtime.service, event)
         self._head = head
         self._keys.forget()
+        return event
+
+    async def fix_period(self, months: int) -> PeriodFixed | None:
+        """Append the entry that fixes the next period of the audit plan; None while none has ended.
+
+        The id is derived: replicas, and a retry after a lost commit reply, write the same entry once.
+        """
+        async with self._runtime.db.begin() as connection:
+            log, periods, now = Log(connection), Periods(connection), self._runtime.clock.now()
+            await log.lock()
+            began, last = await periods.log_began(), await periods.last()
+            due = began and due_period(began, last.occurred_to if last else None, months, now)
+            if not due:
+                return None
+            event = PeriodFixed(
+                event_id=derive_id("audit-period", *(at.isoformat() for at in due)),
+                occurred_at=now,
+                occurred_from=due[0],
+                occurred_to=due[1],
+            )
+            head = await log.head(self._head)
+            await log.append(head, [entry_from(event, self._runtime.service)], now)
+            # The event goes to Kafka like every other; the log knows it when it comes back.
+            await emit(connection, self._runtime.service, event)
+        self._head = head
         return event
 
     async def sign_if_grown(self, by: int = 1) -> bool:

@@ -468,6 +468,15 @@ class AuditChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults
         return str(self.audit_id)
 
 
+class PeriodFixed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A period of the audit plan has ended; its accesses are those that the log held until this entry."""
+
+    TOPIC: ClassVar[str] = "alpr.period.fixed"
+
+    occurred_from: datetime
+    occurred_to: datetime  # not included
+
+
 class SigningKeyChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A service signs with another key from now on; the key before it vouches for that.
 

@@ -1,7 +1,7 @@
-"""Periodic audits of accesses (policy 468.6(c)): drawn by the log itself, reviewed, signed off by another."""
+"""Periodic audits of accesses (policy 468.6(c)): drawn for the plan's periods, reviewed, signed off by another."""
 
 from base64 import b64encode
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
@@ -10,17 +10,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.audit.api.guard import AuditRead
 from services.audit.api.people import check_department
+from services.audit.periods import ENTRIES, PERIOD
 from services.audit.sampling import draw, sample_size, seed_of
 from services.audit.store.audits import Audit, Audits, Drawn, Item, ItemOutcome
 from services.audit.store.checkpoints import Checkpoints, Signed
 from services.audit.store.findings import Findings, a_finding
 from services.audit.store.log import Row
+from services.audit.store.periods import Fixed, Periods
 from services.audit.store.search import Entries
-from services.audit.watch import kind_of
 from shared.access import Grant, Permission, access
-from shared.errors import Conflict, InvalidInput, NotAuthorised, NotFound
-from shared.events import AccessAttempted, AuditChanged
-from shared.fields import MAX_INT, Moment
+from shared.errors import Conflict, NotAuthorised, NotFound
+from shared.events import AuditChanged
+from shared.fields import MAX_INT
 from shared.http import Work
 from shared.models import After, Limit, Page, Person, Reason, RequestBody, key_of
 from shared.runtime import runtime_of
@@ -32,18 +33,26 @@ WorkOn = Annotated[Grant, access(Permission.AUDIT_WORK)]
 
 
 class AuditIn(RequestBody):
-    """Which accesses to audit."""
+    """Which period to audit."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"occurred_from": "2026-01-01T00:00:00Z", "occurred_to": "2026-04-01T00:00:00Z"}
-            ]
-        },
+    model_config = ConfigDict(json_schema_extra={"examples": [{"period_seq": 120_034}]})
+
+    period_seq: Annotated[int, Field(ge=0, le=MAX_INT)] = Field(
+        description="Number of the entry that fixed the period, as /v1/audits/periods names it"
     )
 
-    occurred_from: Moment
-    occurred_to: Moment = Field(description="Not included")
+
+class PeriodOut(BaseModel):
+    """A period of the audit plan that has ended. The log fixes it, by its entry `seq`."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    seq: int
+    occurred_from: datetime
+    occurred_to: datetime = Field(description="Not included")
+    fixed_at: datetime
+    drawable: bool = Field(description="The checkpoint that its seed comes from is signed")
+    audit_id: UUID | None = Field(description="Its audit; null while no sample was drawn")
 
 
 class ReviewIn(RequestBody):
@@ -81,9 +90,13 @@ class ItemOut(BaseModel):
 
 
 class AuditOut(BaseModel):
-    """An audit. With the log up to `log_size`, anybody redraws it from `seed` (base64)."""
+    """An audit. Anybody redraws it from an export of the log; the seed (base64) is of the checkpoint of
+    size `log_size`."""
 
     audit_id: UUID
+    period_seq: int | None = Field(
+        default=None, description="Entry that fixed the period; null from before there were any"
+    )
     occurred_from: datetime
     occurred_to: datetime
     log_size: int
@@ -102,19 +115,43 @@ class AuditOut(BaseModel):
 
 @router.post("", status_code=201)
 async def draw_audit(body: AuditIn, grant: WorkOn, work: Work, request: Request) -> AuditOut:
-    """Draw a sample of the accesses in a period, sized to find 1% misuse with 95% confidence."""
+    """Draw the sample of a period's accesses, sized to find 1% misuse with 95% confidence.
+
+    Nobody chooses it: the plan sets the period, an entry of the log fixes it, and the seed is of the second
+    checkpoint signed after that. A period is drawn once.
+    """
     check_department(runtime_of(request), grant)
-    if body.occurred_from >= body.occurred_to:
-        raise InvalidInput("occurred_from must be before occurred_to", field="body.occurred_from")
-    checkpoint = await Checkpoints(work.connection).latest()
+    period = await Periods(work.connection).get(body.period_seq)
+    if period is None:
+        raise NotFound("no entry of this number fixed a period; GET /v1/audits/periods lists them")
+    checkpoint = await Checkpoints(work.connection).second_beyond(period.seq)
     if checkpoint is None:
-        raise Conflict("no checkpoint was signed yet to draw from")
-    drawn, numbers = await _draw(body, checkpoint, grant, work)
+        raise Conflict("two checkpoints are signed after a period's end before it is drawn")
+    drawn, numbers = await _draw(period, checkpoint, grant, work)
     audits = Audits(work.connection)
     await audits.add(drawn, numbers)
-    details = {"population": str(drawn.population), "sample": str(len(numbers))}
+    details = {
+        "population": str(drawn.population),
+        "sample": str(len(numbers)),
+        PERIOD: str(period.seq),
+        ENTRIES: ",".join(map(str, numbers)),
+    }
     await work.emit(_changed(grant, drawn.audit_id, "drawn", **details))
     return _out(await audits.get(grant, drawn.audit_id))
+
+
+@router.get("/periods")
+async def list_periods(
+    grant: AuditRead, work: Work, after: After | None = None, limit: Limit = 20
+) -> Page[PeriodOut]:
+    """Periods of the audit plan that have ended, newest first."""
+    periods, checkpoints = Periods(work.connection), Checkpoints(work.connection)
+    found = await periods.page(before=key_of(after, int), limit=limit)
+    shown = [
+        PeriodOut(**vars(period), drawable=await checkpoints.second_beyond(period.seq) is not None)
+        for period in found
+    ]
+    return Page.of(shown, last=found[-1].seq if len(found) == limit else None)
 
 
 @router.get("")
@@ -185,19 +222,17 @@ async def sign_off_audit(
 
 
 async def _draw(
-    body: AuditIn, checkpoint: Signed, grant: Grant, work: Work
+    period: Fixed, checkpoint: Signed, grant: Grant, work: Work
 ) -> tuple[Drawn, list[int]]:
     """Return the draw and the numbers of the entries drawn."""
-    period = (body.occurred_from, body.occurred_to)
-    population = await Entries(work.connection).population(
-        kind_of(AccessAttempted), *period, checkpoint.size
-    )
-    seed = seed_of(checkpoint.root_hash, *(at.astimezone(UTC).isoformat() for at in period))
+    population = await Periods(work.connection).population(period)
+    seed = seed_of(checkpoint.note, period.occurred_from, period.occurred_to)
     places = draw(seed, len(population), sample_size(len(population)))
     drawn = Drawn(
         audit_id=uuid4(),
-        occurred_from=body.occurred_from,
-        occurred_to=body.occurred_to,
+        period_seq=period.seq,
+        occurred_from=period.occurred_from,
+        occurred_to=period.occurred_to,
         log_size=checkpoint.size,
         root_hash=checkpoint.root_hash,
         seed=seed,

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.access import Grant, Shown, disclose
+from shared.errors import Conflict
 from shared.events import Actor
 
 ItemOutcome = Literal["proper", "improper", "unclear"]
@@ -23,9 +24,10 @@ _SELECT = """
 _DRAW = text(
     """
     INSERT INTO audits (audit_id, occurred_from, occurred_to, log_size, root_hash, seed, population,
-        drawn_by, drawn_at)
+        drawn_by, drawn_at, period_seq)
     VALUES (:audit_id, :occurred_from, :occurred_to, :log_size, :root_hash, :seed, :population,
-        CAST(:drawn_by AS jsonb), :drawn_at)
+        CAST(:drawn_by AS jsonb), :drawn_at, :period_seq)
+    ON CONFLICT (period_seq) DO NOTHING
     """
 )
 _ITEMS = text(
@@ -66,9 +68,12 @@ class Drawn:
     """A draw, before anything was looked at."""
 
     audit_id: UUID
+    period_seq: int | None
+    """The entry that fixed its period; None for an audit from before periods were the plan's."""
     occurred_from: datetime
     occurred_to: datetime
     log_size: int
+    """Of the checkpoint that the seed comes from."""
     root_hash: bytes
     seed: bytes
     population: int
@@ -95,9 +100,13 @@ class Audits:
         self._connection = connection
 
     async def add(self, drawn: Drawn, numbers: Sequence[int]) -> None:
-        """Put a draw on record, with the entries drawn in their order."""
+        """Put a draw on record, with the entries drawn in their order.
+
+        Raises: Conflict when the period's sample was drawn before.
+        """
         row = vars(drawn) | {"drawn_by": _json(drawn.drawn_by)}
-        await self._connection.execute(_DRAW, row)
+        if not (await self._connection.execute(_DRAW, row)).rowcount:
+            raise Conflict("the sample of this period was drawn before")
         await self._connection.execute(_ITEMS, {"audit_id": drawn.audit_id, "seqs": list(numbers)})
 
     async def get(self, grant: Grant, audit_id: UUID) -> Audit | None:

@@ -62,6 +62,15 @@ class Checkpoints:
         )
         return Signed(**found.mappings().one())
 
+    async def second_beyond(self, seq: int) -> Signed | None:
+        """Return the second checkpoint that was signed once entry `seq` stood in the log, if there is one."""
+        found = await self._connection.execute(
+            text("SELECT * FROM checkpoints WHERE size > :seq ORDER BY size OFFSET 1 LIMIT 1"),
+            {"seq": seq},
+        )
+        row = found.mappings().one_or_none()
+        return Signed(**row) if row is not None else None
+
     async def between(self, after: int, size: int) -> Sequence[Signed]:
         """Return the checkpoints larger than `after`, up to and with `size`, by size."""
         found = await self._connection.execute(

@@ -161,17 +161,6 @@ class Entries:
                 for one in rows:
                     yield one
 
-    async def population(self, kind: str, since: datetime, until: datetime, size: int) -> list[int]:
-        """Return the numbers of allowed entries of a kind in a period and a log of `size`, in order."""
-        found = await self._connection.execute(
-            text(
-                "SELECT seq FROM entries WHERE kind = :kind AND allowed AND seq < :size"
-                " AND occurred_at >= :since AND occurred_at < :until ORDER BY seq"
-            ),
-            {"kind": kind, "since": since, "until": until, "size": size},
-        )
-        return [int(seq) for seq in found.scalars()]
-
     async def disclose_span(
         self, grant: Grant, start: int, end: int, *, old_log: bool = False
     ) -> None:

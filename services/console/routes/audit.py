@@ -55,18 +55,17 @@ Auditing = Annotated[Visit, Depends(auditing)]
 @router.get("")
 async def show_audit(request: Request, visit: Auditing) -> Response:
     """How the log stands, what is open, and the newest sampled audits."""
-    return await audit_page(request, visit, {})
+    return await audit_page(request, visit)
 
 
-async def audit_page(
-    request: Request, visit: Visit, form: Mapping[str, str], problem: Refused | None = None
-) -> Response:
-    """Return the page that audits begin from, with what was typed to draw one."""
+async def audit_page(request: Request, visit: Visit, problem: Refused | None = None) -> Response:
+    """Return the page that audits begin from, and why none was drawn where that was refused."""
     checkpoint = await _checkpoint(visit)
     newest = await _search(visit, {"limit": 1})
     open_ones = {"status": "open", "limit": ON_A_PAGE}
     findings = await visit.must("audit", "GET", "/v1/findings", params=open_ones)
     audits = await visit.must("audit", "GET", "/v1/audits", params={"limit": SAMPLES})
+    periods = await visit.must("audit", "GET", "/v1/audits/periods", params={"limit": SAMPLES})
     return page(
         request,
         "audit.html",
@@ -76,8 +75,8 @@ async def audit_page(
         newest=newest["items"][0] if newest["items"] else None,
         findings=findings,
         audits=audits["items"],
+        periods=[one for one in periods["items"] if one["audit_id"] is None],
         now=visit.console.clock.now(),
-        form=form,
         problem=problem,
     )
 

@@ -1,4 +1,4 @@
-"""Sampled audits: drawn by the log itself, reviewed access by access, signed off by another person."""
+"""Sampled audits: drawn for the plan's periods, reviewed access by access, signed off by another person."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
 
-from services.console.forms import Form, moment_of
+from services.console.forms import Form, whole
 from services.console.pages import page
 from services.console.problems import Refused
 from services.console.routes.audit import Auditing, audit_page, same_request
@@ -23,14 +23,14 @@ Number = Annotated[int, Path(ge=1, le=1_000_000)]
 
 @router.post("")
 async def draw_sample(request: Request, form: Form, visit: Auditing) -> Response:
-    """Draw a sample of the accesses in a period; how many, the log works out."""
-    body = {name: moment_of(form.get(name, "")) for name in ("occurred_from", "occurred_to")}
+    """Draw the sample of a period's accesses; which and how many, nobody chooses."""
+    body = {"period_seq": whole(form.get("period_seq", ""))}
     try:
         drawn = await visit.must("audit", "POST", "/v1/audits", json=body)
     except Refused as exc:
         if exc.temporary:
             raise
-        return await audit_page(request, visit, form, exc)
+        return await audit_page(request, visit, exc)
     return to(request, f"/audit/samples/{drawn['audit_id']}")
 
 

@@ -56,17 +56,36 @@ async def test_pages_of_the_log_follow_one_another(browser, sign_in, auditors, d
     assert max(map(int, second)) < min(map(int, first)) == key_of(after, int)
 
 
+@pytest.fixture
+def month_ended(services, clock, logged):
+    """Let June end with what was logged until now, and sign what its sample's seed comes from."""
+
+    async def end():
+        await logged()
+        clock.advance(days=30)
+        writer = services["audit"].state.writer
+        assert await writer.fix_period(1) is not None
+        await writer.sign_if_grown()
+
+    return end
+
+
 @pytest.mark.clause("468.6(c)/audits")
+@pytest.mark.clause("468.6(c)/audit-periods")
 async def test_a_sample_is_drawn_reviewed_item_by_item_and_signed_off_by_another(
-    browser, sign_in, auditors, declare, logged, audit, bus
+    browser, sign_in, auditors, declare, logged, month_ended, audit, bus
 ):
     first, second = auditors
-    await logged()
+    await month_ended()
     await sign_in(first)
     await declare("audit", "/audit")
-    await browser.send(
-        "/audit/samples", occurred_from="2026-05-31T00:00", occurred_to="2026-06-02T00:00"
-    )
+    await browser.open("/audit")
+    assert "2026-06-01" in browser.said
+    assert "once two more checkpoints are signed" in browser.said
+    await logged()
+    await browser.open("/audit")
+    [period] = re.findall(r'name="period_seq" value="([0-9]+)"', browser.page.text)
+    await browser.send("/audit/samples", period_seq=period)
     here = browser.page.url.path
     [count] = re.findall(r"Reviewed: 0 of ([0-9]+)", browser.said)
     assert int(count) > 1
@@ -92,17 +111,19 @@ async def test_a_sample_is_drawn_reviewed_item_by_item_and_signed_off_by_another
     assert changes[-1] == ("signed_off", second.account_id)
 
 
-async def test_a_draw_of_a_period_that_ends_before_it_begins_names_its_field(
-    browser, sign_in, auditors, declare, logged
+async def test_a_period_is_not_drawn_twice(
+    browser, sign_in, auditors, declare, logged, month_ended
 ):
-    await logged()
+    await month_ended()
     await sign_in(auditors[0])
     await declare("audit", "/audit")
-    answer = await browser.send(
-        "/audit/samples", occurred_from="2026-06-02T00:00", occurred_to="2026-05-31T00:00"
-    )
-    assert answer.status_code == 422
-    assert "Field: occurred from" in browser.said
+    await logged()
+    await browser.open("/audit")
+    [period] = re.findall(r'name="period_seq" value="([0-9]+)"', browser.page.text)
+    assert (await browser.send("/audit/samples", period_seq=period)).status_code == 200
+    answer = await browser.send("/audit/samples", period_seq=period)
+    assert answer.status_code == 409
+    assert "the sample of this period was drawn before" in browser.said
 
 
 async def test_without_the_permission_the_log_is_not_shown_and_the_attempt_is_on_record(

@@ -1,11 +1,13 @@
 """What raises a finding, how samples are sized and drawn, and what a recount says."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 from math import comb
 
 import pytest
 
 from services.audit.domain import GENESIS, chained
+from services.audit.periods import due_period
 from services.audit.recount import Recount
 from services.audit.rules import Search, crowded, repeated
 from services.audit.sampling import draw, sample_size, seed_of
@@ -15,6 +17,7 @@ from shared.notes import Checkpoint, Signer
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
 MONTH = timedelta(days=30)
+JANUARY, APRIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
 
 
 def at(*minutes):
@@ -80,11 +83,35 @@ def test_a_sample_of_very_many_is_299_and_of_none_is_none():
 
 @pytest.mark.clause("468.6(c)/audits")
 def test_a_draw_can_be_redrawn_by_anybody_and_is_known():
-    seed = seed_of(bytes(32), "2026-01-01", "2026-04-01")
+    seed = seed_of("a checkpoint", JANUARY, APRIL)
     assert draw(seed, 1000, 5) == draw(seed, 1000, 299)[:5]
     assert draw(bytes(32), 1000, 5) == [915, 399, 103, 439, 345]  # worked out with openssl and bc
-    other = seed_of(bytes(31) + b"\x01", "2026-01-01", "2026-04-01")
+    other = seed_of("another", JANUARY, APRIL)
     assert draw(seed, 1000, 5) != draw(other, 1000, 5)
+
+
+@pytest.mark.clause("468.6(c)/audit-periods")
+@pytest.mark.parametrize("months", [1, 2, 3, 4, 6, 12])
+def test_periods_follow_one_another_without_gap_or_overlap(months):
+    began = datetime(2026, 5, 17, 23, 30, tzinfo=timezone(timedelta(hours=-7)))
+    last, now = None, datetime(2030, 1, 1, tzinfo=UTC)
+    found = []
+    while (due := due_period(began, last, months, now)) is not None:
+        found.append(due)
+        last = due[1]
+    assert found[0][0] <= began < found[0][1]
+    assert all(a[1] == b[0] for a, b in pairwise(found))
+    assert found[-1][1] == now
+    assert all(at.day == 1 and (at.month - 1) % months == 0 for at, _ in found)
+
+
+@pytest.mark.clause("468.6(c)/audit-periods")
+def test_another_plan_goes_on_where_the_last_period_ended():
+    assert due_period(JANUARY, datetime(2026, 2, 1, tzinfo=UTC), 3, APRIL) == (
+        datetime(2026, 2, 1, tzinfo=UTC),
+        APRIL,
+    )
+    assert due_period(JANUARY, None, 3, APRIL - timedelta(microseconds=1)) is None
 
 
 def test_a_draw_has_no_number_twice_and_can_take_all():

@@ -60,6 +60,7 @@ def an_audit(*items, **changes):
     items = list(items) or [an_item(), an_item(number=2, seq=7)]
     return {
         "audit_id": OTHER_HIT,
+        "period_seq": 8,
         "occurred_from": "2026-05-01T00:00:00Z",
         "occurred_to": "2026-06-01T00:00:00Z",
         "log_size": 90,
@@ -73,6 +74,18 @@ def an_audit(*items, **changes):
         "statement": None,
         "reviewed": sum(item["outcome"] is not None for item in items),
         "items": items,
+        **changes,
+    }
+
+
+def a_period(**changes):
+    return {
+        "seq": 12,
+        "occurred_from": "2026-05-01T00:00:00Z",
+        "occurred_to": "2026-06-01T00:00:00Z",
+        "fixed_at": "2026-06-01T00:00:02Z",
+        "drawable": True,
+        "audit_id": None,
         **changes,
     }
 
@@ -97,6 +110,7 @@ def log(services, clock):
         "POST /purposes": (201, taken),
         "GET /findings": (200, {"items": [finding], "next": None}),
         "GET /audits": (200, {"items": [an_audit()]}),
+        "GET /audits/periods": (200, {"items": [a_period(), a_period(seq=8, audit_id=OTHER_HIT)]}),
         f"GET /audits/{OTHER_HIT}": (200, an_audit()),
         "GET /entries/41": (200, an_entry(entry='{"id": 1}')),
     }
@@ -219,28 +233,29 @@ async def test_an_entry_shows_all_that_was_logged_and_what_else_the_request_left
 
 async def test_a_sample_is_drawn_for_a_period_and_opened(auditor, services):
     services.answers["POST /audits"] = lambda _: httpx.Response(201, json=an_audit())
-    await auditor.send(
-        "/audit/samples", occurred_from="2026-05-01T00:00", occurred_to="2026-06-01T00:00"
-    )
+    await auditor.open("/audit")
+    assert "2026-05-01" in auditor.said
+    assert 'name="period_seq" value="12"' in auditor.page.text
+    assert 'name="period_seq" value="8"' not in auditor.page.text  # it is drawn
+    await auditor.send("/audit/samples", period_seq="12")
     [asked] = services.asked("POST", "/audits")
-    assert json.loads(asked.content) == {
-        "occurred_from": "2026-05-01T00:00Z",
-        "occurred_to": "2026-06-01T00:00Z",
-    }
+    assert json.loads(asked.content) == {"period_seq": 12}
     assert auditor.page.url.path == f"/audit/samples/{OTHER_HIT}"
     assert "seed c2VlZA==" in auditor.said
 
 
 async def test_a_draw_that_is_refused_is_told_on_the_same_page(auditor, services):
-    services.answers["POST /audits"] = lambda _: problem(
-        409, "Conflict", "no checkpoint was signed"
-    )
-    answer = await auditor.send(
-        "/audit/samples", occurred_from="2026-05-01T00:00", occurred_to="2026-06-01T00:00"
-    )
+    services.answers["POST /audits"] = lambda _: problem(409, "Conflict", "it was drawn before")
+    answer = await auditor.send("/audit/samples", period_seq="12")
     assert answer.status_code == 409
-    assert "no checkpoint was signed" in auditor.said
-    assert 'value="2026-05-01T00:00"' in answer.text
+    assert "it was drawn before" in auditor.said
+
+
+async def test_a_period_whose_checkpoints_are_not_signed_yet_has_no_button(auditor, services):
+    services.answers["GET /audits/periods"] = page_of(a_period(drawable=False))
+    await auditor.open("/audit")
+    assert "once two more checkpoints are signed" in auditor.said
+    assert "Draw the sample" not in auditor.page.text
 
 
 async def test_reviews_follow_one_another_until_none_is_left(auditor, services):

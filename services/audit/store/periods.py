@@ -1,0 +1,105 @@
+"""The periods that audits are drawn for, as the log's own entries fix them, and what lies in each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.audit.periods import BY_SOFTWARE, SOFTWARE
+
+_FIXED = """
+    SELECT e.seq, e.appended_at AS fixed_at, a.audit_id,
+        CAST(convert_from(e.entry, 'UTF8')::jsonb #>> '{data,occurred_from}' AS timestamptz)
+            AS occurred_from,
+        CAST(convert_from(e.entry, 'UTF8')::jsonb #>> '{data,occurred_to}' AS timestamptz)
+            AS occurred_to
+    FROM entries e LEFT JOIN audits a ON a.period_seq = e.seq
+    WHERE e.kind = 'period.fixed'
+"""
+_POPULATION = text(
+    """
+    SELECT seq FROM entries
+    WHERE kind = 'access.attempted' AND allowed AND NOT starts_with(person_id, :software)
+      AND seq < :seq AND occurred_at < :until
+      AND (seq > :seq_before OR occurred_at >= :until_before)
+      AND convert_from(entry, 'UTF8')::jsonb #>> '{data,method}' <> :by_software
+    ORDER BY seq
+    """
+)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A period that has ended; `seq` is the entry that fixed it."""
+
+    seq: int
+    fixed_at: datetime
+    audit_id: UUID | None
+    """The audit that was drawn for it, None if none was."""
+    occurred_from: datetime
+    occurred_to: datetime
+
+
+class Periods:
+    """Reads the periods from the log; nobody else keeps them."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def page(self, *, before: int | None, limit: int) -> list[Fixed]:
+        """Return periods, newest first, fixed before entry `before`."""
+        return await self._find(
+            "AND e.seq < :before ORDER BY e.seq DESC LIMIT :limit",
+            before=1 << 62 if before is None else before,
+            limit=limit,
+        )
+
+    async def last(self, *, below: int = 1 << 62) -> Fixed | None:
+        """Return the newest period that was fixed before entry `below`."""
+        found = await self.page(before=below, limit=1)
+        return found[0] if found else None
+
+    async def get(self, seq: int) -> Fixed | None:
+        """Return the period that entry `seq` fixed; None where it fixed none."""
+        found = await self._find("AND e.seq = :seq", seq=seq)
+        return found[0] if found else None
+
+    async def not_drawn(self, before: datetime) -> Sequence[Fixed]:
+        """Return periods that were fixed up to `before` and for which no sample was drawn."""
+        rest = "AND a.audit_id IS NULL AND e.appended_at <= :before ORDER BY e.seq"
+        return await self._find(rest, before=before)
+
+    async def log_began(self) -> datetime | None:
+        """Return when the first entry was appended; None in an empty log."""
+        found = await self._connection.execute(
+            text("SELECT appended_at FROM entries WHERE seq = 0")
+        )
+        at: datetime | None = found.scalar_one_or_none()
+        return at
+
+    async def population(self, period: Fixed) -> list[int]:
+        """Return the numbers of a period's accesses, in the log's order.
+
+        They are the allowed requests of people that happened before its end and that the log held when
+        it was fixed, without those that belong to the period before by the same rule.
+        """
+        before = await self.last(below=period.seq)
+        found = await self._connection.execute(
+            _POPULATION,
+            {
+                "software": SOFTWARE,
+                "by_software": BY_SOFTWARE,
+                "seq": period.seq,
+                "until": period.occurred_to,
+                "seq_before": -1 if before is None else before.seq,
+                "until_before": period.occurred_from if before is None else before.occurred_to,
+            },
+        )
+        return [int(seq) for seq in found.scalars()]
+
+    async def _find(self, rest: str, **values: object) -> list[Fixed]:
+        found = await self._connection.execute(text(f"{_FIXED} {rest}"), values)
+        return [Fixed(**row) for row in found.mappings()]

@@ -1,0 +1,354 @@
+"""Periodic audits: periods that the plan sets and the log fixes, samples that nobody can steer."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from services.audit.cli import run
+from services.audit.keeper import Keeper
+from services.audit.redraw import Redraw
+from services.audit.sampling import draw, sample_size, seed_of
+from services.audit.store.checkpoints import Checkpoints
+from shared.access import Permission
+from shared.events import Actor, AuditChanged, FindingRaised
+from shared.notes import Signer
+from tests.integration.audit.conftest import AUDITOR, OFFICER, SEED, an_attempt
+
+SUPERVISOR = "00000000-0000-4000-8000-000000000302"
+DRAWER = "00000000-0000-4000-8000-000000000303"
+VERIFIER = Signer("plateward.local/audit/2", SEED).verifier
+JUNE, JULY, AUGUST = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 7, 8))
+
+
+@pytest.fixture
+def go_to(clock):
+    """Let it be that moment."""
+    return lambda at: clock.advance(seconds=(at - clock.now()).total_seconds())
+
+
+@pytest.fixture
+def signed(deliver, writer, clock):
+    """Append something to the log and sign a checkpoint; return it."""
+
+    async def sign():
+        await deliver(an_attempt(clock, allowed=False))
+        assert await writer.sign_if_grown()
+
+    return sign
+
+
+@pytest.fixture
+def fix(writer, runtime, go_to, signed):
+    """Let a month end; return the entry's number that fixes it. The seed is signed unless told not."""
+    keeper = Keeper(runtime, runtime.settings, writer)
+
+    async def end(at, *, checkpoints=2):
+        go_to(at + timedelta(seconds=5))
+        assert await keeper.fix_periods() == 1
+        for _ in range(checkpoints):
+            await signed()
+
+    return end
+
+
+@pytest.fixture
+def periods(client, auditor):
+    """Return the periods that have ended, newest first."""
+
+    async def ask():
+        response = await client.get("/v1/audits/periods", headers=auditor())
+        assert response.status_code == 200, response.text
+        return response.json()["items"]
+
+    return ask
+
+
+@pytest.fixture
+def draw_of(client, auditor):
+    """Draw the sample of a period; return the answer."""
+
+    async def ask(seq, account_id=DRAWER):
+        return await client.post(
+            "/v1/audits", json={"period_seq": seq}, headers=auditor(account_id=account_id)
+        )
+
+    return ask
+
+
+@pytest.mark.clause("468.6(c)/audit-periods")
+async def test_periods_are_whole_months_without_gap_or_overlap_and_the_log_fixes_them(
+    deliver, clock, fix, periods, writer, query, go_to, verdict
+):
+    await deliver(an_attempt(clock))
+    go_to(JULY - timedelta(seconds=1))
+    assert await writer.fix_period(1) is None
+    await fix(JULY)
+    await fix(AUGUST)
+    assert await writer.fix_period(1) is None
+    found = await periods()
+    assert [(p["occurred_from"], p["occurred_to"]) for p in found] == [
+        ("2026-07-01T00:00:00Z", "2026-08-01T00:00:00Z"),
+        ("2026-06-01T00:00:00Z", "2026-07-01T00:00:00Z"),
+    ]
+    entries = await query("SELECT seq FROM entries WHERE kind = 'period.fixed' ORDER BY seq DESC")
+    assert [p["seq"] for p in found] == [row.seq for row in entries]
+    await deliver()  # what comes back over Kafka stands in the log already
+    assert len(await query("SELECT seq FROM entries WHERE kind = 'period.fixed'")) == 2
+    assert (await verdict()).ok
+
+
+async def test_a_log_that_slept_fixes_each_month_that_has_ended(
+    deliver, clock, writer, runtime, go_to, periods
+):
+    await deliver(an_attempt(clock))
+    go_to(AUGUST + timedelta(days=3))
+    assert await Keeper(runtime, runtime.settings, writer).fix_periods() == 2
+    assert [p["occurred_to"] for p in await periods()] == [
+        "2026-08-01T00:00:00Z",
+        "2026-07-01T00:00:00Z",
+    ]
+
+
+@pytest.mark.clause("468.6(c)/audits")
+@pytest.mark.clause("468.6(c)/audit-periods")
+async def test_nobody_names_a_period_and_none_is_drawn_twice(
+    deliver, clock, fix, periods, draw_of, client, auditor
+):
+    await deliver(*[an_attempt(clock) for _ in range(5)])
+    await fix(JULY)
+    free = {"occurred_from": "2026-06-01T00:00:00.000001Z", "occurred_to": "2026-07-01T00:00:00Z"}
+    response = await client.post("/v1/audits", json=free, headers=auditor())
+    assert response.status_code == 422
+    [period] = await periods()
+    assert (await draw_of(period["seq"] - 1)).status_code == 404
+    assert (await draw_of(period["seq"])).status_code == 201
+    assert (await draw_of(period["seq"], account_id=AUDITOR)).status_code == 409
+    assert (await periods())[0]["audit_id"]
+
+
+@pytest.mark.clause("468.6(c)/audits")
+@pytest.mark.clause("468.6(c)/audit-periods")
+async def test_the_seed_is_the_second_checkpoint_signed_after_the_period_was_fixed(
+    deliver, clock, writer, fix, periods, draw_of, signed, runtime
+):
+    await deliver(*[an_attempt(clock) for _ in range(40)])
+    await writer.sign_if_grown()
+    await fix(JULY, checkpoints=0)
+    [period] = await periods()
+    for _ in range(2):
+        assert period["drawable"] is False
+        assert (await draw_of(period["seq"])).status_code == 409
+        await signed()
+        [period] = await periods()
+    assert period["drawable"] is True
+    await signed()
+    audit = (await draw_of(period["seq"])).json()
+    async with runtime.db.begin() as connection:
+        first, second, *_ = await Checkpoints(connection).between(period["seq"], 1 << 40)
+    assert audit["log_size"] == second.size > first.size
+    seed = seed_of(second.note, JUNE, JULY)
+    assert [i["seq"] for i in audit["items"]] == draw(seed, 40, sample_size(40))
+
+
+@pytest.mark.clause("468.6(c)/audit-periods")
+async def test_a_sample_is_of_requests_that_people_made(deliver, clock, fix, periods, draw_of):
+    software = Actor(person_id="system:x", name="x", title="software", agency_ori="CA0520100")
+    await deliver(
+        an_attempt(clock),
+        an_attempt(clock, allowed=False),
+        an_attempt(clock, method="EVENT", route="release approved"),
+        an_attempt(clock, actor=software),
+        an_attempt(clock, actor=None),
+        an_attempt(clock, occurred_at=JULY),
+        an_attempt(clock),
+    )
+    await fix(JULY)
+    [period] = await periods()
+    audit = (await draw_of(period["seq"])).json()
+    assert audit["population"] == 2
+    assert sorted(i["seq"] for i in audit["items"]) == [0, 6]
+
+
+@pytest.mark.clause("468.6(c)/audit-periods")
+async def test_an_access_that_came_to_the_log_late_is_in_the_next_period(
+    deliver, clock, fix, periods, draw_of, query
+):
+    soon = an_attempt(clock, occurred_at=JULY + timedelta(seconds=1))
+    await deliver(an_attempt(clock), soon)
+    late = an_attempt(clock)
+    await fix(JULY)
+    await deliver(late)
+    await fix(AUGUST)
+    august, july = await periods()
+    first, second = [(await draw_of(p["seq"])).json() for p in (july, august)]
+    assert (first["population"], second["population"]) == (1, 2)
+    ids = {str(row.event_id): row.seq for row in await query("SELECT event_id, seq FROM entries")}
+    expected = {ids[str(event.event_id)] for event in (late, soon)}
+    assert {i["seq"] for i in second["items"]} == expected
+
+
+@pytest.mark.clause("468.6(c)/audit-periods")
+async def test_a_period_not_drawn_within_a_day_is_a_finding(
+    deliver, clock, fix, periods, draw_of, watch, runtime, bus
+):
+    async def findings():
+        bus.records.clear()
+        await watch.catch_up()
+        await runtime.relay.drain()
+        return [e for e in bus.events(FindingRaised) if e.kind == "audit_not_drawn"]
+
+    await deliver(an_attempt(clock))
+    await fix(JULY)
+    clock.advance(hours=23)
+    assert await findings() == []
+    clock.advance(hours=1)
+    [raised] = await findings()
+    [period] = await periods()
+    assert raised.details["seq"] == period["seq"]
+    assert await findings() == []
+    await fix(AUGUST)
+    await draw_of((await periods())[0]["seq"])
+    clock.advance(hours=25)
+    assert await findings() == []
+
+
+@pytest.fixture
+def exported(client, auditor, tmp_path, deliver):
+    """Take the whole log out; return where to."""
+
+    async def export():
+        await deliver()
+        response = await client.post("/v1/export", json={}, headers=auditor())
+        assert response.status_code == 200, response.text
+        path = tmp_path / "log.jsonl"
+        path.write_bytes(response.content)
+        return path
+
+    return export
+
+
+@pytest.mark.clause("468.6(c)/audits")
+@pytest.mark.clause("468.6(c)/audit-periods")
+async def test_an_outsider_redraws_population_and_order_from_an_export(
+    deliver, clock, fix, periods, draw_of, exported, capsys
+):
+    await deliver(*[an_attempt(clock) for _ in range(400)], an_attempt(clock, method="EVENT"))
+    await fix(JULY)
+    [period] = await periods()
+    audit = (await draw_of(period["seq"])).json()
+    assert len(audit["items"]) == sample_size(400) < 400
+    path = await exported()
+    assert run(["redraw", str(path), "--vkey", VERIFIER.vkey]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert json.loads(said[-1]) == {"ok": True, "periods": 1, "drawn": 1, "faults": 0}
+    sample = ",".join(str(i["seq"]) for i in audit["items"])
+    assert f"sample       {sample}" in said
+
+
+REDRAWN = {
+    "another population": lambda d: d | {"population": "39"},
+    "another order": lambda d: d | {"entries": ",".join(sorted(d["entries"].split(","))[::-1])},
+    "other entries": lambda d: d | {"entries": d["entries"].replace("1", "2")},
+    "another period": lambda d: d | {"period_seq": "3"},
+    "no period": lambda d: {"population": d["population"], "sample": d["sample"]},
+}
+
+
+@pytest.mark.clause("468.6(c)/audits")
+@pytest.mark.parametrize("change", REDRAWN.values(), ids=REDRAWN)
+async def test_a_redraw_finds_what_was_drawn_otherwise(
+    deliver, clock, fix, periods, draw_of, exported, change
+):
+    await deliver(*[an_attempt(clock) for _ in range(40)])
+    await fix(JULY)
+    [period] = await periods()
+    assert (await draw_of(period["seq"])).status_code == 201
+    lines = []
+    for line in (await exported()).read_bytes().splitlines():
+        said = msgspec.json.decode(line)
+        if '"type":"alpr.audit.changed' in said.get("entry", ""):
+            entry = msgspec.json.decode(said["entry"])
+            entry["data"]["details"] = change(entry["data"]["details"])
+            said["entry"] = msgspec.json.encode(entry).decode()
+        lines.append(msgspec.json.encode(said))
+    redraw = Redraw()
+    redraw.take(lines)
+    assert redraw.faults
+
+
+@pytest.mark.clause("468.6(c)/audits")
+async def test_an_audit_is_reviewed_and_signed_off_by_another(
+    deliver, clock, client, auditor, runtime, bus, fix, periods, draw_of
+):
+    await deliver(*[an_attempt(clock) for _ in range(40)], an_attempt(clock, allowed=False))
+    await fix(JULY)
+    [period] = await periods()
+    response = await draw_of(period["seq"])
+    audit = response.json()
+    assert response.status_code == 201, audit
+    assert (audit["population"], len(audit["items"])) == (40, sample_size(40))
+    path = f"/v1/audits/{audit['audit_id']}"
+    statement = {"statement": "Reviewed in full"}
+    early = await client.post(f"{path}/sign-off", json=statement, headers=auditor())
+    assert early.status_code == 409
+    review = {"outcome": "proper", "note": "Case file agrees"}
+    own = auditor(account_id=OFFICER)
+    response = await client.post(f"{path}/items/1", json=review, headers=own)
+    assert response.status_code == 403
+    for item in audit["items"]:
+        judged = review | ({"outcome": "improper"} if item["number"] == 2 else {})
+        response = await client.post(
+            f"{path}/items/{item['number']}", json=judged, headers=auditor()
+        )
+        assert response.status_code == 200, response.text
+    again = await client.post(f"{path}/items/1", json=review, headers=auditor())
+    assert again.status_code == 409
+    for part in (auditor(account_id=DRAWER), auditor()):  # who drew it, who reviewed it
+        same = await client.post(f"{path}/sign-off", json=statement, headers=part)
+        assert (same.status_code, same.json()["code"]) == (403, "subject")
+    signed = await client.post(
+        f"{path}/sign-off", json=statement, headers=auditor(account_id=SUPERVISOR)
+    )
+    assert signed.json()["signed_off_by"]["person_id"] == SUPERVISOR
+    assert signed.json()["reviewed"] == len(audit["items"])
+    await runtime.relay.drain()
+    changes = [e.change for e in bus.events(AuditChanged)]
+    assert changes == ["drawn", *["item_reviewed"] * len(audit["items"]), "signed_off"]
+    [finding] = bus.events(FindingRaised)
+    assert (finding.kind, finding.subject) == ("improper_access", OFFICER)
+    listed = (await client.get("/v1/audits", headers=auditor())).json()["items"]
+    assert [UUID(a["audit_id"]) for a in listed] == [UUID(audit["audit_id"])]
+
+
+@pytest.mark.clause("468.6(c)/audits")
+async def test_what_was_drawn_and_reviewed_is_not_rewritten(
+    deliver, clock, client, auditor, query, ask_as_owner, fix, periods, draw_of
+):
+    await deliver(*[an_attempt(clock) for _ in range(5)])
+    await fix(JULY)
+    [period] = await periods()
+    audit = (await draw_of(period["seq"])).json()
+    review = {"outcome": "proper", "note": "Case file agrees"}
+    await client.post(f"/v1/audits/{audit['audit_id']}/items/1", json=review, headers=auditor())
+    for statement in (
+        "UPDATE audits SET seed = ''",
+        "UPDATE audits SET period_seq = NULL",
+        "UPDATE audit_items SET seq = seq + 1 WHERE outcome IS NULL",
+        "UPDATE audit_items SET outcome = 'improper' WHERE outcome IS NOT NULL",
+        "DELETE FROM audit_items",
+    ):
+        with pytest.raises(DBAPIError, match="is refused"):
+            await ask_as_owner(statement)
+        with pytest.raises(DBAPIError, match=r"permission denied|is refused"):
+            await query(statement)
+
+
+async def test_work_needs_its_permission(client, authority):
+    token = authority.access_token((Permission.AUDIT_READ,), account_id=AUDITOR)
+    headers = {"Authorization": f"Bearer {token}"}
+    response = await client.post("/v1/audits", json={"period_seq": 1}, headers=headers)
+    assert response.status_code == 403
