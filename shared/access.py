@@ -99,11 +99,19 @@ class Grant:
         return frozenset({self.principal.agency_ori})
 
 
-def access(permission: Permission, *, scope_by_record: bool = False) -> Any:
+LINK_TOKEN = "link_token"  # noqa: S105 - a name, not a secret
+
+
+def access(
+    permission: Permission, *, scope_by_record: bool = False, picture_of: str | None = None
+) -> Any:
     """Return a route's one guard: `grant: Annotated[Grant, access(Permission.X)]`.
 
     `scope_by_record` is for a route that names a record by id: whether it lies within the purpose's
     scope shows only in the record, so the store that reads it must apply `grant.purpose.scope`.
+
+    `picture_of` is for a route with a record's picture: the path parameter with the record's id. With a
+    link in `link_token` the picture belongs to the attempt whose answer offered it, and none is recorded.
 
     Raises (in the route): NotAuthenticated, NotAuthorised; Unavailable if the attempt cannot be recorded.
     """
@@ -121,6 +129,7 @@ def access(permission: Permission, *, scope_by_record: bool = False) -> Any:
         principal: Principal | None = None
         purpose: Purpose | None = None
         fault: AlprError | None = None
+        offered_in: UUID | None = None
         elements = await elements_of(request)
         try:
             principal = authenticate(runtime, credentials, now)
@@ -131,8 +140,23 @@ def access(permission: Permission, *, scope_by_record: bool = False) -> Any:
             purpose = purpose_of(runtime, permission, principal.account_id, x_alpr_purpose, now)
             if purpose is not None and not scope_by_record:
                 purpose.check_scope(elements.asked)
+            if picture_of is not None and (token := request.query_params.get(LINK_TOKEN)):
+                record_id = _record_id(request, picture_of)
+                offered_in = runtime.links.attempt_of(token, record_id, principal.account_id, now)
         except (NotAuthenticated, NotAuthorised, Unavailable) as exc:
             fault = exc
+        if offered_in is not None and principal is not None:
+            check_recordable(runtime, permission)
+            return Grant(
+                attempt_id=offered_in,
+                principal=principal,
+                permission=permission,
+                purpose=purpose,
+                service=runtime.service,
+                request_id=request.state.request_id,
+                now=now,
+                seal=_SEAL,
+            )
         attempt = AccessAttempted(
             occurred_at=now,
             attempt_id=uuid4(),
@@ -166,16 +190,21 @@ def access(permission: Permission, *, scope_by_record: bool = False) -> Any:
     return Depends(authorise)
 
 
+def check_recordable(runtime: Runtime, permission: Permission) -> None:
+    """Raise Unavailable where too many records wait for the audit log, or the log is too far behind."""
+    if (coverage := runtime.standing.coverage) is not None:
+        coverage.check(permission)
+    if runtime.relay.backlog > runtime.settings.max_outbox_backlog:
+        raise Unavailable("too many access records wait for the audit log")
+
+
 async def record_attempt(runtime: Runtime, attempt: AccessAttempted) -> None:
     """Commit `attempt` in a transaction of its own: a refusal outlives what follows it.
 
     Raises: Unavailable when it cannot be kept, too many records wait for the audit log, or the log is
     too far behind; then nothing may be released.
     """
-    if (coverage := runtime.standing.coverage) is not None:
-        coverage.check(Permission(attempt.permission))
-    if runtime.relay.backlog > runtime.settings.max_outbox_backlog:
-        raise Unavailable("too many access records wait for the audit log")
+    check_recordable(runtime, Permission(attempt.permission))
     async with runtime.db.begin() as connection:
         await emit(connection, runtime.service, attempt)
 
@@ -257,6 +286,16 @@ def _recorded(
     if permission in PATROL_PERMISSIONS:
         return PurposeRecord(kind=runtime.policy.purposes.patrol)
     return None
+
+
+def _record_id(request: Request, name: str) -> UUID:
+    """Return the id of the record that a path names. Raises: NotAuthorised for what is no id."""
+    try:
+        return UUID(request.path_params[name])
+    except ValueError:
+        raise NotAuthorised(
+            "no answer offered you this picture by this link", code="link"
+        ) from None
 
 
 def _route_of(request: Request) -> str:

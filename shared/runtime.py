@@ -29,6 +29,7 @@ from shared.objects_policy import READY_WITHOUT, RIGHTS
 from shared.outbox import Relay, emit
 from shared.patience import patiently
 from shared.people import FOLLOWED, People
+from shared.picture_links import PictureLinks
 from shared.policy import Policy, load_policy
 from shared.refusal_log import RefusalLog
 from shared.schema import prepare
@@ -112,6 +113,7 @@ class Runtime:
             pool_size=settings.database_pool_size,
             mac_key=mac_key,
         )
+        self.links = PictureLinks(mac_key)
         self.brokers = Kafka.of(settings)
         self.kafka = bus is None
         self.bus: Bus = bus or KafkaBus(self.brokers, service, mac_key=mac_key)

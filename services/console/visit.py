@@ -48,9 +48,9 @@ class Visit:
         """Send a request that has to succeed; gives its JSON. Raises: Refused, SignedOut."""
         return content(await self.ask(service, method, path, **request))
 
-    async def picture(self, service: str, path: str) -> Response:
+    async def picture(self, service: str, path: str, **request: Any) -> Response:
         """Pass a picture on. Raises: Refused, SignedOut."""
-        answer = await self.ask(service, "GET", path)
+        answer = await self.ask(service, "GET", path, **request)
         kind = answer.headers.get("content-type", "").partition(";")[0].strip()
         if not answer.is_success or kind not in PICTURES:
             raise refusal(answer)

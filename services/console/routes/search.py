@@ -28,6 +28,7 @@ _TYPED = "%Y-%m-%dT%H:%M"
 
 
 Back = Annotated[str, Query(pattern=rf"^{_BACK.pattern}$")]
+LinkToken = Annotated[str, Query(max_length=200)]
 Kind = Annotated[str, Query(pattern=r"^[a-z_]{0,60}$")]
 
 
@@ -94,9 +95,10 @@ async def search(request: Request, form: Form, visit: Working) -> Response:
 
 
 @router.get("/reads/{read_id}/crop")
-async def show_read_crop(read_id: UUID, visit: Watching) -> Response:
-    """The plate, cut out of the picture; retention records that it was shown, and the purpose."""
-    return await visit.picture("retention", f"/v1/reads/{read_id}/crop")
+async def show_read_crop(read_id: UUID, visit: Watching, link_token: LinkToken = "") -> Response:
+    """The plate, cut out of the picture; retention records that it was shown, as part of the search."""
+    asked = {"link_token": link_token} if link_token else {}
+    return await visit.picture("retention", f"/v1/reads/{read_id}/crop", params=asked)
 
 
 @router.get("/captures/{capture_id}/image")

@@ -167,6 +167,7 @@ async def list_held_records(
     hold_id: UUID,
     grant: Manager,
     work: Work,
+    request: Request,
     after: After | None = None,
     limit: Limit = 100,
 ) -> ReadsOut:
@@ -180,7 +181,7 @@ async def list_held_records(
         else None
     )
     return ReadsOut(
-        items=reads_out(reads),
+        items=reads_out(reads, grant, runtime_of(request).links),
         next=following.encode() if following else None,
     )
 

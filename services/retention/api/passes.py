@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
 from services.retention.api.shown import CharacterOut, ReadOut, reads_out
@@ -12,6 +12,7 @@ from services.retention.store.passes import Pass, Passes
 from shared.access import Grant, Permission, access
 from shared.errors import NotFound
 from shared.http import Work
+from shared.runtime import runtime_of
 
 router = APIRouter(tags=["records"])
 
@@ -92,7 +93,7 @@ class PassOut(BaseModel):
     reads: list[ReadOut]
 
     @classmethod
-    def of(cls, found: Pass) -> "PassOut":
+    def of(cls, found: Pass, reads: list[ReadOut]) -> "PassOut":
         """Return a pass as an answer shows it."""
         details = found.details
         return cls(
@@ -121,7 +122,7 @@ class PassOut(BaseModel):
             device_name=found.device_name,
             best_read_id=found.best_read_id,
             late_read_ids=sorted(found.late),
-            reads=reads_out(found.reads),
+            reads=reads,
         )
 
 
@@ -130,9 +131,10 @@ async def get_pass(
     pass_id: UUID,
     grant: Annotated[Grant, access(Permission.IMAGE_READ, scope_by_record=True)],
     work: Work,
+    request: Request,
 ) -> PassOut:
     """404 when absent, of another agency, or outside the declared purpose: the answer is the same."""
     found = await Passes(work.connection).get(grant, pass_id)
     if found is None:
         raise NotFound("no such pass")
-    return PassOut.of(found)
+    return PassOut.of(found, reads_out(found.reads, grant, runtime_of(request).links))

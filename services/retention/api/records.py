@@ -3,10 +3,10 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
-from services.retention.api.shown import CaptureOut, ReadOut
+from services.retention.api.shown import CaptureOut, ReadOut, reads_out
 from services.retention.images import Spooled, spool
 from services.retention.store.records import Records
 from shared.access import Grant, Permission, Shown, access, disclose
@@ -17,6 +17,13 @@ from shared.runtime import runtime_of
 router = APIRouter(tags=["records"])
 
 Viewer = Annotated[Grant, access(Permission.IMAGE_READ, scope_by_record=True)]
+PictureViewer = Annotated[
+    Grant, access(Permission.IMAGE_READ, scope_by_record=True, picture_of="read_id")
+]
+LinkToken = Annotated[
+    str | None,
+    Query(description="As a read's `crop_url` has it: the picture is part of that answer's access"),
+]
 _IMAGES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The image",
@@ -29,12 +36,13 @@ _IMAGES: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/v1/reads/{read_id}", summary="One read")
-async def get_read(read_id: UUID, grant: Viewer, work: Work) -> ReadOut:
+async def get_read(read_id: UUID, grant: Viewer, work: Work, request: Request) -> ReadOut:
     """404 when absent, of another agency, or outside the declared purpose: the answer is the same."""
     read = await Records(work.connection).get(grant, read_id)
     if read is None:
         raise NotFound("no such read")
-    return ReadOut.of(read)
+    [shown] = reads_out([read], grant, runtime_of(request).links)
+    return shown
 
 
 @router.get("/v1/captures/{capture_id}", summary="One capture")
@@ -52,8 +60,14 @@ async def get_capture(capture_id: UUID, grant: Viewer, work: Work) -> CaptureOut
     response_class=StreamingResponse,
     responses=_IMAGES,
 )
-async def get_crop(read_id: UUID, grant: Viewer, work: Work, request: Request) -> StreamingResponse:
-    """The plate cut out of its frame, as the character reader saw it."""
+async def get_crop(
+    read_id: UUID,
+    grant: PictureViewer,
+    work: Work,
+    request: Request,
+    link_token: LinkToken = None,
+) -> StreamingResponse:
+    """The plate cut out of its frame, as the character reader saw it. Without a link an access of its own."""
     read = await Records(work.connection).get(grant, read_id)
     if read is None or read.crop_key is None:
         raise NotFound("no picture of this plate")

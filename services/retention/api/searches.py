@@ -96,7 +96,7 @@ async def search_reads(
     reads, more = await searches.page(grant, criteria, limit=body.limit, after=after)
     cursor = Cursor(reads[-1].captured_at, reads[-1].read_id, asked.fingerprint) if more else None
     return ReadsOut(
-        items=reads_out(reads),
+        items=reads_out(reads, grant, runtime.links),
         next=cursor.encode() if cursor else None,
         count=Count(value=len(reads), at_least=more) if after is None else None,
         captured_from=criteria.captured_from,

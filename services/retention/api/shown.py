@@ -7,7 +7,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from services.retention.store.records import Capture, HitFlag, Read
+from shared.access import LINK_TOKEN, Grant, Permission
 from shared.models import Page
+from shared.picture_links import PictureLinks
 
 
 class PlaceOut(BaseModel):
@@ -98,6 +100,8 @@ class ReadOut(BaseModel):
     box: BoxOut | None = None
     has_crop: bool
     has_image: bool
+    crop_url: str | None = None
+    """The plate's picture as part of this answer, for the one who asked and ten minutes."""
     alternatives: list[AlternativeOut] = []
     misread_risk: float | None = None
     """How likely it is that a character is wrong, where the reader told."""
@@ -108,7 +112,7 @@ class ReadOut(BaseModel):
     hits: list[HitOut] = []
 
     @classmethod
-    def of(cls, read: Read) -> "ReadOut":
+    def of(cls, read: Read, *, crop_url: str | None = None) -> "ReadOut":
         """Return a read as an answer shows it."""
         box = read.details.box_px
         return cls(
@@ -131,6 +135,7 @@ class ReadOut(BaseModel):
             else None,
             has_crop=read.crop_key is not None,
             has_image=read.image_key is not None,
+            crop_url=crop_url,
             alternatives=[
                 AlternativeOut(plate=plate, probability=probability)
                 for plate, probability in read.details.alternatives
@@ -181,9 +186,16 @@ class CaptureOut(BaseModel):
         return cls(**plain, place=_place(capture))
 
 
-def reads_out(reads: Sequence[Read]) -> list[ReadOut]:
-    """Return reads as an answer shows them."""
-    return [ReadOut.of(read) for read in reads]
+def reads_out(reads: Sequence[Read], grant: Grant, links: PictureLinks) -> list[ReadOut]:
+    """Return reads as the answer to `grant` shows them, with links to their pictures for who may see them."""
+    return [ReadOut.of(read, crop_url=_crop_url(read, grant, links)) for read in reads]
+
+
+def _crop_url(read: Read, grant: Grant, links: PictureLinks) -> str | None:
+    if read.crop_key is None or Permission.IMAGE_READ not in grant.principal.permissions:
+        return None
+    token = links.token(grant.attempt_id, read.read_id, grant.principal.account_id, grant.now)
+    return f"/v1/reads/{read.read_id}/crop?{LINK_TOKEN}={token}"
 
 
 def _place(record: Read | Capture) -> PlaceOut | None:

@@ -150,6 +150,87 @@ async def test_a_crop_is_streamed_with_the_kind_that_its_bytes_tell(pictured):
     assert all("7ABC123" in e.shown_plates for e in disclosed if e.record_kind == "read")
 
 
+@pytest.fixture
+async def offered(pictured):
+    """A search, its attempt, and the path by which a page fetches the picture of the read that it found."""
+    retention, _, _ = pictured
+    [found] = (await retention.search(plate="7ABC123"))["items"]
+    [attempt] = await retention.emitted(AccessAttempted)
+    retention.bus.records.clear()
+    return retention, attempt, found["crop_url"]
+
+
+@pytest.mark.clause("468.6(c)/pictures-of-an-access")
+async def test_a_picture_that_a_page_fetches_belongs_to_the_search_that_offered_it(offered):
+    retention, attempt, path = offered
+    answer = await retention.get(path)
+    assert answer.content == PNG
+    assert await retention.emitted(AccessAttempted) == []
+    disclosed = await retention.emitted(RecordsDisclosed)
+    assert {e.record_kind for e in disclosed} == {"read", "crop"}
+    assert {e.attempt_id for e in disclosed} == {attempt.attempt_id}
+
+
+@pytest.mark.clause("468.6(c)/pictures-of-an-access")
+async def test_without_a_link_a_picture_is_an_access_of_its_own(offered):
+    retention, attempt, path = offered
+    await retention.get(path.partition("?")[0])
+    [own] = await retention.emitted(AccessAttempted)
+    assert own.attempt_id != attempt.attempt_id
+    assert {e.attempt_id for e in await retention.emitted(RecordsDisclosed)} == {own.attempt_id}
+
+
+@pytest.mark.clause("468.6(c)/pictures-of-an-access")
+@pytest.mark.parametrize(
+    "misuse", ["another record", "another person", "another attempt", "later", "longer", "forged"]
+)
+async def test_a_link_shows_nothing_but_what_its_answer_offered(offered, pictured, misuse):
+    retention, _, path = offered
+    headers = retention.authority.headers()
+    here, _, token = path.partition("?link_token=")
+    said, _, mac = token.rpartition(".")
+    attempt, _, until = said.partition(".")
+    if misuse == "another record":
+        here = f"/v1/reads/{pictured[2][1].read_id}/crop"
+    elif misuse == "another person":
+        headers = retention.authority.headers(account_id=str(uuid4()))
+    elif misuse == "another attempt":
+        token = f"{uuid4()}.{until}.{mac}"
+    elif misuse == "later":
+        retention.clock.advance(minutes=10, seconds=1)
+        headers = retention.authority.headers()
+    elif misuse == "longer":
+        token = f"{attempt}.{int(until) + 600}.{mac}"
+    else:
+        token = f"{said}.{'0' * 64}"
+    answer = await retention.client.get(f"{here}?link_token={token}", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "link")
+    [refused] = await retention.emitted(AccessAttempted)
+    assert refused.allowed is False
+    assert token not in str(refused.elements)
+    assert await retention.emitted(RecordsDisclosed) == []
+
+
+@pytest.mark.clause("468.6(c)/pictures-of-an-access")
+async def test_a_link_spares_nobody_permission_purpose_or_training(offered):
+    retention, _, path = offered
+    search_only = retention.authority.headers(Permission.RECORD_SEARCH)
+    assert (await retention.client.get(path, headers=search_only)).status_code == 403
+    for claims in ({"purpose": False}, {"trained_until": None}):
+        headers = retention.authority.headers(**claims)
+        assert (await retention.client.get(path, headers=headers)).status_code == 403
+    assert [a.allowed for a in await retention.emitted(AccessAttempted)] == [False] * 3
+    found = await retention.search(plate="7ABC123", headers=search_only)
+    assert found["items"][0]["crop_url"] is None
+
+
+@pytest.mark.clause("468.3.1(d)/access-record")
+async def test_by_a_link_nothing_is_released_either_while_records_wait(offered):
+    retention, _, path = offered
+    retention.runtime.relay.backlog = 10**9
+    await retention.get(path, 503)
+
+
 async def test_a_large_frame_passes_in_pieces(retention):
     image = JPEG + bytes(5_000_000)
     capture = a_capture(NOON, image)

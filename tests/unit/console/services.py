@@ -109,6 +109,7 @@ def a_read(**changes: Any) -> dict[str, Any]:
         "source": "recognition",
         "model": "ppocr",
         "has_crop": True,
+        "crop_url": f"/v1/reads/{READ}/crop?link_token=a.1.b",
         "has_image": False,
         **changes,
     }

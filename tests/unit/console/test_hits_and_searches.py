@@ -250,9 +250,19 @@ async def test_a_search_carries_the_purpose_that_was_declared_first(searcher, se
         "lookalike": False,
     }
     assert "7ABC128" in searcher.said
-    assert f'src="/reads/{READ}/crop"' in searcher.page.text
+    assert f'src="/reads/{READ}/crop?link_token=a.1.b"' in searcher.page.text
     assert 'name="after" value="more"' in searcher.page.text
     assert "7AB" not in str(searcher.page.url)
+
+
+async def test_a_picture_is_fetched_by_the_link_that_the_search_offered(searcher, services):
+    services.answers[f"GET /reads/{READ}/crop"] = lambda _: httpx.Response(
+        200, content=b"\x89PNG", headers={"Content-Type": "image/png"}
+    )
+    answer = await searcher.open(f"/reads/{READ}/crop?link_token=a.1.b")
+    assert answer.content == b"\x89PNG"
+    [asked] = services.asked("GET", "/crop")
+    assert dict(asked.url.params) == {"link_token": "a.1.b"}
 
 
 async def test_a_search_says_what_a_short_state_was_taken_for(searcher, services):
