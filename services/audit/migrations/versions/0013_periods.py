@@ -5,8 +5,8 @@ Audits from before were drawn for periods that people chose; they stay as they a
 
 from alembic import op
 
-revision = "audit_0012"
-down_revision = "audit_0011"
+revision = "audit_0013"
+down_revision = "audit_0012"
 
 
 def upgrade() -> None:
