@@ -281,6 +281,7 @@ async def test_without_permission_purpose_and_training_there_is_no_evidence(
     assert await changes(retention) == ["requested", "packaged"]
 
 
+@pytest.mark.clause("468.5/evidence")
 async def test_a_purpose_narrowed_to_less_than_the_hold_gets_no_evidence(retention):
     await a_pictured_read(retention, "7ABC123")
     hold, export = await exported(retention, plate="7ABC123")
@@ -387,6 +388,7 @@ async def test_the_package_goes_with_its_hold_and_the_purge_counts_records_alone
     assert later["in_force"]
 
 
+@pytest.mark.clause("468.5/evidence")
 async def test_an_export_that_will_not_be_booked_is_withdrawn_with_a_reason(retention):
     await a_pictured_read(retention, "7ABC123")
     hold, export = await exported(retention, plate="7ABC123")

@@ -110,6 +110,8 @@ async def test_images_and_crops_go_after_the_commit_and_are_tried_until_they_are
     run = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
     assert run["state"] == "certified"
     assert retention.kept == [new.capture.image.object_key]
+    captures = await retention.fetch("SELECT capture_id FROM captures")
+    assert [row[0] for row in captures] == [new.capture.capture_id]
 
 
 async def test_the_certificate_is_signed_and_a_changed_one_does_not_hold(retention):

@@ -43,6 +43,7 @@ def test_a_mac_key_shows_its_id_alone() -> None:
     assert repr(mac_key("ingest")) == f"MacKey({mac_key('ingest').id})"
 
 
+@pytest.mark.clause("wall/mac")
 def test_parts_of_an_event_cannot_be_moved_from_one_to_another() -> None:
     key = MacKey("ingest", bytes(32))
     headers = {"ce_a": b"1", "ce_b": b"2"}
