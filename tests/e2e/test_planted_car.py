@@ -79,6 +79,7 @@ BEFORE = {
 REGISTERED = {
     "table ingest.devices",
     "table ingest.credentials",
+    "statistics audit.entries",
     "statistics ingest.devices",
     "statistics ingest.credentials",
     "statistics retention.devices",
