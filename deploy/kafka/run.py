@@ -29,6 +29,8 @@ _SETTINGS = {
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
     "auto.create.topics.enable": "false",
+    # To Kafka, who may delete records may delete the topic too: nobody may.
+    "delete.topic.enable": "false",
     "num.partitions": "4",
     # One node keeps one copy of everything.
     "offsets.topic.replication.factor": "1",
