@@ -125,8 +125,8 @@ class Follow(Proofs):
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
         if event != "subprocess.Popen" or self.current is None:
             return
-        words = [str(args[0]), *map(str, args[1])] if not isinstance(args[1], str) else [args[1]]
-        if any("python" in word for word in words) and not any("broker" in word for word in words):
+        words = [str(args[0]), *(() if isinstance(args[1], str) else map(str, args[1]))]
+        if any(Path(word).name.startswith("python") for word in words):
             self.everything.add(str(self.current.path))
 
     def reach(self) -> Reach:
