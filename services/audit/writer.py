@@ -104,8 +104,9 @@ class Writer:
     ) -> ValuesErased | None:
         """Erase what a purge took from the log's values, and append the entry that says so.
 
-        Returns None if that was done before. The log must hold that the purge is certified. Args: ids of reads and captures: `held` are kept, `gone` are
-        those of the purge's last day that it destroyed.
+        Returns None if that was done before. The log must hold that the purge is certified.
+        Args: ids of reads and captures: `held` are kept, `gone` are those of the purge's last day
+        that it destroyed.
         """
         erasing = derive_id("values-erased", purged.event_id)
         async with self._runtime.db.begin() as connection:
