@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 
 from shared.errors import InvalidInput
 from shared.events import CaptureReceived, ReadRecorded
+from shared.plates import MAX_PLATE_CHARACTERS
 
 OLDEST = timedelta(days=3660)
 AHEAD = timedelta(days=1)
 """Captured earlier or later than this is a broken clock: it would make partitions for no month of ours."""
 
-MOST_CHARACTERS = 12
-_PLATE = re.compile(f"[A-Z0-9]{{1,{MOST_CHARACTERS}}}")
+_PLATE = re.compile(f"[A-Z0-9]{{1,{MAX_PLATE_CHARACTERS}}}")
 _PLATES = re.compile("[A-Z0-9]+")
 _TEXTS = (
     "device_name",
@@ -49,9 +49,9 @@ def _all_good(reads: Sequence[ReadRecorded], now: datetime) -> bool:
         captured_at = read.captured_at
         if captured_at.tzinfo is None or read.received_at.tzinfo is None:
             return False
-        if not earliest <= captured_at <= latest or not 1 <= len(read.plate) <= MOST_CHARACTERS:
+        if not 1 <= len(read.plate) <= MAX_PLATE_CHARACTERS:
             return False
-        if read.characters or read.alternatives:
+        if not earliest <= captured_at <= latest or read.characters or read.alternatives:
             return False
         texts += (read.device_name, read.plate_as_read, read.region, read.model)
         texts += (read.agency_ori, read.crop_key, read.image_key)
