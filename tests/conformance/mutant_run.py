@@ -11,9 +11,11 @@ import importlib
 import io
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from statistics import mean
+from typing import Any, NoReturn
 
 import msgspec
 import pytest
@@ -41,6 +43,8 @@ class Hunt(Proofs):
     """How many tests of other rules there are."""
     reaching: frozenset[str] | None = None
     """Node ids of the tests that reach the mutant; None where that is not known."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """How long each test takes, where that is known."""
     caught_by: str | None = None
     broken_setup: list[str] = field(default_factory=list)
     others_failed: list[str] = field(default_factory=list)
@@ -59,10 +63,17 @@ class Hunt(Proofs):
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep tests of rules only; the rule's own come first, those on Apache Kafka last of them."""
+        """Keep tests of rules only: first the rule's own, those that reach the mutant before the others,
+        then those of other rules, quick files first: what is slow need often not be run at all.
+        """
         super().pytest_collection_modifyitems(items)
         own = [item for item in items if self.rule in self.of_test[item.nodeid]]
-        own.sort(key=lambda item: item.get_closest_marker("apache") is not None)
+        own.sort(
+            key=lambda item: (
+                item.get_closest_marker("apache") is not None,
+                self.reaching is not None and item.nodeid not in self.reaching,
+            )
+        )
         rest = [
             item for item in items if item not in own and item.get_closest_marker("apache") is None
         ]
@@ -70,6 +81,10 @@ class Hunt(Proofs):
         self.of_others = self.of_others or len(rest)
         if self.reaching is not None:
             rest = [item for item in rest if item.nodeid in self.reaching]
+        of_file: dict[Path, list[float]] = {}
+        for item in rest:
+            of_file.setdefault(item.path, []).append(self.seconds.get(item.nodeid, 0.0))
+        rest.sort(key=lambda item: (mean(of_file[item.path]), item.path))
         if len(rest) <= self.others_allowed or not self.full:
             rest = []  # they may all fail
         self.others = {item.nodeid for item in rest}
@@ -77,16 +92,21 @@ class Hunt(Proofs):
         items[:] = [*own, *rest]
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Skip what is left of the rule's tests once it is caught; end when none of them caught it."""
-        if item.nodeid in self.own and self.caught_by:
-            pytest.skip("the mutant is caught")
-        if item.nodeid in self.others and not self.caught_by and self.session is not None:
-            self.session.shouldstop = "the mutant survived"
-            pytest.skip("the mutant survived")
-        if item.nodeid in self.left:
-            if len(self.left) + len(self.others_failed) <= self.others_allowed:
-                pytest.skip("the mutant counts, whether or not this fails")
-            self.left.discard(item.nodeid)
+        """Pass over what is left of the rule's tests once it is caught; end where there is no more to learn."""
+        if item.nodeid in self.own:
+            if self.caught_by:
+                pytest.skip("the mutant is caught")
+            return
+        if not self.caught_by:
+            self._end("the mutant survived")
+        if len(self.left) + len(self.others_failed) <= self.others_allowed:
+            self._end("the mutant counts, whether or not the others fail")
+        self.left.discard(item.nodeid)
+
+    def _end(self, why: str) -> NoReturn:
+        if self.session is not None:
+            self.session.shouldstop = why
+        pytest.skip(why)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record who caught it, and what else fails."""
@@ -117,6 +137,7 @@ def hunt(mutant: Mutant, *, full: bool, reach: Reach | None) -> dict[str, Any]:
     if reach is not None:
         others = {node for node, claimed in reach.rules.items() if rule not in claimed}
         plugin.reaching = frozenset(reach.of(mutant))
+        plugin.seconds = reach.seconds
         plugin.of_others = len(others)
         files = _files_with(f'mark.clause("{rule}"')
         if len(others & plugin.reaching) > plugin.others_allowed:

@@ -40,6 +40,8 @@ class Reach(msgspec.Struct):
     """Functions that imports have run."""
     everything: list[str]
     """Node ids of the tests that reach everything: they start processes."""
+    seconds: dict[str, float] = {}
+    """How long each test takes, its own set-up included."""
 
     def of(self, mutant: Mutant) -> set[str]:
         """Return the tests that may notice a mutant.
@@ -81,6 +83,7 @@ class Follow(Proofs):
         )
     )
     failed: set[str] = field(default_factory=set)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def pytest_sessionstart(self) -> None:
         """Begin to measure."""
@@ -117,8 +120,9 @@ class Follow(Proofs):
                 self.measured.switch_context(self.current.nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Record what fails already."""
+        """Record how long each test takes, and what fails already."""
         super().pytest_runtest_logreport(report)
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
         if report.outcome == "failed":
             self.failed.add(report.nodeid)
 
@@ -151,6 +155,7 @@ class Follow(Proofs):
             sorted(shared),
             sorted(imported),
             [node for node, file in files.items() if file in spawning],
+            {node: self.seconds.get(node, 0.0) for node in self.of_test},
         )
 
 
@@ -190,7 +195,7 @@ def _functions(
 
 def joined(parts: Sequence[Reach]) -> Reach:
     """Return what the parts of a run found, as one."""
-    whole = Reach({}, {}, [], [], [])
+    whole = Reach({}, {}, [], [], [], {})
     for part in parts:
         whole.rules |= part.rules
         for where, nodes in part.tests.items():
@@ -198,6 +203,7 @@ def joined(parts: Sequence[Reach]) -> Reach:
         whole.shared.extend(part.shared)
         whole.imported.extend(part.imported)
         whole.everything.extend(part.everything)
+        whole.seconds |= part.seconds
     return whole
 
 
