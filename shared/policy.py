@@ -2,9 +2,10 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from hashlib import sha256
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,22 @@ class Titles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     authorised: frozenset[str]
     external: frozenset[str]
+
+
+class ExclusiveRoles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Roles that no one person holds together."""
+
+    alone: frozenset[str]
+    """Held with no other role."""
+
+    apart: frozenset[tuple[str, str]]
+    """Held not with each other."""
+
+    def pairs_in(self, roles: Iterable[str]) -> list[tuple[str, str]]:
+        """Return the pairs among `roles` that exclude each other, each in alphabetical order."""
+        apart = {tuple(sorted(pair)) for pair in self.apart}
+        pairs = combinations(sorted(set(roles)), 2)
+        return [pair for pair in pairs if self.alone & set(pair) or pair in apart]
 
 
 class Purposes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,6 +156,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     custodian: Office
     titles: Titles
     roles: Mapping[str, frozenset[str]]
+    exclusive_roles: ExclusiveRoles
     purposes: Purposes
     training: Training
     retention: Retention
@@ -186,6 +204,7 @@ def load_policy(path: Path) -> Policy:
         policy = msgspec.convert({**content, "digest": digest_of(content)}, Policy)
     except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
         raise PolicyFault(f"{path}: {exc}") from exc
+    _check_exclusive_roles(policy)
     retention = policy.retention
     if retention.floor_days < LEGAL_FLOOR_DAYS:
         raise PolicyFault("retention.floor_days is under one year (Government Code 34090.6)")
@@ -207,3 +226,12 @@ def load_policy(path: Path) -> Policy:
     if both := policy.purposes.allowed & policy.purposes.prohibited.keys():
         raise PolicyFault(f"purposes both allowed and prohibited: {', '.join(sorted(both))}")
     return policy
+
+
+def _check_exclusive_roles(policy: Policy) -> None:
+    exclusive = policy.exclusive_roles
+    if unknown := exclusive.alone - policy.roles.keys():
+        raise PolicyFault(f"exclusive_roles.alone names no role: {', '.join(sorted(unknown))}")
+    for pair in sorted(exclusive.apart):
+        if len(set(pair)) < 2 or not policy.roles.keys() >= set(pair):
+            raise PolicyFault(f"exclusive_roles.apart is of two roles, not {' and '.join(pair)}")

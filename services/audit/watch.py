@@ -11,6 +11,7 @@ from uuid import UUID
 from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit.account_rules import of_accounts
 from services.audit.entries import PREFIX
 from services.audit.rules import Search, crowded, repeated
 from services.audit.settings import Settings
@@ -22,6 +23,7 @@ from services.audit.store.stream import Seen, Stream
 from shared.access import Permission
 from shared.events import (
     AccessAttempted,
+    AccountChanged,
     DeviceSilenced,
     Event,
     FindingRaised,
@@ -78,6 +80,7 @@ class Watch:
                 *await _silences(stream, seen),
                 *await self._policies(connection, stream, seen),
                 *_misuses(seen),
+                *await _accounts(stream, seen),
                 *await _contradictions(stream, findings, seen),
             ]
             await stream.advance("entries", seen[-1].seq + 1)
@@ -301,6 +304,12 @@ def _misuses(seen: Sequence[Seen]) -> Iterable[FindingRaised]:
         if entry.kind == kind_of(IssuerMisused):
             subject = f"entry {entry.seq}"
             yield a_finding("issuer_misused", subject, entry.occurred_at, seq=entry.seq)
+
+
+async def _accounts(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
+    """What identity announced of accounts that somebody should look into."""
+    told = [s.seq for s in seen if s.kind == kind_of(AccountChanged)]
+    return of_accounts(await stream.said(told)) if told else []
 
 
 def _late(seen: Sequence[Seen], after: timedelta) -> Iterable[FindingRaised]:

@@ -406,6 +406,7 @@ OPEN_IN_FINDINGS = frozenset(
         "limit",
         "limit_percent",
         "minutes",
+        "pairs",
         "policy_digest",
         "route",
         "seq",

@@ -13,6 +13,8 @@ from shared.periodic import PeriodicTask
 
 log = logging.getLogger(__name__)
 
+EXCLUSIVE_ROLES = "exclusive_roles_found"
+
 EVERY_S = 600.0
 """Inactive accounts are due within a week (CJIS Security Policy 5.9.5); ten minutes costs nothing."""
 
@@ -89,3 +91,24 @@ async def recall_people(identity: Identity) -> None:
     async with identity.begin() as unit:
         for account in await unit.accounts.everybody():
             identity.people.know(account_event(account, "known", identity.system))
+
+
+async def tell_exclusive_roles(identity: Identity) -> int:
+    """At start, when a policy may be new: announce who holds roles that exclude each other; return how many.
+
+    Their rights go on, since a department may have nobody else. Audit makes each a finding.
+    """
+    told = 0
+    async with identity.begin() as unit:
+        for account in await unit.accounts.everybody():
+            pairs = unit.policy.exclusive_roles.pairs_in(account.roles)
+            if account.status == "separated" or not pairs:
+                continue
+            locked = await unit.accounts.get(account.account_id, lock=True)
+            unit.announce(
+                account_event(
+                    locked, EXCLUSIVE_ROLES, identity.system, roles=locked.roles, pairs=pairs
+                )
+            )
+            told += 1
+    return told

@@ -104,6 +104,8 @@ def check_assignment(
 ) -> None:
     """Raise InvalidInput, naming the field, if such a person may not hold these roles and sources.
 
+    Roles that exclude each other are refused with their names (policy.toml, exclusive_roles).
+
     An unauthorised title holds nothing (468.3.1(a)). People of other agencies get data only by a
     written request (468.7), so an external title holds the requester's role alone and no source.
     """
@@ -126,6 +128,21 @@ def check_assignment(
         raise InvalidInput(f"{EXTERNAL_ROLE} is for people of other agencies", field="roles")
     if unknown := set(roles) - policy.roles.keys():
         raise InvalidInput(f"no such role: {', '.join(sorted(unknown))}", field="roles")
+    _check_exclusive(policy, roles)
+
+
+def _check_exclusive(policy: Policy, roles: Iterable[str]) -> None:
+    pairs = policy.exclusive_roles.pairs_in(roles)
+    if not pairs:
+        return
+    named = "; ".join(f"{one} and {other}" for one, other in pairs)
+    raise InvalidInput(
+        f"one person does not hold both roles: {named} (policy.toml, exclusive_roles)."
+        " Give one of them to somebody else",
+        field="roles",
+        code="exclusive_roles",
+        pairs=[list(pair) for pair in pairs],
+    )
 
 
 def permissions_of(policy: Policy, title: str, roles: Iterable[str]) -> frozenset[str]:

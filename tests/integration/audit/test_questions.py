@@ -10,6 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from services.audit.keeper import Keeper
 from shared.events import (
     AccessAttempted,
+    AccountChanged,
+    Actor,
     DeviceSilenced,
     FindingChanged,
     FindingRaised,
@@ -283,6 +285,35 @@ async def test_an_event_in_the_name_of_identity_is_a_finding(deliver, findings, 
     [finding] = await findings()
     assert (finding.kind, finding.subject) == ("issuer_misused", "entry 0")
     assert await findings() == []
+
+
+def an_account_change(clock, account, change, **details):
+    return AccountChanged(
+        occurred_at=clock.now(),
+        actor=Actor.software("identity", "CA0520100"),
+        account_id=account,
+        status="active",
+        tokens_valid_from=clock.now(),
+        change=change,
+        details=details,
+        account_number=1,
+        number=1,
+    )
+
+
+@pytest.mark.clause("468.3/exclusive-roles")
+async def test_an_account_with_roles_that_exclude_each_other_is_a_finding(
+    deliver, findings, clock
+):
+    account, pairs = uuid4(), [["auditor", "officer"]]
+    await deliver(an_account_change(clock, account, "updated", pairs=pairs))
+    assert await findings() == []
+    await deliver(an_account_change(clock, account, "exclusive_roles_found", pairs=pairs))
+    [finding] = await findings()
+    assert (finding.kind, finding.subject) == ("exclusive_roles", str(account))
+    assert finding.details["pairs"] == ["auditor and officer"]
+    await deliver(an_account_change(clock, account, "exclusive_roles_found", pairs=pairs))
+    assert await findings() == []  # told again at each start; one finding
 
 
 def a_contradiction(clock, device, **changes):

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import text
 
+from services.identity.actions.housekeeping import tell_exclusive_roles
 from shared.events import AccessAttempted, AccountChanged
 
 
@@ -85,6 +86,62 @@ async def test_a_requester_of_another_agency_holds_that_alone(hire):
     me = (await person.get("/v1/me")).json()
     assert me["permissions"] == ["account:self", "release:download", "release:request"]
     assert me["agency_ori"] == "CA0520013"
+
+
+EXCLUSIVE = [
+    ("auditor", "officer"),
+    ("alpr_administrator", "auditor"),
+    ("alpr_administrator", "training_sergeant"),
+]
+
+
+@pytest.mark.clause("468.3/exclusive-roles")
+@pytest.mark.parametrize("pair", EXCLUSIVE)
+async def test_roles_that_exclude_each_other_are_refused_wherever_they_are_given(
+    administrator, hire, pair, published
+):
+    made = await administrator.post("/v1/accounts", **an_account(roles=list(pair)))
+    person = await hire("o.seven", pair[0])
+    given = await administrator.put(f"/v1/accounts/{person.account_id}/roles", roles=list(pair))
+    for answer in (made, given):
+        assert answer.status_code == 422
+        problem = answer.json()
+        assert (problem["field"], problem["code"]) == ("roles", "exclusive_roles")
+        assert problem["pairs"] == [list(pair)]
+        assert all(role in problem["detail"] for role in pair)
+    me = (await administrator.get(f"/v1/accounts/{person.account_id}")).json()
+    assert me["roles"] == [pair[0]]
+    assert "roles_assigned" not in {e.change for e in await published(AccountChanged)}
+
+
+@pytest.mark.clause("468.3/exclusive-roles")
+async def test_roles_that_do_not_exclude_each_other_go_together(administrator):
+    for username, roles in (
+        ("one", ["officer", "investigator"]),
+        ("two", ["custodian", "training_sergeant"]),
+        ("three", ["auditor"]),
+    ):
+        made = await administrator.post(
+            "/v1/accounts", **an_account(username=username, roles=roles)
+        )
+        assert made.status_code == 201, made.text
+
+
+@pytest.mark.clause("468.3/exclusive-roles")
+async def test_an_account_in_place_with_such_roles_is_announced_at_the_next_start(
+    hire, identity, as_owner, published
+):
+    person, other = await hire("o.seven", "officer"), await hire("o.eight", "officer")
+    async with as_owner("identity") as connection:
+        await connection.execute(
+            text("UPDATE accounts SET roles = '{auditor,officer}' WHERE account_id = :account_id"),
+            {"account_id": person.account_id},
+        )
+    assert await tell_exclusive_roles(identity) == 1
+    [event] = [e for e in await published(AccountChanged) if e.change == "exclusive_roles_found"]
+    assert str(event.account_id) == person.account_id != other.account_id
+    assert event.details["pairs"] == [["auditor", "officer"]]
+    assert (event.status, event.actor.name) == ("active", "identity")
 
 
 async def test_a_username_is_taken_whatever_its_case(administrator):

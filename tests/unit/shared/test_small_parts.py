@@ -141,8 +141,20 @@ async def test_a_full_disk_shows_in_the_ping_before_a_frame_is_refused(tmp_path,
             "[access_records]\nkept_years = 1",
             r"access_records\.kept_years .*34090",
         ),
+        (
+            'alone = ["auditor", "agency_requester"]',
+            'alone = ["auditors"]',
+            r"exclusive_roles\.alone .*auditors",
+        ),
+        (
+            '"alpr_administrator", "training_sergeant"]]',
+            '"alpr_administrator", "trainer"]]',
+            r"exclusive_roles\.apart .*trainer",
+        ),
+        ("[exclusive_roles]", "[exclusive]", "exclusive"),
     ],
 )
+@pytest.mark.clause("468.3/exclusive-roles")
 @pytest.mark.clause("468.5/floor")
 @pytest.mark.clause("468.7(c)/file-retention")
 @pytest.mark.clause("wall/old-log")
