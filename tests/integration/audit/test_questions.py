@@ -302,9 +302,7 @@ def an_account_change(clock, account, change, **details):
 
 
 @pytest.mark.clause("468.3/exclusive-roles")
-async def test_an_account_with_roles_that_exclude_each_other_is_a_finding(
-    deliver, findings, clock
-):
+async def test_an_account_with_roles_that_exclude_each_other_is_a_finding(deliver, findings, clock):
     account, pairs = uuid4(), [["auditor", "officer"]]
     await deliver(an_account_change(clock, account, "updated", pairs=pairs))
     assert await findings() == []
