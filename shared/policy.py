@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from shared.events import Tier
+from shared.plates import MAX_PLATE_CHARACTERS, MIN_KNOWN_ALONE
 from shared.types import Ori
 
 
@@ -140,6 +141,16 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alerts_without_revocation_s: int
 
 
+class Narrowness(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How wide anybody may ask (shared/narrowness.py)."""
+
+    known_characters: int
+    """Known characters of a plate from which on the window may be as long as the schedule."""
+
+    days: int
+    """The longest window where fewer are known."""
+
+
 class AuditPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For which periods accesses are audited, and how soon their samples are drawn (468.6(c))."""
 
@@ -164,6 +175,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hotlists: HotLists
     accounts: Accounts
     limits: Limits
+    narrowness: Narrowness
     audits: AuditPlan = AuditPlan()
     access_records: AccessRecords = AccessRecords()
     digest: str = ""
@@ -176,6 +188,9 @@ class PolicyFault(ValueError):
 
 LEGAL_FLOOR_DAYS = 365
 """Government Code 34090.6(a): one year."""
+
+MOST_DAYS = 92
+"""A quarter: a longer window of every vehicle by a camera is no longer narrow."""
 
 PERIOD_MONTHS = frozenset({1, 2, 3, 4, 6, 12})
 """Lengths of an audit's period that fill a calendar year."""
@@ -217,6 +232,12 @@ def load_policy(path: Path) -> Policy:
     for name in ("bad_lines_share", "shrink_share"):
         if not 0 <= getattr(policy.hotlists, name) < 1:
             raise PolicyFault(f"hotlists.{name} is not a share from 0 to below 1")
+    if not 1 <= policy.narrowness.days <= MOST_DAYS:
+        raise PolicyFault(f"narrowness.days is not from 1 to {MOST_DAYS}")
+    if not MIN_KNOWN_ALONE <= policy.narrowness.known_characters <= MAX_PLATE_CHARACTERS:
+        raise PolicyFault(
+            f"narrowness.known_characters is not from {MIN_KNOWN_ALONE} to {MAX_PLATE_CHARACTERS}"
+        )
     if policy.audits.period_months not in PERIOD_MONTHS:
         raise PolicyFault("audits.period_months is not 1, 2, 3, 4, 6 or 12")
     if policy.audits.drawn_within_hours <= 0:

@@ -19,6 +19,7 @@ from shared.access import Grant, Permission, system_grant
 from shared.errors import AlprError, Conflict, Unavailable
 from shared.events import PurposeRecord, ReleaseApproved, ReleaseFailed, ReleasePackaged
 from shared.outbox import emit
+from shared.policy import Narrowness
 from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class Packager:
         approval = order.approval
         if approval.expires_at <= now:
             raise Conflict("the approval expired before a package could be made")
-        criteria = criteria_of(approval)
+        criteria = criteria_of(approval, self._runtime.policy.narrowness)
         grant = await self._grant(order, criteria)
         if order.attempt_id is None:
             await packages.attempted(connection, approval.request_id, grant.attempt_id)
@@ -149,10 +150,10 @@ def _packaged(approval: ReleaseApproved, built: Built, now: datetime) -> Release
     )
 
 
-def criteria_of(approval: ReleaseApproved) -> Criteria:
+def criteria_of(approval: ReleaseApproved, rule: Narrowness) -> Criteria:
     """Return the criteria of an approved request: exactly these, and nothing beside.
 
-    Raises: InvalidInput when they cannot be met.
+    Raises: InvalidInput when they cannot be met, or are wider than a release may be.
     """
     asked = approval.criteria
     criteria = Criteria(
@@ -161,7 +162,7 @@ def criteria_of(approval: ReleaseApproved) -> Criteria:
         captured_to=asked.captured_to,
         device_ids=tuple(asked.device_ids),
     )
-    check_release(criteria)
+    check_release(criteria, rule)
     return criteria
 
 

@@ -10,13 +10,15 @@ from pydantic import ValidationError
 from services.audit.api.entries import EntryQuery
 from services.hotlist.listing import EntryFault, plate_of
 from services.identity.api.purposes import Scope
+from services.release.api.filing import check_scope
 from services.release.api.models import Criteria as ReleaseCriteriaIn
 from services.retention.api.holds import CriteriaIn as HoldCriteriaIn
 from services.retention.api.searches import Search
 from services.retention.domain.criteria import check_hold, check_search
-from shared.errors import NotAuthorised
+from shared.errors import InvalidInput, NotAuthorised
 from shared.events import PurposeRecord, ReleaseCriteria
 from shared.plates import PlatePattern, normalise_plate
+from shared.policy import Narrowness
 from shared.purposes import Purpose
 
 WINDOW = {
@@ -25,6 +27,7 @@ WINDOW = {
 }
 DEVICE = UUID(int=7)
 REFUSED = None
+RULE = Narrowness(known_characters=3, days=31)
 
 TYPED = [
     "7AB/C*",
@@ -121,12 +124,13 @@ def test_whatever_release_accepts_retention_can_search_and_hold():
         for devices in ([], [DEVICE]):
             try:
                 asked = ReleaseCriteriaIn(plate=text, device_ids=devices, **WINDOW)
-            except ValidationError:
+                check_scope(asked, RULE)
+            except (ValidationError, InvalidInput):
                 continue
             accepted += 1
             criteria = ReleaseCriteria(**asked.model_dump())
             search = Search(plate=criteria.plate, device_ids=criteria.device_ids, **WINDOW)
             assert search.plate == criteria.plate
-            check_search(search.criteria())
+            check_search(search.criteria(), RULE)
             check_hold(search.criteria())
     assert accepted > 1000

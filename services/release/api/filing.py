@@ -18,10 +18,14 @@ from shared.errors import Conflict, InvalidInput, NotFound
 from shared.events import ReleaseCriteria
 from shared.http import Problem, Work, problem
 from shared.models import After, Limit, Page, key_of
-from shared.policy import Policy
+from shared.narrowness import Breadth, too_wide
+from shared.plates import PlatePattern
+from shared.policy import Narrowness, Policy
 from shared.runtime import runtime_of
 
 router = APIRouter(tags=["requester"])
+
+_CRITERIA = "body.criteria."
 
 Ask = Annotated[Grant, access(Permission.RELEASE_REQUEST)]
 
@@ -107,8 +111,9 @@ async def _filed(
     if body.criteria.captured_from > grant.now:
         raise InvalidInput(
             "captured_from lies ahead: a release is of records that exist",
-            field="body.criteria.captured_from",
+            field=f"{_CRITERIA}captured_from",
         )
+    check_scope(body.criteria, policy.narrowness)
     authority = await _authority(body, grant, work)
     how = treatment(agency, policy.sharing.recipients, policy.sharing.states)
     return Filed(
@@ -129,6 +134,18 @@ async def _filed(
         restricted=how == "restricted",
         legal_authority=authority,
     )
+
+
+def check_scope(asked: Criteria, rule: Narrowness) -> None:
+    """Raise InvalidInput, naming the field, for a release that is wider than a search may be."""
+    breadth = Breadth(
+        pattern=None if asked.plate is None else PlatePattern.parse(asked.plate),
+        captured_from=asked.captured_from,
+        captured_to=asked.captured_to,
+        names_place=bool(asked.device_ids),
+    )
+    if (refusal := too_wide(breadth, rule, at=_CRITERIA)) is not None:
+        raise refusal
 
 
 def _criteria(asked: Criteria) -> ReleaseCriteria:

@@ -10,7 +10,6 @@ from services.release.api.texts import Name, StateText
 from services.release.domain import AgencyKind, Status
 from shared.fields import Moment
 from shared.models import OriText, Person, PlatePatternText, Reason, RequestBody
-from shared.plates import TOO_LITTLE_KNOWN, PlatePattern
 
 
 class AgencyIn(RequestBody):
@@ -115,13 +114,6 @@ class Criteria(RequestBody):
         if self.captured_from >= self.captured_to:
             raise ValueError("captured_from must be before captured_to")
         return self
-
-    @model_validator(mode="after")
-    def _narrow_enough(self) -> Self:
-        """A release is no wider than a search may be."""
-        if self.plate is None or self.device_ids or PlatePattern.parse(self.plate).searchable:
-            return self
-        raise ValueError(f"{TOO_LITTLE_KNOWN}, or devices")
 
 
 class AuthorityIn(RequestBody):

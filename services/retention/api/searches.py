@@ -91,7 +91,7 @@ async def search_reads(
     asked = body.criteria(taken.region if taken else None)
     after = decode_cursor(body.after, asked) if body.after else None
     criteria = within_retention(asked, grant.now, runtime.policy.retention.schedule_days)
-    check_search(criteria)
+    check_search(criteria, runtime.policy.narrowness)
     searches = Searches(work.connection, timeout_s=settings.retention_search_timeout_s)
     reads, more = await searches.page(grant, criteria, limit=body.limit, after=after)
     cursor = Cursor(reads[-1].captured_at, reads[-1].read_id, asked.fingerprint) if more else None

@@ -10,10 +10,9 @@ import msgspec
 
 from services.retention.domain.area import Area, Box, Circle, Polygon, check_area
 from shared.errors import InvalidInput, NotAuthorised
-from shared.plates import TOO_LITTLE_KNOWN, PlatePattern
-
-MAX_CANVASS = timedelta(days=31)
-"""Longest window of a search that names no plate: nobody carries off the whole record."""
+from shared.narrowness import Breadth, too_wide
+from shared.plates import PlatePattern
+from shared.policy import Narrowness
 
 
 class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -77,21 +76,12 @@ def within_retention(criteria: Criteria, now: datetime, schedule_days: int) -> C
     return msgspec.structs.replace(criteria, captured_from=max(asked_from, oldest))
 
 
-def check_search(criteria: Criteria) -> None:
+def check_search(criteria: Criteria, rule: Narrowness) -> None:
     """Raise InvalidInput, naming the field, for a search that is too wide or contradicts itself."""
-    pattern = _checked_pattern(criteria)
+    _checked_pattern(criteria)
     if criteria.area is not None:
         check_area(criteria.area)
-    narrow = criteria.area is not None or bool(criteria.device_ids)
-    if pattern is None and not narrow:
-        raise InvalidInput("give a plate, an area or devices", field="plate")
-    if pattern is not None and not narrow and not pattern.searchable:
-        raise InvalidInput(f"{TOO_LITTLE_KNOWN}, or an area, or devices", field="plate")
-    start, end = criteria.captured_from, criteria.captured_to
-    if pattern is None and start is not None and end is not None and end - start > MAX_CANVASS:
-        raise InvalidInput(
-            f"without a plate a search spans {MAX_CANVASS.days} days at most", field="captured_from"
-        )
+    _check_narrow(criteria, rule)
 
 
 def check_hold(criteria: Criteria) -> None:
@@ -106,9 +96,26 @@ def check_hold(criteria: Criteria) -> None:
         raise InvalidInput("is not after captured_from", field="criteria.captured_to")
 
 
-def check_release(criteria: Criteria) -> None:
-    """Raise InvalidInput, naming the field, for criteria that no package can be made of."""
+def check_release(criteria: Criteria, rule: Narrowness) -> None:
+    """Raise InvalidInput, naming the field, for criteria that no package is made of."""
     _checked_pattern(criteria)
+    _check_narrow(criteria, rule)
+
+
+def breadth_of(criteria: Criteria) -> Breadth:
+    """Return how much criteria take in."""
+    return Breadth(
+        pattern=criteria.pattern,
+        captured_from=criteria.captured_from,
+        captured_to=criteria.captured_to,
+        names_place=criteria.area is not None or bool(criteria.device_ids),
+        names_reads=bool(criteria.read_ids),
+    )
+
+
+def _check_narrow(criteria: Criteria, rule: Narrowness) -> None:
+    if (refusal := too_wide(breadth_of(criteria), rule)) is not None:
+        raise refusal
 
 
 def _checked_pattern(criteria: Criteria) -> PlatePattern | None:

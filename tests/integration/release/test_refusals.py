@@ -200,6 +200,7 @@ def with_criteria(**criteria):
     return {"criteria": {**period, **criteria}}
 
 
+CAMERA = "0190a6a1-1111-4000-8000-000000000001"
 FAULTY = [
     ("body.purpose", {"purpose": "because"}),
     ("body.purpose", {"purpose": "a purpose with a NUL \x00 in it"}),
@@ -213,7 +214,8 @@ FAULTY = [
         "body.criteria.captured_from",
         with_criteria(captured_from="2027-05-01T00:00:00Z", captured_to="2027-05-02T00:00:00Z"),
     ),
-    ("body.criteria.plate", with_criteria(plate="**")),
+    ("body.criteria.plate", with_criteria(plate="**", device_ids=[CAMERA])),
+    ("body.criteria.plate", with_criteria(plate="7*")),
 ]
 
 
@@ -226,6 +228,45 @@ async def test_a_faulty_request_is_refused_by_field_and_nothing_is_filed(
         assert response.status_code == 422, response.text
         assert response.json()["field"] == field
     assert await announced(ReleaseRequested) == []
+
+
+TOO_WIDE = [
+    ("plate", {}),
+    ("plate", {"plate": "7*"}),
+    ("captured_from", {"device_ids": [CAMERA], "captured_from": "2026-03-30T00:00:00Z"}),
+    ("captured_from", {"plate": "7A*", "captured_from": "2026-03-30T00:00:00Z"}),
+    (
+        "captured_from",
+        {"plate": "*A*", "device_ids": [CAMERA], "captured_from": "2025-09-01T00:00:00Z"},
+    ),
+]
+
+
+@pytest.mark.clause("468.4/narrowness")
+@pytest.mark.parametrize(("field", "criteria"), TOO_WIDE)
+async def test_a_release_is_no_wider_than_a_search_may_be(
+    client, agencies, requester, announced, field, criteria
+):
+    body = a_request(**with_criteria(**criteria))
+    response = await client.post("/v1/requests", json=body, headers=requester())
+    assert response.status_code == 422, response.text
+    assert response.json()["field"] == f"body.criteria.{field}"
+    if field == "captured_from":
+        assert "31 days at most" in response.json()["detail"]
+    assert await announced(ReleaseRequested) == []
+
+
+@pytest.mark.clause("468.4/narrowness")
+async def test_a_release_of_a_month_by_a_camera_or_of_a_year_of_a_plate_may_be_asked(
+    client, agencies, requester
+):
+    for criteria in (
+        {"device_ids": [CAMERA], "captured_from": "2026-04-01T00:00:00Z"},
+        {"plate": "7AB*", "captured_from": "2025-09-01T00:00:00Z"},
+    ):
+        body = a_request(**with_criteria(**criteria))
+        response = await client.post("/v1/requests", json=body, headers=requester())
+        assert response.status_code == 201, response.text
 
 
 async def test_a_faulty_agency_is_refused_by_field(client, reviewer):

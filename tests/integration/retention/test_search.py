@@ -8,13 +8,14 @@ from sqlalchemy import text
 
 from services.retention.store import search as search_module
 from services.retention.store.conditions import Conditions
-from shared.events import Actor, HitDisposed, HitVerified, Place
+from shared.events import Actor, HitDisposed, HitVerified, Place, RecordsDisclosed
 from shared.plates import PlatePattern
-from tests.integration.retention.conftest import ORI, SOLANO, a_hit, a_read, started
+from tests.integration.retention.conftest import DEVICE, ORI, SOLANO, a_hit, a_read, started
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 FAR = Place(40.1785, -122.2358)  # Red Bluff, 28 km north
 OTHER = UUID("00000000-0000-4000-8000-00000000d002")
+AREA = {"latitude": SOLANO.latitude, "longitude": SOLANO.longitude, "radius_m": 100}
 
 
 @pytest.fixture
@@ -233,6 +234,42 @@ async def test_a_window_is_cut_to_what_the_schedule_keeps(retention):
     answer = await retention.search(plate="1AAA*", captured_from="2020-01-01T00:00:00Z")
     assert [read["plate"] for read in answer["items"]] == ["1AAA111"]
     assert datetime.fromisoformat(answer["captured_from"]) == NOON - timedelta(days=400)
+
+
+@pytest.mark.clause("468.4/narrowness")
+@pytest.mark.clause("468.4(c)/canvass")
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"plate": "*7*", "device_ids": [str(DEVICE)]},
+        {"plate": "7A*"},
+        {"plate": "7A*", "area": AREA},
+        {"plate": "7A*", "lookalike": True, "device_ids": [str(DEVICE)]},
+        {"device_ids": [str(DEVICE)]},
+        {"area": AREA},
+    ],
+)
+async def test_with_under_three_known_characters_a_search_spans_a_month_whatever_else_is_named(
+    seeded, asked
+):
+    month = {
+        "captured_from": (NOON - timedelta(days=31)).isoformat(),
+        "captured_to": NOON.isoformat(),
+    }
+    longer = {**month, "captured_from": (NOON - timedelta(days=31, seconds=1)).isoformat()}
+    await seeded.search(**asked, **month)
+    problem = await seeded.search(422, **asked, **longer)
+    assert problem["field"] == "captured_from"
+    assert "31 days at most where fewer than 3 characters" in problem["detail"]
+    assert (problem["days"], problem["known_characters"]) == (31, 3)
+    assert await seeded.emitted(RecordsDisclosed) != []
+
+
+@pytest.mark.clause("468.4/narrowness")
+async def test_with_three_known_characters_a_search_spans_all_that_is_kept(seeded):
+    year = {"captured_from": (NOON - timedelta(days=399)).isoformat()}
+    for plate in ("7AB*", "?7?A?B", "7ABC123"):
+        await seeded.search(plate=plate, **year)
 
 
 async def test_too_many_matching_plates_are_refused_and_an_area_makes_them_a_question(

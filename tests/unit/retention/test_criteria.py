@@ -10,6 +10,7 @@ from services.retention.domain.criteria import (
     Criteria,
     Cursor,
     check_hold,
+    check_release,
     check_search,
     decode_cursor,
     scope_of,
@@ -17,10 +18,12 @@ from services.retention.domain.criteria import (
 )
 from services.retention.domain.months import month_of, next_month
 from shared.errors import InvalidInput, NotAuthorised
+from shared.policy import Narrowness
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 DEVICE = UUID(int=1)
+RULE = Narrowness(known_characters=3, days=31)
 
 
 def asked(**changes):
@@ -42,15 +45,26 @@ def test_a_window_is_cut_at_the_schedule_and_refused_beyond_it():
 
 
 def test_nobody_carries_off_the_whole_record():
-    with pytest.raises(InvalidInput):
-        check_search(asked())
-    with pytest.raises(InvalidInput):
-        check_search(asked(plate="7*"))
-    with pytest.raises(InvalidInput, match="31 days"):
-        check_search(asked(device_ids=(DEVICE,), captured_from=NOON - 32 * DAY))
-    check_search(asked(plate="7A*", captured_from=NOON - 399 * DAY))
-    check_search(asked(plate="7*", device_ids=(DEVICE,)))
-    check_search(asked(area=Circle(39.9, -122.0, 500)))
+    for wide in (
+        asked(),
+        asked(plate="7*"),
+        asked(device_ids=(DEVICE,), captured_from=NOON - 32 * DAY),
+        asked(plate="7A*", captured_from=NOON - 32 * DAY),
+        asked(plate="*A*", device_ids=(DEVICE,), captured_from=NOON - 32 * DAY),
+        asked(region="US-CA"),
+    ):
+        with pytest.raises(InvalidInput):
+            check_search(wide, RULE)
+        with pytest.raises(InvalidInput):
+            check_release(wide, RULE)
+    for narrow in (
+        asked(plate="7AB*", captured_from=NOON - 399 * DAY),
+        asked(plate="7A*", captured_from=NOON - 31 * DAY),
+        asked(plate="7*", device_ids=(DEVICE,)),
+        asked(area=Circle(39.9, -122.0, 500)),
+    ):
+        check_search(narrow, RULE)
+        check_release(narrow, RULE)
 
 
 def test_a_hold_says_something():

@@ -152,6 +152,11 @@ async def test_a_full_disk_shows_in_the_ping_before_a_frame_is_refused(tmp_path,
             r"exclusive_roles\.apart .*trainer",
         ),
         ("[exclusive_roles]", "[exclusive]", "exclusive"),
+        ("days = 31\n", "days = 93\n", r"narrowness\.days is not from 1 to 92"),
+        ("days = 31\n", "days = 0\n", r"narrowness\.days"),
+        ("days = 31\n", "", "days"),
+        ("known_characters = 3", "known_characters = 1", r"narrowness\.known_characters"),
+        ("known_characters = 3", "known_characters = 13", r"narrowness\.known_characters"),
     ],
 )
 @pytest.mark.clause("468.3/exclusive-roles")
