@@ -38,6 +38,25 @@ class _Known:
     """Of the certificate it was signed under; 0 for what identity knows from its own tables."""
 
 
+@dataclass(frozen=True)
+class Provisioned:
+    """Who created, re-invited or changed an account: none of them decides on its requests (ADR-0025)."""
+
+    by: frozenset[str] = frozenset()
+    """Account ids."""
+
+    known: bool = False
+    """Whether these are all; not of an account from before they were kept."""
+
+    @classmethod
+    def told_by(cls, event: AccountChanged) -> "Provisioned":
+        """Return what the newest event of an account says; the topic is compacted, so each says all."""
+        told = event.details.get("provisioned")
+        if not isinstance(told, dict) or not isinstance(told.get("by"), list):
+            return cls()
+        return cls(frozenset(map(str, told["by"])), told.get("known") is True)
+
+
 class People:
     """Keys and accounts: enough to check a token, nothing more; and whether that is current."""
 
@@ -52,6 +71,7 @@ class People:
         self._newest_change: datetime | None = None
         self._valid_from: dict[str, datetime] = {}
         self._barred: dict[str, str] = {}
+        self._provisioned: dict[str, Provisioned] = {}
         self._ticks: deque[tuple[IdentityTicked, datetime]] = deque(maxlen=TICKS_KEPT)
         self._highest: IdentityTicked | None = None
         self._current_until: datetime | None = None
@@ -96,6 +116,10 @@ class People:
         if valid_from is not None and issued < valid_from:
             raise CredentialEnded("this token was revoked")
 
+    def provisioned(self, account_id: str) -> Provisioned:
+        """Return who had an account in hand, as far as its newest event says."""
+        return self._provisioned.get(account_id, Provisioned())
+
     def check_current(self, now: datetime) -> None:
         """Raise Unavailable unless every change of accounts and keys up to 5 s ago is known here."""
         if self.lost_for(now) is not None:
@@ -138,6 +162,7 @@ class People:
         self._accounts[account] = _Known(event.account_number, serial)
         self._newest_change = max(self._newest_change or event.occurred_at, event.occurred_at)
         self._valid_from[account] = event.tokens_valid_from
+        self._provisioned[account] = Provisioned.told_by(event)
         self._barred.pop(account, None)
         if event.status != "active":
             self._barred[account] = event.status

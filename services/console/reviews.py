@@ -44,8 +44,13 @@ def review_of(
         why_not = f"deciding needs the permission {REVIEW}, which is not among yours"
     elif person_id == asked["filed_by"]["person_id"]:
         why_not = "you filed this request; nobody reviews a request of their own"
+    elif person_id in asked["review"]["not_by"]:
+        why_not = (
+            "you created, invited or changed the requester's account, or registered or changed the"
+            " agency; another person decides"
+        )
     return Review(
-        approvals_needed=2 if restricted or approved_by else 1,
+        approvals_needed=max(asked["review"]["approvals_needed"], 2 if approved_by else 1),
         approvals=len(approved_by),
         why_not=why_not,
         why_not_approve=_why_not_approve(asked, agency, restricted, person_id in approved_by),

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.identity.actions import housekeeping, keys, rewrap, tick, watching
+from services.identity.actions import housekeeping, keys, provisioning, rewrap, tick, watching
 from services.identity.api import DOORS, OPEN, router
 from services.identity.api.sessions import known_browser
 from services.identity.settings import Settings
 from services.identity.work import SERVICE, Identity
+from shared.events import AccountChanged
 from shared.http import create_app
 from shared.runtime import UNHURRIED, Runtime
 from shared.serve import serve
@@ -50,6 +51,13 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
                         watching.WATCHED,
                         from_start=False,
                         learn=lambda events: watching.watch(identity, events),
+                        pauses=UNHURRIED,
+                    ),
+                    runtime.follower(
+                        "identity provisioners",
+                        [AccountChanged],
+                        from_start=True,
+                        learn=lambda events: provisioning.recall(identity, events),
                         pauses=UNHURRIED,
                     ),
                 )

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.browser_tokens import BrowserTokens
+from services.identity.domain.accounts import provisioner_of
 from services.identity.hasher import Hasher
 from services.identity.settings import Settings
 from services.identity.store.accounts import Accounts
@@ -17,6 +18,7 @@ from services.identity.store.browsers import Browsers
 from services.identity.store.credentials import Credentials
 from services.identity.store.keys import Keys
 from services.identity.store.numbers import ACCOUNTS, KEYS, Numbers
+from services.identity.store.provisioners import Provisioners
 from services.identity.store.records import Purposes, Trainings
 from services.identity.store.sealed import Sealed
 from services.identity.store.sessions import Sessions
@@ -52,6 +54,7 @@ class Unit:
         self.keys = Keys(connection)
         self.sealed = Sealed(connection)
         self.numbers = Numbers(connection)
+        self.provisioners = Provisioners(connection)
         self.announced: list[Event] = []
         self._issuer = issuer
         self._accounts: list[AccountChanged] = []
@@ -70,7 +73,11 @@ class Unit:
         serial = self._issuer.certificate.serial
         for event in self._accounts:
             own = await self.numbers.of_account(event.account_id, serial)
-            numbered.append(msgspec.structs.replace(event, account_number=own))
+            if (person := provisioner_of(event)) is not None:
+                await self.provisioners.add(event.account_id, person, event.occurred_at)
+            told = {"provisioned": await self.provisioners.told_of(event.account_id)}
+            whole = msgspec.structs.replace(event, details={**event.details, **told})
+            numbered.append(msgspec.structs.replace(whole, account_number=own))
         for key in self._keys:
             own = await self.numbers.of_key(key.kid)
             numbered.append(msgspec.structs.replace(key, key_number=own))
@@ -80,8 +87,8 @@ class Unit:
             last = await self.numbers.advance(name, count)
             of_kind = [e for e in numbered if isinstance(e, AccountChanged) is (name == ACCOUNTS)]
             for number, event_of_kind in enumerate(of_kind, last - count + 1):
-                whole = msgspec.structs.replace(event_of_kind, number=number)
-                await self.emit(sign_event(self._issuer, whole))
+                counted = msgspec.structs.replace(event_of_kind, number=number)
+                await self.emit(sign_event(self._issuer, counted))
 
     async def emit(self, *events: Event) -> None:
         """Announce `events` once the transaction commits."""

@@ -80,6 +80,17 @@ class Standing:
     """The agency was barred, or is none that may ask, since it filed."""
     approved_by: frozenset[str] = frozenset()
     """Account ids of those who have approved so far."""
+    account_by: frozenset[str] = frozenset()
+    """Account ids of those who created, re-invited or changed the requester's account."""
+    agency_by: frozenset[str] = frozenset()
+    """Account ids of those who registered or changed the agency."""
+    provisioners_known: bool = True
+    """Whether those are all; not where account or agency is from before they were kept."""
+
+    @property
+    def approvals_needed(self) -> int:
+        """Two where the law wants it, and where one approver might have made the requester."""
+        return 2 if self.restricted or not self.provisioners_known else 1
 
 
 def treatment(agency: Agency, recipients: frozenset[str], states: frozenset[str]) -> Treatment:
@@ -118,7 +129,8 @@ def check_reviewer(request: Standing, reviewer: str, reviewer_ori: Ori, departme
     """Raise unless this person may decide on the request now.
 
     Raises: NotAuthorised for the requester, people of the requesting agency or of any agency but
-    this department; Conflict when there is nothing to decide.
+    this department, and whoever had the requester's account or agency in hand (ADR-0025); Conflict
+    when there is nothing to decide.
     """
     if reviewer_ori != department or reviewer_ori == request.agency_ori:
         raise NotAuthorised(
@@ -128,6 +140,15 @@ def check_reviewer(request: Standing, reviewer: str, reviewer_ori: Ori, departme
         )
     if reviewer == request.filed_by:
         raise NotAuthorised("nobody reviews a request of their own account", code="reviewer")
+    for people, done in (
+        (request.account_by, "created, invited or changed the requester's account"),
+        (request.agency_by, "registered or changed the requesting agency"),
+    ):
+        if reviewer in people:
+            raise NotAuthorised(
+                f"you {done}, so another person decides on its requests (ADR-0025)",
+                code="provisioner",
+            )
     if request.status not in OPEN:
         raise Conflict(f"this request is {request.status.value}; there is nothing to decide")
 
@@ -135,20 +156,21 @@ def check_reviewer(request: Standing, reviewer: str, reviewer_ori: Ori, departme
 def after_approval(request: Standing, reviewer: str, citation: str) -> Status:
     """Return where the request stands once `reviewer` has approved it.
 
-    Raises: NotAuthorised when a restricted request lacks its document, or the second approver is the
-    first; Conflict when the agency was barred.
+    Raises: NotAuthorised when a restricted request lacks its document, or the second of two approvers
+    is the first; Conflict when the agency was barred.
     """
     if request.barred:
         raise Conflict("the agency may not receive data any more")
-    if not request.restricted:
+    if request.approvals_needed < 2:
         return Status.APPROVED
-    if not request.has_authority:
+    if request.restricted and not request.has_authority:
         raise NotAuthorised(
             f"a document of legal authority is not on record ({citation})", citation=citation
         )
     if reviewer in request.approved_by:
+        why = citation if request.restricted else "nobody knows who made this account or agency"
         raise NotAuthorised(
-            f"the second approver must be another person than the first ({citation})",
+            f"the second approver must be another person than the first ({why})",
             code="second_approver",
             citation=citation,
         )
@@ -165,3 +187,18 @@ def check_download(status: Status, expires_at: datetime | None, now: datetime) -
         raise Conflict("no package could be made; ask again with a new request", code="failed")
     if status is not Status.PACKAGED:
         raise Conflict(f"this request is {status.value}; there is no package", code="no_package")
+
+
+def check_recipient(request: Standing, *, filed_it: bool) -> None:
+    """Raise NotAuthorised if an approver had the downloader's account in hand, or might have had.
+
+    `request` has the provisioners of the downloader's account; `filed_it`: the request is theirs.
+    """
+    may_be_one = not request.provisioners_known and not filed_it and len(request.approved_by) < 2
+    if request.account_by & request.approved_by or may_be_one:
+        raise NotAuthorised(
+            "who approved this request also created, invited or changed your account, or nobody knows"
+            " whether they did; another person of your agency fetches the package, or the request is"
+            " filed anew (ADR-0025)",
+            code="provisioner",
+        )

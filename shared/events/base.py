@@ -26,6 +26,11 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             person_id=f"system:{service}", name=service, title="software", agency_ori=department
         )
 
+    @property
+    def is_software(self) -> bool:
+        """Whether no person acted."""
+        return self.person_id.startswith("system:")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sealing:

@@ -45,8 +45,18 @@ class TestAuthority:
         self._keys_published = 0
         self.people.keys.add(self.kid, self._jwk, clock.now() + timedelta(days=3650))
 
-    def account(self, account_id: UUID | str, status: Any, valid_from: datetime) -> AccountChanged:
-        """Return the next change of an account, numbered and signed as identity's are."""
+    def account(
+        self,
+        account_id: UUID | str,
+        status: Any,
+        valid_from: datetime,
+        *,
+        provisioned_by: Iterable[str] | None = None,
+    ) -> AccountChanged:
+        """Return the next change of an account, numbered and signed as identity's are.
+
+        `provisioned_by` are all who had it in hand; None: nobody knows, as of an account from before.
+        """
         account = str(account_id)
         self._numbers[account] = self._numbers.get(account, 0) + 1
         event = AccountChanged(
@@ -56,6 +66,9 @@ class TestAuthority:
             status=status,
             tokens_valid_from=valid_from,
             change="changed",
+            details={}
+            if provisioned_by is None
+            else {"provisioned": {"by": sorted(provisioned_by), "known": True}},
             account_number=self._numbers[account],
             number=sum(self._numbers.values()),
         )

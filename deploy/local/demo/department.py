@@ -39,6 +39,7 @@ class Role:
 
 
 ADMINISTRATOR = Role("a.ramirez", "Ana Ramirez", "Administration Sergeant", "alpr_administrator")
+LIEUTENANT = Role("l.moreno", "Lee Moreno", "Lieutenant", "alpr_administrator")
 TRAINER = Role("t.okafor", "Tom Okafor", "Training Sergeant", "training_sergeant", trained=False)
 OFFICER = Role("o.lindqvist", "Ola Lindqvist", "Police Officer", "officer")
 INVESTIGATOR = Role("d.quinn", "Dana Quinn", "Detective", "investigator")
@@ -66,9 +67,13 @@ class Device:
 
 @dataclass(frozen=True)
 class Department:
-    """Everybody, signed in; `rookie` is an officer whose training is not on record."""
+    """Everybody, signed in; `rookie` is an officer whose training is not on record.
+
+    The lieutenant is the second administrator: who made a requester's account does not decide on its requests.
+    """
 
     administrator: Person
+    lieutenant: Person
     trainer: Person
     officer: Person
     investigator: Person
@@ -82,7 +87,7 @@ class Department:
     def people(self) -> tuple[Person, ...]:
         """Everybody."""
         return (
-            self.administrator, self.trainer, self.officer, self.investigator, self.rookie,
+            self.administrator, self.lieutenant, self.trainer, self.officer, self.investigator, self.rookie,
             self.custodian, self.auditor, self.outsider,
         )  # fmt: skip
 
@@ -93,14 +98,15 @@ async def seed(api: Api, folder: Path) -> Department:
     trainer = await _invite(api, administrator, TRAINER)
     await _train(trainer, administrator)
     await administrator.must("release", "POST", "/v1/agencies", json=AGENCY)
-    officer, investigator, rookie, custodian, auditor, outsider = [
+    lieutenant, officer, investigator, rookie, custodian, auditor, outsider = [
         await _join(api, administrator, trainer, role)
-        for role in (OFFICER, INVESTIGATOR, ROOKIE, CUSTODIAN, AUDITOR, OUTSIDER)
+        for role in (LIEUTENANT, OFFICER, INVESTIGATOR, ROOKIE, CUSTODIAN, AUDITOR, OUTSIDER)
     ]
     devices = tuple([await _device(administrator, **camera) for camera in CAMERAS])
     return Department(
-        administrator, trainer, officer, investigator, rookie, custodian, auditor, outsider, devices
-    )
+        administrator, lieutenant, trainer, officer, investigator, rookie, custodian, auditor, outsider,
+        devices,
+    )  # fmt: skip
 
 
 CAMERAS: tuple[dict[str, Any], ...] = (

@@ -25,7 +25,7 @@ async def release(
     request_id = await _ask(people, plate, window)
     decision = {"decision": "approve", "reason": "Theft case of a county agency, one plate only"}
     path = f"/v1/requests/{request_id}/decision"
-    await people.administrator.must("release", "POST", path, json=decision)
+    await people.lieutenant.must("release", "POST", path, json=decision)
     filed = await _packaged(people, request_id)
     package = folder / "release.zip"
     told = filed["package"]
@@ -37,7 +37,7 @@ async def release(
         agency=AGENCY["name"],
         request_id=request_id,
         requester=people.outsider.known_as,
-        approver=people.administrator.known_as,
+        approver=people.lieutenant.known_as,
         reads=told["reads"],
         images=told["images"],
         size_bytes=told["size_bytes"],

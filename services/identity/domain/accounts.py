@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from shared.errors import Conflict, InvalidInput, NotAuthorised
-from shared.events import Actor
+from shared.events import AccountChanged, Actor
 from shared.policy import Policy
 from shared.types import Ori
 
@@ -32,6 +32,14 @@ ALLOWED_FROM: Mapping[str, tuple[Status, ...]] = {
     "sources_assigned": ("invited", "active", "locked", "disabled"),
 }
 """Which change may follow which state. Separation is final: who comes back gets a new account."""
+
+PROVISIONING = frozenset(
+    {"created", "reinvited", "updated", "roles_assigned", "sources_assigned", "reinstated"}
+)
+"""Changes that make somebody a provisioner: they give an account, or say whose it is or what it may do.
+
+Locks and their release, reviews and separation give nothing to anybody.
+"""
 
 
 @dataclass(frozen=True)
@@ -154,6 +162,15 @@ def permissions_of(policy: Policy, title: str, roles: Iterable[str]) -> frozense
     else:
         return frozenset()
     return frozenset().union(*(policy.roles.get(role, frozenset()) for role in roles))
+
+
+def provisioner_of(event: AccountChanged) -> str | None:
+    """Return who became a provisioner of an account by its change, or None: software, or its own person."""
+    person_id = event.actor.person_id
+    is_own = person_id == str(event.account_id)
+    if event.change not in PROVISIONING or is_own or event.actor.is_software:
+        return None
+    return person_id
 
 
 def check_somebody_else(account: Account, who: Actor, *, doing: str) -> None:

@@ -34,7 +34,7 @@ async def register_agency(body: AgencyIn, grant: Manage, work: Work, request: Re
     agency = Agency(
         Ori(body.ori), name=body.name, kind=body.kind, state=body.state, contact=body.contact
     )
-    if not await Agencies(work.connection).add(agency, grant.now):
+    if not await Agencies(work.connection).add(agency, grant.actor.person_id, grant.now):
         raise Conflict("this ORI is registered already", field="ori")
     await work.emit(_changed(grant, agency, "registered", _details(agency)))
     return _out(agency, policy)
@@ -53,7 +53,7 @@ async def change_agency(
     after = replace(before, **body.model_dump(exclude_none=True))
     if after == before:
         raise Conflict("nothing would change")
-    await agencies.change(after, grant.now)
+    await agencies.change(after, grant.actor.person_id, grant.now)
     old = _details(before)
     details = {name: value for name, value in _details(after).items() if old[name] != value}
     await work.emit(_changed(grant, after, "changed", details))

@@ -290,6 +290,16 @@ APPROVED: dict[str, JsonValue] = {
 }
 
 
+class ReviewOut(BaseModel):
+    """What a decision on an open request takes."""
+
+    approvals_needed: int
+    not_by: list[str] = Field(
+        description="Account ids of those who created, invited or changed the requester's account, or"
+        " registered or changed the agency: none of them decides"
+    )
+
+
 class RequestOut(BaseModel):
     """A request as it stands, with all that is on file about it."""
 
@@ -317,6 +327,9 @@ class RequestOut(BaseModel):
     package: PackageOut | None
     failure: FailureOut | None
     receipts: list[ReceiptOut]
+    review: ReviewOut | None = Field(
+        default=None, description="Null in lists, for the requester, and once it is decided"
+    )
     checkpoint: str | None = Field(
         default=None,
         description="The newest signed checkpoint of the audit log, a signed note; null in lists, and"

@@ -3,6 +3,7 @@
 import mimetypes
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -10,8 +11,8 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
-from services.release.api.people import registered_agency
-from services.release.domain import check_download
+from services.release.api.people import refusals_recorded, registered_agency
+from services.release.domain import check_download, check_recipient
 from services.release.store import Package, Receipt, Requests
 from shared.access import Grant, Permission, Shown, access, disclose
 from shared.delivery import opened, sealed
@@ -35,13 +36,20 @@ async def download_package(
     grant: Annotated[Grant, access(Permission.RELEASE_DOWNLOAD)],
     work: Work,
 ) -> StreamingResponse:
-    """The package of an approved request; 404 unless one's own agency asked for it."""
+    """The package of an approved request; 404 unless one's own agency asked for it.
+
+    Refused where an approver of it created, invited or changed the account that downloads.
+    """
     runtime = runtime_of(request)
     agency = await registered_agency(request, work, grant)
     found = await Requests(work.connection).get(grant, request_id, agency=agency.ori)
     if found is None:
         raise NotFound("no such request")
     check_download(found.status, found.expires_at, grant.now)
+    own = runtime.people.provisioned(grant.principal.account_id)
+    standing = replace(found.standing, account_by=own.by, provisioners_known=own.known)
+    async with refusals_recorded(request, grant):
+        check_recipient(standing, filed_it=found.filed_by.person_id == grant.principal.account_id)
     if found.package is None:
         raise NotFound("no such package")
     pieces = await opened(runtime.objects.stream(found.package.package_key))

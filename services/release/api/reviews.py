@@ -28,7 +28,7 @@ from shared.events import AdministrativeEvent
 from shared.http import Work
 from shared.models import After, Limit, Page, key_of
 from shared.policy import Sharing
-from shared.runtime import runtime_of
+from shared.runtime import Runtime, runtime_of
 
 router = APIRouter(prefix="/requests", tags=["department"])
 
@@ -56,7 +56,10 @@ async def list_requests(
 async def get_request(request_id: UUID, grant: Read, work: Work, request: Request) -> RequestOut:
     """One request with all that is on file about it."""
     await check_department(request, grant)
-    return request_out(await Requests(work.connection).get(grant, request_id), request)
+    found = await Requests(work.connection).get(grant, request_id)
+    if found is None:
+        raise NotFound("no such request")
+    return request_out(found, request, await _standing(work, found, runtime_of(request)))
 
 
 @router.post("/{request_id}/decision")
@@ -67,13 +70,18 @@ async def decide_request(
     work: Work,
     request: Request,
 ) -> RequestOut:
-    """Approve or deny a request, never one's own. A restricted one takes two approvers and a document."""
-    policy = runtime_of(request).policy
+    """Approve or deny a request, never one's own. A restricted one takes two approvers and a document.
+
+    Who created, invited or changed the requester's account, or registered or changed the agency, does not
+    decide. Where nobody knows who that was, it takes two approvers.
+    """
+    runtime = runtime_of(request)
+    policy = runtime.policy
     requests = Requests(work.connection)
     found = await requests.lock(request_id)
     if found is None:
         raise NotFound("no such request")
-    standing = await _standing(work, found, policy.sharing)
+    standing = await _standing(work, found, runtime)
     decision = Decision(
         decision_id=uuid4(),
         decision=body.decision,
@@ -88,18 +96,28 @@ async def decide_request(
     await requests.decide(request_id, decision)
     await requests.move(request_id, status)
     await work.emit(event)
-    return request_out(await requests.get(grant, request_id), request)
+    return request_out(await requests.get(grant, request_id), request, standing)
 
 
-async def _standing(work: Work, found: OnFile, sharing: Sharing) -> Standing:
+async def _standing(work: Work, found: OnFile, runtime: Runtime) -> Standing:
     """Return how the request stands now: what its agency is today counts beside what it was."""
-    agency = await Agencies(work.connection).get(found.agency_ori)
+    agencies, sharing = Agencies(work.connection), runtime.policy.sharing
+    agency = await agencies.get(found.agency_ori)
     if agency is None:
         raise NotFound("no such agency")
+    account = runtime.people.provisioned(found.filed_by.person_id)
+    registry = await agencies.provisioned(found.agency_ori)
     how = treatment(agency, sharing.recipients, sharing.states)
     barred = not agency.active or how is Treatment.RECORDS_RELEASE
     restricted = found.restricted or how is Treatment.RESTRICTED
-    return replace(found.standing, restricted=restricted, barred=barred)
+    return replace(
+        found.standing,
+        restricted=restricted,
+        barred=barred,
+        account_by=account.by,
+        agency_by=registry.by,
+        provisioners_known=account.known and registry.known,
+    )
 
 
 def _decided(

@@ -4,16 +4,25 @@ from collections.abc import Sequence
 
 from fastapi import Request as HttpRequest
 
-from services.release.api.models import RequestOut
+from services.release.api.models import RequestOut, ReviewOut
+from services.release.domain import OPEN, Standing
 from services.release.store import Request
 from shared.errors import NotFound
 from shared.models import Page
 from shared.runtime import runtime_of
 
 
-def request_out(found: Request | None, asked: HttpRequest) -> RequestOut:
-    """Return a request for an answer, with the newest checkpoint. Raises: NotFound when there is none."""
+def request_out(
+    found: Request | None, asked: HttpRequest, standing: Standing | None = None
+) -> RequestOut:
+    """Return a request for an answer, with the newest checkpoint. Raises: NotFound when there is none.
+
+    `standing`: for whoever reviews it.
+    """
     out = _out(found)
+    if standing is not None and out.status in OPEN:
+        not_by = sorted(standing.account_by | standing.agency_by)
+        out.review = ReviewOut(approvals_needed=standing.approvals_needed, not_by=not_by)
     out.checkpoint = runtime_of(asked).standing.checkpoint.note
     return out
 

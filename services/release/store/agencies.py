@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.release.domain import Agency
+from shared.people import Provisioned
 
 _COLUMNS = "ori, name, kind, state, contact, active"
 
@@ -34,8 +35,21 @@ class Agencies:
         )
         return [Agency(**row) for row in found.mappings()]
 
-    async def add(self, agency: Agency, at: datetime) -> bool:
-        """Register `agency`; False when its ORI is registered already."""
+    async def provisioned(self, ori: str) -> Provisioned:
+        """Return who registered or changed an agency, and whether all of them are known."""
+        found = await self._connection.execute(
+            text(
+                "SELECT a.provisioners_known AS known, array(SELECT p.person_id"
+                " FROM agency_provisioners p WHERE p.ori = a.ori) AS people"
+                " FROM agencies a WHERE a.ori = :ori"
+            ),
+            {"ori": ori},
+        )
+        row = found.one()
+        return Provisioned(frozenset(row.people), row.known)
+
+    async def add(self, agency: Agency, by: str, at: datetime) -> bool:
+        """Register `agency`, by an account id; False when its ORI is registered already."""
         result = await self._connection.execute(
             text(
                 "INSERT INTO agencies (ori, name, kind, state, contact, active, changed_at)"
@@ -44,14 +58,26 @@ class Agencies:
             ),
             {**asdict(agency), "at": at},
         )
+        if result.rowcount == 1:
+            await self._provision(agency.ori, by, at)
         return result.rowcount == 1
 
-    async def change(self, agency: Agency, at: datetime) -> None:
-        """Set everything but the ORI to what `agency` says."""
+    async def change(self, agency: Agency, by: str, at: datetime) -> None:
+        """Set everything but the ORI to what `agency` says, by an account id."""
         await self._connection.execute(
             text(
                 "UPDATE agencies SET name = :name, kind = :kind, state = :state,"
                 " contact = :contact, active = :active, changed_at = :at WHERE ori = :ori"
             ),
             {**asdict(agency), "at": at},
+        )
+        await self._provision(agency.ori, by, at)
+
+    async def _provision(self, ori: str, by: str, at: datetime) -> None:
+        await self._connection.execute(
+            text(
+                "INSERT INTO agency_provisioners (ori, person_id, since) VALUES (:ori, :by, :at)"
+                " ON CONFLICT DO NOTHING"
+            ),
+            {"ori": ori, "by": by, "at": at},
         )

@@ -26,14 +26,15 @@ async def lieutenant(hire, train):
 
 
 @pytest.fixture
-async def asked(release, services, sergeant, hire):
+async def asked(release, services, administrator, hire, train):
     """A request of an agency of another state, with its document: it takes two approvers."""
+    await train(administrator)
     requester = await hire("d.ruiz", "agency_requester", title="Agency Requester", ori=RENO)
     transport = httpx.ASGITransport(services["release"])
     async with httpx.AsyncClient(transport=transport, base_url="http://release") as client:
         agency = {"ori": RENO, "name": "Reno Police", "kind": "law_enforcement",
                   "state": "US-NV", "contact": "records"}  # fmt: skip
-        made = await client.post("/v1/agencies", json=agency, headers=sergeant.headers)
+        made = await client.post("/v1/agencies", json=agency, headers=administrator.headers)
         assert made.status_code == 201, made.text
         given = await client.post("/v1/documents", content=PDF, headers=requester.headers)
         body = {
@@ -82,6 +83,22 @@ async def test_two_people_approve_a_restricted_request_and_nobody_twice(
     await release.relay.drain()
     [approved] = bus.events(ReleaseApproved)
     assert approved.actor.person_id == lieutenant.account_id
+
+
+@pytest.mark.clause("468.7(b)/provisioners")
+async def test_who_made_the_requester_and_the_agency_is_told_so_and_cannot_decide(
+    browser, sign_in, administrator, asked, release, bus
+):
+    await sign_in(administrator)
+    await browser.open(f"/releases/{asked}")
+    assert "another person decides" in browser.said
+    answer = await browser.send(
+        f"/releases/{asked}/decision", decision="approve", reason="Robbery, one plate"
+    )
+    assert answer.status_code == 403
+    assert "you created, invited or changed the requester's account" in browser.said
+    await release.relay.drain()
+    assert bus.events(ReleaseApproved) == []
 
 
 async def test_a_reason_too_short_is_told_with_its_field(browser, sign_in, sergeant, asked):

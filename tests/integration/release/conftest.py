@@ -1,5 +1,7 @@
 """The release service in process, on a real Postgres."""
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 
@@ -19,7 +21,10 @@ REPOSSESSOR = "CA0529800"
 REQUESTER = "00000000-0000-4000-8000-000000000101"
 SERGEANT = "00000000-0000-4000-8000-000000000201"
 LIEUTENANT = "00000000-0000-4000-8000-000000000202"
+REGISTRAR = "00000000-0000-4000-8000-000000000203"
+"""Registered the agencies and created their requesters' accounts, so decides on none of their requests."""
 
+EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
 PDF = b"%PDF-1.7\n" + b"court order " * 100
 
 
@@ -52,9 +57,15 @@ async def client(app):
 
 @pytest.fixture
 def requester(authority):
-    """Headers of a detective at an agency, the sheriff's unless another is named."""
+    """Headers of a detective at an agency, the sheriff's unless another is named.
+
+    The account was created by the registrar, unless a test told something else of it.
+    """
 
     def headers(ori=SHERIFF, account_id=REQUESTER, **claims):
+        if not authority.people.provisioned(account_id).by:
+            told = authority.account(account_id, "active", EARLIER, provisioned_by=[REGISTRAR])
+            authority.people.know(told)
         return authority.headers(
             Permission.RELEASE_REQUEST,
             Permission.RELEASE_DOWNLOAD,
@@ -96,7 +107,7 @@ async def agencies(client, reviewer):
         (REPOSSESSOR, "Repo Inc.", "private", "US-CA"),
     ):
         body = {"ori": ori, "name": name, "kind": kind, "state": state, "contact": "records"}
-        response = await client.post("/v1/agencies", json=body, headers=reviewer())
+        response = await client.post("/v1/agencies", json=body, headers=reviewer(REGISTRAR))
         assert response.status_code == 201, response.text
 
 

@@ -10,6 +10,7 @@ from tests.integration.release.conftest import (
     FBI,
     LIBRARY,
     LIEUTENANT,
+    REGISTRAR,
     PDF,
     RENO,
     REPOSSESSOR,
@@ -91,7 +92,9 @@ async def test_an_agency_that_became_federal_after_filing_is_held_to_what_it_is_
     client, filed, decide, reviewer, announced
 ):
     request_id = await filed()
-    await client.patch(f"/v1/agencies/{SHERIFF}", json={"kind": "federal"}, headers=reviewer())
+    await client.patch(
+        f"/v1/agencies/{SHERIFF}", json={"kind": "federal"}, headers=reviewer(REGISTRAR)
+    )
     response = await decide(request_id)
     assert (response.status_code, response.json()["citation"]) == (403, CITATION)
     assert await announced(ReleaseApproved) == []

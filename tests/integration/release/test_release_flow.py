@@ -20,7 +20,15 @@ from shared.events import (
     ReleaseReceived,
     ReleaseRequested,
 )
-from tests.integration.release.conftest import FBI, RENO, REQUESTER, SERGEANT, SHERIFF, a_request
+from tests.integration.release.conftest import (
+    FBI,
+    REGISTRAR,
+    RENO,
+    REQUESTER,
+    SERGEANT,
+    SHERIFF,
+    a_request,
+)
 
 
 @pytest.mark.clause("468.7(a)/written-request")
@@ -332,7 +340,7 @@ async def test_registering_and_barring_an_agency_is_announced_and_takes_effect(
 ):
     request_id = await filed()
     response = await client.patch(
-        f"/v1/agencies/{SHERIFF}", json={"active": False}, headers=reviewer()
+        f"/v1/agencies/{SHERIFF}", json={"active": False}, headers=reviewer(REGISTRAR)
     )
     assert response.json()["active"] is False
     events = await announced(AgencyChanged)

@@ -59,6 +59,10 @@ def a_request(**changes):
         "package": None,
         "failure": None,
         "receipts": [],
+        "review": {
+            "approvals_needed": 2 if changes.get("restricted") else 1,
+            "not_by": ["p-registrar"],
+        },
         **changes,
     }
 
@@ -230,6 +234,16 @@ async def test_a_document_is_saved_and_never_opened_in_a_page(sign_in, services)
 def test_what_stands_in_the_way_is_said_beforehand(asked, agency, why):
     review = review_of(a_request(**asked), an_agency(**agency), "p-1", REVIEWER)
     assert why in review.why_not + review.why_not_approve
+
+
+def test_whoever_made_the_requester_is_told_that_another_person_decides():
+    review = review_of(a_request(), an_agency(), "p-registrar", REVIEWER)
+    assert "another person decides" in review.why_not
+
+
+def test_the_service_says_how_many_approvals_it_takes():
+    two = {"approvals_needed": 2, "not_by": []}
+    assert review_of(a_request(review=two), an_agency(), "p-9", REVIEWER).approvals_needed == 2
 
 
 def test_nothing_stands_in_the_way_of_another_reviewer():

@@ -1,0 +1,50 @@
+"""Who created, re-invited or changed which account."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+class Provisioners:
+    """People are only ever added: who had an account in hand once decides on none of its requests."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, account_id: UUID, person_id: str, since: datetime) -> bool:
+        """Note a provisioner of an account that is there; False if noted before."""
+        added = await self._run(
+            "INSERT INTO provisioners (account_id, person_id, since)"
+            " SELECT account_id, :person_id, :since FROM accounts WHERE account_id = :account_id"
+            " ON CONFLICT DO NOTHING",
+            account_id=account_id,
+            person_id=person_id,
+            since=since,
+        )
+        return bool(added.rowcount)
+
+    async def now_known(self, account_id: UUID) -> bool:
+        """Note that all provisioners of an account are on record; False if they were before."""
+        changed = await self._run(
+            "UPDATE accounts SET provisioners_known = true"
+            " WHERE account_id = :account_id AND NOT provisioners_known",
+            account_id=account_id,
+        )
+        return bool(changed.rowcount)
+
+    async def told_of(self, account_id: UUID) -> dict[str, Any]:
+        """Return what events of an account tell of its provisioners (shared/people.py)."""
+        found = await self._run(
+            "SELECT a.provisioners_known AS known, array(SELECT p.person_id FROM provisioners p"
+            " WHERE p.account_id = a.account_id ORDER BY p.person_id) AS people"
+            " FROM accounts a WHERE a.account_id = :account_id",
+            account_id=account_id,
+        )
+        row = found.one()
+        return {"by": list(row.people), "known": row.known}
+
+    async def _run(self, statement: str, **values: Any) -> Any:
+        return await self._connection.execute(text(statement), values)

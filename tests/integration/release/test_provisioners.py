@@ -1,0 +1,134 @@
+"""Who had the requester's account or agency in hand decides on none of its requests (ADR-0025)."""
+
+import pytest
+from sqlalchemy import text
+
+from shared.events import AccessAttempted, ReleaseApproved, ReleaseDenied
+from tests.integration.release.conftest import (
+    EARLIER,
+    LIEUTENANT,
+    REGISTRAR,
+    REQUESTER,
+    SERGEANT,
+    SHERIFF,
+)
+
+COLLEAGUE = "00000000-0000-4000-8000-000000000102"
+
+
+@pytest.fixture
+def told(authority):
+    """Have identity announce who had an account in hand; None: an account from before that was kept."""
+
+    def told(account_id, by):
+        event = authority.account(account_id, "active", EARLIER, provisioned_by=by)
+        authority.people.know(event)
+
+    return told
+
+
+@pytest.mark.clause("468.7(b)/provisioners")
+@pytest.mark.parametrize("decision", ["approve", "deny"])
+async def test_who_created_the_requesters_account_decides_nothing(
+    client, filed, decide, reviewer, told, announced, decision
+):
+    request_id = await filed()
+    told(REQUESTER, [SERGEANT])
+    answer = await decide(request_id, decision)
+    assert (answer.status_code, answer.json()["code"]) == (403, "provisioner")
+    assert "the requester's account" in answer.json()["detail"]
+    [refused] = [e for e in await announced(AccessAttempted) if not e.allowed]
+    assert (refused.actor.person_id, refused.permission) == (SERGEANT, "release:review")
+    assert await announced(ReleaseApproved) == await announced(ReleaseDenied) == []
+    shown = (await client.get(f"/v1/requests/{request_id}", headers=reviewer())).json()
+    assert shown["review"] == {"approvals_needed": 1, "not_by": sorted([REGISTRAR, SERGEANT])}
+    another = await decide(request_id, decision, reviewer(LIEUTENANT))
+    assert another.status_code == 200, another.text
+    assert another.json()["review"] is None
+
+
+@pytest.mark.clause("468.7(b)/provisioners")
+async def test_who_registered_the_agency_decides_nothing(filed, decide, reviewer, announced):
+    request_id = await filed()
+    answer = await decide(request_id, headers=reviewer(REGISTRAR))
+    assert (answer.status_code, answer.json()["code"]) == (403, "provisioner")
+    assert await announced(ReleaseApproved) == []
+
+
+@pytest.mark.clause("468.7(b)/provisioners")
+async def test_who_changed_the_agency_afterwards_decides_nothing(
+    client, filed, decide, reviewer, announced
+):
+    request_id = await filed()
+    changed = await client.patch(
+        f"/v1/agencies/{SHERIFF}", json={"contact": "me"}, headers=reviewer()
+    )
+    assert changed.status_code == 200
+    answer = await decide(request_id)
+    assert (answer.status_code, answer.json()["code"]) == (403, "provisioner")
+    assert "the requesting agency" in answer.json()["detail"]
+    assert (await decide(request_id, headers=reviewer(LIEUTENANT))).status_code == 200
+
+
+@pytest.mark.clause("468.7(b)/provisioners")
+async def test_where_nobody_knows_who_made_the_account_it_takes_two(
+    client, filed, decide, reviewer, told, announced
+):
+    request_id = await filed()
+    told(REQUESTER, None)
+    shown = (await client.get(f"/v1/requests/{request_id}", headers=reviewer())).json()
+    assert shown["review"]["approvals_needed"] == 2
+    assert (await decide(request_id)).json()["status"] == "first_approved"
+    again = await decide(request_id)
+    assert (again.status_code, again.json()["code"]) == (403, "second_approver")
+    assert await announced(ReleaseApproved) == []
+    second = await decide(request_id, headers=reviewer(LIEUTENANT))
+    assert second.json()["status"] == "approved"
+
+
+@pytest.mark.clause("468.7(b)/provisioners")
+async def test_an_agency_from_before_they_were_kept_takes_two(filed, decide, as_owner):
+    request_id = await filed()
+    async with as_owner("release") as connection:
+        await connection.execute(text("DELETE FROM agency_provisioners"))
+        await connection.execute(text("UPDATE agencies SET provisioners_known = false"))
+    assert (await decide(request_id)).json()["status"] == "first_approved"
+
+
+@pytest.mark.clause("468.7(b)/provisioners")
+async def test_an_approver_who_invited_the_downloader_delivers_nothing(
+    client, filed, decide, packaged, requester, told, announced
+):
+    request_id = await filed()
+    await decide(request_id)
+    await packaged(request_id)
+    told(COLLEAGUE, [SERGEANT])
+    path = f"/v1/requests/{request_id}/package"
+    answer = await client.get(path, headers=requester(account_id=COLLEAGUE))
+    assert (answer.status_code, answer.json()["code"]) == (403, "provisioner")
+    [refused] = [e for e in await announced(AccessAttempted) if not e.allowed]
+    assert (refused.actor.person_id, refused.permission) == (COLLEAGUE, "release:download")
+    told(COLLEAGUE, [REGISTRAR])
+    assert (await client.get(path, headers=requester(account_id=COLLEAGUE))).status_code == 200
+    told(REQUESTER, [REGISTRAR, SERGEANT])  # invited anew, once it was approved
+    assert (await client.get(path, headers=requester())).status_code == 403
+
+
+@pytest.mark.clause("468.7(b)/provisioners")
+async def test_a_colleague_of_whom_nobody_knows_gets_what_two_approved(
+    client, filed, decide, packaged, requester, reviewer, told
+):
+    told(COLLEAGUE, None)
+    headers = requester(account_id=COLLEAGUE)
+    told(COLLEAGUE, None)
+    one = await filed()
+    await decide(one)
+    await packaged(one)
+    assert (await client.get(f"/v1/requests/{one}/package", headers=headers)).status_code == 403
+    told(REQUESTER, None)
+    two = await filed()
+    told(REQUESTER, None)
+    await decide(two)
+    await decide(two, headers=reviewer(LIEUTENANT))
+    await packaged(two)
+    assert (await client.get(f"/v1/requests/{two}/package", headers=headers)).status_code == 200
