@@ -162,7 +162,8 @@ class People:
         self._accounts[account] = _Known(event.account_number, serial)
         self._newest_change = max(self._newest_change or event.occurred_at, event.occurred_at)
         self._valid_from[account] = event.tokens_valid_from
-        self._provisioned[account] = Provisioned.told_by(event)
+        if serial or "provisioned" in event.details:  # else it is identity's own, from its tables
+            self._provisioned[account] = Provisioned.told_by(event)
         self._barred.pop(account, None)
         if event.status != "active":
             self._barred[account] = event.status

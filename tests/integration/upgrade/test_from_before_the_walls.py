@@ -5,6 +5,7 @@ import json
 from base64 import b64decode
 from datetime import timedelta
 
+import pyotp
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -38,6 +39,38 @@ async def test_an_invitation_of_before_is_taken(upgraded):
     body = {"invitation_token": FACTS["invitation"], "password": "four plain words here"}
     begun = await upgraded.must("identity", "POST", "/v1/enrolment", json=body)
     assert begun.json()["totp_secret"]
+
+
+async def another_administrator(upgraded, administrator):
+    """A lieutenant who enrols and is trained after the upgrade; return the access token."""
+    account = {
+        "username": "l.moreno",
+        "name": "Lee Moreno",
+        "title": "Lieutenant",
+        "agency_ori": "CA0520100",
+        "roles": ["alpr_administrator"],
+        "sources": [],
+    }
+    made = (
+        await upgraded.must("identity", "POST", "/v1/accounts", administrator, json=account)
+    ).json()
+    token = {"invitation_token": made["invitation_token"]}
+    password = {"password": "four plain words here"}
+    begun = await upgraded.must("identity", "POST", "/v1/enrolment", json=token | password)
+    secret = pyotp.TOTP(begun.json()["totp_secret"])
+    code = {"totp": secret.at(upgraded.clock.now())}
+    await upgraded.must("identity", "POST", "/v1/enrolment/confirm", json=token | code)
+    trainer = await upgraded.sign_in("t.okafor")
+    training = {
+        "account_id": made["account"]["account_id"],
+        "completed_on": f"{upgraded.clock.now():%Y-%m-%d}",
+    }
+    await upgraded.must("identity", "POST", "/v1/training", trainer, json=training)
+    upgraded.clock.advance(seconds=31)
+    body = password | {"username": "l.moreno", "totp": secret.at(upgraded.clock.now())}
+    answer = await upgraded.must("identity", "POST", "/v1/sessions", json=body)
+    await upgraded.settle()
+    return str(answer.json()["access_token"])
 
 
 async def test_old_reads_are_searched_with_their_pictures(upgraded):
@@ -103,11 +136,18 @@ async def test_packages_evidence_and_documents_of_before_download_whole(upgraded
         assert hashlib.sha256(package.content).hexdigest() == export["sha256"]
 
 
-async def test_a_request_of_before_is_approved_and_packaged(upgraded):
+@pytest.mark.clause("468.7(b)/provisioners")
+async def test_a_request_of_before_is_approved_by_two_and_packaged(upgraded):
+    """Nobody knows who made the account and the agency that are there already."""
     administrator = await upgraded.sign_in("a.ramirez")
     path = f"/v1/requests/{FACTS['open_request']}"
     decision = {"decision": "approve", "reason": "Theft case of a county agency, one plate only"}
-    await upgraded.must("release", "POST", f"{path}/decision", administrator, json=decision)
+    answer = await upgraded.must(
+        "release", "POST", f"{path}/decision", administrator, json=decision
+    )
+    assert answer.json()["status"] == "first_approved"
+    second = await another_administrator(upgraded, administrator)
+    await upgraded.must("release", "POST", f"{path}/decision", second, json=decision)
     await upgraded.settle()
     await upgraded.apps["retention"].state.packager.work()
     await upgraded.settle()
