@@ -11,7 +11,6 @@ from services.identity.api import DOORS, OPEN, router
 from services.identity.api.sessions import known_browser
 from services.identity.settings import Settings
 from services.identity.work import SERVICE, Identity
-from shared.events import AccountChanged
 from shared.http import create_app
 from shared.runtime import UNHURRIED, Runtime
 from shared.serve import serve
@@ -55,7 +54,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
                     ),
                     runtime.follower(
                         "identity provisioners",
-                        [AccountChanged],
+                        provisioning.READ,
                         from_start=True,
                         learn=lambda events: provisioning.recall(identity, events),
                         pauses=UNHURRIED,

@@ -12,6 +12,8 @@ from shared.certificates import CertificateRefused
 from shared.events import AccountChanged
 from shared.signed_events import verify_event
 
+READ = (AccountChanged,)
+
 
 async def recall(identity: Identity, events: Sequence[AccountChanged]) -> None:
     """Note the provisioners that `events` name, and announce the accounts of which more is known now.
