@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from shared.events import Tier
+from shared.permissions import Permission
 from shared.plates import MAX_PLATE_CHARACTERS, MIN_KNOWN_ALONE
 from shared.types import Ori
 
@@ -55,14 +56,29 @@ class ExclusiveRoles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [pair for pair in pairs if self.alone & set(pair) or pair in apart]
 
 
+class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Permissions, and the kinds of purpose that open them."""
+
+    permissions: frozenset[Permission]
+    kinds: frozenset[str]
+
+
 class Purposes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The closed list of purposes, and what the law forbids by name with its citation."""
+    """The closed list of purposes, what each opens, and what the law forbids by name with its citation."""
 
     allowed: frozenset[str]
     patrol: str
     token_minutes: int
     minimum_justification_characters: int
     prohibited: Mapping[str, str]
+    opens: tuple[Opening, ...]
+
+    def kinds_for(self, permission: Permission | str) -> frozenset[str]:
+        """Return the kinds of purpose that open a permission; all that are allowed where no row names it."""
+        for row in self.opens:
+            if permission in row.permissions:
+                return row.kinds
+        return self.allowed
 
 
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -246,6 +262,7 @@ def load_policy(path: Path) -> Policy:
         raise PolicyFault("limits.audit_behind_refuses_s is not above 0")
     if both := policy.purposes.allowed & policy.purposes.prohibited.keys():
         raise PolicyFault(f"purposes both allowed and prohibited: {', '.join(sorted(both))}")
+    _check_opens(policy.purposes)
     return policy
 
 
@@ -256,3 +273,19 @@ def _check_exclusive_roles(policy: Policy) -> None:
     for pair in sorted(exclusive.apart):
         if len(set(pair)) < 2 or not policy.roles.keys() >= set(pair):
             raise PolicyFault(f"exclusive_roles.apart is of two roles, not {' and '.join(pair)}")
+
+
+def _check_opens(purposes: Purposes) -> None:
+    """Raise PolicyFault unless the table of purposes says of each permission that needs one what opens it."""
+    named = [permission for row in purposes.opens for permission in row.permissions]
+    if twice := {permission for permission in named if named.count(permission) > 1}:
+        raise PolicyFault(f"purposes.opens names {', '.join(sorted(twice))} twice")
+    if bare := {one for one in Permission if one.needs_purpose} - set(named):
+        raise PolicyFault(f"purposes.opens does not say what opens {', '.join(sorted(bare))}")
+    for row in purposes.opens:
+        if not row.kinds:
+            raise PolicyFault(
+                f"purposes.opens lets nothing open {', '.join(sorted(row.permissions))}"
+            )
+        if unknown := row.kinds - purposes.allowed:
+            raise PolicyFault(f"purposes.opens names {', '.join(sorted(unknown))}, not a purpose")

@@ -1,5 +1,6 @@
 """The declared reason that each access carries (policy 468.4(a)), as a signed, short-lived token."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,9 @@ from shared.permissions import Permission
 from shared.plates import PlatePattern
 from shared.runtime import Runtime
 from shared.tokens import verify
+
+_LIMITS = frozenset({"plate", "captured_from", "captured_to", "device_ids"})
+"""What a scope may limit (identity's `POST /v1/purposes`)."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,23 @@ class Purpose:
         devices = self.scope.get("device_ids")
         if devices is not None:
             wanted = asked.get("device_ids")
-            if not isinstance(wanted, list) or not wanted:
+            if not isinstance(wanted, list | tuple) or not wanted:
                 raise _outside("devices")
             if not set(map(str, wanted)) <= set(map(str, devices)):
                 raise _outside("devices")
+
+    def check_contains(self, criteria: Mapping[str, Any]) -> None:
+        """Raise NotAuthorised unless all that matches `criteria` lies within the scope.
+
+        `criteria` are those of a hold, validated, as plain JSON values. Where a search shows only what lies
+        within the scope, a hold keeps, ends or hands over all that it matches.
+        """
+        scope = {name: limit for name, limit in self.scope.items() if limit is not None}
+        if unknown := scope.keys() - _LIMITS:
+            raise _outside(min(unknown))
+        self.check_scope(dict(criteria))
+        if "plate" in scope and criteria.get("lookalike"):
+            raise _outside("look-alikes of the plate")
 
     def _check_plate(self, asked: Any) -> None:
         plate = self.scope.get("plate")
@@ -59,7 +76,8 @@ def purpose_of(
 ) -> Purpose | None:
     """Return the purpose in `token`; None where the permission needs none and none was sent.
 
-    Raises: NotAuthorised when one is needed, or it is somebody else's, or its kind is not in the policy;
+    Raises: NotAuthorised when one is needed, or it is somebody else's, or its kind does not open the
+    permission by the policy's table;
     NotAuthenticated when the token does not hold.
     """
     if token is None:
@@ -76,6 +94,14 @@ def purpose_of(
         raise NotAuthorised("this purpose was declared by somebody else", code="purpose")
     if claims.get("kind") not in runtime.policy.purposes.allowed:
         raise NotAuthorised("this kind of purpose is not in the policy", code="purpose")
+    opening = runtime.policy.purposes.kinds_for(permission)
+    if claims["kind"] not in opening:
+        raise NotAuthorised(
+            f"the purpose {claims['kind']} does not open this; {permission.value} is opened by:"
+            f" {', '.join(sorted(opening))}",
+            code="purpose",
+            kinds=sorted(opening),
+        )
     record = PurposeRecord(
         kind=str(claims["kind"]),
         offence_type=claims.get("offence_type"),

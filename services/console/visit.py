@@ -30,6 +30,20 @@ class Visit:
         self.session = session
         self.purpose = _purpose(request, console, session)
 
+    def has_purpose_for(self, permission: str) -> bool:
+        """Tell whether a purpose is declared that opens a permission by the policy's table."""
+        kinds = self.console.policy.purposes.kinds_for(permission)
+        return self.purpose is not None and self.purpose.kind in kinds
+
+    @property
+    def kinds_of_purpose(self) -> list[str]:
+        """The kinds of purpose that open something that this person may do, in order."""
+        purposes, held = self.console.policy.purposes, self.session.permissions
+        kinds = {
+            kind for row in purposes.opens if row.permissions & set(held) for kind in row.kinds
+        }
+        return sorted(kinds or purposes.allowed)
+
     async def ask(self, service: str, method: str, path: str, **request: Any) -> httpx.Response:
         """Send a request, once more with a new token where the present one was revoked.
 

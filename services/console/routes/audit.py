@@ -42,8 +42,7 @@ async def auditing(request: Request) -> Visit:
     Who may not read the log at all is let through, to be refused, on record, by the log itself.
     """
     visit = await working(request)
-    declared = visit.purpose is not None and visit.purpose.kind == "audit"
-    if not declared and READ in visit.session.permissions:
+    if not visit.has_purpose_for(READ) and READ in visit.session.permissions:
         here = request.url.path.removeprefix(request.scope.get("root_path", "")).lower()
         raise PurposeNeeded(here if request.method == "GET" else "/audit", "audit")
     return visit

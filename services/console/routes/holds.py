@@ -22,12 +22,12 @@ After = Annotated[str, Query(max_length=300)]
 
 
 async def managing(request: Request) -> Visit:
-    """A visit of somebody who declared why they work on holds. Raises: SignedOut, PurposeNeeded.
+    """A visit of somebody who declared a purpose that opens holds. Raises: SignedOut, PurposeNeeded.
 
     Who may not manage holds at all is let through, to be refused, on record, by the service itself.
     """
     visit = await working(request)
-    if visit.purpose is None and MANAGE in visit.session.permissions:
+    if not visit.has_purpose_for(MANAGE) and MANAGE in visit.session.permissions:
         here = request.url.path.removeprefix(request.scope.get("root_path", "")).lower()
         raise PurposeNeeded(here if request.method == "GET" else "/holds")
     return visit

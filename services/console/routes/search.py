@@ -15,12 +15,13 @@ from services.console.pages import page
 from services.console.problems import Refused
 from services.console.routes.sign_in import to
 from services.console.sessions import Purpose
-from services.console.visit import Watching, Working
+from services.console.visit import Visit, Watching, Working
 
 router = APIRouter()
 
 ON_A_PAGE = 50
 START = "/search"
+SEARCH = "record:search"
 _BACK = re.compile(r"/(search|audit|holds)(/[0-9a-z-]{1,60}){0,4}")
 """Where a purpose may lead on to: pages of ours that need one."""
 
@@ -37,7 +38,7 @@ async def show_purpose(
     request: Request, visit: Working, back: Back = START, kind: Kind = ""
 ) -> Response:
     """The form to declare why data are needed; `back` is the page that needs it."""
-    return page(request, "purpose.html", visit, form={"kind": kind}, back=back, only=kind)
+    return _purpose_page(request, visit, {"kind": kind}, back=back, only=kind)
 
 
 @router.post("/purpose")
@@ -52,9 +53,7 @@ async def declare_purpose(request: Request, form: Form, visit: Working) -> Respo
     try:
         taken = await visit.must("identity", "POST", "/v1/purposes", json=body)
     except Refused as exc:
-        return page(
-            request, "purpose.html", visit, exc.status, form=form, problem=exc, back=back, only=""
-        )
+        return _purpose_page(request, visit, form, back=back, problem=exc)
     purpose = Purpose(
         session_id=visit.session.session_id,
         token=taken["purpose_token"],
@@ -67,10 +66,33 @@ async def declare_purpose(request: Request, form: Form, visit: Working) -> Respo
     return to(request, back)
 
 
+def _purpose_page(
+    request: Request,
+    visit: Visit,
+    form: Mapping[str, str],
+    *,
+    back: str,
+    only: str = "",
+    problem: Refused | None = None,
+) -> Response:
+    status = problem.status if problem else HTTPStatus.OK
+    return page(
+        request,
+        "purpose.html",
+        visit,
+        status,
+        form=form,
+        problem=problem,
+        back=back,
+        only=only,
+        kinds=visit.kinds_of_purpose,
+    )
+
+
 @router.get("/search")
 async def show_search(request: Request, visit: Working) -> Response:
     """The form; without a purpose, the form for that comes first."""
-    if visit.purpose is None:
+    if not visit.has_purpose_for(SEARCH):
         return to(request, "/purpose")
     now = visit.console.clock.now()
     window = {
@@ -83,7 +105,7 @@ async def show_search(request: Request, visit: Working) -> Response:
 @router.post("/search")
 async def search(request: Request, form: Form, visit: Working) -> Response:
     """Search the records. A POST, and answered by itself: plates stand in no address."""
-    if visit.purpose is None:
+    if not visit.has_purpose_for(SEARCH):
         return to(request, "/purpose")
     try:
         found = await visit.must("retention", "POST", "/v1/searches", json=query(form))

@@ -10,18 +10,18 @@ from fastapi import APIRouter, BackgroundTasks, Header, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
+from services.retention.api.holds import check_purpose
 from services.retention.domain.evidence import (
     State,
     check_download,
     check_request,
-    check_whole,
     check_withdrawal,
 )
 from services.retention.store.exports import Export, Exports
 from services.retention.store.holds import Holds
-from shared.access import Grant, Permission, Shown, access, disclose, record_refusal
+from shared.access import Grant, Permission, Shown, access, disclose
 from shared.delivery import opened, sealed
-from shared.errors import NotAuthorised, NotFound
+from shared.errors import NotFound
 from shared.http import Work
 from shared.ids import derive_id
 from shared.models import After, Limit, Page, Person, Reason, RequestBody, key_of
@@ -116,10 +116,10 @@ async def request_export(
     body: ExportIn, grant: Manager, key: Key, work: Work, request: Request, after: BackgroundTasks
 ) -> ExportOut:
     """Have a signed package made of the records that the hold keeps now, for portable media."""
-    await check_purpose(request, grant)
     hold = await Holds(work.connection).get(grant, body.hold_id, lock=True)
     if hold is None:
         raise NotFound("no such hold")
+    await check_purpose(request, grant, hold.criteria)
     exports = Exports(work.connection)
     export_id = derive_id("evidence export", hold.hold_id, grant.actor.person_id, key)
     if (known := await exports.get(grant, export_id)) is not None:
@@ -179,8 +179,8 @@ async def download_evidence(
     export_id: UUID, grant: Manager, work: Work, request: Request
 ) -> StreamingResponse:
     """The signed package; its last piece leaves once all of it is right and the download on record."""
-    await check_purpose(request, grant)
     export = await export_of(work, grant, export_id)
+    await check_purpose(request, grant, export.criteria)
     check_download(export.state, in_force=export.in_force, removed=export.removed_at is not None)
     assert export.sha256 is not None  # noqa: S101 - it is ready
     runtime = runtime_of(request)
@@ -204,6 +204,7 @@ async def withdraw_export(
 ) -> ExportOut:
     """For what will not be booked into evidence; the package is deleted, the record of it stays."""
     export = await export_of(work, grant, export_id, lock=True)
+    await check_purpose(request, grant, export.criteria)
     check_withdrawal(export.state, booked=export.copies_booked > 0)
     exports = Exports(work.connection)
     await exports.withdraw(export_id, by=grant.actor, at=grant.now, reason=body.reason)
@@ -218,15 +219,6 @@ async def export_of(work: Work, grant: Grant, export_id: UUID, *, lock: bool = F
     if export is None:
         raise NotFound("no such export")
     return export
-
-
-async def check_purpose(request: Request, grant: Grant) -> None:
-    """Raise NotAuthorised, on record, for a purpose that is narrower than a whole hold."""
-    try:
-        check_whole(grant.purpose.scope if grant.purpose else {})
-    except NotAuthorised as exc:
-        await record_refusal(request, grant, exc.detail)
-        raise
 
 
 def _receipt(runtime: Runtime, grant: Grant, export: Export) -> Callable[[], Awaitable[None]]:

@@ -13,8 +13,8 @@ from services.retention.domain.criteria import Criteria, Cursor, check_hold, dec
 from services.retention.domain.evidence import check_release
 from services.retention.store.exports import Exports
 from services.retention.store.holds import Hold, Holds
-from shared.access import Grant, Permission, access
-from shared.errors import Conflict, InvalidInput, NotFound
+from shared.access import Grant, Permission, access, record_refusal
+from shared.errors import Conflict, InvalidInput, NotAuthorised, NotFound
 from shared.events import HoldChanged
 from shared.fields import Moment
 from shared.http import Work
@@ -125,6 +125,7 @@ async def place_hold(body: HoldIn, grant: Manager, work: Work, request: Request)
         raise InvalidInput(f"is one of: {', '.join(sorted(bases))}", field="basis")
     criteria = body.criteria.criteria()
     check_hold(criteria)
+    await check_purpose(request, grant, criteria)
     hold = Hold(
         hold_id=uuid4(),
         agency_ori=grant.principal.agency_ori,
@@ -187,12 +188,15 @@ async def list_held_records(
 
 
 @router.post("/{hold_id}/release", summary="Release a hold")
-async def release_hold(hold_id: UUID, body: ReleaseIn, grant: Manager, work: Work) -> HoldOut:
+async def release_hold(
+    hold_id: UUID, body: ReleaseIn, grant: Manager, work: Work, request: Request
+) -> HoldOut:
     """What only this hold kept past the schedule goes with the next purge, and with the hold its exports.
 
     Refused while evidence was exported of which no copy is booked: book it, or withdraw the export.
     """
     hold = await _get(work, grant, hold_id, lock=True)
+    await check_purpose(request, grant, hold.criteria)
     if hold.released_at is not None:
         raise Conflict("this hold was released before")
     check_release(await Exports(work.connection).unbooked(hold_id))
@@ -200,6 +204,17 @@ async def release_hold(hold_id: UUID, body: ReleaseIn, grant: Manager, work: Wor
     await holds.release(hold_id, by=grant.actor, at=grant.now, reason=body.reason)
     await work.emit(_changed(hold, grant, "released"))
     return HoldOut.of(await _get(work, grant, hold_id))
+
+
+async def check_purpose(request: Request, grant: Grant, criteria: Criteria) -> None:
+    """Raise NotAuthorised, on record, for a purpose that does not contain all that a hold keeps."""
+    if grant.purpose is None:
+        return
+    try:
+        grant.purpose.check_contains(criteria.as_json())
+    except NotAuthorised as exc:
+        await record_refusal(request, grant, exc.detail)
+        raise
 
 
 async def _get(work: Work, grant: Grant, hold_id: UUID, *, lock: bool = False) -> Hold:

@@ -4,12 +4,11 @@ An export is a package of what a hold keeps, to be written to portable media. A 
 into evidence once it was read back and is the package, byte for byte.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
-from shared.errors import Conflict, InvalidInput, NotAuthorised
+from shared.errors import Conflict, InvalidInput
 
 BOOKING = "booking of ALPR records into evidence"
 """What a signed booking says that it is."""
@@ -22,15 +21,6 @@ class State(StrEnum):
     READY = "ready"
     FAILED = "failed"
     WITHDRAWN = "withdrawn"
-
-
-def check_whole(scope: Mapping[str, Any]) -> None:
-    """Raise NotAuthorised for a purpose that is narrowed: evidence is all that the hold keeps."""
-    if any(limit is not None for limit in scope.values()):
-        raise NotAuthorised(
-            "an evidence package holds all that the hold keeps, and this purpose is narrowed to less",
-            code="purpose",
-        )
 
 
 def check_request(*, in_force: bool, keeps_any: bool) -> None:

@@ -282,6 +282,7 @@ async def test_without_permission_purpose_and_training_there_is_no_evidence(
 
 
 @pytest.mark.clause("468.5/evidence")
+@pytest.mark.clause("468.6(b)/contained")
 async def test_a_purpose_narrowed_to_less_than_the_hold_gets_no_evidence(retention):
     await a_pictured_read(retention, "7ABC123")
     hold, export = await exported(retention, plate="7ABC123")
@@ -289,7 +290,7 @@ async def test_a_purpose_narrowed_to_less_than_the_hold_gets_no_evidence(retenti
     scope = {"captured_to": (NOON - timedelta(hours=1)).isoformat()}
     headers["X-ALPR-Purpose"] = retention.authority.purpose_token(scope=scope)
     before = len(await retention.emitted(AccessAttempted))
-    assert "narrowed" in (await request(retention, hold, 403, headers=headers))["detail"]
+    assert "outside" in (await request(retention, hold, 403, headers=headers))["detail"]
     path = f"/v1/evidence-exports/{export['export_id']}/package"
     assert (await retention.client.get(path, headers=headers)).status_code == 403
     attempts = (await retention.emitted(AccessAttempted))[before:]

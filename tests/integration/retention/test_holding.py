@@ -9,7 +9,14 @@ import pytest
 from services.retention.domain.criteria import Criteria
 from services.retention.store.holds import Hold, Holds
 from services.retention.store.locks import HOLDS
-from shared.events import Actor, HoldChanged, Place, RecordsDisclosed, RecordsPurged
+from shared.events import (
+    AccessAttempted,
+    Actor,
+    HoldChanged,
+    Place,
+    RecordsDisclosed,
+    RecordsPurged,
+)
 from shared.testing import eventually
 from tests.integration.retention.conftest import DEVICE, JPEG, ORI, SOLANO, a_capture, a_read
 from tests.integration.retention.test_purging import DUE, NOON, authorise, execute, left, purge
@@ -295,3 +302,59 @@ async def test_held_tables_have_the_columns_of_what_they_keep_in_the_same_order(
         ]
         assert columns[0] == columns[1]
         assert len(columns[0]) > 10
+
+
+def narrowed(retention, **scope):
+    """Headers of a person whose purpose is narrowed."""
+    headers = retention.authority.headers()
+    headers["X-ALPR-Purpose"] = retention.authority.purpose_token(scope=scope)
+    return headers
+
+
+WHILE = {
+    "captured_from": (NOON - timedelta(hours=1)).isoformat(),
+    "captured_to": (NOON + timedelta(minutes=30)).isoformat(),
+}
+SCOPE = {"plate": "7ABC123", "device_ids": [str(DEVICE)], **WHILE}
+BEYOND = [
+    {"device_ids": [str(DEVICE)]},
+    {**SCOPE, "plate": "7ABC12?"},
+    {**SCOPE, "lookalike": True},
+    {**SCOPE, "device_ids": [str(DEVICE), str(OTHER)]},
+    {**SCOPE, "captured_from": (NOON - timedelta(hours=2)).isoformat()},
+    {name: value for name, value in SCOPE.items() if name != "captured_to"},
+    {"read_ids": [str(OTHER)]},
+]
+
+
+@pytest.mark.clause("468.6(b)/contained")
+@pytest.mark.parametrize("beyond", BEYOND)
+async def test_a_narrowed_purpose_places_and_releases_no_hold_beyond_it(retention, beyond):
+    headers = narrowed(retention, **SCOPE)
+    body = {"basis": "evidence", "case_number": "26-1", "description": "Held for the case"}
+    send = retention.client.post
+    refused = await send("/v1/holds", json={**body, "criteria": beyond}, headers=headers)
+    assert refused.status_code == 403, refused.text
+    assert "outside the declared purpose" in refused.json()["detail"]
+    assert await retention.fetch("SELECT 1 FROM holds") == []
+    hold = await place(retention, **beyond)
+    path = f"/v1/holds/{hold['hold_id']}/release"
+    kept = await send(path, json={"reason": "not ours to end"}, headers=headers)
+    assert kept.status_code == 403, kept.text
+    assert [row.at for row in await retention.fetch("SELECT released_at AS at FROM holds")] == [
+        None
+    ]
+    told = await retention.emitted(AccessAttempted)
+    assert [attempt.allowed for attempt in told] == [True, False, True, True, False]
+    assert len(await retention.emitted(HoldChanged)) == 1
+
+
+@pytest.mark.clause("468.6(b)/contained")
+async def test_a_narrowed_purpose_places_and_releases_what_lies_within_it(retention):
+    headers = narrowed(retention, **SCOPE)
+    body = {"basis": "evidence", "case_number": "26-1", "description": "Held for the case"}
+    send = retention.client.post
+    placed = await send("/v1/holds", json={**body, "criteria": SCOPE}, headers=headers)
+    assert placed.status_code == 201, placed.text
+    path = f"/v1/holds/{placed.json()['hold_id']}/release"
+    assert (await send(path, json={"reason": "case closed"}, headers=headers)).status_code == 200

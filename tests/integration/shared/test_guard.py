@@ -222,6 +222,26 @@ async def test_a_purpose_kind_outside_the_policy_is_refused_even_if_signed(clien
     assert answer.status_code == 403
 
 
+@pytest.mark.clause("468.4(a)/purpose-opens")
+@pytest.mark.parametrize("kind", ["audit", "release", "system_maintenance"])
+async def test_a_purpose_that_does_not_open_the_permission_is_refused_on_record(
+    client, authority, attempts, kind
+):
+    headers = authority.headers()
+    headers["X-ALPR-Purpose"] = authority.purpose_token(kind=kind)
+    answer = await client.post("/v1/search", json={"plate": "7ABC123"}, headers=headers)
+    assert answer.status_code == 403
+    problem = answer.json()
+    assert problem["code"] == "purpose"
+    assert f"the purpose {kind} does not open this" in problem["detail"]
+    assert "criminal_investigation" in problem["kinds"]
+    assert kind not in problem["kinds"]
+    assert "read-1" not in answer.text
+    [attempt] = await attempts()
+    assert not attempt.allowed
+    assert kind in attempt.reason
+
+
 @pytest.mark.clause("468.6(b)/case-bound")
 async def test_a_scoped_purpose_reaches_no_other_plate(client, authority):
     headers = authority.headers()

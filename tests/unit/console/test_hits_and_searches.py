@@ -351,3 +351,23 @@ async def test_a_purpose_of_another_session_is_none(searcher, services):
         "__Host-plateward_purpose", cookie, domain="alpr.example.org", path="/"
     )
     assert (await searcher.open("/search")).headers["location"] == "/purpose"
+
+
+async def test_only_purposes_that_open_something_for_the_person_are_offered(officer, sign_in):
+    offered = (await officer.open("/purpose")).text.partition("Never a purpose")[0]
+    assert 'value="criminal_investigation"' in offered
+    for other in ("audit", "release", "system_maintenance"):
+        assert f'value="{other}"' not in offered
+    auditor = await sign_in("account:self", "purpose:declare", "audit:read")
+    offered = (await auditor.open("/purpose")).text.partition("Never a purpose")[0]
+    assert 'value="audit"' in offered
+    assert 'value="criminal_investigation"' not in offered
+
+
+async def test_a_purpose_that_does_not_open_searches_is_declared_anew(searcher):
+    await searcher.open("/purpose")
+    await searcher.send("/purpose", **{**DECLARED, "kind": "audit"})
+    assert (await searcher.open("/search")).headers["location"] == "/purpose"
+    await searcher.open("/purpose")
+    await searcher.send("/purpose", **DECLARED)
+    assert (await searcher.open("/search")).status_code == 200

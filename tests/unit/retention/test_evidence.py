@@ -15,7 +15,6 @@ from services.retention.domain.evidence import (
     check_ready,
     check_release,
     check_request,
-    check_whole,
     check_withdrawal,
     same_medium,
 )
@@ -23,7 +22,7 @@ from services.retention.domain.signing import Signer, load_public
 from services.retention.domain.verifying import booking_faults
 from services.retention.evidence import fault_of
 from services.retention.store.exports import object_key
-from shared.errors import Conflict, InvalidInput, NotAuthorised, Unavailable
+from shared.errors import Conflict, InvalidInput, Unavailable
 
 ONE, TWO = UUID(int=1), UUID(int=2)
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -34,15 +33,6 @@ def test_a_hold_in_force_that_keeps_something_may_be_exported():
     for facts in ((False, True), (True, False)):
         with pytest.raises(Conflict):
             check_request(in_force=facts[0], keeps_any=facts[1])
-
-
-def test_a_purpose_that_is_narrowed_by_anything_is_not_for_a_whole_hold():
-    check_whole({})
-    check_whole({"plate": None})
-    for scope in ({"plate": "7ABC123"}, {"device_ids": []}, {"moon": "full"}):
-        with pytest.raises(NotAuthorised) as refused:
-            check_whole(scope)
-        assert refused.value.members == {"code": "purpose"}
 
 
 @pytest.mark.parametrize("state", [one for one in State if one is not State.READY])

@@ -57,3 +57,40 @@ def test_devices_must_all_be_in_the_scope():
     for asked in (["a", "c"], [], None, 7, "a", {"a": 1}):
         with pytest.raises(NotAuthorised, match="devices"):
             check({"device_ids": ["a", "b"]}, device_ids=asked)
+
+
+WHOLE = {"plate": "7ABC123", "device_ids": ["a"], **WINDOW}
+
+
+def contains(scope, criteria):
+    Purpose(RECORD, scope).check_contains(criteria)
+
+
+@pytest.mark.clause("468.6(b)/contained")
+def test_a_purpose_contains_what_lies_within_each_of_its_limits():
+    contains({}, {"captured_from": WINDOW["captured_from"]})
+    contains({"plate": None}, {"plate": "7*"})
+    contains(WHOLE, WHOLE)
+    contains({"plate": "7ABC123"}, WHOLE)
+    contains(WINDOW, {**WHOLE, "captured_to": "2026-05-01T12:00:00Z"})
+
+
+@pytest.mark.clause("468.6(b)/contained")
+@pytest.mark.parametrize(
+    ("scope", "criteria"),
+    [
+        (WHOLE, {name: value for name, value in WHOLE.items() if name != left_out})
+        for left_out in WHOLE
+    ]
+    + [
+        ({"plate": "7ABC123"}, {**WHOLE, "lookalike": True}),
+        ({"plate": "7ABC123"}, {"read_ids": ["r"]}),
+        ({"device_ids": ["a"]}, {**WHOLE, "device_ids": ["a", "b"]}),
+        (WINDOW, {**WHOLE, "captured_to": "2026-05-02T00:00:01Z"}),
+        ({"area": {"radius_m": 5}}, WHOLE),
+        ({"moon": "full"}, WHOLE),
+    ],
+)
+def test_what_goes_beyond_a_limit_or_names_none_is_not_contained(scope, criteria):
+    with pytest.raises(NotAuthorised, match="outside the declared purpose"):
+        contains(scope, criteria)

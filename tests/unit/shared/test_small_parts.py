@@ -152,6 +152,19 @@ async def test_a_full_disk_shows_in_the_ping_before_a_frame_is_refused(tmp_path,
             r"exclusive_roles\.apart .*trainer",
         ),
         ("[exclusive_roles]", "[exclusive]", "exclusive"),
+        (
+            'permissions = ["audit:read"]',
+            'permissions = ["audit:work"]',
+            r"purposes\.opens does not say what opens audit:read",
+        ),
+        (
+            'permissions = ["audit:read"]',
+            'permissions = ["audit:read", "hold:manage"]',
+            r"purposes\.opens names hold:manage twice",
+        ),
+        ('permissions = ["audit:read"]', 'permissions = ["audit:reed"]', "audit:reed"),
+        ('kinds = ["audit"]', 'kinds = ["audits"]', r"purposes\.opens names audits, not a purpose"),
+        ('kinds = ["audit"]', "kinds = []", r"purposes\.opens lets nothing open audit:read"),
         ("days = 31\n", "days = 93\n", r"narrowness\.days is not from 1 to 92"),
         ("days = 31\n", "days = 0\n", r"narrowness\.days"),
         ("days = 31\n", "", "days"),
@@ -189,6 +202,16 @@ def test_the_list_of_purposes_is_that_of_the_policy_manual():
         "lawful_protest",
         "personal_use",
     }
+
+
+@pytest.mark.clause("468.4(a)/purpose-opens")
+def test_what_opens_what_is_as_the_policy_manual_has_it():
+    purposes = load_policy(ROOT / "policy.toml").purposes
+    everything = set(PURPOSES.split())
+    inward = {"audit", "release", "system_maintenance"}
+    for permission in ("record:search", "image:read", "hold:manage", "hit:read"):
+        assert purposes.kinds_for(permission) == everything - inward
+    assert purposes.kinds_for("audit:read") == {"audit"}
 
 
 def test_every_permission_of_every_role_exists():
