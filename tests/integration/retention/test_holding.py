@@ -304,10 +304,14 @@ async def test_held_tables_have_the_columns_of_what_they_keep_in_the_same_order(
         assert len(columns[0]) > 10
 
 
-def narrowed(retention, **scope):
+SECOND = "00000000-0000-4000-8000-000000000008"
+
+
+def narrowed(retention, account_id=None, **scope):
     """Headers of a person whose purpose is narrowed."""
-    headers = retention.authority.headers()
-    headers["X-ALPR-Purpose"] = retention.authority.purpose_token(scope=scope)
+    authority = retention.authority
+    headers = authority.headers(account_id=account_id)
+    headers["X-ALPR-Purpose"] = authority.purpose_token(account_id=account_id, scope=scope)
     return headers
 
 
@@ -339,7 +343,8 @@ async def test_a_narrowed_purpose_places_and_releases_no_hold_beyond_it(retentio
     assert await retention.fetch("SELECT 1 FROM holds") == []
     hold = await place(retention, **beyond)
     path = f"/v1/holds/{hold['hold_id']}/release"
-    kept = await send(path, json={"reason": "not ours to end"}, headers=headers)
+    second = narrowed(retention, SECOND, **SCOPE)
+    kept = await send(path, json={"reason": "not ours to end"}, headers=second)
     assert kept.status_code == 403, kept.text
     assert [row.at for row in await retention.fetch("SELECT released_at AS at FROM holds")] == [
         None
@@ -357,4 +362,5 @@ async def test_a_narrowed_purpose_places_and_releases_what_lies_within_it(retent
     placed = await send("/v1/holds", json={**body, "criteria": SCOPE}, headers=headers)
     assert placed.status_code == 201, placed.text
     path = f"/v1/holds/{placed.json()['hold_id']}/release"
-    assert (await send(path, json={"reason": "case closed"}, headers=headers)).status_code == 200
+    second = narrowed(retention, SECOND, **SCOPE)
+    assert (await send(path, json={"reason": "case closed"}, headers=second)).status_code == 200
