@@ -5,7 +5,7 @@ An entry is a CloudEvents 1.0 event in JSON format: the attributes that came wit
 body's sealed values are replaced by their digests. Nothing is dropped that this version does not know.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
@@ -14,7 +14,16 @@ from uuid import UUID
 import msgspec
 
 from services.audit.named_plates import plates_in
-from services.audit.sealing import DIGESTS, SEALINGS, Group, Value, salter, seal, split
+from services.audit.sealing import (
+    SEALINGS,
+    Group,
+    Value,
+    fields_of,
+    salter,
+    seal,
+    split,
+    with_digests,
+)
 from shared.codec import Message, encode
 from shared.errors import Malformed
 from shared.events import Event
@@ -22,7 +31,6 @@ from shared.hmac_sha256 import HmacSha256
 from shared.merkle import Hash, leaf_hash
 
 PREFIX = "alpr."
-_ACTORS = ("actor", "verified_by", "disposed_by")
 _INDEXED_CHARACTERS = 200
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -62,12 +70,13 @@ class Prepared(msgspec.Struct, frozen=True):
     """What the entry will be found by: what is sealed has no part in it."""
 
     attributes: Mapping[str, str]
-    body: bytes | Mapping[str, Any]
-    """As it came; or, of an event with groups, what stays in the entry."""
+    came: bytes
+    """The body as it came."""
+
+    stays: bytes
+    """What stays of it in the entry: of an event without groups, all."""
 
     groups: Sequence[Group] = ()
-    came: bytes = b""
-    """The body as it came."""
 
     @property
     def event_id(self) -> UUID:
@@ -86,17 +95,15 @@ class Prepared(msgspec.Struct, frozen=True):
 
     def entry(self, keys: Mapping[date, HmacSha256]) -> Entry:
         """Return the entry, sealed under the keys of its days. Raises: Malformed."""
-        values = list[Value]()
-        if isinstance(self.body, bytes):
-            data: Any = msgspec.Raw(self.body)
-        else:
-            salt = salter(self.found.event_id, keys)
-            digests = {}
+        values, data = list[Value](), self.stays
+        if self.groups:
+            salts = salter(self.found.event_id, keys)
+            digests = dict[str, str]()
             for group in self.groups:
-                digests[group.name], value = seal(group, salt)
+                digests[group.name], value = seal(group, salts)
                 values.append(value)
-            data = {**self.body, DIGESTS: digests}
-        content = _encoder.encode({**self.attributes, "data": data})
+            data = with_digests(data, digests)
+        content = _encoder.encode({**self.attributes, "data": msgspec.Raw(data)})
         return Entry(content, leaf_hash(content), self.found, values)
 
 
@@ -111,17 +118,18 @@ def prepare(message: Message) -> Prepared:
     if kind != message.topic:
         raise Malformed("ce_type is not a version of the topic's event")
     attributes["datacontenttype"] = headers.get("content-type", b"").decode()
-    body = message.value or b""
-    # Whole, and once: what stands in the log must be readable later, and is found by what it says.
-    said = _object(body)
-    at = _moment_of(attributes, said)
-    sealing = SEALINGS.get(kind)
+    body, sealing = message.value or b"", SEALINGS.get(kind)
     if sealing is not None:
-        stays, groups = split(sealing, body, at.date())
+        fields = fields_of(body)
+        at = _moment_of(attributes, _decoded(fields.get("occurred_at", b"null")))
+        stays, groups = split(sealing, fields, at.date())
         if groups:
-            found = _found(attributes, _open(stays, said), at)
-            return Prepared(found, attributes, stays, groups, body)
-    return Prepared(_found(attributes, said, at), attributes, body, (), body)
+            found = _found(attributes, _object(stays), at, _names_plates(stays))
+            return Prepared(found, attributes, body, stays, groups)
+    # Whole: what stands in the log must be readable later, and is found by what it says.
+    said = _object(body)
+    at = _moment_of(attributes, said.get("occurred_at"))
+    return Prepared(_found(attributes, said, at, _names_plates(body)), attributes, body, body)
 
 
 @lru_cache(maxsize=64)
@@ -130,23 +138,25 @@ def _attributes(headers: tuple[str, ...]) -> Sequence[tuple[str, str]]:
     return [(header, header[3:]) for header in headers if header.startswith("ce_")]
 
 
+def _decoded(text: bytes) -> Any:
+    """Return what JSON says. Raises: Malformed."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Malformed("the body is not a JSON object") from None
+
+
 def _object(body: bytes) -> Mapping[str, Any]:
     """Return a JSON object decoded. Raises: Malformed."""
-    try:
-        said = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        said = None
+    said = _decoded(body)
     if not isinstance(said, dict):
         raise Malformed("the body is not a JSON object")
     return said
 
 
-def _open(stays: Mapping[str, Any], said: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return of a decoded body what stays in its entry."""
-    return {
-        name: {key: said[name][key] for key in value} if isinstance(value, dict) else said[name]
-        for name, value in stays.items()
-    }
+def _names_plates(body: bytes) -> bool:
+    """Whether JSON may have a field that names a plate: a backslash could hide its name."""
+    return b'"plate' in body or b"\\" in body
 
 
 def entry_from(event: Event, service: str) -> Entry:
@@ -156,10 +166,10 @@ def entry_from(event: Event, service: str) -> Entry:
     return prepare(message).entry({})
 
 
-def _moment_of(attributes: Mapping[str, Any], body: Mapping[str, Any]) -> datetime:
-    """Return when an event occurred, in UTC. Raises: Malformed."""
+def _moment_of(attributes: Mapping[str, Any], said: Any) -> datetime:
+    """Return when an event occurred, in UTC, by its body or else its attributes. Raises: Malformed."""
     try:
-        at = datetime.fromisoformat(str(body.get("occurred_at") or attributes["time"]))
+        at = datetime.fromisoformat(str(said or attributes["time"]))
         if at.tzinfo is None:
             raise Malformed("an entry's time has an offset")
         return at.astimezone(UTC)
@@ -175,22 +185,26 @@ def found_in(content: bytes) -> Found:
     """Return what an entry is found by. Raises: Malformed when it lacks what each has."""
     try:
         entry = msgspec.json.decode(content)
-        return _found(entry, entry["data"], _moment_of(entry, entry["data"]))
+        said = entry["data"]
+        return _found(entry, said, _moment_of(entry, said.get("occurred_at")), named=True)
     except (msgspec.DecodeError, LookupError, AttributeError, TypeError) as exc:
         raise _lacks(exc) from None
 
 
-def _found(attributes: Mapping[str, Any], body: Mapping[str, Any], occurred_at: datetime) -> Found:
+def _found(
+    attributes: Mapping[str, Any], body: Mapping[str, Any], occurred_at: datetime, named: bool
+) -> Found:
     """Return what an event is found by: by its attributes, and by what its entry says in `data`.
 
-    Raises: Malformed without an id.
+    `named` is whether it may name plates. Raises: Malformed without an id.
     """
     event_id = _uuid(attributes.get("id"))
     if event_id is None:
         raise Malformed("an entry needs an id and a time: the id is no UUID")
     said = body.get
     purpose = _mapping(said("purpose"))
-    actor = next((_mapping(body[name]) for name in _ACTORS if said(name)), {})
+    actor = _mapping(said("actor") or said("verified_by") or said("disposed_by"))
+    case = purpose.get("case_number") or purpose.get("call_number") or said("case_number")
     return Found(
         event_id=event_id,
         kind=_kind(str(attributes.get("type", ""))),
@@ -199,12 +213,10 @@ def _found(attributes: Mapping[str, Any], body: Mapping[str, Any], occurred_at: 
         person_id=_text(actor.get("person_id")),
         person_name=_text(actor.get("name")),
         permission=_text(said("permission")),
-        allowed=_allowed(body),
+        allowed=_allowed(said),
         purpose_kind=_text(purpose.get("kind") or said("purpose_kind")),
-        case_number=_text(
-            purpose.get("case_number") or purpose.get("call_number") or said("case_number")
-        ),
-        plates=sorted(set(plates_in(body))),
+        case_number=_text(case),
+        plates=sorted(set(plates_in(body))) if named else [],
         request_id=_text(said("request_id")),
         attempt_id=_uuid(said("attempt_id")),
         client_address=_text(said("client_address")),
@@ -245,10 +257,10 @@ def _uuid(value: Any) -> UUID | None:
         return None
 
 
-def _allowed(body: Mapping[str, Any]) -> bool | None:
+def _allowed(said: Callable[[str], Any]) -> bool | None:
     """Return whether what was asked was allowed; None where nothing was asked."""
     for name in ("allowed", "accepted"):
-        said = body.get(name)
-        if isinstance(said, bool):
-            return said
-    return False if body.get("change") == "refused" else None
+        answer = said(name)
+        if answer is True or answer is False:
+            return answer
+    return False if said("change") == "refused" else None

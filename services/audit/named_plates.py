@@ -36,22 +36,23 @@ def _parsed(text: str) -> str:
 def plates_in(value: Any) -> list[str]:
     """Return every plate that is named as one, however deep."""
     found: list[str] = []
-    _gather(value, found, 0)
+    if type(value) in _NESTED:
+        _gather(value, found, 0)
     return found
 
 
 def _gather(value: Any, found: list[str], depth: int) -> None:
     if depth > _MAX_DEPTH:
         return
-    if isinstance(value, dict):
+    if type(value) is dict:
         for name, inner in value.items():
             if name in _PLATE_KEYS:
                 found += named(inner)
-            elif isinstance(inner, _NESTED):
+            elif type(inner) in _NESTED:
                 _gather(inner, found, depth + 1)
-    elif isinstance(value, list):
+    else:
         for inner in value:
-            if isinstance(inner, _NESTED):
+            if type(inner) in _NESTED:
                 _gather(inner, found, depth + 1)
 
 

@@ -18,14 +18,14 @@ from services.audit.store.values import Values
 
 async def is_same(connection: AsyncConnection, seq: int, prepared: Prepared) -> bool:
     """Return whether entry `seq` is of the same event, as far as its values are still there."""
-    if not prepared.groups or isinstance(prepared.body, bytes):
+    if not prepared.groups:
         return False
     row = await Log(connection).entry(seq)
     entry = msgspec.json.decode(row.content)
     digests = entry["data"].pop(DIGESTS, None)
     if not isinstance(digests, dict) or set(digests) != {g.name for g in prepared.groups}:
         return False
-    again = msgspec.json.encode({**prepared.attributes, "data": prepared.body})
+    again = msgspec.json.encode({**prepared.attributes, "data": msgspec.Raw(prepared.stays)})
     if msgspec.json.decode(again) != entry:
         return False
     values = (await Values(connection).of([seq])).get(seq, [])

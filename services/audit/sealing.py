@@ -37,10 +37,11 @@ EARLIEST = date(2000, 1, 1)
 """No plate reader's capture is older. A day before it, or in the future, is not taken as a day."""
 
 Fields = dict[str, msgspec.Raw]
-Salt = Callable[[date, str], str]
-"""Returns the salt of a name under the key of a day."""
+Salts = Callable[[date, str, int], Sequence[str]]
+"""Returns so many salts for a group of a name, under the key of a day."""
 
 _encode = msgspec.json.Encoder().encode
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
 _fields = msgspec.json.Decoder(Fields).decode
 _text = msgspec.json.Decoder(str).decode
 
@@ -98,6 +99,16 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     plates: list[str] = []
 
 
+class Split(NamedTuple):
+    """An event's body, taken apart."""
+
+    stays: bytes
+    """What stays in the entry, as a JSON object with its fields sorted."""
+
+    groups: list[Group]
+    """What is sealed; empty where nothing is."""
+
+
 class Stored(Protocol):
     """A sealed group as it is compared with its entry: in the database, or in an export."""
 
@@ -109,18 +120,21 @@ class Stored(Protocol):
     def records(self) -> Sequence[str | None] | None: ...  # noqa: D102
 
 
-def split(
-    sealing: Sealing, body: bytes, occurred_on: date
-) -> tuple[Mapping[str, Any], list[Group]]:
-    """Return what of an event's body stays in the entry, and its groups; none where nothing is sealed.
-
-    What is not declared open is sealed, also what this version does not know.
-    Raises: Malformed for a body that is no object, or has a field that the entry itself writes.
-    """
+def fields_of(body: bytes) -> Fields:
+    """Return the fields of a body, each as it came. Raises: Malformed for a body that is no JSON object."""
     try:
-        fields = _fields(body)
+        str(body, "utf-8")  # msgspec checks all of what it passes over but that
+        return _fields(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Malformed("the body is not a JSON object") from None
+
+
+def split(sealing: Sealing, fields: Fields, occurred_on: date) -> Split:
+    """Return what of an event's fields stays in the entry, and its groups.
+
+    What is not declared open is sealed, also what this version does not know.
+    Raises: Malformed for a field that the entry itself writes.
+    """
     if DIGESTS in fields:
         raise Malformed(f"a body has no field {DIGESTS}")
     open_, closed, groups = dict[str, Any](), dict[str, Any](), list[Group]()
@@ -138,7 +152,18 @@ def split(
     if closed:
         day = _day_of(sealing, fields, groups, occurred_on)
         groups.append(Group(sealing.group, day, sighting=True, value=_encode(closed)))
-    return open_, groups
+    return Split(_encode_sorted(open_), groups)
+
+
+def with_digests(stays: bytes, digests: Mapping[str, str]) -> bytes:
+    """Return an entry's data: what stays of the body, and the digests, which come first in its order."""
+    rest = stays[1:]
+    return b'{"%b":%b%b%b' % (
+        DIGESTS.encode(),
+        _encode_sorted(digests),
+        b"" if rest == b"}" else b",",
+        rest,
+    )
 
 
 _ALWAYS_OPEN = frozenset({"event_id", "occurred_at"})
@@ -213,24 +238,24 @@ def _is_day(day: date, occurred_on: date) -> bool:
     return EARLIEST <= day <= occurred_on + timedelta(days=1)
 
 
-def seal(group: Group, salt: Salt) -> tuple[str, Value]:
+def seal(group: Group, salts: Salts) -> tuple[str, Value]:
     """Return a group's digest and what is stored of it."""
+    own, *of_records = salts(group.day, group.name, 1 + len(group.records))
     records: list[str | None] | None = None
     value: Any = msgspec.Raw(group.value)
     if not group.value:
-        records, shown = [], []
-        for place, record in enumerate(group.records):
-            made = _encoded([salt(group.day, f"{group.name}/{place}"), record])
-            records.append(made)
-            shown.append({ARRAY_DIGEST: digest_of(made)})
-        value = {"shown": shown}
+        made = [
+            _encoded([salt, record]) for salt, record in zip(of_records, group.records, strict=True)
+        ]
+        records = [*made]
+        value = {"shown": [{ARRAY_DIGEST: digest_of(one)} for one in made]}
         if group.captured_on is not None:
-            value = {"captured_on": group.captured_on, "shown": shown}
-    disclosure = _encoded([salt(group.day, group.name), group.name, value])
+            value = {"captured_on": group.captured_on, **value}
+    disclosure = _encoded([own, group.name, value])
     if group.plates is None:
         plates = set(plates_in(msgspec.json.decode(group.value)))
     else:
-        plates = set(named(group.plates))
+        plates = set(named([*set(group.plates)]))
     return digest_of(disclosure), Value(
         name=group.name,
         captured_on=group.day,
@@ -241,15 +266,18 @@ def seal(group: Group, salt: Salt) -> tuple[str, Value]:
     )
 
 
-def salter(event_id: UUID, keys: Mapping[date, HmacSha256]) -> Salt:
-    """Return what makes the salts of an event: HMAC-SHA256 under a day's key, 16 bytes, base64url."""
+def salter(event_id: UUID, keys: Mapping[date, HmacSha256]) -> Salts:
+    """Return what makes the salts of an event: halves of HMAC-SHA256 under a day's key, in base64url."""
     identity = event_id.bytes
 
-    def salt(day: date, name: str) -> str:
-        made = keys[day].digest(identity + name.encode())
-        return _base64(made[:SALT_BYTES])
+    def salts(day: date, name: str, count: int) -> Sequence[str]:
+        digest, found = keys[day].digest, list[str]()
+        for number in range((count + 1) // 2):
+            made = digest(identity + f"{name}/{number}".encode())
+            found += (_base64(made[:SALT_BYTES]), _base64(made[SALT_BYTES:]))
+        return found[:count]
 
-    return salt
+    return salts
 
 
 def digest_of(disclosure: str) -> str:

@@ -13,10 +13,13 @@ from shared.errors import Malformed
 from shared.events import (
     AccessAttempted,
     Actor,
+    DisclosedDay,
+    DisclosedRecord,
     HitVerified,
     HoldChanged,
     PurposeDeclared,
     PurposeRecord,
+    RecordsDisclosed,
     ReleaseCriteria,
     ReleaseRequested,
     SessionChanged,
@@ -104,6 +107,38 @@ def test_plates_are_found_however_deep_they_stand():
         }
     }
     assert found(an_attempt(elements=elements)).plates == ["A1", "B2", "C3"]
+
+
+def test_a_plate_is_found_under_a_name_that_is_written_with_escapes():
+    message = message_of(an_attempt(elements={"body": {"plate": "7ABC123"}}))
+    written = message.value.replace(b'"plate"', b'"pl\\u0061te"')
+    assert entry_of(message._replace(value=written)).found.plates == ["7ABC123"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [b'"7ABC\xff23"', b'"7ABC\\x23"', b'"7ABC\\ud800"', b"7ABC123", b'{"a":01}', b'"a\x01"'],
+)
+def test_what_is_to_be_sealed_must_be_json_too(wrong):
+    event = RecordsDisclosed(
+        occurred_at=NOON,
+        attempt_id=UUID(int=9),
+        actor=ACTOR,
+        service="retention",
+        permission="record:search",
+        record_kind="read",
+        records=[
+            DisclosedDay(
+                captured_on=NOON.date(), shown=[DisclosedRecord(record_id="r", plates=["WRONG"])]
+            )
+        ],
+        count=1,
+        request_id="r-1",
+    )
+    message = message_of(event)
+    assert prepare(message).groups
+    with pytest.raises(Malformed):
+        prepare(message._replace(value=message.value.replace(b'"WRONG"', wrong)))
 
 
 def test_nesting_without_end_does_not_end_the_log():
