@@ -13,6 +13,7 @@ from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.disclosed import LIMIT_CODE, DisclosureLimit, count, is_counted
 from shared.elements import elements_of
 from shared.errors import AlprError, NotAuthenticated, NotAuthorised, Unavailable
 from shared.events import (
@@ -33,6 +34,7 @@ from shared.types import Ori
 
 __all__ = [
     "Grant",
+    "OverLimit",
     "Permission",
     "Principal",
     "Purpose",
@@ -82,6 +84,12 @@ class Grant:
     service: str
     request_id: str
     now: datetime
+    counted: bool = False
+    """Whether it is a person's own request: what it gives out counts as shown to them that day."""
+
+    most_disclosed: int | None = None
+    """How many records a day that may be; None where nothing bounds it."""
+
     seal: object = field(repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
@@ -156,6 +164,7 @@ def access(
                 request_id=request.state.request_id,
                 now=now,
                 seal=_SEAL,
+                **_counting(runtime, purpose, now),
             )
         attempt = AccessAttempted(
             occurred_at=now,
@@ -184,6 +193,7 @@ def access(
             request_id=attempt.request_id,
             now=now,
             seal=_SEAL,
+            **_counting(runtime, purpose, now),
         )
 
     authorise.permission = permission  # type: ignore[attr-defined]  # read by the architecture test
@@ -288,6 +298,13 @@ def _recorded(
     return None
 
 
+def _counting(runtime: Runtime, purpose: Purpose | None, now: datetime) -> dict[str, Any]:
+    """Return how a person's grant counts what it gives out (ADR-0040)."""
+    lifted = purpose is not None and purpose.lifted_until is not None and now < purpose.lifted_until
+    most = None if lifted else runtime.policy.limits.disclosed_refused
+    return {"counted": True, "most_disclosed": most}
+
+
 def _record_id(request: Request, name: str) -> UUID:
     """Return the id of the record that a path names. Raises: NotAuthorised for what is no id."""
     try:
@@ -301,6 +318,14 @@ def _record_id(request: Request, name: str) -> UUID:
 def _route_of(request: Request) -> str:
     route = request.scope.get("route")
     return str(getattr(route, "path", "unknown"))
+
+
+class OverLimit(DisclosureLimit):
+    """The limit as it was met by one grant, so that the refusal is recorded where the request is known."""
+
+    def __init__(self, grant: Grant, met: DisclosureLimit) -> None:
+        super().__init__(met.detail, code=LIMIT_CODE)
+        self.grant = grant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -323,8 +348,24 @@ DATED = frozenset({"read", "capture", "image", "crop", "hit", "pass"})
 async def disclose(
     connection: AsyncConnection, grant: Grant, record_kind: str, records: Iterable[Shown]
 ) -> None:
-    """Record which records `grant` was given, in the transaction that read them."""
-    await emit(connection, grant.service, *disclosures(grant, record_kind, records))
+    """Record which records `grant` was given, and count them, in the transaction that read them.
+
+    Raises: DisclosureLimit where a person was shown too many that day; then nothing may be shown.
+    """
+    told = disclosures(grant, record_kind, records)
+    if grant.counted and is_counted(grant.permission.value, record_kind):
+        number = sum(event.count for event in told)
+        try:
+            await count(
+                connection,
+                grant.principal.account_id,
+                grant.now.astimezone(UTC).date(),
+                number,
+                grant.most_disclosed,
+            )
+        except DisclosureLimit as exc:
+            raise OverLimit(grant, exc) from None
+    await emit(connection, grant.service, *told)
 
 
 def disclosures(grant: Grant, record_kind: str, records: Iterable[Shown]) -> list[RecordsDisclosed]:

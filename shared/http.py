@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import errors
-from shared.access import identify
+from shared.access import OverLimit, identify, record_refusal
 from shared.bodies import BodyLimit
 from shared.docs import DOCS, add_docs
 from shared.errors import AlprError
@@ -214,6 +214,11 @@ def status_of(exc: AlprError) -> int:
 
 async def _alpr_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, AlprError)  # noqa: S101 - registered for this class
+    if isinstance(exc, OverLimit):
+        try:
+            await record_refusal(request, exc.grant, exc.detail)
+        except errors.Unavailable as away:
+            exc = away
     members: dict[str, Any] = {"field": exc.field, **exc.members}
     if (retry_after_s := getattr(exc, "retry_after_s", None)) is not None:
         members["retry_after_s"] = retry_after_s

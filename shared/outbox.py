@@ -7,7 +7,7 @@ Rows are relayed in `seq` order under an advisory lock and deleted once Kafka ha
 import asyncio
 import json
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prometheus_client import Gauge
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.bus import Bus
 from shared.codec import Record, encode_all
 from shared.db import EMITTED, MADE_BY, Database
+from shared.disclosed import drop_old
 from shared.errors import AlprError, TooLarge
 from shared.event_mac import all_with_macs, with_mac
 from shared.events import Event
@@ -119,7 +120,7 @@ class Relay:
             try:
                 await self.drain()
                 if loop.time() - pruned_at > 3600:
-                    await self._prune_inbox()
+                    await self._prune()
                     pruned_at = loop.time()
             except AlprError as exc:
                 log.warning("outbox of %s waits: %s", self._db.schema, exc.detail)
@@ -168,8 +169,9 @@ class Relay:
         self.backlog = count
         BACKLOG.labels(self._db.schema).set(count)
 
-    async def _prune_inbox(self) -> None:
+    async def _prune(self) -> None:
         async with self._db.begin() as connection:
+            await drop_old(connection, datetime.now(UTC).date())
             await connection.execute(
                 text("DELETE FROM inbox WHERE seen_at < now() - CAST(:kept AS interval)"),
                 {"kept": INBOX_KEPT},

@@ -134,6 +134,27 @@ class PlatePattern:
         return _BESIDE.search(self.text) is not None
 
 
+def have_a_plate_in_common(one: str, other: str) -> bool:
+    """Whether some text fits two patterns, given in their normal form; how long it would be does not count."""
+    at = {(0, 0)}
+    seen = set(at)
+    while at:
+        i, j = at.pop()
+        if i == len(one) and j == len(other):
+            return True
+        a, b = one[i : i + 1], other[j : j + 1]
+        follow = set()
+        if a == MANY:
+            follow |= {(i + 1, j)} | ({(i, j + 1)} if b else set())
+        if b == MANY:
+            follow |= {(i, j + 1)} | ({(i + 1, j)} if a else set())
+        if a and b and MANY not in (a, b) and (a == b or ONE in (a, b)):
+            follow.add((i + 1, j + 1))
+        at |= follow - seen
+        seen |= follow
+    return False
+
+
 def _plain(text: str) -> str:
     """Return `text` in upper case without separators and symbols; wildcards of all notations stay.
 

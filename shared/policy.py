@@ -151,10 +151,21 @@ class Accounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long the system works on while something that it depends on is away."""
+    """How long the system works on while something that it depends on is away; how much a person is shown."""
 
     audit_behind_refuses_s: int
     alerts_without_revocation_s: int
+    disclosed_finding: int
+    """More records than this shown to a person in a day (UTC), by all services, are a finding."""
+
+    disclosed_refused: int
+    """More than this a service does not show to a person in a day, unless they were released for a case."""
+
+    limit_lifted_h: int
+    """How long such a release holds."""
+
+    hits_without_purpose_h: int
+    """Hits captured longer ago than this are shown for a declared purpose alone."""
 
 
 class Narrowness(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -208,6 +219,12 @@ LEGAL_FLOOR_DAYS = 365
 MOST_DAYS = 92
 """A quarter: a longer window of every vehicle by a camera is no longer narrow."""
 
+LONGEST_LIFT_H = 168
+"""A person is released from the limit of records a day for a week at most; then somebody decides again."""
+
+LONGEST_PATROL_H = 72
+"""What lies longer ago than three days is no patrol (policy 468.4(b))."""
+
 PERIOD_MONTHS = frozenset({1, 2, 3, 4, 6, 12})
 """Lengths of an audit's period that fill a calendar year."""
 
@@ -260,6 +277,14 @@ def load_policy(path: Path) -> Policy:
         raise PolicyFault("audits.drawn_within_hours is not above 0")
     if policy.limits.audit_behind_refuses_s <= 0:
         raise PolicyFault("limits.audit_behind_refuses_s is not above 0")
+    if policy.limits.disclosed_finding <= 0:
+        raise PolicyFault("limits.disclosed_finding is not above 0")
+    if policy.limits.disclosed_refused < policy.limits.disclosed_finding:
+        raise PolicyFault("limits.disclosed_refused is under limits.disclosed_finding")
+    if not 1 <= policy.limits.limit_lifted_h <= LONGEST_LIFT_H:
+        raise PolicyFault(f"limits.limit_lifted_h is not 1 to {LONGEST_LIFT_H}")
+    if not 0 <= policy.limits.hits_without_purpose_h <= LONGEST_PATROL_H:
+        raise PolicyFault(f"limits.hits_without_purpose_h is not 0 to {LONGEST_PATROL_H}")
     if both := policy.purposes.allowed & policy.purposes.prohibited.keys():
         raise PolicyFault(f"purposes both allowed and prohibited: {', '.join(sorted(both))}")
     _check_opens(policy.purposes)

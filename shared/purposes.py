@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,8 @@ class Purpose:
 
     record: PurposeRecord
     scope: dict[str, Any] = field(default_factory=dict)
+    lifted_until: datetime | None = None
+    """Until when its case lifts the limit of records shown to the person in a day (ADR-0040)."""
 
     def check_scope(self, asked: dict[str, Any]) -> None:
         """Raise NotAuthorised if what is asked for lies outside the scope, as far as it says.
@@ -110,7 +112,14 @@ def purpose_of(
         purpose_id=UUID(claims["jti"]),
         justification=claims.get("justification"),
     )
-    return Purpose(record, claims.get("scope") or {})
+    return Purpose(record, claims.get("scope") or {}, _lifted_until(claims))
+
+
+def _lifted_until(claims: dict[str, Any]) -> datetime | None:
+    until = claims.get("limit_lifted_until")
+    if isinstance(until, bool) or not isinstance(until, int | float):
+        return None
+    return datetime.fromtimestamp(until, UTC)
 
 
 def _outside(what: str) -> NotAuthorised:

@@ -102,6 +102,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.SecretsRewrapped, "identity", audited=True),
         _topic(events.SessionChanged, "identity", audited=True),
         _topic(events.TrainingRecorded, "identity", audited=True),
+        _topic(events.LimitLifted, "identity", audited=True),
         _topic(events.DeviceChanged, "ingest", "ingest", audited=True),
         _topic(events.DeviceSilenced, "ingest", audited=True),
         _topic(events.HoldChanged, "retention", audited=True),

@@ -4,7 +4,13 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from shared.plates import MAX_PLATE_CHARACTERS, MAX_TYPED_CHARACTERS, PlatePattern
+from shared.plates import (
+    MAX_PLATE_CHARACTERS,
+    MAX_TYPED_CHARACTERS,
+    WILDCARDS,
+    PlatePattern,
+    have_a_plate_in_common,
+)
 
 _PLATE_KEYS = frozenset({"plate", "plates", "plate_read", "plate_listed", "plate_as_read"})
 _NOT_PLATE = re.compile(r"[^A-Z0-9*?]")
@@ -31,6 +37,26 @@ def _parsed(text: str) -> str:
         return PlatePattern.parse(text).text
     except ValueError:
         return _NOT_PLATE.sub("", text.upper())[:MAX_TYPED_CHARACTERS] if text.isascii() else ""
+
+
+KNOWN_OF_ONE = 4
+"""A pattern with fewer known characters is of no one plate: it is looked for when little is known."""
+
+
+def of_one_plate(one: str, other: str) -> bool:
+    """Whether two plates or patterns in their normal form are of one plate, as far as each is known."""
+    if one == other:
+        return True
+    return (
+        known_of(one) >= KNOWN_OF_ONE
+        and known_of(other) >= KNOWN_OF_ONE
+        and have_a_plate_in_common(one, other)
+    )
+
+
+def known_of(plate: str) -> int:
+    """Return how many characters of a plate or pattern are known."""
+    return sum(character not in WILDCARDS for character in plate)
 
 
 def plates_in(value: Any) -> list[str]:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.account_rules import of_accounts
 from services.audit.entries import PREFIX
+from services.audit.named_plates import known_of, of_one_plate
 from services.audit.rules import Search, crowded, repeated
 from services.audit.settings import Settings
 from services.audit.store.audits import Audits
@@ -21,6 +22,7 @@ from services.audit.store.periods import Periods
 from services.audit.store.policies import Policies
 from services.audit.store.stream import Seen, Stream
 from shared.access import Permission
+from shared.disclosed import PUSHED
 from shared.events import (
     AccessAttempted,
     AccountChanged,
@@ -77,6 +79,7 @@ class Watch:
                 *await self._refusals(stream, seen),
                 *await self._floods(stream, seen),
                 *await self._searches(stream, seen),
+                *await self._disclosed(stream, seen),
                 *await _silences(stream, seen),
                 *await self._policies(connection, stream, seen),
                 *_misuses(seen),
@@ -223,15 +226,44 @@ class Watch:
         if not fresh:
             return []
         found: list[FindingRaised] = []
-        for person, searches in (await stream.searches(fresh, HOUR, by_plate=False)).items():
+        for person, searches in (await stream.searches(fresh, HOUR, of_plates=False)).items():
             found += self._many(person, [s.at for s, _ in searches])
         within = timedelta(days=self._settings.audit_plate_days)
-        for person, searches in (await stream.searches(fresh, within, by_plate=True)).items():
-            own = {plate for s in fresh if s.person_id == person for plate in s.plates}
-            for plate in sorted(own):
-                of_plate = [s for s, plates in searches if plate in plates]
+        named = [s for s in fresh if s.plates]
+        if not named:
+            return found
+        for person, searches in (await stream.searches(named, within, of_plates=True)).items():
+            own = {plate for s in named if s.person_id == person for plate in s.plates}
+            for plate in _one_of_each(own, searches):
+                of_plate = [
+                    s for s, plates in searches if any(of_one_plate(plate, p) for p in plates)
+                ]
                 found += self._one_plate(person, plate, of_plate, within)
         return found
+
+    async def _disclosed(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
+        """Very many records shown to one person in a day, by all services together (ADR-0040)."""
+        told = [
+            s.seq
+            for s in seen
+            if s.kind == kind_of(RecordsDisclosed) and s.permission not in PUSHED and s.person_id
+        ]
+        limits = self._runtime.policy.limits
+        return [
+            a_finding(
+                "many_disclosed",
+                sum_.person_id,
+                seen[-1].occurred_at,
+                sum_.day,
+                limit,
+                count=sum_.records,
+                limit=limit,
+                since=sum_.day.isoformat(),
+            )
+            for sum_ in (await stream.disclosed(told) if told else ())
+            for limit in (limits.disclosed_finding, limits.disclosed_refused)
+            if sum_.records > limit
+        ]
 
     def _many(self, person: str, times: Sequence[datetime]) -> Iterable[FindingRaised]:
         limit = self._settings.audit_searches_per_hour
@@ -261,6 +293,18 @@ class Watch:
                 cases=cases[:20],
                 days=within.days,
             )
+
+
+def _one_of_each(own: Iterable[str], searches: Sequence[tuple[Search, Sequence[str]]]) -> set[str]:
+    """Return for each plate of `own` what is best known of it among `searches`: its patterns are one plate."""
+    asked = {plate for _, plates in searches for plate in plates}
+    return {
+        min(
+            {p for p in asked if of_one_plate(plate, p)} | {plate},
+            key=lambda p: (-known_of(p), p),
+        )
+        for plate in own
+    }
 
 
 async def _silences(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:

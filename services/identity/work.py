@@ -19,7 +19,7 @@ from services.identity.store.credentials import Credentials
 from services.identity.store.keys import Keys
 from services.identity.store.numbers import ACCOUNTS, KEYS, Numbers
 from services.identity.store.provisioners import Provisioners
-from services.identity.store.records import Purposes, Trainings
+from services.identity.store.records import LimitLifts, Purposes, Trainings
 from services.identity.store.sealed import Sealed
 from services.identity.store.sessions import Sessions
 from shared.certificates import Signer
@@ -51,6 +51,7 @@ class Unit:
         self.sessions = Sessions(connection)
         self.trainings = Trainings(connection)
         self.purposes = Purposes(connection)
+        self.limit_lifts = LimitLifts(connection)
         self.keys = Keys(connection)
         self.sealed = Sealed(connection)
         self.numbers = Numbers(connection)

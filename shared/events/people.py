@@ -134,6 +134,22 @@ class TrainingRecorded(AdministrativeEvent, frozen=True, kw_only=True, omit_defa
         return str(self.account_id)
 
 
+class LimitLifted(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """For one case a person may be shown more records in a day than the policy's limit (ADR-0040)."""
+
+    TOPIC: ClassVar[str] = "alpr.limit.lifted"
+
+    account_id: UUID
+    case_number: str
+    until: datetime
+    reason: str
+
+    @property
+    def key(self) -> str:
+        """The account."""
+        return str(self.account_id)
+
+
 class DeviceSilenced(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A fixed camera has not been heard of for longer than it should (policy 468.3.1(c))."""
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.rules import Search
+from shared.disclosed import PICTURES
 
 _SEEN = text(
     """
@@ -33,7 +34,7 @@ _SEARCHES = """
       AND kind = :kind AND permission = :permission AND allowed
 """
 _BY_PERSON = text(_SEARCHES)
-_BY_PLATE = text(f"{_SEARCHES} AND plates && CAST(:plates AS text[]) AND plates <> '{{}}'")
+_OF_PLATES = text(f"{_SEARCHES} AND plates <> '{{}}'")
 _SETTLED = text(
     """
     SELECT coalesce(max(seq) + 1, :start) FROM
@@ -66,6 +67,32 @@ _CONTRADICTIONS = text(
     WHERE e.seq = ANY(:seqs) ORDER BY e.seq
     """
 )
+
+
+_DISCLOSED = text(
+    """
+    WITH shown AS (
+        SELECT person_id, CAST(occurred_at AT TIME ZONE 'UTC' AS date) AS day,
+            CAST(convert_from(entry, 'UTF8')::jsonb #>> '{data,count}' AS bigint) AS records
+        FROM entries WHERE seq = ANY(:seqs) AND person_id NOT LIKE 'system:%'
+          AND NOT convert_from(entry, 'UTF8')::jsonb #>> '{data,record_kind}' = ANY(:pictures)
+    ), added AS (
+        SELECT person_id, day, sum(records) AS records FROM shown GROUP BY 1, 2
+    )
+    INSERT INTO disclosed_days AS d (person_id, day, records) SELECT * FROM added
+    ON CONFLICT (person_id, day) DO UPDATE SET records = d.records + excluded.records
+    RETURNING person_id, day, records
+    """
+)
+
+
+@dataclass(frozen=True)
+class DisclosedDay:
+    """How many records a person was shown on a day (UTC), by all services."""
+
+    person_id: str
+    day: date
+    records: int
 
 
 @dataclass(frozen=True)
@@ -156,6 +183,15 @@ class Stream:
         rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
         return [(row.said, row.appended_at) for row in rows]
 
+    async def disclosed(self, seqs: Sequence[int]) -> list[DisclosedDay]:
+        """Add what those disclosures showed to the sums of their people and days; return these sums.
+
+        Once for each entry: the sums and how far the rule has come commit together.
+        """
+        values = {"seqs": list(seqs), "pictures": sorted(PICTURES)}
+        rows = await self._connection.execute(_DISCLOSED, values)
+        return [DisclosedDay(**row) for row in rows.mappings()]
+
     async def silences(self, seqs: Sequence[int]) -> list[SilentDevice]:
         """Return which devices those entries tell of."""
         rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
@@ -205,11 +241,11 @@ class Stream:
         return times
 
     async def searches(
-        self, of: Sequence[Seen], within: timedelta, *, by_plate: bool
+        self, of: Sequence[Seen], within: timedelta, *, of_plates: bool
     ) -> dict[str, list[tuple[Search, list[str]]]]:
         """Return searches by the people of `of` around that time, each with the plates searched.
 
-        `of` are searches. `by_plate`: only those of plates that are among theirs.
+        `of` are searches. `of_plates`: only those that name a plate, as far as it was known.
         """
         values = {
             **_around(of, within),
@@ -217,10 +253,7 @@ class Stream:
             "kind": of[0].kind,
             "permission": of[0].permission,
         }
-        if by_plate:
-            values["plates"] = list({plate for s in of for plate in s.plates})
-        statement = _BY_PLATE if by_plate else _BY_PERSON
-        found = await self._connection.execute(statement, values)
+        found = await self._connection.execute(_OF_PLATES if of_plates else _BY_PERSON, values)
         searches: dict[str, list[tuple[Search, list[str]]]] = defaultdict(list)
         for row in found:
             search = Search(row.occurred_at, row.case_number)

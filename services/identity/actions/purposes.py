@@ -54,7 +54,12 @@ async def _accept(identity: Identity, unit: Unit, by: Actor, declared: Declarati
     )
     await unit.purposes.add(purpose)
     await unit.emit(_event(unit, by, declared, accepted=purpose))
-    token = await purpose_token(identity, unit, purpose)
+    lifted_until = None
+    if purpose.case_number is not None:
+        lifted_until = await unit.limit_lifts.until(
+            purpose.account_id, purpose.case_number, unit.now
+        )
+    token = await purpose_token(identity, unit, purpose, lifted_until)
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise InvalidInput("justification and scope together are too long", field="justification")
     return Accepted(purpose, token)

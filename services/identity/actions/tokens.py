@@ -34,8 +34,13 @@ async def access_token(
     return await sign_token(identity, unit, claims), issued, expires
 
 
-async def purpose_token(identity: Identity, unit: Unit, purpose: DeclaredPurpose) -> str:
-    """Return the token of a declared purpose; its `jti` is the purpose's id."""
+async def purpose_token(
+    identity: Identity, unit: Unit, purpose: DeclaredPurpose, lifted_until: datetime | None = None
+) -> str:
+    """Return the token of a declared purpose; its `jti` is the purpose's id.
+
+    `lifted_until` is until when its case lifts the limit of records shown to the person in a day.
+    """
     said = {
         "kind": purpose.kind,
         "offence_type": purpose.offence_type,
@@ -43,6 +48,7 @@ async def purpose_token(identity: Identity, unit: Unit, purpose: DeclaredPurpose
         "call_number": purpose.call_number,
         "justification": purpose.justification,
         "scope": dict(purpose.scope),
+        "limit_lifted_until": lifted_until.timestamp() if lifted_until else None,
     }
     claims = {
         **_claims(identity, "purpose", purpose.account_id, purpose.declared_at, purpose.expires_at),

@@ -2,7 +2,16 @@
 
 from fastapi import APIRouter
 
-from services.identity.api import accounts, enrolment, keys, me, purposes, sessions, training
+from services.identity.api import (
+    accounts,
+    enrolment,
+    keys,
+    limits,
+    me,
+    purposes,
+    sessions,
+    training,
+)
 
 DOORS = frozenset(
     {"/v1/enrolment", "/v1/enrolment/confirm", "/v1/sessions", "/v1/sessions/refresh"}
@@ -13,5 +22,5 @@ OPEN = DOORS | {"/.well-known/jwks.json"}
 """Routes without an access token: those, and the public keys."""
 
 router = APIRouter()
-for part in (enrolment, sessions, me, accounts, training, purposes, keys):
+for part in (enrolment, sessions, me, accounts, limits, training, purposes, keys):
     router.include_router(part.router)

@@ -69,11 +69,17 @@ def check_declaration(policy: Policy, declared: Declaration) -> None:
         )
     for name in ("case_number", "call_number"):
         number = getattr(declared, name)
-        if number is not None and not _NUMBER.fullmatch(number):
-            raise InvalidInput(
-                "3 to 32 letters, digits and dashes, at least one of them a digit", field=name
-            )
+        if number is not None:
+            check_case_number(number, name)
     check_justification(declared.justification, policy.purposes.minimum_justification_characters)
+
+
+def check_case_number(number: str, name: str = "case_number") -> None:
+    """Raise InvalidInput, naming the field, unless this may be a case or call-for-service number."""
+    if not _NUMBER.fullmatch(number):
+        raise InvalidInput(
+            "3 to 32 letters, digits and dashes, at least one of them a digit", field=name
+        )
 
 
 def check_justification(text: str, minimum_characters: int) -> None:

@@ -1,5 +1,5 @@
 -- What the role that works may do to each table, and nothing else (ADR-0016).
-GRANT SELECT, INSERT ON trainings, purposes, reviews, provisioners TO {role};
+GRANT SELECT, INSERT ON trainings, purposes, reviews, provisioners, limit_lifts TO {role};
 GRANT SELECT, UPDATE ON numbers TO {role};
 GRANT SELECT, INSERT, UPDATE ON accounts, sessions, signing_keys TO {role};
 GRANT SELECT, INSERT, DELETE ON failed_sign_ins TO {role};

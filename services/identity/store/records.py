@@ -40,6 +40,19 @@ class DeclaredPurpose:
     expires_at: datetime
 
 
+@dataclass(frozen=True)
+class LimitLift:
+    """That for one case a person may be shown more records in a day than the policy's limit."""
+
+    lift_id: UUID
+    account_id: UUID
+    case_number: str
+    reason: str
+    lifted_by: UUID
+    lifted_at: datetime
+    until: datetime
+
+
 class Trainings:
     """Training records; added to, never changed."""
 
@@ -104,3 +117,47 @@ class Purposes:
             {"account_id": account_id, "after": after, "limit": limit},
         )
         return [DeclaredPurpose(**row._mapping) for row in found]
+
+
+class LimitLifts:
+    """Releases from the limit of records a day; added to, never changed."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, lift: LimitLift) -> None:
+        """Keep a release."""
+        await self._connection.execute(
+            text(
+                "INSERT INTO limit_lifts (lift_id, account_id, case_number, reason, lifted_by,"
+                " lifted_at, until) VALUES (:lift_id, :account_id, :case_number, :reason,"
+                " :lifted_by, :lifted_at, :until)"
+            ),
+            vars(lift),
+        )
+
+    async def until(self, account_id: UUID, case_number: str, now: datetime) -> datetime | None:
+        """Return until when a person's limit is lifted for a case; None where it is not."""
+        found = await self._connection.execute(
+            text(
+                "SELECT max(until) FROM limit_lifts WHERE account_id = :account_id"
+                " AND upper(case_number) = upper(:case_number) AND until > :now"
+            ),
+            {"account_id": account_id, "case_number": case_number, "now": now},
+        )
+        end: datetime | None = found.scalar_one()
+        return end
+
+    async def of(self, account_id: UUID, *, after: UUID | None, limit: int) -> Sequence[LimitLift]:
+        """Return a person's releases, newest first, given before the one named `after`."""
+        found = await self._connection.execute(
+            text(
+                "SELECT lift_id, account_id, case_number, reason, lifted_by, lifted_at, until"
+                " FROM limit_lifts WHERE account_id = :account_id AND (CAST(:after AS uuid) IS NULL"
+                " OR (lifted_at, lift_id) < (SELECT lifted_at, lift_id FROM limit_lifts"
+                " WHERE lift_id = :after AND account_id = :account_id))"
+                " ORDER BY lifted_at DESC, lift_id DESC LIMIT :limit"
+            ),
+            {"account_id": account_id, "after": after, "limit": limit},
+        )
+        return [LimitLift(**row._mapping) for row in found]

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from services.retention.api.shown import CaptureOut, ReadOut, reads_out
 from services.retention.images import Spooled, spool
 from services.retention.store.records import Records
-from shared.access import Grant, Permission, Shown, access, disclose
+from shared.access import Grant, Permission, access
 from shared.errors import NotFound
 from shared.http import Work
 from shared.runtime import runtime_of
@@ -68,13 +68,10 @@ async def get_crop(
     link_token: LinkToken = None,
 ) -> StreamingResponse:
     """The plate cut out of its frame, as the character reader saw it. Without a link an access of its own."""
-    read = await Records(work.connection).get(grant, read_id)
-    if read is None or read.crop_key is None:
+    key = await Records(work.connection).crop_key(grant, read_id)
+    if key is None:
         raise NotFound("no picture of this plate")
-    await disclose(
-        work.connection, grant, "crop", [Shown(record_id=read_id, captured=read.captured_at)]
-    )
-    return _streamed(await spool(runtime_of(request).objects, read.crop_key, read_id))
+    return _streamed(await spool(runtime_of(request).objects, key, read_id))
 
 
 @router.get(
@@ -87,12 +84,9 @@ async def get_image(
     capture_id: UUID, grant: Viewer, work: Work, request: Request
 ) -> StreamingResponse:
     """The frame as the camera sent it, held against its SHA-256 before the first byte leaves."""
-    capture = await Records(work.connection).capture(grant, capture_id)
+    capture = await Records(work.connection).pictured(grant, capture_id)
     if capture is None:
         raise NotFound("no such capture")
-    await disclose(
-        work.connection, grant, "image", [Shown(record_id=capture_id, captured=capture.captured_at)]
-    )
     found = await spool(
         runtime_of(request).objects,
         capture.object_key,

@@ -124,19 +124,43 @@ class Records:
         found = await self._one("reads", "read_id", COLUMNS, read_id, allowed)
         return (await self.released(grant, [found]))[0] if found is not None else None
 
+    async def crop_key(self, grant: Grant, read_id: UUID) -> str | None:
+        """Return where a read's picture of its plate is, and record that it is shown."""
+        found = await self._one("reads", "read_id", COLUMNS, read_id, self._allowed(grant))
+        if found is None or found.crop_key is None:
+            return None
+        shown = Shown(
+            record_id=read_id, captured=found.captured_at, plates=[plate_of(found.plate_id)]
+        )
+        await disclose(self._connection, grant, "crop", [shown])
+        return str(found.crop_key)
+
+    async def pictured(self, grant: Grant, capture_id: UUID) -> Capture | None:
+        """Return one capture whose frame is shown, and record that it is."""
+        found = await self._capture(grant, capture_id)
+        if found is None:
+            return None
+        [capture] = await self._captures([found])
+        shown = Shown(record_id=capture_id, captured=capture.captured_at)
+        await disclose(self._connection, grant, "image", [shown])
+        return capture
+
     async def capture(self, grant: Grant, capture_id: UUID) -> Capture | None:
         """Return one capture, also one that only a hold still keeps."""
+        found = await self._capture(grant, capture_id)
+        return None if found is None else (await self.released_captures(grant, [found]))[0]
+
+    async def _capture(self, grant: Grant, capture_id: UUID) -> Row[Any] | None:
         scope = scope_of(grant.purpose.scope) if grant.purpose else Criteria()
         allowed = self._visible(grant, conditions.of_captures(scope, "s"))
         found = await self._one("captures", "capture_id", CAPTURE_COLUMNS, capture_id, allowed)
         if found is None or not await self._shows_scoped_plate(scope, found):
             return None
-        return (await self.released_captures(grant, [found]))[0]
+        return found
 
     async def released_captures(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Capture]:
         """Return rows of `CAPTURE_COLUMNS` as captures, and record that they were given out."""
-        names = await self._names(rows)
-        captures = [Capture(**r._mapping, device_name=names.get(r.device_id, "")) for r in rows]
+        captures = await self._captures(rows)
         shown = [Shown(record_id=c.capture_id, captured=c.captured_at) for c in captures]
         await disclose(self._connection, grant, "capture", shown)
         return captures
@@ -152,6 +176,10 @@ class Records:
         ]
         await disclose(self._connection, grant, "read", shown)
         return reads
+
+    async def _captures(self, rows: Sequence[Row[Any]]) -> list[Capture]:
+        names = await self._names(rows)
+        return [Capture(**r._mapping, device_name=names.get(r.device_id, "")) for r in rows]
 
     def _allowed(self, grant: Grant) -> conditions.Conditions:
         scope = scope_of(grant.purpose.scope) if grant.purpose else Criteria()

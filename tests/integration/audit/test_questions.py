@@ -465,6 +465,90 @@ async def test_one_plate_searched_ten_times_for_one_case_is_a_finding(deliver, f
     assert [f.kind for f in await findings()] == ["repeated_plate_search"]
 
 
+@pytest.mark.clause("468.3.1(c)/one-plate")
+async def test_patterns_of_one_plate_are_one_plate(deliver, findings, clock):
+    patterns = ["7ABC12*", "7ABC1?3", "7AB?123", "7ABC12?", "*ABC123", "7*BC123", "7ABC123"]
+    await deliver(*[a_search(clock, plate) for plate in [*patterns, "7A?C123", "7?BC123"]])
+    assert await findings() == []
+    await deliver(a_search(clock, "??BC123"))
+    [finding] = await findings()
+    assert (finding.kind, finding.subject) == ("repeated_plate_search", OFFICER)
+    assert (finding.details["plate"], finding.details["count"]) == ("7ABC123", 10)
+
+
+@pytest.mark.clause("468.3.1(c)/one-plate")
+async def test_patterns_of_one_plate_for_three_cases_are_a_finding(deliver, findings, clock):
+    for plate, case in (("7ABC12*", "26-1"), ("7ABC1?3", "26-2"), ("7ABC1*3", "26-3")):
+        assert await findings() == []
+        await deliver(a_search(clock, plate, case))
+    [finding] = await findings()
+    assert finding.details["cases"] == ["26-1", "26-2", "26-3"]
+
+
+@pytest.mark.clause("468.3.1(c)/one-plate")
+@pytest.mark.parametrize(
+    "others",
+    [
+        [f"7ABC1{n}*" for n in range(9)],  # each another car's
+        ["7AB*", "*123", "?AB?1*", "7*3", "*AB*", "*BC1*", "7A*3", "7B*", "*23"],  # little is known
+        [f"8XY{n}123" for n in range(9)],
+    ],
+)
+async def test_patterns_of_other_plates_are_not_one_plate(deliver, findings, clock, others):
+    assert len(others) == 9
+    await deliver(*[a_search(clock, plate) for plate in ["7ABC199", *others]])
+    assert await findings() == []
+
+
+def shown(clock, count, **changes):
+    """A disclosure of so many records."""
+    attempt = an_attempt(clock)
+    return attempt, a_disclosure(clock, attempt, **{"count": count, **changes})
+
+
+@pytest.mark.clause("468.3.1(c)/disclosed")
+async def test_more_than_2000_records_a_day_by_all_services_are_a_finding(deliver, findings, clock):
+    await deliver(*shown(clock, 1500), *shown(clock, 500, service="hotlist", record_kind="hit"))
+    assert await findings() == []
+    await deliver(*shown(clock, 1, service="release", record_kind="release_request"))
+    [finding] = await findings()
+    assert (finding.kind, finding.subject) == ("many_disclosed", OFFICER)
+    assert finding.details == {"count": 2001, "limit": 2000, "since": "2026-06-01"}
+    await deliver(*shown(clock, 7999))
+    assert await findings() == []
+    await deliver(*shown(clock, 1))
+    assert [f.details["limit"] for f in await findings()] == [10000]
+    await deliver(*shown(clock, 1))
+    assert await findings() == []
+
+
+@pytest.mark.clause("468.3.1(c)/disclosed")
+async def test_a_day_is_counted_for_itself_and_a_person_for_themself(deliver, findings, clock):
+    await deliver(*shown(clock, 2000))
+    await deliver(*shown(clock, 2000, actor=an_actor("other")))
+    clock.advance(days=1)
+    await deliver(*shown(clock, 2000))
+    assert await findings() == []
+
+
+@pytest.mark.clause("468.3.1(c)/disclosed")
+@pytest.mark.parametrize(
+    "uncounted",
+    [
+        {"record_kind": "crop"},
+        {"record_kind": "image"},
+        {"record_kind": "hit", "permission": "alert:receive"},
+        {"actor": an_actor("system:retention")},
+    ],
+    ids=str,
+)
+async def test_pictures_live_alerts_and_the_software_do_not_count(
+    deliver, findings, clock, uncounted
+):
+    await deliver(*shown(clock, 2000), *shown(clock, 5000, **uncounted))
+    assert await findings() == []
+
+
 @pytest.mark.clause("468.3.1(c)/monitoring")
 async def test_entries_that_come_late_are_a_log_failure(deliver, findings, clock):
     early = an_attempt(clock)

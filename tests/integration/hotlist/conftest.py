@@ -45,7 +45,7 @@ async def database_url(own_database):
     """The service's tables, emptied after each test: quicker than making them anew."""
     yield own_database
     connection = await asyncpg.connect(own_database, server_settings={"search_path": "hotlist"})
-    await connection.execute(f"TRUNCATE {TABLES}, outbox, inbox RESTART IDENTITY")
+    await connection.execute(f"TRUNCATE {TABLES}, outbox, inbox, disclosed_counts RESTART IDENTITY")
     await connection.execute("UPDATE generation SET number = 1")
     await connection.close()
 

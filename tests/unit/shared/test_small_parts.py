@@ -239,3 +239,23 @@ def test_what_does_not_decode_is_malformed(kind, value):
     message = Message("alpr.finding.raised", 0, 0, None, value, {"ce_type": kind})
     with pytest.raises(Malformed):
         decode(message)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("disclosed_finding = 2000", "disclosed_finding = 0", "disclosed_finding"),
+        ("disclosed_refused = 10000", "disclosed_refused = 1999", "disclosed_refused"),
+        ("disclosed_refused = 10000\n", "", "disclosed_refused"),
+        ("limit_lifted_h = 24", "limit_lifted_h = 0", "limit_lifted_h"),
+        ("limit_lifted_h = 24", "limit_lifted_h = 169", "limit_lifted_h"),
+        ("hits_without_purpose_h = 12", "hits_without_purpose_h = -1", "hits_without_purpose_h"),
+        ("hits_without_purpose_h = 12", "hits_without_purpose_h = 73", "hits_without_purpose_h"),
+    ],
+)
+def test_a_limit_that_is_missing_or_out_of_bounds_is_named(tmp_path, old, new, fault):
+    assert old in POLICY
+    path = tmp_path / "policy.toml"
+    path.write_text(POLICY.replace(old, new))
+    with pytest.raises(PolicyFault, match=fault):
+        load_policy(path)

@@ -1,0 +1,47 @@
+"""Releasing a person, for one case, from the limit of records shown in a day (ADR-0040)."""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from services.identity.domain.accounts import check_somebody_else
+from services.identity.domain.purposes import check_case_number
+from services.identity.store.records import LimitLift
+from services.identity.work import Unit
+from shared.errors import Conflict
+from shared.events import Actor, LimitLifted
+
+
+async def lift(
+    unit: Unit, by: Actor, account_id: UUID, *, case_number: str, reason: str
+) -> LimitLift:
+    """Release a person for a case, for as long as the policy says.
+
+    Purposes that the person declares for that case from now on carry it. Raises: NotFound,
+    NotAuthorised for one's own account, Conflict where the account is not active, InvalidInput.
+    """
+    account = await unit.accounts.get(account_id, lock=True)
+    check_somebody_else(account, by, doing="lift the limit of")
+    if account.status != "active":
+        raise Conflict(f"this account is {account.status}: nobody works on a case with it")
+    check_case_number(case_number)
+    given = LimitLift(
+        lift_id=uuid4(),
+        account_id=account_id,
+        case_number=case_number,
+        reason=reason,
+        lifted_by=UUID(by.person_id),
+        lifted_at=unit.now,
+        until=unit.now + timedelta(hours=unit.policy.limits.limit_lifted_h),
+    )
+    await unit.limit_lifts.add(given)
+    await unit.emit(
+        LimitLifted(
+            occurred_at=unit.now,
+            actor=by,
+            account_id=account_id,
+            case_number=case_number,
+            until=given.until,
+            reason=reason,
+        )
+    )
+    return given

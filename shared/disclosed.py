@@ -1,0 +1,68 @@
+"""How many records a person was shown in a day: counted where they are disclosed, refused past a limit.
+
+Each service counts in a table of its own schema, in the transaction that discloses; audit sums over all
+of them from the log (ADR-0040).
+"""
+
+from datetime import date, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.errors import NotAuthorised
+from shared.permissions import Permission
+
+PICTURES = frozenset({"crop", "image"})
+"""Kinds of disclosures that are pictures of a record, which counts by itself."""
+
+PUSHED = frozenset({Permission.ALERT_RECEIVE.value})
+"""Permissions under which the software, and not the person, chooses what is shown: live alerts."""
+
+LIMIT_CODE = "disclosure_limit"
+
+KEPT = timedelta(days=2)
+"""Counts stay until no request of their day can still be open."""
+
+_ADD = text(
+    "INSERT INTO disclosed_counts AS c (person_id, day, records) VALUES (:person_id, :day, :records)"
+    " ON CONFLICT (person_id, day) DO UPDATE SET records = c.records + excluded.records"
+    " RETURNING records"
+)
+_DROP = text("DELETE FROM disclosed_counts WHERE day < :before")
+
+
+class DisclosureLimit(NotAuthorised):
+    """A person would be shown more records in a day than the policy allows."""
+
+    title = "As many records were shown to you today as the policy allows"
+
+
+def is_counted(permission: str, record_kind: str) -> bool:
+    """Whether a disclosure counts towards what a person was shown in a day."""
+    return record_kind not in PICTURES and permission not in PUSHED
+
+
+async def count(
+    connection: AsyncConnection, person_id: str, day: date, records: int, most: int | None
+) -> None:
+    """Add `records` to what a person was shown on a day (UTC), in the transaction that discloses them.
+
+    Others who disclose to the same person wait until it ends, so that requests at once cannot each
+    stay below the limit. `most` is None for who was released from it.
+    Raises: DisclosureLimit when the sum is over `most`; then nothing of this may be shown.
+    """
+    if not records:
+        return
+    values = {"person_id": person_id, "day": day, "records": records}
+    total = int((await connection.execute(_ADD, values)).scalar_one())
+    if most is not None and total > most:
+        raise DisclosureLimit(
+            f"this would be record {total} shown to you today; {most} are allowed (policy, limits)."
+            " The ALPR administrator can release you for a case: then declare a purpose for it again",
+            code=LIMIT_CODE,
+        )
+
+
+async def drop_old(connection: AsyncConnection, today: date) -> None:
+    """Forget counts of days that are over."""
+    await connection.execute(_DROP, {"before": today - KEPT})

@@ -1,0 +1,23 @@
+"""How many records each person was shown in a day, by this service; counting begins now (ADR-0040)."""
+
+from alembic import op
+
+revision = "shared_0003"
+down_revision = "shared_0002"
+
+
+def upgrade() -> None:
+    op.execute(
+        """
+        CREATE TABLE disclosed_counts (
+            person_id text NOT NULL,
+            day date NOT NULL,
+            records bigint NOT NULL CHECK (records >= 0),
+            PRIMARY KEY (person_id, day)
+        )
+        """
+    )
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE disclosed_counts")

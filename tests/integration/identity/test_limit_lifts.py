@@ -1,0 +1,84 @@
+"""An administrator releases a person, for one case, from the limit of records a day; on record."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.events import LimitLifted
+from shared.tokens import verify
+from tests.integration.identity.test_purposes import a_purpose, officer
+
+__all__ = ["officer"]
+
+pytestmark = pytest.mark.clause("468.4(a)/disclosed-limit")
+
+CASE = {"case_number": "26-001234", "reason": "Canvass of two weeks around a homicide"}
+
+
+def lifts(person):
+    return f"/v1/accounts/{person.account_id}/limit-lifts"
+
+
+@pytest.fixture
+def until(people, clock):
+    """Declare a purpose; return until when its token lifts the limit."""
+
+    async def declare(person, **changes):
+        answer = await person.post("/v1/purposes", **a_purpose(**changes))
+        assert answer.status_code == 201, answer.text
+        claims = verify(answer.json()["purpose_token"], people.keys, "purpose", clock.now())
+        return claims.get("limit_lifted_until")
+
+    return declare
+
+
+async def test_purposes_of_the_case_carry_the_release_and_no_others(
+    administrator, officer, hire, train, until, clock, published
+):
+    assert await until(officer) is None
+    await administrator.sign_in()
+    answer = await administrator.post(lifts(officer), **CASE)
+    assert answer.status_code == 201, answer.text
+    end = clock.now() + timedelta(hours=24)
+    [event] = await published(LimitLifted)
+    assert (str(event.account_id), event.case_number) == (officer.account_id, "26-001234")
+    assert (event.actor.person_id, event.reason) == (administrator.account_id, CASE["reason"])
+    assert event.until == end
+    await officer.renew()
+    assert await until(officer, case_number="26-001234") == end.timestamp()
+    assert await until(officer, case_number="26-009999") is None
+    assert await until(officer, case_number=None, call_number="26-001234") is None
+    other = await hire("o.eight", "officer")
+    await train(other)
+    assert await until(other) is None
+    await administrator.sign_in()
+    [listed] = (await administrator.get(lifts(officer))).json()["items"]
+    assert (listed["case_number"], listed["lifted_by"]) == ("26-001234", administrator.account_id)
+
+
+async def test_a_release_ends_by_itself(administrator, officer, until, clock):
+    await administrator.sign_in()
+    assert (await administrator.post(lifts(officer), **CASE)).status_code == 201
+    clock.advance(hours=24)
+    await officer.sign_in()
+    assert await until(officer) is None
+
+
+async def test_nobody_releases_themselves_or_without_the_right(administrator, officer):
+    await administrator.sign_in()
+    own = await administrator.post(lifts(administrator), **CASE)
+    assert (own.status_code, own.json()["code"]) == (403, "own_account")
+    await officer.renew()
+    assert (await officer.post(lifts(administrator), **CASE)).status_code == 403
+    assert (await officer.post(lifts(officer), **CASE)).status_code == 403
+
+
+async def test_a_release_names_a_case_and_an_account_in_use(administrator, officer):
+    await administrator.sign_in()
+    vague = await administrator.post(lifts(officer), **CASE | {"case_number": "the case"})
+    assert (vague.status_code, vague.json()["field"]) == (422, "case_number")
+    locked = await administrator.post(
+        f"/v1/accounts/{officer.account_id}/lock", reason="on leave for a month"
+    )
+    assert locked.status_code == 200
+    assert (await administrator.post(lifts(officer), **CASE)).status_code == 409

@@ -1,0 +1,132 @@
+"""A person is shown so many records a day and no more, however they ask, until released for a case."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from msgspec import structs
+
+from shared.disclosed import drop_old
+from shared.events import AccessAttempted, RecordsDisclosed
+from shared.permissions import Permission
+from tests.integration.retention.conftest import a_read, started
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+OTHER = "00000000-0000-4000-8000-000000000008"
+MOST = 5
+
+pytestmark = pytest.mark.clause("468.4(a)/disclosed-limit")
+
+
+@pytest.fixture
+async def limited(settings, bus, objects, clock, authority, policy):
+    """Retention with ten reads, and a policy that lets a person see five a day."""
+    limits = structs.replace(policy.limits, disclosed_finding=2, disclosed_refused=MOST)
+    policy = structs.replace(policy, limits=limits)
+    async with started(settings, bus, objects, clock, authority, policy) as retention:
+        reads = [a_read(f"7ABC12{n}", NOON - timedelta(minutes=n)) for n in range(10)]
+        await retention.store(*reads)
+        retention.reads = reads
+        yield retention
+
+
+async def disclosed(retention):
+    return sum(event.count for event in await retention.emitted(RecordsDisclosed))
+
+
+async def test_a_wildcard_and_its_pages_count_what_they_showed(limited):
+    first = await limited.search(plate="7ABC12?", limit=3)
+    assert len(first["items"]) == 3
+    problem = await limited.search(403, plate="7ABC12?", limit=3, after=first["next"])
+    assert problem["code"] == "disclosure_limit"
+    assert "7ABC12" not in str(problem)
+    assert "release you for a case" in problem["detail"]
+    assert await disclosed(limited) == 3  # what is refused is not shown
+    second = await limited.search(plate="7ABC12?", limit=2, after=first["next"])
+    assert len(second["items"]) == 2
+    await limited.search(403, plate="7ABC120")
+
+
+async def test_a_refusal_is_on_record_with_its_reason(limited):
+    await limited.search(403, plate="7ABC12?", limit=6)
+    *_, refused = await limited.emitted(AccessAttempted)
+    assert not refused.allowed
+    assert "5 are allowed" in refused.reason
+    assert refused.elements["body"]["plate"] == "7ABC12?"
+    assert refused.purpose.case_number == "26-001234"
+
+
+async def test_another_person_and_another_day_count_for_themselves(limited):
+    await limited.search(plate="7ABC12?", limit=MOST)
+    await limited.search(403, plate="7ABC120")
+    other = limited.authority.headers(account_id=OTHER)
+    assert (await limited.search(plate="7ABC120", headers=other))["items"]
+    limited.clock.advance(hours=11, minutes=59)
+    await limited.search(403, plate="7ABC120")
+    limited.clock.advance(minutes=1)
+    assert (await limited.search(plate="7ABC120"))["items"]
+
+
+async def test_reads_that_are_opened_one_by_one_count_too(limited):
+    for read in limited.reads[:MOST]:
+        await limited.get(f"/v1/reads/{read.read_id}")
+    await limited.get(f"/v1/reads/{limited.reads[5].read_id}", 403)
+
+
+async def test_a_picture_counts_with_its_record_alone(
+    settings, bus, objects, clock, authority, policy
+):
+    limits = structs.replace(policy.limits, disclosed_finding=1, disclosed_refused=1)
+    policy = structs.replace(policy, limits=limits)
+    async with started(settings, bus, objects, clock, authority, policy) as retention:
+        await objects.put("crops/1", b"\x89PNG\r\n\x1a\n" + b"a crop")
+        await retention.store(a_read("7ABC123", NOON, crop_key="crops/1"))
+        [found] = (await retention.search(plate="7ABC123"))["items"]
+        for _ in range(3):
+            await retention.get(found["crop_url"])
+        await retention.search(403, plate="7ABC123")
+
+
+async def test_requests_at_once_cannot_each_stay_below(limited):
+    async def search():
+        window = {
+            "captured_from": (NOON - timedelta(days=1)).isoformat(),
+            "captured_to": (NOON + timedelta(hours=1)).isoformat(),
+        }
+        answer = await limited.client.post(
+            "/v1/searches",
+            json={**window, "plate": "7ABC12?", "limit": 2},
+            headers=limited.authority.headers(),
+        )
+        return answer.status_code
+
+    answers = await asyncio.gather(*(search() for _ in range(4)))
+    assert sorted(answers) == [200, 200, 403, 403]
+    assert await disclosed(limited) == 4
+
+
+async def test_who_was_released_for_a_case_sees_more_with_its_purpose_alone(limited, clock):
+    def headers(until):
+        claims = {"limit_lifted_until": until.timestamp()}
+        return {
+            "Authorization": f"Bearer {limited.authority.access_token([Permission.RECORD_SEARCH])}",
+            "X-ALPR-Purpose": limited.authority.purpose_token(**claims),
+        }
+
+    lifted = headers(clock.now() + timedelta(minutes=30))
+    await limited.search(plate="7ABC12?", limit=10, headers=lifted)
+    assert await disclosed(limited) == 10
+    await limited.search(403, plate="7ABC120")  # another purpose
+    await limited.search(403, plate="7ABC120", headers=headers(clock.now()))  # over
+    clock.advance(minutes=9)
+    await limited.search(plate="7ABC120", headers=lifted)
+
+
+async def test_counts_of_days_that_are_over_are_forgotten(limited):
+    await limited.search(plate="7ABC12?", limit=3)
+    async with limited.runtime.db.begin() as connection:
+        await drop_old(connection, NOON.date() + timedelta(days=2))
+    await limited.search(403, plate="7ABC12?", limit=3)
+    async with limited.runtime.db.begin() as connection:
+        await drop_old(connection, NOON.date() + timedelta(days=3))
+    assert await limited.fetch("SELECT count(*) FROM disclosed_counts") == [(0,)]
