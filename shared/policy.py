@@ -7,7 +7,7 @@ from datetime import date
 from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -178,6 +178,16 @@ class Narrowness(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The longest window where fewer are known."""
 
 
+class Devices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long devices may keep captures back, and until when what they send is live (ADR-0032)."""
+
+    live_within_s: int
+    """A capture that is older than this is no alert; a device that keeps nothing back sends it late."""
+
+    may_buffer_h: Mapping[Literal["fixed", "vehicle"], float]
+    """By kind, the most that a device may be registered with, and what it has unless it says otherwise."""
+
+
 class AuditPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For which periods accesses are audited, and how soon their samples are drawn (468.6(c))."""
 
@@ -199,6 +209,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     training: Training
     retention: Retention
     sharing: Sharing
+    devices: Devices
     hotlists: HotLists
     accounts: Accounts
     limits: Limits
@@ -271,6 +282,7 @@ def load_policy(path: Path) -> Policy:
         raise PolicyFault(
             f"narrowness.known_characters is not from {MIN_KNOWN_ALONE} to {MAX_PLATE_CHARACTERS}"
         )
+    _check_devices(policy.devices, retention)
     if policy.audits.period_months not in PERIOD_MONTHS:
         raise PolicyFault("audits.period_months is not 1, 2, 3, 4, 6 or 12")
     if policy.audits.drawn_within_hours <= 0:
@@ -314,3 +326,14 @@ def _check_opens(purposes: Purposes) -> None:
             )
         if unknown := row.kinds - purposes.allowed:
             raise PolicyFault(f"purposes.opens names {', '.join(sorted(unknown))}, not a purpose")
+
+
+def _check_devices(devices: Devices, retention: Retention) -> None:
+    if devices.live_within_s <= 0:
+        raise PolicyFault("devices.live_within_s is not above 0")
+    for kind in ("fixed", "vehicle"):
+        hours = devices.may_buffer_h.get(kind)
+        if hours is None or not 0 <= hours <= retention.floor_days * 24:
+            raise PolicyFault(
+                f"devices.may_buffer_h.{kind} is not from 0 to the hours of retention.floor_days"
+            )

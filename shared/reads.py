@@ -1,6 +1,6 @@
-"""What a read or a capture must be to be kept and matched: retention and hotlist hold it to the same.
+"""What a read or a capture must be to be kept and matched: ingest, hotlist and retention hold it to the same.
 
-Each decides for itself, waits for nobody, and dead-letters exactly what the other does. Otherwise a hit could
+Ingest takes none that the others would put aside: its receipt would be a promise that nobody keeps. Each decides for itself, waits for nobody, and dead-letters exactly what the other does. Otherwise a hit could
 be raised on a read that nobody keeps, or a kept read match nothing.
 """
 
@@ -9,8 +9,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from shared.errors import InvalidInput
-from shared.events import CaptureReceived, ReadRecorded
+from shared.events import CaptureReceived, Place, ReadRecorded
 from shared.plates import MAX_PLATE_CHARACTERS
+
+FULL_CIRCLE_DEG = 360
 
 OLDEST = timedelta(days=3660)
 AHEAD = timedelta(days=1)
@@ -53,6 +55,8 @@ def _all_good(reads: Sequence[ReadRecorded], now: datetime) -> bool:
             return False
         if not earliest <= captured_at <= latest or read.characters or read.alternatives:
             return False
+        if not _is_heading(read.place):
+            return False
         texts += (read.device_name, read.plate_as_read, read.region, read.model)
         texts += (read.agency_ori, read.crop_key, read.image_key)
         texts += (read.vehicle_make, read.vehicle_colour)
@@ -66,6 +70,7 @@ def check_read(read: ReadRecorded, now: datetime) -> None:
     _check_times(read.captured_at, read.received_at, now)
     if _PLATE.fullmatch(read.plate) is None:
         raise InvalidInput("a plate in its normal form is 1 to 12 of A-Z and 0-9", field="plate")
+    _check_place(read.place)
     for name in _TEXTS:
         if not _storable([getattr(read, name) or ""]):
             raise InvalidInput("holds a character that cannot be stored", field=name)
@@ -80,6 +85,25 @@ def check_read(read: ReadRecorded, now: datetime) -> None:
 def check_capture(capture: CaptureReceived, now: datetime) -> None:
     """Raise InvalidInput, naming the field, for a capture with times that cannot be reckoned with."""
     _check_times(capture.captured_at, capture.received_at, now)
+    _check_place(capture.place)
+
+
+def is_late(captured_at: datetime, arrived_at: datetime, may_take: timedelta) -> bool:
+    """Return whether what was captured then arrived later than it may (ADR-0032).
+
+    Ingest asks it of what a device sends, by how long that device may keep it back; hotlist of what it
+    matches, by how long a capture is live. There is no other rule of what is late.
+    """
+    return arrived_at - captured_at > may_take
+
+
+def _check_place(place: Place | None) -> None:
+    if not _is_heading(place):
+        raise InvalidInput("a heading is from 0 to 360 degrees", field="heading_deg")
+
+
+def _is_heading(place: Place | None) -> bool:
+    return place is None or place.heading_deg is None or 0 <= place.heading_deg <= FULL_CIRCLE_DEG
 
 
 def _check_times(captured_at: datetime, received_at: datetime, now: datetime) -> None:

@@ -152,6 +152,7 @@ class CaptureProofs:
             vehicle_colour=event.vehicle_colour,
             alternatives=event.alternatives,
             misread_risk=event.misread_risk,
+            late=capture.late,
         )
 
     def _outcome(self, event: CaptureProcessed) -> CaptureProcessed:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from shared.events import HitRaised, ReadRecorded
 from shared.ids import Deriver
 from shared.month_secrets import MonthEnded, MonthSecrets
 from shared.outbox import emit
+from shared.reads import is_late
 from shared.runtime import Runtime
 from shared.types import PlateText
 
@@ -56,7 +57,7 @@ class Raiser:
     ) -> None:
         self._runtime = runtime
         self._rules = runtime.policy.hotlists
-        self._late_after_s = settings.hotlist_late_after_s
+        self._live_within = timedelta(seconds=runtime.policy.devices.live_within_s)
         self._refresher = refresher
         self._raised = raised
         """Called when hits were raised; Postgres's notice tells the other replicas."""
@@ -172,7 +173,7 @@ class Raiser:
             "record_kind": listed.record_kind,
             "tier": rating.tier,
             "status": "unverified",
-            "late": (now - read.captured_at).total_seconds() > self._late_after_s,
+            "late": read.late or is_late(read.captured_at, now, self._live_within),
             "raised_at": now,
             "read_id": read.read_id,
             "capture_id": read.capture_id,

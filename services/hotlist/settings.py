@@ -18,9 +18,6 @@ class Settings(CommonSettings):
     hotlist_other_id_keys: SecretKeys = SecretStr("")
     """Such keys separated by spaces: what they sealed still opens and is sealed again with `hotlist_id_key`."""
 
-    hotlist_late_after_s: Annotated[int, Field(ge=1)] = 900
-    """A hit from a capture older than this is marked late: the vehicle was there, and is not now."""
-
     hotlist_poll_s: Annotated[float, Field(gt=0, le=60)] = 2.0
     """How often another replica's changes are looked for when Postgres's notice of them is missed."""
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from services.ingest.buffering import may_take
 from services.ingest.circumstances import Circumstances
 from services.ingest.devices import Device
 from services.ingest.images import Frame, inspect
@@ -17,6 +18,7 @@ from shared.certificates import Signer
 from shared.events import CaptureReceived, Image
 from shared.ids import Deriver
 from shared.month_secrets import MonthSecrets
+from shared.reads import check_capture, is_late
 from shared.runtime import Runtime
 from shared.signed_captures import sign
 
@@ -38,6 +40,7 @@ class Receipt(msgspec.Struct, frozen=True):
     received_at: datetime
     time_source: TimeSource
     copies: int
+    late: bool
 
 
 class Captures:
@@ -53,7 +56,7 @@ class Captures:
     async def keep(self, device: Device, upload: Upload, said: Circumstances) -> Receipt:
         """Keep a frame durably and announce it.
 
-        Raises: Malformed, UnsupportedMedia, TooLarge, MonthEnded, and nothing is stored; Unavailable, and the
+        Raises: Malformed, UnsupportedMedia, TooLarge, MonthEnded, InvalidInput, and nothing is stored; Unavailable, and the
         frame may be sent again: it has the same id.
         """
         frame = await _look(upload.data)
@@ -80,12 +83,15 @@ class Captures:
             time_source=source,
             image=_image(device, captured_at, capture_id, upload, frame),
             place=said.place or device.place,
+            late=is_late(captured_at, received_at, may_take(device, self._runtime.policy.devices)),
         )
+        check_capture(event, received_at)
         event = sign(event, self._signer)
         await self._runtime.objects.put(event.image.object_key, upload.data)
         await self._runtime.bus.publish([event])
         copies = self._runtime.topics.copies
-        receipt = Receipt(capture_id, digest, captured_at, received_at, source, copies)
+        late = bool(event.late)
+        receipt = Receipt(capture_id, digest, captured_at, received_at, source, copies, late)
         self._remember(receipt)
         return receipt
 

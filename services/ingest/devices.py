@@ -43,6 +43,9 @@ class Device:
     version: int = 1
     """Grows with each change, so that what was read earlier never replaces what was read later."""
 
+    may_buffer_h: float = 0
+    """How many hours it may keep captures back; what comes later is late (`buffering`)."""
+
     credentials: tuple[Credential, ...] = field(default=(), repr=False)
     """Those that may still hold, the current one first."""
 

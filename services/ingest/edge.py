@@ -6,7 +6,7 @@ All or nothing: the first faulty read refuses the whole batch, by its place in i
 import re
 import zlib
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, NoReturn
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from shared.events import Character, Place, ReadRecorded
 from shared.ids import Deriver
 from shared.month_secrets import MonthEnded, MonthSecrets
 from shared.plates import normalise_plate
+from shared.reads import check_read, check_reads, is_late
 from shared.regions import ALLOWED, is_region
 from shared.types import Confidence, Latitude, Longitude, Ori, PlateText
 
@@ -155,9 +156,12 @@ class Batch:
         secrets: MonthSecrets,
         *,
         most_m: float,
+        may_take: timedelta,
     ) -> None:
-        """`most_m` is how far from its place a fixed camera may say that it is."""
+        """`most_m` is how far from its place a fixed camera may say that it is; what comes longer after its
+        capture than `may_take` is late."""
         self._most_m = most_m
+        self._may_take = may_take
         self._device = device
         self._agency_ori = agency_ori
         self._window = window
@@ -168,6 +172,8 @@ class Batch:
         self._kept: dict[UUID, EdgeRead] = {}
         self.ids: list[UUID] = []
         """One for each read, in order."""
+        self.late = 0
+        """How many different reads were late."""
 
     def events(self, reads: Sequence[EdgeRead]) -> list[ReadRecorded]:
         """Return one event for each read that is not one of the batch's already.
@@ -185,7 +191,20 @@ class Batch:
             elif known != read and read.source_id is not None:
                 self._refuse("source_id", "another read of this batch has it and says otherwise")
             self.ids.append(read_id)
+        self._hold_to_all(events)
         return events
+
+    def _hold_to_all(self, events: Sequence[ReadRecorded]) -> None:
+        """Refuse what hotlist and retention would put aside: a receipt says that a read is kept."""
+        try:
+            check_reads(events, self._now)
+        except InvalidInput:
+            for event in events:
+                try:
+                    check_read(event, self._now)
+                except InvalidInput as exc:
+                    raise _fault(self.ids.index(event.read_id), exc.field, exc.detail) from None
+            raise
 
     def _plate(self, read: EdgeRead) -> PlateText:
         try:
@@ -245,6 +264,8 @@ class Batch:
         place = device.place
         if read.latitude is not None or read.longitude is not None or read.heading_deg is not None:
             place = self._place(read)
+        late = is_late(at, self._now, self._may_take)
+        self.late += late
         return ReadRecorded(
             event_id=read_id,
             occurred_at=self._now,
@@ -264,6 +285,7 @@ class Batch:
             characters=self._characters(read) if read.characters else [],
             vehicle_make=read.vehicle_make,
             vehicle_colour=read.vehicle_colour,
+            late=late,
         )
 
     def _place(self, read: EdgeRead) -> Place:

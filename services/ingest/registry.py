@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.ingest.buffering import check_buffer
 from services.ingest.credentials import digest, new_secret
 from services.ingest.devices import Device, Kind, Status
 from services.ingest.parts import Parts
@@ -43,12 +44,33 @@ class Registry:
             return await _found(Devices(connection), device_id)
 
     async def register(
-        self, name: str, kind: Kind, place: Place | None, frames_per_s: float, reads_per_s: float
+        self,
+        name: str,
+        kind: Kind,
+        place: Place | None,
+        *,
+        frames_per_s: float,
+        reads_per_s: float,
+        may_buffer_h: float | None,
     ) -> Issued:
-        """Add a device. Raises: Conflict when its name is taken, InvalidInput for its place."""
-        now = self._grant.now
-        device = Device(uuid4(), name, kind, place, frames_per_s, reads_per_s, Status.ACTIVE, now)
+        """Add a device; `may_buffer_h` None is what the policy has for its kind.
+
+        Raises: Conflict when its name is taken, InvalidInput for its place or how long it may keep captures back.
+        """
+        rules = self._runtime.policy.devices
+        device = Device(
+            uuid4(),
+            name,
+            kind,
+            place,
+            frames_per_s,
+            reads_per_s,
+            Status.ACTIVE,
+            self._grant.now,
+            may_buffer_h=rules.may_buffer_h[kind.value] if may_buffer_h is None else may_buffer_h,
+        )
         _check_place(device)
+        check_buffer(device, rules)
         async with self._runtime.db.begin() as connection:
             devices = Devices(connection)
             await devices.add(device)
@@ -57,12 +79,14 @@ class Registry:
         return await self._issued(device.device_id, secret)
 
     async def update(self, device_id: UUID, **changes: object) -> Device:
-        """Change name, place or rates. Raises: NotFound, Conflict, InvalidInput."""
+        """Change name, place, rates or how long it may keep captures back. Raises: NotFound, Conflict, InvalidInput."""
         async with self._runtime.db.begin() as connection:
             devices = Devices(connection)
             before = await _found(devices, device_id, lock=True)
             device = replace(before, **changes)  # type: ignore[arg-type]
             _check_place(device)
+            if "may_buffer_h" in changes:
+                check_buffer(device, self._runtime.policy.devices)
             told = {k: v for k, v in _told(device).items() if _told(before).get(k) != v}
             await devices.save(device)
             await self._emit(connection, device, "updated", **told)
@@ -157,6 +181,7 @@ def _told(device: Device) -> dict[str, str]:
         "name": device.name,
         "frames_per_s": f"{device.frames_per_s:g}",
         "reads_per_s": f"{device.reads_per_s:g}",
+        "may_buffer_h": f"{device.may_buffer_h:g}",
     }
     if place is not None:
         told |= {"latitude": f"{place.latitude}", "longitude": f"{place.longitude}"}

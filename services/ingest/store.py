@@ -17,7 +17,7 @@ from shared.events import Place
 
 _DEVICES = """
     SELECT d.device_id, d.name, d.kind, d.latitude, d.longitude, d.heading_deg, d.frames_per_s,
-           d.reads_per_s, d.status, d.registered_at, d.last_seen_at, d.version,
+           d.reads_per_s, d.may_buffer_h, d.status, d.registered_at, d.last_seen_at, d.version,
            coalesce(array_agg(c.secret_sha256 ORDER BY c.issued_at DESC)
                     FILTER (WHERE c.device_id IS NOT NULL), '{}') AS secrets,
            coalesce(array_agg(c.issued_at ORDER BY c.issued_at DESC)
@@ -36,16 +36,16 @@ _LOCK = text("SELECT 1 FROM devices WHERE device_id = :id FOR UPDATE")
 _INSERT = text(
     """
     INSERT INTO devices (device_id, name, kind, latitude, longitude, heading_deg, frames_per_s,
-                         reads_per_s, status, registered_at)
+                         reads_per_s, may_buffer_h, status, registered_at)
     VALUES (:device_id, :name, :kind, :latitude, :longitude, :heading_deg, :frames_per_s,
-            :reads_per_s, :status, :registered_at)
+            :reads_per_s, :may_buffer_h, :status, :registered_at)
     """
 )
 _UPDATE = text(
     """
     UPDATE devices SET name = :name, latitude = :latitude, longitude = :longitude,
         heading_deg = :heading_deg, frames_per_s = :frames_per_s, reads_per_s = :reads_per_s,
-        status = :status, version = version + 1
+        may_buffer_h = :may_buffer_h, status = :status, version = version + 1
     WHERE device_id = :device_id
     """
 )
@@ -192,6 +192,7 @@ def _columns(device: Device) -> dict[str, Any]:
         "heading_deg": place.heading_deg if place else None,
         "frames_per_s": device.frames_per_s,
         "reads_per_s": device.reads_per_s,
+        "may_buffer_h": device.may_buffer_h,
         "status": device.status.value,
     }
 
@@ -208,6 +209,7 @@ def _device(row: RowMapping) -> Device:
         place=place,
         frames_per_s=row["frames_per_s"],
         reads_per_s=row["reads_per_s"],
+        may_buffer_h=row["may_buffer_h"],
         status=Status(row["status"]),
         registered_at=row["registered_at"],
         last_seen_at=row["last_seen_at"],

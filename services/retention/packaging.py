@@ -30,7 +30,7 @@ from shared.standing import NewestCheckpoint
 _COLUMNS = (
     "read_id", "captured_at", "plate", "plate_as_read", "region", "confidence", "latitude", "longitude",
     "heading_deg", "device_id", "device_name", "capture_id", "source", "model", "received_at", "image",
-    "crop",
+    "crop", "late",
 )  # fmt: skip
 _TEXTS = ("plate_as_read", "device_name", "model")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -70,6 +70,8 @@ class Contents:
     reads: int = 0
     captures: int = 0
     images: int = 0
+    late: int = 0
+    """Reads that came later than their device may keep them back."""
     omitted: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -116,6 +118,7 @@ async def gather_records(released: Released, folder: Path, *, images: bool) -> C
                 if images and read.crop_key is not None:
                     _want(wanted, _Wanted(plain["crop"], read.crop_key, None))
             contents.reads += len(chunk)
+            contents.late += sum(read.late is True for read in chunk)
         if images:
             async for captures in released.captures():
                 for capture in captures:
@@ -132,6 +135,7 @@ def _plain(read: Read, kinds: Mapping[UUID, str], *, images: bool) -> dict[str, 
         "read_id": str(read.read_id),
         "captured_at": read.captured_at.isoformat(),
         "received_at": read.received_at.isoformat(),
+        "late": read.late,
         "plate": read.plate,
         "plate_as_read": read.plate_as_read,
         "region": read.region,
@@ -175,6 +179,7 @@ def _plain_capture(capture: Capture, path: str) -> dict[str, Any]:
         "capture_id": str(capture.capture_id),
         "captured_at": capture.captured_at.isoformat(),
         "received_at": capture.received_at.isoformat(),
+        "late": capture.late,
         "device_id": str(capture.device_id),
         **{name: getattr(capture, name) for name in _CAPTURE_PLAIN},
         "image": path,
@@ -329,6 +334,7 @@ def _info(cover: Cover, contents: Contents, policy: Policy, now: datetime) -> di
         "External-Description": cover.description,
         "Bagging-Date": f"{now:%Y-%m-%d}",
         "Reads": str(contents.reads),
+        "Late-Reads": str(contents.late),
         "Images": str(contents.images),
         "Omitted": str(len(contents.omitted)),
     }

@@ -76,6 +76,9 @@ class CaptureReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
     time_source: Literal["device", "server"]
     image: Image
     place: Place | None = None
+    late: bool | None = (
+        None  # came later than its device may keep it back; None: nobody judged it then
+    )
     signed: SignedCapture | None = None  # None: published before ingest signed
 
     @property
@@ -117,6 +120,7 @@ class ReadRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     vehicle_colour: str | None = None
     alternatives: list[Alternative] = []  # the most probable plates, at most 3, `plate` first
     misread_risk: Confidence | None = None  # 1 - probability that all of `plate` is right
+    late: bool | None = None  # as of a capture
 
     @property
     def key(self) -> str:

@@ -1,9 +1,11 @@
-"""Reads that nobody may keep or match, as changes to a good one; retention and hotlist are tested with the same."""
+"""Reads that nobody may take, keep or match, as changes to a good one; all services are tested with the same."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.events import Alternative, Character
+import msgspec
+
+from shared.events import Alternative, Character, Place
 from shared.types import PlateText
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -21,6 +23,22 @@ BAD_READS: dict[str, dict[str, Any]] = {
     "NUL in the make": {"vehicle_make": "Fo\x00rd"},
     "half a surrogate pair": {"device_name": "camera \ud800"},
     "NUL in a character": {"characters": [Character("\x00")]},
+    "NUL in the region": {"region": "US-\x00"},
+    "a heading of no compass": {"place": Place(39.9277, -122.1792, 1e39)},
+    "a heading below north": {"place": Place(39.9277, -122.1792, -1.0)},
     "an alternative that is no plate": {"alternatives": [Alternative(PlateText("7abc"), 0.5)]},
 }
 BAD_PLATES = ("lower1", "ABCDEFGHIJKLM", "", "7ABC 23", "7ABC\u0660")
+
+
+def as_sent(changes: dict[str, Any]) -> dict[str, Any]:
+    """Return changes of a read as a camera would have to send them to have them published."""
+    sent: dict[str, Any] = {}
+    for name, value in changes.items():
+        if isinstance(value, Place):
+            sent |= msgspec.to_builtins(value)
+        elif isinstance(value, datetime):
+            sent[name] = value.isoformat()
+        else:
+            sent["plate" if name == "plate_as_read" else name] = msgspec.to_builtins(value)
+    return sent

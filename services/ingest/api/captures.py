@@ -32,6 +32,7 @@ class CaptureReceipt(BaseModel):
                     "received_at": "2026-06-01T12:00:00.100000Z",
                     "time_source": "device",
                     "copies": 2,
+                    "late": False,
                     "checkpoint": NOTE_EXAMPLE,
                 }
             ]
@@ -48,6 +49,8 @@ class CaptureReceipt(BaseModel):
     copies: int
     """On how many brokers of Kafka the capture's event lies at least. 1: the loss of that one loses it
     (KAFKA_ALLOW_ONE_COPY); the image itself is in the object store."""
+    late: bool
+    """It is older than the device may keep it back: it is kept, and shown as late."""
     checkpoint: str | None
     """The newest signed checkpoint of the audit log, a signed note; null only before the first one."""
 

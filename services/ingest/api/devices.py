@@ -19,6 +19,7 @@ router = APIRouter(prefix="/v1/devices", tags=["devices"])
 
 MAX_OVERLAP_MINUTES = 24 * 60
 MAX_PAGE = 1000
+MAX_BUFFER_H = 366 * 24
 
 
 def _printable(text: str) -> str:
@@ -29,6 +30,7 @@ def _printable(text: str) -> str:
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_printable)]
 Name = Annotated[Line, Field(min_length=1, max_length=80, examples=["Main St at 3rd, northbound"])]
+Hours = Annotated[float, Field(ge=0, le=MAX_BUFFER_H, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
 
 
@@ -56,6 +58,9 @@ class NewDevice(RequestBody):
     place: PlaceModel | None = None
     frames_per_s: Rate | None = None
     reads_per_s: Rate | None = None
+    may_buffer_h: Hours | None = None
+    """How many hours it may keep captures back; what comes later is late. Left out: the most that the policy
+    allows its kind."""
 
 
 class DeviceChanges(RequestBody):
@@ -67,6 +72,7 @@ class DeviceChanges(RequestBody):
     place: PlaceModel | None = None
     frames_per_s: Rate | None = None
     reads_per_s: Rate | None = None
+    may_buffer_h: Hours | None = None
 
 
 class DeviceView(BaseModel):
@@ -80,6 +86,8 @@ class DeviceView(BaseModel):
     place: PlaceModel | None
     frames_per_s: float
     reads_per_s: float
+    may_buffer_h: float
+    """How many hours it may keep captures back; the policy's bound for its kind holds where it is less."""
     status: Status
     registered_at: datetime
     last_seen_at: datetime | None
@@ -140,8 +148,9 @@ async def register_device(request: Request, new: NewDevice, grant: Managing) -> 
         new.name,
         new.kind,
         new.place.place() if new.place else None,
-        new.frames_per_s or parts.settings.ingest_frames_per_s,
-        new.reads_per_s or parts.settings.ingest_reads_per_s,
+        frames_per_s=new.frames_per_s or parts.settings.ingest_frames_per_s,
+        reads_per_s=new.reads_per_s or parts.settings.ingest_reads_per_s,
+        may_buffer_h=new.may_buffer_h,
     )
     return IssuedCredential.of(issued)
 
@@ -171,9 +180,11 @@ async def get_device(request: Request, device_id: UUID, grant: Reading) -> Devic
 async def update_device(
     request: Request, device_id: UUID, changes: DeviceChanges, grant: Managing
 ) -> DeviceView:
-    """Change a device's name, place or rates."""
+    """Change a device's name, place, rates, or how long it may keep captures back."""
     fields: dict[str, Any] = {
-        name: value for name in changes.model_fields_set if (value := getattr(changes, name))
+        name: value
+        for name in changes.model_fields_set
+        if (value := getattr(changes, name)) is not None
     }
     if changes.place is not None:
         fields["place"] = changes.place.place()

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from services.ingest.body import pour
+from services.ingest.buffering import may_take
 from services.ingest.devices import Device
 from services.ingest.edge import Batch, EdgeRead, decode, unpack
 from services.ingest.guard import Camera, add_camera_route, still
@@ -35,6 +36,7 @@ class _Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     sha256: str
     received_at: datetime
     copies: int
+    late: int
     read_ids: list[UUID] | None = None
 
 
@@ -51,6 +53,7 @@ class ReadsReceipt(BaseModel):
                     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                     "received_at": "2026-06-01T12:00:00.100000Z",
                     "copies": 2,
+                    "late": 0,
                     "checkpoint": NOTE_EXAMPLE,
                     "read_ids": ["0b6d9f5e-7b56-8f0a-9a4e-3f2d6f2f7a10"],
                 }
@@ -68,6 +71,9 @@ class ReadsReceipt(BaseModel):
     copies: int
     """On how many brokers of Kafka the reads lie at least. 1: the loss of that one loses them
     (KAFKA_ALLOW_ONE_COPY)."""
+    late: int
+    """How many of the different reads are older than the device may keep them back: they are kept, and shown
+    as late."""
     checkpoint: str | None
     """The newest signed checkpoint of the audit log, a signed note; null only before the first one."""
     read_ids: list[UUID] | None = None
@@ -145,6 +151,7 @@ async def _take(
         now,
         parts.secrets,
         most_m=parts.settings.ingest_fixed_within_m,
+        may_take=may_take(device, parts.runtime.policy.devices),
     )
     events: list[ReadRecorded] = []
     for start in range(0, len(reads), SLICE):
@@ -158,6 +165,7 @@ async def _take(
         sha256=sha256(body).hexdigest(),
         received_at=now,
         copies=parts.runtime.topics.copies,
+        late=batch.late,
         read_ids=batch.ids if ids or len(reads) <= IDS_UP_TO else None,
     )
 

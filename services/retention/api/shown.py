@@ -70,6 +70,7 @@ class ReadOut(BaseModel):
                     "characters": [{"text": "7", "confidence": 0.99}],
                     "captured_at": "2026-06-01T12:00:00Z",
                     "received_at": "2026-06-01T12:00:01Z",
+                    "late": False,
                     "device_id": "0190a6a1-3333-8000-8000-000000000003",
                     "device_name": "Solano St at Third",
                     "place": {"latitude": 39.9277, "longitude": -122.1792},
@@ -92,6 +93,9 @@ class ReadOut(BaseModel):
     characters: list[CharacterOut] = []
     captured_at: datetime
     received_at: datetime
+    late: bool | None = None
+    """It came later than its device may keep it back, so its time rests on the device's word alone. Null: kept
+    before that was judged."""
     device_id: UUID
     device_name: str
     place: PlaceOut | None = None
@@ -125,6 +129,7 @@ class ReadOut(BaseModel):
             characters=[CharacterOut(text=t, confidence=c) for t, c in read.details.characters],
             captured_at=read.captured_at,
             received_at=read.received_at,
+            late=read.late,
             device_id=read.device_id,
             device_name=read.device_name,
             place=_place(read),
@@ -165,6 +170,8 @@ class CaptureOut(BaseModel):
     capture_id: UUID
     captured_at: datetime
     received_at: datetime
+    late: bool | None = None
+    """As of a read."""
     time_source: str
     device_id: UUID
     device_name: str

@@ -41,19 +41,19 @@ _FAULTS = (
 
 _READS = """
 INSERT INTO reads (read_id, captured_at, received_at, plate_id, confidence, latitude, longitude, heading_deg,
-    device_id, capture_id, agency_ori, plate_as_read, region, source, model, crop_key, image_key, details)
+    device_id, capture_id, agency_ori, plate_as_read, region, source, model, crop_key, image_key, details, late)
 SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::float8[],
     $6::float8[], $7::float8[], $8::real[], $9::uuid[], $10::uuid[], $11::text[], $12::text[], $13::text[],
-    $14::text[], $15::text[], $16::text[], $17::text[], $18::json[])
+    $14::text[], $15::text[], $16::text[], $17::text[], $18::json[], $19::boolean[])
 ON CONFLICT DO NOTHING
 """
 _CAPTURES = """
 INSERT INTO captures (capture_id, captured_at, received_at, latitude, longitude, heading_deg, device_id,
     agency_ori, time_source, object_key, sha256, media_type, size_bytes, width_px, height_px, outcome,
-    model, reason, reads)
+    model, reason, reads, late)
 SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::float8[], $5::float8[],
     $6::real[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[],
-    $14::integer[], $15::integer[], $16::text[], $17::text[], $18::text[], $19::integer[])
+    $14::integer[], $15::integer[], $16::text[], $17::text[], $18::text[], $19::integer[], $20::boolean[])
 ON CONFLICT DO NOTHING
 """
 _NEW_PLATES = """
@@ -294,6 +294,7 @@ def _read_columns(events: Sequence[ReadRecorded], numbers: list[int]) -> list[li
         _sparse([e.crop_key for e in events]),
         _sparse([e.image_key for e in events]),
         _sparse([_details(e) for e in events]),
+        _sparse([e.late for e in events]),
     ]
 
 
@@ -317,6 +318,7 @@ def _capture_columns(events: Sequence[CaptureProcessed]) -> list[list[Any]]:
         [e.model for e in events],
         _sparse([e.reason for e in events]),
         [len(e.read_ids) for e in events],
+        _sparse([c.late for c in captures]),
     ]
 
 

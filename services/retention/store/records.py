@@ -20,7 +20,7 @@ from shared.types import Ori, PlateText
 COLUMNS = (
     "r.read_id, r.captured_at, r.received_at, r.plate_id, r.confidence, r.latitude, r.longitude,"
     " r.heading_deg, r.device_id, r.capture_id, r.agency_ori, r.plate_as_read, r.region, r.source,"
-    " r.model, r.crop_key, r.image_key, r.details"
+    " r.model, r.crop_key, r.image_key, r.details, r.late"
 )
 _NAMES = text("SELECT device_id, device_name FROM devices WHERE device_id = ANY(:ids)")
 _PASSES = text(
@@ -34,7 +34,7 @@ _HITS = text(
 CAPTURE_COLUMNS = (
     "r.capture_id, r.captured_at, r.received_at, r.latitude, r.longitude, r.heading_deg, r.device_id,"
     " r.agency_ori, r.time_source, r.object_key, r.sha256, r.media_type, r.size_bytes, r.width_px,"
-    " r.height_px, r.outcome, r.model, r.reason, r.reads"
+    " r.height_px, r.outcome, r.model, r.reason, r.reads, r.late"
 )
 
 
@@ -82,6 +82,8 @@ class Read:
     crop_key: str | None
     image_key: str | None
     details: Details
+    late: bool | None
+    """It came later than its device may keep it back; None: kept before anybody judged that."""
     pass_flag: PassFlag | None = None
     hits: tuple[HitFlag, ...] = field(default=())
 
@@ -110,6 +112,8 @@ class Capture:
     model: str
     reason: str | None
     reads: int
+    late: bool | None
+    """As of a read."""
 
 
 class Records:

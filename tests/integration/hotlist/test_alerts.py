@@ -409,3 +409,18 @@ async def test_a_late_hit_is_on_its_own_list_and_never_an_alert(hotlist, streams
     [other] = await hotlist.hits(late=False)
     assert (late["late"], other["seq"]) == (True, live.ids[0])
     assert len(await hotlist.hits()) == 2
+
+
+@pytest.mark.clause("468.4(b)/late", "468.5/late")
+async def test_a_hit_of_a_read_that_ingest_called_late_is_no_alert(hotlist, streams):
+    """One rule: what is late as a record is late as a hit, by the word of who knows the device."""
+    await hotlist.listed("7ABC123", "8ABC123")
+    async with streams.open() as live:
+        await eventually(lambda: live.events)
+        await hotlist.see(hotlist.read(ago_s=100, late=True))
+        await hotlist.see(hotlist.read("8ABC123", ago_s=100, late=False))
+        await eventually(lambda: live.alerts)
+        await asyncio.sleep(0.3)
+        assert [alert["plate_read"] for alert in live.alerts] == ["8ABC123"]
+    [late] = await hotlist.hits(late=True)
+    assert late["plate_read"] == "7ABC123"

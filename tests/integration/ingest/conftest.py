@@ -2,6 +2,8 @@
 
 import base64
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -109,27 +111,32 @@ def ingest_settings(postgres, ingest_database, repository, tmp_path) -> Settings
     )
 
 
-@pytest.fixture
-async def station(ingest_settings, ingest_database, bus, objects, clock, authority, policy):
+@asynccontextmanager
+async def another(settings, bus, objects, clock, authority, policy) -> AsyncIterator[Station]:
+    """A process of ingest, by settings and a policy of its own."""
     runtime = Runtime(
         "ingest",
-        ingest_settings,
+        settings,
         bus=bus,
         objects=objects,
         clock=clock,
         people=authority.people,
         policy=policy,
     )
-    app = build_app(ingest_settings, runtime)
+    app = build_app(settings, runtime)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
             yield Station(app, client, bus, objects, clock, authority)
-        owner = await asyncpg.connect(ingest_database, server_settings={"search_path": "ingest"})
-        await owner.execute(
-            "TRUNCATE devices, credentials, first_seen, month_secrets, outbox, inbox"
-        )
-        await owner.close()
+
+
+@pytest.fixture
+async def station(ingest_settings, ingest_database, bus, objects, clock, authority, policy):
+    async with another(ingest_settings, bus, objects, clock, authority, policy) as station:
+        yield station
+    owner = await asyncpg.connect(ingest_database, server_settings={"search_path": "ingest"})
+    await owner.execute("TRUNCATE devices, credentials, first_seen, month_secrets, outbox, inbox")
+    await owner.close()
 
 
 @pytest.fixture

@@ -285,6 +285,16 @@ DOUBTED = {
 }
 
 
+@pytest.mark.clause("468.5/late")
+@pytest.mark.parametrize(("late", "said"), [(True, True), (False, False), (None, False)])
+async def test_a_late_read_is_shown_as_late(searcher, services, late, said):
+    page = {"items": [a_read(late=late)], "next": None}
+    window = {"captured_from": "2026-05-30T21:30", "captured_to": "2026-05-30T23:00"}
+    services.answers["POST /searches"] = lambda _: httpx.Response(200, json=page)
+    await searcher.send("/search", plate="7AB?1*", **window)
+    assert ("late: came" in searcher.said) is said
+
+
 async def test_a_read_is_shown_with_all_that_speaks_against_it(searcher, services):
     services.answers["POST /searches"] = lambda _: httpx.Response(
         200, json={"items": [a_read(**DOUBTED)], "next": None}

@@ -191,7 +191,15 @@ ONE_DEVICE = a_device()
 
 
 def a_batch(device=None, secrets=None):
-    return Batch(device or ONE_DEVICE, "CA0520100", WINDOW, NOON, secrets or Secrets(), most_m=200)
+    return Batch(
+        device or ONE_DEVICE,
+        "CA0520100",
+        WINDOW,
+        NOON,
+        secrets or Secrets(),
+        most_m=200,
+        may_take=timedelta(minutes=15),
+    )
 
 
 def id_of(secrets=None, **fields):
