@@ -6,7 +6,7 @@ from mimetypes import guess_extension
 from typing import Annotated, Any
 
 import httpx
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from services.console.browser import PURPOSE, SESSION, cookie_of, jar_of, set_cookie
@@ -19,6 +19,14 @@ PASSED_ON = ("Content-Length", "X-Content-SHA256", "Repr-Digest")
 """What tells a browser, or a person, whether a file came whole."""
 
 PICTURES = frozenset({"image/jpeg", "image/png", "image/webp"})
+
+
+LinkToken = Annotated[str, Query(max_length=200)]
+
+
+def offered_by(link_token: str) -> dict[str, str]:
+    """Return what a service is asked for a picture with: the link of the answer that offered it, if any."""
+    return {"link_token": link_token} if link_token else {}
 
 
 class Visit:

@@ -6,12 +6,13 @@ so nobody waits for anybody, and what waits in memory is bounded.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from secrets import token_hex
 from typing import Any
 
 from prometheus_client import Counter, Gauge
 
 from services.hotlist.settings import Settings
-from services.hotlist.shown import hit_out
+from services.hotlist.shown import crop_link, hit_out
 from services.hotlist.store.alerts import Alerts
 from services.hotlist.viewer import Viewer, alert_event
 from shared.errors import Unavailable
@@ -49,6 +50,8 @@ class Broadcaster:
         """In the order in which they came."""
 
         self._closing = False
+        self._link_here = token_hex(16)
+        """Stands in an alert for the link of whoever it goes to; drawn, so that no camera's words hold it."""
 
     def close(self) -> None:
         """Let every stream say its end: a server that stops waits for them."""
@@ -157,7 +160,7 @@ class Broadcaster:
                 self._position = max(self._position, viewer.cursor)
             viewer.behind = viewer.cursor < self._position
             self.task.wake()  # what was raised since the look had nobody live to go to
-        return b"".join(self._encoded(missed).values())
+        return b"".join(self._encoded(missed, viewer))
 
     async def _look(self) -> None:
         # Whoever is not live reads from Postgres first, so nothing need be read for nobody.
@@ -185,9 +188,10 @@ class Broadcaster:
             for viewer in shares:
                 viewer.fall_behind()
             raise
-        encoded = self._encoded(hits)
+        encoded = self._once_for_all(hits)
         for viewer, share in shares.items():
-            viewer.give([encoded[hit["seq"]] for hit in share], hits[-1]["seq"])
+            alerts_of = [self._with_link(hit, encoded[hit["seq"]], viewer) for hit in share]
+            viewer.give(alerts_of, hits[-1]["seq"])
             DELIVERED.inc(len(share))
         return len(hits) == PIECE
 
@@ -207,9 +211,25 @@ class Broadcaster:
                 viewer.fall_behind()
         return shares
 
-    def _encoded(self, hits: Sequence[Mapping[str, Any]]) -> dict[int, bytes]:
+    def _encoded(self, hits: Sequence[Mapping[str, Any]], viewer: Viewer) -> list[bytes]:
+        """Return hits as one viewer gets them."""
+        encoded = self._once_for_all(hits)
+        return [self._with_link(hit, encoded[hit["seq"]], viewer) for hit in hits]
+
+    def _once_for_all(self, hits: Sequence[Mapping[str, Any]]) -> dict[int, bytes]:
+        """Return hits as everybody gets them, with `_link_here` where each viewer's own link belongs."""
         now = self._runtime.clock.now()
-        return {hit["seq"]: alert_event(hit_out(hit, now)) for hit in hits}
+        return {hit["seq"]: alert_event(hit_out(hit, now, self._link_here)) for hit in hits}
+
+    def _with_link(self, hit: Mapping[str, Any], alert: bytes, viewer: Viewer) -> bytes:
+        """Return an alert with the viewer's own link to its picture: part of the stream's access (ADR-0035)."""
+        if hit["crop_key"] is None:
+            return alert
+        now = self._runtime.clock.now()
+        link = crop_link(hit, viewer.grant, self._runtime.links, now)
+        if link is None:
+            return alert_event(hit_out(hit, now, None))
+        return alert.replace(self._link_here.encode(), link.encode(), 1)
 
 
 def _opening(cursor: int) -> bytes:

@@ -12,12 +12,24 @@ from services.hotlist.models.hits import (
     SightingOut,
     VerificationOut,
 )
+from shared.access import LINK_TOKEN, Grant, Permission
 from shared.models import Person
+from shared.picture_links import PictureLinks
 
 Row = Mapping[str, Any]
 
 
-def hit_fields(row: Row, now: datetime) -> dict[str, Any]:
+def crop_link(row: Row, grant: Grant, links: PictureLinks, now: datetime) -> str | None:
+    """Return what the link of a hit's picture carries for who is shown the hit; None where they may see none.
+
+    The picture that a page fetches by it belongs to the attempt whose answer the hit is in (ADR-0035).
+    """
+    if row["crop_key"] is None or Permission.HIT_READ not in grant.principal.permissions:
+        return None
+    return links.token(grant.attempt_id, row["hit_id"], grant.principal.account_id, now)
+
+
+def hit_fields(row: Row, now: datetime, link: str | None) -> dict[str, Any]:
     """Return a hit's fields; keys of the object store are not shown, only that there is a picture."""
     fields = dict(row)
     outvoted_by = fields.pop("outvoted_by")
@@ -29,7 +41,7 @@ def hit_fields(row: Row, now: datetime) -> dict[str, Any]:
         "warnings": [*row["warnings"], *_outvoted(outvoted_by)],
         "notice": UNVERIFIED_NOTICE if row["status"] == "unverified" else None,
         "age_s": captured_at and max(0, int((now - captured_at).total_seconds())),
-        "crop_url": f"{base}/crop" if crop_key else None,
+        "crop_url": f"{base}/crop?{LINK_TOKEN}={link}" if crop_key and link else None,
         "image_url": f"{base}/image" if image_key else None,
     }
 
@@ -42,14 +54,15 @@ def _outvoted(reads: int | None) -> list[dict[str, str]]:
     return [{"code": "outvoted", "text": told}]
 
 
-def hit_out(row: Row, now: datetime) -> HitOut:
-    """Return a hit as lists of hits and alerts show it."""
-    return HitOut.model_validate(hit_fields(row, now))
+def hit_out(row: Row, now: datetime, link: str | None) -> HitOut:
+    """Return a hit as lists of hits and alerts show it, with the `crop_link` of who is shown it."""
+    return HitOut.model_validate(hit_fields(row, now, link))
 
 
 def hit_whole(
     row: Row,
     now: datetime,
+    link: str | None,
     *,
     verification: Row | None,
     dispositions: Sequence[Row],
@@ -58,7 +71,7 @@ def hit_whole(
     """Return a hit with all that happened to it."""
     return HitWhole.model_validate(
         {
-            **hit_fields(row, now),
+            **hit_fields(row, now, link),
             "verification": verification and VerificationOut(**_with_person(verification)),
             "dispositions": [DispositionOut(**_with_person(d)) for d in dispositions],
             "sightings_seen": [SightingOut(**s) for s in sightings],

@@ -9,7 +9,7 @@ from services.console.forms import Form
 from services.console.pages import page
 from services.console.problems import Refused
 from services.console.routes.sign_in import to
-from services.console.visit import Visit, Watching, Working
+from services.console.visit import LinkToken, Visit, Watching, Working, offered_by
 
 router = APIRouter(prefix="/hits/{hit_id}")
 
@@ -21,9 +21,9 @@ async def show_hit(request: Request, hit_id: UUID, visit: Working) -> Response:
 
 
 @router.get("/crop")
-async def show_hit_crop(hit_id: UUID, visit: Watching) -> Response:
-    """The plate, cut out of the picture; hotlist records that it was shown."""
-    return await visit.picture("hotlist", f"/v1/hits/{hit_id}/crop")
+async def show_hit_crop(hit_id: UUID, visit: Watching, link_token: LinkToken = "") -> Response:
+    """The plate, cut out of the picture; hotlist records that it was shown, as part of the alert or page."""
+    return await visit.picture("hotlist", f"/v1/hits/{hit_id}/crop", params=offered_by(link_token))
 
 
 @router.get("/image")

@@ -15,7 +15,7 @@ from services.console.pages import page
 from services.console.problems import Refused
 from services.console.routes.sign_in import to
 from services.console.sessions import Purpose
-from services.console.visit import Visit, Watching, Working
+from services.console.visit import LinkToken, Visit, Watching, Working, offered_by
 
 router = APIRouter()
 
@@ -29,7 +29,6 @@ _TYPED = "%Y-%m-%dT%H:%M"
 
 
 Back = Annotated[str, Query(pattern=rf"^{_BACK.pattern}$")]
-LinkToken = Annotated[str, Query(max_length=200)]
 Kind = Annotated[str, Query(pattern=r"^[a-z_]{0,60}$")]
 
 
@@ -119,8 +118,9 @@ async def search(request: Request, form: Form, visit: Working) -> Response:
 @router.get("/reads/{read_id}/crop")
 async def show_read_crop(read_id: UUID, visit: Watching, link_token: LinkToken = "") -> Response:
     """The plate, cut out of the picture; retention records that it was shown, as part of the search."""
-    asked = {"link_token": link_token} if link_token else {}
-    return await visit.picture("retention", f"/v1/reads/{read_id}/crop", params=asked)
+    return await visit.picture(
+        "retention", f"/v1/reads/{read_id}/crop", params=offered_by(link_token)
+    )
 
 
 @router.get("/captures/{capture_id}/image")

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from services.hotlist.models.hits import (
     DispositionIn,
@@ -12,7 +12,7 @@ from services.hotlist.models.hits import (
     HitWhole,
     VerificationIn,
 )
-from services.hotlist.shown import hit_out, hit_whole
+from services.hotlist.shown import crop_link, hit_out, hit_whole
 from services.hotlist.store.hits import HitFilter, Hits, Row
 from services.hotlist.store.outcomes import Outcomes
 from shared.access import Grant, Permission, access
@@ -21,6 +21,7 @@ from shared.events import HitDisposed, HitVerified, Tier
 from shared.fields import Moment
 from shared.http import Work
 from shared.models import After, Limit, Page, key_of
+from shared.runtime import runtime_of
 from shared.work import UnitOfWork
 
 router = APIRouter(prefix="/hits", tags=["hits"])
@@ -34,6 +35,7 @@ MAX_DISPOSITIONS = 100
 
 @router.get("")
 async def show_hits(
+    request: Request,
     grant: Read,
     work: Work,
     since: Annotated[Moment | None, Query(description="Raised at or after.")] = None,
@@ -62,17 +64,21 @@ async def show_hits(
     )
     found = await Hits(work.connection).page(grant, wanted)
     more = found[-1]["seq"] if len(found) == limit else None
-    return Page.of([hit_out(row, work.clock.now()) for row in found], last=more)
+    now, links = work.clock.now(), runtime_of(request).links
+    shown = [hit_out(row, now, crop_link(row, grant, links, now)) for row in found]
+    return Page.of(shown, last=more)
 
 
 @router.get("/{hit_id}")
-async def show_hit(hit_id: UUID, grant: Read, work: Work) -> HitWhole:
+async def show_hit(request: Request, hit_id: UUID, grant: Read, work: Work) -> HitWhole:
     """One hit with its sightings, verification and dispositions; 404 where not visible to the caller."""
-    return await _whole(work, grant, await Hits(work.connection).get(grant, hit_id))
+    return await _whole(request, work, grant, await Hits(work.connection).get(grant, hit_id))
 
 
 @router.post("/{hit_id}/verification", status_code=201)
-async def verify_hit(hit_id: UUID, body: VerificationIn, grant: Verify, work: Work) -> HitWhole:
+async def verify_hit(
+    request: Request, hit_id: UUID, body: VerificationIn, grant: Verify, work: Work
+) -> HitWhole:
     """Record what checking a hit with the entering agency gave; once."""
     hit = await Hits(work.connection).get(grant, hit_id, lock=True)
     if hit["status"] != "unverified":
@@ -98,11 +104,13 @@ async def verify_hit(hit_id: UUID, body: VerificationIn, grant: Verify, work: Wo
         )
     )
     verified = {**hit, "status": "verified", "outcome": body.outcome}
-    return await _whole(work, grant, verified)
+    return await _whole(request, work, grant, verified)
 
 
 @router.post("/{hit_id}/disposition", status_code=201)
-async def dispose_hit(hit_id: UUID, body: DispositionIn, grant: Dispose, work: Work) -> HitWhole:
+async def dispose_hit(
+    request: Request, hit_id: UUID, body: DispositionIn, grant: Dispose, work: Work
+) -> HitWhole:
     """Record what came of a hit. What was recorded before stays beside it."""
     hit = await Hits(work.connection).get(grant, hit_id, lock=True)
     if body.enforcement and hit["outcome"] != "correct_read" and not body.unverified_reason:
@@ -133,7 +141,7 @@ async def dispose_hit(hit_id: UUID, body: DispositionIn, grant: Dispose, work: W
             captured_on=_captured_on(hit),
         )
     )
-    return await _whole(work, grant, hit)
+    return await _whole(request, work, grant, hit)
 
 
 def _captured_on(hit: Row) -> date:
@@ -141,13 +149,15 @@ def _captured_on(hit: Row) -> date:
     return captured_at.astimezone(UTC).date()
 
 
-async def _whole(work: UnitOfWork, grant: Grant, hit: Row) -> HitWhole:
+async def _whole(request: Request, work: UnitOfWork, grant: Grant, hit: Row) -> HitWhole:
     """Return a hit, whose release was recorded when it was read, with what belongs to it."""
     hits, outcomes = Hits(work.connection), Outcomes(work.connection)
     hit_id = hit["hit_id"]
+    now = work.clock.now()
     return hit_whole(
         hit,
-        work.clock.now(),
+        now,
+        crop_link(hit, grant, runtime_of(request).links, now),
         verification=await outcomes.verification(grant, hit_id),
         dispositions=await outcomes.dispositions(grant, hit_id),
         sightings=await hits.sightings(grant, hit_id),

@@ -1,13 +1,13 @@
 """The pictures behind a hit: the plate's crop beside the listing is what a person checks first."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from services.hotlist.api.hits import Read
 from services.hotlist.store.hits import Hits
-from shared.access import Grant
+from shared.access import Grant, Permission, access
 from shared.errors import NotFound
 from shared.http import Work
 from shared.runtime import runtime_of
@@ -15,6 +15,11 @@ from shared.work import UnitOfWork
 
 router = APIRouter(prefix="/hits/{hit_id}", tags=["hits"])
 
+OfferedRead = Annotated[Grant, access(Permission.HIT_READ, picture_of="hit_id")]
+LinkToken = Annotated[
+    str | None,
+    Query(description="As a hit's `crop_url` has it: the picture is part of that answer's access"),
+]
 PICTURE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The picture",
@@ -32,14 +37,20 @@ _MAGIC = (
 
 
 @router.get("/crop", response_class=Response, responses=PICTURE)
-async def show_hit_crop(hit_id: UUID, grant: Read, work: Work, request: Request) -> Response:
-    """The plate as it was seen."""
+async def show_hit_crop(
+    hit_id: UUID,
+    grant: OfferedRead,
+    work: Work,
+    request: Request,
+    link_token: LinkToken = None,
+) -> Response:
+    """The plate as it was seen. Without a link an access of its own."""
     return await _picture(request, work, grant, hit_id, "crop_key")
 
 
 @router.get("/image", response_class=Response, responses=PICTURE)
 async def show_hit_image(hit_id: UUID, grant: Read, work: Work, request: Request) -> Response:
-    """The whole frame that the plate was read from."""
+    """The whole frame that the plate was read from: an access of its own, since no page fetches it by itself."""
     return await _picture(request, work, grant, hit_id, "image_key")
 
 

@@ -157,9 +157,11 @@ class HitOut(BaseModel):
     last_at: datetime | None
     sightings: int
     crop_url: str | None
-    """Below this service's address, as is the next; null where there is no such picture."""
+    """Below this service's address, as is the next; null where there is no such picture. Good for who is shown
+    the hit, for ten minutes: the picture is part of the access that this answer, or stream, is."""
 
     image_url: str | None
+    """Fetching it is an access of its own."""
     purged_at: datetime | None
     """When the read's data were destroyed under the retention schedule."""
 

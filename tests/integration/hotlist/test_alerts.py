@@ -35,7 +35,7 @@ async def test_an_alert_arrives_with_what_the_officer_must_know(hotlist, streams
             "high",
             "7ABC123",
         )
-        assert alert["crop_url"].endswith("/crop")
+        assert f"{alert['hit_id']}/crop?" in alert["crop_url"]
         assert stream.ids == [alert["seq"]]
 
 

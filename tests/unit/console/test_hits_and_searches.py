@@ -61,7 +61,7 @@ async def test_an_alert_says_unverified_and_what_to_know_before_acting(officer, 
         "2026-06-01 11:59:00 UTC",
     ):
         assert told in said, told
-    assert f'src="/hits/{HIT}/crop"' in officer.page.text
+    assert f'src="/hits/{HIT}/crop?link_token=a.1.b"' in officer.page.text
 
 
 async def test_a_verified_hit_no_longer_says_unverified(officer, services):
