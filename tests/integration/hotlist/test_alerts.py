@@ -411,7 +411,8 @@ async def test_a_late_hit_is_on_its_own_list_and_never_an_alert(hotlist, streams
     assert len(await hotlist.hits()) == 2
 
 
-@pytest.mark.clause("468.4(b)/late", "468.5/late")
+@pytest.mark.clause("468.4(b)/late")
+@pytest.mark.clause("468.5/late")
 async def test_a_hit_of_a_read_that_ingest_called_late_is_no_alert(hotlist, streams):
     """One rule: what is late as a record is late as a hit, by the word of who knows the device."""
     await hotlist.listed("7ABC123", "8ABC123")

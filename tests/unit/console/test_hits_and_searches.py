@@ -285,7 +285,6 @@ DOUBTED = {
 }
 
 
-@pytest.mark.clause("468.5/late")
 @pytest.mark.parametrize(("late", "said"), [(True, True), (False, False), (None, False)])
 async def test_a_late_read_is_shown_as_late(searcher, services, late, said):
     page = {"items": [a_read(late=late)], "next": None}
