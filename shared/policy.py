@@ -109,6 +109,8 @@ class Sharing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refused_citation: str
     package_days: int
     kept_years: int
+    frame_margin_widths: float
+    """How much of a frame a release shows around a plate, each way, in the plate's widths."""
 
 
 LEGAL_FILE_YEARS = 2
@@ -229,6 +231,8 @@ LEGAL_FLOOR_DAYS = 365
 
 MOST_DAYS = 92
 """A quarter: a longer window of every vehicle by a camera is no longer narrow."""
+WIDEST_FRAME_MARGIN = 5
+"""In plate widths (12 in, SAE J686): 5 ft to each side is all of the vehicle, and the lane beside it."""
 
 LONGEST_LIFT_H = 168
 """A person is released from the limit of records a day for a week at most; then somebody decides again."""
@@ -271,6 +275,10 @@ def load_policy(path: Path) -> Policy:
         raise PolicyFault("retention.schedule_days is under retention.floor_days")
     if policy.sharing.kept_years < LEGAL_FILE_YEARS:
         raise PolicyFault("sharing.kept_years is under two years (Government Code 34090(d))")
+    if not 0 <= policy.sharing.frame_margin_widths <= WIDEST_FRAME_MARGIN:
+        raise PolicyFault(
+            f"sharing.frame_margin_widths is not from 0 to {WIDEST_FRAME_MARGIN} plate widths"
+        )
     if policy.access_records.kept_years < LEGAL_FILE_YEARS:
         raise PolicyFault("access_records.kept_years is under two years (Government Code 34090(d))")
     for name in ("bad_lines_share", "shrink_share"):

@@ -1,11 +1,13 @@
 """Who may receive data, who may review, and what each step of a request allows (policy 468.7)."""
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
+from uuid import UUID
 
-from shared.errors import Conflict, NotAuthorised
+from shared.errors import Conflict, InvalidInput, NotAuthorised
 from shared.types import Ori
 
 AgencyKind = Literal["law_enforcement", "prosecutor", "other_public", "federal", "private"]
@@ -175,6 +177,22 @@ def after_approval(request: Standing, reviewer: str, citation: str) -> Status:
             citation=citation,
         )
     return Status.APPROVED if request.approved_by else Status.FIRST_APPROVED
+
+
+def check_originals(originals: Collection[UUID], *, approves: bool, pictures: bool) -> None:
+    """Raise InvalidInput where whole frames are named that cannot be handed over."""
+    if originals and not approves:
+        raise InvalidInput("a denial hands nothing over: name no originals", field="originals")
+    if originals and not pictures:
+        raise InvalidInput(
+            "this request asks for no pictures, so there are no originals to name",
+            field="originals",
+        )
+
+
+def agreed(named: Sequence[Iterable[UUID]]) -> list[UUID]:
+    """Return what every approver named; of two, what one alone would hand over is not handed over."""
+    return sorted(set.intersection(*map(set, named))) if named else []
 
 
 def check_download(status: Status, expires_at: datetime | None, now: datetime) -> None:

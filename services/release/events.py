@@ -51,6 +51,7 @@ async def _packaged(requests: Requests, event: ReleasePackaged) -> None:
         size_bytes=event.size_bytes,
         reads=event.reads,
         images=event.images,
+        omitted=event.omitted,
         manifest_signed_by=event.manifest_signed_by,
         packaged_at=event.occurred_at,
     )

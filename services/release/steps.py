@@ -78,8 +78,13 @@ def denial(request: Filed, decision: Decision) -> ReleaseDenied:
     )
 
 
-def approval(request: Filed, decision: Decision, expires_at: datetime) -> ReleaseApproved:
-    """Return what is announced of the deciding approval: retention builds the package on it."""
+def approval(
+    request: Filed, decision: Decision, expires_at: datetime, originals: list[UUID]
+) -> ReleaseApproved:
+    """Return what is announced of the deciding approval: retention builds the package on it.
+
+    `originals`: captures whose frames every approver named to be handed over whole.
+    """
     return ReleaseApproved(
         occurred_at=decision.decided_at,
         actor=decision.decided_by,
@@ -92,6 +97,7 @@ def approval(request: Filed, decision: Decision, expires_at: datetime) -> Releas
         expires_at=expires_at,
         case_number=request.case_number,
         offence_type=request.offence_type,
+        originals=originals,
     )
 
 

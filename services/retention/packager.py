@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.criteria import Criteria, check_release
 from services.retention.evidence import fault_of
-from services.retention.packaging import Contents, Cover, gather_records, make_package
+from services.retention.packaging import Contents, Cover, Cutting, gather_records, make_package
 from services.retention.signer import SigningKeys
 from services.retention.store import packages
 from services.retention.store.packages import Built, Order, Released
@@ -78,7 +78,7 @@ class Packager:
         if order.attempt_id is None:
             await packages.attempted(connection, approval.request_id, grant.attempt_id)
         return await make_package(
-            _cover(approval),
+            _cover(approval, self._cutting(approval)),
             f"packages/{approval.request_id}.zip",
             lambda folder: self._gather(approval, criteria, grant, folder),
             runtime=self._runtime,
@@ -109,7 +109,18 @@ class Packager:
         """Read the records, every row disclosed."""
         async with self._runtime.db.begin() as connection:
             released = Released(connection, grant, criteria)
-            return await gather_records(released, folder, images=approval.criteria.include_images)
+            cutting = self._cutting(approval)
+            contents = await gather_records(
+                released, folder, images=approval.criteria.include_images, cutting=cutting
+            )
+        for capture_id in sorted(cutting.originals - contents.originals):
+            reason = "named in the decision, but not a picture of this request"
+            contents.omitted.append((f"originals/{capture_id}", reason))
+        return contents
+
+    def _cutting(self, approval: ReleaseApproved) -> Cutting:
+        margin_widths = self._runtime.policy.sharing.frame_margin_widths
+        return Cutting(margin_widths, frozenset(approval.originals))
 
     async def _not_built(self, order: Order, exc: Exception, *, now: datetime) -> None:
         """Try again later; or never, where a rule refused or every try of many met an unknown fault."""
@@ -146,6 +157,7 @@ def _packaged(approval: ReleaseApproved, built: Built, now: datetime) -> Release
         size_bytes=built.size_bytes,
         reads=built.reads,
         images=built.images,
+        omitted=built.omitted,
         manifest_signed_by=built.signed_by,
     )
 
@@ -166,15 +178,24 @@ def criteria_of(approval: ReleaseApproved, rule: Narrowness) -> Criteria:
     return criteria
 
 
-def _cover(approval: ReleaseApproved) -> Cover:
+def _cover(approval: ReleaseApproved, cutting: Cutting) -> Cover:
     return Cover(
         name=f"alpr-release-{approval.request_id}",
         moment=approval.occurred_at,
         file="request.json",
-        content=_request(approval),
+        content=_request(approval) | {"pictures": _pictures(cutting)},
         identifier=str(approval.request_id),
         description=f"ALPR records released to {approval.agency_name} on its written request",
     )
+
+
+def _pictures(cutting: Cutting) -> dict[str, Any]:
+    """Return what the package says of its pictures."""
+    return {
+        "cut": "outside the part around the released plates every pixel is of one flat colour",
+        "margin_plate_widths": cutting.margin_widths,
+        "originals": [str(capture_id) for capture_id in sorted(cutting.originals)],
+    }
 
 
 def _request(approval: ReleaseApproved) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """What goes into a package: what it is for, its records as JSON lines and CSV, and their images.
 
+Evidence has images as they were captured. A release has them cut to what it is of (ADR-0029).
+
 Rows go from the database's cursor into files, and images from the object store into the ZIP, a piece at a
 time: a package may be larger than memory.
 """
 
 import csv
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +17,9 @@ from uuid import UUID
 
 import msgspec
 
+from services.retention.cutting import MAX_PICTURE_BYTES, CutFailed, cut
 from services.retention.domain.bag import CHECKPOINT, LOG_SIGNED_AT, LOG_SIZE, BagWriter
+from services.retention.domain.parts import Parts, PlaceUnknown, parts_of
 from services.retention.domain.signing import Signer
 from services.retention.images import MEDIA_TYPES
 from services.retention.scratch import scratch
@@ -33,6 +37,8 @@ _COLUMNS = (
     "crop", "late",
 )  # fmt: skip
 _TEXTS = ("plate_as_read", "device_name", "model")
+CUT_TYPE = "image/png"
+"""Of cut pictures: pixels as they were, and beside them nothing."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -54,12 +60,26 @@ class Cover:
     """Files of `Contents` that belong into it."""
 
 
+@dataclass(frozen=True)
+class Cutting:
+    """How the pictures of a release are cut."""
+
+    margin_widths: float
+    """How much of a frame is shown around a plate, each way, in the plate's widths."""
+    originals: frozenset[UUID] = frozenset()
+    """Captures whose frames the approver named, to be handed over as they were captured."""
+
+
 class _Wanted(NamedTuple):
     """An object that belongs into the package."""
 
     path: str
     object_key: str
     sha256: str | None
+    cut: bool = False
+    """Made anew from its pixels, those outside `parts` filled."""
+    parts: Parts | None = None
+    """None for all of it."""
 
 
 @dataclass
@@ -73,6 +93,8 @@ class Contents:
     late: int = 0
     """Reads that came later than their device may keep them back."""
     omitted: list[tuple[str, str]] = field(default_factory=list)
+    originals: set[UUID] = field(default_factory=set)
+    """Captures whose frames are in it as they were captured, in a release."""
 
     @property
     def records_jsonl(self) -> Path:
@@ -95,9 +117,15 @@ class Contents:
         return self.folder / "wanted.jsonl"
 
 
-async def gather_records(released: Released, folder: Path, *, images: bool) -> Contents:
-    """Write the records to files in `folder`, and list the images that belong to them."""
+async def gather_records(
+    released: Released, folder: Path, *, images: bool, cutting: Cutting | None = None
+) -> Contents:
+    """Write the records to files in `folder`, and list the images that belong to them.
+
+    With `cutting` images are cut to what is released; without they are as they were captured.
+    """
     contents = Contents(folder)
+    is_cut = cutting is not None
     with (
         contents.records_jsonl.open("wb") as lines,
         contents.records_csv.open("w", newline="") as table,
@@ -110,27 +138,62 @@ async def gather_records(released: Released, folder: Path, *, images: bool) -> C
             captured = [r.capture_id for r in chunk if images and r.capture_id is not None]
             kinds = await released.media_types(captured)
             for read in chunk:
-                plain = _plain(read, kinds, images=images)
+                plain = _plain(read, kinds, images=images, cut=is_cut)
                 if released.whole:
                     plain |= _doubts(read)
                 lines.write(msgspec.json.encode(plain) + b"\n")
                 rows.writerow(_safe({name: plain[name] for name in _COLUMNS}))
                 if images and read.crop_key is not None:
-                    _want(wanted, _Wanted(plain["crop"], read.crop_key, None))
+                    _want(wanted, _Wanted(plain["crop"], read.crop_key, None, cut=is_cut))
             contents.reads += len(chunk)
             contents.late += sum(read.late is True for read in chunk)
         if images:
             async for captures in released.captures():
-                for capture in captures:
-                    path = _image_path(capture.capture_id, capture.media_type)
-                    frames.write(msgspec.json.encode(_plain_capture(capture, path)) + b"\n")
-                    _want(wanted, _Wanted(path, capture.object_key, capture.sha256))
+                if cutting is not None:
+                    await _want_parts(wanted, released, captures, cutting, contents)
+                else:
+                    _want_frames(wanted, frames, captures)
                 contents.captures += len(captures)
     return contents
 
 
-def _plain(read: Read, kinds: Mapping[UUID, str], *, images: bool) -> dict[str, Any]:
+def _want_frames(wanted: Any, frames: Any, captures: Sequence[Capture]) -> None:
+    """List frames as they were captured."""
+    for capture in captures:
+        path = _image_path(capture.capture_id, capture.media_type)
+        frames.write(msgspec.json.encode(_plain_capture(capture, path)) + b"\n")
+        _want(wanted, _Wanted(path, capture.object_key, capture.sha256))
+
+
+async def _want_parts(
+    wanted: Any,
+    released: Released,
+    captures: Sequence[Capture],
+    cutting: Cutting,
+    contents: Contents,
+) -> None:
+    """List the parts of frames that are released, and beside them the originals that were named."""
+    places = await released.places(captures)
+    for capture in captures:
+        key, sha256 = capture.object_key, capture.sha256
+        if capture.capture_id in cutting.originals:
+            path = _image_path(capture.capture_id, capture.media_type, folder="originals")
+            _want(wanted, _Wanted(path, key, sha256))
+            contents.originals.add(capture.capture_id)
+        path = _image_path(capture.capture_id, CUT_TYPE)
+        place = places[capture.capture_id]
+        try:
+            parts = parts_of(place.released, place.others, margin_widths=cutting.margin_widths)
+        except PlaceUnknown as exc:
+            contents.omitted.append((path, str(exc)))
+            continue
+        _want(wanted, _Wanted(path, key, sha256, cut=True, parts=parts))
+
+
+def _plain(read: Read, kinds: Mapping[UUID, str], *, images: bool, cut: bool) -> dict[str, Any]:
     suffix = Path(read.crop_key).suffix if read.crop_key else ""
+    if cut:
+        suffix = MEDIA_TYPES[CUT_TYPE]
     return {
         "read_id": str(read.read_id),
         "captured_at": read.captured_at.isoformat(),
@@ -150,7 +213,7 @@ def _plain(read: Read, kinds: Mapping[UUID, str], *, images: bool) -> dict[str, 
         "capture_id": str(read.capture_id) if read.capture_id else None,
         "source": read.source,
         "model": read.model,
-        "image": _image_path(read.capture_id, kinds[read.capture_id])
+        "image": _image_path(read.capture_id, CUT_TYPE if cut else kinds[read.capture_id])
         if read.capture_id is not None and read.capture_id in kinds
         else None,
         "crop": f"crops/{read.read_id}{suffix}" if images and read.crop_key else None,
@@ -186,8 +249,8 @@ def _plain_capture(capture: Capture, path: str) -> dict[str, Any]:
     }
 
 
-def _image_path(capture_id: UUID, media_type: str) -> str:
-    return f"images/{capture_id}{MEDIA_TYPES.get(media_type, '')}"
+def _image_path(capture_id: UUID, media_type: str, folder: str = "images") -> str:
+    return f"{folder}/{capture_id}{MEDIA_TYPES.get(media_type, '')}"
 
 
 def _safe(row: dict[str, Any]) -> dict[str, Any]:
@@ -298,10 +361,30 @@ async def _add_object(
     if wanted.sha256 is not None and digest != wanted.sha256:
         contents.omitted.append((wanted.path, "its SHA-256 is not the one recorded at capture"))
         return
+    if not wanted.cut:
+        with bag.file(wanted.path) as file:
+            async for piece in objects.stream(wanted.object_key):
+                file.write(piece)
+        contents.images += 1
+        return
+    try:
+        picture = await cut(await _picture(objects, wanted.object_key), wanted.parts)
+    except CutFailed as exc:
+        contents.omitted.append((wanted.path, str(exc)))
+        return
     with bag.file(wanted.path) as file:
-        async for piece in objects.stream(wanted.object_key):
-            file.write(piece)
+        file.write(picture)
     contents.images += 1
+
+
+async def _picture(objects: ObjectStore, key: str) -> bytes:
+    """Return a picture whole; of one that is too large to be cut as much as tells that."""
+    picture = bytearray()
+    async for piece in objects.stream(key):
+        picture += piece
+        if len(picture) > MAX_PICTURE_BYTES:
+            break
+    return bytes(picture)
 
 
 async def _digest(pieces: AsyncIterator[bytes]) -> str:

@@ -215,6 +215,7 @@ class ReleaseApproved(AdministrativeEvent, frozen=True, kw_only=True, omit_defau
     expires_at: datetime  # of the package's download
     case_number: str | None = None
     offence_type: str | None = None
+    originals: list[UUID] = []  # captures that every approver named, handed over whole
 
     @property
     def key(self) -> str:
@@ -249,6 +250,7 @@ class ReleasePackaged(Event, frozen=True, kw_only=True, omit_defaults=True):
     reads: int
     images: int
     manifest_signed_by: str  # key id
+    omitted: int = 0  # pictures that are not in it; the package names each with the reason
 
     @property
     def key(self) -> str:

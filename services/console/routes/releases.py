@@ -58,7 +58,9 @@ async def decide_request(
     request: Request, request_id: UUID, form: Form, visit: Working
 ) -> Response:
     """Approve or deny; who may, and how many it takes, is the release service's to say."""
-    body = {name: form.get(name, "") for name in ("decision", "reason")}
+    body: dict[str, object] = {name: form.get(name, "") for name in ("decision", "reason")}
+    if "originals" in form:
+        body["originals"] = form["originals"].replace(",", " ").split()
     try:
         await visit.must("release", "POST", f"/v1/requests/{request_id}/decision", json=body)
     except Refused as exc:

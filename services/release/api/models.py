@@ -169,6 +169,12 @@ class DecisionIn(RequestBody):
 
     decision: Literal["approve", "deny"]
     reason: Reason
+    originals: list[UUID] = Field(
+        default=[],
+        max_length=200,
+        description="Captures whose frames are handed over whole, as they were captured. Of all others the"
+        " package has the part around the plate alone. Where two approve, those that both name",
+    )
 
 
 class WithdrawIn(RequestBody):
@@ -195,6 +201,9 @@ class DecisionOut(BaseModel):
     citation: str | None
     decided_by: Person
     decided_at: datetime
+    originals: list[UUID] = Field(
+        default=[], description="Captures that this approver named, to be handed over whole"
+    )
 
 
 class PackageOut(BaseModel):
@@ -204,6 +213,11 @@ class PackageOut(BaseModel):
     size_bytes: int
     reads: int
     images: int
+    omitted: int = Field(
+        default=0,
+        description="Pictures that are not in it: gone, not what was recorded, or not to be cut. The package"
+        " names each with its reason in `omitted.csv`",
+    )
     manifest_signed_by: str
     packaged_at: datetime
 

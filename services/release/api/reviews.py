@@ -17,6 +17,8 @@ from services.release.domain import (
     Status,
     Treatment,
     after_approval,
+    agreed,
+    check_originals,
     check_reviewer,
     treatment,
 )
@@ -88,10 +90,16 @@ async def decide_request(
         reason=body.reason,
         decided_by=grant.actor,
         decided_at=grant.now,
+        originals=sorted(set(body.originals)),
     )
     async with refusals_recorded(request, grant):
         reviewer = grant.principal
         check_reviewer(standing, reviewer.account_id, reviewer.agency_ori, policy.department.ori)
+        check_originals(
+            decision.originals,
+            approves=decision.decision == "approve",
+            pictures=found.criteria.include_images,
+        )
         status, decision, event = _decided(found, standing, decision, policy.sharing)
     await requests.decide(request_id, decision)
     await requests.move(request_id, status)
@@ -129,10 +137,18 @@ def _decided(
     by = decision.decided_by
     status = after_approval(standing, by.person_id, sharing.refused_citation)
     if status is Status.FIRST_APPROVED:
+        named = {"originals": " ".join(map(str, decision.originals))} if decision.originals else {}
         first = steps.step(
-            found.request_id, by, decision.decided_at, "first_approved", reason=decision.reason
+            found.request_id,
+            by,
+            decision.decided_at,
+            "first_approved",
+            reason=decision.reason,
+            **named,
         )
         return status, decision, first
     expires_at = decision.decided_at + timedelta(days=sharing.package_days)
     filed = msgspec.structs.replace(decision, expires_at=expires_at)
-    return status, filed, steps.approval(found, filed, expires_at)
+    approvals = [d for d in [*found.decisions, filed] if d.decision == "approve"]
+    originals = agreed([d.originals for d in approvals])
+    return status, filed, steps.approval(found, filed, expires_at, originals)

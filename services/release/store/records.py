@@ -30,6 +30,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     decided_at: datetime
     citation: str | None = None
     expires_at: datetime | None = None
+    originals: list[UUID] = []
+    """Captures whose frames this approver would hand over whole."""
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +44,7 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     images: int
     manifest_signed_by: str
     packaged_at: datetime
+    omitted: int = 0
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,16 +49,16 @@ _FILE = text(
 _DECIDE = text(
     """
     INSERT INTO decisions (decision_id, request_id, decision, reason, citation, decided_by,
-        decided_at, expires_at)
+        decided_at, expires_at, originals)
     VALUES (:decision_id, :request_id, :decision, :reason, :citation, CAST(:decided_by AS jsonb),
-        :decided_at, :expires_at)
+        :decided_at, :expires_at, :originals)
     """
 )
 _PACKAGE = text(
     """
-    INSERT INTO packages (request_id, package_key, sha256, size_bytes, reads, images,
+    INSERT INTO packages (request_id, package_key, sha256, size_bytes, reads, images, omitted,
         manifest_signed_by, packaged_at)
-    VALUES (:request_id, :package_key, :sha256, :size_bytes, :reads, :images,
+    VALUES (:request_id, :package_key, :sha256, :size_bytes, :reads, :images, :omitted,
         :manifest_signed_by, :packaged_at)
     """
 )

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.criteria import Criteria
+from services.retention.domain.parts import Box
 from services.retention.store.conditions import Conditions, of_captures, of_reads
 from services.retention.store.records import (
     CAPTURE_COLUMNS,
@@ -68,6 +69,15 @@ class Order:
     """How many tries failed."""
     attempt_id: UUID | None
     """The access attempt under which its records are read; None before the first reading."""
+
+
+class Places(NamedTuple):
+    """Where the plates of one capture are in its frame: x, y, width, height in pixels; None: not known."""
+
+    released: list[Box | None]
+    """Of the reads that are released."""
+    others: list[Box | None]
+    """Of all other reads of the capture; nothing else of them is read."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +194,29 @@ class Released:
         """Return of what kind the images of these captures are."""
         rows = await self._connection.execute(_MEDIA_TYPES, {"ids": list(capture_ids)})
         return {row.capture_id: row.media_type for row in rows}
+
+    async def places(self, captures: Sequence[Capture]) -> dict[UUID, Places]:
+        """Return where the plates of these captures are, to cut frames by."""
+        found = {capture.capture_id: Places([], []) for capture in captures}
+        wanted = {
+            "capture_ids": [c.capture_id for c in captures],
+            "device_ids": [c.device_id for c in captures],
+            "times": [c.captured_at for c in captures],
+        }
+        query = " UNION ".join(
+            "SELECT r.capture_id, r.read_id, r.details ->> 'box_px' AS box,"  # noqa: S608
+            f" coalesce({self._scope.sql}, false) AS is_released FROM unnest("
+            " CAST(:capture_ids AS uuid[]), CAST(:device_ids AS uuid[]),"
+            " CAST(:times AS timestamptz[])) AS w (capture_id, device_id, captured_at)"
+            f" JOIN {table} r USING (capture_id, device_id, captured_at)"
+            for table in ("reads", "held_reads")
+        )
+        rows = await self._connection.execute(text(query), {**self._scope.parameters, **wanted})
+        for row in rows:
+            box = None if row.box is None else msgspec.json.decode(row.box, type=Box)
+            place = found[row.capture_id]
+            (place.released if row.is_released else place.others).append(box)
+        return found
 
     async def captures(self) -> AsyncIterator[Sequence[Capture]]:
         """Yield the captures that the reads come from, or that are held, each chunk disclosed as read."""

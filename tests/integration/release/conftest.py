@@ -160,10 +160,12 @@ def with_authority(client, requester, agencies):
 def decide(client, reviewer):
     """Decide on a request as somebody."""
 
-    async def send(request_id, decision="approve", headers=None, reason="Scoped to one plate"):
+    async def send(
+        request_id, decision="approve", headers=None, reason="Scoped to one plate", **named
+    ):
         return await client.post(
             f"/v1/requests/{request_id}/decision",
-            json={"decision": decision, "reason": reason},
+            json={"decision": decision, "reason": reason, **named},
             headers=headers or reviewer(),
         )
 

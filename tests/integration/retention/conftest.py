@@ -7,14 +7,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import cv2
 import httpx
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
 from services.retention.main import build_app
 from services.retention.settings import Settings
-from shared.events import CaptureProcessed, CaptureReceived, HitRaised, Image, Place, ReadRecorded
+from shared.events import (
+    Box,
+    CaptureProcessed,
+    CaptureReceived,
+    HitRaised,
+    Image,
+    Place,
+    ReadRecorded,
+)
 from shared.ids import derive_id
 from shared.policy import Policy
 from shared.runtime import Runtime
@@ -23,7 +33,8 @@ from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority
 ORI = "CA0520100"
 SOLANO = Place(39.9277, -122.1792, 90.0)
 DEVICE = UUID("00000000-0000-4000-8000-00000000d001")
-JPEG = b"\xff\xd8\xff\xe0" + b"a frame" * 100
+PLATE_BOX = Box(60, 50, 40, 20)
+JPEG = cv2.imencode(".jpg", np.full((108, 192, 3), (40, 90, 200), np.uint8))[1].tobytes()
 
 
 @dataclass

@@ -30,7 +30,7 @@ from shared.events import (
     ReleaseFailed,
     ReleasePackaged,
 )
-from tests.integration.retention.conftest import JPEG, a_capture, a_read, started
+from tests.integration.retention.conftest import JPEG, PLATE_BOX, a_capture, a_read, started
 from tests.integration.retention.test_holding import OTHER
 from tests.integration.retention.test_purging import purge
 
@@ -101,6 +101,7 @@ async def a_pictured_read(retention, plate, at=NOON, **changes):
     read = a_read(
         plate,
         at,
+        box=PLATE_BOX,
         capture_id=capture.capture.capture_id,
         image_key=key,
         crop_key=f"crops/{uuid4()}.jpg",
@@ -125,9 +126,8 @@ async def test_a_package_has_exactly_what_was_approved(retention, tmp_path):
     [line] = content(path, "data/records.jsonl").decode().splitlines()
     record = json.loads(line)
     assert record["read_id"] == str(read.read_id)
-    assert record["image"] == f"images/{capture.capture_id}.jpg"
-    assert content(path, f"data/{record['image']}") == JPEG
-    assert content(path, f"data/{record['crop']}") == JPEG
+    assert record["image"] == f"images/{capture.capture_id}.png"
+    assert record["crop"] == f"crops/{read.read_id}.png"
     [row] = csv.DictReader(io.StringIO(content(path, "data/records.csv").decode()))
     assert (row["plate"], row["read_id"]) == ("7ABC123", str(read.read_id))
     request = json.loads(content(path, "data/request.json"))
@@ -333,8 +333,8 @@ async def test_an_image_that_is_gone_or_changed_is_named_as_omitted(retention, t
     retention.objects.kept[changed.image.object_key] = JPEG + b"!"
     packaged, path = await build(retention, an_approval(), tmp_path)
     omitted = content(path, "data/omitted.csv").decode()
-    assert f"images/{gone.capture_id}.jpg,not in the object store" in omitted
-    assert f"images/{changed.capture_id}.jpg,its SHA-256" in omitted
+    assert f"images/{gone.capture_id}.png,not in the object store" in omitted
+    assert f"images/{changed.capture_id}.png,its SHA-256" in omitted
     assert packaged.images == 2  # the crops
     assert verify_package(path).holds
 

@@ -136,6 +136,36 @@ async def test_a_decision_goes_to_release_with_its_reason(sign_in, services, on_
     assert asked.headers["authorization"] == "Bearer access-1"
 
 
+async def test_frames_to_hand_over_whole_are_named_one_a_line(sign_in, services, on_file):
+    browser = await sign_in(*REVIEWER)
+    services.answers[f"POST /requests/{REQUEST}/decision"] = lambda _: httpx.Response(
+        200, json=a_request(status="approved")
+    )
+    await browser.open(f"/releases/{REQUEST}")
+    assert "the package shows the part around the plate; all else in it is filled" in browser.said
+    typed = f"{READ}\r\n\r\n {OTHER_HIT},"
+    sent = {"decision": "approve", "reason": "One plate", "originals": typed}
+    await browser.send(f"/releases/{REQUEST}/decision", **sent)
+    [asked] = services.asked("POST", "/decision")
+    assert json.loads(asked.content)["originals"] == [READ, OTHER_HIT]
+    decided = a_decision(originals=[READ])
+    package = {
+        "sha256": "cd" * 32, "size_bytes": 12345, "reads": 3, "images": 2, "omitted": 4,
+        "manifest_signed_by": "key-1", "packaged_at": "2026-06-01T11:05:00Z",
+    }  # fmt: skip
+    on_file(a_request(status="packaged", decisions=[decided], package=package))
+    await browser.open(f"/releases/{REQUEST}")
+    assert f"Whole frames {READ}" in browser.said
+    assert "pictures: 2, left out with the reason in the package: 4; 12,345 bytes" in browser.said
+
+
+async def test_a_request_without_pictures_asks_for_no_frames(sign_in, on_file):
+    browser = await sign_in(*REVIEWER)
+    on_file(a_request(criteria=a_request()["criteria"] | {"include_images": False}))
+    await browser.open(f"/releases/{REQUEST}")
+    assert "hand over whole" not in browser.said
+
+
 async def test_a_refused_decision_names_its_field_and_keeps_what_was_typed(
     sign_in, services, on_file
 ):

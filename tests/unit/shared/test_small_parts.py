@@ -141,6 +141,10 @@ async def test_a_full_disk_shows_in_the_ping_before_a_frame_is_refused(tmp_path,
             "package_days = 14\nkept_years = 1",
             r"sharing\.kept_years .*34090",
         ),
+        ("frame_margin_widths = 2.0\n", "", "frame_margin_widths"),
+        ("frame_margin_widths = 2.0", "frame_margin_widths = -0.1", "frame_margin_widths"),
+        ("frame_margin_widths = 2.0", "frame_margin_widths = 5.5", "frame_margin_widths"),
+        ("frame_margin_widths = 2.0", "frame_margin_widths = nan", "frame_margin_widths"),
         (
             "[access_records]\nkept_years = 2",
             "[access_records]\nkept_years = 1",
@@ -180,6 +184,7 @@ async def test_a_full_disk_shows_in_the_ping_before_a_frame_is_refused(tmp_path,
 @pytest.mark.clause("468.3/exclusive-roles")
 @pytest.mark.clause("468.5/floor")
 @pytest.mark.clause("468.7(c)/file-retention")
+@pytest.mark.clause("468.7/pictures")
 @pytest.mark.clause("wall/old-log")
 def test_a_policy_that_contradicts_the_law_or_itself_is_refused(tmp_path, old, new, fault):
     assert old in POLICY

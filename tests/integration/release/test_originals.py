@@ -1,0 +1,80 @@
+"""Whole frames leave only where every approver names them in the decision (policy 468.7)."""
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from shared.events import ReleaseApproved, ReleaseChanged
+from tests.integration.release.conftest import FBI, LIEUTENANT, a_request
+
+ONE, TWO, THREE = (str(UUID(int=n)) for n in (1, 2, 3))
+WITH_PICTURES = {"criteria": a_request()["criteria"] | {"include_images": True}}
+
+
+@pytest.mark.clause("468.7/pictures")
+async def test_an_approval_without_a_word_of_originals_hands_over_none(filed, decide, announced):
+    await decide(await filed(**WITH_PICTURES))
+    [approved] = await announced(ReleaseApproved)
+    assert approved.originals == []
+
+
+@pytest.mark.clause("468.7/pictures")
+async def test_originals_that_the_approver_names_are_on_file_and_announced(
+    client, filed, decide, announced, requester, packaged
+):
+    request_id = await filed(**WITH_PICTURES)
+    answer = await decide(request_id, originals=[TWO, ONE, TWO])
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["decisions"][0]["originals"] == [ONE, TWO]
+    [approved] = await announced(ReleaseApproved)
+    assert [str(capture_id) for capture_id in approved.originals] == [ONE, TWO]
+    await packaged(request_id, omitted=3)
+    shown = await client.get(f"/v1/agency/requests/{request_id}", headers=requester())
+    assert shown.json()["package"]["omitted"] == 3
+    assert shown.json()["decisions"][0]["originals"] == [ONE, TWO]
+
+
+@pytest.mark.clause("468.7/pictures")
+async def test_of_two_approvers_what_one_alone_names_is_not_handed_over(
+    filed, decide, announced, with_authority, reviewer
+):
+    request_id = await filed(FBI, legal_authority=await with_authority(FBI), **WITH_PICTURES)
+    await decide(request_id, originals=[ONE, TWO])
+    answer = await decide(request_id, headers=reviewer(LIEUTENANT), originals=[TWO, THREE])
+    assert answer.json()["status"] == "approved", answer.text
+    [approved] = await announced(ReleaseApproved)
+    assert [str(capture_id) for capture_id in approved.originals] == [TWO]
+    [first] = [e for e in await announced(ReleaseChanged) if e.change == "first_approved"]
+    assert first.details["originals"] == f"{ONE} {TWO}"
+
+
+@pytest.mark.clause("468.7/pictures")
+async def test_the_second_approver_adds_nothing_that_the_first_did_not_name(
+    filed, decide, announced, with_authority, reviewer
+):
+    request_id = await filed(FBI, legal_authority=await with_authority(FBI), **WITH_PICTURES)
+    await decide(request_id)
+    await decide(request_id, headers=reviewer(LIEUTENANT), originals=[ONE])
+    [approved] = await announced(ReleaseApproved)
+    assert approved.originals == []
+
+
+@pytest.mark.parametrize(
+    ("criteria", "decision", "originals", "told"),
+    [
+        (WITH_PICTURES, "deny", [ONE], "denial hands nothing over"),
+        ({}, "approve", [ONE], "asks for no pictures"),
+        (WITH_PICTURES, "approve", ["7ABC123"], "valid UUID"),
+        (WITH_PICTURES, "approve", [str(uuid4()) for _ in range(201)], "200"),
+    ],
+)
+async def test_originals_that_cannot_be_are_refused_by_name_and_nothing_is_decided(
+    client, filed, decide, reviewer, criteria, decision, originals, told
+):
+    request_id = await filed(**criteria)
+    answer = await decide(request_id, decision, originals=originals)
+    assert answer.status_code == 422
+    assert "originals" in answer.text
+    assert told in answer.text
+    shown = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
+    assert (shown.json()["status"], shown.json()["decisions"]) == ("submitted", [])

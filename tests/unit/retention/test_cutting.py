@@ -1,0 +1,176 @@
+"""The process that cuts pictures: it has nothing, can reach nothing, and takes nobody down with it."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from services.retention import cutter, cutting
+from services.retention.cutting import CutFailed, cut
+from services.retention.domain.parts import PlaceUnknown, parts_of
+
+PICTURE = cv2.imencode(".png", np.full((90, 160, 3), 7, np.uint8))[1].tobytes()
+PARTS = parts_of([(40, 40, 20, 10)], [], margin_widths=1)
+
+
+def a_program(tmp_path, text):
+    """A command that runs `text` where the cutter would run."""
+    path = tmp_path / "program.py"
+    path.write_text(text)
+    return (sys.executable, "-I", str(path))
+
+
+REACHES = """
+import ctypes, errno, importlib.util, json, os, socket, sys
+spec = importlib.util.spec_from_file_location("cutter", {path!r})
+cutter = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(cutter)
+cutter.limit()
+cutter.confine()
+def tried(what):
+    try:
+        what()
+    except OSError as exc:
+        return errno.errorcode[exc.errno]
+    return "done"
+told = {{
+    "open": tried(lambda: os.open("/etc/passwd", os.O_RDONLY)),
+    "create": tried(lambda: os.open("/tmp/left-behind", os.O_CREAT | os.O_WRONLY)),
+    "tcp": tried(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)),
+    "unix": tried(lambda: socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)),
+    "fork": tried(os.fork),
+    "exec": tried(lambda: os.execv("/bin/true", ["true"])),
+    "kill": tried(lambda: os.kill(os.getppid(), 0)),
+    "list": tried(lambda: os.listdir("/")),
+}}
+os.write(1, json.dumps(told).encode())
+"""
+
+
+@pytest.mark.clause("wall/pictures")
+def test_once_confined_the_process_reaches_no_file_no_network_and_no_other_process():
+    program = REACHES.format(path=cutter.__file__)
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, check=True)
+    told = json.loads(done.stdout)
+    assert len(told) == 8
+    assert set(told.values()) == {"EPERM"}
+
+
+@pytest.mark.clause("wall/pictures")
+async def test_the_process_is_confined_before_it_looks_at_a_picture(monkeypatch, tmp_path):
+    """Where it cannot be, no picture is cut."""
+    source = Path(cutter.__file__).read_text()
+    elsewhere = source.replace("platform.machine()", '"another machine"')
+    assert elsewhere != source
+    with pytest.raises(CutFailed, match="cannot confine"):
+        await cut(PICTURE, PARTS, command=a_program(tmp_path, elsewhere))
+
+
+@pytest.mark.clause("wall/pictures")
+async def test_it_gets_no_environment_and_no_open_file_of_the_service(monkeypatch, tmp_path):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
+    kept = os.open("/etc/hostname", os.O_RDONLY)
+    os.set_inheritable(kept, True)
+    program = (
+        "import os, sys; sys.stdin.buffer.read()\n"
+        "assert not [n for n in os.environ if n != 'LC_CTYPE'], os.environ\n"
+        "assert {int(n) for n in os.listdir('/proc/self/fd')} - {3} == {0, 1, 2}\n"
+        "assert os.getcwd() == '/'\n"
+        f"sys.stdout.buffer.write(bytes.fromhex('{PICTURE.hex()}'))\n"
+    )
+    try:
+        assert await cut(PICTURE, PARTS, command=a_program(tmp_path, program)) == PICTURE
+    finally:
+        os.close(kept)
+
+
+@pytest.mark.clause("wall/pictures")
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "crashed on it"),
+        ("raise SystemExit(1)", "crashed on it"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", "more time"),
+        ("import time; time.sleep(60)", "more time"),
+        ("import sys\nwhile True: sys.stdout.buffer.write(bytes(65536))", "more memory"),
+        ("print('<svg/>')", "not a plain picture"),
+        ("", "not a plain picture"),
+        (
+            "import sys; sys.stdin.buffer.read()\n"
+            f"data = bytes.fromhex('{PICTURE.hex()}')\n"
+            "sys.stdout.buffer.write(data[:33] + b'\\0\\0\\0\\4tEXtmore\\0\\0\\0\\0' + data[33:])",
+            "not a plain picture",
+        ),
+        (
+            "import sys; sys.stdin.buffer.read()\n"
+            f"sys.stdout.buffer.write(bytes.fromhex('{PICTURE.hex()}') + b'more')",
+            "not a plain picture",
+        ),
+    ],
+)
+async def test_whatever_a_picture_does_to_it_is_a_named_reason(tmp_path, program, reason):
+    start = time.monotonic()
+    with pytest.raises(CutFailed, match=reason):
+        await cut(PICTURE, PARTS, timeout_s=2, command=a_program(tmp_path, program))
+    assert time.monotonic() - start < 10
+    assert await cut(PICTURE, PARTS)  # the next one is cut
+
+
+@pytest.mark.clause("wall/pictures")
+def test_memory_and_processor_time_are_bounded_and_no_file_can_grow():
+    program = (
+        "import importlib.util, json, resource as r\n"
+        f"spec = importlib.util.spec_from_file_location('cutter', {cutter.__file__!r})\n"
+        "cutter = importlib.util.module_from_spec(spec); spec.loader.exec_module(cutter)\n"
+        "cutter.limit()\n"
+        "print(json.dumps([r.getrlimit(x) for x in (r.RLIMIT_AS, r.RLIMIT_CPU, r.RLIMIT_FSIZE)]))\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, check=True)
+    assert json.loads(done.stdout) == [[640 * 1024**2] * 2, [20] * 2, [0] * 2]
+
+
+async def test_a_picture_that_is_too_large_starts_no_process(monkeypatch):
+    async def none(*_, **__):
+        raise AssertionError("it was started")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", none)
+    with pytest.raises(CutFailed, match="more memory"):
+        await cut(bytes(cutting.MAX_PICTURE_BYTES + 1), PARTS)
+
+
+@pytest.mark.parametrize("kind", [".jpg", ".png", ".webp"])
+async def test_each_kind_of_picture_that_cameras_send_is_cut(kind):
+    pixels = np.full((90, 160, 3), 7, np.uint8)
+    done = await cut(cv2.imencode(kind, pixels)[1].tobytes(), PARTS)
+    after = cv2.imdecode(np.frombuffer(done, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert (abs(after[20:70, 20:80].astype(int) - 7) < 4).all()
+    assert (after[:20] == cutter.FILL).all()
+    assert (after[:, 80:] == cutter.FILL).all()
+
+
+def test_a_part_is_around_its_plate_and_other_plates_lie_with_a_margin_in_what_is_filled():
+    parts = parts_of([(100, 50, 40, 20)], [(200, 50, 40, 20)], margin_widths=1.5)
+    assert parts.keep == ((40, -10, 160, 140),)
+    assert parts.fill == ((190, 40, 60, 40),)
+    assert parts.plates == ((100, 50, 40, 20),)
+
+
+@pytest.mark.parametrize(
+    ("released", "others", "reason"),
+    [
+        ([None], [], "the plate's place"),
+        ([(1, 1, 0, 5)], [], "the plate's place"),
+        ([(1, 1, 5, 5)], [None], "another plate"),
+        ([], [(1, 1, 5, 5)], "no released plate"),
+    ],
+)
+def test_without_every_plates_place_there_are_no_parts(released, others, reason):
+    with pytest.raises(PlaceUnknown, match=reason):
+        parts_of(released, others, margin_widths=2)
