@@ -231,6 +231,7 @@ LEGAL_FLOOR_DAYS = 365
 
 MOST_DAYS = 92
 """A quarter: a longer window of every vehicle by a camera is no longer narrow."""
+
 WIDEST_FRAME_MARGIN = 5
 """In plate widths (12 in, SAE J686): 5 ft to each side is all of the vehicle, and the lane beside it."""
 
