@@ -66,7 +66,7 @@ async def cut(
     )
     try:
         async with asyncio.timeout(timeout_s):
-            png = await _answer(process, asked + picture)
+            png, _ = await asyncio.gather(_answer(process), _feed(process, asked + picture))
             status = await process.wait()
     except TimeoutError:
         raise CutFailed(_REASONS[-signal.SIGXCPU]) from None
@@ -75,6 +75,8 @@ async def cut(
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+    if png is None:
+        raise CutFailed(_REASONS[Fault.TOO_LARGE])
     if status != 0:
         raise CutFailed(_REASONS.get(status, "the process that cuts pictures crashed on it"))
     if not _is_plain(png):
@@ -82,32 +84,27 @@ async def cut(
     return png
 
 
-async def _answer(process: asyncio.subprocess.Process, given: bytes) -> bytes:
-    """Return what a process writes. Raises: CutFailed when that is more than a picture may be."""
-    assert process.stdin is not None  # noqa: S101 - both are pipes
-    assert process.stdout is not None  # noqa: S101
-    feeding = asyncio.create_task(_feed(process.stdin, given))
-    try:
-        pieces: list[bytes] = []
-        size_bytes = 0
-        while piece := await process.stdout.read(256 * 1024):
-            pieces.append(piece)
-            size_bytes += len(piece)
-            if size_bytes > MAX_CUT_BYTES:
-                raise CutFailed(_REASONS[Fault.TOO_LARGE])
-        return b"".join(pieces)
-    finally:
-        feeding.cancel()
-        with suppress(asyncio.CancelledError):
-            await feeding
+async def _answer(process: asyncio.subprocess.Process) -> bytes | None:
+    """Return what a process writes; None when that is more than a picture may be, which ends it."""
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    pieces: list[bytes] = []
+    size_bytes = 0
+    while piece := await process.stdout.read(256 * 1024):
+        pieces.append(piece)
+        size_bytes += len(piece)
+        if size_bytes > MAX_CUT_BYTES:
+            process.kill()
+            return None
+    return b"".join(pieces)
 
 
-async def _feed(pipe: asyncio.StreamWriter, given: bytes) -> None:
+async def _feed(process: asyncio.subprocess.Process, given: bytes) -> None:
     """Write all of it; a process that ends before it has read it says why by its status."""
+    assert process.stdin is not None  # noqa: S101 - it is a pipe
     with suppress(BrokenPipeError, ConnectionResetError):
-        pipe.write(given)
-        await pipe.drain()
-        pipe.close()
+        process.stdin.write(given)
+        await process.stdin.drain()
+        process.stdin.close()
 
 
 def _is_plain(png: bytes) -> bool:
