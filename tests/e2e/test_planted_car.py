@@ -232,6 +232,14 @@ class Stack:
         await eventually(all_gone, within_s=120, every_s=2)
 
 
+EVIDENCE_PURPOSE = {
+    "kind": "criminal_investigation",
+    "offence_type": "robbery",
+    "case_number": "26-000815",
+    "justification": "Records that are evidence in this case",
+}
+
+
 async def purge(people, stack):
     """Propose, authorise and execute a purge; wait until everybody has followed."""
     for person in people.people:
@@ -241,7 +249,7 @@ async def purge(people, stack):
     run = await custodian.must("retention", "POST", runs, json=body)
     path, note = f"{runs}/{run['run_id']}", {"note": NOTE}
     await people.administrator.must("retention", "POST", f"{path}/authorise", json=note)
-    await custodian.must("retention", "POST", f"{path}/execute")
+    await people.lieutenant.must("retention", "POST", f"{path}/execute")
 
     async def certified():
         return (await custodian.must("retention", "GET", path))["state"] == "certified"
@@ -452,16 +460,13 @@ class Story:
         reason = {"reason": "Written to no medium; the case was dropped"}
         await custodian.must("retention", "POST", f"{path}/withdraw", purpose=purpose, json=reason)
         path = f"/v1/holds/{hold['hold_id']}/release"
-        await custodian.must("retention", "POST", path, purpose=purpose, json=reason)
+        another = self.people.investigator
+        purpose = await another.declare(**EVIDENCE_PURPOSE)
+        await another.must("retention", "POST", path, purpose=purpose, json=reason)
 
     async def _hold(self, criteria):
         custodian = self.people.custodian
-        purpose = await custodian.declare(
-            kind="criminal_investigation",
-            offence_type="robbery",
-            case_number="26-000815",
-            justification="Records that are evidence in this case",
-        )
+        purpose = await custodian.declare(**EVIDENCE_PURPOSE)
         body = {
             "basis": "evidence",
             "case_number": "26-000815",

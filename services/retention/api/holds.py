@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.retention.api.fields import AreaIn, Number
 from services.retention.api.shown import ReadsOut, reads_out
 from services.retention.domain.criteria import Criteria, Cursor, check_hold, decode_cursor
-from services.retention.domain.evidence import check_release
+from services.retention.domain.evidence import check_release, check_released_by
 from services.retention.store.exports import Exports
 from services.retention.store.holds import Hold, Holds
 from shared.access import Grant, Permission, access, record_refusal
@@ -191,14 +191,19 @@ async def list_held_records(
 async def release_hold(
     hold_id: UUID, body: ReleaseIn, grant: Manager, work: Work, request: Request
 ) -> HoldOut:
-    """What only this hold kept past the schedule goes with the next purge, and with the hold its exports.
+    """By another person than placed it. What only it kept past the schedule goes with the next purge.
 
-    Refused while evidence was exported of which no copy is booked: book it, or withdraw the export.
+    Its exports go with it. Refused while evidence was exported of which no copy is booked: book it, or withdraw the export.
     """
     hold = await _get(work, grant, hold_id, lock=True)
     await check_purpose(request, grant, hold.criteria)
     if hold.released_at is not None:
         raise Conflict("this hold was released before")
+    try:
+        check_released_by(hold.placed_by.person_id, grant.actor.person_id)
+    except NotAuthorised as exc:
+        await record_refusal(request, grant, exc.detail)
+        raise
     check_release(await Exports(work.connection).unbooked(hold_id))
     holds = Holds(work.connection)
     await holds.release(hold_id, by=grant.actor, at=grant.now, reason=body.reason)

@@ -1,4 +1,4 @@
-"""Destruction under the schedule: proposed, authorised by another person, executed, certified (468.5)."""
+"""Destruction under the schedule: proposed, authorised by another, executed by a third, certified (468.5)."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -15,6 +15,7 @@ from services.retention.domain.destruction import (
     check_basis,
     check_other_person,
     check_still,
+    check_third_person,
     next_state,
 )
 from services.retention.store.partitions import overdue
@@ -220,11 +221,13 @@ async def withdraw_purge(run_id: UUID, body: NoteIn, grant: Authoriser, work: Wo
 async def execute_purge(
     run_id: UUID, grant: Executor, work: Work, request: Request, after: BackgroundTasks
 ) -> RunOut:
-    """Begins an authorised single run; `state` tells when it is executed, and then certified."""
+    """By a third person. Begins an authorised single run; `state` tells when it is executed, then certified."""
     run = await _get(work, run_id, lock=True)
     if run.kind is Kind.STANDING or run.before is None:
         raise Conflict("a standing leave is not executed; the daily purge runs under it")
     next_state(run.state, "execute")
+    authorised_by = run.decided_by.person_id if run.decided_by else None
+    check_third_person(run.proposed_by.person_id, authorised_by, grant.actor.person_id)
     present = _present(request)
     check_still(run.basis, present)
     check_basis(present, grant.now)

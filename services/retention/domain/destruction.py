@@ -138,3 +138,13 @@ def check_other_person(proposed_by: str, authorised_by: str) -> None:
     """Raise Conflict if one person would both propose and authorise."""
     if proposed_by == authorised_by:
         raise Conflict("who proposed a purge does not authorise it; another person must")
+
+
+def check_third_person(proposed_by: str, authorised_by: str | None, executed_by: str) -> None:
+    """Raise Conflict if who proposed or authorised a single run would also carry it out."""
+    for person, done in ((proposed_by, "proposed"), (authorised_by, "authorised")):
+        if person == executed_by:
+            raise Conflict(
+                f"you {done} this purge; a third person with purge:execute carries it out (ADR-0036)",
+                code="third_person",
+            )

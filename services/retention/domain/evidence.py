@@ -90,6 +90,15 @@ def check_withdrawal(state: State, *, booked: bool) -> None:
         raise Conflict(f"this export is {state.value} already")
 
 
+def check_released_by(placed_by: str, person_id: str) -> None:
+    """Raise NotAuthorised if who placed a hold would also release it; both are account ids."""
+    if placed_by == person_id:
+        raise NotAuthorised(
+            "who placed a hold does not release it; another person with hold:manage must (ADR-0036)",
+            code="placed_it",
+        )
+
+
 def check_release(unbooked: Sequence[UUID]) -> None:
     """Raise Conflict when a hold is to end while evidence of it was exported and not booked.
 

@@ -69,7 +69,7 @@ def place(browser, declare, read):
 
 @pytest.mark.clause("468.5/holds")
 async def test_a_read_that_a_search_found_is_held_shown_and_released(
-    browser, sign_in, investigator, place, read, emitted
+    browser, sign_in, investigator, custodian, declare, place, read, emitted
 ):
     await sign_in(investigator)
     here = await place()
@@ -82,13 +82,21 @@ async def test_a_read_that_a_search_found_is_held_shown_and_released(
     await browser.open(f"{here}/records")
     assert "7ABC123" in browser.said
     await browser.open(here)
+    assert "You placed this hold, so another person releases it." in browser.said
+    own = await browser.send(f"{here}/release", reason="the case is closed")
+    assert own.status_code == 403
+    assert "who placed a hold does not release it" in browser.said
+    await browser.send("/sign-out")
+    await sign_in(custodian)
+    await declare("criminal_investigation", here)
+    await browser.open(here)
     answer = await browser.send(f"{here}/release", reason="no")
     assert answer.status_code == 422
     assert "Field: reason" in browser.said
     await browser.send(f"{here}/release", reason="the case is closed")
-    assert "by I.Vega, Detective: the case is closed" in browser.said
+    assert "by C.Records, Custodian of Records: the case is closed" in browser.said
     changes = [(e.change, e.actor.person_id) for e in await emitted(HoldChanged)]
-    assert changes == [("placed", investigator.account_id), ("released", investigator.account_id)]
+    assert changes == [("placed", investigator.account_id), ("released", custodian.account_id)]
 
 
 async def test_a_hold_on_nothing_names_its_field(
@@ -105,10 +113,14 @@ async def test_a_hold_on_nothing_names_its_field(
 
 @pytest.mark.clause("468.5/evidence")
 async def test_what_a_hold_keeps_is_exported_saved_booked_and_then_released(
-    browser, sign_in, custodian, place, retention, emitted
+    browser, sign_in, custodian, investigator, declare, place, retention, emitted
 ):
-    await sign_in(custodian)
+    await sign_in(investigator)
     hold = await place()
+    await browser.send("/sign-out")
+    await sign_in(custodian)
+    await declare("criminal_investigation", hold)
+    await browser.open(hold)
     [key] = re.findall(r'name="key" value="([^"]+)"', browser.page.text)
     await browser.send(f"{hold}/exports", key=key)
     export = browser.page.url.path

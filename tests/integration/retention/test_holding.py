@@ -65,9 +65,18 @@ async def place(retention, status=201, **criteria):
     return await retention.post("/v1/holds", body, status)
 
 
-async def release(retention, hold, status=200):
+RELEASER = {
+    "account_id": "00000000-0000-4000-8000-0000000000c2",
+    "name": "C. Other",
+    "title": "Custodian of Records",
+}
+
+
+async def release(retention, hold, status=200, **claims):
+    """Release a hold, by another person than placed it."""
     path = f"/v1/holds/{hold['hold_id']}/release"
-    return await retention.post(path, {"reason": "case closed, appeal time over"}, status)
+    body = {"reason": "case closed, appeal time over"}
+    return await retention.post(path, body, status, **{**RELEASER, **claims})
 
 
 async def everything_left(retention):
@@ -159,6 +168,26 @@ async def test_a_capture_without_a_plate_is_held_by_place_and_time(retention):
     run = await purge(retention)
     assert (run["captures"], run["kept_under_hold"]) == (0, 1)
     await retention.get(f"/v1/captures/{capture.capture.capture_id}/image")
+
+
+@pytest.mark.clause("468.5/hold-release")
+async def test_a_hold_is_released_by_another_person_than_placed_it(retention):
+    await retention.store(a_read("7ABC123", LONG_AGO))
+    hold = await place(retention, plate="7ABC123")
+    own = {"account_id": hold["placed_by"]["person_id"], "name": "C. Other"}
+    problem = await release(retention, hold, 403, **own)
+    assert problem["code"] == "placed_it"
+    assert "another person" in problem["detail"]
+    still = (await retention.get(f"/v1/holds/{hold['hold_id']}")).json()
+    assert (still["in_force"], still["released_by"]) == (True, None)
+    await purge(retention)
+    assert await everything_left(retention) == ["7ABC123"]
+    [refused] = [e for e in await retention.emitted(AccessAttempted) if not e.allowed]
+    assert (refused.actor.person_id, refused.permission) == (own["account_id"], "hold:manage")
+    released = await release(retention, hold)
+    assert released["released_by"]["person_id"] == RELEASER["account_id"]
+    await purge(retention)
+    assert await everything_left(retention) == []
 
 
 @pytest.mark.clause("468.5/holds")
@@ -283,7 +312,7 @@ async def test_holds_are_listed_by_agency_and_state(retention):
     assert [hold["hold_id"] for hold in page["items"]] == [second["hold_id"]]
     rest = (await retention.get(f"/v1/holds?after={page['next']}")).json()
     assert [hold["in_force"] for hold in rest["items"]] == [False]
-    assert rest["items"][0]["released_by"]["name"] == "Officer Seven"
+    assert rest["items"][0]["released_by"]["name"] == "C. Other"
     active = (await retention.get("/v1/holds?in_force=true")).json()["items"]
     assert [hold["hold_id"] for hold in active] == [second["hold_id"]]
     assert (await retention.get("/v1/holds", ori="CA0520000")).json()["items"] == []

@@ -369,6 +369,7 @@ async def test_what_a_reader_held_possible_is_kept_with_its_read(retention):
 
 DUE = NOON - timedelta(days=400)
 PROPOSER = {"account_id": "00000000-0000-4000-8000-0000000000c1", "title": "Custodian of Records"}
+EXECUTOR = {"account_id": "00000000-0000-4000-8000-0000000000a2", "title": "Lieutenant"}
 AUTHORISER = {"account_id": "00000000-0000-4000-8000-0000000000a1"}
 
 
@@ -378,7 +379,7 @@ async def purge(retention):
     run = await retention.post("/v1/purge-runs", body, 201, **PROPOSER)
     path = f"/v1/purge-runs/{run['run_id']}"
     await retention.post(f"{path}/authorise", {"note": "reviewed"}, **AUTHORISER)
-    await retention.post(f"{path}/execute", None, 202, **PROPOSER)
+    await retention.post(f"{path}/execute", None, 202, **EXECUTOR)
     await retention.app.state.purger.work()
 
 
@@ -419,7 +420,8 @@ async def test_a_hold_on_one_read_keeps_the_vote_until_it_is_released(retention)
     found = (await retention.get(f"/v1/passes/{event.pass_id}")).json()
     assert [read["read_id"] for read in found["reads"]] == [str(old[1].read_id)]
     assert found["plate"] == "7ABC123"
-    await retention.post(f"/v1/holds/{hold['hold_id']}/release", {"reason": "case closed"})
+    path = f"/v1/holds/{hold['hold_id']}/release"
+    await retention.post(path, {"reason": "case closed"}, **EXECUTOR)
     await purge(retention)
     assert await retention.fetch("SELECT pass_id FROM passes") == []
     assert await members(retention) == {}

@@ -22,6 +22,11 @@ DUE = NOON - timedelta(days=400)  # 27 April 2025
 CUSTODIAN = "00000000-0000-4000-8000-0000000000c1"
 ADMINISTRATOR = "00000000-0000-4000-8000-0000000000a1"
 PROPOSER = {"account_id": CUSTODIAN, "name": "C. Records", "title": "Custodian of Records"}
+EXECUTOR = {
+    "account_id": "00000000-0000-4000-8000-0000000000a2",
+    "name": "Lt. B",
+    "title": "Lieutenant",
+}
 AUTHORISER = {"account_id": ADMINISTRATOR, "name": "Sgt. A", "title": "Administration Sergeant"}
 
 
@@ -35,8 +40,9 @@ async def authorise(retention, run, status=200, **claims):
     return await retention.post(path, {"note": "reviewed"}, status, **{**AUTHORISER, **claims})
 
 
-async def execute(retention, run, status=202):
-    return await retention.post(f"/v1/purge-runs/{run['run_id']}/execute", None, status, **PROPOSER)
+async def execute(retention, run, status=202, **claims):
+    path = f"/v1/purge-runs/{run['run_id']}/execute"
+    return await retention.post(path, None, status, **{**EXECUTOR, **claims})
 
 
 async def purge(retention, **body):
@@ -228,6 +234,26 @@ async def test_each_step_needs_the_one_before(retention):
 
 
 @pytest.mark.clause("468.3.1(f)/steps")
+@pytest.mark.clause("468.3.1(f)/steps")
+@pytest.mark.parametrize("who", ["proposed", "authorised"])
+async def test_a_single_run_is_carried_out_by_a_third_person(retention, who):
+    await retention.store(a_read("1OLD001", DUE - timedelta(days=1)))
+    run = await propose(retention)
+    await authorise(retention, run)
+    person = PROPOSER if who == "proposed" else AUTHORISER
+    problem = await execute(retention, run, 409, **{**person, "name": "Somebody Else"})
+    assert problem["code"] == "third_person"
+    assert f"you {who} this purge" in problem["detail"]
+    await retention.app.state.purger.work()
+    assert await left(retention) == ["1OLD001"]
+    await execute(retention, run)
+    await retention.app.state.purger.work()
+    done = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
+    people = [done[f"{step}_by"]["person_id"] for step in ("proposed", "decided", "executed")]
+    assert len(set(people)) == 3
+    assert await left(retention) == []
+
+
 async def test_an_authorised_run_does_nothing_until_it_is_executed(retention):
     await retention.store(a_read("1OLD001", DUE - timedelta(days=1)))
     run = await propose(retention)

@@ -36,7 +36,7 @@ def a_hold(**changes):
         "description": "Homicide on Solano Street",
         "criteria": {"plate": "7ABC123", "captured_from": "2026-05-01T00:00:00Z"},
         "in_force": True,
-        "placed_by": PERSON,
+        "placed_by": PERSON | {"person_id": "p-placer"},
         "placed_at": "2026-05-30T10:00:00Z",
         "released_by": None,
         "released_at": None,
@@ -255,6 +255,13 @@ async def test_a_hold_is_released_with_a_reason(custodian, services, show):
     await custodian.open(f"/holds/{HOLD}")
     await custodian.send(f"/holds/{HOLD}/release", reason="case closed")
     assert body_of(services, "POST", "/release") == {"reason": "case closed"}
+
+
+async def test_who_placed_a_hold_is_told_that_another_person_releases_it(custodian, show):
+    show(f"/holds/{HOLD}", a_hold(placed_by=PERSON))
+    await custodian.open(f"/holds/{HOLD}")
+    assert "You placed this hold, so another person releases it." in custodian.said
+    assert 'name="reason"' not in custodian.page.text
 
 
 async def test_a_release_that_is_refused_says_why_beside_its_form(custodian, services):
