@@ -258,7 +258,7 @@ async def test_a_hold_is_released_with_a_reason(custodian, services, show):
 
 
 async def test_who_placed_a_hold_is_told_that_another_person_releases_it(custodian, show):
-    show(f"/holds/{HOLD}", a_hold(placed_by=PERSON))
+    show(f"/holds/{HOLD}", a_hold(placed_by=PERSON | {"person_id": READ}))
     await custodian.open(f"/holds/{HOLD}")
     assert "You placed this hold, so another person releases it." in custodian.said
     assert 'name="reason"' not in custodian.page.text
