@@ -10,6 +10,7 @@ import msgspec
 from prometheus_client import Gauge
 
 from services.retention.domain.evidence import check_request
+from services.retention.domain.holding import check_packed, is_wide
 from services.retention.packaging import Contents, Cover, gather_records, make_package
 from services.retention.scratch import sweep
 from services.retention.signer import SigningKeys
@@ -74,7 +75,11 @@ class EvidenceMaker:
         """Return the package, in the object store and not yet announced, and by what it was read.
 
         The records are read on behalf of who asked: the attempt first, every row disclosed.
+
+        Raises: Conflict when its hold awaits a confirmation, before anything is read or recorded.
         """
+        wide = is_wide(export.criteria, self._runtime.policy.narrowness)
+        check_packed(wide=wide, confirmed_at=export.confirmed_at)
         grant = await system_grant(
             self._runtime,
             Permission.HOLD_MANAGE,
@@ -182,6 +187,8 @@ def _cover(export: Export, hold: Hold, now: datetime) -> Cover:
                 "criteria": hold.criteria.as_json(),
                 "placed_by": _person(hold.placed_by),
                 "placed_at": hold.placed_at.isoformat(),
+                "confirmed_by": _person(hold.confirmed_by) if hold.confirmed_by else None,
+                "confirmed_at": hold.confirmed_at.isoformat() if hold.confirmed_at else None,
             },
             "requested_by": _person(export.requested_by),
             "requested_at": export.requested_at.isoformat(),

@@ -12,12 +12,12 @@ from shared.types import Ori
 
 
 class HoldChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """A hold that keeps matching records, present and future, was placed or lifted."""
+    """A hold that keeps matching records, present and future, was placed, confirmed or lifted."""
 
     TOPIC: ClassVar[str] = "alpr.hold.changed"
 
     hold_id: UUID
-    change: Literal["placed", "released"]
+    change: Literal["placed", "confirmed", "released"]
     basis: str  # evidence, civil_action, criminal_action, discovery, lawful_demand, exculpatory
     case_number: str
     criteria: dict[str, Any] = {}

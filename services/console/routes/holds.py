@@ -110,13 +110,26 @@ async def release_hold(request: Request, hold_id: UUID, form: Form, visit: Manag
     return to(request, f"/holds/{hold_id}")
 
 
+@router.post("/{hold_id}/confirmation")
+async def confirm_hold(request: Request, hold_id: UUID, form: Form, visit: Managing) -> Response:
+    """Stand behind a hold that another person placed and that is wider than a search, with the reason."""
+    body = {"reason": form.get("confirmation_reason", "")}
+    try:
+        await visit.must("retention", "POST", f"/v1/holds/{hold_id}/confirmation", json=body)
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await hold_page(request, visit, hold_id, form, exc, refused="confirmation")
+    return to(request, f"/holds/{hold_id}")
+
+
 async def hold_page(
     request: Request,
     visit: Visit,
     hold_id: UUID,
     form: Mapping[str, str],
     problem: Refused | None = None,
-    refused: Literal["", "release", "export"] = "",
+    refused: Literal["", "release", "export", "confirmation"] = "",
 ) -> Response:
     """Return the page of one hold; with what was refused, and what was typed for it."""
     hold = await visit.must("retention", "GET", f"/v1/holds/{hold_id}")

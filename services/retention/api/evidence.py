@@ -10,13 +10,14 @@ from fastapi import APIRouter, BackgroundTasks, Header, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
-from services.retention.api.holds import check_purpose
+from services.retention.api.holds import check_may_be_shown, check_purpose
 from services.retention.domain.evidence import (
     State,
     check_download,
     check_request,
     check_withdrawal,
 )
+from services.retention.domain.holding import is_wide
 from services.retention.store.exports import Export, Exports
 from services.retention.store.holds import Holds
 from shared.access import Grant, Permission, Shown, access, disclose
@@ -26,6 +27,7 @@ from shared.http import Work
 from shared.ids import derive_id
 from shared.models import After, Limit, Page, Person, Reason, RequestBody, key_of
 from shared.outbox import emit
+from shared.policy import Narrowness
 from shared.runtime import Runtime, runtime_of
 
 router = APIRouter(prefix="/v1/evidence-exports", tags=["evidence"])
@@ -101,10 +103,12 @@ class ExportOut(BaseModel):
     """Since when the package is no longer kept here: it was given up, or its hold was released."""
 
     @classmethod
-    def of(cls, export: Export) -> "ExportOut":
-        """Return an export as an answer shows it."""
+    def of(cls, export: Export, rule: Narrowness) -> "ExportOut":
+        """Return an export as an answer shows it: counts only of what may be shown (ADR-0028)."""
         people = ("requested_by", "withdrawn_by")
         plain = {name: getattr(export, name) for name in cls.model_fields if name not in people}
+        if export.confirmed_at is None and is_wide(export.criteria, rule):
+            plain |= dict.fromkeys(("reads", "captures", "images", "omitted"))
         return cls(
             **{**plain, "state": export.state.value},
             **{name: Person.of(getattr(export, name)) for name in people},
@@ -120,10 +124,11 @@ async def request_export(
     if hold is None:
         raise NotFound("no such hold")
     await check_purpose(request, grant, hold.criteria)
+    await check_may_be_shown(request, grant, hold.criteria, hold.confirmed_at)
     exports = Exports(work.connection)
     export_id = derive_id("evidence export", hold.hold_id, grant.actor.person_id, key)
     if (known := await exports.get(grant, export_id)) is not None:
-        return ExportOut.of(known)
+        return ExportOut.of(known, _rule(request))
     check_request(
         in_force=hold.released_at is None,
         keeps_any=await Holds(work.connection).keeps_any(grant, hold),
@@ -143,13 +148,14 @@ async def request_export(
     await exports.add(export)
     await work.emit(export.changed(grant.actor, grant.now, "requested"))
     after.add_task(request.app.state.wake)
-    return ExportOut.of(export)
+    return ExportOut.of(export, _rule(request))
 
 
 @router.get("", summary="Exports for evidence")
 async def list_exports(
     grant: Reader,
     work: Work,
+    request: Request,
     hold_id: UUID | None = None,
     unbooked: bool | None = None,
     after: After | None = None,
@@ -160,13 +166,13 @@ async def list_exports(
         grant, limit=limit + 1, after=key_of(after, UUID), hold_id=hold_id, unbooked=unbooked
     )
     more = found[limit - 1].export_id if len(found) > limit else None
-    return Page.of([ExportOut.of(e) for e in found[:limit]], last=more)
+    return Page.of([ExportOut.of(e, _rule(request)) for e in found[:limit]], last=more)
 
 
 @router.get("/{export_id}", summary="One export")
-async def get_export(export_id: UUID, grant: Reader, work: Work) -> ExportOut:
+async def get_export(export_id: UUID, grant: Reader, work: Work, request: Request) -> ExportOut:
     """Where an export stands, and its package's digest once there is one."""
-    return ExportOut.of(await export_of(work, grant, export_id))
+    return ExportOut.of(await export_of(work, grant, export_id), _rule(request))
 
 
 @router.get(
@@ -181,6 +187,7 @@ async def download_evidence(
     """The signed package; its last piece leaves once all of it is right and the download on record."""
     export = await export_of(work, grant, export_id)
     await check_purpose(request, grant, export.criteria)
+    await check_may_be_shown(request, grant, export.criteria, export.confirmed_at)
     check_download(export.state, in_force=export.in_force, removed=export.removed_at is not None)
     assert export.sha256 is not None  # noqa: S101 - it is ready
     runtime = runtime_of(request)
@@ -210,7 +217,7 @@ async def withdraw_export(
     await exports.withdraw(export_id, by=grant.actor, at=grant.now, reason=body.reason)
     await work.emit(export.changed(grant.actor, grant.now, "withdrawn", reason=body.reason))
     after.add_task(request.app.state.wake)
-    return ExportOut.of(await export_of(work, grant, export_id))
+    return ExportOut.of(await export_of(work, grant, export_id), _rule(request))
 
 
 async def export_of(work: Work, grant: Grant, export_id: UUID, *, lock: bool = False) -> Export:
@@ -219,6 +226,10 @@ async def export_of(work: Work, grant: Grant, export_id: UUID, *, lock: bool = F
     if export is None:
         raise NotFound("no such export")
     return export
+
+
+def _rule(request: Request) -> Narrowness:
+    return runtime_of(request).policy.narrowness
 
 
 def _receipt(runtime: Runtime, grant: Grant, export: Export) -> Callable[[], Awaitable[None]]:

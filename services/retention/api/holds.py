@@ -11,6 +11,12 @@ from services.retention.api.fields import AreaIn, Number
 from services.retention.api.shown import ReadsOut, reads_out
 from services.retention.domain.criteria import Criteria, Cursor, check_hold, decode_cursor
 from services.retention.domain.evidence import check_release, check_released_by
+from services.retention.domain.holding import (
+    check_awaits,
+    check_confirmation,
+    check_shown,
+    is_wide,
+)
 from services.retention.store.exports import Exports
 from services.retention.store.holds import Hold, Holds
 from shared.access import Grant, Permission, access, record_refusal
@@ -19,6 +25,7 @@ from shared.events import HoldChanged
 from shared.fields import Moment
 from shared.http import Work
 from shared.models import After, Limit, Page, Person, PlatePatternText, Reason, RequestBody, key_of
+from shared.policy import Narrowness
 from shared.runtime import runtime_of
 
 router = APIRouter(prefix="/v1/holds", tags=["holds"])
@@ -84,6 +91,18 @@ class ReleaseIn(RequestBody):
     reason: Reason
 
 
+class ConfirmationIn(RequestBody):
+    """Why a hold may take in more than a search."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"reason": "Court order 26-17 names every vehicle at the crossing"}]
+        }
+    )
+
+    reason: Reason
+
+
 class HoldOut(BaseModel):
     """A hold."""
 
@@ -98,10 +117,18 @@ class HoldOut(BaseModel):
     released_by: Person | None = None
     released_at: datetime | None = None
     release_reason: str | None = None
+    wide: bool
+    """Whether it takes in more than a search may."""
+    awaits_confirmation: bool
+    """Whether what it keeps is not shown before a second person has confirmed it."""
+    confirmed_by: Person | None = None
+    confirmed_at: datetime | None = None
+    confirmation_reason: str | None = None
 
     @classmethod
-    def of(cls, hold: Hold) -> "HoldOut":
+    def of(cls, hold: Hold, rule: Narrowness) -> "HoldOut":
         """Return a hold as an answer shows it."""
+        wide = is_wide(hold.criteria, rule)
         return cls(
             hold_id=hold.hold_id,
             basis=hold.basis,
@@ -114,12 +141,21 @@ class HoldOut(BaseModel):
             released_by=Person.of(hold.released_by),
             released_at=hold.released_at,
             release_reason=hold.release_reason,
+            wide=wide,
+            awaits_confirmation=wide and hold.confirmed_at is None and hold.released_at is None,
+            confirmed_by=Person.of(hold.confirmed_by),
+            confirmed_at=hold.confirmed_at,
+            confirmation_reason=hold.confirmation_reason,
         )
 
 
 @router.post("", status_code=201, summary="Place a hold")
 async def place_hold(body: HoldIn, grant: Manager, work: Work, request: Request) -> HoldOut:
-    """Matching records stay, those there now and those to come, until the hold is released."""
+    """Matching records stay, those there now and those to come, until the hold is released.
+
+    One that takes in more than a search may keeps them too, and shows them once a second person has
+    confirmed it.
+    """
     bases = runtime_of(request).policy.retention.evidence_bases
     if body.basis not in bases:
         raise InvalidInput(f"is one of: {', '.join(sorted(bases))}", field="basis")
@@ -138,13 +174,14 @@ async def place_hold(body: HoldIn, grant: Manager, work: Work, request: Request)
     )
     await work.emit(_changed(hold, grant, "placed"))
     await Holds(work.connection).place(hold)
-    return HoldOut.of(hold)
+    return HoldOut.of(hold, _rule(request))
 
 
 @router.get("", summary="Holds")
 async def list_holds(
     grant: Reader,
     work: Work,
+    request: Request,
     in_force: bool | None = None,
     after: After | None = None,
     limit: Limit = 50,
@@ -154,13 +191,13 @@ async def list_holds(
         grant, limit=limit + 1, after=key_of(after, UUID), in_force=in_force
     )
     more = found[limit - 1].hold_id if len(found) > limit else None
-    return Page.of([HoldOut.of(hold) for hold in found[:limit]], last=more)
+    return Page.of([HoldOut.of(hold, _rule(request)) for hold in found[:limit]], last=more)
 
 
 @router.get("/{hold_id}", summary="One hold")
-async def get_hold(hold_id: UUID, grant: Reader, work: Work) -> HoldOut:
+async def get_hold(hold_id: UUID, grant: Reader, work: Work, request: Request) -> HoldOut:
     """A hold with its criteria, who placed it, and whether it is in force."""
-    return HoldOut.of(await _get(work, grant, hold_id))
+    return HoldOut.of(await _get(work, grant, hold_id), _rule(request))
 
 
 @router.get("/{hold_id}/records", summary="What a hold keeps")
@@ -172,8 +209,12 @@ async def list_held_records(
     after: After | None = None,
     limit: Limit = 100,
 ) -> ReadsOut:
-    """Reads that the hold keeps now, also those past the schedule. Every one shown is recorded."""
+    """Reads that the hold keeps now, also those past the schedule. Every one shown is recorded.
+
+    Refused while the hold takes in more than a search may and no second person has confirmed it.
+    """
     hold = await _get(work, grant, hold_id)
+    await check_may_be_shown(request, grant, hold.criteria, hold.confirmed_at)
     last = decode_cursor(after, hold.criteria) if after else None
     reads, more = await Holds(work.connection).records(grant, hold, limit=limit, after=last)
     following = (
@@ -185,6 +226,30 @@ async def list_held_records(
         items=reads_out(reads, grant, runtime_of(request).links),
         next=following.encode() if following else None,
     )
+
+
+@router.post("/{hold_id}/confirmation", summary="Confirm a hold that is wider than a search")
+async def confirm_hold(
+    hold_id: UUID, body: ConfirmationIn, grant: Manager, work: Work, request: Request
+) -> HoldOut:
+    """By another person than placed it, with a purpose that names the hold's case. Then what it keeps is shown."""
+    hold = await _get(work, grant, hold_id, lock=True)
+    await check_purpose(request, grant, hold.criteria)
+    wide = is_wide(hold.criteria, _rule(request))
+    check_awaits(wide=wide, confirmed_at=hold.confirmed_at, released_at=hold.released_at)
+    try:
+        check_confirmation(
+            placed_by=hold.placed_by.person_id,
+            confirmed_by=grant.actor.person_id,
+            hold_case=hold.case_number,
+            purpose_case=grant.purpose.record.case_number if grant.purpose else None,
+        )
+    except NotAuthorised as exc:
+        await record_refusal(request, grant, exc.detail)
+        raise
+    await Holds(work.connection).confirm(hold_id, by=grant.actor, at=grant.now, reason=body.reason)
+    await work.emit(_changed(hold, grant, "confirmed"))
+    return HoldOut.of(await _get(work, grant, hold_id), _rule(request))
 
 
 @router.post("/{hold_id}/release", summary="Release a hold")
@@ -208,7 +273,7 @@ async def release_hold(
     holds = Holds(work.connection)
     await holds.release(hold_id, by=grant.actor, at=grant.now, reason=body.reason)
     await work.emit(_changed(hold, grant, "released"))
-    return HoldOut.of(await _get(work, grant, hold_id))
+    return HoldOut.of(await _get(work, grant, hold_id), _rule(request))
 
 
 async def check_purpose(request: Request, grant: Grant, criteria: Criteria) -> None:
@@ -220,6 +285,21 @@ async def check_purpose(request: Request, grant: Grant, criteria: Criteria) -> N
     except NotAuthorised as exc:
         await record_refusal(request, grant, exc.detail)
         raise
+
+
+async def check_may_be_shown(
+    request: Request, grant: Grant, criteria: Criteria, confirmed_at: datetime | None
+) -> None:
+    """Raise NotAuthorised, on record, while nobody is shown what a hold keeps."""
+    try:
+        check_shown(wide=is_wide(criteria, _rule(request)), confirmed_at=confirmed_at)
+    except NotAuthorised as exc:
+        await record_refusal(request, grant, exc.detail)
+        raise
+
+
+def _rule(request: Request) -> Narrowness:
+    return runtime_of(request).policy.narrowness
 
 
 async def _get(work: Work, grant: Grant, hold_id: UUID, *, lock: bool = False) -> Hold:

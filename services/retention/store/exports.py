@@ -23,7 +23,7 @@ _COLUMNS = (
     "e.export_id, e.hold_id, e.agency_ori, e.state, e.requested_by, e.requested_at, e.purpose, e.attempts,"
     " e.fault, e.built_at, e.sha256, e.size_bytes, e.reads, e.captures, e.images, e.omitted, e.signed_by,"
     " e.withdrawn_by, e.withdrawn_at, e.withdrawal_reason, e.removed_at,"
-    " h.case_number, h.criteria, h.released_at IS NULL AS in_force,"
+    " h.case_number, h.criteria, h.released_at IS NULL AS in_force, h.confirmed_at,"
     " (SELECT count(*) FROM evidence_bookings b WHERE b.export_id = e.export_id AND NOT EXISTS"
     " (SELECT FROM evidence_bookings c WHERE c.corrects = b.booking_id)) AS copies_booked"
 )
@@ -98,6 +98,8 @@ class Export:
     criteria: Criteria
     in_force: bool = True
     """Whether the hold is."""
+    confirmed_at: datetime | None = None
+    """When a second person confirmed the hold."""
     attempts: int = 0
     fault: str | None = None
     built_at: datetime | None = None

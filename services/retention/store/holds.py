@@ -19,7 +19,7 @@ from shared.events import Actor
 
 _COLUMNS = (
     "hold_id, agency_ori, basis, case_number, description, criteria, placed_by, placed_at,"
-    " released_by, released_at, release_reason"
+    " released_by, released_at, release_reason, confirmed_by, confirmed_at, confirmation_reason"
 )
 _INSERT = text(
     """
@@ -31,6 +31,10 @@ _INSERT = text(
 _RELEASE = text(
     "UPDATE holds SET released_by = CAST(:by AS jsonb), released_at = :at, release_reason = :reason"
     " WHERE hold_id = :hold_id"
+)
+_CONFIRM = text(
+    "UPDATE holds SET confirmed_by = CAST(:by AS jsonb), confirmed_at = :at,"
+    " confirmation_reason = :reason WHERE hold_id = :hold_id"
 )
 _ACTIVE = text(
     f"SELECT {_COLUMNS} FROM holds"  # noqa: S608 - constants
@@ -54,12 +58,17 @@ class Hold:
     released_by: Actor | None = None
     released_at: datetime | None = None
     release_reason: str | None = None
+    confirmed_by: Actor | None = None
+    """The second person, where it takes in more than a search may (ADR-0028)."""
+    confirmed_at: datetime | None = None
+    confirmation_reason: str | None = None
 
     @classmethod
     def of(cls, row: Row[Any]) -> Self:
         """Return a row of `_COLUMNS` as a hold."""
         plain = dict(row._mapping)
-        for name, kind in (("criteria", Criteria), ("placed_by", Actor), ("released_by", Actor)):
+        people = ("placed_by", "released_by", "confirmed_by")
+        for name, kind in (("criteria", Criteria), *((one, Actor) for one in people)):
             if plain[name] is not None:
                 plain[name] = msgspec.convert(plain[name], kind)
         return cls(**plain)
@@ -136,6 +145,12 @@ class Holds:
         """End a hold; what only it kept goes with the next purge."""
         await self._connection.execute(
             _RELEASE, {"hold_id": hold_id, "by": _json(by), "at": at, "reason": reason}
+        )
+
+    async def confirm(self, hold_id: UUID, *, by: Actor, at: datetime, reason: str) -> None:
+        """Record that a second person stands behind a hold; from now on what it keeps is shown."""
+        await self._connection.execute(
+            _CONFIRM, {"hold_id": hold_id, "by": _json(by), "at": at, "reason": reason}
         )
 
     async def keeps_any(self, grant: Grant, hold: Hold) -> bool:

@@ -112,6 +112,7 @@ async def test_a_frame_without_a_plate_is_evidence_where_its_place_is_held(reten
         area=area,
         device_ids=[str(empty.capture.device_id)],
         captured_from=NOON.isoformat(),
+        captured_to=(NOON + timedelta(days=1)).isoformat(),
     )
     path = await written(retention, export, tmp_path / "evidence.zip")
     assert (export["reads"], export["captures"], export["images"]) == (0, 1, 1)

@@ -41,6 +41,11 @@ def a_hold(**changes):
         "released_by": None,
         "released_at": None,
         "release_reason": None,
+        "wide": False,
+        "awaits_confirmation": False,
+        "confirmed_by": None,
+        "confirmed_at": None,
+        "confirmation_reason": None,
         **changes,
     }
 
@@ -356,3 +361,53 @@ async def test_who_only_reads_holds_gets_no_forms(sign_in, kept):
         assert posts == ["/sign-out"], path
         assert "/purpose" not in browser.page.text
         assert "/package" not in browser.page.text
+
+
+WIDE = {"criteria": {"captured_from": "2026-05-01T00:00:00Z"}, "wide": True}
+OTHER_PERSON = {**PERSON, "person_id": "p-2", "name": "Ida Second"}
+
+
+async def test_a_hold_wider_than_a_search_is_confirmed_by_another_person(custodian, services, show):
+    waiting = a_hold(**WIDE, awaits_confirmation=True, placed_by=OTHER_PERSON)
+    show(f"/holds/{HOLD}", waiting)
+    page = (await custodian.open(f"/holds/{HOLD}")).text
+    assert "awaits a second person" in page
+    assert "What it keeps now" not in page
+    assert f"/holds/{HOLD}/exports" not in page
+    why = "the order names the crossing"
+    done = a_hold(
+        **WIDE,
+        placed_by=OTHER_PERSON,
+        confirmed_by=PERSON,
+        confirmed_at="2026-06-01T10:00:00Z",
+        confirmation_reason=why,
+    )
+    show(f"/holds/{HOLD}/confirmation", done, method="POST")
+    show(f"/holds/{HOLD}", done)
+    await custodian.send(f"/holds/{HOLD}/confirmation", confirmation_reason=why)
+    assert body_of(services, "POST", "/confirmation") == {"reason": why}
+    page = (await custodian.open(f"/holds/{HOLD}")).text
+    assert why in page
+    assert "What it keeps now" in page
+
+
+async def test_who_placed_a_wide_hold_is_told_that_another_confirms_it(custodian, show):
+    show(f"/holds/{HOLD}", a_hold(**WIDE, awaits_confirmation=True))
+    page = (await custodian.open(f"/holds/{HOLD}")).text
+    assert "You placed this hold, so another person confirms it." in page
+    assert "Confirm the hold" not in page
+
+
+async def test_a_refused_confirmation_is_shown_in_the_services_words(custodian, services, show):
+    show(f"/holds/{HOLD}", a_hold(**WIDE, awaits_confirmation=True, placed_by=OTHER_PERSON))
+    await custodian.open(f"/holds/{HOLD}")
+    words = "the purpose does not name this hold's case"
+    services.answers[f"POST /holds/{HOLD}/confirmation"] = lambda _: problem(
+        403, "Not permitted", words
+    )
+    answer = await custodian.send(
+        f"/holds/{HOLD}/confirmation", confirmation_reason="because of it"
+    )
+    assert answer.status_code == 403
+    assert "does not name this hold" in answer.text
+    assert "because of it" in answer.text

@@ -1,0 +1,72 @@
+"""Holds that take in more than a search may: they keep at once, and show nothing before a second person (ADR-0028)."""
+
+from datetime import datetime
+
+from services.retention.domain.criteria import Criteria, breadth_of
+from shared.errors import Conflict, NotAuthorised
+from shared.narrowness import too_wide
+from shared.policy import Narrowness
+
+AWAITED = (
+    "another person than placed it, whose purpose names the hold's case number, confirms it first"
+)
+
+
+def is_wide(criteria: Criteria, rule: Narrowness) -> bool:
+    """Tell whether criteria take in more than a search may."""
+    return too_wide(breadth_of(criteria), rule) is not None
+
+
+def check_shown(*, wide: bool, confirmed_at: datetime | None) -> None:
+    """Raise NotAuthorised while what a hold keeps is neither shown, counted nor packed."""
+    if wide and confirmed_at is None:
+        raise NotAuthorised(
+            f"this hold takes in more than a search may, and keeps what matches; to be shown it, {AWAITED}",
+            code="unconfirmed",
+        )
+
+
+def check_packed(*, wide: bool, confirmed_at: datetime | None) -> None:
+    """Raise Conflict unless a package may be made: an export from before this rule may wait for one."""
+    if wide and confirmed_at is None:
+        raise Conflict(
+            f"the hold takes in more than a search may: {AWAITED}, then it is asked for anew"
+        )
+
+
+def check_confirmation(
+    *,
+    placed_by: str,
+    confirmed_by: str,
+    hold_case: str,
+    purpose_case: str | None,
+) -> None:
+    """Raise NotAuthorised unless this is a second person with the hold's case.
+
+    Args:
+        placed_by, confirmed_by: account ids.
+        hold_case, purpose_case: case numbers, of the hold and of the confirming person's purpose.
+    """
+    if placed_by == confirmed_by:
+        raise NotAuthorised("who placed a hold does not confirm it", code="placed_it")
+    if purpose_case is None or _same(purpose_case) != _same(hold_case):
+        raise NotAuthorised(
+            "the purpose does not name this hold's case: declare one with its case number",
+            code="purpose",
+        )
+
+
+def check_awaits(
+    *, wide: bool, confirmed_at: datetime | None, released_at: datetime | None
+) -> None:
+    """Raise Conflict unless a hold awaits a confirmation."""
+    if released_at is not None:
+        raise Conflict("this hold was released before")
+    if confirmed_at is not None:
+        raise Conflict("this hold was confirmed before")
+    if not wide:
+        raise Conflict("this hold takes in no more than a search may; it needs no confirmation")
+
+
+def _same(case_number: str) -> str:
+    return "".join(case_number.split()).casefold()

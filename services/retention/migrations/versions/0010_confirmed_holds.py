@@ -1,0 +1,33 @@
+"""A hold wider than a search is confirmed by a second person before anybody is shown what it keeps (ADR-0028).
+
+Holds in place were confirmed by nobody; whether one is that wide is told from its criteria and the policy.
+"""
+
+from alembic import op
+
+revision = "retention_0010"
+down_revision = "retention_0009"
+
+
+def upgrade() -> None:
+    op.execute(
+        """
+        ALTER TABLE holds
+            ADD COLUMN confirmed_by jsonb,
+            ADD COLUMN confirmed_at timestamptz,
+            ADD COLUMN confirmation_reason text,
+            ADD CONSTRAINT confirmed_by_a_second_person CHECK (
+                (confirmed_by IS NULL) = (confirmed_at IS NULL)
+                AND (confirmed_by IS NULL OR confirmed_by->>'person_id' <> placed_by->>'person_id')
+            )
+        """
+    )
+
+
+def downgrade() -> None:
+    op.execute(
+        """
+        ALTER TABLE holds DROP CONSTRAINT confirmed_by_a_second_person, DROP COLUMN confirmed_by,
+            DROP COLUMN confirmed_at, DROP COLUMN confirmation_reason
+        """
+    )

@@ -1,0 +1,189 @@
+"""A hold that takes in more than a search may keeps at once, and shows nothing before a second person (ADR-0028)."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from shared.events import AccessAttempted, HoldChanged, RecordsDisclosed
+from tests.integration.retention.conftest import DEVICE, SOLANO, a_read
+from tests.integration.retention.exporting import request
+from tests.integration.retention.test_holding import LONG_AGO, place
+from tests.integration.retention.test_purging import NOON, purge
+
+SECOND = "00000000-0000-4000-8000-000000000008"
+CASE = "26-001234"
+SINCE = (NOON - timedelta(days=40)).isoformat()
+WHY = {"reason": "the court's order names every vehicle at the crossing"}
+WIDE = [
+    {"captured_from": SINCE},
+    {"device_ids": [str(DEVICE)]},
+    {"device_ids": [str(DEVICE)], "captured_from": SINCE, "captured_to": NOON.isoformat()},
+    {"plate": "7A*", "captured_from": SINCE},
+    {"plate": "*A*", "device_ids": [str(DEVICE)], "captured_to": NOON.isoformat()},
+    {"area": {"latitude": SOLANO.latitude, "longitude": SOLANO.longitude, "radius_m": 500}},
+]
+
+
+def second(retention, **purpose):
+    """Headers of a second person; their purpose names the hold's case unless told otherwise."""
+    authority = retention.authority
+    headers = authority.headers(account_id=SECOND, name="Sergeant Eight")
+    claims = {"case_number": CASE, **purpose}
+    headers["X-ALPR-Purpose"] = authority.purpose_token(account_id=SECOND, **claims)
+    return headers
+
+
+async def confirm(retention, hold, status=200, headers=None):
+    path = f"/v1/holds/{hold['hold_id']}/confirmation"
+    answer = await retention.client.post(path, json=WHY, headers=headers or second(retention))
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def records(retention, hold, status=200):
+    return (await retention.get(f"/v1/holds/{hold['hold_id']}/records", status)).json()
+
+
+@pytest.mark.clause("468.5/wide-holds")
+@pytest.mark.clause("468.4/narrowness")
+@pytest.mark.parametrize("criteria", WIDE)
+async def test_what_a_wide_hold_keeps_is_neither_shown_nor_packed_before_it_is_confirmed(
+    retention, criteria
+):
+    await retention.store(a_read("7ABC123", NOON - timedelta(hours=1)))
+    hold = await place(retention, **criteria)
+    assert (hold["wide"], hold["awaits_confirmation"]) == (True, True)
+    refused = await records(retention, hold, 403)
+    assert refused["code"] == "unconfirmed"
+    assert "another person than placed it" in refused["detail"]
+    assert (await request(retention, hold, 403))["code"] == "unconfirmed"
+    assert await retention.fetch("SELECT 1 FROM evidence_exports") == []
+    assert await retention.emitted(RecordsDisclosed) == []
+    attempts = [attempt.allowed for attempt in await retention.emitted(AccessAttempted)]
+    assert attempts == [True, True, False, True, False]
+
+    shown = await confirm(retention, hold)
+    assert (shown["wide"], shown["awaits_confirmation"]) == (True, False)
+    assert shown["confirmed_by"]["name"] == "Sergeant Eight"
+    assert shown["confirmation_reason"] == WHY["reason"]
+    assert [read["plate"] for read in (await records(retention, hold))["items"]] == ["7ABC123"]
+    await request(retention, hold)
+    told = await retention.emitted(HoldChanged)
+    assert [(e.change, e.actor.person_id == SECOND) for e in told] == [
+        ("placed", False),
+        ("confirmed", True),
+    ]
+
+
+@pytest.mark.clause("468.5/wide-holds")
+@pytest.mark.clause("468.5/holds")
+async def test_a_wide_hold_keeps_from_the_first_moment(retention):
+    await retention.store(a_read("7ABC123", LONG_AGO), a_read("8XYZ987", LONG_AGO))
+    hold = await place(retention, plate="7A*")
+    assert hold["awaits_confirmation"]
+    await purge(retention)
+    kept = await retention.fetch("SELECT plate_as_read FROM held_reads")
+    assert [row.plate_as_read for row in kept] == ["7ABC123"]
+
+
+@pytest.mark.clause("468.5/wide-holds")
+@pytest.mark.parametrize(
+    ("claims", "word"),
+    [
+        ({"case_number": "26-009999"}, "case"),
+        ({"case_number": None, "call_number": "C-26-17"}, "case"),
+        ({"scope": {"plate": "7ABC123"}}, "outside"),
+    ],
+)
+async def test_whoever_confirms_has_the_holds_case_and_all_of_it_in_their_purpose(
+    retention, claims, word
+):
+    hold = await place(retention, captured_from=SINCE)
+    refused = await confirm(retention, hold, 403, second(retention, **claims))
+    assert word in refused["detail"]
+    await records(retention, hold, 403)
+    assert [event.change for event in await retention.emitted(HoldChanged)] == ["placed"]
+    last = (await retention.emitted(AccessAttempted))[-3:]
+    assert [attempt.allowed for attempt in last] == [False, True, False]
+
+
+@pytest.mark.clause("468.5/wide-holds")
+async def test_who_placed_a_wide_hold_does_not_confirm_it(retention):
+    hold = await place(retention, captured_from=SINCE)
+    refused = await confirm(retention, hold, 403, retention.authority.headers())
+    assert refused["code"] == "placed_it"
+    await records(retention, hold, 403)
+    with pytest.raises(IntegrityError):
+        await retention.fetch("UPDATE holds SET confirmed_by = placed_by, confirmed_at = now()")
+
+
+@pytest.mark.clause("468.5/wide-holds")
+@pytest.mark.parametrize(
+    "criteria",
+    [
+        {"plate": "7AB*"},
+        {"read_ids": [str(DEVICE)]},
+        {"device_ids": [str(DEVICE)], "captured_from": SINCE, "captured_to": NOON.isoformat()},
+    ],
+)
+async def test_a_hold_no_wider_than_a_search_shows_at_once_and_is_not_confirmed(
+    retention, criteria
+):
+    if "captured_from" in criteria:
+        criteria = {**criteria, "captured_from": (NOON - timedelta(days=31)).isoformat()}
+    hold = await place(retention, **criteria)
+    assert (hold["wide"], hold["awaits_confirmation"]) == (False, False)
+    await records(retention, hold)
+    await confirm(retention, hold, 409)
+
+
+async def test_a_hold_is_confirmed_once_and_while_it_is_in_force(retention):
+    hold = await place(retention, captured_from=SINCE)
+    await confirm(retention, hold)
+    await confirm(retention, hold, 409)
+    ended = await place(retention, captured_from=SINCE)
+    path = f"/v1/holds/{ended['hold_id']}/release"
+    await retention.post(path, {"reason": "placed in error"}, account_id=SECOND)
+    await confirm(retention, ended, 409)
+
+
+FORGOTTEN = "UPDATE holds SET confirmed_by = NULL, confirmed_at = NULL RETURNING 1"
+"""As holds stand that were in place before anybody had to confirm one."""
+
+
+@pytest.mark.clause("468.5/wide-holds")
+async def test_an_export_from_before_is_neither_counted_nor_taken_until_its_hold_is_confirmed(
+    retention,
+):
+    await retention.store(a_read("7ABC123", NOON - timedelta(hours=1)))
+    hold = await place(retention, captured_from=SINCE)
+    await confirm(retention, hold)
+    export = await request(retention, hold)
+    await retention.app.state.evidence_maker.work()
+    path = f"/v1/evidence-exports/{export['export_id']}"
+    assert (await retention.get(path)).json()["reads"] == 1
+    await retention.fetch(FORGOTTEN)
+    shown = (await retention.get(path)).json()
+    assert [shown[name] for name in ("reads", "captures", "images", "omitted")] == [None] * 4
+    [listed] = (await retention.get("/v1/evidence-exports")).json()["items"]
+    assert listed["reads"] is None
+    assert (await retention.get(f"{path}/package", 403)).json()["code"] == "unconfirmed"
+    await confirm(retention, hold)
+    assert (await retention.get(path)).json()["reads"] == 1
+    await retention.get(f"{path}/package")
+
+
+@pytest.mark.clause("468.5/wide-holds")
+async def test_a_package_that_waits_is_not_made_while_its_hold_awaits_a_confirmation(retention):
+    await retention.store(a_read("7ABC123", NOON - timedelta(hours=1)))
+    hold = await place(retention, captured_from=SINCE)
+    await confirm(retention, hold)
+    export = await request(retention, hold)
+    await retention.fetch(FORGOTTEN)
+    await retention.app.state.evidence_maker.work()
+    shown = (await retention.get(f"/v1/evidence-exports/{export['export_id']}")).json()
+    assert shown["state"] == "failed"
+    assert "another person" in shown["fault"]
+    assert await retention.emitted(RecordsDisclosed) == []
+    assert [key for key in retention.kept if key.startswith("evidence/")] == []
