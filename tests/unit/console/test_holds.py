@@ -392,7 +392,8 @@ async def test_a_hold_wider_than_a_search_is_confirmed_by_another_person(custodi
 
 
 async def test_who_placed_a_wide_hold_is_told_that_another_confirms_it(custodian, show):
-    show(f"/holds/{HOLD}", a_hold(**WIDE, awaits_confirmation=True))
+    own = {**PERSON, "person_id": READ}
+    show(f"/holds/{HOLD}", a_hold(**WIDE, awaits_confirmation=True, placed_by=own))
     page = (await custodian.open(f"/holds/{HOLD}")).text
     assert "You placed this hold, so another person confirms it." in page
     assert "Confirm the hold" not in page
