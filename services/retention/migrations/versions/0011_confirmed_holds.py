@@ -5,8 +5,8 @@ Holds in place were confirmed by nobody; whether one is that wide is told from i
 
 from alembic import op
 
-revision = "retention_0010"
-down_revision = "retention_0009"
+revision = "retention_0011"
+down_revision = "retention_0010"
 
 
 def upgrade() -> None:
