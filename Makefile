@@ -136,6 +136,10 @@ bench-pairs: $(STAMP) ## CPU of a log entry or a read, in pairs with an earlier 
 bench-frames: $(STAMP) ## Frames acknowledged when file, folder and Kafka have them [KAFKA=apache]
 	@$(PY) -m tests.bench.frames $(if $(KAFKA),--kafka $(KAFKA))
 
+.PHONY: bench-signin
+bench-signin: $(STAMP) ## A hundred strangers at sign-in, and who is held up by them [KAFKA=apache]
+	@$(PY) -m tests.bench.sign_in $(if $(KAFKA),--kafka $(KAFKA))
+
 .PHONY: bench-accuracy
 bench-accuracy: $(STAMP) ## Plates read of a folder with truth.csv [PHOTOS=dir or CROPS=dir]
 	@test -n "$$PHOTOS$$CROPS" || { echo "Name a folder with a truth.csv: make bench-accuracy PHOTOS=dir (or CROPS=dir)"; exit 2; }

@@ -179,6 +179,7 @@ def access(
             reason=fault.detail if fault else None,
             purpose=_recorded(runtime, permission, purpose),
             request_id=request.state.request_id,
+            caller_request_id=request.state.caller_request_id,
             client_address=request.client.host if request.client else "",
         )
         await record_attempt(runtime, attempt)
@@ -237,6 +238,7 @@ async def record_refusal(request: Request, grant: Grant, reason: str) -> None:
         reason=reason,
         purpose=grant.purpose.record if grant.purpose else None,
         request_id=grant.request_id,
+        caller_request_id=request.state.caller_request_id,
         client_address=request.client.host if request.client else "",
     )
     await record_attempt(runtime_of(request), refusal)

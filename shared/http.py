@@ -23,7 +23,13 @@ from shared.docs import DOCS, add_docs
 from shared.errors import AlprError
 from shared.openapi import describe
 from shared.runtime import TASK, Runtime, is_ok, runtime_of
-from shared.trace import current_traceparent, new_request_id, set_traceparent
+from shared.trace import (
+    callers_id,
+    current_traceparent,
+    new_request_id,
+    set_request_id,
+    set_traceparent,
+)
 from shared.turnstile import Identify, Turnstile, Vouch
 from shared.work import UnitOfWork
 
@@ -158,7 +164,9 @@ Work = Annotated[UnitOfWork, Depends(unit_of_work, scope="function")]
 
 
 class RequestContext:
-    """Gives each request an id and a trace, answers with both, and keeps answers out of caches.
+    """Gives each request an id of ours and a trace, answers with both, and keeps answers out of caches.
+
+    What the caller calls the request is kept apart (`caller_request_id`) and is in no answer.
 
     Behind a proxy that serves the app below `root_path` it says so to the router, which then takes
     addresses with the prefix and without.
@@ -176,11 +184,13 @@ class RequestContext:
         if self._root_path:
             scope["root_path"] = self._root_path
         headers = dict(scope["headers"])
-        given = headers.get(b"x-request-id", b"").decode("latin-1")
-        request_id = given if 8 <= len(given) <= 64 and given.isprintable() else new_request_id()
+        request_id = new_request_id()
+        set_request_id(request_id)
         traceparent = headers.get(b"traceparent")
         set_traceparent(traceparent.decode("latin-1") if traceparent else None)
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        state["caller_request_id"] = callers_id(headers.get(b"x-request-id"))
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -249,6 +259,9 @@ async def _http_exception(request: Request, exc: Exception) -> JSONResponse:
 
 async def _unexpected(request: Request, exc: Exception) -> JSONResponse:
     log.error("request %s failed: %s", request.state.request_id, type(exc).__name__)
-    return problem(
+    answer = problem(
         request, 500, "Internal error", "the fault is ours; give the request id to operations"
     )
+    # This handler stands outside of the middleware that adds it.
+    answer.headers["X-Request-ID"] = request.state.request_id
+    return answer

@@ -9,8 +9,9 @@ import traceback
 from types import TracebackType
 
 from shared.errors import AlprError
+from shared.trace import current_request_id
 
-_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+_FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 _REMEMBERED = 1000
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -27,6 +28,15 @@ class DiscreetFormatter(logging.Formatter):
             parts.append("".join([*traceback.format_tb(error.__traceback__), named(error)]))
             error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         return "\n-- led to\n".join(reversed(parts))
+
+
+class OfRequest(logging.Filter):
+    """Says in each line of which request it is, by our id; `-` where it is of none."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mark `record`; every line is written."""
+        record.request_id = current_request_id() or "-"
+        return True
 
 
 class Seldom(logging.Filter):
@@ -77,6 +87,7 @@ def configure_logging() -> None:
     """Log to standard error, one line each; never a plate, a token or a password."""
     handler = logging.StreamHandler()
     handler.setFormatter(DiscreetFormatter(_FORMAT))
+    handler.addFilter(OfRequest())
     handler.addFilter(Seldom("aiokafka"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("aiokafka").setLevel(logging.ERROR)

@@ -159,6 +159,8 @@ def complete(path: Path) -> list[str]:
     present = dict(line.split("=", 1) for line in lines if "=" in line)
     drawn = {name: draw() for name, draw in NEEDED.items() if name not in present}
     drawn |= certified_keys(present, path.parent / ROOT_FILE)
+    if "SITE_ADDRESS" in present and "CONSOLE_ADDRESS" not in present:
+        drawn["CONSOLE_ADDRESS"] = f"console.{present['SITE_ADDRESS']}"
     lines += [f"{name}={_quoted(value)}" for name, value in drawn.items()]
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

@@ -89,6 +89,9 @@ class Sessions:
         self._services = services
         self._clock = clock
         self._held: dict[str, _Held] = {}
+        self._ended: dict[str, datetime] = {}
+        """When sessions ended here whose cookies are not idle yet: who kept one sees no page with it."""
+
         self.idle = timedelta(minutes=rules.idle_minutes)
         self._refreshed_when_left = timedelta(minutes=rules.access_token_minutes) / 2
         """Identity counts idleness from the last refresh, so people who work refresh early."""
@@ -117,8 +120,16 @@ class Sessions:
         return self.keep(msgspec.structs.replace(session, active_at=self._clock.now()))
 
     def forget(self, session: Session) -> None:
-        """Drop a session that has ended."""
+        """Drop a session that has ended. Its cookie is taken for none until it is idle by itself."""
         self._held.pop(session.session_id, None)
+        now = self._clock.now()
+        for session_id in [key for key, at in self._ended.items() if now - at >= self.idle]:
+            del self._ended[session_id]
+        self._ended[session.session_id] = now
+
+    def has_ended(self, session: Session) -> bool:
+        """Return whether a session ended here, whatever a cookie says that somebody kept."""
+        return session.session_id in self._ended
 
     async def fresh(self, session: Session, *, refused: bool = False) -> Session:
         """Return the session with an access token that holds for a while.

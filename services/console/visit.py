@@ -134,7 +134,9 @@ def session_in(request: Request) -> Session | None:
     """Return the session in the request's cookie, over or not; None where there is none."""
     console = console_of(request)
     cookie = console.seal.open(Session, cookie_of(request, SESSION))
-    return console.sessions.current(cookie) if cookie else None
+    if cookie is None or console.sessions.has_ended(cookie):
+        return None
+    return console.sessions.current(cookie)
 
 
 def _purpose(request: Request, console: Console, session: Session) -> Purpose | None:

@@ -163,9 +163,17 @@ class Broadcaster:
         return b"".join(self._encoded(missed, viewer))
 
     async def _look(self) -> None:
+        self._wake_fallen()
         # Whoever is not live reads from Postgres first, so nothing need be read for nobody.
         while self._anybody_live and await self._deliver():
             pass
+
+    def _wake_fallen(self) -> None:
+        """End the streams of those who may see nothing any more at once, and not at their next sign of life."""
+        now = self._runtime.clock.now()
+        for viewer in self._viewers:
+            if viewer.standing.fault(now) is not None:
+                viewer.wake()
 
     @property
     def _anybody_live(self) -> bool:

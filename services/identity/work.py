@@ -22,6 +22,7 @@ from services.identity.store.provisioners import Provisioners
 from services.identity.store.records import LimitLifts, Purposes, Trainings
 from services.identity.store.sealed import Sealed
 from services.identity.store.sessions import Sessions
+from services.identity.turns import Turns
 from shared.certificates import Signer
 from shared.clock import Clock
 from shared.db import Database
@@ -117,6 +118,7 @@ class Identity:
             time_cost=settings.identity_argon2_time_cost,
             workers=settings.identity_argon2_workers,
         )
+        self.turns = Turns(settings.identity_argon2_workers)
         self.private_keys: dict[str, dict[str, str]] = {}
         """Opened signing keys by key id; filled and read by `actions.keys`."""
 

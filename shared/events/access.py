@@ -33,9 +33,12 @@ class AccessAttempted(Event, frozen=True, kw_only=True, omit_defaults=True):
     route: str  # the template, e.g. /v1/hits/{hit_id}
     elements: dict[str, Any]  # plate or other data elements queried, cameras, area, time window
     allowed: bool
-    request_id: str
+    request_id: str  # ours, and of no other request
     client_address: str
     reason: str | None = None  # why refused
+    caller_request_id: str | None = (
+        None  # what the caller calls it: anything, at most 64 characters
+    )
     purpose: PurposeRecord | None = None
 
     @property

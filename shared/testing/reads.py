@@ -42,3 +42,8 @@ def as_sent(changes: dict[str, Any]) -> dict[str, Any]:
         else:
             sent["plate" if name == "plate_as_read" else name] = msgspec.to_builtins(value)
     return sent
+
+
+FOLDED = ("ß7A1", "\ufb017A", "\u01317A1", "7A\u017f1", "7A1\u2122", "\u212a7A1")
+"""What upper case or compatibility forms would make other letters of: sharp s, the ligature fi, dotless i, long s,
+the trade mark, the kelvin sign. A plate that is read as another is another vehicle's."""

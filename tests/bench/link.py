@@ -21,11 +21,16 @@ class Link(asyncio.Protocol):
         self._waiting: asyncio.Future[Answer] | None = None
 
     @classmethod
-    async def to(cls, url: str) -> Self:
-        """Connect to the host and port of `url`."""
+    async def to(cls, url: str, *, local: str = "") -> Self:
+        """Connect to the host and port of `url`, from the address `local` of this machine if one is named."""
         parts = urlsplit(url)
         loop = asyncio.get_running_loop()
-        _, link = await loop.create_connection(cls, parts.hostname or "127.0.0.1", parts.port or 80)
+        _, link = await loop.create_connection(
+            cls,
+            parts.hostname or "127.0.0.1",
+            parts.port or 80,
+            local_addr=(local, 0) if local else None,
+        )
         return link
 
     async def send(self, *pieces: bytes) -> Answer:

@@ -109,7 +109,7 @@ def test_a_service_gets_settings_that_it_reads_and_all_that_it_needs(service: st
     assert required <= given
 
 
-@pytest.mark.parametrize("service", [*APIS, *PAGES])
+@pytest.mark.parametrize("service", APIS)
 def test_a_service_knows_the_prefix_that_the_proxy_serves_it_under(service: str) -> None:
     assert container(service)["environment"]["ROOT_PATH"] == f"/{service}"
 
@@ -433,7 +433,6 @@ def test_the_container_that_prepares_volumes_looks_into_no_folder_of_others() ->
 def test_the_proxy_serves_every_api_and_neither_health_nor_figures() -> None:
     text = (ROOT / "deploy" / "compose" / "Caddyfile").read_text()
     assert re.findall(r"^\timport service (\w+)$", text, re.MULTILINE) == list(APIS)
-    assert re.findall(r"^\t@console path (.+)$", text, re.MULTILINE) == ["/console /console/*"]
     [paths] = re.findall(r"^\t@\{args\[0\]\} path (.+)$", text, re.MULTILINE)
     assert paths.split() == [f"/{{args[0]}}/{end}" for end in ("v1/*", "docs", "openapi.json")]
 
@@ -576,3 +575,29 @@ def test_the_proxy_passes_nothing_on_to_a_service_that_is_not_ready():
     assert all("import health" in block for block in blocks)
     [health] = re.findall(r"^\(health\) \{(.*?)^\}", text, re.DOTALL | re.MULTILINE)
     assert "health_uri /readyz" in health
+
+
+@pytest.mark.clause("wall/console-host")
+def test_the_console_has_a_host_name_of_its_own_and_no_prefix() -> None:
+    text = (ROOT / "deploy" / "compose" / "Caddyfile").read_text()
+    sites = dict(re.findall(r"^\{\$(\w+):[\w.]+\} \{\n(.*?)^\}", text, re.DOTALL | re.MULTILINE))
+    assert set(sites) == {"SITE_ADDRESS", "CONSOLE_ADDRESS"}
+    assert "console:8000" in sites["CONSOLE_ADDRESS"]
+    assert "console:8000" not in sites["SITE_ADDRESS"]
+    assert not re.findall(r"import service|/v1", sites["CONSOLE_ADDRESS"])
+    assert "ROOT_PATH" not in container("console")["environment"]
+    told = container("proxy")["environment"]
+    assert told["SITE_ADDRESS"] != told["CONSOLE_ADDRESS"]
+
+
+@pytest.mark.clause("wall/console-host")
+def test_an_env_file_with_a_public_name_gets_one_for_the_console(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("SITE_ADDRESS=alpr.example.org\n")
+    assert "CONSOLE_ADDRESS" in complete(file)
+    assert env(file)["CONSOLE_ADDRESS"] == "console.alpr.example.org"
+    assert complete(file) == []
+    other = tmp_path / "other.env"
+    other.write_text("SITE_ADDRESS=alpr.example.org\nCONSOLE_ADDRESS=pages.example.org\n")
+    complete(other)
+    assert env(other)["CONSOLE_ADDRESS"] == "pages.example.org"

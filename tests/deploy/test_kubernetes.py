@@ -515,7 +515,20 @@ def test_a_person_stays_with_one_replica_of_the_console() -> None:
     annotations = ingress["metadata"]["annotations"]
     assert annotations["nginx.ingress.kubernetes.io/affinity"] == "cookie"
     [path] = ingress["spec"]["rules"][0]["http"]["paths"]
-    assert (path["path"], path["backend"]["service"]["name"]) == ("/console", "console")
+    assert (path["path"], path["backend"]["service"]["name"]) == ("/", "console")
+    assert annotations["nginx.ingress.kubernetes.io/session-cookie-path"] == "/"
+
+
+@pytest.mark.clause("wall/console-host")
+def test_the_console_has_a_host_of_its_own_and_no_prefix() -> None:
+    apis, console = (
+        of_kind("Ingress")[name]["spec"] for name in ("plateward", "plateward-console")
+    )
+    [api], [pages] = apis["rules"], console["rules"]
+    assert api["host"] != pages["host"]
+    assert {tuple(tls["hosts"]) for tls in console["tls"]} == {(pages["host"],)}
+    assert not any(p["backend"]["service"]["name"] == "console" for p in api["http"]["paths"])
+    assert "ROOT_PATH" not in {variable["name"] for variable in container("console")["env"]}
 
 
 def test_every_api_is_opened_to_the_ingress_and_recognition_is_not() -> None:
@@ -564,7 +577,8 @@ def test_a_service_is_found_by_name_and_knows_its_prefix(service: str) -> None:
     labels = of_kind("Deployment")[service]["spec"]["template"]["metadata"]["labels"]
     assert spec["selector"].items() <= labels.items()
     assert [port["targetPort"] for port in spec["ports"]] == ["http"]
-    assert {"name": "ROOT_PATH", "value": f"/{service}"} in container(service)["env"]
+    told = {"name": "ROOT_PATH", "value": f"/{service}"} in container(service)["env"]
+    assert told is (service in APIS), "the console has a host name of its own"
 
 
 @pytest.mark.parametrize("service", SERVICES)

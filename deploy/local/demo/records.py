@@ -67,22 +67,24 @@ async def search(
     person: Person,
     purpose: str,
     window: tuple[datetime, datetime],
-    request_id: str | None = None,
+    requests: list[str] | None = None,
     **criteria: Any,
 ) -> list[dict[str, Any]]:
-    """All reads that a search finds, page by page; `request_id` is how the access record names it."""
+    """All reads that a search finds, page by page; `requests` takes the id of each, as its access record has it."""
     body = {
         "captured_from": window[0].isoformat(),
         "captured_to": window[1].isoformat(),
         "limit": PAGE,
         **criteria,
     }
-    headers = {"X-Request-ID": request_id} if request_id else {}
     found: list[dict[str, Any]] = []
     while True:
-        page = await person.must(
-            "retention", "POST", "/v1/searches", purpose=purpose, json=body, headers=headers
-        )
+        answer = await person.ask("retention", "POST", "/v1/searches", purpose=purpose, json=body)
+        if not answer.is_success:
+            raise StepFailed(f"search: {problem(answer)}")
+        if requests is not None:
+            requests.append(answer.headers["X-Request-ID"])
+        page = answer.json()
         found += page["items"]
         if page["next"] is None:
             return found

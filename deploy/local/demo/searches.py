@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
-from uuid import uuid4
 
 import httpx
 
@@ -34,28 +33,28 @@ async def look_up(person: Person, plate: str, window: tuple[datetime, datetime])
         "justification": "Where the listed vehicle was seen since its owner reported the theft",
         "scope": {"plate": plate},
     }
-    request_id = str(uuid4())
-    found = await search(person, await person.declare(**said), window, request_id, plate=plate)
+    requests: list[str] = []
+    found = await search(person, await person.declare(**said), window, requests, plate=plate)
     if not found or any(read["plate"] != plate for read in found):
         raise StepFailed("the search did not find the plate that was read, or found another")
     what, answer = f"searched plate {plate}", _count(len(found), "record")
-    return _shown(person, what, said, HTTPStatus.OK, answer, request_id)
+    return _shown(person, what, said, HTTPStatus.OK, answer, requests[0])
 
 
 async def look_for_part(
     person: Person, plate: str, devices: Sequence[Device], window: tuple[datetime, datetime]
 ) -> Shown:
     """Search what a witness by the road remembers of a plate, look-alike characters included."""
-    request_id, pattern = str(uuid4()), f"{plate[: max(1, len(plate) - 3)]}*"
+    requests, pattern = list[str](), f"{plate[: max(1, len(plate) - 3)]}*"
     purpose = await person.declare(**CANVASS)
     passed = [device.device_id for device in devices]
     found = await search(
-        person, purpose, window, request_id, plate=pattern, lookalike=True, device_ids=passed
+        person, purpose, window, requests, plate=pattern, lookalike=True, device_ids=passed
     )
     if plate not in {read["plate"] for read in found}:
         raise StepFailed("the search for a part of a plate did not find it")
     what, answer = f"searched {pattern}, look-alikes too", _count(len(found), "record")
-    return _shown(person, what, CANVASS, HTTPStatus.OK, answer, request_id)
+    return _shown(person, what, CANVASS, HTTPStatus.OK, answer, requests[0])
 
 
 async def refused_untrained(person: Person, plate: str, window: tuple[datetime, datetime]) -> Shown:
@@ -65,10 +64,8 @@ async def refused_untrained(person: Person, plate: str, window: tuple[datetime, 
         "captured_from": window[0].isoformat(),
         "captured_to": window[1].isoformat(),
     }
-    request_id = str(uuid4())
-    answer = await person.ask(
-        "retention", "POST", "/v1/searches", json=body, headers={"X-Request-ID": request_id}
-    )
+    answer = await person.ask("retention", "POST", "/v1/searches", json=body)
+    request_id = answer.headers["X-Request-ID"]
     _must_refuse(answer, "training")
     detail = answer.json()["detail"]
     return _shown(person, f"searched plate {plate}", None, answer.status_code, detail, request_id)
@@ -82,10 +79,8 @@ async def refused_purpose(person: Person) -> Shown:
         "case_number": CASE,
         "justification": "Asked by telephone where this family's car is parked at night",
     }
-    request_id = str(uuid4())
-    answer = await person.ask(
-        "identity", "POST", "/v1/purposes", json=said, headers={"X-Request-ID": request_id}
-    )
+    answer = await person.ask("identity", "POST", "/v1/purposes", json=said)
+    request_id = answer.headers["X-Request-ID"]
     _must_refuse(answer, "prohibited_purpose")
     detail, what = answer.json()["detail"], "declared a prohibited purpose"
     shown = _shown(person, what, said, answer.status_code, detail, request_id)

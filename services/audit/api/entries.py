@@ -45,7 +45,10 @@ class EntryQuery(RequestBody):
     outcome: Literal["allowed", "refused"] | None = None
     service: Term | None = None
     permission: Term | None = None
-    request_id: Term | None = None
+    request_id: Term | None = Field(
+        default=None,
+        description="As `X-Request-ID` of an answer has it; what a caller sent is not looked at",
+    )
     after: After | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 100
     old_log: bool = Field(
@@ -108,6 +111,7 @@ class EntryOut(BaseModel):
     case_number: str | None
     plates: list[str]
     request_id: str | None
+    """The service's own id of the request; what its caller called it is in `event`, `caller_request_id`."""
     leaf_hash: str = Field(description="Hexadecimal")
     entry_hash: str = Field(description="Hexadecimal; chains the entry to the one before")
     event: dict[str, Any] = Field(description="CloudEvents 1.0, JSON format")

@@ -57,11 +57,31 @@ class Opened:
 
 
 async def sign_in(identity: Identity, attempt: Attempt) -> Opened:
-    """Open a session. Raises: NotAuthenticated; the refusal is recorded first."""
+    """Open a session. Strangers wait for a turn, before which nothing is looked up or hashed for them.
+
+    Raises: NotAuthenticated, the refusal is recorded first; TooManyRequests, and nothing was looked at.
+    """
+    if await _comes_known(identity, attempt):
+        return await _sign_in(identity, attempt, known=True)
+    async with identity.turns.turn(attempt.client_address):
+        opened = await _sign_in(identity, attempt, known=False)
+    identity.turns.right(attempt.client_address)
+    return opened
+
+
+async def _comes_known(identity: Identity, attempt: Attempt) -> bool:
+    """Return whether a browser signed in to this account before; a query only where its token is ours."""
+    if attempt.browser_id is None:
+        return False
+    async with identity.begin() as unit:
+        account = await unit.accounts.find_username(attempt.username)
+        return await _known_browser(unit, attempt, account) is not None
+
+
+async def _sign_in(identity: Identity, attempt: Attempt, *, known: bool) -> Opened:
     async with identity.begin() as unit:
         account = await unit.accounts.find_username(attempt.username)
         seen = await unit.credentials.find(account.account_id) if account else None
-        known = await _known_browser(unit, attempt, account) is not None
     password = normalise_password(attempt.password)
     hashed = seen.password_hash if seen else None
     right = await identity.hasher.verify(hashed, password, known=known)

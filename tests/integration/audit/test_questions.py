@@ -25,6 +25,7 @@ from shared.events import (
 )
 from shared.events.past import RefusalsCountedV1
 from shared.models import cursor_of
+from shared.testing.reads import FOLDED
 from tests.integration.audit.conftest import (
     AUDITOR,
     OFFICER,
@@ -690,3 +691,10 @@ async def test_a_breach_report_lists_what_an_account_reached(deliver, clock, cli
     assert report["truncated"] is False
     short = await client.post("/v1/breach-reports", json={**body, "limit": 2}, headers=auditor())
     assert (len(short.json()["records"]), short.json()["truncated"]) == (2, True)
+
+
+@pytest.mark.clause("wall/plates-as-typed")
+async def test_a_letter_that_folds_into_others_is_no_question_to_the_log(client, auditor):
+    for folded in FOLDED:
+        refused = await client.post("/v1/entries/search", json={"plate": folded}, headers=auditor())
+        assert (refused.status_code, refused.json()["field"]) == (422, "body.plate"), folded

@@ -70,6 +70,20 @@ def test_the_bench_of_video_takes_a_film_through_to_a_pass(repository: Path) -> 
     assert line["passes"] == line["passes_right"] == 1
 
 
+def test_the_bench_of_sign_in_counts_everybody(repository: Path) -> None:
+    line = smoke("sign_in", repository, *EMBEDDED)
+    assert line["smoke"] is True
+    wrong, right, known = line["wrong"], line["right"], line["known"]
+    assert isinstance(wrong, dict)
+    assert isinstance(right, dict)
+    assert isinstance(known, dict)
+    assert wrong["refused"] == wrong["n"] == 1200
+    assert "201" not in wrong["statuses"]
+    assert right["n"] == known["n"] == 12
+    assert set(known["statuses"]) <= {"201", "0"}, "0: no answer in time, on a machine that is busy"
+    assert {"wrong_per_s", "right_p95_ms", "known_refused", "load_average", "machine"} <= set(line)
+
+
 def test_the_bench_of_plateless_frames_looks_at_each(repository: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     line = smoke("plateless", repository, "--cache", str(tmp_path), "--out", str(page))

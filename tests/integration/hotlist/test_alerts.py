@@ -12,6 +12,7 @@ from sqlalchemy import text
 from services.hotlist.broadcast import REPLACED
 from shared.events import RecordsDisclosed
 from shared.testing import eventually
+from tests.integration.hotlist.conftest import Streams, served, serving
 
 
 async def seen(hotlist, count, plate="7ABC123", **fields):
@@ -243,6 +244,25 @@ async def test_a_stream_ends_when_the_token_is_revoked_before_another_alert(
     assert await disclosed(hotlist) == []
 
 
+@pytest.mark.clause("468.6/separation")
+async def test_a_silent_stream_ends_within_seconds_of_the_separation(
+    settings, bus, objects, authority, policy, clock
+):
+    """Not at its next sign of life, which may be long in coming."""
+    account = uuid4()
+    slow = settings.model_copy(update={"hotlist_heartbeat_s": 60.0})
+    async with (
+        serving(slow, bus, objects, clock, authority, policy) as service,
+        served(service.app) as address,
+        Streams(address, authority).open(account_id=str(account)) as stream,
+    ):
+        await eventually(lambda: stream.events)
+        clock.advance(seconds=1)
+        authority.people.learn(authority.account(account, "separated", clock.now()))
+        await eventually(lambda: stream.ended)
+        assert "separated" in stream.end
+
+
 async def test_a_slow_client_holds_nobody_up_and_misses_nothing(hotlist, streams):
     """One client reads nothing for a while; its alerts wait in Postgres, not in memory."""
     await hotlist.listed("7ABC123")
@@ -336,7 +356,6 @@ async def test_streams_end_when_the_server_stops(hotlist, streams):
 async def test_a_hit_raised_by_another_replica_reaches_the_stream(
     hotlist, streams, settings, bus, objects, clock, authority, policy
 ):
-    from tests.integration.hotlist.conftest import serving
 
     await hotlist.listed("7ABC123")
     async with (

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from shared.access import Permission
 from shared.events import AccessAttempted, HotListActivated, HotListChanged, RecordsDisclosed
+from shared.testing.reads import FOLDED
 
 HEADER = "plate,state,record_kind,reason\n"
 
@@ -455,3 +456,16 @@ async def test_another_replica_learns_of_an_activation(
         await eventually(lambda: [one.size for one in index.lists] == [2])
         await other.see(other.read("8XYZ999"))
         assert len(await hotlist.hits()) == 1
+
+
+@pytest.mark.clause("wall/plates-as-typed")
+async def test_a_letter_that_folds_into_others_enters_no_list(hotlist):
+    list_id = await hotlist.list()
+    for folded in FOLDED:
+        await hotlist.add(list_id, folded, status=422)
+    rows = "".join(f"{folded},CA,stolen_vehicle\n" for folded in FOLDED)
+    good = "".join(f"7ABC{n:03d},CA,stolen_vehicle\n" for n in range(200))
+    version = await hotlist.upload(list_id, f"plate,state,record_kind\n{rows}{good}")
+    assert version["set_aside"] == len(FOLDED)
+    await hotlist.see(hotlist.read("SS7A1"), hotlist.read("FI7A"), hotlist.read("I7A1"))
+    assert await hotlist.hits() == []

@@ -1,6 +1,7 @@
 """Hard to impersonate, hard to lock out: what strangers' failures stop, and what they do not (ADR-0033)."""
 
 import asyncio
+import contextlib
 from base64 import urlsafe_b64decode
 from collections import Counter
 from uuid import UUID
@@ -11,7 +12,8 @@ from sqlalchemy import text
 
 from services.identity.actions import housekeeping
 from services.identity.browser_tokens import BrowserTokens
-from services.identity.hasher import MAX_WAITING
+from services.identity.store.accounts import Accounts
+from services.identity.turns import MAX_WAITING
 from shared.events import AccountChanged, SessionChanged
 from shared.refusals import Allowance
 
@@ -222,6 +224,53 @@ async def test_passwords_of_strangers_do_not_wait_before_those_of_known_browsers
     assert (await officer.try_sign_in(browser=officer.browser)).status_code == 201
     answers = Counter(answer.status_code for answer in await asyncio.gather(*flood))
     assert answers[429] > 0
+
+
+@pytest.fixture
+def looked_up(monkeypatch):
+    """The names that the tables were asked for."""
+    names = []
+    find = Accounts.find_username
+
+    async def noted(self, username, **how):
+        names.append(username)
+        return await find(self, username, **how)
+
+    monkeypatch.setattr(Accounts, "find_username", noted)
+    return names
+
+
+@pytest.mark.clause("468.6(a)/strangers")
+async def test_a_hundred_strangers_hold_up_nobody_whose_address_has_not_failed(
+    hire, app, clock, looked_up
+):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    body = {"password": WRONG, "totp": "000000"}
+    async with contextlib.AsyncExitStack() as stack:
+        addresses = [f"198.51.100.{n}" for n in range(100)]
+        strangers = [await stack.enter_async_context(client_at(app, a)) for a in addresses]
+        for client in strangers[:3]:  # these have failed before
+            await client.post("/v1/sessions", json={**body, "username": "no.body"})
+        looked_up.clear()
+        flood = [
+            asyncio.create_task(
+                strangers[n % 3].post("/v1/sessions", json={**body, "username": f"no.body.{n}"})
+            )
+            for n in range(60)
+        ]
+        while not any(task.done() for task in flood):
+            await asyncio.sleep(0)
+        new = await stack.enter_async_context(client_at(app, "203.0.113.7"))
+        right = {"username": "o.seven", "password": officer.password, "totp": officer.code()}
+        assert (await new.post("/v1/sessions", json=right)).status_code == 201
+        ahead = looked_up.index("o.seven")
+        assert ahead <= 6, "it was ahead of all who waited at addresses that had failed"
+        answers = Counter(answer.status_code for answer in await asyncio.gather(*flood))
+    assert answers[429] >= 20
+    assert answers[401] + answers[429] == 60
+    asked = [name for name in looked_up if name.startswith("no.body.")]
+    assert len(set(asked)) == answers[401], "nothing was looked up for who was turned away"
 
 
 @pytest.mark.clause("468.6(a)/code-twice")

@@ -3,6 +3,7 @@
 import pytest
 
 from shared.events import AccessAttempted, PurposeDeclared
+from shared.testing.reads import FOLDED
 from shared.tokens import verify
 
 
@@ -158,3 +159,10 @@ async def test_a_purpose_too_long_for_a_header_is_refused(officer, published):
     )
     assert (answer.status_code, answer.json()["field"]) == (422, "justification")
     assert await published(PurposeDeclared) == []
+
+
+@pytest.mark.clause("wall/plates-as-typed")
+async def test_a_letter_that_folds_into_others_narrows_no_purpose(officer):
+    for folded in FOLDED:
+        refused = await officer.post("/v1/purposes", **a_purpose(scope={"plate": folded}))
+        assert (refused.status_code, refused.json()["field"]) == (422, "body.scope.plate"), folded

@@ -10,6 +10,7 @@ from hashlib import sha256
 import pytest
 
 from shared.plates import normalise_plate
+from shared.testing.reads import FOLDED
 
 
 async def test_a_batch_is_announced_whole_then_acknowledged(station, camera):
@@ -337,3 +338,11 @@ async def test_random_bodies_are_never_our_fault(station):
             assert all(normalise_plate(event.plate) == event.plate for event in station.reads)
             station.bus.records.clear()
         assert station.nothing_was_kept()
+
+
+@pytest.mark.clause("wall/plates-as-typed")
+async def test_a_letter_that_folds_into_others_is_refused_and_nothing_is_kept(station, camera):
+    for folded in FOLDED:
+        answer = await station.post_reads(camera, [station.read(plate=folded)])
+        assert (answer.status_code, answer.json()["field"]) == (422, "plate"), folded
+    assert station.nothing_was_kept()

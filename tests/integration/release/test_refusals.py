@@ -6,6 +6,7 @@ import pytest
 
 from shared.events import ReleaseApproved, ReleaseChanged, ReleaseDenied, ReleaseRequested
 from shared.testing import eventually
+from shared.testing.reads import FOLDED
 from tests.integration.release.conftest import (
     FBI,
     LIBRARY,
@@ -302,3 +303,13 @@ async def test_an_ori_is_registered_once(client, agencies, reviewer):
     }
     response = await client.post("/v1/agencies", json=body, headers=reviewer())
     assert response.status_code == 409
+
+
+@pytest.mark.clause("wall/plates-as-typed")
+async def test_a_letter_that_folds_into_others_is_asked_for_by_nobody(client, agencies, requester):
+    for folded in FOLDED:
+        body = a_request(**with_criteria(plate=folded))
+        refused = await client.post("/v1/requests", json=body, headers=requester())
+        assert (refused.status_code, refused.json()["field"]) == (422, "body.criteria.plate"), (
+            folded
+        )

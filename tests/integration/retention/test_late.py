@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from shared.testing import recognised, signed
 from tests.integration.retention.conftest import a_capture, a_read
 from tests.integration.retention.exporting import exported
 from tests.integration.retention.test_evidence import lines, written
@@ -81,3 +82,11 @@ async def test_what_a_hold_keeps_beyond_its_month_stays_late(retention):
     assert await retention.fetch("SELECT late FROM held_reads") == [(True,)]
     assert await retention.fetch("SELECT late FROM held_captures") == [(True,)]
     assert (await retention.get(f"/v1/reads/{read.read_id}")).json()["late"] is True
+
+
+@pytest.mark.clause("468.5/late")
+@pytest.mark.parametrize("late", [True, False, None])
+async def test_a_read_of_a_frame_is_late_by_what_ingest_signed_of_the_frame(retention, late):
+    retention.runtime.captures._unsigned_until = None
+    await retention.store(recognised(signed(a_capture(NOON, late=late).capture)))
+    assert await retention.fetch("SELECT late FROM reads") == [(late,)]

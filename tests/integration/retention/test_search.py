@@ -10,6 +10,7 @@ from services.retention.store import search as search_module
 from services.retention.store.conditions import Conditions
 from shared.events import Actor, HitDisposed, HitVerified, Place, RecordsDisclosed
 from shared.plates import PlatePattern
+from shared.testing.reads import FOLDED
 from tests.integration.retention.conftest import DEVICE, ORI, SOLANO, a_hit, a_read, started
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -348,3 +349,13 @@ async def test_a_search_that_takes_too_long_is_ended_and_the_person_told_to_narr
             problem = await retention.search(422, plate="7ABC123")
         assert "narrow" in problem["detail"]
         assert await retention.plates(plate="7ABC123") == ["7ABC123"]
+
+
+@pytest.mark.clause("wall/plates-as-typed")
+async def test_a_letter_that_folds_into_others_is_refused_at_searches_and_holds(retention):
+    held = {"basis": "criminal_action", "case_number": "26-001234", "description": "a homicide"}
+    for folded in FOLDED:
+        assert (await retention.search(422, plate=folded))["field"] == "body.plate"
+        body = {**held, "criteria": {"plate": folded}}
+        refused = await retention.post("/v1/holds", body, 422)
+        assert refused["field"] == "body.criteria.plate"

@@ -55,6 +55,22 @@ async def test_the_cookie_is_sealed_and_kept_from_scripts_and_other_sites(browse
     assert len(line) < 4096
 
 
+async def test_a_cookie_that_was_kept_opens_no_page_after_the_sign_out(officer, clock):
+    name = "__Host-plateward_session"
+    kept = officer.http.cookies[name]
+    await officer.open("/")
+    assert "Ola" in officer.said
+    await officer.send("/sign-out")
+    for path in ("/", "/search", "/alerts", "/purpose"):
+        officer.http.cookies.set(name, kept, domain="alpr.example.org")
+        await officer.open(path)
+        assert "Ola" not in officer.said, path
+    clock.advance(minutes=31)  # it is idle by itself now, and need not be remembered
+    officer.http.cookies.set(name, kept, domain="alpr.example.org")
+    await officer.open("/search")
+    assert "Ola" not in officer.said
+
+
 async def test_over_https_cookies_belong_to_this_host_alone(browser):
     await browser.open("/sign-in")
     answer = await browser.http.post(
