@@ -93,11 +93,16 @@ class Allowance:
         self._per_s = per_minute / 60
         self._most_places = most_places
         self._monotonic = monotonic
+        self._narrower: dict[str, float] = {}
         self._buckets: OrderedDict[Door, Bucket] = OrderedDict()
         self._overall = Bucket(burst * OVERALL, monotonic())
 
     def __len__(self) -> int:
         return len(self._buckets)
+
+    def narrow(self, name: str, burst: int) -> None:
+        """Allow fewer at once at the door of this name, where looking at a request costs more."""
+        self._narrower[name] = burst
 
     def reserve(self, door: Door) -> bool:
         """Take one; False where none is left."""
@@ -123,14 +128,15 @@ class Allowance:
 
     def _bucket(self, door: Door) -> Bucket:
         now_s = self._monotonic()
+        burst = min(self._burst, self._narrower.get(door.name, self._burst))
         bucket = self._buckets.get(door)
         if bucket is None:
-            bucket = self._buckets[door] = Bucket(self._burst, now_s)
+            bucket = self._buckets[door] = Bucket(burst, now_s)
             if len(self._buckets) > self._most_places:
                 self._buckets.popitem(last=False)
         else:
             self._buckets.move_to_end(door)
-            bucket.refill(now_s, self._per_s, self._burst)
+            bucket.refill(now_s, self._per_s, burst)
         return bucket
 
     def _all(self) -> Bucket:

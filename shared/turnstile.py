@@ -117,9 +117,12 @@ class Turnstile:
         async def answer(message: Message) -> None:
             nonlocal reserved
             if message["type"] == "http.response.start":
-                if message["status"] in _REFUSED and not state.get("known"):
+                status = message["status"]
+                # At a sign-in: too many came at once, and nothing was looked at. It leaves no entry either.
+                turned_away = status == HTTPStatus.TOO_MANY_REQUESTS and door.name != GUARD
+                if (turned_away or status in _REFUSED) and not state.get("known"):
                     reserved = False
-                    if state.get("uncounted"):
+                    if turned_away or state.get("uncounted"):
                         self._refusals.count(door)
                 elif reserved:
                     reserved = False

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from services.identity.actions import housekeeping, keys, provisioning, rewrap, tick, watching
 from services.identity.api import DOORS, OPEN, router
-from services.identity.api.sessions import known_browser
+from services.identity.api.sessions import SIGN_IN, known_browser
 from services.identity.settings import Settings
 from services.identity.work import SERVICE, Identity
 from shared.http import create_app
@@ -30,6 +30,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     """Return the service, ready to be served."""
     runtime = runtime or Runtime(SERVICE, settings)
     identity = Identity.of(settings, runtime)
+    runtime.refusals.allowance.narrow(SIGN_IN, settings.identity_sign_in_burst)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

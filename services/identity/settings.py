@@ -41,6 +41,10 @@ class Settings(CommonSettings):
     """Passwords hashed at the same time, besides one of those who are known; memory in use is this and one
     times the memory cost."""
 
+    identity_sign_in_burst: Annotated[int, Field(ge=5)] = 20
+    """So many refused sign-ins at once are looked at for an address, and then `refusals_per_minute`: passwords
+    cost more than other refusals. A known browser has an allowance of its own."""
+
     @model_validator(mode="after")
     def _issuer_holds_together(self) -> Self:
         """Refuse a certificate of another key, for another usage, or by a root that is not trusted."""

@@ -16,7 +16,10 @@ from services.identity.work import Identity, Parts, Work
 from shared.access import Grant, Permission, access
 from shared.models import RequestBody
 
-router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
+SIGN_IN = "/v1/sessions"
+"""The door of sign-in, and what the addresses of sessions begin with."""
+
+router = APIRouter(prefix=SIGN_IN, tags=["sessions"])
 
 
 class OpenSession(RequestBody):
@@ -62,7 +65,7 @@ async def open_session(
 
 async def known_browser(identity: Identity, request: HttpRequest, door: str) -> str | None:
     """Return which known browser a sign-in comes from, or None: a flood at its address does not stop it."""
-    if door != router.prefix:
+    if door != SIGN_IN:
         return None
     token = request.headers.get("X-Known-Browser")
     if (browser_id := identity.browser_tokens.browser_of(token)) is None:

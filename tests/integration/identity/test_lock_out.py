@@ -14,7 +14,7 @@ from services.identity.actions import housekeeping
 from services.identity.browser_tokens import BrowserTokens
 from services.identity.store.accounts import Accounts
 from services.identity.turns import MAX_WAITING
-from shared.events import AccountChanged, SessionChanged
+from shared.events import AccountChanged, RefusalsCounted, SessionChanged
 from shared.refusals import Allowance
 
 WRONG = "wrong and wrong"
@@ -226,6 +226,28 @@ async def test_passwords_of_strangers_do_not_wait_before_those_of_known_browsers
     assert answers[429] > 0
 
 
+@pytest.mark.clause("468.6(a)/strangers")
+async def test_an_address_has_twenty_failed_sign_ins_at_once_and_all_others_are_counted(
+    app, clock, runtime, published, looked_up
+):
+    body = {"username": "no.body", "password": WRONG, "totp": "000000"}
+    async with client_at(app, "203.0.113.50") as client:
+        answers = await asyncio.gather(*(client.post("/v1/sessions", json=body) for _ in range(60)))
+        found = Counter(answer.status_code for answer in answers)
+        assert found[401] + found[429] == 60
+        assert 1 <= found[401] <= 20
+        looked_up.clear()
+        again = await client.post("/v1/sessions", json=body)
+    assert again.status_code == 429
+    assert looked_up == []
+    clock.advance(minutes=2)
+    await runtime.refusals.record()
+    counted = [e for e in await published(RefusalsCounted) if e.route == "/v1/sessions"]
+    refused = [e for e in await published(SessionChanged) if e.change == "refused"]
+    assert sum(e.count for e in counted) == found[429] + 1
+    assert len(refused) == found[401]
+
+
 @pytest.fixture
 def looked_up(monkeypatch):
     """The names that the tables were asked for."""
@@ -242,7 +264,7 @@ def looked_up(monkeypatch):
 
 @pytest.mark.clause("468.6(a)/strangers")
 async def test_a_hundred_strangers_hold_up_nobody_whose_address_has_not_failed(
-    hire, app, clock, looked_up
+    hire, app, clock, looked_up, runtime, published
 ):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=1)
@@ -271,6 +293,10 @@ async def test_a_hundred_strangers_hold_up_nobody_whose_address_has_not_failed(
     assert answers[401] + answers[429] == 60
     asked = [name for name in looked_up if name.startswith("no.body.")]
     assert len(set(asked)) == answers[401], "nothing was looked up for who was turned away"
+    clock.advance(minutes=2)
+    await runtime.refusals.record()
+    counted = [e for e in await published(RefusalsCounted) if e.route == "/v1/sessions"]
+    assert sum(event.count for event in counted) == answers[429]
 
 
 @pytest.mark.clause("468.6(a)/code-twice")
