@@ -3,7 +3,8 @@
 Civil Code 1798.90.52(a); CJIS Security Policy AU-3. The only place that makes a `Grant`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
@@ -43,6 +44,7 @@ __all__ = [
     "disclose",
     "disclosures",
     "identify",
+    "refusals_recorded",
     "system_grant",
 ]
 
@@ -242,6 +244,16 @@ async def record_refusal(request: Request, grant: Grant, reason: str) -> None:
         client_address=request.client.host if request.client else "",
     )
     await record_attempt(runtime_of(request), refusal)
+
+
+@asynccontextmanager
+async def refusals_recorded(request: Request, grant: Grant) -> AsyncIterator[None]:
+    """Leave an access record of what a rule of ours refuses, as the guard does of its own."""
+    try:
+        yield
+    except NotAuthorised as exc:
+        await record_refusal(request, grant, exc.detail)
+        raise
 
 
 async def identify(request: Request) -> Principal:

@@ -9,6 +9,7 @@ class Permission(StrEnum):
     ACCOUNT_SELF = "account:self"
     ACCOUNT_READ = "account:read"
     ACCOUNT_MANAGE = "account:manage"
+    ACCOUNT_DELIVER = "account:deliver"
     TRAINING_RECORD = "training:record"
     PURPOSE_DECLARE = "purpose:declare"
     DEVICE_READ = "device:read"
@@ -72,6 +73,7 @@ _WITHOUT_CURRENT_ACCOUNTS = frozenset(
         Permission.ACCOUNT_SELF,
         Permission.ACCOUNT_READ,
         Permission.ACCOUNT_MANAGE,
+        Permission.ACCOUNT_DELIVER,
         Permission.TRAINING_RECORD,
         Permission.PURPOSE_DECLARE,
         # Cameras are no ALPR data: a stolen one must be revocable.
@@ -85,6 +87,7 @@ _WITHOUT_TRAINING = frozenset(
         Permission.ACCOUNT_SELF,
         Permission.ACCOUNT_READ,
         Permission.ACCOUNT_MANAGE,
+        Permission.ACCOUNT_DELIVER,
         Permission.TRAINING_RECORD,
         # People of other agencies: their own agency trains them, and they see a package, not the system.
         Permission.RELEASE_REQUEST,

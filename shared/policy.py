@@ -150,6 +150,8 @@ class Accounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     access_token_minutes: int
     known_browser_days: int
     known_browsers: int
+    two_to_reinvite: frozenset[str]
+    """Roles that two administrators let enrol anew."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -268,7 +270,7 @@ def load_policy(path: Path) -> Policy:
         policy = msgspec.convert({**content, "digest": digest_of(content)}, Policy)
     except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
         raise PolicyFault(f"{path}: {exc}") from exc
-    _check_exclusive_roles(policy)
+    _check_named_roles(policy)
     retention = policy.retention
     if retention.floor_days < LEGAL_FLOOR_DAYS:
         raise PolicyFault("retention.floor_days is under one year (Government Code 34090.6)")
@@ -312,8 +314,10 @@ def load_policy(path: Path) -> Policy:
     return policy
 
 
-def _check_exclusive_roles(policy: Policy) -> None:
+def _check_named_roles(policy: Policy) -> None:
     exclusive = policy.exclusive_roles
+    if unknown := policy.accounts.two_to_reinvite - policy.roles.keys():
+        raise PolicyFault(f"accounts.two_to_reinvite names no role: {', '.join(sorted(unknown))}")
     if unknown := exclusive.alone - policy.roles.keys():
         raise PolicyFault(f"exclusive_roles.alone names no role: {', '.join(sorted(unknown))}")
     for pair in sorted(exclusive.apart):

@@ -25,4 +25,27 @@ def _exclusive_roles(said: Mapping[str, Any], at: datetime) -> Iterable[FindingR
     yield a_finding("exclusive_roles", said["account_id"], at, *pairs, pairs=pairs)
 
 
-_RULES = {"exclusive_roles_found": _exclusive_roles}
+def _enrolled_beside(said: Mapping[str, Any], at: datetime) -> Iterable[FindingRaised]:
+    """Somebody enrolled where a person who had the invitation in hand was signed in within the hour.
+
+    About that person, who so cannot work the finding.
+    """
+    for person_id, what in sorted(said.get("details", {}).get("beside", {}).items()):
+        number = said["account_number"]
+        about = {"account_id": said["account_id"], "why": f"the same {what}"}
+        yield a_finding("enrolled_beside", person_id, at, about["account_id"], number, **about)
+
+
+def _from_the_host(said: Mapping[str, Any], at: datetime) -> Iterable[FindingRaised]:
+    """Somebody was let back in by whoever runs the machine; about that person, who so cannot work it."""
+    if said["actor"]["person_id"].startswith("system:"):
+        number = said["account_number"]
+        yield a_finding("released_on_host", said["account_id"], at, number, why=said["change"])
+
+
+_RULES = {
+    "exclusive_roles_found": _exclusive_roles,
+    "enrolled": _enrolled_beside,
+    "unlocked": _from_the_host,
+    "reinvited": _from_the_host,
+}

@@ -55,6 +55,13 @@ WAYS = (
         "its state, searches of it, and sampled audits",
     ),
     Way(
+        "account:deliver",
+        "/invitations",
+        "Invitations",
+        "Invitations to hand over",
+        "people who were invited, and the sheets that they enrol with",
+    ),
+    Way(
         "hold:read",
         "/holds",
         "Holds",

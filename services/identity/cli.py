@@ -6,7 +6,12 @@ import sys
 from collections.abc import Sequence
 
 from services.identity.actions import keys, rewrap, watching
-from services.identity.actions.bootstrap import bootstrap, release_lock, standalone
+from services.identity.actions.bootstrap import (
+    bootstrap,
+    deliver_invitation,
+    release_lock,
+    standalone,
+)
 from services.identity.api.fields import USERNAME
 from services.identity.main import MIGRATIONS, main
 from services.identity.settings import Settings
@@ -40,6 +45,14 @@ async def _bootstrap(settings: Settings, chosen: argparse.Namespace) -> str:
     )
 
 
+async def _deliver_invitation(settings: Settings, chosen: argparse.Namespace) -> str:
+    given = await deliver_invitation(settings, username=chosen.username)
+    return (
+        f"The invitation of {given.username} holds until {given.expires_at:%Y-%m-%d %H:%M} UTC.\n"
+        f"Invitation token, shown this once: {given.invitation_token}"
+    )
+
+
 async def _rotate_key(settings: Settings, chosen: argparse.Namespace) -> str:
     async with standalone(settings) as identity:
         kid = await keys.rotate(identity, compromised=chosen.compromised)
@@ -49,8 +62,16 @@ async def _rotate_key(settings: Settings, chosen: argparse.Namespace) -> str:
 
 
 async def _release_lock(settings: Settings, chosen: argparse.Namespace) -> str:
-    await release_lock(settings, username=chosen.username)
-    return f"Account {chosen.username} is released."
+    given = await release_lock(
+        settings, username=chosen.username, reason=chosen.reason, invite=chosen.invite
+    )
+    finding = "An auditor works the finding of it; the person released cannot."
+    if given is None:
+        return f"Account {chosen.username} is released. {finding}"
+    return (
+        f"{given.username} is invited anew until {given.expires_at:%Y-%m-%d %H:%M} UTC. {finding}\n"
+        f"Invitation token, shown this once: {given.invitation_token}"
+    )
 
 
 async def _announce_revocation(settings: Settings, chosen: argparse.Namespace) -> str:
@@ -93,6 +114,7 @@ _COMMANDS = {
     "rewrap": _rewrap,
     "key-usage": _key_usage,
     "bootstrap": _bootstrap,
+    "deliver-invitation": _deliver_invitation,
     "rotate-key": _rotate_key,
     "release-lock": _release_lock,
     "announce-revocation": _announce_revocation,
@@ -107,6 +129,11 @@ def _parser() -> argparse.ArgumentParser:
     first.add_argument("--username", required=True, type=_username)
     first.add_argument("--name", help="the person's name; the username if left out")
     first.add_argument("--title", help="their job title; the policy's designee if left out")
+    given = commands.add_parser(
+        "deliver-invitation",
+        help="show an invitation, while nobody who may deliver it is there: of the first to do so",
+    )
+    given.add_argument("--username", required=True, type=_username)
     rotate = commands.add_parser("rotate-key", help="make a new signing key")
     rotate.add_argument(
         "--compromised", action="store_true", help="old keys, and all tokens, end at once"
@@ -121,8 +148,14 @@ def _parser() -> argparse.ArgumentParser:
     anew.add_argument("--title", required=True)
     anew.add_argument("--reason", required=True, help="why; kept in the audit log")
     commands.add_parser("key-usage", help="say what each key-encryption key still seals")
-    release = commands.add_parser("release-lock", help="unlock an account")
+    release = commands.add_parser(
+        "release-lock", help="let an administrator back in whom no other administrator can let in"
+    )
     release.add_argument("--username", required=True, type=_username)
+    release.add_argument("--reason", required=True, help="who asks, and why; kept in the audit log")
+    release.add_argument(
+        "--invite", action="store_true", help="have them enrol anew: second factor or password lost"
+    )
     return parser
 
 

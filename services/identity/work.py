@@ -16,6 +16,7 @@ from services.identity.settings import Settings
 from services.identity.store.accounts import Accounts
 from services.identity.store.browsers import Browsers
 from services.identity.store.credentials import Credentials
+from services.identity.store.invitations import Invitations
 from services.identity.store.keys import Keys
 from services.identity.store.numbers import ACCOUNTS, KEYS, Numbers
 from services.identity.store.provisioners import Provisioners
@@ -55,6 +56,7 @@ class Unit:
         self.limit_lifts = LimitLifts(connection)
         self.keys = Keys(connection)
         self.sealed = Sealed(connection)
+        self.invitations = Invitations(connection)
         self.numbers = Numbers(connection)
         self.provisioners = Provisioners(connection)
         self.announced: list[Event] = []

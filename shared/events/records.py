@@ -387,6 +387,7 @@ class LogDestroyed(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 OPEN_IN_FINDINGS = frozenset(
     [
+        "account_id",
         "attempt_id",
         "audit_id",
         "cases",

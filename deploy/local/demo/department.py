@@ -46,6 +46,7 @@ INVESTIGATOR = Role("d.quinn", "Dana Quinn", "Detective", "investigator")
 ROOKIE = Role("r.novak", "Rae Novak", "Police Officer", "officer", trained=False)
 CUSTODIAN = Role("c.records", "Cam Reyes", "Custodian of Records", "custodian")
 AUDITOR = Role("i.haddad", "Iris Haddad", "Auditor", "auditor")
+SECOND_AUDITOR = Role("j.park", "Jin Park", "Auditor", "auditor")
 OUTSIDER = Role(
     "s.tran",
     "Sam Tran",
@@ -69,7 +70,8 @@ class Device:
 class Department:
     """Everybody, signed in; `rookie` is an officer whose training is not on record.
 
-    The lieutenant is the second administrator: who made a requester's account does not decide on its requests.
+    The lieutenant is the second administrator, who decides on requests of those whom the first invited and
+    carries purges out; the second auditor signs off what the first drew and reviewed.
     """
 
     administrator: Person
@@ -80,6 +82,7 @@ class Department:
     rookie: Person
     custodian: Person
     auditor: Person
+    second_auditor: Person
     outsider: Person
     devices: tuple[Device, ...]
 
@@ -88,24 +91,35 @@ class Department:
         """Everybody."""
         return (
             self.administrator, self.lieutenant, self.trainer, self.officer, self.investigator, self.rookie,
-            self.custodian, self.auditor, self.outsider,
+            self.custodian, self.auditor, self.second_auditor, self.outsider,
         )  # fmt: skip
 
 
 async def seed(api: Api, folder: Path) -> Department:
     """Make the department on a stack whose data lie in `folder`, as its people would."""
     administrator = await _first_administrator(api, folder)
-    trainer = await _invite(api, administrator, TRAINER)
+    await _account(administrator, TRAINER)
+    token = await _from_command_line(folder, "deliver-invitation", "--username", TRAINER.username)
+    trainer = await _enrol(api, TRAINER, token)
     await _train(trainer, administrator)
     await administrator.must("release", "POST", "/v1/agencies", json=AGENCY)
-    lieutenant, officer, investigator, rookie, custodian, auditor, outsider = [
+    lieutenant, officer, investigator, rookie, custodian, auditor, second, outsider = [
         await _join(api, administrator, trainer, role)
-        for role in (LIEUTENANT, OFFICER, INVESTIGATOR, ROOKIE, CUSTODIAN, AUDITOR, OUTSIDER)
+        for role in (
+            LIEUTENANT,
+            OFFICER,
+            INVESTIGATOR,
+            ROOKIE,
+            CUSTODIAN,
+            AUDITOR,
+            SECOND_AUDITOR,
+            OUTSIDER,
+        )
     ]
     devices = tuple([await _device(administrator, **camera) for camera in CAMERAS])
     return Department(
-        administrator, lieutenant, trainer, officer, investigator, rookie, custodian, auditor, outsider,
-        devices,
+        administrator, lieutenant, trainer, officer, investigator, rookie, custodian, auditor, second,
+        outsider, devices,
     )  # fmt: skip
 
 
@@ -125,29 +139,46 @@ CAMERAS: tuple[dict[str, Any], ...] = (
 
 
 async def _first_administrator(api: Api, folder: Path) -> Person:
-    """Invite the first administrator from the machine's own command line; all others by API."""
+    """Invite the first administrator from the machine's own command line."""
+    first = ADMINISTRATOR
+    token = await _from_command_line(
+        folder,
+        "bootstrap",
+        "--username",
+        first.username,
+        "--name",
+        first.name,
+        "--title",
+        first.title,
+    )
+    return await _enrol(api, first, token)
+
+
+async def _from_command_line(folder: Path, *command: str) -> str:
+    """Return the invitation that the machine shows, while nobody is there who may deliver it."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "deploy.local.administer", "--folder", str(folder), "bootstrap",
-        "--username", ADMINISTRATOR.username, "--name", ADMINISTRATOR.name,
-        "--title", ADMINISTRATOR.title,
+        sys.executable, "-m", "deploy.local.administer", "--folder", str(folder), *command,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT,
     )  # fmt: skip
     told, complained = await process.communicate()
     if process.returncode != 0:
-        raise StepFailed(f"bootstrap: {complained.decode(errors='replace').strip()[-600:]}")
-    token = told.decode().partition(_SHOWN_ONCE)[2].strip()
-    return await _enrol(api, ADMINISTRATOR, token)
+        why = complained.decode(errors="replace").strip()[-600:]
+        raise StepFailed(f"{command[0]}: {why}")
+    return told.decode().partition(_SHOWN_ONCE)[2].strip()
 
 
 async def _join(api: Api, administrator: Person, trainer: Person, role: Role) -> Person:
-    person = await _invite(api, administrator, role)
+    made = await _account(administrator, role)
+    path = f"/v1/accounts/{made['account']['account_id']}/invitation/delivery"
+    given = await trainer.must("identity", "POST", path)
+    person = await _enrol(api, role, given["invitation_token"])
     if role.trained:
         await _train(trainer, person)
     return person
 
 
-async def _invite(api: Api, administrator: Person, role: Role) -> Person:
-    """Create an account, and enrol as the person would."""
+async def _account(administrator: Person, role: Role) -> Any:
+    """Create an account; another person delivers the invitation."""
     body = {
         "username": role.username,
         "name": role.name,
@@ -156,8 +187,7 @@ async def _invite(api: Api, administrator: Person, role: Role) -> Person:
         "roles": [role.role],
         "sources": ["department", "state"] if role.agency_ori == DEPARTMENT_ORI else [],
     }
-    invited = await administrator.must("identity", "POST", "/v1/accounts", json=body)
-    return await _enrol(api, role, invited["invitation_token"])
+    return await administrator.must("identity", "POST", "/v1/accounts", json=body)
 
 
 async def _enrol(api: Api, role: Role, invitation: str) -> Person:

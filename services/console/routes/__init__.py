@@ -10,6 +10,7 @@ from services.console.routes import (
     hits,
     holds,
     hotlists,
+    invitations,
     plain,
     policy,
     releases,
@@ -33,5 +34,6 @@ for part in (
     holds,
     exports,
     hotlists,
+    invitations,
 ):
     router.include_router(part.router)

@@ -5,10 +5,12 @@ from http import HTTPStatus
 import msgspec
 from fastapi import APIRouter, Request, Response
 
+from services.console.browser import KNOWN, cookie_of
 from services.console.forms import Form
 from services.console.pages import page
 from services.console.parts import console_of
 from services.console.problems import Refused
+from services.console.sessions import KnownBrowser
 from services.console.visit import caller
 
 router = APIRouter(prefix="/enrolment")
@@ -64,9 +66,11 @@ async def finish_enrolment(request: Request, form: Form) -> Response:
     if factor is None:
         raise Refused(HTTPStatus.FORBIDDEN, "This form was not taken", "begin the enrolment again")
     body = {"invitation_token": factor.invitation_token, "totp": form.get("totp", "")}
+    known = console.seal.open(KnownBrowser, cookie_of(request, KNOWN)) or KnownBrowser(tokens={})
+    headers = {**caller(request), "X-Known-Browsers": ",".join(known.tokens.values())}
     try:
         await console.services.must(
-            "identity", "POST", "/v1/enrolment/confirm", json=body, headers=caller(request)
+            "identity", "POST", "/v1/enrolment/confirm", json=body, headers=headers
         )
     except Refused as exc:
         return _factor_page(request, factor, exc)

@@ -10,10 +10,13 @@ from services.identity.actions.announce import account_changed, account_event, c
 from services.identity.actions.enrolment import Invited, invite
 from services.identity.domain.accounts import (
     Account,
+    check_approver,
     check_assignment,
     check_somebody_else,
+    is_privileged,
     permissions_of,
 )
+from services.identity.store.invitations import Reinvitation
 from services.identity.work import Identity, Unit
 from shared.errors import Conflict
 from shared.events import Actor
@@ -59,7 +62,7 @@ async def create(identity: Identity, unit: Unit, by: Actor, new: NewAccount) -> 
     await unit.accounts.add(account)
     details = {"agency_ori": account.agency_ori, "roles": roles, "sources": sources}
     unit.announce(account_event(account, "created", by, **details))
-    return await invite(identity, unit, account)
+    return await invite(identity, unit, account, by)
 
 
 async def update(
@@ -137,7 +140,7 @@ async def separate(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Acco
     new = old.revoked(unit.now, status="separated", roles=(), sources=())
     await account_changed(unit, new, "separated", by, reason=reason, held=held)
     await close_sessions(unit, new, by, "account separated")
-    await unit.accounts.drop_invitation(account_id)
+    await unit.invitations.drop(account_id)
     await unit.credentials.drop(account_id)
     await unit.browsers.forget_all(account_id)
     return new
@@ -146,22 +149,49 @@ async def separate(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Acco
 async def invite_again(
     identity: Identity, unit: Unit, by: Actor, account_id: UUID, reason: str
 ) -> Invited:
-    """Let a person enrol anew, for a lost password, authenticator or invitation."""
+    """Let a person enrol anew, for a lost password, authenticator or invitation.
+
+    Where it takes two people this proposes it, and changes nothing about the account.
+    """
     old = await _changeable(unit, by, account_id, "reinvited", doing="invite")
     if old.status == "disabled":
         _check_trained(unit, old)
-    return await renew(identity, unit, by, old, reason)
+    if not is_privileged(unit.policy, old):
+        return await renew(identity, unit, old, reason, by)
+    expires = unit.now + timedelta(hours=identity.settings.identity_invitation_hours)
+    proposal = Reinvitation(account_id, UUID(by.person_id), reason, unit.now, expires)
+    await unit.invitations.propose(proposal)
+    await account_changed(unit, old, "reinvitation_proposed", by, reason=reason)
+    return Invited(old, "proposed", expires)
 
 
-async def renew(identity: Identity, unit: Unit, by: Actor, old: Account, reason: str) -> Invited:
+async def approve_invitation(
+    identity: Identity, unit: Unit, by: Actor, account_id: UUID
+) -> Invited:
+    """Invite a person anew as another administrator proposed. Raises: Conflict, NotAuthorised."""
+    old = await unit.accounts.get(account_id, lock=True)
+    proposal = await unit.invitations.proposal(account_id)
+    if proposal is None or proposal.expires_at <= unit.now:
+        raise Conflict("nobody proposed to invite this person anew; propose it first")
+    check_approver(old, proposal.proposed_by, by)
+    old.check_change("reinvited")
+    proposer = (await unit.accounts.get(proposal.proposed_by)).actor
+    return await renew(identity, unit, old, proposal.reason, by, proposer)
+
+
+async def renew(
+    identity: Identity, unit: Unit, old: Account, reason: str, by: Actor, *proposers: Actor
+) -> Invited:
     """Forget a person's credential and invite them; their sessions and tokens end now."""
+    await unit.invitations.end_proposal(old.account_id)
     await unit.credentials.drop(old.account_id)
     await unit.credentials.clear_failures(old.account_id)
     await unit.browsers.forget_all(old.account_id)
     new = old.revoked(unit.now, status="invited", sign_in_locked_at=None)
-    await account_changed(unit, new, "reinvited", by, reason=reason)
+    proposed_by = [who.person_id for who in proposers] or None
+    await account_changed(unit, new, "reinvited", by, reason=reason, proposed_by=proposed_by)
     await close_sessions(unit, new, by, "account invited anew")
-    return await invite(identity, unit, new)
+    return await invite(identity, unit, new, by, *proposers)
 
 
 async def review(unit: Unit, by: Actor, account_id: UUID, note: str) -> Account:

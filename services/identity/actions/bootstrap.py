@@ -9,15 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
+
 from services.identity.actions.administration import NewAccount, create, renew, unlock
-from services.identity.domain.accounts import ADMINISTRATOR, Account
+from services.identity.actions.enrolment import deliver
+from services.identity.domain.accounts import ADMINISTRATOR, Account, permissions_of
 from services.identity.settings import Settings
 from services.identity.work import SERVICE, Identity, Unit
 from shared.certificates import Roots, Trust
 from shared.clock import Clock, SystemClock
 from shared.db import Database
 from shared.errors import Conflict, NotFound
+from shared.events import Actor
 from shared.people import People
+from shared.permissions import Permission
 from shared.policy import load_policy
 from shared.schema import prepare
 
@@ -52,7 +57,7 @@ async def bootstrap(
         reason = "first administrator"
         lapsed = await _lapsed_invitation(unit, username)
         if lapsed is not None:
-            invited = await renew(identity, unit, identity.system, lapsed, reason)
+            invited = await renew(identity, unit, lapsed, reason, identity.system)
         else:
             new = NewAccount(
                 username=username,
@@ -63,17 +68,80 @@ async def bootstrap(
                 sources=["department"],
             )
             invited = await create(identity, unit, identity.system, new)
-    return FirstAdministrator(username, invited.invitation_token, invited.expires_at)
+        given = await deliver(unit, invited.account, host_of(identity))
+    return FirstAdministrator(username, given.invitation_token, given.expires_at)
 
 
-async def release_lock(settings: Settings, *, username: str, clock: Clock | None = None) -> None:
-    """Unlock an account from the command line. Raises: NotFound, Conflict."""
+def host_of(identity: Identity) -> Actor:
+    """Whoever runs the machine, where they hand an invitation over."""
+    return msgspec.structs.replace(identity.system, person_id="system:host", name="identity's host")
+
+
+async def deliver_invitation(
+    settings: Settings, *, username: str, clock: Clock | None = None
+) -> FirstAdministrator:
+    """Hand an invitation over from the command line, while nobody who may deliver it is there.
+
+    Raises: NotFound; Conflict where somebody is there, or no invitation waits.
+    """
     async with standalone(settings, clock) as identity, identity.begin() as unit:
-        account = await unit.accounts.find_username(username)
+        await unit.accounts.lock_bootstrap()
+        account = await unit.accounts.find_username(username, lock=True)
         if account is None:
             raise NotFound("no such account")
-        reason = "released from the command line"
-        await unlock(unit, identity.system, account.account_id, reason)
+        invitation = await unit.invitations.of(account.account_id)
+        others = {str(account.account_id), *(invitation.invited_by if invitation else ())}
+        for person in await unit.accounts.everybody():
+            held = permissions_of(unit.policy, person.title, person.roles)
+            may = person.status == "active" and Permission.ACCOUNT_DELIVER in held
+            if may and str(person.account_id) not in others:
+                raise Conflict(
+                    f"{person.username} can deliver it: the host does so only while nobody else can"
+                )
+        given = await deliver(unit, account, host_of(identity))
+    return FirstAdministrator(username, given.invitation_token, given.expires_at)
+
+
+async def release_lock(
+    settings: Settings,
+    *,
+    username: str,
+    reason: str,
+    invite: bool = False,
+    clock: Clock | None = None,
+) -> FirstAdministrator | None:
+    """Let an administrator back in from the command line, where no other administrator can.
+
+    Unlocks the account, which one other administrator could; or, to `invite`, has the person enrol anew, which
+    two others could. Audit makes a finding of it, which the person cannot work.
+
+    Raises: NotFound; Conflict where others can, where it is no administrator, or nothing is locked.
+    """
+    async with standalone(settings, clock) as identity, identity.begin() as unit:
+        await unit.accounts.lock_bootstrap()
+        account = await unit.accounts.find_username(username, lock=True)
+        if account is None:
+            raise NotFound("no such account")
+        if ADMINISTRATOR not in account.roles:
+            raise Conflict(
+                "this is no ALPR administrator; an administrator can release the account"
+            )
+        others = [
+            person.username
+            for person in await unit.accounts.administrators()
+            if person.status == "active"
+            and person.sign_in_locked_at is None
+            and person.account_id != account.account_id
+        ]
+        if len(others) >= (2 if invite else 1):
+            raise Conflict(f"other administrators can: {', '.join(sorted(others))}")
+        if not invite:
+            await unlock(unit, identity.system, account.account_id, reason)
+            return None
+        account.check_change("reinvited")
+        invited = await renew(identity, unit, account, reason, identity.system)
+        given = await deliver(unit, invited.account, host_of(identity))
+    return FirstAdministrator(username, given.invitation_token, given.expires_at)
 
 
 @asynccontextmanager
@@ -106,7 +174,7 @@ async def _lapsed_invitation(unit: Unit, username: str) -> Account | None:
     """Return the invited administrator of this username if nobody can get in any more."""
     lapsed = None
     for account in await unit.accounts.administrators():
-        invitation = await unit.accounts.invitation_of(account.account_id)
+        invitation = await unit.invitations.of(account.account_id)
         expired = invitation is None or invitation.expires_at <= unit.now
         if account.status == "active" or not expired:
             raise Conflict("there is an ALPR administrator already, who can invite others")

@@ -2,24 +2,46 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from services.identity import totp
 from services.identity.actions.announce import account_changed
 from services.identity.actions.secrets import new_token, token_hash
-from services.identity.domain.accounts import Account
+from services.identity.domain.accounts import Account, check_deliverer
 from services.identity.domain.passwords import check_password, normalise_password
 from services.identity.work import Identity, Unit
-from shared.errors import InvalidInput, NotAuthenticated
+from shared.errors import Conflict, InvalidInput, NotAuthenticated
+from shared.events import Actor
+
+BESIDE_WITHIN = timedelta(hours=1)
+"""Who used a session so lately at the place of an enrolment may have enrolled for the person."""
 
 
 @dataclass(frozen=True)
 class Invited:
+    """An account, and until when its invitation holds, or what was proposed of it."""
+
+    account: Account
+    state: Literal["proposed", "to_be_delivered"]
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Delivered:
     """An account and its invitation token, which is shown once."""
 
     account: Account
     invitation_token: str
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where somebody enrols: the address, and the browsers that are known there."""
+
+    client_address: str
+    browsers: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -36,12 +58,33 @@ def totp_place(account_id: UUID | str) -> str:
     return f"second factor {account_id}"
 
 
-async def invite(identity: Identity, unit: Unit, account: Account) -> Invited:
-    """Make an invitation in place of any earlier one."""
-    token = new_token()
+async def invite(identity: Identity, unit: Unit, account: Account, *by: Actor) -> Invited:
+    """Make an invitation in place of any earlier one; somebody other than `by` delivers it."""
     expires = unit.now + timedelta(hours=identity.settings.identity_invitation_hours)
-    await unit.accounts.invite(account.account_id, token_hash(token), expires)
-    return Invited(account, token, expires)
+    people = [who.person_id for who in by]
+    await unit.invitations.put(account.account_id, people, expires)
+    return Invited(account, "to_be_delivered", expires)
+
+
+async def deliver(unit: Unit, account: Account, by: Actor) -> Delivered:
+    """Make the token of an invitation, once, for `by` to hand over.
+
+    Raises: Conflict where none waits for that; NotAuthorised for who invited, and for the invited person.
+    """
+    invitation = await unit.invitations.of(account.account_id, lock=True)
+    if account.status != "invited" or invitation is None or invitation.expires_at <= unit.now:
+        raise Conflict("no invitation of this account waits to be delivered; ask for another")
+    check_deliverer(account, invitation.invited_by, by)
+    if invitation.delivered_at is not None:
+        raise Conflict(
+            f"this invitation was delivered on {invitation.delivered_at:%Y-%m-%d %H:%M} UTC, and is"
+            " shown once; if it is lost, an administrator invites anew",
+            code="delivered",
+        )
+    token = new_token()
+    await unit.invitations.deliver(account.account_id, token_hash(token), by.person_id, unit.now)
+    await account_changed(unit, account, "invitation_delivered", by)
+    return Delivered(account, token, invitation.expires_at)
 
 
 async def begin(identity: Identity, invitation_token: str, password: str) -> SecondFactor:
@@ -65,8 +108,12 @@ async def begin(identity: Identity, invitation_token: str, password: str) -> Sec
     return SecondFactor(account.username, secret, uri)
 
 
-async def confirm(identity: Identity, unit: Unit, invitation_token: str, code: str) -> Account:
+async def confirm(
+    identity: Identity, unit: Unit, invitation_token: str, code: str, place: Place
+) -> Account:
     """Make the account active once a code shows that the second factor works; ends the invitation.
+
+    Who had the invitation in hand and was signed in at the same place lately is told with the event.
 
     Raises: NotAuthenticated, InvalidInput for the code.
     """
@@ -79,14 +126,21 @@ async def confirm(identity: Identity, unit: Unit, invitation_token: str, code: s
     if step is None:
         raise InvalidInput("this is not the code of now", field="totp")
     await unit.credentials.use_step(account.account_id, step)
-    await unit.accounts.drop_invitation(account.account_id)
+    invitation = await unit.invitations.of(account.account_id)
+    beside = await unit.sessions.beside(
+        invitation.had_it if invitation else (),
+        unit.now - BESIDE_WITHIN,
+        client_address=place.client_address,
+        browsers=place.browsers,
+    )
+    await unit.invitations.drop(account.account_id)
     active = replace(account, status="active", last_active_at=unit.now)
-    await account_changed(unit, active, "enrolled", active.actor)
+    await account_changed(unit, active, "enrolled", active.actor, beside=beside or None)
     return active
 
 
 async def _invited(unit: Unit, invitation_token: str) -> Account:
-    invitation = await unit.accounts.invitation(token_hash(invitation_token))
+    invitation = await unit.invitations.of_token(token_hash(invitation_token))
     if invitation is None or invitation.expires_at <= unit.now:
         raise NotAuthenticated("this invitation is unknown, used or expired; ask for another")
     account = await unit.accounts.get(invitation.account_id, lock=True)

@@ -3,7 +3,7 @@
 import logging
 from datetime import timedelta
 
-from services.identity.actions.announce import account_event, session_changed
+from services.identity.actions.announce import account_changed, account_event, session_changed
 from services.identity.actions.keys import longest_token, rotate_when_due
 from services.identity.actions.proof import known_since
 from services.identity.actions.sessions import over_limit
@@ -105,10 +105,8 @@ async def tell_exclusive_roles(identity: Identity) -> int:
             if account.status == "separated" or not pairs:
                 continue
             locked = await unit.accounts.get(account.account_id, lock=True)
-            unit.announce(
-                account_event(
-                    locked, EXCLUSIVE_ROLES, identity.system, roles=locked.roles, pairs=pairs
-                )
+            await account_changed(
+                unit, locked, EXCLUSIVE_ROLES, identity.system, roles=locked.roles, pairs=pairs
             )
             told += 1
     return told

@@ -161,7 +161,13 @@ async def _open(
     session_id = uuid4()
     await unit.browsers.note(browser_id, account.account_id, unit.now)
     await unit.browsers.keep_newest(account.account_id, unit.policy.accounts.known_browsers)
-    await unit.sessions.open(session_id, account.account_id, unit.now)
+    await unit.sessions.open(
+        session_id,
+        account.account_id,
+        unit.now,
+        client_address=client_address,
+        browser_id=browser_id,
+    )
     await session_changed(
         unit,
         "opened",

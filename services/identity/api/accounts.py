@@ -4,20 +4,28 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from fastapi import Request as HttpRequest
 from pydantic import ConfigDict, Field
 
-from services.identity.actions import administration
+from services.identity.actions import administration, enrolment
 from services.identity.api.fields import Name, Username
-from services.identity.api.shown import AccountOut, InvitedAccount
+from services.identity.api.shown import (
+    AccountOut,
+    DeliveredInvitation,
+    InvitedAccount,
+    WaitingInvitation,
+)
 from services.identity.domain.accounts import Source, Status
 from services.identity.work import Parts, Work
-from shared.access import Grant, Permission, access
+from shared.access import Grant, Permission, access, refusals_recorded
 from shared.models import After, Limit, OriText, Page, Reason, RequestBody, key_of
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
 Reads = Annotated[Grant, access(Permission.ACCOUNT_READ)]
 Manages = Annotated[Grant, access(Permission.ACCOUNT_MANAGE)]
+Delivers = Annotated[Grant, access(Permission.ACCOUNT_DELIVER)]
+MOST_WAITING = 200
 Roles = Annotated[list[Name], Field(max_length=20)]
 Sources = Annotated[list[Source], Field(max_length=3)]
 
@@ -95,7 +103,7 @@ class ReviewAccount(RequestBody):
 async def create_account(
     body: CreateAccount, grant: Manages, identity: Parts, work: Work
 ) -> InvitedAccount:
-    """Create an account and its invitation, which is shown this once."""
+    """Create an account and its invitation, which another person delivers."""
     new = administration.NewAccount(**body.model_dump())
     invited = await administration.create(identity, work, grant.actor, new)
     return InvitedAccount.of(work, invited)
@@ -210,11 +218,47 @@ async def separate_account(
 async def invite_again(
     account_id: UUID, body: WithReason, grant: Manages, identity: Parts, work: Work
 ) -> InvitedAccount:
-    """Invite a person to enrol anew: lost password, authenticator or invitation."""
+    """Invite a person to enrol anew: lost password, authenticator or invitation.
+
+    Another person delivers it. Of somebody with a role of the policy's `two_to_reinvite` this is a proposal
+    (`state` says so), which another administrator approves.
+    """
     invited = await administration.invite_again(
         identity, work, grant.actor, account_id, body.reason
     )
     return InvitedAccount.of(work, invited)
+
+
+@router.post("/{account_id}/invitation/approval", status_code=201)
+async def approve_invitation(
+    account_id: UUID, grant: Manages, identity: Parts, work: Work, request: HttpRequest
+) -> InvitedAccount:
+    """Invite a person anew as another administrator proposed."""
+    async with refusals_recorded(request, grant):
+        invited = await administration.approve_invitation(identity, work, grant.actor, account_id)
+    return InvitedAccount.of(work, invited)
+
+
+@router.post("/{account_id}/invitation/delivery", status_code=201)
+async def deliver_invitation(
+    account_id: UUID, grant: Delivers, work: Work, request: HttpRequest
+) -> DeliveredInvitation:
+    """Fetch an invitation to hand it to the person, once; never by who invited them."""
+    account = await work.accounts.get(account_id, lock=True)
+    async with refusals_recorded(request, grant):
+        return DeliveredInvitation.of(await enrolment.deliver(work, account, grant.actor))
+
+
+@router.get("/invitations/waiting")
+async def list_waiting_invitations(grant: Delivers, work: Work) -> Page[WaitingInvitation]:
+    """List the invitations that nobody has delivered, those that end first."""
+    found = await work.invitations.to_deliver(work.now, MOST_WAITING)
+    return Page.of(
+        [
+            WaitingInvitation.of(await work.accounts.get(one.account_id), one, grant.actor)
+            for one in found
+        ]
+    )
 
 
 @router.post("/{account_id}/review")

@@ -4,10 +4,17 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
+from fastapi import Request as HttpRequest
 from pydantic import BaseModel, Field
 
 from services.identity.actions import enrolment
-from services.identity.api.fields import Code, OpaqueToken, Password
+from services.identity.api.fields import (
+    BrowserTokens,
+    Code,
+    OpaqueToken,
+    Password,
+    client_address,
+)
 from services.identity.domain.accounts import Status
 from services.identity.work import Parts, Work
 from shared.models import RequestBody
@@ -58,7 +65,15 @@ async def begin_enrolment(body: BeginEnrolment, identity: Parts) -> SecondFactor
 
 
 @router.post("/confirm")
-async def confirm_enrolment(body: ConfirmEnrolment, identity: Parts, work: Work) -> Enrolled:
+async def confirm_enrolment(
+    body: ConfirmEnrolment,
+    request: HttpRequest,
+    identity: Parts,
+    work: Work,
+    browsers: BrowserTokens = "",
+) -> Enrolled:
     """Confirm the second factor with a code; the account becomes active."""
-    account = await enrolment.confirm(identity, work, body.invitation_token, body.totp)
+    known = map(identity.browser_tokens.browser_of, browsers.split(","))
+    place = enrolment.Place(client_address(request), frozenset(filter(None, known)))
+    account = await enrolment.confirm(identity, work, body.invitation_token, body.totp, place)
     return Enrolled(account_id=account.account_id, username=account.username, status=account.status)

@@ -89,6 +89,14 @@ BrowserToken = Annotated[
         description="The `browser_token` of this client's last sign-in to this account.",
     ),
 ]
+BrowserTokens = Annotated[
+    str,
+    Header(
+        alias="X-Known-Browsers",
+        max_length=2000,
+        description="The `browser_token`s of all accounts that signed in from this browser, with commas.",
+    ),
+]
 Number = Annotated[
     Annotated[str, Constraints(strip_whitespace=True, max_length=32)] | None,
     BeforeValidator(_blank_is_none),

@@ -1,15 +1,17 @@
 """People and sessions as they are shown; never with a secret that was shown before."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from services.identity.actions.enrolment import Invited
+from services.identity.actions.enrolment import Delivered, Invited
 from services.identity.actions.sign_in import Opened
 from services.identity.domain.accounts import Account, Status, permissions_of
+from services.identity.store.invitations import Invitation
 from services.identity.work import Unit
+from shared.events import Actor
 
 
 class AccountOut(BaseModel):
@@ -78,19 +80,70 @@ class AccountOut(BaseModel):
 
 
 class InvitedAccount(BaseModel):
-    """An account and its invitation, which is shown this once."""
+    """An account and its invitation, without the token: who invites does not see it."""
 
     account: AccountOut
-    invitation_token: str
-    invitation_expires_at: datetime
+    state: Annotated[
+        Literal["proposed", "to_be_delivered"],
+        Field(description="What comes next: another administrator's approval, or delivery"),
+    ]
+    expires_at: datetime
 
     @classmethod
     def of(cls, unit: Unit, invited: Invited) -> "InvitedAccount":
-        """Return an invitation as it is shown."""
+        """Return an invitation as its inviter sees it."""
+        account = AccountOut.of(unit, invited.account)
+        return cls(account=account, state=invited.state, expires_at=invited.expires_at)
+
+
+class WaitingInvitation(BaseModel):
+    """An invitation that nobody has delivered."""
+
+    account_id: UUID
+    username: str
+    name: str
+    title: str
+    agency_ori: str
+    expires_at: datetime
+    yours: Annotated[bool, Field(description="You invited them, so somebody else delivers it")]
+
+    @classmethod
+    def of(cls, account: Account, invitation: Invitation, who: Actor) -> "WaitingInvitation":
+        """Return an invitation as `who`, who may deliver some, sees it."""
         return cls(
-            account=AccountOut.of(unit, invited.account),
-            invitation_token=invited.invitation_token,
-            invitation_expires_at=invited.expires_at,
+            account_id=account.account_id,
+            username=account.username,
+            name=account.name,
+            title=account.title,
+            agency_ori=account.agency_ori,
+            expires_at=invitation.expires_at,
+            yours=who.person_id in invitation.invited_by or who == account.actor,
+        )
+
+
+class DeliveredInvitation(BaseModel):
+    """An invitation to hand over. Its token is shown this once, and kept nowhere."""
+
+    account_id: UUID
+    username: str
+    name: str
+    title: str
+    agency_ori: str
+    invitation_token: str
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, delivered: Delivered) -> "DeliveredInvitation":
+        """Return an invitation as its deliverer gets it."""
+        account = delivered.account
+        return cls(
+            account_id=account.account_id,
+            username=account.username,
+            name=account.name,
+            title=account.title,
+            agency_ori=account.agency_ori,
+            invitation_token=delivered.invitation_token,
+            expires_at=delivered.expires_at,
         )
 
 

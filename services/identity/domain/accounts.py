@@ -1,6 +1,6 @@
 """Accounts: who may hold what, and which change may follow which."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -34,7 +34,16 @@ ALLOWED_FROM: Mapping[str, tuple[Status, ...]] = {
 """Which change may follow which state. Separation is final: who comes back gets a new account."""
 
 PROVISIONING = frozenset(
-    {"created", "reinvited", "updated", "roles_assigned", "sources_assigned", "reinstated"}
+    {
+        "created",
+        "reinvitation_proposed",
+        "reinvited",
+        "invitation_delivered",
+        "updated",
+        "roles_assigned",
+        "sources_assigned",
+        "reinstated",
+    }
 )
 """Changes that make somebody a provisioner: they give an account, or say whose it is or what it may do.
 
@@ -171,6 +180,33 @@ def provisioner_of(event: AccountChanged) -> str | None:
     if event.change not in PROVISIONING or is_own or event.actor.is_software:
         return None
     return person_id
+
+
+def is_privileged(policy: Policy, account: Account) -> bool:
+    """Return whether it takes two people to invite somebody anew: they hold a role of `two_to_reinvite`."""
+    return bool(policy.accounts.two_to_reinvite & set(account.roles))
+
+
+def check_deliverer(account: Account, invited_by: Collection[str], who: Actor) -> None:
+    """Raise NotAuthorised if the invited person, or who invited them, would hand the invitation over."""
+    check_somebody_else(account, who, doing="deliver the invitation to")
+    if who.person_id in invited_by:
+        raise NotAuthorised(
+            "who invited somebody does not hand the invitation over; another person with"
+            " account:deliver does (ADR-0025)",
+            code="inviter",
+        )
+
+
+def check_approver(account: Account, proposed_by: UUID, who: Actor) -> None:
+    """Raise NotAuthorised if the person, or who proposed to invite them anew, would approve it."""
+    check_somebody_else(account, who, doing="invite")
+    if str(proposed_by) == who.person_id:
+        raise NotAuthorised(
+            "who proposed to invite this person anew does not approve it; another administrator does"
+            " (ADR-0025)",
+            code="second_administrator",
+        )
 
 
 def check_somebody_else(account: Account, who: Actor, *, doing: str) -> None:

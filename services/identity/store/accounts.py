@@ -1,7 +1,6 @@
-"""Accounts, their invitations and yearly reviews."""
+"""Accounts and their yearly reviews."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,14 +21,6 @@ SELECT a.account_id, a.username, a.name, a.title, a.agency_ori, a.status, a.role
          WHERE t.account_id = a.account_id AND t.course = :course) AS trained_until
   FROM accounts a
 """
-
-
-@dataclass(frozen=True)
-class Invitation:
-    """Leave to enrol once; the token itself is kept nowhere."""
-
-    account_id: UUID
-    expires_at: datetime
 
 
 class Accounts:
@@ -148,45 +139,6 @@ class Accounts:
                 " WHERE account_id = :account_id"
             ),
             {"account_id": account_id, "now": now},
-        )
-
-    async def invite(self, account_id: UUID, token_hash: bytes, expires_at: datetime) -> None:
-        """Keep an invitation in place of any earlier one."""
-        await self._connection.execute(
-            text(
-                "INSERT INTO invitations (account_id, token_hash, expires_at)"
-                " VALUES (:account_id, :token_hash, :expires_at) ON CONFLICT (account_id) DO UPDATE"
-                " SET token_hash = excluded.token_hash, expires_at = excluded.expires_at"
-            ),
-            {"account_id": account_id, "token_hash": token_hash, "expires_at": expires_at},
-        )
-
-    async def invitation(self, token_hash: bytes) -> Invitation | None:
-        """Return the invitation with this token, locked, or None."""
-        found = await self._connection.execute(
-            text(
-                "SELECT account_id, expires_at FROM invitations"
-                " WHERE token_hash = :token_hash FOR UPDATE"
-            ),
-            {"token_hash": token_hash},
-        )
-        row = found.one_or_none()
-        return Invitation(row.account_id, row.expires_at) if row else None
-
-    async def invitation_of(self, account_id: UUID) -> Invitation | None:
-        """Return an account's invitation, or None."""
-        found = await self._connection.execute(
-            text("SELECT expires_at FROM invitations WHERE account_id = :account_id"),
-            {"account_id": account_id},
-        )
-        row = found.one_or_none()
-        return Invitation(account_id, row.expires_at) if row else None
-
-    async def drop_invitation(self, account_id: UUID) -> None:
-        """Forget an account's invitation."""
-        await self._connection.execute(
-            text("DELETE FROM invitations WHERE account_id = :account_id"),
-            {"account_id": account_id},
         )
 
     async def add_review(self, account: Account, reviewer: UUID, now: datetime, note: str) -> None:

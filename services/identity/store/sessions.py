@@ -1,6 +1,6 @@
 """Sessions and their refresh tokens, which are kept as hashes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,15 +27,51 @@ class Sessions:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def open(self, session_id: UUID, account_id: UUID, now: datetime) -> None:
-        """Keep a new session."""
+    async def open(
+        self,
+        session_id: UUID,
+        account_id: UUID,
+        now: datetime,
+        *,
+        client_address: str,
+        browser_id: UUID,
+    ) -> None:
+        """Keep a new session, and where it was opened."""
         await self._run(
-            "INSERT INTO sessions (session_id, account_id, opened_at, used_at)"
-            " VALUES (:session_id, :account_id, :now, :now)",
+            "INSERT INTO sessions (session_id, account_id, opened_at, used_at, client_address,"
+            " browser_id) VALUES (:session_id, :account_id, :now, :now, :address, :browser_id)",
             session_id=session_id,
             account_id=account_id,
             now=now,
+            address=client_address,
+            browser_id=browser_id,
         )
+
+    async def beside(
+        self,
+        people: Collection[str],
+        since: datetime,
+        *,
+        client_address: str,
+        browsers: Collection[UUID],
+    ) -> dict[str, str]:
+        """Return who of `people` used a session since then in one of `browsers`, or at the address.
+
+        By account id: "browser", or "address" where only that is the same.
+        """
+        found = await self._run(
+            "SELECT CAST(account_id AS text) AS person_id,"
+            " bool_or(coalesce(browser_id = ANY(CAST(:browsers AS uuid[])), false)) AS same_browser"
+            " FROM sessions WHERE CAST(account_id AS text) = ANY(:people) AND used_at > :since"
+            " AND (browser_id = ANY(CAST(:browsers AS uuid[]))"
+            "      OR (client_address = :address AND client_address <> ''))"
+            " GROUP BY account_id",
+            people=sorted(people),
+            since=since,
+            address=client_address,
+            browsers=list(browsers),
+        )
+        return {row.person_id: "browser" if row.same_browser else "address" for row in found}
 
     async def owner(self, token_hash: bytes) -> tuple[UUID, UUID] | None:
         """Return the account and session of a refresh token, or None."""

@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
-from services.release.api.people import refusals_recorded, registered_agency
+from services.release.api.people import registered_agency
 from services.release.domain import check_download, check_recipient
 from services.release.store import Package, Receipt, Requests
-from shared.access import Grant, Permission, Shown, access, disclose
+from shared.access import Grant, Permission, Shown, access, disclose, refusals_recorded
 from shared.delivery import opened, sealed
 from shared.errors import NotFound
 from shared.events import ReleaseReceived

@@ -1,26 +1,13 @@
 """Whose people may do what: the department's own, and those of registered agencies."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from fastapi import Request
 
 from services.release.domain import Agency
 from services.release.store import Agencies
-from shared.access import Grant, record_refusal
+from shared.access import Grant, refusals_recorded
 from shared.errors import NotAuthorised
 from shared.http import Work
 from shared.runtime import runtime_of
-
-
-@asynccontextmanager
-async def refusals_recorded(request: Request, grant: Grant) -> AsyncIterator[None]:
-    """Leave an access record of what a rule of ours refuses, as the guard does of its own."""
-    try:
-        yield
-    except NotAuthorised as exc:
-        await record_refusal(request, grant, exc.detail)
-        raise
 
 
 async def check_department(request: Request, grant: Grant) -> None:

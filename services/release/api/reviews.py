@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 
 from services.release import steps
 from services.release.api.models import DecisionIn, RequestOut
-from services.release.api.people import check_department, refusals_recorded
+from services.release.api.people import check_department
 from services.release.api.showing import page_out, request_out
 from services.release.domain import (
     Standing,
@@ -24,7 +24,7 @@ from services.release.domain import (
 )
 from services.release.store import Agencies, Decision, Requests
 from services.release.store import Request as OnFile
-from shared.access import Grant, Permission, access
+from shared.access import Grant, Permission, access, refusals_recorded
 from shared.errors import NotFound
 from shared.events import AdministrativeEvent
 from shared.http import Work

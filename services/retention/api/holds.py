@@ -19,8 +19,8 @@ from services.retention.domain.holding import (
 )
 from services.retention.store.exports import Exports
 from services.retention.store.holds import Hold, Holds
-from shared.access import Grant, Permission, access, record_refusal
-from shared.errors import Conflict, InvalidInput, NotAuthorised, NotFound
+from shared.access import Grant, Permission, access, refusals_recorded
+from shared.errors import Conflict, InvalidInput, NotFound
 from shared.events import HoldChanged
 from shared.fields import Moment
 from shared.http import Work
@@ -264,11 +264,8 @@ async def release_hold(
     await check_purpose(request, grant, hold.criteria)
     if hold.released_at is not None:
         raise Conflict("this hold was released before")
-    try:
+    async with refusals_recorded(request, grant):
         check_released_by(hold.placed_by.person_id, grant.actor.person_id)
-    except NotAuthorised as exc:
-        await record_refusal(request, grant, exc.detail)
-        raise
     check_release(await Exports(work.connection).unbooked(hold_id))
     holds = Holds(work.connection)
     await holds.release(hold_id, by=grant.actor, at=grant.now, reason=body.reason)
@@ -280,11 +277,8 @@ async def check_purpose(request: Request, grant: Grant, criteria: Criteria) -> N
     """Raise NotAuthorised, on record, for a purpose that does not contain all that a hold keeps."""
     if grant.purpose is None:
         return
-    try:
+    async with refusals_recorded(request, grant):
         grant.purpose.check_contains(criteria.as_json())
-    except NotAuthorised as exc:
-        await record_refusal(request, grant, exc.detail)
-        raise
 
 
 async def check_may_be_shown(

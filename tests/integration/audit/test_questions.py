@@ -1,7 +1,7 @@
 """Auditors ask the log; their questions are in it too. Findings, breach reports, periodic audits."""
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -313,6 +313,45 @@ async def test_an_account_with_roles_that_exclude_each_other_is_a_finding(delive
     assert finding.details["pairs"] == ["auditor and officer"]
     await deliver(an_account_change(clock, account, "exclusive_roles_found", pairs=pairs))
     assert await findings() == []  # told again at each start; one finding
+
+
+@pytest.mark.clause("468.3/deliverer")
+async def test_an_enrolment_beside_who_had_the_invitation_is_a_finding_about_that_person(
+    deliver, findings, clock
+):
+    account = uuid4()
+    await deliver(an_account_change(clock, account, "enrolled"))
+    assert await findings() == []
+    beside = {OFFICER: "browser", AUDITOR: "address"}
+    await deliver(an_account_change(clock, account, "enrolled", beside=beside))
+    found = {f.subject: f for f in await findings()}
+    assert {f.kind for f in found.values()} == {"enrolled_beside"}
+    assert {s: f.details["why"] for s, f in found.items()} == {
+        OFFICER: "the same browser",
+        AUDITOR: "the same address",
+    }
+    assert found[OFFICER].details["account_id"] == str(account)
+
+
+@pytest.mark.clause("468.6(a)/break-glass")
+@pytest.mark.parametrize("change", ["unlocked", "reinvited"])
+async def test_who_was_let_back_in_on_the_host_is_a_finding_that_they_cannot_close(
+    deliver, findings, clock, client, auditor, change
+):
+    by = Actor(person_id=OFFICER, name="A", title="T", agency_ori="CA0520100")
+    plain = an_account_change(clock, UUID(AUDITOR), change)
+    await deliver(msgspec.structs.replace(plain, event_id=uuid4(), actor=by))
+    assert await findings() == []
+    await deliver(plain)
+    [finding] = await findings()
+    assert (finding.kind, finding.subject) == ("released_on_host", AUDITOR)
+    assert finding.details["why"] == change
+    path = f"/v1/findings/{finding.finding_id}/close"
+    body = {"outcome": "explained", "note": "it was the last administrator"}
+    own = await client.post(path, json=body, headers=auditor())
+    assert (own.status_code, own.json()["code"]) == (403, "subject")
+    other = await client.post(path, json=body, headers=auditor(account_id=OFFICER))
+    assert other.status_code == 200
 
 
 def a_contradiction(clock, device, **changes):

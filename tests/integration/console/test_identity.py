@@ -5,8 +5,9 @@ import re
 
 import pyotp
 import pytest
+from sqlalchemy import text
 
-from shared.events import PurposeDeclared
+from shared.events import AccountChanged, PurposeDeclared
 
 PASSWORD = "violet harbor lantern"
 
@@ -21,13 +22,13 @@ async def officer(hire, train):
     return officer
 
 
-async def test_an_invited_person_enrols_and_signs_in(browser, administrator, clock):
+async def test_an_invited_person_enrols_and_signs_in(browser, administrator, clock, handed_over):
     await administrator.sign_in()
     made = await administrator.post(
         "/v1/accounts", username="n.new", name="Nia New", title="Police Officer",
         agency_ori="CA0520100", roles=["officer"], sources=[],
     )  # fmt: skip
-    invitation = made.json()["invitation_token"]
+    invitation = await handed_over(made)
     await browser.open("/enrolment")
     answer = await browser.send(
         "/enrolment", invitation_token=invitation, password="password", password_again="password"
@@ -51,6 +52,71 @@ async def test_an_invited_person_enrols_and_signs_in(browser, administrator, clo
         "/sign-in", username="n.new", password=PASSWORD, totp=pyotp.TOTP(secret).at(clock.now())
     )
     assert "Signed in as Nia New" in browser.said
+
+
+@pytest.mark.clause("468.3/deliverer")
+async def test_a_sheet_is_printed_once_by_another_person_and_enrols(
+    browser, sign_in, administrator, hire, clock
+):
+    await administrator.sign_in()
+    trainer = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
+    await administrator.sign_in()
+    made = await administrator.post(
+        "/v1/accounts", username="n.new", name="Nia New", title="Police Officer",
+        agency_ori="CA0520100", roles=["officer"], sources=[],
+    )  # fmt: skip
+    path = f"/invitations/{made.json()['account']['account_id']}"
+    await sign_in(trainer)
+    await browser.open("/invitations")
+    assert "Print for Nia New" in browser.said
+    await browser.send(path)
+    assert "Hand it to Nia New in person" in browser.said
+    assert "/enrolment</a>" in browser.page.text
+    [token] = re.findall(r'class="secret">([A-Za-z0-9_-]+)<', browser.page.text)
+    await browser.open("/invitations")
+    assert "None." in browser.said
+    again = await browser.send(path)
+    assert again.status_code == 409
+    assert "is shown once" in browser.said
+    await browser.send("/sign-out")
+    await browser.open("/enrolment")
+    await browser.send(
+        "/enrolment", invitation_token=token, password=PASSWORD, password_again=PASSWORD
+    )
+    assert "Step 2 of 2" in browser.said
+    [secret] = re.findall(r'class="secret">([A-Z2-7]+)<', browser.page.text)
+    sealed = re.search(r'name="factor" value="([^"]+)"', browser.page.text)[1]
+    await browser.send("/enrolment/code", factor=sealed, totp=pyotp.TOTP(secret).at(clock.now()))
+    assert "The account is active." in browser.said
+
+
+@pytest.mark.clause("468.3/deliverer")
+async def test_the_console_tells_who_else_signed_in_in_this_browser(
+    browser, sign_in, administrator, hire, handed_over, clock, as_owner, runtime, bus
+):
+    trainer = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
+    await administrator.sign_in()
+    made = await administrator.post(
+        "/v1/accounts", username="n.new", name="Nia New", title="Police Officer",
+        agency_ori="CA0520100", roles=["officer"], sources=[],
+    )  # fmt: skip
+    await sign_in(trainer)
+    await browser.open("/invitations")
+    await browser.send(f"/invitations/{made.json()['account']['account_id']}")
+    [token] = re.findall(r'class="secret">([A-Za-z0-9_-]+)<', browser.page.text)
+    await browser.send("/sign-out")
+    async with as_owner("identity") as connection:
+        await connection.execute(text("UPDATE sessions SET client_address = '203.0.113.9'"))
+    await browser.open("/enrolment")
+    await browser.send(
+        "/enrolment", invitation_token=token, password=PASSWORD, password_again=PASSWORD
+    )
+    [secret] = re.findall(r'class="secret">([A-Z2-7]+)<', browser.page.text)
+    sealed = re.search(r'name="factor" value="([^"]+)"', browser.page.text)[1]
+    await browser.send("/enrolment/code", factor=sealed, totp=pyotp.TOTP(secret).at(clock.now()))
+    await runtime.relay.drain()
+    told = [e for e in bus.events(AccountChanged) if e.change == "enrolled"][-1]
+    assert told.details["beside"] == {trainer.account_id: "browser"}
 
 
 async def test_a_session_is_refreshed_once_for_requests_at_the_same_time_and_lasts(

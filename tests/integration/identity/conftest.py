@@ -3,15 +3,18 @@
 import base64
 import json
 from dataclasses import dataclass
+from uuid import UUID
 
 import httpx
 import pyotp
 import pytest
 from sqlalchemy import text
 
+from services.identity.actions import enrolment
 from services.identity.actions.bootstrap import bootstrap
 from services.identity.main import build_app
 from services.identity.settings import Settings
+from shared.events import Actor
 from shared.runtime import Runtime
 from shared.testing import TestRoot, mac_key_text, some_people
 
@@ -156,8 +159,37 @@ async def administrator(identity_settings, client, clock):
     return await person.sign_in()
 
 
+COURIER = Actor(
+    person_id="00000000-0000-4000-8000-0000000000cc",
+    name="Cory Courier",
+    title="Training Sergeant",
+    agency_ori="CA0520100",
+)
+"""Hands invitations over where a test is about something else."""
+
+
+async def hand_over(identity, made, by=COURIER):
+    """Deliver the invitation that the answer `made` tells of; return its token."""
+    assert made.status_code == 201, made.text
+    assert made.json()["state"] == "to_be_delivered"
+    async with identity.begin() as unit:
+        account_id = UUID(made.json()["account"]["account_id"])
+        account = await unit.accounts.get(account_id, lock=True)
+        return (await enrolment.deliver(unit, account, by)).invitation_token
+
+
 @pytest.fixture
-def hire(client, clock, administrator):
+def handed_over(identity):
+    """Have an invitation delivered; return its token."""
+
+    async def handed_over(made):
+        return await hand_over(identity, made)
+
+    return handed_over
+
+
+@pytest.fixture
+def hire(client, clock, administrator, handed_over):
     """Make an account, enrol and sign in."""
 
     async def hire(username, *roles, title="Police Officer", ori="CA0520100", sources=()):
@@ -172,7 +204,7 @@ def hire(client, clock, administrator):
         )
         assert made.status_code == 201, made.text
         person = Person(client, clock, username)
-        await person.enrol(made.json()["invitation_token"])
+        await person.enrol(await handed_over(made))
         return await person.sign_in()
 
     return hire

@@ -170,7 +170,7 @@ async def test_nobody_administers_their_own_account(administrator, published):
     me = (await administrator.get("/v1/me")).json()
     assert (me["roles"], me["sources"]) == (["alpr_administrator"], ["department"])
     changes = {e.change for e in await published(AccountChanged)}
-    assert changes == {"created", "enrolled"}
+    assert changes == {"created", "invitation_delivered", "enrolled"}
 
 
 @pytest.mark.clause("468.3/assignment")

@@ -85,21 +85,84 @@ async def test_the_command_rotates_the_key_of_a_running_service(command, app, cl
     assert any(kid in out for kid in kids)
 
 
-async def test_the_command_releases_the_last_administrator(command, administrator, clock):
+@pytest.mark.clause("468.6(a)/break-glass")
+async def test_the_command_releases_the_last_administrator(
+    command, administrator, clock, published
+):
     clock.advance(minutes=1)
     for _ in range(5):
         await administrator.try_sign_in(password="wrong and wrong")
     assert (await administrator.try_sign_in()).status_code == 401
-    code, _, err = await command("release-lock", "--username", "chief.admin")
+    why = ("--reason", "asked for by the chief in person")
+    code, out, err = await command("release-lock", "--username", "chief.admin", *why)
     assert code == 0, err
+    assert "the person released cannot" in out
     await administrator.sign_in()
+    [event] = [e for e in await published(AccountChanged) if e.change == "unlocked"]
+    assert (event.actor.person_id, event.details["reason"]) == ("system:identity", why[1])
+
+
+@pytest.mark.clause("468.6(a)/break-glass")
+async def test_the_command_lets_nobody_in_whom_another_administrator_can(
+    present, command, administrator, hire, published, clock, client
+):
+    other = await hire("s.lee", "alpr_administrator", title="Administration Sergeant")
+    third = await hire("t.third", "alpr_administrator", title="Lieutenant")
+    officer = await hire("o.seven", "officer")
+    for _ in range(5):
+        await administrator.try_sign_in(password="wrong and wrong")
+        await officer.try_sign_in(password="wrong and wrong")
+    why = ("--reason", "asked for by the chief in person")
+    code, _, _ = await command("release-lock", "--username", "chief.admin", *why)
+    assert "other administrators can: s.lee, t.third" in code
+    code, _, _ = await command("release-lock", "--username", "o.seven", *why)
+    assert "no ALPR administrator" in code
+    assert (await administrator.try_sign_in()).status_code == 401
+    assert "unlocked" not in {e.change for e in await published(AccountChanged)}
+    # To enrol anew takes two others.
+    invite = ("release-lock", "--username", "chief.admin", "--invite", *why)
+    code, _, _ = await command(*invite)
+    assert "other administrators can: s.lee, t.third" in code
+    await other.post(f"/v1/accounts/{third.account_id}/lock", reason="on leave")
+    code, out, err = await command(*invite)
+    assert code == 0, err
+    token = re.search(r"shown this once: (\S+)", out).group(1)
+    assert (await administrator.try_sign_in()).status_code == 401
+    await (await Person(client, clock, "chief.admin").enrol(token)).sign_in()
+    [event] = [e for e in await published(AccountChanged) if e.change == "reinvited"]
+    assert event.actor.person_id == "system:identity"
+
+
+@pytest.mark.clause("468.3/deliverer")
+async def test_the_command_delivers_only_while_nobody_else_can(
+    present, command, administrator, client, clock, published
+):
+    def named(username, title, *roles):
+        return {"username": username, "name": "N. N.", "title": title,
+                "agency_ori": "CA0520100", "roles": roles}  # fmt: skip
+
+    await administrator.sign_in()
+    await administrator.post(
+        "/v1/accounts", **named("t.sergeant", "Training Sergeant", "training_sergeant")
+    )
+    code, out, err = await command("deliver-invitation", "--username", "t.sergeant")
+    assert code == 0, err
+    token = re.search(r"shown this once: (\S+)", out).group(1)
+    await (await Person(client, clock, "t.sergeant").enrol(token)).sign_in()
+    delivered = [e for e in await published(AccountChanged) if e.change == "invitation_delivered"]
+    assert [e.actor.person_id for e in delivered] == ["system:host"] * 2
+    await administrator.sign_in()
+    await administrator.post("/v1/accounts", **named("o.seven", "Police Officer", "officer"))
+    code, out, _ = await command("deliver-invitation", "--username", "o.seven")
+    assert "t.sergeant can deliver it" in code
+    assert out == ""
 
 
 async def test_the_command_says_what_is_wrong(command):
     code, _, err = await command("bootstrap", "--username", "no spaces")
     assert code == 2
     assert "3 to 32 letters" in err
-    code, _, _ = await command("release-lock", "--username", "nobody")
+    code, _, _ = await command("release-lock", "--username", "nobody", "--reason", "none")
     assert "no such account" in code
 
 

@@ -17,7 +17,7 @@ from shared.http import create_app
 from shared.runtime import Runtime
 from shared.settings import CommonSettings
 from shared.testing import eventually
-from tests.integration.identity.conftest import Person
+from tests.integration.identity.conftest import Person, hand_over
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ async def test_tokens_keys_and_revocations_travel_by_kafka(stack, clock):
         agency_ori="CA0520100",
         roles=["officer"],
     )
-    officer = await Person(second, clock, "o.seven").enrol(made.json()["invitation_token"])
+    officer = await Person(second, clock, "o.seven").enrol(await hand_over(identity, made))
     await officer.sign_in()
 
     async def accepted():

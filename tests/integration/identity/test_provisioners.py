@@ -8,6 +8,7 @@ from services.identity.actions.housekeeping import recall_people
 from services.identity.actions.provisioning import recall
 from shared.events import AccountChanged
 from shared.people import People, Provisioned
+from tests.integration.identity.conftest import COURIER
 
 
 @pytest.fixture
@@ -36,16 +37,20 @@ async def test_creating_and_changing_makes_a_provisioner_and_locking_does_not(
     person = await hire("d.ruiz", "agency_requester", title="Agency Requester", ori="CA0520013")
     account = f"/v1/accounts/{person.account_id}"
     assert (await heard()).provisioned(person.account_id) == Provisioned(
-        frozenset({administrator.account_id}), known=True
+        frozenset({administrator.account_id, COURIER.person_id}), known=True
     )
     await colleague.post(f"{account}/lock", reason="phone lost")
     await colleague.post(f"{account}/unlock", reason="phone found")
     await colleague.post(f"{account}/review", note="still there")
-    assert (await heard()).provisioned(person.account_id).by == {administrator.account_id}
+    assert (await heard()).provisioned(person.account_id).by == {
+        administrator.account_id,
+        COURIER.person_id,
+    }
     await colleague.client.patch(account, json={"name": "D. R."}, headers=colleague.headers)
     assert (await heard()).provisioned(person.account_id).by == {
         administrator.account_id,
         colleague.account_id,
+        COURIER.person_id,
     }
     assert (await heard()).provisioned(administrator.account_id) == Provisioned(
         frozenset(), known=True
@@ -87,9 +92,11 @@ async def test_of_an_account_from_before_they_come_from_the_topic_and_are_announ
     await recall(identity, compacted + forged)
     people = await heard()
     assert people.provisioned(person.account_id) == Provisioned(
-        frozenset({administrator.account_id}), known=True
+        frozenset({administrator.account_id, COURIER.person_id}), known=True
     )
-    assert people.provisioned(other.account_id) == Provisioned(frozenset(), known=False)
+    assert people.provisioned(other.account_id) == Provisioned(
+        frozenset({COURIER.person_id}), known=False
+    )
     before = len(await published(AccountChanged))
     await recall(identity, compacted)
     assert len(await published(AccountChanged)) == before  # nothing new is known

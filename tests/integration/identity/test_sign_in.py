@@ -24,13 +24,15 @@ async def test_a_person_enrols_signs_in_and_sees_themselves(hire, published):
     assert "record:search" in me["permissions"]
     assert me["refresher_due"]
     changes = [e.change for e in await published(AccountChanged) if e.key == officer.account_id]
-    assert changes == ["created", "enrolled"]
+    assert changes == ["created", "invitation_delivered", "enrolled"]
     opened = [e for e in await published(SessionChanged) if e.change == "opened"]
     assert opened[-1].actor.person_id == officer.account_id
 
 
 @pytest.mark.clause("468.6(a)/login")
-async def test_an_invitation_is_good_once_and_not_for_ever(administrator, client, clock):
+async def test_an_invitation_is_good_once_and_not_for_ever(
+    administrator, client, clock, handed_over
+):
     made = await administrator.post(
         "/v1/accounts",
         username="late.comer",
@@ -39,7 +41,7 @@ async def test_an_invitation_is_good_once_and_not_for_ever(administrator, client
         agency_ori="CA0520100",
         roles=["dispatcher"],
     )
-    token = made.json()["invitation_token"]
+    token = await handed_over(made)
     person = await Person(client, clock, "late.comer").enrol(token)
     again = await client.post(
         "/v1/enrolment", json={"invitation_token": token, "password": PASSWORD}
@@ -51,17 +53,19 @@ async def test_an_invitation_is_good_once_and_not_for_ever(administrator, client
     )
     assert renewed.status_code == 201
     assert (await person.try_sign_in()).status_code == 401  # the old second factor is gone
+    token = await handed_over(renewed)
     clock.advance(hours=73)
     late = await client.post(
-        "/v1/enrolment",
-        json={"invitation_token": renewed.json()["invitation_token"], "password": PASSWORD},
+        "/v1/enrolment", json={"invitation_token": token, "password": PASSWORD}
     )
     assert late.status_code == 401
     assert "expired" in late.json()["detail"]
 
 
 @pytest.mark.clause("468.6/breached-passwords")
-async def test_weak_passwords_are_refused_and_nothing_is_kept(administrator, client, identity):
+async def test_weak_passwords_are_refused_and_nothing_is_kept(
+    administrator, client, identity, handed_over
+):
     made = await administrator.post(
         "/v1/accounts",
         username="j.rivera",
@@ -69,7 +73,7 @@ async def test_weak_passwords_are_refused_and_nothing_is_kept(administrator, cli
         title="Police Officer",
         agency_ori="CA0520100",
     )
-    token = made.json()["invitation_token"]
+    token = await handed_over(made)
     for weak in ("short1!", "iloveyou", "TrustNo1", "Baseball2026!", "xJ.Riverax9", "aabbaabb"):
         answer = await client.post(
             "/v1/enrolment", json={"invitation_token": token, "password": weak}
@@ -83,7 +87,7 @@ async def test_weak_passwords_are_refused_and_nothing_is_kept(administrator, cli
 
 
 @pytest.mark.clause("468.6(a)/login")
-async def test_a_wrong_code_does_not_enrol(administrator, client, clock):
+async def test_a_wrong_code_does_not_enrol(administrator, client, clock, handed_over):
     made = await administrator.post(
         "/v1/accounts",
         username="j.rivera",
@@ -91,7 +95,7 @@ async def test_a_wrong_code_does_not_enrol(administrator, client, clock):
         title="Police Officer",
         agency_ori="CA0520100",
     )
-    token = made.json()["invitation_token"]
+    token = await handed_over(made)
     begun = await client.post(
         "/v1/enrolment", json={"invitation_token": token, "password": PASSWORD}
     )

@@ -37,7 +37,7 @@ from shared.signed_events import sign_event
 from shared.testing import TestAuthority, TestRoot, eventually, mac_key
 from shared.tokens import thumbprint
 from shared.topics_admin import ensure_topics
-from tests.integration.identity.conftest import Person
+from tests.integration.identity.conftest import Person, hand_over
 
 KAFKAS = [
     pytest.param(Broker, id="embedded"),
@@ -140,7 +140,9 @@ async def hired(own, identity):
         roles=["officer"],
     )
     assert made.status_code == 201, made.text
-    officer = await Person(identity, RealTime(), "o.seven").enrol(made.json()["invitation_token"])
+    officer = await Person(identity, RealTime(), "o.seven").enrol(
+        await hand_over(identity.app.state.identity, made)
+    )
     parts = identity.app.state.identity
     async with parts.begin() as unit:
         today = parts.clock.now().date()

@@ -54,7 +54,10 @@ async def another_administrator(upgraded, administrator):
     made = (
         await upgraded.must("identity", "POST", "/v1/accounts", administrator, json=account)
     ).json()
-    token = {"invitation_token": made["invitation_token"]}
+    trainer = await upgraded.sign_in("t.okafor")
+    path = f"/v1/accounts/{made['account']['account_id']}/invitation/delivery"
+    given = (await upgraded.must("identity", "POST", path, trainer)).json()
+    token = {"invitation_token": given["invitation_token"]}
     password = {"password": "four plain words here"}
     begun = await upgraded.must("identity", "POST", "/v1/enrolment", json=token | password)
     secret = pyotp.TOTP(begun.json()["totp_secret"])

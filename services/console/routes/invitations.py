@@ -1,0 +1,42 @@
+"""Invitations: handed to people on paper, by another person than invited them (468.3; ADR-0025)."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from services.console.browser import origin_of
+from services.console.forms import Form
+from services.console.pages import page
+from services.console.problems import Refused
+from services.console.visit import Visit, Working
+
+router = APIRouter(prefix="/invitations")
+
+
+@router.get("")
+async def show_invitations(request: Request, visit: Working) -> Response:
+    """The invitations that nobody has handed over yet."""
+    return await _listed(request, visit)
+
+
+@router.post("/{account_id}")
+async def print_invitation(
+    request: Request, account_id: UUID, form: Form, visit: Working
+) -> Response:
+    """The sheet for one person, to be printed now: identity gives the token once."""
+    try:
+        sheet = await visit.must(
+            "identity", "POST", f"/v1/accounts/{account_id}/invitation/delivery"
+        )
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await _listed(request, visit, exc)
+    address = f"{origin_of(request)}{request.scope.get('root_path', '')}/enrolment"
+    return page(request, "invitation.html", visit, sheet=sheet, address=address)
+
+
+async def _listed(request: Request, visit: Visit, problem: Refused | None = None) -> Response:
+    found = await visit.must("identity", "GET", "/v1/accounts/invitations/waiting")
+    status = problem.status if problem else 200
+    return page(request, "invitations.html", visit, status, found=found, problem=problem)

@@ -1,0 +1,140 @@
+"""Invitations and who had them in hand, and proposals to invite somebody anew."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_COLUMNS = "account_id, invited_by, expires_at, delivered_by, delivered_at"
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """Leave to enrol once; the token is made at its delivery, and kept nowhere."""
+
+    account_id: UUID
+    invited_by: tuple[str, ...]
+    """Who invited, and who proposed it where that takes two: account ids, or the software's."""
+
+    expires_at: datetime
+    delivered_by: str | None
+    delivered_at: datetime | None
+
+    @property
+    def had_it(self) -> frozenset[str]:
+        """Everybody who had it in hand."""
+        return frozenset(filter(None, (*self.invited_by, self.delivered_by)))
+
+
+@dataclass(frozen=True)
+class Reinvitation:
+    """A proposal to invite somebody anew, for another administrator to approve."""
+
+    account_id: UUID
+    proposed_by: UUID
+    reason: str
+    proposed_at: datetime
+    expires_at: datetime
+
+
+class Invitations:
+    """At most one invitation and one proposal of each account."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def put(self, account_id: UUID, by: Sequence[str], expires_at: datetime) -> None:
+        """Keep an invitation in place of any earlier one, to be delivered."""
+        await self._run(
+            "INSERT INTO invitations (account_id, invited_by, expires_at)"
+            " VALUES (:account_id, :by, :expires_at) ON CONFLICT (account_id) DO UPDATE"
+            " SET invited_by = excluded.invited_by, expires_at = excluded.expires_at,"
+            " token_hash = NULL, delivered_by = NULL, delivered_at = NULL",
+            account_id=account_id,
+            by=list(by),
+            expires_at=expires_at,
+        )
+
+    async def deliver(self, account_id: UUID, token_hash: bytes, by: str, at: datetime) -> None:
+        """Keep who hands the invitation over, and the hash of its token."""
+        await self._run(
+            "UPDATE invitations SET token_hash = :token_hash, delivered_by = :by,"
+            " delivered_at = :at WHERE account_id = :account_id",
+            account_id=account_id,
+            token_hash=token_hash,
+            by=by,
+            at=at,
+        )
+
+    async def of_token(self, token_hash: bytes) -> Invitation | None:
+        """Return the invitation with this token, locked, or None."""
+        return await self._one("token_hash = :token_hash FOR UPDATE", token_hash=token_hash)
+
+    async def of(self, account_id: UUID, *, lock: bool = False) -> Invitation | None:
+        """Return an account's invitation, or None."""
+        suffix = " FOR UPDATE" if lock else ""
+        return await self._one(f"account_id = :account_id{suffix}", account_id=account_id)
+
+    async def to_deliver(self, now: datetime, limit: int) -> list[Invitation]:
+        """Return invitations that nobody has delivered and that still hold, those that end first."""
+        found = await self._run(
+            f"SELECT {_COLUMNS} FROM invitations"  # noqa: S608 - constants
+            " WHERE delivered_at IS NULL AND expires_at > :now ORDER BY expires_at LIMIT :limit",
+            now=now,
+            limit=limit,
+        )
+        return [_invitation(row) for row in found]
+
+    async def drop(self, account_id: UUID) -> None:
+        """Forget an account's invitation, and what was proposed of it."""
+        for table in ("invitations", "reinvitations"):
+            await self._run(
+                f"DELETE FROM {table} WHERE account_id = :account_id",  # noqa: S608 - constants
+                account_id=account_id,
+            )
+
+    async def propose(self, proposal: Reinvitation) -> None:
+        """Keep a proposal in place of any earlier one."""
+        await self._run(
+            "INSERT INTO reinvitations (account_id, proposed_by, reason, proposed_at, expires_at)"
+            " VALUES (:account_id, :proposed_by, :reason, :proposed_at, :expires_at)"
+            " ON CONFLICT (account_id) DO UPDATE SET proposed_by = excluded.proposed_by,"
+            " reason = excluded.reason, proposed_at = excluded.proposed_at,"
+            " expires_at = excluded.expires_at",
+            **vars(proposal),
+        )
+
+    async def proposal(self, account_id: UUID) -> Reinvitation | None:
+        """Return what was proposed of an account, locked, or None."""
+        found = await self._run(
+            "SELECT account_id, proposed_by, reason, proposed_at, expires_at FROM reinvitations"
+            " WHERE account_id = :account_id FOR UPDATE",
+            account_id=account_id,
+        )
+        row = found.one_or_none()
+        return Reinvitation(**row._mapping) if row else None
+
+    async def end_proposal(self, account_id: UUID) -> None:
+        """Forget a proposal."""
+        await self._run(
+            "DELETE FROM reinvitations WHERE account_id = :account_id", account_id=account_id
+        )
+
+    async def _one(self, where: str, **values: Any) -> Invitation | None:
+        found = await self._run(
+            f"SELECT {_COLUMNS} FROM invitations WHERE {where}",  # noqa: S608 - constants
+            **values,
+        )
+        row = found.one_or_none()
+        return _invitation(row) if row else None
+
+    async def _run(self, statement: str, **values: Any) -> Any:
+        return await self._connection.execute(text(statement), values)
+
+
+def _invitation(row: Any) -> Invitation:
+    return Invitation(**{**row._mapping, "invited_by": tuple(row.invited_by)})

@@ -1,0 +1,227 @@
+"""Who invites somebody does not hand the invitation over; for privileged roles it takes two to invite anew."""
+
+import pytest
+
+from services.identity.actions.enrolment import BESIDE_WITHIN
+from shared.events import AccessAttempted, AccountChanged
+from tests.integration.identity.conftest import PASSWORD, Person
+
+OFFICER = {
+    "username": "j.rivera",
+    "name": "Jo Rivera",
+    "title": "Police Officer",
+    "agency_ori": "CA0520100",
+    "roles": ["officer"],
+}
+
+
+@pytest.fixture
+async def sergeant(hire):
+    return await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
+
+
+@pytest.fixture
+async def second(hire):
+    return await hire("s.lee", "alpr_administrator", title="Administration Sergeant")
+
+
+@pytest.fixture
+async def invited(administrator, sergeant):
+    """Somebody whom the administrator invited; return the path of the invitation."""
+    await administrator.sign_in()
+    made = await administrator.post("/v1/accounts", **OFFICER)
+    assert made.status_code == 201
+    assert "token" not in made.text
+    assert made.json()["state"] == "to_be_delivered"
+    return f"/v1/accounts/{made.json()['account']['account_id']}/invitation"
+
+
+def changes(events, path):
+    return [(e.change, e.actor.person_id) for e in events if str(e.account_id) in path]
+
+
+@pytest.mark.clause("468.3/deliverer")
+async def test_another_person_fetches_an_invitation_once_and_it_is_on_record(
+    administrator, sergeant, invited, client, clock, published
+):
+    waiting = (await sergeant.get("/v1/accounts/invitations/waiting")).json()["items"]
+    assert [(one["username"], one["yours"]) for one in waiting] == [("j.rivera", False)]
+    given = await sergeant.post(f"{invited}/delivery")
+    assert given.status_code == 201, given.text
+    assert (given.json()["name"], given.json()["username"]) == ("Jo Rivera", "j.rivera")
+    assert changes(await published(AccountChanged), invited) == [
+        ("created", administrator.account_id),
+        ("invitation_delivered", sergeant.account_id),
+    ]
+    again = await sergeant.post(f"{invited}/delivery")
+    assert (again.status_code, again.json()["code"]) == (409, "delivered")
+    assert "token" not in again.json()
+    assert (await sergeant.get("/v1/accounts/invitations/waiting")).json()["items"] == []
+    await Person(client, clock, "j.rivera").enrol(given.json()["invitation_token"])
+    assert (await sergeant.post(f"{invited}/delivery")).status_code == 409
+
+
+@pytest.mark.clause("468.3/deliverer")
+async def test_who_invited_or_is_invited_cannot_fetch_it(
+    administrator, second, sergeant, invited, as_owner, published, identity, handed_over
+):
+    assert (await administrator.post(f"{invited}/delivery")).status_code == 403  # no permission
+    await second.sign_in()
+    both = await second.put(
+        f"/v1/accounts/{administrator.account_id}/roles", roles=["alpr_administrator", "custodian"]
+    )
+    assert both.status_code == 200
+    await administrator.sign_in()
+    waiting = (await administrator.get("/v1/accounts/invitations/waiting")).json()["items"]
+    assert [one["yours"] for one in waiting] == [True]
+    own = await administrator.post(f"{invited}/delivery")
+    assert (own.status_code, own.json()["code"]) == (403, "inviter")
+    refused = [e for e in await published(AccessAttempted) if not e.allowed]
+    assert "does not hand the invitation over" in refused[-1].reason
+    assert "invitation_delivered" not in dict(changes(await published(AccountChanged), invited))
+    assert (await sergeant.post(f"{invited}/delivery")).status_code == 201
+
+
+@pytest.mark.clause("468.3/deliverer")
+async def test_an_invitation_that_ended_is_not_delivered(sergeant, invited, clock):
+    clock.advance(hours=73)
+    await sergeant.sign_in()
+    assert (await sergeant.post(f"{invited}/delivery")).status_code == 409
+    assert (await sergeant.get("/v1/accounts/invitations/waiting")).json()["items"] == []
+
+
+@pytest.mark.clause("468.3/deliverer")
+async def test_a_new_invitation_ends_the_one_before(administrator, sergeant, invited, client):
+    old = (await sergeant.post(f"{invited}/delivery")).json()["invitation_token"]
+    await administrator.sign_in()
+    again = await administrator.post(invited, reason="the sheet is lost")
+    assert (again.status_code, again.json()["state"]) == (201, "to_be_delivered")
+    begun = await client.post("/v1/enrolment", json={"invitation_token": old, "password": PASSWORD})
+    assert begun.status_code == 401
+    assert (await sergeant.post(f"{invited}/delivery")).status_code == 201
+
+
+@pytest.mark.clause("468.3/two-to-reinvite")
+@pytest.mark.parametrize(
+    ("role", "title"),
+    [("auditor", "Auditor"), ("alpr_administrator", "Lieutenant"), ("custodian", "Lieutenant")],
+)
+async def test_a_privileged_person_is_invited_anew_by_two(
+    administrator, second, sergeant, hire, published, role, title
+):
+    person = await hire("p.person", role, title=title)
+    path = f"/v1/accounts/{person.account_id}/invitation"
+    await administrator.sign_in()
+    proposed = await administrator.post(path, reason="lost the telephone")
+    assert (proposed.status_code, proposed.json()["state"]) == (201, "proposed")
+    assert proposed.json()["account"]["status"] == "active"
+    assert (await person.get("/v1/me")).status_code == 200  # nothing has changed
+    own = await administrator.post(f"{path}/approval")
+    assert (own.status_code, own.json()["code"]) == (403, "second_administrator")
+    assert (await person.get("/v1/me")).status_code == 200
+    await second.sign_in()
+    approved = await second.post(f"{path}/approval")
+    assert (approved.status_code, approved.json()["state"]) == (201, "to_be_delivered")
+    assert (await person.get("/v1/me")).status_code == 401
+    told = dict(changes(await published(AccountChanged), path))
+    assert told["reinvitation_proposed"] == administrator.account_id
+    assert told["reinvited"] == second.account_id
+    assert (await second.post(f"{path}/approval")).status_code == 409  # it is used up
+    assert (await sergeant.post(f"{path}/delivery")).status_code == 201
+
+
+@pytest.mark.clause("468.3/two-to-reinvite")
+async def test_neither_of_the_two_delivers(administrator, second, hire, as_owner, identity):
+    person = await hire("p.person", "auditor", title="Auditor")
+    path = f"/v1/accounts/{person.account_id}/invitation"
+    for one, other in ((second, administrator), (administrator, second)):
+        await one.sign_in()
+        both = ["alpr_administrator", "custodian"]
+        await one.put(f"/v1/accounts/{other.account_id}/roles", roles=both)
+    await administrator.sign_in()
+    await second.sign_in()
+    await administrator.post(path, reason="lost the telephone")
+    assert (await second.post(f"{path}/approval")).status_code == 201
+    for one in (administrator, second):
+        answer = await one.post(f"{path}/delivery")
+        assert (answer.status_code, answer.json()["code"]) == (403, "inviter")
+
+
+@pytest.mark.clause("468.3/two-to-reinvite")
+async def test_nobody_approves_for_themselves_or_what_was_not_proposed_or_too_late(
+    administrator, second, hire, clock
+):
+    third = await hire("t.third", "alpr_administrator", title="Lieutenant")
+    path = f"/v1/accounts/{third.account_id}/invitation"
+    assert (await second.post(f"{path}/approval")).status_code == 409
+    await administrator.sign_in()
+    await administrator.post(path, reason="lost the telephone")
+    own = await third.post(f"{path}/approval")
+    assert (own.status_code, own.json()["code"]) == (403, "own_account")
+    clock.advance(hours=73)
+    await second.sign_in()
+    assert (await second.post(f"{path}/approval")).status_code == 409
+
+
+async def enrol(client, clock, token, **headers):
+    person = Person(client, clock, "j.rivera")
+    begun = await client.post(
+        "/v1/enrolment", json={"invitation_token": token, "password": PASSWORD}
+    )
+    person.secret = begun.json()["totp_secret"]
+    done = await client.post(
+        "/v1/enrolment/confirm",
+        json={"invitation_token": token, "totp": person.code()},
+        headers=headers,
+    )
+    assert done.status_code == 200, done.text
+
+
+@pytest.mark.clause("468.3/deliverer")
+@pytest.mark.parametrize("who", ["administrator", "sergeant"])
+async def test_an_enrolment_from_the_browser_of_who_had_the_invitation_is_told(
+    administrator, sergeant, invited, client, clock, published, as_owner, who
+):
+    await sergeant.sign_in()
+    token = (await sergeant.post(f"{invited}/delivery")).json()["invitation_token"]
+    person = {"administrator": administrator, "sergeant": sergeant}[who]
+    await moved(as_owner)
+    browsers = f"nonsense,{person.browser}"
+    await enrol(client, clock, token, **{"X-Known-Browsers": browsers})
+    [event] = [e for e in await published(AccountChanged) if e.change == "enrolled" and
+               str(e.account_id) in invited]  # fmt: skip
+    assert event.details["beside"] == {person.account_id: "browser"}
+
+
+@pytest.mark.clause("468.3/deliverer")
+async def test_an_enrolment_from_the_address_is_told_within_the_hour_and_not_after(
+    administrator, sergeant, invited, client, clock, published, as_owner
+):
+    await sergeant.sign_in()
+    token = (await sergeant.post(f"{invited}/delivery")).json()["invitation_token"]
+    clock.advance(seconds=BESIDE_WITHIN.total_seconds() - 1)
+    await enrol(client, clock, token)
+    [event] = [e for e in await published(AccountChanged) if e.change == "enrolled" and
+               str(e.account_id) in invited]  # fmt: skip
+    assert event.details["beside"] == {sergeant.account_id: "address"}
+
+
+@pytest.mark.clause("468.3/deliverer")
+async def test_an_enrolment_elsewhere_or_later_tells_of_nobody(
+    administrator, sergeant, invited, client, clock, published, as_owner
+):
+    await sergeant.sign_in()
+    token = (await sergeant.post(f"{invited}/delivery")).json()["invitation_token"]
+    clock.advance(seconds=BESIDE_WITHIN.total_seconds())
+    await enrol(client, clock, token, **{"X-Known-Browsers": sergeant.browser})
+    [event] = [e for e in await published(AccountChanged) if e.change == "enrolled" and
+               str(e.account_id) in invited]  # fmt: skip
+    assert "beside" not in event.details
+
+
+async def moved(as_owner):
+    """Have all sessions come from another address than the tests' client."""
+    from sqlalchemy import text
+
+    async with as_owner("identity") as connection:
+        await connection.execute(text("UPDATE sessions SET client_address = '203.0.113.9'"))
