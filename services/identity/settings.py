@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from services.identity.mail import MailServer
 from shared.certificates import CertificateRefused, Signer, SigningSeed, signer
 from shared.fields import SecretKey, SecretKeys, key_bytes, keys_of
 from shared.settings import CommonSettings
@@ -44,6 +45,28 @@ class Settings(CommonSettings):
     identity_sign_in_burst: Annotated[int, Field(ge=5)] = 20
     """So many refused sign-ins at once are looked at for an address, and then `refusals_per_minute`: passwords
     cost more than other refusals. A known browser has an allowance of its own."""
+
+    identity_mail_url: SecretStr = SecretStr("")
+    """Where invitations are mailed, if they are: smtps://user:password@host, or smtp+starttls://."""
+
+    identity_mail_from: str = ""
+    """From whom those mails are: an address."""
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> Self:
+        """Refuse a mail server without TLS or sender."""
+        url = self.identity_mail_url.get_secret_value()
+        if url:
+            MailServer.of(url)
+            if "@" not in self.identity_mail_from:
+                raise ValueError("IDENTITY_MAIL_FROM is the address that mails are from")
+        return self
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """The mail server, or None where invitations go on paper only."""
+        url = self.identity_mail_url.get_secret_value()
+        return MailServer.of(url) if url else None
 
     @model_validator(mode="after")
     def _issuer_holds_together(self) -> Self:

@@ -410,7 +410,9 @@ def test_data_stores_and_recognition_are_on_a_network_that_leads_nowhere() -> No
         assert container(name)["networks"] == ["data"]
 
 
-def test_the_proxy_and_the_sender_of_findings_alone_reach_what_is_outside() -> None:
+def test_the_proxy_and_the_senders_of_findings_and_invitations_alone_reach_what_is_outside() -> (
+    None
+):
     networks = compose()["networks"]
     ways_out = {name for name, how in networks.items() if not (how or {}).get("internal")}
     reached = {
@@ -418,6 +420,7 @@ def test_the_proxy_and_the_sender_of_findings_alone_reach_what_is_outside() -> N
     }
     assert {name: ways for name, ways in reached.items() if ways} == {
         "audit": ["notices"],
+        "identity": ["mail"],
         "proxy": ["outside"],
     }
     assert container("proxy")["networks"] == ["edge", "outside"]

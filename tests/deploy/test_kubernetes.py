@@ -496,6 +496,14 @@ def test_audit_alone_reaches_the_receiver_of_findings() -> None:
     assert [port["port"] for port in way["ports"]] == [443]
 
 
+def test_identity_alone_reaches_the_mail_server() -> None:
+    mail = of_kind("NetworkPolicy")["allow-mail"]["spec"]
+    assert mail["podSelector"] == {"matchLabels": {NAME: "identity"}}
+    assert mail["policyTypes"] == ["Egress"]
+    [way] = mail["egress"]
+    assert [port["port"] for port in way["ports"]] == [465, 587]
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_monitor_asks_every_pod_at_the_port_that_prometheus_is_let_into(service: str) -> None:
     monitor = yaml.safe_load((OVERLAY.parents[1] / "monitoring" / "pod-monitor.yaml").read_text())

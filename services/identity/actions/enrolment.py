@@ -10,6 +10,7 @@ from services.identity.actions.announce import account_changed
 from services.identity.actions.secrets import new_token, token_hash
 from services.identity.domain.accounts import Account, check_deliverer
 from services.identity.domain.passwords import check_password, normalise_password
+from services.identity.mail import invitation_mail
 from services.identity.work import Identity, Unit
 from shared.errors import Conflict, InvalidInput, NotAuthenticated
 from shared.events import Actor
@@ -66,8 +67,10 @@ async def invite(identity: Identity, unit: Unit, account: Account, *by: Actor) -
     return Invited(account, "to_be_delivered", expires)
 
 
-async def deliver(unit: Unit, account: Account, by: Actor) -> Delivered:
-    """Make the token of an invitation, once, for `by` to hand over.
+async def deliver(
+    unit: Unit, account: Account, by: Actor, *, mailed_to: str | None = None
+) -> Delivered:
+    """Make the token of an invitation, once, for `by` to hand over, or to have mailed to an address.
 
     Raises: Conflict where none waits for that; NotAuthorised for who invited, and for the invited person.
     """
@@ -83,8 +86,39 @@ async def deliver(unit: Unit, account: Account, by: Actor) -> Delivered:
         )
     token = new_token()
     await unit.invitations.deliver(account.account_id, token_hash(token), by.person_id, unit.now)
-    await account_changed(unit, account, "invitation_delivered", by)
+    domain = mailed_to.rpartition("@")[2] if mailed_to else None
+    how = "mail" if mailed_to else "paper"
+    await account_changed(unit, account, "invitation_delivered", by, how=how, mail_domain=domain)
     return Delivered(account, token, invitation.expires_at)
+
+
+async def mail(
+    identity: Identity, unit: Unit, account: Account, by: Actor, address: str
+) -> Delivered:
+    """Have an invitation mailed by `by`, who does not see the token.
+
+    Sent before the commit: what the server does not take is not delivered. Raises: as `deliver`; InvalidInput
+    where no mail is sent; Unavailable.
+    """
+    server = identity.settings.mail_server
+    if server is None:
+        raise InvalidInput(
+            "this system sends no mail (IDENTITY_MAIL_URL): leave email out, and hand the invitation over",
+            field="email",
+        )
+    delivered = await deliver(unit, account, by, mailed_to=address)
+    await server.send(
+        invitation_mail(
+            sender=identity.settings.identity_mail_from,
+            to=address,
+            department=identity.policy.department.name,
+            name=account.name,
+            username=account.username,
+            token=delivered.invitation_token,
+            until=f"{delivered.expires_at:%Y-%m-%d %H:%M} UTC",
+        )
+    )
+    return delivered
 
 
 async def begin(identity: Identity, invitation_token: str, password: str) -> SecondFactor:

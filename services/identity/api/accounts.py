@@ -8,7 +8,7 @@ from fastapi import Request as HttpRequest
 from pydantic import ConfigDict, Field
 
 from services.identity.actions import administration, enrolment
-from services.identity.api.fields import Name, Username
+from services.identity.api.fields import Email, Name, Username
 from services.identity.api.shown import (
     AccountOut,
     DeliveredInvitation,
@@ -89,6 +89,14 @@ class WithReason(RequestBody):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "left the department"}]})
 
     reason: Reason
+
+
+class DeliverInvitation(RequestBody):
+    """Where an invitation is mailed, if it is; without an address the answer has the token."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "j.rivera@example.org"}]})
+
+    email: Email | None = None
 
 
 class ReviewAccount(RequestBody):
@@ -241,12 +249,21 @@ async def approve_invitation(
 
 @router.post("/{account_id}/invitation/delivery", status_code=201)
 async def deliver_invitation(
-    account_id: UUID, grant: Delivers, work: Work, request: HttpRequest
+    account_id: UUID,
+    grant: Delivers,
+    identity: Parts,
+    work: Work,
+    request: HttpRequest,
+    body: DeliverInvitation | None = None,
 ) -> DeliveredInvitation:
-    """Fetch an invitation to hand it to the person, once; never by who invited them."""
+    """Fetch an invitation to hand it to the person, once, or have it mailed; never by who invited them."""
     account = await work.accounts.get(account_id, lock=True)
+    address = body.email if body else None
     async with refusals_recorded(request, grant):
-        return DeliveredInvitation.of(await enrolment.deliver(work, account, grant.actor))
+        if address is None:
+            return DeliveredInvitation.of(await enrolment.deliver(work, account, grant.actor))
+        mailed = await enrolment.mail(identity, work, account, grant.actor, address)
+        return DeliveredInvitation.of(mailed, mailed=True)
 
 
 @router.get("/invitations/waiting")

@@ -89,6 +89,14 @@ BrowserToken = Annotated[
         description="The `browser_token` of this client's last sign-in to this account.",
     ),
 ]
+Email = Annotated[
+    str,
+    Constraints(
+        strip_whitespace=True,
+        max_length=254,
+        pattern=r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
+    ),
+]
 BrowserTokens = Annotated[
     str,
     Header(

@@ -122,18 +122,18 @@ class WaitingInvitation(BaseModel):
 
 
 class DeliveredInvitation(BaseModel):
-    """An invitation to hand over. Its token is shown this once, and kept nowhere."""
+    """An invitation to hand over. Its token is shown this once, and kept nowhere; null once it is mailed."""
 
     account_id: UUID
     username: str
     name: str
     title: str
     agency_ori: str
-    invitation_token: str
+    invitation_token: str | None
     expires_at: datetime
 
     @classmethod
-    def of(cls, delivered: Delivered) -> "DeliveredInvitation":
+    def of(cls, delivered: Delivered, *, mailed: bool = False) -> "DeliveredInvitation":
         """Return an invitation as its deliverer gets it."""
         account = delivered.account
         return cls(
@@ -142,7 +142,7 @@ class DeliveredInvitation(BaseModel):
             name=account.name,
             title=account.title,
             agency_ori=account.agency_ori,
-            invitation_token=delivered.invitation_token,
+            invitation_token=None if mailed else delivered.invitation_token,
             expires_at=delivered.expires_at,
         )
 

@@ -1,0 +1,232 @@
+"""Invitations by mail, to a server of the tests' own that speaks SMTP over TLS."""
+
+import asyncio
+import ipaddress
+import ssl
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email import message_from_string
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import SecretStr, ValidationError
+
+from services.identity.main import build_app
+from services.identity.settings import Settings
+from shared.events import AccountChanged
+from shared.runtime import Runtime
+from tests.integration.identity.conftest import Person
+
+pytestmark = pytest.mark.enable_socket
+
+ADDRESS = "j.rivera@mail.example.org"
+
+
+@dataclass
+class MailBox:
+    """A mail server that keeps what it is given, or refuses it."""
+
+    context: ssl.SSLContext
+    refuses: bool = False
+    mails: list = field(default_factory=list)
+    in_the_clear: list = field(default_factory=list)
+    port: int = 0
+
+    async def serve(self, reader, writer, secure):
+        def say(line):
+            writer.write(f"{line}\r\n".encode())
+
+        say("220 mail")
+        while line := (await reader.readline()).decode().strip():
+            word = line.upper()
+            if not secure:
+                self.in_the_clear.append(line)
+            if word.startswith("EHLO"):
+                say("250-mail" if not secure else "250 mail")
+                if not secure:
+                    say("250 STARTTLS")
+            elif word == "STARTTLS":
+                say("220 go on")
+                await writer.drain()
+                await writer.start_tls(self.context)
+                secure = True
+            elif word == "DATA":
+                say("354 go on")
+                lines = []
+                while (part := (await reader.readline()).decode()) != ".\r\n":
+                    lines.append(part)
+                self.mails.append("".join(lines))
+                say("250 taken")
+            elif word == "QUIT":
+                say("221 bye")
+                break
+            elif word.startswith("RCPT") and self.refuses:
+                say("550 no such person")
+            else:
+                say("250 yes")
+            await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+def certificate(tmp_path, monkeypatch):
+    """A server's certificate, which is trusted where `trusted` is called."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            critical=False,
+        )
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "mail.pem"
+    file.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    return file
+
+
+@pytest.fixture
+def mail_box(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return MailBox(context)
+
+
+@pytest.fixture(params=["smtps", "smtp+starttls"])
+async def mailing(request, mail_box):
+    """The server, running; return its URL."""
+    secure = request.param == "smtps"
+
+    async def serve(reader, writer):
+        await mail_box.serve(reader, writer, secure)
+
+    server = await asyncio.start_server(
+        serve, "127.0.0.1", 0, ssl=mail_box.context if secure else None
+    )
+    mail_box.port = server.sockets[0].getsockname()[1]
+    yield f"{request.param}://127.0.0.1:{mail_box.port}"
+    server.close()
+
+
+@asynccontextmanager
+async def identity_with(settings, url, bus, objects, clock, people):
+    """Identity with a mail server, on the data of the one without."""
+    told = settings.model_dump() | {
+        "identity_mail_url": SecretStr(url),
+        "identity_mail_from": "alpr@example.org",
+    }
+    chosen = Settings(**told)
+    runtime = Runtime("identity", chosen, bus=bus, objects=objects, clock=clock, people=people)
+    app = build_app(chosen, runtime)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://identity") as client:
+            yield client
+
+
+@pytest.fixture
+async def sergeant(hire):
+    return await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
+
+
+@pytest.fixture
+async def path(administrator, sergeant):
+    await administrator.sign_in()
+    made = await administrator.post(
+        "/v1/accounts", username="j.rivera", name="Jo Rivera", title="Police Officer",
+        agency_ori="CA0520100", roles=["officer"],
+    )  # fmt: skip
+    await sergeant.sign_in()
+    return f"/v1/accounts/{made.json()['account']['account_id']}/invitation/delivery"
+
+
+@pytest.mark.clause("468.3/deliverer")
+async def test_an_invitation_is_mailed_and_its_deliverer_does_not_see_it(
+    identity_settings, bus, objects, clock, people, mailing, mail_box, sergeant, path, published
+):
+    parts = (identity_settings, mailing, bus, objects, clock, people)
+    async with identity_with(*parts) as client:
+        answer = await client.post(path, json={"email": ADDRESS}, headers=sergeant.headers)
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["invitation_token"] is None
+        [mail] = mail_box.mails
+        message = message_from_string(mail)
+        assert (message["To"], message["From"]) == (ADDRESS, "alpr@example.org")
+        text = message.get_payload(decode=True).decode()
+        token = text.partition("Invitation: ")[2].split()[0]
+        assert not any(token in line for line in mail_box.in_the_clear)
+        assert not any("RCPT" in line.upper() for line in mail_box.in_the_clear)
+        again = await client.post(path, headers=sergeant.headers)
+        assert (again.status_code, again.json()["code"]) == (409, "delivered")
+        await Person(client, clock, "j.rivera").enrol(token)
+    [event] = [e for e in await published(AccountChanged) if e.change == "invitation_delivered" and
+               str(e.account_id) in path]  # fmt: skip
+    assert event.actor.person_id == sergeant.account_id
+    assert (event.details["how"], event.details["mail_domain"]) == ("mail", "mail.example.org")
+
+
+@pytest.mark.clause("468.3/deliverer")
+async def test_what_the_server_does_not_take_is_not_delivered(
+    identity_settings, bus, objects, clock, people, mailing, mail_box, sergeant, path, published
+):
+    mail_box.refuses = True
+    parts = (identity_settings, mailing, bus, objects, clock, people)
+    async with identity_with(*parts) as client:
+        answer = await client.post(path, json={"email": ADDRESS}, headers=sergeant.headers)
+        assert answer.status_code == 503, answer.text
+        assert "nothing was delivered" in answer.json()["detail"]
+        on_paper = await client.post(path, headers=sergeant.headers)
+        assert on_paper.json()["invitation_token"]
+    told = [e for e in await published(AccountChanged) if str(e.account_id) in path]
+    assert [e.details["how"] for e in told if e.change == "invitation_delivered"] == ["paper"]
+
+
+@pytest.mark.clause("468.3/deliverer")
+async def test_a_server_that_nobody_certified_gets_nothing(
+    identity_settings, bus, objects, clock, people, mailing, mail_box, sergeant, path, monkeypatch
+):
+    monkeypatch.delenv("SSL_CERT_FILE")
+    parts = (identity_settings, mailing, bus, objects, clock, people)
+    async with identity_with(*parts) as client:
+        answer = await client.post(path, json={"email": ADDRESS}, headers=sergeant.headers)
+        assert answer.status_code == 503
+    assert mail_box.mails == []
+
+
+async def test_without_a_mail_server_an_address_is_refused(sergeant, path):
+    answer = await sergeant.post(path, email=ADDRESS)
+    assert (answer.status_code, answer.json()["field"]) == (422, "email")
+    wrong = await sergeant.post(path, email="no address")
+    assert (wrong.status_code, wrong.json()["field"]) == (422, "body.email")
+
+
+@pytest.mark.parametrize("url", ["smtp://mail.example.org", "https://mail.example.org", "smtps://"])
+def test_mail_goes_by_tls_only(identity_settings, url):
+    told = identity_settings.model_dump() | {"identity_mail_from": "alpr@example.org"}
+    with pytest.raises(ValidationError, match="smtps://user:password@host"):
+        Settings(**told | {"identity_mail_url": SecretStr(url)})
+    with pytest.raises(ValidationError, match="IDENTITY_MAIL_FROM"):
+        Settings(
+            **told | {"identity_mail_url": SecretStr("smtps://mail"), "identity_mail_from": ""}
+        )
