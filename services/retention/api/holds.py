@@ -237,16 +237,13 @@ async def confirm_hold(
     await check_purpose(request, grant, hold.criteria)
     wide = is_wide(hold.criteria, _rule(request))
     check_awaits(wide=wide, confirmed_at=hold.confirmed_at, released_at=hold.released_at)
-    try:
+    async with refusals_recorded(request, grant):
         check_confirmation(
             placed_by=hold.placed_by.person_id,
             confirmed_by=grant.actor.person_id,
             hold_case=hold.case_number,
             purpose_case=grant.purpose.record.case_number if grant.purpose else None,
         )
-    except NotAuthorised as exc:
-        await record_refusal(request, grant, exc.detail)
-        raise
     await Holds(work.connection).confirm(hold_id, by=grant.actor, at=grant.now, reason=body.reason)
     await work.emit(_changed(hold, grant, "confirmed"))
     return HoldOut.of(await _get(work, grant, hold_id), _rule(request))
@@ -285,11 +282,8 @@ async def check_may_be_shown(
     request: Request, grant: Grant, criteria: Criteria, confirmed_at: datetime | None
 ) -> None:
     """Raise NotAuthorised, on record, while nobody is shown what a hold keeps."""
-    try:
+    async with refusals_recorded(request, grant):
         check_shown(wide=is_wide(criteria, _rule(request)), confirmed_at=confirmed_at)
-    except NotAuthorised as exc:
-        await record_refusal(request, grant, exc.detail)
-        raise
 
 
 def _rule(request: Request) -> Narrowness:
