@@ -26,7 +26,7 @@ from shared.events import (
     RecordsDisclosed,
 )
 from shared.outbox import emit
-from shared.permissions import PATROL_PERMISSIONS, Permission
+from shared.permissions import PATROL_PERMISSIONS, PURPOSE_MISSING, Permission
 from shared.purposes import Purpose, purpose_of
 from shared.runtime import Runtime, runtime_of
 from shared.tokens import verify
@@ -35,15 +35,16 @@ from shared.types import Ori
 
 __all__ = [
     "Grant",
-    "OverLimit",
     "Permission",
     "Principal",
     "Purpose",
+    "RefusedByRule",
     "Shown",
     "access",
     "disclose",
     "disclosures",
     "identify",
+    "purpose_missing",
     "refusals_recorded",
     "system_grant",
 ]
@@ -113,9 +114,15 @@ LINK_TOKEN = "link_token"  # noqa: S105 - a name, not a secret
 
 
 def access(
-    permission: Permission, *, scope_by_record: bool = False, picture_of: str | None = None
+    permission: Permission,
+    *,
+    purpose_needed: bool = False,
+    scope_by_record: bool = False,
+    picture_of: str | None = None,
 ) -> Any:
     """Return a route's one guard: `grant: Annotated[Grant, access(Permission.X)]`.
+
+    `purpose_needed` is for a route that shows plates under a permission that can do without a purpose.
 
     `scope_by_record` is for a route that names a record by id: whether it lies within the purpose's
     scope shows only in the record, so the store that reads it must apply `grant.purpose.scope`.
@@ -147,7 +154,14 @@ def access(
             _authorise(permission, principal, now)
             if permission.needs_current_accounts:
                 runtime.people.check_current(now)
-            purpose = purpose_of(runtime, permission, principal.account_id, x_alpr_purpose, now)
+            purpose = purpose_of(
+                runtime,
+                permission,
+                principal.account_id,
+                x_alpr_purpose,
+                now,
+                needed=purpose_needed,
+            )
             if purpose is not None and not scope_by_record:
                 purpose.check_scope(elements.asked)
             if picture_of is not None and (token := request.query_params.get(LINK_TOKEN)):
@@ -199,7 +213,9 @@ def access(
             **_counting(runtime, purpose, now),
         )
 
-    authorise.permission = permission  # type: ignore[attr-defined]  # read by the architecture test
+    # Both are read by the architecture tests.
+    authorise.permission = permission  # type: ignore[attr-defined]
+    authorise.needs_purpose = purpose_needed or permission.needs_purpose  # type: ignore[attr-defined]
     return Depends(authorise)
 
 
@@ -334,12 +350,18 @@ def _route_of(request: Request) -> str:
     return str(getattr(route, "path", "unknown"))
 
 
-class OverLimit(DisclosureLimit):
-    """The limit as it was met by one grant, so that the refusal is recorded where the request is known."""
+class RefusedByRule(NotAuthorised):
+    """A store refused what the guard had let through. Recorded, with the request, once all is undone."""
 
-    def __init__(self, grant: Grant, met: DisclosureLimit) -> None:
-        super().__init__(met.detail, code=LIMIT_CODE)
+    def __init__(self, grant: Grant, detail: str, *, code: str) -> None:
+        super().__init__(detail, code=code)
         self.grant = grant
+
+
+def purpose_missing(grant: Grant, what: str) -> RefusedByRule:
+    """Return the refusal of what is shown for a declared purpose alone."""
+    detail = f"{what} needs a declared purpose in X-ALPR-Purpose (policy 468.4(a))"
+    return RefusedByRule(grant, detail, code=PURPOSE_MISSING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -364,7 +386,7 @@ async def disclose(
 ) -> None:
     """Record which records `grant` was given, and count them, in the transaction that read them.
 
-    Raises: DisclosureLimit where a person was shown too many that day; then nothing may be shown.
+    Raises: RefusedByRule where a person was shown too many that day; then nothing may be shown.
     """
     told = disclosures(grant, record_kind, records)
     if grant.counted and is_counted(grant.permission.value, record_kind):
@@ -378,7 +400,7 @@ async def disclose(
                 grant.most_disclosed,
             )
         except DisclosureLimit as exc:
-            raise OverLimit(grant, exc) from None
+            raise RefusedByRule(grant, exc.detail, code=LIMIT_CODE) from None
     await emit(connection, grant.service, *told)
 
 

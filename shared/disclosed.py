@@ -34,8 +34,6 @@ _DROP = text("DELETE FROM disclosed_counts WHERE day < :before")
 class DisclosureLimit(NotAuthorised):
     """A person would be shown more records in a day than the policy allows."""
 
-    title = "As many records were shown to you today as the policy allows"
-
 
 def is_counted(permission: str, record_kind: str) -> bool:
     """Whether a disclosure counts towards what a person was shown in a day."""

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import errors
-from shared.access import OverLimit, identify, record_refusal
+from shared.access import RefusedByRule, identify, record_refusal
 from shared.bodies import BodyLimit
 from shared.docs import DOCS, add_docs
 from shared.errors import AlprError
@@ -224,7 +224,7 @@ def status_of(exc: AlprError) -> int:
 
 async def _alpr_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, AlprError)  # noqa: S101 - registered for this class
-    if isinstance(exc, OverLimit):
+    if isinstance(exc, RefusedByRule):
         try:
             await record_refusal(request, exc.grant, exc.detail)
         except errors.Unavailable as away:

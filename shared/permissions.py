@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+PURPOSE_MISSING = "purpose_missing"
+"""The code of a refusal that a declared purpose would mend."""
+
 
 class Permission(StrEnum):
     """noun:verb; roles in policy.toml are sets of these."""

@@ -306,8 +306,8 @@ def load_policy(path: Path) -> Policy:
         raise PolicyFault("limits.disclosed_refused is under limits.disclosed_finding")
     if not 1 <= policy.limits.limit_lifted_h <= LONGEST_LIFT_H:
         raise PolicyFault(f"limits.limit_lifted_h is not 1 to {LONGEST_LIFT_H}")
-    if not 0 <= policy.limits.hits_without_purpose_h <= LONGEST_PATROL_H:
-        raise PolicyFault(f"limits.hits_without_purpose_h is not 0 to {LONGEST_PATROL_H}")
+    if not 1 <= policy.limits.hits_without_purpose_h <= LONGEST_PATROL_H:
+        raise PolicyFault(f"limits.hits_without_purpose_h is not 1 to {LONGEST_PATROL_H}")
     if both := policy.purposes.allowed & policy.purposes.prohibited.keys():
         raise PolicyFault(f"purposes both allowed and prohibited: {', '.join(sorted(both))}")
     _check_opens(policy.purposes)

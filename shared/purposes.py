@@ -8,7 +8,7 @@ from uuid import UUID
 
 from shared.errors import NotAuthenticated, NotAuthorised
 from shared.events import PurposeRecord
-from shared.permissions import Permission
+from shared.permissions import PURPOSE_MISSING, Permission
 from shared.plates import PlatePattern
 from shared.runtime import Runtime
 from shared.tokens import verify
@@ -74,18 +74,27 @@ class Purpose:
 
 
 def purpose_of(
-    runtime: Runtime, permission: Permission, account_id: str, token: str | None, now: datetime
+    runtime: Runtime,
+    permission: Permission,
+    account_id: str,
+    token: str | None,
+    now: datetime,
+    *,
+    needed: bool = False,
 ) -> Purpose | None:
     """Return the purpose in `token`; None where the permission needs none and none was sent.
+
+    `needed`: the route needs one though its permission does not.
 
     Raises: NotAuthorised when one is needed, or it is somebody else's, or its kind does not open the
     permission by the policy's table;
     NotAuthenticated when the token does not hold.
     """
     if token is None:
-        if permission.needs_purpose:
+        if needed or permission.needs_purpose:
             raise NotAuthorised(
-                "this needs a declared purpose in X-ALPR-Purpose (policy 468.4(a))", code="purpose"
+                "this needs a declared purpose in X-ALPR-Purpose (policy 468.4(a))",
+                code=PURPOSE_MISSING,
             )
         return None
     try:

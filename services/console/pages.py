@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -48,6 +49,21 @@ def page(
         **values,
     )
     return HTMLResponse(text, status)
+
+
+def waiting_page(
+    request: Request,
+    visit: Visit,
+    title: str,
+    back: str,
+    rows: Sequence[tuple[str, int, str | None]],
+) -> HTMLResponse:
+    """Return what waits, without a purpose: each row's name, count, and when the oldest began.
+
+    `back` is the page that shows it all once a purpose is declared.
+    """
+    now = console_of(request).clock.now()
+    return page(request, "waiting.html", visit, heading=title, back=back, rows=rows, now=now)
 
 
 def fragment(template: str, **values: Any) -> str:

@@ -8,12 +8,21 @@ import httpx
 class Refused(Exception):
     """A service refused, or does not answer. `detail` is in the service's own words."""
 
-    def __init__(self, status: int, title: str, detail: str = "", field: str | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str = "",
+        field: str | None = None,
+        code: str | None = None,
+    ) -> None:
         super().__init__(title)
         self.status = status
         self.title = title
         self.detail = detail
         self.field = field
+        self.code = code
+        """What kind of refusal it is, for the program; None where the service did not say."""
 
     @property
     def temporary(self) -> bool:
@@ -46,10 +55,11 @@ def refusal(answer: httpx.Response) -> Refused:
         said = None
     if not isinstance(said, dict) or answer.is_success:
         return Refused(HTTPStatus.BAD_GATEWAY, "A service gave an answer that cannot be read")
-    field = said.get("field")
+    field, code = said.get("field"), said.get("code")
     return Refused(
         answer.status_code,
         str(said.get("title") or HTTPStatus(answer.status_code).phrase),
         str(said.get("detail") or ""),
         str(field) if field else None,
+        str(code) if code else None,
     )

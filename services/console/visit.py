@@ -11,9 +11,10 @@ from fastapi.responses import Response, StreamingResponse
 
 from services.console.browser import PURPOSE, SESSION, cookie_of, jar_of, set_cookie
 from services.console.parts import Console, console_of
-from services.console.problems import Refused, SignedOut, refusal
+from services.console.problems import PurposeNeeded, Refused, SignedOut, refusal
 from services.console.services import content
 from services.console.sessions import Purpose, Session
+from shared.permissions import PURPOSE_MISSING
 
 PASSED_ON = ("Content-Length", "X-Content-SHA256", "Repr-Digest")
 """What tells a browser, or a person, whether a file came whole."""
@@ -67,21 +68,27 @@ class Visit:
         return answer
 
     async def must(self, service: str, method: str, path: str, **request: Any) -> Any:
-        """Send a request that has to succeed; gives its JSON. Raises: Refused, SignedOut."""
-        return content(await self.ask(service, method, path, **request))
+        """Send a request that has to succeed; gives its JSON.
+
+        Raises: Refused, SignedOut; PurposeNeeded where a declared purpose is all that is missing.
+        """
+        try:
+            return content(await self.ask(service, method, path, **request))
+        except Refused as exc:
+            raise self._mendable(exc) from None
 
     async def picture(self, service: str, path: str, **request: Any) -> Response:
-        """Pass a picture on. Raises: Refused, SignedOut."""
+        """Pass a picture on. Raises: Refused, SignedOut, PurposeNeeded."""
         answer = await self.ask(service, "GET", path, **request)
         kind = answer.headers.get("content-type", "").partition(";")[0].strip()
         if not answer.is_success or kind not in PICTURES:
-            raise refusal(answer)
+            raise self._mendable(refusal(answer))
         return Response(answer.content, media_type=kind)
 
     async def file(self, service: str, path: str, kinds: Collection[str], name: str) -> Response:
         """Pass a file of one of these kinds on as it comes, for the browser to save.
 
-        Raises: Refused, SignedOut.
+        Raises: Refused, SignedOut, PurposeNeeded.
         """
         plain = {"Accept-Encoding": "identity"}  # the length that is passed on is that of the file
         answer = await self.ask(service, "GET", path, headers=plain, stream=True)
@@ -89,7 +96,7 @@ class Visit:
         if not answer.is_success or kind not in kinds:
             await answer.aread()
             await answer.aclose()
-            raise refusal(answer)
+            raise self._mendable(refusal(answer))
         headers = {"Content-Disposition": f'attachment; filename="{name}{guess_extension(kind)}"'}
         headers |= {n: answer.headers[n] for n in PASSED_ON if n in answer.headers}
         return StreamingResponse(_pieces(answer), media_type=kind, headers=headers)
@@ -97,6 +104,10 @@ class Visit:
     def save(self) -> None:
         """Have the browser keep the session as it is now."""
         set_cookie(self._request, SESSION, self.console.seal.seal(self.session))
+
+    def _mendable(self, exc: Refused) -> Refused | PurposeNeeded:
+        """Return a refusal, or, where a declared purpose is all that is missing, that one is needed."""
+        return PurposeNeeded(page_of(self._request)) if exc.code == PURPOSE_MISSING else exc
 
     def _renewed(self, session: Session) -> None:
         if session.access_token != self.session.access_token:
@@ -112,6 +123,13 @@ class Visit:
         if self.purpose is not None:
             headers["X-ALPR-Purpose"] = self.purpose.token
         return await self.console.services.ask(service, method, path, headers=headers, **request)
+
+
+def page_of(request: Request) -> str:
+    """Return the page that a request is of: its own address, or of a form or picture that of its page."""
+    here = request.url.path.removeprefix(request.scope.get("root_path", "")).lower()
+    of_page = request.method == "GET" and not here.endswith(("/crop", "/image"))
+    return here if of_page else "/".join(here.split("/")[:3])
 
 
 async def _pieces(answer: httpx.Response) -> AsyncIterator[bytes]:

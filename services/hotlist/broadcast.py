@@ -6,10 +6,12 @@ so nobody waits for anybody, and what waits in memory is bounded.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
 from secrets import token_hex
 from typing import Any
 
 from prometheus_client import Counter, Gauge
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.settings import Settings
 from services.hotlist.shown import crop_link, hit_out
@@ -70,6 +72,10 @@ class Broadcaster:
         piled_up = own >= 2 * settings.hotlist_account_streams
         return self._closing or piled_up or len(self._viewers) >= most
 
+    def _alerts(self, connection: AsyncConnection) -> Alerts:
+        patrol = timedelta(hours=self._runtime.policy.limits.hits_without_purpose_h)
+        return Alerts(connection, patrol)
+
     def _of(self, account_id: str) -> list[Viewer]:
         return [viewer for viewer in self._viewers if viewer.account_id == account_id]
 
@@ -82,7 +88,7 @@ class Broadcaster:
     async def last(self) -> int:
         """Return the number of the latest hit. Raises: Unavailable."""
         async with self._runtime.db.begin() as connection:
-            return await Alerts(connection).last()
+            return await self._alerts(connection).last()
 
     async def stream(self, viewer: Viewer) -> AsyncIterator[bytes]:
         """Yield Server-Sent Events until the viewer's standing ends, or the process does."""
@@ -147,9 +153,10 @@ class Broadcaster:
 
     async def _catch_up(self, viewer: Viewer) -> bytes:
         async with self._runtime.db.begin() as connection:
-            alerts = Alerts(connection)
+            alerts = self._alerts(connection)
             last = await alerts.last()
-            missed = await alerts.missed(viewer.grant, viewer.cursor, PIECE)
+            now = self._runtime.clock.now()
+            missed = await alerts.missed(viewer.grant, viewer.cursor, PIECE, now=now)
         # Committed: from here on they may be sent.
         if len(missed) == PIECE:
             viewer.cursor = missed[-1]["seq"]
@@ -184,7 +191,7 @@ class Broadcaster:
         shares: dict[Viewer, list[Mapping[str, Any]]] = {}
         try:
             async with self._runtime.db.begin() as connection:
-                alerts = Alerts(connection)
+                alerts = self._alerts(connection)
                 hits = await alerts.after(self._position, PIECE)
                 if not hits:
                     return False

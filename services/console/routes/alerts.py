@@ -26,8 +26,17 @@ async def show_alerts(request: Request, visit: Working) -> Response:
     """The newest hits, late ones apart; the page's script adds each new one as it is raised."""
     asked = {"limit": SHOWN_AT_FIRST, "late": "false"}
     found = await visit.must("hotlist", "GET", "/v1/hits", params=asked)
-    hits = found["items"]
-    return page(request, "alerts.html", visit, hits=hits, after=hits[0]["seq"] if hits else 0)
+    waiting = await visit.must("hotlist", "GET", "/v1/hits/waiting")
+    return page(
+        request,
+        "alerts.html",
+        visit,
+        hits=found["items"],
+        after=max((hit["seq"] for hit in found["items"]), default=0),
+        captured_since=found.get("captured_since"),
+        waiting=waiting,
+        now=visit.console.clock.now(),
+    )
 
 
 @router.get("/late")

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.console.forms import Form, moment_of, new_key, number
-from services.console.pages import page
+from services.console.pages import page, waiting_page
 from services.console.problems import PurposeNeeded, Refused
 from services.console.routes.sign_in import to
 from services.console.visit import Visit, Working, working
@@ -43,7 +43,17 @@ async def show_holds(
     kept: Literal["in_force", "released", "all"] = "in_force",
     after: After = "",
 ) -> Response:
-    """The holds of one's agency, newest first, and the exports that await a booking."""
+    """The holds of one's agency, newest first, and the exports that await a booking.
+
+    Without a purpose, how many there are and since when.
+    """
+    if visit.purpose is None:
+        waiting = await visit.must("retention", "GET", "/v1/holds/waiting")
+        rows = [
+            ("Holds in force", waiting["in_force"], waiting["oldest_placed_at"]),
+            ("Exports that await a booking", waiting["unbooked"], waiting["oldest_requested_at"]),
+        ]
+        return waiting_page(request, visit, "Holds", "/holds", rows)
     asked: dict[str, Any] = {"limit": ON_A_PAGE}
     asked |= {} if kept == "all" else {"in_force": kept == "in_force"}
     asked |= {"after": after} if after else {}

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from services.console.forms import Form
-from services.console.pages import page
+from services.console.pages import page, waiting_page, words
 from services.console.problems import Refused
 from services.console.reviews import OPEN, review_of
 from services.console.routes.sign_in import to
@@ -38,7 +38,17 @@ State = Annotated[str, Query(pattern=r"^[a-z_]{0,30}$")]
 async def show_requests(
     request: Request, visit: Working, status: State = "", after: After = ""
 ) -> Response:
-    """The requests of all agencies, newest first, with where each stands and how old it is."""
+    """The requests of all agencies, newest first, with where each stands and how old it is.
+
+    Without a purpose, how many await a decision and since when.
+    """
+    if visit.purpose is None:
+        waiting = await visit.must("release", "GET", "/v1/requests/waiting")
+        rows = [
+            (words(one["status"]).capitalize(), one["count"], one["oldest_at"])
+            for one in waiting["states"]
+        ]
+        return waiting_page(request, visit, "Release requests", "/releases", rows)
     asked: dict[str, object] = {"limit": ON_A_PAGE}
     asked |= {"status": status} if status else {}
     asked |= {"after": after} if after else {}

@@ -22,7 +22,7 @@ router = APIRouter()
 ON_A_PAGE = 50
 START = "/search"
 SEARCH = "record:search"
-_BACK = re.compile(r"/(search|audit|holds)(/[0-9a-z-]{1,60}){0,4}")
+_BACK = re.compile(r"/(search|audit|holds|releases|hotlists|hits|alerts)(/[0-9a-z-]{1,60}){0,4}")
 """Where a purpose may lead on to: pages of ours that need one."""
 
 _TYPED = "%Y-%m-%dT%H:%M"

@@ -40,7 +40,8 @@ async def stream_alerts(
     Late hits are not among them: `GET /v1/hits?late=true`.
 
     Each delivery is recorded as a disclosure before it is sent. The stream ends when the token expires
-    or is revoked, or training lapses; open it again with the last id, and nothing is missed or doubled.
+    or is revoked, or training lapses; open it again with the last id, and nothing is missed or doubled
+    that was captured in the hours that the policy calls patrol; what lies longer ago is in `GET /v1/hits`.
     An account has five streams here; one more ends its oldest. Some are kept for accounts that have none.
     While account changes are not heard from identity no stream is opened; an open one says so (`unchecked`,
     with when it ends for it) and goes on for as long as the policy allows, which is on record.

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from services.hotlist.api.lists import Manage, Read
+from services.hotlist.api.lists import Manage, ReadPlates
 from services.hotlist.api.versions import put_in_force
 from services.hotlist.listing import MAX_PARTIALS, Checker, Entry, EntryFault, kinds_of, plate_of
 from services.hotlist.models.lists import (
@@ -83,7 +83,9 @@ async def remove_entry(
 
 
 @router.post("/search")
-async def search_entries(list_id: UUID, body: EntrySearch, grant: Read, work: Work) -> EntriesOut:
+async def search_entries(
+    list_id: UUID, body: EntrySearch, grant: ReadPlates, work: Work
+) -> EntriesOut:
     """Entries of the version in force, by plate as listed or by record kind; a page at a time."""
     hot_list = await Lists(work.connection).get(grant, list_id)
     plate = None

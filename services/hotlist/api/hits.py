@@ -1,16 +1,18 @@
 """Hits: what was matched, what a person found out about it, and what came of it."""
 
-from datetime import UTC, date, datetime
-from typing import Annotated, Literal
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Literal, get_args
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 
 from services.hotlist.models.hits import (
     DispositionIn,
-    HitOut,
+    HitsOut,
     HitWhole,
     VerificationIn,
+    WaitingHits,
+    WaitingTier,
 )
 from services.hotlist.shown import crop_link, hit_out, hit_whole
 from services.hotlist.store.hits import HitFilter, Hits, Row
@@ -20,7 +22,7 @@ from shared.errors import Conflict, InvalidInput
 from shared.events import HitDisposed, HitVerified, Tier
 from shared.fields import Moment
 from shared.http import Work
-from shared.models import After, Limit, Page, key_of
+from shared.models import After, Limit, key_of
 from shared.runtime import runtime_of
 from shared.work import UnitOfWork
 
@@ -33,11 +35,21 @@ Dispose = Annotated[Grant, access(Permission.HIT_DISPOSE)]
 MAX_DISPOSITIONS = 100
 
 
+def visible_hits(work: Work, request: Request) -> Hits:
+    """Return the hits of the department's policy."""
+    hours = runtime_of(request).policy.limits.hits_without_purpose_h
+    return Hits(work.connection, timedelta(hours=hours))
+
+
+Visible = Annotated[Hits, Depends(visible_hits, scope="function")]
+
+
 @router.get("")
 async def show_hits(
     request: Request,
     grant: Read,
     work: Work,
+    hits: Visible,
     since: Annotated[Moment | None, Query(description="Raised at or after.")] = None,
     tier: Tier | None = None,
     list_id: UUID | None = None,
@@ -47,8 +59,10 @@ async def show_hits(
     ] = None,
     after: After | None = None,
     limit: Limit = 50,
-) -> Page[HitOut]:
+) -> HitsOut:
     """Hits, newest first, from lists whose source the caller is entitled to.
+
+    Without a declared purpose those alone that were captured after `captured_since` (policy 468.4(b)).
 
     Late hits, of reads that came long after their capture, are no alerts and never on the stream: they
     are here, with `late=true`.
@@ -62,25 +76,44 @@ async def show_hits(
         before=key_of(after, int),
         limit=limit,
     )
-    found = await Hits(work.connection).page(grant, wanted)
+    found = await hits.page(grant, wanted)
     more = found[-1]["seq"] if len(found) == limit else None
     now, links = work.clock.now(), runtime_of(request).links
-    shown = [hit_out(row, now, crop_link(row, grant, links, now)) for row in found]
-    return Page.of(shown, last=more)
+    items = [hit_out(row, now, crop_link(row, grant, links, now)) for row in found]
+    shown = HitsOut.of(items, last=more)
+    shown.captured_since = None if grant.purpose else hits.fresh_since(grant)
+    return shown
+
+
+@router.get("/waiting")
+async def show_waiting_hits(grant: Read, hits: Visible) -> WaitingHits:
+    """How many hits wait for a verification, by tier, and since when; no purpose is needed for that."""
+    found = {row["tier"]: row for row in await hits.waiting(grant)}
+    tiers = [WaitingTier(**found[tier]) for tier in get_args(Tier) if tier in found]
+    return WaitingHits(
+        count=sum(tier.count for tier in tiers),
+        oldest_at=min((tier.oldest_at for tier in tiers), default=None),
+        tiers=tiers,
+    )
 
 
 @router.get("/{hit_id}")
-async def show_hit(request: Request, hit_id: UUID, grant: Read, work: Work) -> HitWhole:
-    """One hit with its sightings, verification and dispositions; 404 where not visible to the caller."""
-    return await _whole(request, work, grant, await Hits(work.connection).get(grant, hit_id))
+async def show_hit(
+    request: Request, hit_id: UUID, grant: Read, work: Work, hits: Visible
+) -> HitWhole:
+    """One hit with its sightings, verification and dispositions; 404 where not visible to the caller.
+
+    One that was captured hours ago needs a declared purpose, whatever is done with it.
+    """
+    return await _whole(request, work, hits, grant, await hits.get(grant, hit_id))
 
 
 @router.post("/{hit_id}/verification", status_code=201)
 async def verify_hit(
-    request: Request, hit_id: UUID, body: VerificationIn, grant: Verify, work: Work
+    request: Request, hit_id: UUID, body: VerificationIn, grant: Verify, work: Work, hits: Visible
 ) -> HitWhole:
     """Record what checking a hit with the entering agency gave; once."""
-    hit = await Hits(work.connection).get(grant, hit_id, lock=True)
+    hit = await hits.get(grant, hit_id, lock=True)
     if hit["status"] != "unverified":
         raise Conflict("this hit has been verified")
     await Outcomes(work.connection).verify(
@@ -104,15 +137,15 @@ async def verify_hit(
         )
     )
     verified = {**hit, "status": "verified", "outcome": body.outcome}
-    return await _whole(request, work, grant, verified)
+    return await _whole(request, work, hits, grant, verified)
 
 
 @router.post("/{hit_id}/disposition", status_code=201)
 async def dispose_hit(
-    request: Request, hit_id: UUID, body: DispositionIn, grant: Dispose, work: Work
+    request: Request, hit_id: UUID, body: DispositionIn, grant: Dispose, work: Work, hits: Visible
 ) -> HitWhole:
     """Record what came of a hit. What was recorded before stays beside it."""
-    hit = await Hits(work.connection).get(grant, hit_id, lock=True)
+    hit = await hits.get(grant, hit_id, lock=True)
     if body.enforcement and hit["outcome"] != "correct_read" and not body.unverified_reason:
         raise InvalidInput(
             "enforcement on a hit that was not verified as a correct read is recorded only with a"
@@ -141,7 +174,7 @@ async def dispose_hit(
             captured_on=_captured_on(hit),
         )
     )
-    return await _whole(request, work, grant, hit)
+    return await _whole(request, work, hits, grant, hit)
 
 
 def _captured_on(hit: Row) -> date:
@@ -149,9 +182,11 @@ def _captured_on(hit: Row) -> date:
     return captured_at.astimezone(UTC).date()
 
 
-async def _whole(request: Request, work: UnitOfWork, grant: Grant, hit: Row) -> HitWhole:
+async def _whole(
+    request: Request, work: UnitOfWork, hits: Hits, grant: Grant, hit: Row
+) -> HitWhole:
     """Return a hit, whose release was recorded when it was read, with what belongs to it."""
-    hits, outcomes = Hits(work.connection), Outcomes(work.connection)
+    outcomes = Outcomes(work.connection)
     hit_id = hit["hit_id"]
     now = work.clock.now()
     return hit_whole(

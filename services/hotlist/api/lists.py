@@ -23,7 +23,10 @@ from shared.policy import HotLists as Rules
 router = APIRouter(prefix="/lists", tags=["lists"])
 
 Read = Annotated[Grant, access(Permission.HOTLIST_READ)]
+ReadPlates = Annotated[Grant, access(Permission.HOTLIST_READ, purpose_needed=True)]
 Manage = Annotated[Grant, access(Permission.HOTLIST_MANAGE)]
+ManagePlates = Annotated[Grant, access(Permission.HOTLIST_MANAGE, purpose_needed=True)]
+"""`Plates`: routes that show entries or lines of a file."""
 
 
 def list_out(hot_list: HotList, rules: Rules, clock: Clock) -> ListOut:

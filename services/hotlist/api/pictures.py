@@ -5,13 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.hotlist.api.hits import Read
+from services.hotlist.api.hits import Read, Visible
 from services.hotlist.store.hits import Hits
 from shared.access import Grant, Permission, access
 from shared.errors import NotFound
-from shared.http import Work
 from shared.runtime import runtime_of
-from shared.work import UnitOfWork
 
 router = APIRouter(prefix="/hits/{hit_id}", tags=["hits"])
 
@@ -40,25 +38,25 @@ _MAGIC = (
 async def show_hit_crop(
     hit_id: UUID,
     grant: OfferedRead,
-    work: Work,
+    hits: Visible,
     request: Request,
     link_token: LinkToken = None,
 ) -> Response:
     """The plate as it was seen. Without a link an access of its own."""
-    return await _picture(request, work, grant, hit_id, "crop_key")
+    return await _picture(request, hits, grant, hit_id, "crop_key")
 
 
 @router.get("/image", response_class=Response, responses=PICTURE)
-async def show_hit_image(hit_id: UUID, grant: Read, work: Work, request: Request) -> Response:
+async def show_hit_image(hit_id: UUID, grant: Read, hits: Visible, request: Request) -> Response:
     """The whole frame that the plate was read from: an access of its own, since no page fetches it by itself."""
-    return await _picture(request, work, grant, hit_id, "image_key")
+    return await _picture(request, hits, grant, hit_id, "image_key")
 
 
 async def _picture(
-    request: Request, work: UnitOfWork, grant: Grant, hit_id: UUID, column: str
+    request: Request, hits: Hits, grant: Grant, hit_id: UUID, column: str
 ) -> Response:
     """Fetched before the disclosure commits: what cannot be shown is not recorded as shown."""
-    key = await Hits(work.connection).picture_key(grant, hit_id, column)
+    key = await hits.picture_key(grant, hit_id, column)
     data = await runtime_of(request).objects.get(key)
     for magic, start, media_type in _MAGIC:
         if data[start : start + len(magic)] == magic:

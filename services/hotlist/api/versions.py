@@ -16,7 +16,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
-from services.hotlist.api.lists import Manage, Read, list_out
+from services.hotlist.api.lists import Manage, ManagePlates, Read, list_out
 from services.hotlist.domain import shrinks
 from services.hotlist.listing import Checker, Entry, Kinds, kinds_of
 from services.hotlist.models.lists import (
@@ -209,7 +209,7 @@ async def show_versions(
 async def show_set_aside(
     list_id: UUID,
     version: Number,
-    grant: Manage,
+    grant: ManagePlates,
     work: Work,
     after: After | None = None,
     limit: Limit = 100,
@@ -228,7 +228,9 @@ async def show_set_aside(
     response_class=Response,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
-async def download_set_aside(list_id: UUID, version: Number, grant: Manage, work: Work) -> Response:
+async def download_set_aside(
+    list_id: UUID, version: Number, grant: ManagePlates, work: Work
+) -> Response:
     """All of these lines as CSV: line, column, field, fault, content."""
     found = await _one_version(work, grant, list_id, version)
     entries = Entries(work.connection)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from services.hotlist.domain import Outcome
 from services.hotlist.models.taken import line
 from shared.events import Source, Tier
-from shared.models import Person, Reason, RequestBody
+from shared.models import Page, Person, Reason, RequestBody
 
 UNVERIFIED_NOTICE = (
     "Unverified. A machine match alone: verify through CLETS with the entering agency before"
@@ -172,3 +172,27 @@ class HitWhole(HitOut):
     verification: VerificationOut | None
     dispositions: list[DispositionOut]
     sightings_seen: list[SightingOut]
+
+
+class HitsOut(Page[HitOut]):
+    """One page of hits, and from when on they are shown."""
+
+    captured_since: datetime | None = None
+    """Where no purpose was declared: hits captured before this are shown for a purpose alone."""
+
+
+class WaitingTier(BaseModel):
+    """Hits of one tier that nobody has verified."""
+
+    tier: Tier
+    count: int
+    oldest_at: datetime
+    """When the first of them was raised."""
+
+
+class WaitingHits(BaseModel):
+    """What waits for a verification: counts and ages, no hit."""
+
+    count: int
+    oldest_at: datetime | None
+    tiers: list[WaitingTier]

@@ -1,11 +1,12 @@
 """Hits in the order in which they were raised, for the alert streams."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.hotlist.store.hits import HIT, VISIBLE, Row, release, released, visible_to
+from services.hotlist.store.hits import FRESH, HIT, VISIBLE, Row, release, released, visible_to
 from shared.access import Grant, disclosures
 from shared.outbox import emit
 
@@ -16,8 +17,9 @@ LIVE = "NOT h.late"
 class Alerts:
     """Reads for streams. What is read is shown to nobody until `deliver` has recorded it."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, patrol: timedelta) -> None:
         self._connection = connection
+        self._patrol = patrol
 
     async def last(self) -> int:
         """Return the number of the latest hit, 0 when there is none."""
@@ -33,11 +35,17 @@ class Alerts:
         )
         return [dict(row) for row in rows.mappings()]
 
-    async def missed(self, grant: Grant, seq: int, limit: int) -> Sequence[Row]:
-        """Return the viewer's live hits after `seq`, recorded as delivered."""
+    async def missed(self, grant: Grant, seq: int, limit: int, *, now: datetime) -> Sequence[Row]:
+        """Return the viewer's live hits after `seq`, recorded as delivered.
+
+        Those captured in the last `patrol`, whatever purpose was declared: a stream that is resumed from
+        long ago is no way to page through old hits, which `hit:read` shows and counts.
+        """
         rows = await self._connection.execute(
-            text(f"{HIT} WHERE h.seq > :seq AND {VISIBLE} AND {LIVE} ORDER BY h.seq LIMIT :limit"),
-            {**visible_to(grant), "seq": seq, "limit": limit},
+            text(
+                f"{HIT} WHERE h.seq > :seq AND {VISIBLE} AND {LIVE} AND {FRESH} ORDER BY h.seq LIMIT :limit"
+            ),
+            {**visible_to(grant), "seq": seq, "limit": limit, "fresh_since": now - self._patrol},
         )
         found = [dict(row) for row in rows.mappings()]
         if found:

@@ -3,14 +3,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access import Grant, Shown, disclose
+from shared.access import Grant, Shown, disclose, purpose_missing
 from shared.errors import NotFound
 from shared.events import Tier
 
@@ -25,6 +25,8 @@ HIT = """
         h.crop_key, h.image_key, h.purged_at, o.reads AS outvoted_by
     FROM hits h LEFT JOIN verifications v USING (hit_id) LEFT JOIN outvoted o ON o.read_id = h.read_id
 """
+# 468.4(b): without a declared purpose, what lies so short ago that looking at it is patrol.
+FRESH = "h.captured_at >= :fresh_since"
 # 468.4(e): the caller's agency, and only lists whose source the caller is entitled to.
 VISIBLE = "h.agency_ori = ANY(:agencies) AND h.source = ANY(:sources)"
 
@@ -43,15 +45,22 @@ class HitFilter:
 
 
 class Hits:
-    """Hits of the caller's agency from sources that the caller is entitled to."""
+    """Hits of the caller's agency from sources that the caller is entitled to.
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    Without a declared purpose only those that were captured in the last `patrol` (policy 468.4(b)).
+    """
+
+    def __init__(self, connection: AsyncConnection, patrol: timedelta) -> None:
         self._connection = connection
+        self._patrol = patrol
 
     async def page(self, grant: Grant, wanted: HitFilter) -> Sequence[Row]:
-        """Return hits, newest first."""
+        """Return hits, newest first; without a purpose, fresh ones alone."""
         conditions = [VISIBLE]
         values: dict[str, Any] = {**visible_to(grant), "limit": wanted.limit}
+        if grant.purpose is None:
+            conditions.append(FRESH)
+            values["fresh_since"] = self.fresh_since(grant)
         for name, condition in (
             ("since", "h.raised_at >= :since"),
             ("tier", "h.tier = :tier"),
@@ -67,7 +76,11 @@ class Hits:
         return await self._released(grant, query, values)
 
     async def get(self, grant: Grant, hit_id: UUID, *, lock: bool = False) -> Row:
-        """Return one hit, held against other changes if `lock`. Raises: NotFound, also where not visible."""
+        """Return one hit, held against other changes if `lock`.
+
+        Raises: NotFound, also where not visible; NotAuthorised for an older one without a purpose.
+        """
+        await self._check_purpose(grant, hit_id)
         if lock:
             await self._connection.execute(
                 text("SELECT FROM hits WHERE hit_id = :hit_id FOR NO KEY UPDATE"),
@@ -82,8 +95,10 @@ class Hits:
     async def picture_key(self, grant: Grant, hit_id: UUID, column: str) -> str:
         """Return where a hit's `crop_key` or `image_key` picture is, and record that it is shown.
 
-        Raises: NotFound where the hit is not visible, or has no such picture (any more).
+        Raises: NotFound where the hit is not visible, or has no such picture (any more); NotAuthorised
+        for an older one without a purpose.
         """
+        await self._check_purpose(grant, hit_id)
         if column not in {"crop_key", "image_key"}:
             raise ValueError(column)
         rows = await self._connection.execute(
@@ -106,7 +121,11 @@ class Hits:
         return str(key)
 
     async def sightings(self, grant: Grant, hit_id: UUID) -> Sequence[Row]:
-        """Return the reads of a visible hit's pass, as far as the first hundred."""
+        """Return the reads of a visible hit's pass, as far as the first hundred.
+
+        Raises: NotAuthorised for an older hit without a purpose.
+        """
+        await self._check_purpose(grant, hit_id)
         rows = await self._connection.execute(
             text(
                 "SELECT s.read_id, s.captured_at, s.confidence, s.plate_read, s.tier"
@@ -130,6 +149,38 @@ class Hits:
             ],
         )
         return found
+
+    async def waiting(self, grant: Grant) -> Sequence[Row]:
+        """Return by tier how many visible hits nobody has verified, and when the first was raised.
+
+        Counts and ages: no hit is told apart, so nothing is disclosed and no purpose is needed.
+        """
+        rows = await self._connection.execute(
+            text(
+                "SELECT h.tier, count(*) AS count, min(h.raised_at) AS oldest_at FROM hits h"
+                f" WHERE {VISIBLE} AND h.status = 'unverified' GROUP BY h.tier"
+            ),
+            visible_to(grant),
+        )
+        return [dict(row) for row in rows.mappings()]
+
+    def fresh_since(self, grant: Grant) -> datetime:
+        """Return from when on a hit's capture is fresh for this request."""
+        return grant.now - self._patrol
+
+    async def _check_purpose(self, grant: Grant, hit_id: UUID) -> None:
+        """Raise NotAuthorised for a visible hit that is not fresh, where no purpose was declared."""
+        if grant.purpose is not None:
+            return
+        rows = await self._connection.execute(
+            text(
+                f"SELECT coalesce({FRESH}, false) FROM hits h WHERE {VISIBLE} AND hit_id = :hit_id"
+            ),
+            {**visible_to(grant), "hit_id": hit_id, "fresh_since": self.fresh_since(grant)},
+        )
+        if rows.scalar() is False:
+            hours = round(self._patrol.total_seconds() / 3600)
+            raise purpose_missing(grant, f"a hit that was captured more than {hours} hours ago")
 
     async def _released(self, grant: Grant, query: str, values: dict[str, Any]) -> Sequence[Row]:
         rows = await self._connection.execute(text(query), values)

@@ -78,7 +78,7 @@ async def upload_document(
 async def read_document(
     document_id: UUID,
     request: Request,
-    grant: Annotated[Grant, access(Permission.RELEASE_READ)],
+    grant: Annotated[Grant, access(Permission.RELEASE_READ, purpose_needed=True)],
     work: Work,
 ) -> StreamingResponse:
     """One document as it was uploaded."""

@@ -349,3 +349,20 @@ class RequestOut(BaseModel):
         description="The newest signed checkpoint of the audit log, a signed note; null in lists, and"
         " before the first one",
     )
+
+
+class WaitingState(BaseModel):
+    """Requests that stand at one point and await a decision."""
+
+    status: Status
+    count: int
+    oldest_at: datetime
+    """When the first of them was filed."""
+
+
+class WaitingRequests(BaseModel):
+    """What awaits a decision: counts and ages, no request."""
+
+    count: int
+    oldest_at: datetime | None
+    states: list[WaitingState]

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Request
 
 from services.release import steps
-from services.release.api.models import DecisionIn, RequestOut
+from services.release.api.models import DecisionIn, RequestOut, WaitingRequests, WaitingState
 from services.release.api.people import check_department
 from services.release.api.showing import page_out, request_out
 from services.release.domain import (
@@ -34,7 +34,8 @@ from shared.runtime import Runtime, runtime_of
 
 router = APIRouter(prefix="/requests", tags=["department"])
 
-Read = Annotated[Grant, access(Permission.RELEASE_READ)]
+Read = Annotated[Grant, access(Permission.RELEASE_READ, purpose_needed=True)]
+Count = Annotated[Grant, access(Permission.RELEASE_READ)]
 
 
 @router.get("")
@@ -54,6 +55,19 @@ async def list_requests(
     return page_out(found, limit)
 
 
+@router.get("/waiting")
+async def show_waiting_requests(grant: Count, work: Work, request: Request) -> WaitingRequests:
+    """How many requests await a decision, by where they stand, and since when; needs no purpose."""
+    await check_department(request, grant)
+    found = await Requests(work.connection).waiting(grant)
+    states = [WaitingState(status=s, count=n, oldest_at=at) for s, n, at in found]
+    return WaitingRequests(
+        count=sum(state.count for state in states),
+        oldest_at=min((state.oldest_at for state in states), default=None),
+        states=states,
+    )
+
+
 @router.get("/{request_id}")
 async def get_request(request_id: UUID, grant: Read, work: Work, request: Request) -> RequestOut:
     """One request with all that is on file about it."""
@@ -68,7 +82,7 @@ async def get_request(request_id: UUID, grant: Read, work: Work, request: Reques
 async def decide_request(
     request_id: UUID,
     body: DecisionIn,
-    grant: Annotated[Grant, access(Permission.RELEASE_REVIEW)],
+    grant: Annotated[Grant, access(Permission.RELEASE_REVIEW, purpose_needed=True)],
     work: Work,
     request: Request,
 ) -> RequestOut:

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.release.domain import Status
+from services.release.domain import OPEN, Status
 from services.release.store.records import (
     Authority,
     Decision,
@@ -133,6 +133,20 @@ class Requests:
         )
         await self._disclose(grant, found)
         return found
+
+    async def waiting(self, grant: Grant) -> list[tuple[Status, int, datetime]]:
+        """Return how many requests await a decision, by status, and when the first was filed.
+
+        Counts and ages: no request is told apart, so nothing is disclosed.
+        """
+        found = await self._connection.execute(
+            text(
+                "SELECT status, count(*) AS waiting, min(filed_at) AS oldest_at FROM requests"
+                " WHERE status = ANY(:states) GROUP BY status ORDER BY status"
+            ),
+            {"states": sorted(status.value for status in OPEN)},
+        )
+        return [(Status(row.status), row.waiting, row.oldest_at) for row in found]
 
     async def lock(self, request_id: UUID) -> Request | None:
         """Return one request for a step of its own, until the transaction ends nobody else's."""

@@ -32,7 +32,7 @@ from shared.runtime import Runtime, runtime_of
 
 router = APIRouter(prefix="/v1/evidence-exports", tags=["evidence"])
 
-Reader = Annotated[Grant, access(Permission.HOLD_READ)]
+Reader = Annotated[Grant, access(Permission.HOLD_READ, purpose_needed=True)]
 Manager = Annotated[Grant, access(Permission.HOLD_MANAGE, scope_by_record=True)]
 Key = Annotated[
     str,

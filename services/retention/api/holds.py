@@ -30,7 +30,8 @@ from shared.runtime import runtime_of
 
 router = APIRouter(prefix="/v1/holds", tags=["holds"])
 
-Reader = Annotated[Grant, access(Permission.HOLD_READ)]
+Reader = Annotated[Grant, access(Permission.HOLD_READ, purpose_needed=True)]
+Counter = Annotated[Grant, access(Permission.HOLD_READ)]
 Manager = Annotated[Grant, access(Permission.HOLD_MANAGE, scope_by_record=True)]
 
 
@@ -149,6 +150,16 @@ class HoldOut(BaseModel):
         )
 
 
+class WaitingHoldsOut(BaseModel):
+    """Counts and ages of holds and exports, none of them told apart."""
+
+    in_force: int
+    oldest_placed_at: datetime | None
+    unbooked: int
+    """Exports of which no copy is booked into evidence."""
+    oldest_requested_at: datetime | None
+
+
 @router.post("", status_code=201, summary="Place a hold")
 async def place_hold(body: HoldIn, grant: Manager, work: Work, request: Request) -> HoldOut:
     """Matching records stay, those there now and those to come, until the hold is released.
@@ -192,6 +203,13 @@ async def list_holds(
     )
     more = found[limit - 1].hold_id if len(found) > limit else None
     return Page.of([HoldOut.of(hold, _rule(request)) for hold in found[:limit]], last=more)
+
+
+@router.get("/waiting", summary="What of holds waits")
+async def show_waiting_holds(grant: Counter, work: Work) -> WaitingHoldsOut:
+    """How many holds are in force and exports unbooked, and since when; no purpose is needed for that."""
+    waiting = await Holds(work.connection).waiting(grant)
+    return WaitingHoldsOut.model_validate(waiting, from_attributes=True)
 
 
 @router.get("/{hold_id}", summary="One hold")

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access import Grant
+from shared.access import Grant, Shown, disclose
 from shared.events import Actor
 
 _KEPT = (
@@ -83,6 +83,13 @@ class Bookings:
         await self._connection.execute(_ADD, parameters)
 
     async def of_export(self, grant: Grant, export_id: UUID) -> Sequence[Booking]:
-        """Return all bookings of an export, those that were corrected too, in their order."""
+        """Return all bookings of an export, those that were corrected too, in their order.
+
+        Records that they were shown.
+        """
         parameters = {"export_id": export_id, "agencies": sorted(grant.agencies)}
-        return [Booking.of(row) for row in await self._connection.execute(_OF_EXPORT, parameters)]
+        rows = await self._connection.execute(_OF_EXPORT, parameters)
+        bookings = [Booking.of(row) for row in rows]
+        shown = [Shown(record_id=booking.booking_id) for booking in bookings]
+        await disclose(self._connection, grant, "evidence_booking", shown)
+        return bookings

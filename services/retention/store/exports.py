@@ -15,7 +15,7 @@ from services.retention.domain.criteria import Criteria
 from services.retention.domain.evidence import State
 from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
 from services.retention.store.packages import Built
-from shared.access import Grant
+from shared.access import Grant, Shown, disclose
 from shared.errors import Conflict
 from shared.events import Actor, EvidenceChanged, PurposeRecord
 
@@ -27,8 +27,8 @@ _COLUMNS = (
     " (SELECT count(*) FROM evidence_bookings b WHERE b.export_id = e.export_id AND NOT EXISTS"
     " (SELECT FROM evidence_bookings c WHERE c.corrects = b.booking_id)) AS copies_booked"
 )
-_FROM = "FROM evidence_exports e JOIN holds h USING (hold_id)"
-_UNBOOKED = (
+FROM_EXPORTS = "FROM evidence_exports e JOIN holds h USING (hold_id)"
+UNBOOKED = (
     "e.state IN ('requested', 'ready')"
     " AND NOT EXISTS (SELECT FROM evidence_bookings b WHERE b.export_id = e.export_id)"
 )
@@ -43,10 +43,10 @@ _ADD = text(
 )
 _LOCK = text("SELECT 1 FROM evidence_exports WHERE export_id = :export_id FOR UPDATE")
 _GET = text(
-    f"SELECT {_COLUMNS} {_FROM} WHERE e.export_id = :export_id AND e.agency_ori = ANY(:agencies)"
+    f"SELECT {_COLUMNS} {FROM_EXPORTS} WHERE e.export_id = :export_id AND e.agency_ori = ANY(:agencies)"
 )
 _OF_HOLD = text(
-    f"SELECT e.export_id {_FROM} WHERE e.hold_id = :hold_id AND {_UNBOOKED}"
+    f"SELECT e.export_id {FROM_EXPORTS} WHERE e.hold_id = :hold_id AND {UNBOOKED}"
     " ORDER BY e.requested_at, e.export_id"
 )
 _WITHDRAW = text(
@@ -54,7 +54,7 @@ _WITHDRAW = text(
     " withdrawn_at = :at, withdrawal_reason = :reason WHERE export_id = :export_id"
 )
 _CLAIM = text(
-    f"SELECT {_COLUMNS} {_FROM} WHERE e.state = 'requested' AND e.not_before <= :now"
+    f"SELECT {_COLUMNS} {FROM_EXPORTS} WHERE e.state = 'requested' AND e.not_before <= :now"
     " ORDER BY e.not_before LIMIT 1 FOR UPDATE OF e SKIP LOCKED"
 )
 _BUILT = text(
@@ -75,7 +75,7 @@ _FAILED = text(
 )
 _WAITING = text("SELECT count(*) FROM evidence_exports WHERE state = 'requested'")
 _TO_REMOVE = text(
-    f"SELECT e.export_id {_FROM} WHERE e.removed_at IS NULL"
+    f"SELECT e.export_id {FROM_EXPORTS} WHERE e.removed_at IS NULL"
     " AND (e.state IN ('withdrawn', 'failed') OR h.released_at IS NOT NULL)"
     " ORDER BY e.export_id LIMIT :limit FOR UPDATE OF e SKIP LOCKED"
 )
@@ -174,15 +174,16 @@ class Exports:
         return (await self._connection.execute(_ADD, parameters)).rowcount == 1
 
     async def get(self, grant: Grant, export_id: UUID, *, lock: bool = False) -> Export | None:
-        """Return one export; with `lock`, others who would change it wait until we commit.
+        """Return one export, and record that it was shown; with `lock`, others who would change it wait until we commit.
 
         Raises: Conflict when its package is being made, which may take long.
         """
         if lock:
             await self._lock(export_id)
         parameters = {"export_id": export_id, "agencies": sorted(grant.agencies)}
-        row = (await self._connection.execute(_GET, parameters)).first()
-        return None if row is None else Export.of(row)
+        rows = await self._connection.execute(_GET, parameters)
+        exports = await self._released(grant, rows.all())
+        return exports[0] if exports else None
 
     async def _lock(self, export_id: UUID) -> None:
         """Lock an export before it is read: what others did to it and its bookings is seen then."""
@@ -203,11 +204,11 @@ class Exports:
         hold_id: UUID | None,
         unbooked: bool | None,
     ) -> list[Export]:
-        """Return exports, newest first, after one of them."""
+        """Return exports, newest first, after one of them, and record that they were shown."""
         query = (
-            f"SELECT {_COLUMNS} {_FROM} WHERE e.agency_ori = ANY(:agencies)"  # noqa: S608 - constants
+            f"SELECT {_COLUMNS} {FROM_EXPORTS} WHERE e.agency_ori = ANY(:agencies)"  # noqa: S608 - constants
             " AND (CAST(:hold_id AS uuid) IS NULL OR e.hold_id = :hold_id)"
-            f" AND (CAST(:unbooked AS boolean) IS NULL OR ({_UNBOOKED}) = :unbooked)"
+            f" AND (CAST(:unbooked AS boolean) IS NULL OR ({UNBOOKED}) = :unbooked)"
             " AND (CAST(:after AS uuid) IS NULL OR (e.requested_at, e.export_id) <"
             " (SELECT requested_at, export_id FROM evidence_exports WHERE export_id = :after))"
             " ORDER BY e.requested_at DESC, e.export_id DESC LIMIT :limit"
@@ -222,7 +223,21 @@ class Exports:
                 "limit": limit,
             },
         )
-        return [Export.of(row) for row in rows]
+        return await self._released(grant, rows.all())
+
+    async def _released(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Export]:
+        """Return rows of `_COLUMNS` as exports, and record that they were given out."""
+        exports = [Export.of(row) for row in rows]
+        shown = [
+            Shown(
+                record_id=export.export_id,
+                plates=filter(None, [export.criteria.plate]),
+                read_ids=export.criteria.read_ids,
+            )
+            for export in exports
+        ]
+        await disclose(self._connection, grant, "evidence_export", shown)
+        return exports
 
     async def unbooked(self, hold_id: UUID) -> Sequence[UUID]:
         """Return exports of a hold that stand and of which no copy is booked into evidence."""

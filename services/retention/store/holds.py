@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.retention.domain.criteria import Criteria, Cursor, scope_of
 from services.retention.store import locks
 from services.retention.store.conditions import of_captures, of_reads
+from services.retention.store.exports import FROM_EXPORTS, UNBOOKED
 from services.retention.store.records import COLUMNS, Read, Records
-from shared.access import Grant
+from shared.access import Grant, Shown, disclose
 from shared.events import Actor
 
 _COLUMNS = (
@@ -41,6 +42,27 @@ _ACTIVE = text(
     " WHERE released_at IS NULL ORDER BY placed_at, hold_id"
 )
 _ACTIVE_IDS = text("SELECT hold_id FROM holds WHERE released_at IS NULL")
+
+
+_WAITING = text(
+    f"""
+    SELECT count(*) AS in_force, min(placed_at) AS oldest_placed_at,
+        (SELECT count(*) {FROM_EXPORTS} WHERE {UNBOOKED} AND e.agency_ori = ANY(:agencies)) AS unbooked,
+        (SELECT min(e.requested_at) {FROM_EXPORTS} WHERE {UNBOOKED} AND e.agency_ori = ANY(:agencies))
+            AS oldest_requested_at
+    FROM holds WHERE released_at IS NULL AND agency_ori = ANY(:agencies)
+    """  # noqa: S608 - constants
+)
+
+
+@dataclass(frozen=True)
+class WaitingHolds:
+    """Counts and ages of holds in force and of exports that await a booking."""
+
+    in_force: int
+    oldest_placed_at: datetime | None
+    unbooked: int
+    oldest_requested_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -108,7 +130,7 @@ class Holds:
         )
 
     async def get(self, grant: Grant, hold_id: UUID, *, lock: bool = False) -> Hold | None:
-        """Return one hold."""
+        """Return one hold, and record that it was shown."""
         query = (
             f"SELECT {_COLUMNS} FROM holds WHERE hold_id = :hold_id"  # noqa: S608 - constants
             f" AND agency_ori = ANY(:agencies){' FOR UPDATE' if lock else ''}"
@@ -116,13 +138,13 @@ class Holds:
         found = await self._connection.execute(
             text(query), {"hold_id": hold_id, "agencies": sorted(grant.agencies)}
         )
-        row = found.first()
-        return None if row is None else Hold.of(row)
+        holds = await self._released(grant, found.all())
+        return holds[0] if holds else None
 
     async def page(
         self, grant: Grant, *, limit: int, after: UUID | None, in_force: bool | None
     ) -> list[Hold]:
-        """Return holds, newest first, after one of them."""
+        """Return holds, newest first, after one of them, and record that they were shown."""
         query = (
             f"SELECT {_COLUMNS} FROM holds WHERE agency_ori = ANY(:agencies)"  # noqa: S608
             " AND (CAST(:in_force AS boolean) IS NULL OR (released_at IS NULL) = :in_force)"
@@ -139,7 +161,26 @@ class Holds:
                 "limit": limit,
             },
         )
-        return [Hold.of(row) for row in rows]
+        return await self._released(grant, rows.all())
+
+    async def waiting(self, grant: Grant) -> WaitingHolds:
+        """Return how many holds are in force and exports unbooked, and since when; none is told apart."""
+        rows = await self._connection.execute(_WAITING, {"agencies": sorted(grant.agencies)})
+        return WaitingHolds(**rows.one()._mapping)
+
+    async def _released(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Hold]:
+        """Return rows of `_COLUMNS` as holds, and record that they were given out."""
+        holds = [Hold.of(row) for row in rows]
+        shown = [
+            Shown(
+                record_id=hold.hold_id,
+                plates=filter(None, [hold.criteria.plate]),
+                read_ids=hold.criteria.read_ids,
+            )
+            for hold in holds
+        ]
+        await disclose(self._connection, grant, "hold", shown)
+        return holds
 
     async def release(self, hold_id: UUID, *, by: Actor, at: datetime, reason: str) -> None:
         """End a hold; what only it kept goes with the next purge."""

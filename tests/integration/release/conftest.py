@@ -88,7 +88,6 @@ def reviewer(authority):
             Permission.RELEASE_READ,
             Permission.RELEASE_REVIEW,
             Permission.AGENCY_MANAGE,
-            purpose=False,
             account_id=account_id,
             **{"name": "Sgt. Lee", "title": "Administration Sergeant", **claims},
         )

@@ -121,6 +121,14 @@ def problem(status: int, title: str, detail: str = "", **members: Any) -> httpx.
     return httpx.Response(status, json=body, headers={"Content-Type": "application/problem+json"})
 
 
+DECLARED = {
+    "kind": "release",
+    "offence_type": "vehicle theft",
+    "case_number": "26-001234",
+    "justification": "Review of what the county sheriff asked for",
+}
+
+
 @dataclass
 class FakeServices:
     """What the console's requests meet: one person may sign in; other answers are set by the test."""
@@ -179,6 +187,12 @@ class FakeServices:
             return httpx.Response(204)
         if key == "GET /me":
             return httpx.Response(200, json=self.me())
+        if key == "POST /purposes":
+            ends = self.clock.now() + timedelta(minutes=60)
+            taken = {"purpose_id": HIT, "purpose_token": "purpose-token"}
+            return httpx.Response(201, json={**taken, "expires_at": ends.isoformat()})
+        if key == "GET /hits/waiting":
+            return httpx.Response(200, json={"count": 0, "oldest_at": None, "tiers": []})
         return problem(404, "Not found")
 
     def sign_in(self, body: dict[str, str]) -> httpx.Response:

@@ -380,3 +380,40 @@ async def test_a_purpose_that_does_not_open_searches_is_declared_anew(searcher):
     await searcher.open("/purpose")
     await searcher.send("/purpose", **DECLARED)
     assert (await searcher.open("/search")).status_code == 200
+
+
+@pytest.mark.clause("468.4(a)/waiting")
+async def test_the_alerts_say_what_waits_and_from_when_on_a_purpose_is_needed(officer, services):
+    tiers = [{"tier": "high", "count": 2, "oldest_at": "2026-05-31T10:00:00Z"}]
+    waiting = {"count": 2, "oldest_at": "2026-05-31T10:00:00Z", "tiers": tiers}
+    page = {"items": [a_hit()], "next": None, "captured_since": "2026-06-01T00:00:00Z"}
+    services.answers["GET /hits/waiting"] = lambda _: httpx.Response(200, json=waiting)
+    services.answers["GET /hits"] = lambda _: httpx.Response(200, json=page)
+    await officer.open("/alerts")
+    assert "Not verified: 2 of high priority, the oldest 1 d 2 h old." in officer.said
+    assert "captured before 2026-06-01 00:00:00 UTC are shown for a purpose only" in officer.said
+    assert 'href="/purpose?back=/alerts"' in officer.page.text
+    await officer.open("/alerts/late")
+    assert 'href="/purpose?back=/alerts/late"' in officer.page.text
+
+
+@pytest.mark.clause("468.4(a)/asked-for")
+async def test_an_old_hit_and_its_forms_and_pictures_ask_for_a_purpose(officer, services):
+    missing = problem(403, "Not permitted", "needs a declared purpose", code="purpose_missing")
+    services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(200, json=a_hit())
+    await officer.open(f"/hits/{HIT}")
+    asked = f"/purpose?back=%2Fhits%2F{HIT}"
+    services.answers[f"POST /hits/{HIT}/verification"] = lambda _: missing
+    await officer.send(f"/hits/{HIT}/verification", reference="T26-1", outcome="correct_read")
+    assert str(officer.page.url).endswith(asked)
+    for path in ("", "/crop", "/image"):
+        services.answers[f"GET /hits/{HIT}{path}"] = lambda _: missing
+        answer = await officer.open(f"/hits/{HIT}{path}")
+        assert (answer.status_code, answer.headers["location"]) == (303, asked)
+
+
+@pytest.mark.clause("468.4(a)/asked-for")
+async def test_another_refusal_is_no_request_for_a_purpose(officer, services):
+    refused = problem(403, "Not permitted", "outside the declared purpose", code="purpose")
+    services.answers[f"GET /hits/{HIT}"] = lambda _: refused
+    assert (await officer.open(f"/hits/{HIT}")).status_code == 403

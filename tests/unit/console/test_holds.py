@@ -130,7 +130,8 @@ def body_of(services, method, end):
 
 async def test_the_list_tells_reason_and_end_and_leads_on(sign_in, services, kept):
     browser = await sign_in(*CUSTODIAN)
-    await browser.open("/holds")
+    await browser.open("/purpose?back=/holds")
+    await browser.send("/purpose", back="/holds", **DECLARED)
     assert "criminal action: Homicide on Solano Street 26-001234 in force" in browser.said
     assert "Exports that await a booking" in browser.said
     assert f'href="/holds/exports/{EXPORT}"' in browser.page.text
@@ -138,6 +139,24 @@ async def test_the_list_tells_reason_and_end_and_leads_on(sign_in, services, kep
     await browser.open(f"/holds?kept=released&after={OTHER_HIT}")
     asked = services.asked("GET", "/holds")[-1].url.params
     assert dict(asked) == {"limit": "50", "in_force": "false", "after": OTHER_HIT}
+
+
+@pytest.mark.clause("468.4(a)/waiting")
+async def test_without_a_purpose_the_list_is_counts_and_ages(sign_in, show, services, kept):
+    waiting = {
+        "in_force": 4,
+        "oldest_placed_at": "2026-05-30T10:00:00Z",
+        "unbooked": 0,
+        "oldest_requested_at": None,
+    }
+    show("/holds/waiting", waiting)
+    browser = await sign_in(*CUSTODIAN)
+    await browser.open("/holds")
+    assert "Holds in force 4 2 d 2 h old" in browser.said
+    assert "Exports that await a booking 0 none" in browser.said
+    assert 'href="/purpose?back=/holds"' in browser.page.text
+    assert services.asked("GET", "/holds") == []
+    assert "26-001234" not in browser.page.text
 
 
 async def test_a_hold_shows_what_it_keeps_and_how_it_ended(sign_in, show, kept):

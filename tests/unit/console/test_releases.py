@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from services.console.reviews import review_of
-from tests.unit.console.services import OTHER_HIT, PERSON, READ, problem
+from tests.unit.console.services import DECLARED, OTHER_HIT, PERSON, READ, problem
 
 REQUEST = "0199c0de-0000-7000-8000-0000000005e1"
 DOCUMENT = "0199c0de-0000-7000-8000-0000000000d0"
@@ -100,6 +100,9 @@ def on_file(services):
 
 async def test_the_list_tells_state_and_age_and_leads_on(sign_in, services, on_file):
     browser = await sign_in(*REVIEWER)
+    await browser.open("/purpose")
+    await browser.send("/purpose", back="/releases", **DECLARED)
+    services.seen.clear()
     await browser.open("/releases?status=submitted")
     [asked] = services.asked("GET", "/requests")
     assert dict(asked.url.params) == {"limit": "50", "status": "submitted"}
@@ -107,6 +110,39 @@ async def test_the_list_tells_state_and_age_and_leads_on(sign_in, services, on_f
     await browser.open(f"/releases?status=submitted&after={OTHER_HIT}")
     assert services.asked("GET", "/requests")[-1].url.params["after"] == OTHER_HIT
     assert f"after={OTHER_HIT}" in browser.page.text
+
+
+@pytest.mark.clause("468.4(a)/waiting")
+async def test_without_a_purpose_the_list_is_counts_and_ages(sign_in, services, on_file):
+    states = [{"status": "submitted", "count": 3, "oldest_at": "2026-05-30T10:00:00Z"}]
+    waiting = {"count": 3, "oldest_at": "2026-05-30T10:00:00Z", "states": states}
+    services.answers["GET /requests/waiting"] = lambda _: httpx.Response(200, json=waiting)
+    browser = await sign_in(*REVIEWER)
+    await browser.open("/releases")
+    assert "Submitted 3 2 d 2 h old" in browser.said
+    assert 'href="/purpose?back=/releases"' in browser.page.text
+    assert services.asked("GET", "/requests") == []
+    assert "7ABC123" not in browser.page.text
+    assert "TCS-26-0417" not in browser.page.text
+
+
+@pytest.mark.clause("468.4(a)/asked-for")
+async def test_a_page_asks_for_the_purpose_that_the_service_misses(sign_in, services):
+    missing = problem(403, "Not permitted", "needs a declared purpose", code="purpose_missing")
+    services.answers[f"GET /requests/{REQUEST}"] = lambda _: missing
+    services.answers[f"GET /documents/{DOCUMENT}"] = lambda _: missing
+    services.answers[f"POST /requests/{REQUEST}/decision"] = lambda _: missing
+    browser = await sign_in(*REVIEWER)
+    answer = await browser.open(f"/releases/{REQUEST}")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"/purpose?back=%2Freleases%2F{REQUEST}"
+    await browser.open(answer.headers["location"])
+    assert "Why are data needed?" in browser.said
+    document = await browser.open(f"/releases/documents/{DOCUMENT}")
+    assert document.headers["location"].endswith(f"documents%2F{DOCUMENT}")
+    await browser.open(f"/purpose?back=/releases/{REQUEST}")
+    await browser.send(f"/releases/{REQUEST}/decision", decision="approve", reason="one plate")
+    assert str(browser.page.url).endswith(f"/purpose?back=%2Freleases%2F{REQUEST}")
 
 
 async def test_a_request_shows_what_was_asked_for_by_whom_and_why(sign_in, on_file):
@@ -229,6 +265,8 @@ async def test_hostile_words_of_another_agency_are_shown_and_never_run(sign_in, 
     names = ("agency_name", "requester_name", "requester_title", "purpose", "case_number")
     on_file(a_request(**dict.fromkeys(names, HOSTILE)))
     browser = await sign_in(*REVIEWER)
+    await browser.open("/purpose")
+    await browser.send("/purpose", back="/releases", **DECLARED)
     for path in ("/releases", f"/releases/{REQUEST}"):
         text = (await browser.open(path)).text
         assert HOSTILE not in text

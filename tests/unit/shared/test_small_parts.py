@@ -264,7 +264,7 @@ def test_what_does_not_decode_is_malformed(kind, value):
         ("disclosed_refused = 10000\n", "", "disclosed_refused"),
         ("limit_lifted_h = 24", "limit_lifted_h = 0", "limit_lifted_h"),
         ("limit_lifted_h = 24", "limit_lifted_h = 169", "limit_lifted_h"),
-        ("hits_without_purpose_h = 12", "hits_without_purpose_h = -1", "hits_without_purpose_h"),
+        ("hits_without_purpose_h = 12", "hits_without_purpose_h = 0", "hits_without_purpose_h"),
         ("hits_without_purpose_h = 12", "hits_without_purpose_h = 73", "hits_without_purpose_h"),
     ],
 )
