@@ -165,7 +165,7 @@ async def test_an_export_is_given_up_and_stays_on_record(
 
 
 async def test_an_administrator_reads_holds_and_can_do_nothing_to_them(
-    browser, sign_in, investigator, hire, train, place, emitted
+    browser, declare, sign_in, investigator, hire, train, place, emitted
 ):
     await sign_in(investigator)
     here = await place()
@@ -173,7 +173,7 @@ async def test_an_administrator_reads_holds_and_can_do_nothing_to_them(
     person = await hire("s.lee", "alpr_administrator", title="Administration Sergeant")
     await train(person)
     await sign_in(person)
-    await browser.open(here)
+    await declare("department_action", here)
     assert "criminal action: Homicide on Solano Street" in browser.said
     assert 'name="reason"' not in browser.page.text
     answer = await browser.send(f"{here}/release", reason="the case is closed")

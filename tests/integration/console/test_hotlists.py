@@ -30,8 +30,9 @@ async def list_id(hotlist, services, investigator):
 
 
 @pytest.mark.clause("468.4(c)/partial-forward")
+@pytest.mark.clause("468.4(a)/asked-for")
 async def test_an_entry_is_added_looked_up_and_ended(
-    browser, sign_in, investigator, list_id, hotlist, bus
+    browser, declare, sign_in, investigator, list_id, hotlist, bus
 ):
     await sign_in(investigator)
     await browser.open("/hotlists")
@@ -45,6 +46,10 @@ async def test_an_entry_is_added_looked_up_and_ended(
     await browser.send(f"{here}/new", **typed, expires_at="2026-06-20T08:00")
     assert browser.page.url.path == here
     assert "Entries 1 State in force , version 1" in browser.said
+    assert "Entries are shown for a purpose" in browser.said
+    await browser.send(here, record_kind="canvass")
+    assert str(browser.page.url).endswith(f"/purpose?back=%2Fhotlists%2F{list_id}")
+    await declare("crime_scene_canvass", here)
     await browser.send(here, record_kind="canvass")
     assert "8XY?1* partial canvass Shooting, partial plate" in browser.said
     assert "2026-06-20 08:00:00 UTC" in browser.said
@@ -74,20 +79,21 @@ async def test_a_list_of_a_source_that_one_is_not_entitled_to_is_not_shown(
 
 
 async def test_an_officer_looks_entries_up_and_cannot_end_them(
-    browser, sign_in, hire, train, investigator, list_id
+    browser, declare, sign_in, hire, train, investigator, list_id
 ):
     await sign_in(investigator)
     await browser.open(f"/hotlists/{list_id}/new")
     await browser.send(
         f"/hotlists/{list_id}/new", plate="7ABC123", record_kind="stolen_vehicle", reason="stolen"
     )
+    await declare("stolen_plate", f"/hotlists/{list_id}")
     await browser.send(f"/hotlists/{list_id}", plate="7abc 123")
     [end] = re.findall(r'action="(/[^"]+/end)"', browser.page.text)
     await browser.send("/sign-out")
     officer = await hire("o.lindqvist", "officer", sources=["department"])
     await train(officer)
     await sign_in(officer)
-    await browser.open(f"/hotlists/{list_id}")
+    await declare("stolen_plate", f"/hotlists/{list_id}")
     await browser.send(f"/hotlists/{list_id}", plate="7ABC123")
     assert "stolen vehicle" in browser.said
     assert "/end" not in browser.page.text
@@ -116,13 +122,13 @@ async def upload(hotlist, services, list_id):
 
 @pytest.mark.clause("468.4(c)/bad-lines")
 async def test_lines_set_aside_are_counted_shown_and_downloaded(
-    browser, sign_in, investigator, list_id, upload
+    browser, declare, sign_in, investigator, list_id, upload
 ):
     await upload(investigator, "".join(f"1AAA{n:03},other\n" for n in range(40)) + "2BBB222,<b>\n")
     await sign_in(investigator)
     await browser.open(f"/hotlists/{list_id}/versions")
     assert "1 active 40 none 1 " in browser.said
-    await browser.open(f"/hotlists/{list_id}/versions/1/set-aside")
+    await declare("department_action", f"/hotlists/{list_id}/versions/1/set-aside")
     assert "42 2 record kind '<b>' is not a record kind of the policy" in browser.said.replace(
         "&#39;", "'"
     ).replace("&lt;", "<").replace("&gt;", ">")

@@ -59,10 +59,10 @@ async def asked(release, services, administrator, hire, train):
 
 @pytest.mark.clause("468.7/recipients")
 async def test_two_people_approve_a_restricted_request_and_nobody_twice(
-    browser, sign_in, sergeant, lieutenant, asked, release, bus
+    browser, declare, sign_in, sergeant, lieutenant, asked, release, bus
 ):
     await sign_in(sergeant)
-    await browser.open("/releases")
+    await declare("release", "/releases")
     assert f'href="/releases/{asked}"' in browser.page.text
     await browser.open(f"/releases/{asked}")
     assert "Approvals: 0 of 2 needed." in browser.said
@@ -75,7 +75,7 @@ async def test_two_people_approve_a_restricted_request_and_nobody_twice(
     assert "the second approver must be another person than the first" in browser.said
     await browser.send("/sign-out")
     await sign_in(lieutenant)
-    await browser.open(f"/releases/{asked}")
+    await declare("release", f"/releases/{asked}")
     assert "By S.Lee, Administration Sergeant" in browser.said
     assert "cannot be approved by you" not in browser.said
     await browser.send(f"/releases/{asked}/decision", **decision)
@@ -101,9 +101,11 @@ async def test_who_made_the_requester_and_the_agency_is_told_so_and_cannot_decid
     assert bus.events(ReleaseApproved) == []
 
 
-async def test_a_reason_too_short_is_told_with_its_field(browser, sign_in, sergeant, asked):
+async def test_a_reason_too_short_is_told_with_its_field(
+    browser, declare, sign_in, sergeant, asked
+):
     await sign_in(sergeant)
-    await browser.open(f"/releases/{asked}")
+    await declare("release", f"/releases/{asked}")
     answer = await browser.send(f"/releases/{asked}/decision", decision="deny", reason="no")
     assert answer.status_code == 422
     assert "Field: reason" in browser.said
@@ -111,10 +113,10 @@ async def test_a_reason_too_short_is_told_with_its_field(browser, sign_in, serge
 
 @pytest.mark.clause("468.7(c)/on-file")
 async def test_the_document_is_saved_as_it_was_uploaded_and_the_look_is_on_record(
-    browser, sign_in, sergeant, asked, release, bus
+    browser, declare, sign_in, sergeant, asked, release, bus
 ):
     await sign_in(sergeant)
-    await browser.open(f"/releases/{asked}")
+    await declare("release", f"/releases/{asked}")
     [path] = re.findall(r'href="(/releases/documents/[^"]+)"', browser.page.text)
     answer = await browser.open(path)
     assert answer.content == PDF
@@ -123,11 +125,11 @@ async def test_the_document_is_saved_as_it_was_uploaded_and_the_look_is_on_recor
     assert [(e.actor.person_id, e.allowed) for e in looks] == [(sergeant.account_id, True)]
 
 
-async def test_an_auditor_reads_and_cannot_decide(browser, sign_in, hire, train, asked):
+async def test_an_auditor_reads_and_cannot_decide(browser, declare, sign_in, hire, train, asked):
     auditor = await hire("a.auditor", "auditor", title="Auditor")
     await train(auditor)
     await sign_in(auditor)
-    await browser.open(f"/releases/{asked}")
+    await declare("audit", f"/releases/{asked}")
     assert "You cannot decide on it" in browser.said
     answer = await browser.send(f"/releases/{asked}/decision", decision="deny", reason="Too wide")
     assert answer.status_code == 403

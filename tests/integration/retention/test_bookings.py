@@ -191,7 +191,7 @@ async def test_who_may_see_holds_may_see_bookings_but_not_make_them(evidence):
     await book(retention, export, 403, Permission.HOLD_READ)
     await book(retention, export)
     path = f"/v1/evidence-exports/{export['export_id']}/bookings"
-    reader = retention.authority.headers(Permission.HOLD_READ, purpose=False)
+    reader = retention.authority.headers(Permission.HOLD_READ)
     answer = await retention.client.get(path, headers=reader)
     assert len(answer.json()["items"]) == 1
     stranger = retention.authority.headers(Permission.RECORD_SEARCH)

@@ -162,3 +162,148 @@ async def test_a_request_of_before_is_approved_by_two_and_packaged(upgraded):
     await upgraded.must(
         "release", "POST", f"{path}/decision", second, purpose=theirs, json=decision
     )
+    await upgraded.settle()
+    await upgraded.apps["retention"].state.packager.work()
+    await upgraded.settle()
+    filed = (await upgraded.must("release", "GET", path, administrator, purpose=purpose)).json()
+    assert filed["status"] == "packaged", filed
+
+
+async def test_devices_post_with_their_credentials_and_a_revoked_one_does_not(upgraded):
+    for name, device in FACTS["devices"].items():
+        read = {
+            "source_id": "after-the-upgrade",
+            "plate": "8NEW001",
+            "region": "US-CA",
+            "confidence": 0.9,
+            "captured_at": upgraded.clock.now().isoformat(),
+        }
+        headers = {"Authorization": f"Bearer {device['credential']}"}
+        answer = await upgraded.ask("ingest", "POST", "/v1/reads", json=[read], headers=headers)
+        assert answer.status_code == (401 if device.get("revoked") else 202), (name, answer.text)
+    await upgraded.settle()
+    detective = await upgraded.sign_in("d.quinn")
+    purpose = await upgraded.declare(detective)
+    body = {**window(), "plate": "8NEW001"}
+    page = await upgraded.must(
+        "retention", "POST", "/v1/searches", detective, purpose=purpose, json=body
+    )
+    found = page.json()
+    assert len(found.get("items", found.get("reads", []))) == len(FACTS["devices"]) - 1
+
+
+LEFT = "SELECT plate_as_read FROM reads UNION SELECT plate_as_read FROM held_reads"
+
+
+async def test_the_next_daily_purge_destroys_what_is_due_and_holds_hold(upgraded):
+    upgraded.clock.advance(days=1)
+    custodian = await upgraded.sign_in("c.records")
+    await upgraded.apps["retention"].state.purger.work()
+    await upgraded.settle()
+    page = (await upgraded.must("retention", "GET", "/v1/purge-runs", custodian)).json()
+    run = page.get("items", page.get("runs"))[0]
+    assert (run["kind"], run["state"]) == ("daily", "certified"), run
+    async with upgraded.runtimes["retention"].db.begin() as connection:
+        left = (await connection.execute(text(LEFT))).scalars()
+        plates = set(left)
+    assert not {plate for plate in plates if plate.startswith("6DUE")}
+    assert "7HOT004" not in plates
+    assert {"6HELD01", "6HELD02", "8TWO001", "8ABC007"} <= plates
+
+
+async def test_the_old_log_is_there_entry_by_entry(upgraded):
+    """As the auditor exported it before the upgrade, whatever form it is kept in now."""
+    lines = (FIXTURE / "log-export.ndjson").read_text().splitlines()
+    exported = [json.loads(line)["entry"] for line in lines if "entry" in json.loads(line)]
+    assert len(exported) == FACTS["log"]["entries"]
+    async with upgraded.runtimes["audit"].db.begin() as connection:
+        rows = await connection.execute(
+            text("SELECT entry FROM old_entries ORDER BY seq LIMIT 293")
+        )
+        kept = [row if isinstance(row, str) else bytes(row).decode() for row in rows.scalars()]
+    assert kept[: len(exported)] == exported
+
+
+async def test_the_new_log_begins_with_where_the_old_one_ended(upgraded):
+    """Signed under the old name at its last entry; the new log has another name and no plate in it."""
+    async with upgraded.runtimes["audit"].db.begin() as connection:
+        first = (await connection.execute(text("SELECT entry FROM entries WHERE seq = 0"))).scalar()
+        leaves = (
+            await connection.execute(text("SELECT leaf_hash FROM old_entries ORDER BY seq"))
+        ).scalars()
+        root = root_of(bytes(leaf) for leaf in leaves)
+        size = (await connection.execute(text("SELECT count(*) FROM old_entries"))).scalar_one()
+    said = json.loads(first)["data"]
+    keys = json.loads((FIXTURE / "log-keys.json").read_text())
+    [key] = [Verifier.parse(vkey) for vkey in keys["verifier_keys"]]
+    closed = Checkpoint.parse(key.verify(said["note"]))
+    assert (said["origin"], said["size"]) == (keys["origin"], size)
+    assert (closed.origin, closed.size, closed.root) == (keys["origin"], size, root)
+    assert b64decode(said["root_hash"]) == root
+    own = upgraded.runtimes["audit"].settings
+    assert own.log_origin != keys["origin"]
+
+
+@pytest.mark.clause("wall/old-log")
+async def test_the_old_log_is_exported_with_a_purpose_and_verifies_with_the_key_of_before(upgraded):
+    """Byte for byte what entry 0 committed to when it was closed; a log from before `chain` and `previous`."""
+    auditor = await upgraded.sign_in("i.haddad")
+    body = {"old_log": True, "with_values": True}
+    ask = {"service": "audit", "method": "POST", "path": "/v1/export", "person": auditor}
+    canvass = await upgraded.declare(auditor)
+    assert (await upgraded.ask(**ask, purpose=canvass, json=body)).status_code == 403
+    purpose = await upgraded.declare(auditor, "audit")
+    assert (await upgraded.ask(**ask, purpose=purpose, json={"old_log": True})).status_code == 422
+    answer = await upgraded.must(**ask, purpose=purpose, json=body)
+    async with upgraded.runtimes["audit"].db.begin() as connection:
+        first = (await connection.execute(text("SELECT entry FROM entries WHERE seq = 0"))).scalar()
+    said = json.loads(first)["data"]
+    assert hashlib.sha256(answer.content).hexdigest() == said["export_sha256"]
+    lines = answer.content.splitlines(keepends=True)
+    entries = [line for line in lines if line.startswith(b'{"seq"')]
+    before = [
+        line
+        for line in (FIXTURE / "log-export.ndjson").read_bytes().splitlines(keepends=True)
+        if line.startswith(b'{"seq"')
+    ]
+    assert entries[: len(before)] == before
+    keys = json.loads((FIXTURE / "log-keys.json").read_text())
+    [key] = [Verifier.parse(vkey) for vkey in keys["verifier_keys"]]
+    found = verify_export(iter(lines), [key])
+    assert found.ok, found.faults
+    assert (found.entries, found.unsigned_entries) == (said["size"], 0)
+
+
+@pytest.mark.clause("wall/old-log")
+async def test_the_old_log_is_kept_for_two_years_and_then_destroyed_whole(upgraded, postgres):
+    """The last test here: after it there is no old log."""
+    audit = upgraded.runtimes["audit"]
+    end = OldLogEnd(audit)
+
+    async def count():
+        async with audit.db.begin() as connection:
+            return (await connection.execute(text("SELECT count(*) FROM old_entries"))).scalar_one()
+
+    there = await count()
+    assert not await end.destroy_if_due()
+    upgraded.clock.advance(days=2 * 366)
+    with pytest.raises(DBAPIError, match="kept until"):  # by the clock of the database it is not
+        await end.destroy_if_due()
+    assert await count() == there > 290
+    postgres._sql(
+        "SET search_path TO audit; ALTER TABLE old_entries DISABLE TRIGGER USER;"
+        " UPDATE old_entries SET appended_at = appended_at - interval '2 years 1 day';"
+        " ALTER TABLE old_entries ENABLE TRIGGER USER",
+        DATABASE,
+    )
+    assert await end.destroy_if_due()
+    assert await count() == 0
+    async with audit.db.begin() as connection:
+        rows = await connection.execute(
+            text(
+                "SELECT entry FROM entries WHERE kind IN ('log.closed', 'log.destroyed') ORDER BY seq"
+            )
+        )
+        closed, destroyed = [json.loads(entry)["data"] for entry in rows.scalars()]
+    assert (destroyed["origin"], destroyed["size"]) == (closed["origin"], there)
+    assert destroyed["root_hash"] == closed["root_hash"]
