@@ -111,8 +111,6 @@ async def list_purposes(
     grant: Declares, work: Work, after: After | None = None, limit: Limit = 100
 ) -> Page[PurposeOut]:
     """List one's own purposes, newest first; their tokens are not shown again."""
-    found = await work.purposes.of(
-        UUID(grant.principal.account_id), after=key_of(after, UUID), limit=limit
-    )
+    found = await work.purposes.of(grant, after=key_of(after, UUID), limit=limit)
     more = found[-1].purpose_id if len(found) == limit else None
     return Page.of([PurposeOut.of(purpose) for purpose in found], last=more)

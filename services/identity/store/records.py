@@ -10,6 +10,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.access import Grant, Shown, disclose
+
 
 @dataclass(frozen=True)
 class Training:
@@ -102,9 +104,13 @@ class Purposes:
         )
 
     async def of(
-        self, account_id: UUID, *, after: UUID | None, limit: int
+        self, grant: Grant, *, after: UUID | None, limit: int
     ) -> Sequence[DeclaredPurpose]:
-        """Return a person's purposes, newest first, declared before the one named `after`."""
+        """Return the purposes of whom the grant is, newest first, declared before the one named `after`.
+
+        Records that they were shown, with the plates that they are narrowed to.
+        """
+        account_id = UUID(grant.principal.account_id)
         found = await self._connection.execute(
             text(
                 "SELECT purpose_id, account_id, kind, offence_type, case_number, call_number,"
@@ -116,7 +122,13 @@ class Purposes:
             ),
             {"account_id": account_id, "after": after, "limit": limit},
         )
-        return [DeclaredPurpose(**row._mapping) for row in found]
+        purposes = [DeclaredPurpose(**row._mapping) for row in found]
+        shown = [
+            Shown(record_id=one.purpose_id, plates=filter(None, [one.scope.get("plate")]))
+            for one in purposes
+        ]
+        await disclose(self._connection, grant, "purpose", shown)
+        return purposes
 
 
 class LimitLifts:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.events import AccessAttempted, PurposeDeclared
+from shared.events import AccessAttempted, PurposeDeclared, RecordsDisclosed
 from shared.testing.reads import FOLDED
 from shared.tokens import verify
 
@@ -56,6 +56,17 @@ async def test_a_purpose_comes_back_as_a_token_bound_to_the_person(
     listed = (await officer.get("/v1/purposes")).json()["items"]
     assert [p["purpose_id"] for p in listed] == [claims["jti"]]
     assert "token" not in repr(listed)
+
+
+@pytest.mark.clause("468.3.1(d)/every-door")
+async def test_a_look_at_ones_purposes_is_on_record_with_their_plates(officer, published):
+    declared = await officer.post("/v1/purposes", **a_purpose(scope={"plate": "7ABC123"}))
+    await officer.post("/v1/purposes", **a_purpose())
+    await officer.get("/v1/purposes")
+    [told] = await published(RecordsDisclosed)
+    assert (told.record_kind, told.count, told.shown_plates) == ("purpose", 2, ["7ABC123"])
+    assert declared.json()["purpose_id"] in told.shown_ids
+    assert told.actor.person_id == officer.account_id
 
 
 FORBIDDEN = [
