@@ -26,7 +26,7 @@ HIT = """
     FROM hits h LEFT JOIN verifications v USING (hit_id) LEFT JOIN outvoted o ON o.read_id = h.read_id
 """
 # 468.4(b): without a declared purpose, what lies so short ago that looking at it is patrol.
-FRESH = "h.captured_at >= :fresh_since"
+FRESH = "(h.captured_at >= :fresh_since AND h.purged_at IS NULL)"
 # 468.4(e): the caller's agency, and only lists whose source the caller is entitled to.
 VISIBLE = "h.agency_ori = ANY(:agencies) AND h.source = ANY(:sources)"
 

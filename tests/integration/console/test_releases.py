@@ -87,10 +87,10 @@ async def test_two_people_approve_a_restricted_request_and_nobody_twice(
 
 @pytest.mark.clause("468.7(b)/provisioners")
 async def test_who_made_the_requester_and_the_agency_is_told_so_and_cannot_decide(
-    browser, sign_in, administrator, asked, release, bus
+    browser, declare, sign_in, administrator, asked, release, bus
 ):
     await sign_in(administrator)
-    await browser.open(f"/releases/{asked}")
+    await declare("release", f"/releases/{asked}")
     assert "another person decides" in browser.said
     answer = await browser.send(
         f"/releases/{asked}/decision", decision="approve", reason="Robbery, one plate"

@@ -163,7 +163,11 @@ async def test_the_reading_is_recorded_for_who_asked_with_every_record(retention
     }
     disclosed = await retention.emitted(RecordsDisclosed)
     made = {(e.record_kind, *e.shown_ids) for e in disclosed if e.attempt_id == attempt.attempt_id}
-    assert made == {("read", str(read.read_id)), ("capture", str(capture.capture_id))}
+    assert made == {
+        ("hold", hold["hold_id"]),
+        ("read", str(read.read_id)),
+        ("capture", str(capture.capture_id)),
+    }
     [packaged] = [e for e in await retention.emitted(EvidenceChanged) if e.change == "packaged"]
     assert packaged.details["attempt_id"] == str(attempt.attempt_id)
     assert packaged.details["sha256"] == export["sha256"]

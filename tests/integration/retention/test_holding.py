@@ -256,7 +256,9 @@ async def test_what_a_hold_keeps_is_listed_in_pages_past_its_month_too_and_discl
     listed = [datetime.fromisoformat(r["captured_at"]) for r in page["items"] + rest["items"]]
     assert listed == times[::-1]
     assert rest["next"] is None
-    assert sum(e.count for e in await retention.emitted(RecordsDisclosed)) == 4
+    told = await retention.emitted(RecordsDisclosed)
+    assert sum(e.count for e in told if e.record_kind == "read") == 4
+    assert {i for e in told if e.record_kind == "hold" for i in e.shown_ids} == {hold["hold_id"]}
     headers = retention.authority.headers(purpose=False)
     answer = await retention.client.get(path, headers=headers)
     assert answer.status_code == 403
