@@ -64,7 +64,11 @@ async def test_every_look_at_a_hold_an_export_or_a_booking_is_on_record(retentio
 async def test_how_many_holds_there_are_is_told_without_a_purpose_or_a_plate(retention, hold):
     retention.clock.advance(hours=1)
     lifted = await place(retention, plate="8XYZ999")
-    await retention.post(f"/v1/holds/{lifted['hold_id']}/release", {"reason": "appeal time over"})
+    await retention.post(
+        f"/v1/holds/{lifted['hold_id']}/release",
+        {"reason": "appeal time over"},
+        account_id=str(uuid4()),
+    )
     retention.bus.records.clear()
     headers = retention.authority.headers(Permission.HOLD_READ, purpose=False)
     answer = await retention.client.get("/v1/holds/waiting", headers=headers)
