@@ -222,6 +222,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     access_records: AccessRecords = AccessRecords()
     digest: str = ""
     """SHA-256 of the file's content as canonical JSON (sorted names, no spaces), hexadecimal."""
+    text: str = ""
+    """The file as it is written, comments and all."""
 
 
 class PolicyFault(ValueError):
@@ -264,10 +266,12 @@ def _written(value: object) -> str:
 def load_policy(path: Path) -> Policy:
     """Return the policy in `path`. Raises: PolicyFault naming what is wrong with it."""
     try:
-        content = tomllib.loads(path.read_text())
-        if "digest" in content:
-            raise PolicyFault(f"{path}: a policy does not name its own digest")
-        policy = msgspec.convert({**content, "digest": digest_of(content)}, Policy)
+        text = path.read_text()
+        content = tomllib.loads(text)
+        for name in ("digest", "text"):
+            if name in content:
+                raise PolicyFault(f"{path}: a policy does not name its own {name}")
+        policy = msgspec.convert({**content, "digest": digest_of(content), "text": text}, Policy)
     except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
         raise PolicyFault(f"{path}: {exc}") from exc
     _check_named_roles(policy)

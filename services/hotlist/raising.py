@@ -16,7 +16,7 @@ from services.hotlist.refresh import Refresher
 from services.hotlist.settings import Settings
 from services.hotlist.store.raised import Raised
 from shared.errors import InvalidInput
-from shared.events import HitRaised, ReadRecorded
+from shared.events import CautionShown, EntryShown, HitRaised, ReadRecorded
 from shared.ids import Deriver
 from shared.month_secrets import MonthEnded, MonthSecrets
 from shared.outbox import emit
@@ -91,7 +91,11 @@ class Raiser:
                 matches = self._matches(candidates, listed, seen, now)
                 if matches:
                     new = await self._keep(raised, matches, passes, now)
-                    await emit(connection, self._runtime.service, *(_event(m, now) for m in new))
+                    await emit(
+                        connection,
+                        self._runtime.service,
+                        *(_event(m, now, late=self._is_late(m, now)) for m in new),
+                    )
             self._raised()
         except DBAPIError as exc:
             if str(getattr(exc.orig, "sqlstate", None)).startswith(_DATA_EXCEPTION):
@@ -158,6 +162,10 @@ class Raiser:
         secret = self._secrets.secret(read.captured_at)
         return Deriver(secret, "hit", read.read_id).derive(str(entry_id))
 
+    def _is_late(self, match: Match, now: datetime) -> bool:
+        read = match.candidate.read
+        return bool(read.late) or is_late(read.captured_at, now, self._live_within)
+
     def _row(self, match: Match, now: datetime) -> dict[str, Any]:
         read, listed, rating = match.candidate.read, match.listed, match.rating
         return {
@@ -173,7 +181,7 @@ class Raiser:
             "record_kind": listed.record_kind,
             "tier": rating.tier,
             "status": "unverified",
-            "late": read.late or is_late(read.captured_at, now, self._live_within),
+            "late": self._is_late(match, now),
             "raised_at": now,
             "read_id": read.read_id,
             "capture_id": read.capture_id,
@@ -190,10 +198,7 @@ class Raiser:
             "region_listed": listed.region,
             "entry": listed.shown,
             "differences": match.candidate.differences,
-            "warnings": [
-                msgspec.structs.replace(caution, text=_kept(caution.text) or "")
-                for caution in rating.cautions
-            ],
+            "warnings": _cautions(rating),
             "crop_key": _kept(read.crop_key),
             "image_key": _kept(read.image_key),
             "first_at": read.captured_at,
@@ -216,7 +221,7 @@ def _sighting(match: Match, hit_id: UUID) -> dict[str, Any]:
     }
 
 
-def _event(match: Match, now: datetime) -> HitRaised:
+def _event(match: Match, now: datetime, *, late: bool) -> HitRaised:
     read, listed, rating = match.candidate.read, match.listed, match.rating
     return HitRaised(
         occurred_at=now,
@@ -239,7 +244,18 @@ def _event(match: Match, now: datetime) -> HitRaised:
         differences=list(match.candidate.differences),
         capture_id=read.capture_id,
         crop_key=read.crop_key,
+        entry=EntryShown(**listed.shown),
+        region_listed=listed.region,
+        plate_as_read=_kept(read.plate_as_read),
+        region_read=_kept(read.region),
+        list_stale=rating.list_stale,
+        late=late,
+        cautions=_cautions(rating),
     )
+
+
+def _cautions(rating: Rating) -> list[CautionShown]:
+    return [CautionShown(one.code, _kept(one.text) or "") for one in rating.cautions]
 
 
 def _kept(text: str | None) -> str | None:

@@ -4,11 +4,15 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID
 
 from shared.errors import Conflict, InvalidInput, NotAuthorised
+from shared.events import Source
 from shared.types import Ori
+
+Named = TypeVar("Named", UUID, Source)
+"""What approvers name in a decision."""
 
 AgencyKind = Literal["law_enforcement", "prosecutor", "other_public", "federal", "private"]
 
@@ -179,8 +183,12 @@ def after_approval(request: Standing, reviewer: str, citation: str) -> Status:
     return Status.APPROVED if request.approved_by else Status.FIRST_APPROVED
 
 
-def check_originals(originals: Collection[UUID], *, approves: bool, pictures: bool) -> None:
-    """Raise InvalidInput where whole frames are named that cannot be handed over."""
+def check_named(
+    originals: Collection[UUID], list_sources: Collection[str], *, approves: bool, pictures: bool
+) -> None:
+    """Raise InvalidInput where whole frames or hits are named that cannot be handed over."""
+    if list_sources and not approves:
+        raise InvalidInput("a denial hands nothing over: name no lists", field="list_sources")
     if originals and not approves:
         raise InvalidInput("a denial hands nothing over: name no originals", field="originals")
     if originals and not pictures:
@@ -190,7 +198,7 @@ def check_originals(originals: Collection[UUID], *, approves: bool, pictures: bo
         )
 
 
-def agreed(named: Sequence[Iterable[UUID]]) -> list[UUID]:
+def agreed(named: Sequence[Iterable[Named]]) -> list[Named]:
     """Return what every approver named; of two, what one alone would hand over is not handed over."""
     return sorted(set.intersection(*map(set, named))) if named else []
 

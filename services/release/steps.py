@@ -13,6 +13,7 @@ from shared.events import (
     ReleaseChanged,
     ReleaseDenied,
     ReleaseRequested,
+    Source,
 )
 from shared.types import Ori
 
@@ -79,11 +80,17 @@ def denial(request: Filed, decision: Decision) -> ReleaseDenied:
 
 
 def approval(
-    request: Filed, decision: Decision, expires_at: datetime, originals: list[UUID]
+    request: Filed,
+    decision: Decision,
+    expires_at: datetime,
+    *,
+    originals: list[UUID],
+    list_sources: list[Source],
 ) -> ReleaseApproved:
     """Return what is announced of the deciding approval: retention builds the package on it.
 
-    `originals`: captures whose frames every approver named to be handed over whole.
+    Args: what every approver named: captures whose frames are handed over whole, and sources of hot lists
+        whose hits are.
     """
     return ReleaseApproved(
         occurred_at=decision.decided_at,
@@ -98,6 +105,7 @@ def approval(
         case_number=request.case_number,
         offence_type=request.offence_type,
         originals=originals,
+        list_sources=list_sources,
     )
 
 

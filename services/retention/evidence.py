@@ -11,6 +11,7 @@ from prometheus_client import Gauge
 
 from services.retention.domain.evidence import check_request
 from services.retention.domain.holding import check_packed, is_wide
+from services.retention.domain.telling import HITS
 from services.retention.packaging import Contents, Cover, gather_records, make_package
 from services.retention.scratch import sweep
 from services.retention.signer import SigningKeys
@@ -197,7 +198,8 @@ def _cover(export: Export, hold: Hold, now: datetime) -> Cover:
         },
         identifier=str(export.export_id),
         description=f"ALPR records held as evidence in case {hold.case_number}",
-        tables=("records.jsonl", "records.csv", "captures.jsonl"),
+        tables=("records.jsonl", "records.csv", HITS, "captures.jsonl"),
+        has_policy=True,
     )
 
 

@@ -10,6 +10,7 @@ from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.criteria import Criteria, check_release
+from services.retention.domain.telling import HITS
 from services.retention.evidence import fault_of
 from services.retention.packaging import Contents, Cover, Cutting, gather_records, make_package
 from services.retention.signer import SigningKeys
@@ -108,7 +109,7 @@ class Packager:
     ) -> Contents:
         """Read the records, every row disclosed."""
         async with self._runtime.db.begin() as connection:
-            released = Released(connection, grant, criteria)
+            released = Released(connection, grant, criteria, sources=approval.list_sources)
             cutting = self._cutting(approval)
             contents = await gather_records(
                 released, folder, images=approval.criteria.include_images, cutting=cutting
@@ -183,8 +184,10 @@ def _cover(approval: ReleaseApproved, cutting: Cutting) -> Cover:
         name=f"alpr-release-{approval.request_id}",
         moment=approval.occurred_at,
         file="request.json",
-        content=_request(approval) | {"pictures": _pictures(cutting)},
+        content=_request(approval)
+        | {"pictures": _pictures(cutting), "list_sources": list(approval.list_sources)},
         identifier=str(approval.request_id),
+        tables=("records.jsonl", "records.csv", *([HITS] if approval.list_sources else [])),
         description=f"ALPR records released to {approval.agency_name} on its written request",
     )
 

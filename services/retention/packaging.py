@@ -21,9 +21,10 @@ from services.retention.cutting import MAX_PICTURE_BYTES, CutFailed, cut
 from services.retention.domain.bag import CHECKPOINT, LOG_SIGNED_AT, LOG_SIZE, BagWriter
 from services.retention.domain.parts import Parts, PlaceUnknown, parts_of
 from services.retention.domain.signing import Signer
+from services.retention.domain.telling import HITS, HITS_TAG, POLICY
 from services.retention.images import MEDIA_TYPES
 from services.retention.scratch import scratch
-from services.retention.store.packages import Built, Released
+from services.retention.store.packages import Built, Released, ToldHit
 from services.retention.store.records import Capture, Read
 from shared.errors import NotFound
 from shared.objects import ObjectStore
@@ -58,6 +59,8 @@ class Cover:
     description: str
     tables: tuple[str, ...] = ("records.jsonl", "records.csv")
     """Files of `Contents` that belong into it."""
+    has_policy: bool = False
+    """Whether the policy in force goes into it, as written."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class Contents:
 
     folder: Path
     reads: int = 0
+    hits: int = 0
     captures: int = 0
     images: int = 0
     late: int = 0
@@ -105,6 +109,11 @@ class Contents:
     def records_csv(self) -> Path:
         """The same as a table."""
         return self.folder / "records.csv"
+
+    @property
+    def hits_jsonl(self) -> Path:
+        """One hit a line: what was told of it, as it was published."""
+        return self.folder / HITS
 
     @property
     def captures_jsonl(self) -> Path:
@@ -129,6 +138,7 @@ async def gather_records(
     with (
         contents.records_jsonl.open("wb") as lines,
         contents.records_csv.open("w", newline="") as table,
+        contents.hits_jsonl.open("wb") as matches,
         contents.captures_jsonl.open("wb") as frames,
         contents.wanted.open("wb") as wanted,
     ):
@@ -137,10 +147,16 @@ async def gather_records(
         async for chunk in released.reads():
             captured = [r.capture_id for r in chunk if images and r.capture_id is not None]
             kinds = await released.media_types(captured)
+            hits = await released.hits(chunk)
+            for hit in hits:
+                matches.write(msgspec.json.encode(_plain_hit(hit)) + b"\n")
+            contents.hits += len(hits)
             for read in chunk:
                 plain = _plain(read, kinds, images=images, cut=is_cut)
                 if released.whole:
                     plain |= _doubts(read)
+                if released.has_hits:
+                    plain["hits"] = [str(h.hit_id) for h in hits if h.read_id == read.read_id]
                 lines.write(msgspec.json.encode(plain) + b"\n")
                 rows.writerow(_safe({name: plain[name] for name in _COLUMNS}))
                 if images and read.crop_key is not None:
@@ -229,6 +245,24 @@ def _doubts(read: Read) -> dict[str, Any]:
         "pass_id": str(flag.pass_id) if flag else None,
         "pass_agrees": flag.agrees if flag else None,
     }
+
+
+def _plain_hit(hit: ToldHit) -> dict[str, Any]:
+    """Return a hit as a package tells it: the events themselves, so that they can be held against the log."""
+    bodies: dict[str, list[Any]] = {"raised": [], "verified": [], "disposed": []}
+    for event in hit.told:
+        bodies[event["kind"]].append(event["body"])
+    plain: dict[str, Any] = {
+        "hit_id": str(hit.hit_id),
+        "read_id": str(hit.read_id),
+        "raised": next(iter(bodies["raised"]), None),
+        "verification": next(iter(bodies["verified"]), None),
+        "dispositions": bodies["disposed"],
+    }
+    if plain["raised"] is None:  # from before events were kept: its flags are all that there is
+        flags = ("source", "record_kind", "tier", "list_name", "outcome", "disposition")
+        plain["flags"] = {name: getattr(hit, name) for name in flags}
+    return plain
 
 
 _CAPTURE_PLAIN = (
@@ -334,6 +368,9 @@ async def write_bag(
                     file.write(piece)
         for wanted in _wanted(contents.wanted):
             await _add_object(bag, wanted, objects, contents)
+        if cover.has_policy:
+            with bag.file(POLICY, compress=True) as file:
+                file.write(policy.text.encode())
         if contents.omitted:
             with bag.file("omitted.csv") as file:
                 file.write(b"file,reason\r\n")
@@ -417,6 +454,7 @@ def _info(cover: Cover, contents: Contents, policy: Policy, now: datetime) -> di
         "External-Description": cover.description,
         "Bagging-Date": f"{now:%Y-%m-%d}",
         "Reads": str(contents.reads),
+        **({HITS_TAG: str(contents.hits)} if HITS in cover.tables else {}),
         "Late-Reads": str(contents.late),
         "Images": str(contents.images),
         "Omitted": str(len(contents.omitted)),

@@ -25,7 +25,9 @@ from shared.events.captures import (
 )
 from shared.events.hits import (
     AlertsUnchecked,
+    CautionShown,
     Difference,
+    EntryShown,
     HitDisposed,
     HitRaised,
     HitVerified,
@@ -89,6 +91,7 @@ __all__ = [
     "Box",
     "CaptureProcessed",
     "CaptureReceived",
+    "CautionShown",
     "CertificateRevoked",
     "Character",
     "CheckpointSigned",
@@ -98,6 +101,7 @@ __all__ = [
     "DisclosedDay",
     "DisclosedRecord",
     "Dissent",
+    "EntryShown",
     "Event",
     "EvidenceBooked",
     "EvidenceChanged",

@@ -24,6 +24,27 @@ class Difference(msgspec.Struct, frozen=True):
     listed: str
 
 
+class CautionShown(msgspec.Struct, frozen=True):
+    """Something that whoever sees a hit is told with it."""
+
+    code: str
+    text: str
+
+
+class EntryShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a hit shows of the list entry, beside its plate and state: as it stood when the hit was raised."""
+
+    plate_listed_as: str
+    entering_ori: str
+    reason: str | None = None
+    entering_reference: str | None = None
+    make: str | None = None
+    model: str | None = None
+    colour: str | None = None
+    valid_from: datetime | None = None
+    expires_at: datetime | None = None
+
+
 class HotListActivated(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A version of a hot list came into force (also by rolling back to it)."""
 
@@ -89,6 +110,14 @@ class HitRaised(Event, frozen=True, kw_only=True, omit_defaults=True):
     differences: list[Difference] = []
     capture_id: UUID | None = None
     crop_key: str | None = None
+    # What else people are shown of it; None from hits of before that was told.
+    entry: EntryShown | None = None
+    region_listed: str | None = None
+    plate_as_read: str | None = None
+    region_read: str | None = None
+    list_stale: bool | None = None
+    late: bool | None = None  # the capture was old: shown in a list, never sent as an alert
+    cautions: list[CautionShown] | None = None
 
     @property
     def key(self) -> str:
@@ -114,6 +143,7 @@ class HitVerified(Event, frozen=True, kw_only=True, omit_defaults=True):
     reference: str
     outcome: str  # correct_read, wrong_state, misread, list_out_of_date, dismissed
     captured_on: date | None = None  # UTC; with it the audit log erases `read_id`
+    note: str | None = None  # what the person wrote beside it
 
     @property
     def key(self) -> str:

@@ -8,6 +8,7 @@ import msgspec
 
 from shared.events.access import PurposeRecord
 from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
+from shared.events.hits import Source
 from shared.types import Ori
 
 
@@ -216,6 +217,7 @@ class ReleaseApproved(AdministrativeEvent, frozen=True, kw_only=True, omit_defau
     case_number: str | None = None
     offence_type: str | None = None
     originals: list[UUID] = []  # captures that every approver named, handed over whole
+    list_sources: list[Source] = []  # hits of lists of these go into the package, of others none
 
     @property
     def key(self) -> str:

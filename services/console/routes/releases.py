@@ -28,6 +28,8 @@ STATES = (
     "refused",
     "withdrawn",
 )
+SOURCES = ("department", "state", "federal")
+"""Of hot lists."""
 DOCUMENTS = frozenset({"application/pdf", "image/png", "image/jpeg"})
 
 After = Annotated[str, Query(max_length=300, pattern=r"^[A-Za-z0-9_=-]*$")]
@@ -69,6 +71,8 @@ async def decide_request(
 ) -> Response:
     """Approve or deny; who may, and how many it takes, is the release service's to say."""
     body: dict[str, object] = {name: form.get(name, "") for name in ("decision", "reason")}
+    if named := [source for source in SOURCES if f"list_{source}" in form]:
+        body["list_sources"] = named
     if "originals" in form:
         body["originals"] = form["originals"].replace(",", " ").split()
     try:
@@ -107,6 +111,7 @@ async def _shown(
         problem.status if problem else HTTPStatus.OK,
         asked=asked,
         review=review,
+        sources=SOURCES,
         form=form,
         problem=problem,
         now=visit.console.clock.now(),

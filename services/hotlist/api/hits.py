@@ -134,6 +134,7 @@ async def verify_hit(
             reference=body.reference,
             outcome=body.outcome,
             captured_on=_captured_on(hit),
+            note=body.note,
         )
     )
     verified = {**hit, "status": "verified", "outcome": body.outcome}

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from services.release.api.texts import Name, StateText
 from services.release.domain import AgencyKind, Status
+from shared.events import Source
 from shared.fields import Moment
 from shared.models import OriText, Person, PlatePatternText, Reason, RequestBody
 
@@ -175,6 +176,12 @@ class DecisionIn(RequestBody):
         description="Captures whose frames are handed over whole, as they were captured. Of all others the"
         " package has the part around the plate alone. Where two approve, those that both name",
     )
+    list_sources: list[Source] = Field(
+        default=[],
+        max_length=3,
+        description="Hits of lists of these sources, with the list's entry as it was shown, go into the"
+        " package; of others none. Where two approve, those that both name",
+    )
 
 
 class WithdrawIn(RequestBody):
@@ -203,6 +210,9 @@ class DecisionOut(BaseModel):
     decided_at: datetime
     originals: list[UUID] = Field(
         default=[], description="Captures that this approver named, to be handed over whole"
+    )
+    list_sources: list[Source] = Field(
+        default=[], description="Sources of hot lists whose hits this approver named"
     )
 
 

@@ -18,7 +18,7 @@ from services.release.domain import (
     Treatment,
     after_approval,
     agreed,
-    check_originals,
+    check_named,
     check_reviewer,
     treatment,
 )
@@ -105,12 +105,14 @@ async def decide_request(
         decided_by=grant.actor,
         decided_at=grant.now,
         originals=sorted(set(body.originals)),
+        list_sources=sorted(set(body.list_sources)),
     )
     async with refusals_recorded(request, grant):
         reviewer = grant.principal
         check_reviewer(standing, reviewer.account_id, reviewer.agency_ori, policy.department.ori)
-        check_originals(
+        check_named(
             decision.originals,
+            decision.list_sources,
             approves=decision.decision == "approve",
             pictures=found.criteria.include_images,
         )
@@ -151,18 +153,27 @@ def _decided(
     by = decision.decided_by
     status = after_approval(standing, by.person_id, sharing.refused_citation)
     if status is Status.FIRST_APPROVED:
-        named = {"originals": " ".join(map(str, decision.originals))} if decision.originals else {}
+        named = {
+            "originals": " ".join(map(str, decision.originals)),
+            "list_sources": " ".join(decision.list_sources),
+        }
         first = steps.step(
             found.request_id,
             by,
             decision.decided_at,
             "first_approved",
             reason=decision.reason,
-            **named,
+            **{name: value for name, value in named.items() if value},
         )
         return status, decision, first
     expires_at = decision.decided_at + timedelta(days=sharing.package_days)
     filed = msgspec.structs.replace(decision, expires_at=expires_at)
     approvals = [d for d in [*found.decisions, filed] if d.decision == "approve"]
-    originals = agreed([d.originals for d in approvals])
-    return status, filed, steps.approval(found, filed, expires_at, originals)
+    approved = steps.approval(
+        found,
+        filed,
+        expires_at,
+        originals=agreed([d.originals for d in approvals]),
+        list_sources=agreed([d.list_sources for d in approvals]),
+    )
+    return status, filed, approved

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from services.release.domain import Standing, Status
-from shared.events import Actor, ReleaseCriteria
+from shared.events import Actor, ReleaseCriteria, Source
 from shared.types import Ori
 
 
@@ -32,6 +32,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     originals: list[UUID] = []
     """Captures whose frames this approver would hand over whole."""
+    list_sources: list[Source] = []
+    """Sources of hot lists whose hits this approver would hand over."""
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):

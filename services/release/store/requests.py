@@ -49,9 +49,9 @@ _FILE = text(
 _DECIDE = text(
     """
     INSERT INTO decisions (decision_id, request_id, decision, reason, citation, decided_by,
-        decided_at, expires_at, originals)
+        decided_at, expires_at, originals, list_sources)
     VALUES (:decision_id, :request_id, :decision, :reason, :citation, CAST(:decided_by AS jsonb),
-        :decided_at, :expires_at, :originals)
+        :decided_at, :expires_at, :originals, :list_sources)
     """
 )
 _PACKAGE = text(

@@ -31,6 +31,7 @@ from services.retention.domain.signing import (
     key_id,
     load_public,
 )
+from services.retention.domain.telling import HITS_TAG, POLICY, hit_faults, policy_faults
 from shared.notes import BadNote, Checkpoint, NotSigned, Verifier
 
 MAX_TAG_FILE_BYTES = 512 * 1024 * 1024
@@ -53,6 +54,10 @@ class Verdict:
     """When it was signed, as the package says: ISO 8601, UTC. The note itself does not say that."""
     log_key: str | None = None
     """Which key of the audit log, of those that were given, verified the checkpoint: name and hash."""
+    hits: int | None = None
+    """How many hits the package tells; None where it tells of none, or is from before any were told."""
+    policy: str | None = None
+    """The digest of the policy in it, which was in force when it was made; None where none is in it."""
     known_key: bool = False
     """Verified with a key that came another way than the package."""
 
@@ -133,11 +138,26 @@ def _verify(
     _check_names(files, tags, payload, verdict)
     _check_digests(archive, top, files, payload, verdict)
     verdict.files = len(files)
+    if not verdict.faults:
+        _check_telling(archive, top, files, verdict)
     if f"data/{CHECKPOINT}" in payload and f"data/{CHECKPOINT}" in files:
         info = _read(archive, f"{top}/bag-info.txt").decode()
         _check_checkpoint(_read(archive, f"{top}/data/{CHECKPOINT}"), info, log_keys, verdict)
     elif log_keys:
         verdict.faults.append(f"{CHECKPOINT} is not there: nothing ties the package to the log")
+
+
+def _check_telling(archive: ZipFile, top: str, files: set[str], verdict: Verdict) -> None:
+    """Hold hits against records, and the policy against its digest, where the package tells them."""
+    info = _read(archive, f"{top}/bag-info.txt").decode()
+    if (count := _tag_of(info, HITS_TAG)) is not None:
+        telling = hit_faults(archive, f"{top}/data", count)
+        verdict.faults += telling.faults
+        verdict.hits = telling.hits
+    if f"data/{POLICY}" in files:
+        text = _read(archive, f"{top}/data/{POLICY}")
+        verdict.policy = _tag_of(info, "Policy-Digest")
+        verdict.faults += policy_faults(text, verdict.policy)
 
 
 def _check_digests(

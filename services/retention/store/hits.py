@@ -1,5 +1,8 @@
-"""Hits as flags on reads. Events about one hit may come in any order."""
+"""Hits as flags on reads, and beside them what was told of each. Events about one hit may come in any order."""
 
+from typing import Literal
+
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,6 +31,12 @@ _DISPOSED = text(
     ON CONFLICT (hit_id) DO UPDATE SET disposition = excluded.disposition
     """
 )
+_TOLD = text(
+    """
+    INSERT INTO hit_events (event_id, hit_id, kind, occurred_at, body)
+    VALUES (:event_id, :hit_id, :kind, :occurred_at, CAST(:body AS json)) ON CONFLICT DO NOTHING
+    """
+)
 
 
 class Hits:
@@ -50,13 +59,31 @@ class Hits:
                 "list_name": event.list_name,
             },
         )
+        await self._told("raised", event)
 
     async def verified(self, event: HitVerified) -> None:
         """Keep what the verification found."""
         named = {"hit_id": event.hit_id, "read_id": event.read_id, "at": event.occurred_at}
         await self._connection.execute(_VERIFIED, {**named, "outcome": event.outcome})
+        await self._told("verified", event)
 
     async def disposed(self, event: HitDisposed) -> None:
         """Keep what came of it."""
         named = {"hit_id": event.hit_id, "read_id": event.read_id, "at": event.occurred_at}
         await self._connection.execute(_DISPOSED, {**named, "disposition": event.disposition})
+        await self._told("disposed", event)
+
+    async def _told(
+        self,
+        kind: Literal["raised", "verified", "disposed"],
+        event: HitRaised | HitVerified | HitDisposed,
+    ) -> None:
+        """Keep an event as the log has it, for evidence."""
+        told = {
+            "event_id": event.event_id,
+            "hit_id": event.hit_id,
+            "kind": kind,
+            "occurred_at": event.occurred_at,
+            "body": msgspec.json.encode(event).decode(),
+        }
+        await self._connection.execute(_TOLD, told)

@@ -1,6 +1,6 @@
 """Packages that were approved, one per request, and the records that go into them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from services.retention.store.records import (
     Read,
     Records,
 )
-from shared.access import Grant
+from shared.access import Grant, Shown, disclose
 from shared.events import ReleaseApproved
 
 CHUNK = 500
@@ -58,6 +58,38 @@ _FAILED = text(
 )
 _ATTEMPTED = text("UPDATE packages SET attempt_id = :attempt_id WHERE request_id = :request_id")
 _WAITING = text("SELECT count(*) FROM packages WHERE built_at IS NULL AND failed_at IS NULL")
+
+
+# As each event was published: what the log has sealed of it is the same.
+_HITS = text(
+    """
+    SELECT h.hit_id, h.read_id, h.captured_at, h.source, h.record_kind, h.tier, h.list_name, h.outcome,
+        h.disposition, (
+            SELECT coalesce(json_agg(json_build_object('kind', e.kind, 'body', e.body)
+                                     ORDER BY e.occurred_at, e.event_id), '[]')
+            FROM hit_events e WHERE e.hit_id = h.hit_id
+        ) AS told
+    FROM hits h WHERE h.read_id = ANY(:ids)
+        AND (CAST(:sources AS text[]) IS NULL OR h.source = ANY(:sources))
+    ORDER BY h.captured_at, h.hit_id
+    """
+)
+
+
+class ToldHit(NamedTuple):
+    """A hit with everything that was told of it."""
+
+    hit_id: UUID
+    read_id: UUID
+    captured_at: datetime
+    source: str | None
+    record_kind: str | None
+    tier: str | None
+    list_name: str | None
+    outcome: str | None
+    disposition: str | None
+    told: list[dict[str, Any]]
+    """Events as they were published: `kind` and `body`. Empty from before they were kept."""
 
 
 @dataclass(frozen=True)
@@ -165,15 +197,24 @@ async def waiting(connection: AsyncConnection) -> int:
 class Released:
     """The records of a request, in order of time, in chunks; those that only a hold keeps included.
 
-    With `whole`, as a hold keeps them: captures in which no plate was read, too.
+    With `whole`, as a hold keeps them: captures in which no plate was read, too, and hits of every list.
+    Else with hits of lists of `sources` alone.
     """
 
     def __init__(
-        self, connection: AsyncConnection, grant: Grant, criteria: Criteria, *, whole: bool = False
+        self,
+        connection: AsyncConnection,
+        grant: Grant,
+        criteria: Criteria,
+        *,
+        whole: bool = False,
+        sources: Collection[str] = (),
     ) -> None:
         self._connection = connection
         self._grant = grant
         self.whole = whole
+        self.has_hits = whole or bool(sources)
+        self._sources = None if whole else sorted(sources)
         self._scope = of_reads(criteria, "c")
         self._scope.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
         self._frames: Conditions | None = None
@@ -194,6 +235,27 @@ class Released:
         """Return of what kind the images of these captures are."""
         rows = await self._connection.execute(_MEDIA_TYPES, {"ids": list(capture_ids)})
         return {row.capture_id: row.media_type for row in rows}
+
+    async def hits(self, reads: Sequence[Read]) -> Sequence[ToldHit]:
+        """Return the hits of these reads, disclosed: of all lists, or of those of the named sources."""
+        if not self.has_hits:
+            return []
+        values = {"ids": [read.read_id for read in reads], "sources": self._sources}
+        rows = await self._connection.execute(_HITS, values)
+        found = [ToldHit(**row) for row in rows.mappings()]
+        plates = {read.read_id: read.plate for read in reads}
+        shown = [
+            Shown(
+                record_id=hit.hit_id,
+                captured=hit.captured_at,
+                plates=[plates[hit.read_id]],
+                read_ids=[hit.read_id],
+            )
+            for hit in found
+        ]
+        if shown:
+            await disclose(self._connection, self._grant, "hit", shown)
+        return found
 
     async def places(self, captures: Sequence[Capture]) -> dict[UUID, Places]:
         """Return where the plates of these captures are, to cut frames by."""

@@ -1,0 +1,14 @@
+"""Sources of hot lists whose hits an approver named."""
+
+from alembic import op
+
+revision = "release_0005"
+down_revision = "release_0004"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE decisions ADD COLUMN list_sources text[] NOT NULL DEFAULT '{}'")
+
+
+def downgrade() -> None:
+    raise RuntimeError("what was decided stays on file (policy 468.7(c)); there is no way back")
