@@ -195,6 +195,23 @@ async def test_frames_to_hand_over_whole_are_named_one_a_line(sign_in, services,
     assert "pictures: 2, left out with the reason in the package: 4; 12,345 bytes" in browser.said
 
 
+async def test_lists_whose_hits_are_handed_over_are_ticked_and_shown(sign_in, services, on_file):
+    browser = await sign_in(*REVIEWER)
+    services.answers[f"POST /requests/{REQUEST}/decision"] = lambda _: httpx.Response(
+        200, json=a_request(status="approved")
+    )
+    await browser.open(f"/releases/{REQUEST}")
+    for source in ("department", "state", "federal"):
+        assert f"of {source} lists" in browser.said
+    sent = {"decision": "approve", "reason": "One plate", "list_federal": "yes"}
+    await browser.send(f"/releases/{REQUEST}/decision", **sent)
+    [asked] = services.asked("POST", "/decision")
+    assert json.loads(asked.content)["list_sources"] == ["federal"]
+    on_file(a_request(status="approved", decisions=[a_decision(list_sources=["state", "federal"])]))
+    await browser.open(f"/releases/{REQUEST}")
+    assert "Hits of state, federal lists" in browser.said
+
+
 async def test_a_request_without_pictures_asks_for_no_frames(sign_in, on_file):
     browser = await sign_in(*REVIEWER)
     on_file(a_request(criteria=a_request()["criteria"] | {"include_images": False}))

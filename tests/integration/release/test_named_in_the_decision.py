@@ -1,4 +1,4 @@
-"""Whole frames leave only where every approver names them in the decision (policy 468.7)."""
+"""Whole frames and hits leave only where every approver names them in the decision (policy 468.7)."""
 
 from uuid import UUID, uuid4
 
@@ -57,6 +57,66 @@ async def test_the_second_approver_adds_nothing_that_the_first_did_not_name(
     await decide(request_id, headers=reviewer(LIEUTENANT), originals=[ONE])
     [approved] = await announced(ReleaseApproved)
     assert approved.originals == []
+
+
+@pytest.mark.clause("468.7/lists")
+async def test_an_approval_without_a_word_of_lists_hands_over_no_hit(filed, decide, announced):
+    await decide(await filed())
+    [approved] = await announced(ReleaseApproved)
+    assert approved.list_sources == []
+
+
+@pytest.mark.clause("468.7/lists")
+async def test_lists_that_the_approver_names_are_on_file_and_announced(
+    client, filed, decide, announced, requester
+):
+    request_id = await filed()
+    answer = await decide(request_id, list_sources=["state", "department", "state"])
+    assert answer.status_code == 200, answer.text
+    [approved] = await announced(ReleaseApproved)
+    assert approved.list_sources == ["department", "state"]
+    shown = await client.get(f"/v1/agency/requests/{request_id}", headers=requester())
+    assert shown.json()["decisions"][0]["list_sources"] == ["department", "state"]
+
+
+@pytest.mark.clause("468.7/lists")
+@pytest.mark.parametrize(
+    ("first", "second", "both"),
+    [
+        (["state", "federal"], ["federal", "department"], ["federal"]),
+        ([], ["federal"], []),
+        (["federal"], [], []),
+    ],
+)
+async def test_of_two_approvers_a_list_that_one_alone_names_is_not_handed_over(
+    filed, decide, announced, with_authority, reviewer, first, second, both
+):
+    request_id = await filed(FBI, legal_authority=await with_authority(FBI))
+    await decide(request_id, list_sources=first)
+    await decide(request_id, headers=reviewer(LIEUTENANT), list_sources=second)
+    [approved] = await announced(ReleaseApproved)
+    assert approved.list_sources == both
+    [step] = [e for e in await announced(ReleaseChanged) if e.change == "first_approved"]
+    assert step.details.get("list_sources", "") == " ".join(sorted(first))
+
+
+@pytest.mark.parametrize(
+    ("decision", "sources", "told"),
+    [
+        ("deny", ["state"], "denial hands nothing over"),
+        ("approve", ["county"], "'department', 'state' or 'federal'"),
+    ],
+)
+async def test_lists_that_cannot_be_named_are_refused_by_field_and_nothing_is_decided(
+    client, filed, decide, reviewer, decision, sources, told
+):
+    request_id = await filed()
+    answer = await decide(request_id, decision, list_sources=sources)
+    assert answer.status_code == 422
+    assert "list_sources" in answer.text
+    assert told in answer.text
+    shown = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
+    assert (shown.json()["status"], shown.json()["decisions"]) == ("submitted", [])
 
 
 @pytest.mark.parametrize(

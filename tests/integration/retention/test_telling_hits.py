@@ -1,0 +1,348 @@
+"""What evidence tells of hits: as the officer was shown them, as the log has them, for as long as the hold is."""
+
+import json
+import tomllib
+import zipfile
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+
+from services.audit.entries import prepare
+from services.hotlist.settings import Settings as HotlistSettings
+from services.retention.domain.bag import BagWriter
+from services.retention.domain.signing import Signer, load_public
+from services.retention.domain.verifying import verify_package
+from services.retention.verify import verify_command
+from shared.codec import Message, encode
+from shared.events import (
+    Actor,
+    HitDisposed,
+    HitRaised,
+    HitVerified,
+    RecordsDisclosed,
+    RecordsPurged,
+)
+from shared.policy import digest_of
+from tests.integration.hotlist.conftest import serving
+from tests.integration.retention.conftest import ORI, a_hit, a_read, started
+from tests.integration.retention.exporting import exported, request, withdraw
+from tests.integration.retention.exporting import shown as export_shown
+from tests.integration.retention.test_evidence import lines, public_key, written
+from tests.integration.retention.test_holding import LONG_AGO, place, release
+from tests.integration.retention.test_packages import NOON, an_approval, build, content, names
+from tests.integration.retention.test_purging import purge
+
+OFFICER = Actor(person_id="o", name="Officer Nine", title="Police Officer", agency_ori=ORI)
+LIST = (
+    "plate,state,record_kind,reason,make,colour,entering_ori,entering_reference\n"
+    "7ABC123,CA,stolen_vehicle,taken at gunpoint,Toyota,blue,CA0190200,NIC-1\n"
+)
+VERIFIED = {"method": "CLETS", "reference": "T26-1", "outcome": "misread", "note": "an O, not a 0"}
+DISPOSED = {"disposition": "stopped, let go", "enforcement": True, "unverified_reason": "armed"}
+
+
+def as_logged(event):
+    """What the audit log keeps of an event, in the entry and sealed beside it, as one body."""
+    record = encode(event, "hotlist")
+    prepared = prepare(Message(record.topic, 0, 0, None, record.value, dict(record.headers)))
+    assert prepared.groups, "nothing is sealed: this compares nothing"
+    logged = json.loads(bytes(prepared.stays))
+    for group in prepared.groups:
+        logged |= json.loads(group.value)
+    return logged
+
+
+async def a_worked_hit(retention, source="state", at=NOON, number=1, plate="7ABC123"):
+    """A read with a hit that somebody verified and disposed of twice; return the events."""
+    read = a_read(plate, at)
+    hit_id = UUID(int=number)
+    hit = a_hit(read, hit_id=hit_id, source=source)
+    named = {"hit_id": hit_id, "read_id": read.read_id, "captured_on": at.date()}
+    verified = HitVerified(
+        occurred_at=at + timedelta(minutes=1), verified_by=OFFICER, method="CLETS", reference="T26-1",
+        outcome="misread", note="an O, not a 0", **named,
+    )  # fmt: skip
+    disposed = [
+        HitDisposed(
+            occurred_at=at + timedelta(minutes=minutes), disposed_by=OFFICER, disposition=what,
+            enforcement=False, **named,
+        )
+        for minutes, what in ((2, "watched"), (3, "let go"))
+    ]  # fmt: skip
+    await retention.store(read, verified, hit, *disposed)  # in any order
+    return read, hit, verified, disposed
+
+
+@pytest.mark.clause("468.5/whole-evidence")
+async def test_evidence_tells_each_hit_with_verification_and_dispositions(retention, tmp_path):
+    read, hit, verified, disposed = await a_worked_hit(retention)
+    silent = a_read("7ABC123", NOON - timedelta(hours=1))
+    await retention.store(silent)
+    await a_worked_hit(retention, number=2, plate="8XYZ987")  # not held
+    _, export = await exported(retention, plate="7ABC123")
+    path = await written(retention, export, tmp_path / "evidence.zip")
+    [told] = lines(path, "data/hits.jsonl")
+    assert (told["hit_id"], told["read_id"]) == (str(hit.hit_id), str(read.read_id))
+    assert told["raised"] == msgspec.to_builtins(hit)
+    assert told["verification"] == msgspec.to_builtins(verified)
+    assert told["dispositions"] == [msgspec.to_builtins(event) for event in disposed]
+    named = {r["read_id"]: r["hits"] for r in lines(path, "data/records.jsonl")}
+    assert named == {str(silent.read_id): [], str(read.read_id): [str(hit.hit_id)]}
+    assert "Hits: 1\n" in content(path, "bag-info.txt").decode()
+    verdict = verify_package(path, load_public(await public_key(retention)))
+    assert (verdict.faults, verdict.hits) == ([], 1)
+    shown = [e for e in await retention.emitted(RecordsDisclosed) if e.record_kind == "hit"]
+    assert [e.shown_ids for e in shown] == [[str(hit.hit_id)]]
+
+
+@pytest.mark.clause("468.5/whole-evidence")
+@pytest.mark.parametrize("source", ["department", "state", "federal"])
+async def test_hits_of_every_list_are_in_evidence_whoever_asks_for_it(retention, tmp_path, source):
+    await a_worked_hit(retention, source)
+    _, export = await exported(retention, plate="7ABC123")
+    path = await written(retention, export, tmp_path / "evidence.zip")
+    assert [told["raised"]["source"] for told in lines(path, "data/hits.jsonl")] == [source]
+
+
+@pytest.mark.clause("468.5/whole-evidence")
+async def test_the_policy_in_force_is_in_evidence_as_it_is_written(retention, tmp_path, repository):
+    await retention.store(a_read("7ABC123", NOON))
+    _, export = await exported(retention, plate="7ABC123")
+    path = await written(retention, export, tmp_path / "evidence.zip")
+    policy = content(path, "data/policy.toml")
+    assert policy == (repository / "policy.toml").read_bytes()
+    digest = digest_of(tomllib.loads(policy.decode()))
+    assert f"Policy-Digest: {digest}\n" in content(path, "bag-info.txt").decode()
+    assert verify_package(path).policy == digest
+
+
+@pytest.mark.clause("468.5/whole-evidence")
+async def test_of_a_hit_from_before_it_was_kept_whole_its_flags_are_told(retention, tmp_path):
+    await a_worked_hit(retention)
+    read = a_read("7ABC123", NOON - timedelta(hours=2))
+    await retention.store(read)
+    await retention.fetch(
+        "INSERT INTO hits (hit_id, read_id, captured_at, source, record_kind, tier, list_name, outcome)"
+        " VALUES (:hit_id, :read_id, :at, 'federal', 'stolen_plate', 'low', 'NCIC', 'misread') RETURNING 1",
+        hit_id=UUID(int=9),
+        read_id=read.read_id,
+        at=read.captured_at,
+    )
+    _, export = await exported(retention, plate="7ABC123")
+    path = await written(retention, export, tmp_path / "evidence.zip")
+    [old, _] = lines(path, "data/hits.jsonl")
+    assert (old["raised"], old["verification"], old["dispositions"]) == (None, None, [])
+    assert old["flags"]["list_name"] == "NCIC"
+    assert old["flags"]["outcome"] == "misread"
+    assert verify_package(path).holds
+
+
+@pytest.fixture
+async def both(settings, bus, objects, clock, authority, policy):
+    """Retention and hotlist, each with its tables, over one bus and one object store."""
+    own = settings.model_dump() | {"database_allow_owner": True}  # one role for both, here alone
+    hotlist_settings = HotlistSettings(**own, hotlist_id_key="A" * 43 + "=")
+    parts = (bus, objects, clock, authority, policy)
+    async with started(settings, *parts) as retention, serving(hotlist_settings, *parts) as hotlist:
+        yield retention, hotlist
+
+
+async def hit_and_worked(retention, hotlist):
+    """Have hotlist raise a hit that somebody works, and retention hear of all of it."""
+    list_id = await hotlist.list("state", "SVS")
+    await hotlist.upload(list_id, LIST)
+    read = hotlist.read(plate="7ABC123", region="US-NV", vehicle_colour="red")
+    await retention.store(read)
+    await hotlist.see(read)
+    [hit] = await hotlist.hits()
+    path = f"/v1/hits/{hit['hit_id']}"
+    await hotlist.call("POST", f"{path}/verification", json=VERIFIED, status=201)
+    await hotlist.call("POST", f"{path}/disposition", json=DISPOSED, status=201)
+    shown = await hotlist.call("GET", path)
+    for kind in (HitRaised, HitVerified, HitDisposed):
+        await retention.store(*await hotlist.announced(kind))
+    return read, shown
+
+
+@pytest.mark.clause("468.5/whole-evidence")
+async def test_what_evidence_tells_is_what_the_officer_was_shown_and_what_the_log_sealed(
+    both, tmp_path
+):
+    retention, hotlist = both
+    _, shown = await hit_and_worked(retention, hotlist)
+    _, export = await exported(retention, plate="7ABC123")
+    path = await written(retention, export, tmp_path / "evidence.zip")
+    [told] = lines(path, "data/hits.jsonl")
+    raised = told["raised"]
+    entry = {name: value for name, value in shown["entry"].items() if value is not None}
+    assert entry["reason"] == "taken at gunpoint"
+    assert raised["entry"] == entry
+    assert raised["cautions"] == shown["warnings"]
+    assert {c["code"] for c in raised["cautions"]} >= {"state_differs", "colour_differs"}
+    for name in (
+        "plate_listed", "region_listed", "plate_read", "plate_as_read", "region_read", "list_name",
+        "list_version", "list_age_s", "list_stale", "source", "record_kind", "tier", "late", "entry_id",
+    ):  # fmt: skip
+        assert raised[name] == shown[name], name
+    assert told["verification"]["note"] == shown["verification"]["note"] == VERIFIED["note"]
+    assert told["dispositions"][0]["unverified_reason"] == "armed"
+    [event] = await hotlist.announced(HitRaised)
+    assert raised == as_logged(event)
+    [event] = await hotlist.announced(HitVerified)
+    assert told["verification"] == as_logged(event)
+    [event] = await hotlist.announced(HitDisposed)
+    assert told["dispositions"] == [as_logged(event)]
+
+
+@pytest.mark.clause("468.5/whole-evidence")
+@pytest.mark.clause("468.5/holds")
+async def test_a_hit_is_kept_through_the_purge_as_long_as_the_hold_and_no_longer(both, tmp_path):
+    retention, hotlist = both
+    read, shown = await hit_and_worked(retention, hotlist)
+    unheld = hotlist.read(plate="7ABC123", device=uuid4(), ago_s=5)
+    await retention.store(unheld)
+    await hotlist.see(unheld)
+    await retention.store(*(await hotlist.announced(HitRaised))[1:])
+    retention.clock.advance(days=401)
+    hold = await place(retention, read_ids=[str(read.read_id)])
+    run = await purge(retention)
+    assert (run["state"], run["kept_under_hold"]) == ("certified", 1)
+    for event in await retention.emitted(RecordsPurged):
+        await hotlist.handlers[RecordsPurged]([event])
+    [left] = await hotlist.hits()
+    assert left["hit_id"] == shown["hit_id"]
+    after = await hotlist.call("GET", f"/v1/hits/{shown['hit_id']}")
+    assert {**after, "age_s": 0} == {**shown, "age_s": 0}
+    assert len(await retention.fetch("SELECT 1 FROM hit_events")) == 3
+    export = await request(retention, hold)
+    await retention.app.state.evidence_maker.work()
+    export = await export_shown(retention, export)
+    path = await written(retention, export, tmp_path / "evidence.zip")
+    [told] = lines(path, "data/hits.jsonl")
+    assert told["raised"]["entry"]["reason"] == "taken at gunpoint"
+    assert told["verification"]["note"] == VERIFIED["note"]
+    await withdraw(retention, export)
+    await release(retention, hold)
+    await purge(retention)
+    for event in await retention.emitted(RecordsPurged):
+        await hotlist.handlers[RecordsPurged]([event])
+    cleared = await hotlist.call("GET", f"/v1/hits/{shown['hit_id']}")
+    assert (cleared["plate_read"], cleared["entry"], cleared["read_id"]) == (None, None, None)
+    assert await retention.fetch("SELECT 1 FROM hit_events") == []
+    assert await retention.fetch("SELECT 1 FROM hits") == []
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_what_was_told_of_a_hit_goes_with_its_read(retention):
+    await a_worked_hit(retention, at=LONG_AGO)
+    await a_worked_hit(retention, number=2)
+    await purge(retention)
+    left = await retention.fetch("SELECT DISTINCT hit_id FROM hit_events")
+    assert [row[0] for row in left] == [UUID(int=2)]
+
+
+@pytest.mark.clause("468.7/lists")
+async def test_a_release_has_hits_of_the_lists_that_the_approval_names_and_of_no_other(
+    retention, tmp_path
+):
+    for number, source in enumerate(("department", "state", "federal"), 1):
+        await a_worked_hit(retention, source, NOON - timedelta(hours=number), number)
+    _, path = await build(retention, an_approval(), tmp_path)
+    assert "data/hits.jsonl" not in names(path)
+    assert "data/policy.toml" not in names(path)
+    assert all("hits" not in record for record in lines(path, "data/records.jsonl"))
+    assert b"SVS" not in path.read_bytes()
+    shown = [e for e in await retention.emitted(RecordsDisclosed) if e.record_kind == "hit"]
+    assert shown == []
+    _, path = await build(retention, an_approval(list_sources=["federal"]), tmp_path)
+    [told] = lines(path, "data/hits.jsonl")
+    assert told["raised"]["source"] == "federal"
+    hits = [record["hits"] for record in lines(path, "data/records.jsonl")]
+    assert hits == [[str(UUID(int=3))], [], []]
+    assert json.loads(content(path, "data/request.json"))["list_sources"] == ["federal"]
+    assert verify_package(path).holds
+    _, path = await build(retention, an_approval(list_sources=["department", "state"]), tmp_path)
+    assert {t["raised"]["source"] for t in lines(path, "data/hits.jsonl")} == {
+        "department",
+        "state",
+    }
+
+
+def resigned(path, target, signer, change):
+    """Write a package with files changed, manifests and signature made anew: what was made wrong, not altered."""
+    with zipfile.ZipFile(path) as archive:
+        [top] = {name.split("/", 1)[0] for name in archive.namelist()}
+        files = {n.removeprefix(f"{top}/"): archive.read(n) for n in archive.namelist()}
+    info = dict(line.split(": ", 1) for line in files["bag-info.txt"].decode().splitlines())
+    bag = BagWriter(target, top, datetime(2026, 1, 1, tzinfo=UTC))
+    for name, data in files.items():
+        if name.startswith("data/"):
+            with bag.file(name.removeprefix("data/")) as file:
+                file.write(change(name, data))
+    count = change("Hits", info["Hits"].encode()).decode()
+    bag.finish(
+        {
+            **{k: v for k, v in info.items() if k not in ("Payload-Oxum", "Signing-Key-Id")},
+            "Hits": count,
+        },
+        signer,
+    )
+    return target
+
+
+UNTRUE = {
+    "a hit is left out": (
+        lambda n, d: b"" if n.endswith("hits.jsonl") else d,
+        "does not tell the hits that records.jsonl names",
+    ),
+    "a hit that no read names": (
+        lambda n, d: d.replace(b'"hits":["', b'"hits":[],"was":["') if n.endswith("records.jsonl") else d,
+        "does not tell the hits",
+    ),
+    "a hit told twice": (
+        lambda n, d: d + d if n.endswith("hits.jsonl") else d,
+        "line 2 tells a hit again",
+    ),
+    "a verification of another hit": (
+        lambda n, d: d[: d.index(b'"verification"')]
+        + d[d.index(b'"verification"') :].replace(str(UUID(int=1)).encode(), str(UUID(int=7)).encode())
+        if n.endswith("hits.jsonl")
+        else d,
+        "line 1 has an event of another hit",
+    ),
+    "a count that is wrong": (
+        lambda n, d: b"2" if n == "Hits" else d,
+        "Hits 2 is not how many",
+    ),
+    "another policy": (
+        lambda n, d: d.replace(b"schedule_days = 400", b"schedule_days = 800") if n.endswith(".toml") else d,
+        "not the policy that bag-info.txt names",
+    ),
+    "hits that are none": (
+        lambda n, d: b"{}\n" if n.endswith("hits.jsonl") else d,
+        "cannot be held together",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.clause("468.5/whole-evidence")
+async def test_evidence_that_does_not_fit_together_does_not_hold(retention, tmp_path, capsys):
+    """Signed as it is: the offline check looks at what is told, not at digests alone."""
+    await a_worked_hit(retention)
+    _, export = await exported(retention, plate="7ABC123")
+    path = await written(retention, export, tmp_path / "evidence.zip")
+    signer = Signer.new()
+    key = tmp_path / "key.pem"
+    key.write_text(signer.public_pem)
+    same = resigned(path, tmp_path / "same.zip", signer, lambda n, d: d)
+    assert verify_command([str(same), "--key", str(key)]) == 0
+    told = capsys.readouterr().out
+    assert "Hits told: 1" in told
+    assert "The policy in it is the one that was in force" in told
+    for what, (change, fault) in UNTRUE.items():
+        changed = resigned(path, tmp_path / "changed.zip", signer, change)
+        faults = verify_package(changed, load_public(key.read_bytes())).faults
+        assert any(fault in found for found in faults), (what, faults)
+        assert verify_command([str(changed), "--key", str(key)]) == 1, what
