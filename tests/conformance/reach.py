@@ -48,9 +48,10 @@ class Reach(msgspec.Struct):
 
         What stands outside functions may be read from anywhere in its service, or from every service.
         """
-        module, _, name = mutant.where.partition(":")
+        place, _, name = mutant.where.partition(":")
+        module = place.replace("/", ".")  # of what is no Python, a path stands there
         in_a_function = bool(name) and not name.rpartition(".")[2].lstrip("_")[:1].isupper()
-        if not mutant.module or not (in_a_function or _is_of_one_service(module)):
+        if not (in_a_function or _is_of_one_service(module)):
             return set(self.rules)
         prefix = f"{mutant.where}." if in_a_function else ".".join(module.split(".")[:2]) + "."
         shared = [*self.shared, *(self.imported if in_a_function else ())]

@@ -48,6 +48,11 @@ def test_a_constant_or_a_class_may_be_noticed_wherever_its_service_runs() -> Non
     assert a_reach(shared=[]).of(at("services.y.gate")) == {"a::two", "c::process"}
 
 
+def test_a_file_of_one_service_may_be_noticed_wherever_that_runs() -> None:
+    reached = a_reach(shared=[]).of(at("services/x/templates/gate.html"))
+    assert reached == {"a::one", "a::two", "b::three", "c::process"}
+
+
 def test_what_fixtures_share_what_all_services_share_and_other_files_reach_every_test() -> None:
     everywhere = (
         "services.x.gate:used_by_a_fixture",
