@@ -19,6 +19,8 @@ from shared.permissions import PURPOSE_MISSING
 PASSED_ON = ("Content-Length", "X-Content-SHA256", "Repr-Digest")
 """What tells a browser, or a person, whether a file came whole."""
 
+OVER = "The session has ended; sign in again."
+
 PICTURES = frozenset({"image/jpeg", "image/png", "image/webp"})
 
 
@@ -153,8 +155,15 @@ def session_in(request: Request) -> Session | None:
     console = console_of(request)
     cookie = console.seal.open(Session, cookie_of(request, SESSION))
     if cookie is None or console.sessions.has_ended(cookie):
-        return None
+        return None  # `watching` says which
     return console.sessions.current(cookie)
+
+
+def _has_ended(request: Request) -> bool:
+    """Return whether the request's cookie is of a session that ended here: somebody kept it, or copied it."""
+    console = console_of(request)
+    cookie = console.seal.open(Session, cookie_of(request, SESSION))
+    return cookie is not None and console.sessions.has_ended(cookie)
 
 
 def _purpose(request: Request, console: Console, session: Session) -> Purpose | None:
@@ -178,6 +187,8 @@ async def watching(request: Request) -> Visit:
     console = console_of(request)
     session = session_in(request)
     if session is None:
+        if _has_ended(request):
+            raise SignedOut(OVER)
         raise SignedOut
     if console.sessions.is_idle(session):
         await _end(request, console, session)

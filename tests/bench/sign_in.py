@@ -3,7 +3,8 @@
 A hundred strangers, each at an address of its own, send 200 wrong sign-ins a second, half to names that are
 there. Meanwhile people sign in with what is right: some at a browser that nobody knows and a name that nobody
 guesses at, others at a browser that signed in before, to the very accounts that are guessed at, half of them at
-a stranger's own address. Open loop: what is slow is not asked less. SMOKE=1 runs for seconds, to see that it runs.
+a stranger's own address. `cpu_s` is what identity used meanwhile, hashing included. Open loop: what is slow is
+not asked less. SMOKE=1 runs for seconds, to see that it runs.
 """
 
 import asyncio
@@ -30,7 +31,9 @@ import uvloop
 from argon2 import PasswordHasher
 
 from deploy.local.broker import EMPTY_FETCH_PAUSE_MS
+from deploy.local.cpu import used_s
 from deploy.local.launch import running
+from deploy.local.note import Running
 from services.identity.actions.enrolment import totp_place
 from services.identity.browser_tokens import BrowserTokens
 from shared.vault import Vault
@@ -205,8 +208,8 @@ async def _settle_one(
 
 
 @contextlib.contextmanager
-def identity(folder: Path, kafka: str, key: bytes) -> Iterator[tuple[str, str]]:
-    """Run identity in a process of its own; give its address and its owner's database."""
+def identity(folder: Path, kafka: str, key: bytes) -> Iterator[tuple[Running, str]]:
+    """Run identity in a process of its own; give what runs and its owner's database."""
     with servers(folder, kafka) as (postgres, broker):
         environment = {
             "IDENTITY_KEY_ENCRYPTION_KEY": base64.b64encode(key).decode(),
@@ -218,32 +221,34 @@ def identity(folder: Path, kafka: str, key: bytes) -> Iterator[tuple[str, str]]:
             environment["KAFKA_EMPTY_FETCH_PAUSE_MS"] = str(EMPTY_FETCH_PAUSE_MS)
         arguments = ["--separate", "--services", "identity"]
         with running(folder / "stack", *arguments, environment=environment) as note:
-            yield note.urls["identity"], postgres.url()
+            yield note, postgres.url()
 
 
 @contextlib.asynccontextmanager
-async def started(kafka: str, key: bytes) -> AsyncIterator[tuple[Path, str, str]]:
+async def started(kafka: str, key: bytes) -> AsyncIterator[tuple[Path, Running, str]]:
     """The same, in a folder that goes with it."""
     with contextlib.ExitStack() as stack:
         made = tempfile.TemporaryDirectory(prefix="plateward-bench-")
         folder = Path(stack.enter_context(made))
         folder.chmod(0o755)
-        url, database_url = await asyncio.to_thread(
+        note, database_url = await asyncio.to_thread(
             stack.enter_context, identity(folder, kafka, key)
         )
-        yield folder, url, database_url
+        yield folder, note, database_url
 
 
 async def bench(kafka: str) -> dict[str, Any]:
     """Run it and return the figures."""
     key = os.urandom(32)
-    async with started(kafka, key) as (folder, url, database_url):
+    async with started(kafka, key) as (folder, note, database_url):
+        url = note.urls["identity"]
         new, known = await settle(database_url, key)
         say(f"{2 * PEOPLE} people; {STRANGERS} strangers for {RUN_S:g} s")
         quiet, wrong, right, vouched = Seen(), Seen(), Seen(), Seen()
         body = {"username": new[-1].username, "password": PASSWORD}
         code = pyotp.TOTP(new[-1].totp_secret).now()
         await sign_in(url, new[-1].address, {**body, "totp": code}, quiet, time.perf_counter())
+        before_s = used_s(note)["identity"]
         until_s = time.perf_counter() + RUN_S
         await asyncio.gather(
             strangers(url, [one.username for one in known], until_s, wrong),
@@ -261,6 +266,7 @@ async def bench(kafka: str) -> dict[str, Any]:
             "known_refused": vouched.figures()["refused"],
             "right_p95_ms": ms(right.latencies_s, 0.95),
             "alone_ms": ms(quiet.latencies_s, 0.5),
+            "cpu_s": round(used_s(note)["identity"] - before_s, 2),
             "load_late_ms_p95": ms(wrong.late_s, 0.95),
             "load_average": round(os.getloadavg()[0], 1),
             "machine": machine(folder),
