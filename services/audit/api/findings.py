@@ -20,7 +20,8 @@ from shared.runtime import runtime_of
 
 router = APIRouter(prefix="/findings", tags=["findings"])
 
-WorkOn = Annotated[Grant, access(Permission.AUDIT_WORK)]
+WorkOn = Annotated[Grant, access(Permission.AUDIT_WORK, purpose_needed=True)]
+"""The finding comes back with its details, which may name a plate."""
 
 
 class AssignIn(RequestBody):

@@ -687,6 +687,26 @@ async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_
     assert [e.change for e in bus.events(FindingChanged)] == ["assigned", "commented", "closed"]
 
 
+@pytest.mark.clause("468.4(a)/plates-by-purpose")
+async def test_a_finding_that_names_a_plate_is_worked_for_a_purpose_alone(
+    deliver, findings, clock, client, auditor
+):
+    await deliver(*[a_search(clock, "7ABC123") for _ in range(10)])
+    [raised] = await findings()
+    path = f"/v1/findings/{raised.finding_id}"
+    note = {"note": "Asked the sergeant"}
+    for step, body in (
+        ("assign", {**note, "assigned_to": SUPERVISOR}),
+        ("comments", note),
+        ("close", {**note, "outcome": "explained"}),
+    ):
+        refused = await client.post(f"{path}/{step}", json=body, headers=auditor(kind=None))
+        assert (refused.status_code, refused.json()["code"]) == (403, "purpose_missing"), step
+        assert "7ABC123" not in refused.text
+        worked = await client.post(f"{path}/{step}", json=body, headers=auditor())
+        assert worked.json()["details"]["plate"] == "7ABC123", worked.text
+
+
 @pytest.mark.clause("468.3.1(c)/monitoring")
 async def test_findings_are_kept(deliver, findings, clock, query, ask_as_owner):
     await deliver(*[an_attempt(clock, allowed=False) for _ in range(5)])
