@@ -124,6 +124,8 @@ async def test_the_command_lets_nobody_in_whom_another_administrator_can(
     code, _, _ = await command(*invite)
     assert "other administrators can: s.lee, t.third" in code
     await other.post(f"/v1/accounts/{third.account_id}/lock", reason="on leave")
+    code, _, _ = await command("release-lock", "--username", "chief.admin", *why)
+    assert code.endswith("other administrators can: s.lee")  # one unlocks, one does not invite anew
     code, out, err = await command(*invite)
     assert code == 0, err
     token = re.search(r"shown this once: (\S+)", out).group(1)
