@@ -15,7 +15,7 @@ from services.retention.domain.verifying import verify_package
 from shared.events import EvidenceChanged
 from shared.objects import open_store
 from shared.testing import FakeClock, TestAuthority, eventually
-from tests.integration.retention.conftest import JPEG, a_capture, started
+from tests.integration.retention.conftest import DEVICE, JPEG, a_capture, started
 from tests.integration.retention.exporting import request
 from tests.integration.retention.test_holding import place
 from tests.integration.retention.test_kill import kill, start, told
@@ -78,7 +78,12 @@ async def _asked_for(retention, at) -> tuple[bytes, str]:
         capture = msgspec.structs.replace(event.capture, image=image)
         frames.append(msgspec.structs.replace(event, capture=capture))
     await retention.store(*frames)
-    hold = await place(retention, captured_from=(at - timedelta(hours=1)).isoformat())
+    hold = await place(
+        retention,
+        device_ids=[str(DEVICE)],
+        captured_from=(at - timedelta(hours=1)).isoformat(),
+        captured_to=(at + timedelta(hours=1)).isoformat(),
+    )
     export = await request(retention, hold)
     await retention.emitted(EvidenceChanged)  # the request is told; what Kafka has is the maker's
     pem = (await retention.client.get("/v1/signing-key")).json()["public_pem"]
