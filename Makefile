@@ -72,6 +72,10 @@ test: lint ## All tests but those of training and those on Apache Kafka
 test-mutations: $(STAMP) ## 1,000 random mutations of logs, exports and packages, each named [COUNT=1000, SEED=n]
 	@COUNT="$${COUNT:-1000}" SEED="$${SEED:-}" $(PY) -m tests.integration.mutation
 
+.PHONY: authz-matrix
+authz-matrix: $(STAMP) ## Every route as every role with everything that may be the matter with a request
+	@$(PY) -m tests.integration.authz
+
 .PHONY: test-training
 test-training: $(TRAINING_STAMP) ## The renderer, the networks and their training, every step of it
 	@$(TRAINING_PY) -m pytest tests/training

@@ -213,9 +213,10 @@ def access(
             **_counting(runtime, purpose, now),
         )
 
-    # Both are read by the architecture tests.
+    # Read by the architecture tests, and named in the OpenAPI document.
     authorise.permission = permission  # type: ignore[attr-defined]
     authorise.needs_purpose = purpose_needed or permission.needs_purpose  # type: ignore[attr-defined]
+    authorise.scope_by_record = scope_by_record  # type: ignore[attr-defined]
     return Depends(authorise)
 
 

@@ -20,6 +20,15 @@ def permissions(dependant: Dependant) -> list[Permission]:
     return found
 
 
+def guards(dependant: Dependant) -> list[Any]:
+    """Return what guards a route: dependencies that ask for a permission, or for a device's credential."""
+    own = isinstance(getattr(dependant.call, "permission", None), Permission)
+    found = [dependant.call] if own or getattr(dependant.call, "device", False) is True else []
+    for child in dependant.dependencies:
+        found += guards(child)
+    return found
+
+
 def describe(app: FastAPI) -> None:
     """Make `app.openapi()` name the permission of each route, and problems by their media type."""
     plain = app.openapi
@@ -47,6 +56,13 @@ def _add_permissions(app: FastAPI, document: dict[str, Any]) -> None:
                 operation["x-permission"] = found[0].value
                 operation["x-needs-purpose"] = found[0].needs_purpose
                 operation["x-needs-training"] = found[0].needs_training
+            if operation is not None:
+                for guard in guards(route.dependant):
+                    if getattr(guard, "device", False) is True:
+                        operation["x-credential"] = "device"
+                    else:
+                        by_record = getattr(guard, "scope_by_record", False)
+                        operation["x-purpose-scope"] = "record" if by_record else "request"
 
 
 def _problem_media(document: dict[str, Any]) -> None:

@@ -1,0 +1,238 @@
+"""Who gets in where, by the policy's tables and what a route declares; nothing here asks the services' code.
+
+A case is one request: a route, a role of `policy.toml` (or none), and what is the matter with the request.
+"""
+
+import random
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+PUBLIC = {
+    "/livez": "whether the process runs",
+    "/readyz": "whether it can work",
+    "/metrics": "figures for operations",
+    "/v1/checkpoint": "audit: the newest signed checkpoint, for anybody to keep",
+    "/v1/keys": "audit: public keys",
+    "/v1/signing-key": "retention: the public key of packages",
+    "/.well-known/jwks.json": "identity: public keys of tokens",
+    "/v1/enrolment": "identity: an invitation is the credential",
+    "/v1/enrolment/confirm": "identity: the same",
+    "/v1/sessions": "identity: sign-in; password and second factor are the credential",
+    "/v1/sessions/refresh": "identity: a refresh token is the credential",
+}
+"""Routes without a permission, and why. None of them shows ALPR data."""
+
+WITHOUT_TRAINING = frozenset(
+    [
+        "account:self",
+        "account:read",
+        "account:manage",
+        "training:record",
+        "release:request",
+        "release:download",
+    ]
+)
+"""Permissions that operate nothing and show no ALPR data within the department (468.4(d))."""
+
+WITH_PURPOSE = frozenset(["record:search", "image:read", "audit:read", "hold:manage"])
+"""Permissions of which each use carries a purpose (468.4(a))."""
+
+DEPARTMENT_ALONE = frozenset({"audit:read"})
+"""Permissions that people of another agency are refused whole; elsewhere they see their own agency's records."""
+
+NOT_ONES_OWN = {
+    ("retention", "POST", "/v1/holds/{hold_id}/release"): (403, "who placed a hold"),
+    ("retention", "POST", "/v1/holds/{hold_id}/confirmation"): (403, "who placed a hold"),
+    ("retention", "POST", "/v1/purge-runs/{run_id}/authorise"): (409, "who proposed a purge"),
+    ("identity", "PATCH", "/v1/accounts/{account_id}"): (403, "their own account"),
+    ("identity", "PUT", "/v1/accounts/{account_id}/roles"): (403, "their own account"),
+    ("identity", "PUT", "/v1/accounts/{account_id}/sources"): (403, "their own account"),
+    ("identity", "POST", "/v1/accounts/{account_id}/lock"): (403, "their own account"),
+    ("identity", "POST", "/v1/accounts/{account_id}/unlock"): (403, "their own account"),
+    ("identity", "POST", "/v1/accounts/{account_id}/reinstate"): (403, "their own account"),
+    ("identity", "POST", "/v1/accounts/{account_id}/separate"): (403, "their own account"),
+    ("identity", "POST", "/v1/accounts/{account_id}/limit-lifts"): (403, "their own account"),
+    ("identity", "POST", "/v1/training"): (403, "their own account"),
+}
+"""Steps that nobody takes on what is their own (a hold, a purge run, their account, their training), with the
+status and the words of the refusal."""
+
+NO_ROLE = "no role"
+PLATE_OF_SCOPE = "1SCOPE1"
+
+
+class Matter(StrEnum):
+    """What is the matter with a request."""
+
+    NOTHING = "in order"
+    NO_TOKEN = "no token"
+    EXPIRED = "expired"
+    WRONG_AUDIENCE = "wrong audience"
+    TAMPERED = "tampered"
+    LAPSED = "lapsed training"
+    SUSPENDED = "suspended"
+    WRONG_AGENCY = "wrong agency"
+    NO_PURPOSE = "missing purpose"
+    WRONG_KIND = "wrong kind"
+    NARROWED = "narrowed purpose"
+    OWN = "own request"
+
+
+NOBODY = frozenset(
+    {Matter.NO_TOKEN, Matter.EXPIRED, Matter.WRONG_AUDIENCE, Matter.TAMPERED, Matter.SUSPENDED}
+)
+"""Whoever sends these is known to nobody, or no longer."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation of a service's OpenAPI document."""
+
+    service: str
+    method: str
+    path: str
+    permission: str | None
+    """As `x-permission` declares it."""
+    by_record: bool
+    """Whether a purpose's scope is held against the record, not the request (`x-purpose-scope`)."""
+    device: bool
+    """Whether a camera's credential guards it (`x-credential`)."""
+    body: Any = None
+    """The example of its JSON body."""
+
+    @property
+    def name(self) -> str:
+        """As people write it."""
+        return f"{self.service} {self.method} {self.path}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request."""
+
+    route: Route
+    role: str
+    matter: Matter
+
+    def __str__(self) -> str:
+        return f"{self.route.name} as {self.role}, {self.matter.value}"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The answer: let in by the guard, or a status with the code that says why not."""
+
+    allowed: bool
+    status: int | None = None
+    """None: whatever the service makes of what the guard let in, but 401 and 403."""
+    code: str | None = None
+    says: str = ""
+    """Words of the refusal."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of `policy.toml`, as written."""
+
+    roles: Mapping[str, frozenset[str]]
+    opens: Mapping[str, frozenset[str]]
+    allowed: frozenset[str]
+
+    @classmethod
+    def of(cls, path: Path) -> "Tables":
+        """Read them from the file, not through the services' loader."""
+        plain = tomllib.loads(path.read_text())
+        opens = {
+            permission: frozenset(row["kinds"])
+            for row in plain["purposes"]["opens"]
+            for permission in row["permissions"]
+        }
+        roles = {name: frozenset(held) for name, held in plain["roles"].items()}
+        return cls({**roles, NO_ROLE: frozenset()}, opens, frozenset(plain["purposes"]["allowed"]))
+
+    def right_kind(self, permission: str) -> str:
+        """A kind of purpose that opens a permission."""
+        return min(self.opens.get(permission, self.allowed))
+
+    def wrong_kind(self, permission: str) -> str:
+        """A kind of the closed list that does not, if there is one."""
+        return min(self.allowed - self.opens.get(permission, self.allowed), default="audit")
+
+
+def routes_of(service: str, document: Mapping[str, Any]) -> list[Route]:
+    """Return a document's operations."""
+    return [
+        Route(
+            service=service,
+            method=method.upper(),
+            path=path,
+            permission=operation.get("x-permission"),
+            by_record=operation.get("x-purpose-scope") == "record",
+            device=operation.get("x-credential") == "device",
+            body=_example(document, operation),
+        )
+        for path, operations in sorted(document["paths"].items())
+        for method, operation in sorted(operations.items())
+    ]
+
+
+def _example(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Any:
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    schema = content.get("schema", {})
+    name = schema.get("$ref", "").rpartition("/")[2]
+    schema = document.get("components", {}).get("schemas", {}).get(name, schema)
+    return next(iter(schema.get("examples", [])), {} if content else None)
+
+
+def undeclared(routes: list[Route]) -> list[str]:
+    """Return the routes that declare no guard and are not public."""
+    return [
+        route.name
+        for route in routes
+        if route.permission is None and not route.device and route.path not in PUBLIC
+    ]
+
+
+def cases_of(routes: list[Route], tables: Tables) -> Iterator[Case]:
+    """Yield every case of the guarded routes."""
+    for route, role, matter in product(routes, tables.roles, Matter):
+        if route.permission is None and not route.device:
+            continue
+        if matter is Matter.OWN and (route.service, route.method, route.path) not in NOT_ONES_OWN:
+            continue
+        yield Case(route, role, matter)
+
+
+def some(cases: list[Case], number: int, seed: int) -> list[Case]:
+    """Return so many cases, each route, role and matter among them as evenly as chance has it."""
+    return random.Random(seed).sample(cases, min(number, len(cases)))
+
+
+def expected(case: Case, tables: Tables) -> Expected:
+    """Return what the policy and the route's declaration make of a case."""
+    permission, matter = case.route.permission, case.matter
+    if case.route.device or matter in NOBODY:
+        return Expected(allowed=False, status=401)
+    assert permission is not None
+    if permission not in tables.roles[case.role]:
+        return Expected(allowed=False, status=403, code="permission")
+    if matter is Matter.LAPSED and permission not in WITHOUT_TRAINING:
+        return Expected(allowed=False, status=403, code="training")
+    purpose = Expected(allowed=False, status=403, code="purpose")
+    if matter is Matter.NO_PURPOSE and permission in WITH_PURPOSE:
+        return purpose
+    if matter is Matter.WRONG_KIND and permission in tables.opens:
+        return purpose
+    if matter is Matter.NARROWED and not case.route.by_record:
+        return purpose
+    if matter is Matter.WRONG_AGENCY and permission in DEPARTMENT_ALONE:
+        return Expected(allowed=True, status=403)
+    if matter is Matter.OWN:
+        status, says = NOT_ONES_OWN[case.route.service, case.route.method, case.route.path]
+        return Expected(allowed=True, status=status, says=says)
+    return Expected(allowed=True)
