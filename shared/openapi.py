@@ -61,6 +61,7 @@ def _add_permissions(app: FastAPI, document: dict[str, Any]) -> None:
                     if getattr(guard, "device", False) is True:
                         operation["x-credential"] = "device"
                     else:
+                        operation["x-needs-purpose"] = getattr(guard, "needs_purpose", False)
                         by_record = getattr(guard, "scope_by_record", False)
                         operation["x-purpose-scope"] = "record" if by_record else "request"
 

@@ -40,7 +40,7 @@ WITHOUT_TRAINING = frozenset(
 """Permissions that operate nothing and show no ALPR data within the department (468.4(d))."""
 
 WITH_PURPOSE = frozenset(["record:search", "image:read", "audit:read", "hold:manage"])
-"""Permissions of which each use carries a purpose (468.4(a))."""
+"""Permissions of which each use carries a purpose (468.4(a)), whatever a route declares; some routes of others do too."""
 
 DEPARTMENT_ALONE = frozenset({"audit:read"})
 """Permissions that people of another agency are refused whole; elsewhere they see their own agency's records."""
@@ -98,6 +98,8 @@ class Route:
     path: str
     permission: str | None
     """As `x-permission` declares it."""
+    needs_purpose: bool
+    """Whether a purpose is needed, as `x-needs-purpose` declares it."""
     by_record: bool
     """Whether a purpose's scope is held against the record, not the request (`x-purpose-scope`)."""
     device: bool
@@ -172,6 +174,7 @@ def routes_of(service: str, document: Mapping[str, Any]) -> list[Route]:
             method=method.upper(),
             path=path,
             permission=operation.get("x-permission"),
+            needs_purpose=operation.get("x-needs-purpose", False),
             by_record=operation.get("x-purpose-scope") == "record",
             device=operation.get("x-credential") == "device",
             body=_example(document, operation),
@@ -224,7 +227,7 @@ def expected(case: Case, tables: Tables) -> Expected:
     if matter is Matter.LAPSED and permission not in WITHOUT_TRAINING:
         return Expected(allowed=False, status=403, code="training")
     purpose = Expected(allowed=False, status=403, code="purpose")
-    if matter is Matter.NO_PURPOSE and permission in WITH_PURPOSE:
+    if matter is Matter.NO_PURPOSE and (permission in WITH_PURPOSE or case.route.needs_purpose):
         return purpose
     if matter is Matter.WRONG_KIND and permission in tables.opens:
         return purpose
