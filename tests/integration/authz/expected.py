@@ -228,7 +228,7 @@ def expected(case: Case, tables: Tables) -> Expected:
         return Expected(allowed=False, status=403, code="training")
     purpose = Expected(allowed=False, status=403, code="purpose")
     if matter is Matter.NO_PURPOSE and (permission in WITH_PURPOSE or case.route.needs_purpose):
-        return purpose
+        return Expected(allowed=False, status=403, code="purpose_missing")
     if matter is Matter.WRONG_KIND and permission in tables.opens:
         return purpose
     if matter is Matter.NARROWED and not case.route.by_record:
