@@ -227,6 +227,7 @@ async def test_passwords_of_strangers_do_not_wait_before_those_of_known_browsers
     while not any(task.done() for task in flood):  # the first to end is one turned away
         await asyncio.sleep(0)
     assert (await officer.try_sign_in(browser=officer.browser)).status_code == 201
+    assert not all(task.done() for task in flood), "it did not wait for the strangers"
     answers = Counter(answer.status_code for answer in await asyncio.gather(*flood))
     assert answers[429] > 0
 
