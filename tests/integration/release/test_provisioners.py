@@ -22,7 +22,7 @@ def told(authority):
 
     def told(account_id, by):
         event = authority.account(account_id, "active", EARLIER, provisioned_by=by)
-        authority.people.know(event)
+        authority.people.learn(event)
 
     return told
 
