@@ -2,8 +2,8 @@
 -- a purge deletes them, row by row or, by `drop_month`, a month at once.
 GRANT SELECT, INSERT ON evidence_bookings, signing_keys, key_changes, hit_events TO {role};
 GRANT SELECT, INSERT, UPDATE ON devices, purge_runs, packages, evidence_exports TO {role};
-GRANT SELECT, INSERT, UPDATE (released_by, released_at, release_reason) ON holds TO {role};
-GRANT UPDATE (confirmed_by, confirmed_at, confirmation_reason) ON holds TO {role};
+GRANT SELECT, INSERT, UPDATE (released_by, released_at, release_reason, confirmed_by, confirmed_at,
+    confirmation_reason) ON holds TO {role};
 GRANT SELECT, INSERT, DELETE ON reads, captures, held_reads, held_captures, plates TO {role};
 GRANT SELECT, INSERT, DELETE ON device_days, passes, pass_reads, purged_records TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON hits, pass_due, doomed_objects, doomed_plates, swept_days TO {role};

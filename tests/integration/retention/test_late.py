@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -66,7 +66,12 @@ async def test_a_release_package_says_which_reads_came_late(retention, tmp_path)
 @pytest.mark.clause("468.5/late")
 async def test_evidence_says_which_reads_and_frames_came_late(retention, tmp_path):
     await three(retention)
-    _, export = await exported(retention, device_ids=[str(a_read("1A", NOON).device_id)])
+    _, export = await exported(
+        retention,
+        device_ids=[str(a_read("1A", NOON).device_id)],
+        captured_from=(NOON - timedelta(days=30)).isoformat(),
+        captured_to=(NOON + timedelta(hours=1)).isoformat(),
+    )
     path = await written(retention, export, tmp_path / "evidence.zip")
     assert {r["plate"]: r["late"] for r in lines(path, "data/records.jsonl")} == LATE
     assert [f["late"] for f in lines(path, "data/captures.jsonl")] == list(LATE.values())
