@@ -181,11 +181,12 @@ async def check_audit(department, records, run, folder):
 
     async def all_there():
         rows = await records.fetch(
-            "SELECT request_id, count(*) AS n FROM audit.entries"
-            " WHERE request_id = ANY($1) AND kind = 'access.attempted' GROUP BY request_id",
+            "SELECT sent, count(*) AS n FROM (SELECT convert_from(entry, 'UTF8')::jsonb"
+            " -> 'data' ->> 'caller_request_id' AS sent FROM audit.entries"
+            " WHERE kind = 'access.attempted') AS attempts WHERE sent = ANY($1) GROUP BY sent",
             run.accesses,
         )
-        entries = {row["request_id"]: row["n"] for row in rows}
+        entries = {row["sent"]: row["n"] for row in rows}
         return entries if len(entries) == len(run.accesses) else None
 
     entries = await eventually(all_there, within_s=90, every_s=0.5)

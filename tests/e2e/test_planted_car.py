@@ -377,15 +377,25 @@ class Story:
     async def _work_hits(self):
         """The officer sees both hits with their pictures, verifies and disposes of them."""
         officer = self.people.officer
-        for hit in (await officer.must("hotlist", "GET", "/v1/hits"))["items"]:
+        purpose = await officer.declare(
+            kind="stolen_or_wanted_vehicle",
+            offence_type="vehicle theft",
+            case_number="26-000815",
+            justification="Both vehicles were reported stolen",
+        )
+        hits = (await officer.must("hotlist", "GET", "/v1/hits", purpose=purpose))["items"]
+        assert len(hits) == 2
+        for hit in hits:
             path = f"/v1/hits/{hit['hit_id']}"
-            await officer.must("hotlist", "GET", path)
+            await officer.must("hotlist", "GET", path, purpose=purpose)
             for picture in ("crop", "image"):
-                await officer.ask("hotlist", "GET", f"{path}/{picture}")
+                await officer.ask("hotlist", "GET", f"{path}/{picture}", purpose=purpose)
             checked = {"method": "CLETS", "reference": "T26-1", "outcome": "correct_read"}
-            await officer.must("hotlist", "POST", f"{path}/verification", json=checked)
+            await officer.must(
+                "hotlist", "POST", f"{path}/verification", purpose=purpose, json=checked
+            )
             done = {"disposition": "no contact", "enforcement": False}
-            await officer.must("hotlist", "POST", f"{path}/disposition", json=done)
+            await officer.must("hotlist", "POST", f"{path}/disposition", purpose=purpose, json=done)
 
     async def _canvass(self):
         """All that passed the place, a page at a time, with everything that belongs to it."""
