@@ -33,9 +33,9 @@ class _Asked(NamedTuple):
 
 
 class _Waiting(NamedTuple):
-    """Somebody who waits. Sorted as they come to their turn."""
+    """Somebody who waits."""
 
-    asked: float
+    place: str
     number: int
     turn: asyncio.Future[None]
 
@@ -63,7 +63,9 @@ class Turns:
 
         Raises: TooManyRequests where as many wait already, and none at an address that has failed more.
         """
-        await self._come(self._count(place_of(client_address)))
+        place = place_of(client_address)
+        self._count(place)
+        await self._come(place)
         try:
             yield
         finally:
@@ -85,16 +87,24 @@ class Turns:
             self._asked.popitem(last=False)
         return before
 
-    async def _come(self, asked: float) -> None:
+    def _place_in_line(self, waiting: _Waiting) -> tuple[float, int]:
+        """Return what people come to their turn by: what their address has asked in vain by now, then their order.
+
+        By now: of a flood's first guesses, which wait with everybody else, the others of the flood tell.
+        """
+        asked = self._asked.get(waiting.place)
+        return (asked.in_vain if asked is not None else 0.0, waiting.number)
+
+    async def _come(self, place: str) -> None:
         if self._free:
             self._free -= 1
             return
         self._number += 1
-        one = _Waiting(asked, self._number, asyncio.get_running_loop().create_future())
+        one = _Waiting(place, self._number, asyncio.get_running_loop().create_future())
         self._waiting.append(one)
         if len(self._waiting) > self._most_waiting:
             # The newest of the worst: who waits at the same address for longer stays.
-            last = max(self._waiting, key=lambda waiting: waiting[:2])
+            last = max(self._waiting, key=self._place_in_line)
             self._waiting.remove(last)
             last.turn.set_exception(
                 TooManyRequests("too many people sign in at once", retry_after_s=2)
@@ -113,6 +123,6 @@ class Turns:
         if not self._waiting:
             self._free += 1
             return
-        first = min(self._waiting, key=lambda waiting: waiting[:2])
+        first = min(self._waiting, key=self._place_in_line)
         self._waiting.remove(first)
         first.turn.set_result(None)

@@ -73,9 +73,21 @@ async def test_where_too_many_wait_the_one_who_failed_most_is_turned_away():
     with pytest.raises(TooManyRequests):
         await asyncio.wait_for(flood[1], 5)
     await door.go("inside")
-    await door.go("flood 0")
-    assert door.had == ["inside", "flood 0", "person"]
-    assert not person.done()
+    assert door.had == ["inside", "person"]
+    await door.go("person")
+    assert door.had == ["inside", "person", "flood 0"]
+    await person
+
+
+async def test_the_first_guess_of_a_flood_does_not_wait_ahead_of_who_comes_later():
+    door = Door(most_waiting=2)
+    await door.come("inside", "203.0.113.1")
+    await door.come("first guess", "203.0.113.9")
+    for number in range(3):
+        await door.come(f"guess {number}", "203.0.113.9")
+    await door.come("person", "203.0.113.2")
+    await door.go("inside")
+    assert door.had == ["inside", "person"]
 
 
 async def test_who_comes_in_is_not_counted_and_time_forgives():
