@@ -32,6 +32,7 @@ WITHOUT_TRAINING = frozenset(
         "account:self",
         "account:read",
         "account:manage",
+        "account:deliver",
         "training:record",
         "release:request",
         "release:download",
