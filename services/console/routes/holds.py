@@ -110,26 +110,32 @@ async def show_held_records(
 @router.post("/{hold_id}/release")
 async def release_hold(request: Request, hold_id: UUID, form: Form, visit: Managing) -> Response:
     """End a hold, with the reason."""
-    body = {"reason": form.get("reason", "")}
-    try:
-        await visit.must("retention", "POST", f"/v1/holds/{hold_id}/release", json=body)
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return await hold_page(request, visit, hold_id, form, exc, refused="release")
-    return to(request, f"/holds/{hold_id}")
+    return await _step(request, visit, hold_id, form, "release", form.get("reason", ""))
 
 
 @router.post("/{hold_id}/confirmation")
 async def confirm_hold(request: Request, hold_id: UUID, form: Form, visit: Managing) -> Response:
     """Stand behind a hold that another person placed and that is wider than a search, with the reason."""
-    body = {"reason": form.get("confirmation_reason", "")}
+    reason = form.get("confirmation_reason", "")
+    return await _step(request, visit, hold_id, form, "confirmation", reason)
+
+
+async def _step(
+    request: Request,
+    visit: Visit,
+    hold_id: UUID,
+    form: Mapping[str, str],
+    step: Literal["release", "confirmation"],
+    reason: str,
+) -> Response:
+    """Take a step of a hold with its reason; back to its page, which says why a step was refused."""
+    path, body = f"/v1/holds/{hold_id}/{step}", {"reason": reason}
     try:
-        await visit.must("retention", "POST", f"/v1/holds/{hold_id}/confirmation", json=body)
+        await visit.must("retention", "POST", path, json=body)
     except Refused as exc:
         if exc.temporary:
             raise
-        return await hold_page(request, visit, hold_id, form, exc, refused="confirmation")
+        return await hold_page(request, visit, hold_id, form, exc, refused=step)
     return to(request, f"/holds/{hold_id}")
 
 
