@@ -3,12 +3,16 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.db import Database
+from shared.http import create_app
 from shared.policy import Policy, load_policy
+from shared.runtime import Runtime
 from shared.settings import CommonSettings
 from shared.testing import (
     FakeBus,
@@ -110,3 +114,40 @@ def as_owner(database_url: str) -> Callable[[str], AbstractAsyncContextManager[A
             await db.close()
 
     return connected
+
+
+@pytest.fixture
+def sample_app(
+    settings: CommonSettings,
+    bus: FakeBus,
+    objects: FakeObjects,
+    clock: FakeClock,
+    authority: TestAuthority,
+    policy: Policy,
+    repository: Path,
+) -> Callable[..., FastAPI]:
+    """What makes the app of a service that has a router and no tables of its own."""
+
+    def make(router: APIRouter, **more: Any) -> FastAPI:
+        runtime = Runtime(
+            "sample",
+            settings,
+            bus=bus,
+            objects=objects,
+            clock=clock,
+            people=authority.people,
+            policy=policy,
+            **more,
+        )
+
+        @asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+            await runtime.start(repository / "shared/migrations/none")
+            yield
+            await runtime.stop()
+
+        app = create_app(runtime, title="Sample", description="", lifespan=lifespan)
+        app.include_router(router)
+        return app
+
+    return make

@@ -4,7 +4,6 @@ import base64
 import json
 import os
 from collections import Counter
-from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +14,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from shared.access import Grant, Permission, access
-from shared.http import OPEN, create_app
+from shared.http import OPEN
 from shared.runtime import Runtime
 from shared.testing import TestRoot, all_mac_keys, mac_key_text
 from tests.integration.authz.expected import (
@@ -152,27 +151,10 @@ async def swapped(grant: Annotated[Grant, access(Permission.ACCOUNT_SELF)]) -> s
 
 
 @pytest.fixture
-async def sample(settings, bus, objects, clock, authority, policy, repository, tables):
-    runtime = Runtime(
-        "sample",
-        settings,
-        bus=bus,
-        objects=objects,
-        clock=clock,
-        people=authority.people,
-        policy=policy,
-    )
-
-    @asynccontextmanager
-    async def lifespan(_):
-        await runtime.start(repository / "shared/migrations/none")
-        yield
-        await runtime.stop()
-
-    app = create_app(runtime, title="Sample", description="", lifespan=lifespan)
-    app.include_router(planted)
+async def sample(sample_app, bus, authority, tables):
+    app = sample_app(planted)
     async with app.router.lifespan_context(app):
-        yield app, Matrix(app, runtime, bus, authority, tables, {})
+        yield app, Matrix(app, app.state.runtime, bus, authority, tables, {})
 
 
 @pytest.mark.clause("468.2/matrix")

@@ -1,6 +1,5 @@
 """The guard, on a small app of its own: nothing is read before the attempt is kept."""
 
-from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta, timezone
 from typing import Annotated
 from uuid import uuid4
@@ -13,8 +12,7 @@ from pydantic import BaseModel
 from shared.access import Grant, Permission, Shown, access, disclose, disclosures, system_grant
 from shared.errors import Conflict, NotFound
 from shared.events import AccessAttempted, Actor, PurposeRecord, RecordsDisclosed
-from shared.http import Work, create_app
-from shared.runtime import Runtime
+from shared.http import Work
 
 router = APIRouter()
 
@@ -64,25 +62,8 @@ async def a_grant(app):
 
 
 @pytest.fixture
-async def app(settings, bus, objects, clock, authority, policy, repository):
-    runtime = Runtime(
-        "sample",
-        settings,
-        bus=bus,
-        objects=objects,
-        clock=clock,
-        people=authority.people,
-        policy=policy,
-    )
-
-    @asynccontextmanager
-    async def lifespan(_):
-        await runtime.start(repository / "shared/migrations/none")
-        yield
-        await runtime.stop()
-
-    app = create_app(runtime, title="Sample", description="", lifespan=lifespan)
-    app.include_router(router)
+async def app(sample_app):
+    app = sample_app(router)
     async with app.router.lifespan_context(app):
         yield app
 

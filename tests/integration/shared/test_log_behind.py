@@ -1,13 +1,9 @@
 """Access stops at the guard while the audit log is too far behind, whatever the outbox says."""
 
-from contextlib import asynccontextmanager
-
 import pytest
 
 from shared.coverage import Coverage
 from shared.events import LogCovered
-from shared.http import create_app
-from shared.runtime import Runtime
 from shared.topics import GUARDED, topic_of
 from tests.integration.shared.test_guard import attempts, client, router
 
@@ -22,26 +18,8 @@ def coverage(clock, policy):
 
 
 @pytest.fixture
-async def app(settings, bus, objects, clock, authority, policy, repository, coverage):
-    runtime = Runtime(
-        "sample",
-        settings,
-        bus=bus,
-        objects=objects,
-        clock=clock,
-        people=authority.people,
-        policy=policy,
-        coverage=coverage,
-    )
-
-    @asynccontextmanager
-    async def lifespan(_):
-        await runtime.start(repository / "shared/migrations/none")
-        yield
-        await runtime.stop()
-
-    app = create_app(runtime, title="Sample", description="", lifespan=lifespan)
-    app.include_router(router)
+async def app(sample_app, coverage):
+    app = sample_app(router, coverage=coverage)
     async with app.router.lifespan_context(app):
         yield app
 

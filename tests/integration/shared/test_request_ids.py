@@ -3,16 +3,13 @@
 import asyncio
 import io
 import logging
-from contextlib import asynccontextmanager
 from uuid import UUID
 
 import httpx
 import pytest
 
 from shared.events import AccessAttempted, RecordsDisclosed
-from shared.http import create_app
 from shared.logs import configure_logging
-from shared.runtime import Runtime
 from shared.trace import MAX_CALLERS_ID
 from tests.integration.shared.test_guard import router
 
@@ -23,25 +20,8 @@ pytestmark = pytest.mark.clause("wall/request-id")
 
 
 @pytest.fixture
-async def app(settings, bus, objects, clock, authority, policy, repository):
-    runtime = Runtime(
-        "sample",
-        settings,
-        bus=bus,
-        objects=objects,
-        clock=clock,
-        people=authority.people,
-        policy=policy,
-    )
-
-    @asynccontextmanager
-    async def lifespan(_):
-        await runtime.start(repository / "shared/migrations/none")
-        yield
-        await runtime.stop()
-
-    app = create_app(runtime, title="Sample", description="", lifespan=lifespan)
-    app.include_router(router)
+async def app(sample_app):
+    app = sample_app(router)
 
     @app.get("/broken")
     async def broken():
