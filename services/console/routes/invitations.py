@@ -1,10 +1,12 @@
 """Invitations: handed to people on paper, by another person than invited them (468.3; ADR-0025)."""
 
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from services.console.browser import origin_of
+from services.console.codes import qr_code
 from services.console.forms import Form
 from services.console.pages import page
 from services.console.problems import Refused
@@ -33,7 +35,17 @@ async def print_invitation(
             raise
         return await _listed(request, visit, exc)
     address = f"{origin_of(request)}{request.scope.get('root_path', '')}/enrolment"
-    return page(request, "invitation.html", visit, sheet=sheet, address=address)
+    link = enrolment_link(address, sheet["invitation_token"])
+    code = qr_code(link, "QR code of the address with the invitation")
+    return page(request, "invitation.html", visit, sheet=sheet, address=address, code=code)
+
+
+def enrolment_link(address: str, token: str) -> str:
+    """Return the address to enrol at with the invitation in it.
+
+    It stands behind `#`, which browsers send to no server: no log or proxy has it (ADR-0045).
+    """
+    return f"{address}#{urlencode({'invitation': token})}"
 
 
 async def _listed(request: Request, visit: Visit, problem: Refused | None = None) -> Response:

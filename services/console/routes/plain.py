@@ -14,6 +14,7 @@ router = APIRouter()
 FILES = {
     "alerts.js": "text/javascript",
     "console.css": "text/css",
+    "enrolment.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "tables.js": "text/javascript",
     "times.js": "text/javascript",

@@ -1,8 +1,11 @@
 """The console before a real identity: enrolment, sign-in, refreshing, purposes, signing out."""
 
 import asyncio
+import logging
 import re
 
+import cv2
+import numpy as np
 import pyotp
 import pytest
 from sqlalchemy import text
@@ -88,6 +91,55 @@ async def test_a_sheet_is_printed_once_by_another_person_and_enrols(
     sealed = re.search(r'name="factor" value="([^"]+)"', browser.page.text)[1]
     await browser.send("/enrolment/code", factor=sealed, totp=pyotp.TOTP(secret).at(clock.now()))
     assert "The account is active." in browser.said
+
+
+@pytest.mark.clause("468.3/sheet")
+async def test_the_code_on_the_sheet_is_the_enrolment_link_which_no_server_log_or_cache_gets(
+    browser, sign_in, administrator, hire, caplog
+):
+    caplog.set_level(logging.DEBUG)
+    await administrator.sign_in()
+    trainer = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
+    await administrator.sign_in()
+    made = await administrator.post(
+        "/v1/accounts", username="n.new", name="Nia New", title="Police Officer",
+        agency_ori="CA0520100", roles=["officer"], sources=[],
+    )  # fmt: skip
+    await sign_in(trainer)
+    await browser.open("/invitations")
+    sheet = await browser.send(f"/invitations/{made.json()['account']['account_id']}")
+    [token] = re.findall(r'class="secret">([A-Za-z0-9_-]+)<', sheet.text)
+    [drawn] = re.findall(r"<svg .*?</svg>", sheet.text, re.DOTALL)
+    link, _, _ = cv2.QRCodeDetector().detectAndDecode(at_night(drawn))
+    sent, _, kept = link.partition("#")
+    assert sent == "https://alpr.example.org/enrolment"
+    assert kept == f"invitation={token}"
+    assert sheet.headers["Cache-Control"] == "no-store"
+    assert token not in caplog.text
+    # What the page's Content-Security-Policy lets nobody do, it does not try.
+    assert "'unsafe-inline'" not in sheet.headers["Content-Security-Policy"]
+    assert " style=" not in sheet.text
+    assert "<style" not in sheet.text
+    assert "<img" not in sheet.text
+    enrolment = (await browser.open("/enrolment")).text
+    [script] = re.findall(r'<script src="([^"]+/enrolment\.js)"', enrolment)
+    assert (await browser.http.get(script)).status_code == 200
+
+
+def at_night(svg):
+    """A QR code's SVG as a dark window shows it, 8 pixels a module: only what it fills itself is light."""
+    [side] = {int(number) for number in re.search(r'viewBox="0 0 (\d+) (\d+)"', svg).groups()}
+    shown = np.zeros((side, side), np.uint8)
+    if f'<path fill="#fff" d="M0 0h{side}v{side}h-{side}z"/>' in svg:
+        shown[:] = 255
+    [strokes] = re.findall(r'<path stroke="#000" d="([^"]+)"/>', svg)
+    x = y = 0.0
+    for act, numbers in re.findall(r"([Mmh])([^Mmh]+)", strokes):
+        across, down = (float(n) for n in [*re.findall(r"-?[\d.]+", numbers), "0"][:2])
+        if act == "h":
+            shown[int(y), int(x) : int(x + across)] = 0
+        x, y = (across, down) if act == "M" else (x + across, y + down)
+    return cv2.resize(shown, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST)
 
 
 @pytest.mark.clause("468.3/deliverer")

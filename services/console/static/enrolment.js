@@ -1,0 +1,11 @@
+// Fills the invitation in from the part of the link behind "#", which the browser sends to no server (ADR-0045).
+"use strict";
+
+const given = new URLSearchParams(location.hash.slice(1)).get("invitation");
+
+if (given) {
+  document.getElementById("invitation_token").value = given;
+  // Neither the address bar nor the browser's history is to keep it.
+  history.replaceState(null, "", location.pathname);
+  document.getElementById("password").focus();
+}
