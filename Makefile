@@ -35,11 +35,11 @@ lock: $(STAMP) ## Renew the hashed requirement files from pyproject.toml
 # --- run --------------------------------------------------------------------------------------
 .PHONY: demo
 demo: $(STAMP) ## The main job, end to end, on the embedded stack [PHOTOS=dir or VIDEO=file]
-	@$(PY) -m deploy.local.demo $${PHOTOS:+--photos "$$PHOTOS"} $${VIDEO:+--video "$$VIDEO"}
+	@$(PY) -m local.demo $${PHOTOS:+--photos "$$PHOTOS"} $${VIDEO:+--video "$$VIDEO"}
 
 .PHONY: serve
 serve: $(STAMP) ## Keep the embedded stack up in ./var (Ctrl-C stops it)
-	@exec $(PY) -m deploy.local
+	@exec $(PY) -m local
 
 .PHONY: kafka
 kafka: $(STAMP) ## Start Apache Kafka in KRaft mode from its published jars (needs Java and Maven) [ACLS=1]
@@ -47,15 +47,15 @@ kafka: $(STAMP) ## Start Apache Kafka in KRaft mode from its published jars (nee
 
 .PHONY: verify-audit
 verify-audit: $(STAMP) ## Recompute the audit log's chain, root and checkpoints
-	@$(PY) -m deploy.local.verify_audit
+	@$(PY) -m local.commands.verify_audit
 
 .PHONY: dead-letters
 dead-letters: $(STAMP) ## List what was put aside and why [REPLAY=topic]
-	@$(PY) -m deploy.local.dead_letters $(if $(REPLAY),--replay $(REPLAY))
+	@$(PY) -m local.commands.dead_letters $(if $(REPLAY),--replay $(REPLAY))
 
 .PHONY: clean
 clean: ## Remove the embedded stack's data (not the installation)
-	@test ! -e var || $(or $(wildcard $(PY)),$(PYTHON)) -m deploy.local.clean
+	@test ! -e var || $(or $(wildcard $(PY)),$(PYTHON)) -m local.commands.clean
 
 # --- check ------------------------------------------------------------------------------------
 .PHONY: lint

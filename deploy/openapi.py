@@ -9,9 +9,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from deploy.local.keys import kept_keys
-from deploy.local.mac_keys import audits_mac_keys
-from deploy.local.services import environment_of
+from local.stack.keys import kept_keys
+from local.stack.mac_keys import audits_mac_keys
+from local.stack.services import environment_of
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "openapi"

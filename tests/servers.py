@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from deploy.local.broker import Broker
-from deploy.local.postgres import Postgres
-from deploy.local.services import APIS
+from local.stack.broker import Broker
+from local.stack.postgres import Postgres
+from local.stack.services import APIS
 from shared.topics_admin import ensure_topics
 
 _EMPTY = """

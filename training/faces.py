@@ -17,8 +17,8 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from deploy.local.scenes.glyphs import BOX_HEIGHT, BOX_WIDTH, PATHS
-from deploy.local.scenes.model import Image, Points
+from scenes.glyphs import BOX_HEIGHT, BOX_WIDTH, PATHS
+from scenes.model import Image, Points
 
 _SUBPIXEL_BITS = 4
 _ARC_STEP_DEG = 12.0
@@ -82,7 +82,7 @@ VARIANTS: Final[dict[str, tuple[str, ...]]] = {
     "Y": ("M 0 0 L 0.2 3 L 3 5.2 L 5.8 3 L 6 0 M 3 5.2 L 3 10", "M 0 0 L 3 5.6 L 6 0 M 3 5.6 L 3 10"),
     "Z": ("M 0.2 0 L 5.8 0 L 0.2 10 L 5.8 10",),
 }  # fmt: skip
-"""Other shapes that dies give a character, beside the one in `deploy.local.scenes.glyphs`."""
+"""Other shapes that dies give a character, beside the one in `scenes.glyphs`."""
 
 
 class Face(Protocol):

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from deploy.local.scenes.model import Image, as_image
+from scenes.model import Image, as_image
 from training.faces import words
 from training.painting import WIDTH_PX, any_colour, as_colour, lay
 from training.styles import Style

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from deploy.local.scenes.model import Image
+from scenes.model import Image
 from training.plates import PlateRenderer
 from training.styles import STYLES
 

@@ -7,7 +7,7 @@ a reader takes for a first or last character. The designs are nobody's.
 import cv2
 import numpy as np
 
-from deploy.local.scenes.model import Colour, Image
+from scenes.model import Colour, Image
 from training.faces import words
 from training.motifs import EMBLEMS
 from training.painting import any_colour, lay

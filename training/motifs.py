@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.local.scenes.model import Colour, Image
+from scenes.model import Colour, Image
 
 WIDTH_PX, HEIGHT_PX = 600, 300
 SIDE_SHARE = 0.26

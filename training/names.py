@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.local.scenes.model import Colour, Image
+from scenes.model import Colour, Image
 from services.recognition.models import NAMES_HEIGHT_PX, NAMES_WIDTH_PX
 from services.recognition.states import cut_edges
 from training.faces import spelled_words

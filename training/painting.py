@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 import cv2
 import numpy as np
 
-from deploy.local.scenes.model import Colour, Image, as_image
+from scenes.model import Colour, Image, as_image
 from training.faces import words
 from training.styles import Font, Style
 

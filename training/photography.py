@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.local.scenes.model import Image, Points, as_image
+from scenes.model import Image, Points, as_image
 from services.recognition.models import MARGIN_ACROSS, MARGIN_UP
 from services.recognition.reader import rectify
 

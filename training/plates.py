@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from deploy.local.scenes.model import Image, Points, as_image
+from scenes.model import Image, Points, as_image
 from training.faces import DieFace, Face, TypeFace
 from training.fittings import fit_hardware, stick_on, worn
 from training.logos import draw_logo

@@ -7,7 +7,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from deploy.local.scenes.model import Colour, Image, as_image
+from scenes.model import Colour, Image, as_image
 from training.faces import Face
 from training.motifs import EMBLEMS
 from training.painting import any_colour

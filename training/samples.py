@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.local.scenes.model import Image, Points
+from scenes.model import Image, Points
 from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
 from training.files import mapped, write_blocks
 from training.photography import cut_out, photograph, width_px

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deploy.local.scenes.plates import DIGITS, LETTERS
+from scenes.plates import DIGITS, LETTERS
 from training.styles import Serial
 
 # fmt: off

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from deploy.local.scenes.model import Image, as_image
+from scenes.model import Image, as_image
 from training.faces import words
 from training.painting import HEIGHT_PX, WIDTH_PX, any_colour, lay, squeezed
 

@@ -8,8 +8,8 @@ kind (training/motifs.py). Personalised serials are not here; any style may carr
 from dataclasses import dataclass
 from typing import Literal
 
-from deploy.local.scenes.model import Colour
-from deploy.local.scenes.plates import DIGITS, LETTERS, LETTERS_WITHOUT_IOQ
+from scenes.model import Colour
+from scenes.plates import DIGITS, LETTERS, LETTERS_WITHOUT_IOQ
 from training.motifs import (
     Motif,
     bands,

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from deploy.cluster.programs import Programs, programs
 from deploy.compose.make_tls import Signer
-from deploy.local.process import LOOPBACK, Child, Server, free_port, held
+from local.stack.process import LOOPBACK, Child, Server, free_port, held
 
 ANSWERS_WITHIN_S = 180.0
 """A busy machine of two cores takes most of a minute; an idle one five seconds."""

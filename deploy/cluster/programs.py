@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.process import LocalError
+from local.stack.process import LocalError
 
 HERE = Path(__file__).parent
 VERSION = "v1.34.4"

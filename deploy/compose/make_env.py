@@ -7,52 +7,23 @@ The root that certifies signing keys (docs/adr/0018-two-levels-of-keys.md) goes 
 root.key, which no container is given: move it to a medium that is kept offline.
 """
 
-import base64
-import json
 import os
-import secrets
 import sys
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
-from hashlib import sha256
+from collections.abc import Callable
 from pathlib import Path
 
 if __name__ == "__main__":  # run as a file, Python looks for modules beside it only
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from deploy.compose.ed25519 import public_key, sign
-
-
-def password() -> str:
-    """Return 32 random bytes that a URL and a shell take as they are."""
-    return secrets.token_urlsafe(32)
-
-
-def key() -> str:
-    """Return 32 random bytes in base64."""
-    return base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-def signing_key() -> str:
-    """Return a new Ed25519 private key as PEM (RFC 8410: a fixed header and 32 random bytes)."""
-    header = bytes.fromhex("302e020100300506032b657004220420")
-    body = base64.b64encode(header + secrets.token_bytes(32)).decode()
-    return f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"
-
-
-MAC_KEYS = tuple(
-    f"{service}__EVENT_MAC_KEY"
-    for service in (
-        "IDENTITY",
-        "INGEST",
-        "HOTLIST",
-        "RETENTION",
-        "RELEASE",
-        "AUDIT",
-        "RECOGNITION",
-    )
+from local.stack.key_material import (
+    MAC_KEYS,
+    ROOT_FILE,
+    RootMissing,
+    certified_keys,
+    key,
+    password,
+    signing_key,
 )
-"""Keys that each service shares with audit alone; they prove which service made an event."""
 
 NEEDED: dict[str, Callable[[], str]] = {
     "POSTGRES_PASSWORD": password,
@@ -79,78 +50,6 @@ NEEDED: dict[str, Callable[[], str]] = {
     "CONSOLE_SESSION_KEY": key,
     **dict.fromkeys(MAC_KEYS, key),
 }
-
-ROOTS = "ROOT_PUBLIC_KEYS"
-ROOT_FILE = "root.key"
-
-CERTIFIED = {"IDENTITY_ISSUER": "tokens", "INGEST_SIGNING": "captures"}
-"""Keys that the root certifies: for each, NAME_KEY and NAME_CERTIFICATE, and what it may sign."""
-
-CERTIFIED_FOR = timedelta(days=400)
-
-
-class RootMissing(Exception):
-    """A certificate is to be made and the root's private half is not here."""
-
-
-def certified(root_seed: bytes, usage: str, index: int = 0) -> tuple[str, str]:
-    """Return a fresh private key (base64) and its certificate, as shared/certificates.py reads it.
-
-    The serial is the time in seconds, so that it counts up without a memory; `index` tells those of
-    one moment apart.
-    """
-    seed = secrets.token_bytes(32)
-    public = public_key(seed)
-    begins = datetime.now(timezone.utc) - timedelta(minutes=5)  # noqa: UP017 - hosts have old Pythons
-    fields = {
-        "kid": sha256(public).hexdigest()[:32],
-        "not_after": f"{begins + CERTIFIED_FOR:%Y-%m-%dT%H:%M:%SZ}",
-        "not_before": f"{begins:%Y-%m-%dT%H:%M:%SZ}",
-        "public_key": base64.b64encode(public).decode(),
-        "serial": int(begins.timestamp()) + index,
-        "usage": usage,
-    }
-    body = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
-    signature = sign(root_seed, b"plateward certificate v1\n" + body)
-    text = ".".join(
-        base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (body, signature)
-    )
-    return base64.b64encode(seed).decode(), text
-
-
-def certified_keys(present: Mapping[str, str], root: Path) -> dict[str, str]:
-    """Return what is missing of the root's public half and of certified keys.
-
-    Draws the root at first, into the file `root`.
-
-    Raises: RootMissing when a certificate is needed and that file is elsewhere.
-    """
-    missing = [
-        name
-        for name in CERTIFIED
-        if f"{name}_KEY" not in present or f"{name}_CERTIFICATE" not in present
-    ]
-    if ROOTS in present and not missing:
-        return {}
-    added: dict[str, str] = {}
-    if ROOTS not in present and not root.exists():
-        write_secret(root, key() + "\n")
-    if not root.exists():
-        raise RootMissing(
-            f"{', '.join(missing)}: to certify this, put {root} back from where it is kept offline"
-        )
-    seed = base64.b64decode(root.read_text())
-    if ROOTS not in present:
-        added[ROOTS] = base64.b64encode(public_key(seed)).decode()
-    for index, name in enumerate(missing):
-        added[f"{name}_KEY"], added[f"{name}_CERTIFICATE"] = certified(seed, CERTIFIED[name], index)
-    return added
-
-
-def write_secret(path: Path, text: str) -> None:
-    """Write a new file that its owner alone can read."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
 
 
 def complete(path: Path) -> list[str]:

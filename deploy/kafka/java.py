@@ -8,7 +8,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from deploy.local.process import LocalError
+from local.stack.process import LocalError
 
 JAVA_AT_LEAST = 17  # Kafka 4's broker
 POM = Path(__file__).with_name("pom.xml")

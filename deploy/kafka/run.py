@@ -19,8 +19,8 @@ from typing import ClassVar
 
 from deploy.compose.make_tls import complete
 from deploy.kafka.java import jars, java
-from deploy.local.broker import speaks_kafka
-from deploy.local.process import LOOPBACK, Child, LocalError, Server, free_port, held
+from local.stack.broker import speaks_kafka
+from local.stack.process import LOOPBACK, Child, LocalError, Server, free_port, held
 from shared.acls import TOPICS_COMMAND, principals
 from shared.kafka_settings import KafkaSettings
 

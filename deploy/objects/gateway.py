@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from deploy.local.process import LOOPBACK, Child, LocalError, Server, free_port, held, listens
+from local.stack.process import LOOPBACK, Child, LocalError, Server, free_port, held, listens
 
 VERSION = "v1.8.0"
 """As docker-compose.yml has it; a test holds the two together."""

@@ -34,7 +34,7 @@ def test_queries_stand_only_in_stores(service):
 def test_a_grant_is_built_in_one_place():
     builders = {
         path.relative_to(ROOT).as_posix()
-        for folder in ("shared", "services", "deploy")
+        for folder in ("shared", "services", "scenes", "local", "deploy")
         for path in modules(folder)
         if any(name == "Grant" for name, _ in called_names(path))
     }
@@ -42,7 +42,7 @@ def test_a_grant_is_built_in_one_place():
 
 
 def test_the_seal_of_a_grant_is_used_nowhere_else():
-    for folder in ("shared", "services", "deploy"):
+    for folder in ("shared", "services", "scenes", "local", "deploy"):
         for path in modules(folder):
             names = {n.id for n in ast.walk(tree(path)) if isinstance(n, ast.Name)}
             attributes = {n.attr for n in ast.walk(tree(path)) if isinstance(n, ast.Attribute)}

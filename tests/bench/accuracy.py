@@ -22,8 +22,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from deploy.local.demo.truth import TruePlate, TruthFault
-from deploy.local.scenes.model import Image
+from local.demo.truth import TruePlate, TruthFault
+from scenes.model import Image
 from services.recognition.decode import UndecodableImage, decode
 from services.recognition.engine import PlateReading
 from services.recognition.settings import Settings

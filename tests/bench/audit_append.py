@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from deploy.local.postgres import Postgres
+from local.stack.postgres import Postgres
 from services.audit.main import MIGRATIONS
 from services.audit.settings import Settings
 from services.audit.verify import verify_stored

@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from deploy.local.demo.pictures import data_address
-from deploy.local.scenes.model import Image
+from local.demo.pictures import data_address
+from scenes.model import Image
 from services.recognition.engine import PlateReading
 from tests.bench.scoring import Bin, calibration_error
 

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,9 +31,12 @@ WARM_UP = 2000
 def entry_us(entries: int, batch: int) -> float:
     """Return the CPU of an entry of the log of the tree in the current folder, Postgres included."""
     # Imported here: of that tree, not of this one.
-    from deploy.local import cpu
-    from deploy.local.postgres import Postgres
     from tests.bench import audit_append as bench
+
+    try:
+        from local.commands import cpu
+    except ModuleNotFoundError:  # an earlier commit's
+        cpu = import_module("deploy.local.cpu")
 
     append, found = bench.append, list[float]()
 
@@ -54,7 +58,7 @@ def entry_us(entries: int, batch: int) -> float:
     bench.append = measured
     with (
         tempfile.TemporaryDirectory(prefix="plateward-") as folder,
-        Postgres(Path(folder) / "postgres") as postgres,
+        bench.Postgres(Path(folder) / "postgres") as postgres,
     ):
         url = postgres.create_database("audit")
         asyncio.run(bench.measure(url, WARM_UP + entries, batch))

@@ -21,7 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from deploy.local.scenes.model import Image
+from scenes.model import Image
 from services.recognition.engine import Engine
 from tests.bench import engines
 from tests.bench.accuracy import MINIMUM, at_least_one

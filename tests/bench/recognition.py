@@ -25,8 +25,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 import uvloop
 
-from deploy.local.demo.frames import rendered
-from deploy.local.process import LocalError
+from local.demo.frames import rendered
+from local.stack.process import LocalError
 from shared.bus import KafkaBus
 from shared.clock import SystemClock
 from shared.events import CaptureProcessed, CaptureReceived, Image, ReadRecognised

@@ -21,14 +21,14 @@ from typing import Any
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.compose.make_env import CERTIFIED
 from deploy.kafka.run import ApacheKafka
-from deploy.local.broker import EMPTY_FETCH_PAUSE_MS, Broker
-from deploy.local.cpu import between, used_s
-from deploy.local.launch import running
-from deploy.local.note import Running
-from deploy.local.postgres import Postgres
-from deploy.local.process import Child
+from local.commands.cpu import between, used_s
+from local.stack.broker import EMPTY_FETCH_PAUSE_MS, Broker
+from local.stack.key_material import CERTIFIED
+from local.stack.launch import running
+from local.stack.postgres import Postgres
+from local.stack.process import Child
+from local.stack.state_file import Running
 from shared.bus import KafkaBus
 from shared.clock import SystemClock
 from shared.codec import Message, decode

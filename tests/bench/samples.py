@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deploy.local.demo.truth import COLUMNS, TruePlate, TruthFault, bare, read_truth
-from deploy.local.scenes.model import Image
+from local.demo.truth import COLUMNS, TruePlate, TruthFault, bare, read_truth
+from scenes.model import Image
 
 CROP_COLUMNS = ("file", "state", "plate")
 CROP_FRAME = (640, 384)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from deploy.local.demo.truth import TruePlate, bare, fold
+from local.demo.truth import TruePlate, bare, fold
 from services.recognition.engine import PlateReading
 
 BINS = 10

@@ -30,10 +30,10 @@ import pyotp
 import uvloop
 from argon2 import PasswordHasher
 
-from deploy.local.broker import EMPTY_FETCH_PAUSE_MS
-from deploy.local.cpu import used_s
-from deploy.local.launch import running
-from deploy.local.note import Running
+from local.commands.cpu import used_s
+from local.stack.broker import EMPTY_FETCH_PAUSE_MS
+from local.stack.launch import running
+from local.stack.state_file import Running
 from services.identity.actions.enrolment import totp_place
 from services.identity.browser_tokens import BrowserTokens
 from shared.vault import Vault

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from deploy.local.scenes.model import Image
+from scenes.model import Image
 
 SCALE = (0.97, 1.03)
 SHIFT_PX = (-4.0, 4.0)

@@ -18,10 +18,10 @@ from typing import Any
 
 import uvloop
 
-from deploy.local.demo.truth import fold
-from deploy.local.footage import NoFootage, Still, footage, write_film
-from deploy.local.process import LocalError
-from deploy.local.scenes.approach import render_approach
+from local.demo.truth import fold
+from local.stack.process import LocalError
+from scenes.approach import render_approach
+from scenes.footage import NoFootage, Still, footage, write_film
 from shared.events import CaptureProcessed, Event, PassRecorded, ReadRecognised
 from tests.bench import engines
 from tests.bench.link import Link, head, sized

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from deploy.local.services import APIS, PAGES, WORKERS
+from local.stack.services import APIS, PAGES, WORKERS
 from shared.objects_policy import RIGHTS
 from shared.settings import CommonSettings
 

@@ -20,15 +20,16 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509 import load_pem_x509_certificate
 from pydantic import SecretStr
 
-from deploy.compose.ed25519 import public_key, sign
-from deploy.compose.make_env import CERTIFIED, NEEDED, ROOT_FILE, RootMissing, complete, signing_key
+from deploy.compose.make_env import NEEDED, complete
 from deploy.compose.make_tls import complete as draw
 from deploy.kafka.run import AUTHORIZER
-from deploy.local.keys import UNDER_THE_ROOT
-from deploy.local.postgres import _SETTINGS as EMBEDDED
-from deploy.local.postgres import ROLE, role_of
-from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
 from deploy.objects.gateway import VERSION
+from local.stack.ed25519 import public_key, sign
+from local.stack.key_material import CERTIFIED, ROOT_FILE, RootMissing, signing_key
+from local.stack.keys import UNDER_THE_ROOT
+from local.stack.postgres import _SETTINGS as EMBEDDED
+from local.stack.postgres import ROLE, role_of
+from local.stack.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
 from shared.acls import principals
 from shared.certificates import Roots, Trust, signer
 from shared.database_settings import DatabaseSettings

@@ -13,7 +13,7 @@ import yaml
 from deploy.cluster.programs import VERSION
 from deploy.compose.make_tls import Signer
 from deploy.kafka.users import FILE, users
-from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
+from local.stack.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
 from shared.acls import acls, principals
 from shared.database_settings import DatabaseSettings
 from shared.kafka_settings import KafkaSettings

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.launch import running
-from deploy.local.note import Running
+from local.stack.launch import running
+from local.stack.state_file import Running
 
 
 @pytest.fixture(scope="session")

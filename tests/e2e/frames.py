@@ -5,8 +5,8 @@ import itertools
 import cv2
 import numpy as np
 
-from deploy.local.scenes.plate_image import draw_plate
-from deploy.local.scenes.plates import CALIFORNIA, Issued
+from scenes.plate_image import draw_plate
+from scenes.plates import CALIFORNIA, Issued
 
 WIDTH_PX, HEIGHT_PX = 480, 270
 PLATE_PX = (240, 120)

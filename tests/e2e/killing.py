@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from deploy.kafka.run import ApacheKafka
-from deploy.local.note import Note, Running
+from local.stack.state_file import Running, StateFile
 from shared.testing import eventually
 
 
@@ -15,13 +15,13 @@ class Killer:
     """Ends processes of one stack, by the ids that the stack itself wrote down."""
 
     def __init__(self, folder: Path, kafka: ApacheKafka) -> None:
-        self._note = Note(folder / "stack.json")
+        self._state_file = StateFile(folder / "stack.json")
         self._kafka = kafka
         self.killed: list[str] = []
 
     def running(self) -> Running:
         """What runs now. Raises: AssertionError while the stack is not up."""
-        found = self._note.read()
+        found = self._state_file.read()
         assert found is not None, "the stack is not up"
         return found
 

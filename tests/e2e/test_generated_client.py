@@ -11,9 +11,9 @@ from pathlib import Path
 import pyotp
 import pytest
 
-from deploy.local.demo.client import Api
-from deploy.local.demo.department import DEPARTMENT_ORI, seed
 from deploy.openapi import FOLDER
+from local.demo.client import Api
+from local.demo.department import DEPARTMENT_ORI, seed
 from shared.testing import eventually
 
 PASSWORD = "a wheel within a wheel 26"

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from deploy.kafka.run import ApacheKafka
-from deploy.local.launch import running
-from deploy.local.services import APIS, WORKERS
+from local.stack.launch import running
+from local.stack.services import APIS, WORKERS
 from shared.acls import principals
 from shared.runtime import ONE_COPY
 from shared.testing import eventually

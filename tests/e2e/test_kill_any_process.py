@@ -15,16 +15,15 @@ import httpx
 import pytest
 
 from deploy.kafka.run import ApacheKafka
-from deploy.local.administer import port_of
-from deploy.local.demo.auditing import audit_purpose, prove
-from deploy.local.demo.camera import post
-from deploy.local.demo.client import Api
-from deploy.local.demo.department import seed
-from deploy.local.demo.fault import StepFailed
-from deploy.local.demo.listing import put_in_force
-from deploy.local.demo.model import Frame
-from deploy.local.launch import running
-from deploy.local.postgres import Postgres
+from local.commands.administer import port_of
+from local.demo.auditing import audit_purpose, prove
+from local.demo.camera import post
+from local.demo.client import Api
+from local.demo.department import seed
+from local.demo.listing import put_in_force
+from local.demo.story import Frame, StepFailed
+from local.stack.launch import running
+from local.stack.postgres import Postgres
 from shared.testing import eventually
 from tests.e2e.frames import frame, plates
 from tests.e2e.killing import Killer, one_after_another

@@ -19,15 +19,15 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.kafka.run import ApacheKafka
-from deploy.local.administer import port_of
-from deploy.local.demo.camera import post
-from deploy.local.demo.client import Api
-from deploy.local.demo.department import CAMERAS, seed
-from deploy.local.demo.listing import put_in_force
-from deploy.local.demo.model import Frame
-from deploy.local.launch import running
-from deploy.local.parts import ROOT
-from deploy.local.postgres import Postgres
+from local.commands.administer import port_of
+from local.demo.camera import post
+from local.demo.client import Api
+from local.demo.department import CAMERAS, seed
+from local.demo.listing import put_in_force
+from local.demo.story import Frame
+from local.stack.launch import running
+from local.stack.postgres import Postgres
+from local.stack.servers import ROOT
 from shared.bus import KafkaBus
 from shared.events import ReadRecorded
 from shared.kafka import Kafka

@@ -11,7 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.kafka.run import ApacheKafka
-from deploy.local.parts import ROOT
+from local.stack.servers import ROOT
 from shared.acls import OPERATOR, TOPICS_COMMAND, TRIMMER, principals
 from shared.bus import KafkaBus
 from shared.codec import Record, encode

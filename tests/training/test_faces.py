@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deploy.local.scenes.plates import DIGITS, LETTERS
+from scenes.plates import DIGITS, LETTERS
 from training.faces import BOLDEST, PATHS, DieFace, _warped, _warps
 
 HEIGHT, AROUND = 120, 20

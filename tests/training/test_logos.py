@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deploy.local.scenes.model import Colour
+from scenes.model import Colour
 from training.faces import DieFace
 from training.logos import draw_logo
 from training.painting import HEIGHT_PX, LEAST_CONTRAST, WIDTH_PX, contrasting, painted

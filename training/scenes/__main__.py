@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deploy.local.scenes.model import Image
+from scenes.model import Image
 from training.flat import flat_plate
 from training.scenes import Backgrounds, compose, plateless
 from training.scenes.compose import MAX_PLATES

@@ -10,8 +10,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from deploy.local.scenes import CONDITIONS, render_scene
-from deploy.local.scenes.model import Image, Points
+from scenes import CONDITIONS, render_scene
+from scenes.model import Image, Points
 from training.scenes.frames import Frame
 from training.scenes.model import Boxes, box_corners
 from training.scenes.pool import PlatePool, Render, render_simple

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.local.scenes.model import Colour, Image, as_image
+from scenes.model import Colour, Image, as_image
 from training.scenes.negatives import FONTS, WORDS
 
 

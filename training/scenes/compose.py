@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.local.scenes.model import Image, Points
+from scenes.model import Image, Points
 from training.scenes.backgrounds import Backgrounds
 from training.scenes.clutter import draw_clutter
 from training.scenes.frames import Frame, take_off

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.local.scenes.model import Image, Points
+from scenes.model import Image, Points
 from training.scenes.model import Boxes, box_around
 
 _INPAINT_WIDTH_PX = 44

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.local.scenes.model import Image, Points
+from scenes.model import Image, Points
 
 Boxes = NDArray[np.float32]
 """(n, 4) float32: x, y, width, height in px."""

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.local.scenes.model import Colour, Image, Points, as_image
-from deploy.local.scenes.vehicle import PAINTS
+from scenes.model import Colour, Image, Points, as_image
+from scenes.vehicle import PAINTS
 from training.scenes.model import Canvas
 from training.scenes.negatives import BADGES, FONTS
 from training.scenes.pose import Pose, lay

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from deploy.local.scenes.model import Colour, Image, Points, as_image
+from scenes.model import Colour, Image, Points, as_image
 from training.scenes.model import Canvas
 from training.scenes.pose import Pose, lay
 

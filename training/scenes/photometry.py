@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.local.scenes.model import Image, Points, as_image
+from scenes.model import Image, Points, as_image
 
 NIGHT_SHARE, INFRARED_SHARE, DARK_SHARE, GREY_SHARE = 0.08, 0.07, 0.12, 0.06
 DARK_LEVEL = 70.0

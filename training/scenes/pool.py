@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.local.scenes.model import Image
-from deploy.local.scenes.plate_image import draw_plate
-from deploy.local.scenes.plates import issue
+from scenes.model import Image
+from scenes.plate_image import draw_plate
+from scenes.plates import issue
 
 PLATE_SIZE_PX = (240, 120)
 """Width and height of a plate in the pool."""

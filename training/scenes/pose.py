@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deploy.local.scenes.model import Image, Points
+from scenes.model import Image, Points
 
 MAX_ROLL_DEG, MAX_YAW_DEG, MAX_PITCH_DEG = 15.0, 55.0, 35.0
 

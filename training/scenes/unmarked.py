@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deploy.local.scenes.model import Image, as_image
+from scenes.model import Image, as_image
 from services.recognition.text import PaddleText
 from services.recognition.weights import find_pair
 from training.scenes.backgrounds import read_boxes, read_frame

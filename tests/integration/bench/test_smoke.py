@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.scenes import encode_jpeg, render_scene
+from scenes import encode_jpeg, render_scene
 from tests.bench import accuracy, plateless
 
 EMBEDDED = ("--kafka", "embedded")

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import make_url
 
 from deploy.kafka.run import ApacheKafka
-from deploy.local.broker import Broker
+from local.stack.broker import Broker
 from services.identity.actions import keys, training
 from services.identity.actions.bootstrap import bootstrap
 from services.identity.actions.watching import announce_revocation

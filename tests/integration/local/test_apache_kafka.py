@@ -13,10 +13,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.kafka.run import ApacheKafka
-from deploy.local.broker import speaks_kafka
-from deploy.local.launch import running
-from deploy.local.process import free_port
-from deploy.local.services import APIS, WORKERS
+from local.stack.broker import speaks_kafka
+from local.stack.launch import running
+from local.stack.process import free_port
+from local.stack.services import APIS, WORKERS
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.apache]
 

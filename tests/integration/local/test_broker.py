@@ -9,8 +9,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import OffsetAndMetadata
 
-from deploy.local.broker import Broker, speaks_kafka
-from deploy.local.process import LocalError, free_port
+from local.stack.broker import Broker, speaks_kafka
+from local.stack.process import LocalError, free_port
 from shared.trim import Trimmer
 
 pytestmark = pytest.mark.enable_socket

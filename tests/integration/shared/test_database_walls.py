@@ -6,8 +6,8 @@ import asyncpg
 import pytest
 from sqlalchemy.engine import make_url
 
-from deploy.local.postgres import ROLE, role_of
-from deploy.local.services import APIS
+from local.stack.postgres import ROLE, role_of
+from local.stack.services import APIS
 from shared.database_settings import DatabaseSettings
 from shared.db import GRANTS, SHARED_MIGRATIONS, Database
 from shared.schema import migrate_as

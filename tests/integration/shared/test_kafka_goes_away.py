@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from deploy.local.broker import Broker
+from local.stack.broker import Broker
 from shared.bus import KafkaBus
 from shared.consumer import Consumer, Subscription
 from shared.errors import TooLarge, Unavailable

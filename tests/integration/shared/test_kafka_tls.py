@@ -18,10 +18,10 @@ from aiokafka.errors import KafkaError
 from deploy.compose.make_tls import Signed, Signer, complete
 from deploy.kafka.java import jars, java
 from deploy.kafka.run import ApacheKafka, Door
-from deploy.local.broker import speaks_kafka
-from deploy.local.launch import running
-from deploy.local.process import Child, free_port
-from deploy.local.services import APIS, WORKERS
+from local.stack.broker import speaks_kafka
+from local.stack.launch import running
+from local.stack.process import Child, free_port
+from local.stack.services import APIS, WORKERS
 from shared import dead_letters
 from shared.acls import principals
 from shared.bus import KafkaBus

@@ -5,8 +5,8 @@ The server is versitygw, as docker-compose.yml runs it, set up by the command th
 
 import pytest
 
-from deploy.local.services import APIS, PAGES, WORKERS
 from deploy.objects.gateway import REGION, ROOT, Gateway
+from local.stack.services import APIS, PAGES, WORKERS
 from shared.errors import NotFound, Unavailable
 from shared.objects import open_store
 from shared.objects_policy import PING, RIGHTS, Verb, user_of

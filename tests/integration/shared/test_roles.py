@@ -12,9 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from deploy.local.postgres import ROLE, Postgres, role_of
-from deploy.local.process import free_port
-from deploy.local.services import APIS
+from local.stack.postgres import ROLE, Postgres, role_of
+from local.stack.process import free_port
+from local.stack.services import APIS
 from shared.database_settings import DatabaseSettings
 from shared.db import Database
 from shared.schema import SchemaFault, migrate_as, prepare

@@ -23,9 +23,9 @@ import httpx
 import pyotp
 import pytest
 
-from deploy.local.keys import kept_keys
-from deploy.local.mac_keys import audits_mac_keys
-from deploy.local.services import APIS, environment_of
+from local.stack.keys import kept_keys
+from local.stack.mac_keys import audits_mac_keys
+from local.stack.services import APIS, environment_of
 from services.audit.events import subscriptions as of_audit
 from services.identity.actions.tick import tick
 from services.release.events import subscriptions as of_release

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deploy.local.demo.truth import TruePlate
+from local.demo.truth import TruePlate
 from services.recognition.decode import UndecodableImage
 from tests.bench.accuracy import figures, load, measure, options, page
 from tests.bench.samples import Sample, framed, whole

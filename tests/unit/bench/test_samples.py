@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deploy.local.demo.truth import TruthFault
+from local.demo.truth import TruthFault
 from tests.bench.samples import crops, framed, photos
 
 

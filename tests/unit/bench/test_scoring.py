@@ -1,6 +1,6 @@
 import pytest
 
-from deploy.local.demo.truth import TruePlate
+from local.demo.truth import TruePlate
 from tests.bench.scoring import (
     Bin,
     Judged,

@@ -2,7 +2,7 @@
 
 import time
 
-from deploy.local.demo.client import Api, Person
+from local.demo.client import Api, Person
 
 
 def somebody(api: Api) -> Person:

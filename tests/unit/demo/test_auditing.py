@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from deploy.local.demo.auditing import recompute
+from local.demo.auditing import recompute
 from services.audit.domain import GENESIS, chained
 from services.audit.export import Line, Opening, Signature, as_line
 from shared.merkle import Frontier, leaf_hash

@@ -1,13 +1,12 @@
 import httpx
 import pytest
 
-from deploy.local.demo.alerts import AlertStream, Arrival, attach
-from deploy.local.demo.camera import Refused, post, post_all
-from deploy.local.demo.client import Api
-from deploy.local.demo.department import Device
-from deploy.local.demo.fault import StepFailed
-from deploy.local.demo.model import Frame
-from deploy.local.demo.searches import refused_untrained
+from local.demo.alerts import AlertStream, Arrival, attach
+from local.demo.camera import Refused, post, post_all
+from local.demo.client import Api
+from local.demo.department import Device
+from local.demo.searches import refused_untrained
+from local.demo.story import Frame, StepFailed
 from tests.unit.demo.people import somebody
 
 URLS = {"ingest": "http://stack/ingest", "hotlist": "http://stack/hotlist", "retention": "http://r"}

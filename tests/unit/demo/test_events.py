@@ -1,4 +1,4 @@
-from deploy.local.demo.events import ServerEvent, server_events
+from local.demo.events import ServerEvent, server_events
 
 
 async def parsed(text):

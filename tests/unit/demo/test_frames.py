@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from deploy.local.demo import __main__ as demo
-from deploy.local.demo.frames import (
+from local.demo import __main__ as demo
+from local.demo.frames import (
     HOURS,
     PLATELESS_EVERY,
     NoFrames,
@@ -15,7 +15,7 @@ from deploy.local.demo.frames import (
     photos,
     rendered,
 )
-from deploy.local.footage import NoFootage, write_film
+from scenes.footage import NoFootage, write_film
 
 
 def test_rendered_frames_are_whole_jpegs_with_their_truth():
@@ -94,7 +94,7 @@ def test_a_film_gives_frames_of_one_camera(film, option):
 
 
 def test_a_long_film_is_posted_from_its_beginning_only(film, monkeypatch):
-    monkeypatch.setattr("deploy.local.demo.frames.MOST_OF_A_FILM", 3)
+    monkeypatch.setattr("local.demo.frames.MOST_OF_A_FILM", 3)
     assert len(of_film(film, 10)) == 3
 
 

@@ -4,11 +4,10 @@ import io
 import httpx
 import pytest
 
-from deploy.local.demo.client import Api
-from deploy.local.demo.fault import StepFailed
-from deploy.local.demo.listing import KINDS, SAMPLE, as_csv, choose, put_in_force
-from deploy.local.demo.model import Frame
-from deploy.local.demo.truth import TruePlate
+from local.demo.client import Api
+from local.demo.listing import KINDS, SAMPLE, as_csv, choose, put_in_force
+from local.demo.story import Frame, StepFailed
+from local.demo.truth import TruePlate
 from tests.unit.demo.people import somebody
 
 BOX = (0, 0, 10, 5)

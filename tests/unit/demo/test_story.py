@@ -5,7 +5,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from deploy.local.demo.model import (
+from local.demo.report import write_report
+from local.demo.story import (
     Alert,
     AuditProof,
     Box,
@@ -17,10 +18,9 @@ from deploy.local.demo.model import (
     Story,
     percentile,
 )
-from deploy.local.demo.report import write_report
-from deploy.local.demo.table import print_table
-from deploy.local.demo.truth import TruePlate
-from deploy.local.scenes import encode_jpeg, render_scene
+from local.demo.table import print_table
+from local.demo.truth import TruePlate
+from scenes import encode_jpeg, render_scene
 
 
 def an_alert(plate, after_ms):

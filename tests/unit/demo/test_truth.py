@@ -1,6 +1,6 @@
 import pytest
 
-from deploy.local.demo.truth import TruePlate, TruthFault, fold, folded_share, read_truth
+from local.demo.truth import TruePlate, TruthFault, fold, folded_share, read_truth
 
 HEAD = "file,x,y,w,h,plate\n"
 

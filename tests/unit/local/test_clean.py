@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.clean import clean
-from deploy.local.process import Account, LocalError, held
-from deploy.local.reachable import placed
+from local.commands.clean import clean
+from local.stack.process import Account, LocalError, held
+from local.stack.reachable import placed
 
 
 def test_all_data_go_those_of_postgres_elsewhere_included(tmp_path: Path) -> None:

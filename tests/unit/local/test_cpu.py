@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.local.cpu import between, used_s
-from deploy.local.note import Running
+from local.commands.cpu import between, used_s
+from local.stack.state_file import Running
 
 BURN = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass\n"
 WITH_CHILDREN = (

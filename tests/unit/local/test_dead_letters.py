@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import dead_letters
-from deploy.local.note import Note
-from deploy.local.process import LocalError
+from local.commands import dead_letters
+from local.stack.process import LocalError
+from local.stack.state_file import StateFile
 
 
 def test_the_broker_of_the_running_stack_is_looked_at(tmp_path: Path) -> None:
-    Note(tmp_path / "stack.json").write({}, {}, "127.0.0.1:4711")
+    StateFile(tmp_path / "stack.json").write({}, {}, "127.0.0.1:4711")
     assert dead_letters.bootstrap(tmp_path, {}) == "127.0.0.1:4711"
 
 
 def test_a_kafka_that_the_environment_names_goes_first(tmp_path: Path) -> None:
-    Note(tmp_path / "stack.json").write({}, {}, "127.0.0.1:4711")
+    StateFile(tmp_path / "stack.json").write({}, {}, "127.0.0.1:4711")
     given = {"KAFKA_BOOTSTRAP": "kafka:9092"}
     assert dead_letters.bootstrap(tmp_path, given) == "kafka:9092"
 

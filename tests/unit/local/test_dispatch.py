@@ -8,9 +8,9 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
-from deploy.local.dispatch import dispatcher
-from deploy.local.keys import ADDED, KEYS, REPLACEABLE
-from deploy.local.services import APIS, ASKED_BY_PAGES, PAGES, addresses, build
+from local.stack.dispatch import dispatcher
+from local.stack.keys import ADDED, KEYS, REPLACEABLE
+from local.stack.services import APIS, ASKED_BY_PAGES, PAGES, addresses, build
 from shared.http import create_app
 from shared.policy import load_policy
 from shared.runtime import Runtime

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deploy.local.footage import FILMS, NoFootage, footage, is_film, write_film
+from scenes.footage import FILMS, NoFootage, footage, is_film, write_film
 
 
 def shades(count, *, size=(64, 48)):

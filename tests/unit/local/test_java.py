@@ -6,7 +6,7 @@ import pytest
 
 from deploy.kafka import java as module
 from deploy.kafka.java import jars, java
-from deploy.local.process import LocalError
+from local.stack.process import LocalError
 
 
 def program(path: Path, script: str) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.compose.make_env import NEEDED
-from deploy.local.keys import (
+from local.stack.keys import (
     ADDED,
     KEYS,
     RENEWED_BEFORE,
@@ -16,7 +16,7 @@ from deploy.local.keys import (
     kept_keys,
     root_file,
 )
-from deploy.local.process import LocalError
+from local.stack.process import LocalError
 
 
 def test_keys_are_the_same_at_every_start_and_the_owners_alone(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_certificate_that_ends_soon_is_renewed_with_its_key(
 ) -> None:
     first = kept_keys(tmp_path, {}, first_start=True)
     later = datetime.now(UTC) + timedelta(days=400 - left_days)
-    monkeypatch.setattr("deploy.local.keys._soon", lambda: later + RENEWED_BEFORE)
+    monkeypatch.setattr("local.stack.keys._soon", lambda: later + RENEWED_BEFORE)
     again = kept_keys(tmp_path, {}, first_start=False)
     assert again["ROOT_PUBLIC_KEYS"] == first["ROOT_PUBLIC_KEYS"]
     for part in ("KEY", "CERTIFICATE"):

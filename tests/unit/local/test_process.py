@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.process import LOG_MAX_BYTES, Child, LocalError, held
+from local.stack.process import LOG_MAX_BYTES, Child, LocalError, held
 
 
 def python(tmp_path: Path, code: str) -> Child:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.process import Account
-from deploy.local.reachable import copied, placed, reachable
+from local.stack.process import Account
+from local.stack.reachable import copied, placed, reachable
 
 STRANGER = Account(uid=4_000_000, gid=4_000_000)
 

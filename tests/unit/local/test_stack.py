@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.process import LocalError
-from deploy.local.schema import make_tables
-from deploy.local.stack import Stack
+from local.stack.process import LocalError
+from local.stack.schema import make_tables
+from local.stack.stack import Stack
 
 
 @pytest.mark.parametrize("protocol", ["SSL", "SASL_SSL", "SASL_PLAINTEXT"])

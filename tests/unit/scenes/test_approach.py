@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deploy.local.scenes.approach import render_approach
+from scenes.approach import render_approach
 
 SMALL = (640, 360)
 

@@ -3,7 +3,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from deploy.local.scenes.glyphs import PATHS, draw_glyph, strokes
+from scenes.glyphs import PATHS, draw_glyph, strokes
 
 
 def pressed(character):

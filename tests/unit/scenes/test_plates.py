@@ -3,10 +3,10 @@ import re
 import numpy as np
 import pytest
 
-from deploy.local.scenes.designs import DESIGNS
-from deploy.local.scenes.glyphs import PATHS
-from deploy.local.scenes.plate_image import draw_plate
-from deploy.local.scenes.plates import (
+from scenes.designs import DESIGNS
+from scenes.glyphs import PATHS
+from scenes.plate_image import draw_plate
+from scenes.plates import (
     BY_CODE,
     CALIFORNIA,
     GAPS,

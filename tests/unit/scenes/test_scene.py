@@ -5,10 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
-from deploy.local.scenes import CONDITIONS, encode_jpeg, render_scene
-from deploy.local.scenes.__main__ import main
-from deploy.local.scenes.lens import Lens, aim
-from deploy.local.scenes.scene import TooManyPlates
+from scenes import CONDITIONS, encode_jpeg, render_scene
+from scenes.__main__ import main
+from scenes.lens import Lens, aim
+from scenes.scene import TooManyPlates
 
 SMALL = (640, 360)
 

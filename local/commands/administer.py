@@ -1,0 +1,67 @@
+"""Identity's command line on the running embedded stack: `python -m local.commands.administer`.
+
+For whoever runs the machine, above all to make the first administrator (`bootstrap`), who then
+invites everybody else through the API. All the arguments but `--folder` go to identity.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.stack.keys import kept_keys
+from local.stack.mac_keys import audits_mac_keys
+from local.stack.postgres import Postgres
+from local.stack.process import LocalError
+from local.stack.servers import ROOT
+from local.stack.services import environment_of
+from services.identity.cli import run
+
+_PORT_LINE = 3  # of postmaster.pid, counted from 0 (PostgreSQL, miscadmin.h: LOCK_FILE_LINE_PORT)
+
+
+def environment(
+    folder: Path, given: Mapping[str, str], service: str = "identity"
+) -> dict[str, str]:
+    """Return what a service lacks, beside `given`, to work on a running stack's data. Holds secrets.
+
+    Raises: LocalError when no stack runs there.
+    """
+    added = {"POLICY_FILE": str(ROOT / "policy.toml")}
+    if "DATABASE_URL" not in given:
+        servers = folder / "postgres"
+        added["DATABASE_URL"] = Postgres(servers, port=port_of(servers)).service_url(service)
+    added |= kept_keys(folder / "keys", given, first_start=False)
+    added |= audits_mac_keys({**added, **given})
+    return environment_of(service, {**added, **given})
+
+
+def port_of(servers: Path) -> int:
+    """Return the port of the Postgres that runs over a folder. Raises: LocalError where none does."""
+    try:
+        lines = (servers / "data" / "postmaster.pid").read_text().splitlines()
+        return int(lines[_PORT_LINE])
+    except (OSError, IndexError, ValueError) as exc:
+        raise LocalError(f"no stack with a database of its own runs on {servers.parent}") from exc
+
+
+def main() -> None:
+    """Do what identity's command line says."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local.commands.administer", description=__doc__
+    )
+    parser.add_argument("--folder", type=Path, default=Path("var"), help="the stack's data")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="e.g. bootstrap --username NAME")
+    chosen = parser.parse_args()
+    if not chosen.command:
+        parser.error("a command is needed; `bootstrap --help` tells more of the first")
+    try:
+        os.environ.update(environment(chosen.folder.absolute(), os.environ))
+    except LocalError as fault:
+        sys.exit(f"plateward: {fault}")
+    run(chosen.command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""CPU of a running stack by part, from /proc: `python -m local.commands.cpu --seconds 30`.
+
+Each part is counted with all that it started, the dead included: what a process used is added to
+its parent's account when the parent takes notice of its end.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.stack.state_file import Running, StateFile
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PARENT, _USED = 1, slice(11, 15)  # proc(5), fields counted after the name: ppid; utime to cstime
+
+
+def used_s(running: Running) -> dict[str, float]:
+    """Return the CPU seconds, user and system, that each part has used; `supervisor` is itself."""
+    processes = _processes()
+    parts = {"supervisor": running.pid, **running.processes}
+    roots = set(parts.values())
+    return {name: _used_s(pid, processes, roots) for name, pid in parts.items()}
+
+
+def between(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    """Return the CPU seconds used between two calls of `used_s`, by part and as `total`."""
+    spent = {name: after[name] - before.get(name, 0.0) for name in after}
+    return {**spent, "total": sum(spent.values())}
+
+
+def _processes() -> dict[int, tuple[int, float]]:
+    """Return the parent and the CPU seconds of every process."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text()
+        except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            continue
+        fields = text.rpartition(")")[2].split()
+        used = sum(map(int, fields[_USED])) / _TICKS_PER_S
+        found[int(stat.parent.name)] = (int(fields[_PARENT]), used)
+    return found
+
+
+def _used_s(pid: int, processes: Mapping[int, tuple[int, float]], roots: set[int]) -> float:
+    """Return the CPU seconds of a part: its process and those below, but for other parts."""
+    below = [p for p, (parent, _) in processes.items() if parent == pid and p not in roots]
+    own = processes[pid][1] if pid in processes else 0.0
+    return own + sum(_used_s(p, processes, roots) for p in below)
+
+
+def main() -> int:
+    """Print the share of one core that each part uses, then the same as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m local.commands.cpu", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("var"))
+    parser.add_argument("--seconds", type=float, default=30.0)
+    options = parser.parse_args()
+    running = StateFile(options.folder / "stack.json").read()
+    if running is None:
+        print(f"no stack is up on {options.folder}", file=sys.stderr)
+        return 1
+    before, began = used_s(running), time.monotonic()
+    time.sleep(options.seconds)
+    spent, wall_s = between(before, used_s(running)), time.monotonic() - began
+    percent = {name: round(100 * value / wall_s, 2) for name, value in spent.items()}
+    for name, value in percent.items():
+        print(f"{name:12} {value:6.2f} % of a core")
+    print(json.dumps({"seconds": round(wall_s, 1), "percent_of_a_core": percent}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

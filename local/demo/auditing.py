@@ -1,0 +1,116 @@
+"""The audit log as an auditor uses it: the entries of what was shown, and the whole chain recomputed."""
+
+import asyncio
+import json
+import time
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from local.demo.client import Person, problem
+from local.demo.story import AuditProof, Shown, StepFailed
+from services.audit.verify import verify_export
+from shared.notes import Checkpoint, Verifier
+
+SETTLED_WITHIN_S = 60.0
+LOOK_EVERY_S = 0.5
+ATTEMPTED = "access.attempted"
+
+T = TypeVar("T")
+
+
+async def audit_purpose(auditor: Person) -> str:
+    """Declare the audit; gives the purpose token."""
+    return await auditor.declare(
+        kind="audit",
+        offence_type="periodic audit",
+        case_number="AUD-2026-01",
+        justification="Demonstration that every access left its entry and the chain is whole",
+    )
+
+
+async def entries_of(auditor: Person, purpose: str, shown: Sequence[Shown]) -> list[Shown]:
+    """Find the entry that each thing shown has left; refused ones must say so. Raises: StepFailed."""
+    return [await _entry_of(auditor, purpose, one) for one in shown]
+
+
+async def _entry_of(auditor: Person, purpose: str, shown: Shown) -> Shown:
+    outcome = "allowed" if shown.status < 400 else "refused"
+    asked = {"person_id": shown.person_id, "kind": shown.kind, "outcome": outcome}
+    if shown.kind == ATTEMPTED:
+        asked["request_id"] = shown.request_id
+    found = await _until(
+        lambda: _search(auditor, purpose, asked), f"the audit entry of: {shown.what}"
+    )
+    return replace(shown, entry=found[0]["seq"])
+
+
+async def _search(auditor: Person, purpose: str, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    page = await auditor.must("audit", "POST", "/v1/entries/search", purpose=purpose, json=asked)
+    found: list[dict[str, Any]] = page["items"]
+    return found
+
+
+async def prove(auditor: Person, purpose: str, folder: Path) -> AuditProof:
+    """Export the log up to a fresh checkpoint and recompute all of it here, offline.
+
+    Raises: StepFailed when no checkpoint comes; a log that does not hold is told in the proof.
+    """
+    [newest] = await _search(auditor, purpose, {"limit": 1})
+    api = auditor.api
+
+    async def fresh() -> str | None:
+        answer = await api.ask("audit", "GET", "/v1/checkpoint")
+        note = answer.text if answer.is_success else ""
+        return note if note and Checkpoint.parse(note).size > newest["seq"] else None
+
+    note = await _until(fresh, "a signed checkpoint over all that happened")
+    checkpoint = Checkpoint.parse(note)
+    span = {"first": 0, "end": checkpoint.size}
+    answer = await auditor.ask("audit", "POST", "/v1/export", purpose=purpose, json=span)
+    if not answer.is_success:
+        raise StepFailed(f"export: {problem(answer)}")
+    keys = (await api.must("audit", "GET", "/v1/keys")).json()["keys"]
+    await asyncio.to_thread((folder / "audit.ndjson").write_bytes, answer.content)
+    return recompute(answer.content, note, [Verifier.parse(key["verifier_key"]) for key in keys])
+
+
+def recompute(export: bytes, note: str, verifiers: Sequence[Verifier]) -> AuditProof:
+    """Recompute an export that begins at entry 0 and hold it against a checkpoint got apart from it."""
+    lines = export.splitlines(keepends=True)
+    verdict = verify_export(iter(lines), verifiers, [note])
+    attempts = [event for event in _events(lines) if event["type"].startswith(f"alpr.{ATTEMPTED}.")]
+    checkpoint = Checkpoint.parse(note)
+    ok = verdict.ok and verdict.entries == checkpoint.size and verdict.root == checkpoint.root
+    holds = (
+        f"{verdict.entries} entries, each chained to the one before",
+        f"their root is the one signed at size {checkpoint.size}, and the signature holds",
+    )
+    return AuditProof(
+        ok=ok,
+        entries=verdict.entries,
+        accesses=len(attempts),
+        refused=sum(not event["data"]["allowed"] for event in attempts),
+        root=b64encode(verdict.root).decode(),
+        signed_by=verifiers[0].key_id,
+        checks=holds if ok else tuple(f.what for f in verdict.faults) or ("another root",),
+    )
+
+
+def _events(lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        if (entry := json.loads(line).get("entry")) is not None:
+            yield json.loads(entry)
+
+
+async def _until(look: Callable[[], Awaitable[T | None]], what: str) -> T:
+    """Look until something is there. Raises: StepFailed naming `what` after a while."""
+    deadline = time.monotonic() + SETTLED_WITHIN_S
+    while True:
+        if found := await look():
+            return found
+        if time.monotonic() > deadline:
+            raise StepFailed(f"{what} did not come within {SETTLED_WITHIN_S:.0f} s")
+        await asyncio.sleep(LOOK_EVERY_S)

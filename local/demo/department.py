@@ -1,0 +1,217 @@
+"""A department to show: its people with their roles, its cameras, the agency that will ask for data."""
+
+import asyncio
+import secrets
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyotp
+
+from local.demo.client import Api, Person
+from local.demo.story import StepFailed
+from local.stack.servers import ROOT
+
+DEPARTMENT_ORI = "CA0520100"
+AGENCY_ORI = "CA0520000"
+AGENCY = {
+    "ori": AGENCY_ORI,
+    "name": "Tehama County Sheriff",
+    "kind": "law_enforcement",
+    "state": "US-CA",
+    "contact": "Records Division, Tehama County Sheriff",
+}
+_SHOWN_ONCE = "shown this once: "
+
+
+@dataclass(frozen=True)
+class Role:
+    """Somebody to be invited."""
+
+    username: str
+    name: str
+    title: str
+    role: str
+    trained: bool = True
+    agency_ori: str = DEPARTMENT_ORI
+
+
+ADMINISTRATOR = Role("a.ramirez", "Ana Ramirez", "Administration Sergeant", "alpr_administrator")
+LIEUTENANT = Role("l.moreno", "Lee Moreno", "Lieutenant", "alpr_administrator")
+TRAINER = Role("t.okafor", "Tom Okafor", "Training Sergeant", "training_sergeant", trained=False)
+OFFICER = Role("o.lindqvist", "Ola Lindqvist", "Police Officer", "officer")
+INVESTIGATOR = Role("d.quinn", "Dana Quinn", "Detective", "investigator")
+ROOKIE = Role("r.novak", "Rae Novak", "Police Officer", "officer", trained=False)
+CUSTODIAN = Role("c.records", "Cam Reyes", "Custodian of Records", "custodian")
+AUDITOR = Role("i.haddad", "Iris Haddad", "Auditor", "auditor")
+SECOND_AUDITOR = Role("j.park", "Jin Park", "Auditor", "auditor")
+OUTSIDER = Role(
+    "s.tran",
+    "Sam Tran",
+    "Agency Requester",
+    "agency_requester",
+    trained=False,
+    agency_ori=AGENCY_ORI,
+)
+
+
+@dataclass(frozen=True)
+class Device:
+    """A camera and its credential, which was shown once."""
+
+    device_id: str
+    name: str
+    credential: str
+
+
+@dataclass(frozen=True)
+class Department:
+    """Everybody, signed in; `rookie` is an officer whose training is not on record.
+
+    The lieutenant is the second administrator, who decides on requests of those whom the first invited and
+    carries purges out; the second auditor signs off what the first drew and reviewed.
+    """
+
+    administrator: Person
+    lieutenant: Person
+    trainer: Person
+    officer: Person
+    investigator: Person
+    rookie: Person
+    custodian: Person
+    auditor: Person
+    second_auditor: Person
+    outsider: Person
+    devices: tuple[Device, ...]
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Everybody."""
+        return (
+            self.administrator, self.lieutenant, self.trainer, self.officer, self.investigator, self.rookie,
+            self.custodian, self.auditor, self.second_auditor, self.outsider,
+        )  # fmt: skip
+
+
+async def seed(api: Api, folder: Path) -> Department:
+    """Make the department on a stack whose data lie in `folder`, as its people would."""
+    administrator = await _first_administrator(api, folder)
+    await _account(administrator, TRAINER)
+    token = await _from_command_line(folder, "deliver-invitation", "--username", TRAINER.username)
+    trainer = await _enrol(api, TRAINER, token)
+    await _train(trainer, administrator)
+    await administrator.must("release", "POST", "/v1/agencies", json=AGENCY)
+    lieutenant, officer, investigator, rookie, custodian, auditor, second, outsider = [
+        await _join(api, administrator, trainer, role)
+        for role in (
+            LIEUTENANT,
+            OFFICER,
+            INVESTIGATOR,
+            ROOKIE,
+            CUSTODIAN,
+            AUDITOR,
+            SECOND_AUDITOR,
+            OUTSIDER,
+        )
+    ]
+    devices = tuple([await _device(administrator, **camera) for camera in CAMERAS])
+    return Department(
+        administrator, lieutenant, trainer, officer, investigator, rookie, custodian, auditor, second,
+        outsider, devices,
+    )  # fmt: skip
+
+
+CAMERAS: tuple[dict[str, Any], ...] = (
+    {
+        "name": "Solano St east",
+        "kind": "fixed",
+        "place": {"latitude": 39.9277, "longitude": -122.1792},
+    },
+    {
+        "name": "Highway 99W north",
+        "kind": "fixed",
+        "place": {"latitude": 39.9401, "longitude": -122.1839},
+    },
+    {"name": "Patrol unit 12", "kind": "vehicle"},
+)
+
+
+async def _first_administrator(api: Api, folder: Path) -> Person:
+    """Invite the first administrator from the machine's own command line."""
+    first = ADMINISTRATOR
+    token = await _from_command_line(
+        folder,
+        "bootstrap",
+        "--username",
+        first.username,
+        "--name",
+        first.name,
+        "--title",
+        first.title,
+    )
+    return await _enrol(api, first, token)
+
+
+async def _from_command_line(folder: Path, *command: str) -> str:
+    """Return the invitation that the machine shows, while nobody is there who may deliver it."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "local.commands.administer", "--folder", str(folder), *command,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT,
+    )  # fmt: skip
+    told, complained = await process.communicate()
+    if process.returncode != 0:
+        why = complained.decode(errors="replace").strip()[-600:]
+        raise StepFailed(f"{command[0]}: {why}")
+    return told.decode().partition(_SHOWN_ONCE)[2].strip()
+
+
+async def _join(api: Api, administrator: Person, trainer: Person, role: Role) -> Person:
+    made = await _account(administrator, role)
+    path = f"/v1/accounts/{made['account']['account_id']}/invitation/delivery"
+    given = await trainer.must("identity", "POST", path)
+    person = await _enrol(api, role, given["invitation_token"])
+    if role.trained:
+        await _train(trainer, person)
+    return person
+
+
+async def _account(administrator: Person, role: Role) -> Any:
+    """Create an account; another person delivers the invitation."""
+    body = {
+        "username": role.username,
+        "name": role.name,
+        "title": role.title,
+        "agency_ori": role.agency_ori,
+        "roles": [role.role],
+        "sources": ["department", "state"] if role.agency_ori == DEPARTMENT_ORI else [],
+    }
+    return await administrator.must("identity", "POST", "/v1/accounts", json=body)
+
+
+async def _enrol(api: Api, role: Role, invitation: str) -> Person:
+    """Choose a password, take the second factor in use, sign in."""
+    password = secrets.token_urlsafe(18)
+    body = {"invitation_token": invitation, "password": password}
+    factor = (await api.must("identity", "POST", "/v1/enrolment", json=body)).json()
+    code = pyotp.TOTP(factor["totp_secret"]).now()
+    confirm = {"invitation_token": invitation, "totp": code}
+    account = (await api.must("identity", "POST", "/v1/enrolment/confirm", json=confirm)).json()
+    person = Person(
+        api, role.username, role.name, role.title, account["account_id"],
+        password=password, totp_secret=factor["totp_secret"],
+    )  # fmt: skip
+    await person.sign_in()
+    return person
+
+
+async def _train(trainer: Person, person: Person) -> None:
+    body = {"account_id": person.account_id, "completed_on": f"{datetime.now(UTC):%Y-%m-%d}"}
+    await trainer.must("identity", "POST", "/v1/training", json=body)
+    await person.refresh()
+
+
+async def _device(administrator: Person, **camera: Any) -> Device:
+    made = await administrator.must("ingest", "POST", "/v1/devices", json=camera)
+    return Device(made["device"]["device_id"], made["device"]["name"], made["credential"])

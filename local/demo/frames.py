@@ -1,0 +1,75 @@
+"""Where the frames come from: scenes rendered here, a folder of photos, or a film."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+from local.demo.story import Frame
+from local.demo.truth import TruePlate, read_truth
+from scenes import Condition, encode_jpeg, render_scene
+from scenes.footage import PICTURES, footage
+
+HOURS: tuple[Condition, ...] = ("day", "day", "dusk", "day", "night", "day", "rain", "infrared")
+"""The hours that rendered frames go through, in turn."""
+PLATELESS_EVERY = 13
+"""Every so many-th frame shows a street without a plate: it must give no read."""
+MOST_OF_A_FILM = 600
+"""Frames of a film that are posted at the most; all of them are held in memory."""
+
+
+class NoFrames(ValueError):
+    """There is nothing to post."""
+
+
+def rendered(count: int, seed: int) -> Iterator[Frame]:
+    """Render `count` scenes in parallel processes, in order."""
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        yield from pool.map(_render, range(count), [seed] * count)
+
+
+def _render(place: int, seed: int) -> Frame:
+    condition = HOURS[place % len(HOURS)]
+    plates: list[str] | None = [] if place % PLATELESS_EVERY == PLATELESS_EVERY - 1 else None
+    scene = render_scene(seed + place, plates=plates, condition=condition)
+    truth = tuple(TruePlate(plate.plate, plate.box) for plate in scene.truth)
+    content = encode_jpeg(scene.frame, scene.jpeg_quality)
+    return Frame(f"scene-{place:03d}.jpg", content, "image/jpeg", truth, condition)
+
+
+def photos(folder: Path) -> list[Frame]:
+    """The photos of a folder in the order of their names, with its truth.csv where there is one.
+
+    Raises: NoFrames if it holds no photo; TruthFault if its truth.csv is unusable.
+    """
+    if not folder.is_dir():
+        raise NoFrames(f"{folder} is not a folder")
+    listed = folder / "truth.csv"
+    truth = read_truth(listed) if listed.exists() else {}
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
+    if not files:
+        raise NoFrames(f"{folder} holds no .jpg, .png or .webp")
+    return [
+        Frame(path.name, path.read_bytes(), PICTURES[path.suffix.lower()], truth.get(path.name, ()))
+        for path in files
+    ]
+
+
+def absent(folder: Path) -> list[str]:
+    """The photos that a folder's truth.csv names and that are not there; none where there is no such file.
+
+    Raises: TruthFault if its truth.csv is unusable.
+    """
+    listed = folder / "truth.csv"
+    truth = read_truth(listed) if listed.is_file() else {}
+    return sorted(name for name in truth if not (folder / name).is_file())
+
+
+def of_film(path: Path, per_s: float) -> list[Frame]:
+    """The frames of a film's beginning, `per_s` a second, to be posted by one camera.
+
+    Raises: NoFootage where it cannot be played.
+    """
+    stills = islice(footage(path, per_s=per_s), MOST_OF_A_FILM)
+    return [Frame(still.name, still.content, still.media_type, film=path.name) for still in stills]

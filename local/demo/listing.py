@@ -1,0 +1,57 @@
+"""The hot list: some of the plates that will pass, uploaded as CSV and put in force."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from local.demo.client import Person
+from local.demo.story import Frame, StepFailed
+from local.demo.truth import bare
+
+NAME = "Corning BOLO and stolen vehicles"
+EVERY = 3
+"""Every so many-th true plate is listed."""
+KINDS = (
+    ("stolen_vehicle", "Reported stolen"),
+    ("stolen_plate", "Plate reported stolen"),
+    ("missing_person_vehicle", "Vehicle of a person reported missing"),
+    ("active_warrant", "Registered owner has an active warrant"),
+    ("stored_vehicle", "Stored at the owner's request"),
+)
+SAMPLE = "7SMP123"
+"""Listed where nobody says what plates will pass: a list needs an entry, and no hit is promised."""
+
+
+def choose(frames: Sequence[Frame]) -> list[tuple[str, str, str]]:
+    """Plate, record kind and reason of each entry, from the true plates of the frames."""
+    plates = list(dict.fromkeys(bare(t.plate) for f in frames for t in f.truth))
+    chosen = plates[::EVERY] or [SAMPLE]
+    return [(plate, *KINDS[number % len(KINDS)]) for number, plate in enumerate(chosen)]
+
+
+def as_csv(entries: Sequence[tuple[str, str, str]]) -> str:
+    """The upload."""
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(("plate", "record_kind", "reason", "entering_reference"))
+    for number, entry in enumerate(entries, start=1):
+        table.writerow((*entry, f"26-{number:06d}"))
+    return text.getvalue()
+
+
+async def put_in_force(person: Person, entries: Sequence[tuple[str, str, str]]) -> str:
+    """Make the list, upload it, activate the version; gives the list's name."""
+    made = await person.must(
+        "hotlist", "POST", "/v1/lists", json={"name": NAME, "source": "department"}
+    )
+    path = f"/v1/lists/{made['list_id']}"
+    version = await person.must(
+        "hotlist", "POST", f"{path}/versions",
+        content=as_csv(entries).encode(), headers={"Content-Type": "text/csv"},
+    )  # fmt: skip
+    active = await person.must(
+        "hotlist", "POST", f"{path}/versions/{version['version']}/activation"
+    )
+    if active["entries"] != len(entries):
+        raise StepFailed(f"{active['entries']} entries are in force, not {len(entries)}")
+    return NAME

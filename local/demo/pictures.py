@@ -1,0 +1,46 @@
+"""Pictures for the report: small JPEGs as data addresses, so that the page stands alone."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from local.demo.story import Box
+
+THUMB_WIDTH_PX = 520
+_QUALITY = 72
+
+
+@dataclass(frozen=True)
+class Thumb:
+    """A small picture as a data address, and the size in px of what it was made from."""
+
+    address: str
+    width_px: int
+    height_px: int
+
+    def place(self, box: Box) -> str:
+        """CSS that lays a box over the picture, whatever size it is shown at."""
+        return (
+            f"left:{100 * box.x / self.width_px:.2f}%;top:{100 * box.y / self.height_px:.2f}%;"
+            f"width:{100 * box.w / self.width_px:.2f}%;height:{100 * box.h / self.height_px:.2f}%"
+        )
+
+
+def thumb(content: bytes) -> Thumb | None:
+    """A thumbnail of an image file, upright as its EXIF says; None where it cannot be decoded."""
+    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        return None
+    height, width = picture.shape[:2]
+    scale = min(1.0, THUMB_WIDTH_PX / width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    _, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    return Thumb(data_address(encoded.tobytes()), width, height)
+
+
+def data_address(jpeg: bytes) -> str:
+    """A JPEG as a data address (RFC 2397)."""
+    return f"data:image/jpeg;base64,{b64encode(jpeg).decode('ascii')}"

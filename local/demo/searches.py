@@ -1,0 +1,115 @@
+"""Looking, allowed and refused, as people at a department do it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from local.demo.client import Person, problem
+from local.demo.department import Device
+from local.demo.records import search
+from local.demo.story import Shown, StepFailed
+
+PROBLEM = "application/problem+json"
+CASE = "26-000412"
+CANVASS = {
+    "kind": "crime_scene_canvass",
+    "offence_type": "vehicle theft",
+    "case_number": CASE,
+    "justification": "All cars that passed the cameras near Solano Street around the theft",
+}
+
+
+async def look_up(person: Person, plate: str, window: tuple[datetime, datetime]) -> Shown:
+    """Search one plate under a purpose that is narrowed to it."""
+    said: dict[str, Any] = {
+        "kind": "stolen_or_wanted_vehicle",
+        "offence_type": "vehicle theft",
+        "case_number": CASE,
+        "justification": "Where the listed vehicle was seen since its owner reported the theft",
+        "scope": {"plate": plate},
+    }
+    requests: list[str] = []
+    found = await search(person, await person.declare(**said), window, requests, plate=plate)
+    if not found or any(read["plate"] != plate for read in found):
+        raise StepFailed("the search did not find the plate that was read, or found another")
+    what, answer = f"searched plate {plate}", _count(len(found), "record")
+    return _shown(person, what, said, HTTPStatus.OK, answer, requests[0])
+
+
+async def look_for_part(
+    person: Person, plate: str, devices: Sequence[Device], window: tuple[datetime, datetime]
+) -> Shown:
+    """Search what a witness by the road remembers of a plate, look-alike characters included."""
+    requests, pattern = list[str](), f"{plate[: max(1, len(plate) - 3)]}*"
+    purpose = await person.declare(**CANVASS)
+    passed = [device.device_id for device in devices]
+    found = await search(
+        person, purpose, window, requests, plate=pattern, lookalike=True, device_ids=passed
+    )
+    if plate not in {read["plate"] for read in found}:
+        raise StepFailed("the search for a part of a plate did not find it")
+    what, answer = f"searched {pattern}, look-alikes too", _count(len(found), "record")
+    return _shown(person, what, CANVASS, HTTPStatus.OK, answer, requests[0])
+
+
+async def refused_untrained(person: Person, plate: str, window: tuple[datetime, datetime]) -> Shown:
+    """An officer without training on record searches, and is refused (policy 468.4(d))."""
+    body = {
+        "plate": plate,
+        "captured_from": window[0].isoformat(),
+        "captured_to": window[1].isoformat(),
+    }
+    answer = await person.ask("retention", "POST", "/v1/searches", json=body)
+    request_id = answer.headers.get("X-Request-ID", "")
+    _must_refuse(answer, "training")
+    detail = answer.json()["detail"]
+    return _shown(person, f"searched plate {plate}", None, answer.status_code, detail, request_id)
+
+
+async def refused_purpose(person: Person) -> Shown:
+    """A purpose that the law forbids is refused by name (policy 468.4(a))."""
+    said = {
+        "kind": "immigration_enforcement",
+        "offence_type": "civil immigration",
+        "case_number": CASE,
+        "justification": "Asked by telephone where this family's car is parked at night",
+    }
+    answer = await person.ask("identity", "POST", "/v1/purposes", json=said)
+    request_id = answer.headers.get("X-Request-ID", "")
+    _must_refuse(answer, "prohibited_purpose")
+    detail, what = answer.json()["detail"], "declared a prohibited purpose"
+    shown = _shown(person, what, said, answer.status_code, detail, request_id)
+    # The attempt to declare was allowed; it is the purpose that was refused.
+    return replace(shown, kind="purpose.declared")
+
+
+def _must_refuse(answer: httpx.Response, code: str) -> None:
+    """Raise StepFailed unless this is a 403 problem document with that code."""
+    media_type = answer.headers.get("content-type", "").partition(";")[0]
+    if answer.status_code != HTTPStatus.FORBIDDEN or media_type != PROBLEM:
+        raise StepFailed(f"this should have been refused: {problem(answer)}")
+    if answer.json().get("code") != code:
+        raise StepFailed(f"refused for another reason than {code}: {problem(answer)}")
+
+
+def _shown(
+    person: Person,
+    what: str,
+    said: dict[str, Any] | None,
+    status: int,
+    answer: str,
+    request_id: str,
+) -> Shown:
+    purpose = ""
+    if said is not None:
+        kind = said["kind"].replace("_", " ")
+        purpose = f"{kind}, {said['offence_type']}, case {said['case_number']}"
+    return Shown(person.known_as, what, purpose, status, answer, person.account_id, request_id)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,49 @@
+"""The table that the demonstration prints."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from local.demo.story import Alert, Read, Sent, Story
+from local.demo.truth import fold
+
+NAME_CHARACTERS = 22
+"""A longer file name is cut: the report has it whole."""
+
+
+def print_table(console: Console, story: Story) -> None:
+    """Print one line for each read, and one for each frame without any."""
+    table = Table(title="Frames, reads and hits", title_justify="left")
+    table.add_column("frame", no_wrap=True, max_width=NAME_CHARACTERS)
+    table.add_column("plate read", no_wrap=True)
+    table.add_column("confidence", justify="right", no_wrap=True)
+    table.add_column("hit", min_width=16)
+    table.add_column("ms POST to alert", justify="right", max_width=8)
+    for sent in story.sent:
+        for number, read in enumerate(sent.reads or [None]):
+            table.add_row(*_row(sent, read, first=number == 0))
+    console.print(table)
+
+
+def _row(sent: Sent, read: Read | None, *, first: bool) -> tuple[str | Text, ...]:
+    name = sent.frame.name if first else ""
+    if read is None:
+        return name, Text("no plate", style="dim"), "", "", ""
+    alert = next((a for a in sent.alerts if a.plate_read == read.plate), None)
+    after = f"{alert.after_ms:.0f}" if alert else ""
+    return name, _plate(sent, read), f"{read.confidence:.2f}", _hit(alert), after
+
+
+def _plate(sent: Sent, read: Read) -> Text:
+    """Green where it is what truly stands there, yellow where not, plain where nobody knows."""
+    if not sent.frame.truth:
+        return Text(read.plate)
+    right = fold(read.plate) in {fold(true.plate) for true in sent.frame.truth}
+    return Text(read.plate, style="green" if right else "yellow")
+
+
+def _hit(alert: Alert | None) -> Text | str:
+    if alert is None:
+        return ""
+    words = f"{alert.record_kind.replace('_', ' ')} ({alert.tier}, {alert.status})"
+    return Text(words, style="bold red")

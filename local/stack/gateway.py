@@ -1,0 +1,34 @@
+"""One process that serves APIs on one port: `python -m local.stack.gateway identity ingest`."""
+
+import sys
+
+import uvicorn
+
+from local.stack.dispatch import dispatcher
+from local.stack.services import APIS, PAGES, build
+from shared.logs import configure_logging
+from shared.serve import spare_collector
+from shared.settings import CommonSettings
+
+
+def main() -> None:
+    """Serve the services named until told to stop; settings come from the environment, as everywhere."""
+    names = sys.argv[1:] or (*APIS, *PAGES)
+    configure_logging()
+    settings = CommonSettings()
+    app = dispatcher({name: build(name) for name in names})
+    spare_collector()
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,  # addresses with query strings hold plates
+        log_config=None,
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=3,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Keys that the embedded stack draws at its first start and keeps beside its data."""
+
+import os
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from json import loads
+from pathlib import Path
+
+from local.stack.key_material import (
+    CERTIFIED,
+    MAC_KEYS,
+    ROOT_FILE,
+    ROOTS,
+    RootMissing,
+    certified_keys,
+    key,
+    signing_key,
+)
+from local.stack.process import LocalError
+
+KEYS = {
+    "IDENTITY_KEY_ENCRYPTION_KEY": key,
+    "AUDIT_SIGNING_KEY": key,
+    "RETENTION_SIGNING_KEY": signing_key,
+    **dict.fromkeys(MAC_KEYS, key),
+}
+"""By setting; each is drawn like docker-compose.yml's."""
+
+REPLACEABLE = {"CONSOLE_SESSION_KEY": key, "INGEST_ID_KEY": key, "HOTLIST_ID_KEY": key}
+"""Keys that may be drawn later: whose loss costs nothing but that people sign in again, or which data from
+before an upgrade has none of. A service that cannot open what a lost one sealed says so and does not start."""
+
+ADDED = {"AUDIT_VALUES_KEY": key}
+"""Keys that a data folder of an earlier version has none of. What was sealed under a lost one names it."""
+
+UNDER_THE_ROOT = (
+    ROOTS,
+    *(f"{name}_{part}" for name in CERTIFIED for part in ("KEY", "CERTIFICATE")),
+)
+"""The root's public half, and what it certifies."""
+
+RENEWED_BEFORE = timedelta(days=60)
+"""A certificate that ends sooner is replaced at the next start, with its key."""
+
+
+def kept_keys(folder: Path, given: Mapping[str, str], *, first_start: bool) -> dict[str, str]:
+    """Return the keys that are not given already, the same at every start.
+
+    Raises: LocalError when one is gone though what was encrypted or signed with it may be there.
+    """
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    drawable = set(KEYS if first_start else ()) | REPLACEABLE.keys() | ADDED.keys()
+    if not any((folder / name.lower()).exists() for name in MAC_KEYS):
+        drawable |= set(MAC_KEYS)  # data from before MACs
+    kept = {
+        name: _kept(folder / name.lower(), name, draw, may_draw=name in drawable)
+        for name, draw in (KEYS | REPLACEABLE | ADDED).items()
+        if name not in given
+    }
+    return kept | _certified(folder, given)
+
+
+def root_file(folder: Path) -> Path:
+    """Return where the stack keeps the root's private half, unless somebody took it offline."""
+    return folder / ROOT_FILE
+
+
+def _certified(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the root's public half and what it certified, drawn or renewed where that is needed."""
+    paths = {name: folder / name.lower() for name in UNDER_THE_ROOT}
+    if root_file(folder).exists():
+        for name in CERTIFIED:
+            with suppress(OSError):
+                if _ends(paths[f"{name}_CERTIFICATE"].read_text()) < _soon():
+                    paths[f"{name}_KEY"].unlink(missing_ok=True)
+                    paths[f"{name}_CERTIFICATE"].unlink()
+    there = {name: path.read_text() for name, path in paths.items() if path.exists()}
+    try:
+        drawn = certified_keys({**there, **given}, root_file(folder))
+    except RootMissing as exc:
+        raise LocalError(f"{exc}, or give them") from exc
+    for name, value in drawn.items():
+        _write(paths[name], value, replace=True)
+    return {name: value for name, value in {**there, **drawn}.items() if name not in given}
+
+
+def _soon() -> datetime:
+    return datetime.now(UTC) + RENEWED_BEFORE
+
+
+def _ends(certificate: str) -> datetime:
+    body = certificate.split(".")[0]
+    fields = loads(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return datetime.fromisoformat(fields["not_after"])
+
+
+def _kept(path: Path, name: str, draw: Callable[[], str], *, may_draw: bool) -> str:
+    if path.exists():
+        return path.read_text()
+    if not may_draw:
+        raise LocalError(f"{path} is gone: restore it, give {name}, or remove the data with it")
+    drawn = draw()
+    _write(path, drawn)
+    return drawn
+
+
+def _write(path: Path, text: str, *, replace: bool = False) -> None:
+    how = os.O_TRUNC if replace else os.O_EXCL
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600), "w") as file:
+        file.write(text)

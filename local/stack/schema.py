@@ -1,0 +1,42 @@
+"""The services' tables, made as their owner before the services start, which are never told who that is."""
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
+
+from local.stack.process import LocalError
+from local.stack.servers import ROOT
+from local.stack.services import environment_of
+from shared.database_settings import DatabaseSettings
+from shared.errors import AlprError
+from shared.logs import named
+from shared.schema import migrate_as
+
+OWNER = "DATABASE_OWNER_URL"
+
+
+async def make_tables(services: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Bring the tables of `services` up to date, where the environment tells who owns them.
+
+    Raises: LocalError.
+    """
+    try:
+        for service in services:
+            await _make(service, environment_of(service, environment))
+    except ValidationError as exc:
+        faults = "; ".join(str(fault["msg"]) for fault in exc.errors(include_input=False))
+        raise LocalError(faults.replace("Value error, ", "")) from None
+    except AlprError as exc:
+        raise LocalError(f"the tables cannot be made: {exc.detail}") from exc
+    except DBAPIError as exc:
+        raise LocalError(f"the tables cannot be made: {named(exc.orig or exc)}") from None
+
+
+async def _make(service: str, told: Mapping[str, str]) -> None:
+    given = {name: told.get(name.upper()) for name in DatabaseSettings.model_fields}
+    settings = DatabaseSettings.model_validate({n: v for n, v in given.items() if v})
+    owner, role = settings.database_owner_link(), settings.database_link().role
+    if owner is None:
+        return  # a database of the user's own: its role makes its tables itself or finds them made
+    await migrate_as(owner, service, ROOT / "services" / service / "migrations", role=role)

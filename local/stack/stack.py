@@ -1,0 +1,274 @@
+"""The embedded stack: servers and services started in order, watched, and stopped in reverse.
+
+Start: Postgres, broker, the tables as their owner, the topics, then the services, which work as a role that
+owns no table (ADR-0016). Each of the servers is left out when the environment names
+another (`DATABASE_URL`, `KAFKA_BOOTSTRAP`).
+Stop: services first, so that nothing is taken any more; Postgres last.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from local.stack.broker import EMPTY_FETCH_PAUSE_MS, Broker
+from local.stack.keys import kept_keys, root_file
+from local.stack.mac_keys import audits_mac_keys
+from local.stack.postgres import Postgres
+from local.stack.process import LOOPBACK, LocalError, free_port, held, listens
+from local.stack.schema import OWNER, make_tables
+from local.stack.servers import ROOT, Service, StackServer, service
+from local.stack.services import (
+    APIS,
+    ASKED_BY_PAGES,
+    PAGES,
+    WORKERS,
+    addresses,
+    environment_of,
+    names_database,
+)
+from local.stack.state_file import StateFile
+from local.stack.topics import as_principal, make_topics, refuse_principals_in_one_process
+from shared.trim import Trimmer, fleeting_topics, services_to_wait_for
+
+READY_WITHIN_S = 120.0
+CRASHES, CRASHES_WITHIN_S = 5, 60.0
+"""A part that ends more often than this within the time is not restarted: the stack stops."""
+_LOOK_EVERY_S = 0.5
+
+
+class Stack:
+    """One department's software on one machine, with its data in a folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int = 8000,
+        separate: bool = False,
+        services: Sequence[str] = (*APIS, *WORKERS, *PAGES),
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        """`separate` gives each service its own process and port; else the APIs share one."""
+        unknown = set(services) - {*APIS, *WORKERS, *PAGES}
+        if unknown:
+            raise LocalError(f"no such service: {', '.join(sorted(unknown))}")
+        if set(services) & set(PAGES) and (lacking := set(ASKED_BY_PAGES) - set(services)):
+            raise LocalError(f"the console needs {', '.join(sorted(lacking))} too")
+        _refuse_tls_of_the_own_broker(environment)
+        if not separate:
+            refuse_principals_in_one_process(environment)
+        self._folder = folder.absolute()
+        self._port = port
+        self._separate = separate
+        self._services = sorted(services, key=lambda name: name in PAGES)  # these last
+        self._given = environment
+        self._servers: dict[str, StackServer] = {}
+        self._urls: dict[str, str] = {}
+        self._crashes: dict[str, list[float]] = defaultdict(list)
+        self._state_file = StateFile(self._folder / "stack.json")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set. Raises: LocalError when it cannot start or go on."""
+        with held(self._folder, "the stack"):
+            began = time.monotonic()
+            trimming: asyncio.Task[None] | None = None
+            try:
+                environment = self._start_servers()
+                await make_tables([s for s in self._services if s in APIS], environment)
+                environment.pop(OWNER, None)  # nobody needs it any more
+                if self._services or "broker" in self._servers:  # else nobody here uses Kafka
+                    await make_topics(environment)
+                self._start_services(environment)
+                if await self._ready(stop):
+                    self._write_state_file()
+                    _say(f"up after {time.monotonic() - began:.1f} s; data in {self._folder}")
+                    self._list_pages()
+                    trimming = self._start_trimming()
+                    await self._watch(stop)
+            finally:
+                if trimming is not None:
+                    trimming.cancel()
+                self._stop()
+
+    @property
+    def urls(self) -> Mapping[str, str]:
+        """The address of each service, without a slash at the end."""
+        return self._urls
+
+    def _start_servers(self) -> dict[str, str]:
+        """Start what the environment does not name; return the services' environment."""
+        first_start = not (self._folder / "postgres" / "data").exists()
+        added = {
+            "PYTHONUNBUFFERED": "1",
+            "POLICY_FILE": str(ROOT / "policy.toml"),
+            "KAFKA_ALLOW_ONE_COPY": "true",  # one machine is one point of failure anyway
+        }
+        if not names_database(self._given):
+            postgres = Postgres(self._folder / "postgres")
+            self._start("postgres", postgres)
+            added |= {**postgres.environment(), OWNER: postgres.url()}
+        if "KAFKA_BOOTSTRAP" not in self._given:
+            broker = Broker(self._folder / "broker")
+            self._start("broker", broker)
+            added["KAFKA_BOOTSTRAP"] = broker.bootstrap
+            added["KAFKA_EMPTY_FETCH_PAUSE_MS"] = str(EMPTY_FETCH_PAUSE_MS)
+        added |= kept_keys(self._folder / "keys", self._given, first_start=first_start)
+        added |= audits_mac_keys({**added, **self._given})
+        if "OBJECT_STORE_URL" not in self._given:
+            added["OBJECT_STORE_URL"] = (self._folder / "objects").as_uri()
+        # Compiled code is kept with the data: each start would compile all of it again where the
+        # installation and the environment hold none back.
+        compiled = {
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(self._folder / "bytecode"),
+        }
+        return {**added, **self._given, **compiled}
+
+    def _start_services(self, environment: Mapping[str, str]) -> None:
+        make = partial(service, folder=self._folder)
+        ways_in = (*APIS, *PAGES)
+        together = [n for n in self._services if n in ways_in and not self._separate]
+        if together:
+            if self._port and listens(self._port):
+                raise LocalError(
+                    f"port {self._port} is taken; choose another: PORT=8001 make serve, or --port 8001"
+                )
+            port = self._port or free_port()
+            self._urls |= {name: f"http://{LOOPBACK}:{port}/{name}" for name in together}
+            front = make(
+                "apis",
+                ["local.stack.gateway", *together],
+                environment=self._with_addresses(environment, together),
+                port=port,
+            )
+            self._start("apis", front)
+            self._urls |= {"": front.url}
+        for name in self._services:
+            if name not in together:
+                told = environment_of(name, self._with_addresses(environment, [name]))
+                told = as_principal(told, name)
+                below = {**told, "ROOT_PATH": f"/{name}"}  # as behind a proxy
+                alone = make(name, [f"services.{name}"], environment=below)
+                self._start(name, alone)
+                self._urls[name] = alone.url
+
+    def _with_addresses(
+        self, environment: Mapping[str, str], names: Sequence[str]
+    ) -> Mapping[str, str]:
+        """Return the environment, with the services' addresses where the pages are among `names`."""
+        return {**addresses(self._urls), **environment} if set(names) & set(PAGES) else environment
+
+    def _start(self, name: str, server: StackServer) -> None:
+        self._servers[name] = server
+        server.start()
+
+    async def _ready(self, stop: asyncio.Event) -> bool:
+        """Wait for every service. False when asked to stop meanwhile. Raises: LocalError."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        waiting = {n: s for n, s in self._servers.items() if isinstance(s, Service)}
+        while waiting:
+            name, server = next(iter(waiting.items()))
+            fault = await asyncio.to_thread(server.faults)
+            if fault is None:
+                del waiting[name]
+                continue
+            if not server.child.alive():
+                raise LocalError(f"{name} ended at start:\n{server.child.tail()}")
+            if time.monotonic() > deadline:
+                raise LocalError(f"{name} is not ready: {fault}\n{server.child.tail()}")
+            if await _set_within(stop, 0.1):
+                return False
+        return True
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        """Watch the servers until asked to stop. Raises: LocalError when one keeps ending."""
+        while not await _set_within(stop, _LOOK_EVERY_S):
+            for name, server in self._servers.items():
+                if not server.child.alive():
+                    self._restart(name, server)
+
+    def _restart(self, name: str, server: StackServer) -> None:
+        now = time.monotonic()
+        recent = [at for at in self._crashes[name] if now - at < CRASHES_WITHIN_S] + [now]
+        self._crashes[name] = recent
+        said = server.child.tail()
+        if len(recent) > CRASHES:
+            raise LocalError(
+                f"{name} ended {len(recent)} times within a minute; last words:\n{said}"
+            )
+        _say(
+            f"{name} ended ({server.child.returncode()}) and is started again; see {server.child.log}"
+        )
+        self._mend_broker(server)
+        server.stop()
+        server.start()
+        self._write_state_file()
+
+    def _mend_broker(self, ended: StackServer) -> None:
+        """Clear what the end of a server means to the embedded broker (ADR-0003)."""
+        broker = self._servers.get("broker")
+        if ended is broker:
+            _say("events that it took in the last seconds may be lost: it is for trying out")
+        elif isinstance(broker, Broker) and isinstance(ended, Service):
+            broker.restart()  # else it waits for ever for the members of groups that died
+
+    def _start_trimming(self) -> asyncio.Task[None] | None:
+        broker = self._servers.get("broker")
+        if not isinstance(broker, Broker):
+            return None
+        return asyncio.create_task(
+            Trimmer(broker.bootstrap, services_to_wait_for(), fleeting_topics()).run()
+        )
+
+    def _list_pages(self) -> None:
+        for name, url in self._urls.items():
+            _say(f"  {url}/" if not name or name in PAGES else f"  {url}/docs")
+        data = self._folder / "postgres" / "data"
+        if data.is_symlink():
+            _say(f"Postgres, which does not run as root, keeps its data in {data.resolve()}")
+        if (root := root_file(self._folder / "keys")).exists():
+            _say(f"the root that certifies its keys lies in {root}: in earnest it is kept offline")
+        if "broker" in self._servers:
+            _say(
+                "the embedded broker is for trying out: killed, it loses its last seconds (ADR-0003)"
+            )
+        _say("Ctrl-C stops it")
+
+    def _write_state_file(self) -> None:
+        broker = self._servers.get("broker")
+        kafka = broker.bootstrap if isinstance(broker, Broker) else self._given["KAFKA_BOOTSTRAP"]
+        pids = {name: server.child.pid for name, server in self._servers.items()}
+        self._state_file.write(self._urls, pids, kafka)
+
+    def _stop(self) -> None:
+        """Stop everything in reverse; one that does not stop does not keep the others up."""
+        self._state_file.remove()
+        with contextlib.ExitStack() as stack:
+            for server in self._servers.values():
+                stack.callback(server.stop)
+
+
+def _refuse_tls_of_the_own_broker(given: Mapping[str, str]) -> None:
+    """Raise LocalError when clients would ask the embedded broker, which has none, for TLS."""
+    asked = given.get("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")
+    if asked != "PLAINTEXT" and "KAFKA_BOOTSTRAP" not in given:
+        raise LocalError(
+            f"KAFKA_SECURITY_PROTOCOL={asked} needs KAFKA_BOOTSTRAP: the broker of this stack is on "
+            "loopback alone and knows neither TLS nor passwords"
+        )
+
+
+def _say(text: str) -> None:
+    print(f"plateward: {text}", flush=True)
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    """Wait; tell whether the event was set."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()

@@ -1,0 +1,45 @@
+"""Makes the stack's topics, and lets each of its processes reach Kafka as a principal of its own."""
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from local.stack.process import LocalError
+from shared.acls import TOPICS_COMMAND
+from shared.errors import Unavailable
+from shared.kafka import Kafka
+from shared.kafka_settings import KafkaSettings
+from shared.topics_admin import ensure_topics
+
+SERVICE = "{service}"
+"""Stands in a KAFKA_ setting for the name of the process that reads it."""
+
+
+async def make_topics(environment: Mapping[str, str]) -> None:
+    """Make and mend topics and ACLs as the environment says. Raises: LocalError."""
+    given = as_principal(environment, TOPICS_COMMAND)
+    settings = {name.lower(): v for name, v in given.items() if name.startswith("KAFKA_")}
+    try:
+        await ensure_topics(Kafka.of(KafkaSettings.model_validate(settings)))
+    except ValidationError as exc:
+        faults = [str(fault["msg"]) for fault in exc.errors(include_input=False)]
+        raise LocalError("; ".join(faults)) from None
+    except Unavailable as exc:
+        raise LocalError(f"topics: {exc.detail}") from exc
+
+
+def as_principal(environment: Mapping[str, str], name: str) -> dict[str, str]:
+    """Return the environment of one process: its certificate or user where Kafka asks for one each."""
+    return {
+        key: value.replace(SERVICE, name) if key.startswith("KAFKA_") else value
+        for key, value in environment.items()
+    }
+
+
+def refuse_principals_in_one_process(environment: Mapping[str, str]) -> None:
+    """Raise LocalError where each service is to have a principal, and all are one process."""
+    asked = [k for k, v in environment.items() if k.startswith("KAFKA_") and SERVICE in v]
+    if asked:
+        raise LocalError(
+            f"{', '.join(sorted(asked))} with {SERVICE} needs a process for each service: --separate"
+        )

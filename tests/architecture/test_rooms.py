@@ -1,0 +1,68 @@
+"""Which top-level folder may import which: renderer, trainers, local stack and deployment go one way down."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.source import ROOT, imports, modules
+
+OURS = ("services", "shared", "scenes", "local", "deploy", "training", "tests")
+
+MAY_IMPORT = {
+    "shared": ("shared",),
+    "services": ("services", "shared"),
+    "scenes": ("scenes",),
+    "training": ("training", "scenes", "services.recognition"),
+    "local": ("local", "scenes", "services", "shared"),
+    "deploy": ("deploy", "local", "shared"),
+}
+"""A folder imports nothing of ours but this. Tests may import everything."""
+
+
+def crossing(folder: str, path: Path) -> Iterator[str]:
+    """Yield what a module of a folder imports of ours that the folder may not."""
+    for name in imports(path):
+        if _is_under(name, OURS) and not _is_under(name, MAY_IMPORT[folder]):
+            yield name
+
+
+def _is_under(name: str, packages: tuple[str, ...]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_a_folder_imports_only_what_lies_below_it(folder):
+    found = {path: list(crossing(folder, path)) for path in modules(folder)}
+    assert not {path: names for path, names in found.items() if names}
+
+
+@pytest.mark.parametrize(
+    ("folder", "line"),
+    [
+        ("shared", "import services.audit.main"),
+        ("services", "from training.faces import Face"),
+        ("services", "from local.stack import postgres"),
+        ("scenes", "from shared.plates import PlatePattern"),
+        ("training", "from local.stack.process import free_port"),
+        ("training", "from deploy import lock"),
+        ("training", "from services.hotlist import domain"),
+        ("local", "from deploy.kafka.run import Kafka"),
+        ("local", "from training.styles import STYLES"),
+        ("deploy", "from tests.servers import running"),
+    ],
+)
+def test_an_import_that_goes_up_is_found(folder, line, tmp_path):
+    planted = tmp_path / "planted.py"
+    planted.write_text(f"{line}\n")
+    assert list(crossing(folder, planted))
+
+
+def test_every_python_file_lies_in_a_known_folder():
+    ignored = {"tests", *(path.name for path in ROOT.iterdir() if path.name.startswith("."))}
+    found = {
+        path.name
+        for path in ROOT.iterdir()
+        if path.is_dir() and path.name not in ignored and any(path.rglob("*.py"))
+    }
+    assert found == set(MAY_IMPORT)
