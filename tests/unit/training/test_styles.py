@@ -1,12 +1,14 @@
 import re
 from collections import Counter
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+import training.styles
 from training.motifs import EMBLEMS, HEIGHT_PX, WIDTH_PX
-from training.styles import STYLES
+from training.styles import FILES, STYLES, StyleFault, parse
 
 # fmt: off
 STATES = {
@@ -150,3 +152,44 @@ def test_a_serial_stands_out_from_what_is_behind_it(style):
         for ink in inks(style):
             near_ink = np.abs(behind - ink).max(axis=2) < 45
             assert near_ink.mean() < 0.15, (ink, seed)
+
+
+GOOD = """
+[[style]]
+region = "CA"
+name = "California"
+serials = ["9AAA999", { pattern = "99999A9", weight = 2 }]
+ink = [1, 2, 3]
+background = ["white", [9, 8, 7]]
+motif = [{ draw = "faint", motif = { draw = "sun", colour = "red" }, strength = 0.5 }]
+"""
+
+
+def test_a_file_is_read_as_it_is_written():
+    [style] = parse(GOOD, "one.toml")
+    assert [serial.weight for serial in style.serials] == [1, 2]
+    assert (style.ink, style.background) == ((1, 2, 3), ((246, 246, 244), (9, 8, 7)))
+    assert style.motif is not None
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("ink =", "inc ="),
+        ('"white"', '"whit"'),
+        ("[1, 2, 3]", "[1, 2]"),
+        ('name = "California"', 'name = "California"\nname_font = "comic"'),
+        ('"sun"', '"moon"'),
+        ("strength", "power"),
+        ("weight = 2", "wait = 2"),
+        ('region = "CA"\n', ""),
+    ],
+)
+def test_what_there_is_not_is_named_with_its_file(right, wrong):
+    with pytest.raises(StyleFault, match=r"^one\.toml, style 1 "):
+        parse(GOOD.replace(right, wrong), "one.toml")
+
+
+def test_every_file_beside_the_loader_is_read():
+    folder = Path(training.styles.__file__).parent
+    assert {path.stem for path in folder.glob("*.toml")} == {*FILES, "palette"}
