@@ -2,7 +2,7 @@
 
 The styles lie in the TOML files beside this, by region; `palette.toml` names the colours. They were written
 from memory of what is on the road since about 1995, for variety rather than for the record: colours, words
-and series are close to what was issued, the pictures are only of the same kind (training/motifs.py).
+and series are close to what was issued, the pictures are only of the same kind (`training.motifs`).
 Personalised serials are not here; any style may carry one.
 """
 
