@@ -130,8 +130,12 @@ def access(
     `picture_of` is for a route with a record's picture: the path parameter with the record's id. With a
     link in `link_token` the picture belongs to the attempt whose answer offered it, and none is recorded.
 
+    Raises: ValueError for `purpose_needed` of a permission of which the policy need not say what opens it.
+
     Raises (in the route): NotAuthenticated, NotAuthorised; Unavailable if the attempt cannot be recorded.
     """
+    if purpose_needed and not permission.is_opened_by_purpose:
+        raise ValueError(f"shared.permissions does not say that a purpose opens {permission}")
 
     async def authorise(
         request: Request,

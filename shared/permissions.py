@@ -52,6 +52,11 @@ class Permission(StrEnum):
         return self in _WITH_PURPOSE
 
     @property
+    def is_opened_by_purpose(self) -> bool:
+        """At least some use of it carries a declared purpose: the policy says which kinds open it (ADR-0046)."""
+        return self in _WITH_PURPOSE | _WITH_PURPOSE_IN_PART
+
+    @property
     def needs_current_accounts(self) -> bool:
         """Used only while accounts are current (ADR-0031): all that shows, releases or holds ALPR data.
 
@@ -100,6 +105,22 @@ _WITHOUT_TRAINING = frozenset(
 
 _WITH_PURPOSE = frozenset(
     {Permission.RECORD_SEARCH, Permission.IMAGE_READ, Permission.AUDIT_READ, Permission.HOLD_MANAGE}
+)
+
+_WITH_PURPOSE_IN_PART = frozenset(
+    {
+        # By route: what shows plates, cases or people.
+        Permission.HOTLIST_READ,
+        Permission.HOTLIST_MANAGE,
+        Permission.HOLD_READ,
+        Permission.RELEASE_READ,
+        Permission.RELEASE_REVIEW,
+        Permission.AUDIT_WORK,
+        # By age: a hit of some hours ago is no patrol.
+        Permission.HIT_READ,
+        Permission.HIT_VERIFY,
+        Permission.HIT_DISPOSE,
+    }
 )
 
 PATROL_PERMISSIONS = frozenset(

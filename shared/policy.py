@@ -330,11 +330,14 @@ def _check_named_roles(policy: Policy) -> None:
 
 
 def _check_opens(purposes: Purposes) -> None:
-    """Raise PolicyFault unless the table of purposes says of each permission that needs one what opens it."""
+    """Raise PolicyFault unless the table of purposes says of each permission that needs one what opens it.
+
+    Those count, too, of which only some routes need one, or only what is old.
+    """
     named = [permission for row in purposes.opens for permission in row.permissions]
     if twice := {permission for permission in named if named.count(permission) > 1}:
         raise PolicyFault(f"purposes.opens names {', '.join(sorted(twice))} twice")
-    if bare := {one for one in Permission if one.needs_purpose} - set(named):
+    if bare := {one for one in Permission if one.is_opened_by_purpose} - set(named):
         raise PolicyFault(f"purposes.opens does not say what opens {', '.join(sorted(bare))}")
     for row in purposes.opens:
         if not row.kinds:

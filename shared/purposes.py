@@ -90,11 +90,14 @@ def purpose_of(
     permission by the policy's table;
     NotAuthenticated when the token does not hold.
     """
+    opening = runtime.policy.purposes.kinds_for(permission)
     if token is None:
         if needed or permission.needs_purpose:
             raise NotAuthorised(
                 "this needs a declared purpose in X-ALPR-Purpose (policy 468.4(a))",
                 code=PURPOSE_MISSING,
+                kinds=sorted(opening),
+                permission=permission.value,
             )
         return None
     try:
@@ -103,13 +106,13 @@ def purpose_of(
         raise NotAuthorised(f"X-ALPR-Purpose: {exc.detail}", code="purpose") from None
     if claims["sub"] != account_id:
         raise NotAuthorised("this purpose was declared by somebody else", code="purpose")
-    opening = runtime.policy.purposes.kinds_for(permission)
     if claims.get("kind") not in opening:
         raise NotAuthorised(
             f"the purpose {claims.get('kind')} does not open this; {permission.value} is opened by:"
             f" {', '.join(sorted(opening))}",
             code="purpose",
             kinds=sorted(opening),
+            permission=permission.value,
         )
     record = PurposeRecord(
         kind=str(claims["kind"]),

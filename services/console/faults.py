@@ -2,7 +2,6 @@
 
 import logging
 from http import HTTPStatus
-from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -10,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
 from services.console.browser import HEADERS, drop_cookies
-from services.console.pages import page
+from services.console.pages import page, purpose_path
 from services.console.problems import PurposeNeeded, Refused, SignedOut
 from services.console.visit import visitor
 
@@ -41,8 +40,7 @@ async def _signed_out(request: Request, exc: Exception) -> Response:
 
 async def _purpose_needed(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, PurposeNeeded)  # noqa: S101 - registered for this class
-    asked = urlencode({"back": exc.back} | ({"kind": exc.kind} if exc.kind else {}))
-    address = f"{request.scope.get('root_path', '')}/purpose?{asked}"
+    address = f"{request.scope.get('root_path', '')}{purpose_path(exc.back, exc.permission)}"
     return RedirectResponse(address, HTTPStatus.SEE_OTHER)
 
 

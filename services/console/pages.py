@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import jinja2
 from fastapi import Request
@@ -57,13 +58,19 @@ def waiting_page(
     title: str,
     back: str,
     rows: Sequence[tuple[str, int, str | None]],
+    permission: str,
 ) -> HTMLResponse:
     """Return what waits, without a purpose: each row's name, count, and when the oldest began.
 
-    `back` is the page that shows it all once a purpose is declared.
+    `back` is the page that shows it all once a purpose that opens `permission` is declared.
     """
-    now = console_of(request).clock.now()
-    return page(request, "waiting.html", visit, heading=title, back=back, rows=rows, now=now)
+    now, declare = console_of(request).clock.now(), purpose_path(back, permission)
+    return page(request, "waiting.html", visit, heading=title, declare=declare, rows=rows, now=now)
+
+
+def purpose_path(back: str, permission: str) -> str:
+    """Return where a purpose is declared that opens `permission`, any if it is "", to go on to `back` then."""
+    return f"/purpose?{urlencode({'back': back} | ({'opens': permission} if permission else {}))}"
 
 
 def fragment(template: str, **values: Any) -> str:

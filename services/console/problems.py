@@ -15,6 +15,7 @@ class Refused(Exception):
         detail: str = "",
         field: str | None = None,
         code: str | None = None,
+        opened: str = "",
     ) -> None:
         super().__init__(title)
         self.status = status
@@ -23,6 +24,9 @@ class Refused(Exception):
         self.field = field
         self.code = code
         """What kind of refusal it is, for the program; None where the service did not say."""
+
+        self.opened = opened
+        """The permission that a purpose, or one of another kind, would open; "" where that is not what lacks."""
 
     @property
     def temporary(self) -> bool:
@@ -39,12 +43,15 @@ class SignedOut(Exception):
 
 
 class PurposeNeeded(Exception):
-    """What was asked for needs a purpose to be declared first; `back` is where to go on then."""
+    """What was asked for needs a purpose to be declared first; `back` is where to go on then.
 
-    def __init__(self, back: str, kind: str = "") -> None:
+    It is to open `permission`; where that is "", the person is offered what opens any of theirs.
+    """
+
+    def __init__(self, back: str, permission: str = "") -> None:
         super().__init__(back)
         self.back = back
-        self.kind = kind
+        self.permission = permission
 
 
 def refusal(answer: httpx.Response) -> Refused:
@@ -62,4 +69,5 @@ def refusal(answer: httpx.Response) -> Refused:
         str(said.get("detail") or ""),
         str(field) if field else None,
         str(code) if code else None,
+        str(said.get("permission", "")) if "kinds" in said else "",
     )

@@ -43,8 +43,11 @@ class Visit:
 
     def has_purpose_for(self, permission: str) -> bool:
         """Tell whether a purpose is declared that opens a permission by the policy's table."""
-        kinds = self.console.policy.purposes.kinds_for(permission)
-        return self.purpose is not None and self.purpose.kind in kinds
+        return self.purpose is not None and self.purpose.kind in self.kinds_for(permission)
+
+    def kinds_for(self, permission: str) -> list[str]:
+        """Return the kinds of purpose that open a permission, in order."""
+        return sorted(self.console.policy.purposes.kinds_for(permission))
 
     @property
     def kinds_of_purpose(self) -> list[str]:
@@ -57,6 +60,9 @@ class Visit:
 
     async def ask(self, service: str, method: str, path: str, **request: Any) -> httpx.Response:
         """Send a request, once more with a new token where the present one was revoked.
+
+        `with_purpose=False` leaves the declared purpose out, for what is shown without one: a purpose that is
+        sent is held to the policy's table.
 
         Raises: Refused when the service does not answer, SignedOut when the session has ended.
         """
@@ -108,8 +114,10 @@ class Visit:
         set_cookie(self._request, SESSION, self.console.seal.seal(self.session))
 
     def _mendable(self, exc: Refused) -> Refused | PurposeNeeded:
-        """Return a refusal, or, where a declared purpose is all that is missing, that one is needed."""
-        return PurposeNeeded(page_of(self._request)) if exc.code == PURPOSE_MISSING else exc
+        """Return a refusal, or, where a declared purpose, or another, is all that is missing, that one is needed."""
+        if exc.code == PURPOSE_MISSING or exc.opened:
+            return PurposeNeeded(page_of(self._request), exc.opened)
+        return exc
 
     def _renewed(self, session: Session) -> None:
         if session.access_token != self.session.access_token:
@@ -122,7 +130,7 @@ class Visit:
             "Authorization": f"Bearer {self.session.access_token}",
             **request.pop("headers", {}),
         }
-        if self.purpose is not None:
+        if request.pop("with_purpose", True) and self.purpose is not None:
             headers["X-ALPR-Purpose"] = self.purpose.token
         return await self.console.services.ask(service, method, path, headers=headers, **request)
 

@@ -146,14 +146,18 @@ class TestAuthority:
         return self._sign("purpose", body, timedelta(minutes=60))
 
     def headers(
-        self, *permissions: Permission, purpose: bool = True, **claims: Any
+        self, *permissions: Permission, purpose: bool | str = True, **claims: Any
     ) -> dict[str, str]:
-        """Return request headers of a person with these permissions (all of them if none is named)."""
+        """Return request headers of a person with these permissions (all of them if none is named).
+
+        `purpose` may name the kind of a purpose.
+        """
         account_id = claims.get("account_id")
         token = self.access_token(permissions or tuple(Permission), **claims)
         headers = {"Authorization": f"Bearer {token}"}
         if purpose:
-            headers["X-ALPR-Purpose"] = self.purpose_token(account_id=account_id)
+            kind = {"kind": purpose} if isinstance(purpose, str) else {}
+            headers["X-ALPR-Purpose"] = self.purpose_token(account_id=account_id, **kind)
         return headers
 
     def _sign(self, kind: str, claims: dict[str, Any], life: timedelta) -> str:

@@ -5,8 +5,12 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import TypeAdapter
 
 from deploy.openapi import app_of
+from shared.access import access
 from shared.http import OPEN
-from tests.architecture.source import HUMAN_SERVICES
+from shared.openapi import permissions
+from shared.permissions import Permission
+from shared.policy import load_policy
+from tests.architecture.source import HUMAN_SERVICES, ROOT
 
 SHOWN = ("plate", "criteria", "scope", "details")
 """Parts of names of properties that hold a plate."""
@@ -83,6 +87,25 @@ def test_every_route_that_shows_plates_needs_a_purpose_or_says_why_not(tmp_path)
         unused.discard(name)
     assert needing >= 25, "found hardly any: the walk is broken"
     assert not unused, f"no longer there: {unused}"
+
+
+@pytest.mark.clause("468.4(a)/purpose-opens")
+def test_the_policy_says_what_opens_each_permission_that_any_route_needs_a_purpose_for(tmp_path):
+    policy = load_policy(ROOT / "policy.toml")
+    named = {permission for row in policy.purposes.opens for permission in row.permissions}
+    needing = set()
+    for name, route in routes(tmp_path):
+        [permission] = permissions(route.dependant) or [None]
+        if needs_purpose(route.dependant) or WITHOUT.get(name) == BY_AGE:
+            assert permission in named, f"{name} needs a purpose, and anything opens {permission}"
+            needing.add(permission)
+    assert needing == {one for one in Permission if one.is_opened_by_purpose} == named
+
+
+@pytest.mark.clause("468.4(a)/purpose-opens")
+def test_a_route_cannot_need_a_purpose_for_what_the_policy_need_not_name():
+    with pytest.raises(ValueError, match="account:read"):
+        access(Permission.ACCOUNT_READ, purpose_needed=True)
 
 
 def test_a_plate_is_seen_however_deep_it_lies():

@@ -44,7 +44,7 @@ async def auditing(request: Request) -> Visit:
     visit = await working(request)
     if not visit.has_purpose_for(READ) and READ in visit.session.permissions:
         here = request.url.path.removeprefix(request.scope.get("root_path", "")).lower()
-        raise PurposeNeeded(here if request.method == "GET" else "/audit", "audit")
+        raise PurposeNeeded(here if request.method == "GET" else "/audit", READ)
     return visit
 
 

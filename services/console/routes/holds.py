@@ -16,6 +16,7 @@ from services.console.visit import Visit, Working, working
 router = APIRouter(prefix="/holds")
 
 ON_A_PAGE = 50
+READ = "hold:read"
 MANAGE = "hold:manage"
 
 After = Annotated[str, Query(max_length=300)]
@@ -29,7 +30,7 @@ async def managing(request: Request) -> Visit:
     visit = await working(request)
     if not visit.has_purpose_for(MANAGE) and MANAGE in visit.session.permissions:
         here = request.url.path.removeprefix(request.scope.get("root_path", "")).lower()
-        raise PurposeNeeded(here if request.method == "GET" else "/holds")
+        raise PurposeNeeded(here if request.method == "GET" else "/holds", MANAGE)
     return visit
 
 
@@ -45,15 +46,15 @@ async def show_holds(
 ) -> Response:
     """The holds of one's agency, newest first, and the exports that await a booking.
 
-    Without a purpose, how many there are and since when.
+    Without a purpose that opens them, how many there are and since when.
     """
-    if visit.purpose is None:
-        waiting = await visit.must("retention", "GET", "/v1/holds/waiting")
+    if not visit.has_purpose_for(READ):
+        waiting = await visit.must("retention", "GET", "/v1/holds/waiting", with_purpose=False)
         rows = [
             ("Holds in force", waiting["in_force"], waiting["oldest_placed_at"]),
             ("Exports that await a booking", waiting["unbooked"], waiting["oldest_requested_at"]),
         ]
-        return waiting_page(request, visit, "Holds", "/holds", rows)
+        return waiting_page(request, visit, "Holds", "/holds", rows, READ)
     asked: dict[str, Any] = {"limit": ON_A_PAGE}
     asked |= {} if kept == "all" else {"in_force": kept == "in_force"}
     asked |= {"after": after} if after else {}

@@ -19,6 +19,7 @@ Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 After = Annotated[str, Query(max_length=300)]
 
 ON_A_PAGE = 50
+READ = "hotlist:read"
 SEARCHED = ("plate", "record_kind", "after")
 ENTERED = (
     "plate",
@@ -36,7 +37,7 @@ ENTERED = (
 @router.get("")
 async def show_lists(request: Request, visit: Working) -> Response:
     """All lists whose source one is entitled to."""
-    found = await visit.must("hotlist", "GET", "/v1/lists")
+    found = await visit.must("hotlist", "GET", "/v1/lists", with_purpose=False)
     now = visit.console.clock.now()
     return page(request, "hotlists.html", visit, lists=found["items"], now=now)
 
@@ -123,7 +124,7 @@ async def show_set_aside(
     request: Request, list_id: UUID, version: Number, visit: Working, after: After = ""
 ) -> Response:
     """The lines of a version's upload that did not become entries, each with its fault."""
-    hot_list = await visit.must("hotlist", "GET", f"/v1/lists/{list_id}")
+    hot_list = await _list(visit, list_id)
     asked = {"limit": ON_A_PAGE, **({"after": after} if after else {})}
     path = f"/v1/lists/{list_id}/versions/{version}/set-aside"
     found = await visit.must("hotlist", "GET", path, params=asked)
@@ -146,6 +147,11 @@ def entry(form: Mapping[str, str]) -> dict[str, Any]:
     return made
 
 
+async def _list(visit: Visit, list_id: UUID) -> Any:
+    """Return what is known of a list without its entries, which needs no purpose. Raises: Refused, SignedOut."""
+    return await visit.must("hotlist", "GET", f"/v1/lists/{list_id}", with_purpose=False)
+
+
 async def _list_page(
     request: Request,
     visit: Visit,
@@ -155,7 +161,7 @@ async def _list_page(
     found: Any = None,
     problem: Refused | None = None,
 ) -> Response:
-    hot_list = await visit.must("hotlist", "GET", f"/v1/lists/{list_id}")
+    hot_list = await _list(visit, list_id)
     return page(
         request,
         "hotlist.html",
@@ -163,6 +169,7 @@ async def _list_page(
         problem.status if problem else HTTPStatus.OK,
         list=hot_list,
         found=found,
+        is_open=visit.has_purpose_for(READ),
         now=visit.console.clock.now(),
         form=form,
         problem=problem,
@@ -172,8 +179,9 @@ async def _list_page(
 async def _versions_page(
     request: Request, visit: Visit, list_id: UUID, problem: Refused | None = None
 ) -> Response:
-    hot_list = await visit.must("hotlist", "GET", f"/v1/lists/{list_id}")
-    found = await visit.must("hotlist", "GET", f"/v1/lists/{list_id}/versions")
+    hot_list = await _list(visit, list_id)
+    path = f"/v1/lists/{list_id}/versions"
+    found = await visit.must("hotlist", "GET", path, with_purpose=False)
     status = problem.status if problem else HTTPStatus.OK
     versions = found["items"]
     return page(
@@ -188,6 +196,6 @@ async def _entry_page(
     form: Mapping[str, str],
     problem: Refused | None = None,
 ) -> Response:
-    hot_list = await visit.must("hotlist", "GET", f"/v1/lists/{list_id}")
+    hot_list = await _list(visit, list_id)
     status = problem.status if problem else HTTPStatus.OK
     return page(request, "new_entry.html", visit, status, list=hot_list, form=form, problem=problem)

@@ -17,6 +17,7 @@ from services.console.visit import Visit, Working
 router = APIRouter(prefix="/releases")
 
 ON_A_PAGE = 50
+READ = "release:read"
 STATES = (
     "submitted",
     "first_approved",
@@ -42,15 +43,15 @@ async def show_requests(
 ) -> Response:
     """The requests of all agencies, newest first, with where each stands and how old it is.
 
-    Without a purpose, how many await a decision and since when.
+    Without a purpose that opens them, how many await a decision and since when.
     """
-    if visit.purpose is None:
-        waiting = await visit.must("release", "GET", "/v1/requests/waiting")
+    if not visit.has_purpose_for(READ):
+        waiting = await visit.must("release", "GET", "/v1/requests/waiting", with_purpose=False)
         rows = [
             (words(one["status"]).capitalize(), one["count"], one["oldest_at"])
             for one in waiting["states"]
         ]
-        return waiting_page(request, visit, "Release requests", "/releases", rows)
+        return waiting_page(request, visit, "Release requests", "/releases", rows, READ)
     asked: dict[str, object] = {"limit": ON_A_PAGE}
     asked |= {"status": status} if status else {}
     asked |= {"after": after} if after else {}

@@ -1,7 +1,7 @@
 """Searches: a purpose first, then what is looked for (policy 468.4(a))."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -29,15 +29,17 @@ _TYPED = "%Y-%m-%dT%H:%M"
 
 
 Back = Annotated[str, Query(pattern=rf"^{_BACK.pattern}$")]
-Kind = Annotated[str, Query(pattern=r"^[a-z_]{0,60}$")]
+Opens = Annotated[str, Query(pattern=r"^[a-z:]{0,60}$")]
 
 
 @router.get("/purpose")
 async def show_purpose(
-    request: Request, visit: Working, back: Back = START, kind: Kind = ""
+    request: Request, visit: Working, back: Back = START, opens: Opens = ""
 ) -> Response:
-    """The form to declare why data are needed; `back` is the page that needs it."""
-    return _purpose_page(request, visit, {"kind": kind}, back=back, only=kind)
+    """The form to declare why data are needed; `back` is the page that needs it, to open `opens`."""
+    only = visit.kinds_for(opens) if opens else []
+    chosen = {"kind": only[0]} if len(only) == 1 else {}
+    return _purpose_page(request, visit, chosen, back=back, only=only)
 
 
 @router.post("/purpose")
@@ -71,7 +73,7 @@ def _purpose_page(
     form: Mapping[str, str],
     *,
     back: str,
-    only: str = "",
+    only: Sequence[str] = (),
     problem: Refused | None = None,
 ) -> Response:
     status = problem.status if problem else HTTPStatus.OK
@@ -84,7 +86,7 @@ def _purpose_page(
         problem=problem,
         back=back,
         only=only,
-        kinds=visit.kinds_of_purpose,
+        kinds=only or visit.kinds_of_purpose,
     )
 
 

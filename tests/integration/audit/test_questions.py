@@ -707,6 +707,17 @@ async def test_a_finding_that_names_a_plate_is_worked_for_a_purpose_alone(
         assert worked.json()["details"]["plate"] == "7ABC123", worked.text
 
 
+@pytest.mark.clause("468.4(a)/purpose-opens")
+async def test_a_finding_is_not_worked_for_a_case(deliver, findings, clock, client, auditor):
+    await deliver(*[a_search(clock, "7ABC123") for _ in range(10)])
+    [raised] = await findings()
+    path, note = f"/v1/findings/{raised.finding_id}/comments", {"note": "Asked the sergeant"}
+    refused = await client.post(path, json=note, headers=auditor(kind="criminal_investigation"))
+    assert (refused.status_code, refused.json()["code"]) == (403, "purpose")
+    assert "audit:work is opened by: audit" in refused.json()["detail"]
+    assert "7ABC123" not in refused.text
+
+
 @pytest.mark.clause("468.3.1(c)/monitoring")
 async def test_findings_are_kept(deliver, findings, clock, query, ask_as_owner):
     await deliver(*[an_attempt(clock, allowed=False) for _ in range(5)])

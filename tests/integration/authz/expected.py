@@ -163,7 +163,7 @@ class Tables:
         return min(self.opens.get(permission, self.allowed))
 
     def wrong_kind(self, permission: str) -> str:
-        """A kind of the closed list that does not, if there is one."""
+        """A kind of the closed list that does not; a permission without a row is opened by any."""
         return min(self.allowed - self.opens.get(permission, self.allowed), default="audit")
 
 
@@ -228,9 +228,10 @@ def expected(case: Case, tables: Tables) -> Expected:
     if matter is Matter.LAPSED and permission not in WITHOUT_TRAINING:
         return Expected(allowed=False, status=403, code="training")
     purpose = Expected(allowed=False, status=403, code="purpose")
-    if matter is Matter.NO_PURPOSE and (permission in WITH_PURPOSE or case.route.needs_purpose):
+    needed = permission in WITH_PURPOSE or case.route.needs_purpose
+    if matter is Matter.NO_PURPOSE and needed:
         return Expected(allowed=False, status=403, code="purpose_missing")
-    if matter is Matter.WRONG_KIND and permission in tables.opens:
+    if matter is Matter.WRONG_KIND and (permission in tables.opens or needed):
         return purpose
     if matter is Matter.NARROWED and not case.route.by_record:
         return purpose

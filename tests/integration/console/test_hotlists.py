@@ -48,7 +48,9 @@ async def test_an_entry_is_added_looked_up_and_ended(
     assert "Entries 1 State in force , version 1" in browser.said
     assert "Entries are shown for a purpose" in browser.said
     await browser.send(here, record_kind="canvass")
-    assert str(browser.page.url).endswith(f"/purpose?back=%2Fhotlists%2F{list_id}")
+    assert str(browser.page.url).endswith(
+        f"/purpose?back=%2Fhotlists%2F{list_id}&opens=hotlist%3Aread"
+    )
     await declare("crime_scene_canvass", here)
     await browser.send(here, record_kind="canvass")
     assert "8XY?1* partial canvass Shooting, partial plate" in browser.said

@@ -101,6 +101,27 @@ async def test_who_made_the_requester_and_the_agency_is_told_so_and_cannot_decid
     assert bus.events(ReleaseApproved) == []
 
 
+@pytest.mark.clause("468.4(a)/asked-for")
+@pytest.mark.clause("468.4(a)/waiting")
+async def test_a_purpose_of_another_kind_opens_no_request_and_one_that_does_is_asked_for(
+    browser, declare, sign_in, sergeant, asked
+):
+    await sign_in(sergeant)
+    await declare("system_maintenance", "/releases")
+    assert "Submitted 1" in browser.said
+    assert "RPD-26-0417" not in browser.page.text
+    [declaring] = re.findall(r'href="(/purpose\?[^"]+)"', browser.page.text)
+    assert declaring == "/purpose?back=%2Freleases&amp;opens=release%3Aread"
+    answer = await browser.open(f"/releases/{asked}")
+    assert answer.status_code == 303
+    await browser.open(answer.headers["location"])
+    assert "The purpose that you declared, system maintenance, does not open this" in browser.said
+    offered = re.findall(r'<option value="([a-z_]+)"', browser.page.text)
+    assert offered == ["audit", "release"]
+    await declare("release", f"/releases/{asked}")
+    assert "RPD-26-0417" in browser.page.text
+
+
 async def test_a_reason_too_short_is_told_with_its_field(
     browser, declare, sign_in, sergeant, asked
 ):

@@ -165,3 +165,20 @@ async def test_entries_and_lines_of_a_file_are_shown_for_a_purpose_alone(hotlist
         [told] = await hotlist.announced(RecordsDisclosed)
         assert told.count == 1
     assert (await hotlist.client.get("/v1/lists", headers=patrol_headers)).status_code == 200
+
+
+@pytest.mark.clause("468.4(a)/purpose-opens")
+@pytest.mark.parametrize("kind", ["release", "audit"])
+async def test_the_entries_of_a_list_are_not_shown_for_a_purpose_of_another_kind(hotlist, kind):
+    list_id = await hotlist.listed("7ABC123")
+    path = f"/v1/lists/{list_id}/entries/search"
+
+    async def asked(kind):
+        headers = hotlist.authority.headers(Permission.HOTLIST_READ, purpose=kind)
+        return await hotlist.client.post(path, json={}, headers=headers)
+
+    refused = await asked(kind)
+    assert (refused.status_code, refused.json()["code"]) == (403, "purpose")
+    assert "hotlist:read is opened by" in refused.json()["detail"]
+    assert "7ABC123" not in refused.text
+    assert "7ABC123" in (await asked("stolen_plate")).text

@@ -89,7 +89,12 @@ def reviewer(authority):
             Permission.RELEASE_REVIEW,
             Permission.AGENCY_MANAGE,
             account_id=account_id,
-            **{"name": "Sgt. Lee", "title": "Administration Sergeant", **claims},
+            **{
+                "purpose": "release",
+                "name": "Sgt. Lee",
+                "title": "Administration Sergeant",
+                **claims,
+            },
         )
 
     return headers

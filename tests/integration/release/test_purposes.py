@@ -49,6 +49,27 @@ async def test_requests_and_documents_are_read_and_decided_for_a_purpose_alone(
     assert len(bus.events(ReleaseApproved)) == 1
 
 
+@pytest.mark.clause("468.4(a)/purpose-opens")
+async def test_requests_are_read_and_decided_for_the_kinds_that_the_policy_names(
+    client, filed, reviewer, announced
+):
+    path = f"/v1/requests/{await filed()}"
+    for kind in ("criminal_investigation", "system_maintenance"):
+        refused = await client.get(path, headers=reviewer(purpose=kind))
+        assert (refused.status_code, refused.json()["kinds"]) == (403, ["audit", "release"])
+        assert refused.json()["permission"] == "release:read"
+        assert "7ABC123" not in refused.text
+    assert (await client.get(path, headers=reviewer(purpose="audit"))).status_code == 200
+    for kind in ("criminal_investigation", "audit"):
+        decided = await client.post(
+            f"{path}/decision", json=DECISION, headers=reviewer(purpose=kind)
+        )
+        assert (decided.status_code, decided.json()["kinds"]) == (403, ["release"]), kind
+    assert await announced(ReleaseApproved) == []
+    decided = await client.post(f"{path}/decision", json=DECISION, headers=reviewer())
+    assert decided.status_code == 200
+
+
 @pytest.mark.clause("468.4(a)/waiting")
 async def test_how_many_requests_wait_is_told_without_a_purpose_or_a_plate(
     client, filed, without, reviewer, clock

@@ -49,6 +49,18 @@ async def test_nothing_of_a_hold_is_shown_without_a_purpose(retention, hold):
     assert await retention.emitted(RecordsDisclosed) == []
 
 
+@pytest.mark.clause("468.4(a)/purpose-opens")
+@pytest.mark.parametrize("kind", ["release", "audit", "system_maintenance"])
+async def test_a_hold_is_not_shown_for_a_purpose_of_another_kind(retention, hold, kind):
+    headers = retention.authority.headers(Permission.HOLD_READ, purpose=kind)
+    for path, *_ in ways(hold):
+        answer = await retention.client.get(path, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "purpose"), path
+        assert f"the purpose {kind} does not open this; hold:read is opened by" in answer.text
+        assert "7ABC123" not in answer.text
+    assert await retention.emitted(RecordsDisclosed) == []
+
+
 @pytest.mark.clause("468.3.1(d)/every-door")
 async def test_every_look_at_a_hold_an_export_or_a_booking_is_on_record(retention, hold):
     for path, kind, ids, plates in ways(hold):

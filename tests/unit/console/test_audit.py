@@ -130,7 +130,7 @@ def log(services, clock):
 async def auditor(sign_in, log):
     """An auditor with a declared audit."""
     browser = await sign_in(*AUDITOR)
-    await browser.open("/purpose?back=/audit&kind=audit")
+    await browser.open("/purpose?back=/audit&opens=audit:read")
     await browser.send("/purpose", back="/audit", **DECLARED)
     assert browser.page.url.path == "/audit"
     return browser
@@ -139,7 +139,7 @@ async def auditor(sign_in, log):
 async def test_the_log_is_opened_for_a_declared_audit_only(sign_in, services, log):
     browser = await sign_in(*AUDITOR)
     answer = await browser.open("/audit/entries")
-    assert answer.headers["location"] == "/purpose?back=%2Faudit%2Fentries&kind=audit"
+    assert answer.headers["location"] == "/purpose?back=%2Faudit%2Fentries&opens=audit%3Aread"
     await browser.open(answer.headers["location"])
     assert "shown for this purpose only: audit." in browser.said
     assert '<option value="audit" selected>' in browser.page.text
@@ -152,7 +152,7 @@ async def test_another_purpose_does_not_open_the_log(sign_in, services, log):
     browser = await sign_in(*AUDITOR)
     await browser.open("/purpose")
     await browser.send("/purpose", back="/audit", **(DECLARED | {"kind": "criminal_investigation"}))
-    assert browser.page.headers["location"].endswith("kind=audit")
+    assert browser.page.headers["location"].endswith("opens=audit%3Aread")
 
 
 @pytest.mark.parametrize(

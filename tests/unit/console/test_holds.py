@@ -154,7 +154,7 @@ async def test_without_a_purpose_the_list_is_counts_and_ages(sign_in, show, serv
     await browser.open("/holds")
     assert "Holds in force 4 2 d 2 h old" in browser.said
     assert "Exports that await a booking 0 none" in browser.said
-    assert 'href="/purpose?back=/holds"' in browser.page.text
+    assert 'href="/purpose?back=%2Fholds&amp;opens=hold%3Aread"' in browser.page.text
     assert services.asked("GET", "/holds") == []
     assert "26-001234" not in browser.page.text
 
@@ -183,7 +183,9 @@ async def test_a_hold_shows_what_it_keeps_and_how_it_ended(sign_in, show, kept):
 async def test_to_work_on_a_hold_a_purpose_comes_first(sign_in, kept):
     browser = await sign_in(*CUSTODIAN)
     answer = await browser.open(f"/holds/new/{READ}")
-    assert answer.headers["location"] == f"/purpose?back=%2Fholds%2Fnew%2F{READ}"
+    assert (
+        answer.headers["location"] == f"/purpose?back=%2Fholds%2Fnew%2F{READ}&opens=hold%3Amanage"
+    )
     await browser.open(answer.headers["location"])
     await browser.send("/purpose", back=f"/holds/new/{READ}", **DECLARED)
     assert browser.page.url.path == f"/holds/new/{READ}"
@@ -197,7 +199,7 @@ async def test_without_a_purpose_a_hold_is_shown_and_nothing_is_done_to_it(sign_
     assert 'name="reason"' not in browser.page.text
     assert 'id="release"' not in browser.page.text
     await browser.send(f"/holds/{HOLD}/release", reason="case closed")
-    assert str(browser.page.url).endswith("/purpose?back=%2Fholds")
+    assert str(browser.page.url).endswith("/purpose?back=%2Fholds&opens=hold%3Amanage")
     assert not services.asked("POST", "/release")
 
 

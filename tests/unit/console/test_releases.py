@@ -120,7 +120,7 @@ async def test_without_a_purpose_the_list_is_counts_and_ages(sign_in, services, 
     browser = await sign_in(*REVIEWER)
     await browser.open("/releases")
     assert "Submitted 3 2 d 2 h old" in browser.said
-    assert 'href="/purpose?back=/releases"' in browser.page.text
+    assert 'href="/purpose?back=%2Freleases&amp;opens=release%3Aread"' in browser.page.text
     assert services.asked("GET", "/requests") == []
     assert "7ABC123" not in browser.page.text
     assert "TCS-26-0417" not in browser.page.text

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,7 @@ from shared.elements import MAX_BODY_BYTES, _clean, _kept, _parsed
 from shared.errors import Malformed, NotFound, Unavailable
 from shared.ids import derive_id
 from shared.objects import LocalObjects, open_store
+from shared.permissions import Permission
 from shared.policy import PolicyFault, load_policy
 from tests.architecture.source import ROOT
 
@@ -162,18 +164,32 @@ async def test_a_full_disk_shows_in_the_ping_before_a_frame_is_refused(tmp_path,
         ),
         ("[exclusive_roles]", "[exclusive]", "exclusive"),
         (
-            'permissions = ["audit:read"]',
+            'permissions = ["audit:read", "audit:work"]',
             'permissions = ["audit:work"]',
             r"purposes\.opens does not say what opens audit:read",
         ),
         (
-            'permissions = ["audit:read"]',
-            'permissions = ["audit:read", "hold:manage"]',
+            'permissions = ["audit:read", "audit:work"]',
+            'permissions = ["audit:read", "audit:work", "hold:manage"]',
             r"purposes\.opens names hold:manage twice",
         ),
-        ('permissions = ["audit:read"]', 'permissions = ["audit:reed"]', "audit:reed"),
+        (
+            'permissions = ["audit:read", "audit:work"]',
+            'permissions = ["audit:read"]',
+            r"purposes\.opens does not say what opens audit:work",
+        ),
+        (
+            'permissions = ["release:read"]',
+            'permissions = ["release:download"]',
+            r"purposes\.opens does not say what opens release:read",
+        ),
+        ('permissions = ["audit:read", ', 'permissions = ["audit:reed", ', "audit:reed"),
         ('kinds = ["audit"]', 'kinds = ["audits"]', r"purposes\.opens names audits, not a purpose"),
-        ('kinds = ["audit"]', "kinds = []", r"purposes\.opens lets nothing open audit:read"),
+        (
+            'kinds = ["audit"]',
+            "kinds = []",
+            r"purposes\.opens lets nothing open audit:read, audit:work",
+        ),
         (
             '"custodian", "auditor"]\n',
             '"custodian", "auditors"]\n',
@@ -220,13 +236,33 @@ def test_the_list_of_purposes_is_that_of_the_policy_manual():
 
 
 @pytest.mark.clause("468.4(a)/purpose-opens")
+@pytest.mark.parametrize("permission", sorted(p for p in Permission if p.is_opened_by_purpose))
+def test_a_permission_that_needs_a_purpose_anywhere_is_not_left_out(tmp_path, permission):
+    path = tmp_path / "policy.toml"
+    without = re.sub(
+        r"permissions = \[.*\]\nkinds",
+        lambda row: row[0].replace(f'"{permission}"', '"account:self"'),
+        POLICY,
+    )
+    assert without != POLICY
+    path.write_text(without)
+    with pytest.raises(PolicyFault, match=f"does not say what opens {permission}"):
+        load_policy(path)
+
+
+@pytest.mark.clause("468.4(a)/purpose-opens")
 def test_what_opens_what_is_as_the_policy_manual_has_it():
     purposes = load_policy(ROOT / "policy.toml").purposes
     everything = set(PURPOSES.split())
     inward = {"audit", "release", "system_maintenance"}
-    for permission in ("record:search", "image:read", "hold:manage", "hit:read"):
+    for permission in ("record:search", "image:read", "hold:read", "hold:manage", "hit:read"):
         assert purposes.kinds_for(permission) == everything - inward
-    assert purposes.kinds_for("audit:read") == {"audit"}
+    for permission in ("hotlist:read", "hotlist:manage"):
+        assert purposes.kinds_for(permission) == everything - {"audit", "release"}
+    for permission in ("audit:read", "audit:work"):
+        assert purposes.kinds_for(permission) == {"audit"}
+    assert purposes.kinds_for("release:read") == {"audit", "release"}
+    assert purposes.kinds_for("release:review") == {"release"}
 
 
 def test_every_permission_of_every_role_exists():
