@@ -55,7 +55,7 @@ class MacKey:
         parts.append(body)
         count = len(parts)
         covered = pack(f">{count + 1}Q", count, *map(len, parts)) + b"".join(parts)
-        return self._hmac.digest(covered).hex()
+        return self._hmac.hexdigest(covered)
 
     def holds(self, message: Message) -> bool:
         """Return whether the message carries the MAC that this key makes of it."""

@@ -22,6 +22,6 @@ class HmacSha256:
         self._inner = bytes(byte ^ 0x36 for byte in padded)
         self._outer = bytes(byte ^ 0x5C for byte in padded)
 
-    def digest(self, message: bytes) -> bytes:
-        """Return the 32 bytes of a message's HMAC."""
-        return sha256(self._outer + sha256(self._inner + message).digest()).digest()
+    def hexdigest(self, message: bytes) -> str:
+        """Return a message's HMAC in 64 hexadecimal digits."""
+        return sha256(self._outer + sha256(self._inner + message).digest()).hexdigest()

@@ -60,15 +60,16 @@ class Frontier:
     size: int = 0
     peaks: list[Hash] = field(default_factory=list)
 
-    def append(self, leaf: Hash) -> list[tuple[Node, Hash]]:
-        """Add one leaf; return the subtrees that it completed, smallest first, the leaf left out."""
+    def append(self, leaf: Hash, least: int = 1) -> list[tuple[Node, Hash]]:
+        """Add one leaf; return the subtrees of level `least` and above that it completed, smallest first."""
         completed = []
         number, level = self.size, 0
         while number & 1:
             leaf = node_hash(self.peaks.pop(), leaf)
             number >>= 1
             level += 1
-            completed.append((Node(level, number), leaf))
+            if level >= least:
+                completed.append((Node(level, number), leaf))
         self.peaks.append(leaf)
         self.size += 1
         return completed

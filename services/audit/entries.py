@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from asyncpg.pgproto import pgproto
 
 from services.audit.named_plates import plates_in
 from services.audit.sealing import (
@@ -31,6 +32,7 @@ from shared.hmac_sha256 import HmacSha256
 from shared.merkle import Hash, leaf_hash
 
 PREFIX = "alpr."
+_TYPE = "content-type"
 _INDEXED_CHARACTERS = 200
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -95,10 +97,11 @@ class Prepared(msgspec.Struct, frozen=True):
 
     def entry(self, keys: Mapping[date, HmacSha256]) -> Entry:
         """Return the entry, sealed under the keys of its days. Raises: Malformed."""
-        values, data = list[Value](), self.stays
+        data = self.stays
+        values: list[Value] = []
         if self.groups:
             salts = salter(self.found.event_id, keys)
-            digests = dict[str, str]()
+            digests: dict[str, str] = {}
             for group in self.groups:
                 digests[group.name], value = seal(group, salts)
                 values.append(value)
@@ -109,15 +112,10 @@ class Prepared(msgspec.Struct, frozen=True):
 
 def prepare(message: Message) -> Prepared:
     """Return a message as far as it can be taken without keys. Raises: Malformed when it is no event."""
-    headers = message.headers
-    attributes = {
-        name: str(headers[header], "utf-8", "replace")
-        for header, name in _attributes(tuple(headers))
-    }
+    attributes = _attributes(message.headers)
     kind = attributes.get("type", "").rpartition(".v")[0]
     if kind != message.topic:
         raise Malformed("ce_type is not a version of the topic's event")
-    attributes["datacontenttype"] = headers.get("content-type", b"").decode()
     body, sealing = message.value or b"", SEALINGS.get(kind)
     if sealing is not None:
         fields = fields_of(body)
@@ -132,10 +130,23 @@ def prepare(message: Message) -> Prepared:
     return Prepared(_found(attributes, said, at, _names_plates(body)), attributes, body, body)
 
 
+def _attributes(headers: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the attributes of an event, by name. What is no UTF-8 has U+FFFD in its place."""
+    names = _names_of_attributes(tuple(headers))
+    try:
+        found = {name: headers[header].decode() for header, name in names}
+    except UnicodeDecodeError:
+        found = {name: headers[header].decode(errors="replace") for header, name in names}
+    if _TYPE not in headers:
+        found["datacontenttype"] = ""
+    return found
+
+
 @lru_cache(maxsize=64)
-def _attributes(headers: tuple[str, ...]) -> Sequence[tuple[str, str]]:
+def _names_of_attributes(headers: tuple[str, ...]) -> Sequence[tuple[str, str]]:
     """Return those of a message's headers that are attributes of its event, each with the attribute's name."""
-    return [(header, header[3:]) for header in headers if header.startswith("ce_")]
+    names = [(header, header[3:]) for header in headers if header.startswith("ce_")]
+    return [*names, (_TYPE, "datacontenttype")] if _TYPE in headers else names
 
 
 def _decoded(text: bytes) -> Any:
@@ -248,8 +259,8 @@ def _uuid(value: Any) -> UUID | None:
     if not isinstance(value, str):
         return None
     try:
-        return msgspec.convert(value, UUID)  # a fifth of UUID's cost, but not in every notation
-    except msgspec.ValidationError:
+        return pgproto.UUID(value)  # an eighth of UUID's cost, but not in every notation
+    except ValueError:
         pass
     try:
         return UUID(value)

@@ -8,7 +8,7 @@ others provable. docs/audit-log.md is the specification.
 
 from base64 import urlsafe_b64decode
 from binascii import b2a_base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple, Protocol
@@ -22,7 +22,7 @@ from shared.events import Sealing
 from shared.hmac_sha256 import HmacSha256
 from shared.topics import TOPICS
 
-SALT_BYTES = 16
+_SALT_CHARACTERS = 32
 DIGESTS = "_sd"
 """The field of an entry's data that holds the digest of each group, by the group's name."""
 
@@ -31,14 +31,18 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 ARRAY_DIGEST = "..."
 """What stands for an element of an array, as in RFC 9901."""
 
+_ARRAY_DIGEST = ARRAY_DIGEST.encode()
+
 MAX_GROUPS = 6
 RECORDS = "records"
 EARLIEST = date(2000, 1, 1)
 """No plate reader's capture is older. A day before it, or in the future, is not taken as a day."""
 
+_ONE_DAY = timedelta(days=1)
+
 Fields = dict[str, msgspec.Raw]
-Salts = Callable[[date, str, int], Sequence[str]]
-"""Returns so many salts for a group of a name, under the key of a day."""
+Salts = Callable[[date, str, int], Sequence[bytes]]
+"""Returns so many salts for a group of a name, under the key of a day: 16 bytes each, in hexadecimal."""
 
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
@@ -137,9 +141,12 @@ def split(sealing: Sealing, fields: Fields, occurred_on: date) -> Split:
     """
     if DIGESTS in fields:
         raise Malformed(f"a body has no field {DIGESTS}")
-    open_, closed, groups = dict[str, Any](), dict[str, Any](), list[Group]()
+    open_: dict[str, Any] = {}
+    closed: dict[str, Any] = {}
+    groups: list[Group] = []
+    stays = sealing.open
     for name, value in fields.items():
-        if name in sealing.open or name in _ALWAYS_OPEN:
+        if name in stays or name in _ALWAYS_OPEN:
             open_[name] = value
         elif name == sealing.records:
             groups = _records(value, occurred_on)
@@ -196,23 +203,24 @@ def _records(value: msgspec.Raw, occurred_on: date) -> list[Group]:
         days, plates = _days(value), _plates_of_days(value)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return []
-    names = [RECORDS if d.captured_on is None else f"{RECORDS}/{d.captured_on}" for d in days]
-    if len(set(names)) != len(names) or len(names) > MAX_GROUPS:
+    if len(days) > MAX_GROUPS:
         return []
-    for d in days:
-        if d.captured_on is not None and not _is_day(d.captured_on, occurred_on):
-            return []
-    return [
-        Group(
+    groups: dict[str, Group] = {}
+    for one, with_plates in zip(days, plates, strict=True):
+        name, day = RECORDS, one.captured_on
+        if day is not None:
+            if not _is_day(day, occurred_on):
+                return []
+            name = f"{RECORDS}/{day.isoformat()}"
+        groups[name] = Group(
             name,
-            occurred_on if day.captured_on is None else day.captured_on,
-            sighting=day.captured_on is not None,
-            records=day.shown,
-            captured_on=day.captured_on,
-            plates=[plate for record in named.shown for plate in record.plates],
+            day or occurred_on,
+            sighting=day is not None,
+            records=one.shown,
+            captured_on=day,
+            plates=[plate for record in with_plates.shown for plate in record.plates],
         )
-        for name, day, named in zip(names, days, plates, strict=True)
-    ]
+    return list(groups.values()) if len(groups) == len(days) else []
 
 
 def _day_of(sealing: Sealing, fields: Fields, groups: Sequence[Group], occurred_on: date) -> date:
@@ -235,46 +243,52 @@ def _as_day(value: msgspec.Raw) -> date | None:
 
 
 def _is_day(day: date, occurred_on: date) -> bool:
-    return EARLIEST <= day <= occurred_on + timedelta(days=1)
+    return EARLIEST <= day <= occurred_on + _ONE_DAY
 
 
 def seal(group: Group, salts: Salts) -> tuple[str, Value]:
     """Return a group's digest and what is stored of it."""
     own, *of_records = salts(group.day, group.name, 1 + len(group.records))
+    said = group.value
     records: list[str | None] | None = None
-    value: Any = msgspec.Raw(group.value)
-    if not group.value:
-        made = [
-            _encoded([salt, record]) for salt, record in zip(of_records, group.records, strict=True)
-        ]
-        records = [*made]
-        value = {"shown": [{ARRAY_DIGEST: digest_of(one)} for one in made]}
-        if group.captured_on is not None:
-            value = {"captured_on": group.captured_on, **value}
-    disclosure = _encoded([own, group.name, value])
+    if not said:
+        made = zip(of_records, group.records, strict=True)
+        disclosed = [_base64(b'["%b",%b]' % of_record) for of_record in made]
+        said = _with_records(group.captured_on, [_digest(one) for one in disclosed])
+        records = [one.decode() for one in disclosed]
+    disclosure = _base64(b'["%b","%b",%b]' % (own, group.name.encode(), said))
     if group.plates is None:
-        plates = set(plates_in(msgspec.json.decode(group.value)))
+        plates = plates_in(msgspec.json.decode(group.value))
     else:
-        plates = set(named([*set(group.plates)]))
-    return digest_of(disclosure), Value(
+        plates = named([*set(group.plates)])
+    return _digest(disclosure).decode(), Value(
         name=group.name,
         captured_on=group.day,
         sighting=group.sighting,
-        disclosure=disclosure,
+        disclosure=disclosure.decode(),
         records=records,
-        plates=sorted(plates),
+        plates=sorted(set(plates)),
     )
 
 
+def _with_records(captured_on: date | None, digests: Iterable[bytes]) -> bytes:
+    """Return the value of a group of records: their day, and the digest of each one's disclosure."""
+    shown = b",".join([b'{"%b":"%b"}' % (_ARRAY_DIGEST, digest) for digest in digests])
+    if captured_on is None:
+        return b'{"shown":[%b]}' % shown
+    return b'{"captured_on":"%b","shown":[%b]}' % (captured_on.isoformat().encode(), shown)
+
+
 def salter(event_id: UUID, keys: Mapping[date, HmacSha256]) -> Salts:
-    """Return what makes the salts of an event: halves of HMAC-SHA256 under a day's key, in base64url."""
+    """Return what makes the salts of an event: halves of HMAC-SHA256 under a day's key, in hexadecimal."""
     identity = event_id.bytes
 
-    def salts(day: date, name: str, count: int) -> Sequence[str]:
-        digest, found = keys[day].digest, list[str]()
+    def salts(day: date, name: str, count: int) -> Sequence[bytes]:
+        hexdigest = keys[day].hexdigest
+        found: list[bytes] = []
         for number in range((count + 1) // 2):
-            made = digest(identity + f"{name}/{number}".encode())
-            found += (_base64(made[:SALT_BYTES]), _base64(made[SALT_BYTES:]))
+            made = hexdigest(identity + f"{name}/{number}".encode()).encode()
+            found += (made[:_SALT_CHARACTERS], made[_SALT_CHARACTERS:])
         return found[:count]
 
     return salts
@@ -282,7 +296,11 @@ def salter(event_id: UUID, keys: Mapping[date, HmacSha256]) -> Salts:
 
 def digest_of(disclosure: str) -> str:
     """Return the digest of a disclosure (RFC 9901, 4.2.3)."""
-    return _base64(sha256(disclosure.encode()).digest())
+    return _digest(disclosure.encode()).decode()
+
+
+def _digest(disclosure: bytes) -> bytes:
+    return _base64(sha256(disclosure).digest())
 
 
 def opened(disclosure: str) -> list[Any]:
@@ -361,9 +379,5 @@ def faults_of(value: Stored, digest: str) -> Iterator[str]:
             yield f"record {place} of {value.name} is not the one that was logged"
 
 
-def _encoded(parts: list[Any]) -> str:
-    return _base64(_encode(parts))
-
-
-def _base64(data: bytes) -> str:
-    return str(b2a_base64(data).translate(_URL_SAFE, b"=\n"), "ascii")
+def _base64(data: bytes) -> bytes:
+    return b2a_base64(data).translate(_URL_SAFE, b"=\n")

@@ -144,8 +144,8 @@ class Log:
         for entry in entries:
             seq = head.size
             head.last = chained(head.last, entry.leaf)
-            completed = head.frontier.append(entry.leaf)
-            nodes += [(*node, value) for node, value in completed if node.level >= STORED_LEVEL]
+            completed = head.frontier.append(entry.leaf, STORED_LEVEL)
+            nodes += [(*node, value) for node, value in completed]
             rows.append((seq, entry.content, entry.leaf, head.last, at, *astuple(entry.found)))
             if entry.values:
                 values += [as_record(seq, value) for value in entry.values]

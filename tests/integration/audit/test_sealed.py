@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from services.audit.sealing import salter
 from shared.codec import encode
 from shared.errors import Conflict, Malformed
 from shared.events import DisclosedDay, DisclosedRecord, FindingRaised, HitRaised, HitVerified
@@ -93,7 +94,7 @@ async def test_an_entry_of_a_hit_says_nothing_of_the_sighting(deliver, query, cl
     assert data["_sd"] == {"sighting": digest(value.disclosure)}
     salt, name, said = opened(value.disclosure)
     assert (name, said["plate_read"], said["read_id"]) == ("sighting", "7ABC123", str(hit.read_id))
-    assert len(salt) == 22
+    assert len(bytes.fromhex(salt)) == 16
     assert (value.captured_on, value.plates) == (date(2026, 6, 1), ["7A8C123", "7ABC123"])
     assert (await verdict()).ok
 
@@ -220,6 +221,37 @@ async def test_what_is_delivered_again_has_the_same_leaf(deliver, query, clock, 
     before = await query("SELECT seq, leaf_hash FROM entries ORDER BY seq")
     await deliver(*events)
     assert await query("SELECT seq, leaf_hash FROM entries ORDER BY seq") == before
+    assert (await verdict()).ok
+
+
+def salts_in_base64url(event_id, keys):
+    """Salts as entries had them until this version: the same halves, 22 characters each."""
+    salts = salter(event_id, keys)
+
+    def written(day, name, count):
+        halves = [bytes.fromhex(salt.decode()) for salt in salts(day, name, count)]
+        return [urlsafe_b64encode(half).rstrip(b"=") for half in halves]
+
+    return written
+
+
+async def test_an_event_that_was_sealed_with_salts_in_another_form_is_known(
+    deliver, writer, query, clock, verdict, monkeypatch
+):
+    hit, shown = a_hit(clock), a_disclosure(clock, an_attempt(clock))
+    with monkeypatch.context() as before_this_version:
+        before_this_version.setattr("services.audit.entries.salter", salts_in_base64url)
+        await deliver(hit, shown)
+    before = await query("SELECT seq, leaf_hash FROM entries ORDER BY seq")
+    assert {len(opened(v.disclosure)[0]) for v in await query("SELECT * FROM sealed_values")} == {
+        22
+    }
+    await deliver(hit, shown)
+    assert await query("SELECT seq, leaf_hash FROM entries ORDER BY seq") == before
+    with pytest.raises(Conflict):
+        await writer.take(
+            [message_of(msgspec.structs.replace(hit, plate_read="8XYZ999"), "hotlist")]
+        )
     assert (await verdict()).ok
 
 

@@ -1,5 +1,7 @@
 """What an entry is, and what it is found by."""
 
+import json
+import random
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -246,6 +248,41 @@ def test_an_id_in_another_notation_is_the_same_id(written):
     entry = entry_of(message._replace(headers=headers))
     assert str(entry.found.event_id) == plain
     assert found_in(entry.content) == entry.found
+
+
+@pytest.mark.parametrize("header", ["content-type", "ce_source", "ce_subject"])
+def test_a_header_that_is_no_utf_8_is_logged_all_the_same(header):
+    headers = {**message_of(an_attempt()).headers, header: b"caf\xe9"}
+    entry = entry_of(message_of(an_attempt())._replace(headers=headers))
+    assert "caf\ufffd" in msgspec.json.decode(entry.content).values()
+    assert found_in(entry.content) == entry.found
+
+
+ODD = [
+    None, True, False, 0, 10**25, 1.5, "", "7ABC123", "x" * 200, "é" * 201, "a\x00b", "refused", '"\\',
+    "00000000-0000-4000-8000-000000000001", "{00000000000040008000000000000001}", [], {}, ["7ABC", 4],
+    {"person_id": "p-1", "name": "N"}, {"person_id": 7}, {"kind": "k", "call_number": "C-1"},
+    {"plate": "8XYZ999"}, [{"plates": ["A1", "A1"]}], {"inner": [{"plate_read": "b 2", "plate": None}]},
+]  # fmt: skip
+NAMES = [
+    "service", "actor", "verified_by", "disposed_by", "permission", "allowed", "accepted", "change",
+    "purpose", "purpose_kind", "case_number", "request_id", "attempt_id", "client_address", "elements",
+    "plate", "plates", "pl\u0061te_listed", "plate_as", "unknown",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_a_body_says_the_entry_is_found_by_what_its_bytes_say(seed):
+    draw = random.Random(seed)
+    message = message_of(an_attempt())
+    for _ in range(50):
+        pairs = [(draw.choice(NAMES), draw.choice(ODD)) for _ in range(draw.randrange(12))]
+        written = ",".join(
+            f"{json.dumps(name)}:{json.dumps(value, ensure_ascii=draw.random() < 0.5)}"
+            for name, value in pairs  # a name may come twice
+        )
+        entry = entry_of(message._replace(value=f"{{{written}}}".encode()))
+        assert found_in(entry.content) == entry.found
 
 
 def test_a_time_beyond_the_calendar_is_no_time():
