@@ -62,6 +62,13 @@ WAYS = (
         "people who were invited, and the sheets that they enrol with",
     ),
     Way(
+        "account:manage",
+        "/people",
+        "People",
+        "People and their accounts",
+        "invited anew, and a day's limit lifted for a case",
+    ),
+    Way(
         "hold:read",
         "/holds",
         "Holds",

@@ -11,6 +11,7 @@ from services.console.routes import (
     holds,
     hotlists,
     invitations,
+    people,
     plain,
     policy,
     releases,
@@ -35,5 +36,6 @@ for part in (
     exports,
     hotlists,
     invitations,
+    people,
 ):
     router.include_router(part.router)

@@ -13,6 +13,7 @@ from services.identity.api.shown import (
     AccountOut,
     DeliveredInvitation,
     InvitedAccount,
+    ProposedInvitation,
     WaitingInvitation,
 )
 from services.identity.domain.accounts import Source, Status
@@ -273,6 +274,23 @@ async def list_waiting_invitations(grant: Delivers, work: Work) -> Page[WaitingI
     return Page.of(
         [
             WaitingInvitation.of(await work.accounts.get(one.account_id), one, grant.actor)
+            for one in found
+        ]
+    )
+
+
+@router.get("/invitations/proposed")
+async def list_proposed_invitations(grant: Manages, work: Work) -> Page[ProposedInvitation]:
+    """List the proposals to invite somebody anew that nobody has approved, those that end first."""
+    found = await work.invitations.proposed(work.now, MOST_WAITING)
+    return Page.of(
+        [
+            ProposedInvitation.of(
+                await work.accounts.get(one.account_id),
+                one,
+                await work.accounts.get(one.proposed_by),
+                grant.actor,
+            )
             for one in found
         ]
     )

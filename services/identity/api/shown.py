@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.identity.actions.enrolment import Delivered, Invited
 from services.identity.actions.sign_in import Opened
 from services.identity.domain.accounts import Account, Status, permissions_of
-from services.identity.store.invitations import Invitation
+from services.identity.store.invitations import Invitation, Reinvitation
 from services.identity.work import Unit
 from shared.events import Actor
 
@@ -118,6 +118,39 @@ class WaitingInvitation(BaseModel):
             agency_ori=account.agency_ori,
             expires_at=invitation.expires_at,
             yours=who.person_id in invitation.invited_by or who == account.actor,
+        )
+
+
+class ProposedInvitation(BaseModel):
+    """A proposal to invite somebody anew, for another administrator to approve."""
+
+    account_id: UUID
+    username: str
+    name: str
+    title: str
+    proposed_by: Annotated[str, Field(description="The name of who proposed it")]
+    proposed_at: datetime
+    reason: str
+    expires_at: datetime
+    yours: Annotated[
+        bool, Field(description="You proposed it, or it is you: somebody else approves it")
+    ]
+
+    @classmethod
+    def of(
+        cls, account: Account, proposal: Reinvitation, proposer: Account, who: Actor
+    ) -> "ProposedInvitation":
+        """Return a proposal as `who`, who may approve some, sees it."""
+        return cls(
+            account_id=account.account_id,
+            username=account.username,
+            name=account.name,
+            title=account.title,
+            proposed_by=proposer.name,
+            proposed_at=proposal.proposed_at,
+            reason=proposal.reason,
+            expires_at=proposal.expires_at,
+            yours=who.person_id in (str(account.account_id), str(proposal.proposed_by)),
         )
 
 

@@ -118,6 +118,16 @@ class Invitations:
         row = found.one_or_none()
         return Reinvitation(**row._mapping) if row else None
 
+    async def proposed(self, now: datetime, limit: int) -> list[Reinvitation]:
+        """Return the proposals that still hold, those that end first."""
+        found = await self._run(
+            "SELECT account_id, proposed_by, reason, proposed_at, expires_at FROM reinvitations"
+            " WHERE expires_at > :now ORDER BY expires_at, account_id LIMIT :limit",
+            now=now,
+            limit=limit,
+        )
+        return [Reinvitation(**row._mapping) for row in found]
+
     async def end_proposal(self, account_id: UUID) -> None:
         """Forget a proposal."""
         await self._run(

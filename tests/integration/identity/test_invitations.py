@@ -132,6 +132,43 @@ async def test_a_privileged_person_is_invited_anew_by_two(
 
 
 @pytest.mark.clause("468.3/two-to-reinvite")
+async def test_what_was_proposed_is_listed_for_administrators_until_it_is_approved_or_ends(
+    administrator, second, sergeant, hire, clock
+):
+    person = await hire("p.person", "auditor", title="Auditor")
+    path, listed = (
+        f"/v1/accounts/{person.account_id}/invitation",
+        "/v1/accounts/invitations/proposed",
+    )
+
+    async def seen(who):
+        await who.sign_in()
+        return (await who.get(listed)).json()["items"]
+
+    assert await seen(administrator) == []
+    await administrator.post(path, reason="lost the telephone")
+    [own], [other] = await seen(administrator), await seen(second)
+    assert (own["yours"], other["yours"]) == (True, False)
+    assert (other["username"], other["reason"]) == ("p.person", "lost the telephone")
+    assert (
+        other["proposed_by"]
+        == (await second.get("/v1/accounts/" + administrator.account_id)).json()["name"]
+    )
+    assert await seen(second) == [other]
+    reader = await sergeant.get(listed)
+    assert (reader.status_code, reader.json()["code"]) == (403, "permission")
+    await second.post(f"{path}/approval")
+    assert await seen(second) == []
+    third = await hire("t.third", "alpr_administrator", title="Lieutenant")
+    await administrator.sign_in()
+    await administrator.post(f"/v1/accounts/{third.account_id}/invitation", reason="lost it too")
+    [theirs] = await seen(third)
+    assert theirs["yours"], "nobody approves for themselves"
+    clock.advance(hours=73)
+    assert await seen(second) == []
+
+
+@pytest.mark.clause("468.3/two-to-reinvite")
 async def test_neither_of_the_two_delivers(administrator, second, hire, as_owner, identity):
     person = await hire("p.person", "auditor", title="Auditor")
     path = f"/v1/accounts/{person.account_id}/invitation"

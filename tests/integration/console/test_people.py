@@ -1,0 +1,136 @@
+"""People at the console, before a real identity: invited anew by two, and released from a day's limit."""
+
+import re
+
+import pytest
+
+from shared.events import AccountChanged, LimitLifted
+
+APPROVE = "Approve: invite P.Person anew"
+
+
+@pytest.fixture
+async def second(hire):
+    return await hire("s.lee", "alpr_administrator", title="Administration Sergeant")
+
+
+@pytest.fixture
+async def officer(hire, train):
+    officer = await hire("o.lindqvist", "officer", sources=["department"])
+    await train(officer)
+    return officer
+
+
+def forms(browser):
+    """Where the forms of the open page go, the one to sign out apart."""
+    return sorted(
+        set(re.findall(r'method="post" action="([^"]+)"', browser.page.text)) - {"/sign-out"}
+    )
+
+
+@pytest.mark.clause("468.3/two-to-reinvite")
+async def test_a_privileged_person_is_invited_anew_by_two_at_the_console(
+    browser, sign_in, administrator, second, hire, runtime, bus
+):
+    person = await hire("p.person", "auditor", title="Auditor")
+    here = f"/people/{person.account_id}"
+    await sign_in(administrator)
+    await browser.open("/people")
+    assert "To be invited anew" not in browser.said
+    assert f'href="{here}"' in browser.page.text
+    await browser.open(here)
+    assert "It takes two administrators for auditor" in browser.said
+    short = await browser.send(f"{here}/invitation", reason="no")
+    assert short.status_code == 422
+    assert "Field: reason" in browser.said
+    await browser.send(f"{here}/invitation", reason="lost the telephone")
+    assert "State active" in browser.said
+    assert re.search(r"proposed it on [0-9: -]+ UTC : lost the telephone\.", browser.said)
+    assert "Another administrator approves it." in browser.said
+    assert APPROVE not in browser.said
+    refused = await browser.send(f"{here}/approval")
+    assert refused.status_code == 403
+    assert "who proposed to invite this person anew does not approve it" in browser.said
+    assert (await person.get("/v1/me")).status_code == 200
+    await browser.send("/sign-out")
+    await sign_in(second)
+    await browser.open("/people")
+    assert "lost the telephone" in browser.said
+    assert "awaits approval" in browser.said
+    await browser.open(here)
+    assert APPROVE in browser.said
+    await browser.send(f"{here}/approval")
+    assert "State invited" in browser.said
+    assert APPROVE not in browser.said
+    assert (await person.get("/v1/me")).status_code == 401
+    await runtime.relay.drain()
+    told = [e for e in bus.events(AccountChanged) if str(e.account_id) == person.account_id]
+    assert [(e.change, e.actor.person_id) for e in told][-2:] == [
+        ("reinvitation_proposed", administrator.account_id), ("reinvited", second.account_id),
+    ]  # fmt: skip
+    await browser.open("/people")
+    assert "To be invited anew" not in browser.said
+
+
+async def test_somebody_without_such_a_role_is_invited_anew_by_one(
+    browser, sign_in, administrator, officer
+):
+    here = f"/people/{officer.account_id}"
+    await sign_in(administrator)
+    await browser.open(here)
+    assert "It takes two" not in browser.said
+    await browser.send(f"{here}/invitation", reason="lost the telephone")
+    assert "State invited" in browser.said
+
+
+@pytest.mark.clause("468.4(a)/disclosed-limit")
+async def test_an_administrator_lifts_a_persons_limit_for_a_case(
+    browser, sign_in, administrator, officer, runtime, bus
+):
+    here = f"/people/{officer.account_id}"
+    await sign_in(administrator)
+    await browser.open(here)
+    assert "10,000 records a day at most" in browser.said
+    assert "It was never lifted." in browser.said
+    why = "Canvass of two weeks around a homicide"
+    vague = await browser.send(f"{here}/limit", case_number="the case", reason=why)
+    assert vague.status_code == 422
+    assert "Field: case number" in browser.said
+    assert why in vague.text, "what was typed stands there still"
+    await browser.send(f"{here}/limit", case_number="26-001234", reason=why)
+    assert f"26-001234 {why}" in browser.said
+    await runtime.relay.drain()
+    [event] = bus.events(LimitLifted)
+    assert (str(event.account_id), event.case_number) == (officer.account_id, "26-001234")
+    assert (event.actor.person_id, event.reason) == (administrator.account_id, why)
+
+
+@pytest.mark.clause("468.3/pages")
+async def test_nobody_is_offered_what_they_may_not_do_to_others_or_to_themselves(
+    browser, sign_in, administrator, officer, hire, runtime, bus
+):
+    auditor = await hire("p.person", "auditor", title="Auditor")
+    await sign_in(administrator)
+    here = f"/people/{officer.account_id}"
+    await browser.open(here)
+    assert forms(browser) == [f"{here}/invitation", f"{here}/limit"]
+    own = f"/people/{administrator.account_id}"
+    await browser.open(own)
+    assert "This is your own account" in browser.said
+    assert forms(browser) == []
+    refused = await browser.send(f"{own}/limit", case_number="26-001234", reason="my own case")
+    assert refused.status_code == 403
+    await browser.send("/sign-out")
+    await sign_in(auditor)
+    assert 'href="/people"' not in browser.page.text
+    await browser.open(here)
+    assert "State active" in browser.said
+    assert forms(browser) == []
+    for act in ("invitation", "approval", "limit"):
+        refused = await browser.send(
+            f"{here}/{act}", case_number="26-001234", reason="a case of mine"
+        )
+        assert refused.status_code == 403, act
+        assert "this needs the permission account:manage" in browser.said
+    await runtime.relay.drain()
+    assert bus.events(LimitLifted) == []
