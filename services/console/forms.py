@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from services.console.browser import BROWSER, SESSION, cookie_of, jar_of, origin_of, set_cookie
+from services.console.file_forms import FileForm
 from services.console.parts import console_of
 from services.console.problems import Refused
 from services.console.visit import session_in
@@ -36,10 +37,29 @@ async def own_form(request: Request) -> Mapping[str, str]:
     Three independent signs, each enough against another site's page: where the browser says that the
     form comes from; a token that only our pages carry; and cookies that are sent from our pages alone.
     """
-    if request.headers.get("origin") != origin_of(request):
-        raise _foreign("it did not come from a page of this console")
+    _check_origin(request)
     async with request.form(max_fields=MAX_FIELDS, max_files=0) as form:
         fields = {name: value.strip() for name, value in form.items() if isinstance(value, str)}
+    return _own(request, fields)
+
+
+async def own_file_form(request: Request) -> tuple[Mapping[str, str], FileForm]:
+    """Return the fields of a form whose last one is a file, and the file to read, once the form shows to be ours.
+
+    Raises: as `own_form`, before anything of the file is read.
+    """
+    _check_origin(request)
+    form = FileForm(request)
+    return _own(request, await form.fields()), form
+
+
+def _check_origin(request: Request) -> None:
+    if request.headers.get("origin") != origin_of(request):
+        raise _foreign("it did not come from a page of this console")
+
+
+def _own(request: Request, fields: dict[str, str]) -> Mapping[str, str]:
+    """Return the fields without the token, which is checked, and without empty ones. Raises: Refused."""
     session = session_in(request)
     session_id = session.session_id if session else ""
     browser = cookie_of(request, BROWSER)
@@ -78,3 +98,4 @@ def _foreign(why: str) -> Refused:
 
 
 Form = Annotated[Mapping[str, str], Depends(own_form)]
+FileFields = Annotated[tuple[Mapping[str, str], FileForm], Depends(own_file_form)]

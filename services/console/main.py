@@ -14,6 +14,9 @@ from shared.bodies import BodyLimit
 from shared.http import RequestContext
 from shared.serve import serve
 
+UPLOADS = (r"/hotlists/[^/]+/upload$",)
+"""Forms with a file, which is passed on as it arrives; the service that takes it bounds it."""
+
 
 def build_app(settings: Settings, console: Console | None = None) -> FastAPI:
     """Return the console's app. It offers pages, no API, so it has no OpenAPI document."""
@@ -33,7 +36,7 @@ def build_app(settings: Settings, console: Console | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.runtime = console
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, uploads=UPLOADS)
     app.add_middleware(Pages)
     app.add_middleware(RequestContext, root_path=settings.root_path)  # outermost: request ids
     add_handlers(app)

@@ -1,6 +1,8 @@
 """What ends a request early; `main` turns each into a page."""
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 import httpx
 
@@ -16,6 +18,7 @@ class Refused(Exception):
         field: str | None = None,
         code: str | None = None,
         opened: str = "",
+        faults: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__(title)
         self.status = status
@@ -27,6 +30,9 @@ class Refused(Exception):
 
         self.opened = opened
         """The permission that a purpose, or one of another kind, would open; "" where that is not what lacks."""
+
+        self.faults = tuple(faults)
+        """What is wrong in a file: line, column, field and fault of each, where the service named them."""
 
     @property
     def temporary(self) -> bool:
@@ -62,7 +68,7 @@ def refusal(answer: httpx.Response) -> Refused:
         said = None
     if not isinstance(said, dict) or answer.is_success:
         return Refused(HTTPStatus.BAD_GATEWAY, "A service gave an answer that cannot be read")
-    field, code = said.get("field"), said.get("code")
+    field, code, faults = said.get("field"), said.get("code"), said.get("errors")
     return Refused(
         answer.status_code,
         str(said.get("title") or HTTPStatus(answer.status_code).phrase),
@@ -70,4 +76,7 @@ def refusal(answer: httpx.Response) -> Refused:
         str(field) if field else None,
         str(code) if code else None,
         str(said.get("permission", "")) if "kinds" in said else "",
+        [one for one in faults if isinstance(one, dict) and "line" in one]
+        if isinstance(faults, list)
+        else (),
     )

@@ -1,7 +1,7 @@
 """The services' public HTTP APIs, as any client calls them."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -41,9 +41,13 @@ class Services:
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         params: Mapping[str, Any] | None = None,
+        content: AsyncIterator[bytes] | None = None,
+        within_s: float | None = None,
         stream: bool = False,
     ) -> httpx.Response:
         """Send a request; any status comes back. A `stream` is for the caller to close.
+
+        `content` is a body that is passed on as it comes. The answer may take `within_s` seconds.
 
         Raises: Refused (503) when the service cannot be reached.
         """
@@ -53,7 +57,10 @@ class Services:
             headers=dict(headers or {}),
             json=json,
             params=params,
+            content=content,
         )
+        if within_s is not None:
+            request.extensions["timeout"]["read"] = within_s
         if stream:
             request.extensions["timeout"]["read"] = HEARTBEATS_WITHIN_S
         try:

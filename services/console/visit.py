@@ -68,8 +68,9 @@ class Visit:
         """
         self._renewed(await self.console.sessions.fresh(self.session))
         answer = await self._send(service, method, path, **request)
-        if answer.status_code == HTTPStatus.UNAUTHORIZED:
-            # Tokens are revoked by account; the session itself may go on (ADR-0007).
+        if answer.status_code == HTTPStatus.UNAUTHORIZED and "content" not in request:
+            # Tokens are revoked by account; the session itself may go on (ADR-0007). What was passed on
+            # as it came cannot be sent again.
             await answer.aclose()
             self._renewed(await self.console.sessions.fresh(self.session, refused=True))
             answer = await self._send(service, method, path, **request)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.console.forms import Form, moment_of
+from services.console.forms import FileFields, Form, moment_of, whole
 from services.console.pages import page
 from services.console.problems import Refused
 from services.console.routes.sign_in import to
@@ -20,6 +20,10 @@ After = Annotated[str, Query(max_length=300)]
 
 ON_A_PAGE = 50
 READ = "hotlist:read"
+MANAGE = "hotlist:manage"
+UPLOADED_WITHIN_S = 300.0
+"""A million lines are read and compared before the answer comes."""
+
 SEARCHED = ("plate", "record_kind", "after")
 ENTERED = (
     "plate",
@@ -40,6 +44,29 @@ async def show_lists(request: Request, visit: Working) -> Response:
     found = await visit.must("hotlist", "GET", "/v1/lists", with_purpose=False)
     now = visit.console.clock.now()
     return page(request, "hotlists.html", visit, lists=found["items"], now=now)
+
+
+@router.get("/new")
+async def show_new_list(request: Request, visit: Working) -> Response:
+    """The form for a hot list."""
+    return page(request, "new_list.html", visit, form={})
+
+
+@router.post("/new")
+async def make_list(request: Request, form: Form, visit: Working) -> Response:
+    """Make a hot list, with nothing in it, and go on to its first upload."""
+    body: dict[str, Any] = {name: form.get(name, "") for name in ("name", "source")}
+    if "staleness_hours" in form:
+        body["staleness_hours"] = whole(form["staleness_hours"])
+    try:
+        made = await visit.must(
+            "hotlist", "POST", "/v1/lists", json=body, with_purpose=visit.has_purpose_for(MANAGE)
+        )
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return page(request, "new_list.html", visit, exc.status, form=form, problem=exc)
+    return to(request, f"/hotlists/{made['list_id']}/upload")
 
 
 @router.get("/{list_id}")
@@ -111,12 +138,47 @@ async def activate_version(
     """Put a version in force; one that waits, as the second person."""
     path = f"/v1/lists/{list_id}/versions/{version}/activation"
     try:
-        await visit.must("hotlist", "POST", path)
+        await visit.must("hotlist", "POST", path, with_purpose=visit.has_purpose_for(MANAGE))
     except Refused as exc:
         if exc.temporary:
             raise
         return await _versions_page(request, visit, list_id, exc)
     return to(request, f"/hotlists/{list_id}/versions")
+
+
+@router.get("/{list_id}/upload")
+async def show_upload(request: Request, list_id: UUID, visit: Working) -> Response:
+    """The form to upload a list as a file."""
+    return await _upload_page(request, visit, list_id, {"activate": "yes"})
+
+
+@router.post("/{list_id}/upload")
+async def upload_version(
+    request: Request, list_id: UUID, sent: FileFields, visit: Working
+) -> Response:
+    """Pass a file on to hotlist as it arrives, and show what became of its lines."""
+    form, file = sent
+    hot_list = await _list(visit, list_id)
+    asked = {"activate": "true" if "activate" in form else "false"}
+    if "as_of" in form:
+        asked["as_of"] = moment_of(form["as_of"])
+    try:
+        made = await visit.must(
+            "hotlist",
+            "POST",
+            f"/v1/lists/{list_id}/versions",
+            params=asked,
+            headers={"Content-Type": "text/csv"},
+            content=file.pieces(),
+            within_s=UPLOADED_WITHIN_S,
+            with_purpose=visit.has_purpose_for(MANAGE),
+        )
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await _upload_page(request, visit, list_id, form, exc)
+    lines = made["entries"] + made["set_aside"] + sum(made["skipped"].values())
+    return page(request, "uploaded.html", visit, list=hot_list, made=made, lines=lines)
 
 
 @router.get("/{list_id}/versions/{version}/set-aside")
@@ -187,6 +249,18 @@ async def _versions_page(
     return page(
         request, "versions.html", visit, status, list=hot_list, versions=versions, problem=problem
     )
+
+
+async def _upload_page(
+    request: Request,
+    visit: Visit,
+    list_id: UUID,
+    form: Mapping[str, str],
+    problem: Refused | None = None,
+) -> Response:
+    hot_list = await _list(visit, list_id)
+    status = problem.status if problem else HTTPStatus.OK
+    return page(request, "upload.html", visit, status, list=hot_list, form=form, problem=problem)
 
 
 async def _entry_page(

@@ -1,6 +1,7 @@
 """Hot lists at the console, before the real services."""
 
 import re
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -163,3 +164,166 @@ async def test_another_person_puts_a_version_in_force_that_loses_much_of_the_lis
     await browser.open(here)
     await browser.send(activation)
     assert "2 active 1 none 0" in browser.said
+
+
+@pytest.fixture
+def send_file(browser):
+    """Send the upload form of the open page, with a file."""
+
+    async def send(path, text, *, origin=None, token=None, cut=0, **fields):
+        given = {"form_token": token or browser.token(), **fields}
+        request = browser.http.build_request(
+            "POST", path, data=given, files={"file": ("list.csv", text, "text/csv")}
+        )
+        body = await request.aread()
+        browser.page = await browser.http.post(
+            path,
+            content=body[: len(body) - cut],
+            headers={
+                "Origin": origin or browser.origin,
+                "Content-Type": request.headers["content-type"],
+            },
+        )
+        return browser.page
+
+    return send
+
+
+@pytest.fixture
+def versions(services, list_id, investigator):
+    """The versions that hotlist has of the list, as somebody else is told."""
+
+    async def versions():
+        transport = httpx.ASGITransport(services["hotlist"])
+        await investigator.sign_in()
+        async with httpx.AsyncClient(transport=transport, base_url="http://hotlist") as client:
+            path = f"/v1/lists/{list_id}/versions"
+            found = await client.get(path, headers=investigator.headers)
+        return [(one["version"], one["state"], one["entries"]) for one in found.json()["items"]]
+
+    return versions
+
+
+GOOD = "".join(f"1AAA{number:03},CA,other\n" for number in range(40))
+
+
+@pytest.mark.clause("468.4(c)/bad-lines")
+async def test_a_list_is_uploaded_as_a_file_and_what_became_of_its_lines_is_shown(
+    browser, sign_in, send_file, investigator, list_id
+):
+    await sign_in(investigator)
+    here = f"/hotlists/{list_id}"
+    await browser.open(here)
+    assert f'href="{here}/upload"' in browser.page.text
+    await browser.open(f"{here}/upload")
+    made = await send_file(
+        f"{here}/upload", f"plate,state,record_kind\n{GOOD}2BBB222,CA,nonsense\n", activate="yes"
+    )
+    assert made.status_code == 200
+    assert "version 1 was taken It is in force." in browser.said
+    assert (
+        "Lines 41 Entries 40 Set aside 1 , 2.44% of the lines; the policy lets 5.0% be"
+        in browser.said
+    )
+    assert "States taken CA as US-CA" in browser.said
+    assert "1AAA000" not in made.text
+    await browser.open(f"{here}/versions")
+    assert "1 active 40 none 1 " in browser.said
+
+
+@pytest.mark.clause("468.4(c)/bad-lines")
+async def test_a_file_with_too_many_bad_lines_is_refused_with_the_faults_by_line(
+    browser, sign_in, send_file, investigator, list_id, versions
+):
+    await sign_in(investigator)
+    here = f"/hotlists/{list_id}/upload"
+    await browser.open(here)
+    bad = "plate,state,record_kind\n1AAA111,CA,other\n2BBB222,CA,nonsense\n,CA,other\n"
+    refused = await send_file(here, bad, activate="yes")
+    assert refused.status_code == 422
+    assert "2 of 3 lines are bad, and the policy lets 5.0% be set aside" in browser.said
+    assert "3 3 record kind 'nonsense' is not a record kind of the policy" in browser.said
+    assert "Nothing of the file was kept." in browser.said
+    assert await versions() == []
+
+
+@pytest.mark.clause("468.4(c)/second-word")
+async def test_a_file_that_loses_much_of_the_list_waits_and_says_for_whom(
+    browser, sign_in, send_file, investigator, list_id, versions
+):
+    await sign_in(investigator)
+    here = f"/hotlists/{list_id}/upload"
+    for rows in (GOOD, GOOD[: len(GOOD) // 2]):
+        await browser.open(here)
+        await send_file(here, f"plate,state,record_kind\n{rows}", activate="yes")
+    assert (
+        "It loses more than 25% of the list, so it is not in force: another person" in browser.said
+    )
+    assert await versions() == [(2, "draft", 20), (1, "active", 40)]
+
+
+@pytest.mark.clause("468.4(c)/upload")
+async def test_a_file_is_taken_from_our_own_form_alone_and_whole_or_not_at_all(
+    browser, sign_in, send_file, investigator, list_id, versions
+):
+    await sign_in(investigator)
+    here, text = f"/hotlists/{list_id}/upload", f"plate,state,record_kind\n{GOOD}"
+    await browser.open(here)
+    form = browser.token()
+    elsewhere = await send_file(here, text, origin="https://evil.example", token=form)
+    assert elsewhere.status_code == 403
+    guessed = await send_file(here, text, token="0" * 64)
+    assert guessed.status_code == 403
+    for cut in (4, 60, 300):  # within the last boundary, before it, within the lines
+        broken = await send_file(here, text, token=form, cut=cut, activate="yes")
+        assert broken.status_code == 400, cut
+        assert "it did not arrive whole" in browser.said
+    none = await browser.http.post(
+        here,
+        files={"form_token": (None, form), "activate": (None, "yes")},
+        headers={"Origin": browser.origin},
+    )
+    assert none.status_code == 422
+    assert "choose a file" in none.text
+    assert await versions() == []
+    await sign_in(investigator)
+    await browser.open(here)
+    await send_file(here, text, activate="yes")
+    assert await versions() == [(1, "active", 40)]
+
+
+@pytest.mark.clause("468.3/pages")
+async def test_who_may_not_manage_lists_is_offered_no_upload_and_refused_one(
+    browser, sign_in, send_file, hire, train, list_id, versions
+):
+    officer = await hire("o.lindqvist", "officer", sources=["department"])
+    await train(officer)
+    await sign_in(officer)
+    await browser.open("/hotlists")
+    assert "/hotlists/new" not in browser.page.text
+    for page in (f"/hotlists/{list_id}", f"/hotlists/{list_id}/versions"):
+        await browser.open(page)
+        assert "/upload" not in browser.page.text
+    await browser.open(f"/hotlists/{list_id}/upload")
+    assert 'type="file"' not in browser.page.text
+    refused = await send_file(f"/hotlists/{list_id}/upload", f"plate,state,record_kind\n{GOOD}")
+    assert refused.status_code == 403
+    assert "this needs the permission hotlist:manage" in browser.said
+    made = await browser.send("/hotlists/new", name="Mine", source="department")
+    assert made.status_code == 403
+    assert await versions() == []
+
+
+async def test_a_list_is_made_and_its_upload_comes_next(browser, sign_in, hotlist, investigator):
+    await sign_in(investigator)
+    await browser.open("/hotlists")
+    assert 'href="/hotlists/new"' in browser.page.text
+    await browser.open("/hotlists/new")
+    refused = await browser.send("/hotlists/new", name="SVS", source="state")
+    assert refused.status_code == 403
+    assert "no entitlement to state data (policy 468.4(e))" in browser.said
+    await browser.send("/hotlists/new", name="BOLO", source="department", staleness_hours="12")
+    assert browser.page.url.path.endswith("/upload")
+    assert "BOLO: upload a file" in browser.said
+    gone = await browser.open(f"/hotlists/{uuid4()}/upload")
+    assert gone.status_code == 404
