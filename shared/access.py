@@ -3,6 +3,7 @@
 Civil Code 1798.90.52(a); CJIS Security Policy AU-3. The only place that makes a `Grant`.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.disclosed import LIMIT_CODE, DisclosureLimit, count, is_counted
+from shared.disclosed import LIMIT_CODE, DisclosureLimit, count, is_counted, shut
 from shared.elements import elements_of
 from shared.errors import AlprError, NotAuthenticated, NotAuthorised, Unavailable
 from shared.events import (
@@ -92,6 +93,9 @@ class Grant:
 
     most_disclosed: int | None = None
     """How many records a day that may be; None where nothing bounds it."""
+
+    offered: bool = False
+    """Whether an earlier answer offered the picture that is asked for: its record counted there."""
 
     seal: object = field(repr=False, compare=False, default=None)
 
@@ -183,6 +187,7 @@ def access(
                 service=runtime.service,
                 request_id=request.state.request_id,
                 now=now,
+                offered=True,
                 seal=_SEAL,
                 **_counting(runtime, purpose, now),
             )
@@ -243,10 +248,13 @@ async def record_attempt(runtime: Runtime, attempt: AccessAttempted) -> None:
         await emit(connection, runtime.service, attempt)
 
 
-async def record_refusal(request: Request, grant: Grant, reason: str) -> None:
+async def record_refusal(
+    request: Request, grant: Grant, reason: str, *, shuts: bool = False
+) -> None:
     """Record that a service's own rule refused what the guard had let through.
 
-    Commits by itself, beside the guard's attempt and with the same request id. Raises: Unavailable.
+    Commits by itself, beside the guard's attempt and with the same request id. `shuts`: nothing more is shown
+    to the person that day. Raises: Unavailable.
     """
     refusal = AccessAttempted(
         occurred_at=grant.now,
@@ -264,7 +272,12 @@ async def record_refusal(request: Request, grant: Grant, reason: str) -> None:
         caller_request_id=request.state.caller_request_id,
         client_address=request.client.host if request.client else "",
     )
-    await record_attempt(runtime_of(request), refusal)
+    runtime = runtime_of(request)
+    await record_attempt(runtime, refusal)
+    if shuts and grant.most_disclosed is not None:
+        async with runtime.db.begin() as connection:
+            day = grant.now.astimezone(UTC).date()
+            await shut(connection, grant.principal.account_id, day, grant.most_disclosed)
 
 
 @asynccontextmanager
@@ -358,9 +371,11 @@ def _route_of(request: Request) -> str:
 class RefusedByRule(NotAuthorised):
     """A store refused what the guard had let through. Recorded, with the request, once all is undone."""
 
-    def __init__(self, grant: Grant, detail: str, *, code: str) -> None:
+    def __init__(self, grant: Grant, detail: str, *, code: str, shuts: bool = False) -> None:
         super().__init__(detail, code=code)
         self.grant = grant
+        self.shuts = shuts
+        """Whether nothing more is shown to the person that day, since the refusal told them something."""
 
 
 def purpose_missing(grant: Grant, what: str) -> RefusedByRule:
@@ -380,6 +395,8 @@ class Shown:
     plates: Iterable[str] = ()
     read_ids: Iterable[object] = ()
     """The reads that it tells of, where it is neither read nor capture itself: of a hit, of a pass."""
+    holds: int = 1
+    """How many records it is made of: a package, an export of the log. So many are counted."""
 
 
 DATED = frozenset({"read", "capture", "image", "crop", "hit", "pass"})
@@ -393,8 +410,9 @@ async def disclose(
 
     Raises: RefusedByRule where a person was shown too many that day; then nothing may be shown.
     """
+    records = list(records)
     told = disclosures(grant, record_kind, records)
-    if grant.counted and is_counted(grant.permission.value, record_kind):
+    if grant.counted and is_counted(grant.permission.value, record_kind, offered=grant.offered):
         number = sum(event.count for event in told)
         try:
             await count(
@@ -405,7 +423,9 @@ async def disclose(
                 grant.most_disclosed,
             )
         except DisclosureLimit as exc:
-            raise RefusedByRule(grant, exc.detail, code=LIMIT_CODE) from None
+            # What one thing holds is known before; of others the refusal tells that they are there.
+            shuts = all(record.holds == 1 for record in records)
+            raise RefusedByRule(grant, exc.detail, code=LIMIT_CODE, shuts=shuts) from None
     await emit(connection, grant.service, *told)
 
 
@@ -415,9 +435,11 @@ def disclosures(grant: Grant, record_kind: str, records: Iterable[Shown]) -> lis
     Raises: ValueError for a record without a capture day, of a kind that has one.
     """
     by_day: dict[date | None, list[DisclosedRecord]] = {}
+    counts = Counter[date | None]()
     for record in records:
         if record.captured is None and record_kind in DATED:
             raise ValueError(f"a {record_kind} is disclosed with the day of its capture")
+        counts[_utc_day(record.captured)] += record.holds
         by_day.setdefault(_utc_day(record.captured), []).append(
             DisclosedRecord(
                 record_id=str(record.record_id),
@@ -436,7 +458,7 @@ def disclosures(grant: Grant, record_kind: str, records: Iterable[Shown]) -> lis
             permission=grant.permission.value,
             record_kind=record_kind,
             records=days[start : start + most],
-            count=sum(len(day.shown) for day in days[start : start + most]),
+            count=sum(counts[day.captured_on] for day in days[start : start + most]),
             purpose=grant.purpose.record if grant.purpose else None,
             request_id=grant.request_id,
         )

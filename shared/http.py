@@ -226,7 +226,7 @@ async def _alpr_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, AlprError)  # noqa: S101 - registered for this class
     if isinstance(exc, RefusedByRule):
         try:
-            await record_refusal(request, exc.grant, exc.detail)
+            await record_refusal(request, exc.grant, exc.detail, shuts=exc.shuts)
         except errors.Unavailable as away:
             exc = away
     members: dict[str, Any] = {"field": exc.field, **exc.members}

@@ -207,7 +207,9 @@ async def export_entries(
     if body.with_values:
         await log.lock()  # until the entry says so: the size stays what it is
     span = await _span(work, body)
-    await Entries(work.connection).disclose_span(grant, *span, old_log=body.old_log)
+    await Entries(work.connection).disclose_span(
+        grant, *span, values=body.with_values, old_log=body.old_log
+    )
     writer: Writer = request.app.state.writer
     note = None if body.old_log else await writer.sign_for(work.connection, span.end)
     origin = settings.audit_origin if body.old_log else settings.log_origin

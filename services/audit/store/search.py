@@ -162,12 +162,21 @@ class Entries:
                     yield one
 
     async def disclose_span(
-        self, grant: Grant, start: int, end: int, *, old_log: bool = False
+        self, grant: Grant, start: int, end: int, *, values: bool = False, old_log: bool = False
     ) -> None:
-        """Record that the entries of a whole span were shown."""
+        """Record that the entries of a whole span were shown; with `values`, so many records as they hold.
+
+        Every entry of the log before this one may hold some.
+        """
         ids = [f"{start}-{end - 1}"] if end > start else []
         kind = "old_audit_entries" if old_log else "audit_entries"
-        await disclose(self._connection, grant, kind, [Shown(record_id=span) for span in ids])
+        holds = 1
+        if old_log:
+            holds = end - start
+        elif values:
+            holds = max(1, await Values(self._connection).count_records(start, end))
+        shown = [Shown(record_id=span, holds=holds) for span in ids]
+        await disclose(self._connection, grant, kind, shown)
 
     async def disclose_report(self, grant: Grant, person_id: str, shown: Sequence[Shown]) -> None:
         """Record that it was shown what a person reached."""

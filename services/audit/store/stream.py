@@ -74,8 +74,11 @@ _DISCLOSED = text(
     WITH shown AS (
         SELECT person_id, CAST(occurred_at AT TIME ZONE 'UTC' AS date) AS day,
             CAST(convert_from(entry, 'UTF8')::jsonb #>> '{data,count}' AS bigint) AS records
-        FROM entries WHERE seq = ANY(:seqs) AND person_id NOT LIKE 'system:%'
-          AND NOT convert_from(entry, 'UTF8')::jsonb #>> '{data,record_kind}' = ANY(:pictures)
+        FROM entries e WHERE seq = ANY(:seqs) AND person_id NOT LIKE 'system:%'
+          -- A picture counts unless an answer of the same attempt showed its record and offered it.
+          AND NOT (convert_from(entry, 'UTF8')::jsonb #>> '{data,record_kind}' = ANY(:pictures)
+            AND EXISTS (SELECT FROM entries o WHERE o.attempt_id = e.attempt_id AND o.kind = e.kind
+              AND NOT convert_from(o.entry, 'UTF8')::jsonb #>> '{data,record_kind}' = ANY(:pictures)))
     ), added AS (
         SELECT person_id, day, sum(records) AS records FROM shown GROUP BY 1, 2
     )

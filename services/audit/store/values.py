@@ -255,6 +255,17 @@ class Values:
         )
         return int(found.scalar_one())
 
+    async def count_records(self, start: int, end: int) -> int:
+        """Return how many records, or groups without records, those groups hold."""
+        found = await self._connection.execute(
+            text(
+                "SELECT coalesce(sum(coalesce(cardinality(array_remove(records, NULL)), 1)), 0)"
+                " FROM sealed_values WHERE seq >= :start AND seq < :end"
+            ),
+            {"start": start, "end": end},
+        )
+        return int(found.scalar_one())
+
 
 def _by_entry(found: Iterable[Any]) -> dict[int, list[Value]]:
     values = defaultdict[int, list[Value]](list)

@@ -192,7 +192,8 @@ async def download_evidence(
     assert export.sha256 is not None  # noqa: S101 - it is ready
     runtime = runtime_of(request)
     pieces = await opened(runtime.objects.stream(export.object_key))
-    await disclose(work.connection, grant, "package", [Shown(record_id=export_id)])
+    holds = max(1, (export.reads or 0) + (export.captures or 0))
+    await disclose(work.connection, grant, "package", [Shown(record_id=export_id, holds=holds)])
     return StreamingResponse(
         sealed(pieces, export.sha256, _receipt(runtime, grant, export)),
         media_type="application/zip",

@@ -61,6 +61,27 @@ def _digests(exported, seq):
     return json.loads(entry["entry"])["data"]["_sd"]
 
 
+@pytest.fixture
+async def shown_few(app, runtime, policy):
+    """The policy lets a person see five records a day."""
+    limits = msgspec.structs.replace(policy.limits, disclosed_finding=5, disclosed_refused=5)
+    runtime.policy = msgspec.structs.replace(policy, limits=limits)
+
+
+@pytest.mark.clause("468.4(a)/disclosed-limit")
+async def test_an_export_counts_as_many_records_as_its_values_hold(
+    deliver, clock, export, query, shown_few
+):
+    await deliver(*sightings(clock))
+    assert len(await query("SELECT 1 FROM sealed_values")) > 5
+    [problem] = await export(403, with_values=True)
+    assert b"disclosure_limit" in problem
+    assert await query("SELECT 1 FROM entries WHERE kind = 'values.exported'") == []
+    for _ in range(5):
+        await export()  # without values, one each
+    await export(403)
+
+
 async def test_values_are_left_out_of_an_export_and_that_is_said(deliver, clock, export, query):
     await deliver(*sightings(clock))
     exported = await export()

@@ -585,18 +585,27 @@ async def test_a_day_is_counted_for_itself_and_a_person_for_themself(deliver, fi
 @pytest.mark.parametrize(
     "uncounted",
     [
-        {"record_kind": "crop"},
-        {"record_kind": "image"},
         {"record_kind": "hit", "permission": "alert:receive"},
         {"actor": an_actor("system:retention")},
     ],
     ids=str,
 )
-async def test_pictures_live_alerts_and_the_software_do_not_count(
-    deliver, findings, clock, uncounted
-):
+async def test_live_alerts_and_the_software_do_not_count(deliver, findings, clock, uncounted):
     await deliver(*shown(clock, 2000), *shown(clock, 5000, **uncounted))
     assert await findings() == []
+
+
+@pytest.mark.clause("468.3.1(c)/disclosed")
+@pytest.mark.parametrize("kind", ["crop", "image"])
+async def test_a_picture_counts_unless_an_answer_of_its_attempt_showed_the_record(
+    deliver, findings, clock, kind
+):
+    attempt, answer = shown(clock, 2000)
+    await deliver(attempt, answer, a_disclosure(clock, attempt, count=1, record_kind=kind))
+    assert await findings() == []
+    await deliver(*shown(clock, 1, record_kind=kind))
+    [finding] = await findings()
+    assert (finding.kind, finding.details["count"]) == ("many_disclosed", 2001)
 
 
 @pytest.mark.clause("468.3.1(c)/monitoring")

@@ -9,7 +9,7 @@ from msgspec import structs
 from shared.disclosed import drop_old
 from shared.events import AccessAttempted, RecordsDisclosed
 from shared.permissions import Permission
-from tests.integration.retention.conftest import a_read, started
+from tests.integration.retention.conftest import JPEG, a_capture, a_read, started
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 OTHER = "00000000-0000-4000-8000-000000000008"
@@ -42,9 +42,30 @@ async def test_a_wildcard_and_its_pages_count_what_they_showed(limited):
     assert "7ABC12" not in str(problem)
     assert "release you for a case" in problem["detail"]
     assert await disclosed(limited) == 3  # what is refused is not shown
+
+
+async def test_just_as_many_as_the_limit_are_shown(limited):
+    first = await limited.search(plate="7ABC12?", limit=3)
     second = await limited.search(plate="7ABC12?", limit=2, after=first["next"])
     assert len(second["items"]) == 2
     await limited.search(403, plate="7ABC120")
+
+
+async def test_a_refusal_does_not_tell_whether_there_is_anything(limited):
+    await limited.search(plate="7ABC12?", limit=MOST)
+    there = await limited.search(403, plate="7ABC125")
+    not_there = await limited.search(403, plate="7ABC999")
+    del there["instance"], not_there["instance"]
+    assert there == not_there
+
+
+async def test_after_a_refusal_nothing_more_is_shown_that_day(limited):
+    await limited.search(plate="7ABC12?", limit=MOST - 1)
+    await limited.search(403, plate="7ABC12?", limit=2)  # tells that there are two
+    await limited.search(403, plate="7ABC120")
+    await limited.search(403, plate="7ABC999")
+    limited.clock.advance(hours=12)
+    assert (await limited.search(plate="7ABC120"))["items"]
 
 
 async def test_a_refusal_is_on_record_with_its_reason(limited):
@@ -85,6 +106,41 @@ async def test_a_picture_counts_with_its_record_alone(
         for _ in range(3):
             await retention.get(found["crop_url"])
         await retention.search(403, plate="7ABC123")
+
+
+async def test_pictures_that_no_answer_offered_count_as_records(limited):
+    ids = []
+    for read in limited.reads[: MOST + 1]:
+        capture = a_capture(read.captured_at, capture_id=read.read_id)
+        await limited.objects.put(capture.capture.image.object_key, JPEG)
+        await limited.store(capture)
+        ids.append(capture.capture.capture_id)
+    for capture_id in ids[:MOST]:
+        await limited.get(f"/v1/captures/{capture_id}/image")
+    await limited.get(f"/v1/captures/{ids[MOST]}/image", 403)
+
+
+async def test_a_package_counts_as_many_records_as_it_holds(limited):
+    purpose = {"case_number": "26-001234"}
+    for n, (plate, status) in enumerate((("7ABC12?", 403), ("7ABC120", 200))):
+        holder = f"00000000-0000-4000-8000-00000000010{n}"
+        window = {"captured_from": (NOON - timedelta(days=1)).isoformat()}
+        criteria = {"plate": plate, **window, "captured_to": "2026-06-01T12:00:01Z"}
+        body = {"basis": "evidence", "description": "of a case", "criteria": criteria}
+        hold = await limited.post("/v1/holds", {**body, **purpose}, 201, account_id=holder)
+        headers = limited.authority.headers(account_id=holder) | {
+            "Idempotency-Key": f"export-{plate}"
+        }
+        asked = await limited.client.post(
+            "/v1/evidence-exports", json={"hold_id": hold["hold_id"]}, headers=headers
+        )
+        await limited.app.state.evidence_maker.work()
+        path = f"/v1/evidence-exports/{asked.json()['export_id']}/package"
+        other = limited.authority.headers(account_id=OTHER)
+        answer = await limited.client.get(path, headers=other)
+        assert answer.status_code == status, answer.text
+    *_, told = [e for e in await limited.emitted(RecordsDisclosed) if e.record_kind == "package"]
+    assert (told.count, len(told.shown)) == (1, 1)
 
 
 async def test_requests_at_once_cannot_each_stay_below(limited):
