@@ -76,6 +76,10 @@ test-mutations: $(STAMP) ## 1,000 random mutations of logs, exports and packages
 authz-matrix: $(STAMP) ## Every route as every role with everything that may be the matter with a request
 	@$(PY) -m tests.integration.authz
 
+.PHONY: insiders
+insiders: $(STAMP) ## An insider of each role tries all that its rights allow for a day; what they carry off is counted
+	@$(PY) -m tests.integration.insiders
+
 .PHONY: test-training
 test-training: $(TRAINING_STAMP) ## The renderer, the networks and their training, every step of it
 	@$(TRAINING_PY) -m pytest tests/training

@@ -27,16 +27,34 @@ class Answer:
         found: dict[str, Any] = json.loads(self.body)
         return found
 
+    @property
+    def json(self) -> Any:
+        """The body, if it is JSON; else None."""
+        is_json = self.headers.get("content-type", "").partition(";")[0].endswith("json")
+        return json.loads(self.body) if is_json and self.body else None
+
 
 async def ask(
-    app: FastAPI, method: str, path: str, headers: dict[str, str], body: Any, address: str
+    app: FastAPI,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: Any,
+    address: str,
+    *,
+    listen_s: float = 0,
 ) -> Answer:
-    """Send a request as from `address`."""
+    """Send a request as from `address`; a stream of events is heard for `listen_s` once it has begun.
+
+    A body of bytes goes as it is, with the content type that `headers` say.
+    """
     answer = Answer()
     ended = asyncio.Event()
-    content = b"" if body is None else json.dumps(body).encode()
+    content = (
+        body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+    )
     sent = {"host": "test", **headers}
-    if body is not None:
+    if body is not None and not isinstance(body, bytes):
         sent["content-type"] = "application/json"
     url = httpx.URL(f"http://test{path}")
     scope = {
@@ -67,7 +85,7 @@ async def ask(
             answer.status = message["status"]
             answer.headers = {k.decode().lower(): v.decode() for k, v in message["headers"]}
             if answer.headers.get("content-type", "").startswith("text/event-stream"):
-                ended.set()
+                asyncio.get_running_loop().call_later(listen_s, ended.set)
         elif message["type"] == "http.response.body":
             answer.body += message.get("body", b"")
             if not message.get("more_body"):

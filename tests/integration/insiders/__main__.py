@@ -1,0 +1,17 @@
+"""`make insiders`: an insider of every role of the policy, with every operation and every kind of purpose."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def main() -> int:
+    """Let each spend a day."""
+    os.environ["INSIDERS"] = "all"
+    return int(pytest.main(["-q", "-s", "-p", "no:cacheprovider", str(Path(__file__).parent)]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
