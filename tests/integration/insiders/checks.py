@@ -1,5 +1,7 @@
 """What must hold of an insider's day; each check returns what is wrong."""
 
+from datetime import timedelta
+
 from shared.testing import eventually
 from tests.integration.insiders.day import Day, documents
 from tests.integration.insiders.department import SERVICES, Department
@@ -17,6 +19,7 @@ async def all_of(here: Department, day: Day, ledger: Ledger, findings: Findings)
     await logged(insider, ledger)
     wrong = [
         *within_limits(insider, here),
+        *of_patrol(insider, here),
         *on_record(insider, ledger),
         *deeds_on_record(insider, ledger),
         *await found(insider, here, findings),
@@ -61,6 +64,18 @@ def within_limits(insider: Insider, here: Department) -> list[str]:
                 f"limit: {service} gave {len(taken)} records, {most} are allowed {told_by}"
             )
     return found
+
+
+def of_patrol(insider: Insider, here: Department) -> list[str]:
+    """Return the answers without a purpose, and the streams, that told what is too old for patrol (468.4(b))."""
+    oldest = here.clock.now() - timedelta(hours=here.policy.limits.hits_without_purpose_h)
+    old = {r.plate for r in insider.store.records if r.captured_at < oldest}
+    assert old, "every record is fresh: nothing is shown by this"
+    return [
+        f"old hits without a purpose: {asked}"
+        for asked in insider.asked
+        if (asked.pushed or asked.purpose is None) and asked.told.all & old
+    ]
 
 
 def on_record(insider: Insider, ledger: Ledger) -> list[str]:

@@ -170,6 +170,7 @@ class Department:
 
     async def approve(self, request_id: str) -> None:
         """Approve a request of an agency."""
+        await self.reviewer.renew()
         said = await self.reviewer.post(
             "/v1/purposes",
             kind="release",

@@ -63,7 +63,7 @@ class Insider:
     purposes: dict[str | None, str] = field(default_factory=dict)
     """Tokens by what they were declared as."""
     asked: list[Asked] = field(default_factory=list)
-    _renewed: float = field(default_factory=monotonic)
+    _renewed: float = -RENEWED_AFTER_S
 
     @property
     def account_id(self) -> str:
