@@ -53,7 +53,7 @@ class Day:
         self.insider = insider
         self.known = known
         self._whole = whole
-        self._step = 1 if whole else 3
+        self._step = 1 if whole else 4
         self._now = insider.department.clock.now
         self._policy = insider.department.policy
         self.hold_ids: list[str] = []
@@ -78,8 +78,11 @@ class Day:
 
     async def sweep(self) -> None:
         """Send the example of every operation but those that end the session, with and without purposes."""
+        own = self._policy.roles[self.insider.role]
         for route in documents(self.insider.department):
-            if (route.method, route.path) not in ENDS_SESSION:
+            if (route.method, route.path) in ENDS_SESSION:
+                continue
+            if self._whole or route.permission in own:
                 for kind in self._kinds(route.permission or ""):
                     await self._example(route, kind)
 
