@@ -336,6 +336,7 @@ async def make_package(
             sha256=_sha256(path),
             size_bytes=path.stat().st_size,
             reads=contents.reads,
+            hits=contents.hits,
             captures=contents.captures,
             images=contents.images,
             omitted=len(contents.omitted),

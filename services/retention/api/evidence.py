@@ -89,6 +89,8 @@ class ExportOut(BaseModel):
     """Of the package: what a copy on a medium must read back as."""
     size_bytes: int | None = None
     reads: int | None = None
+    hits: int | None = None
+    """Of hot lists, each told with its read; null, too, for a package of before they were counted."""
     captures: int | None = None
     images: int | None = None
     omitted: int | None = None
@@ -108,7 +110,7 @@ class ExportOut(BaseModel):
         people = ("requested_by", "withdrawn_by")
         plain = {name: getattr(export, name) for name in cls.model_fields if name not in people}
         if export.confirmed_at is None and is_wide(export.criteria, rule):
-            plain |= dict.fromkeys(("reads", "captures", "images", "omitted"))
+            plain |= dict.fromkeys(("reads", "hits", "captures", "images", "omitted"))
         return cls(
             **{**plain, "state": export.state.value},
             **{name: Person.of(getattr(export, name)) for name in people},

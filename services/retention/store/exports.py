@@ -21,7 +21,7 @@ from shared.events import Actor, EvidenceChanged, PurposeRecord
 
 _COLUMNS = (
     "e.export_id, e.hold_id, e.agency_ori, e.state, e.requested_by, e.requested_at, e.purpose, e.attempts,"
-    " e.fault, e.built_at, e.sha256, e.size_bytes, e.reads, e.captures, e.images, e.omitted, e.signed_by,"
+    " e.fault, e.built_at, e.sha256, e.size_bytes, e.reads, e.hits, e.captures, e.images, e.omitted, e.signed_by,"
     " e.withdrawn_by, e.withdrawn_at, e.withdrawal_reason, e.removed_at,"
     " h.case_number, h.criteria, h.released_at IS NULL AS in_force, h.confirmed_at,"
     " (SELECT count(*) FROM evidence_bookings b WHERE b.export_id = e.export_id AND NOT EXISTS"
@@ -60,8 +60,8 @@ _CLAIM = text(
 _BUILT = text(
     """
     UPDATE evidence_exports SET state = 'ready', fault = NULL, built_at = :at, sha256 = :sha256,
-        size_bytes = :size_bytes, reads = :reads, captures = :captures, images = :images,
-        omitted = :omitted, signed_by = :signed_by
+        size_bytes = :size_bytes, reads = :reads, hits = :hits, captures = :captures,
+        images = :images, omitted = :omitted, signed_by = :signed_by
     WHERE export_id = :export_id
     """
 )
@@ -106,6 +106,8 @@ class Export:
     sha256: str | None = None
     size_bytes: int | None = None
     reads: int | None = None
+    hits: int | None = None
+    """Of hot lists, told with the reads; None, too, for a package of before they were counted."""
     captures: int | None = None
     images: int | None = None
     omitted: int | None = None
@@ -260,7 +262,16 @@ async def built(connection: AsyncConnection, export_id: UUID, package: Built, at
     """Record that a package is there."""
     parameters = {
         name: getattr(package, name)
-        for name in ("sha256", "size_bytes", "reads", "captures", "images", "omitted", "signed_by")
+        for name in (
+            "sha256",
+            "size_bytes",
+            "reads",
+            "hits",
+            "captures",
+            "images",
+            "omitted",
+            "signed_by",
+        )
     }
     await connection.execute(_BUILT, {"export_id": export_id, "at": at, **parameters})
 

@@ -120,6 +120,7 @@ class Built:
     sha256: str
     size_bytes: int
     reads: int
+    hits: int
     captures: int
     images: int
     omitted: int

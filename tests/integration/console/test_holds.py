@@ -127,7 +127,7 @@ async def test_what_a_hold_keeps_is_exported_saved_booked_and_then_released(
     assert "See whether the package is made" in browser.said
     await retention.state.evidence_maker.work()
     await browser.open(export)
-    assert "reads: 1" in browser.said
+    assert "reads: 1; hits of hot lists: 0; captures" in browser.said
     package = (await browser.http.get(f"{export}/package")).content
     [told] = re.findall(r"SHA-256</dt><dd><code>([0-9a-f]{64})</code>", browser.page.text)
     assert hashlib.sha256(package).hexdigest() == told

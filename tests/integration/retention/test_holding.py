@@ -5,10 +5,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from alembic import command
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from services.retention.domain.criteria import Criteria
 from services.retention.store.holds import Hold, Holds
 from services.retention.store.locks import HOLDS
+from shared.db import OWN_VERSIONS, Database, _alembic
 from shared.events import (
     AccessAttempted,
     Actor,
@@ -188,6 +192,73 @@ async def test_a_hold_is_released_by_another_person_than_placed_it(retention):
     assert released["released_by"]["person_id"] == RELEASER["account_id"]
     await purge(retention)
     assert await everything_left(retention) == []
+
+
+RELEASED = (
+    "UPDATE holds SET released_at = now(), release_reason = 'by hand', released_by = {by}"
+    " WHERE released_at IS NULL RETURNING hold_id"
+)
+
+
+@pytest.mark.clause("468.5/hold-release")
+@pytest.mark.parametrize(
+    "by",
+    [
+        "placed_by",
+        """placed_by || '{"name": "C. Other"}'""",
+        "placed_by - 'person_id'",
+        "'null'::jsonb",
+        "NULL",
+    ],
+)
+async def test_the_tables_take_no_release_by_who_placed_the_hold_or_by_nobody(retention, by):
+    """Whatever software asks, as the role that the service works as."""
+    await retention.store(a_read("7ABC123", LONG_AGO))
+    hold = await place(retention, plate="7ABC123")
+    with pytest.raises(IntegrityError, match="released_by_another_person"):
+        await retention.fetch(RELEASED.format(by=by.replace(":", r"\:")))
+    with pytest.raises(ProgrammingError, match="must be owner"):
+        await retention.fetch("ALTER TABLE holds DROP CONSTRAINT released_by_another_person")
+    still = (await retention.get(f"/v1/holds/{hold['hold_id']}")).json()
+    assert (still["in_force"], still["released_by"]) == (True, None)
+    another = """placed_by || '{"person_id"\\: "another"}'"""
+    assert len(await retention.fetch(RELEASED.format(by=another))) == 1
+
+
+def moved_to(connection, migrations, version):
+    config = _alembic(migrations)
+    config.attributes["connection"] = connection
+    config.attributes["version_table"] = OWN_VERSIONS
+    move = command.upgrade if version == "head" else command.downgrade
+    move(config, version)
+
+
+@pytest.mark.clause("468.5/hold-release")
+async def test_holds_that_one_person_placed_and_released_stay_as_they_are_at_the_upgrade(
+    database_url, repository
+):
+    migrations = repository / "services/retention/migrations"
+    db = Database(database_url, "retention")
+    await db.migrate(migrations)
+    placed = text(
+        "INSERT INTO holds (hold_id, agency_ori, basis, case_number, description, criteria,"
+        " placed_by, placed_at) VALUES (gen_random_uuid(), 'CA0520100', 'evidence', '26-1', 'x',"
+        """ '{}', '{"person_id"\\: "one"}', now())"""
+    )
+    own = text(RELEASED.format(by="placed_by"))
+    async with db.begin() as connection:
+        await connection.run_sync(moved_to, migrations, "retention_0012")
+        await connection.execute(placed)
+        await connection.execute(own)
+        await connection.run_sync(moved_to, migrations, "head")
+        await connection.execute(placed)
+    with pytest.raises(IntegrityError, match="released_by_another_person"):
+        async with db.begin() as connection:
+            await connection.execute(own)
+    async with db.begin() as connection:
+        counted = text("SELECT count(*), count(released_by) FROM holds")
+        assert (await connection.execute(counted)).one() == (2, 1)
+    await db.close()
 
 
 @pytest.mark.clause("468.5/holds")

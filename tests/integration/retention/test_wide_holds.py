@@ -165,7 +165,9 @@ async def test_an_export_from_before_is_neither_counted_nor_taken_until_its_hold
     assert (await retention.get(path)).json()["reads"] == 1
     await retention.fetch(FORGOTTEN)
     shown = (await retention.get(path)).json()
-    assert [shown[name] for name in ("reads", "captures", "images", "omitted")] == [None] * 4
+    assert [shown[name] for name in ("reads", "hits", "captures", "images", "omitted")] == [
+        None
+    ] * 5
     [listed] = (await retention.get("/v1/evidence-exports")).json()["items"]
     assert listed["reads"] is None
     assert (await retention.get(f"{path}/package", 403)).json()["code"] == "unconfirmed"

@@ -65,6 +65,7 @@ def an_export(**changes):
         "sha256": "cd" * 32,
         "size_bytes": 183220,
         "reads": 3,
+        "hits": 2,
         "captures": 3,
         "images": 3,
         "signed_by": "retention-1",
