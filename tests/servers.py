@@ -1,7 +1,11 @@
 """Fixtures that start the real servers once a session: Postgres and a Kafka-protocol broker from wheels."""
 
 import asyncio
+import os
+import subprocess
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,9 +34,20 @@ END $$
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """A real PostgreSQL for the whole session."""
-    with Postgres(tmp_path_factory.mktemp("postgres"), fast_for_tests=True) as server:
+    """A real PostgreSQL for the whole session; a copy of a stopped one's folder if TESTS_POSTGRES names that."""
+    with _folder(tmp_path_factory) as folder, Postgres(folder, fast_for_tests=True) as server:
         yield server
+
+
+@contextmanager
+def _folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    made = os.environ.get("TESTS_POSTGRES")
+    if not made:
+        yield tmp_path_factory.mktemp("postgres")
+        return
+    with tempfile.TemporaryDirectory(prefix="postgres-", dir=Path(made).parent) as name:
+        subprocess.run(["cp", "-a", f"{made}/.", name], check=True)  # owners and all
+        yield Path(name)
 
 
 @pytest.fixture(scope="session")

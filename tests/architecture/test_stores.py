@@ -1,6 +1,7 @@
 """Every store method that gives out records takes a `Grant` and discloses, in the transaction that read them."""
 
 import ast
+from functools import cache
 
 import pytest
 
@@ -49,7 +50,11 @@ DISCLOSED_BY_CALLER = {
 }
 """Streams, and the method that whoever reads them calls in the same function."""
 
-RECORDS = record_types(tree(path) for folder in ("services", "shared") for path in modules(folder))
+
+@cache
+def records():
+    """Not when the module is imported: the mutants are written into the sources after that."""
+    return record_types(tree(path) for folder in ("services", "shared") for path in modules(folder))
 
 
 def dotted(path):
@@ -63,7 +68,7 @@ def stores_of(service):
         for path in paths
         if path.exists() and path.relative_to(ROOT / "services" / service).parts[0][:5] == "store"
     }
-    return Stores(found, RECORDS)
+    return Stores(found, records())
 
 
 def takes_grant(method, made):

@@ -1,18 +1,18 @@
-"""Runs in a source tree with one mutant in it: the tests of its rule first, then those of other rules.
+"""Runs the tests under one mutant: the tests of its rule first, then those of other rules.
 
-`python -m tests.conformance.mutant_run RULE [--own-only | --reach FILE] WHERE` prints one JSON line last: which
-test caught the mutant, and how many tests of other rules fail under it. FILE tells which tests reach what code
-(tests.conformance.reach); the others are not run, since they cannot fail.
+`python -m tests.conformance.mutant_run JOB` runs them in a process of its own, in a source tree with the mutant
+in it, and writes to the job's file what came of it: which test caught the mutant, and how many tests of other
+rules fail under it. Others that do not reach the mutant are not run, since they cannot fail.
 """
 
-import argparse
 import contextlib
 import importlib
 import io
-import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import os
+import random
+import sys
+from collections import defaultdict
 from pathlib import Path
 from statistics import mean
 from typing import Any, NoReturn
@@ -20,76 +20,129 @@ from typing import Any, NoReturn
 import msgspec
 import pytest
 
-from tests.conformance.mutation import Mutant
-from tests.conformance.reach import Reach
-from tests.conformance.rules import Proofs
+from tests.conformance.chance import looks
+from tests.conformance.rules import CLAIM, Proofs, files_with
 
 OTHERS_SHARE = 0.05
 """Of the other rules' tests, the share that may fail: a mutant that breaks more is no realistic mistake."""
 
 
-@dataclass(eq=False)
-class Hunt(Proofs):
-    """Runs the rule's tests until one fails, then the other rules' until more than the share fail."""
+class Job(msgspec.Struct):
+    """A mutant to be judged, and what is known about the tests."""
 
-    rule: str = ""
-    module: str = ""
-    import_fault: str | None = None
+    rule: str
+    name: str
+    module: str
+    """Its dotted name; empty where the changed file is no Python."""
+    file: str
+    """The changed file, relative to the root of the source tree."""
+    before: str
+    after: str
+    """The file's text without and with the mistake."""
+    result: str
+    """The file to write the result to."""
+    temporary: str
+    """A folder for what the tests write."""
+    postgres: str = ""
+    """The folder of a server to copy (tests/servers.py); empty: each run makes its own."""
     full: bool = True
-    own: set[str] = field(default_factory=set)
-    others: set[str] = field(default_factory=set)
-    """Tests of other rules that are run: those that reach the mutant."""
-    of_others: int = 0
-    """How many tests of other rules there are."""
-    reaching: frozenset[str] | None = None
+    """Whether the other rules' tests are run."""
+    exact: bool = False
+    """Whether they are run until nothing is left to chance."""
+    of_others: int | None = None
+    """How many tests of other rules there are; None where that is not known."""
+    reaching: list[str] | None = None
     """Node ids of the tests that reach the mutant; None where that is not known."""
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = {}
     """How long each test takes, where that is known."""
-    caught_by: str | None = None
-    broken_setup: list[str] = field(default_factory=list)
-    others_failed: list[str] = field(default_factory=list)
-    session: pytest.Session | None = None
-    left: set[str] = field(default_factory=set)
+
+    def environment(self) -> dict[str, str]:
+        """What its tests and their processes are told."""
+        told = {"PYTEST_DEBUG_TEMPROOT": self.temporary, "PYTHONDONTWRITEBYTECODE": "1"}
+        return told | ({"TESTS_POSTGRES": self.postgres} if self.postgres else {})
+
+
+class Hunt(Proofs):
+    """Runs the rule's tests until one fails, then the other rules' until it is told whether they count."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self.job = job
+        self.reaching = None if job.reaching is None else frozenset(job.reaching)
+        self.import_fault: str | None = None
+        self.own: set[str] = set()
+        self.left: set[str] = set()
+        """Tests of other rules that are still to be run: of those that reach the mutant."""
+        self.of_others = 0
+        self.ran = 0
+        """How many tests of other rules were run."""
+        self.looks: list[int] = []
+        """After how many of them, drawn at random, it is looked whether that is enough."""
+        self.caught_by: str | None = None
+        self.broken_setup: list[str] = []
+        self.others_failed: list[str] = []
+        self.session: pytest.Session | None = None
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Import the changed module; keep the session, which ends early once there is nothing left to learn."""
         self.session = session
         try:  # not before pytest began: it wants to be the first to import its plugins' modules
-            if self.module:  # else it is no Python
-                importlib.import_module(self.module)
+            if self.job.module:  # else it is no Python
+                importlib.import_module(self.job.module)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the mutant does not count
             self.import_fault = type(exc).__name__
             pytest.exit("the changed module does not import", returncode=3)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep tests of rules only: first the rule's own, those that reach the mutant before the others,
-        then those of other rules, quick files first: what is slow need often not be run at all.
-        """
+        """Keep tests of rules only, in the order in which they are run."""
         super().pytest_collection_modifyitems(items)
-        own = [item for item in items if self.rule in self.of_test[item.nodeid]]
+        self.choose(items)
+
+    def choose(self, items: list[pytest.Item]) -> None:
+        """Put the rule's own tests first: the quickest that reach the mutant, then what does not reach it.
+
+        Tests of other rules are those that reach it, as long as not all of them may fail: either quick files
+        first, until those left may all fail, or drawn at random, where chance tells earlier.
+        """
+        own = [item for item in items if self.job.rule in self.of_test[item.nodeid]]
         own.sort(
             key=lambda item: (
                 item.get_closest_marker("apache") is not None,
                 self.reaching is not None and item.nodeid not in self.reaching,
+                self.job.seconds.get(item.nodeid, 0.0),
             )
         )
         rest = [
-            item for item in items if item not in own and item.get_closest_marker("apache") is None
+            item
+            for item in items
+            if self.job.rule not in self.of_test[item.nodeid]
+            and item.get_closest_marker("apache") is None
         ]
         self.own = {item.nodeid for item in own}
-        self.of_others = self.of_others or len(rest)
+        self.of_others = len(rest) if self.job.of_others is None else self.job.of_others
         if self.reaching is not None:
             rest = [item for item in rest if item.nodeid in self.reaching]
-        of_file: dict[Path, list[float]] = {}
-        for item in rest:
-            of_file.setdefault(item.path, []).append(self.seconds.get(item.nodeid, 0.0))
-        rest.sort(key=lambda item: (mean(of_file[item.path]), item.path))
-        if len(rest) <= self.others_allowed or not self.full:
+        if len(rest) <= self.others_allowed or not self.job.full:
             rest = []  # they may all fail
-        self.others = {item.nodeid for item in rest}
-        self.left = set(self.others)
+        self.looks = [] if self.job.exact else looks(len(rest), self.others_allowed)
+        rest = self._drawn(rest) if self.looks else self._quick_first(rest)
+        self.left = {item.nodeid for item in rest}
         items[:] = [*own, *rest]
+
+    def _quick_first(self, items: list[pytest.Item]) -> list[pytest.Item]:
+        """Order by file, so that what a file's tests share is set up once."""
+        of_file: dict[Path, list[float]] = defaultdict(list)
+        for item in items:
+            of_file[item.path].append(self.job.seconds.get(item.nodeid, 0.0))
+        return sorted(items, key=lambda item: (mean(of_file[item.path]), item.path))
+
+    def _drawn(self, items: list[pytest.Item]) -> list[pytest.Item]:
+        """Draw an order by the mutant's name. Between two looks it does not matter, so there it is by file."""
+        drawn = sorted(items, key=lambda item: item.nodeid)
+        random.Random(self.job.name).shuffle(drawn)
+        between = zip([0, *self.looks], [*self.looks, len(drawn)], strict=True)
+        return [item for begin, end in between for item in self._quick_first(drawn[begin:end])]
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Pass over what is left of the rule's tests once it is caught; end where there is no more to learn."""
@@ -101,7 +154,10 @@ class Hunt(Proofs):
             self._end("the mutant survived")
         if len(self.left) + len(self.others_failed) <= self.others_allowed:
             self._end("the mutant counts, whether or not the others fail")
+        if self.ran in self.looks and len(self.others_failed) <= self.looks.index(self.ran):
+            self._end("too few fail for the mutant not to count")
         self.left.discard(item.nodeid)
+        self.ran += 1
 
     def _end(self, why: str) -> NoReturn:
         if self.session is not None:
@@ -128,75 +184,57 @@ class Hunt(Proofs):
         """How many tests of other rules may fail."""
         return math.floor(self.of_others * OTHERS_SHARE)
 
-
-def hunt(mutant: Mutant, *, full: bool, reach: Reach | None) -> dict[str, Any]:
-    """Run the tests and return what came of it."""
-    rule, module = mutant.rule, mutant.module
-    plugin = Hunt(rule=rule, module=module, full=full)
-    files = _files_with('mark.clause("' if full else f'mark.clause("{rule}"')
-    if reach is not None:
-        others = {node for node, claimed in reach.rules.items() if rule not in claimed}
-        plugin.reaching = frozenset(reach.of(mutant))
-        plugin.seconds = reach.seconds
-        plugin.of_others = len(others)
-        files = _files_with(f'mark.clause("{rule}"')
-        if len(others & plugin.reaching) > plugin.others_allowed:
-            files = sorted(
-                {*files, *(node.partition("::")[0] for node in others & plugin.reaching)}
-            )
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        pytest.main(["-q", "-p", "no:cacheprovider", "--tb=short", *files], plugins=[plugin])
-    if plugin.import_fault:
-        return {"state": "invalid", "why": f"{module} does not import: {plugin.import_fault}"}
-    if not plugin.own:
-        return {
-            "state": "survived",
-            "why": f"no test claims {rule}",
-            "output": output.getvalue()[-1500:],
-        }
-    if plugin.caught_by is None:
-        if plugin.broken_setup:
+    def result(self, ended: int, output: str) -> dict[str, Any]:
+        """What came of it. `ended` is pytest's exit status, `output` what it said."""
+        rule, module = self.job.rule, self.job.module
+        if self.import_fault:
+            return {"state": "invalid", "why": f"{module} does not import: {self.import_fault}"}
+        if ended in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
+            return {"state": "invalid", "why": "the run broke off", "output": output[-3000:]}
+        if not self.own:
+            why = f"no test claims {rule}"
+            return {"state": "survived", "why": why, "output": output[-1500:]}
+        if self.caught_by is None:
+            if self.broken_setup:
+                why = f"set-up fails under it: {self.broken_setup[0]}"
+                return {"state": "invalid", "why": why, "output": output[-3000:]}
+            why = f"{len(self.own)} tests of the rule pass under it"
+            return {"state": "survived", "why": why, "output": output[-1500:]}
+        if len(self.others_failed) > self.others_allowed:
             return {
                 "state": "invalid",
-                "why": f"set-up fails under it: {plugin.broken_setup[0]}",
-                "output": output.getvalue()[-3000:],
+                "why": f"over {self.others_allowed} of {self.of_others} tests of other rules fail",
+                "others_failed": self.others_failed,
             }
-        return {"state": "survived", "why": f"{len(plugin.own)} tests of the rule pass under it"}
-    if len(plugin.others_failed) > plugin.others_allowed:
-        return {
-            "state": "invalid",
-            "why": f"over {plugin.others_allowed} of {plugin.of_others} tests of other rules fail",
-            "others_failed": plugin.others_failed,
-        }
-    caught = {"state": "caught", "by": plugin.caught_by}
-    if full:
-        caught |= {"others_failed": len(plugin.others_failed), "others": plugin.of_others}
-    return caught
+        caught: dict[str, Any] = {"state": "caught", "by": self.caught_by}
+        if self.job.full:
+            failed = len(self.others_failed)
+            caught |= {"others_failed": failed, "others_run": self.ran, "others": self.of_others}
+        return caught
 
 
-def _files_with(text: str) -> list[str]:
-    """Return the test modules that contain `text`: to collect all of them takes ten seconds."""
-    found = [
-        str(path) for path in sorted(Path("tests").rglob("test_*.py")) if text in path.read_text()
-    ]
-    return found or ["tests/conformance/test_rules.py"]
+def hunt(job: Job) -> dict[str, Any]:
+    """Run the tests in this process, which has imported nothing of the tree, and return what came of it."""
+    plugin = Hunt(job)
+    files = files_with(CLAIM if job.full else f'{CLAIM}{job.rule}"')
+    if job.reaching is not None and job.of_others is not None:
+        own = set(files_with(f'{CLAIM}{job.rule}"'))
+        reaching = {node.partition("::")[0] for node in job.reaching}
+        files = sorted(own | (reaching if job.full else set()))
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        ended = pytest.main(
+            ["-q", "-p", "no:cacheprovider", "--tb=short", *files], plugins=[plugin]
+        )
+    return plugin.result(ended, output.getvalue())
 
 
-def main() -> None:
-    """Run what the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rule")
-    parser.add_argument("where")
-    parser.add_argument("--own-only", action="store_true")
-    parser.add_argument("--reach")
-    asked = parser.parse_args()
-    reach = None
-    if asked.reach:
-        reach = msgspec.json.decode(Path(asked.reach).read_bytes(), type=Reach)
-    mutant = Mutant(asked.rule, "", "", asked.where, "", "")
-    print(json.dumps(hunt(mutant, full=not asked.own_only, reach=reach)))
+def main(file: str) -> None:
+    """Do the job of a file."""
+    job = msgspec.json.decode(Path(file).read_bytes(), type=Job)
+    os.environ.update(job.environment())
+    Path(job.result).write_bytes(msgspec.json.encode(hunt(job)))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

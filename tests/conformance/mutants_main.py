@@ -2,10 +2,12 @@
 
 `make conformance-mutants` prints a line for each mutant and last `N mutants, M survived`. A mutant counts
 only if its module imports, its service starts, and at most 5% of the other rules' tests fail under it. So that
-not every test is run for every mutant, all are run once before, to see what code each reaches.
+not every test is run for every mutant, all are run once before, to see what lines each reaches.
 """
 
 import argparse
+import contextlib
+import hashlib
 import json
 import os
 import queue
@@ -17,18 +19,22 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
+from local.stack.postgres import Postgres
+from tests.conformance.mutant_run import Job
+from tests.conformance.mutant_server import TIMEOUT_S
 from tests.conformance.mutation import KINDS, Mutant, MutantFault, mutants
-from tests.conformance.reach import Reach, joined
-from tests.conformance.rules import rules
+from tests.conformance.reach import SOURCES, Reach, joined
+from tests.conformance.rules import CLAIM, files_with, rules
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 1800
+SERVICE_CODE = tuple(f"{source}." for source in SOURCES)
 
 
 def main() -> int:
@@ -62,45 +68,78 @@ def _options() -> argparse.Namespace:
         help="do not run other rules' tests: quick, but does not show that a mutant counts",
     )
     parser.add_argument(
+        "--exact",
+        action="store_true",
+        help="run other rules' tests until nothing is left to chance",
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="run each mutant in a process of its own: slow"
+    )
+    parser.add_argument(
         "--reach", type=Path, help="what tests.conformance.reach wrote for this code"
+    )
+    parser.add_argument(
+        "--done",
+        type=Path,
+        help="a file of results: what it has is not run again, what is new is added",
     )
     return parser.parse_args()
 
 
 def _run(chosen: Sequence[Mutant], options: argparse.Namespace) -> dict[Mutant, dict[str, Any]]:
+    done = Done(options.done, _digest(options))
+    results = {
+        mutant: done.results[key] for mutant in chosen if (key := _key(mutant)) in done.results
+    }
+    for mutant, result in results.items():
+        _print(mutant, result)
     todo: queue.SimpleQueue[Mutant] = queue.SimpleQueue()
-    for mutant in chosen:
+    left = [mutant for mutant in chosen if mutant not in results]
+    for mutant in left:
         todo.put(mutant)
-    results: dict[Mutant, dict[str, Any]] = {}
-    with tempfile.TemporaryDirectory(prefix="plateward-mutants-") as folder:
-        trees = [Path(folder) / str(number) for number in range(min(options.workers, len(chosen)))]
+    if not left:
+        return results
+    with tempfile.TemporaryDirectory(prefix="plateward-mutants-", dir=_memory()) as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # the databases' account passes through
+        trees = [folder / str(number) for number in range(min(options.workers, len(left)))]
         for tree in trees:
             _copy(tree)
-        asked = ["--own-only"]
+        reach = None
         if not options.own_only:
-            asked = ["--reach", str(options.reach.absolute() if options.reach else _reached(trees))]
+            file = options.reach or _reached(trees)
+            reach = msgspec.json.decode(file.read_bytes(), type=Reach)
+        with Postgres(folder / "postgres"):
+            pass  # made once; each run starts from a copy
+        claims = {f'{CLAIM}{mutant.rule}"' for mutant in left} if options.own_only else {CLAIM}
 
         def work(tree: Path) -> None:
-            while True:
-                try:
-                    mutant = todo.get_nowait()
-                except queue.Empty:
-                    return
-                results[mutant] = _one(tree, mutant, asked)
-                _print(mutant, results[mutant])
+            with Worker(tree, folder / "postgres", claims, reach, options) as worker:
+                while True:
+                    try:
+                        mutant = todo.get_nowait()
+                    except queue.Empty:
+                        return
+                    results[mutant] = worker.judge(mutant)
+                    done.add(_key(mutant), results[mutant])
+                    _print(mutant, results[mutant])
 
-        threads = [threading.Thread(target=work, args=(tree,)) for tree in trees]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(len(trees)) as pool:
+            for future in [pool.submit(work, tree) for tree in trees]:
+                future.result()
     return results
+
+
+def _memory() -> str | None:
+    """A folder in memory, if there is one: what the tests write need not reach a disk."""
+    shared = Path("/dev/shm")
+    return str(shared) if shared.is_dir() and os.access(shared, os.W_OK) else None
 
 
 def _reached(trees: Sequence[Path]) -> Path:
     """Run all tests of rules once, spread over the trees; return the file that says what each reaches."""
     print("All tests of rules are run once, to see what code each reaches", flush=True)
-    outputs = [tree / "reach.json" for tree in trees]
+    outputs = [tree.with_name(f"reach-{tree.name}.json") for tree in trees]
     running = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.conformance.reach", str(output), f"{n}/{len(trees)}"],
@@ -116,50 +155,200 @@ def _reached(trees: Sequence[Path]) -> Path:
     return outputs[0]
 
 
-def _copy(tree: Path) -> None:
-    """Copy the committed and the changed files of this checkout, so that nothing here is touched."""
+def _files() -> list[str]:
+    """The committed and the changed files of this checkout."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         check=True,
         capture_output=True,
     )
-    for name in listed.stdout.decode().split("\0"):
-        if name and (ROOT / name).is_file():
-            target = tree / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target)
+    names = sorted(set(listed.stdout.decode().split("\0")))
+    return [name for name in names if name and (ROOT / name).is_file()]
 
 
-def _one(tree: Path, mutant: Mutant, asked: Sequence[str]) -> dict[str, Any]:
-    """Write the mutant into `tree`, run the tests there, and put the module back."""
-    began = time.monotonic()
-    try:
-        changed = mutant.source(tree)
-    except MutantFault as exc:
-        return {"state": "invalid", "why": str(exc), "seconds": 0.0}
-    path = tree / mutant.path
-    if not path.is_file():
-        path = tree / mutant.path.with_suffix("") / "__init__.py"
-    kept, stat = path.read_text(), path.stat()
-    path.write_text(changed)
-    try:
-        result = _hunt(tree, mutant, asked)
-    finally:
-        path.write_text(kept)
-        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    return {**result, "seconds": time.monotonic() - began}
+def _copy(tree: Path) -> None:
+    """Copy this checkout, so that nothing here is touched."""
+    for name in _files():
+        target = tree / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target)
+    # Compiled now, a module's source is opened by nobody but who looks at it as text.
+    folders = [*SOURCES, "local", "deploy"]
+    subprocess.run([sys.executable, "-m", "compileall", "-q", *folders], cwd=tree, check=True)
 
 
-def _hunt(tree: Path, mutant: Mutant, asked: Sequence[str]) -> dict[str, Any]:
-    module = "tests.conformance.mutant_run"
-    command = [sys.executable, "-m", module, mutant.rule, mutant.where, *asked]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+def _digest(options: argparse.Namespace) -> str:
+    """What results depend on beside the mutant: the code, the tests, and how they are run."""
+    digest = hashlib.sha256(repr((options.own_only, options.exact)).encode())
+    for name in _files():
+        if not name.startswith(("docs/", "tests/conformance/mutants/")):
+            digest.update(
+                name.encode() + b"\0" + hashlib.sha256((ROOT / name).read_bytes()).digest()
+            )
+    return digest.hexdigest()
+
+
+def _key(mutant: Mutant) -> str:
+    return hashlib.sha256(repr(mutant).encode()).hexdigest()
+
+
+class Done:
+    """Results of a run that was cut, so that it goes on where it stopped: lines of JSON, each written at once."""
+
+    def __init__(self, file: Path | None, digest: str) -> None:
+        self.file = file
+        self.digest = digest
+        self.results: dict[str, dict[str, Any]] = {}
+        """By the mutant's key, those of the code as it is."""
+        self._lock = threading.Lock()
+        if file is not None and file.exists():
+            for line in file.read_text().splitlines():
+                with contextlib.suppress(ValueError):  # the last line may have been cut
+                    entry = json.loads(line)
+                    if entry["digest"] == digest:
+                        self.results[entry["mutant"]] = entry["result"]
+
+    def add(self, key: str, result: dict[str, Any]) -> None:
+        """Write one result. One that broke off is tried again the next time."""
+        if self.file is None or result["state"] == "invalid":
+            return
+        entry = {"digest": self.digest, "mutant": key, "result": result}
+        with self._lock, self.file.open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+
+class Worker:
+    """Judges mutants one after the other in a source tree of its own, by a process that forks for each.
+
+    A mutant that cannot be made in the imported code gets a new process.
+    """
+
+    def __init__(
+        self,
+        tree: Path,
+        postgres: Path,
+        claims: Collection[str],
+        reach: Reach | None,
+        options: argparse.Namespace,
+    ) -> None:
+        self.tree = tree
+        self.postgres = postgres
+        self.claims = claims
+        self.reach = reach
+        self.options = options
+        self.server: subprocess.Popen[bytes] | None = None
+        self._pipes = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        """Start the process, unless every mutant is to get one."""
+        if not self.options.fresh:
+            self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process: it ends when it is asked for no more."""
+        self._pipes.close()
+        if self.server is not None:
+            self.server.wait()
+
+    def _start(self) -> None:
+        asked, ask = os.pipe()
+        hear, told = os.pipe()
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        files = files_with(*self.claims, root=self.tree)
+        self.server = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.conformance.mutant_server",
+                str(asked),
+                str(told),
+                *files,
+            ],
+            cwd=self.tree,
+            env={**environment, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            pass_fds=(asked, told),
+            stdin=subprocess.DEVNULL,
+        )
+        os.close(asked)
+        os.close(told)
+        self.requests = self._pipes.enter_context(os.fdopen(ask, "w"))
+        self.replies = self._pipes.enter_context(os.fdopen(hear))
+        if (reply := self.replies.readline().strip()) != "ready":
+            self._pipes.close()
+            self.server.wait()
+            raise SystemExit(f"the tests cannot be held ready for mutants: {reply}")
+
+    def judge(self, mutant: Mutant) -> dict[str, Any]:
+        """Write the mutant into the tree, run the tests there, and put the module back."""
+        began = time.monotonic()
+        try:
+            job = self._job(mutant)
+        except MutantFault as exc:
+            return {"state": "invalid", "why": str(exc), "seconds": 0.0}
+        path, stat = self.tree / job.file, (self.tree / job.file).stat()
+        Path(job.temporary).mkdir(mode=0o711)
+        path.write_text(job.after)
+        # Not the time of what is compiled already, whatever the clock says.
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 7_000_000_000))
+        try:
+            result = self._hunt(job)
+        finally:
+            path.write_text(job.before)
+            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+            shutil.rmtree(job.temporary, ignore_errors=True)
+        return {**result, "seconds": time.monotonic() - began}
+
+    def _job(self, mutant: Mutant) -> Job:
+        """Raises: MutantFault."""
+        file = mutant.file(self.tree)
+        aside = self.tree.with_name(f"{self.tree.name}-run")
+        job = Job(
+            mutant.rule,
+            mutant.name,
+            mutant.module,
+            str(file.relative_to(self.tree)),
+            file.read_text(),
+            mutant.source(self.tree),
+            result=f"{aside}.result",
+            temporary=str(aside),
+            # What makes a server and its roles may itself be changed.
+            postgres=str(self.postgres) if mutant.module.startswith(SERVICE_CODE) else "",
+            full=not self.options.own_only,
+            exact=self.options.exact,
+        )
+        if self.reach is not None:
+            rules_of = self.reach.rules
+            job.of_others = sum(mutant.rule not in claimed for claimed in rules_of.values())
+            job.reaching = sorted(self.reach.of(mutant, self.tree))
+            job.seconds = self.reach.seconds
+        return job
+
+    def _hunt(self, job: Job) -> dict[str, Any]:
+        file = self.tree.with_name(f"{self.tree.name}-run.job")
+        file.write_bytes(msgspec.json.encode(job))
+        Path(job.result).unlink(missing_ok=True)
+        why = "asked for"
+        if self.server is not None:
+            print(file, file=self.requests, flush=True)
+            reply = self.replies.readline().strip()
+            if reply != "done":
+                return {"state": "invalid", "why": reply or "the process that forks is gone"}
+            result: dict[str, Any] = json.loads(Path(job.result).read_bytes())
+            if "fresh" not in result:
+                return result
+            why = result["fresh"]
+        return {**_fresh(self.tree, job, file), "fresh": why}
+
+
+def _fresh(tree: Path, job: Job, file: Path) -> dict[str, Any]:
+    """Do a job in a new process."""
     try:
         ended = subprocess.run(
-            command,
+            [sys.executable, "-m", "tests.conformance.mutant_run", str(file)],
             cwd=tree,
-            env=environment,
+            env={**os.environ, **job.environment()},
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,
@@ -167,17 +356,20 @@ def _hunt(tree: Path, mutant: Mutant, asked: Sequence[str]) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         return {"state": "invalid", "why": f"the tests do not end within {TIMEOUT_S} s under it"}
     try:
-        result: dict[str, Any] = json.loads(ended.stdout.strip().rsplit("\n", 1)[-1])
-    except ValueError:
+        result: dict[str, Any] = json.loads(Path(job.result).read_bytes())
+    except (ValueError, FileNotFoundError):
         return {"state": "invalid", "why": "the run broke off", "output": ended.stderr[-3000:]}
     return result
 
 
 def _print(mutant: Mutant, result: dict[str, Any]) -> None:
     told = result.get("by") or result.get("why", "")
-    others = f"{result['others_failed']} of {result['others']}" if "others" in result else "-"
+    others = "-"
+    if "others" in result:
+        others = f"{result['others_failed']} of {result['others']} ({result['others_run']} run)"
+    how = f", a new process: {result['fresh']}" if "fresh" in result else ""
     print(
-        f"{result['state']:9} {mutant.rule:30} {mutant.name}  [{result['seconds']:.0f} s]  {told}"
+        f"{result['state']:9} {mutant.rule:30} {mutant.name}  [{result['seconds']:.0f} s{how}]  {told}"
         f"  others: {others}",
         flush=True,
     )

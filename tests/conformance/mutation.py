@@ -51,13 +51,18 @@ class Mutant:
             return Path(self.where)
         return Path(*self.module.split(".")).with_suffix(".py")
 
-    def source(self, root: Path) -> str:
-        """Return the module's text with the mistake in it. Raises: MutantFault."""
+    def file(self, root: Path) -> Path:
+        """Return the file in a source tree. Raises: MutantFault if it is not there."""
         path = root / self.path
         if self.module and not path.is_file():
             path = root / self.path.with_suffix("") / "__init__.py"
         if not path.is_file():
             raise MutantFault(f"{self.name}: there is no module or file {self.where}")
+        return path
+
+    def source(self, root: Path) -> str:
+        """Return the module's text with the mistake in it. Raises: MutantFault."""
+        path = self.file(root)
         text = path.read_text()
         start, end = _span(text, self.where.partition(":")[2] if self.module else "")
         if start < 0:

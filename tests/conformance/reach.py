@@ -1,16 +1,16 @@
-"""Which tests reach which code: a test that runs none of a mutant's code cannot fail under it.
+"""Which tests reach which lines: a test that runs none of a mutant's lines cannot fail under it.
 
 `python -m tests.conformance.reach FILE [PART/PARTS]` runs the tests that claim rules, those on Apache Kafka
 and on the S3 server aside, and writes to FILE what each of them ran. Where that cannot be told, because a test
 starts services as processes or shares what a fixture has set up, it is counted as reaching everything.
 """
 
-import ast
 import contextlib
 import io
 import json
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,15 @@ import msgspec
 import pytest
 
 from tests.conformance.mutation import Mutant
-from tests.conformance.rules import Proofs
+from tests.conformance.places import changed_lines
+from tests.conformance.rules import CLAIM, Proofs, files_with
 
 SOURCES = ("services", "shared")
-SHARED = "shared between tests"
-"""The context of fixtures that live longer than a test."""
+SHARED = "*"
+"""The context of fixtures of the whole session. Of those of a module it is the module's file."""
+
+IMPORTED = ""
+"""The context of what runs before the first test."""
 
 
 class Reach(msgspec.Struct):
@@ -32,33 +36,53 @@ class Reach(msgspec.Struct):
 
     rules: dict[str, list[str]]
     """The rules that each test claims, by its node id."""
-    tests: dict[str, list[str]]
-    """By function, as `package.module:Class.function`, the node ids of the tests that run it."""
-    shared: list[str]
-    """Functions that every test may reach: fixtures that tests share have run them."""
-    imported: list[str]
-    """Functions that imports have run."""
-    everything: list[str]
-    """Node ids of the tests that reach everything: they start processes."""
+    lines: dict[str, dict[int, int]]
+    """By file and line, the number of the set of contexts that ran it: tests, files, SHARED, IMPORTED."""
+    sets: list[list[str]]
+    """The sets of contexts; a node id is written as its number among `rules`, in digits."""
+    everything: dict[str, list[str]]
+    """By test file that starts processes, what modules those may run: beginnings of dotted names."""
     seconds: dict[str, float] = {}
     """How long each test takes, its own set-up included."""
 
-    def of(self, mutant: Mutant) -> set[str]:
+    def of(self, mutant: Mutant, root: Path = Path()) -> set[str]:
         """Return the tests that may notice a mutant.
 
         What stands outside functions may be read from anywhere in its service, or from every service.
         """
-        place, _, name = mutant.where.partition(":")
-        module = place.replace("/", ".")  # of what is no Python, a path stands there
-        in_a_function = bool(name) and not name.rpartition(".")[2].lstrip("_")[:1].isupper()
-        if not (in_a_function or _is_of_one_service(module)):
+        module = mutant.where.partition(":")[0].replace("/", ".")  # of what is no Python, a path
+        file = mutant.file(root)
+        lines: frozenset[int] = frozenset()
+        if mutant.module:
+            lines = changed_lines(file.read_text(), mutant.source(root))
+        if lines:
+            of_file = self.lines.get(str(file.relative_to(root)), {})
+            contexts = self._contexts(of_file[line] for line in lines if line in of_file)
+            if IMPORTED in contexts:
+                return set(self.rules)
+        elif _is_of_one_service(module):
+            prefix = "/".join(module.split(".")[:2]) + "/"
+            contexts = self._contexts(
+                number
+                for name, of_file in self.lines.items()
+                if name.startswith(prefix)
+                for number in of_file.values()
+            )
+        else:
             return set(self.rules)
-        prefix = f"{mutant.where}." if in_a_function else ".".join(module.split(".")[:2]) + "."
-        shared = [*self.shared, *(self.imported if in_a_function else ())]
-        if any(f"{one}.".startswith(prefix) for one in shared):
+        if SHARED in contexts:
             return set(self.rules)
-        ran = [nodes for one, nodes in self.tests.items() if f"{one}.".startswith(prefix)]
-        return {*self.everything, *(node for nodes in ran for node in nodes)}
+        contexts |= {
+            file
+            for file, begins in self.everything.items()
+            if any(f"{module}.".startswith(begin) for begin in begins)
+        }
+        return {node for node in self.rules if contexts & {node, node.partition("::")[0]}}
+
+    def _contexts(self, numbers: Iterable[int]) -> set[str]:
+        nodes = list(self.rules)
+        found = set().union(*(self.sets[number] for number in set(numbers)))
+        return {nodes[int(one)] if one.isdigit() else one for one in found}
 
 
 def _is_of_one_service(module: str) -> bool:
@@ -72,7 +96,7 @@ class Follow(Proofs):
 
     part: int = 0
     parts: int = 1
-    everything: set[str] = field(default_factory=set)
+    everything: dict[str, set[str]] = field(default_factory=dict)
     current: pytest.Item | None = None
     measured: coverage.Coverage = field(
         default_factory=lambda: coverage.Coverage(
@@ -113,7 +137,9 @@ class Follow(Proofs):
         """Attribute what a fixture of more than one test runs to all of them."""
         if fixturedef.scope == "function":
             return (yield)
-        self.measured.switch_context(SHARED)
+        self.measured.switch_context(
+            SHARED if fixturedef.scope == "session" or self.current is None else _file(self.current)
+        )
         try:
             return (yield)
         finally:
@@ -132,32 +158,43 @@ class Follow(Proofs):
             return
         words = [str(args[0]), *(() if isinstance(args[1], str) else map(str, args[1]))]
         if any(Path(word).name.startswith("python") for word in words):
-            self.everything.add(str(self.current.path))
+            self.everything.setdefault(_file(self.current), set()).update(_modules_of(words))
 
     def reach(self) -> Reach:
         """Return what was noted."""
         self.measured.stop()
         data = self.measured.get_data()
-        tests: dict[str, set[str]] = {}
-        shared: set[str] = set()
-        imported: set[str] = set()
+        numbers = {node: str(number) for number, node in enumerate(self.of_test)}
+        sets: dict[tuple[str, ...], int] = {}
+        lines: dict[str, dict[int, int]] = {}
         for name in filter(_is_python, data.measured_files()):
-            for where, contexts in _reached(Path(name), data.contexts_by_lineno(name)):
-                tests.setdefault(where, set()).update(contexts & self.of_test.keys())
-                if SHARED in contexts:
-                    shared.add(where)
-                if "" in contexts:
-                    imported.add(where)
-        files = {node: node.partition("::")[0] for node in self.of_test}
-        spawning = {str(Path(one).relative_to(Path.cwd())) for one in self.everything}
+            of_file = lines.setdefault(str(Path(name).relative_to(Path.cwd())), {})
+            for line, contexts in data.contexts_by_lineno(name).items():
+                found = tuple(sorted({numbers.get(one, one) for one in contexts}))
+                of_file[line] = sets.setdefault(found, len(sets))
         return Reach(
             {node: sorted(claimed) for node, claimed in self.of_test.items()},
-            {where: sorted(nodes) for where, nodes in tests.items()},
-            sorted(shared),
-            sorted(imported),
-            [node for node, file in files.items() if file in spawning],
+            lines,
+            [list(one) for one in sets],
+            {file: sorted(begins) for file, begins in self.everything.items()},
             {node: self.seconds.get(node, 0.0) for node in self.of_test},
         )
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def _modules_of(words: Sequence[str]) -> set[str]:
+    """What a Python process may run: of one service and what is shared if its command names that service.
+
+    Services import nothing of one another (tests/architecture).
+    """
+    text = " ".join(words).replace("/", ".")
+    services = set(re.findall(r"\bservices\.(\w+)", text))
+    if not services or "-c" in words:
+        return {""}
+    return {"shared.", *(f"services.{service}." for service in services)}
 
 
 def _is_python(name: str) -> bool:
@@ -170,41 +207,29 @@ def _elsewhere(item: pytest.Item) -> bool:
     return any(item.get_closest_marker(name) for name in ("apache", "s3"))
 
 
-def _reached(path: Path, contexts: dict[int, list[str]]) -> Iterator[tuple[str, set[str]]]:
-    """Yield each function of a file of which a line was run, as `module:name`, with the contexts."""
-    relative = path.relative_to(Path.cwd()).with_suffix("")
-    module = ".".join(relative.parts).removesuffix(".__init__")
-    for name, node in _functions(ast.parse(path.read_text()).body):
-        lines = range(node.body[0].lineno, (node.end_lineno or node.lineno) + 1)
-        found = {context for line in lines for context in contexts.get(line, ())}
-        if found:
-            yield f"{module}:{name}", found
-
-
-def _functions(
-    body: Sequence[ast.stmt], within: str = ""
-) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    for node in body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield within + node.name, node
-        elif isinstance(node, ast.ClassDef):
-            yield from _functions(node.body, f"{within}{node.name}.")
-        else:
-            inner = [one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt)]
-            yield from _functions(inner, within)
-
-
 def joined(parts: Sequence[Reach]) -> Reach:
     """Return what the parts of a run found, as one."""
-    whole = Reach({}, {}, [], [], [], {})
+    whole = Reach({}, {}, [], {}, {})
+    sets: dict[tuple[str, ...], int] = {}
     for part in parts:
+        before = len(whole.rules)
         whole.rules |= part.rules
-        for where, nodes in part.tests.items():
-            whole.tests.setdefault(where, []).extend(nodes)
-        whole.shared.extend(part.shared)
-        whole.imported.extend(part.imported)
-        whole.everything.extend(part.everything)
         whole.seconds |= part.seconds
+        for file, begins in part.everything.items():
+            whole.everything[file] = sorted({*whole.everything.get(file, ()), *begins})
+        renumbered = [
+            {str(int(one) + before) if one.isdigit() else one for one in found}
+            for found in part.sets
+        ]
+        for file, lines in part.lines.items():
+            of_file = whole.lines.setdefault(file, {})
+            for line, number in lines.items():
+                there = whole.sets[of_file[line]] if line in of_file else ()
+                found = tuple(sorted({*there, *renumbered[number]}))
+                if found not in sets:
+                    sets[found] = len(sets)
+                    whole.sets.append(list(found))
+                of_file[line] = sets[found]
     return whole
 
 
@@ -213,12 +238,14 @@ def main(output: str, part: int = 0, parts: int = 1) -> int:
     follow = Follow(part=part, parts=parts)
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        pytest.main(["-q", "-p", "no:cacheprovider", "--tb=short", "tests"], plugins=[follow])
+        ended = pytest.main(
+            ["-q", "-p", "no:cacheprovider", "--tb=short", *files_with(CLAIM)], plugins=[follow]
+        )
     Path(output).write_bytes(msgspec.json.encode(follow.reach()))
-    if follow.failed:
+    if ended != pytest.ExitCode.OK:
         print(said.getvalue()[-20_000:], file=sys.stderr)
     print(json.dumps({"tests": len(follow.of_test), "failed": sorted(follow.failed)}))
-    return 1 if follow.failed else 0
+    return 0 if ended == pytest.ExitCode.OK else 1
 
 
 if __name__ == "__main__":

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+CLAIM = 'mark.clause("'
+"""How a test claims a rule; the rule's id follows."""
+
 FILE = Path(__file__).with_name("rules.toml")
 
 
@@ -47,3 +50,13 @@ class Proofs:
         if "failed" in ended:
             return "FAILED"
         return "passed" if ended == {"passed"} else "missing"
+
+
+def files_with(*texts: str, root: Path = Path()) -> list[str]:
+    """Return the test modules that contain one of `texts`: to collect all of them takes long."""
+    found = []
+    for path in sorted((root / "tests").rglob("test_*.py")):
+        held = path.read_text()
+        if any(text in held for text in texts):
+            found.append(str(path.relative_to(root)))
+    return found or ["tests/conformance/test_rules.py"]

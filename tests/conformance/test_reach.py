@@ -1,76 +1,174 @@
 """What a mutant's tests are chosen by: never less than what can notice it."""
 
-import ast
+from pathlib import Path
+
+import pytest
 
 from tests.conformance.mutation import Mutant
-from tests.conformance.reach import Reach, _functions, joined
+from tests.conformance.reach import IMPORTED, SHARED, Reach, _modules_of, joined
 
 TESTS = {"a::one": ["r1"], "a::two": ["r2"], "b::three": ["r2"], "c::process": ["r3"]}
+ONE, TWO, THREE = "0", "1", "2"
+
+GATE = """\
+LIMIT = 5
+
+
+class Gate:
+    def open(self, count):
+        if count > LIMIT:
+            return None
+        return [each for each in range(count)]
+
+    def shut(self):
+        def inner():
+            return 7
+        return inner
+
+
+def used_by_a_fixture():
+    return 1
+
+
+def used_by_fixtures_of_a_module():
+    return 2
+
+
+def decorator(function):
+    return function
+"""
+
+LINES = {
+    6: [ONE, TWO],
+    7: [ONE],
+    8: [TWO],
+    12: [THREE],
+    13: [THREE],
+    17: [SHARED],
+    21: ["a"],
+    25: [IMPORTED],
+}
 
 
 def a_reach(**changes: object) -> Reach:
+    sets = [*LINES.values(), [TWO]]
     fields = {
         "rules": TESTS,
-        "tests": {
-            "services.x.gate:Gate.open": ["a::one"],
-            "services.x.gate:Gate.open.inner": ["a::two"],
-            "services.x.door:close": ["b::three"],
-            "services.y.gate:open": ["a::two"],
+        "lines": {
+            "services/x/gate.py": {line: number for number, line in enumerate(LINES)},
+            "services/y/gate.py": {6: len(LINES)},
+            "shared/gate.py": {6: 0},
         },
-        "shared": ["services.x.gate:used_by_a_fixture"],
-        "imported": ["services.y.gate:decorator"],
-        "everything": ["c::process"],
+        "sets": sets,
+        "everything": {"c": ["shared.", "services.x."]},
     }
     return Reach(**(fields | changes))  # type: ignore[arg-type]
 
 
-def at(where: str) -> Mutant:
-    return Mutant("r1", "sample", "bound", where, "a", "b")
+def without(context: str) -> Reach:
+    return a_reach(sets=[[one for one in found if one != context] for found in a_reach().sets])
 
 
-def test_a_function_is_noticed_by_the_tests_that_run_it_and_by_those_that_start_processes() -> None:
-    assert a_reach().of(at("services.y.gate:open")) == {"a::two", "c::process"}
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in ("services/x/gate", "services/y/gate", "shared/gate", "shared/policy"):
+        file = tmp_path / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(GATE)
+    migration = tmp_path / "services/x/migrations/versions/first.py"
+    migration.parent.mkdir(parents=True)
+    migration.write_text(GATE)
+    for name in ("services/x/templates/gate.html", "deploy/postgres/roles.sql"):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("LIMIT")
+    return tmp_path
 
 
-def test_what_stands_within_a_function_counts_with_it() -> None:
-    assert a_reach().of(at("services.x.gate:Gate.open")) == {"a::one", "a::two", "c::process"}
+def at(where: str, find: str = "count > LIMIT", replace: str = "count > 9") -> Mutant:
+    return Mutant("r1", "sample", "bound", where, find, replace)
 
 
-def test_a_function_that_no_test_runs_is_noticed_by_processes_alone() -> None:
-    assert a_reach().of(at("services.x.gate:Gate.shut")) == {"c::process"}
+def test_a_line_is_noticed_by_the_tests_that_run_it_and_by_those_that_start_processes(tree) -> None:
+    assert a_reach().of(at("services.x.gate:Gate.open"), tree) == {"a::one", "a::two", "c::process"}
+    of_the_answer = at("services.x.gate:Gate.open", "range(count)", "[]")
+    assert a_reach().of(of_the_answer, tree) == {"a::two", "c::process"}
 
 
-def test_a_constant_or_a_class_may_be_noticed_wherever_its_service_runs() -> None:
-    within = {"a::one", "a::two", "b::three", "c::process"}
-    without_fixture = a_reach(shared=[])
-    for where in ("services.x.gate", "services.x.gate:LIMIT", "services.x.gate:Gate"):
-        assert without_fixture.of(at(where)) == within, where
-    assert a_reach(shared=[]).of(at("services.y.gate")) == {"a::two", "c::process"}
+def test_processes_run_their_own_service_and_what_is_shared(tree) -> None:
+    assert a_reach().of(at("services.y.gate:Gate.open"), tree) == {"a::two"}
+    assert a_reach().of(at("shared.gate:Gate.open"), tree) == {"a::one", "a::two", "c::process"}
+    whatever = a_reach(everything={"c": [""]})
+    assert whatever.of(at("services.y.gate:Gate.open"), tree) == {"a::two", "c::process"}
 
 
-def test_a_file_of_one_service_may_be_noticed_wherever_that_runs() -> None:
-    reached = a_reach(shared=[]).of(at("services/x/templates/gate.html"))
-    assert reached == {"a::one", "a::two", "b::three", "c::process"}
+def test_what_a_command_runs_is_known_only_where_it_names_a_service() -> None:
+    assert _modules_of(["python", "-m", "services.x", "migrate"]) == {"shared.", "services.x."}
+    assert _modules_of(["python", "-I", "/tree/services/x/it.py"]) == {"shared.", "services.x."}
+    assert _modules_of(["python", "-c", "import services.x"]) == {""}
+    assert _modules_of(["python", "/tmp/program.py"]) == {""}
 
 
-def test_what_fixtures_share_what_all_services_share_and_other_files_reach_every_test() -> None:
-    everywhere = (
-        "services.x.gate:used_by_a_fixture",
-        "services.y.gate:decorator",
-        "shared.plates",
-        "shared.policy:Policy",
-        "deploy/postgres/roles.sql",
-        "services.x.migrations.versions.0001_first",
+def test_what_stands_within_a_function_is_noticed_where_it_is_run(tree) -> None:
+    mutant = at("services.x.gate:Gate.shut", "return 7", "return 8")
+    assert a_reach().of(mutant, tree) == {"b::three", "c::process"}
+
+
+def test_a_line_that_no_test_runs_is_noticed_by_processes_alone(tree) -> None:
+    nowhere = a_reach(lines={})
+    assert nowhere.of(at("services.x.gate:Gate.open"), tree) == {"c::process"}
+
+
+def test_a_constant_a_class_or_a_signature_may_be_noticed_wherever_its_service_runs(tree) -> None:
+    reach = without(SHARED)
+    for mutant in (
+        at("services.x.gate", "LIMIT = 5", "LIMIT = 6"),
+        at("services.x.gate:Gate", "class Gate:", "class Gate:\n    bars = 7"),
+        at("services.x.gate:Gate.open", "self, count", "self, count=0"),
+    ):
+        assert reach.of(mutant, tree) == TESTS.keys(), mutant
+    assert reach.of(at("services.y.gate", "LIMIT = 5", "LIMIT = 6"), tree) == {"a::two"}
+
+
+def test_a_file_of_one_service_may_be_noticed_wherever_that_runs(tree) -> None:
+    reach = a_reach(lines={"services/x/gate.py": {6: 1}, "services/y/gate.py": {6: 0}})
+    template = at("services/x/templates/gate.html", "LIMIT", "9")
+    assert reach.of(template, tree) == {"a::one", "c::process"}
+
+
+def test_what_fixtures_of_a_module_run_is_noticed_by_its_tests(tree) -> None:
+    mutant = at("services.x.gate:used_by_fixtures_of_a_module", "return 2", "return 3")
+    assert a_reach().of(mutant, tree) == {"a::one", "a::two", "c::process"}
+
+
+def test_what_fixtures_share_imports_run_all_services_share_and_other_files_reach_every_test(
+    tree,
+) -> None:
+    for mutant in (
+        at("services.x.gate:used_by_a_fixture", "return 1", "return 3"),
+        at("services.x.gate:decorator", "return function", "return None"),
+        at("shared.gate", "LIMIT = 5", "LIMIT = 6"),
+        at("deploy/postgres/roles.sql", "LIMIT", "9"),
+        at("services.x.migrations.versions.first", "LIMIT = 5", "LIMIT = 6"),
+    ):
+        assert a_reach().of(mutant, tree) == TESTS.keys(), mutant
+
+
+def test_parts_are_joined(tree) -> None:
+    other = Reach(
+        {"d::four": ["r4"]},
+        {"services/y/gate.py": {6: 0}},
+        [["0", SHARED]],
+        {"c": ["services.y."], "d": [""]},
+        {"d::four": 2.0},
     )
-    for where in everywhere:
-        assert a_reach().of(at(where)) == TESTS.keys(), where
-
-
-def test_parts_are_joined() -> None:
-    whole = joined([a_reach(), a_reach(tests={"services.y.gate:open": ["b::three"]})])
-    assert whole.of(at("services.y.gate:open")) == {"a::two", "b::three", "c::process"}
-
-
-def test_functions_are_found_in_classes_and_under_conditions() -> None:
-    source = "if True:\n    class A:\n        def f(self): ...\nasync def g(): ...\n"
-    assert [name for name, _ in _functions(ast.parse(source).body)] == ["A.f", "g"]
+    whole = joined([a_reach(), other])
+    assert whole.sets[whole.lines["services/y/gate.py"][6]] == sorted([SHARED, TWO, "4"])
+    assert whole.everything == {"c": ["services.x.", "services.y.", "shared."], "d": [""]}
+    assert whole.of(at("services.y.gate:Gate.open"), tree) == {*TESTS, "d::four"}
+    assert whole.of(at("services.x.gate:Gate.open"), tree) == {
+        "a::one",
+        "a::two",
+        "c::process",
+        "d::four",
+    }

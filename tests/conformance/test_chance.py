@@ -1,0 +1,65 @@
+"""How much is left to chance in telling that a mutant breaks little else: one in a thousand at most."""
+
+import random
+from fractions import Fraction
+
+import pytest
+
+from tests.conformance.chance import RISK, looks
+
+
+def chance_of_a_wrong_end(of: int, failing: int, plan: list[int]) -> Fraction:
+    """Exactly how likely it is that a look ends the run, over all orders of the tests."""
+    chances = {0: Fraction(1)}
+    ended, ran = Fraction(0), 0
+    for forgiven, after in enumerate(plan):
+        for before in range(ran, after):
+            left = of - before
+            following: dict[int, Fraction] = {}
+            for failed, chance in chances.items():
+                fails = Fraction(failing - failed, left)
+                if fails:
+                    following[failed + 1] = following.get(failed + 1, Fraction(0)) + chance * fails
+                if fails < 1:
+                    following[failed] = following.get(failed, Fraction(0)) + chance * (1 - fails)
+            chances = following
+        ran = after
+        ended += sum(
+            (chance for failed, chance in chances.items() if failed <= forgiven), Fraction(0)
+        )
+        chances = {failed: chance for failed, chance in chances.items() if failed > forgiven}
+    return ended
+
+
+@pytest.mark.parametrize(
+    ("of", "allowed"), [(61, 60), (66, 60), (120, 60), (300, 60), (80, 4), (30, 1)]
+)
+def test_too_many_failures_are_taken_for_few_enough_once_in_a_thousand_at_most(of, allowed):
+    plan = looks(of, allowed)
+    assert chance_of_a_wrong_end(of, allowed + 1, plan) <= RISK
+    for more in (allowed + 2, (allowed + of) // 2, of):
+        if allowed < more <= of:
+            assert chance_of_a_wrong_end(of, more, plan) <= RISK
+
+
+def test_simulated_runs_agree():
+    plan, draw = looks(150, 20), random.Random(49)
+    wrong = 0
+    for _ in range(5000):
+        order = draw.sample([True] * 21 + [False] * 129, 150)
+        wrong += any(sum(order[:after]) <= forgiven for forgiven, after in enumerate(plan))
+    assert (
+        wrong <= 15
+    )  # 5 are expected at the most; 16 or more come once in ten thousand such tests
+
+
+def test_a_run_without_failures_ends_at_the_first_look():
+    first, second, *_ = looks(1150, 60)
+    assert first == 132
+    assert second > first
+
+
+def test_no_look_is_made_where_all_may_fail_or_certainty_comes_sooner():
+    assert looks(60, 60) == []
+    assert looks(61, 60) == []
+    assert all(after < 100 - 60 + forgiven for forgiven, after in enumerate(looks(100, 60)))
