@@ -61,8 +61,8 @@ class Visit:
     async def ask(self, service: str, method: str, path: str, **request: Any) -> httpx.Response:
         """Send a request, once more with a new token where the present one was revoked.
 
-        `with_purpose=False` leaves the declared purpose out, for what is shown without one: a purpose that is
-        sent is held to the policy's table.
+        `with_purpose=False` leaves the declared purpose out, for what is shown without one; `purpose_for`, a
+        permission, where the purpose does not open that. A purpose that is sent is held to the policy's table.
 
         Raises: Refused when the service does not answer, SignedOut when the session has ended.
         """
@@ -131,7 +131,11 @@ class Visit:
             "Authorization": f"Bearer {self.session.access_token}",
             **request.pop("headers", {}),
         }
-        if request.pop("with_purpose", True) and self.purpose is not None:
+        permission = request.pop("purpose_for", None)
+        wanted = request.pop("with_purpose", True) and (
+            permission is None or self.has_purpose_for(permission)
+        )
+        if self.purpose is not None and wanted:
             headers["X-ALPR-Purpose"] = self.purpose.token
         return await self.console.services.ask(service, method, path, headers=headers, **request)
 

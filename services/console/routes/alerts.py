@@ -15,6 +15,7 @@ from services.console.visit import Working, watching
 router = APIRouter(prefix="/alerts")
 
 SHOWN_AT_FIRST = 20
+READ = "hit:read"
 
 Number = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$")]
 After = Annotated[str, Query(max_length=300)]
@@ -25,8 +26,8 @@ LastId = Annotated[str | None, Header(pattern=r"^[0-9]{0,18}$")]
 async def show_alerts(request: Request, visit: Working) -> Response:
     """The newest hits, late ones apart; the page's script adds each new one as it is raised."""
     asked = {"limit": SHOWN_AT_FIRST, "late": "false"}
-    found = await visit.must("hotlist", "GET", "/v1/hits", params=asked)
-    waiting = await visit.must("hotlist", "GET", "/v1/hits/waiting")
+    found = await visit.must("hotlist", "GET", "/v1/hits", params=asked, purpose_for=READ)
+    waiting = await visit.must("hotlist", "GET", "/v1/hits/waiting", purpose_for=READ)
     return page(
         request,
         "alerts.html",
@@ -43,7 +44,7 @@ async def show_alerts(request: Request, visit: Working) -> Response:
 async def show_late_hits(request: Request, visit: Working, after: After = "") -> Response:
     """Hits of reads that came long after their capture: they were no alerts."""
     asked = {"limit": SHOWN_AT_FIRST, "late": "true", **({"after": after} if after else {})}
-    found = await visit.must("hotlist", "GET", "/v1/hits", params=asked)
+    found = await visit.must("hotlist", "GET", "/v1/hits", params=asked, purpose_for=READ)
     return page(request, "late_hits.html", visit, found=found)
 
 

@@ -13,6 +13,11 @@ from services.console.visit import LinkToken, Visit, Watching, Working, offered_
 
 router = APIRouter(prefix="/hits/{hit_id}")
 
+READ = "hit:read"
+"""A fresh hit needs no purpose (468.4(b)): one that does not open hits is not sent."""
+
+STEPS = {"verification": "hit:verify", "disposition": "hit:dispose"}
+
 
 @router.get("")
 async def show_hit(request: Request, hit_id: UUID, visit: Working) -> Response:
@@ -23,13 +28,14 @@ async def show_hit(request: Request, hit_id: UUID, visit: Working) -> Response:
 @router.get("/crop")
 async def show_hit_crop(hit_id: UUID, visit: Watching, link_token: LinkToken = "") -> Response:
     """The plate, cut out of the picture; hotlist records that it was shown, as part of the alert or page."""
-    return await visit.picture("hotlist", f"/v1/hits/{hit_id}/crop", params=offered_by(link_token))
+    path, offer = f"/v1/hits/{hit_id}/crop", offered_by(link_token)
+    return await visit.picture("hotlist", path, params=offer, purpose_for=READ)
 
 
 @router.get("/image")
 async def show_hit_image(hit_id: UUID, visit: Working) -> Response:
     """The whole picture; hotlist records that it was shown."""
-    return await visit.picture("hotlist", f"/v1/hits/{hit_id}/image")
+    return await visit.picture("hotlist", f"/v1/hits/{hit_id}/image", purpose_for=READ)
 
 
 @router.post("/verification")
@@ -52,7 +58,7 @@ def _chosen(form: Form, *names: str) -> dict[str, Any]:
 
 
 async def _hit(visit: Visit, hit_id: UUID) -> Any:
-    return await visit.must("hotlist", "GET", f"/v1/hits/{hit_id}")
+    return await visit.must("hotlist", "GET", f"/v1/hits/{hit_id}", purpose_for=READ)
 
 
 async def _record(
@@ -60,7 +66,8 @@ async def _record(
 ) -> Response:
     """Record, and show the hit again; on a refusal with the words of it, and what was typed."""
     try:
-        await visit.must("hotlist", "POST", f"/v1/hits/{hit_id}/{what}", json=body)
+        path = f"/v1/hits/{hit_id}/{what}"
+        await visit.must("hotlist", "POST", path, json=body, purpose_for=STEPS[what])
     except Refused as exc:
         if exc.temporary:
             raise

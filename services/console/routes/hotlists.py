@@ -59,9 +59,7 @@ async def make_list(request: Request, form: Form, visit: Working) -> Response:
     if "staleness_hours" in form:
         body["staleness_hours"] = whole(form["staleness_hours"])
     try:
-        made = await visit.must(
-            "hotlist", "POST", "/v1/lists", json=body, with_purpose=visit.has_purpose_for(MANAGE)
-        )
+        made = await visit.must("hotlist", "POST", "/v1/lists", json=body, purpose_for=MANAGE)
     except Refused as exc:
         if exc.temporary:
             raise
@@ -138,7 +136,7 @@ async def activate_version(
     """Put a version in force; one that waits, as the second person."""
     path = f"/v1/lists/{list_id}/versions/{version}/activation"
     try:
-        await visit.must("hotlist", "POST", path, with_purpose=visit.has_purpose_for(MANAGE))
+        await visit.must("hotlist", "POST", path, purpose_for=MANAGE)
     except Refused as exc:
         if exc.temporary:
             raise
@@ -171,7 +169,7 @@ async def upload_version(
             headers={"Content-Type": "text/csv"},
             content=file.pieces(),
             within_s=UPLOADED_WITHIN_S,
-            with_purpose=visit.has_purpose_for(MANAGE),
+            purpose_for=MANAGE,
         )
     except Refused as exc:
         if exc.temporary:

@@ -424,3 +424,19 @@ async def test_another_refusal_is_no_request_for_a_purpose(officer, services):
     refused = problem(403, "Not permitted", "outside the declared purpose", code="purpose")
     services.answers[f"GET /hits/{HIT}"] = lambda _: refused
     assert (await officer.open(f"/hits/{HIT}")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent"), [("system_maintenance", None), ("stolen_plate", "purpose-token")]
+)
+async def test_a_purpose_that_does_not_open_hits_is_not_sent_with_patrol(
+    officer, services, hits, kind, sent
+):
+    await officer.open("/purpose")
+    await officer.send("/purpose", **{**DECLARED, "kind": kind})
+    services.seen.clear()
+    for page in ("/alerts", "/alerts/late", f"/hits/{HIT}"):
+        assert (await officer.open(page)).status_code == 200, page
+    asked = [r for r in services.seen if r.url.host == "hotlist"]
+    assert len(asked) >= 4
+    assert {request.headers.get("X-ALPR-Purpose") for request in asked} == {sent}
