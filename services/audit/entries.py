@@ -37,7 +37,7 @@ _INDEXED_CHARACTERS = 200
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class Found(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an entry is found by. Derived from its bytes, so that verification can derive it again."""
 
     event_id: UUID
@@ -56,7 +56,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     client_address: str | None = None
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """What is appended: the bytes, their leaf hash, what they are found by, and the values beside them."""
 
     content: bytes
@@ -65,7 +65,7 @@ class Entry(msgspec.Struct, frozen=True):
     values: Sequence[Value] = ()
 
 
-class Prepared(msgspec.Struct, frozen=True):
+class Prepared(msgspec.Struct, frozen=True, gc=False):
     """A message on its way to an entry, before its groups are sealed."""
 
     found: Found
@@ -89,11 +89,6 @@ class Prepared(msgspec.Struct, frozen=True):
     def plain_leaf(self) -> Hash:
         """The leaf that it had in the log before this one, which sealed nothing."""
         return leaf_hash(_encoder.encode({**self.attributes, "data": msgspec.Raw(self.came)}))
-
-    @property
-    def days(self) -> set[date]:
-        """The days whose keys it takes to seal it."""
-        return {group.day for group in self.groups}
 
     def entry(self, keys: Mapping[date, HmacSha256]) -> Entry:
         """Return the entry, sealed under the keys of its days. Raises: Malformed."""

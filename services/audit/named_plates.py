@@ -84,5 +84,8 @@ def _gather(value: Any, found: list[str], depth: int) -> None:
 
 def named(value: Any) -> list[str]:
     """Return the plates of a list, or the one plate that a value is."""
-    texts = value if isinstance(value, list) else [value]
+    if isinstance(value, str):
+        plate = as_plate(value)
+        return [plate] if plate else []
+    texts = value if isinstance(value, list) else ()
     return [plate for text in texts if isinstance(text, str) and (plate := as_plate(text))]

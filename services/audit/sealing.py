@@ -26,6 +26,8 @@ _SALT_CHARACTERS = 32
 DIGESTS = "_sd"
 """The field of an entry's data that holds the digest of each group, by the group's name."""
 
+_DIGESTS = DIGESTS.encode()
+
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 ARRAY_DIGEST = "..."
@@ -50,16 +52,16 @@ _fields = msgspec.json.Decoder(Fields).decode
 _text = msgspec.json.Decoder(str).decode
 
 
-class _Day(msgspec.Struct):
+class _Day(msgspec.Struct, gc=False):
     captured_on: date | None = None
     shown: list[msgspec.Raw] = []
 
 
-class _Named(msgspec.Struct):
+class _Named(msgspec.Struct, gc=False):
     plates: list[str] = []
 
 
-class _Plates(msgspec.Struct):
+class _Plates(msgspec.Struct, gc=False):
     shown: list[_Named] = []
 
 
@@ -73,7 +75,7 @@ SEALINGS: dict[str, Sealing] = {
 }
 
 
-class Group(msgspec.Struct, frozen=True):
+class Group(msgspec.Struct, frozen=True, gc=False):
     """Values of one event that are sealed together, before they are."""
 
     name: str
@@ -90,7 +92,7 @@ class Group(msgspec.Struct, frozen=True):
     """None where they are still to be looked for in the value."""
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True):
+class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A sealed group as it is stored beside the log."""
 
     name: str
@@ -164,13 +166,8 @@ def split(sealing: Sealing, fields: Fields, occurred_on: date) -> Split:
 
 def with_digests(stays: bytes, digests: Mapping[str, str]) -> bytes:
     """Return an entry's data: what stays of the body, and the digests, which come first in its order."""
-    rest = stays[1:]
-    return b'{"%b":%b%b%b' % (
-        DIGESTS.encode(),
-        _encode_sorted(digests),
-        b"" if rest == b"}" else b",",
-        rest,
-    )
+    rest = stays[1:] if stays == b"{}" else b"," + stays[1:]
+    return b'{"%b":%b%b' % (_DIGESTS, _encode_sorted(digests), rest)
 
 
 _ALWAYS_OPEN = frozenset({"event_id", "occurred_at"})

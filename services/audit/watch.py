@@ -97,9 +97,7 @@ class Watch:
             end = await stream.settled(start, before, LIMIT)
             if end == start:
                 return None
-            gaps = await stream.gaps(
-                start, end, kind_of(RecordsDisclosed), kind_of(AccessAttempted)
-            )
+            gaps = await stream.gaps(start, end, kind_of(RecordsDisclosed))
             now = self._runtime.clock.now()
             found = [
                 a_finding("log_gap", service, now, attempt, seq=seq, attempt_id=str(attempt))

@@ -188,7 +188,7 @@ class Writer:
             log.exception("the newest entries are not signed")
 
     async def _sealed(self, prepared: Sequence[Prepared]) -> list[Entry]:
-        days = {day for one in prepared for day in one.days}
+        days = {group.day for one in prepared for group in one.groups}
         keys = await self._keys.of(days) if days else {}
         return [one.entry(keys) for one in prepared]
 

@@ -47,7 +47,7 @@ _GAPS = text(
     SELECT d.seq, d.service, d.attempt_id FROM entries d
     WHERE d.seq >= :start AND d.seq < :end AND d.kind = :disclosed
       AND NOT EXISTS (SELECT 1 FROM both_logs a
-          WHERE a.attempt_id = d.attempt_id AND a.kind = :attempted)
+          WHERE a.attempt_id = d.attempt_id AND a.kind = 'access.attempted')
     ORDER BY d.seq
     """
 )
@@ -270,10 +270,10 @@ class Stream:
         return int(found.scalar_one())
 
     async def gaps(
-        self, start: int, end: int, disclosed: str, attempted: str
+        self, start: int, end: int, disclosed: str
     ) -> list[tuple[int, str, UUID | None]]:
         """Return disclosures whose attempt is not in the log: number, service, attempt."""
-        values = {"start": start, "end": end, "disclosed": disclosed, "attempted": attempted}
+        values = {"start": start, "end": end, "disclosed": disclosed}
         found = await self._connection.execute(_GAPS, values)
         return [(row.seq, row.service, row.attempt_id) for row in found]
 

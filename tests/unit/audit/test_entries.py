@@ -41,7 +41,7 @@ def message_of(event, source="retention"):
 def entry_of(message):
     """The entry, sealed under a key of each day that is the same in every test."""
     prepared = prepare(message)
-    return prepared.entry({day: HmacSha256(bytes(32)) for day in prepared.days})
+    return prepared.entry({group.day: HmacSha256(bytes(32)) for group in prepared.groups})
 
 
 def found(event, source="retention"):
