@@ -210,7 +210,7 @@ def access(
         await record_attempt(runtime, attempt)
         if fault is not None or principal is None:
             raise fault or NotAuthenticated
-        return Grant(
+        request.state.granted = grant = Grant(
             attempt_id=attempt.attempt_id,
             principal=principal,
             permission=permission,
@@ -221,6 +221,7 @@ def access(
             seal=_SEAL,
             **_counting(runtime, purpose, now),
         )
+        return grant
 
     # Read by the architecture tests, and named in the OpenAPI document.
     authorise.permission = permission  # type: ignore[attr-defined]
@@ -256,6 +257,7 @@ async def record_refusal(
     Commits by itself, beside the guard's attempt and with the same request id. `shuts`: nothing more is shown
     to the person that day. Raises: Unavailable.
     """
+    request.state.granted = None
     refusal = AccessAttempted(
         occurred_at=grant.now,
         attempt_id=uuid4(),
@@ -278,6 +280,15 @@ async def record_refusal(
         async with runtime.db.begin() as connection:
             day = grant.now.astimezone(UTC).date()
             await shut(connection, grant.principal.account_id, day, grant.most_disclosed)
+
+
+async def record_unrecorded(request: Request, refusal: NotAuthorised) -> None:
+    """Record what refused a request that the guard had let through, unless that is on record. Raises: Unavailable."""
+    grant: Grant | None = getattr(request.state, "granted", None)
+    if isinstance(refusal, RefusedByRule):
+        await record_refusal(request, refusal.grant, refusal.detail, shuts=refusal.shuts)
+    elif grant is not None and not refusal.on_record:
+        await record_refusal(request, grant, refusal.detail)
 
 
 @asynccontextmanager

@@ -41,6 +41,8 @@ class NotAuthorised(AlprError):
     """Known, but not permitted."""
 
     title = "Not permitted"
+    on_record = False
+    """Whether an event already says that this was refused, so that no refused attempt has to."""
 
 
 class NotFound(AlprError):

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import errors
-from shared.access import RefusedByRule, identify, record_refusal
+from shared.access import identify, record_unrecorded
 from shared.bodies import BodyLimit
 from shared.docs import DOCS, add_docs
 from shared.errors import AlprError
@@ -224,9 +224,9 @@ def status_of(exc: AlprError) -> int:
 
 async def _alpr_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, AlprError)  # noqa: S101 - registered for this class
-    if isinstance(exc, RefusedByRule):
+    if isinstance(exc, errors.NotAuthorised):
         try:
-            await record_refusal(request, exc.grant, exc.detail, shuts=exc.shuts)
+            await record_unrecorded(request, exc)
         except errors.Unavailable as away:
             exc = away
     members: dict[str, Any] = {"field": exc.field, **exc.members}

@@ -33,6 +33,7 @@ async def declare(identity: Identity, by: Actor, said: Declaration) -> Accepted:
     if refusal is not None:
         async with identity.begin() as unit:
             await unit.emit(_event(unit, by, declared, reason=refusal.detail))
+        refusal.on_record = True
         raise refusal
     check_declaration(identity.policy, declared)
     async with identity.begin() as unit:

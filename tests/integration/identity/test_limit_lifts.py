@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.events import LimitLifted
+from shared.events import AccessAttempted, LimitLifted
 from shared.tokens import verify
 from tests.integration.identity.test_purposes import a_purpose, officer
 
@@ -64,10 +64,14 @@ async def test_a_release_ends_by_itself(administrator, officer, until, clock):
     assert await until(officer) is None
 
 
-async def test_nobody_releases_themselves_or_without_the_right(administrator, officer):
+@pytest.mark.clause("468.3.1(d)/refusals")
+async def test_nobody_releases_themselves_or_without_the_right(administrator, officer, published):
     await administrator.sign_in()
     own = await administrator.post(lifts(administrator), **CASE)
     assert (own.status_code, own.json()["code"]) == (403, "own_account")
+    refused = (await published(AccessAttempted))[-1]
+    assert (refused.allowed, refused.request_id) == (False, own.headers["x-request-id"])
+    assert "own account" in refused.reason
     await officer.renew()
     assert (await officer.post(lifts(administrator), **CASE)).status_code == 403
     assert (await officer.post(lifts(officer), **CASE)).status_code == 403

@@ -78,6 +78,7 @@ FORBIDDEN = [
 
 
 @pytest.mark.clause("468.4(a)/prohibited")
+@pytest.mark.clause("468.3.1(d)/refusals")
 async def test_what_the_law_forbids_is_refused_by_name_and_recorded(officer, published):
     for kind, citation in FORBIDDEN:
         full = await officer.post("/v1/purposes", **a_purpose(kind=kind))
@@ -100,6 +101,8 @@ async def test_what_the_law_forbids_is_refused_by_name_and_recorded(officer, pub
     assert events[0].purpose.case_number == "26-001234"
     assert events[0].actor.person_id == officer.account_id
     assert "Government Code 7284.6" in events[0].reason
+    attempts = [e for e in await published(AccessAttempted) if e.route == "/v1/purposes"]
+    assert all(attempt.allowed for attempt in attempts)  # each is refused once, by its own event
     assert (await officer.get("/v1/purposes")).json()["items"] == []
 
 

@@ -86,13 +86,19 @@ class Day:
                 for kind in self._kinds(route.permission or ""):
                     await self._example(route, kind)
 
+    async def act_on_themselves(self) -> None:
+        """Try everything that takes an account on one's own."""
+        for route in documents(self.insider.department):
+            if "{account_id}" in route.path:
+                await self._example(route, None, account_id=self.insider.account_id)
+
     async def end_sessions(self) -> None:
         """Try what ends a session, the password with a wrong one."""
         for route in documents(self.insider.department):
             if (route.method, route.path) in ENDS_SESSION:
                 await self._example(route, None)
 
-    async def _example(self, route: Route, kind: str | None) -> Asked:
+    async def _example(self, route: Route, kind: str | None, **own: str) -> Asked:
         self.tried.add((route.service, route.method, route.path))
         reads = route.method == "GET" or route.path.endswith("/search")
         record = self.insider.store.records[0]
@@ -111,6 +117,7 @@ class Day:
             "seq": "0",
             "number": "1",
             "version": "1",
+            **own,
         }
         names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
         return await self.insider.ask(

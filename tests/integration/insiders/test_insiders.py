@@ -142,6 +142,7 @@ async def spend(day):
     await day.take_requests(purpose)
     await day.take_log("audit")
     await day.sweep()
+    await day.act_on_themselves()
     if insider.purposes:
         await day.go_round_the_limit(PURPOSE)
     await day.end_sessions()

@@ -6,11 +6,20 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from shared.access import Grant, Permission, Shown, access, disclose, disclosures, system_grant
-from shared.errors import Conflict, NotFound
+from shared.access import (
+    Grant,
+    Permission,
+    Shown,
+    access,
+    disclose,
+    disclosures,
+    refusals_recorded,
+    system_grant,
+)
+from shared.errors import Conflict, NotAuthorised, NotFound
 from shared.events import AccessAttempted, Actor, PurposeRecord, RecordsDisclosed
 from shared.http import Work
 
@@ -46,6 +55,20 @@ async def alerts(grant: Annotated[Grant, access(Permission.ALERT_RECEIVE)]) -> s
 async def missing(grant: Annotated[Grant, access(Permission.ACCOUNT_SELF)]) -> None:
     """Is never there."""
     raise NotFound("no such thing")
+
+
+@router.get("/v1/ruled/{how}")
+async def ruled(
+    how: str, request: Request, grant: Annotated[Grant, access(Permission.ACCOUNT_SELF)]
+) -> None:
+    """Is refused by a rule behind the guard, which takes care of the record itself or leaves it to others."""
+    refusal = NotAuthorised("the rule says no", code="rule")
+    if how == "told":
+        refusal.on_record = True
+    if how == "recorded":
+        async with refusals_recorded(request, grant):
+            raise refusal
+    raise refusal
 
 
 async def a_grant(app):
@@ -104,6 +127,29 @@ async def test_an_allowed_access_leaves_an_attempt_and_a_disclosure(
     assert disclosure.attempt_id == attempt.attempt_id
     assert (disclosure.shown_ids, disclosure.shown_plates) == (["read-1"], ["7ABC123"])
     assert [day.captured_on for day in disclosure.records] == [date(2026, 6, 1)]
+
+
+@pytest.mark.clause("468.3.1(d)/refusals")
+@pytest.mark.parametrize(
+    ("how", "recorded"), [("plainly", [True, False]), ("recorded", [True, False]), ("told", [True])]
+)
+async def test_what_a_rule_refuses_behind_the_guard_is_on_record_once(
+    client, authority, attempts, how, recorded
+):
+    answer = await client.get(f"/v1/ruled/{how}", headers=authority.headers())
+    assert (answer.status_code, answer.json()["code"]) == (403, "rule")
+    told = await attempts()
+    assert [attempt.allowed for attempt in told] == recorded
+    assert {attempt.request_id for attempt in told} == {answer.headers["x-request-id"]}
+    assert told[-1].reason == ("the rule says no" if len(told) > 1 else None)
+
+
+@pytest.mark.clause("468.3.1(d)/refusals")
+async def test_what_the_guard_refuses_is_on_record_once(client, authority, attempts):
+    headers = authority.headers(Permission.ALERT_RECEIVE)
+    assert (await client.get("/v1/ruled/plainly", headers=headers)).status_code == 403
+    [attempt] = await attempts()
+    assert not attempt.allowed
 
 
 async def test_records_of_many_days_are_disclosed_in_events_of_six_days_each(app, clock):
