@@ -17,8 +17,8 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import make_url
 
-from deploy.local.broker import Broker
-from deploy.local.postgres import Postgres
+from local.stack.broker import Broker
+from local.stack.postgres import Postgres
 from services.identity.actions.bootstrap import bootstrap
 from shared.bus import KafkaBus
 from shared.policy import Policy, load_policy
