@@ -194,7 +194,7 @@ async def download_evidence(
     assert export.sha256 is not None  # noqa: S101 - it is ready
     runtime = runtime_of(request)
     pieces = await opened(runtime.objects.stream(export.object_key))
-    holds = max(1, (export.reads or 0) + (export.captures or 0))
+    holds = max(1, sum(n or 0 for n in (export.reads, export.captures, export.hits)))
     await disclose(work.connection, grant, "package", [Shown(record_id=export_id, holds=holds)])
     return StreamingResponse(
         sealed(pieces, export.sha256, _receipt(runtime, grant, export)),
