@@ -2,7 +2,8 @@
 
 `python -m tests.conformance.reach FILE [PART/PARTS]` runs the tests that claim rules, those on Apache Kafka
 and on the S3 server aside, and writes to FILE what each of them ran. Where that cannot be told, because a test
-starts services as processes or shares what a fixture has set up, it is counted as reaching everything.
+starts services as processes, reads their sources or shares what a fixture has set up, it is counted as reaching
+all that it may.
 """
 
 import contextlib
@@ -41,7 +42,7 @@ class Reach(msgspec.Struct):
     sets: list[list[str]]
     """The sets of contexts; a node id is written as its number among `rules`, in digits."""
     everything: dict[str, list[str]]
-    """By test file that starts processes, what modules those may run: beginnings of dotted names."""
+    """By test file, beginnings of dotted names of what its tests may reach unseen: in processes, or as text."""
     seconds: dict[str, float] = {}
     """How long each test takes, its own set-up included."""
 
@@ -97,6 +98,8 @@ class Follow(Proofs):
     part: int = 0
     parts: int = 1
     everything: dict[str, set[str]] = field(default_factory=dict)
+    readers: set[str] = field(default_factory=set)
+    """Folders of tests that read sources as text: what one has parsed, the next may look at."""
     current: pytest.Item | None = None
     measured: coverage.Coverage = field(
         default_factory=lambda: coverage.Coverage(
@@ -154,16 +157,22 @@ class Follow(Proofs):
             self.failed.add(report.nodeid)
 
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
-        if event != "subprocess.Popen" or self.current is None:
+        if self.current is None:
             return
-        words = [str(args[0]), *(() if isinstance(args[1], str) else map(str, args[1]))]
-        if any(Path(word).name.startswith("python") for word in words):
-            self.everything.setdefault(_file(self.current), set()).update(_modules_of(words))
+        if event == "subprocess.Popen":
+            words = [str(args[0]), *(() if isinstance(args[1], str) else map(str, args[1]))]
+            if any(Path(word).name.startswith("python") for word in words):
+                self.everything.setdefault(_file(self.current), set()).update(_modules_of(words))
+        elif event == "open" and args[1] == "r" and _is_source(str(args[0])):
+            self.readers.add(str(Path(_file(self.current)).parent))
 
     def reach(self) -> Reach:
         """Return what was noted."""
         self.measured.stop()
         data = self.measured.get_data()
+        for file in {node.partition("::")[0] for node in self.of_test}:
+            if str(Path(file).parent) in self.readers:
+                self.everything[file] = {""}
         numbers = {node: str(number) for number, node in enumerate(self.of_test)}
         sets: dict[tuple[str, ...], int] = {}
         lines: dict[str, dict[int, int]] = {}
@@ -195,6 +204,14 @@ def _modules_of(words: Sequence[str]) -> set[str]:
     if not services or "-c" in words:
         return {""}
     return {"shared.", *(f"services.{service}." for service in services)}
+
+
+def _is_source(name: str) -> bool:
+    """Whether a file opened as text is code of the services; imports and tracebacks open files as bytes."""
+    path = Path(name).absolute()
+    return path.suffix == ".py" and any(
+        path.is_relative_to(Path(one).absolute()) for one in SOURCES
+    )
 
 
 def _is_python(name: str) -> bool:
