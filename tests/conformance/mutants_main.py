@@ -34,6 +34,17 @@ from tests.conformance.reach import SOURCES, Reach, joined
 from tests.conformance.rules import CLAIM, files_with, rules
 
 ROOT = Path(__file__).parents[2]
+CODE = (
+    "services/",
+    "shared/",
+    "local/",
+    "deploy/",
+    "tests/",
+    "requirements/",
+    "pyproject",
+    "policy",
+)
+"""What the result of a mutant depends on."""
 SERVICE_CODE = tuple(f"{source}." for source in SOURCES)
 
 
@@ -81,7 +92,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--done",
         type=Path,
-        help="a file of results: what it has is not run again, what is new is added",
+        help="a file of results: what it has is not run again, what is new is added; so is what tests reach",
     )
     return parser.parse_args()
 
@@ -107,7 +118,7 @@ def _run(chosen: Sequence[Mutant], options: argparse.Namespace) -> dict[Mutant, 
             _copy(tree)
         reach = None
         if not options.own_only:
-            file = options.reach or _reached(trees)
+            file = options.reach or _reach_file(done.reach, trees)
             reach = msgspec.json.decode(file.read_bytes(), type=Reach)
         with Postgres(folder / "postgres"):
             pass  # made once; each run starts from a copy
@@ -134,6 +145,18 @@ def _memory() -> str | None:
     """A folder in memory, if there is one: what the tests write need not reach a disk."""
     shared = Path("/dev/shm")
     return str(shared) if shared.is_dir() and os.access(shared, os.W_OK) else None
+
+
+def _reach_file(kept: Path | None, trees: Sequence[Path]) -> Path:
+    """Return the file that says what the tests reach: the kept one, or a new one that is kept from now on."""
+    if kept is not None and kept.exists():
+        return kept
+    made = _reached(trees)
+    if kept is None:
+        return made
+    unfinished = kept.with_name(f"{kept.name}.unfinished")
+    shutil.copyfile(made, unfinished)
+    return unfinished.replace(kept)
 
 
 def _reached(trees: Sequence[Path]) -> Path:
@@ -182,7 +205,7 @@ def _digest(options: argparse.Namespace) -> str:
     """What results depend on beside the mutant: the code, the tests, and how they are run."""
     digest = hashlib.sha256(repr((options.own_only, options.exact)).encode())
     for name in _files():
-        if not name.startswith(("docs/", "tests/conformance/mutants/")):
+        if name.startswith(CODE) and not name.startswith("tests/conformance/mutants/"):
             digest.update(
                 name.encode() + b"\0" + hashlib.sha256((ROOT / name).read_bytes()).digest()
             )
@@ -199,6 +222,8 @@ class Done:
     def __init__(self, file: Path | None, digest: str) -> None:
         self.file = file
         self.digest = digest
+        self.reach = file and file.with_name(f"{file.name}.{digest[:12]}.reach")
+        """Where what the tests reach is kept, for the same code."""
         self.results: dict[str, dict[str, Any]] = {}
         """By the mutant's key, those of the code as it is."""
         self._lock = threading.Lock()

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.source import ROOT
-from tests.conformance.mutants_main import Done, Worker
+from tests.conformance import mutants_main
+from tests.conformance.mutants_main import Done, Worker, _reach_file
 from tests.conformance.mutation import Mutant
 from tests.conformance.reach import Reach
 
@@ -201,3 +202,16 @@ def test_a_run_that_was_cut_goes_on(tmp_path):
     assert Done(file, "code").results == {"one": {"state": "caught"}}
     assert Done(file, "other code").results == {}
     assert json.loads(file.read_text().splitlines()[0])["digest"] == "code"
+
+
+def test_what_the_tests_reach_is_kept_with_the_results(tmp_path, monkeypatch):
+    made = tmp_path / "made"
+    made.write_text("reached")
+    runs = []
+    monkeypatch.setattr(mutants_main, "_reached", lambda trees: runs.append(trees) or made)
+    assert _reach_file(None, []) == made
+    for _ in range(2):
+        kept = _reach_file(Done(tmp_path / "done", "code").reach, [])
+        assert kept.read_text() == "reached"
+    assert len(runs) == 2
+    assert Done(tmp_path / "done", "other code").reach != kept
