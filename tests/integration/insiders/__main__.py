@@ -1,4 +1,7 @@
-"""`make insiders`: an insider of every role of the policy, with every operation and every kind of purpose."""
+"""`make insiders`: an insider of every role of the policy, with every operation and every kind of purpose.
+
+`INSIDERS=officer,auditor` lets those alone spend their day.
+"""
 
 import os
 import sys
@@ -9,7 +12,7 @@ import pytest
 
 def main() -> int:
     """Let each spend a day."""
-    os.environ["INSIDERS"] = "all"
+    os.environ.setdefault("INSIDERS", "all")
     return int(pytest.main(["-q", "-s", "-p", "no:cacheprovider", str(Path(__file__).parent)]))
 
 
