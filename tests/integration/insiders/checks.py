@@ -67,14 +67,15 @@ def within_limits(insider: Insider, here: Department) -> list[str]:
 
 
 def of_patrol(insider: Insider, here: Department) -> list[str]:
-    """Return the answers without a purpose, and the streams, that told what is too old for patrol (468.4(b))."""
+    """Return the answers about hits without a purpose, and the streams, that told what is too old for patrol (468.4(b))."""
     oldest = here.clock.now() - timedelta(hours=here.policy.limits.hits_without_purpose_h)
     old = {r.plate for r in insider.store.records if r.captured_at < oldest}
     assert old, "every record is fresh: nothing is shown by this"
     return [
         f"old hits without a purpose: {asked}"
         for asked in insider.asked
-        if (asked.pushed or asked.purpose is None) and asked.told.all & old
+        if asked.service == "hotlist" and (asked.pushed or asked.purpose is None)
+        if asked.told.all & old
     ]
 
 

@@ -176,7 +176,7 @@ class Department:
             kind="release",
             offence_type="robbery",
             case_number="26-000470",
-            justification="Review of a request",
+            justification="Robbery of a shop in Tehama County, the vehicle is sought",
         )
         assert said.status_code == 201, said.text
         headers = {**self.reviewer.headers, "x-alpr-purpose": said.json()["purpose_token"]}
