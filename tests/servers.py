@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from local.stack.broker import Broker
 from local.stack.postgres import Postgres
 from local.stack.services import APIS
-from shared.topics_admin import ensure_topics
+from shared.kafka.topics_admin import ensure_topics
 
 _EMPTY = """
 DO $$

@@ -21,8 +21,8 @@ from deploy.compose.make_tls import complete
 from deploy.kafka.java import jars, java
 from local.stack.broker import speaks_kafka
 from local.stack.process import LOOPBACK, Child, LocalError, Server, free_port, held
-from shared.acls import TOPICS_COMMAND, principals
-from shared.kafka_settings import KafkaSettings
+from shared.kafka.acls import TOPICS_COMMAND, principals
+from shared.kafka.settings import KafkaSettings
 
 _SETTINGS = {
     "process.roles": "broker,controller",

@@ -6,14 +6,14 @@
 from collections import defaultdict
 from pathlib import Path
 
-from shared.acls import Acl, Operation, Pattern, Resource, acls, principals
+from shared.kafka.acls import Acl, Operation, Pattern, Resource, acls, principals
 
 FILE = Path(__file__).parents[1] / "k8s" / "strimzi" / "kafka-users.yaml"
 NAME = "kafka-{name}"
 """Of the KafkaUser, and of the Secret with its password that Strimzi makes."""
 
 _HEAD = """\
-# Written by `python -m deploy.kafka.users` from the registry of topics (shared/topics.py): do not edit.
+# Written by `python -m deploy.kafka.users` from the registry of topics (shared/kafka/topics.py): do not edit.
 # Who may do what in Kafka. Nobody may do anything else: the Kafka resource has
 # `authorization: { type: simple }`.
 """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from local.stack.process import LocalError
 from local.stack.state_file import StateFile
-from shared import dead_letters
+from shared.kafka import dead_letters
 
 
 def bootstrap(folder: Path, given: Mapping[str, str]) -> str:

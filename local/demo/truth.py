@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.plates import MAX_PLATE_CHARACTERS
+from shared.core.plates import MAX_PLATE_CHARACTERS
 
 COLUMNS = ("file", "x", "y", "w", "h", "plate")
 _FOLD = str.maketrans("OQI", "001")

@@ -14,8 +14,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.http import PROBLEM
-from shared.runtime import is_ok
+from shared.http.app import PROBLEM
+from shared.service.runtime import is_ok
 
 
 class Checked(Protocol):

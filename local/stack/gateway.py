@@ -6,9 +6,9 @@ import uvicorn
 
 from local.stack.dispatch import dispatcher
 from local.stack.services import APIS, PAGES, build
-from shared.logs import configure_logging
-from shared.serve import spare_collector
-from shared.settings import CommonSettings
+from shared.core.logs import configure_logging
+from shared.service.serve import spare_collector
+from shared.service.settings import CommonSettings
 
 
 def main() -> None:

@@ -60,7 +60,7 @@ class RootMissing(Exception):
 
 
 def certified(root_seed: bytes, usage: str, index: int = 0) -> tuple[str, str]:
-    """Return a fresh private key (base64) and its certificate, as shared/certificates.py reads it.
+    """Return a fresh private key (base64) and its certificate, as shared/core/certificates.py reads it.
 
     The serial is the time in seconds, so that it counts up without a memory; `index` tells those of
     one moment apart.

@@ -8,10 +8,10 @@ from sqlalchemy.exc import DBAPIError
 from local.stack.process import LocalError
 from local.stack.servers import ROOT
 from local.stack.services import environment_of
-from shared.database_settings import DatabaseSettings
-from shared.errors import AlprError
-from shared.logs import named
-from shared.schema import migrate_as
+from shared.core.errors import AlprError
+from shared.core.logs import named
+from shared.postgres.schema import migrate_as
+from shared.postgres.settings import DatabaseSettings
 
 OWNER = "DATABASE_OWNER_URL"
 

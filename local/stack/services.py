@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 from fastapi import FastAPI
 
-from shared.settings import CommonSettings
+from shared.service.settings import CommonSettings
 
 APIS = ("identity", "ingest", "hotlist", "retention", "release", "audit")
 """Services that answer people or cameras, in the order in which they start."""

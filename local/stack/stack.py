@@ -33,7 +33,7 @@ from local.stack.services import (
 )
 from local.stack.state_file import StateFile
 from local.stack.topics import as_principal, make_topics, refuse_principals_in_one_process
-from shared.trim import Trimmer, fleeting_topics, services_to_wait_for
+from shared.kafka.trim import Trimmer, fleeting_topics, services_to_wait_for
 
 READY_WITHIN_S = 120.0
 CRASHES, CRASHES_WITHIN_S = 5, 60.0

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from local.stack.process import LocalError
-from shared.acls import TOPICS_COMMAND
-from shared.errors import Unavailable
-from shared.kafka import Kafka
-from shared.kafka_settings import KafkaSettings
-from shared.topics_admin import ensure_topics
+from shared.core.errors import Unavailable
+from shared.kafka.acls import TOPICS_COMMAND
+from shared.kafka.client import Kafka
+from shared.kafka.settings import KafkaSettings
+from shared.kafka.topics_admin import ensure_topics
 
 SERVICE = "{service}"
 """Stands in a KAFKA_ setting for the name of the process that reads it."""

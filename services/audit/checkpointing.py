@@ -11,10 +11,10 @@ from services.audit.store.checkpoints import Checkpoints, Signed
 from services.audit.store.keys import KeyChanges
 from services.audit.store.log import Head, Log
 from services.audit.succession import SIGNS
-from shared.errors import Conflict, Unavailable
+from shared.core.errors import Conflict, Unavailable
+from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import Actor, CheckpointSigned, SigningKeyChanged
-from shared.notes import Checkpoint, Signer
-from shared.outbox import emit
+from shared.postgres.outbox import emit
 
 
 class KeyMissing(Unavailable):

@@ -30,13 +30,13 @@ from services.audit.redraw import Redraw
 from services.audit.settings import LogSettings, SigningSettings, origin_of
 from services.audit.store.log import OLD, Log
 from services.audit.verify import lines_of, verify_export, verify_stored
-from shared import command
-from shared.db import Database
-from shared.errors import AlprError, Conflict, InvalidInput, NotAuthorised
+from shared.core.errors import AlprError, Conflict, InvalidInput, NotAuthorised
+from shared.core.merkle import Span
+from shared.core.policy import load_policy
+from shared.core.signed_notes import SEED_BYTES, BadNote, Signer, Verifier
 from shared.events import Actor, PurposeRecord, SigningKeyChanged
-from shared.merkle import Span
-from shared.notes import SEED_BYTES, BadNote, Signer, Verifier
-from shared.policy import load_policy
+from shared.postgres.database import Database
+from shared.service import command
 
 SERVICE = "audit"
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -11,12 +11,12 @@ from services.audit.events import GROUP
 from services.audit.store.before_macs import Ends
 from services.audit.store.findings import Findings, a_finding
 from services.audit.upgrade import ends_by
-from shared.coverage import SHOWN_AFTER_S
-from shared.errors import Unavailable
+from shared.core.errors import Unavailable
+from shared.core.periodic import PeriodicTask
 from shared.events import LogCovered
-from shared.kafka import stop_client
-from shared.periodic import PeriodicTask
-from shared.runtime import Runtime
+from shared.kafka.client import stop_client
+from shared.service.coverage import SHOWN_AFTER_S
+from shared.service.runtime import Runtime
 
 EVERY_S = 10.0
 MOST_PROBES = 2000

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from services.audit.store.values import StoredKey, Values
-from shared.db import Database
-from shared.hmac_sha256 import HmacSha256
-from shared.vault import Vault
+from shared.core.hmac_sha256 import HmacSha256
+from shared.core.vault import Vault
+from shared.postgres.database import Database
 
 KEY_BYTES = 32
 KEPT_IN_MEMORY = 2000

@@ -1,4 +1,4 @@
-"""The log's mathematics: proofs after RFC 6962 over `shared.merkle`, and the chain from entry to entry.
+"""The log's mathematics: proofs after RFC 6962 over `shared.core.merkle`, and the chain from entry to entry.
 
 Hashes are SHA-256, 32 bytes. A log of `size` entries has entries 0 to size - 1.
 """
@@ -6,7 +6,7 @@ Hashes are SHA-256, 32 bytes. A log of `size` entries has entries 0 to size - 1.
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 
-from shared.merkle import EMPTY_ROOT, HASH_BYTES, Hash, Node, Span, fold, node_hash
+from shared.core.merkle import EMPTY_ROOT, HASH_BYTES, Hash, Node, Span, fold, node_hash
 
 GENESIS = bytes(HASH_BYTES)
 """What the first entry is chained to."""

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.audit.entries import entry_from
 from services.audit.store.log import Head, Log
 from services.audit.store.values import Values
-from shared.access import Permission
+from shared.access.guard import Permission
 from shared.events import (
     AccessAttempted,
     Actor,
@@ -20,7 +20,7 @@ from shared.events import (
     RecordsDisclosed,
     ValuesExported,
 )
-from shared.outbox import emit
+from shared.postgres.outbox import emit
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,11 @@ from services.audit.sealing import (
     split,
     with_digests,
 )
-from shared.codec import Message, encode
-from shared.errors import Malformed
+from shared.core.errors import Malformed
+from shared.core.hmac_sha256 import HmacSha256
+from shared.core.merkle import Hash, leaf_hash
 from shared.events import Event
-from shared.hmac_sha256 import HmacSha256
-from shared.merkle import Hash, leaf_hash
+from shared.kafka.codec import Message, encode
 
 PREFIX = "alpr."
 _TYPE = "content-type"

@@ -13,11 +13,11 @@ import msgspec
 from services.audit.store.findings import Findings, a_finding
 from services.audit.store.values import Pending, Values
 from services.audit.writer import Writer
-from shared.errors import AlprError, InvalidInput, NotFound
+from shared.core.errors import AlprError, InvalidInput, NotFound
 from shared.events import PurgeList, RecordsPurged
-from shared.purge_list import ListReader
-from shared.runtime import Runtime
-from shared.statistics import forget_statistics
+from shared.objects.purge_list import ListReader
+from shared.postgres.statistics import forget_statistics
+from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

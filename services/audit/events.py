@@ -1,8 +1,8 @@
 """The consumer: every audited topic, as it came, a whole poll in one commit."""
 
 from services.audit.writer import Writer
-from shared.consumer import WholeSubscription
-from shared.topics import TOPICS
+from shared.kafka.consumer import WholeSubscription
+from shared.kafka.topics import TOPICS
 
 GROUP = "audit"
 

@@ -20,8 +20,8 @@ from services.audit.store.checkpoints import Checkpoints, Signed
 from services.audit.store.keys import KeyChanges
 from services.audit.store.log import OLD, Log, Row
 from services.audit.store.values import Erased, Values
-from shared.errors import Conflict
-from shared.merkle import Span
+from shared.core.errors import Conflict
+from shared.core.merkle import Span
 
 _encoder = msgspec.json.Encoder()
 

@@ -10,7 +10,7 @@ from services.audit.export import Disclosed, ErasedBefore, ErasedPart
 from services.audit.recount import ErasedSum, Faults
 from services.audit.store.values import erased_line
 from services.audit.value_check import Gone, ValueCheck
-from shared.errors import Malformed
+from shared.core.errors import Malformed
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from services.audit.settings import Settings
 from services.audit.store.findings import Findings, a_finding
 from services.audit.watch import Watch
 from services.audit.writer import Writer
-from shared.kafka_disks import disks
-from shared.periodic import PeriodicTask
-from shared.runtime import Runtime
+from shared.core.periodic import PeriodicTask
+from shared.kafka.disks import disks
+from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ from services.audit.keeper import Keeper
 from services.audit.settings import Settings
 from services.audit.upgrade import take_what_was_in_flight
 from services.audit.writer import Writer
-from shared.http import create_app
-from shared.periodic import PeriodicTask
-from shared.runtime import Runtime
-from shared.serve import serve
+from shared.core.periodic import PeriodicTask
+from shared.http.app import create_app
+from shared.service.runtime import Runtime
+from shared.service.serve import serve
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -13,12 +13,12 @@ from prometheus_client import Counter
 
 from services.audit.entries import Prepared
 from services.audit.store.findings import a_finding
-from shared.codec import Message
-from shared.errors import AlprError
-from shared.event_mac import MAC, MAC_KEY, MacKey
+from shared.core.errors import AlprError
+from shared.core.fields import KEY_BYTES, is_key
 from shared.events import FindingRaised
-from shared.fields import KEY_BYTES, is_key
-from shared.topics import TOPICS
+from shared.kafka.codec import Message
+from shared.kafka.event_mac import MAC, MAC_KEY, MacKey
+from shared.kafka.topics import TOPICS
 
 FORGED = Counter("alpr_forged_events", "Events that do not prove who made them", ["topic"])
 

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from shared.plates import (
+from shared.core.plates import (
     MAX_PLATE_CHARACTERS,
     MAX_TYPED_CHARACTERS,
     WILDCARDS,

@@ -13,8 +13,8 @@ from prometheus_client import Gauge
 
 from services.audit.settings import Settings
 from services.audit.store.notices import Notice, Notices
-from shared.errors import Unavailable
-from shared.runtime import Runtime
+from shared.core.errors import Unavailable
+from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

@@ -20,13 +20,13 @@ from services.audit.settings import SigningSettings
 from services.audit.store.checkpoints import Checkpoints, Signed
 from services.audit.store.log import OLD, Head, Log
 from services.audit.store.old_log import OldLogRows
+from shared.core.ids import derive_id
+from shared.core.merkle import Hash
+from shared.core.policy import Policy, Retention
+from shared.core.signed_notes import Checkpoint
 from shared.events import Actor, LogClosed, LogDestroyed
-from shared.ids import derive_id
-from shared.merkle import Hash
-from shared.notes import Checkpoint
-from shared.outbox import emit
-from shared.policy import Policy, Retention
-from shared.runtime import Runtime
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from services.audit.domain import GENESIS, chained, verify_consistency
 from services.audit.succession import Succession, key_change
-from shared.merkle import Frontier, Hash, leaf_hash
-from shared.notes import BadNote, Checkpoint, Verifier
+from shared.core.merkle import Frontier, Hash, leaf_hash
+from shared.core.signed_notes import BadNote, Checkpoint, Verifier
 
 MAX_FAULTS = 1000
 """So many faults are kept; the others are counted."""

@@ -13,8 +13,8 @@ import msgspec
 from services.audit.entries import found_in
 from services.audit.periods import BY_SOFTWARE, ENTRIES, PERIOD, SOFTWARE
 from services.audit.sampling import draw, sample_size, seed_of
-from shared.errors import Malformed
-from shared.notes import Checkpoint
+from shared.core.errors import Malformed
+from shared.core.signed_notes import Checkpoint
 
 SEED_CHECKPOINT = 2
 """The seed is of the second checkpoint signed after the period was fixed."""

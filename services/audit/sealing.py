@@ -17,10 +17,10 @@ from uuid import UUID
 import msgspec
 
 from services.audit.named_plates import named, plates_in
-from shared.errors import Malformed
+from shared.core.errors import Malformed
+from shared.core.hmac_sha256 import HmacSha256
 from shared.events import Sealing
-from shared.hmac_sha256 import HmacSha256
-from shared.topics import TOPICS
+from shared.kafka.topics import TOPICS
 
 _SALT_CHARACTERS = 32
 DIGESTS = "_sd"

@@ -8,13 +8,13 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from services.audit.makers import TakenKey, parse_keys
 from services.audit.recount import Cadence
-from shared.database_settings import DatabaseSettings
-from shared.fields import SecretKey, SecretKeys, key_bytes, keys_of
-from shared.links import Given, is_this_machine
-from shared.mac_settings import MacSettings
-from shared.notes import Signer
-from shared.settings import CommonSettings
-from shared.vault import Vault
+from shared.core.fields import SecretKey, SecretKeys, key_bytes, keys_of
+from shared.core.links import Given, is_this_machine
+from shared.core.signed_notes import Signer
+from shared.core.vault import Vault
+from shared.kafka.mac_settings import MacSettings
+from shared.postgres.settings import DatabaseSettings
+from shared.service.settings import CommonSettings
 
 GENERATION = 2
 """Of the log. The first, whose entries held what is sealed now, has the bare origin as its name."""

@@ -11,9 +11,9 @@ from typing import Any, Final
 import msgspec
 
 from services.audit.domain import verify_inclusion
+from shared.core.merkle import leaf_hash
+from shared.core.signed_notes import BadNote, Checkpoint, NotSigned, Verifier
 from shared.events import SigningKeyChanged
-from shared.merkle import leaf_hash
-from shared.notes import BadNote, Checkpoint, NotSigned, Verifier
 
 SIGNS: Final = "checkpoints"
 _MARK = f'"{SigningKeyChanged.TOPIC}.v'.encode()

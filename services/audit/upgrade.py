@@ -6,10 +6,10 @@ from aiokafka.errors import KafkaError
 from services.audit.store.before_macs import BeforeMacs, Ends
 from services.audit.store.log import Log
 from services.audit.writer import Writer
-from shared.errors import Unavailable
-from shared.kafka import Kafka
-from shared.runtime import Runtime
-from shared.topics import TOPICS
+from shared.core.errors import Unavailable
+from shared.kafka.client import Kafka
+from shared.kafka.topics import TOPICS
+from shared.service.runtime import Runtime
 
 
 async def take_what_was_in_flight(runtime: Runtime, writer: Writer) -> None:

@@ -18,9 +18,9 @@ from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import STORED_LEVEL, Log, Row
 from services.audit.store.values import Values
 from services.audit.value_check import ValueCheck
-from shared.errors import AlprError, Malformed
-from shared.merkle import HASH_BYTES, Frontier, Hash, Node, Span
-from shared.notes import Verifier
+from shared.core.errors import AlprError, Malformed
+from shared.core.merkle import HASH_BYTES, Frontier, Hash, Node, Span
+from shared.core.signed_notes import Verifier
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """An event has at most 900,000 bytes, and JSON writes none of them with more than six."""

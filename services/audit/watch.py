@@ -21,8 +21,7 @@ from services.audit.store.findings import CONTRADICTING_READ, Findings, a_findin
 from services.audit.store.periods import Periods
 from services.audit.store.policies import Policies
 from services.audit.store.stream import Seen, Stream
-from shared.access import Permission
-from shared.disclosed import PUSHED
+from shared.access.guard import Permission
 from shared.events import (
     AccessAttempted,
     AccountChanged,
@@ -35,7 +34,8 @@ from shared.events import (
     RecordsDisclosed,
     RefusalsCounted,
 )
-from shared.runtime import Runtime
+from shared.postgres.disclosed_records import PUSHED
+from shared.service.runtime import Runtime
 
 LIMIT = 5000
 HOUR = timedelta(hours=1)

@@ -19,14 +19,14 @@ from services.audit.store.findings import Findings, a_finding, contradiction
 from services.audit.store.log import Head, Known, Log
 from services.audit.store.periods import Periods
 from services.audit.store.values import Values
-from shared.codec import Message
-from shared.consumer import SomeRefused
-from shared.errors import AlprError, Conflict, Malformed
+from shared.core.errors import AlprError, Conflict, Malformed
+from shared.core.ids import derive_id
+from shared.core.merkle import Hash
 from shared.events import PeriodFixed, PurgeList, RecordsPurged, ValuesErased
-from shared.ids import derive_id
-from shared.merkle import Hash
-from shared.outbox import emit
-from shared.runtime import Runtime
+from shared.kafka.codec import Message
+from shared.kafka.consumer import SomeRefused
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from services.console.faults import add_handlers
 from services.console.parts import Console
 from services.console.routes import router
 from services.console.settings import Settings
-from shared.bodies import BodyLimit
-from shared.http import RequestContext
-from shared.serve import serve
+from shared.http.app import RequestContext
+from shared.limits.body_limit import BodyLimit
+from shared.service.serve import serve
 
 UPLOADS = (r"/hotlists/[^/]+/upload$",)
 """Forms with a file, which is passed on as it arrives; the service that takes it bounds it."""

@@ -9,8 +9,8 @@ from services.console.seal import Seal
 from services.console.services import Services
 from services.console.sessions import Sessions
 from services.console.settings import Settings
-from shared.clock import Clock, SystemClock
-from shared.policy import Policy, load_policy
+from shared.core.clock import Clock, SystemClock
+from shared.core.policy import Policy, load_policy
 
 
 @dataclass(frozen=True)

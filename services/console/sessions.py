@@ -14,8 +14,8 @@ import msgspec
 
 from services.console.problems import Refused, SignedOut
 from services.console.services import Services
-from shared.clock import Clock
-from shared.policy import Accounts
+from shared.core.clock import Clock
+from shared.core.policy import Accounts
 
 MAX_KNOWN = 12
 """People of one browser: what their tokens take stays under what a cookie may have."""

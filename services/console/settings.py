@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from shared.fields import SecretKey, key_bytes
-from shared.settings import CommonSettings
+from shared.core.fields import SecretKey, key_bytes
+from shared.service.settings import CommonSettings
 
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s?#]+[^\s?#/]$")]
 """Where a service answers, without a slash at the end; its routes lie below, at /v1."""

@@ -14,7 +14,7 @@ from services.console.parts import Console, console_of
 from services.console.problems import PurposeNeeded, Refused, SignedOut, refusal
 from services.console.services import content
 from services.console.sessions import Purpose, Session
-from shared.permissions import PURPOSE_MISSING
+from shared.core.permissions import PURPOSE_MISSING
 
 PASSED_ON = ("Content-Length", "X-Content-SHA256", "Repr-Digest")
 """What tells a browser, or a person, whether a file came whole."""

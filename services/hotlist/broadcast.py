@@ -17,11 +17,11 @@ from services.hotlist.settings import Settings
 from services.hotlist.shown import crop_link, hit_out
 from services.hotlist.store.alerts import Alerts
 from services.hotlist.viewer import Viewer, alert_event
-from shared.errors import Unavailable
+from shared.core.errors import Unavailable
+from shared.core.periodic import PeriodicTask
 from shared.events import AlertsUnchecked
-from shared.outbox import emit
-from shared.periodic import PeriodicTask
-from shared.runtime import Runtime
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime
 
 VIEWERS = Gauge("alpr_alert_streams", "Open alert streams")
 DELIVERED = Counter("alpr_alerts_delivered", "Alerts sent to viewers")

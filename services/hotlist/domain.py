@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 
 from services.hotlist.vehicles import colours_differ, makes_differ
+from shared.core.plates import LOOKALIKE_BYTES
+from shared.core.policy import HotLists
 from shared.events import Difference, ReadRecorded, Source, Tier
-from shared.plates import LOOKALIKE_BYTES
-from shared.policy import HotLists
 
 TIERS: tuple[Tier, ...] = ("high", "medium", "low", "information")
 """From the most urgent down."""

@@ -8,8 +8,7 @@ from uuid import UUID
 from services.hotlist.raising import Raiser
 from services.hotlist.store.outvoted import Outvoted
 from services.hotlist.store.purging import BEGINNING, Purging
-from shared.consumer import PROMPT, UNHURRIED, Handler, Subscription
-from shared.errors import InvalidInput
+from shared.core.errors import InvalidInput
 from shared.events import (
     Event,
     PassRecorded,
@@ -18,10 +17,11 @@ from shared.events import (
     ReadRecorded,
     RecordsPurged,
 )
-from shared.month_secrets import MonthSecrets
-from shared.purge_list import ListReader
-from shared.runtime import Runtime
-from shared.statistics import forget_statistics
+from shared.kafka.consumer import PROMPT, UNHURRIED, Handler, Subscription
+from shared.objects.purge_list import ListReader
+from shared.postgres.month_secrets import MonthSecrets
+from shared.postgres.statistics import forget_statistics
+from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from services.hotlist.domain import Candidate, differences
 from services.hotlist.patterns import PatternIndex
+from shared.core.plates import LOOKALIKE_BYTES
 from shared.events import Difference, ReadRecorded
-from shared.plates import LOOKALIKE_BYTES
 
 _ID_BYTES = 16
 Found = tuple[UUID, Sequence[Difference]]

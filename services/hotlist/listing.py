@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from shared.errors import InvalidInput
-from shared.fields import EARLIEST
-from shared.ids import derive_id
-from shared.plates import MAX_TYPED_CHARACTERS, PlatePattern
-from shared.policy import Policy
-from shared.regions import parse_region
-from shared.types import parse_ori
+from shared.core.errors import InvalidInput
+from shared.core.fields import EARLIEST
+from shared.core.ids import derive_id
+from shared.core.plates import MAX_TYPED_CHARACTERS, PlatePattern
+from shared.core.policy import Policy
+from shared.core.regions import parse_region
+from shared.core.types import parse_ori
 
 LIMITS = {
     "plate": MAX_TYPED_CHARACTERS,

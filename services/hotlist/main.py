@@ -17,9 +17,9 @@ from fastapi import FastAPI
 from services.hotlist.api import router
 from services.hotlist.parts import Parts
 from services.hotlist.settings import Settings
-from shared.http import create_app
-from shared.runtime import Runtime
-from shared.serve import serve
+from shared.http.app import create_app
+from shared.service.runtime import Runtime
+from shared.service.serve import serve
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import asyncpg
 
-from shared.database_settings import DatabaseLink
-from shared.errors import Unavailable
-from shared.periodic import PeriodicTask
+from shared.core.errors import Unavailable
+from shared.core.periodic import PeriodicTask
+from shared.postgres.settings import DatabaseLink
 
 RECONNECT_S = 2.0
 

@@ -16,11 +16,11 @@ from services.hotlist.refresh import Refresher
 from services.hotlist.settings import Settings
 from services.hotlist.store.lists import CHANNEL as LISTS_CHANNEL
 from services.hotlist.store.raised import CHANNEL as ALERTS_CHANNEL
-from shared.consumer import Subscription
-from shared.errors import Unavailable
-from shared.month_secrets import MonthSecrets
-from shared.runtime import Runtime
-from shared.work import UnitOfWork
+from shared.core.errors import Unavailable
+from shared.kafka.consumer import Subscription
+from shared.postgres.month_secrets import MonthSecrets
+from shared.postgres.unit_of_work import UnitOfWork
+from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ import re
 from collections import defaultdict
 from uuid import UUID
 
+from shared.core.plates import WILDCARDS, skeleton
 from shared.events import Difference
-from shared.plates import WILDCARDS, skeleton
 
 _FROM_END, _ANYWHERE = 1 << 16, 2 << 16
 

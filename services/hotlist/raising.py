@@ -15,14 +15,14 @@ from services.hotlist.passes import Pass, Passes
 from services.hotlist.refresh import Refresher
 from services.hotlist.settings import Settings
 from services.hotlist.store.raised import Raised
-from shared.errors import InvalidInput
+from shared.core.errors import InvalidInput
+from shared.core.ids import Deriver
+from shared.core.types import PlateText
 from shared.events import CautionShown, EntryShown, HitRaised, ReadRecorded
-from shared.ids import Deriver
-from shared.month_secrets import MonthEnded, MonthSecrets
-from shared.outbox import emit
-from shared.reads import is_late
-from shared.runtime import Runtime
-from shared.types import PlateText
+from shared.events.read_rules import is_late
+from shared.postgres.month_secrets import MonthEnded, MonthSecrets
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

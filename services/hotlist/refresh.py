@@ -10,8 +10,8 @@ from services.hotlist.index import Index, ListIndex
 from services.hotlist.settings import Settings
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.feed import Feed, InForce
-from shared.periodic import PeriodicTask
-from shared.runtime import Runtime
+from shared.core.periodic import PeriodicTask
+from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from shared.fields import SecretKey, SecretKeys, key_bytes, keys_of
-from shared.settings import CommonSettings
-from shared.vault import Vault
+from shared.core.fields import SecretKey, SecretKeys, key_bytes, keys_of
+from shared.core.vault import Vault
+from shared.service.settings import CommonSettings
 
 
 class Settings(CommonSettings):

@@ -19,7 +19,7 @@ from services.hotlist.listing import (
     KindRefused,
     plate_of,
 )
-from shared.errors import InvalidInput, TooLarge
+from shared.core.errors import InvalidInput, TooLarge
 
 REQUIRED = ("plate", "record_kind")
 ALIASES = {

@@ -12,9 +12,9 @@ from services.hotlist.models.hits import (
     SightingOut,
     VerificationOut,
 )
-from shared.access import LINK_TOKEN, Grant, Permission
-from shared.models import Person
-from shared.picture_links import PictureLinks
+from shared.access.guard import LINK_TOKEN, Grant, Permission
+from shared.accounts.picture_links import PictureLinks
+from shared.http.models import Person
 
 Row = Mapping[str, Any]
 

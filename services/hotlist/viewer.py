@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.hotlist.models.hits import HitOut
-from shared.access import Grant
-from shared.coverage import Coverage
-from shared.errors import NotAuthenticated
-from shared.people import People
-from shared.tokens import verify
+from shared.access.guard import Grant
+from shared.accounts.known_accounts import People
+from shared.accounts.tokens import verify
+from shared.core.errors import NotAuthenticated
+from shared.service.coverage import Coverage
 
 
 class Standing:

@@ -16,9 +16,9 @@ from services.identity.api.fields import USERNAME
 from services.identity.main import MIGRATIONS, main
 from services.identity.settings import Settings
 from services.identity.work import SERVICE
-from shared import command
-from shared.errors import AlprError
+from shared.core.errors import AlprError
 from shared.events import Actor
+from shared.service import command
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -141,7 +141,9 @@ def _parser() -> argparse.ArgumentParser:
     revoked = commands.add_parser(
         "announce-revocation", help="tell every service what the offline root revoked"
     )
-    revoked.add_argument("revocation", help="as `python -m shared.root revoke` prints it")
+    revoked.add_argument(
+        "revocation", help="as `python -m shared.core.offline_root revoke` prints it"
+    )
     anew = commands.add_parser("rewrap", help="seal all secrets with the key-encryption key of now")
     anew.add_argument("--person-id", required=True, help="who has it done: account id")
     anew.add_argument("--name", required=True)

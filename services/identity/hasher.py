@@ -9,7 +9,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from shared.errors import TooManyRequests
+from shared.core.errors import TooManyRequests
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
-from shared.errors import Unavailable
+from shared.core.errors import Unavailable
 
 TIMEOUT_S = 10.0
 PORTS = {"smtps": 465, "smtp+starttls": 587}

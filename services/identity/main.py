@@ -11,9 +11,9 @@ from services.identity.api import DOORS, OPEN, router
 from services.identity.api.sessions import SIGN_IN, known_browser
 from services.identity.settings import Settings
 from services.identity.work import SERVICE, Identity
-from shared.http import create_app
-from shared.runtime import UNHURRIED, Runtime
-from shared.serve import serve
+from shared.http.app import create_app
+from shared.service.runtime import UNHURRIED, Runtime
+from shared.service.serve import serve
 
 __all__ = ["MIGRATIONS", "OPEN", "build_app", "main"]
 

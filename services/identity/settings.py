@@ -5,9 +5,9 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, model_validator
 
 from services.identity.mail import MailServer
-from shared.certificates import CertificateRefused, Signer, SigningSeed, signer
-from shared.fields import SecretKey, SecretKeys, key_bytes, keys_of
-from shared.settings import CommonSettings
+from shared.core.certificates import CertificateRefused, Signer, SigningSeed, signer
+from shared.core.fields import SecretKey, SecretKeys, key_bytes, keys_of
+from shared.service.settings import CommonSettings
 
 
 class Settings(CommonSettings):

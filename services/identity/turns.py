@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from shared.errors import TooManyRequests
-from shared.refusals import place_of
+from shared.core.errors import TooManyRequests
+from shared.limits.refusals import place_of
 
 MAX_WAITING = 32
 """More strangers than this do not wait: memory and waiting stay bounded."""

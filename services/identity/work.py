@@ -24,16 +24,16 @@ from services.identity.store.records import LimitLifts, Purposes, Trainings
 from services.identity.store.sealed import Sealed
 from services.identity.store.sessions import Sessions
 from services.identity.turns import Turns
-from shared.certificates import Signer
-from shared.clock import Clock
-from shared.db import Database
+from shared.accounts.known_accounts import People
+from shared.core.certificates import Signer
+from shared.core.clock import Clock
+from shared.core.policy import Policy
+from shared.core.vault import Vault
 from shared.events import AccountChanged, Actor, Event, KeyPublished
-from shared.outbox import emit
-from shared.people import People
-from shared.policy import Policy
-from shared.runtime import Runtime
-from shared.signed_events import sign_event
-from shared.vault import Vault
+from shared.events.signed_events import sign_event
+from shared.postgres.database import Database
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime
 
 SERVICE = "identity"
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from shared.errors import Malformed, TooLarge, Unavailable
+from shared.core.errors import Malformed, TooLarge, Unavailable
 
 BUSY_RETRY_S = 2
 

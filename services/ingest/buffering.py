@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from services.ingest.devices import Device
-from shared.errors import InvalidInput
-from shared.policy import Devices
+from shared.core.errors import InvalidInput
+from shared.core.policy import Devices
 
 
 def check_buffer(device: Device, rules: Devices) -> None:

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from services.ingest.devices import Device
 from services.ingest.store import Devices
-from shared.db import Database
-from shared.errors import NotAuthenticated, Unavailable
-from shared.periodic import PeriodicTask
+from shared.core.errors import NotAuthenticated, Unavailable
+from shared.core.periodic import PeriodicTask
+from shared.postgres.database import Database
 
 LOOKUPS_PER_S = 10
 """Credentials that do not hold are looked up again, in case they are new, this often in all."""

@@ -14,13 +14,13 @@ from services.ingest.devices import Device
 from services.ingest.images import Frame, inspect
 from services.ingest.store import FirstSeen
 from services.ingest.upload import Upload
-from shared.certificates import Signer
+from shared.core.certificates import Signer
+from shared.core.ids import Deriver
 from shared.events import CaptureReceived, Image
-from shared.ids import Deriver
-from shared.month_secrets import MonthSecrets
-from shared.reads import check_capture, is_late
-from shared.runtime import Runtime
-from shared.signed_captures import sign
+from shared.events.read_rules import check_capture, is_late
+from shared.events.signed_captures import sign
+from shared.postgres.month_secrets import MonthSecrets
+from shared.service.runtime import Runtime
 
 TimeSource = Literal["device", "server"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from shared.errors import InvalidInput
+from shared.core.errors import InvalidInput
 from shared.events import Place
 
 HEADERS = {

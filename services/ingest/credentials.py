@@ -13,7 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
-from shared.errors import NotAuthenticated
+from shared.core.errors import NotAuthenticated
 
 SECRET_BYTES = 32
 MAX_HEADER_CHARACTERS = 400

@@ -16,14 +16,14 @@ from msgspec import Meta
 from services.ingest.circumstances import Window
 from services.ingest.devices import Device
 from services.ingest.places import keep_to_place
-from shared.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
+from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
+from shared.core.ids import Deriver
+from shared.core.plates import normalise_plate
+from shared.core.regions import ALLOWED, is_region
+from shared.core.types import Confidence, Latitude, Longitude, Ori, PlateText
 from shared.events import Character, Place, ReadRecorded
-from shared.ids import Deriver
-from shared.month_secrets import MonthEnded, MonthSecrets
-from shared.plates import normalise_plate
-from shared.reads import check_read, check_reads, is_late
-from shared.regions import ALLOWED, is_region
-from shared.types import Confidence, Latitude, Longitude, Ori, PlateText
+from shared.events.read_rules import check_read, check_reads, is_late
+from shared.postgres.month_secrets import MonthEnded, MonthSecrets
 
 MAX_TEXT = 128
 _UNPRINTABLE = "has characters that cannot be printed"

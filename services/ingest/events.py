@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from services.ingest.store import FirstSeen
-from shared.consumer import Subscription
-from shared.errors import InvalidInput
+from shared.core.errors import InvalidInput
 from shared.events import RecordsPurged
-from shared.month_secrets import MonthSecrets
-from shared.runtime import Runtime
-from shared.statistics import forget_statistics
+from shared.kafka.consumer import Subscription
+from shared.postgres.month_secrets import MonthSecrets
+from shared.postgres.statistics import forget_statistics
+from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from pydantic import BaseModel
 from services.ingest.credentials import presented
 from services.ingest.devices import Device
 from services.ingest.parts import parts_of
-from shared import access
-from shared.access import Principal
-from shared.errors import NotAuthenticated
-from shared.http import problem, status_of
-from shared.turnstile import note_uncounted
+from shared.access import guard as access
+from shared.access.guard import Principal
+from shared.core.errors import NotAuthenticated
+from shared.http.app import problem, status_of
+from shared.limits.limiter import note_uncounted
 
 REFUSED = Counter("alpr_device_refused", "Requests with a device credential that does not hold")
 

@@ -4,8 +4,8 @@ import logging
 from datetime import timedelta
 
 from services.ingest.store import FirstSeen
-from shared.periodic import PeriodicTask
-from shared.runtime import Runtime
+from shared.core.periodic import PeriodicTask
+from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

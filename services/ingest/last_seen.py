@@ -4,8 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from services.ingest.store import Devices
-from shared.db import Database
-from shared.periodic import PeriodicTask
+from shared.core.periodic import PeriodicTask
+from shared.postgres.database import Database
 
 
 class LastSeen:

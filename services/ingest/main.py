@@ -10,9 +10,9 @@ from services.ingest.api import add_routes
 from services.ingest.guard import identify
 from services.ingest.parts import Parts
 from services.ingest.settings import Settings
-from shared.http import create_app
-from shared.runtime import Runtime
-from shared.serve import serve
+from shared.http.app import create_app
+from shared.service.runtime import Runtime
+from shared.service.serve import serve
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -14,11 +14,11 @@ from services.ingest.last_seen import LastSeen
 from services.ingest.rate import Rates
 from services.ingest.settings import Settings
 from services.ingest.silence import Silence
-from shared.consumer import Subscription
 from shared.events import DeviceChanged
-from shared.follower import TopicFollower
-from shared.month_secrets import MonthSecrets
-from shared.runtime import Runtime
+from shared.kafka.consumer import Subscription
+from shared.kafka.follower import TopicFollower
+from shared.postgres.month_secrets import MonthSecrets
+from shared.service.runtime import Runtime
 
 
 class Parts:

@@ -3,7 +3,7 @@
 from math import asin, cos, radians, sin, sqrt
 
 from services.ingest.devices import Device, Kind
-from shared.errors import InvalidInput
+from shared.core.errors import InvalidInput
 from shared.events import Place
 
 EARTH_RADIUS_M = 6_371_009

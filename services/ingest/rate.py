@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
-from shared.errors import TooManyRequests
-from shared.rate import Bucket
+from shared.core.errors import TooManyRequests
+from shared.core.token_bucket import Bucket
 
 BURST_S = 10
 """How long a device that was silent may send at once what its rate allows in that time."""

@@ -11,10 +11,10 @@ from services.ingest.credentials import digest, new_secret
 from services.ingest.devices import Device, Kind, Status
 from services.ingest.parts import Parts
 from services.ingest.store import Devices
-from shared.access import Grant
-from shared.errors import Conflict, InvalidInput, NotFound
+from shared.access.guard import Grant
+from shared.core.errors import Conflict, InvalidInput, NotFound
 from shared.events import DeviceChanged, Place
-from shared.outbox import emit
+from shared.postgres.outbox import emit
 
 
 @dataclass(frozen=True)

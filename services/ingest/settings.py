@@ -4,10 +4,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from shared.certificates import CertificateRefused, Signer, SigningSeed, signer
-from shared.fields import SecretKey, SecretKeys, key_bytes, keys_of
-from shared.settings import CommonSettings
-from shared.vault import Vault
+from shared.core.certificates import CertificateRefused, Signer, SigningSeed, signer
+from shared.core.fields import SecretKey, SecretKeys, key_bytes, keys_of
+from shared.core.vault import Vault
+from shared.service.settings import CommonSettings
 
 MEBIBYTE = 1024 * 1024
 

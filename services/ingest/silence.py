@@ -6,10 +6,10 @@ from datetime import timedelta
 from services.ingest.last_seen import LastSeen
 from services.ingest.settings import Settings
 from services.ingest.store import Devices
+from shared.core.periodic import PeriodicTask
 from shared.events import DeviceSilenced
-from shared.outbox import emit
-from shared.periodic import PeriodicTask
-from shared.runtime import Runtime
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

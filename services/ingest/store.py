@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.credentials import Credential
 from services.ingest.devices import Device, Kind, Status
-from shared.errors import Conflict
+from shared.core.errors import Conflict
 from shared.events import Place
 
 _DEVICES = """

@@ -11,7 +11,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 
 from services.ingest.body import Held, pour
-from shared.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
+from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
 
 # It says each broken form in the log; its sender is told, and the log is not the sender's to fill.
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from shared.errors import AlprError
+from shared.core.errors import AlprError
 
 MAX_IMAGE_BYTES: Final = 25 * 1024 * 1024
 MAX_IMAGE_PIXELS: Final = 50_000_000

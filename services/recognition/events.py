@@ -13,11 +13,10 @@ from prometheus_client import Counter, Histogram
 from services.recognition.plausibility import Outcome, outcome
 from services.recognition.pool import WorkerPool
 from services.recognition.worker import FrameReading, Plate
-from shared import signed_captures
-from shared.bus import Bus
-from shared.clock import Clock
-from shared.consumer import PROMPT, Handler, Subscription
-from shared.errors import AlprError, NotFound, Unavailable
+from shared.core.clock import Clock
+from shared.core.errors import AlprError, NotFound, Unavailable
+from shared.core.ids import derive_id
+from shared.core.types import PlateText
 from shared.events import (
     Alternative,
     Box,
@@ -26,11 +25,12 @@ from shared.events import (
     Character,
     Event,
     ReadRecognised,
+    signed_captures,
 )
-from shared.ids import derive_id
-from shared.objects import ObjectStore
-from shared.signed_captures import crop_key_of, read_id_of
-from shared.types import PlateText
+from shared.events.signed_captures import crop_key_of, read_id_of
+from shared.kafka.bus import Bus
+from shared.kafka.consumer import PROMPT, Handler, Subscription
+from shared.objects.store import ObjectStore
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from services.recognition.pool import WorkerPool
 from services.recognition.runtime import FrameRuntime
 from services.recognition.settings import Settings
 from services.recognition.worker import EngineFactory
-from shared.http import create_app
-from shared.serve import serve
+from shared.http.app import create_app
+from shared.service.serve import serve
 
 DESCRIPTION = (
     """Reads plates from frames, as events; there is nothing here for people but health."""

@@ -16,7 +16,7 @@ import numpy as np
 from services.recognition.engine import Character, PlateReading
 from services.recognition.geometry import Quad, enlarge, overlap, size_px, tilt_deg
 from services.recognition.words import is_no_serial, names_a_state
-from shared.plates import plate_characters
+from shared.core.plates import plate_characters
 
 LENGTHS: Final = range(2, 9)
 MIN_TEXT_PX: Final = 13.0

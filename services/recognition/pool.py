@@ -19,7 +19,7 @@ from prometheus_client import Counter
 
 from services.recognition.worker import EngineFactory, FrameReading, Ready
 from services.recognition.workers import Worker, WorkerDied, WorkerDoesNotStart
-from shared.errors import AlprError
+from shared.core.errors import AlprError
 
 log = logging.getLogger(__name__)
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from services.recognition.pool import WorkerPool
-from shared.bus import Bus, KafkaBus
-from shared.clock import Clock
-from shared.consumer import Subscription
-from shared.objects import ObjectStore
-from shared.runtime import Runtime, states_of
-from shared.settings import CommonSettings
+from shared.core.clock import Clock
+from shared.kafka.bus import Bus, KafkaBus
+from shared.kafka.consumer import Subscription
+from shared.objects.store import ObjectStore
+from shared.service.runtime import Runtime, states_of
+from shared.service.settings import CommonSettings
 
 
 class FrameRuntime(Runtime):

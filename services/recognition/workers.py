@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from services.recognition.decode import ImageTooLarge, UndecodableImage
 from services.recognition.worker import EngineFactory, Failed, FrameReading, Ready, run
-from shared.errors import AlprError
+from shared.core.errors import AlprError
 
 START_TIMEOUT_S: Final = 120.0
 

@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Literal, TypeVar
 from uuid import UUID
 
-from shared.errors import Conflict, InvalidInput, NotAuthorised
+from shared.core.errors import Conflict, InvalidInput, NotAuthorised
+from shared.core.types import Ori
 from shared.events import Source
-from shared.types import Ori
 
 Named = TypeVar("Named", UUID, Source)
 """What approvers name in a decision."""

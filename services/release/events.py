@@ -7,12 +7,12 @@ from uuid import UUID
 from services.release import steps
 from services.release.domain import Status
 from services.release.store import Failure, Package, Requests
-from shared.consumer import Handler, Subscription
-from shared.db import first_sight
-from shared.errors import InvalidInput
+from shared.core.errors import InvalidInput
 from shared.events import Event, ReleaseFailed, ReleasePackaged
-from shared.outbox import emit
-from shared.runtime import Runtime
+from shared.kafka.consumer import Handler, Subscription
+from shared.postgres.database import first_sight
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime
 
 GROUP = "release"
 

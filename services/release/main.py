@@ -9,10 +9,10 @@ from fastapi import FastAPI
 from services.release.api import router
 from services.release.events import expire_due, subscriptions
 from services.release.settings import Settings
-from shared.http import create_app
-from shared.periodic import PeriodicTask
-from shared.runtime import Runtime
-from shared.serve import serve
+from shared.core.periodic import PeriodicTask
+from shared.http.app import create_app
+from shared.service.runtime import Runtime
+from shared.service.serve import serve
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.settings import CommonSettings
+from shared.service.settings import CommonSettings
 
 
 class Settings(CommonSettings):

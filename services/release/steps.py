@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from services.release.domain import Refusal
 from services.release.store import Decision, Filed
+from shared.core.types import Ori
 from shared.events import (
     Actor,
     AdministrativeEvent,
@@ -15,7 +16,6 @@ from shared.events import (
     ReleaseRequested,
     Source,
 )
-from shared.types import Ori
 
 Change = Literal["authority_recorded", "first_approved", "withdrawn", "expired"]
 

@@ -13,6 +13,6 @@ if sys.argv[1:2] == ["rotate-key"]:
     sys.exit(rotate_command(sys.argv[2:]))
 
 from services.retention.main import MIGRATIONS, main
-from shared.command import run
+from shared.service.command import run
 
 run("retention", MIGRATIONS, main)

@@ -12,9 +12,9 @@ from uuid import UUID
 
 from services.retention.domain.sightings import Sighting
 from services.retention.store.passing import Passing
+from shared.core.ids import akin, derive_id
 from shared.events import ReadContradicted
-from shared.ids import akin, derive_id
-from shared.outbox import emit
+from shared.postgres.outbox import emit
 
 
 async def report(

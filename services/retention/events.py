@@ -6,9 +6,7 @@ from typing import TypeVar
 from services.retention.store import packages
 from services.retention.store.hits import Hits
 from services.retention.store.recording import Recorder
-from shared.clock import Clock
-from shared.consumer import Handler, Subscription
-from shared.db import Database, first_sight
+from shared.core.clock import Clock
 from shared.events import (
     CaptureProcessed,
     Event,
@@ -19,7 +17,9 @@ from shared.events import (
     ReadRecorded,
     ReleaseApproved,
 )
-from shared.signed_captures import CaptureProofs
+from shared.events.signed_captures import CaptureProofs
+from shared.kafka.consumer import Handler, Subscription
+from shared.postgres.database import Database, first_sight
 
 E = TypeVar("E", bound=Event)
 

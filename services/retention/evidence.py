@@ -19,12 +19,12 @@ from services.retention.store import exports
 from services.retention.store.exports import Export, object_key
 from services.retention.store.holds import Hold, Holds
 from services.retention.store.packages import Built, Released
-from shared.access import Grant, Permission, system_grant
-from shared.errors import AlprError, Conflict, NotFound
+from shared.access.guard import Grant, Permission, system_grant
+from shared.core.errors import AlprError, Conflict, NotFound
+from shared.core.types import Ori
 from shared.events import Actor
-from shared.outbox import emit
-from shared.runtime import Runtime
-from shared.types import Ori
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

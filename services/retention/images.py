@@ -8,8 +8,8 @@ from tempfile import SpooledTemporaryFile
 from typing import IO
 from uuid import UUID
 
-from shared.errors import Unavailable
-from shared.objects import ObjectStore
+from shared.core.errors import Unavailable
+from shared.objects.store import ObjectStore
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,10 @@ from services.retention.purger import Purger
 from services.retention.settings import Settings
 from services.retention.signer import open_keys
 from services.retention.store.recording import Recorder
-from shared.http import create_app
-from shared.periodic import PeriodicTask
-from shared.runtime import Runtime
-from shared.serve import serve
+from shared.core.periodic import PeriodicTask
+from shared.http.app import create_app
+from shared.service.runtime import Runtime
+from shared.service.serve import serve
 
 __all__ = ["OPEN", "build_app", "main"]
 

@@ -16,12 +16,12 @@ from services.retention.packaging import Contents, Cover, Cutting, gather_record
 from services.retention.signer import SigningKeys
 from services.retention.store import packages
 from services.retention.store.packages import Built, Order, Released
-from shared.access import Grant, Permission, system_grant
-from shared.errors import AlprError, Conflict, Unavailable
+from shared.access.guard import Grant, Permission, system_grant
+from shared.core.errors import AlprError, Conflict, Unavailable
+from shared.core.policy import Narrowness
 from shared.events import PurposeRecord, ReleaseApproved, ReleaseFailed, ReleasePackaged
-from shared.outbox import emit
-from shared.policy import Narrowness
-from shared.runtime import Runtime
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

@@ -26,11 +26,11 @@ from services.retention.images import MEDIA_TYPES
 from services.retention.scratch import scratch
 from services.retention.store.packages import Built, Released, ToldHit
 from services.retention.store.records import Capture, Read
-from shared.errors import NotFound
-from shared.objects import ObjectStore
-from shared.policy import Policy
-from shared.runtime import Runtime
-from shared.standing import NewestCheckpoint
+from shared.core.errors import NotFound
+from shared.core.policy import Policy
+from shared.objects.store import ObjectStore
+from shared.service.runtime import Runtime
+from shared.service.standing import NewestCheckpoint
 
 _COLUMNS = (
     "read_id", "captured_at", "plate", "plate_as_read", "region", "confidence", "latitude", "longitude",

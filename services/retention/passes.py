@@ -25,10 +25,10 @@ from services.retention.domain.passes import (
 from services.retention.domain.voting import Verdict, vote
 from services.retention.settings import Settings
 from services.retention.store.passing import MOST_READS, Due, Passing
+from shared.core.ids import derive_id
 from shared.events import Character, Dissent, PassReading, PassRecorded
-from shared.ids import derive_id
-from shared.outbox import emit
-from shared.runtime import Runtime
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime
 
 RECORDED = Counter("alpr_passes_recorded", "Passes that were voted on and told", ["agreed"])
 CONTRADICTED = Counter("alpr_reads_contradicted", "Camera reads that contradict another one")

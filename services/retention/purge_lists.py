@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.store import purged
 from services.retention.store.runs import Runs
-from shared.errors import Unavailable
+from shared.core.errors import Unavailable
 from shared.events import PurgeList
-from shared.purge_list import ListWriter, folder_of
-from shared.runtime import Runtime
+from shared.objects.purge_list import ListWriter, folder_of
+from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

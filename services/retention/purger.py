@@ -33,12 +33,12 @@ from services.retention.store.destroying import HoldArrived, Step
 from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
 from services.retention.store.runs import Run, Runs
 from services.retention.sweeper import Sweeper
-from shared.errors import AlprError, Unavailable
+from shared.core.errors import AlprError, Unavailable
+from shared.core.ids import derive_id
 from shared.events import Actor, PurgeChanged, RecordsPurged
-from shared.ids import derive_id
-from shared.outbox import emit
-from shared.runtime import Runtime
-from shared.statistics import forget_statistics
+from shared.postgres.outbox import emit
+from shared.postgres.statistics import forget_statistics
+from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

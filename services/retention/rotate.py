@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from services.retention.domain.signing import KeyFault
 from services.retention.settings import Settings
 from services.retention.signer import SigningKeys, signers_of
-from shared.db import Database
-from shared.errors import AlprError, Conflict
+from shared.core.errors import AlprError, Conflict
+from shared.core.policy import load_policy
 from shared.events import Actor, SigningKeyChanged
-from shared.policy import load_policy
+from shared.postgres.database import Database
 
 SERVICE = "retention"
 

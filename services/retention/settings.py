@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from shared.links import Given
-from shared.settings import CommonSettings
+from shared.core.links import Given
+from shared.service.settings import CommonSettings
 
 
 class Settings(CommonSettings):

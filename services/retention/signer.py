@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.retention.domain.signing import Signer, succession
 from services.retention.settings import Settings
 from services.retention.store import keys
-from shared.db import Database
-from shared.errors import Conflict, Unavailable
+from shared.core.errors import Conflict, Unavailable
 from shared.events import Actor, SigningKeyChanged
-from shared.outbox import emit
-from shared.runtime import Runtime
+from shared.postgres.database import Database
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

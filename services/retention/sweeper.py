@@ -31,9 +31,9 @@ from services.retention.domain.strays import (
 from services.retention.store import strays
 from services.retention.store.runs import Run, Runs
 from services.retention.store.strays import Named, Tally
-from shared.errors import NotFound, Unavailable
-from shared.objects import PAGE, Stored
-from shared.runtime import Runtime
+from shared.core.errors import NotFound, Unavailable
+from shared.objects.store import PAGE, Stored
+from shared.service.runtime import Runtime
 
 T = TypeVar("T")
 

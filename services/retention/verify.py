@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from services.retention.domain.signing import KeyFault, load_public
 from services.retention.domain.verifying import Verdict, booking_faults, verify_package
-from shared.notes import BadNote, Verifier
+from shared.core.signed_notes import BadNote, Verifier
 
 
 def verify_command(arguments: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from shared.types import Ori
+from shared.core.types import Ori
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

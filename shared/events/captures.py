@@ -6,8 +6,8 @@ from uuid import UUID
 
 import msgspec
 
+from shared.core.types import Confidence, Latitude, Longitude, Ori, PlateText
 from shared.events.base import Event, Sealing
-from shared.types import Confidence, Latitude, Longitude, Ori, PlateText
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -56,9 +56,7 @@ class SignedCapture(msgspec.Struct, frozen=True):
     """A capture exactly as ingest signed it (ADR-0020): what else is said of it, nobody needs to believe."""
 
     body: str  # a CaptureReceived as canonical JSON, without `signed`
-    signature: (
-        str  # base64; Ed25519 by the certified key, over shared.signed_captures.message(body)
-    )
+    signature: str  # base64; Ed25519 by the certified key, over shared.events.signed_captures.message(body)
     certificate: str  # of usage `captures`, by a root
 
 

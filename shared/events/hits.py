@@ -6,8 +6,8 @@ from uuid import UUID
 
 import msgspec
 
+from shared.core.types import Confidence, Ori, PlateText
 from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
-from shared.types import Confidence, Ori, PlateText
 
 Source = Literal["department", "state", "federal"]
 """Whose data a list is: an entitlement per person (policy 468.4(e))."""

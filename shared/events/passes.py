@@ -6,9 +6,9 @@ from uuid import UUID
 
 import msgspec
 
+from shared.core.types import Confidence, Ori, PlateText
 from shared.events.base import Event
 from shared.events.captures import Character, Place
-from shared.types import Confidence, Ori, PlateText
 
 
 class PassReading(msgspec.Struct, frozen=True):

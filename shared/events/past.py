@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
+from shared.core.types import Ori
 from shared.events.base import AdministrativeEvent, Event
 from shared.events.records import ReleaseCriteria
-from shared.types import Ori
 
 
 class RefusalsCountedV1(Event, frozen=True, kw_only=True, omit_defaults=True):

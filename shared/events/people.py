@@ -18,8 +18,8 @@ class KeyPublished(Event, frozen=True, kw_only=True, omit_defaults=True):
     not_after: datetime
     key_number: int = 0  # counts the events of this key, from 1
     number: int = 0  # counts the events of all keys
-    issuer_certificate: str = ""  # of the issuer key that signed this (shared/certificates.py)
-    signature: str = ""  # base64, over all the rest (shared/signed_events.py)
+    issuer_certificate: str = ""  # of the issuer key that signed this (shared/core/certificates.py)
+    signature: str = ""  # base64, over all the rest (shared/events/signed_events.py)
 
     @property
     def key(self) -> str:
@@ -34,7 +34,7 @@ class CertificateRevoked(AdministrativeEvent, frozen=True, kw_only=True, omit_de
 
     usage: str
     serial: int
-    revocation: str  # signed text (shared/certificates.py)
+    revocation: str  # signed text (shared/core/certificates.py)
 
     @property
     def key(self) -> str:
@@ -97,8 +97,8 @@ class AccountChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
     details: dict[str, Any] = {}
     account_number: int = 0  # counts the changes of this account, from 1
     number: int = 0  # counts the changes of all accounts, in the order of their commits
-    issuer_certificate: str = ""  # of the issuer key that signed this (shared/certificates.py)
-    signature: str = ""  # base64, over all the rest (shared/signed_events.py)
+    issuer_certificate: str = ""  # of the issuer key that signed this (shared/core/certificates.py)
+    signature: str = ""  # base64, over all the rest (shared/events/signed_events.py)
 
     @property
     def key(self) -> str:

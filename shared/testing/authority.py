@@ -9,16 +9,16 @@ from uuid import UUID, uuid4
 from cryptography.hazmat.primitives.asymmetric import ec
 from jose import jwk as jose_jwk
 
-from shared.certificates import Signer, Trust
-from shared.clock import Clock
+from shared.accounts.known_accounts import People
+from shared.accounts.tokens import AUDIENCE, sign, thumbprint
+from shared.core.certificates import Signer, Trust
+from shared.core.clock import Clock
+from shared.core.permissions import Permission
+from shared.core.policy import load_policy
+from shared.core.types import Ori
 from shared.events import AccountChanged, Actor, IdentityTicked, KeyPublished
-from shared.people import People
-from shared.permissions import Permission
-from shared.policy import load_policy
-from shared.signed_events import sign_event
+from shared.events.signed_events import sign_event
 from shared.testing.root import TestRoot
-from shared.tokens import AUDIENCE, sign, thumbprint
-from shared.types import Ori
 
 ISSUER = "plateward"
 

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from shared import signed_captures
-from shared.events import CaptureReceived, ReadRecognised
-from shared.ids import derive_id
+from shared.core.ids import derive_id
+from shared.events import CaptureReceived, ReadRecognised, signed_captures
 from shared.testing.root import TestRoot
 
 

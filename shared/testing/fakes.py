@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from shared.codec import Message, Record, decode, encode
-from shared.consumer import Handler, MessageHandler
-from shared.errors import NotFound, Unavailable
-from shared.event_mac import with_mac
+from shared.core.errors import NotFound, Unavailable
 from shared.events import Event
-from shared.objects import PAGE, Level, Stored
+from shared.kafka.codec import Message, Record, decode, encode
+from shared.kafka.consumer import Handler, MessageHandler
+from shared.kafka.event_mac import with_mac
+from shared.kafka.topics import TOPICS
+from shared.objects.store import PAGE, Level, Stored
 from shared.testing.macs import mac_key, maker_of
-from shared.topics import TOPICS
 
 E = TypeVar("E", bound=Event)
 

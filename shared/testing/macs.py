@@ -3,8 +3,8 @@
 from base64 import b64encode
 from hashlib import sha256
 
-from shared.event_mac import MacKey
-from shared.topics import TOPICS
+from shared.kafka.event_mac import MacKey
+from shared.kafka.topics import TOPICS
 
 AUDITED_SERVICES = sorted(
     {service for topic in TOPICS.values() if topic.audited for service in topic.producers}

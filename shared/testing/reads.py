@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
+from shared.core.types import PlateText
 from shared.events import Alternative, Character, Place
-from shared.types import PlateText
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 """The clock of the tests."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.certificates import Certificate, Revocation, Roots, Signer, Usage, certify, revoke
+from shared.core.certificates import Certificate, Revocation, Roots, Signer, Usage, certify, revoke
 
 
 class TestRoot:

@@ -7,10 +7,10 @@ import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from deploy.openapi import app_of
-from shared.http import OPEN
-from shared.openapi import permissions
-from shared.runtime import Runtime
-from shared.settings import CommonSettings
+from shared.http.app import OPEN
+from shared.http.openapi import permissions
+from shared.service.runtime import Runtime
+from shared.service.settings import CommonSettings
 from tests.architecture.source import HUMAN_SERVICES, ROOT, SERVICES, called_names, modules, tree
 
 QUERY_CALLS = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "copy_records_to_table"}
@@ -38,7 +38,7 @@ def test_a_grant_is_built_in_one_place():
         for path in modules(folder)
         if any(name == "Grant" for name, _ in called_names(path))
     }
-    assert builders == {"shared/access.py"}
+    assert builders == {"shared/access/guard.py"}
 
 
 def test_the_seal_of_a_grant_is_used_nowhere_else():

@@ -5,13 +5,13 @@ import pytest
 from tests.architecture.source import CLIENTS, ROOT, SERVICES, imports, modules
 
 DOMAIN_MAY = (
-    "shared.types",
-    "shared.plates",
-    "shared.errors",
-    "shared.ids",
+    "shared.core.types",
+    "shared.core.plates",
+    "shared.core.errors",
+    "shared.core.ids",
     "shared.events",
-    "shared.merkle",
-    "shared.policy",
+    "shared.core.merkle",
+    "shared.core.policy",
 )
 
 
@@ -25,8 +25,20 @@ def test_no_service_imports_another(service):
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_client_has_no_way_to_data_but_the_services(client):
-    ways = ("shared.access", "shared.bus", "shared.consumer", "shared.db", "shared.objects")
-    ways += ("shared.outbox", "shared.runtime", "shared.tokens", "shared.topics", "shared.work")
+    ways = (
+        "shared.access.guard",
+        "shared.kafka.bus",
+        "shared.kafka.consumer",
+        "shared.postgres.database",
+        "shared.objects.store",
+    )
+    ways += (
+        "shared.postgres.outbox",
+        "shared.service.runtime",
+        "shared.accounts.tokens",
+        "shared.kafka.topics",
+        "shared.postgres.unit_of_work",
+    )
     for path in modules(f"services/{client}"):
         found = [name for name in imports(path) if name.startswith((*ways, "sqlalchemy"))]
         assert not found, f"{path.relative_to(ROOT)} imports {found}"
@@ -44,11 +56,11 @@ def test_only_tokens_imports_jose():
         for path in modules(folder)
         if any(name.split(".")[0] == "jose" for name in imports(path))
     }
-    assert users == {"shared/tokens.py", "shared/testing/authority.py"}
+    assert users == {"shared/accounts/tokens.py", "shared/testing/authority.py"}
 
 
 def test_only_http_knows_statuses():
-    """Domain, stores and handlers raise AlprErrors; `shared/http.py` turns them into statuses."""
+    """Domain, stores and handlers raise AlprErrors; `shared/http/app.py` turns them into statuses."""
     for path in modules("services"):
         if path.name in {"domain.py", "store.py", "events.py"}:
             assert not [n for n in imports(path) if n.startswith(("fastapi", "starlette"))], path

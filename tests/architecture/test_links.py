@@ -9,7 +9,7 @@ from aiokafka import admin, client, conn
 
 from tests.architecture.source import ROOT, imports, modules, tree
 
-PLACE = "shared/kafka.py"
+PLACE = "shared/kafka/client.py"
 SHIPPED = ("shared", "services", "scenes", "local", "deploy")
 MAKERS = {
     "AIOKafkaProducer",
@@ -26,7 +26,7 @@ OTHERS = ("kafka", "confluent_kafka", "faust", "faststream", "pykafka")
 
 
 TO_POSTGRES = {
-    "shared/db.py": {"create_async_engine"},
+    "shared/postgres/database.py": {"create_async_engine"},
     "services/hotlist/notices.py": {"asyncpg.connect"},
 }
 """Who opens connections to Postgres, and by what; each takes a `DatabaseLink`."""
@@ -83,16 +83,16 @@ def test_there_are_clients_and_their_users_were_looked_at() -> None:
     users = {
         path.relative_to(ROOT).as_posix()
         for path in shipped()
-        if any(name.startswith("shared.kafka.Kafka") for name in imports(path))
+        if any(name.startswith("shared.kafka.client.Kafka") for name in imports(path))
     }
     assert users >= {
-        "shared/bus.py",
-        "shared/consumer.py",
-        "shared/dead_letters.py",
-        "shared/follower.py",
-        "shared/runtime.py",
-        "shared/topics_admin.py",
-        "shared/trim.py",
+        "shared/kafka/bus.py",
+        "shared/kafka/consumer.py",
+        "shared/kafka/dead_letters.py",
+        "shared/kafka/follower.py",
+        "shared/service/runtime.py",
+        "shared/kafka/topics_admin.py",
+        "shared/kafka/trim.py",
     }
 
 
@@ -146,7 +146,7 @@ def test_connections_to_postgres_are_opened_where_the_link_is_known() -> None:
     found = {path.relative_to(ROOT).as_posix(): opens_postgres(tree(path)) for path in shipped}
     assert {path: calls for path, calls in found.items() if calls} == TO_POSTGRES
     for path in TO_POSTGRES:
-        assert "shared.database_settings.DatabaseLink" in set(imports(ROOT / path))
+        assert "shared.postgres.settings.DatabaseLink" in set(imports(ROOT / path))
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import TypeAdapter
 
 from deploy.openapi import app_of
-from shared.access import access
-from shared.http import OPEN
-from shared.openapi import permissions
-from shared.permissions import Permission
-from shared.policy import load_policy
+from shared.access.guard import access
+from shared.core.permissions import Permission
+from shared.core.policy import load_policy
+from shared.http.app import OPEN
+from shared.http.openapi import permissions
 from tests.architecture.source import HUMAN_SERVICES, ROOT
 
 SHOWN = ("plate", "criteria", "scope", "details")

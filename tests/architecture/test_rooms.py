@@ -43,7 +43,7 @@ def test_a_folder_imports_only_what_lies_below_it(folder):
         ("shared", "import services.audit.main"),
         ("services", "from training.faces import Face"),
         ("services", "from local.stack import postgres"),
-        ("scenes", "from shared.plates import PlatePattern"),
+        ("scenes", "from shared.core.plates import PlatePattern"),
         ("training", "from local.stack.process import free_port"),
         ("training", "from deploy import lock"),
         ("training", "from services.hotlist import domain"),

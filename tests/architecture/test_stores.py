@@ -135,7 +135,7 @@ def test_who_reads_a_stream_discloses_what_it_gave_in_the_same_function():
 
 
 TRUE = """
-from shared.access import Grant, disclose
+from shared.access.guard import Grant, disclose
 
 class Read:
     plate: PlateText

@@ -7,7 +7,7 @@ import pytest
 
 from shared import events
 from shared.events import Event
-from shared.topics import GUARDED, TOPICS
+from shared.kafka.topics import GUARDED, TOPICS
 from tests.architecture.source import ROOT, SERVICES, called_names, modules, tree
 
 EVENTS = {

@@ -20,8 +20,7 @@ from services.audit.main import MIGRATIONS
 from services.audit.settings import Settings
 from services.audit.verify import verify_stored
 from services.audit.writer import Writer
-from shared.codec import Message, encode
-from shared.event_mac import with_mac
+from shared.core.types import Ori
 from shared.events import (
     AccessAttempted,
     Actor,
@@ -30,7 +29,9 @@ from shared.events import (
     PurposeRecord,
     RecordsDisclosed,
 )
-from shared.runtime import Runtime
+from shared.kafka.codec import Message, encode
+from shared.kafka.event_mac import with_mac
+from shared.service.runtime import Runtime
 from shared.testing import (
     FakeBus,
     FakeClock,
@@ -40,7 +41,6 @@ from shared.testing import (
     mac_key,
     mac_key_text,
 )
-from shared.types import Ori
 
 ROOT = Path(__file__).parents[2]
 

@@ -24,9 +24,9 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from shared.core.permissions import Permission
 from shared.events import ReadRecorded
-from shared.permissions import Permission
-from shared.topics import topic_of
+from shared.kafka.topics import topic_of
 from tests.bench.link import Link, head, sized
 from tests.bench.rig import (
     SMOKE,

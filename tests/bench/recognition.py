@@ -27,12 +27,12 @@ import uvloop
 
 from local.demo.frames import rendered
 from local.stack.process import LocalError
-from shared.bus import KafkaBus
-from shared.clock import SystemClock
+from shared.core.clock import SystemClock
+from shared.core.ids import derive_id
+from shared.core.types import Ori
 from shared.events import CaptureProcessed, CaptureReceived, Image, ReadRecognised
-from shared.ids import derive_id
-from shared.objects import open_store
-from shared.types import Ori
+from shared.kafka.bus import KafkaBus
+from shared.objects.store import open_store
 from tests.bench import engines
 from tests.bench.rig import SMOKE, Rig, machine, print_result, rig, say, spent_us
 

@@ -29,18 +29,18 @@ from local.stack.launch import running
 from local.stack.postgres import Postgres
 from local.stack.process import Child
 from local.stack.state_file import Running
-from shared.bus import KafkaBus
-from shared.clock import SystemClock
-from shared.codec import Message, decode
+from shared.core.clock import SystemClock
+from shared.core.periodic import PeriodicTask
 from shared.events import Event
-from shared.kafka import Kafka
-from shared.kafka_settings import KafkaSettings
-from shared.periodic import PeriodicTask
+from shared.kafka.bus import KafkaBus
+from shared.kafka.client import Kafka
+from shared.kafka.codec import Message, decode
+from shared.kafka.settings import KafkaSettings
+from shared.kafka.topics import topic_of
+from shared.kafka.topics_admin import ensure_topics
+from shared.kafka.trim import Trimmer, services_to_wait_for
 from shared.testing import TestAuthority, TestRoot, mac_key, mac_key_text
 from shared.testing.macs import AUDITED_SERVICES
-from shared.topics import topic_of
-from shared.topics_admin import ensure_topics
-from shared.trim import Trimmer, services_to_wait_for
 
 SMOKE = os.environ.get("SMOKE", "") not in ("", "0")
 

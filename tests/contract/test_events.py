@@ -5,9 +5,9 @@ import json
 import msgspec
 import pytest
 
-from shared.codec import Message, decode, encode
 from shared.events.past import PAST
-from shared.topics import TOPICS
+from shared.kafka.codec import Message, decode, encode
+from shared.kafka.topics import TOPICS
 from tests.architecture.source import ROOT
 
 EXAMPLES = sorted((ROOT / "shared/events/examples").rglob("*.json"))

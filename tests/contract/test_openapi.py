@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deploy.openapi import FOLDER, SERVICES, document, text
-from shared.http import OPEN
+from shared.http.app import OPEN
 
 
 @pytest.mark.parametrize("service", SERVICES)

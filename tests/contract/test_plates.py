@@ -15,11 +15,11 @@ from services.release.api.models import Criteria as ReleaseCriteriaIn
 from services.retention.api.holds import CriteriaIn as HoldCriteriaIn
 from services.retention.api.searches import Search
 from services.retention.domain.criteria import check_hold, check_search
-from shared.errors import InvalidInput, NotAuthorised
+from shared.access.purposes import Purpose
+from shared.core.errors import InvalidInput, NotAuthorised
+from shared.core.plates import PlatePattern, normalise_plate
+from shared.core.policy import Narrowness
 from shared.events import PurposeRecord, ReleaseCriteria
-from shared.plates import PlatePattern, normalise_plate
-from shared.policy import Narrowness
-from shared.purposes import Purpose
 from shared.testing.reads import FOLDED
 
 WINDOW = {

@@ -11,8 +11,8 @@ from typing import Any, get_type_hints
 import yaml
 
 from local.stack.services import APIS, PAGES, WORKERS
-from shared.objects_policy import RIGHTS
-from shared.settings import CommonSettings
+from shared.objects.rights import RIGHTS
+from shared.service.settings import CommonSettings
 
 ROOT = Path(__file__).parents[2]
 SERVICES = (*APIS, *WORKERS, *PAGES)

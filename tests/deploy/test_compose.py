@@ -30,11 +30,11 @@ from local.stack.keys import UNDER_THE_ROOT
 from local.stack.postgres import _SETTINGS as EMBEDDED
 from local.stack.postgres import ROLE, role_of
 from local.stack.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
-from shared.acls import principals
-from shared.certificates import Roots, Trust, signer
-from shared.database_settings import DatabaseSettings
-from shared.kafka_settings import KafkaSettings
-from shared.objects_policy import RIGHTS, user_of
+from shared.core.certificates import Roots, Trust, signer
+from shared.kafka.acls import principals
+from shared.kafka.settings import KafkaSettings
+from shared.objects.rights import RIGHTS, user_of
+from shared.postgres.settings import DatabaseSettings
 from tests.deploy.reading import (
     OTHERS_READ,
     ROOT,
@@ -197,7 +197,7 @@ def test_the_root_key_of_the_object_store_is_told_to_it_and_to_what_makes_its_us
     secret = "${PLATEWARD_OBJECTS_SECRET"
     told = {n for n, c in document["services"].items() if secret in str(c.get("environment"))}
     assert told == {"objects", USERS}
-    assert container(USERS)["command"] == ["python", "-m", "shared.objects_setup"]
+    assert container(USERS)["command"] == ["python", "-m", "shared.objects.setup"]
     command = container("objects")["command"]
     assert command[command.index("--iam-dir") + 1] == "/iam", "without it there is the root alone"
     assert {"objects:/objects", "objects-iam:/iam"} == set(container("objects")["volumes"])
@@ -310,14 +310,14 @@ def test_kafka_goes_by_acls_and_only_it_and_the_command_for_topics_are_above_the
 def test_the_commands_on_kafka_get_nothing_but_the_way_there() -> None:
     for name in TOOLS:
         assert all(given.startswith("KAFKA_") for given in container(name)["environment"])
-    assert container("topics")["command"][1:] == ["-m", "shared.topics_admin", "ensure"]
+    assert container("topics")["command"][1:] == ["-m", "shared.kafka.topics_admin", "ensure"]
     assert container("dead-letters")["profiles"] == ["operator"], "a person runs it"
 
 
 @pytest.mark.clause("468.5/schedule")
 def test_kafka_is_trimmed_every_few_minutes_for_as_long_as_it_runs() -> None:
     trim = container(TRIM)
-    command = ["python", "-m", "shared.topics_admin", "trim", "--every", "300"]
+    command = ["python", "-m", "shared.kafka.topics_admin", "trim", "--every", "300"]
     assert trim["command"] == [*command, "--touch", "/tmp/trimmed"]
     assert trim["restart"] == "unless-stopped"
     assert "profiles" not in trim

@@ -14,11 +14,11 @@ from deploy.cluster.programs import VERSION
 from deploy.compose.make_tls import Signer
 from deploy.kafka.users import FILE, users
 from local.stack.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
-from shared.acls import acls, principals
-from shared.database_settings import DatabaseSettings
-from shared.kafka_settings import KafkaSettings
-from shared.objects_policy import RIGHTS
-from shared.topics import TOPICS
+from shared.kafka.acls import acls, principals
+from shared.kafka.settings import KafkaSettings
+from shared.kafka.topics import TOPICS
+from shared.objects.rights import RIGHTS
+from shared.postgres.settings import DatabaseSettings
 from tests.deploy.reading import (
     OTHERS_READ,
     OVERLAY,
@@ -346,7 +346,7 @@ def test_the_kafka_users_are_those_that_the_registry_derives() -> None:
 def test_the_topics_are_made_by_a_job_with_a_user_of_its_own_and_no_other_secret() -> None:
     spec = of_kind("Job")["topics"]["spec"]["template"]["spec"]
     [made] = spec["containers"]
-    assert made["command"][2:] == ["shared.topics_admin", "ensure", "--without-acls"]
+    assert made["command"][2:] == ["shared.kafka.topics_admin", "ensure", "--without-acls"]
     assert made["env"] == [{"name": "KAFKA_SASL_USERNAME", "value": "kafka-topics"}]
     [source] = made["envFrom"]
     assert source["configMapRef"]["name"].startswith("plateward-kafka-")
@@ -367,7 +367,7 @@ def test_kafka_is_trimmed_every_few_minutes_by_a_user_of_its_own() -> None:
     assert (job["schedule"], job["concurrencyPolicy"]) == ("*/5 * * * *", "Forbid")
     spec = job["jobTemplate"]["spec"]["template"]["spec"]
     [trims] = spec["containers"]
-    assert trims["command"][2:] == ["shared.topics_admin", "trim"]
+    assert trims["command"][2:] == ["shared.kafka.topics_admin", "trim"]
     assert {"name": "KAFKA_SASL_USERNAME", "value": "kafka-trim"} in trims["env"]
     secrets = {
         source["secret"]["name"]

@@ -24,8 +24,8 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from shared.kafka import Kafka
-from shared.kafka_requests import (
+from shared.kafka.client import Kafka
+from shared.kafka.requests import (
     AlterConfigsRequest,
     LogDirsRequest,
     MetadataRequest,

@@ -10,8 +10,8 @@ import pytest
 from deploy.kafka.run import ApacheKafka
 from local.stack.launch import running
 from local.stack.services import APIS, WORKERS
-from shared.acls import principals
-from shared.runtime import ONE_COPY
+from shared.kafka.acls import principals
+from shared.service.runtime import ONE_COPY
 from shared.testing import eventually
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.apache, pytest.mark.clause("wall/kafka")]

@@ -1,6 +1,6 @@
 """Each service played compromised on Apache Kafka with ACLs: what it can do is what the registry says.
 
-What is expected is written here out of the registry in this test's own words, and not by `shared.acls`.
+What is expected is written here out of the registry in this test's own words, and not by `shared.kafka.acls`.
 """
 
 import asyncio
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.kafka.run import ApacheKafka
-from shared.acls import OPERATOR, TRIMMER, principals, services
-from shared.errors import Unavailable
-from shared.kafka import Kafka
-from shared.kafka_disks import disks
-from shared.topics import TOPICS
-from shared.topics_admin import ensure_topics
-from shared.topics_check import TopicsCheck
+from shared.core.errors import Unavailable
+from shared.kafka.acls import OPERATOR, TRIMMER, principals, services
+from shared.kafka.client import Kafka
+from shared.kafka.disks import disks
+from shared.kafka.topics import TOPICS
+from shared.kafka.topics_admin import ensure_topics
+from shared.kafka.topics_check import TopicsCheck
 from tests.e2e.intruder import Intruder
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.apache, pytest.mark.clause("wall/kafka")]
@@ -176,7 +176,7 @@ async def test_the_command_mends_configs_and_rules_that_somebody_changed(walled)
 
 async def changed(admin) -> None:
     """Have another retention and two rules too many, as a careless administrator would."""
-    from shared.kafka_requests import AlterConfigsRequest, ask, create_acls
+    from shared.kafka.requests import AlterConfigsRequest, ask, create_acls
 
     other = [(2, "alpr.hit.raised", [("retention.ms", 0, "1")])]
     assert (await ask(admin, AlterConfigsRequest(other, False))).responses[0][0] == 0

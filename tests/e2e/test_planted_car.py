@@ -28,12 +28,12 @@ from local.demo.story import Frame
 from local.stack.launch import running
 from local.stack.postgres import Postgres
 from local.stack.servers import ROOT
-from shared.bus import KafkaBus
 from shared.events import ReadRecorded
-from shared.kafka import Kafka
-from shared.kafka_requests import AlterConfigsRequest, ask
+from shared.kafka.bus import KafkaBus
+from shared.kafka.client import Kafka
+from shared.kafka.requests import AlterConfigsRequest, ask
+from shared.kafka.topics import TOPICS
 from shared.testing import eventually
-from shared.topics import TOPICS
 from tests.e2e import traces
 from tests.e2e.frames import frame, plates
 from tests.e2e.traces import DEVICE, PICTURE, PLATE, TIME, Traces
@@ -208,7 +208,7 @@ class Stack:
             "KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             "POLICY_FILE": str(self._policy),
         }
-        command = [sys.executable, "-m", "shared.topics_admin", "trim"]
+        command = [sys.executable, "-m", "shared.kafka.topics_admin", "trim"]
         done = await asyncio.to_thread(
             subprocess.run, command, env=given, cwd=ROOT, capture_output=True, text=True, check=True
         )

@@ -12,16 +12,16 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.kafka.run import ApacheKafka
 from local.stack.servers import ROOT
-from shared.acls import OPERATOR, TOPICS_COMMAND, TRIMMER, principals
-from shared.bus import KafkaBus
-from shared.codec import Record, encode
-from shared.consumer import Consumer, Subscription
-from shared.dead_letters import dead_letters, replay
 from shared.events import DeviceSilenced, KeyPublished, ReadRecorded
-from shared.kafka import Kafka
+from shared.kafka.acls import OPERATOR, TOPICS_COMMAND, TRIMMER, principals
+from shared.kafka.bus import KafkaBus
+from shared.kafka.client import Kafka
+from shared.kafka.codec import Record, encode
+from shared.kafka.consumer import Consumer, Subscription
+from shared.kafka.dead_letters import dead_letters, replay
+from shared.kafka.topics import TOPICS
+from shared.kafka.topics_admin import ensure_topics
 from shared.testing import eventually
-from shared.topics import TOPICS
-from shared.topics_admin import ensure_topics
 from tests.integration.retention.conftest import a_read
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.apache]
@@ -52,7 +52,7 @@ def trim(node: ApacheKafka, principal: str = TRIMMER) -> subprocess.CompletedPro
         for name, value in settings.model_dump(exclude_none=True, exclude_defaults=True).items()
     }
     return subprocess.run(
-        [sys.executable, "-m", "shared.topics_admin", "trim"],
+        [sys.executable, "-m", "shared.kafka.topics_admin", "trim"],
         env={**os.environ, **given},
         cwd=ROOT,
         capture_output=True,

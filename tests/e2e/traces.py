@@ -23,8 +23,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from services.retention.domain.plates import plate_number
-from shared.plates import skeleton
-from shared.topics import TOPICS
+from shared.core.plates import skeleton
+from shared.kafka.topics import TOPICS
 
 PLATE, DEVICE, TIME, PICTURE = "plate", "device", "time", "picture"
 _DEEPEST = 3

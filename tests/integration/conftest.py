@@ -9,11 +9,11 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.db import Database
-from shared.http import create_app
-from shared.policy import Policy, load_policy
-from shared.runtime import Runtime
-from shared.settings import CommonSettings
+from shared.core.policy import Policy, load_policy
+from shared.http.app import create_app
+from shared.postgres.database import Database
+from shared.service.runtime import Runtime
+from shared.service.settings import CommonSettings
 from shared.testing import (
     FakeBus,
     FakeClock,
@@ -142,7 +142,7 @@ def sample_app(
 
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-            await runtime.start(repository / "shared/migrations/none")
+            await runtime.start(repository / "shared/postgres/migrations/none")
             yield
             await runtime.stop()
 

@@ -18,13 +18,13 @@ from services.audit.store.findings import Findings, a_finding
 from services.audit.store.log import Row
 from services.audit.store.periods import Fixed, Periods
 from services.audit.store.search import Entries
-from shared.access import Grant, Permission, access
-from shared.errors import Conflict, NotAuthorised, NotFound
+from shared.access.guard import Grant, Permission, access
+from shared.core.errors import Conflict, NotAuthorised, NotFound
+from shared.core.fields import MAX_INT
 from shared.events import AuditChanged
-from shared.fields import MAX_INT
-from shared.http import Work
-from shared.models import After, Limit, Page, Person, Reason, RequestBody, key_of
-from shared.runtime import runtime_of
+from shared.http.app import Work
+from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, key_of
+from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/audits", tags=["audits"])
 

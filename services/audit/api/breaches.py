@@ -11,10 +11,10 @@ from services.audit.api.guard import AuditRead
 from services.audit.api.texts import Term
 from services.audit.breach import EXPORTED, KINDS, Reach, Reached
 from services.audit.store.search import Entries
-from shared.errors import InvalidInput
-from shared.fields import Moment
-from shared.http import Work
-from shared.models import RequestBody
+from shared.core.errors import InvalidInput
+from shared.core.fields import Moment
+from shared.http.app import Work
+from shared.http.models import RequestBody
 
 router = APIRouter(prefix="/breach-reports", tags=["breach"])
 

@@ -13,10 +13,10 @@ from services.audit.api.texts import Term
 from services.audit.sealing import value_of
 from services.audit.store.log import Row
 from services.audit.store.search import Entries, Query
-from shared.errors import InvalidInput, NotFound
-from shared.fields import Moment
-from shared.http import Work
-from shared.models import After, Page, PlatePatternText, RequestBody, key_of
+from shared.core.errors import InvalidInput, NotFound
+from shared.core.fields import Moment
+from shared.http.app import Work
+from shared.http.models import After, Page, PlatePatternText, RequestBody, key_of
 
 router = APIRouter(prefix="/entries", tags=["entries"])
 

@@ -11,12 +11,12 @@ from services.audit.api.guard import AuditRead
 from services.audit.api.people import check_department
 from services.audit.api.texts import Term
 from services.audit.store.findings import Finding, Findings, FindingStatus, Step
-from shared.access import Grant, Permission, access
-from shared.errors import Conflict, NotAuthorised, NotFound
+from shared.access.guard import Grant, Permission, access
+from shared.core.errors import Conflict, NotAuthorised, NotFound
 from shared.events import FindingChanged
-from shared.http import Work
-from shared.models import After, Limit, Page, Person, Reason, RequestBody, key_of
-from shared.runtime import runtime_of
+from shared.http.app import Work
+from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, key_of
+from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/findings", tags=["findings"])
 

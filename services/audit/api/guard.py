@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from shared.access import Grant, Permission, access, record_refusal
-from shared.errors import NotAuthorised
-from shared.runtime import runtime_of
+from shared.access.guard import Grant, Permission, access, record_refusal
+from shared.core.errors import NotAuthorised
+from shared.service.runtime import runtime_of
 
 
 async def for_audit(

@@ -1,8 +1,8 @@
 """Whose people may work on audits and findings."""
 
-from shared.access import Grant
-from shared.errors import NotAuthorised
-from shared.runtime import Runtime
+from shared.access.guard import Grant
+from shared.core.errors import NotAuthorised
+from shared.service.runtime import Runtime
 
 
 def check_department(runtime: Runtime, grant: Grant) -> None:

@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict
 
 from services.audit.api.people import check_department
 from services.audit.store.policies import LoadedPolicy, Policies
-from shared.access import Grant, Permission, access, record_refusal
-from shared.errors import Conflict, NotAuthorised, NotFound
+from shared.access.guard import Grant, Permission, access, record_refusal
+from shared.core.errors import Conflict, NotAuthorised, NotFound
 from shared.events import PolicyAcknowledged
-from shared.http import Work
-from shared.models import After, Limit, Page, Person, RequestBody, key_of
-from shared.runtime import runtime_of
+from shared.http.app import Work
+from shared.http.models import After, Limit, Page, Person, RequestBody, key_of
+from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/policy", tags=["policy"])
 

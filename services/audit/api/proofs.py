@@ -21,12 +21,12 @@ from services.audit.store.keys import KeyChanges
 from services.audit.store.log import OLD, Log
 from services.audit.store.search import Entries
 from services.audit.writer import Writer
-from shared.access import Grant
-from shared.errors import InvalidInput, NotFound, Unavailable
-from shared.http import Work
-from shared.merkle import Span
-from shared.models import RequestBody
-from shared.runtime import runtime_of
+from shared.access.guard import Grant
+from shared.core.errors import InvalidInput, NotFound, Unavailable
+from shared.core.merkle import Span
+from shared.http.app import Work
+from shared.http.models import RequestBody
+from shared.service.runtime import runtime_of
 
 router = APIRouter(tags=["proofs"])
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
-from shared.fields import storable
+from shared.core.fields import storable
 
 Term = Annotated[
     str,

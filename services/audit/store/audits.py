@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access import Grant, Shown, disclose
-from shared.errors import Conflict
+from shared.access.guard import Grant, Shown, disclose
+from shared.core.errors import Conflict
 from shared.events import Actor
 
 ItemOutcome = Literal["proper", "improper", "unclear"]

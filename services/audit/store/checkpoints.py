@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.merkle import Hash
+from shared.core.merkle import Hash
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.entries import Entry
 from services.audit.named_plates import plates_in
-from shared.access import Grant, Shown, disclose
+from shared.access.guard import Grant, Shown, disclose
+from shared.core.ids import derive_id
 from shared.events import Actor, FindingRaised
 from shared.events.records import OPEN_IN_FINDINGS
-from shared.ids import derive_id
-from shared.outbox import emit
+from shared.postgres.outbox import emit
 
 CONTRADICTING_READ = "contradicting_read"
 

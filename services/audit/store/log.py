@@ -15,7 +15,7 @@ from services.audit.entries import Entry, Found
 from services.audit.sealing import Value
 from services.audit.store.values import COLUMNS as VALUE_COLUMNS
 from services.audit.store.values import Erased, as_record
-from shared.merkle import Frontier, Hash, Node, Span, fold, root_of
+from shared.core.merkle import Frontier, Hash, Node, Span, fold, root_of
 
 STORED_LEVEL = 8
 """Complete subtrees of 2**8 entries and more are stored."""

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.audit.sealing import Part, Value, parts_of
 from services.audit.store.log import OLD, ROW_COLUMNS, Log, Row, row_of
 from services.audit.store.values import Values
-from shared.access import Grant, Shown, disclose
-from shared.merkle import Span
+from shared.access.guard import Grant, Shown, disclose
+from shared.core.merkle import Span
 
 PLATES_AT_ONCE = 5000
 """One disclosure names at most about so many plates: an event stays well under a Kafka batch."""

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.rules import Search
-from shared.disclosed import PICTURES
+from shared.postgres.disclosed_records import PICTURES
 
 _SEEN = text(
     """

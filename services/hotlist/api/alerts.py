@@ -8,8 +8,8 @@ from fastapi.responses import StreamingResponse
 
 from services.hotlist.parts import Hotlist
 from services.hotlist.viewer import Standing, Viewer
-from shared.access import Grant, Permission, access
-from shared.errors import InvalidInput, Unavailable
+from shared.access.guard import Grant, Permission, access
+from shared.core.errors import InvalidInput, Unavailable
 
 router = APIRouter(prefix="/alerts", tags=["alerts"])
 

@@ -20,12 +20,12 @@ from services.hotlist.models.lists import (
 from services.hotlist.parts import Hotlist
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.lists import HotList, Lists
-from shared.access import Grant
-from shared.errors import Conflict, InvalidInput
+from shared.access.guard import Grant
+from shared.core.errors import Conflict, InvalidInput
 from shared.events import HotListChanged
-from shared.http import Work
-from shared.models import cursor_of, key_of, regions_taken
-from shared.work import UnitOfWork
+from shared.http.app import Work
+from shared.http.models import cursor_of, key_of, regions_taken
+from shared.postgres.unit_of_work import UnitOfWork
 
 router = APIRouter(prefix="/lists/{list_id}/entries", tags=["entries"])
 

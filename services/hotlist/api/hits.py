@@ -17,14 +17,14 @@ from services.hotlist.models.hits import (
 from services.hotlist.shown import crop_link, hit_out, hit_whole
 from services.hotlist.store.hits import HitFilter, Hits, Row
 from services.hotlist.store.outcomes import Outcomes
-from shared.access import Grant, Permission, access
-from shared.errors import Conflict, InvalidInput
+from shared.access.guard import Grant, Permission, access
+from shared.core.errors import Conflict, InvalidInput
+from shared.core.fields import Moment
 from shared.events import HitDisposed, HitVerified, Tier
-from shared.fields import Moment
-from shared.http import Work
-from shared.models import After, Limit, key_of
-from shared.runtime import runtime_of
-from shared.work import UnitOfWork
+from shared.http.app import Work
+from shared.http.models import After, Limit, key_of
+from shared.postgres.unit_of_work import UnitOfWork
+from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/hits", tags=["hits"])
 

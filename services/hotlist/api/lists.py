@@ -11,14 +11,14 @@ from services.hotlist.models.lists import ListChange, ListIn, ListOut, YieldOut
 from services.hotlist.parts import Hotlist
 from services.hotlist.store.lists import HotList, Lists
 from services.hotlist.store.outcomes import Outcomes
-from shared.access import Grant, Permission, access, record_refusal
-from shared.clock import Clock
-from shared.errors import InvalidInput, NotAuthorised
+from shared.access.guard import Grant, Permission, access, record_refusal
+from shared.core.clock import Clock
+from shared.core.errors import InvalidInput, NotAuthorised
+from shared.core.fields import Moment
+from shared.core.policy import HotLists as Rules
 from shared.events import HotListChanged, Source
-from shared.fields import Moment
-from shared.http import Work
-from shared.models import Page
-from shared.policy import HotLists as Rules
+from shared.http.app import Work
+from shared.http.models import Page
 
 router = APIRouter(prefix="/lists", tags=["lists"])
 

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.hotlist.api.hits import Read, Visible
 from services.hotlist.store.hits import Hits
-from shared.access import Grant, Permission, access
-from shared.errors import NotFound
-from shared.runtime import runtime_of
+from shared.access.guard import Grant, Permission, access
+from shared.core.errors import NotFound
+from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/hits/{hit_id}", tags=["hits"])
 

@@ -30,13 +30,13 @@ from services.hotlist.parts import Hotlist, Parts
 from services.hotlist.sheet import MAX_SET_ASIDE, Fault, Sheet
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.lists import Change, HotList, Lists, Version
-from shared.access import Grant, record_refusal
-from shared.errors import Conflict, InvalidInput, Malformed, NotAuthorised, UnsupportedMedia
+from shared.access.guard import Grant, record_refusal
+from shared.core.errors import Conflict, InvalidInput, Malformed, NotAuthorised, UnsupportedMedia
+from shared.core.fields import MAX_INT, Moment
 from shared.events import HotListActivated, HotListChanged
-from shared.fields import MAX_INT, Moment
-from shared.http import Work
-from shared.models import After, Limit, Page, key_of, regions_taken
-from shared.work import UnitOfWork
+from shared.http.app import Work
+from shared.http.models import After, Limit, Page, key_of, regions_taken
+from shared.postgres.unit_of_work import UnitOfWork
 
 router = APIRouter(prefix="/lists/{list_id}", tags=["versions"])
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from services.hotlist.domain import Outcome
 from services.hotlist.models.taken import line
 from shared.events import Source, Tier
-from shared.models import Page, Person, Reason, RequestBody
+from shared.http.models import Page, Person, Reason, RequestBody
 
 UNVERIFIED_NOTICE = (
     "Unverified. A machine match alone: verify through CLETS with the entering agency before"

@@ -9,9 +9,9 @@ from pydantic.config import JsonDict
 
 from services.hotlist.listing import LIMITS
 from services.hotlist.models.taken import line
+from shared.core.fields import MAX_INT, Moment
 from shared.events import Source
-from shared.fields import MAX_INT, Moment
-from shared.models import After, Page, Reason, RegionTaken, RequestBody
+from shared.http.models import After, Page, Reason, RegionTaken, RequestBody
 
 
 class ListIn(RequestBody):

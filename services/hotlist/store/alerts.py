@@ -7,8 +7,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.store.hits import FRESH, HIT, VISIBLE, Row, release, released, visible_to
-from shared.access import Grant, disclosures
-from shared.outbox import emit
+from shared.access.guard import Grant, disclosures
+from shared.postgres.outbox import emit
 
 LIVE = "NOT h.late"
 """A hit of a read that came long after its capture is on the list of late hits, and no alert: the vehicle is gone."""

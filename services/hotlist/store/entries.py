@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.hotlist.listing import Entry
 from services.hotlist.sheet import SetAside
 from services.hotlist.store.lists import HotList, Version
-from shared.access import Grant, Shown, disclose
-from shared.errors import Conflict, NotFound, Unavailable
+from shared.access.guard import Grant, Shown, disclose
+from shared.core.errors import Conflict, NotFound, Unavailable
 
 COLUMNS = (
     "entry_id",

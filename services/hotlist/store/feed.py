@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.store.entries import IN_VERSION
-from shared.errors import Unavailable
+from shared.core.errors import Unavailable
 
 _PIECE = 5000
 _PACKED = "uuid_send(e.entry_id) || convert_to(e.plate, 'UTF8')"

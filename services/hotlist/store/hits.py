@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access import Grant, Shown, disclose, purpose_missing
-from shared.errors import NotFound
+from shared.access.guard import Grant, Shown, disclose, purpose_missing
+from shared.core.errors import NotFound
 from shared.events import Tier
 
 Row = Mapping[str, Any]

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access import Grant
-from shared.errors import Conflict, NotFound
+from shared.access.guard import Grant
+from shared.core.errors import Conflict, NotFound
 from shared.events import Source
 
 CHANNEL = "hotlist_lists"

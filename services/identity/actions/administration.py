@@ -18,10 +18,10 @@ from services.identity.domain.accounts import (
 )
 from services.identity.store.invitations import Reinvitation
 from services.identity.work import Identity, Unit
-from shared.errors import Conflict
+from shared.core.errors import Conflict
+from shared.core.permissions import Permission
+from shared.core.types import Ori
 from shared.events import Actor
-from shared.permissions import Permission
-from shared.types import Ori
 
 REVIEWED_EVERY = timedelta(days=365)
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from services.identity.domain.accounts import TICK, Account
 from services.identity.work import Unit
+from shared.core.types import Ori
 from shared.events import AccountChanged, Actor, SessionChanged
-from shared.types import Ori
 
 NOBODY = Actor(person_id="unknown", name="unknown", title="", agency_ori=Ori(""))
 """Whoever gave a username or token that is not known. What they typed is not kept: people type

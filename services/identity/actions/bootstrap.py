@@ -16,15 +16,15 @@ from services.identity.actions.enrolment import deliver
 from services.identity.domain.accounts import ADMINISTRATOR, Account, permissions_of
 from services.identity.settings import Settings
 from services.identity.work import SERVICE, Identity, Unit
-from shared.certificates import Roots, Trust
-from shared.clock import Clock, SystemClock
-from shared.db import Database
-from shared.errors import Conflict, NotFound
+from shared.accounts.known_accounts import People
+from shared.core.certificates import Roots, Trust
+from shared.core.clock import Clock, SystemClock
+from shared.core.errors import Conflict, NotFound
+from shared.core.permissions import Permission
+from shared.core.policy import load_policy
 from shared.events import Actor
-from shared.people import People
-from shared.permissions import Permission
-from shared.policy import load_policy
-from shared.schema import prepare
+from shared.postgres.database import Database
+from shared.postgres.schema import prepare
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 

@@ -12,7 +12,7 @@ from services.identity.domain.accounts import Account, check_deliverer
 from services.identity.domain.passwords import check_password, normalise_password
 from services.identity.mail import invitation_mail
 from services.identity.work import Identity, Unit
-from shared.errors import Conflict, InvalidInput, NotAuthenticated
+from shared.core.errors import Conflict, InvalidInput, NotAuthenticated
 from shared.events import Actor
 
 BESIDE_WITHIN = timedelta(hours=1)

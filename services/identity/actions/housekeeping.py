@@ -9,7 +9,7 @@ from services.identity.actions.proof import known_since
 from services.identity.actions.sessions import over_limit
 from services.identity.actions.sign_in import disable_inactive
 from services.identity.work import Identity
-from shared.periodic import PeriodicTask
+from shared.core.periodic import PeriodicTask
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from services.identity.store.keys import StoredKey
 from services.identity.work import Identity, Unit
+from shared.accounts.tokens import LEEWAY_S, sign, thumbprint
+from shared.core.policy import Policy
 from shared.events import KeyPublished
-from shared.policy import Policy
-from shared.tokens import LEEWAY_S, sign, thumbprint
 
 PUBLISH_AHEAD = timedelta(seconds=30)
 """A key's public half is everywhere before the first token that needs it."""

@@ -9,7 +9,7 @@ from services.identity.actions.sessions import close
 from services.identity.domain.passwords import check_password, normalise_password
 from services.identity.store.credentials import Credential
 from services.identity.work import Identity
-from shared.errors import AlprError, Conflict, InvalidInput, NotAuthenticated
+from shared.core.errors import AlprError, Conflict, InvalidInput, NotAuthenticated
 
 REFUSED = "the password in use or the code is not right"
 

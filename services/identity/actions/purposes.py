@@ -13,9 +13,9 @@ from services.identity.domain.purposes import (
 )
 from services.identity.store.records import DeclaredPurpose
 from services.identity.work import Identity, Unit
-from shared.errors import InvalidInput
+from shared.accounts.tokens import MAX_TOKEN_CHARACTERS
+from shared.core.errors import InvalidInput
 from shared.events import Actor, PurposeDeclared, PurposeRecord
-from shared.tokens import MAX_TOKEN_CHARACTERS
 
 
 @dataclass(frozen=True)

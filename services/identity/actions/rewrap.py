@@ -11,9 +11,9 @@ from services.identity.actions.enrolment import totp_place
 from services.identity.actions.keys import signing_key_place
 from services.identity.store.sealed import KINDS, Kind, SealedSecret
 from services.identity.work import Identity, Unit
-from shared.errors import Conflict
+from shared.core.errors import Conflict
+from shared.core.vault import VaultFault
 from shared.events import Actor, SecretsRewrapped
-from shared.vault import VaultFault
 
 BATCH = 200
 """Rows that are held at a time; who signs in meanwhile waits for milliseconds."""

@@ -9,7 +9,7 @@ from services.identity.actions.sign_in import Opened, issue
 from services.identity.domain.accounts import Account
 from services.identity.store.sessions import Session
 from services.identity.work import Identity, Unit
-from shared.errors import NotAuthenticated
+from shared.core.errors import NotAuthenticated
 from shared.events import Actor
 
 REFUSED = "this refresh token does not hold; sign in again"
@@ -91,7 +91,7 @@ def over_limit(identity: Identity, unit: Unit, session: Session) -> str | None:
 async def close(unit: Unit, account: Account, session_id: UUID, by: Actor, reason: str) -> None:
     """Close a session and revoke its access token, with those of the person's other sessions.
 
-    Those fetch new ones by their refresh tokens; tokens are revoked by account (`shared/people.py`).
+    Those fetch new ones by their refresh tokens; tokens are revoked by account (`shared/accounts/known_accounts.py`).
     """
     if not await unit.sessions.close(session_id, unit.now, reason):
         return

@@ -22,7 +22,7 @@ from services.identity.domain.accounts import Account
 from services.identity.domain.passwords import normalise_password
 from services.identity.store.credentials import Credential
 from services.identity.work import Identity, Unit
-from shared.errors import NotAuthenticated
+from shared.core.errors import NotAuthenticated
 
 REFUSED = (
     "the username, password or code is not right, or the account is locked or disabled;"

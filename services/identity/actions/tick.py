@@ -5,10 +5,10 @@ It goes past the outbox: it is worth nothing later, and shows that identity and 
 
 from services.identity.store.numbers import ACCOUNTS, KEYS
 from services.identity.work import Identity
-from shared.bus import Bus
+from shared.core.periodic import PeriodicTask
 from shared.events import IdentityTicked
-from shared.periodic import PeriodicTask
-from shared.signed_events import sign_event
+from shared.events.signed_events import sign_event
+from shared.kafka.bus import Bus
 
 EVERY_S = 2.0
 

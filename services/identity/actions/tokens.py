@@ -8,7 +8,7 @@ from services.identity.actions.keys import sign_token
 from services.identity.domain.accounts import Account, permissions_of
 from services.identity.store.records import DeclaredPurpose
 from services.identity.work import Identity, Unit
-from shared.tokens import AUDIENCE
+from shared.accounts.tokens import AUDIENCE
 
 
 async def access_token(

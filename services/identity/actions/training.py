@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from services.identity.domain.accounts import Account, check_somebody_else
 from services.identity.store.records import Training
 from services.identity.work import Unit
-from shared.errors import Conflict, InvalidInput
+from shared.core.errors import Conflict, InvalidInput
 from shared.events import Actor, TrainingRecorded
 
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from services.identity.work import Identity
-from shared.certificates import CertificateRefused
-from shared.errors import Unavailable
+from shared.core.certificates import CertificateRefused
+from shared.core.errors import Unavailable
+from shared.core.ids import derive_id
+from shared.core.periodic import PeriodicTask
 from shared.events import AccountChanged, CertificateRevoked, IssuerMisused, KeyPublished
-from shared.ids import derive_id
-from shared.periodic import PeriodicTask
-from shared.signed_events import verify_event
+from shared.events.signed_events import verify_event
 
 log = logging.getLogger(__name__)
 

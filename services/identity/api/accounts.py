@@ -18,8 +18,8 @@ from services.identity.api.shown import (
 )
 from services.identity.domain.accounts import Source, Status
 from services.identity.work import Parts, Work
-from shared.access import Grant, Permission, access, refusals_recorded
-from shared.models import After, Limit, OriText, Page, Reason, RequestBody, key_of
+from shared.access.guard import Grant, Permission, access, refusals_recorded
+from shared.http.models import After, Limit, OriText, Page, Reason, RequestBody, key_of
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 

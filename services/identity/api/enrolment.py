@@ -17,8 +17,8 @@ from services.identity.api.fields import (
 )
 from services.identity.domain.accounts import Status
 from services.identity.work import Parts, Work
-from shared.models import RequestBody
-from shared.turnstile import note_uncounted
+from shared.http.models import RequestBody
+from shared.limits.limiter import note_uncounted
 
 router = APIRouter(
     prefix="/v1/enrolment", tags=["enrolment"], dependencies=[Depends(note_uncounted)]

@@ -9,7 +9,7 @@ from pydantic import StringConstraints as Constraints
 
 from services.identity.domain.passwords import MAX_CHARACTERS
 from services.identity.domain.purposes import MAX_JUSTIFICATION_CHARACTERS
-from shared.fields import storable
+from shared.core.fields import storable
 
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{2,31}")
 _LINE_BREAKS = "\n\r\t"

@@ -12,7 +12,7 @@ from services.identity.actions import limits
 from services.identity.api.accounts import Manages, Reads
 from services.identity.store.records import LimitLift
 from services.identity.work import Work
-from shared.models import After, Limit, Page, Reason, RequestBody, key_of
+from shared.http.models import After, Limit, Page, Reason, RequestBody, key_of
 
 router = APIRouter(prefix="/v1/accounts/{account_id}/limit-lifts", tags=["accounts"])
 

@@ -10,8 +10,8 @@ from services.identity.actions import passwords
 from services.identity.api.fields import Code, Password, client_address
 from services.identity.api.shown import AccountOut
 from services.identity.work import Parts, Work
-from shared.access import Grant, Permission, access
-from shared.models import RequestBody
+from shared.access.guard import Grant, Permission, access
+from shared.http.models import RequestBody
 
 router = APIRouter(prefix="/v1/me", tags=["me"])
 

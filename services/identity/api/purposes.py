@@ -12,9 +12,9 @@ from services.identity.api.fields import Justification, Number, OptionalLine
 from services.identity.domain.purposes import Declaration
 from services.identity.store.records import DeclaredPurpose
 from services.identity.work import Parts, Work
-from shared.access import Grant, Permission, access
-from shared.fields import Moment
-from shared.models import After, Limit, Page, RequestBody, WholePlate, key_of
+from shared.access.guard import Grant, Permission, access
+from shared.core.fields import Moment
+from shared.http.models import After, Limit, Page, RequestBody, WholePlate, key_of
 
 router = APIRouter(prefix="/v1/purposes", tags=["purposes"])
 

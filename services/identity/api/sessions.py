@@ -13,8 +13,8 @@ from services.identity.actions.sign_in import Attempt, sign_in
 from services.identity.api.fields import BrowserToken, Code, OpaqueToken, Password, client_address
 from services.identity.api.shown import OpenedOut, SessionOut
 from services.identity.work import Identity, Parts, Work
-from shared.access import Grant, Permission, access
-from shared.models import RequestBody
+from shared.access.guard import Grant, Permission, access
+from shared.http.models import RequestBody
 
 SIGN_IN = "/v1/sessions"
 """The door of sign-in, and what the addresses of sessions begin with."""

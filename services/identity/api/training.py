@@ -12,8 +12,8 @@ from services.identity.api.fields import Name
 from services.identity.api.shown import AccountOut
 from services.identity.store.records import Training
 from services.identity.work import Work
-from shared.access import Grant, Permission, access
-from shared.models import Page, RequestBody
+from shared.access.guard import Grant, Permission, access
+from shared.http.models import Page, RequestBody
 
 router = APIRouter(prefix="/v1", tags=["training"])
 

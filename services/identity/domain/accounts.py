@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from shared.errors import Conflict, InvalidInput, NotAuthorised
+from shared.core.errors import Conflict, InvalidInput, NotAuthorised
+from shared.core.policy import Policy
+from shared.core.types import Ori
 from shared.events import AccountChanged, Actor
-from shared.policy import Policy
-from shared.types import Ori
 
 Status = Literal["invited", "active", "locked", "disabled", "separated"]
 Source = Literal["department", "state", "federal"]

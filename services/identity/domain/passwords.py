@@ -4,7 +4,7 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
-from shared.errors import InvalidInput
+from shared.core.errors import InvalidInput
 
 MAX_CHARACTERS = 128
 COMMON = Path(__file__).parent.parent / "data" / "common_passwords.txt"

@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shared.errors import InvalidInput, NotAuthorised
-from shared.policy import Policy
+from shared.core.errors import InvalidInput, NotAuthorised
+from shared.core.policy import Policy
 
 MAX_JUSTIFICATION_CHARACTERS = 500
 

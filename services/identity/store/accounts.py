@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.domain.accounts import ADMINISTRATOR, Account
-from shared.errors import Conflict, NotFound
-from shared.types import Ori
+from shared.core.errors import Conflict, NotFound
+from shared.core.types import Ori
 
 _SELECT = """
 SELECT a.account_id, a.username, a.name, a.title, a.agency_ori, a.status, a.roles, a.sources,

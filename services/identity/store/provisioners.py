@@ -36,7 +36,7 @@ class Provisioners:
         return bool(changed.rowcount)
 
     async def told_of(self, account_id: UUID) -> dict[str, Any]:
-        """Return what events of an account tell of its provisioners (shared/people.py)."""
+        """Return what events of an account tell of its provisioners (shared/accounts/known_accounts.py)."""
         found = await self._run(
             "SELECT a.provisioners_known AS known, array(SELECT p.person_id FROM provisioners p"
             " WHERE p.account_id = a.account_id ORDER BY p.person_id) AS people"

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access import Grant, Shown, disclose
+from shared.access.guard import Grant, Shown, disclose
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.vault import ID_BYTES, MARK
+from shared.core.vault import ID_BYTES, MARK
 
 Kind = Literal["signing_key", "second_factor"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -13,7 +13,7 @@ from services.ingest.guard import Camera, add_camera_route, still
 from services.ingest.parts import parts_of
 from services.ingest.places import keep_to_place
 from services.ingest.upload import receive
-from shared.standing import NOTE_EXAMPLE
+from shared.service.standing import NOTE_EXAMPLE
 
 _encode = msgspec.json.Encoder().encode
 

@@ -10,10 +10,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from services.ingest.devices import Device, Kind, Status
 from services.ingest.parts import parts_of
 from services.ingest.registry import Issued, Registry
-from shared.access import Grant, access
+from shared.access.guard import Grant, access
+from shared.core.permissions import Permission
 from shared.events import Place
-from shared.models import After, Page, Reason, RequestBody, key_of
-from shared.permissions import Permission
+from shared.http.models import After, Page, Reason, RequestBody, key_of
 
 router = APIRouter(prefix="/v1/devices", tags=["devices"])
 

@@ -17,9 +17,9 @@ from services.ingest.devices import Device
 from services.ingest.edge import Batch, EdgeRead, decode, unpack
 from services.ingest.guard import Camera, add_camera_route, still
 from services.ingest.parts import Parts, parts_of
-from shared.errors import InvalidInput
+from shared.core.errors import InvalidInput
 from shared.events import ReadRecorded
-from shared.standing import NOTE_EXAMPLE
+from shared.service.standing import NOTE_EXAMPLE
 
 IDS_UP_TO = 100
 """Batches up to this size are answered with the reads' ids, larger ones when asked (`?ids=true`)."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.errors import Malformed, TooLarge, UnsupportedMedia
+from shared.core.errors import Malformed, TooLarge, UnsupportedMedia
 
 MAX_PIXELS = 50_000_000
 MAX_SIDE_PX = 65_535

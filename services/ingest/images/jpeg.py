@@ -9,7 +9,7 @@ import itertools
 import re
 
 from services.ingest.images.frame import Frame, broken, check_pieces, check_sides, not_taken
-from shared.errors import TooLarge
+from shared.core.errors import TooLarge
 
 MAX_SCANS = 100
 """A progressive file has about ten; thousands would cost a decoder minutes (a scan bomb)."""

@@ -9,14 +9,14 @@ from services.release.api.models import AgencyChange, AgencyIn, AgencyOut
 from services.release.api.people import check_department
 from services.release.domain import Agency, treatment
 from services.release.store import Agencies
-from shared.access import Grant, Permission, access
-from shared.errors import Conflict, InvalidInput, NotFound
+from shared.access.guard import Grant, Permission, access
+from shared.core.errors import Conflict, InvalidInput, NotFound
+from shared.core.policy import Policy
+from shared.core.types import Ori
 from shared.events import AgencyChanged
-from shared.http import Work
-from shared.models import OriText, Page
-from shared.policy import Policy
-from shared.runtime import runtime_of
-from shared.types import Ori
+from shared.http.app import Work
+from shared.http.models import OriText, Page
+from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/agencies", tags=["agencies"])
 

@@ -11,11 +11,11 @@ from services.release.api.models import DocumentOut
 from services.release.api.people import check_department, registered_agency
 from services.release.settings import Settings
 from services.release.store import Document, Documents
-from shared.access import Grant, Permission, access
-from shared.bodies import whole_body
-from shared.errors import InvalidInput, NotFound, UnsupportedMedia
-from shared.http import Work
-from shared.runtime import runtime_of
+from shared.access.guard import Grant, Permission, access
+from shared.core.errors import InvalidInput, NotFound, UnsupportedMedia
+from shared.http.app import Work
+from shared.limits.body_limit import whole_body
+from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/documents", tags=["documents"])
 

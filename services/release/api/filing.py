@@ -13,15 +13,15 @@ from services.release.api.showing import page_out, request_out
 from services.release.domain import OPEN, RECORDS_CITATION, Agency, Refusal, Status, treatment
 from services.release.domain import refusal as refused_by_rule
 from services.release.store import Authority, Documents, Filed, Requests
-from shared.access import Grant, Permission, access
-from shared.errors import Conflict, InvalidInput, NotFound
+from shared.access.guard import Grant, Permission, access
+from shared.core.errors import Conflict, InvalidInput, NotFound
+from shared.core.narrowness import Breadth, too_wide
+from shared.core.plates import PlatePattern
+from shared.core.policy import Narrowness, Policy
 from shared.events import ReleaseCriteria
-from shared.http import Problem, Work, problem
-from shared.models import After, Limit, Page, key_of
-from shared.narrowness import Breadth, too_wide
-from shared.plates import PlatePattern
-from shared.policy import Narrowness, Policy
-from shared.runtime import runtime_of
+from shared.http.app import Problem, Work, problem
+from shared.http.models import After, Limit, Page, key_of
+from shared.service.runtime import runtime_of
 
 router = APIRouter(tags=["requester"])
 

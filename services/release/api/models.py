@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from services.release.api.texts import Name, StateText
 from services.release.domain import AgencyKind, Status
+from shared.core.fields import Moment
 from shared.events import Source
-from shared.fields import Moment
-from shared.models import OriText, Person, PlatePatternText, Reason, RequestBody
+from shared.http.models import OriText, Person, PlatePatternText, Reason, RequestBody
 
 
 class AgencyIn(RequestBody):

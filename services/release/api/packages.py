@@ -14,13 +14,13 @@ from fastapi.responses import StreamingResponse
 from services.release.api.people import registered_agency
 from services.release.domain import check_download, check_recipient
 from services.release.store import Package, Receipt, Requests
-from shared.access import Grant, Permission, Shown, access, disclose, refusals_recorded
-from shared.delivery import opened, sealed
-from shared.errors import NotFound
+from shared.access.guard import Grant, Permission, Shown, access, disclose, refusals_recorded
+from shared.core.errors import NotFound
 from shared.events import ReleaseReceived
-from shared.http import Work
-from shared.outbox import emit
-from shared.runtime import Runtime, runtime_of
+from shared.http.app import Work
+from shared.objects.delivery import opened, sealed
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime, runtime_of
 
 router = APIRouter(prefix="/requests", tags=["requester"])
 

@@ -4,10 +4,10 @@ from fastapi import Request
 
 from services.release.domain import Agency
 from services.release.store import Agencies
-from shared.access import Grant, refusals_recorded
-from shared.errors import NotAuthorised
-from shared.http import Work
-from shared.runtime import runtime_of
+from shared.access.guard import Grant, refusals_recorded
+from shared.core.errors import NotAuthorised
+from shared.http.app import Work
+from shared.service.runtime import runtime_of
 
 
 async def check_department(request: Request, grant: Grant) -> None:

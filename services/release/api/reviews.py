@@ -24,13 +24,13 @@ from services.release.domain import (
 )
 from services.release.store import Agencies, Decision, Requests
 from services.release.store import Request as OnFile
-from shared.access import Grant, Permission, access, refusals_recorded
-from shared.errors import NotFound
+from shared.access.guard import Grant, Permission, access, refusals_recorded
+from shared.core.errors import NotFound
+from shared.core.policy import Sharing
 from shared.events import AdministrativeEvent
-from shared.http import Work
-from shared.models import After, Limit, Page, key_of
-from shared.policy import Sharing
-from shared.runtime import Runtime, runtime_of
+from shared.http.app import Work
+from shared.http.models import After, Limit, Page, key_of
+from shared.service.runtime import Runtime, runtime_of
 
 router = APIRouter(prefix="/requests", tags=["department"])
 

@@ -7,9 +7,9 @@ from fastapi import Request as HttpRequest
 from services.release.api.models import RequestOut, ReviewOut
 from services.release.domain import OPEN, Standing
 from services.release.store import Request
-from shared.errors import NotFound
-from shared.models import Page
-from shared.runtime import runtime_of
+from shared.core.errors import NotFound
+from shared.http.models import Page
+from shared.service.runtime import runtime_of
 
 
 def request_out(

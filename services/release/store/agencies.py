@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.release.domain import Agency
-from shared.people import Provisioned
+from shared.accounts.known_accounts import Provisioned
 
 _COLUMNS = "ori, name, kind, state, contact, active"
 

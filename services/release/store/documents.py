@@ -8,9 +8,9 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access import Grant, Shown, disclose
+from shared.access.guard import Grant, Shown, disclose
+from shared.core.types import Ori
 from shared.events import Actor
-from shared.types import Ori
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from uuid import UUID
 import msgspec
 
 from services.release.domain import Standing, Status
+from shared.core.types import Ori
 from shared.events import Actor, ReleaseCriteria, Source
-from shared.types import Ori
 
 
 class Authority(msgspec.Struct, frozen=True):

@@ -19,9 +19,9 @@ from services.release.store.records import (
     Receipt,
     Request,
 )
-from shared.access import Grant, Shown, disclose
+from shared.access.guard import Grant, Shown, disclose
+from shared.core.types import Ori
 from shared.events import Actor, ReleaseCriteria
-from shared.types import Ori
 
 # The three lists come as JSON, so that a page of requests is one query.
 _SELECT = """

@@ -22,14 +22,14 @@ from services.retention.domain.signing import Signer
 from services.retention.signer import SigningKeys
 from services.retention.store.bookings import Booking, Bookings
 from services.retention.store.exports import Export
-from shared.access import Grant, record_refusal
-from shared.errors import Conflict, InvalidInput, NotFound
+from shared.access.guard import Grant, record_refusal
+from shared.core.errors import Conflict, InvalidInput, NotFound
+from shared.core.ids import derive_id
+from shared.core.policy import Department
 from shared.events import EvidenceBooked
-from shared.http import Work
-from shared.ids import derive_id
-from shared.models import Page, Person, Reason, RequestBody
-from shared.policy import Department
-from shared.runtime import runtime_of
+from shared.http.app import Work
+from shared.http.models import Page, Person, Reason, RequestBody
+from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/v1/evidence-exports/{export_id}/bookings", tags=["evidence"])
 

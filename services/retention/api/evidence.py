@@ -20,15 +20,15 @@ from services.retention.domain.evidence import (
 from services.retention.domain.holding import is_wide
 from services.retention.store.exports import Export, Exports
 from services.retention.store.holds import Holds
-from shared.access import Grant, Permission, Shown, access, disclose
-from shared.delivery import opened, sealed
-from shared.errors import NotFound
-from shared.http import Work
-from shared.ids import derive_id
-from shared.models import After, Limit, Page, Person, Reason, RequestBody, key_of
-from shared.outbox import emit
-from shared.policy import Narrowness
-from shared.runtime import Runtime, runtime_of
+from shared.access.guard import Grant, Permission, Shown, access, disclose
+from shared.core.errors import NotFound
+from shared.core.ids import derive_id
+from shared.core.policy import Narrowness
+from shared.http.app import Work
+from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, key_of
+from shared.objects.delivery import opened, sealed
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime, runtime_of
 
 router = APIRouter(prefix="/v1/evidence-exports", tags=["evidence"])
 

@@ -9,8 +9,8 @@ from pydantic import (
 )
 
 from services.retention.domain.area import MAX_RADIUS_M, Area, Box, Circle, Polygon
-from shared.fields import storable
-from shared.models import RequestBody
+from shared.core.fields import storable
+from shared.http.models import RequestBody
 
 Number = Annotated[
     str,

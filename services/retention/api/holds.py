@@ -19,14 +19,23 @@ from services.retention.domain.holding import (
 )
 from services.retention.store.exports import Exports
 from services.retention.store.holds import Hold, Holds
-from shared.access import Grant, Permission, access, refusals_recorded
-from shared.errors import Conflict, InvalidInput, NotFound
+from shared.access.guard import Grant, Permission, access, refusals_recorded
+from shared.core.errors import Conflict, InvalidInput, NotFound
+from shared.core.fields import Moment
+from shared.core.policy import Narrowness
 from shared.events import HoldChanged
-from shared.fields import Moment
-from shared.http import Work
-from shared.models import After, Limit, Page, Person, PlatePatternText, Reason, RequestBody, key_of
-from shared.policy import Narrowness
-from shared.runtime import runtime_of
+from shared.http.app import Work
+from shared.http.models import (
+    After,
+    Limit,
+    Page,
+    Person,
+    PlatePatternText,
+    Reason,
+    RequestBody,
+    key_of,
+)
+from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/v1/holds", tags=["holds"])
 

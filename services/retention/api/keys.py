@@ -10,7 +10,7 @@ from services.retention.domain.signing import ALGORITHM
 from services.retention.signer import SigningKeys
 from services.retention.store import keys
 from services.retention.store.keys import PublicKey
-from shared.http import Work
+from shared.http.app import Work
 
 router = APIRouter(prefix="/v1/signing-key", tags=["signing keys"])
 

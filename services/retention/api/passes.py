@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 from services.retention.api.shown import CharacterOut, ReadOut, reads_out
 from services.retention.store.passes import Pass, Passes
-from shared.access import Grant, Permission, access
-from shared.errors import NotFound
-from shared.http import Work
-from shared.runtime import runtime_of
+from shared.access.guard import Grant, Permission, access
+from shared.core.errors import NotFound
+from shared.http.app import Work
+from shared.service.runtime import runtime_of
 
 router = APIRouter(tags=["records"])
 

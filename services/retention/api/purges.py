@@ -20,13 +20,13 @@ from services.retention.domain.destruction import (
 )
 from services.retention.store.partitions import overdue
 from services.retention.store.runs import Run, Runs
-from shared.access import Grant, Permission, access
-from shared.errors import Conflict, InvalidInput, NotFound
+from shared.access.guard import Grant, Permission, access
+from shared.core.errors import Conflict, InvalidInput, NotFound
+from shared.core.fields import Moment
 from shared.events import PurgeChanged
-from shared.fields import Moment
-from shared.http import Work
-from shared.models import After, Limit, Page, Person, Reason, RequestBody, key_of
-from shared.runtime import runtime_of
+from shared.http.app import Work
+from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, key_of
+from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/v1", tags=["purges"])
 

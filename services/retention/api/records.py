@@ -9,10 +9,10 @@ from fastapi.responses import StreamingResponse
 from services.retention.api.shown import CaptureOut, ReadOut, reads_out
 from services.retention.images import Spooled, spool
 from services.retention.store.records import Records
-from shared.access import Grant, Permission, access
-from shared.errors import NotFound
-from shared.http import Work
-from shared.runtime import runtime_of
+from shared.access.guard import Grant, Permission, access
+from shared.core.errors import NotFound
+from shared.http.app import Work
+from shared.service.runtime import runtime_of
 
 router = APIRouter(tags=["records"])
 

@@ -17,13 +17,13 @@ from services.retention.domain.criteria import (
 )
 from services.retention.settings import Settings
 from services.retention.store.search import Searches
-from shared.access import Grant, Permission, access
-from shared.errors import InvalidInput
-from shared.fields import Moment
-from shared.http import Work
-from shared.models import After, Count, PlatePatternText, RequestBody
-from shared.regions import Region, parse_region
-from shared.runtime import runtime_of
+from shared.access.guard import Grant, Permission, access
+from shared.core.errors import InvalidInput
+from shared.core.fields import Moment
+from shared.core.regions import Region, parse_region
+from shared.http.app import Work
+from shared.http.models import After, Count, PlatePatternText, RequestBody
+from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/v1/searches", tags=["search"])
 

@@ -7,9 +7,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from services.retention.store.records import Capture, HitFlag, Read
-from shared.access import LINK_TOKEN, Grant, Permission
-from shared.models import Page
-from shared.picture_links import PictureLinks
+from shared.access.guard import LINK_TOKEN, Grant, Permission
+from shared.accounts.picture_links import PictureLinks
+from shared.http.models import Page
 
 
 class PlaceOut(BaseModel):

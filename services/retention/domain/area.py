@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from shared.errors import InvalidInput
+from shared.core.errors import InvalidInput
 
 EARTH_RADIUS_M = 6_371_008.8
 """Mean radius (IUGG); against the ellipsoid distances are off by 0.5% at most."""

@@ -9,10 +9,10 @@ from uuid import UUID
 import msgspec
 
 from services.retention.domain.area import Area, Box, Circle, Polygon, check_area
-from shared.errors import InvalidInput, NotAuthorised
-from shared.narrowness import Breadth, too_wide
-from shared.plates import PlatePattern
-from shared.policy import Narrowness
+from shared.core.errors import InvalidInput, NotAuthorised
+from shared.core.narrowness import Breadth, too_wide
+from shared.core.plates import PlatePattern
+from shared.core.policy import Narrowness
 
 
 class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from shared.errors import Conflict, InvalidInput
-from shared.policy import Retention
+from shared.core.errors import Conflict, InvalidInput
+from shared.core.policy import Retention
 
 
 class State(StrEnum):

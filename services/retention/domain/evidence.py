@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from enum import StrEnum
 from uuid import UUID
 
-from shared.errors import Conflict, InvalidInput, NotAuthorised
+from shared.core.errors import Conflict, InvalidInput, NotAuthorised
 
 BOOKING = "booking of ALPR records into evidence"
 """What a signed booking says that it is."""

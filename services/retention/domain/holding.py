@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from services.retention.domain.criteria import Criteria, breadth_of
-from shared.errors import Conflict, NotAuthorised
-from shared.narrowness import too_wide
-from shared.policy import Narrowness
+from shared.core.errors import Conflict, NotAuthorised
+from shared.core.narrowness import too_wide
+from shared.core.policy import Narrowness
 
 AWAITED = (
     "another person than placed it, whose purpose names the hold's case number, confirms it first"

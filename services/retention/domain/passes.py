@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from services.retention.domain.sightings import Sighting, within
-from shared.ids import derive_id
-from shared.plates import skeleton
+from shared.core.ids import derive_id
+from shared.core.plates import skeleton
 
 SAME_PLATE: Final = 0.7
 """Reads closer than this are of one plate where the frame does not speak against it: less than one

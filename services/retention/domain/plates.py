@@ -7,7 +7,7 @@ carries 8 bytes, needs no look-up to be stored, and plates that begin alike are 
 from collections.abc import Iterator
 from itertools import pairwise, takewhile
 
-from shared.plates import (
+from shared.core.plates import (
     CHARACTERS,
     LOOKALIKES,
     MANY,
@@ -17,7 +17,7 @@ from shared.plates import (
     PlatePattern,
     skeleton,
 )
-from shared.types import PlateText
+from shared.core.types import PlateText
 
 _BASE = len(CHARACTERS) + 1  # 0 stands for "no more characters"
 _DIGIT = {character: number for number, character in enumerate(CHARACTERS, 1)}

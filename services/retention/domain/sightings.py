@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from shared.core.plates import skeleton
+from shared.core.types import Ori, PlateText
 from shared.events import Place
-from shared.plates import skeleton
-from shared.types import Ori, PlateText
 
 LOOKALIKE_WEIGHT: Final = 0.5
 """One character read for another of its class (8 for B) is half the evidence of another plate."""

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from services.retention.domain.criteria import Criteria
 from shared.events import CaptureProcessed, CaptureReceived
-from shared.topics import topic_of
+from shared.kafka.topics import topic_of
 
 FRAMES, CROPS, PACKAGES = "captures", "crops", "packages"
 DATED = (FRAMES, CROPS)
@@ -37,7 +37,7 @@ _NAMES = {
     kind: re.compile(rf"(?P<id>{_UUID})\.(?:{endings})") for kind, endings in _ENDINGS.items()
 }
 _HALF_WRITTEN = re.compile(rf"\.(?P<name>{_UUID}\.[a-z]+)\.{_HEX}{{32}}")
-"""What a crash leaves in a store that is a folder (shared/objects.py)."""
+"""What a crash leaves in a store that is a folder (shared/objects/store.py)."""
 
 
 class Look(Enum):

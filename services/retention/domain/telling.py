@@ -11,7 +11,7 @@ from zipfile import ZipFile
 
 import msgspec
 
-from shared.policy import PolicyFault, digest_of
+from shared.core.policy import PolicyFault, digest_of
 
 HITS, POLICY, RECORDS = "hits.jsonl", "policy.toml", "records.jsonl"
 """Below data/."""

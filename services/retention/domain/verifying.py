@@ -32,7 +32,7 @@ from services.retention.domain.signing import (
     load_public,
 )
 from services.retention.domain.telling import HITS_TAG, POLICY, hit_faults, policy_faults
-from shared.notes import BadNote, Checkpoint, NotSigned, Verifier
+from shared.core.signed_notes import BadNote, Checkpoint, NotSigned, Verifier
 
 MAX_TAG_FILE_BYTES = 512 * 1024 * 1024
 _PIECE_BYTES = 256 * 1024

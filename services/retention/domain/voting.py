@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.retention.domain.sightings import Sighting, aligned
-from shared.types import PlateText
+from shared.core.types import PlateText
 
 LEAST_WEIGHT: Final = 0.01
 """A read with no confidence at all still counts as one that was there."""

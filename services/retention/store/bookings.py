@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access import Grant, Shown, disclose
+from shared.access.guard import Grant, Shown, disclose
 from shared.events import Actor
 
 _KEPT = (

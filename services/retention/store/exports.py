@@ -15,8 +15,8 @@ from services.retention.domain.criteria import Criteria
 from services.retention.domain.evidence import State
 from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
 from services.retention.store.packages import Built
-from shared.access import Grant, Shown, disclose
-from shared.errors import Conflict
+from shared.access.guard import Grant, Shown, disclose
+from shared.core.errors import Conflict
 from shared.events import Actor, EvidenceChanged, PurposeRecord
 
 _COLUMNS = (

@@ -15,7 +15,7 @@ from services.retention.store import locks
 from services.retention.store.conditions import of_captures, of_reads
 from services.retention.store.exports import FROM_EXPORTS, UNBOOKED
 from services.retention.store.records import COLUMNS, Read, Records
-from shared.access import Grant, Shown, disclose
+from shared.access.guard import Grant, Shown, disclose
 from shared.events import Actor
 
 _COLUMNS = (

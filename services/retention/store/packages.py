@@ -20,7 +20,7 @@ from services.retention.store.records import (
     Read,
     Records,
 )
-from shared.access import Grant, Shown, disclose
+from shared.access.guard import Grant, Shown, disclose
 from shared.events import ReleaseApproved
 
 CHUNK = 500

@@ -14,8 +14,8 @@ from services.retention.domain.plates import plate_of
 from services.retention.store import conditions
 from services.retention.store.passing import PassDetails
 from services.retention.store.records import COLUMNS, Read, Records
-from shared.access import Grant, Shown, disclose
-from shared.types import Ori, PlateText
+from shared.access.guard import Grant, Shown, disclose
+from shared.core.types import Ori, PlateText
 
 _PASSES = (
     "(SELECT p.*, p.first_at AS captured_at, d.device_name FROM passes p"

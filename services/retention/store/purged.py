@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.purge_list import Kind, Record
+from shared.objects.purge_list import Kind, Record
 
 PAGE = 10_000
 KINDS: tuple[Kind, ...] = ("capture", "read")

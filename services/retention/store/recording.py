@@ -20,11 +20,11 @@ from services.retention.domain.area import cell_of
 from services.retention.domain.months import month_of
 from services.retention.domain.plates import grams, plate_number
 from services.retention.store import locks, partitions
-from shared.clock import Clock
-from shared.db import Database
-from shared.errors import InvalidInput, Unavailable
+from shared.core.clock import Clock
+from shared.core.errors import InvalidInput, Unavailable
+from shared.core.plates import skeleton
 from shared.events import CaptureProcessed, ReadRecorded
-from shared.plates import skeleton
+from shared.postgres.database import Database
 
 log = logging.getLogger(__name__)
 

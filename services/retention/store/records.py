@@ -14,8 +14,8 @@ from services.retention.domain.criteria import Criteria, scope_of
 from services.retention.domain.plates import plate_of
 from services.retention.store import conditions
 from services.retention.store.recording import Details
-from shared.access import Grant, Shown, disclose
-from shared.types import Ori, PlateText
+from shared.access.guard import Grant, Shown, disclose
+from shared.core.types import Ori, PlateText
 
 COLUMNS = (
     "r.read_id, r.captured_at, r.received_at, r.plate_id, r.confidence, r.latitude, r.longitude,"

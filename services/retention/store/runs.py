@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.destruction import Basis, Kind, State
-from shared.errors import Conflict
+from shared.core.errors import Conflict
 from shared.events import Actor, PurgeList
 
 _COLUMNS = (

@@ -16,9 +16,9 @@ from services.retention.domain.plates import plate_number
 from services.retention.store.conditions import Conditions, of_reads
 from services.retention.store.faults import QUERY_CANCELED, is_state
 from services.retention.store.records import COLUMNS, Read, Records
-from shared.access import Grant
-from shared.errors import InvalidInput
-from shared.plates import TOO_LITTLE_KNOWN, PlatePattern
+from shared.access.guard import Grant
+from shared.core.errors import InvalidInput
+from shared.core.plates import TOO_LITTLE_KNOWN, PlatePattern
 
 MAX_PLATES = 50_000
 """A pattern that more plates match is too wide to be a question about a vehicle."""

@@ -12,7 +12,7 @@ from services.audit.main import build_app
 from services.audit.settings import Settings
 from services.audit.verify import verify_stored
 from services.audit.watch import Watch
-from shared.access import Permission
+from shared.access.guard import Permission
 from shared.events import (
     AccessAttempted,
     Actor,
@@ -21,9 +21,9 @@ from shared.events import (
     PurposeRecord,
     RecordsDisclosed,
 )
-from shared.runtime import Runtime
+from shared.kafka.topics import TOPICS
+from shared.service.runtime import Runtime
 from shared.testing import all_mac_keys, mac_key_text
-from shared.topics import TOPICS
 
 SEED = bytes(range(32))
 VALUES_KEY = bytes(range(32, 64))

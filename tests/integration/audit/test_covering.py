@@ -12,14 +12,14 @@ from services.audit.covering import Covering
 from services.audit.main import build_app
 from services.audit.settings import Settings
 from services.audit.writer import Writer
-from shared.bus import KafkaBus
-from shared.errors import Unavailable
+from shared.core.errors import Unavailable
 from shared.events import LogCovered
-from shared.kafka import Kafka
-from shared.kafka_settings import KafkaSettings
-from shared.runtime import Runtime
+from shared.kafka.bus import KafkaBus
+from shared.kafka.client import Kafka
+from shared.kafka.settings import KafkaSettings
+from shared.kafka.topics_admin import ensure_topics
+from shared.service.runtime import Runtime
 from shared.testing import all_mac_keys, eventually, mac_key, mac_key_text
-from shared.topics_admin import ensure_topics
 from tests.integration.audit.conftest import SEED, an_attempt
 
 pytestmark = pytest.mark.clause("wall/log-behind")

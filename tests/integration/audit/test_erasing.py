@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from services.audit.cli import say
 from services.audit.erasing import Eraser
-from shared.errors import Conflict
+from shared.core.errors import Conflict
 from shared.events import (
     DisclosedDay,
     DisclosedRecord,
@@ -21,7 +21,7 @@ from shared.events import (
     RecordsPurged,
     ValuesErased,
 )
-from shared.purge_list import ListWriter, Record
+from shared.objects.purge_list import ListWriter, Record
 from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
 from tests.integration.audit.test_log import message_of
 from tests.integration.audit.test_sealed import a_hit, verdict

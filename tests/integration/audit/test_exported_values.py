@@ -12,9 +12,9 @@ from services.audit.erasing import Eraser
 from services.audit.export import Disclosed, Opening, as_line, lines
 from services.audit.store.log import Log
 from services.audit.verify import verify_export
-from shared.errors import Conflict
+from shared.core.errors import Conflict
+from shared.core.merkle import Span
 from shared.events import AccessAttempted, ValuesExported
-from shared.merkle import Span
 from tests.integration.audit.conftest import AUDITOR, an_attempt
 from tests.integration.audit.test_erasing import BEFORE, purge, sightings
 from tests.integration.audit.test_offline import VERIFIER, command

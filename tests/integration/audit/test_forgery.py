@@ -14,19 +14,19 @@ from services.audit.settings import Settings
 from services.audit.store.before_macs import BeforeMacs
 from services.audit.upgrade import ends_of_audited
 from services.audit.writer import Writer
-from shared import dead_letters
-from shared.bus import KafkaBus
-from shared.codec import encode
-from shared.consumer import SomeRefused
-from shared.db import Database
-from shared.event_mac import MAC, MAC_KEY, with_mac
 from shared.events import AccessAttempted, HotListChanged, PolicyLoaded
-from shared.kafka import Kafka
-from shared.outbox import Relay, emit
-from shared.runtime import Runtime
+from shared.kafka import dead_letters
+from shared.kafka.bus import KafkaBus
+from shared.kafka.client import Kafka
+from shared.kafka.codec import encode
+from shared.kafka.consumer import SomeRefused
+from shared.kafka.event_mac import MAC, MAC_KEY, with_mac
+from shared.kafka.topics import TOPICS
+from shared.kafka.topics_admin import ensure_topics
+from shared.postgres.database import Database
+from shared.postgres.outbox import Relay, emit
+from shared.service.runtime import Runtime
 from shared.testing import FakeBus, all_mac_keys, eventually, mac_key, mac_key_text
-from shared.topics import TOPICS
-from shared.topics_admin import ensure_topics
 from tests.integration.audit.conftest import SEED, an_actor, an_attempt
 from tests.integration.audit.test_log import message_of
 

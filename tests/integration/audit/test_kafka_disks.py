@@ -3,7 +3,7 @@
 import pytest
 
 from services.audit.keeper import Keeper
-from shared.kafka_disks import Disk
+from shared.kafka.disks import Disk
 
 
 @pytest.mark.clause("468.3.1(c)/monitoring")

@@ -11,8 +11,8 @@ from services.audit.export import KeyProof, Opening, Signature, as_line
 from services.audit.settings import Settings
 from services.audit.verify import verify_export, verify_stored
 from services.audit.writer import Writer
-from shared.errors import Unavailable
-from shared.notes import Checkpoint, Signer
+from shared.core.errors import Unavailable
+from shared.core.signed_notes import Checkpoint, Signer
 from shared.testing import all_mac_keys, mac_key_text
 from tests.integration.audit.conftest import SEED, an_attempt
 

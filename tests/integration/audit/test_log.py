@@ -10,13 +10,13 @@ from sqlalchemy.exc import DBAPIError
 
 from services.audit.domain import verify_consistency, verify_inclusion
 from services.audit.writer import Writer
-from shared.codec import Message, encode
-from shared.errors import Conflict, Malformed, Unavailable
-from shared.event_mac import MAC, with_mac
+from shared.core.errors import Conflict, Malformed, Unavailable
+from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import AccessAttempted, CheckpointSigned, FindingRaised, HitRaised
-from shared.notes import Checkpoint, Signer
+from shared.kafka.codec import Message, encode
+from shared.kafka.event_mac import MAC, with_mac
+from shared.kafka.topics import TOPICS
 from shared.testing import mac_key
-from shared.topics import TOPICS
 from tests.integration.audit.conftest import SEED, a_disclosure, an_attempt
 
 

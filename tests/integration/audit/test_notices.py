@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from services.audit.notices import NoticeSender
 from services.audit.settings import Settings
 from services.audit.store.findings import Findings, a_finding
-from shared.errors import Unavailable
+from shared.core.errors import Unavailable
 
 PLATE = "7NOT123"
 

@@ -18,14 +18,14 @@ from services.audit.settings import Settings
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import Log
 from services.audit.verify import verify_export
-from shared.bus import KafkaBus
-from shared.codec import Record
+from shared.core.merkle import leaf_hash
+from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import AccessAttempted, CheckpointSigned, RecordsDisclosed
-from shared.merkle import leaf_hash
-from shared.notes import Checkpoint, Signer
-from shared.runtime import Runtime
+from shared.kafka.bus import KafkaBus
+from shared.kafka.codec import Record
+from shared.kafka.topics_admin import ensure_topics
+from shared.service.runtime import Runtime
 from shared.testing import all_mac_keys, eventually, mac_key, mac_key_text
-from shared.topics_admin import ensure_topics
 from tests.integration.audit.conftest import SEED, an_attempt
 
 ORIGIN = "plateward.local/audit/2"

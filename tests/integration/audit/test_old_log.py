@@ -15,8 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from services.audit.main import build_app
 from services.audit.old_log import OldLogEnd
 from services.audit.verify import verify_export
+from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import AccessAttempted, LogDestroyed, ValuesExported
-from shared.notes import Checkpoint, Signer
 from tests.integration.audit.conftest import AUDITOR, SEED, a_disclosure, an_attempt
 from tests.integration.audit.test_offline import command
 

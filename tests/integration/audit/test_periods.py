@@ -13,9 +13,9 @@ from services.audit.keeper import Keeper
 from services.audit.redraw import Redraw
 from services.audit.sampling import draw, sample_size, seed_of
 from services.audit.store.checkpoints import Checkpoints
-from shared.access import Permission
+from shared.access.guard import Permission
+from shared.core.signed_notes import Signer
 from shared.events import Actor, AuditChanged, FindingRaised
-from shared.notes import Signer
 from tests.integration.audit.conftest import AUDITOR, OFFICER, SEED, an_attempt
 
 SUPERVISOR = "00000000-0000-4000-8000-000000000302"

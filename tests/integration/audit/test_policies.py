@@ -2,8 +2,8 @@
 
 import pytest
 
+from shared.core.permissions import Permission
 from shared.events import PolicyAcknowledged, PolicyLoaded
-from shared.permissions import Permission
 
 pytestmark = pytest.mark.clause("wall/policy")
 

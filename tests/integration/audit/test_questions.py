@@ -24,7 +24,7 @@ from shared.events import (
     SessionChanged,
 )
 from shared.events.past import RefusalsCountedV1
-from shared.models import cursor_of
+from shared.http.models import cursor_of
 from shared.testing.reads import FOLDED
 from tests.integration.audit.conftest import (
     AUDITOR,

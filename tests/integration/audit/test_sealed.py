@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from services.audit.sealing import salter
-from shared.codec import encode
-from shared.errors import Conflict, Malformed
+from shared.core.errors import Conflict, Malformed
 from shared.events import DisclosedDay, DisclosedRecord, FindingRaised, HitRaised, HitVerified
+from shared.kafka.codec import encode
 from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
 from tests.integration.audit.test_log import message_of, with_right_mac
 

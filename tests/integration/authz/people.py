@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared.permissions import Permission
+from shared.core.permissions import Permission
 from shared.testing import TestAuthority
 from tests.integration.authz.expected import PLATE_OF_SCOPE, Case, Matter, Tables
 

@@ -13,9 +13,9 @@ import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from shared.access import Grant, Permission, access
-from shared.http import OPEN
-from shared.runtime import Runtime
+from shared.access.guard import Grant, Permission, access
+from shared.http.app import OPEN
+from shared.service.runtime import Runtime
 from shared.testing import TestRoot, all_mac_keys, mac_key_text
 from tests.integration.authz.expected import (
     PUBLIC,

@@ -18,9 +18,9 @@ from services.release.main import build_app as build_release
 from services.release.settings import Settings as ReleaseSettings
 from services.retention.main import build_app as build_retention
 from services.retention.settings import Settings as RetentionSettings
-from shared.runtime import Runtime
+from shared.kafka.topics import TOPICS
+from shared.service.runtime import Runtime
 from shared.testing import all_mac_keys, mac_key_text, some_people
-from shared.topics import TOPICS
 from tests.integration.identity.conftest import (
     administrator,
     app,

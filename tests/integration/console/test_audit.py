@@ -5,7 +5,7 @@ import re
 import pytest
 
 from shared.events import AccessAttempted, AuditChanged
-from shared.models import key_of
+from shared.http.models import key_of
 
 
 @pytest.fixture

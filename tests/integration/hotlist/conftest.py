@@ -18,10 +18,10 @@ import uvicorn
 from services.hotlist.events import handlers
 from services.hotlist.main import build_app
 from services.hotlist.settings import Settings
+from shared.core.ids import derive_id
 from shared.events import ReadRecorded, RecordsPurged
-from shared.ids import derive_id
-from shared.purge_list import ListWriter, Record
-from shared.runtime import Runtime
+from shared.objects.purge_list import ListWriter, Record
+from shared.service.runtime import Runtime
 from shared.testing import TestRoot, eventually, mac_key_text
 
 DEVICE = UUID("00000000-0000-4000-8000-0000000000d1")

@@ -176,7 +176,7 @@ async def test_each_delivery_is_recorded_before_it_is_sent(hotlist, streams, mon
 @pytest.mark.clause("468.3.1(d)/access-record")
 async def test_nothing_is_sent_while_disclosures_cannot_be_kept(hotlist, streams, monkeypatch):
     from services.hotlist.store import alerts
-    from shared.errors import Unavailable
+    from shared.core.errors import Unavailable
 
     await hotlist.listed("7ABC123")
     async with streams.open() as stream:

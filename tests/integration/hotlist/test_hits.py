@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from shared.access import Permission
-from shared.errors import InvalidInput
+from shared.access.guard import Permission
+from shared.core.errors import InvalidInput
 from shared.events import (
     HitDisposed,
     HitRaised,
@@ -472,7 +472,7 @@ async def test_the_consumer_waits_for_the_index_and_misses_nothing(
 ):
     """A service that starts with reads waiting: they are matched against what is in force."""
     from services.hotlist.parts import Parts
-    from shared.runtime import Runtime
+    from shared.service.runtime import Runtime
 
     await hotlist.listed("7ABC123")
     runtime = Runtime("hotlist", settings, bus=bus, objects=objects, clock=clock, policy=policy)

@@ -8,13 +8,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from services.hotlist.main import build_app
-from shared.bus import KafkaBus
-from shared.clock import SystemClock
-from shared.codec import Message, decode
+from shared.core.clock import SystemClock
 from shared.events import HitRaised
-from shared.runtime import Runtime
+from shared.kafka.bus import KafkaBus
+from shared.kafka.codec import Message, decode
+from shared.kafka.topics_admin import ensure_topics
+from shared.service.runtime import Runtime
 from shared.testing import TestAuthority, eventually
-from shared.topics_admin import ensure_topics
 from tests.integration.hotlist.conftest import Hotlist, Streams, served
 
 BATCHES, PER_BATCH = 60, 20

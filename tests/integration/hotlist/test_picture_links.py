@@ -4,8 +4,8 @@ from uuid import uuid4
 
 import pytest
 
+from shared.core.permissions import Permission
 from shared.events import AccessAttempted, RecordsDisclosed
-from shared.permissions import Permission
 from shared.testing import eventually
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from shared.events import CaptureReceived, Image, Place, ReadRecognised, ReadRecorded
-from shared.signed_captures import CaptureRefused
+from shared.events.signed_captures import CaptureRefused
 from shared.testing import TestRoot, recognised, signed
 
 pytestmark = pytest.mark.clause("wall/captures")

@@ -15,7 +15,7 @@ from services.identity.actions.bootstrap import bootstrap
 from services.identity.main import build_app
 from services.identity.settings import Settings
 from shared.events import Actor
-from shared.runtime import Runtime
+from shared.service.runtime import Runtime
 from shared.testing import TestRoot, mac_key_text, some_people
 
 PASSWORD = "four plain words here"

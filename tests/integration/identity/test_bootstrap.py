@@ -9,7 +9,7 @@ import pytest
 
 from services.identity.actions.bootstrap import bootstrap
 from services.identity.cli import run
-from shared.errors import Conflict, InvalidInput
+from shared.core.errors import Conflict, InvalidInput
 from shared.events import AccountChanged
 from tests.integration.identity.conftest import Person, certified_environment
 

@@ -12,10 +12,10 @@ from services.identity.actions import keys
 from services.identity.actions.bootstrap import bootstrap
 from services.identity.main import build_app
 from services.identity.settings import Settings
-from shared.access import Grant, Permission, access
-from shared.http import create_app
-from shared.runtime import Runtime
-from shared.settings import CommonSettings
+from shared.access.guard import Grant, Permission, access
+from shared.http.app import create_app
+from shared.service.runtime import Runtime
+from shared.service.settings import CommonSettings
 from shared.testing import eventually
 from tests.integration.identity.conftest import Person, hand_over
 

@@ -11,10 +11,10 @@ from sqlalchemy import text
 from services.identity.actions import keys
 from services.identity.main import build_app
 from services.identity.settings import Settings
+from shared.core.vault import VaultFault
 from shared.events import KeyPublished
-from shared.runtime import Runtime
+from shared.service.runtime import Runtime
 from shared.testing import some_people
-from shared.vault import VaultFault
 
 
 async def jwks(client):

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from shared.accounts.tokens import verify
 from shared.events import AccessAttempted, LimitLifted
-from shared.tokens import verify
 from tests.integration.identity.test_purposes import a_purpose, officer
 
 __all__ = ["officer"]

@@ -15,7 +15,7 @@ from services.identity.browser_tokens import BrowserTokens
 from services.identity.store.accounts import Accounts
 from services.identity.turns import MAX_WAITING
 from shared.events import AccountChanged, RefusalsCounted, SessionChanged
-from shared.refusals import Allowance
+from shared.limits.refusals import Allowance
 
 WRONG = "wrong and wrong"
 

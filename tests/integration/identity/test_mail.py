@@ -18,7 +18,7 @@ from pydantic import SecretStr, ValidationError
 from services.identity.main import build_app
 from services.identity.settings import Settings
 from shared.events import AccountChanged
-from shared.runtime import Runtime
+from shared.service.runtime import Runtime
 from tests.integration.identity.conftest import Person
 
 pytestmark = pytest.mark.enable_socket

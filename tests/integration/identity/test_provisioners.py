@@ -6,8 +6,8 @@ from sqlalchemy import text
 
 from services.identity.actions.housekeeping import recall_people
 from services.identity.actions.provisioning import recall
+from shared.accounts.known_accounts import People, Provisioned
 from shared.events import AccountChanged
-from shared.people import People, Provisioned
 from tests.integration.identity.conftest import COURIER
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from shared.accounts.tokens import verify
 from shared.events import AccessAttempted, PurposeDeclared, RecordsDisclosed
 from shared.testing.reads import FOLDED
-from shared.tokens import verify
 
 
 def a_purpose(**changes):

@@ -19,11 +19,11 @@ from services.identity.cli import run
 from services.identity.main import build_app
 from services.identity.settings import Settings
 from services.identity.store.sealed import Sealed
-from shared.errors import Conflict
+from shared.core.errors import Conflict
+from shared.core.vault import MARK, Vault, VaultFault, key_id
 from shared.events import Actor, SecretsRewrapped
-from shared.runtime import Runtime
+from shared.service.runtime import Runtime
 from shared.testing import eventually
-from shared.vault import MARK, Vault, VaultFault, key_id
 from tests.integration.identity.conftest import certified_environment
 
 OLD, NEW = bytes(range(32)), bytes(range(100, 132))

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from services.identity.actions.housekeeping import disable_all_inactive
 from shared.events import AccountChanged, RefusalsCounted, SessionChanged
-from shared.refusals import Allowance
+from shared.limits.refusals import Allowance
 from tests.integration.identity.conftest import PASSWORD, Person
 
 

@@ -22,21 +22,21 @@ from services.identity.actions.bootstrap import bootstrap
 from services.identity.actions.watching import announce_revocation
 from services.identity.main import build_app
 from services.identity.settings import Settings
-from shared.access import Grant, Permission, access
-from shared.bus import KafkaBus
-from shared.clock import SystemClock
-from shared.codec import Message, decode
+from shared.access.guard import Grant, Permission, access
+from shared.accounts.known_accounts import CURRENT_FOR
+from shared.accounts.tokens import thumbprint
+from shared.core.clock import SystemClock
 from shared.events import AccountChanged, Actor, IssuerMisused, KeyPublished
-from shared.http import create_app
-from shared.kafka import Kafka
-from shared.kafka_settings import KafkaSettings
-from shared.people import CURRENT_FOR
-from shared.runtime import Runtime
-from shared.settings import CommonSettings
-from shared.signed_events import sign_event
+from shared.events.signed_events import sign_event
+from shared.http.app import create_app
+from shared.kafka.bus import KafkaBus
+from shared.kafka.client import Kafka
+from shared.kafka.codec import Message, decode
+from shared.kafka.settings import KafkaSettings
+from shared.kafka.topics_admin import ensure_topics
+from shared.service.runtime import Runtime
+from shared.service.settings import CommonSettings
 from shared.testing import TestAuthority, TestRoot, eventually, mac_key
-from shared.tokens import thumbprint
-from shared.topics_admin import ensure_topics
 from tests.integration.identity.conftest import Person, hand_over
 
 KAFKAS = [

@@ -7,11 +7,11 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import make_url
 
-from shared.access import Grant, Permission, access
+from shared.access.guard import Grant, Permission, access
 from shared.events import TrainingRecorded
-from shared.http import create_app
-from shared.runtime import Runtime
-from shared.schema import prepare
+from shared.http.app import create_app
+from shared.postgres.schema import prepare
+from shared.service.runtime import Runtime
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import pytest
 
 from services.ingest.main import build_app
 from services.ingest.settings import Settings
+from shared.core.permissions import Permission
 from shared.events import CaptureReceived, ReadRecorded
-from shared.permissions import Permission
-from shared.runtime import Runtime
+from shared.service.runtime import Runtime
 from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority, TestRoot
 from shared.testing.macs import mac_key_text
 

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from services.ingest.store import FirstSeen
-from shared.certificates import Trust
-from shared.errors import Unavailable
+from shared.core.certificates import Trust
+from shared.core.errors import Unavailable
 from shared.events import CaptureReceived
-from shared.signed_captures import message, written
+from shared.events.signed_captures import message, written
 from shared.testing import TestRoot
 from tests.unit.ingest import pictures as p
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from shared.core.permissions import Permission
 from shared.events import AccessAttempted, DeviceChanged, RefusalsCounted
-from shared.models import cursor_of
-from shared.permissions import Permission
-from shared.refusals import Allowance
+from shared.http.models import cursor_of
+from shared.limits.refusals import Allowance
 from tests.unit.ingest import pictures as p
 
 FRAME = p.jpeg()

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from shared.events import CaptureReceived, DeviceChanged, ReadRecorded
-from shared.reads import check_read
+from shared.events.read_rules import check_read
 from shared.testing.reads import BAD_PLATES, BAD_READS, as_sent
 from tests.integration.ingest.conftest import another
 from tests.unit.ingest import pictures as p

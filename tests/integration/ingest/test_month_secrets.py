@@ -9,11 +9,11 @@ from sqlalchemy import text
 
 from services.ingest.events import Purger
 from services.ingest.settings import Settings
-from shared.db import Database
-from shared.errors import InvalidInput, Unavailable
+from shared.core.errors import InvalidInput, Unavailable
+from shared.core.vault import Vault, VaultFault
 from shared.events import RecordsPurged
-from shared.month_secrets import MonthEnded, MonthSecrets
-from shared.vault import Vault, VaultFault
+from shared.postgres.database import Database
+from shared.postgres.month_secrets import MonthEnded, MonthSecrets
 from tests.unit.ingest import pictures as p
 
 FRAME = p.jpeg()

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import pytest
 
-from shared.plates import normalise_plate
+from shared.core.plates import normalise_plate
 from shared.testing.reads import FOLDED
 
 

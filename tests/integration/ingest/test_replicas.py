@@ -10,11 +10,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.ingest.main import build_app
 from services.ingest.settings import Settings
-from shared.codec import Message, decode
 from shared.events import CaptureReceived, ReadRecorded
-from shared.runtime import Runtime
+from shared.kafka.codec import Message, decode
+from shared.kafka.topics import topic_of
+from shared.service.runtime import Runtime
 from shared.testing import TestAuthority, TestRoot, eventually
-from shared.topics import topic_of
 from tests.integration.ingest.conftest import Station
 from tests.unit.ingest import pictures as p
 

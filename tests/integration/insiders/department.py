@@ -20,9 +20,9 @@ from sqlalchemy import make_url
 from local.stack.broker import Broker
 from local.stack.postgres import Postgres
 from services.identity.actions.bootstrap import bootstrap
-from shared.bus import KafkaBus
-from shared.policy import Policy, load_policy
-from shared.runtime import Runtime
+from shared.core.policy import Policy, load_policy
+from shared.kafka.bus import KafkaBus
+from shared.service.runtime import Runtime
 from shared.testing import FakeObjects, TestRoot, all_mac_keys, eventually, mac_key_text
 from tests.integration.authz.asking import Answer, ask
 from tests.integration.identity.conftest import Person, hand_over

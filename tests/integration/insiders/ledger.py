@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from services.audit.sealing import parts_of
 from services.audit.store.values import Values
-from shared.runtime import Runtime
+from shared.service.runtime import Runtime
 from tests.integration.insiders.department import monotonic
 
 _ENTRIES = text(

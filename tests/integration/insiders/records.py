@@ -12,8 +12,8 @@ import cv2
 import msgspec
 import numpy as np
 
+from shared.core.ids import derive_id
 from shared.events import Box, CaptureProcessed, CaptureReceived, Image, Place, ReadRecognised
-from shared.ids import derive_id
 from shared.testing.captures import recognised, signed
 
 DEVICE = UUID("00000000-0000-4000-8000-00000000d0d0")

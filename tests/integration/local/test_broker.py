@@ -11,7 +11,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from local.stack.broker import Broker, speaks_kafka
 from local.stack.process import LocalError, free_port
-from shared.trim import Trimmer
+from shared.kafka.trim import Trimmer
 
 pytestmark = pytest.mark.enable_socket
 

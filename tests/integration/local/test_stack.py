@@ -17,7 +17,7 @@ from local.stack.postgres import ROLE, role_of
 from local.stack.process import LocalError, free_port
 from local.stack.servers import ROOT
 from local.stack.state_file import StateFile
-from shared import dead_letters
+from shared.kafka import dead_letters
 from shared.testing import eventually
 
 SERVERS_ONLY = ("--services", "")

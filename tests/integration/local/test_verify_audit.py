@@ -10,7 +10,7 @@ from local.commands.verify_audit import database, verify
 from local.stack.keys import kept_keys
 from local.stack.postgres import Postgres, role_of
 from local.stack.process import LocalError
-from shared.db import Database
+from shared.postgres.database import Database
 
 
 @pytest.fixture

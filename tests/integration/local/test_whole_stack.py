@@ -22,10 +22,10 @@ from local.stack.launch import running
 from local.stack.servers import ROOT
 from local.stack.services import APIS, PAGES, WORKERS
 from local.stack.state_file import Running, StateFile
-from shared.bus import KafkaBus
 from shared.events import ReadRecorded
+from shared.kafka.bus import KafkaBus
+from shared.kafka.topics import TOPICS
 from shared.testing import eventually
-from shared.topics import TOPICS
 
 EXAMPLES = ROOT / "shared" / "events" / "examples"
 IDLE_PERCENT = 10.0

@@ -9,9 +9,9 @@ import msgspec
 from services.audit.domain import chained
 from services.audit.entries import Found, found_in
 from services.audit.export import Disclosed, ErasedBefore, Line, Opening, Signature, as_line
-from shared.errors import AlprError
-from shared.merkle import Frontier, leaf_hash
-from shared.notes import Checkpoint
+from shared.core.errors import AlprError
+from shared.core.merkle import Frontier, leaf_hash
+from shared.core.signed_notes import Checkpoint
 
 
 @dataclass

@@ -12,7 +12,7 @@ from random import Random
 import msgspec
 
 from services.audit.export import Disclosed, ErasedPart, KeyProof, Signature
-from shared.notes import Checkpoint, Signer
+from shared.core.signed_notes import Checkpoint, Signer
 from tests.integration.mutation.image import Image, Item, Touched
 
 STRANGER = bytes(range(7, 39))

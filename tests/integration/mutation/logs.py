@@ -19,10 +19,10 @@ from services.audit.settings import Settings
 from services.audit.store.log import Log
 from services.audit.verify import verify_stored
 from services.audit.writer import Writer
+from shared.core.merkle import Span
+from shared.core.signed_notes import Signer
 from shared.events import Actor, DisclosedDay, DisclosedRecord, RecordsPurged
-from shared.merkle import Span
-from shared.notes import Signer
-from shared.purge_list import ListWriter, Record
+from shared.objects.purge_list import ListWriter, Record
 from tests.integration.audit.conftest import a_disclosure, an_attempt
 from tests.integration.audit.test_erasing import BEFORE, OLD, certified
 from tests.integration.audit.test_log import message_of

@@ -24,8 +24,8 @@ from services.retention.domain.bag import (
 )
 from services.retention.domain.signing import Signer, load_public
 from services.retention.domain.verifying import verify_package
-from shared.notes import Checkpoint
-from shared.notes import Signer as LogSigner
+from shared.core.signed_notes import Checkpoint
+from shared.core.signed_notes import Signer as LogSigner
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 WHOLE = "cannot be read as a package"

@@ -8,14 +8,14 @@ import pytest
 
 from services.recognition.main import build_app
 from services.recognition.settings import Settings
-from shared.bus import KafkaBus
-from shared.consumer import Consumer, Subscription
-from shared.dead_letters import dead_letters
 from shared.events import CaptureProcessed, CaptureReceived, ReadRecognised
-from shared.objects import open_store
+from shared.kafka.bus import KafkaBus
+from shared.kafka.consumer import Consumer, Subscription
+from shared.kafka.dead_letters import dead_letters
+from shared.kafka.topics import TOPICS
+from shared.kafka.topics_admin import ensure_topics
+from shared.objects.store import open_store
 from shared.testing import TestRoot, mac_key_text
-from shared.topics import TOPICS
-from shared.topics_admin import ensure_topics
 
 PAUSE_MS = 5
 

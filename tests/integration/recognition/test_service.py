@@ -5,8 +5,8 @@ import numpy as np
 
 from scenes import encode_jpeg, render_scene
 from services.recognition.decode import decode
-from shared.runtime import ONE_COPY
-from shared.signed_captures import crop_key_of
+from shared.events.signed_captures import crop_key_of
+from shared.service.runtime import ONE_COPY
 from shared.testing import eventually
 from tests.integration.recognition.conftest import dead_reasons, served
 from tests.unit.recognition.captures import a_capture, image

@@ -8,9 +8,9 @@ import pytest
 from services.release.events import handlers
 from services.release.main import build_app
 from services.release.settings import Settings
-from shared.access import Permission
+from shared.access.guard import Permission
 from shared.events import ReleaseFailed, ReleasePackaged
-from shared.runtime import Runtime
+from shared.service.runtime import Runtime
 
 SHERIFF = "CA0520000"
 FBI = "DCFBIWA00"

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 
 from services.release.events import expire_due
-from shared.errors import InvalidInput
+from shared.core.errors import InvalidInput
 from shared.events import (
     AccessAttempted,
     AgencyChanged,

@@ -16,6 +16,8 @@ from sqlalchemy import text
 
 from services.retention.main import build_app
 from services.retention.settings import Settings
+from shared.core.ids import derive_id
+from shared.core.policy import Policy
 from shared.events import (
     Box,
     CaptureProcessed,
@@ -25,9 +27,7 @@ from shared.events import (
     Place,
     ReadRecorded,
 )
-from shared.ids import derive_id
-from shared.policy import Policy
-from shared.runtime import Runtime
+from shared.service.runtime import Runtime
 from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority
 
 ORI = "CA0520100"

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
+from shared.core.permissions import Permission
 from shared.events import AccessAttempted, RecordsDisclosed
-from shared.permissions import Permission
 from tests.integration.retention.conftest import JPEG, SOLANO, a_capture, a_read
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from services.retention.domain.signing import Signer, document_holds, load_public
 from services.retention.verify import verify_command
+from shared.core.permissions import Permission
 from shared.events import AccessAttempted, EvidenceBooked
-from shared.permissions import Permission
 from tests.integration.retention.exporting import (
     BOOKING,
     book,

@@ -10,8 +10,8 @@ import pytest
 from services.retention.domain.signing import load_public
 from services.retention.domain.verifying import verify_package
 from services.retention.verify import verify_command
+from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import CheckpointSigned
-from shared.notes import Checkpoint, Signer
 from tests.integration.retention.conftest import a_read
 from tests.integration.retention.test_packages import (
     NOON,

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
+from shared.core.ids import Deriver
 from shared.events import ReadContradicted
-from shared.ids import Deriver
 from tests.integration.retention.conftest import DEVICE, a_read
 
 pytestmark = pytest.mark.clause("468.3.1(c)/contradicting-reads")

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec import structs
 
-from shared.disclosed import drop_old
+from shared.core.permissions import Permission
 from shared.events import AccessAttempted, RecordsDisclosed
-from shared.permissions import Permission
+from shared.postgres.disclosed_records import drop_old
 from tests.integration.retention.conftest import JPEG, a_capture, a_read, started
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

@@ -11,8 +11,8 @@ import pytest
 from services.retention import evidence
 from services.retention.domain.signing import load_public
 from services.retention.domain.verifying import verify_package
+from shared.core.permissions import Permission
 from shared.events import AccessAttempted, Alternative, EvidenceChanged, RecordsDisclosed
-from shared.permissions import Permission
 from tests.integration.retention.conftest import JPEG, SOLANO, a_capture, a_read
 from tests.integration.retention.exporting import (
     book,

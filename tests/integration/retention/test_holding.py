@@ -12,7 +12,6 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from services.retention.domain.criteria import Criteria
 from services.retention.store.holds import Hold, Holds
 from services.retention.store.locks import HOLDS
-from shared.db import OWN_VERSIONS, Database, _alembic
 from shared.events import (
     AccessAttempted,
     Actor,
@@ -21,6 +20,7 @@ from shared.events import (
     RecordsDisclosed,
     RecordsPurged,
 )
+from shared.postgres.database import OWN_VERSIONS, Database, _alembic
 from shared.testing import eventually
 from tests.integration.retention.conftest import DEVICE, JPEG, ORI, SOLANO, a_capture, a_read
 from tests.integration.retention.test_purging import DUE, NOON, authorise, execute, left, purge

@@ -10,11 +10,11 @@ from aiokafka import AIOKafkaConsumer
 from services.retention.events import RECORDS
 from services.retention.main import build_app
 from services.retention.settings import Settings
-from shared.bus import KafkaBus
 from shared.events import ReadRecorded
-from shared.runtime import Runtime
+from shared.kafka.bus import KafkaBus
+from shared.kafka.topics import topic_of
+from shared.service.runtime import Runtime
 from shared.testing import eventually, signed
-from shared.topics import topic_of
 from tests.integration.retention.conftest import Retention, a_capture, a_read
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ from services.retention.domain.verifying import verify_package
 from services.retention.rotate import rotate_command
 from services.retention.signer import SigningKeys
 from services.retention.verify import verify_command
-from shared.errors import Unavailable
+from shared.core.errors import Unavailable
 from shared.events import SigningKeyChanged
 from shared.testing import mac_key_text
 from tests.integration.retention.test_packages import an_approval, build

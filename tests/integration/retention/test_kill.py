@@ -12,12 +12,12 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from shared.bus import KafkaBus
-from shared.codec import Message, decode
 from shared.events import PassRecorded
+from shared.kafka.bus import KafkaBus
+from shared.kafka.codec import Message, decode
+from shared.kafka.topics import topic_of
 from shared.testing import eventually, mac_key_text
 from shared.testing.root import TestRoot
-from shared.topics import topic_of
 from tests.integration.retention.conftest import a_read
 
 NEVER_S = "3600"

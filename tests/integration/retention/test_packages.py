@@ -20,7 +20,7 @@ from services.release.api.models import Criteria
 from services.retention.domain.signing import Signer, load_public
 from services.retention.domain.verifying import verify_package
 from services.retention.verify import verify_command
-from shared.errors import InvalidInput
+from shared.core.errors import InvalidInput
 from shared.events import (
     AccessAttempted,
     Actor,

@@ -10,6 +10,8 @@ import pytest
 from services.retention import passes
 from services.retention.domain.voting import vote
 from services.retention.store import locks, passing
+from shared.core.ids import derive_id
+from shared.core.permissions import Permission
 from shared.events import (
     AccessAttempted,
     Alternative,
@@ -18,8 +20,6 @@ from shared.events import (
     PassRecorded,
     RecordsDisclosed,
 )
-from shared.ids import derive_id
-from shared.permissions import Permission
 from tests.integration.retention.conftest import DEVICE, a_read, started
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

@@ -10,9 +10,9 @@ import pytest
 from services.retention import purge_lists
 from services.retention.domain.signing import canonical
 from services.retention.store import purged as staged
-from shared.errors import Unavailable
+from shared.core.errors import Unavailable
 from shared.events import PurgeChanged, PurgeList, RecordsPurged
-from shared.purge_list import ListReader, Record
+from shared.objects.purge_list import ListReader, Record
 from tests.integration.retention.conftest import a_capture, a_read
 from tests.integration.retention.test_holding import place, release
 from tests.integration.retention.test_purging import (

@@ -12,9 +12,9 @@ from sqlalchemy import text
 from services.retention import purger
 from services.retention.domain.signing import document_holds
 from services.retention.store import destroying
-from shared.errors import Unavailable
+from shared.core.errors import Unavailable
+from shared.core.permissions import Permission
 from shared.events import PurgeChanged, RecordsPurged
-from shared.permissions import Permission
 from tests.integration.retention.conftest import JPEG, a_capture, a_hit, a_read, started
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from services.retention.store import search as search_module
 from services.retention.store.conditions import Conditions
+from shared.core.plates import PlatePattern
 from shared.events import Actor, HitDisposed, HitVerified, Place, RecordsDisclosed
-from shared.plates import PlatePattern
 from shared.testing.reads import FOLDED
 from tests.integration.retention.conftest import DEVICE, ORI, SOLANO, a_hit, a_read, started
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from shared.events import CaptureProcessed, Place
-from shared.signed_captures import REFUSED, CaptureRefused, crop_key_of, message, read_id_of
+from shared.events.signed_captures import REFUSED, CaptureRefused, crop_key_of, message, read_id_of
 from shared.testing import TestRoot, recognised, signed
 from tests.integration.retention.conftest import JPEG, a_capture, a_read
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from services.retention.store import locks, partitions
-from shared.errors import InvalidInput, Unavailable
+from shared.core.errors import InvalidInput, Unavailable
 from shared.events import Box, Character
 from shared.testing import eventually
 from shared.testing.reads import BAD_PLATES, BAD_READS

@@ -16,10 +16,10 @@ from services.retention.domain.strays import Day
 from services.retention.store import packages, partitions, strays
 from services.retention.store.runs import Runs
 from services.retention.store.strays import Named
-from shared.errors import Unavailable
+from shared.core.errors import Unavailable
 from shared.events import Image, PassRecorded, PurgeChanged, ReleasePackaged
-from shared.objects import LocalObjects
-from shared.outbox import emit
+from shared.objects.store import LocalObjects
+from shared.postgres.outbox import emit
 from shared.testing import FakeClock
 from tests.integration.retention.conftest import DEVICE, JPEG, a_capture, a_hit, a_read, started
 from tests.integration.retention.test_holding import (

@@ -15,7 +15,7 @@ from services.retention.domain.bag import BagWriter
 from services.retention.domain.signing import Signer, load_public
 from services.retention.domain.verifying import verify_package
 from services.retention.verify import verify_command
-from shared.codec import Message, encode
+from shared.core.policy import digest_of
 from shared.events import (
     Actor,
     HitDisposed,
@@ -24,7 +24,7 @@ from shared.events import (
     RecordsDisclosed,
     RecordsPurged,
 )
-from shared.policy import digest_of
+from shared.kafka.codec import Message, encode
 from tests.integration.hotlist.conftest import serving
 from tests.integration.retention.conftest import ORI, a_hit, a_read, started
 from tests.integration.retention.exporting import exported, request, withdraw

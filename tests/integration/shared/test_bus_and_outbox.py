@@ -5,17 +5,17 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from shared import dead_letters
-from shared.bus import KafkaBus
-from shared.codec import Message, Record, encode
-from shared.consumer import Consumer, Subscription
-from shared.db import Database, first_sight
-from shared.errors import InvalidInput, TooLarge
+from shared.core.errors import InvalidInput, TooLarge
 from shared.events import FindingRaised
-from shared.outbox import Relay, emit
+from shared.kafka import dead_letters
+from shared.kafka.bus import KafkaBus
+from shared.kafka.codec import Message, Record, encode
+from shared.kafka.consumer import Consumer, Subscription
+from shared.kafka.topics import TOPICS
+from shared.kafka.topics_admin import ensure_topics
+from shared.postgres.database import Database, first_sight
+from shared.postgres.outbox import Relay, emit
 from shared.testing import FakeBus, FakeClock, eventually, mac_key
-from shared.topics import TOPICS
-from shared.topics_admin import ensure_topics
 
 
 @pytest.fixture

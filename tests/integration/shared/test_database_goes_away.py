@@ -10,11 +10,11 @@ from sqlalchemy import text
 
 from local.stack.postgres import Postgres
 from local.stack.process import free_port
-from shared import db as shared_db
-from shared import runtime as shared_runtime
-from shared.db import Database
-from shared.errors import Unavailable
-from shared.runtime import Runtime, is_ok
+from shared.core.errors import Unavailable
+from shared.postgres import database as shared_db
+from shared.postgres.database import Database
+from shared.service import runtime as shared_runtime
+from shared.service.runtime import Runtime, is_ok
 
 
 async def test_who_gets_no_connection_in_time_is_refused_and_not_left_waiting(

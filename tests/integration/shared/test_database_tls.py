@@ -13,10 +13,10 @@ from deploy.compose.make_tls import Signer
 from local.stack.postgres import Postgres
 from local.stack.process import unprivileged_account
 from services.hotlist.notices import Notices
-from shared.database_settings import DatabaseSettings
-from shared.db import Database
-from shared.errors import Unavailable
-from shared.logs import named
+from shared.core.errors import Unavailable
+from shared.core.logs import named
+from shared.postgres.database import Database
+from shared.postgres.settings import DatabaseSettings
 
 pytestmark = pytest.mark.enable_socket
 

@@ -8,9 +8,9 @@ from sqlalchemy.engine import make_url
 
 from local.stack.postgres import ROLE, role_of
 from local.stack.services import APIS
-from shared.database_settings import DatabaseSettings
-from shared.db import GRANTS, SHARED_MIGRATIONS, Database
-from shared.schema import migrate_as
+from shared.postgres.database import GRANTS, SHARED_MIGRATIONS, Database
+from shared.postgres.schema import migrate_as
+from shared.postgres.settings import DatabaseSettings
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.clause("wall/postgres")]
 

@@ -9,7 +9,7 @@ import pytest
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from shared.access import (
+from shared.access.guard import (
     Grant,
     Permission,
     Shown,
@@ -19,9 +19,9 @@ from shared.access import (
     refusals_recorded,
     system_grant,
 )
-from shared.errors import Conflict, NotAuthorised, NotFound
+from shared.core.errors import Conflict, NotAuthorised, NotFound
 from shared.events import AccessAttempted, Actor, PurposeRecord, RecordsDisclosed
-from shared.http import Work
+from shared.http.app import Work
 
 router = APIRouter()
 

@@ -8,8 +8,8 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from shared import header_timeout
-from shared.serve import options
+from shared.service import header_timeout
+from shared.service.serve import options
 from shared.testing import eventually
 
 pytestmark = pytest.mark.enable_socket

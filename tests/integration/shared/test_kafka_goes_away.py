@@ -10,14 +10,14 @@ import msgspec
 import pytest
 
 from local.stack.broker import Broker
-from shared.bus import KafkaBus
-from shared.consumer import Consumer, Subscription
-from shared.errors import TooLarge, Unavailable
+from shared.accounts.known_accounts import FOLLOWED
+from shared.core.errors import TooLarge, Unavailable
 from shared.events import FindingRaised
-from shared.follower import TopicFollower
-from shared.people import FOLLOWED
+from shared.kafka.bus import KafkaBus
+from shared.kafka.consumer import Consumer, Subscription
+from shared.kafka.follower import TopicFollower
+from shared.kafka.topics_admin import ensure_topics
 from shared.testing import eventually, mac_key, some_people
-from shared.topics_admin import ensure_topics
 
 
 @pytest.fixture

@@ -22,18 +22,18 @@ from local.stack.broker import speaks_kafka
 from local.stack.launch import running
 from local.stack.process import Child, free_port
 from local.stack.services import APIS, WORKERS
-from shared import dead_letters
-from shared.acls import principals
-from shared.bus import KafkaBus
-from shared.consumer import Consumer, Subscription
-from shared.errors import Unavailable
+from shared.core.errors import Unavailable
 from shared.events import FindingRaised
-from shared.kafka import Kafka
-from shared.kafka_settings import KafkaSettings
+from shared.kafka import dead_letters
+from shared.kafka.acls import principals
+from shared.kafka.bus import KafkaBus
+from shared.kafka.client import Kafka
+from shared.kafka.consumer import Consumer, Subscription
+from shared.kafka.settings import KafkaSettings
+from shared.kafka.topics_admin import ensure_topics
+from shared.kafka.topics_check import TopicsCheck
+from shared.kafka.trim import Trimmer
 from shared.testing import eventually, mac_key
-from shared.topics_admin import ensure_topics
-from shared.topics_check import TopicsCheck
-from shared.trim import Trimmer
 from tests.deploy.reading import compose
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.apache]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from shared.coverage import Coverage
 from shared.events import LogCovered
-from shared.topics import GUARDED, topic_of
+from shared.kafka.topics import GUARDED, topic_of
+from shared.service.coverage import Coverage
 from tests.integration.shared.test_guard import attempts, client, router
 
 __all__ = ["attempts", "client"]

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from shared.db import Database
-from shared.errors import InvalidInput
-from shared.logs import DiscreetFormatter, Seldom
+from shared.core.errors import InvalidInput
+from shared.core.logs import DiscreetFormatter, Seldom
+from shared.postgres.database import Database
 
 PLATE = "7ABC123"
 
@@ -93,4 +93,4 @@ def test_a_library_that_repeats_itself_is_heard_once_in_a_while_and_others_alway
     assert [heard("aiokafka", at_s) for at_s in (0, 1, 29, 31, 32)] == [1, 0, 0, 1, 0]
     assert heard("aiokafka", 33, "another thing")
     assert heard("aiokafka.consumer", 33)
-    assert all(heard("shared.outbox", at_s) for at_s in (40, 40, 41))
+    assert all(heard("shared.postgres.outbox", at_s) for at_s in (40, 40, 41))

@@ -7,10 +7,10 @@ import pytest
 
 from deploy.objects.gateway import REGION, ROOT, Gateway
 from local.stack.services import APIS, PAGES, WORKERS
-from shared.errors import NotFound, Unavailable
-from shared.objects import open_store
-from shared.objects_policy import PING, RIGHTS, Verb, user_of
-from shared.objects_setup import Server, _make_user, set_up
+from shared.core.errors import NotFound, Unavailable
+from shared.objects.rights import PING, RIGHTS, Verb, user_of
+from shared.objects.setup import Server, _make_user, set_up
+from shared.objects.store import open_store
 
 pytestmark = [
     pytest.mark.enable_socket,

@@ -6,11 +6,11 @@ import pytest
 from alembic import command
 from sqlalchemy import text
 
-from shared.codec import Message, encode
-from shared.db import SHARED_MIGRATIONS, SHARED_VERSIONS, Database, _alembic
-from shared.event_mac import MAC
 from shared.events import FindingRaised
-from shared.outbox import Relay
+from shared.kafka.codec import Message, encode
+from shared.kafka.event_mac import MAC
+from shared.postgres.database import SHARED_MIGRATIONS, SHARED_VERSIONS, Database, _alembic
+from shared.postgres.outbox import Relay
 from shared.testing import FakeBus, mac_key
 from tests.integration.shared.test_bus_and_outbox import finding
 

@@ -8,9 +8,9 @@ from uuid import UUID
 import httpx
 import pytest
 
+from shared.core.logs import configure_logging
+from shared.core.trace import MAX_CALLERS_ID
 from shared.events import AccessAttempted, RecordsDisclosed
-from shared.logs import configure_logging
-from shared.trace import MAX_CALLERS_ID
 from tests.integration.shared.test_guard import router
 
 GIVEN = "0b6d9f5e-7b56-4f0a-9a4e-3f2d6f2f7a10"

@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError
 from local.stack.postgres import ROLE, Postgres, role_of
 from local.stack.process import free_port
 from local.stack.services import APIS
-from shared.database_settings import DatabaseSettings
-from shared.db import Database
-from shared.schema import SchemaFault, migrate_as, prepare
+from shared.postgres.database import Database
+from shared.postgres.schema import SchemaFault, migrate_as, prepare
+from shared.postgres.settings import DatabaseSettings
 from shared.testing import mac_key_text
 from shared.testing.root import TestRoot
 
@@ -255,7 +255,7 @@ async def test_a_role_that_owns_its_tables_is_told_of_on_this_machine(place, cap
 
 
 async def test_a_role_that_owns_its_tables_is_refused_on_another_machine(place, monkeypatch):
-    monkeypatch.setattr("shared.database_settings.is_this_machine", lambda _: False)
+    monkeypatch.setattr("shared.postgres.settings.is_this_machine", lambda _: False)
     monkeypatch.setenv("DATABASE_ALLOW_UNVERIFIED", "true")
     away = {"database_url": place.database_url, "database_owner_url": None}
     with pytest.raises(SchemaFault, match="DATABASE_ALLOW_OWNER=true"):

@@ -11,13 +11,13 @@ import pytest
 import uvicorn
 from fastapi import APIRouter
 
-from shared.access import Grant, Permission, access
-from shared.errors import NotAuthenticated, Unavailable
+from shared.access.guard import Grant, Permission, access
+from shared.core.errors import NotAuthenticated, Unavailable
 from shared.events import AccessAttempted, RefusalsCounted
-from shared.http import create_app
-from shared.refusals import MOST_NAMED
-from shared.runtime import Runtime
-from shared.serve import options
+from shared.http.app import create_app
+from shared.limits.refusals import MOST_NAMED
+from shared.service.runtime import Runtime
+from shared.service.serve import options
 
 BURST = 5
 FLOODER = "192.0.2.66"
@@ -63,7 +63,7 @@ def runtime(settings, bus, objects, clock, authority, policy):
 async def app(runtime, repository):
     @asynccontextmanager
     async def lifespan(_):
-        await runtime.start(repository / "shared/migrations/none")
+        await runtime.start(repository / "shared/postgres/migrations/none")
         yield
         await runtime.stop()
 

@@ -29,13 +29,13 @@ from local.stack.services import APIS, environment_of
 from services.audit.events import subscriptions as of_audit
 from services.identity.actions.tick import tick
 from services.release.events import subscriptions as of_release
-from shared.codec import Message, decode
-from shared.consumer import WholeSubscription
+from shared.accounts.known_accounts import FOLLOWED
+from shared.core.policy import load_policy
 from shared.events import IdentityTicked
-from shared.objects import LocalObjects
-from shared.people import FOLLOWED
-from shared.policy import load_policy
-from shared.runtime import Runtime
+from shared.kafka.codec import Message, decode
+from shared.kafka.consumer import WholeSubscription
+from shared.objects.store import LocalObjects
+from shared.service.runtime import Runtime
 from shared.testing import FakeBus, FakeClock, TestRoot
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "upgrade"

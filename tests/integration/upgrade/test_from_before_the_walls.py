@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from services.audit.old_log import OldLogEnd
 from services.audit.verify import verify_export
-from shared.merkle import root_of
-from shared.notes import Checkpoint, Verifier
+from shared.core.merkle import root_of
+from shared.core.signed_notes import Checkpoint, Verifier
 from tests.integration.upgrade.conftest import DATABASE, ENDED, FACTS, FIXTURE
 
 pytestmark = pytest.mark.enable_socket

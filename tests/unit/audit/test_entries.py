@@ -10,8 +10,9 @@ import pytest
 
 from services.audit.entries import found_in, prepare
 from services.audit.named_plates import as_plate
-from shared.codec import Message, encode
-from shared.errors import Malformed
+from shared.core.errors import Malformed
+from shared.core.hmac_sha256 import HmacSha256
+from shared.core.plates import PlatePattern
 from shared.events import (
     AccessAttempted,
     Actor,
@@ -26,8 +27,7 @@ from shared.events import (
     ReleaseRequested,
     SessionChanged,
 )
-from shared.hmac_sha256 import HmacSha256
-from shared.plates import PlatePattern
+from shared.kafka.codec import Message, encode
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ACTOR = Actor(person_id="p-7", name="Officer Seven", title="Officer", agency_ori="CA0520100")

@@ -5,7 +5,7 @@ from base64 import b64encode
 import pytest
 
 from services.audit.makers import parse_keys
-from shared.event_mac import MacKey
+from shared.kafka.event_mac import MacKey
 from shared.testing import all_mac_keys, mac_key, mac_key_text
 
 NEW = b64encode(bytes(32)).decode()

@@ -12,7 +12,7 @@ from services.audit.domain import (
     verify_consistency,
     verify_inclusion,
 )
-from shared.merkle import EMPTY_ROOT, Frontier, Node, Span, leaf_hash, node_hash, root_of
+from shared.core.merkle import EMPTY_ROOT, Frontier, Node, Span, leaf_hash, node_hash, root_of
 
 # The test data of the Certificate Transparency reference implementation for RFC 6962.
 INPUTS = [

@@ -4,8 +4,8 @@ from base64 import b64decode
 
 import pytest
 
-from shared.merkle import EMPTY_ROOT
-from shared.notes import BadNote, Checkpoint, Signer, Verifier
+from shared.core.merkle import EMPTY_ROOT
+from shared.core.signed_notes import BadNote, Checkpoint, Signer, Verifier
 
 # The example of golang.org/x/mod/sumdb/note, where the format comes from.
 VKEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"

@@ -11,8 +11,8 @@ from services.audit.periods import due_period
 from services.audit.recount import Recount
 from services.audit.rules import Search, crowded, repeated
 from services.audit.sampling import draw, sample_size, seed_of
-from shared.merkle import Frontier, leaf_hash, root_of
-from shared.notes import Checkpoint, Signer
+from shared.core.merkle import Frontier, leaf_hash, root_of
+from shared.core.signed_notes import Checkpoint, Signer
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)

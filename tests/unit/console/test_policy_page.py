@@ -8,7 +8,7 @@ import pytest
 
 from services.console.main import build_app
 from services.console.parts import Console
-from shared.policy import load_policy
+from shared.core.policy import load_policy
 from tests.unit.console.conftest import ROOT, Browser
 
 POLICY = load_policy(ROOT / "policy.toml")

@@ -13,7 +13,7 @@ from services.console.main import build_app
 from services.console.parts import Console
 from services.console.seal import Seal
 from services.console.sessions import KnownBrowser, Session
-from shared.policy import load_policy
+from shared.core.policy import load_policy
 from tests.unit.console.conftest import ORIGIN, Browser
 from tests.unit.console.services import BROWSER_TOKEN, problem
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from shared.policy import load_policy
+from shared.core.policy import load_policy
 from tests.unit.console.conftest import ROOT
 
 ROLES = load_policy(ROOT / "policy.toml").roles

@@ -5,8 +5,8 @@ import pytest
 from local.demo.auditing import recompute
 from services.audit.domain import GENESIS, chained
 from services.audit.export import Line, Opening, Signature, as_line
-from shared.merkle import Frontier, leaf_hash
-from shared.notes import Checkpoint, Signer
+from shared.core.merkle import Frontier, leaf_hash
+from shared.core.signed_notes import Checkpoint, Signer
 
 ORIGIN = "demo.test/audit"
 

@@ -10,9 +10,9 @@ import pytest
 from services.hotlist.domain import Listed, differences, fold, lowered, rate
 from services.hotlist.index import Index, ListIndex
 from services.hotlist.vehicles import colours_differ, makes_differ
+from shared.core.plates import LOOKALIKE_CLASSES
+from shared.core.policy import load_policy
 from shared.events import Difference, ReadRecorded
-from shared.plates import LOOKALIKE_CLASSES
-from shared.policy import load_policy
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 RULES = load_policy(Path(__file__).parents[3] / "policy.toml").hotlists

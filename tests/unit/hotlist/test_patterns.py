@@ -8,8 +8,8 @@ import pytest
 
 from services.hotlist.domain import fold
 from services.hotlist.patterns import PatternIndex
+from shared.core.plates import skeleton
 from shared.events import Difference
-from shared.plates import skeleton
 
 
 def find(pattern, plate):

@@ -8,8 +8,8 @@ import pytest
 
 from services.hotlist.listing import Checker, EntryFault, KindRefused, kinds_of
 from services.hotlist.sheet import Sheet
-from shared.errors import InvalidInput, TooLarge
-from shared.policy import load_policy
+from shared.core.errors import InvalidInput, TooLarge
+from shared.core.policy import load_policy
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 POLICY = load_policy(Path(__file__).parents[3] / "policy.toml")

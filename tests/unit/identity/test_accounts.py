@@ -10,11 +10,11 @@ import pytest
 
 from services.identity.actions.announce import account_event
 from services.identity.domain.accounts import ALLOWED_FROM, Account, permissions_of
-from shared.errors import Conflict, NotAuthenticated
-from shared.permissions import Permission
-from shared.policy import load_policy
+from shared.core.errors import Conflict, NotAuthenticated
+from shared.core.permissions import Permission
+from shared.core.policy import load_policy
+from shared.core.types import Ori
 from shared.testing import FakeClock, some_people
-from shared.types import Ori
 
 POLICY = load_policy(Path(__file__).parents[3] / "policy.toml")
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

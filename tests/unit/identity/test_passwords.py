@@ -3,7 +3,7 @@
 import pytest
 
 from services.identity.domain.passwords import check_password, common_passwords, normalise_password
-from shared.errors import InvalidInput
+from shared.core.errors import InvalidInput
 
 
 def check(password, username="j.rivera"):

@@ -10,8 +10,8 @@ from services.identity.domain.purposes import (
     generic_words,
     normalise_kind,
 )
-from shared.errors import InvalidInput
-from shared.policy import load_policy
+from shared.core.errors import InvalidInput
+from shared.core.policy import load_policy
 
 POLICY = load_policy(Path(__file__).parents[3] / "policy.toml")
 

@@ -14,8 +14,8 @@ from services.identity import hasher as hasher_module
 from services.identity.hasher import Hasher
 from services.identity.settings import Settings
 from services.identity.totp import matching_step, new_secret, provisioning_uri, step_at
-from shared.errors import TooManyRequests
-from shared.vault import Vault, VaultFault, key_id
+from shared.core.errors import TooManyRequests
+from shared.core.vault import Vault, VaultFault, key_id
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

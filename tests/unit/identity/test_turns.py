@@ -7,7 +7,7 @@ import pytest
 
 from services.identity import turns
 from services.identity.turns import Turns
-from shared.errors import TooManyRequests
+from shared.core.errors import TooManyRequests
 
 pytestmark = pytest.mark.clause("468.6(a)/strangers")
 

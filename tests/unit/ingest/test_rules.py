@@ -16,8 +16,8 @@ from services.ingest.credentials import Credential, digest, new_secret, presente
 from services.ingest.devices import Device, Kind, Status
 from services.ingest.edge import Batch, EdgeRead, decode, unpack
 from services.ingest.rate import Rates
-from shared.errors import InvalidInput, NotAuthenticated, TooManyRequests, Unavailable
-from shared.ids import akin, derive_id
+from shared.core.errors import InvalidInput, NotAuthenticated, TooManyRequests, Unavailable
+from shared.core.ids import akin, derive_id
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 AN_ID = "8b1c4a99-796b-4825-8ac7-d649386354b1"

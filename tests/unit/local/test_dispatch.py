@@ -11,10 +11,10 @@ from fastapi import FastAPI, Request
 from local.stack.dispatch import dispatcher
 from local.stack.keys import ADDED, KEYS, REPLACEABLE
 from local.stack.services import APIS, ASKED_BY_PAGES, PAGES, addresses, build
-from shared.http import create_app
-from shared.policy import load_policy
-from shared.runtime import Runtime
-from shared.settings import CommonSettings
+from shared.core.policy import load_policy
+from shared.http.app import create_app
+from shared.service.runtime import Runtime
+from shared.service.settings import CommonSettings
 from shared.testing import FakeBus, FakeObjects, all_mac_keys, mac_key_text
 
 POLICY = load_policy(Path(__file__).parents[3] / "policy.toml")

@@ -1,7 +1,7 @@
 """Which topics of the embedded broker are trimmed, and for whom it waits."""
 
-from shared.topics import TOPICS
-from shared.trim import services_to_wait_for
+from shared.kafka.topics import TOPICS
+from shared.kafka.trim import services_to_wait_for
 
 
 def test_topics_that_services_replay_are_never_trimmed() -> None:

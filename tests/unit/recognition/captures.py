@@ -6,9 +6,9 @@ from uuid import uuid4
 import cv2
 import numpy as np
 
+from shared.core.types import Ori
 from shared.events import CaptureReceived, Image, Place
 from shared.testing import FakeClock, signed
-from shared.types import Ori
 from tests.unit.recognition.engines import READS
 
 

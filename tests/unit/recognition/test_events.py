@@ -6,9 +6,9 @@ from services.recognition import events
 from services.recognition.decode import UndecodableImage
 from services.recognition.events import Captures, ImageChanged, ImageMissing
 from services.recognition.pool import FrameKilledWorker, WorkerPool
-from shared.errors import Unavailable
+from shared.core.errors import Unavailable
 from shared.events import Box, CaptureProcessed, ReadRecognised
-from shared.signed_captures import crop_key_of, read_id_of
+from shared.events.signed_captures import crop_key_of, read_id_of
 from shared.testing import FakeBus, FakeClock, FakeObjects
 from tests.unit.recognition.captures import a_capture, image
 from tests.unit.recognition.engines import KILLS, ScriptedEngine

@@ -17,8 +17,8 @@ from services.release.domain import (
     refusal,
     treatment,
 )
-from shared.delivery import opened, sealed
-from shared.errors import Conflict, NotAuthorised, Unavailable
+from shared.core.errors import Conflict, NotAuthorised, Unavailable
+from shared.objects.delivery import opened, sealed
 
 RECIPIENTS = frozenset({"law_enforcement", "prosecutor"})
 STATES = frozenset({"US-CA"})

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from services.retention.domain.sightings import Box, Sighting
-from shared.ids import derive_id
+from shared.core.ids import derive_id
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from services.retention.domain.area import (
     cell_of,
     check_area,
 )
-from shared.errors import InvalidInput
+from shared.core.errors import InvalidInput
 
 
 def distance_m(a, b):

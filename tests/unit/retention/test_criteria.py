@@ -17,8 +17,8 @@ from services.retention.domain.criteria import (
     within_retention,
 )
 from services.retention.domain.months import month_of, next_month
-from shared.errors import InvalidInput, NotAuthorised
-from shared.policy import Narrowness
+from shared.core.errors import InvalidInput, NotAuthorised
+from shared.core.policy import Narrowness
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -14,7 +14,7 @@ from services.retention.domain.destruction import (
     check_still,
     next_state,
 )
-from shared.errors import Conflict, InvalidInput
+from shared.core.errors import Conflict, InvalidInput
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 BASIS = Basis(

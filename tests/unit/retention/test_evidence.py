@@ -22,7 +22,7 @@ from services.retention.domain.signing import Signer, load_public
 from services.retention.domain.verifying import booking_faults
 from services.retention.evidence import fault_of
 from services.retention.store.exports import object_key
-from shared.errors import Conflict, InvalidInput, Unavailable
+from shared.core.errors import Conflict, InvalidInput, Unavailable
 
 ONE, TWO = UUID(int=1), UUID(int=2)
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"

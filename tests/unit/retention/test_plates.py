@@ -14,7 +14,7 @@ from services.retention.domain.plates import (
     plate_number,
     plate_of,
 )
-from shared.plates import CHARACTERS, PlatePattern, skeleton
+from shared.core.plates import CHARACTERS, PlatePattern, skeleton
 
 
 def some_plates(count, seed=7):

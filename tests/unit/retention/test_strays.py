@@ -25,9 +25,9 @@ from services.retention.domain.strays import (
     look,
     may_hold,
 )
-from shared.signed_captures import crop_key_of
+from shared.events.signed_captures import crop_key_of
+from shared.kafka.topics import TOPICS
 from shared.testing import FakeClock, FakeObjects
-from shared.topics import TOPICS
 from tests.unit.recognition.captures import a_capture
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from shared.acls import (
+from shared.events import CaptureReceived, FindingRaised, HitRaised
+from shared.kafka.acls import (
     OPERATOR,
     TOPICS_COMMAND,
     TRIMMER,
@@ -13,8 +14,7 @@ from shared.acls import (
     acls,
     services,
 )
-from shared.events import CaptureReceived, FindingRaised, HitRaised
-from shared.topics import TOPICS, Topic
+from shared.kafka.topics import TOPICS, Topic
 
 READS = Topic(CaptureReceived, frozenset({"one"}), frozenset({"two", "three"}))
 HITS = Topic(HitRaised, frozenset({"two"}), frozenset({"one"}))

@@ -6,7 +6,7 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from shared.bodies import MAX_BODY_BYTES, BodyLimit
+from shared.limits.body_limit import MAX_BODY_BYTES, BodyLimit
 
 SCOPE = {"type": "http", "method": "POST", "path": "/v1/sessions", "headers": []}
 

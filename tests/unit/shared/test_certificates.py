@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 
 from services.identity.settings import Settings as IdentitySettings
-from shared import root as commands
-from shared.certificates import (
+from shared.core import offline_root as commands
+from shared.core.certificates import (
     Certificate,
     CertificateRefused,
     Revocation,
@@ -24,7 +24,7 @@ from shared.certificates import (
     certify,
     revoke,
 )
-from shared.settings import CommonSettings
+from shared.service.settings import CommonSettings
 from shared.testing import TestRoot
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

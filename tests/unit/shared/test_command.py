@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from shared import command, patience
-from shared.database_settings import DatabaseSettings
-from shared.db import Database
-from shared.errors import Unavailable
+from shared.core import patience
+from shared.core.errors import Unavailable
+from shared.postgres.database import Database
+from shared.postgres.settings import DatabaseSettings
+from shared.service import command
 
 
 class SlowDatabase:

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 
 from deploy.compose.make_tls import Signer
-from shared.database_settings import MODES, DatabaseLink, DatabaseSettings
-from shared.db import Database
+from shared.postgres.database import Database
+from shared.postgres.settings import MODES, DatabaseLink, DatabaseSettings
 
 REMOTE = "postgresql://plateward:hunter2@db.example.org:5432/plateward"
 

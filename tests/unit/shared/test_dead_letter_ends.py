@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from shared.dead_letter_ends import DeadLetterEnds, captured_times
+from shared.kafka.dead_letter_ends import DeadLetterEnds, captured_times
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 SCHEDULE = timedelta(days=400)

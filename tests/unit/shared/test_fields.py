@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from shared.fields import Moment
+from shared.core.fields import Moment
 
 MOMENT = TypeAdapter(Moment)
 

@@ -2,7 +2,7 @@ import hmac
 
 import pytest
 
-from shared.hmac_sha256 import HmacSha256
+from shared.core.hmac_sha256 import HmacSha256
 
 
 @pytest.mark.parametrize("key", [b"", b"k", bytes(range(32)), b"\xff" * 64])

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import ValidationError
 
 from deploy.compose.make_tls import Signer
-from shared import dead_letters
-from shared.kafka import Kafka
-from shared.kafka_settings import OF_SASL, OF_TLS, KafkaSettings
-from shared.settings import CommonSettings
+from shared.kafka import dead_letters
+from shared.kafka.client import Kafka
+from shared.kafka.settings import OF_SASL, OF_TLS, KafkaSettings
+from shared.service.settings import CommonSettings
 
 PASSWORD = "correct horse battery staple"
 LOGIN = {"kafka_sasl_username": "plateward", "kafka_sasl_password": PASSWORD}

@@ -7,8 +7,8 @@ import obstore
 import pytest
 from obstore.store import MemoryStore
 
-from shared.errors import NotFound, Unavailable
-from shared.objects import LocalObjects, _Objects
+from shared.core.errors import NotFound, Unavailable
+from shared.objects.store import LocalObjects, _Objects
 from shared.testing import FakeObjects
 
 KEYS = (

@@ -5,9 +5,9 @@ from uuid import UUID
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from shared.errors import InvalidInput
+from shared.core.errors import InvalidInput
 from shared.events import Actor
-from shared.models import OriText, Page, Person, Reason, RequestBody, cursor_of, key_of
+from shared.http.models import OriText, Page, Person, Reason, RequestBody, cursor_of, key_of
 
 KEYS = [(UUID(int=7), UUID), (4711, int), ("Main St, ◉ 3rd", str)]
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shared.objects_policy import PING, RIGHTS, bucket_policy, user_of
+from shared.objects.rights import PING, RIGHTS, bucket_policy, user_of
 
 
 def test_the_policy_fits_beside_the_bucket_and_names_every_service_with_rights() -> None:

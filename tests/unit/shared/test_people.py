@@ -7,14 +7,14 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from shared.certificates import CertificateRefused, Signer
-from shared.errors import CredentialEnded, NotAuthenticated, Unavailable
+from shared.accounts.known_accounts import People
+from shared.accounts.tokens import thumbprint, verify
+from shared.core.certificates import CertificateRefused, Signer
+from shared.core.errors import CredentialEnded, NotAuthenticated, Unavailable
+from shared.core.permissions import Permission
 from shared.events import AccountChanged, CertificateRevoked, KeyPublished
-from shared.people import People
-from shared.permissions import Permission
-from shared.signed_events import sign_event
+from shared.events.signed_events import sign_event
 from shared.testing import FakeClock, TestAuthority, TestRoot, some_people
-from shared.tokens import thumbprint, verify
 
 pytestmark = pytest.mark.clause("wall/keys")
 

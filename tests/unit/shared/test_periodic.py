@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from shared.errors import Unavailable
-from shared.periodic import FAILING, PeriodicTask
+from shared.core.errors import Unavailable
+from shared.core.periodic import FAILING, PeriodicTask
 from shared.testing import eventually
 
 

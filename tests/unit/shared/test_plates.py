@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from shared.plates import (
+from shared.core.plates import (
     CHARACTERS,
     LOOKALIKE_BYTES,
     LOOKALIKE_CLASSES,

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from shared import purge_list
-from shared.errors import InvalidInput, NotFound, Unavailable
+from shared.core.errors import InvalidInput, NotFound, Unavailable
+from shared.core.merkle import EMPTY_ROOT, leaf_hash, root_of
 from shared.events import PurgeList
-from shared.merkle import EMPTY_ROOT, leaf_hash, root_of
-from shared.purge_list import ListReader, ListWriter, Record
+from shared.objects import purge_list
+from shared.objects.purge_list import ListReader, ListWriter, Record
 from shared.testing import FakeObjects
 
 RUN = UUID("0b000000-0000-4000-8000-0000000000aa")

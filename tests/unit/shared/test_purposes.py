@@ -2,9 +2,9 @@
 
 import pytest
 
-from shared.errors import NotAuthorised
+from shared.access.purposes import Purpose
+from shared.core.errors import NotAuthorised
 from shared.events import PurposeRecord
-from shared.purposes import Purpose
 
 RECORD = PurposeRecord(kind="criminal_investigation")
 WINDOW = {"captured_from": "2026-05-01T00:00:00Z", "captured_to": "2026-05-02T00:00:00Z"}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.refusals import GUARD, OVERALL, Allowance, Door, Tally, place_of
+from shared.limits.refusals import GUARD, OVERALL, Allowance, Door, Tally, place_of
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HERE = Door("192.0.2.1", GUARD)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.regions import COUNTRIES, KNOWN, is_region, parse_region
+from shared.core.regions import COUNTRIES, KNOWN, is_region, parse_region
 
 
 def test_full_forms_are_subdivisions_or_countries_that_issue_their_plates_themselves():

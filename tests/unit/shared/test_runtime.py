@@ -6,13 +6,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared import kafka, patience
-from shared.errors import Unavailable
-from shared.http import create_app
-from shared.periodic import PeriodicTask
-from shared.policy import load_policy
-from shared.runtime import Runtime
-from shared.settings import CommonSettings
+from shared.core import patience
+from shared.core.errors import Unavailable
+from shared.core.periodic import PeriodicTask
+from shared.core.policy import load_policy
+from shared.http.app import create_app
+from shared.kafka import client as kafka
+from shared.service.runtime import Runtime
+from shared.service.settings import CommonSettings
 from shared.testing import FakeBus, FakeObjects
 
 POLICY = load_policy(Path(__file__).parents[3] / "policy.toml")

@@ -8,13 +8,13 @@ from uuid import UUID
 
 import pytest
 
-from shared.codec import Message, decode
-from shared.elements import MAX_BODY_BYTES, _clean, _kept, _parsed
-from shared.errors import Malformed, NotFound, Unavailable
-from shared.ids import derive_id
-from shared.objects import LocalObjects, open_store
-from shared.permissions import Permission
-from shared.policy import PolicyFault, load_policy
+from shared.access.data_elements import MAX_BODY_BYTES, _clean, _kept, _parsed
+from shared.core.errors import Malformed, NotFound, Unavailable
+from shared.core.ids import derive_id
+from shared.core.permissions import Permission
+from shared.core.policy import PolicyFault, load_policy
+from shared.kafka.codec import Message, decode
+from shared.objects.store import LocalObjects, open_store
 from tests.architecture.source import ROOT
 
 POLICY = (ROOT / "policy.toml").read_text()
@@ -266,7 +266,7 @@ def test_what_opens_what_is_as_the_policy_manual_has_it():
 
 
 def test_every_permission_of_every_role_exists():
-    from shared.permissions import Permission
+    from shared.core.permissions import Permission
 
     policy = load_policy(ROOT / "policy.toml")
     known = {permission.value for permission in Permission}

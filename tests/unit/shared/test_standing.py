@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from shared.coverage import Coverage
-from shared.errors import Unavailable
+from shared.core.errors import Unavailable
+from shared.core.permissions import Permission
+from shared.core.policy import PolicyFault, load_policy
+from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import CheckpointSigned, LogCovered, PolicyLoaded
-from shared.notes import Checkpoint, Signer
-from shared.permissions import Permission
-from shared.policy import PolicyFault, load_policy
-from shared.standing import NewestCheckpoint, Policies
+from shared.service.coverage import Coverage
+from shared.service.standing import NewestCheckpoint, Policies
 from shared.testing import FakeClock
 
 POLICY = Path(__file__).parents[3] / "policy.toml"

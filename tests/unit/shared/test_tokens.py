@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from shared.errors import NotAuthenticated
+from shared.accounts.tokens import KeyRing, verify
+from shared.core.errors import NotAuthenticated
 from shared.testing import FakeClock, TestAuthority
-from shared.tokens import KeyRing, verify
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 
 from shared.events import CheckpointSigned
-from shared.topics import TOPICS
-from shared.topics_wanted import LONGEST_S, MIN_INSYNC, copies_on, wanted
+from shared.kafka.topics import TOPICS
+from shared.kafka.topics_wanted import LONGEST_S, MIN_INSYNC, copies_on, wanted
 
 
 @pytest.mark.parametrize(

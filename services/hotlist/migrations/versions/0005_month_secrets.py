@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from shared.month_secrets import TABLE
+from shared.postgres.month_secrets import TABLE
 
 revision = "hotlist_0005"
 down_revision = "hotlist_0004"

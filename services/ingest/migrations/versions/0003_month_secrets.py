@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from shared.month_secrets import TABLE
+from shared.postgres.month_secrets import TABLE
 
 revision = "ingest_0003"
 down_revision = "ingest_0002"

@@ -1,0 +1,1 @@
+"""The guard: who asks, what for, and what the access record keeps."""

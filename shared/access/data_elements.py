@@ -1,0 +1,160 @@
+"""The data elements that a request asks for: what the access record keeps, and what a scope is held to."""
+
+import json
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+
+from shared.core.plates import PlatePattern
+from shared.limits.body_limit import MAX_BODY_BYTES as MOST_BYTES
+from shared.limits.body_limit import whole_body
+
+MAX_BODY_BYTES = 64 * 1024
+"""Of a longer body the record keeps the short values at its top, which name what is asked for."""
+
+MAX_TEXT = 500
+MAX_VALUES = 20
+_SECRET = ("password", "secret", "otp", "token", "totp")
+_CURSOR = "after"
+"""Where a page begins is no more than what was asked for, and tells the last record's time of capture."""
+
+_FIRST = ("plate", "plates", "captured_from", "captured_to", "device_ids", "area")
+"""Kept however many other names a body has beside them (Civil Code 1798.90.52(a)(2))."""
+
+
+@dataclass(frozen=True)
+class Elements:
+    """One request's elements."""
+
+    recorded: dict[str, Any]
+    """Path, query and JSON body, cut to size and without secrets: for the access record."""
+
+    asked: dict[str, Any]
+    """What the route itself takes, uncut; a name that it ignores is not in here, so that nobody gets
+    past a purpose's scope by adding what the scope looks for."""
+
+
+async def elements_of(request: Request) -> Elements:
+    """Return the elements of a request. Raises: TooLarge, Malformed."""
+    recorded: dict[str, Any] = {
+        _storable(name): _storable(str(value)) for name, value in request.path_params.items()
+    }
+    for name in request.query_params:
+        values = [_storable(text) for text in request.query_params.getlist(name)[:MAX_VALUES]]
+        value = values[0] if len(values) == 1 else values
+        recorded.setdefault(_storable(name), _written(name, value))
+    asked = _declared(request)
+    if _is_json(request):
+        body = await _body(request)
+        parsed = _parsed(body)
+        recorded["body"] = _kept(body, parsed)
+        if isinstance(parsed, dict):
+            asked |= {name: parsed[name] for name in _names_of_body(request) if name in parsed}
+    return Elements(recorded, asked)
+
+
+def _declared(request: Request) -> dict[str, Any]:
+    """Return path and query parameters that the route declares, as FastAPI takes them."""
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute):
+        return {}
+    names = [field.alias for field in route.dependant.query_params]
+    query = {name: request.query_params[name] for name in names if name in request.query_params}
+    return {**query, **request.path_params}
+
+
+def _names_of_body(request: Request) -> frozenset[str]:
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute) or route.body_field is None:
+        return frozenset()
+    fields: dict[str, Any] = getattr(route.body_field.field_info.annotation, "model_fields", {})
+    return frozenset(field.alias or name for name, field in fields.items())
+
+
+def _is_json(request: Request) -> bool:
+    """Tell whether FastAPI would read the body as JSON: application/json in any case, and +json."""
+    message = Message()
+    message["content-type"] = request.headers.get("content-type", "")
+    subtype = message.get_content_subtype()
+    if message.get_content_maintype() != "application":
+        return False
+    return subtype == "json" or subtype.endswith("+json")
+
+
+async def _body(request: Request) -> bytes:
+    """Return the body; where the route itself takes files, no one has bounded it before this.
+
+    Raises: TooLarge, Malformed.
+    """
+    if not hasattr(request, "_body"):
+        # Where Starlette keeps it, for whoever reads it next.
+        request._body = await whole_body(request, most_bytes=MOST_BYTES)
+    return await request.body()
+
+
+_MALFORMED = object()
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body) if body else None
+    except (ValueError, RecursionError):
+        return _MALFORMED
+
+
+def _kept(body: bytes, parsed: Any) -> Any:
+    if parsed is _MALFORMED:
+        return {"malformed": True, "size_bytes": len(body)}
+    if len(body) <= MAX_BODY_BYTES:
+        return _clean(parsed)
+    top = parsed if isinstance(parsed, dict) else {}
+    short = [name for name, value in top.items() if not isinstance(value, dict | list)]
+    names = [*(name for name in _FIRST if name in top), *short[:MAX_VALUES]]
+    cut = {"size_bytes": len(body), **_clean({name: top[name] for name in names})}
+    if len(json.dumps(cut)) <= MAX_BODY_BYTES:
+        return cut
+    return {
+        name: cut[name] for name in ("size_bytes", *_FIRST) if isinstance(cut.get(name), str | int)
+    }
+
+
+def _clean(value: Any, depth: int = 0) -> Any:
+    if depth > 8:
+        return "..."
+    if isinstance(value, dict):
+        items = sorted(value.items(), key=lambda item: item[0] not in _FIRST)
+        return {_storable(k): _written(k, _clean(v, depth + 1)) for k, v in items[:200]}
+    if isinstance(value, list):
+        return [_clean(v, depth + 1) for v in value[:200]]
+    if isinstance(value, str):
+        return _storable(value)
+    return value
+
+
+def _storable(text: str) -> str:
+    """Return `text` cut to size and without what neither Postgres nor UTF-8 takes: NUL, lone surrogates."""
+    return text[:MAX_TEXT].replace("\x00", "\ufffd").encode(errors="replace").decode()
+
+
+def _written(name: str, value: Any) -> Any:
+    """Return an element as the record keeps it: no secret, and a plate in the form it is asked for by."""
+    if any(word in name.lower() for word in _SECRET):
+        return "[hidden]"
+    if name == _CURSOR and value is not None:
+        return "[the next page]"
+    if name == "plate" and isinstance(value, str):
+        return _plate(value)
+    if name == "plates" and isinstance(value, list):
+        return [_plate(one) if isinstance(one, str) else one for one in value]
+    return value
+
+
+def _plate(text: str) -> str:
+    """Return a plate in its normal form; what is none stays as it was sent."""
+    try:
+        return PlatePattern.parse(text).text
+    except ValueError:
+        return text

@@ -1,0 +1,154 @@
+"""The declared reason that each access carries (policy 468.4(a)), as a signed, short-lived token."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from shared.accounts.tokens import verify
+from shared.core.errors import NotAuthenticated, NotAuthorised
+from shared.core.permissions import PURPOSE_MISSING, Permission
+from shared.core.plates import PlatePattern
+from shared.events import PurposeRecord
+from shared.service.runtime import Runtime
+
+_LIMITS = frozenset({"plate", "captured_from", "captured_to", "device_ids"})
+"""What a scope may limit (identity's `POST /v1/purposes`)."""
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """Why, and how far: a scope narrows the token to a plate, devices and a time window."""
+
+    record: PurposeRecord
+    scope: dict[str, Any] = field(default_factory=dict)
+    lifted_until: datetime | None = None
+    """Until when its case lifts the limit of records shown to the person in a day (ADR-0040)."""
+
+    def check_scope(self, asked: dict[str, Any]) -> None:
+        """Raise NotAuthorised if what is asked for lies outside the scope, as far as it says.
+
+        `asked` is what the route takes: `plate`, `captured_from`, `captured_to`, `device_ids`. It is
+        not validated yet, so this accepts any JSON.
+        """
+        self._check_plate(asked.get("plate"))
+        self._check_window(asked)
+        devices = self.scope.get("device_ids")
+        if devices is not None:
+            wanted = asked.get("device_ids")
+            if not isinstance(wanted, list | tuple) or not wanted:
+                raise _outside("devices")
+            if not set(map(str, wanted)) <= set(map(str, devices)):
+                raise _outside("devices")
+
+    def check_contains(self, criteria: Mapping[str, Any]) -> None:
+        """Raise NotAuthorised unless all that matches `criteria` lies within the scope.
+
+        `criteria` are those of a hold, validated, as plain JSON values. Where a search shows only what lies
+        within the scope, a hold keeps, ends or hands over all that it matches.
+        """
+        scope = {name: limit for name, limit in self.scope.items() if limit is not None}
+        if unknown := scope.keys() - _LIMITS:
+            raise _outside(min(unknown))
+        self.check_scope(dict(criteria))
+        if "plate" in scope and criteria.get("lookalike"):
+            raise _outside("look-alikes of the plate")
+
+    def _check_plate(self, asked: Any) -> None:
+        plate = self.scope.get("plate")
+        if plate is None:
+            return
+        try:
+            same = isinstance(asked, str) and PlatePattern.parse(asked).text == plate
+        except ValueError:
+            same = False
+        if not same:
+            raise _outside("plate")
+
+    def _check_window(self, asked: dict[str, Any]) -> None:
+        for name, beyond in (("captured_from", _earlier), ("captured_to", _later)):
+            bound = self.scope.get(name)
+            if bound is not None and beyond(asked.get(name), bound):
+                raise _outside("time window")
+
+
+def purpose_of(
+    runtime: Runtime,
+    permission: Permission,
+    account_id: str,
+    token: str | None,
+    now: datetime,
+    *,
+    needed: bool = False,
+) -> Purpose | None:
+    """Return the purpose in `token`; None where the permission needs none and none was sent.
+
+    `needed`: the route needs one though its permission does not.
+
+    Raises: NotAuthorised when one is needed, or it is somebody else's, or its kind does not open the
+    permission by the policy's table;
+    NotAuthenticated when the token does not hold.
+    """
+    opening = runtime.policy.purposes.kinds_for(permission)
+    if token is None:
+        if needed or permission.needs_purpose:
+            raise NotAuthorised(
+                "this needs a declared purpose in X-ALPR-Purpose (policy 468.4(a))",
+                code=PURPOSE_MISSING,
+                kinds=sorted(opening),
+                permission=permission.value,
+            )
+        return None
+    try:
+        claims = verify(token, runtime.people.keys, "purpose", now)
+    except NotAuthenticated as exc:
+        raise NotAuthorised(f"X-ALPR-Purpose: {exc.detail}", code="purpose") from None
+    if claims["sub"] != account_id:
+        raise NotAuthorised("this purpose was declared by somebody else", code="purpose")
+    if claims.get("kind") not in opening:
+        raise NotAuthorised(
+            f"the purpose {claims.get('kind')} does not open this; {permission.value} is opened by:"
+            f" {', '.join(sorted(opening))}",
+            code="purpose",
+            kinds=sorted(opening),
+            permission=permission.value,
+        )
+    record = PurposeRecord(
+        kind=str(claims["kind"]),
+        offence_type=claims.get("offence_type"),
+        case_number=claims.get("case_number"),
+        call_number=claims.get("call_number"),
+        purpose_id=UUID(claims["jti"]),
+        justification=claims.get("justification"),
+    )
+    return Purpose(record, claims.get("scope") or {}, _lifted_until(claims))
+
+
+def _lifted_until(claims: dict[str, Any]) -> datetime | None:
+    until = claims.get("limit_lifted_until")
+    if isinstance(until, bool) or not isinstance(until, int | float):
+        return None
+    return datetime.fromtimestamp(until, UTC)
+
+
+def _outside(what: str) -> NotAuthorised:
+    return NotAuthorised(f"the {what} asked for is outside the declared purpose", code="purpose")
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _earlier(asked: Any, bound: Any) -> bool:
+    moment, limit = _time(asked), _time(bound)
+    return moment is None or limit is None or moment < limit
+
+
+def _later(asked: Any, bound: Any) -> bool:
+    moment, limit = _time(asked), _time(bound)
+    return moment is None or limit is None or moment > limit

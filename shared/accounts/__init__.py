@@ -1,0 +1,1 @@
+"""Accounts and tokens as every service checks them, offline."""

@@ -1,0 +1,236 @@
+"""What a service knows of keys and accounts, so that tokens are checked offline and revoked within seconds.
+
+Nothing is taken at its word: each event leads back to a root (ADR-0018). Nothing is missed in silence:
+account and key events are numbered, and identity's tick says how far the numbers go (ADR-0031).
+"""
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.accounts.tokens import LEEWAY_S, KeyRing, longest_tokens, thumbprint
+from shared.core.certificates import CertificateRefused, Trust
+from shared.core.clock import Clock
+from shared.core.errors import AlprError, CredentialEnded, Unavailable
+from shared.core.policy import Policy
+from shared.events import AccountChanged, CertificateRevoked, Event, IdentityTicked, KeyPublished
+from shared.events.signed_events import verify_event
+
+log = logging.getLogger(__name__)
+
+FOLLOWED = (KeyPublished, AccountChanged, CertificateRevoked)
+"""What is replayed from the start; ticks are followed from now on."""
+
+CURRENT_FOR = timedelta(seconds=5)
+TICKS_KEPT = 10
+FOR_EVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass
+class _Known:
+    """The newest event of one account or key."""
+
+    number: int
+    serial: int
+    """Of the certificate it was signed under; 0 for what identity knows from its own tables."""
+
+
+@dataclass(frozen=True)
+class Provisioned:
+    """Who created, re-invited or changed an account: none of them decides on its requests (ADR-0025)."""
+
+    by: frozenset[str] = frozenset()
+    """Account ids."""
+
+    known: bool = False
+    """Whether these are all; not of an account from before they were kept."""
+
+    @classmethod
+    def told_by(cls, event: AccountChanged) -> "Provisioned":
+        """Return what the newest event of an account says; the topic is compacted, so each says all."""
+        told = event.details.get("provisioned")
+        if not isinstance(told, dict) or not isinstance(told.get("by"), list):
+            return cls()
+        return cls(frozenset(map(str, told["by"])), told.get("known") is True)
+
+
+class People:
+    """Keys and accounts: enough to check a token, nothing more; and whether that is current."""
+
+    def __init__(self, issuer: str, trust: Trust, policy: Policy, clock: Clock) -> None:
+        self.keys = KeyRing(issuer, longest_tokens(policy))
+        self.trust = trust
+        self._clock = clock
+        self._accounts: dict[str, _Known] = {}
+        self._key_events: dict[str, _Known] = {}
+        self._account_sum = 0
+        self._key_sum = 0
+        self._newest_change: datetime | None = None
+        self._valid_from: dict[str, datetime] = {}
+        self._barred: dict[str, str] = {}
+        self._provisioned: dict[str, Provisioned] = {}
+        self._ticks: deque[tuple[IdentityTicked, datetime]] = deque(maxlen=TICKS_KEPT)
+        self._highest: IdentityTicked | None = None
+        self._current_until: datetime | None = None
+        self._lost_at: datetime | None = None
+        self._was_current = False
+
+    async def learn_all(self, events: Sequence[Event]) -> None:
+        """Take in events as a follower hands them over; one bad event must not lock everybody out."""
+        for event in events:
+            try:
+                self.learn(event)
+            except (AlprError, ValueError, KeyError, TypeError) as exc:
+                log.error("an event of %s is not taken: %s", event.TOPIC, exc)
+
+    def learn(self, event: Event) -> None:
+        """Take in one event that came by Kafka. Raises: CertificateRefused, ValueError, KeyError."""
+        if isinstance(event, CertificateRevoked):
+            self._revoke(event.revocation)
+            return
+        now = self._clock.now()
+        serial = verify_event(self.trust, event, "tokens", now).serial
+        if isinstance(event, IdentityTicked):
+            self._tick(event, now)
+        else:
+            self.know(event, serial)
+
+    def know(self, event: Event, serial: int = 0) -> None:
+        """Take in a key or an account that is known to be identity's."""
+        if isinstance(event, KeyPublished):
+            self._key(event, serial)
+        elif isinstance(event, AccountChanged):
+            self._account(event, serial)
+        self._settle()
+
+    def check(self, claims: dict[str, Any]) -> None:
+        """Raise CredentialEnded if the account of `claims` may not act, or its token was revoked."""
+        account = str(claims["sub"])
+        if (status := self._barred.get(account)) is not None:
+            raise CredentialEnded(f"this account is {status}")
+        issued = datetime.fromtimestamp(float(claims["iat"]), UTC)
+        valid_from = self._valid_from.get(account)
+        if valid_from is not None and issued < valid_from:
+            raise CredentialEnded("this token was revoked")
+
+    def provisioned(self, account_id: str) -> Provisioned:
+        """Return who had an account in hand, as far as its newest event says."""
+        return self._provisioned.get(account_id, Provisioned())
+
+    def check_current(self, now: datetime) -> None:
+        """Raise Unavailable unless every change of accounts and keys up to 5 s ago is known here."""
+        if self.lost_for(now) is not None:
+            raise Unavailable(
+                "whether your account still holds cannot be checked now: nothing was heard from identity "
+                "for more than 5 seconds"
+            )
+
+    def lost_for(self, now: datetime) -> timedelta | None:
+        """Return for how long accounts have not been current here; None while they are."""
+        if self._current_until is not None and now <= self._current_until:
+            self._lost_at = None
+            return None
+        if self._lost_at is None:
+            self._lost_at = self._current_until or now
+        return now - self._lost_at
+
+    def assume_current(self, until: datetime = FOR_EVER) -> None:
+        """Count as current until then without a tick; for tests, whose tokens come from no identity."""
+        self._current_until = until
+
+    @property
+    def was_current(self) -> bool:
+        """Whether accounts have been current here since the start."""
+        return self._was_current
+
+    async def ping(self) -> None:
+        """Return while accounts are current. Raises: Unavailable."""
+        if self.lost_for(self._clock.now()) is not None:
+            raise Unavailable("identity's tick is not heard, or an event before it is missing")
+
+    def _account(self, event: AccountChanged, serial: int) -> None:
+        account = str(event.account_id)
+        known = self._accounts.get(account, _Known(0, 0))
+        if event.account_number < known.number or (event.account_number == known.number and serial):
+            return  # an older state, brought again
+        if event.account_number < 1:
+            raise ValueError("an account's event has no number")
+        self._account_sum += event.account_number - known.number
+        self._accounts[account] = _Known(event.account_number, serial)
+        self._newest_change = max(self._newest_change or event.occurred_at, event.occurred_at)
+        self._valid_from[account] = event.tokens_valid_from
+        if serial or "provisioned" in event.details:  # else it is identity's own, from its tables
+            self._provisioned[account] = Provisioned.told_by(event)
+        self._barred.pop(account, None)
+        if event.status != "active":
+            self._barred[account] = event.status
+
+    def _key(self, event: KeyPublished, serial: int) -> None:
+        if event.kid != thumbprint(event.jwk) or event.issuer != self.keys.issuer:
+            raise ValueError("the key is not the one of its id, or of another issuer")
+        if event.key_number < 1:
+            raise ValueError("a key's event has no number")
+        known = self._key_events.get(event.kid, _Known(0, 0))
+        self.keys.add(event.kid, event.jwk, event.not_after)
+        if event.key_number > known.number:
+            self._key_sum += event.key_number - known.number
+            self._key_events[event.kid] = _Known(event.key_number, serial)
+            self._newest_change = max(self._newest_change or event.occurred_at, event.occurred_at)
+
+    def _revoke(self, text: str) -> None:
+        """Forget what a revoked issuer said: its keys, and the numbers that it gave.
+
+        Who it barred stays barred until the next issuer says otherwise.
+        """
+        revoked = self.trust.learn_revocation(text)
+        if revoked.usage != "tokens":
+            return
+        for kid in [k for k, known in self._key_events.items() if known.serial == revoked.serial]:
+            self._key_sum -= self._key_events.pop(kid).number
+            self.keys.drop(kid)
+        for known in self._accounts.values():
+            if known.serial == revoked.serial:
+                self._account_sum -= known.number
+                known.number = 0
+        self._ticks.clear()
+        self._current_until = None
+
+    def _tick(self, tick: IdentityTicked, now: datetime) -> None:
+        leeway = timedelta(seconds=LEEWAY_S)
+        if tick.occurred_at > now + leeway:
+            raise CertificateRefused("a tick comes from the future: check the clocks")
+        if self._went_back(tick, leeway):
+            raise CertificateRefused("identity's numbers went back: its database was replaced")
+        highest = self._highest
+        if highest is None or tick.account_number >= highest.account_number:
+            self._highest = tick
+        self._ticks.append((tick, now))
+        self._settle()
+
+    def _went_back(self, tick: IdentityTicked, leeway: timedelta) -> bool:
+        """Whether the tick knows fewer changes than an earlier tick, or than came long before it."""
+
+        def fewer(accounts: int, keys: int, at: datetime | None) -> bool:
+            later = at is not None and tick.occurred_at > at + leeway
+            return later and (tick.account_number < accounts or tick.key_number < keys)
+
+        last = self._highest
+        return fewer(self._account_sum, self._key_sum, self._newest_change) or (
+            last is not None and fewer(last.account_number, last.key_number, last.occurred_at)
+        )
+
+    def _settle(self) -> None:
+        """Become current by the ticks whose numbers are all known here.
+
+        Each event counts its account up by one and all accounts up by one, so the newest numbers of all
+        accounts add up to the tick's exactly when none is missing, in a compacted topic too.
+        """
+        for tick, came_at in list(self._ticks):
+            if self._account_sum >= tick.account_number and self._key_sum >= tick.key_number:
+                until = min(tick.occurred_at, came_at) + CURRENT_FOR
+                self._current_until = max(self._current_until or until, until)
+                self._was_current = True
+                self._ticks.remove((tick, came_at))

@@ -1,0 +1,44 @@
+"""Links by which a page fetches the pictures that an answer offered (ADR-0035).
+
+Such a picture is part of the access that offered it and not a request of its own: the link says which
+attempt that was, and is good for one record, one person and ten minutes.
+"""
+
+from datetime import datetime, timedelta
+from hmac import compare_digest
+from uuid import UUID
+
+from shared.core.errors import NotAuthorised
+from shared.kafka.event_mac import MacKey
+
+GOOD_FOR = timedelta(minutes=10)
+_USE = "picture link"
+"""In place of a topic, so that no MAC of an event is one of a link."""
+
+
+class PictureLinks:
+    """Makes and checks links with the key that a service's replicas share."""
+
+    def __init__(self, key: MacKey) -> None:
+        self._key = key
+
+    def token(self, attempt_id: UUID, record_id: UUID, person_id: str, now: datetime) -> str:
+        """Return what a link carries for a record that the attempt disclosed."""
+        said = f"{attempt_id}.{int((now + GOOD_FOR).timestamp())}"
+        return f"{said}.{self._mac(said, record_id, person_id)}"
+
+    def attempt_of(self, token: str, record_id: UUID, person_id: str, now: datetime) -> UUID:
+        """Return the attempt whose answer offered the record to the person.
+
+        Raises: NotAuthorised for a link of another record or person, a forged one and one that is over.
+        """
+        said, _, mac = token.rpartition(".")
+        if not compare_digest(mac.encode(), self._mac(said, record_id, person_id).encode()):
+            raise NotAuthorised("no answer offered you this picture by this link", code="link")
+        attempt_id, _, until = said.partition(".")
+        if int(until) < now.timestamp():
+            raise NotAuthorised("this link is over: ask for the record again", code="link")
+        return UUID(attempt_id)
+
+    def _mac(self, said: str, record_id: UUID, person_id: str) -> str:
+        return self._key.mac(_USE, str(record_id).encode(), {}, f"{said} {person_id}".encode())

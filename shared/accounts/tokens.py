@@ -1,0 +1,154 @@
+"""Access and purpose tokens: ES256 JWTs. The only importer of jose (ADR-0002).
+
+python-jose's defaults are loose; here the algorithm, issuer, audience and type are fixed, keys are
+JWKs found by key id only, and a header that names another key or a critical extension is refused.
+"""
+
+import hashlib
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from jose import jwt
+from jose.exceptions import JOSEError
+
+from shared.core.errors import CredentialEnded, NotAuthenticated
+from shared.core.policy import Policy
+
+ALGORITHM = "ES256"
+AUDIENCE = "plateward"
+LEEWAY_S = 5
+MAX_TOKEN_CHARACTERS = 8192
+_HEADER_FIELDS = frozenset({"alg", "kid", "typ"})
+
+TokenType = Literal["access", "purpose"]
+
+
+class KeyRing:
+    """Public keys by key id, as identity published them."""
+
+    def __init__(self, issuer: str, longest: Mapping[TokenType, timedelta]) -> None:
+        """`longest` says how long a token of each type may hold, by the policy."""
+        self.issuer = issuer
+        self.longest = longest
+        self._keys: dict[str, tuple[dict[str, str], datetime]] = {}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def add(self, kid: str, jwk: Mapping[str, str], not_after: datetime) -> None:
+        """Trust a public P-256 key until `not_after`. Raises: ValueError for any other key."""
+        public = {name: jwk[name] for name in ("kty", "crv", "x", "y") if name in jwk}
+        if public.get("kty") != "EC" or public.get("crv") != "P-256" or len(public) != 4:
+            raise ValueError("a signing key is an EC key on P-256")
+        known = self._keys.get(kid)
+        if known is not None:
+            not_after = min(not_after, known[1])  # an end only ever moves earlier
+        self._keys[kid] = ({**public, "alg": ALGORITHM, "use": "sig"}, not_after)
+
+    def drop(self, kid: str) -> None:
+        """Trust a key no more."""
+        self._keys.pop(kid, None)
+
+    def find(self, kid: str, now: datetime) -> dict[str, str] | None:
+        """Return the key with this id while it holds, or None."""
+        jwk, not_after = self._keys.get(kid, (None, now))
+        return jwk if jwk is not None and now < not_after else None
+
+
+def sign(claims: Mapping[str, Any], *, jwk: Mapping[str, str], kid: str) -> str:
+    """Return `claims` signed with a private P-256 JWK."""
+    headers = {"kid": kid}
+    return str(jwt.encode(dict(claims), dict(jwk), algorithm=ALGORITHM, headers=headers))
+
+
+def verify(token: str, keys: KeyRing, kind: TokenType, now: datetime) -> dict[str, Any]:
+    """Return the claims of `token`.
+
+    Raises: NotAuthenticated when it is not ours, not of this kind, expired, or oddly made.
+    """
+    header = _header(token)
+    jwk = keys.find(str(header.get("kid", "")), now)
+    if jwk is None:
+        raise NotAuthenticated("the token's key is not known")
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            jwk,
+            algorithms=[ALGORITHM],
+            audience=AUDIENCE,
+            issuer=keys.issuer,
+            options={
+                "require_sub": True,
+                "require_aud": True,
+                "require_iss": True,
+                "require_jti": True,
+                # exp and iat are held against the injected clock below; a "require_exp" here would
+                # switch jose's own check on again, against the machine's clock.
+                "verify_exp": False,
+                "leeway": LEEWAY_S,
+            },
+        )
+    except (JOSEError, ValueError, TypeError, KeyError) as exc:
+        raise NotAuthenticated("the token does not hold") from exc
+    if claims.get("typ") != kind:
+        raise NotAuthenticated(f"this is not a token for {kind}")
+    if not _holds_at(claims, now.timestamp()):
+        raise CredentialEnded("the token has expired")
+    if not _is_short(claims, keys.longest[kind]):
+        raise NotAuthenticated("the token would hold for longer than the policy allows")
+    return claims
+
+
+def thumbprint(jwk: Mapping[str, str]) -> str:
+    """Return the thumbprint of a public EC key (RFC 7638), which is its key id. Raises: KeyError."""
+    canonical = json.dumps(
+        {name: jwk[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":")
+    )
+    return urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest()).rstrip(b"=").decode()
+
+
+def longest_tokens(policy: Policy) -> dict[TokenType, timedelta]:
+    """Return how long a token of each type may hold."""
+    return {
+        "access": timedelta(minutes=policy.accounts.access_token_minutes),
+        "purpose": timedelta(minutes=policy.purposes.token_minutes),
+    }
+
+
+def _is_short(claims: Mapping[str, Any], longest: timedelta) -> bool:
+    expires, issued = _seconds(claims, "exp"), _seconds(claims, "iat")
+    if expires is None or issued is None:
+        return False
+    return expires - issued <= longest.total_seconds() + LEEWAY_S
+
+
+def _holds_at(claims: Mapping[str, Any], now_s: float) -> bool:
+    expires, issued = _seconds(claims, "exp"), _seconds(claims, "iat")
+    return expires is not None and issued is not None and issued - LEEWAY_S <= now_s < expires
+
+
+def _seconds(claims: Mapping[str, Any], name: str) -> float | None:
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value)
+
+
+def _header(token: str) -> dict[str, Any]:
+    """Return the header of a compact JWS; refuses all but alg, kid and typ (no crit, jwk, jku, x5u)."""
+    if len(token) > MAX_TOKEN_CHARACTERS or token.count(".") != 2 or not token.isascii():
+        raise NotAuthenticated("the token is not a signed JWT")
+    part = token.split(".", 1)[0]
+    try:
+        header = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (ValueError, Base64Error) as exc:
+        raise NotAuthenticated("the token is not a signed JWT") from exc
+    if not isinstance(header, dict) or not header.keys() <= _HEADER_FIELDS:
+        raise NotAuthenticated("the token's header has fields that are not taken")
+    if header.get("alg") != ALGORITHM:
+        raise NotAuthenticated(f"tokens are signed with {ALGORITHM} only")
+    return header

@@ -1,0 +1,1 @@
+"""Words, rules and mathematics that every service uses; imports nothing else of ours."""

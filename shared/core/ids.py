@@ -1,0 +1,60 @@
+"""Ids that are derived, not drawn: the same thing twice has the same id.
+
+Ids of sightings are keyed with the secret of their month (`shared.postgres.month_secrets`): without it nobody can
+compute which id a plate, a camera and a time would have.
+"""
+
+from hashlib import blake2b
+from uuid import UUID, SafeUUID
+
+_VERSION_8 = 0x8000 << 64
+_VARIANT = 0x8000 << 48
+_CLEAR = ~((0xF000 << 64) | (0xC000 << 48))
+
+
+def derive_id(kind: str, *parts: object) -> UUID:
+    """Return the UUID (version 8, RFC 9562) of `parts` within `kind`; equal parts, equal id."""
+    name = "\x1f".join((kind, *map(str, parts)))
+    number = int.from_bytes(blake2b(name.encode(), digest_size=16).digest(), "big")
+    return UUID(int=(number & _CLEAR) | _VERSION_8 | _VARIANT)
+
+
+class Deriver:
+    """Derives many keyed ids that begin alike, for a third of the time that each would take alone."""
+
+    def __init__(self, secret: bytes, kind: str, *parts: object) -> None:
+        """`secret` has 32 bytes; parts are joined by \\x1f, which none of them may hold."""
+        name = "\x1f".join((kind, *map(str, parts), ""))
+        self._begun = blake2b(name.encode(), key=secret, digest_size=16)
+
+    def derive(self, rest: str) -> UUID:
+        """Return the id (UUID version 8) of the parts so far and `rest`."""
+        hashed = self._begun.copy()
+        hashed.update(rest.encode())
+        return _made(int.from_bytes(hashed.digest(), "big"))
+
+    def derive_akin(self, shared: str, rest: str) -> UUID:
+        """Return an id whose first half comes from `shared` alone: ids that agree in it are `akin`."""
+        hashed = self._begun.copy()
+        hashed.update(shared.encode())
+        half = hashed.digest()[:8]
+        hashed.update(rest.encode())
+        return _made(int.from_bytes(half + hashed.digest()[8:], "big"))
+
+
+def akin(one: UUID) -> int:
+    """Return the first half of an id, which ids of `derive_akin` have in common when `shared` is equal."""
+    return one.int >> 64
+
+
+def _made(number: int) -> UUID:
+    made = _new(UUID)
+    # What UUID(int=...) does after it has looked at its six other arguments.
+    _set(made, "int", (number & _CLEAR) | _VERSION_8 | _VARIANT)
+    _set(made, "is_safe", _UNKNOWN)
+    return made
+
+
+_new = object.__new__
+_set = object.__setattr__
+_UNKNOWN = SafeUUID.unknown  # an enum's member is slow to look up

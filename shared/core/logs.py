@@ -1,0 +1,94 @@
+"""Logging: one line each to standard error, and errors by their kind, for their text may hold a plate.
+
+Postgres puts values into its errors ("Key (plate)=(...) already exists"), as does any library that says
+what it could not read. So of an error that was caught only the kind and the way there are kept.
+"""
+
+import logging
+import traceback
+from types import TracebackType
+
+from shared.core.errors import AlprError
+from shared.core.trace import current_request_id
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
+_REMEMBERED = 1000
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+class DiscreetFormatter(logging.Formatter):
+    """Shows where an error came from and of what kind it is; its text only where it is our own."""
+
+    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 - logging's name
+        """Return the error and what led to it, innermost first."""
+        parts: list[str] = []
+        error, seen = ei[1], set[int]()
+        while error is not None and id(error) not in seen:
+            seen.add(id(error))
+            parts.append("".join([*traceback.format_tb(error.__traceback__), named(error)]))
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return "\n-- led to\n".join(reversed(parts))
+
+
+class OfRequest(logging.Filter):
+    """Says in each line of which request it is, by our id; `-` where it is of none."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mark `record`; every line is written."""
+        record.request_id = current_request_id() or "-"
+        return True
+
+
+class Seldom(logging.Filter):
+    """Lets a library that repeats itself say each thing once in `every_s`.
+
+    While Kafka is away aiokafka writes 400 lines a second, which would fill the disk in a weekend.
+    """
+
+    def __init__(self, library: str, *, every_s: float = 30.0) -> None:
+        super().__init__(library)
+        self._every_s = every_s
+        self._said_at_s: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether `record` is written; what others say always is."""
+        if not super().filter(record):
+            return True
+        what = (record.name, str(record.msg))
+        if record.created - self._said_at_s.get(what, 0.0) < self._every_s:
+            return False
+        if len(self._said_at_s) >= _REMEMBERED:
+            self._said_at_s.clear()
+        self._said_at_s[what] = record.created
+        return True
+
+
+def named(error: BaseException) -> str:
+    """Return what kind of error this is, and what Postgres or a rule of ours says in fixed words."""
+    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    if isinstance(error, AlprError):
+        return f"{kind}: {error.detail}"
+    if isinstance(error, BaseExceptionGroup):
+        return f"{kind}: {', '.join(named(one) for one in error.exceptions)}"
+    known = (
+        "sqlstate",
+        "schema_name",
+        "table_name",
+        "column_name",
+        "constraint_name",
+        "errno",
+        "verify_message",
+    )
+    facts = [f"{name}={value}" for name in known if (value := getattr(error, name, None))]
+    return f"{kind} ({', '.join(facts)})" if facts else kind
+
+
+def configure_logging() -> None:
+    """Log to standard error, one line each; never a plate, a token or a password."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(DiscreetFormatter(_FORMAT))
+    handler.addFilter(OfRequest())
+    handler.addFilter(Seldom("aiokafka"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -1,0 +1,57 @@
+"""How wide anybody may ask: one rule for searches, releases and what a hold shows (ADR-0028).
+
+Nobody carries off the whole record: where little of a plate is known the window is short, whatever cameras
+or area are named beside it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.core.errors import InvalidInput
+from shared.core.plates import TOO_LITTLE_KNOWN, PlatePattern
+from shared.core.policy import Narrowness
+
+
+@dataclass(frozen=True)
+class Breadth:
+    """How much criteria take in; their conditions hold all together."""
+
+    pattern: PlatePattern | None
+    captured_from: datetime | None
+    captured_to: datetime | None
+    names_place: bool
+    """Devices or an area are named."""
+
+    names_reads: bool = False
+    """Reads are named by their ids, which somebody was shown before."""
+
+
+def too_wide(asked: Breadth, rule: Narrowness, *, at: str = "") -> InvalidInput | None:
+    """Return the refusal of criteria that are wider than a search may be, or None.
+
+    `at` is the path of the criteria in the request's body, with its dot: the refusal names the field.
+    """
+    if asked.names_reads:
+        return None
+    if asked.pattern is None and not asked.names_place:
+        return InvalidInput("give a plate, an area or devices", field=f"{at}plate")
+    if asked.pattern is not None and not asked.names_place and not asked.pattern.searchable:
+        return InvalidInput(f"{TOO_LITTLE_KNOWN}, or an area, or devices", field=f"{at}plate")
+    known = asked.pattern.known_characters if asked.pattern is not None else 0
+    if known >= rule.known_characters or _within(asked, timedelta(days=rule.days)):
+        return None
+    return InvalidInput(
+        f"the window is {rule.days} days at most where fewer than {rule.known_characters} characters of"
+        " the plate are known, whatever area or devices are named: give a shorter window, or more of the"
+        " plate",
+        field=f"{at}captured_from",
+        days=rule.days,
+        known_characters=rule.known_characters,
+    )
+
+
+def _within(asked: Breadth, longest: timedelta) -> bool:
+    """Tell whether the window has both ends and is no longer than `longest`."""
+    if asked.captured_from is None or asked.captured_to is None:
+        return False
+    return asked.captured_to - asked.captured_from <= longest

@@ -1,0 +1,193 @@
+"""The language of plates: one alphabet, one limit, one pattern syntax, one table of look-alikes.
+
+A plate in its normal form has 1 to 12 characters of A-Z and 0-9. A pattern has `?` for one unknown
+character and `*` for any number of them. Normalising drops characters and folds case and width; it never
+turns one letter or digit into another, so text with any other letter or digit is refused.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Self
+
+from shared.core.types import PlateText
+
+MAX_PLATE_CHARACTERS = 12
+MAX_TYPED_CHARACTERS = 40
+"""The longest text that a request may give for a plate, separators included."""
+
+MIN_KNOWN_ALONE = 2
+"""Known characters of a pattern that is looked for on every device."""
+
+TOO_LITTLE_KNOWN = "too little of the plate is known: give two known characters beside each other"
+
+ONE, MANY = "?", "*"
+WILDCARDS = frozenset(ONE + MANY)
+CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""All that a plate in its normal form is made of, in the order in which plates sort."""
+
+LOOKALIKE_CLASSES = ("0ODQ", "1I", "2Z", "5S", "8B", "6G")
+"""Characters that readers take for one another; the first stands for its class (Genetec's classes)."""
+
+_MEMBERS = "".join(members[1:] for members in LOOKALIKE_CLASSES)
+_FIRSTS = "".join(members[0] * (len(members) - 1) for members in LOOKALIKE_CLASSES)
+LOOKALIKES = str.maketrans(_MEMBERS, _FIRSTS)
+LOOKALIKE_BYTES = bytes.maketrans(_MEMBERS.encode(), _FIRSTS.encode())
+"""The same table for plates as bytes."""
+
+_OTHER_WILDCARDS = frozenset("_%#@")
+"""Unknown characters in other systems' notations: dropping one would name another vehicle."""
+
+_KEPT = frozenset(CHARACTERS) | WILDCARDS | _OTHER_WILDCARDS
+_ASCII: dict[int, str | None] = {
+    code: chr(code).upper() if chr(code).upper() in _KEPT else None for code in range(128)
+}
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+_VARIATION_SELECTORS = range(0xFE00, 0xFE10)
+_MANY_MANY = re.compile(r"\*{2,}")
+_BESIDE = re.compile(r"^\??[A-Z0-9]|[A-Z0-9]\??[A-Z0-9]|[A-Z0-9]\??$")
+
+
+def skeleton(plate: str) -> str:
+    """Return a plate or pattern with each look-alike as the first of its class."""
+    return plate.translate(LOOKALIKES)
+
+
+def normalise_plate(text: str) -> PlateText:
+    """Return `text` as a plate in its normal form: upper case; separators and symbols dropped.
+
+    Raises: ValueError for another letter or digit than A-Z and 0-9, for a character that stands for an
+    unknown one, and for none or more than 12 characters.
+    """
+    if text.isascii() and text.isalnum():  # as nearly all come
+        plate = text.upper()
+    else:
+        plate = _plain(text)
+        _refuse_strange(plate, allowed=frozenset())
+    if not 1 <= len(plate) <= MAX_PLATE_CHARACTERS:
+        message = f"a plate has 1 to {MAX_PLATE_CHARACTERS} letters and digits, not {len(plate)}"
+        raise ValueError(message)
+    return PlateText(plate)
+
+
+def plate_characters(text: str) -> str:
+    """Return the letters and digits of a plate in what an engine read; whatever else it read is dropped."""
+    kept = []
+    for character in text.translate(_FULL_WIDTH):
+        plain = character.upper() if character.isascii() else ""
+        if plain in CHARACTERS:
+            kept.append(plain)
+    return "".join(kept)
+
+
+@dataclass(frozen=True, slots=True)
+class PlatePattern:
+    """A plate as far as it is known. Made by `parse`, so that its text is always in its normal form."""
+
+    text: str
+    lookalike: bool = False
+    """Also match plates that differ only within the classes of `LOOKALIKES`."""
+
+    @classmethod
+    def parse(cls, text: str, *, lookalike: bool = False) -> Self:
+        """Return what a person typed as a pattern. Parsing its `text` again gives the same pattern.
+
+        Raises: ValueError for what no plate has, for more than 12 characters, known or not (`*` may stand
+        for none and counts as none), and where no character is known.
+        """
+        plain = _plain(text)
+        _refuse_strange(plain, allowed=WILDCARDS)
+        plain = _MANY_MANY.sub(MANY, plain)
+        characters = len(plain.replace(MANY, ""))
+        if not 1 <= characters <= MAX_PLATE_CHARACTERS and plain != MANY:
+            message = f"a plate has 1 to {MAX_PLATE_CHARACTERS} characters, known or not, not {characters}"
+            raise ValueError(message)
+        pattern = cls(plain, lookalike)
+        if not pattern.known_characters:
+            raise ValueError("at least one character of the plate must be known")
+        return pattern
+
+    @property
+    def whole(self) -> bool:
+        """No character is unknown."""
+        return WILDCARDS.isdisjoint(self.text)
+
+    @property
+    def exact(self) -> bool:
+        """One plate and no other."""
+        return self.whole and not self.lookalike
+
+    @property
+    def known_characters(self) -> int:
+        """How many characters are known."""
+        return sum(1 for character in self.text if character not in WILDCARDS)
+
+    @property
+    def searchable(self) -> bool:
+        """Enough is known to look for it without naming devices or an area."""
+        return self.known_characters >= MIN_KNOWN_ALONE and self.indexed
+
+    @property
+    def indexed(self) -> bool:
+        """Whether an index narrows it: two known characters beside each other or one apart, or one at an
+        end or one from it."""
+        return _BESIDE.search(self.text) is not None
+
+
+def have_a_plate_in_common(one: str, other: str) -> bool:
+    """Whether some text fits two patterns, given in their normal form; how long it would be does not count."""
+    at = {(0, 0)}
+    seen = set(at)
+    while at:
+        i, j = at.pop()
+        if i == len(one) and j == len(other):
+            return True
+        a, b = one[i : i + 1], other[j : j + 1]
+        follow = set()
+        if a == MANY:
+            follow |= {(i + 1, j)} | ({(i, j + 1)} if b else set())
+        if b == MANY:
+            follow |= {(i, j + 1)} | ({(i + 1, j)} if a else set())
+        if a and b and MANY not in (a, b) and (a == b or ONE in (a, b)):
+            follow.add((i + 1, j + 1))
+        at |= follow - seen
+        seen |= follow
+    return False
+
+
+def _plain(text: str) -> str:
+    """Return `text` in upper case without separators and symbols; wildcards of all notations stay.
+
+    Raises: ValueError for a letter, digit or mark that no plate has.
+    """
+    if text.isascii():
+        return text.translate(_ASCII)
+    return "".join(map(_plain_character, text.translate(_FULL_WIDTH)))
+
+
+def _plain_character(character: str) -> str:
+    if character.isascii():
+        return _ASCII[ord(character)] or ""
+    if _is_dropped(character):
+        return ""
+    message = f"a plate has letters A-Z and digits 0-9, not {character!r}"
+    raise ValueError(message)
+
+
+def _is_dropped(character: str) -> bool:
+    """Whether it is a separator or symbol. One that stands for letters, such as a trade mark, is not."""
+    if ord(character) in _VARIATION_SELECTORS:  # of the symbol before it
+        return True
+    if any(part.isalnum() for part in unicodedata.normalize("NFKC", character)):
+        return False
+    return unicodedata.category(character)[0] in "ZPS" or unicodedata.category(character) == "Cf"
+
+
+def _refuse_strange(plain: str, *, allowed: frozenset[str]) -> None:
+    strange = [c for c in plain if c not in CHARACTERS and c not in allowed]
+    if strange and strange[0] in WILDCARDS:
+        message = f"a plate without unknown characters is wanted here, not {strange[0]!r}"
+        raise ValueError(message)
+    if strange:
+        message = f"a plate has letters A-Z and digits 0-9, ? and * for what is unknown, not {strange[0]!r}"
+        raise ValueError(message)

@@ -1,0 +1,359 @@
+"""The department's written policy, loaded from `policy.toml` and checked; every service reads it."""
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import date
+from hashlib import sha256
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from shared.core.permissions import Permission
+from shared.core.plates import MAX_PLATE_CHARACTERS, MIN_KNOWN_ALONE
+from shared.core.types import Ori
+from shared.events import Tier
+
+
+class Department(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The agency that runs this system."""
+
+    name: str
+    ori: Ori
+    state: str
+    contact: str
+
+
+class Office(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A named office that the policy must publish."""
+
+    title: str
+    name: str
+
+
+class Titles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Job titles that may hold permissions (468.3.1(a))."""
+
+    authorised: frozenset[str]
+    external: frozenset[str]
+
+
+class ExclusiveRoles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Roles that no one person holds together."""
+
+    alone: frozenset[str]
+    """Held with no other role."""
+
+    apart: frozenset[tuple[str, str]]
+    """Held not with each other."""
+
+    def pairs_in(self, roles: Iterable[str]) -> list[tuple[str, str]]:
+        """Return the pairs among `roles` that exclude each other, each in alphabetical order."""
+        apart = {tuple(sorted(pair)) for pair in self.apart}
+        pairs = combinations(sorted(set(roles)), 2)
+        return [pair for pair in pairs if self.alone & set(pair) or pair in apart]
+
+
+class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Permissions, and the kinds of purpose that open them."""
+
+    permissions: frozenset[Permission]
+    kinds: frozenset[str]
+
+
+class Purposes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The closed list of purposes, what each opens, and what the law forbids by name with its citation."""
+
+    allowed: frozenset[str]
+    patrol: str
+    token_minutes: int
+    minimum_justification_characters: int
+    prohibited: Mapping[str, str]
+    opens: tuple[Opening, ...]
+
+    def kinds_for(self, permission: Permission | str) -> frozenset[str]:
+        """Return the kinds of purpose that open a permission; all that are allowed where no row names it."""
+        for row in self.opens:
+            if permission in row.permissions:
+                return row.kinds
+        return self.allowed
+
+
+class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Training that access needs (468.4(d), 468.8)."""
+
+    course: str
+    valid_days: int
+    refresher_due_days: int
+
+
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long records stay, and on whose authority they go (468.5, Government Code 34090.6)."""
+
+    floor_days: int
+    schedule_days: int
+    schedule_id: str
+    schedule_in_force_from: date
+    resolution_id: str
+    attorney_consent_id: str
+    evidence_bases: frozenset[str]
+
+
+class Sharing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may receive data (468.7, Civil Code 1798.90.55)."""
+
+    recipients: frozenset[str]
+    states: frozenset[str]
+    refused_citation: str
+    package_days: int
+    kept_years: int
+    frame_margin_widths: float
+    """How much of a frame a release shows around a plate, each way, in the plate's widths."""
+
+
+LEGAL_FILE_YEARS = 2
+"""Government Code 34090(d): other city records, the file of releases among them, stay for two years."""
+
+
+class AccessRecords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a closed log of accesses is kept after its last entry."""
+
+    kept_years: int = LEGAL_FILE_YEARS
+
+
+class HotLists(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How hot lists are matched, aged and ranked."""
+
+    pass_window_s: int
+    minimum_confidence: float
+    lookalike_substitutions: int
+    bad_lines_share: float
+    """Of an upload's lines, how many may be set aside as bad; more refuse the file."""
+
+    shrink_share: float
+    """A version that loses more of the list's entries needs a second person."""
+
+    staleness_hours: Mapping[str, int]
+    tiers: Mapping[str, Tier]
+
+
+class Accounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rules of passwords, sessions and locks (468.6, CJIS Security Policy 5.9.5)."""
+
+    password_minimum_characters: int
+    lock_after_failures: int
+    lock_window_minutes: int
+    idle_minutes: int
+    inactive_days: int
+    access_token_minutes: int
+    known_browser_days: int
+    known_browsers: int
+    two_to_reinvite: frozenset[str]
+    """Roles that two administrators let enrol anew."""
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long the system works on while something that it depends on is away; how much a person is shown."""
+
+    audit_behind_refuses_s: int
+    alerts_without_revocation_s: int
+    disclosed_finding: int
+    """More records than this shown to a person in a day (UTC), by all services, are a finding."""
+
+    disclosed_refused: int
+    """More than this a service does not show to a person in a day, unless they were released for a case."""
+
+    limit_lifted_h: int
+    """How long such a release holds."""
+
+    hits_without_purpose_h: int
+    """Hits captured longer ago than this are shown for a declared purpose alone."""
+
+
+class Narrowness(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How wide anybody may ask (shared/core/narrowness.py)."""
+
+    known_characters: int
+    """Known characters of a plate from which on the window may be as long as the schedule."""
+
+    days: int
+    """The longest window where fewer are known."""
+
+
+class Devices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long devices may keep captures back, and until when what they send is live (ADR-0032)."""
+
+    live_within_s: int
+    """A capture that is older than this is no alert; a device that keeps nothing back sends it late."""
+
+    may_buffer_h: Mapping[Literal["fixed", "vehicle"], float]
+    """By kind, the most that a device may be registered with, and what it has unless it says otherwise."""
+
+
+class AuditPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For which periods accesses are audited, and how soon their samples are drawn (468.6(c))."""
+
+    period_months: int = 1
+    drawn_within_hours: int = 24
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The policy, whole."""
+
+    version: str
+    department: Department
+    designee: Office
+    custodian: Office
+    titles: Titles
+    roles: Mapping[str, frozenset[str]]
+    exclusive_roles: ExclusiveRoles
+    purposes: Purposes
+    training: Training
+    retention: Retention
+    sharing: Sharing
+    devices: Devices
+    hotlists: HotLists
+    accounts: Accounts
+    limits: Limits
+    narrowness: Narrowness
+    audits: AuditPlan = AuditPlan()
+    access_records: AccessRecords = AccessRecords()
+    digest: str = ""
+    """SHA-256 of the file's content as canonical JSON (sorted names, no spaces), hexadecimal."""
+    text: str = ""
+    """The file as it is written, comments and all."""
+
+
+class PolicyFault(ValueError):
+    """The policy file contradicts the law or itself; the service must not start."""
+
+
+LEGAL_FLOOR_DAYS = 365
+"""Government Code 34090.6(a): one year."""
+
+MOST_DAYS = 92
+"""A quarter: a longer window of every vehicle by a camera is no longer narrow."""
+
+WIDEST_FRAME_MARGIN = 5
+"""In plate widths (12 in, SAE J686): 5 ft to each side is all of the vehicle, and the lane beside it."""
+
+LONGEST_LIFT_H = 168
+"""A person is released from the limit of records a day for a week at most; then somebody decides again."""
+
+LONGEST_PATROL_H = 72
+"""What lies longer ago than three days is no patrol (policy 468.4(b))."""
+
+PERIOD_MONTHS = frozenset({1, 2, 3, 4, 6, 12})
+"""Lengths of an audit's period that fill a calendar year."""
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """Return the digest of a policy's content; comments and the order of its parts do not matter."""
+    canonical = json.dumps(
+        content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_written
+    )
+    return sha256(canonical.encode()).hexdigest()
+
+
+def _written(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise PolicyFault(f"a policy holds no {type(value).__name__}")
+
+
+def load_policy(path: Path) -> Policy:
+    """Return the policy in `path`. Raises: PolicyFault naming what is wrong with it."""
+    try:
+        text = path.read_text()
+        content = tomllib.loads(text)
+        for name in ("digest", "text"):
+            if name in content:
+                raise PolicyFault(f"{path}: a policy does not name its own {name}")
+        policy = msgspec.convert({**content, "digest": digest_of(content), "text": text}, Policy)
+    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
+        raise PolicyFault(f"{path}: {exc}") from exc
+    _check_named_roles(policy)
+    retention = policy.retention
+    if retention.floor_days < LEGAL_FLOOR_DAYS:
+        raise PolicyFault("retention.floor_days is under one year (Government Code 34090.6)")
+    if retention.schedule_days < retention.floor_days:
+        raise PolicyFault("retention.schedule_days is under retention.floor_days")
+    if policy.sharing.kept_years < LEGAL_FILE_YEARS:
+        raise PolicyFault("sharing.kept_years is under two years (Government Code 34090(d))")
+    if not 0 <= policy.sharing.frame_margin_widths <= WIDEST_FRAME_MARGIN:
+        raise PolicyFault(
+            f"sharing.frame_margin_widths is not from 0 to {WIDEST_FRAME_MARGIN} plate widths"
+        )
+    if policy.access_records.kept_years < LEGAL_FILE_YEARS:
+        raise PolicyFault("access_records.kept_years is under two years (Government Code 34090(d))")
+    for name in ("bad_lines_share", "shrink_share"):
+        if not 0 <= getattr(policy.hotlists, name) < 1:
+            raise PolicyFault(f"hotlists.{name} is not a share from 0 to below 1")
+    if not 1 <= policy.narrowness.days <= MOST_DAYS:
+        raise PolicyFault(f"narrowness.days is not from 1 to {MOST_DAYS}")
+    if not MIN_KNOWN_ALONE <= policy.narrowness.known_characters <= MAX_PLATE_CHARACTERS:
+        raise PolicyFault(
+            f"narrowness.known_characters is not from {MIN_KNOWN_ALONE} to {MAX_PLATE_CHARACTERS}"
+        )
+    _check_devices(policy.devices, retention)
+    if policy.audits.period_months not in PERIOD_MONTHS:
+        raise PolicyFault("audits.period_months is not 1, 2, 3, 4, 6 or 12")
+    if policy.audits.drawn_within_hours <= 0:
+        raise PolicyFault("audits.drawn_within_hours is not above 0")
+    if policy.limits.audit_behind_refuses_s <= 0:
+        raise PolicyFault("limits.audit_behind_refuses_s is not above 0")
+    if policy.limits.disclosed_finding <= 0:
+        raise PolicyFault("limits.disclosed_finding is not above 0")
+    if policy.limits.disclosed_refused < policy.limits.disclosed_finding:
+        raise PolicyFault("limits.disclosed_refused is under limits.disclosed_finding")
+    if not 1 <= policy.limits.limit_lifted_h <= LONGEST_LIFT_H:
+        raise PolicyFault(f"limits.limit_lifted_h is not 1 to {LONGEST_LIFT_H}")
+    if not 1 <= policy.limits.hits_without_purpose_h <= LONGEST_PATROL_H:
+        raise PolicyFault(f"limits.hits_without_purpose_h is not 1 to {LONGEST_PATROL_H}")
+    if both := policy.purposes.allowed & policy.purposes.prohibited.keys():
+        raise PolicyFault(f"purposes both allowed and prohibited: {', '.join(sorted(both))}")
+    _check_opens(policy.purposes)
+    return policy
+
+
+def _check_named_roles(policy: Policy) -> None:
+    exclusive = policy.exclusive_roles
+    if unknown := policy.accounts.two_to_reinvite - policy.roles.keys():
+        raise PolicyFault(f"accounts.two_to_reinvite names no role: {', '.join(sorted(unknown))}")
+    if unknown := exclusive.alone - policy.roles.keys():
+        raise PolicyFault(f"exclusive_roles.alone names no role: {', '.join(sorted(unknown))}")
+    for pair in sorted(exclusive.apart):
+        if len(set(pair)) < 2 or not policy.roles.keys() >= set(pair):
+            raise PolicyFault(f"exclusive_roles.apart is of two roles, not {' and '.join(pair)}")
+
+
+def _check_opens(purposes: Purposes) -> None:
+    """Raise PolicyFault unless the table of purposes says of each permission that needs one what opens it.
+
+    Those count, too, of which only some routes need one, or only what is old.
+    """
+    named = [permission for row in purposes.opens for permission in row.permissions]
+    if twice := {permission for permission in named if named.count(permission) > 1}:
+        raise PolicyFault(f"purposes.opens names {', '.join(sorted(twice))} twice")
+    if bare := {one for one in Permission if one.is_opened_by_purpose} - set(named):
+        raise PolicyFault(f"purposes.opens does not say what opens {', '.join(sorted(bare))}")
+    for row in purposes.opens:
+        if not row.kinds:
+            raise PolicyFault(
+                f"purposes.opens lets nothing open {', '.join(sorted(row.permissions))}"
+            )
+        if unknown := row.kinds - purposes.allowed:
+            raise PolicyFault(f"purposes.opens names {', '.join(sorted(unknown))}, not a purpose")
+
+
+def _check_devices(devices: Devices, retention: Retention) -> None:
+    if devices.live_within_s <= 0:
+        raise PolicyFault("devices.live_within_s is not above 0")
+    for kind in ("fixed", "vehicle"):
+        hours = devices.may_buffer_h.get(kind)
+        if hours is None or not 0 <= hours <= retention.floor_days * 24:
+            raise PolicyFault(
+                f"devices.may_buffer_h.{kind} is not from 0 to the hours of retention.floor_days"
+            )

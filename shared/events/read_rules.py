@@ -1,0 +1,126 @@
+"""What a read or a capture must be to be kept and matched: ingest, hotlist and retention hold it to the same.
+
+Ingest takes none that the others would put aside: its receipt would be a promise that nobody keeps. Each decides for itself, waits for nobody, and dead-letters exactly what the other does. Otherwise a hit could
+be raised on a read that nobody keeps, or a kept read match nothing.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from shared.core.errors import InvalidInput
+from shared.core.plates import MAX_PLATE_CHARACTERS
+from shared.events import CaptureReceived, Place, ReadRecorded
+
+FULL_CIRCLE_DEG = 360
+
+OLDEST = timedelta(days=3660)
+AHEAD = timedelta(days=1)
+"""Captured earlier or later than this is a broken clock: it would make partitions for no month of ours."""
+
+_PLATE = re.compile(f"[A-Z0-9]{{1,{MAX_PLATE_CHARACTERS}}}")
+_PLATES = re.compile("[A-Z0-9]+")
+_TEXTS = (
+    "device_name",
+    "agency_ori",
+    "plate_as_read",
+    "region",
+    "model",
+    "crop_key",
+    "image_key",
+    "vehicle_make",
+    "vehicle_colour",
+)
+
+
+def check_reads(reads: Sequence[ReadRecorded], now: datetime) -> None:
+    """Raise InvalidInput for the first read that cannot be kept or reckoned with.
+
+    The hot path: a batch is looked at as a whole, and read by read only where something is wrong.
+    """
+    if not reads or _all_good(reads, now):
+        return
+    for read in reads:
+        check_read(read, now)
+
+
+def _all_good(reads: Sequence[ReadRecorded], now: datetime) -> bool:
+    earliest, latest = now - OLDEST, now + AHEAD
+    texts: list[str | None] = []
+    for read in reads:
+        captured_at = read.captured_at
+        if captured_at.tzinfo is None or read.received_at.tzinfo is None:
+            return False
+        if not 1 <= len(read.plate) <= MAX_PLATE_CHARACTERS:
+            return False
+        if not earliest <= captured_at <= latest or read.characters or read.alternatives:
+            return False
+        if not _is_heading(read.place):
+            return False
+        texts += (read.device_name, read.plate_as_read, read.region, read.model)
+        texts += (read.agency_ori, read.crop_key, read.image_key)
+        texts += (read.vehicle_make, read.vehicle_colour)
+    return _storable(filter(None, texts)) and (
+        _PLATES.fullmatch("".join([read.plate for read in reads])) is not None
+    )
+
+
+def check_read(read: ReadRecorded, now: datetime) -> None:
+    """Raise InvalidInput, naming the field, for a read that cannot be kept or reckoned with."""
+    _check_times(read.captured_at, read.received_at, now)
+    if _PLATE.fullmatch(read.plate) is None:
+        raise InvalidInput("a plate in its normal form is 1 to 12 of A-Z and 0-9", field="plate")
+    _check_place(read.place)
+    for name in _TEXTS:
+        if not _storable([getattr(read, name) or ""]):
+            raise InvalidInput("holds a character that cannot be stored", field=name)
+    if read.characters and not _storable(one.text for one in read.characters):
+        raise InvalidInput("holds a character that cannot be stored", field="characters")
+    if read.alternatives and not all(_PLATE.fullmatch(a.plate) for a in read.alternatives):
+        raise InvalidInput(
+            "a plate in its normal form is 1 to 12 of A-Z and 0-9", field="alternatives"
+        )
+
+
+def check_capture(capture: CaptureReceived, now: datetime) -> None:
+    """Raise InvalidInput, naming the field, for a capture with times that cannot be reckoned with."""
+    _check_times(capture.captured_at, capture.received_at, now)
+    _check_place(capture.place)
+
+
+def is_late(captured_at: datetime, arrived_at: datetime, may_take: timedelta) -> bool:
+    """Return whether what was captured then arrived later than it may (ADR-0032).
+
+    Ingest asks it of what a device sends, by how long that device may keep it back; hotlist of what it
+    matches, by how long a capture is live. There is no other rule of what is late.
+    """
+    return arrived_at - captured_at > may_take
+
+
+def _check_place(place: Place | None) -> None:
+    if not _is_heading(place):
+        raise InvalidInput("a heading is from 0 to 360 degrees", field="heading_deg")
+
+
+def _is_heading(place: Place | None) -> bool:
+    return place is None or place.heading_deg is None or 0 <= place.heading_deg <= FULL_CIRCLE_DEG
+
+
+def _check_times(captured_at: datetime, received_at: datetime, now: datetime) -> None:
+    if captured_at.tzinfo is None or received_at.tzinfo is None:
+        field = "captured_at" if captured_at.tzinfo is None else "received_at"
+        raise InvalidInput("has no time zone", field=field)
+    if not now - OLDEST <= captured_at <= now + AHEAD:
+        raise InvalidInput("this was captured at no sane time", field="captured_at")
+
+
+def _storable(texts: Iterable[str]) -> bool:
+    """Whether Postgres can keep texts: no NUL, no half of a surrogate pair."""
+    joined = "".join(texts)
+    if joined.isascii():
+        return "\x00" not in joined
+    try:
+        joined.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in joined

@@ -1,0 +1,204 @@
+"""Captures that ingest signed: made once a frame, and verified by whoever keeps or matches what was read of it.
+
+Recognition decodes hostile images, so it is believed in what it read and in nothing else: device, time, place
+and keys of images come out of the text that ingest signed (ADR-0020).
+"""
+
+from base64 import b64decode, b64encode
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from prometheus_client import Counter
+
+from shared.core.certificates import CertificateRefused, Signer, Trust
+from shared.core.clock import Clock
+from shared.core.errors import AlprError
+from shared.core.ids import derive_id
+from shared.events import (
+    CaptureProcessed,
+    CaptureReceived,
+    ReadRecognised,
+    ReadRecorded,
+    SignedCapture,
+)
+from shared.events.read_rules import check_capture, check_reads
+
+REFUSED = Counter(
+    "alpr_captures_refused",
+    "Reads and outcomes whose capture is unsigned, forged or another",
+    ["event"],
+)
+
+REMEMBERED = 4096
+"""Captures that were verified: a frame has several reads and an outcome, and is verified once."""
+
+_DOMAIN = b"plateward capture v1\n"
+_body = msgspec.json.Encoder(order="sorted")
+_capture = msgspec.json.Decoder(CaptureReceived)
+
+
+class CaptureRefused(AlprError):
+    """The capture of a read or outcome was not signed by ingest, or says something else than it."""
+
+    title = "The capture is not as ingest signed it"
+
+
+def message(body: str) -> bytes:
+    """Return what a signature covers; the domain keeps other texts from passing for captures."""
+    return _DOMAIN + body.encode()
+
+
+def sign(capture: CaptureReceived, signer: Signer) -> CaptureReceived:
+    """Return the capture with what proves it: one Ed25519 signature, about 50 µs."""
+    body = written(capture)
+    signature = b64encode(signer.sign(message(body))).decode()
+    return msgspec.structs.replace(capture, signed=SignedCapture(body, signature, signer.text))
+
+
+def written(capture: CaptureReceived) -> str:
+    """Return a capture as canonical JSON: fields in order of their names, without `signed`."""
+    return _body.encode(msgspec.structs.replace(capture, signed=None)).decode()
+
+
+def of(capture: CaptureReceived) -> SignedCapture:
+    """Return what recognition passes on; of a capture from before ingest signed, one without a signature."""
+    return capture.signed or SignedCapture(written(capture), "", "")
+
+
+def read_id_of(capture_id: UUID, number: int) -> UUID:
+    """Return the id of a capture's read number `number`, from 0."""
+    return derive_id("read", capture_id, number)
+
+
+def crop_key_of(capture: CaptureReceived, read_id: UUID) -> str:
+    """Return where a read's crop lies in the object store: where its capture's crops lie, and nowhere else."""
+    return f"crops/{capture.device_id}/{capture.captured_at:%Y/%m/%d}/{read_id}.jpg"
+
+
+class CaptureProofs:
+    """Verifies the captures of reads and outcomes by the roots that this process trusts."""
+
+    def __init__(
+        self, trust: Trust, clock: Clock, *, unsigned_until: datetime | None = None
+    ) -> None:
+        """`unsigned_until`: captures without a signature are taken before this, while an upgrade lasts."""
+        self._trust = trust
+        self._clock = clock
+        self._unsigned_until = unsigned_until
+        self._verified: OrderedDict[SignedCapture, CaptureReceived] = OrderedDict()
+
+    def reads(self, events: Sequence[ReadRecognised]) -> Sequence[ReadRecorded]:
+        """Return reads as they are kept and matched: all that is said of their capture is ingest's word.
+
+        Raises: CaptureRefused for the first whose capture is unsigned or forged, or that says otherwise;
+        InvalidInput for the first that cannot be kept (`shared.events.read_rules`).
+        """
+        return self._checked([self._read(event) for event in events])
+
+    def outcomes(self, events: Sequence[CaptureProcessed]) -> list[CaptureProcessed]:
+        """Return outcomes with the capture that ingest signed. Raises: CaptureRefused, InvalidInput."""
+        now = self._clock.now()
+        outcomes = [self._outcome(event) for event in events]
+        for outcome in outcomes:
+            check_capture(outcome.capture, now)
+        return outcomes
+
+    def edge(self, events: Sequence[ReadRecorded]) -> Sequence[ReadRecorded]:
+        """Return reads that cameras made.
+
+        Raises: CaptureRefused for one that recognition made; InvalidInput for one that cannot be kept. Before ADR-0020 recognition published such; they are taken while an upgrade lasts.
+        """
+        if any(event.source != "edge" for event in events) and not self._takes_unsigned():
+            REFUSED.labels("read.recorded").inc()
+            raise CaptureRefused("a read of a frame comes with its signed capture")
+        return self._checked(events)
+
+    def _checked(self, reads: Sequence[ReadRecorded]) -> Sequence[ReadRecorded]:
+        check_reads(reads, self._clock.now())
+        return reads
+
+    def _read(self, event: ReadRecognised) -> ReadRecorded:
+        capture = self._capture(event.capture, "read.recognised")
+        if event.capture_id != capture.capture_id or event.read_id != read_id_of(
+            capture.capture_id, event.number
+        ):
+            REFUSED.labels("read.recognised").inc()
+            raise CaptureRefused("the read names another capture than the one that it carries")
+        return ReadRecorded(
+            event_id=event.event_id,
+            occurred_at=event.occurred_at,
+            read_id=event.read_id,
+            device_id=capture.device_id,
+            device_name=capture.device_name,
+            agency_ori=capture.agency_ori,
+            captured_at=capture.captured_at,
+            received_at=capture.received_at,
+            source="recognition",
+            plate=event.plate,
+            plate_as_read=event.plate_as_read,
+            confidence=event.confidence,
+            model=event.model,
+            region=event.region,
+            capture_id=capture.capture_id,
+            place=capture.place,
+            characters=event.characters,
+            box=event.box,
+            crop_key=crop_key_of(capture, event.read_id) if event.has_crop else None,
+            image_key=capture.image.object_key,
+            vehicle_make=event.vehicle_make,
+            vehicle_colour=event.vehicle_colour,
+            alternatives=event.alternatives,
+            misread_risk=event.misread_risk,
+            late=capture.late,
+        )
+
+    def _outcome(self, event: CaptureProcessed) -> CaptureProcessed:
+        capture = self._capture(of(event.capture), "capture.processed")
+        if written(event.capture) != written(capture):
+            REFUSED.labels("capture.processed").inc()
+            raise CaptureRefused("the outcome says otherwise of its capture than ingest signed")
+        return event
+
+    def _capture(self, signed: SignedCapture, event: str) -> CaptureReceived:
+        """Return the capture that ingest signed. Raises: CaptureRefused, and it is counted."""
+        known = self._verified.get(signed)
+        if known is not None:
+            return known
+        try:
+            capture = self._verify(signed)
+        except CaptureRefused:
+            REFUSED.labels(event).inc()
+            raise
+        if signed.signature:  # whether unsigned ones are taken depends on the time
+            self._verified[signed] = capture
+            if len(self._verified) > REMEMBERED:
+                self._verified.popitem(last=False)
+        return capture
+
+    def _verify(self, signed: SignedCapture) -> CaptureReceived:
+        if signed.signature or not self._takes_unsigned():
+            self._verify_signature(signed)
+        try:
+            return _capture.decode(signed.body)
+        except (msgspec.DecodeError, UnicodeError) as exc:
+            raise CaptureRefused("what was signed is no capture") from exc
+
+    def _verify_signature(self, signed: SignedCapture) -> None:
+        if not signed.signature:
+            raise CaptureRefused("the capture is not signed")
+        try:
+            self._trust.verify(
+                signed.certificate,
+                "captures",
+                self._clock.now(),
+                signature=b64decode(signed.signature, validate=True),
+                message=message(signed.body),
+            )
+        except (CertificateRefused, ValueError) as exc:
+            raise CaptureRefused("ingest did not sign the capture") from exc
+
+    def _takes_unsigned(self) -> bool:
+        return self._unsigned_until is not None and self._clock.now() < self._unsigned_until

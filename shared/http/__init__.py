@@ -1,0 +1,1 @@
+"""HTTP for every service: the app, problem documents, OpenAPI, request and answer models."""

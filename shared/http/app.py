@@ -1,0 +1,267 @@
+"""HTTP for every service: the app, problem documents (RFC 9457), request ids, health, metrics."""
+
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.access.guard import identify, record_unrecorded
+from shared.core import errors
+from shared.core.errors import AlprError
+from shared.core.trace import (
+    callers_id,
+    current_traceparent,
+    new_request_id,
+    set_request_id,
+    set_traceparent,
+)
+from shared.http.docs import DOCS, add_docs
+from shared.http.openapi import describe
+from shared.limits.body_limit import BodyLimit
+from shared.limits.limiter import Identify, Turnstile, Vouch
+from shared.postgres.unit_of_work import UnitOfWork
+from shared.service.runtime import TASK, Runtime, is_ok, runtime_of
+
+log = logging.getLogger(__name__)
+
+PROBLEM = "application/problem+json"
+OPEN = frozenset({"/livez", "/readyz", "/metrics", "/openapi.json"}) | DOCS
+"""Routes without a guard in every service; none of them shows ALPR data."""
+
+STATUS: Mapping[type[AlprError], int] = {
+    AlprError: 400,
+    errors.Malformed: 400,
+    errors.NotAuthenticated: 401,
+    errors.NotAuthorised: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.TooLarge: 413,
+    errors.UnsupportedMedia: 415,
+    errors.InvalidInput: 422,
+    errors.TooManyRequests: 429,
+    errors.Unavailable: 503,
+}
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457); `errors` names each faulty field."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = ""
+    instance: str = ""
+    field: str | None = None
+    errors: list[dict[str, Any]] | None = None
+
+
+def create_app(
+    runtime: Runtime,
+    *,
+    title: str,
+    description: str,
+    lifespan: Lifespan,
+    uploads: Iterable[str] = (),
+    open_routes: Collection[str] = (),
+    doors: Collection[str] = (),
+    identify: Identify = identify,
+    vouch: Vouch | None = None,
+) -> FastAPI:
+    """Return an app with what every service has; its routes are added by the service.
+
+    Args:
+        uploads: patterns of paths that bound their bodies themselves; all others take 1 MiB.
+        open_routes: paths without a guard, besides those that every service has.
+        doors: those of them that refuse, as a sign-in does; each has an allowance of its own.
+        identify: how a request shows who sends it, where that is no access token.
+        vouch: who is known at a door before they prove who they are.
+    """
+    app = FastAPI(
+        title=title,
+        description=description,
+        version="1.0.0",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect goes to whatever host the caller named, unguarded
+        generate_unique_id_function=_operation_id,
+        responses={
+            "4XX": {"model": Problem, "description": "A problem document (RFC 9457)"},
+            "5XX": {"model": Problem, "description": "A problem document (RFC 9457)"},
+        },
+    )
+    app.state.runtime = runtime
+    app.add_middleware(BodyLimit, uploads=uploads)
+    app.add_middleware(
+        Turnstile,
+        refusals=runtime.refusals,
+        identify=identify,
+        vouch=vouch,
+        exempt=OPEN.union(open_routes).difference(doors),
+        doors=doors,
+        answer=_alpr_error,
+    )
+    app.add_middleware(RequestContext, root_path=runtime.settings.root_path)
+    app.add_exception_handler(AlprError, _alpr_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(Exception, _unexpected)
+    app.get("/livez", tags=["health"])(livez)
+    app.get("/readyz", tags=["health"])(readyz)
+    app.get("/metrics", tags=["health"], response_class=Response)(metrics)
+    add_docs(app)
+    describe(app)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+async def livez() -> dict[str, str]:
+    """The process runs and its event loop turns."""
+    return {"status": "ok"}
+
+
+async def readyz(request: Request, response: Response) -> dict[str, str]:
+    """Postgres, Kafka, the object store and the keys are there; 503 with what is not.
+
+    A background task that fails is named, and by itself no reason to take no requests.
+    """
+    state = await runtime_of(request).check()
+    if not all(is_ok(value) for name, value in state.items() if not name.startswith(TASK)):
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    return state
+
+
+async def metrics() -> Response:
+    """Figures for Prometheus."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def unit_of_work(request: Request) -> AsyncIterator[UnitOfWork]:
+    """One transaction for a route."""
+    runtime = runtime_of(request)
+    async with runtime.db.begin() as connection:
+        yield UnitOfWork(connection, runtime.service, runtime.clock)
+
+
+# scope="function" commits before the response leaves; FastAPI's default commits after it.
+Work = Annotated[UnitOfWork, Depends(unit_of_work, scope="function")]
+
+
+class RequestContext:
+    """Gives each request an id of ours and a trace, answers with both, and keeps answers out of caches.
+
+    What the caller calls the request is kept apart (`caller_request_id`) and is in no answer.
+
+    Behind a proxy that serves the app below `root_path` it says so to the router, which then takes
+    addresses with the prefix and without.
+    """
+
+    def __init__(self, app: ASGIApp, root_path: str = "") -> None:
+        self._app = app
+        self._root_path = root_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if self._root_path:
+            scope["root_path"] = self._root_path
+        headers = dict(scope["headers"])
+        request_id = new_request_id()
+        set_request_id(request_id)
+        traceparent = headers.get(b"traceparent")
+        set_traceparent(traceparent.decode("latin-1") if traceparent else None)
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        state["caller_request_id"] = callers_id(headers.get(b"x-request-id"))
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                fields = MutableHeaders(scope=message)
+                fields["X-Request-ID"] = request_id
+                fields["traceparent"] = current_traceparent() or ""
+                fields.setdefault("Cache-Control", "no-store")
+                fields["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        await self._app(scope, receive, answer)
+
+
+def problem(
+    request: Request, status: int, title: str, detail: str = "", **members: Any
+) -> JSONResponse:
+    """Return a problem document as a response."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    body["instance"] = f"urn:request:{request.state.request_id}"
+    body.update({name: value for name, value in members.items() if value is not None})
+    headers = {"Retry-After": str(body["retry_after_s"])} if "retry_after_s" in body else {}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(body, status, headers, media_type=PROBLEM)
+
+
+def status_of(exc: AlprError) -> int:
+    """Return the status of an error by the nearest class that has one."""
+    return next(STATUS[kind] for kind in type(exc).__mro__ if kind in STATUS)
+
+
+async def _alpr_error(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, AlprError)  # noqa: S101 - registered for this class
+    if isinstance(exc, errors.NotAuthorised):
+        try:
+            await record_unrecorded(request, exc)
+        except errors.Unavailable as away:
+            exc = away
+    members: dict[str, Any] = {"field": exc.field, **exc.members}
+    if (retry_after_s := getattr(exc, "retry_after_s", None)) is not None:
+        members["retry_after_s"] = retry_after_s
+    return problem(request, status_of(exc), exc.title, exc.detail, **members)
+
+
+async def _invalid(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for this class
+    found = [
+        {"field": ".".join(str(part) for part in error["loc"]), "fault": error["msg"]}
+        for error in exc.errors()
+    ]
+    first = found[0] if found else {"field": None, "fault": "invalid"}
+    malformed = any(error["type"] == "json_invalid" for error in exc.errors())
+    status = HTTPStatus.BAD_REQUEST if malformed else HTTPStatus.UNPROCESSABLE_ENTITY
+    detail = f"{first['field']}: {first['fault']}"
+    return problem(
+        request, status, "The request is not valid", detail, field=first["field"], errors=found
+    )
+
+
+async def _http_exception(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, HTTPException)  # noqa: S101 - registered for this class
+    answer = problem(request, exc.status_code, HTTPStatus(exc.status_code).phrase, str(exc.detail))
+    answer.headers.update(exc.headers or {})
+    return answer
+
+
+async def _unexpected(request: Request, exc: Exception) -> JSONResponse:
+    log.error("request %s failed: %s", request.state.request_id, type(exc).__name__)
+    answer = problem(
+        request, 500, "Internal error", "the fault is ours; give the request id to operations"
+    )
+    # This handler stands outside of the middleware that adds it.
+    answer.headers["X-Request-ID"] = request.state.request_id
+    return answer

@@ -1,0 +1,162 @@
+"""What the requests and answers of every service are made of."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Generic, Self, TypeVar
+
+import msgspec
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from shared.core.errors import InvalidInput
+from shared.core.fields import storable
+from shared.core.plates import MAX_TYPED_CHARACTERS, PlatePattern, normalise_plate
+from shared.core.types import ORI_PATTERN, parse_ori
+from shared.events import Actor
+
+T = TypeVar("T")
+K = TypeVar("K")
+
+MAX_REASON_CHARACTERS = 2000
+MAX_CURSOR_CHARACTERS = 300
+MAX_KEY = 2**62
+_LINE_BREAKS = dict.fromkeys(map(ord, "\n\r\t"), " ")
+
+
+class RequestBody(BaseModel):
+    """The base of every request body: a field that it does not know is refused by name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Person(BaseModel):
+    """A person, as the log and the files name people."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    person_id: str
+    name: str
+    title: str
+    agency_ori: str
+
+    @classmethod
+    def of(cls, actor: Actor | None) -> Self | None:
+        """Return an actor as answers show people; None where there is none."""
+        return None if actor is None else cls.model_validate(actor)
+
+
+class Count(BaseModel):
+    """How many there are; with `at_least` there may be more than were counted."""
+
+    value: int
+    at_least: bool = False
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list. Ask again with `after` set to `next` for the page after it."""
+
+    items: list[T]
+    next: str | None = Field(
+        default=None, description="`after` of the next page, as it is; null on the last one"
+    )
+    count: Count | None = None
+
+    @classmethod
+    def of(cls, items: Sequence[T], *, last: object = None) -> Self:
+        """Return a page; `last` is the key of its last item where more may follow, else None."""
+        return cls(items=list(items), next=None if last is None else cursor_of(last))
+
+
+Limit = Annotated[int, Field(ge=1, le=200, description="The most items of a page")]
+After = Annotated[
+    str,
+    Field(
+        max_length=MAX_CURSOR_CHARACTERS, description="`next` of the page before, as it was given"
+    ),
+]
+"""Where a page begins: text that means something to the service alone."""
+
+
+def cursor_of(key: object) -> str:
+    """Return a key, such as an id or a name, as the text of a page's `next`."""
+    return urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+
+
+def key_of(after: str | None, kind: type[K]) -> K | None:
+    """Return the key in a page's `after`; None for the first page.
+
+    Raises: InvalidInput for a text that no page of this list gave out.
+    """
+    if after is None:
+        return None
+    try:
+        plain = urlsafe_b64decode(after + "=" * (-len(after) % 4))
+        key = msgspec.json.decode(plain, type=kind)
+        if isinstance(key, str):
+            storable(key)
+        if isinstance(key, int) and not 0 <= key < MAX_KEY:
+            raise ValueError("is no number that was given out")
+    except (ValueError, msgspec.DecodeError):
+        raise InvalidInput("is not the `next` of a page of this list", field="after") from None
+    return key
+
+
+class RegionTaken(BaseModel):
+    """A region in its full form, and the short form that a person or a list gave."""
+
+    region: Annotated[str, Field(examples=["US-CA"])]
+    taken_from: Annotated[str, Field(examples=["CA"])]
+
+
+def regions_taken(regions: Mapping[str, str]) -> list[RegionTaken]:
+    """Return what each short form was taken for, in order."""
+    return [
+        RegionTaken(region=region, taken_from=short) for short, region in sorted(regions.items())
+    ]
+
+
+def _lines(text: str) -> str:
+    if any(ord(one) < 32 or ord(one) == 127 for one in text.translate(_LINE_BREAKS)):
+        raise ValueError("has control characters")
+    return storable(text)
+
+
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=3, max_length=MAX_REASON_CHARACTERS),
+    AfterValidator(_lines),
+]
+"""Why somebody does something: 3 to 2,000 characters, lines allowed."""
+
+OriText = Annotated[
+    str,
+    AfterValidator(parse_ori),
+    Field(
+        description="NCIC's identifier of an agency: two letters and seven letters or digits",
+        examples=["CA0520100"],
+        json_schema_extra={"pattern": ORI_PATTERN},
+    ),
+]
+"""An ORI as a request gives it, in upper case."""
+
+
+def _pattern_text(text: str) -> str:
+    return PlatePattern.parse(text).text
+
+
+PlatePatternText = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_TYPED_CHARACTERS),
+    AfterValidator(_pattern_text),
+    Field(
+        description="1 to 12 letters and digits; `?` is one unknown character, `*` any number of them."
+    ),
+]
+"""A plate as far as it is known, in the normal form of `shared.core.plates.PlatePattern`."""
+
+WholePlate = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_TYPED_CHARACTERS),
+    AfterValidator(normalise_plate),
+    Field(description="1 to 12 letters and digits, all of them known."),
+]
+"""A plate of which no character is unknown, in its normal form."""

@@ -1,0 +1,82 @@
+"""The OpenAPI document: which permission each route needs, problem media type, no surprises."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from shared.core.permissions import Permission
+
+
+def permissions(dependant: Dependant) -> list[Permission]:
+    """Return the permissions that a route's dependencies ask for, each as often as it stands there."""
+    found = []
+    permission = getattr(dependant.call, "permission", None)
+    if isinstance(permission, Permission):
+        found.append(permission)
+    for child in dependant.dependencies:
+        found += permissions(child)
+    return found
+
+
+def guards(dependant: Dependant) -> list[Any]:
+    """Return what guards a route: dependencies that ask for a permission, or for a device's credential."""
+    own = isinstance(getattr(dependant.call, "permission", None), Permission)
+    found = [dependant.call] if own or getattr(dependant.call, "device", False) is True else []
+    for child in dependant.dependencies:
+        found += guards(child)
+    return found
+
+
+def describe(app: FastAPI) -> None:
+    """Make `app.openapi()` name the permission of each route, and problems by their media type."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = plain()
+            _add_permissions(app, document)
+            _problem_media(document)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _add_permissions(app: FastAPI, document: dict[str, Any]) -> None:
+    for context in iter_route_contexts(app.routes):
+        route = context.route
+        if not isinstance(route, APIRoute):
+            continue
+        for method in route.methods or ():
+            operation = document["paths"].get(context.path, {}).get(method.lower())
+            found = permissions(route.dependant)
+            if operation is not None and found:
+                operation["x-permission"] = found[0].value
+                operation["x-needs-purpose"] = found[0].needs_purpose
+                operation["x-needs-training"] = found[0].needs_training
+            if operation is not None:
+                for guard in guards(route.dependant):
+                    if getattr(guard, "device", False) is True:
+                        operation["x-credential"] = "device"
+                    else:
+                        operation["x-needs-purpose"] = getattr(guard, "needs_purpose", False)
+                        by_record = getattr(guard, "scope_by_record", False)
+                        operation["x-purpose-scope"] = "record" if by_record else "request"
+
+
+def _problem_media(document: dict[str, Any]) -> None:
+    for path in document["paths"].values():
+        for operation in path.values():
+            for status, response in operation.get("responses", {}).items():
+                content = response.get("content", {})
+                if status[0] in "45" and "application/json" in content:
+                    content["application/problem+json"] = content.pop("application/json")
+                if status == "422":
+                    content["application/problem+json"] = {
+                        "schema": {"$ref": "#/components/schemas/Problem"}
+                    }
+    schemas = document.get("components", {}).get("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)

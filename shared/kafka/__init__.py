@@ -1,0 +1,1 @@
+"""Kafka: clients, the registry of topics, events as records, publishing, consuming, dead letters."""

@@ -1,0 +1,149 @@
+"""What each principal may do in Kafka: derived from the registry of topics, and nothing besides.
+
+A service writes the topics that it produces, reads those that it consumes, works in consumer groups of its
+own name, and puts dead letters of what it consumes aside. Since Kafka 3.0 a principal that may write any
+topic may write idempotently, so no right on the cluster is needed for that.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from shared.kafka.topics import TOPICS, Topic
+
+TOPICS_COMMAND = "topics"
+"""Principal of `python -m shared.kafka.topics_admin ensure`: makes topics, configs and ACLs."""
+
+OPERATOR = "operator"
+"""Principal of `python -m shared.kafka.dead_letters`: lists dead letters and puts them back."""
+
+OPERATOR_GROUP = "dead-letters"
+
+TRIMMER = "trim"
+"""Principal of `python -m shared.kafka.topics_admin trim`: deletes what everybody has, and dead letters that end."""
+
+PREFIX = "alpr."
+CLUSTER = "kafka-cluster"
+"""The name that Kafka itself gives the cluster as a resource."""
+
+
+class Resource(IntEnum):
+    """Kinds of resources, by the numbers of Kafka's protocol."""
+
+    TOPIC = 2
+    GROUP = 3
+    CLUSTER = 4
+    TRANSACTIONAL_ID = 5
+
+
+class Pattern(IntEnum):
+    """How the name of a resource is compared, by the numbers of Kafka's protocol."""
+
+    LITERAL = 3
+    PREFIXED = 4
+
+
+class Operation(IntEnum):
+    """What is done to a resource, by the numbers of Kafka's protocol."""
+
+    READ = 3
+    WRITE = 4
+    CREATE = 5
+    DELETE = 6
+    ALTER = 7
+    DESCRIBE = 8
+    DESCRIBE_CONFIGS = 10
+    ALTER_CONFIGS = 11
+
+
+@dataclass(frozen=True, order=True)
+class Acl:
+    """One thing that a principal may do. Nothing is ever denied: what is not allowed is not possible."""
+
+    principal: str
+    """A service's name, or a command's."""
+
+    resource: Resource
+    pattern: Pattern
+    name: str
+    operation: Operation
+
+
+def services(topics: Iterable[Topic] = TOPICS.values()) -> list[str]:
+    """Return the services that reach Kafka, by name."""
+    return sorted({name for topic in topics for name in topic.producers | topic.consumers})
+
+
+def principals() -> list[str]:
+    """Return everyone who reaches Kafka: the services, and the three commands."""
+    return [*services(), OPERATOR, TOPICS_COMMAND, TRIMMER]
+
+
+def acls(topics: Iterable[Topic] = TOPICS.values()) -> list[Acl]:
+    """Return what everybody may do, sorted. Pure: equal registries, equal rules."""
+    topics = list(topics)
+    return sorted(
+        {
+            *(acl for service in services(topics) for acl in _of_service(service, topics)),
+            *_of_the_operator(topics),
+            *_of_the_topics_command(),
+            *_of_the_trimmer(topics),
+        }
+    )
+
+
+def _of_service(service: str, topics: Iterable[Topic]) -> Iterator[Acl]:
+    for topic in topics:
+        if service in topic.producers:
+            yield from _on(service, topic.name, Operation.WRITE)
+        if service in topic.consumers:
+            yield from _on(service, topic.name, Operation.READ)
+        if service in topic.workers:
+            yield from _on(service, topic.dead, Operation.WRITE)
+    for pattern, name in ((Pattern.LITERAL, service), (Pattern.PREFIXED, f"{service}-")):
+        yield Acl(service, Resource.GROUP, pattern, name, Operation.READ)
+    if service == "audit":  # it watches the brokers' disks and raises the finding
+        yield Acl(service, Resource.CLUSTER, Pattern.LITERAL, CLUSTER, Operation.DESCRIBE)
+
+
+def _of_the_operator(topics: Iterable[Topic]) -> Iterator[Acl]:
+    for topic in topics:
+        if topic.workers:
+            yield from _on(OPERATOR, topic.dead, Operation.READ)
+            yield from _on(OPERATOR, topic.name, Operation.WRITE)
+            # To compare what is put back with what was refused: see shared/kafka/dead_letters.py.
+            yield from _on(OPERATOR, topic.name, Operation.READ)
+    yield Acl(OPERATOR, Resource.GROUP, Pattern.LITERAL, OPERATOR_GROUP, Operation.READ)
+
+
+def _of_the_topics_command() -> Iterator[Acl]:
+    """Yield what makes topics and mends them. Who gives rights is the broker's super user, or Strimzi."""
+    for operation in (
+        Operation.CREATE,
+        Operation.ALTER,
+        Operation.DESCRIBE,
+        Operation.DESCRIBE_CONFIGS,
+        Operation.ALTER_CONFIGS,
+    ):
+        yield Acl(TOPICS_COMMAND, Resource.TOPIC, Pattern.PREFIXED, PREFIX, operation)
+    yield Acl(TOPICS_COMMAND, Resource.CLUSTER, Pattern.LITERAL, CLUSTER, Operation.DESCRIBE)
+
+
+def _of_the_trimmer(topics: Iterable[Topic]) -> Iterator[Acl]:
+    """Yield what deletes: of topics that are worked, and of dead letters, which it reads and puts behind others.
+
+    What is replayed from its start, or followed, it cannot touch.
+    """
+    for topic in topics:
+        if topic.is_trimmed:
+            yield from _on(TRIMMER, topic.name, Operation.DELETE)
+        if topic.workers:
+            for operation in (Operation.READ, Operation.WRITE, Operation.DELETE):
+                yield from _on(TRIMMER, topic.dead, operation)
+    yield Acl(TRIMMER, Resource.GROUP, Pattern.LITERAL, "*", Operation.DESCRIBE)
+
+
+def _on(principal: str, topic: str, operation: Operation) -> Iterator[Acl]:
+    """Yield an operation on a topic, and the sight of its configs, which readiness checks."""
+    for each in (operation, Operation.DESCRIBE_CONFIGS):
+        yield Acl(principal, Resource.TOPIC, Pattern.LITERAL, topic, each)

@@ -1,0 +1,92 @@
+"""Events to Kafka records and back: CloudEvents 1.0 in binary mode (ADR-0005)."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from shared.core.errors import Malformed
+from shared.core.trace import current_traceparent
+from shared.events import Event
+from shared.events.past import PAST
+from shared.kafka.topics import TOPICS
+
+_encoder = msgspec.json.Encoder()
+_types: dict[str, type[Event]] = {
+    f"{topic.name}.v{topic.event.VERSION}": topic.event for topic in TOPICS.values()
+} | {f"{event.TOPIC}.v{event.VERSION}": event for event in PAST}
+_decoders: dict[str, msgspec.json.Decoder[Any]] = {
+    name: msgspec.json.Decoder(event) for name, event in _types.items()
+}
+
+
+class Record(NamedTuple):
+    """What is put into Kafka."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class Message(NamedTuple):
+    """What comes out of Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Mapping[str, bytes]
+
+
+def event_type(event: type[Event] | Event) -> str:
+    """Return the CloudEvents type of an event: its topic and version."""
+    return f"{event.TOPIC}.v{event.VERSION}"
+
+
+def encode(event: Event, source: str) -> Record:
+    """Return `event` as a record that `source` (a service's name) publishes."""
+    return encode_all((event,), source)[0]
+
+
+def encode_all(events: Iterable[Event], source: str) -> list[Record]:
+    """Return `events` as records; what they have in common is made once."""
+    ce_source = ("ce_source", f"/plateward/{source}".encode())
+    traceparent = current_traceparent()
+    trace = [("traceparent", traceparent.encode())] if traceparent is not None else []
+    kind: type[Event] | None = None
+    at: datetime | None = None
+    records = []
+    for event in events:
+        if type(event) is not kind:
+            kind = type(event)
+            ce_type = ("ce_type", event_type(kind).encode())
+        if event.occurred_at is not at:
+            at = event.occurred_at
+            ce_time = ("ce_time", at.isoformat().encode())
+        ce_id = ("ce_id", str(event.event_id).encode())
+        headers = [_SPEC_VERSION, ce_type, ce_source, ce_id, ce_time, _JSON, *trace]
+        records.append(Record(event.TOPIC, event.key.encode(), _encoder.encode(event), headers))
+    return records
+
+
+_SPEC_VERSION = ("ce_specversion", b"1.0")
+_JSON = ("content-type", b"application/json")
+
+
+def decode(message: Message) -> Event:
+    """Return the event in `message`.
+
+    Raises: Malformed when its type is unknown here or its body does not fit the type.
+    """
+    name = message.headers.get("ce_type", b"").decode(errors="replace")
+    decoder = _decoders.get(name)
+    if decoder is None:
+        raise Malformed(f"event type {name[:80]!r} is not known")
+    try:
+        event: Event = decoder.decode(message.value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise Malformed(f"{name} does not decode: {exc}") from None
+    return event

@@ -1,0 +1,307 @@
+"""Consuming from Kafka: batches, explicit commits, dead letters with their reason.
+
+Delivery is at least once. A handler makes its effect once, by derived ids or by the inbox. What a rule
+refuses goes to the dead letters; any other failure stops the consumer at its offset, and it tries again.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError
+from prometheus_client import Counter, Gauge
+
+from shared.core.errors import AlprError, Unavailable
+from shared.core.trace import set_traceparent
+from shared.events import Event
+from shared.kafka.bus import Bus
+from shared.kafka.client import Kafka, stop_client
+from shared.kafka.codec import Message, Record, decode
+from shared.kafka.topics import TOPICS, topic_of
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Sequence[Any]], Awaitable[None]]
+"""Takes events of one type, in order. Raises AlprError for what retrying cannot help."""
+
+MessageHandler = Callable[[Sequence[Message]], Awaitable[None]]
+"""Takes messages as they came. Raises AlprError for what retrying cannot help, SomeRefused where the
+handler knows which messages that are and has worked the others."""
+
+LAG = Gauge("alpr_consumer_lag", "Messages not yet worked", ["group", "topic", "partition"])
+DEAD = Counter("alpr_dead_letters", "Messages put aside", ["group", "topic"])
+
+PROMPT, UNHURRIED = 5, 25
+"""So many first pauses is the longest that an idle consumer waits between fetches (ADR-0003): of what people
+wait for, or of what may come half a second later."""
+
+FIRST_PAUSE_S = 0.2
+MAX_PAUSE_S = 5.0
+
+
+class SomeRefused(AlprError):
+    """A handler worked a batch but for these messages, each with why it was refused."""
+
+    def __init__(self, refused: Sequence[tuple[Message, AlprError]]) -> None:
+        super().__init__(f"{len(refused)} messages were refused")
+        self.refused = refused
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What one group does with which events."""
+
+    group: str
+    handlers: Mapping[type[Event], Handler]
+    max_records: int = 1000
+    gather_s: float = 0
+    """After a small batch wait this long for the next to grow, where each costs a transaction."""
+    pauses: int = UNHURRIED
+    """`PROMPT` where somebody waits for it."""
+
+    @property
+    def events(self) -> Collection[type[Event]]:
+        """The types that are worked."""
+        return self.handlers.keys()
+
+
+@dataclass(frozen=True)
+class WholeSubscription:
+    """What one group does with messages as they came, undecoded: all of a poll in one call."""
+
+    group: str
+    events: Collection[type[Event]]
+    handler: MessageHandler
+    max_records: int = 1000
+    gather_s: float = 0
+    pauses: int = UNHURRIED
+
+
+AnySubscription = Subscription | WholeSubscription
+
+
+class Consumer:
+    """Runs one subscription until stopped."""
+
+    def __init__(
+        self,
+        kafka: Kafka | str,
+        subscription: AnySubscription,
+        bus: Bus,
+        *,
+        idle_pause_s: float = 0,
+    ) -> None:
+        self._kafka = Kafka.at(kafka)
+        self._subscription = subscription
+        self._bus = bus
+        self._idle_pause_s = idle_pause_s
+        self._task: asyncio.Task[None] | None = None
+        self._failing: str | None = None
+        self._pause_s = FIRST_PAUSE_S
+        self.restarts = 0
+        """How often it has begun again after a failure."""
+
+    @property
+    def failing(self) -> str | None:
+        """Why the consumer stands still, or None while it works."""
+        return self._failing
+
+    def start(self) -> None:
+        """Begin consuming in the background."""
+        self._task = asyncio.create_task(self._run(), name=f"consumer {self._subscription.group}")
+
+    async def stop(self) -> None:
+        """Leave the group; what is in hand and uncommitted will be delivered again."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        """Consume; after a failure begin again at the committed offset, each time more slowly."""
+        while True:
+            try:
+                await self._consume()
+            except asyncio.CancelledError:
+                if is_being_cancelled():
+                    raise
+                self._failing = "a Kafka client task was cancelled"
+            except Unavailable as exc:
+                self._failing = type(exc).__name__
+                log.warning("consumer %s waits: %s", self._subscription.group, exc.detail)
+            except Exception as exc:
+                self._failing = type(exc).__name__
+                log.exception(
+                    "consumer %s stopped; again in %.1f s", self._subscription.group, self._pause_s
+                )
+            self.restarts += 1
+            await asyncio.sleep(self._pause_s)
+            self._pause_s = min(self._pause_s * 2, MAX_PAUSE_S)
+
+    async def _consume(self) -> None:
+        topics = [topic_of(event).name for event in self._subscription.events]
+        consumer = self._kafka.consumer(
+            *topics,
+            group_id=self._subscription.group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_interval_ms=300_000,
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=2_000,
+            fetch_max_wait_ms=250,
+        )
+        try:
+            await consumer.start()
+            if self._idle_pause_s:
+                longest_s = self._idle_pause_s * self._subscription.pauses
+                pace(consumer, self._idle_pause_s, longest_s)
+            while True:
+                batches = await consumer.getmany(
+                    timeout_ms=1000, max_records=self._subscription.max_records
+                )
+                if batches:
+                    await self._work(consumer, batches)
+                    self._pause_s = FIRST_PAUSE_S
+                self._failing = None
+                taken = sum(map(len, batches.values()))
+                if 0 < taken < self._subscription.max_records // 2:
+                    await asyncio.sleep(self._subscription.gather_s)
+        finally:
+            await stop_client(consumer)
+
+    async def _work(
+        self, consumer: AIOKafkaConsumer, batches: dict[TopicPartition, list[Any]]
+    ) -> None:
+        done: dict[TopicPartition, int] = {}
+        subscription = self._subscription
+        # Of all partitions together: one call, and one transaction, for what one poll brought.
+        messages = [_message(record) for raw in batches.values() for record in raw]
+        if isinstance(subscription, WholeSubscription):
+            await self._hand_over(subscription.handler, messages)
+        else:
+            await self._handle(subscription, messages)
+        for partition in (
+            batches.keys() & consumer.assignment()
+        ):  # one may have been rebalanced away
+            done[partition] = batches[partition][-1].offset + 1
+            lag = (consumer.highwater(partition) or done[partition]) - done[partition]
+            LAG.labels(self._subscription.group, partition.topic, partition.partition).set(lag)
+        try:
+            if done:
+                await consumer.commit(done)
+        except (CommitFailedError, IllegalStateError):
+            # Rebalanced away: redelivered to whoever has it now, and the effects are not doubled.
+            log.info("commit of %s lost to a rebalance", self._subscription.group)
+
+    async def _hand_over(self, handler: MessageHandler, messages: Sequence[Message]) -> None:
+        try:
+            await handler(messages)
+            return
+        except Unavailable:
+            raise
+        except SomeRefused as exc:
+            for message, why in exc.refused:
+                await self.dead_letter(message, why)
+            return
+        except AlprError as exc:
+            if len(messages) == 1:
+                await self.dead_letter(messages[0], exc)
+                return
+        for message in messages:  # one of them was refused: find it, and let the others through
+            await self._hand_over(handler, [message])
+
+    async def _handle(self, subscription: Subscription, messages: Sequence[Message]) -> None:
+        decoded: list[tuple[Message, Event]] = []
+        for message in messages:
+            try:
+                decoded.append((message, decode(message)))
+            except AlprError as exc:
+                await self.dead_letter(message, exc)
+        for event_type, run in groupby(decoded, key=lambda pair: type(pair[1])):
+            await self._dispatch(subscription.handlers[event_type], list(run))
+
+    async def _dispatch(self, handler: Handler, run: list[tuple[Message, Event]]) -> None:
+        _adopt_trace(run[0][0])
+        try:
+            await handler([event for _, event in run])
+            return
+        except Unavailable:
+            raise
+        except AlprError as exc:
+            if len(run) == 1:
+                await self.dead_letter(run[0][0], exc)
+                return
+        # One of them was refused. Halving finds it and lets the others through, many at a time.
+        middle = len(run) // 2
+        await self._dispatch(handler, run[:middle])
+        await self._dispatch(handler, run[middle:])
+
+    async def dead_letter(self, message: Message, exc: AlprError) -> None:
+        """Put `message` aside with its reason; returns once Kafka has it."""
+        DEAD.labels(self._subscription.group, message.topic).inc()
+        log.warning("dead letter from %s offset %d: %s", message.topic, message.offset, exc.title)
+        reason = {
+            "dead_group": self._subscription.group,
+            "dead_reason": f"{type(exc).__name__}: {exc.detail}"[:1000],
+            "dead_partition": str(message.partition),
+            "dead_offset": str(message.offset),
+            "dead_at": datetime.now(UTC).isoformat(),
+        }
+        headers = [*message.headers.items(), *((k, v.encode()) for k, v in reason.items())]
+        record = Record(
+            TOPICS[message.topic].dead, message.key or b"", message.value or b"", headers
+        )
+        await self._bus.publish_records([record])
+
+
+def _message(record: Any) -> Message:
+    return Message(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.key,
+        record.value,
+        dict(record.headers),
+    )
+
+
+def _adopt_trace(message: Message) -> None:
+    traceparent = message.headers.get("traceparent")
+    set_traceparent(traceparent.decode() if traceparent else None)
+
+
+def is_being_cancelled() -> bool:
+    """Whether the running task itself was cancelled, not something that it awaited."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def pace(consumer: AIOKafkaConsumer, pause_s: float, longest_s: float) -> None:
+    """Wait after each empty fetch, longer each time: the embedded broker has no long poll (ADR-0003).
+
+    A fetch holds its node until it ends, so ending it late is what keeps the next one back. aiokafka
+    has no public hook for this; the pinned version's fetcher is wrapped, and a test watches that it is.
+    """
+    fetcher = consumer._fetcher
+    fetch = fetcher._proc_fetch_request
+    idle_s = pause_s
+
+    async def paced(*args: Any) -> bool:
+        nonlocal idle_s
+        found = bool(await fetch(*args))
+        if found:
+            idle_s = pause_s
+        else:
+            # aiokafka awaits a fetch that it cancelled, so like its own fetches this ends, and is
+            # not cancelled: otherwise the cancellation comes out of consumer.stop().
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(idle_s)
+            idle_s = min(idle_s * 1.2, longest_s)
+        return found
+
+    fetcher._proc_fetch_request = paced

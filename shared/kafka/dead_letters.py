@@ -1,0 +1,139 @@
+"""What was put aside: list it with its reason, and put it back to be worked again.
+
+`python -m shared.kafka.dead_letters` lists every dead letter; `--replay TOPIC` publishes those of one topic again
+under their old key, id and type, with all headers that they came with. Effects are made once, so a replay cannot
+double anything. A dead letter that is not the record that was refused is left out and named; one whose record the
+topic no longer has is put back with `--unproven` only. Bodies are not shown: they may hold plates, and this is no
+door to data.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError
+from pydantic import ValidationError
+
+from shared.core.errors import Unavailable
+from shared.kafka.bus import KafkaBus
+from shared.kafka.client import AWAY, Kafka
+from shared.kafka.codec import Record
+from shared.kafka.originals import Originals, Verdict, undone
+from shared.kafka.settings import KafkaSettings
+from shared.kafka.topics import TOPICS, Topic
+
+GROUP = "dead-letters"
+
+
+async def dead_letters(
+    kafka: Kafka | str, topic: Topic, *, replayed: bool
+) -> AsyncIterator[Record]:
+    """Yield what lies in a topic's dead letters; with `replayed` only what was not put back yet.
+
+    With `replayed`, going on to the next one commits that the last was put back.
+    """
+    partition = TopicPartition(topic.dead, 0)
+    consumer = Kafka.at(kafka).consumer(
+        group_id=GROUP if replayed else None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    try:
+        await consumer.start()
+        consumer.assign([partition])
+        end = (await consumer.end_offsets([partition]))[partition]
+        if not replayed:
+            await consumer.seek_to_beginning(partition)
+        while await consumer.position(partition) < end:
+            for message in (await consumer.getmany(timeout_ms=500)).get(partition, []):
+                headers = [(name, bytes(value)) for name, value in message.headers]
+                yield Record(topic.name, message.key or b"", message.value or b"", headers)
+                if replayed:
+                    await consumer.commit({partition: message.offset + 1})
+    finally:
+        await consumer.stop()
+
+
+async def show(kafka: Kafka | str) -> int:
+    """Print each dead letter's topic, id, time and reason; return how many there are."""
+    count = 0
+    for topic in (topic for topic in TOPICS.values() if topic.workers):
+        async for record in dead_letters(kafka, topic, replayed=False):
+            headers = {name: value.decode(errors="replace") for name, value in record.headers}
+            shown = (headers.get(n, "-") for n in ("ce_id", "dead_at", "dead_group", "dead_reason"))
+            print(topic.name, *shown, sep="  ")
+            count += 1
+    print(f"{count} dead letters")
+    return count
+
+
+async def replay(kafka: Kafka | str, topic: Topic, *, unproven: bool = False) -> int:
+    """Publish a topic's dead letters again, once each; return how many.
+
+    Stops before the first whose record is gone from the topic, unless `unproven` takes its word.
+    """
+    bus = KafkaBus(kafka, "operator")
+    await bus.start()
+    count = 0
+    try:
+        async with Originals(kafka) as originals:
+            async for record in dead_letters(kafka, topic, replayed=True):
+                verdict = await originals.verdict(record)
+                if verdict is Verdict.FORGED:
+                    print(f"{_id(record)} is not the record that was refused: left out")
+                    continue
+                if verdict is Verdict.GONE and not unproven:
+                    print(f"{_id(record)} cannot be compared, its record is gone: --unproven")
+                    break
+                await bus.publish_records([undone(record)])
+                count += 1
+    finally:
+        await bus.stop()
+    print(f"{count} of {topic.name} put back")
+    return count
+
+
+def _id(record: Record) -> str:
+    return dict(record.headers).get("ce_id", b"one without an id").decode(errors="replace")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """List, or replay one topic."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--replay", choices=sorted(TOPICS), help="topic whose dead letters go back")
+    parser.add_argument(
+        "--unproven", action="store_true", help="take those whose record is gone at their word"
+    )
+    parser.add_argument("--bootstrap", help="address of Kafka; KAFKA_BOOTSTRAP where not given")
+    chosen = parser.parse_args(arguments)
+    kafka = _kafka(chosen.bootstrap)
+    try:
+        if chosen.replay:
+            asyncio.run(replay(kafka, TOPICS[chosen.replay], unproven=chosen.unproven))
+        else:
+            asyncio.run(show(kafka))
+    except (KafkaConnectionError, Unavailable):
+        if (fault := asyncio.run(kafka.fault())) != AWAY:
+            sys.exit(f"{kafka.bootstrap}: {fault}")
+        sys.exit(f"no Kafka answers at {kafka.bootstrap}; KAFKA_BOOTSTRAP says where it is")
+
+
+def _kafka(bootstrap: str | None) -> Kafka:
+    """Return the Kafka to look at; ends the program where its settings do not fit together."""
+    try:
+        return Kafka.of(
+            KafkaSettings() if bootstrap is None else KafkaSettings(kafka_bootstrap=bootstrap)
+        )
+    except ValidationError as exc:
+        sys.exit(
+            "\n".join(
+                fault["msg"].removeprefix("Value error, ")
+                for fault in exc.errors(include_input=False)
+            )
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Compares a dead letter with the record that was refused, which lies where it lay in its topic.
+
+Whoever consumes a topic may write its dead letters, and what is put back speaks with the voice of who may
+write the topic. So a dead letter is put back only if it is the record that it says it is.
+"""
+
+from enum import Enum
+from types import TracebackType
+from typing import Self
+
+from aiokafka import TopicPartition
+
+from shared.kafka.client import Kafka
+from shared.kafka.codec import Record
+from shared.kafka.topics import TOPICS
+
+OWN = "dead_"
+"""Headers that putting aside added begin so; all others, MACs included, are the record's and stay."""
+
+
+class Verdict(Enum):
+    """What a dead letter is, held against its topic."""
+
+    GENUINE = "genuine"
+    FORGED = "forged"
+    GONE = "gone"
+    """The topic no longer has the record, so nobody can tell."""
+
+
+def undone(record: Record) -> Record:
+    """Return a dead letter as the record that was refused: without what putting aside added."""
+    kept = [(name, value) for name, value in record.headers if not name.startswith(OWN)]
+    return record._replace(headers=kept)
+
+
+class Originals:
+    """Reads single records of topics, in no group."""
+
+    def __init__(self, kafka: Kafka | str) -> None:
+        self._consumer = Kafka.at(kafka).consumer(enable_auto_commit=False)
+
+    async def __aenter__(self) -> Self:
+        await self._consumer.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._consumer.stop()
+
+    async def verdict(self, dead: Record) -> Verdict:
+        """Return whether `dead` (its topic is the one that it goes back to) is what was refused."""
+        said = dict(dead.headers)
+        try:
+            partition = TopicPartition(dead.topic, int(said["dead_partition"]))
+            offset = int(said["dead_offset"])
+        except (KeyError, ValueError):
+            return Verdict.FORGED
+        if not 0 <= partition.partition < TOPICS[dead.topic].partitions or offset < 0:
+            return Verdict.FORGED
+        self._consumer.assign([partition])
+        if offset >= (await self._consumer.end_offsets([partition]))[partition]:
+            return Verdict.FORGED
+        if offset < (await self._consumer.beginning_offsets([partition]))[partition]:
+            return Verdict.GONE
+        return await self._compare(partition, offset, undone(dead))
+
+    async def _compare(self, partition: TopicPartition, offset: int, dead: Record) -> Verdict:
+        self._consumer.seek(partition, offset)
+        while True:
+            found = (await self._consumer.getmany(partition, timeout_ms=500, max_records=1)).get(
+                partition, []
+            )
+            if not found:
+                if await self._consumer.position(partition) > offset:
+                    return Verdict.GONE
+                continue
+            [record] = found
+            if record.offset != offset:
+                return Verdict.GONE  # compacted away
+            headers = [(name, bytes(value)) for name, value in record.headers]
+            same = (record.key or b"", record.value or b"", headers) == (
+                dead.key,
+                dead.value,
+                dead.headers,
+            )
+            return Verdict.GENUINE if same else Verdict.FORGED

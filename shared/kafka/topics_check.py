@@ -1,0 +1,146 @@
+"""Looks whether a service finds its topics as the registry says, and may use them: part of its readiness.
+
+Services make nothing: `python -m shared.kafka.topics_admin ensure` does, as a principal of its own. What is asked
+here is what every principal may ask about the topics that it uses.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, for_code
+
+from shared.core.errors import Unavailable
+from shared.kafka.acls import Operation
+from shared.kafka.client import Kafka
+from shared.kafka.requests import MetadataRequest, ask
+from shared.kafka.topics import TOPICS
+from shared.kafka.topics_wanted import LEAST_SAFE_COPIES, MIN_INSYNC, Wanted, wanted
+
+LOOKED_AT_S = 30.0
+"""What was well is asked again after so long; what was not is asked again at once."""
+
+MOST_NAMED = 5
+_NOT_TOLD = -(2**31)
+_DENIED = 29
+HINT = "run `python -m shared.kafka.topics_admin ensure`"
+
+
+class TopicsCheck:
+    """One service's topics."""
+
+    def __init__(
+        self, kafka: Kafka, service: str, *, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._kafka = kafka
+        self._uses = uses(service)
+        self._now = now
+        self._well_at: float | None = None
+        self.copies = 1
+        """How many brokers have an event before it is acknowledged; 1 until more was seen."""
+
+    async def ping(self) -> None:
+        """Return if every topic is there, kept as wanted and may be used.
+
+        Raises: Unavailable, naming what is missing.
+        """
+        if self._well_at is not None and self._now() - self._well_at < LOOKED_AT_S:
+            return
+        self._well_at = None
+        admin = self._kafka.admin()
+        try:
+            await admin.start()
+            faults = await self._look(admin)
+        except (KafkaError, OSError, NotImplementedError) as exc:
+            raise Unavailable("Kafka does not say what topics there are") from exc
+        finally:
+            await admin.close()
+        if faults:
+            more = f" and {len(faults) - MOST_NAMED} more" if len(faults) > MOST_NAMED else ""
+            raise Unavailable(f"{'; '.join(faults[:MOST_NAMED])}{more}: {HINT}")
+        self._well_at = self._now()
+
+    async def _look(self, admin: AIOKafkaAdminClient) -> list[str]:
+        """Return what is wrong, in words; learn how safe an acknowledgement is."""
+        answer = await ask(admin, MetadataRequest(sorted(self._uses), False, False, True))
+        seen = {topic["topic"]: topic for topic in answer.to_object()["topics"]}
+        usable, faults = [], []
+        for topic in wanted(len(answer.brokers)):
+            if (operations := self._uses.get(topic.name)) is None:
+                continue
+            fault = _fault(topic, seen.get(topic.name, {}), operations)
+            if fault is None:
+                usable.append(topic)
+            else:
+                faults.append(fault)
+        found = await configs_of(admin, usable)
+        return [
+            *faults,
+            *(f for t in usable if (f := _kept_otherwise(t, found[t.name]))),
+            *self._too_few_copies(found),
+        ]
+
+    def _too_few_copies(self, found: Mapping[str, Mapping[str, str]]) -> list[str]:
+        self.copies = min((int(f.get(MIN_INSYNC, 1)) for f in found.values()), default=1)
+        if not found or self.copies >= LEAST_SAFE_COPIES or self._kafka.one_copy:
+            return []
+        return [
+            "what Kafka acknowledges may rest on one broker: run three, or set KAFKA_ALLOW_ONE_COPY"
+        ]
+
+
+def uses(service: str) -> dict[str, tuple[Operation, ...]]:
+    """Return what a service does with which topics, dead letters included."""
+    found: dict[str, tuple[Operation, ...]] = {}
+    for topic in TOPICS.values():
+        if service in topic.producers:
+            found[topic.name] = (Operation.WRITE,)
+        if service in topic.consumers:
+            found[topic.name] = (*found.get(topic.name, ()), Operation.READ)
+        if service in topic.workers:
+            found[topic.dead] = (Operation.WRITE,)
+    return found
+
+
+def _fault(topic: Wanted, seen: Mapping[str, Any], operations: Sequence[Operation]) -> str | None:
+    if seen.get("error_code") == _DENIED:
+        return f"{topic.name} may not be used"
+    if not seen.get("partitions"):
+        return f"{topic.name} is missing"
+    if len(seen["partitions"]) < topic.partitions:
+        return f"{topic.name} has too few partitions"
+    may = seen["authorized_operations"]
+    if may != _NOT_TOLD:
+        for operation in operations:
+            if not may >> operation & 1:
+                return f"{topic.name}: {operation.name.lower()} is not allowed"
+    return None
+
+
+def _kept_otherwise(topic: Wanted, found: Mapping[str, str]) -> str | None:
+    """Return how a topic is kept otherwise than wanted; copies apart, which a broker away may lower."""
+    others = sorted(set(differing(topic, found)) - {MIN_INSYNC})
+    return f"{topic.name} is kept otherwise ({', '.join(others)})" if others else None
+
+
+async def configs_of(
+    admin: AIOKafkaAdminClient, topics: Sequence[Wanted]
+) -> dict[str, dict[str, str]]:
+    """Return, by topic, the values of the configs that are wanted of it. Raises: Unavailable."""
+    if not topics:
+        return {}
+    asked = [ConfigResource(ConfigResourceType.TOPIC, t.name, dict(t.configs)) for t in topics]
+    found: dict[str, dict[str, str]] = {}
+    for response in await admin.describe_configs(asked):
+        for code, _, _, name, entries in response.resources:
+            if code:
+                raise Unavailable(f"configs of {name}: {for_code(code).__name__}")
+            found[name] = {entry[0]: entry[1] for entry in entries}
+    return found
+
+
+def differing(topic: Wanted, found: Mapping[str, str]) -> dict[str, str]:
+    """Return the configs of a topic that are other than wanted, with the values wanted."""
+    return {name: value for name, value in topic.configs.items() if found.get(name) != value}

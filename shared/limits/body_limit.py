@@ -1,0 +1,86 @@
+"""Bounds on request bodies, so that nobody fills a service's memory or its time, signed in or not."""
+
+import asyncio
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.core.errors import Malformed, TooLarge
+
+MAX_BODY_BYTES = 1024 * 1024
+"""Plenty for what people send. Routes that take files bound them themselves, each by its own limit."""
+
+WITHIN_S = 30.0
+"""A body that takes longer is refused: a sender who never ends one would be waited for without end."""
+
+
+async def whole_body(request: Request, *, most_bytes: int, within_s: float = WITHIN_S) -> bytes:
+    """Return the body of a request whose route bounds it itself. Raises: TooLarge, Malformed."""
+    pieces = bytearray()
+    try:
+        async with asyncio.timeout(within_s):
+            async for piece in request.stream():
+                pieces += piece
+                if len(pieces) > most_bytes:
+                    raise TooLarge(f"the body has more than {most_bytes} bytes")
+    except TimeoutError:
+        raise Malformed(f"the body did not arrive whole within {within_s:g} s") from None
+    except ClientDisconnect:
+        raise Malformed("the body did not arrive whole") from None
+    return bytes(pieces)
+
+
+class BodyLimit:
+    """Refuses a longer body with 413, by its declared length or while it comes in; a slow one with 408."""
+
+    def __init__(
+        self, app: ASGIApp, uploads: Iterable[str] = (), *, within_s: float = WITHIN_S
+    ) -> None:
+        """`uploads` are patterns of paths whose own handlers bound what they read."""
+        self._app = app
+        self._within_s = within_s
+        self._uploads = re.compile("|".join(uploads) or "(?!)")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request."""
+        if scope["type"] != "http" or self._uploads.search(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"")
+        too_long = declared.isdigit() and int(declared) > MAX_BODY_BYTES
+        deadline = asyncio.get_running_loop().time() + self._within_s
+        taken, whole = 0, False
+
+        async def bounded() -> Message:
+            nonlocal taken, whole
+            if too_long:
+                raise _too_large()
+            if whole:  # a stream waits here for its reader to go away, as long as it takes
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise _too_slow(self._within_s) from None
+            taken += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
+            if taken > MAX_BODY_BYTES:
+                raise _too_large()
+            return message
+
+        await self._app(scope, bounded, send)
+
+
+def _too_slow(within_s: float) -> HTTPException:
+    detail = f"the body did not arrive whole within {within_s:g} s"
+    return HTTPException(HTTPStatus.REQUEST_TIMEOUT, detail)
+
+
+def _too_large() -> HTTPException:
+    # An HTTPException, for FastAPI turns any other error while it reads a body into a 400.
+    detail = f"the body is larger than {MAX_BODY_BYTES // 1024} KiB"
+    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)

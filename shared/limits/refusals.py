@@ -1,0 +1,187 @@
+"""Refused requests of nobody known: how many of an address are looked at, and how many there were.
+
+Rules alone; `shared/limits/limiter.py` applies them to requests, `shared/limits/refusal_log.py` tells the audit log.
+Counted by each process for itself, in bounded memory however many addresses there are (ADR-0015).
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import NamedTuple
+
+from shared.core.token_bucket import Bucket
+
+GUARD = "guard"
+"""The door of every route that needs a credential; an open route that refuses is a door of its own."""
+
+MOST_PLACES = 10_000
+"""Buckets kept. The one longest unused goes first; what begins afresh by that is held by `OVERALL`."""
+
+OVERALL = 20
+"""So many times what one address may, all of them together may at the guard."""
+
+MOST_NAMED = 100
+"""Places and doors told one by one for a minute; what others did is told in one sum for each door."""
+
+MOST_MINUTES = 60
+"""Minutes that wait to be told, the database being away; later ones are kept as sums alone."""
+
+MINUTE = timedelta(minutes=1)
+_LONGEST_ADDRESS = 64
+
+
+class Door(NamedTuple):
+    """Whose requests, and where: what has one bucket."""
+
+    place: str
+    """An IPv4 address or an IPv6 network of 64 bits; "" where none is known. Where an open
+    route knows whose a request is: who that is."""
+
+    name: str
+    """`GUARD`, or the path of an open route."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Refusals of one door within one minute."""
+
+    minute: datetime
+    door: Door
+    first_at: datetime
+    last_at: datetime
+    count: int
+
+
+def place_of(host: str) -> str:
+    """Return what stands for a client's address: whoever has one of IPv6 has 2**64 of them."""
+    return _place(host) if len(host) <= _LONGEST_ADDRESS else ""
+
+
+@lru_cache(maxsize=4096)
+def _place(host: str) -> str:
+    try:
+        address: IPv4Address | IPv6Address = ip_address(host)
+    except ValueError:
+        return ""
+    if isinstance(address, IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ip_network((int(address), 64), strict=False))
+
+
+class Allowance:
+    """How many refusals each door has left: `burst` at once, then `per_minute`.
+
+    A request reserves one before it is looked at and gets it back unless it is refused, so that no
+    number of requests at the same time goes past what is left.
+    """
+
+    def __init__(
+        self,
+        burst: int,
+        per_minute: float,
+        *,
+        most_places: int = MOST_PLACES,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._burst = burst
+        self._per_s = per_minute / 60
+        self._most_places = most_places
+        self._monotonic = monotonic
+        self._narrower: dict[str, float] = {}
+        self._buckets: OrderedDict[Door, Bucket] = OrderedDict()
+        self._overall = Bucket(burst * OVERALL, monotonic())
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def narrow(self, name: str, burst: int) -> None:
+        """Allow fewer at once at the door of this name, where looking at a request costs more."""
+        self._narrower[name] = burst
+
+    def reserve(self, door: Door) -> bool:
+        """Take one; False where none is left."""
+        bucket = self._bucket(door)
+        overall = self._all() if door.name == GUARD else None
+        if bucket.tokens < 1 or (overall is not None and overall.tokens < 1):
+            return False
+        bucket.tokens -= 1
+        if overall is not None:
+            overall.tokens -= 1
+        return True
+
+    def give_back(self, door: Door) -> None:
+        """Put back what was reserved: the request was not refused."""
+        if (bucket := self._buckets.get(door)) is not None:
+            bucket.tokens += 1
+        if door.name == GUARD:
+            self._overall.tokens += 1
+
+    def wait_s(self, door: Door) -> int:
+        """Return after how many seconds there is one again, as far as it is this door's doing."""
+        return self._bucket(door).wait_s(self._per_s)
+
+    def _bucket(self, door: Door) -> Bucket:
+        now_s = self._monotonic()
+        burst = min(self._burst, self._narrower.get(door.name, self._burst))
+        bucket = self._buckets.get(door)
+        if bucket is None:
+            bucket = self._buckets[door] = Bucket(burst, now_s)
+            if len(self._buckets) > self._most_places:
+                self._buckets.popitem(last=False)
+        else:
+            self._buckets.move_to_end(door)
+            bucket.refill(now_s, self._per_s, burst)
+        return bucket
+
+    def _all(self) -> Bucket:
+        self._overall.refill(self._monotonic(), self._per_s * OVERALL, self._burst * OVERALL)
+        return self._overall
+
+
+class Tally:
+    """Refusals that have no entry of their own, by minute and door; none is left out of the sums."""
+
+    def __init__(self, *, most_named: int = MOST_NAMED, most_minutes: int = MOST_MINUTES) -> None:
+        self._most_named = most_named
+        self._most_minutes = most_minutes
+        self._minutes: dict[datetime, dict[Door, Counted]] = {}
+        self._open_from: datetime | None = None
+
+    def __len__(self) -> int:
+        return sum(map(len, self._minutes.values()))
+
+    def add(self, door: Door, at: datetime) -> None:
+        """Count one."""
+        minute = at.replace(second=0, microsecond=0)
+        if self._open_from is not None and minute < self._open_from:
+            minute = self._open_from  # the clock was put back: what was told stays as it was told
+        doors = self._minutes.setdefault(minute, {})
+        if door not in doors:
+            late = len(self._minutes) > self._most_minutes
+            if late or len(doors) >= self._most_named:
+                door = Door("", door.name)
+        counted = doors.get(door)
+        if counted is None:
+            doors[door] = Counted(minute, door, at, at, 1)
+        else:
+            last_at = max(counted.last_at, at)
+            doors[door] = replace(counted, last_at=last_at, count=counted.count + 1)
+
+    def take(self, before: datetime) -> list[Counted]:
+        """Return, and forget, the minutes that had ended at `before`."""
+        ended = [minute for minute in sorted(self._minutes) if minute + MINUTE <= before]
+        taken = [counted for minute in ended for counted in self._minutes.pop(minute).values()]
+        if ended:
+            self._open_from = max(ended[-1] + MINUTE, self._open_from or ended[-1])
+        return taken
+
+    def put_back(self, taken: list[Counted]) -> None:
+        """Keep what was taken and could not be told; it is taken again as it was."""
+        for counted in taken:
+            self._minutes.setdefault(counted.minute, {})[counted.door] = counted

@@ -1,0 +1,245 @@
+"""The list of what a purge run took and what holds kept: written by retention, read by its followers.
+
+docs/purge-list.md is the specification. `purges/<run id>/` holds a manifest and the parts of two
+sections, `purged` and `held`. Each line of a part names one record; the lines of a section are sorted,
+and the section's root is the Merkle tree hash (RFC 6962) over them. Neither side ever holds more than
+one part in memory.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from hashlib import sha256
+from itertools import pairwise
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from shared.core.errors import InvalidInput
+from shared.core.merkle import Frontier, leaf_hash
+from shared.events import PurgeList
+from shared.objects.store import ObjectStore
+
+FORMAT = "plateward purge list 1"
+FOLDER = "purges"
+PART_LINES = 100_000
+"""Lines of a part, about 4 MB; only the last part of a section has fewer."""
+
+MAX_MANIFEST_BYTES = 4_000_000
+MAX_PART_BYTES = 8_000_000
+
+SectionName = Literal["purged", "held"]
+Kind = Literal["capture", "read"]
+
+
+class Record(NamedTuple):
+    """One capture or read. Records sort as their lines do."""
+
+    kind: Kind
+    record_id: UUID
+
+    @property
+    def line(self) -> bytes:
+        """The record's line, without its end: `read 0b6d9f5e-7b56-8f0a-9a4e-3f2d6f2f7a10`."""
+        return f"{self.kind} {self.record_id}".encode()
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One object of a section."""
+
+    key: str
+    lines: int
+    sha256: str  # lower-case hex, of the object's bytes
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """All records that were purged, or all that holds kept."""
+
+    lines: int
+    root: str  # lower-case hex, RFC 6962 over the lines
+    parts: list[Part]
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What `purges/<run id>/manifest.json` says."""
+
+    format: str
+    run_id: UUID
+    before: datetime
+    purged: Section
+    held: Section
+
+
+_KINDS: dict[str, Kind] = {"capture": "capture", "read": "read"}
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.Decoder(Manifest).decode
+
+
+def folder_of(run_id: UUID) -> str:
+    """Return the folder of a run's list."""
+    return f"{FOLDER}/{run_id}"
+
+
+class ListWriter:
+    """Writes the list of one run. Writing it again overwrites it."""
+
+    def __init__(self, objects: ObjectStore, run_id: UUID, before: datetime) -> None:
+        self._objects = objects
+        self._run_id = run_id
+        self._before = before
+
+    async def write(
+        self,
+        purged: AsyncIterator[Sequence[Record]],
+        held: AsyncIterator[Sequence[Record]],
+    ) -> PurgeList:
+        """Put the parts and then the manifest; return what the event says of them.
+
+        Args: pages of records, sorted over all pages, none twice.
+        Raises: Unavailable; ValueError for records out of order.
+        """
+        manifest = Manifest(
+            format=FORMAT,
+            run_id=self._run_id,
+            before=self._before,
+            purged=await self._section("purged", purged),
+            held=await self._section("held", held),
+        )
+        body = _encode(manifest)
+        key = f"{folder_of(self._run_id)}/manifest.json"
+        await self._objects.put(key, body)
+        return PurgeList(
+            key=key,
+            sha256=sha256(body).hexdigest(),
+            purged=manifest.purged.lines,
+            purged_root=manifest.purged.root,
+            held=manifest.held.lines,
+            held_root=manifest.held.root,
+        )
+
+    async def _section(self, name: SectionName, pages: AsyncIterator[Sequence[Record]]) -> Section:
+        tree, parts, waiting = Frontier(), list[Part](), list[bytes]()
+        last = b""
+        async for page in pages:
+            lines = [record.line for record in page]
+            if any(a >= b for a, b in pairwise([last, *lines])):
+                raise ValueError("a purge list's records are sorted, and none is there twice")
+            last = lines[-1] if lines else last
+            await asyncio.to_thread(_grow, tree, lines)
+            waiting += lines
+            while len(waiting) >= PART_LINES:
+                parts.append(await self._put(name, len(parts), waiting[:PART_LINES]))
+                del waiting[:PART_LINES]
+        if waiting:
+            parts.append(await self._put(name, len(parts), waiting))
+        return Section(lines=tree.size, root=tree.root().hex(), parts=parts)
+
+    async def _put(self, name: SectionName, number: int, lines: Sequence[bytes]) -> Part:
+        key = f"{folder_of(self._run_id)}/{name}-{number:06}.txt"
+        body = b"".join(line + b"\n" for line in lines)
+        await self._objects.put(key, body)
+        return Part(key=key, lines=len(lines), sha256=sha256(body).hexdigest())
+
+
+class ListReader:
+    """Reads a list that an event names. Every byte is checked before a record of it is returned."""
+
+    def __init__(self, objects: ObjectStore, run_id: UUID, named: PurgeList) -> None:
+        self._objects = objects
+        self._run_id = run_id
+        self._named = named
+        self._manifest: Manifest | None = None
+
+    async def manifest(self) -> Manifest:
+        """Return the manifest. Raises: InvalidInput where it is not the one that the event names;
+        NotFound; Unavailable.
+        """
+        if self._manifest is None:
+            if self._named.key != f"{folder_of(self._run_id)}/manifest.json":
+                raise InvalidInput("the event names no purge list of its run", field="purge_list")
+            body = await _get(self._objects, self._named.key, MAX_MANIFEST_BYTES)
+            if sha256(body).hexdigest() != self._named.sha256:
+                raise _fault("the manifest's SHA-256 is not the event's")
+            self._manifest = self._checked(body)
+        return self._manifest
+
+    def _checked(self, body: bytes) -> Manifest:
+        try:
+            manifest = _decode(body)
+        except msgspec.DecodeError:
+            raise _fault("the manifest cannot be decoded") from None
+        named = self._named
+        said = (manifest.purged.lines, manifest.purged.root, manifest.held.lines)
+        if (*said, manifest.held.root) != (
+            named.purged,
+            named.purged_root,
+            named.held,
+            named.held_root,
+        ):
+            raise _fault("the manifest's counts or roots are not the event's")
+        if manifest.format != FORMAT or manifest.run_id != self._run_id:
+            raise _fault("the manifest is of another run or format")
+        return manifest
+
+    async def verify(self) -> None:
+        """Read the whole list once: digests, order, counts and both roots. Raises: as `section`."""
+        for name in ("purged", "held"):
+            async for _ in self.section(name):
+                pass
+
+    async def section(self, name: SectionName) -> AsyncIterator[list[Record]]:
+        """Yield the records of a section, a part at a time, in their order.
+
+        A part's digest is checked before its records are yielded, the root after the last of them: who
+        may not act on a list whose root is wrong calls `verify` first.
+        Raises: InvalidInput where something is not as the event says; NotFound; Unavailable.
+        """
+        manifest = await self.manifest()
+        section: Section = getattr(manifest, name)
+        tree, last = Frontier(), b""
+        for number, part in enumerate(section.parts):
+            if part.key != f"{folder_of(self._run_id)}/{name}-{number:06}.txt":
+                raise _fault(f"part {number} of {name} lies elsewhere")
+            body = await _get(self._objects, part.key, MAX_PART_BYTES)
+            if sha256(body).hexdigest() != part.sha256:
+                raise _fault(f"the SHA-256 of part {number} of {name} is not the manifest's")
+            lines = body.split(b"\n")
+            if lines.pop() != b"" or len(lines) != part.lines:
+                raise _fault(f"part {number} of {name} has not the lines that the manifest says")
+            if any(a >= b for a, b in pairwise([last, *lines])):
+                raise _fault(f"part {number} of {name} is not sorted")
+            last = lines[-1] if lines else last
+            await asyncio.to_thread(_grow, tree, lines)
+            yield [_record(line) for line in lines]
+        if (tree.size, tree.root().hex()) != (section.lines, section.root):
+            raise _fault(f"the records of {name} do not make its root")
+
+
+def _grow(tree: Frontier, lines: Sequence[bytes]) -> None:
+    for line in lines:
+        tree.append(leaf_hash(line))
+
+
+def _record(line: bytes) -> Record:
+    kind, _, name = line.decode(errors="replace").partition(" ")
+    with contextlib.suppress(ValueError, KeyError):
+        record = Record(_KINDS[kind], UUID(name))
+        if record.line == line:
+            return record
+    raise _fault("a line names no record")
+
+
+async def _get(objects: ObjectStore, key: str, most_bytes: int) -> bytes:
+    pieces, size_bytes = [], 0
+    async for piece in objects.stream(key):
+        pieces.append(piece)
+        size_bytes += len(piece)
+        if size_bytes > most_bytes:
+            raise _fault("an object is larger than any of a purge list")
+    return b"".join(pieces)
+
+
+def _fault(what: str) -> InvalidInput:
+    return InvalidInput(f"the purge list is not what its event says: {what}", field="purge_list")

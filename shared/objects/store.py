@@ -1,0 +1,352 @@
+"""Images and packages: a folder or S3, through obstore; a put returns only when it is safe."""
+
+import asyncio
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, TypeVar
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import obstore
+from obstore.exceptions import (
+    BaseError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from obstore.store import LocalStore, S3Store
+
+from shared.core.errors import NotFound, Unavailable
+from shared.objects.rights import PING
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+
+T = TypeVar("T")
+
+_KEY = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,500}")
+_CHUNK_BYTES = 256 * 1024
+_PROBE_BYTES = 4096
+
+PAGE = 1000
+"""Objects that S3 lists in one answer."""
+
+
+class Stored(NamedTuple):
+    """An object as a listing shows it."""
+
+    key: str
+    put_at: datetime
+    """When it was put last, by the store's clock, UTC."""
+
+
+class Level(NamedTuple):
+    """What lies directly in a folder: whole paths, each in the order of the keys there."""
+
+    folders: list[str]
+    objects: list[Stored]
+
+
+class ObjectStore(Protocol):
+    """Where bytes are kept by key. Keys are ours: letters, digits, `._-/`, never a plate."""
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Keep `data`; durable when this returns. Raises: Unavailable."""
+        ...
+
+    async def put_file(self, key: str, path: Path) -> None:
+        """Keep the content of a file, in pieces; durable when this returns. Raises: Unavailable."""
+        ...
+
+    async def get(self, key: str) -> bytes:
+        """Return the bytes at `key`. Raises: NotFound, Unavailable."""
+        ...
+
+    def stream(self, key: str) -> AsyncIterator[bytes]:
+        """Yield the bytes at `key` in pieces. Raises: NotFound, Unavailable."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Remove `key` if it is there. Raises: Unavailable."""
+        ...
+
+    async def level(self, folder: str) -> Level:
+        """Return what lies directly in a folder; nothing where there is none. Raises: Unavailable.
+
+        A listing shows keys as the store has them, those too that no `put` here would take.
+        """
+        ...
+
+    async def page(
+        self, folder: str, *, after: str | None = None, limit: int = PAGE
+    ) -> list[Stored]:
+        """Return objects in a folder and those below it, by key, the first `limit` behind `after`.
+
+        Fewer than `limit` are the last ones. Raises: Unavailable.
+        """
+        ...
+
+    async def ping(self) -> None:
+        """Return if the store answers. Raises: Unavailable."""
+        ...
+
+
+def open_store(url: str) -> ObjectStore:
+    """Return the store at `url`: file:///folder (made if absent) or s3://bucket/prefix."""
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return LocalObjects(Path(parts.path))
+    if parts.scheme == "s3":
+        prefix = parts.path.strip("/") or None
+        return _Objects(S3Store(parts.netloc, prefix=prefix))
+    message = f"an object store is file:// or s3://, not {parts.scheme!r}"
+    raise ValueError(message)
+
+
+class _Objects:
+    """Any store that obstore opens; S3 answers a put only when the object is durable."""
+
+    def __init__(self, store: LocalStore | S3Store) -> None:
+        self._store = store
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Keep `data` at `key`."""
+        try:
+            await obstore.put_async(self._store, _checked(key), data)
+        except (BaseError, OSError) as exc:
+            raise Unavailable("the object store did not take it") from exc
+
+    async def put_file(self, key: str, path: Path) -> None:
+        """Keep the content of a file at `key`; a large one goes up in parts."""
+        try:
+            await obstore.put_async(self._store, _checked(key), path)
+        except (BaseError, OSError) as exc:
+            raise Unavailable("the object store did not take it") from exc
+
+    async def get(self, key: str) -> bytes:
+        """Return the bytes at `key`."""
+        return b"".join([piece async for piece in self.stream(key)])
+
+    async def stream(self, key: str) -> AsyncIterator[bytes]:
+        """Yield the bytes at `key`."""
+        try:
+            found = await obstore.get_async(self._store, _checked(key))
+            async for piece in found.stream(min_chunk_size=_CHUNK_BYTES):
+                yield bytes(piece)
+        except (NotFoundError, FileNotFoundError):
+            raise NotFound("no such object") from None
+        except (BaseError, OSError) as exc:
+            raise Unavailable("the object store does not answer") from exc
+
+    async def delete(self, key: str) -> None:
+        """Remove `key`; absent is fine."""
+        try:
+            await obstore.delete_async(self._store, _checked(key))
+        except (NotFoundError, FileNotFoundError):
+            return
+        except (BaseError, OSError) as exc:
+            raise Unavailable("the object store does not answer") from exc
+
+    async def level(self, folder: str) -> Level:
+        """Ask for what has no further delimiter in its key."""
+        try:
+            found = await obstore.list_with_delimiter_async(self._store, _checked(folder))
+        except (BaseError, OSError) as exc:
+            raise Unavailable("the object store does not list") from exc
+        folders = sorted(found["common_prefixes"], key=lambda folder: f"{folder}/")
+        return Level(folders, sorted(map(_stored, found["objects"])))
+
+    async def page(
+        self, folder: str, *, after: str | None = None, limit: int = PAGE
+    ) -> list[Stored]:
+        """Ask for one page; an S3 server lists by key, and one that does not is not believed."""
+        listed = obstore.list(self._store, _checked(folder), offset=after, chunk_size=limit)
+        found: list[Stored] = []
+        try:
+            async for part in listed:
+                found = [_stored(one) for one in part]
+                break
+        except (BaseError, OSError) as exc:
+            raise Unavailable("the object store does not list") from exc
+        keys = [one.key for one in found]
+        if any(a >= b for a, b in pairwise(keys if after is None else [after, *keys])):
+            raise Unavailable("the object store does not list in the order of keys")
+        return found
+
+    async def ping(self) -> None:
+        """Look for the object that every service may read; where it is missing, the store answers all the same."""
+        try:
+            await obstore.head_async(self._store, PING)
+        except (NotFoundError, FileNotFoundError):
+            return
+        except (PermissionDeniedError, UnauthenticatedError) as exc:
+            raise Unavailable(
+                f"the object store refuses this service's key, or has no object {PING!r}"
+            ) from exc
+        except (BaseError, OSError) as exc:
+            raise Unavailable("the object store does not answer") from exc
+
+
+class LocalObjects(_Objects):
+    """A folder. obstore's own local puts never fsync; these do, file and folder, before they return."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(LocalStore(folder))
+        self._folder = folder
+        self._threads = ThreadPoolExecutor(16, "objects")
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Write a temporary file, fsync it, rename it, fsync its folder."""
+        await self._keep(key, lambda file: file.write(data))
+
+    async def put_file(self, key: str, path: Path) -> None:
+        """Copy a file as `put` writes its bytes."""
+
+        def copy(file: BinaryIO) -> None:
+            with path.open("rb") as source:
+                shutil.copyfileobj(source, file, _CHUNK_BYTES)
+
+        await self._keep(key, copy)
+
+    async def level(self, folder: str) -> Level:
+        """Look into the folder. A file that a crash left half written shows, under a name with a dot."""
+        path = self._folder / _checked(folder)
+        return await self._listed(lambda: _level(path, folder))
+
+    async def page(
+        self, folder: str, *, after: str | None = None, limit: int = PAGE
+    ) -> list[Stored]:
+        """Walk the folder and those in it, in the order of keys, as obstore's own walk does not."""
+        path = self._folder / _checked(folder)
+        return await self._listed(lambda: list(islice(_walk(path, folder, after), limit)))
+
+    async def _listed(self, look: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, look)
+        except OSError as exc:
+            raise Unavailable("the object folder cannot be listed") from exc
+
+    async def _keep(self, key: str, write: Callable[[BinaryIO], object]) -> None:
+        path = self._folder / _checked(key)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._threads, _put, path, write)
+        except OSError as exc:
+            raise Unavailable("the object store did not take it") from exc
+
+    async def ping(self) -> None:
+        """The folder is there and takes a file: a full disk, or one mounted read-only, does not."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._threads, _probe, self._folder)
+        except OSError as exc:
+            raise Unavailable("the object folder cannot be written") from exc
+
+
+def _probe(folder: Path) -> None:
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".ping-") as file:
+        file.write(bytes(_PROBE_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _put(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    made = _make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    for folder in (path.parent, *made):
+        _fsync_folder(folder)
+
+
+class _Entry(NamedTuple):
+    """A file or a folder, with the key that it has or that all keys in it begin with."""
+
+    key: str
+    path: Path
+    is_folder: bool
+    put_at: datetime
+
+
+def _entries(path: Path, folder: str) -> list[_Entry]:
+    """Return what lies in a folder, in the order of keys, in which a folder's name ends with `/`."""
+    found = []
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                # What is no UTF-8 is no key of ours; it shows, and can be neither read nor deleted.
+                name = os.fsencode(entry.name).decode(errors="replace")
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if not is_folder and not entry.is_file(follow_symlinks=False):
+                    continue
+                try:
+                    put_at = datetime.fromtimestamp(entry.stat().st_mtime, UTC)
+                except FileNotFoundError:
+                    continue  # deleted since
+                key = f"{folder}/{name}{'/' if is_folder else ''}"
+                found.append(_Entry(key, path / entry.name, is_folder, put_at))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(found)
+
+
+def _level(path: Path, folder: str) -> Level:
+    entries = _entries(path, folder)
+    return Level(
+        [entry.key.rstrip("/") for entry in entries if entry.is_folder],
+        [Stored(entry.key, entry.put_at) for entry in entries if not entry.is_folder],
+    )
+
+
+def _walk(path: Path, folder: str, after: str | None) -> Iterator[Stored]:
+    """Yield the objects behind `after`, looking into no folder that is wholly before it."""
+    for entry in _entries(path, folder):
+        begun = after is not None and after.startswith(entry.key)
+        if after is not None and entry.key <= after and not (entry.is_folder and begun):
+            continue
+        if entry.is_folder:
+            yield from _walk(entry.path, entry.key.rstrip("/"), after)
+        else:
+            yield Stored(entry.key, entry.put_at)
+
+
+def _make_folder(folder: Path) -> list[Path]:
+    """Make `folder`; return the parents whose new entries must be fsynced too."""
+    changed = []
+    missing = folder
+    while not missing.exists():
+        missing = missing.parent
+        changed.append(missing)
+    folder.mkdir(parents=True, exist_ok=True)
+    return changed
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _stored(one: "ObjectMeta") -> Stored:
+    return Stored(one["path"], one["last_modified"])
+
+
+def _checked(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise NotFound("no such object")
+    return key

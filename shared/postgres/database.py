@@ -1,0 +1,227 @@
+"""Postgres: engines, transactions, migrations, and the inbox that makes an event's effect single."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from shared.core.errors import Unavailable
+from shared.kafka.event_mac import MacKey
+from shared.postgres.settings import DatabaseLink
+
+log = logging.getLogger(__name__)
+
+SHARED_MIGRATIONS = Path(__file__).parent / "migrations"
+SHARED_VERSIONS, OWN_VERSIONS = "alembic_version_shared", "alembic_version"
+"""The tables in which it is kept how far a schema has been brought."""
+
+GRANTS = "grants.sql"
+"""Beside the migrations: what the role that works may do to each table, `{role}` for its name (ADR-0016)."""
+
+EMITTED = "plateward_emitted"
+MADE_BY = "plateward_mac_key"
+"""Keys of a connection's `info`: whether the transaction wrote to the outbox, and the service's MAC key."""
+
+POOL_TIMEOUT_S = 5.0
+"""A request that no connection came free for is better refused than kept waiting."""
+
+
+class Database:
+    """One service's schema. Tables are unqualified: the connection's search_path is the schema."""
+
+    def __init__(
+        self,
+        where: DatabaseLink | str,
+        schema: str,
+        *,
+        pool_size: int = 5,
+        mac_key: MacKey | None = None,
+    ) -> None:
+        """`mac_key` is needed by whoever emits audited events (shared/kafka/event_mac.py)."""
+        link = DatabaseLink.at(where)
+        self.schema = schema
+        self.mac_key = mac_key
+        self.engine: AsyncEngine = create_async_engine(
+            link.url.set(drivername="postgresql+asyncpg"),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_recycle=1800,
+            pool_timeout=POOL_TIMEOUT_S,
+            # After a restart of Postgres every pooled connection is dead; the first error says so
+            # and the pool is emptied, so a check on each checkout is not worth its round trip.
+            pool_pre_ping=False,
+            hide_parameters=True,  # an error's text goes to the log, and values may be plates
+            connect_args={
+                "server_settings": {"search_path": schema, "application_name": f"alpr-{schema}"},
+                "timeout": 5,
+                "command_timeout": 60,
+                **link.arguments,
+            },
+        )
+        self._listeners: list[Callable[[], None]] = []
+
+    def add_listener(self, listener: Callable[[], None]) -> None:
+        """Call `listener`, which must not block, after each commit that wrote to the outbox."""
+        self._listeners.append(listener)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction: committed at the end, rolled back on any error.
+
+        Raises: Unavailable when Postgres does not answer.
+        """
+        try:
+            async with self.engine.begin() as connection:
+                connection.info.pop(EMITTED, None)
+                connection.info[MADE_BY] = self.mac_key
+                yield connection
+                emitted = connection.info.pop(EMITTED, False)
+        except PoolTimeoutError as exc:
+            raise Unavailable("the database has more to do than it can take") from exc
+        except (OSError, TimeoutError) as exc:
+            raise Unavailable("the database does not answer") from exc
+        except DBAPIError as exc:
+            if exc.connection_invalidated or _connection_fault(exc):
+                raise Unavailable("the database does not answer") from exc
+            if _passing(exc):
+                raise Unavailable("the database cannot take it now") from exc
+            raise
+        if emitted:
+            for listener in self._listeners:
+                listener()
+
+    async def ping(self) -> None:
+        """Return if Postgres answers. Raises: Unavailable."""
+        async with self.begin() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def migrate(self, migrations: Path, *, role: str | None = None) -> None:
+        """Bring the schema up to date, shared tables first; only one process at a time does it.
+
+        Args:
+            migrations: the folder of the service's own.
+            role: who works with the tables; is granted what the grants beside the migrations say, and
+                nothing else. None where the owner works itself.
+        Raises: Unavailable when Postgres does not answer.
+        """
+        async with self.begin() as connection:
+            await connection.execute(
+                text("SELECT pg_advisory_xact_lock(hashtext('plateward-ddl'))")
+            )
+            await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"'))
+            await connection.run_sync(_upgrade, SHARED_MIGRATIONS, SHARED_VERSIONS)
+            await connection.run_sync(_upgrade, migrations, OWN_VERSIONS)
+            if role is not None:
+                await _grant(connection, self.schema, role, migrations)
+
+    async def is_current(self, migrations: Path) -> bool:
+        """Whether the schema is as far as this program knows, no less and no more. Raises: Unavailable."""
+        async with self.begin() as connection:
+            shared = await connection.run_sync(_is_at_head, SHARED_MIGRATIONS, SHARED_VERSIONS)
+            return shared and await connection.run_sync(_is_at_head, migrations, OWN_VERSIONS)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+_FAULTS = (
+    "InterfaceError",
+    "ConnectionDoesNotExistError",
+    "CannotConnectNowError",
+    "AdminShutdownError",
+)
+
+
+_PASSING = ("08", "40", "53", "57P", "58", "25006")
+"""SQLSTATEs by their beginnings: connection, deadlock, disk or memory or connections spent, shutting
+down, its own I/O, and a standby that only reads. None of them is the fault of what was asked."""
+
+
+def _passing(exc: DBAPIError) -> bool:
+    return str(getattr(exc.orig, "sqlstate", None)).startswith(_PASSING)
+
+
+def _connection_fault(exc: DBAPIError) -> bool:
+    return any(name in type(exc.orig).__name__ or name in str(exc.orig)[:80] for name in _FAULTS)
+
+
+def _upgrade(connection: Connection, migrations: Path, version_table: str) -> None:
+    config = _alembic(migrations)
+    config.attributes["connection"] = connection
+    config.attributes["version_table"] = version_table
+    command.upgrade(config, "head")
+
+
+def _is_at_head(connection: Connection, migrations: Path, version_table: str) -> bool:
+    there = MigrationContext.configure(connection, opts={"version_table": version_table})
+    known = ScriptDirectory.from_config(_alembic(migrations)).get_heads()
+    return set(there.get_current_heads()) == set(known)
+
+
+def _alembic(migrations: Path) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(SHARED_MIGRATIONS))
+    config.set_main_option("version_locations", str(migrations / "versions"))
+    config.set_main_option("path_separator", "newline")
+    return config
+
+
+# Whoever was granted anything in a schema: on itself, its tables and sequences, their columns, its functions.
+_GRANTEES = text(
+    """
+    SELECT DISTINCT pg_get_userbyid(granted.grantee)::text
+    FROM (
+        SELECT (aclexplode(nspacl)).* FROM pg_namespace WHERE nspname = :schema
+        UNION ALL SELECT (aclexplode(relacl)).* FROM pg_class WHERE relnamespace = to_regnamespace(:schema)
+        UNION ALL SELECT (aclexplode(attacl)).* FROM pg_attribute
+            WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = to_regnamespace(:schema))
+        UNION ALL SELECT (aclexplode(proacl)).* FROM pg_proc WHERE pronamespace = to_regnamespace(:schema)
+    ) AS granted
+    WHERE granted.grantee <> 0 AND pg_get_userbyid(granted.grantee) <> current_user
+    """
+)
+
+
+async def _grant(connection: AsyncConnection, schema: str, role: str, migrations: Path) -> None:
+    """Leave `role` what the grants say, and nobody else anything that the owner granted before.
+
+    So the role that all services shared once, or that of another service, loses what it had (ADR-0021).
+    """
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    found = (await connection.execute(_GRANTEES, {"schema": schema})).scalars()
+    statements = [
+        f'REVOKE ALL ON {kind} "{schema}" FROM {quote(grantee)}'
+        for grantee in {role, *found}
+        for kind in (
+            "SCHEMA",
+            "ALL TABLES IN SCHEMA",
+            "ALL SEQUENCES IN SCHEMA",
+            "ALL FUNCTIONS IN SCHEMA",
+        )
+    ]
+    statements.append(f'GRANT USAGE ON SCHEMA "{schema}" TO {{role}}')
+    for folder in (SHARED_MIGRATIONS, migrations):
+        if (file := folder / GRANTS).exists():
+            statements += [part for part in file.read_text().split(";\n") if part.strip()]
+    for statement in statements:
+        await connection.exec_driver_sql(statement.replace("{role}", quote(role)))
+
+
+async def first_sight(connection: AsyncConnection, group: str, event_id: UUID) -> bool:
+    """Return True once for an event and group; the answer commits with the caller's transaction."""
+    statement = text(
+        "INSERT INTO inbox (consumer, event_id) VALUES (:consumer, :event_id) ON CONFLICT DO NOTHING"
+    )
+    result = await connection.execute(statement, {"consumer": group, "event_id": event_id})
+    return result.rowcount == 1

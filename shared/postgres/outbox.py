@@ -1,0 +1,178 @@
+"""The outbox: events commit with the effect that they tell of, and are relayed to Kafka after.
+
+Rows are relayed in `seq` order under an advisory lock and deleted once Kafka has them. Reading by
+"what is still there" rather than by a high-water mark never skips a transaction that commits late.
+"""
+
+import asyncio
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from prometheus_client import Gauge
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.core.errors import AlprError, TooLarge
+from shared.events import Event
+from shared.kafka.bus import Bus
+from shared.kafka.codec import Record, encode_all
+from shared.kafka.event_mac import all_with_macs, with_mac
+from shared.postgres.database import EMITTED, MADE_BY, Database
+from shared.postgres.disclosed_records import drop_old
+
+log = logging.getLogger(__name__)
+
+BACKLOG = Gauge("alpr_outbox_backlog", "Events that wait for Kafka", ["service"])
+
+INBOX_KEPT = timedelta(days=30)
+"""Longer than any topic keeps its events, so a redelivery always finds its inbox row."""
+
+MAX_EVENT_BYTES = 900_000
+"""Kafka takes 1 MiB with headers. One that is larger would hold up all that follow it, for ever."""
+
+DIGEST = (
+    "sha256(convert_to(jsonb_build_array(o.seq, o.topic, encode(o.key, 'hex'), o.headers,"
+    " encode(o.value, 'hex'))::text, 'UTF8'))"
+)
+"""SQL: digest of a row of `outbox o`. Migration shared_0002 stores it, so it never changes."""
+
+_INSERT = text(
+    "INSERT INTO outbox (topic, key, headers, value)"
+    " SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:keys AS bytea[]),"
+    " CAST(:headers AS jsonb[]), CAST(:vals AS bytea[]))"
+)
+_TAKE = text(
+    "SELECT o.seq, o.topic, o.key, o.headers, o.value,"  # noqa: S608 - constants
+    f" CASE WHEN b.seq IS NOT NULL THEN b.digest = {DIGEST} ELSE false END AS before_macs"
+    " FROM outbox o LEFT JOIN outbox_before_macs b USING (seq) ORDER BY o.seq LIMIT :limit"
+)
+_DROP = text("DELETE FROM outbox WHERE seq = ANY(:seqs)")
+_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('outbox'), hashtext(current_schema()))")
+
+
+async def emit(connection: AsyncConnection, source: str, *events: Event) -> None:
+    """Write `events` of service `source` to the outbox, in the caller's transaction.
+
+    Audited events get their MAC here, so a row that is changed later no longer proves its maker.
+    Raises: TooLarge for one that Kafka would never take; what cannot be told is not done. NoMacKey.
+    """
+    if not events:
+        return
+    records = all_with_macs(encode_all(events, source), connection.info.get(MADE_BY))
+    if any(len(record.value) > MAX_EVENT_BYTES for record in records):
+        raise TooLarge("the record of this would be larger than the log takes; ask for less")
+    await connection.execute(
+        _INSERT,
+        {
+            "topics": [r.topic for r in records],
+            "keys": [r.key for r in records],
+            "headers": [json.dumps({k: v.decode() for k, v in r.headers}) for r in records],
+            "vals": [r.value for r in records],
+        },
+    )
+    connection.info[EMITTED] = True
+
+
+class Relay:
+    """Moves one service's outbox to Kafka, at once after a commit and at least every second."""
+
+    def __init__(self, db: Database, bus: Bus, *, batch: int = 500, poll_s: float = 1.0) -> None:
+        self._db = db
+        self._bus = bus
+        self._batch = batch
+        self._poll_s = poll_s
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.backlog = 0
+        """Events waiting, as last counted; access is refused past a set number."""
+        db.add_listener(self._wake.set)
+
+    def start(self) -> None:
+        """Begin relaying in the background."""
+        self._task = asyncio.create_task(self._run(), name=f"relay {self._db.schema}")
+
+    async def stop(self) -> None:
+        """Relay what is left if Kafka takes it, then stop."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            async with asyncio.timeout(3):
+                await self.drain()
+        except (AlprError, TimeoutError) as exc:
+            log.warning("outbox of %s not drained at stop: %s", self._db.schema, type(exc).__name__)
+
+    async def drain(self) -> int:
+        """Relay until nothing is left; return how many events went."""
+        moved = 0
+        while count := await self._move():
+            moved += count
+        return moved
+
+    async def _run(self) -> None:
+        pruned_at = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            self._wake.clear()
+            try:
+                await self.drain()
+                if loop.time() - pruned_at > 3600:
+                    await self._prune()
+                    pruned_at = loop.time()
+            except AlprError as exc:
+                log.warning("outbox of %s waits: %s", self._db.schema, exc.detail)
+                await self._count()
+                await asyncio.sleep(self._poll_s)
+            except Exception:
+                log.exception("relay of %s failed; it tries again", self._db.schema)
+                await asyncio.sleep(self._poll_s)
+            try:
+                async with asyncio.timeout(self._poll_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _move(self) -> int:
+        async with self._db.begin() as connection:
+            if not (await connection.execute(_LOCK)).scalar_one():
+                return 0  # another replica is at it
+            rows = (await connection.execute(_TAKE, {"limit": self._batch})).all()
+            if not rows:
+                self._set_backlog(0)
+                return 0
+            await self._bus.publish_records([self._record(row) for row in rows])
+            await connection.execute(_DROP, {"seqs": [row.seq for row in rows]})
+        return len(rows)
+
+    def _record(self, row: Row[Any]) -> Record:
+        """Return what goes to Kafka.
+
+        A row that waited when MACs were introduced gets its MAC now, if it is still what the owner's
+        migration saw (ADR-0022). Any other row goes as it is: audit refuses one that was changed.
+        """
+        headers = [(name, value.encode()) for name, value in row.headers.items()]
+        record = Record(row.topic, row.key, row.value, headers)
+        return with_mac(record, self._db.mac_key) if row.before_macs else record
+
+    async def _count(self) -> None:
+        try:
+            async with self._db.begin() as connection:
+                count = await connection.execute(text("SELECT count(*) FROM outbox"))
+                self._set_backlog(count.scalar_one())
+        except AlprError:
+            log.info("backlog of %s unknown: no database", self._db.schema)
+
+    def _set_backlog(self, count: int) -> None:
+        self.backlog = count
+        BACKLOG.labels(self._db.schema).set(count)
+
+    async def _prune(self) -> None:
+        async with self._db.begin() as connection:
+            await drop_old(connection, datetime.now(UTC).date())
+            await connection.execute(
+                text("DELETE FROM inbox WHERE seen_at < now() - CAST(:kept AS interval)"),
+                {"kept": INBOX_KEPT},
+            )

@@ -1,0 +1,139 @@
+"""A service's tables: their owner makes and changes them, a role that owns none works with them (ADR-0016)."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.core.errors import AlprError
+from shared.postgres.database import OWN_VERSIONS, Database
+from shared.postgres.settings import DatabaseLink, DatabaseSettings
+
+log = logging.getLogger(__name__)
+
+# A member of the owner's role may do what that role may; a superuser is a member of every role.
+_OWNERS = """
+    SELECT datdba AS owner FROM pg_database WHERE datname = current_database() AND :of_database
+    UNION SELECT nspowner FROM pg_namespace WHERE nspname = :schema
+    UNION SELECT relowner FROM pg_class WHERE relnamespace = to_regnamespace(:schema)
+    UNION SELECT proowner FROM pg_proc WHERE pronamespace = to_regnamespace(:schema)
+"""
+_COULD_CHANGE = text(
+    f"""
+    SELECT coalesce(bool_or(pg_has_role(owner, 'MEMBER')), false)
+        OR (to_regnamespace(:schema) IS NULL
+            AND has_database_privilege(current_database(), 'CREATE'))
+    FROM ({_OWNERS}) AS owners
+    """  # noqa: S608 - constants
+)
+# The schemas of a service are known by the table that tells their version.
+_REACHED = text(
+    """
+    SELECT CAST(n.nspname AS text) FROM pg_namespace n
+    WHERE n.nspname <> :schema AND has_schema_privilege(n.oid, 'USAGE')
+        AND EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = :versions)
+    ORDER BY 1
+    """
+)
+_OF_OTHERS = text(
+    f"""
+    SELECT DISTINCT CAST(pg_get_userbyid(owner) AS text) FROM ({_OWNERS}) AS owners
+    WHERE NOT pg_has_role(owner, 'USAGE') ORDER BY 1
+    """  # noqa: S608 - constants
+)
+
+
+class SchemaFault(AlprError):
+    """The tables, or the role that asks for them, are not as a service needs them."""
+
+    title = "The database is not as the service needs it"
+
+
+async def prepare(db: Database, settings: DatabaseSettings, migrations: Path) -> None:
+    """Bring a service's tables up to date if their owner's address is given, and see that `db` is another's.
+
+    Without that address a role that owns the tables itself does it, where that is allowed at all.
+    Raises: SchemaFault, Unavailable.
+    """
+    owner = settings.database_owner_link()
+    if owner is not None:
+        await migrate_as(owner, db.schema, migrations, role=settings.database_link().role)
+    if await _could_change(db):
+        _warn_or_refuse(settings, _owns(db.schema))
+        if owner is None:
+            await db.migrate(migrations)
+        return
+    if reached := await _reached(db):
+        _warn_or_refuse(settings, _reaches(reached))
+    if not await db.is_current(migrations):
+        raise SchemaFault(
+            f"the tables of {db.schema} are not those of this version: run `python -m "
+            f"services.{db.schema} migrate` with DATABASE_OWNER_URL"
+        )
+
+
+async def migrate_as(
+    owner: DatabaseLink, schema: str, migrations: Path, *, role: str | None
+) -> None:
+    """Bring a schema up to date as its owner, and grant `role` what it needs to work.
+
+    Raises: SchemaFault where some of it belongs to another role, Unavailable.
+    """
+    db = Database(owner, schema, pool_size=1)
+    try:
+        async with db.begin() as connection:
+            others = await _others(connection, schema)
+        if others:
+            raise SchemaFault(
+                f"the tables of {schema} belong to {', '.join(others)} and not to the role of "
+                "DATABASE_OWNER_URL: deploy/README.md tells how they are handed over"
+            )
+        await db.migrate(migrations, role=role)
+    finally:
+        await db.close()
+
+
+async def _others(connection: AsyncConnection, schema: str) -> list[str]:
+    parameters = {"schema": schema, "of_database": False}
+    return list((await connection.execute(_OF_OTHERS, parameters)).scalars())
+
+
+async def _could_change(db: Database) -> bool:
+    """Whether the role that works could change its tables, or would own them once they are made."""
+    async with db.begin() as connection:
+        parameters = {"schema": db.schema, "of_database": True}
+        return bool((await connection.execute(_COULD_CHANGE, parameters)).scalar_one())
+
+
+async def _reached(db: Database) -> list[str]:
+    """Return the schemas of other services that the role that works may enter (ADR-0021)."""
+    async with db.begin() as connection:
+        parameters = {"schema": db.schema, "versions": OWN_VERSIONS}
+        return list((await connection.execute(_REACHED, parameters)).scalars())
+
+
+def _owns(schema: str) -> str:
+    return (
+        f"the role of DATABASE_URL owns the tables of {schema} or may act as who does: it could switch "
+        "off what keeps the audit log append-only"
+    )
+
+
+def _reaches(schemas: Sequence[str]) -> str:
+    return (
+        f"the role of DATABASE_URL also reaches the tables of {', '.join(schemas)}: whoever breaks into "
+        "this service has theirs too"
+    )
+
+
+def _warn_or_refuse(settings: DatabaseSettings, fault: str) -> None:
+    """Say that the role has more than its work needs. Raises: SchemaFault unless that is allowed."""
+    kept_apart = settings.database_owner_url is not None or not settings.database_link().stays
+    if kept_apart and not settings.database_allow_owner:
+        raise SchemaFault(
+            f"{fault}; give DATABASE_URL a role that owns nothing and reaches this service's schema alone, "
+            "and the owner's to DATABASE_OWNER_URL, or set DATABASE_ALLOW_OWNER=true"
+        )
+    log.warning("%s", fault)

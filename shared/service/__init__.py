@@ -1,0 +1,1 @@
+"""A running service: its settings, its resources in order, its command line."""

@@ -1,0 +1,58 @@
+"""A time within which a request's headers must be whole; uvicorn has none (CWE-400, slow requests)."""
+
+from asyncio import TimerHandle, Transport
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEADER_TIMEOUT_S = 10.0
+"""From the connection, or the first bytes after an answer, to the end of a request's headers."""
+
+
+class HeaderTimeout(HttpToolsProtocol):
+    """Closes a connection whose next request does not get to the end of its headers in time.
+
+    Bodies have a time of their own (`shared/limits/body_limit.py`, uploads), silence after an answer uvicorn's.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._due: TimerHandle | None = None
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._await_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing more."""
+        self._headers_came()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; those that begin a request, or only seem to, start the time."""
+        super().data_received(data)
+        if self._due is None and not self._answering:
+            self._await_headers()
+
+    def on_headers_complete(self) -> None:
+        """Stop the time: the headers are whole."""
+        self._headers_came()
+        super().on_headers_complete()
+
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _await_headers(self) -> None:
+        self._due = self.loop.call_later(HEADER_TIMEOUT_S, self._close)
+
+    def _headers_came(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+
+    def _close(self) -> None:
+        self._due = None
+        if not self._answering and not self.transport.is_closing():
+            self.transport.close()

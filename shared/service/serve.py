@@ -1,0 +1,43 @@
+"""Runs one service's app: `python -m services.<service>`."""
+
+import gc
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from shared.core.logs import configure_logging
+from shared.service.header_timeout import HeaderTimeout
+from shared.service.settings import CommonSettings
+
+
+def spare_collector() -> None:
+    """Have the cyclic garbage collector look less often, and never again at what is loaded by now.
+
+    Reads come by the thousand and hold no cycles; by default it was at work for 38% of ingest's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def serve(app: FastAPI, settings: CommonSettings) -> None:
+    """Serve `app` until told to stop. No access log: addresses with query strings hold plates."""
+    configure_logging()
+    spare_collector()
+    uvicorn.run(app, **options(settings))
+
+
+def options(settings: CommonSettings) -> dict[str, Any]:
+    """Return what uvicorn is told; a proxy that is trusted tells it whose request it passes on."""
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "http": HeaderTimeout,
+        "proxy_headers": True,
+        "forwarded_allow_ips": settings.forwarded_allow_ips,
+        "access_log": False,
+        "log_config": None,
+        "server_header": False,
+        "timeout_graceful_shutdown": 10,
+    }

@@ -1,0 +1,103 @@
+"""What every service follows of the others: the audit log's progress, its newest checkpoint, their policies."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from shared.core.policy import Policy
+from shared.core.signed_notes import BadNote, Checkpoint
+from shared.events import CheckpointSigned, Event, LogCovered, PolicyLoaded
+from shared.service.coverage import Coverage
+
+SHOWN_DIGITS = 12
+
+NOTE_EXAMPLE = (
+    "plateward.local/audit\n7\nbjQLnP+zepicpUTmu3gKLHiQHT+zNzh2hRGjBhevoB0=\n\n"
+    "\u2014 plateward.local/audit AAAAAA==\n"
+)
+"""For API documents."""
+
+
+class Policies:
+    """Which policy each service loaded last. Two at once keep all of them unready (ADR-0024)."""
+
+    def __init__(self, service: str, policy: Policy) -> None:
+        self._digests = {service: policy.digest}
+        self._service = service
+
+    def learn(self, event: PolicyLoaded) -> None:
+        """Take in what a service loaded; what this process runs by it knows itself."""
+        if event.service != self._service:
+            self._digests[event.service] = event.digest
+
+    def state(self) -> str:
+        """Return "ok" while all services run by one policy, else who runs by which."""
+        if len(set(self._digests.values())) == 1:
+            return "ok"
+        shown = (
+            f"{name} {digest[:SHOWN_DIGITS]}" for name, digest in sorted(self._digests.items())
+        )
+        return f"services run by different policies: {', '.join(shown)}"
+
+
+class NewestCheckpoint:
+    """The newest checkpoint of the audit log that this service has heard of."""
+
+    def __init__(self) -> None:
+        self.note: str | None = None
+        """The signed note, whole; None only before the first one."""
+
+        self.signed_at: datetime | None = None
+        """When audit says that it signed that one."""
+
+        self._size = -1
+        self._end = _end_of(None)
+
+    def learn(self, event: CheckpointSigned) -> None:
+        """Take in a checkpoint if it is well-formed and covers more than the one at hand."""
+        try:
+            size = Checkpoint.parse(event.note.rpartition("\n\n")[0] + "\n").size
+        except BadNote:
+            return
+        if size > self._size:
+            self.note, self._size, self.signed_at = event.note, size, event.occurred_at
+            self._end = _end_of(event.note)
+
+    @property
+    def size(self) -> int | None:
+        """How many entries it covers; None only before the first one."""
+        return None if self.note is None else self._size
+
+    def into(self, encoded: bytes) -> bytes:
+        """Return an encoded JSON object with the note as its last member, `checkpoint`."""
+        return encoded[:-1] + self._end
+
+
+def _end_of(note: str | None) -> bytes:
+    return b',"checkpoint":' + msgspec.json.encode(note) + b"}"
+
+
+class Standing:
+    """Hands each event to what keeps it."""
+
+    def __init__(self, service: str, policy: Policy, coverage: Coverage | None) -> None:
+        self.coverage = coverage
+        self.policies = Policies(service, policy)
+        self.checkpoint = NewestCheckpoint()
+
+    async def learn(self, events: Sequence[Event]) -> None:
+        """Take in events in their order."""
+        for event in events:
+            match event:
+                case LogCovered() if self.coverage is not None:
+                    await self.coverage.learn([event])
+                case PolicyLoaded():
+                    self.policies.learn(event)
+                case CheckpointSigned():
+                    self.checkpoint.learn(event)
+
+    def states(self) -> dict[str, str]:
+        """Return what `/readyz` shows of it."""
+        covered = {} if self.coverage is None else {"audit_log": self.coverage.state()}
+        return {**covered, "policy": self.policies.state()}
