@@ -13,8 +13,7 @@ import msgspec
 
 from shared.core.permissions import Permission
 from shared.core.plates import MAX_PLATE_CHARACTERS, MIN_KNOWN_ALONE
-from shared.core.types import Ori
-from shared.events import Tier
+from shared.core.types import Ori, Tier
 
 
 class Department(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

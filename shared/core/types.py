@@ -1,7 +1,7 @@
 """Words that every service uses, with their one normal form."""
 
 import re
-from typing import Annotated, NewType
+from typing import Annotated, Literal, NewType
 
 import msgspec
 
@@ -16,6 +16,12 @@ Confidence = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
 Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
+
+Source = Literal["department", "state", "federal"]
+"""Whose data a list is: an entitlement per person (policy 468.4(e))."""
+
+Tier = Literal["high", "medium", "low", "information"]
+"""How urgent a hit is shown; from the record kind, lowered by age, unknown state or difference."""
 
 ORI_PATTERN = "^[A-Za-z]{2}[A-Za-z0-9]{7}$"
 _ORI = re.compile(ORI_PATTERN.strip("^$"))

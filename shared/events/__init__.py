@@ -1,5 +1,6 @@
 """Every event type. Bodies are JSON by msgspec; examples/ keeps one of each for ever."""
 
+from shared.core.types import Source, Tier
 from shared.events.access import (
     AccessAttempted,
     DisclosedDay,
@@ -33,8 +34,6 @@ from shared.events.hits import (
     HitVerified,
     HotListActivated,
     HotListChanged,
-    Source,
-    Tier,
 )
 from shared.events.passes import Dissent, PassReading, PassRecorded
 from shared.events.people import (

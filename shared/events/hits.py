@@ -6,14 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from shared.core.types import Confidence, Ori, PlateText
+from shared.core.types import Confidence, Ori, PlateText, Source, Tier
 from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
-
-Source = Literal["department", "state", "federal"]
-"""Whose data a list is: an entitlement per person (policy 468.4(e))."""
-
-Tier = Literal["high", "medium", "low", "information"]
-"""How urgent a hit is shown; from the record kind, lowered by age, unknown state or difference."""
 
 
 class Difference(msgspec.Struct, frozen=True):

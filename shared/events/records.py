@@ -6,10 +6,9 @@ from uuid import UUID
 
 import msgspec
 
-from shared.core.types import Ori
+from shared.core.types import Ori, Source
 from shared.events.access import PurposeRecord
 from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
-from shared.events.hits import Source
 
 
 class HoldChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):

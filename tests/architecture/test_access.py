@@ -47,7 +47,7 @@ def test_the_seal_of_a_grant_is_used_nowhere_else():
             names = {n.id for n in ast.walk(tree(path)) if isinstance(n, ast.Name)}
             attributes = {n.attr for n in ast.walk(tree(path)) if isinstance(n, ast.Attribute)}
             if "_SEAL" in names | attributes:
-                assert path == ROOT / "shared" / "access.py"
+                assert path == ROOT / "shared" / "access" / "guard.py"
 
 
 @pytest.fixture

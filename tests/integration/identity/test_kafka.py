@@ -65,7 +65,7 @@ def another_service(settings, objects, clock, repository):
 
     @asynccontextmanager
     async def lifespan(app):
-        await runtime.start(repository / "shared" / "migrations" / "none")
+        await runtime.start(repository / "shared" / "postgres" / "migrations" / "none")
         yield
         await runtime.stop()
 

@@ -100,7 +100,7 @@ def searcher(settings, objects, repository):
 
     @asynccontextmanager
     async def lifespan(app):
-        await runtime.start(repository / "shared" / "migrations" / "none")
+        await runtime.start(repository / "shared" / "postgres" / "migrations" / "none")
         yield
         await runtime.stop()
 

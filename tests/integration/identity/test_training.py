@@ -33,7 +33,7 @@ async def other(settings, postgres, bus, objects, clock, people, repository):
         purpose = grant.purpose
         return {"kind": purpose.record.kind, "case": purpose.record.case_number}
 
-    await prepare(runtime.db, settings, repository / "shared" / "migrations" / "none")
+    await prepare(runtime.db, settings, repository / "shared" / "postgres" / "migrations" / "none")
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://sample") as client:
         yield client

@@ -21,7 +21,7 @@ from shared.testing import FakeBus, FakeClock, eventually, mac_key
 @pytest.fixture
 async def db(database_url, repository):
     database = Database(database_url, "sample", mac_key=mac_key("sample"))
-    await database.migrate(repository / "shared" / "migrations" / "none")
+    await database.migrate(repository / "shared" / "postgres" / "migrations" / "none")
     yield database
     await database.close()
 

@@ -18,7 +18,7 @@ PLATE = "7ABC123"
 @pytest.fixture
 async def db(database_url, repository):
     database = Database(database_url, "logged")
-    await database.migrate(repository / "shared" / "migrations" / "none")
+    await database.migrate(repository / "shared" / "postgres" / "migrations" / "none")
     async with database.begin() as connection:
         await connection.execute(
             text("CREATE TABLE plates (plate text PRIMARY KEY, n int CHECK (n > 0))")

@@ -44,7 +44,7 @@ async def test_rows_that_waited_get_a_mac_and_rows_written_or_changed_since_do_n
         await connection.run_sync(up_to, "shared_0001")
         for subject in ("waited", "changed", "also waited"):
             await connection.execute(INSERT, bare(clock, subject))
-    await db.migrate(repository / "shared" / "migrations" / "none")
+    await db.migrate(repository / "shared" / "postgres" / "migrations" / "none")
     async with db.begin() as connection:
         await connection.execute(INSERT, bare(clock, "written since"))
         await connection.execute(
