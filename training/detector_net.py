@@ -94,6 +94,6 @@ class Exported(nn.Module):
         self.net = net
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """See the interface in services/recognition/detector.py."""
+        """See the interface in services/recognition/engine/detector.py."""
         score, corners = self.net(frames)
         return score.sigmoid(), corners

@@ -70,5 +70,5 @@ class Exported(nn.Module):
         self.temperature = temperature
 
     def forward(self, edges: Tensor) -> Tensor:
-        """See the interface in services/recognition/states.py."""
+        """See the interface in services/recognition/engine/states.py."""
         return (self.net(edges) / self.temperature).log_softmax(1)

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.model import Colour, Image
+from services.recognition.engine.states import cut_edges
 from services.recognition.models import NAMES_HEIGHT_PX, NAMES_WIDTH_PX
-from services.recognition.states import cut_edges
 from training.faces import spelled_words
 from training.files import mapped, write_blocks
 from training.fittings import DEALERS, MONTHS, fit_hardware, stick_on, worn

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.model import Image, Points, as_image
+from services.recognition.engine.reader import rectify
 from services.recognition.models import MARGIN_ACROSS, MARGIN_UP
-from services.recognition.reader import rectify
 
 NARROWEST_PX: Final = 38
 WIDEST_PX: Final = 330

@@ -118,6 +118,6 @@ class Exported(nn.Module):
         self.net = net
 
     def forward(self, plates: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """See the interface in services/recognition/reader.py."""
+        """See the interface in services/recognition/engine/reader.py."""
         characters, region, plate = self.net(plates)
         return characters.log_softmax(2), region.log_softmax(1), plate.sigmoid()

@@ -15,7 +15,7 @@ from pathlib import Path
 from local.commands.administer import environment
 from local.stack.postgres import Postgres
 from local.stack.process import LocalError
-from services.audit.cli import run
+from services.audit.actions.commands import run
 
 FOLDERS = (Path("var"), Path("var/demo/stack"))
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from local.demo.client import Person, problem
 from local.demo.story import AuditProof, Shown, StepFailed
-from services.audit.verify import verify_export
+from services.audit.actions.verify import verify_export
 from shared.core.signed_notes import Checkpoint, Verifier
 
 SETTLED_WITHIN_S = 60.0

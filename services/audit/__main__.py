@@ -3,7 +3,7 @@
 import sys
 
 if len(sys.argv) > 1:
-    from services.audit.cli import run
+    from services.audit.actions.commands import run
 
     sys.exit(run(sys.argv[1:]))
 

@@ -1,6 +1,6 @@
 """The consumer: every audited topic, as it came, a whole poll in one commit."""
 
-from services.audit.writer import Writer
+from services.audit.actions.writer import Writer
 from shared.kafka.consumer import WholeSubscription
 from shared.kafka.topics import TOPICS
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from services.audit.actions.upgrade import take_what_was_in_flight
+from services.audit.actions.writer import Writer
 from services.audit.api import router
 from services.audit.events import subscriptions
-from services.audit.keeper import Keeper
 from services.audit.settings import Settings
-from services.audit.upgrade import take_what_was_in_flight
-from services.audit.writer import Writer
+from services.audit.workers.keeper import Keeper
 from shared.core.periodic import PeriodicTask
 from shared.http.app import create_app
 from shared.service.runtime import Runtime

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
-from services.audit.makers import TakenKey, parse_keys
-from services.audit.recount import Cadence
+from services.audit.actions.makers import TakenKey, parse_keys
+from services.audit.domain.recount import Cadence
 from shared.core.fields import SecretKey, SecretKeys, key_bytes, keys_of
 from shared.core.links import Given, is_this_machine
 from shared.core.signed_notes import Signer

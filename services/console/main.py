@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.console.browser import Pages
-from services.console.faults import add_handlers
-from services.console.parts import Console
-from services.console.routes import router
+from services.console.api import router
+from services.console.api.browser import Pages
+from services.console.api.error_pages import add_handlers
+from services.console.service import Console
 from services.console.settings import Settings
 from shared.http.app import RequestContext
 from shared.limits.body_limit import BodyLimit

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.hotlist.raising import Raiser
 from services.hotlist.store.outvoted import Outvoted
 from services.hotlist.store.purging import BEGINNING, Purging
+from services.hotlist.workers.matcher import Raiser
 from shared.core.errors import InvalidInput
 from shared.events import (
     Event,

@@ -15,7 +15,7 @@ from types import FrameType
 from fastapi import FastAPI
 
 from services.hotlist.api import router
-from services.hotlist.parts import Parts
+from services.hotlist.service import Parts
 from services.hotlist.settings import Settings
 from shared.http.app import create_app
 from shared.service.runtime import Runtime

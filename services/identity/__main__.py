@@ -1,5 +1,5 @@
 """`python -m services.identity` serves; `python -m services.identity --help` names its commands."""
 
-from services.identity.cli import run
+from services.identity.actions.commands import run
 
 run()

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
-from services.ingest.store import FirstSeen
+from services.ingest.store.devices import FirstSeen
 from shared.core.errors import InvalidInput
 from shared.events import RecordsPurged
 from shared.kafka.consumer import Subscription

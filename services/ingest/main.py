@@ -7,8 +7,8 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.ingest.api import add_routes
-from services.ingest.guard import identify
-from services.ingest.parts import Parts
+from services.ingest.api.guard import identify
+from services.ingest.service import Parts
 from services.ingest.settings import Settings
 from shared.http.app import create_app
 from shared.service.runtime import Runtime

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from prometheus_client import Counter, Histogram
 
-from services.recognition.plausibility import Outcome, outcome
-from services.recognition.pool import WorkerPool
-from services.recognition.worker import FrameReading, Plate
+from services.recognition.engine.plausibility import Outcome, outcome
+from services.recognition.workers.child import FrameReading, Plate
+from services.recognition.workers.pool import WorkerPool
 from shared.core.clock import Clock
 from shared.core.errors import AlprError, NotFound, Unavailable
 from shared.core.ids import derive_id

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.recognition.engines import chosen_engine
+from services.recognition.engine.factory import chosen_engine
 from services.recognition.events import Captures
-from services.recognition.pool import WorkerPool
-from services.recognition.runtime import FrameRuntime
+from services.recognition.service import FrameRuntime
 from services.recognition.settings import Settings
-from services.recognition.worker import EngineFactory
+from services.recognition.workers.child import EngineFactory
+from services.recognition.workers.pool import WorkerPool
 from shared.http.app import create_app
 from shared.service.serve import serve
 

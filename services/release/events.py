@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from services.release import steps
-from services.release.domain import Status
+from services.release.actions import steps
+from services.release.domain.requests import Status
 from services.release.store import Failure, Package, Requests
 from shared.core.errors import InvalidInput
 from shared.events import Event, ReleaseFailed, ReleasePackaged

@@ -3,12 +3,12 @@
 
 import sys
 
-from services.retention.verify import verify_command
+from services.retention.actions.verify_package import verify_command
 
 if sys.argv[1:2] == ["verify-package"]:
     sys.exit(verify_command(sys.argv[2:]))
 if sys.argv[1:2] == ["rotate-key"]:
-    from services.retention.rotate import rotate_command
+    from services.retention.actions.rotate_key import rotate_command
 
     sys.exit(rotate_command(sys.argv[2:]))
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from services.retention.actions.signer import open_keys
 from services.retention.api import OPEN, router
 from services.retention.events import Handlers, subscriptions
-from services.retention.evidence import EvidenceMaker
-from services.retention.packager import Packager
-from services.retention.passes import PassKeeper
-from services.retention.purger import Purger
 from services.retention.settings import Settings
-from services.retention.signer import open_keys
 from services.retention.store.recording import Recorder
+from services.retention.workers.evidence import EvidenceMaker
+from services.retention.workers.packager import Packager
+from services.retention.workers.passes import PassKeeper
+from services.retention.workers.purger import Purger
 from shared.core.periodic import PeriodicTask
 from shared.http.app import create_app
 from shared.service.runtime import Runtime

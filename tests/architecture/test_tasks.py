@@ -6,7 +6,7 @@ import pytest
 
 from tests.architecture.source import ROOT
 
-AWAITED = {"services/recognition/pool.py"}
+AWAITED = {"services/recognition/workers/pool.py"}
 """Tasks for a batch of frames, whose outcome the consumer awaits: they fail before its eyes."""
 
 STARTS = {"create_task", "ensure_future", "TaskGroup", "run_coroutine_threadsafe"}

@@ -24,8 +24,8 @@ import numpy as np
 
 from local.demo.truth import TruePlate, TruthFault
 from scenes.model import Image
-from services.recognition.decode import UndecodableImage, decode
-from services.recognition.engine import PlateReading
+from services.recognition.engine.decode import UndecodableImage, decode
+from services.recognition.engine.protocol import PlateReading
 from services.recognition.settings import Settings
 from tests.bench import engines
 from tests.bench.page import Card, Diagram, cut_out, reading_rows, write_page

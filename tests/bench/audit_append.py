@@ -16,10 +16,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from local.stack.postgres import Postgres
+from services.audit.actions.verify import verify_stored
+from services.audit.actions.writer import Writer
 from services.audit.main import MIGRATIONS
 from services.audit.settings import Settings
-from services.audit.verify import verify_stored
-from services.audit.writer import Writer
 from shared.core.types import Ori
 from shared.events import (
     AccessAttempted,

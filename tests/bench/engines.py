@@ -6,12 +6,12 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recognition.detector import Detection, PlateDetector
-from services.recognition.engine import Engine
-from services.recognition.engines import chosen_engine
-from services.recognition.own import OwnEngine
+from services.recognition.engine.detector import Detection, PlateDetector
+from services.recognition.engine.factory import chosen_engine
+from services.recognition.engine.plateward import OwnEngine
+from services.recognition.engine.protocol import Engine
+from services.recognition.engine.weights import NoSuchModel
 from services.recognition.settings import Settings
-from services.recognition.weights import NoSuchModel
 
 Opinion = Literal["on", "off", "as set"]
 DEFAULT: Final[str] = Settings.model_fields["recognition_model"].default

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from local.demo.pictures import data_address
 from scenes.model import Image
-from services.recognition.engine import PlateReading
+from services.recognition.engine.protocol import PlateReading
 from tests.bench.scoring import Bin, calibration_error
 
 WIDTH_PX = 360

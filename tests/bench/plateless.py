@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from scenes.model import Image
-from services.recognition.engine import Engine
+from services.recognition.engine.protocol import Engine
 from tests.bench import engines
 from tests.bench.accuracy import MINIMUM, at_least_one
 from tests.bench.page import Card, cut_out, reading_rows, write_page

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from local.demo.truth import TruePlate, bare, fold
-from services.recognition.engine import PlateReading
+from services.recognition.engine.protocol import PlateReading
 
 BINS = 10
 """Bins of equal mass: as many reads in each, so that none rests on three of them."""

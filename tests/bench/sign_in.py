@@ -35,7 +35,7 @@ from local.stack.broker import EMPTY_FETCH_PAUSE_MS
 from local.stack.launch import running
 from local.stack.state_file import Running
 from services.identity.actions.enrolment import totp_place
-from services.identity.browser_tokens import BrowserTokens
+from services.identity.domain.browser_tokens import BrowserTokens
 from shared.core.vault import Vault
 from tests.bench.link import Link, head, sized
 from tests.bench.rig import SMOKE, machine, ms, options, print_result, say, servers

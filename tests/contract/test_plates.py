@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.audit.api.entries import EntryQuery
-from services.hotlist.listing import EntryFault, plate_of
+from services.hotlist.domain.entries import EntryFault, plate_of
 from services.identity.api.purposes import Scope
 from services.release.api.filing import check_scope
 from services.release.api.models import Criteria as ReleaseCriteriaIn

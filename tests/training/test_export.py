@@ -5,12 +5,12 @@ import onnx
 import pytest
 import torch
 
-from services.recognition.detector import PlateDetector
+from services.recognition.engine.detector import PlateDetector
+from services.recognition.engine.network import OnnxNetwork
+from services.recognition.engine.own_weights import find_own
+from services.recognition.engine.reader import PlateReader
+from services.recognition.engine.states import StateReader
 from services.recognition.models import MARGIN_ACROSS, MARGIN_UP
-from services.recognition.network import OnnxNetwork
-from services.recognition.own_weights import find_own
-from services.recognition.reader import PlateReader
-from services.recognition.states import StateReader
 from training import detector_net, export, name_net, reader_net
 from training.samples import REGIONS
 

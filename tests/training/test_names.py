@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from services.recognition.states import cut_edges
+from services.recognition.engine.states import cut_edges
 from training import names, train_names
 from training.name_net import NameNet
 from training.names import (

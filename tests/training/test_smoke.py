@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from services.recognition.detector import PlateDetector
-from services.recognition.network import OnnxNetwork
-from services.recognition.reader import PlateReader
-from services.recognition.states import StateReader
+from services.recognition.engine.detector import PlateDetector
+from services.recognition.engine.network import OnnxNetwork
+from services.recognition.engine.reader import PlateReader
+from services.recognition.engine.states import StateReader
 
 ROOT = Path(__file__).parents[2]
 FRAME = np.full((96, 160, 3), 90, np.uint8)

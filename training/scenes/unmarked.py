@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from scenes.model import Image, as_image
-from services.recognition.text import PaddleText
-from services.recognition.weights import find_pair
+from services.recognition.engine.text import PaddleText
+from services.recognition.engine.weights import find_pair
 from training.scenes.backgrounds import read_boxes, read_frame
 from training.scenes.model import box_around
 

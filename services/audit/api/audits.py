@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.audit.api.guard import AuditRead
 from services.audit.api.people import check_department
-from services.audit.periods import ENTRIES, PERIOD
-from services.audit.sampling import draw, sample_size, seed_of
+from services.audit.domain.periods import ENTRIES, PERIOD
+from services.audit.domain.sampling import draw, sample_size, seed_of
 from services.audit.store.audits import Audit, Audits, Drawn, Item, ItemOutcome
 from services.audit.store.checkpoints import Checkpoints, Signed
 from services.audit.store.findings import Findings, a_finding

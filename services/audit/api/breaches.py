@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.audit.actions.breach import EXPORTED, KINDS, Reach, Reached
+from services.audit.api.fields import Term
 from services.audit.api.guard import AuditRead
-from services.audit.api.texts import Term
-from services.audit.breach import EXPORTED, KINDS, Reach, Reached
 from services.audit.store.search import Entries
 from shared.core.errors import InvalidInput
 from shared.core.fields import Moment

@@ -7,9 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict
 
+from services.audit.api.fields import Term
 from services.audit.api.guard import AuditRead
 from services.audit.api.people import check_department
-from services.audit.api.texts import Term
 from services.audit.store.findings import Finding, Findings, FindingStatus, Step
 from shared.access.guard import Grant, Permission, access
 from shared.core.errors import Conflict, NotAuthorised, NotFound

@@ -11,16 +11,16 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.audit.actions.access_record import Taking, log_values_export
+from services.audit.actions.export import lines, lines_of_old
+from services.audit.actions.writer import Writer
 from services.audit.api.guard import AuditRead
-from services.audit.domain import consistency_spans, inclusion_spans
-from services.audit.door import Taking, log_values_export
-from services.audit.export import lines, lines_of_old
+from services.audit.domain.proofs import consistency_spans, inclusion_spans
 from services.audit.settings import Settings
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.keys import KeyChanges
 from services.audit.store.log import OLD, Log
 from services.audit.store.search import Entries
-from services.audit.writer import Writer
 from shared.access.guard import Grant
 from shared.core.errors import InvalidInput, NotFound, Unavailable
 from shared.core.merkle import Span

@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.entries import Entry
-from services.audit.named_plates import plates_in
+from services.audit.actions.entries import Entry
+from services.audit.domain.named_plates import plates_in
 from shared.access.guard import Grant, Shown, disclose
 from shared.core.ids import derive_id
 from shared.events import Actor, FindingRaised

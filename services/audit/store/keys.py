@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit.domain.succession import KeyChange, key_change
 from services.audit.store.log import ROW_COLUMNS, Row, row_of
-from services.audit.succession import KeyChange, key_change
 
 KIND = "signing_key.changed"
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.periods import BY_SOFTWARE, SOFTWARE
+from services.audit.domain.periods import BY_SOFTWARE, SOFTWARE
 
 _FIXED = """
     SELECT e.seq, e.appended_at AS fixed_at, a.audit_id,

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.rules import Search
+from services.audit.domain.rules import Search
 from shared.postgres.disclosed_records import PICTURES
 
 _SEEN = text(

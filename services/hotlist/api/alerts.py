@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
-from services.hotlist.parts import Hotlist
-from services.hotlist.viewer import Standing, Viewer
+from services.hotlist.service import Hotlist
+from services.hotlist.workers.viewer import Standing, Viewer
 from shared.access.guard import Grant, Permission, access
 from shared.core.errors import InvalidInput, Unavailable
 

@@ -5,10 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from services.hotlist.api.lists import Manage, ReadPlates
-from services.hotlist.api.versions import put_in_force
-from services.hotlist.listing import MAX_PARTIALS, Checker, Entry, EntryFault, kinds_of, plate_of
-from services.hotlist.models.lists import (
+from services.hotlist.api.list_models import (
     EntriesAdded,
     EntriesIn,
     EntriesOut,
@@ -17,7 +14,17 @@ from services.hotlist.models.lists import (
     EntryRemoved,
     EntrySearch,
 )
-from services.hotlist.parts import Hotlist
+from services.hotlist.api.lists import Manage, ReadPlates
+from services.hotlist.api.versions import put_in_force
+from services.hotlist.domain.entries import (
+    MAX_PARTIALS,
+    Checker,
+    Entry,
+    EntryFault,
+    kinds_of,
+    plate_of,
+)
+from services.hotlist.service import Hotlist
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.lists import HotList, Lists
 from shared.access.guard import Grant

@@ -5,10 +5,10 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
 
-from services.hotlist.domain import staleness_limit_s
-from services.hotlist.listing import check_switches
-from services.hotlist.models.lists import ListChange, ListIn, ListOut, YieldOut
-from services.hotlist.parts import Hotlist
+from services.hotlist.api.list_models import ListChange, ListIn, ListOut, YieldOut
+from services.hotlist.domain.entries import check_switches
+from services.hotlist.domain.rating import staleness_limit_s
+from services.hotlist.service import Hotlist
 from services.hotlist.store.lists import HotList, Lists
 from services.hotlist.store.outcomes import Outcomes
 from shared.access.guard import Grant, Permission, access, record_refusal

@@ -16,18 +16,18 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
-from services.hotlist.api.lists import Manage, ManagePlates, Read, list_out
-from services.hotlist.domain import shrinks
-from services.hotlist.listing import Checker, Entry, Kinds, kinds_of
-from services.hotlist.models.lists import (
+from services.hotlist.api.list_models import (
     ListOut,
     RollbackIn,
     SetAsideOut,
     VersionOut,
     WithdrawalIn,
 )
-from services.hotlist.parts import Hotlist, Parts
-from services.hotlist.sheet import MAX_SET_ASIDE, Fault, Sheet
+from services.hotlist.api.lists import Manage, ManagePlates, Read, list_out
+from services.hotlist.domain.csv_import import MAX_SET_ASIDE, Fault, Sheet
+from services.hotlist.domain.entries import Checker, Entry, Kinds, kinds_of
+from services.hotlist.domain.rating import shrinks
+from services.hotlist.service import Hotlist, Parts
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.lists import Change, HotList, Lists, Version
 from shared.access.guard import Grant, record_refusal

@@ -12,8 +12,8 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.hotlist.listing import Entry
-from services.hotlist.sheet import SetAside
+from services.hotlist.domain.csv_import import SetAside
+from services.hotlist.domain.entries import Entry
 from services.hotlist.store.lists import HotList, Version
 from shared.access.guard import Grant, Shown, disclose
 from shared.core.errors import Conflict, NotFound, Unavailable

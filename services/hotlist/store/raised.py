@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.hotlist.domain import Candidate, Listed
-from services.hotlist.passes import Pass, Passes
+from services.hotlist.domain.passes import Pass, Passes
+from services.hotlist.domain.rating import Candidate, Listed
 
 CHANNEL = "hotlist_alerts"
 """Postgres notifies here when hits were raised, so that other replicas' streams look at once."""

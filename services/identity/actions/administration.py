@@ -16,8 +16,8 @@ from services.identity.domain.accounts import (
     is_privileged,
     permissions_of,
 )
+from services.identity.service import Identity, Unit
 from services.identity.store.invitations import Reinvitation
-from services.identity.work import Identity, Unit
 from shared.core.errors import Conflict
 from shared.core.permissions import Permission
 from shared.core.types import Ori

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from services.identity import totp
+from services.identity.actions import totp
 from services.identity.actions.announce import account_changed
+from services.identity.actions.mail import invitation_mail
 from services.identity.actions.secrets import new_token, token_hash
 from services.identity.domain.accounts import Account, check_deliverer
 from services.identity.domain.passwords import check_password, normalise_password
-from services.identity.mail import invitation_mail
-from services.identity.work import Identity, Unit
+from services.identity.service import Identity, Unit
 from shared.core.errors import Conflict, InvalidInput, NotAuthenticated
 from shared.events import Actor
 

@@ -8,7 +8,7 @@ from services.identity.actions.keys import longest_token, rotate_when_due
 from services.identity.actions.proof import known_since
 from services.identity.actions.sessions import over_limit
 from services.identity.actions.sign_in import disable_inactive
-from services.identity.work import Identity
+from services.identity.service import Identity
 from shared.core.periodic import PeriodicTask
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from services.identity.service import Identity, Unit
 from services.identity.store.keys import StoredKey
-from services.identity.work import Identity, Unit
 from shared.accounts.tokens import LEEWAY_S, sign, thumbprint
 from shared.core.policy import Policy
 from shared.events import KeyPublished

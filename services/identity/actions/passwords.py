@@ -7,8 +7,8 @@ from services.identity.actions.announce import account_changed, close_sessions, 
 from services.identity.actions.proof import count_failure, prove
 from services.identity.actions.sessions import close
 from services.identity.domain.passwords import check_password, normalise_password
+from services.identity.service import Identity
 from services.identity.store.credentials import Credential
-from services.identity.work import Identity
 from shared.core.errors import AlprError, Conflict, InvalidInput, NotAuthenticated
 
 REFUSED = "the password in use or the code is not right"

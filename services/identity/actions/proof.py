@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity import totp
+from services.identity.actions import totp
 from services.identity.actions.announce import account_changed
 from services.identity.actions.enrolment import totp_place
 from services.identity.domain.accounts import Account
+from services.identity.service import Identity, Unit
 from services.identity.store.credentials import Credential
-from services.identity.work import Identity, Unit
 
 
 @dataclass(frozen=True)

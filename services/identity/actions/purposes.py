@@ -11,8 +11,8 @@ from services.identity.domain.purposes import (
     forbidden,
     normalise_kind,
 )
+from services.identity.service import Identity, Unit
 from services.identity.store.records import DeclaredPurpose
-from services.identity.work import Identity, Unit
 from shared.accounts.tokens import MAX_TOKEN_CHARACTERS
 from shared.core.errors import InvalidInput
 from shared.events import Actor, PurposeDeclared, PurposeRecord

@@ -7,8 +7,8 @@ from services.identity.actions.announce import NOBODY, account_changed, session_
 from services.identity.actions.secrets import token_hash
 from services.identity.actions.sign_in import Opened, issue
 from services.identity.domain.accounts import Account
+from services.identity.service import Identity, Unit
 from services.identity.store.sessions import Session
-from services.identity.work import Identity, Unit
 from shared.core.errors import NotAuthenticated
 from shared.events import Actor
 

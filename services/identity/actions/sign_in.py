@@ -20,8 +20,8 @@ from services.identity.actions.secrets import new_token, token_hash
 from services.identity.actions.tokens import access_token
 from services.identity.domain.accounts import Account
 from services.identity.domain.passwords import normalise_password
+from services.identity.service import Identity, Unit
 from services.identity.store.credentials import Credential
-from services.identity.work import Identity, Unit
 from shared.core.errors import NotAuthenticated
 
 REFUSED = (

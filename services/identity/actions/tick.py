@@ -3,8 +3,8 @@
 It goes past the outbox: it is worth nothing later, and shows that identity and Kafka are there now.
 """
 
+from services.identity.service import Identity
 from services.identity.store.numbers import ACCOUNTS, KEYS
-from services.identity.work import Identity
 from shared.core.periodic import PeriodicTask
 from shared.events import IdentityTicked
 from shared.events.signed_events import sign_event

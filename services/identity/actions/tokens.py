@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 
 from services.identity.actions.keys import sign_token
 from services.identity.domain.accounts import Account, permissions_of
+from services.identity.service import Identity, Unit
 from services.identity.store.records import DeclaredPurpose
-from services.identity.work import Identity, Unit
 from shared.accounts.tokens import AUDIENCE
 
 

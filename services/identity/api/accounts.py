@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from services.identity.actions import administration, enrolment
 from services.identity.api.fields import Email, Name, Username
-from services.identity.api.shown import (
+from services.identity.api.views import (
     AccountOut,
     DeliveredInvitation,
     InvitedAccount,
@@ -17,7 +17,7 @@ from services.identity.api.shown import (
     WaitingInvitation,
 )
 from services.identity.domain.accounts import Source, Status
-from services.identity.work import Parts, Work
+from services.identity.service import Parts, Work
 from shared.access.guard import Grant, Permission, access, refusals_recorded
 from shared.http.models import After, Limit, OriText, Page, Reason, RequestBody, key_of
 

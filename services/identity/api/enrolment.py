@@ -16,7 +16,7 @@ from services.identity.api.fields import (
     client_address,
 )
 from services.identity.domain.accounts import Status
-from services.identity.work import Parts, Work
+from services.identity.service import Parts, Work
 from shared.http.models import RequestBody
 from shared.limits.limiter import note_uncounted
 

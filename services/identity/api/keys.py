@@ -5,7 +5,7 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from services.identity.work import Work
+from services.identity.service import Work
 
 router = APIRouter(tags=["keys"])
 

@@ -10,8 +10,8 @@ from pydantic import StringConstraints as Constraints
 
 from services.identity.actions import limits
 from services.identity.api.accounts import Manages, Reads
+from services.identity.service import Work
 from services.identity.store.records import LimitLift
-from services.identity.work import Work
 from shared.http.models import After, Limit, Page, Reason, RequestBody, key_of
 
 router = APIRouter(prefix="/v1/accounts/{account_id}/limit-lifts", tags=["accounts"])

@@ -8,8 +8,8 @@ from fastapi import Request as HttpRequest
 
 from services.identity.actions import passwords
 from services.identity.api.fields import Code, Password, client_address
-from services.identity.api.shown import AccountOut
-from services.identity.work import Parts, Work
+from services.identity.api.views import AccountOut
+from services.identity.service import Parts, Work
 from shared.access.guard import Grant, Permission, access
 from shared.http.models import RequestBody
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from services.identity.actions import purposes
 from services.identity.api.fields import Justification, Number, OptionalLine
 from services.identity.domain.purposes import Declaration
+from services.identity.service import Parts, Work
 from services.identity.store.records import DeclaredPurpose
-from services.identity.work import Parts, Work
 from shared.access.guard import Grant, Permission, access
 from shared.core.fields import Moment
 from shared.http.models import After, Limit, Page, RequestBody, WholePlate, key_of

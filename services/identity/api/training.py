@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict
 
 from services.identity.actions import training
 from services.identity.api.fields import Name
-from services.identity.api.shown import AccountOut
+from services.identity.api.views import AccountOut
+from services.identity.service import Work
 from services.identity.store.records import Training
-from services.identity.work import Work
 from shared.access.guard import Grant, Permission, access
 from shared.http.models import Page, RequestBody
 

@@ -7,9 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from services.ingest.devices import Device, Kind, Status
-from services.ingest.parts import parts_of
-from services.ingest.registry import Issued, Registry
+from services.ingest.actions.registry import Issued, Registry
+from services.ingest.domain.devices import Device, Kind, Status
+from services.ingest.service import parts_of
 from shared.access.guard import Grant, access
 from shared.core.permissions import Permission
 from shared.events import Place

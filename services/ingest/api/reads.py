@@ -11,12 +11,12 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from services.ingest.body import pour
-from services.ingest.buffering import may_take
-from services.ingest.devices import Device
-from services.ingest.edge import Batch, EdgeRead, decode, unpack
-from services.ingest.guard import Camera, add_camera_route, still
-from services.ingest.parts import Parts, parts_of
+from services.ingest.actions.edge_reads import Batch, EdgeRead, decode, unpack
+from services.ingest.api.body import pour
+from services.ingest.api.guard import Camera, add_camera_route, still
+from services.ingest.domain.buffering import may_take
+from services.ingest.domain.devices import Device
+from services.ingest.service import Parts, parts_of
 from shared.core.errors import InvalidInput
 from shared.events import ReadRecorded
 from shared.service.standing import NOTE_EXAMPLE

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 
 from services.release.api.models import AgencyChange, AgencyIn, AgencyOut
 from services.release.api.people import check_department
-from services.release.domain import Agency, treatment
+from services.release.domain.requests import Agency, treatment
 from services.release.store import Agencies
 from shared.access.guard import Grant, Permission, access
 from shared.core.errors import Conflict, InvalidInput, NotFound

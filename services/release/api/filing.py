@@ -6,12 +6,19 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from services.release import steps
+from services.release.actions import steps
 from services.release.api.models import Criteria, RequestIn, RequestOut, WithdrawIn
 from services.release.api.people import registered_agency
-from services.release.api.showing import page_out, request_out
-from services.release.domain import OPEN, RECORDS_CITATION, Agency, Refusal, Status, treatment
-from services.release.domain import refusal as refused_by_rule
+from services.release.api.views import page_out, request_out
+from services.release.domain.requests import (
+    OPEN,
+    RECORDS_CITATION,
+    Agency,
+    Refusal,
+    Status,
+    treatment,
+)
+from services.release.domain.requests import refusal as refused_by_rule
 from services.release.store import Authority, Documents, Filed, Requests
 from shared.access.guard import Grant, Permission, access
 from shared.core.errors import Conflict, InvalidInput, NotFound

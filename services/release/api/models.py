@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from services.release.api.texts import Name, StateText
-from services.release.domain import AgencyKind, Status
+from services.release.api.fields import Name, StateText
+from services.release.domain.requests import AgencyKind, Status
 from shared.core.fields import Moment
 from shared.events import Source
 from shared.http.models import OriText, Person, PlatePatternText, Reason, RequestBody

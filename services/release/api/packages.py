@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from services.release.api.people import registered_agency
-from services.release.domain import check_download, check_recipient
+from services.release.domain.requests import check_download, check_recipient
 from services.release.store import Package, Receipt, Requests
 from shared.access.guard import Grant, Permission, Shown, access, disclose, refusals_recorded
 from shared.core.errors import NotFound

@@ -2,7 +2,7 @@
 
 from fastapi import Request
 
-from services.release.domain import Agency
+from services.release.domain.requests import Agency
 from services.release.store import Agencies
 from shared.access.guard import Grant, refusals_recorded
 from shared.core.errors import NotAuthorised

@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 import msgspec
 from fastapi import APIRouter, Request
 
-from services.release import steps
+from services.release.actions import steps
 from services.release.api.models import DecisionIn, RequestOut, WaitingRequests, WaitingState
 from services.release.api.people import check_department
-from services.release.api.showing import page_out, request_out
-from services.release.domain import (
+from services.release.api.views import page_out, request_out
+from services.release.domain.requests import (
     Standing,
     Status,
     Treatment,

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.release.domain import Agency
+from services.release.domain.requests import Agency
 from shared.accounts.known_accounts import Provisioned
 
 _COLUMNS = "ori, name, kind, state, contact, active"

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.release.domain import Standing, Status
+from services.release.domain.requests import Standing, Status
 from shared.core.types import Ori
 from shared.events import Actor, ReleaseCriteria, Source
 

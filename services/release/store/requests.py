@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.release.domain import OPEN, Status
+from services.release.domain.requests import OPEN, Status
 from services.release.store.records import (
     Authority,
     Decision,

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from services.retention.actions.signer import SigningKeys
 from services.retention.api.evidence import Key, Manager, Reader, export_of
 from services.retention.api.fields import Number
 from services.retention.domain.evidence import (
@@ -19,7 +20,6 @@ from services.retention.domain.evidence import (
     same_medium,
 )
 from services.retention.domain.signing import Signer
-from services.retention.signer import SigningKeys
 from services.retention.store.bookings import Booking, Bookings
 from services.retention.store.exports import Export
 from shared.access.guard import Grant, record_refusal

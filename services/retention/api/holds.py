@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.retention.api.fields import AreaIn, Number
-from services.retention.api.shown import ReadsOut, reads_out
+from services.retention.api.views import ReadsOut, reads_out
 from services.retention.domain.criteria import Criteria, Cursor, check_hold, decode_cursor
 from services.retention.domain.evidence import check_release, check_released_by
 from services.retention.domain.holding import (

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from services.retention.actions.signer import SigningKeys
 from services.retention.domain.signing import ALGORITHM
-from services.retention.signer import SigningKeys
 from services.retention.store import keys
 from services.retention.store.keys import PublicKey
 from shared.http.app import Work

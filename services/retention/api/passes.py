@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
-from services.retention.api.shown import CharacterOut, ReadOut, reads_out
+from services.retention.api.views import CharacterOut, ReadOut, reads_out
 from services.retention.store.passes import Pass, Passes
 from shared.access.guard import Grant, Permission, access
 from shared.core.errors import NotFound

@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
-from services.retention.api.shown import CaptureOut, ReadOut, reads_out
-from services.retention.images import Spooled, spool
+from services.retention.actions.images import Spooled, spool
+from services.retention.api.views import CaptureOut, ReadOut, reads_out
 from services.retention.store.records import Records
 from shared.access.guard import Grant, Permission, access
 from shared.core.errors import NotFound

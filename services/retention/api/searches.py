@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 
 from services.retention.api.fields import AreaIn
-from services.retention.api.shown import ReadsOut, reads_out
+from services.retention.api.views import ReadsOut, reads_out
 from services.retention.domain.criteria import (
     Criteria,
     Cursor,

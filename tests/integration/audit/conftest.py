@@ -8,10 +8,10 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from services.audit.actions.verify import verify_stored
 from services.audit.main import build_app
 from services.audit.settings import Settings
-from services.audit.verify import verify_stored
-from services.audit.watch import Watch
+from services.audit.workers.watch import Watch
 from shared.access.guard import Permission
 from shared.events import (
     AccessAttempted,

@@ -8,10 +8,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from sqlalchemy import text
 
 from deploy.kafka.run import ApacheKafka
-from services.audit.covering import Covering
+from services.audit.actions.writer import Writer
 from services.audit.main import build_app
 from services.audit.settings import Settings
-from services.audit.writer import Writer
+from services.audit.workers.covering import Covering
 from shared.core.errors import Unavailable
 from shared.events import LogCovered
 from shared.kafka.bus import KafkaBus

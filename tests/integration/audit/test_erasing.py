@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from services.audit.cli import say
-from services.audit.erasing import Eraser
+from services.audit.actions.commands import say
+from services.audit.workers.erasing import Eraser
 from shared.core.errors import Conflict
 from shared.events import (
     DisclosedDay,

@@ -7,11 +7,11 @@ from hashlib import sha256
 import msgspec
 import pytest
 
+from services.audit.actions.export import Disclosed, Opening, as_line, lines
+from services.audit.actions.verify import verify_export
 from services.audit.api import proofs
-from services.audit.erasing import Eraser
-from services.audit.export import Disclosed, Opening, as_line, lines
 from services.audit.store.log import Log
-from services.audit.verify import verify_export
+from services.audit.workers.erasing import Eraser
 from shared.core.errors import Conflict
 from shared.core.merkle import Span
 from shared.events import AccessAttempted, ValuesExported

@@ -8,12 +8,12 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
+from services.audit.actions.makers import Forged
+from services.audit.actions.upgrade import ends_of_audited
+from services.audit.actions.writer import Writer
 from services.audit.main import build_app
-from services.audit.makers import Forged
 from services.audit.settings import Settings
 from services.audit.store.before_macs import BeforeMacs
-from services.audit.upgrade import ends_of_audited
-from services.audit.writer import Writer
 from shared.events import AccessAttempted, HotListChanged, PolicyLoaded
 from shared.kafka import dead_letters
 from shared.kafka.bus import KafkaBus

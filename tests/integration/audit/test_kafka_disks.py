@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.audit.keeper import Keeper
+from services.audit.workers.keeper import Keeper
 from shared.kafka.disks import Disk
 
 
@@ -17,7 +17,7 @@ async def test_a_disk_of_kafka_that_is_half_full_raises_a_finding_once_a_day(
         return full
 
     monkeypatch.setattr(runtime, "kafka", True)
-    monkeypatch.setattr("services.audit.keeper.disks", seen)
+    monkeypatch.setattr("services.audit.workers.keeper.disks", seen)
     await keeper.look_at_disks()
     assert await query("SELECT count(*) FROM findings") == [(0,)]
     full[:] = [Disk(1, 0.5), Disk(2, 0.1)]

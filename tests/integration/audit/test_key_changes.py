@@ -6,11 +6,11 @@ from base64 import b64encode
 import msgspec
 import pytest
 
-from services.audit.cli import run
-from services.audit.export import KeyProof, Opening, Signature, as_line
+from services.audit.actions.commands import run
+from services.audit.actions.export import KeyProof, Opening, Signature, as_line
+from services.audit.actions.verify import verify_export, verify_stored
+from services.audit.actions.writer import Writer
 from services.audit.settings import Settings
-from services.audit.verify import verify_export, verify_stored
-from services.audit.writer import Writer
 from shared.core.errors import Unavailable
 from shared.core.signed_notes import Checkpoint, Signer
 from shared.testing import all_mac_keys, mac_key_text

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from services.audit.domain import verify_consistency, verify_inclusion
-from services.audit.writer import Writer
+from services.audit.actions.writer import Writer
+from services.audit.domain.proofs import verify_consistency, verify_inclusion
 from shared.core.errors import Conflict, Malformed, Unavailable
 from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import AccessAttempted, CheckpointSigned, FindingRaised, HitRaised
@@ -102,7 +102,7 @@ async def test_a_backend_that_is_terminated_mid_batch_leaves_nothing_of_it(
 ):
     from sqlalchemy import text
 
-    from services.audit.entries import prepare
+    from services.audit.actions.entries import prepare
     from services.audit.store.log import Head, Log
 
     await deliver(an_attempt(clock))

@@ -10,14 +10,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from services.audit.cli import run
-from services.audit.domain import GENESIS, chained
-from services.audit.export import Line, Opening, as_line
+from services.audit.actions.commands import run
+from services.audit.actions.export import Line, Opening, as_line
+from services.audit.actions.verify import verify_export
+from services.audit.domain.proofs import GENESIS, chained
 from services.audit.main import build_app
 from services.audit.settings import Settings
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import Log
-from services.audit.verify import verify_export
 from shared.core.merkle import leaf_hash
 from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import AccessAttempted, CheckpointSigned, RecordsDisclosed

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from services.audit.actions.old_log import OldLogEnd
+from services.audit.actions.verify import verify_export
 from services.audit.main import build_app
-from services.audit.old_log import OldLogEnd
-from services.audit.verify import verify_export
 from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import AccessAttempted, LogDestroyed, ValuesExported
 from tests.integration.audit.conftest import AUDITOR, SEED, a_disclosure, an_attempt

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from services.audit.cli import run
-from services.audit.keeper import Keeper
-from services.audit.redraw import Redraw
-from services.audit.sampling import draw, sample_size, seed_of
+from services.audit.actions.commands import run
+from services.audit.actions.redraw import Redraw
+from services.audit.domain.sampling import draw, sample_size, seed_of
 from services.audit.store.checkpoints import Checkpoints
+from services.audit.workers.keeper import Keeper
 from shared.access.guard import Permission
 from shared.core.signed_notes import Signer
 from shared.events import Actor, AuditChanged, FindingRaised

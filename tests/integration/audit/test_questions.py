@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from services.audit.keeper import Keeper
+from services.audit.workers.keeper import Keeper
 from shared.events import (
     AccessAttempted,
     AccountChanged,

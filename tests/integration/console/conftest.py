@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 from services.audit.main import build_app as build_audit
 from services.audit.settings import Settings as AuditSettings
 from services.console.main import build_app
-from services.console.parts import Console
+from services.console.service import Console
 from services.console.settings import Settings
 from services.hotlist.main import build_app as build_hotlist
 from services.hotlist.settings import Settings as HotlistSettings

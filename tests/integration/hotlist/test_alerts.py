@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from services.hotlist.broadcast import REPLACED
+from services.hotlist.workers.broadcast import REPLACED
 from shared.events import RecordsDisclosed
 from shared.testing import eventually
 from tests.integration.hotlist.conftest import Streams, served, serving

@@ -471,7 +471,7 @@ async def test_the_consumer_waits_for_the_index_and_misses_nothing(
     hotlist, settings, bus, objects, clock, authority, policy
 ):
     """A service that starts with reads waiting: they are matched against what is in force."""
-    from services.hotlist.parts import Parts
+    from services.hotlist.service import Parts
     from shared.service.runtime import Runtime
 
     await hotlist.listed("7ABC123")

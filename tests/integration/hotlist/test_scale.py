@@ -4,7 +4,7 @@ import random
 import string
 import time
 
-from services.hotlist.refresh import Refresher
+from services.hotlist.workers.index_refresh import Refresher
 from shared.events import HitRaised
 
 SIZE = 100_000

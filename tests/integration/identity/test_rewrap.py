@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from services.identity.actions import keys, rewrap
+from services.identity.actions.commands import run
 from services.identity.actions.enrolment import totp_place
 from services.identity.actions.keys import signing_key_place
-from services.identity.cli import run
 from services.identity.main import build_app
 from services.identity.settings import Settings
 from services.identity.store.sealed import Sealed

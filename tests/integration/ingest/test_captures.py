@@ -9,7 +9,7 @@ from hashlib import sha256
 import msgspec
 import pytest
 
-from services.ingest.store import FirstSeen
+from services.ingest.store.devices import FirstSeen
 from shared.core.certificates import Trust
 from shared.core.errors import Unavailable
 from shared.events import CaptureReceived

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from services.audit.domain import chained
-from services.audit.entries import Found, found_in
-from services.audit.export import Disclosed, ErasedBefore, Line, Opening, Signature, as_line
+from services.audit.actions.entries import Found, found_in
+from services.audit.actions.export import Disclosed, ErasedBefore, Line, Opening, Signature, as_line
+from services.audit.domain.proofs import chained
 from shared.core.errors import AlprError
 from shared.core.merkle import Frontier, leaf_hash
 from shared.core.signed_notes import Checkpoint

@@ -11,7 +11,7 @@ from random import Random
 
 import msgspec
 
-from services.audit.export import Disclosed, ErasedPart, KeyProof, Signature
+from services.audit.actions.export import Disclosed, ErasedPart, KeyProof, Signature
 from shared.core.signed_notes import Checkpoint, Signer
 from tests.integration.mutation.image import Image, Item, Touched
 

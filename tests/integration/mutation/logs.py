@@ -12,13 +12,13 @@ from uuid import UUID, uuid4
 import msgspec
 from sqlalchemy import text
 
-from services.audit.checkpointing import Checkpointer
-from services.audit.erasing import Eraser
-from services.audit.export import lines
+from services.audit.actions.checkpointing import Checkpointer
+from services.audit.actions.export import lines
+from services.audit.actions.verify import verify_stored
+from services.audit.actions.writer import Writer
 from services.audit.settings import Settings
 from services.audit.store.log import Log
-from services.audit.verify import verify_stored
-from services.audit.writer import Writer
+from services.audit.workers.erasing import Eraser
 from shared.core.merkle import Span
 from shared.core.signed_notes import Signer
 from shared.events import Actor, DisclosedDay, DisclosedRecord, RecordsPurged

@@ -11,8 +11,8 @@ from random import Random
 
 import pytest
 
+from services.audit.actions.verify import verify_export
 from services.audit.main import MIGRATIONS
-from services.audit.verify import verify_export
 from tests.integration.audit.conftest import audit_settings, runtime
 from tests.integration.mutation.kinds import KINDS, OF_VALUES
 from tests.integration.mutation.logs import Live, later, make_source

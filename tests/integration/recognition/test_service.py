@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from scenes import encode_jpeg, render_scene
-from services.recognition.decode import decode
+from services.recognition.engine.decode import decode
 from shared.events.signed_captures import crop_key_of
 from shared.service.runtime import ONE_COPY
 from shared.testing import eventually

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
+from services.retention.actions.verify_package import verify_command
 from services.retention.domain.signing import Signer, document_holds, load_public
-from services.retention.verify import verify_command
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, EvidenceBooked
 from tests.integration.retention.exporting import (

@@ -8,9 +8,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from services.retention import evidence
 from services.retention.domain.signing import load_public
 from services.retention.domain.verifying import verify_package
+from services.retention.workers import evidence
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, Alternative, EvidenceChanged, RecordsDisclosed
 from tests.integration.retention.conftest import JPEG, SOLANO, a_capture, a_read

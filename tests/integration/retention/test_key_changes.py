@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from services.retention.actions.rotate_key import rotate_command
+from services.retention.actions.signer import SigningKeys
+from services.retention.actions.verify_package import verify_command
 from services.retention.domain.signing import Signer, follow, load_public, succession
 from services.retention.domain.verifying import verify_package
-from services.retention.rotate import rotate_command
-from services.retention.signer import SigningKeys
-from services.retention.verify import verify_command
 from shared.core.errors import Unavailable
 from shared.events import SigningKeyChanged
 from shared.testing import mac_key_text

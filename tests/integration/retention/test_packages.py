@@ -17,9 +17,9 @@ from pydantic import ValidationError
 
 from services.release.api.filing import check_scope
 from services.release.api.models import Criteria
+from services.retention.actions.verify_package import verify_command
 from services.retention.domain.signing import Signer, load_public
 from services.retention.domain.verifying import verify_package
-from services.retention.verify import verify_command
 from shared.core.errors import InvalidInput
 from shared.events import (
     AccessAttempted,
@@ -316,7 +316,7 @@ async def test_a_fault_of_the_software_is_tried_twenty_times_and_no_more(retenti
         tried.append(1)
         raise RuntimeError("7ABC123 stays out of the answer")
 
-    monkeypatch.setattr("services.retention.packager.make_package", broken)
+    monkeypatch.setattr("services.retention.workers.packager.make_package", broken)
     await retention.store(an_approval())
     for _ in range(25):
         await retention.app.state.packager.work()

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.retention import passes
 from services.retention.domain.voting import vote
 from services.retention.store import locks, passing
+from services.retention.workers import passes
 from shared.core.ids import derive_id
 from shared.core.permissions import Permission
 from shared.events import (

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from services.retention import purge_lists
 from services.retention.domain.signing import canonical
 from services.retention.store import purged as staged
+from services.retention.workers import purge_lists
 from shared.core.errors import Unavailable
 from shared.events import PurgeChanged, PurgeList, RecordsPurged
 from shared.objects.purge_list import ListReader, Record

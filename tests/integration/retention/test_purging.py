@@ -9,9 +9,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from sqlalchemy import text
 
-from services.retention import purger
 from services.retention.domain.signing import document_holds
 from services.retention.store import destroying
+from services.retention.workers import purger
 from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
 from shared.events import PurgeChanged, RecordsPurged

@@ -10,12 +10,12 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from services.retention import purger, sweeper
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.strays import Day
 from services.retention.store import packages, partitions, strays
 from services.retention.store.runs import Runs
 from services.retention.store.strays import Named
+from services.retention.workers import purger, sweeper
 from shared.core.errors import Unavailable
 from shared.events import Image, PassRecorded, PurgeChanged, ReleasePackaged
 from shared.objects.store import LocalObjects

@@ -9,12 +9,12 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from services.audit.entries import prepare
+from services.audit.actions.entries import prepare
 from services.hotlist.settings import Settings as HotlistSettings
+from services.retention.actions.verify_package import verify_command
 from services.retention.domain.bag import BagWriter
 from services.retention.domain.signing import Signer, load_public
 from services.retention.domain.verifying import verify_package
-from services.retention.verify import verify_command
 from shared.core.policy import digest_of
 from shared.events import (
     Actor,

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from deploy.compose.make_tls import Signer
 from local.stack.postgres import Postgres
 from local.stack.process import unprivileged_account
-from services.hotlist.notices import Notices
+from services.hotlist.workers.notices import Notices
 from shared.core.errors import Unavailable
 from shared.core.logs import named
 from shared.postgres.database import Database

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from services.audit.old_log import OldLogEnd
-from services.audit.verify import verify_export
+from services.audit.actions.old_log import OldLogEnd
+from services.audit.actions.verify import verify_export
 from shared.core.merkle import root_of
 from shared.core.signed_notes import Checkpoint, Verifier
 from tests.integration.upgrade.conftest import DATABASE, ENDED, FACTS, FIXTURE

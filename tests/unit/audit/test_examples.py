@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from services.audit.api import audits, breaches, entries, findings, proofs
-from services.audit.domain import verify_consistency, verify_inclusion
+from services.audit.domain.proofs import verify_consistency, verify_inclusion
 
 
 def models():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.audit.domain import (
+from services.audit.domain.proofs import (
     GENESIS,
     chained,
     consistency_spans,

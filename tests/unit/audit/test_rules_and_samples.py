@@ -6,11 +6,11 @@ from math import comb
 
 import pytest
 
-from services.audit.domain import GENESIS, chained
-from services.audit.periods import due_period
-from services.audit.recount import Recount
-from services.audit.rules import Search, crowded, repeated
-from services.audit.sampling import draw, sample_size, seed_of
+from services.audit.domain.periods import due_period
+from services.audit.domain.proofs import GENESIS, chained
+from services.audit.domain.recount import Recount
+from services.audit.domain.rules import Search, crowded, repeated
+from services.audit.domain.sampling import draw, sample_size, seed_of
 from shared.core.merkle import Frontier, leaf_hash, root_of
 from shared.core.signed_notes import Checkpoint, Signer
 

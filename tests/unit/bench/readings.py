@@ -1,6 +1,6 @@
 """Readings as an engine gives them, made up."""
 
-from services.recognition.engine import Box, Character, PlateReading
+from services.recognition.engine.protocol import Box, Character, PlateReading
 
 
 def reading(plate: str, sure: float = 0.9, *, x: int = 100, y: int = 100) -> PlateReading:

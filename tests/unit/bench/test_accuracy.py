@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from local.demo.truth import TruePlate
-from services.recognition.decode import UndecodableImage
+from services.recognition.engine.decode import UndecodableImage
 from tests.bench.accuracy import figures, load, measure, options, page
 from tests.bench.samples import Sample, framed, whole
 from tests.unit.bench.readings import reading

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from services.console.main import build_app
-from services.console.parts import Console
+from services.console.service import Console
 from services.console.settings import Settings
 from shared.testing import FakeClock
 from tests.unit.console.services import PERMISSIONS, FakeServices

@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from services.console.routes.samples import next_item
+from services.console.api.samples import next_item
 from tests.unit.console.services import HIT, OTHER_HIT, PERSON, READ, problem
 
 HOSTILE = "<script>alert(1)</script>"

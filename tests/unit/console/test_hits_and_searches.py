@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 import services.console
-from services.console.stream import Event, events_in
+from services.console.api.stream import Event, events_in
 from tests.unit.console.services import HIT, OTHER_HIT, PERSON, READ, a_hit, a_read, problem
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"

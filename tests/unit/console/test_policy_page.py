@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from services.console.main import build_app
-from services.console.parts import Console
+from services.console.service import Console
 from shared.core.policy import load_policy
 from tests.unit.console.conftest import ROOT, Browser
 

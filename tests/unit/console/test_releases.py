@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from services.console.reviews import review_of
+from services.console.domain.reviews import review_of
 from tests.unit.console.services import DECLARED, OTHER_HIT, PERSON, READ, problem
 
 REQUEST = "0199c0de-0000-7000-8000-0000000005e1"

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from services.console.forms import own_file_form, own_form
+from services.console.actions.seal import Seal
+from services.console.actions.sessions import KnownBrowser, Session
+from services.console.api.forms import own_file_form, own_form
 from services.console.main import build_app
-from services.console.parts import Console
-from services.console.seal import Seal
-from services.console.sessions import KnownBrowser, Session
+from services.console.service import Console
 from shared.core.policy import load_policy
 from tests.unit.console.conftest import ORIGIN, Browser
 from tests.unit.console.services import BROWSER_TOKEN, problem

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from local.demo.auditing import recompute
-from services.audit.domain import GENESIS, chained
-from services.audit.export import Line, Opening, Signature, as_line
+from services.audit.actions.export import Line, Opening, Signature, as_line
+from services.audit.domain.proofs import GENESIS, chained
 from shared.core.merkle import Frontier, leaf_hash
 from shared.core.signed_notes import Checkpoint, Signer
 

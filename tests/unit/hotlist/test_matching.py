@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.hotlist.domain import Listed, differences, fold, lowered, rate
-from services.hotlist.index import Index, ListIndex
-from services.hotlist.vehicles import colours_differ, makes_differ
+from services.hotlist.domain.index import Index, ListIndex
+from services.hotlist.domain.rating import Listed, differences, fold, lowered, rate
+from services.hotlist.domain.vehicles import colours_differ, makes_differ
 from shared.core.plates import LOOKALIKE_CLASSES
 from shared.core.policy import load_policy
 from shared.events import Difference, ReadRecorded

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.hotlist.passes import Pass, Passes
+from services.hotlist.domain.passes import Pass, Passes
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 ENTRY, DEVICE = uuid4(), uuid4()

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from services.hotlist.domain import fold
-from services.hotlist.patterns import PatternIndex
+from services.hotlist.domain.patterns import PatternIndex
+from services.hotlist.domain.rating import fold
 from shared.core.plates import skeleton
 from shared.events import Difference
 

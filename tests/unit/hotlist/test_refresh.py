@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from services.hotlist.refresh import Refresher
+from services.hotlist.workers.index_refresh import Refresher
 
 
 class Watched(Refresher):

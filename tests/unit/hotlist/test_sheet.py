@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from services.hotlist.listing import Checker, EntryFault, KindRefused, kinds_of
-from services.hotlist.sheet import Sheet
+from services.hotlist.domain.csv_import import Sheet
+from services.hotlist.domain.entries import Checker, EntryFault, KindRefused, kinds_of
 from shared.core.errors import InvalidInput, TooLarge
 from shared.core.policy import load_policy
 

@@ -10,10 +10,10 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import ValidationError
 
-from services.identity import hasher as hasher_module
-from services.identity.hasher import Hasher
+from services.identity.actions import hasher as hasher_module
+from services.identity.actions.hasher import Hasher
+from services.identity.actions.totp import matching_step, new_secret, provisioning_uri, step_at
 from services.identity.settings import Settings
-from services.identity.totp import matching_step, new_secret, provisioning_uri, step_at
 from shared.core.errors import TooManyRequests
 from shared.core.vault import Vault, VaultFault, key_id
 

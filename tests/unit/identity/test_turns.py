@@ -5,8 +5,8 @@ import contextlib
 
 import pytest
 
-from services.identity import turns
-from services.identity.turns import Turns
+from services.identity.actions import turns
+from services.identity.actions.turns import Turns
 from shared.core.errors import TooManyRequests
 
 pytestmark = pytest.mark.clause("468.6(a)/strangers")

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from services.ingest.images import inspect
+from services.ingest.domain.images import inspect
 from shared.core.errors import AlprError, Malformed, TooLarge, UnsupportedMedia
 from tests.unit.ingest import pictures as p
 

@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from services.recognition.engine import Alternative, Box, Character, PlateReading
+from services.recognition.engine.protocol import Alternative, Box, Character, PlateReading
 
 READS, KILLS, HANGS, RAISES, KILLS_ONCE, WAITS = 40, 41, 42, 43, 44, 45
 GO = "go"

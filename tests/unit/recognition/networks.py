@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from services.recognition.ctc import BLANK
+from services.recognition.engine.ctc import BLANK
 from services.recognition.models import ALPHABET
 
 REGIONS = ("unknown", "CA", "TX", "NV")

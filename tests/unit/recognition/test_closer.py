@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from services.recognition.closer import CUT_PX, PLATE_PX, CloserLook, cut_around
-from services.recognition.detector import GROUND
+from services.recognition.engine.closer import CUT_PX, PLATE_PX, CloserLook, cut_around
+from services.recognition.engine.detector import GROUND
 from tests.unit.recognition.networks import ShownNetwork, detecting
 
 MIDDLE = np.array([[48, 24], [144, 24], [144, 72], [48, 72]], np.float32)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from services.recognition.consensus import agreed_serial, winner
-from services.recognition.grammar import BY_STATE, is_issued_series, shape
-from services.recognition.plausibility import Glyph, TextLine
+from services.recognition.engine.consensus import agreed_serial, winner
+from services.recognition.engine.grammar import BY_STATE, is_issued_series, shape
+from services.recognition.engine.plausibility import Glyph, TextLine
 
 
 def look(text, *confidences):

@@ -5,7 +5,7 @@ from itertools import groupby, pairwise, product
 import numpy as np
 import pytest
 
-from services.recognition.ctc import (
+from services.recognition.engine.ctc import (
     BLANK,
     best_path,
     decode,

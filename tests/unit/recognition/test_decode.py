@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from services.recognition.decode import (
+from services.recognition.engine.decode import (
     MAX_IMAGE_BYTES,
     ImageTooLarge,
     UndecodableImage,

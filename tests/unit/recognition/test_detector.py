@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from services.recognition.detector import GROUND, MOST_PLATES, PlateDetector, is_sound
+from services.recognition.engine.detector import GROUND, MOST_PLATES, PlateDetector, is_sound
 from tests.unit.recognition.networks import ShownNetwork, detecting
 
 PLATE = ((100, 60), (164, 62), (164, 94), (100, 92))

@@ -2,10 +2,10 @@
 
 import pytest
 
-from services.recognition.engines import chosen_engine
-from services.recognition.own import load_own
-from services.recognition.own_weights import OWN
-from services.recognition.paddle import PaddleEngine
+from services.recognition.engine.factory import chosen_engine
+from services.recognition.engine.own_weights import OWN
+from services.recognition.engine.paddle import PaddleEngine
+from services.recognition.engine.plateward import load_own
 from services.recognition.settings import Settings
 
 

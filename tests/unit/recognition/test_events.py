@@ -3,9 +3,9 @@ from functools import partial
 import pytest
 
 from services.recognition import events
-from services.recognition.decode import UndecodableImage
+from services.recognition.engine.decode import UndecodableImage
 from services.recognition.events import Captures, ImageChanged, ImageMissing
-from services.recognition.pool import FrameKilledWorker, WorkerPool
+from services.recognition.workers.pool import FrameKilledWorker, WorkerPool
 from shared.core.errors import Unavailable
 from shared.events import Box, CaptureProcessed, ReadRecognised
 from shared.events.signed_captures import crop_key_of, read_id_of

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from services.recognition.engine import Box
-from services.recognition.geometry import (
+from services.recognition.engine.geometry import (
     back_to_frame,
     bounding_box,
     enlarge,
@@ -11,6 +10,7 @@ from services.recognition.geometry import (
     straighten,
     tilt_deg,
 )
+from services.recognition.engine.protocol import Box
 
 
 def rectangle(x, y, w, h):

@@ -1,6 +1,6 @@
 import pytest
 
-from services.recognition.grammar import OFTENER, is_issued_series, issued_oftener
+from services.recognition.engine.grammar import OFTENER, is_issued_series, issued_oftener
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
-from services.recognition.network import OnnxNetwork
+from services.recognition.engine.network import OnnxNetwork
 from tests.unit.recognition.onnx_file import casting
 
 

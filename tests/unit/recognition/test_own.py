@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from services.recognition.closer import CloserLook
-from services.recognition.detector import PlateDetector
-from services.recognition.grammar import OFTENER
-from services.recognition.own import OwnEngine, could_be_a_plate, load_own
-from services.recognition.own_weights import find_own
-from services.recognition.plausibility import Glyph, TextLine
-from services.recognition.reader import PlateReader
-from services.recognition.states import StateReader
-from services.recognition.weights import NoSuchModel
+from services.recognition.engine.closer import CloserLook
+from services.recognition.engine.detector import PlateDetector
+from services.recognition.engine.grammar import OFTENER
+from services.recognition.engine.own_weights import find_own
+from services.recognition.engine.plateward import OwnEngine, could_be_a_plate, load_own
+from services.recognition.engine.plausibility import Glyph, TextLine
+from services.recognition.engine.reader import PlateReader
+from services.recognition.engine.states import StateReader
+from services.recognition.engine.weights import NoSuchModel
 from tests.unit.recognition.networks import detecting, naming, reading
 
 LEFT = ((100, 160), (164, 160), (164, 192), (100, 192))
@@ -217,7 +217,9 @@ def test_weights_that_are_not_there_are_named(tmp_path):
 
 
 def test_an_engine_without_its_weights_does_not_load(tmp_path, monkeypatch):
-    monkeypatch.setattr("services.recognition.own.find_own", lambda: find_own(tmp_path))
+    monkeypatch.setattr(
+        "services.recognition.engine.plateward.find_own", lambda: find_own(tmp_path)
+    )
     with pytest.raises(NoSuchModel):
         load_own(
             detector_px=640,

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from services.recognition.engine import Engine
-from services.recognition.paddle import PaddleEngine
+from services.recognition.engine.paddle import PaddleEngine
+from services.recognition.engine.protocol import Engine
 
 
 @pytest.fixture(scope="module")

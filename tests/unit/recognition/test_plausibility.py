@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from services.recognition.engine import Box, Character, PlateReading
-from services.recognition.plausibility import (
+from services.recognition.engine.plausibility import (
     Glyph,
     Objection,
     Outcome,
@@ -17,6 +16,7 @@ from services.recognition.plausibility import (
     support_needed,
     without_words,
 )
+from services.recognition.engine.protocol import Box, Character, PlateReading
 
 
 def rectangle(x, y, w, h):

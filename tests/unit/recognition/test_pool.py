@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from services.recognition.decode import ImageTooLarge, UndecodableImage
-from services.recognition.engine import Box
-from services.recognition.pool import FrameKilledWorker, WorkerPool, cores
-from services.recognition.workers import EngineFailed, WorkerDied, WorkerDoesNotStart
+from services.recognition.engine.decode import ImageTooLarge, UndecodableImage
+from services.recognition.engine.protocol import Box
+from services.recognition.workers.pool import FrameKilledWorker, WorkerPool, cores
+from services.recognition.workers.process import EngineFailed, WorkerDied, WorkerDoesNotStart
 from shared.testing import eventually
 from tests.unit.recognition.engines import (
     GO,
@@ -269,7 +269,7 @@ def test_a_containers_limit_bounds_the_number_of_workers(tmp_path, quota, expect
 
 PARENT = """
 import asyncio
-from services.recognition.pool import WorkerPool
+from services.recognition.workers.pool import WorkerPool
 from tests.unit.recognition.engines import ScriptedEngine
 
 async def main():

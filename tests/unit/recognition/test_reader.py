@@ -2,9 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
+from services.recognition.engine.reader import PICTURE_PX, PlateReader, rectify
+from services.recognition.engine.weights import NoSuchModel
 from services.recognition.models import ALPHABET, MARGIN_ACROSS, MARGIN_UP
-from services.recognition.reader import PICTURE_PX, PlateReader, rectify
-from services.recognition.weights import NoSuchModel
 from tests.unit.recognition.networks import ShownNetwork, reading
 from training.photography import Photograph, cut_out
 

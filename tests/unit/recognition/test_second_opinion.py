@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from services.recognition.second_opinion import PaddleOpinion
-from services.recognition.weights import NoSuchModel
+from services.recognition.engine.second_opinion import PaddleOpinion
+from services.recognition.engine.weights import NoSuchModel
 from tests.unit.recognition.test_paddle import draw_plate, street
 
 PLATE = np.array([[200, 330], [350, 330], [350, 405], [200, 405]], np.float32)

@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from services.recognition.states import NARROWEST_PX, StateReader, cut_edges
-from services.recognition.weights import NoSuchModel
+from services.recognition.engine.states import NARROWEST_PX, StateReader, cut_edges
+from services.recognition.engine.weights import NoSuchModel
 from tests.unit.recognition.networks import naming
 
 QUAD = np.array([[100, 60], [260, 60], [260, 140], [100, 140]], np.float32)

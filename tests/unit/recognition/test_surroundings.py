@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 
-from services.recognition.surroundings import is_enclosed
+from services.recognition.engine.surroundings import is_enclosed
 
 
 def scene(ground, serial_at=(520, 340)):

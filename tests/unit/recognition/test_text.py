@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from services.recognition.text import CharacterDecoder
+from services.recognition.engine.text import CharacterDecoder
 
 ALPHABET = ["blank", "A", "B", "1", "-"]
 

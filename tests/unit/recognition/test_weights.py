@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from services.recognition.weights import NoSuchModel, find_pair, staged
+from services.recognition.engine.weights import NoSuchModel, find_pair, staged
 
 
 @pytest.mark.parametrize("name", ["ppocrv6-small", "ppocrv6-tiny"])

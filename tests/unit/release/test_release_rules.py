@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.release.api.texts import storable
-from services.release.domain import (
+from services.release.api.fields import storable
+from services.release.domain.requests import (
     Agency,
     Standing,
     Status,

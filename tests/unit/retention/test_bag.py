@@ -4,10 +4,10 @@ import hashlib
 import zipfile
 from datetime import UTC, datetime
 
+from services.retention.actions.images import sniffed
 from services.retention.domain.bag import BagWriter
 from services.retention.domain.signing import Signer
 from services.retention.domain.verifying import verify_package
-from services.retention.images import sniffed
 
 MOMENT = datetime(2026, 6, 1, 12, 34, tzinfo=UTC)
 

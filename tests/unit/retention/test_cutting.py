@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from services.retention import cutter, cutting
-from services.retention.cutting import CutFailed, cut
+from services.retention.actions import cutter, cutting
+from services.retention.actions.cutting import CutFailed, cut
 from services.retention.domain.parts import PlaceUnknown, parts_of
 
 PICTURE = cv2.imencode(".png", np.full((90, 160, 3), 7, np.uint8))[1].tobytes()

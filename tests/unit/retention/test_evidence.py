@@ -20,8 +20,8 @@ from services.retention.domain.evidence import (
 )
 from services.retention.domain.signing import Signer, load_public
 from services.retention.domain.verifying import booking_faults
-from services.retention.evidence import fault_of
 from services.retention.store.exports import object_key
+from services.retention.workers.evidence import fault_of
 from shared.core.errors import Conflict, InvalidInput, Unavailable
 
 ONE, TWO = UUID(int=1), UUID(int=2)

@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 
-from services.retention.scratch import PREFIX, scratch, sweep
+from services.retention.actions.scratch import PREFIX, scratch, sweep
 
 LONG_AGO = 1_000_000_000
 

@@ -7,10 +7,10 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from services.ingest.captures import _image
-from services.ingest.images import Frame
-from services.ingest.upload import Upload
-from services.recognition.engine import Box
+from services.ingest.actions.captures import _image
+from services.ingest.api.upload import Upload
+from services.ingest.domain.images import Frame
+from services.recognition.engine.protocol import Box
 from services.recognition.events import Captures
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.strays import (

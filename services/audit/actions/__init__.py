@@ -1,0 +1,1 @@
+"""Audit: what a caller can have done, one module for each."""

@@ -1,0 +1,130 @@
+"""What is on record before the log leaves: with its values, by the API too, and by the command line, where no
+guard stands."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.audit.actions.entries import entry_from
+from services.audit.store.log import Head, Log
+from services.audit.store.values import Values
+from shared.access.guard import Permission
+from shared.events import (
+    AccessAttempted,
+    Actor,
+    DisclosedDay,
+    DisclosedRecord,
+    PurposeRecord,
+    RecordsDisclosed,
+    ValuesExported,
+)
+from shared.postgres.outbox import emit
+
+
+@dataclass(frozen=True)
+class Taking:
+    """Who takes the log's entries `first` to `end` - 1 out, and why."""
+
+    attempt_id: UUID
+    actor: Actor
+    purpose: PurposeRecord
+    request_id: str
+    first: int
+    end: int
+    old_log: bool = False
+    """Of the log before this one."""
+
+
+async def log_values_export(
+    connection: AsyncConnection, service: str, origin: str, taking: Taking, at: datetime
+) -> None:
+    """Append the entry that says that sealed values leave the log with an export.
+
+    It is in the log, and not only on its way there, before the export begins. Call it once the
+    checkpoint for the export's end is signed; the caller's transaction commits before the first byte.
+    """
+    log = Log(connection)
+    await log.lock()
+    event = ValuesExported(
+        occurred_at=at,
+        actor=taking.actor,
+        attempt_id=taking.attempt_id,
+        purpose=taking.purpose,
+        request_id=taking.request_id,
+        origin=origin,
+        first=taking.first,
+        end=taking.end,
+        values=taking.end
+        if taking.old_log
+        else await Values(connection).count(taking.first, taking.end),
+        old_log=taking.old_log,
+    )
+    head = await log.head(Head())
+    await log.append(head, [entry_from(event, service)], at)
+    # The event goes to Kafka like every other; the log knows it when it comes back.
+    await emit(connection, service, event)
+
+
+async def record_export(
+    connection: AsyncConnection,
+    service: str,
+    actor: Actor,
+    purpose: PurposeRecord,
+    size: int,
+    *,
+    values: bool,
+    old_log: bool = False,
+) -> Taking:
+    """Record that `actor` takes out the log's first `size` entries by command, before they are written."""
+    now = datetime.now(UTC)
+    taking = Taking(uuid4(), actor, purpose, str(uuid4()), 0, size, old_log)
+    disclosed = RecordsDisclosed(
+        occurred_at=now,
+        attempt_id=taking.attempt_id,
+        actor=actor,
+        service=service,
+        permission=Permission.AUDIT_READ.value,
+        record_kind="old_audit_entries" if old_log else "audit_entries",
+        records=[DisclosedDay(shown=[DisclosedRecord(record_id=f"0-{size - 1}")])] if size else [],
+        count=size,
+        purpose=purpose,
+        request_id=taking.request_id,
+    )
+    await emit(connection, service, _attempt(service, taking, now, values=values), disclosed)
+    return taking
+
+
+async def record_refusal(
+    connection: AsyncConnection, service: str, actor: Actor, purpose: PurposeRecord, reason: str
+) -> None:
+    """Record that `actor` was refused the log by command."""
+    taking = Taking(uuid4(), actor, purpose, str(uuid4()), 0, 0)
+    now = datetime.now(UTC)
+    await emit(connection, service, _attempt(service, taking, now, values=True, reason=reason))
+
+
+def _attempt(
+    service: str, taking: Taking, now: datetime, *, values: bool, reason: str | None = None
+) -> AccessAttempted:
+    return AccessAttempted(
+        occurred_at=now,
+        attempt_id=taking.attempt_id,
+        actor=taking.actor,
+        service=service,
+        permission=Permission.AUDIT_READ.value,
+        method="CLI",
+        route="export",
+        elements={
+            "first": taking.first,
+            "end": taking.end,
+            "with_values": values,
+            "old_log": taking.old_log,
+        },
+        allowed=reason is None,
+        reason=reason,
+        purpose=taking.purpose,
+        request_id=taking.request_id,
+        client_address="",
+    )

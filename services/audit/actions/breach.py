@@ -1,0 +1,89 @@
+"""What an account reached in a period: the facts for the notices of Civil Code 1798.29."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from services.audit.actions.sealing import Part, Value, parts_of
+from services.audit.store.log import Row
+from services.audit.store.search import shown_part
+from services.audit.workers.watch import kind_of
+from shared.access.guard import Shown
+from shared.events import AccessAttempted, RecordsDisclosed, ValuesExported
+
+EXPORTED = kind_of(ValuesExported)
+KINDS = (kind_of(AccessAttempted), kind_of(RecordsDisclosed), EXPORTED)
+
+
+@dataclass
+class Reached:
+    """One record that was shown, when first and last, and how often."""
+
+    record_kind: str
+    record_id: str
+    first_at: datetime
+    last_at: datetime
+    times: int = 0
+
+
+@dataclass
+class Reach:
+    """All that an account reached, gathered from its entries."""
+
+    allowed: int = 0
+    refused: int = 0
+    erased: int = 0
+    """Groups and records of disclosures that purges have erased: they are counted, and not named."""
+    records: dict[tuple[str, str], Reached] = field(default_factory=dict)
+    plates: Counter[str] = field(default_factory=Counter)
+    addresses: Counter[str] = field(default_factory=Counter)
+    shown: dict[tuple[date, bool, str], Shown] = field(default_factory=dict)
+    """Each record with plates once, as the report discloses it."""
+
+    def take(self, row: Row) -> None:
+        """Count one entry in."""
+        if row.found.kind == KINDS[0]:
+            self.allowed += row.found.allowed is True
+            self.refused += row.found.allowed is False
+            self.addresses.update(filter(None, [row.found.client_address]))
+            return
+        if row.found.kind == EXPORTED:
+            return  # what it took comes through `take_exported`
+        body = msgspec.json.decode(row.content)["data"]
+        parts = [(value, part) for value in row.values for part in parts_of(value)]
+        for value, part in parts:
+            self._show(row, value, part, part.said.get("record_id"))
+        shown = [part.said for _, part in parts if "record_id" in part.said]
+        self.plates.update(row.plates)
+        ids = [*body.get("record_ids", ()), *(record["record_id"] for record in shown)]
+        self._disclosed(str(body.get("record_kind")), ids, row)
+        self.erased += sum(1 if one.places is None else len(one.places) for one in row.erased)
+
+    def take_exported(self, row: Row, value: Value) -> None:
+        """Count in one of the log's values that the export of entry `row` took."""
+        for part in parts_of(value):
+            ids = part.read_ids or [part.said.get("hit_id", value.name)]
+            self._show(row, value, part, ids[0])
+            self.plates.update(part.plates)
+            self._disclosed("log_value", ids, row)
+
+    def take_exported_of_old(self, row: Row, old: Row) -> None:
+        """Count in an entry of the log before this one, which the export of entry `row` took."""
+        self.plates.update(old.plates)
+        self._disclosed("old_log_entry", [old.seq], row)
+
+    def _show(self, row: Row, value: Value, part: Part, record_id: object) -> None:
+        if part.plates:
+            key = (value.captured_on, value.sighting, str(record_id))
+            self.shown.setdefault(key, shown_part(row.found.person_id, value, part))
+
+    def _disclosed(self, kind: str, ids: Iterable[Any], row: Row) -> None:
+        at = row.found.occurred_at
+        for record_id in map(str, ids):
+            reached = self.records.setdefault((kind, record_id), Reached(kind, record_id, at, at))
+            reached.last_at = max(reached.last_at, at)
+            reached.times += 1

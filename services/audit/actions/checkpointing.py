@@ -1,0 +1,132 @@
+"""Signs checkpoints and puts them on record, in the transaction of whoever asks; changes the key."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.audit.actions.entries import entry_from
+from services.audit.domain.succession import SIGNS
+from services.audit.store.checkpoints import Checkpoints, Signed
+from services.audit.store.keys import KeyChanges
+from services.audit.store.log import Head, Log
+from shared.core.errors import Conflict, Unavailable
+from shared.core.signed_notes import Checkpoint, Signer
+from shared.events import Actor, CheckpointSigned, SigningKeyChanged
+from shared.postgres.outbox import emit
+
+
+class KeyMissing(Unavailable):
+    """The log's checkpoints are signed with a key that this process was not given."""
+
+
+class Checkpointer:
+    """Holds the keys. Call it under the log's lock, so that nobody signs the same size beside it."""
+
+    def __init__(self, signers: Sequence[Signer], service: str) -> None:
+        """`signers`: of today's key, and of the next one while it changes."""
+        self._signers = signers
+        self._service = service
+
+    async def newest(self, connection: AsyncConnection) -> int:
+        """Return the size of the newest checkpoint; 0 if there is none."""
+        return await Checkpoints(connection).newest()
+
+    async def sign(self, connection: AsyncConnection, head: Head, at: datetime) -> Signed:
+        """Sign the log as it ends at `head`, put that on record and publish it. Raises: KeyMissing."""
+        return await self._put(connection, await self._in_force(connection), head, at)
+
+    async def _put(
+        self, connection: AsyncConnection, signer: Signer, head: Head, at: datetime
+    ) -> Signed:
+        root, previous = head.frontier.root(), await self.newest(connection)
+        checkpoint = Checkpoint(signer.verifier.name, head.size, root, head.last, previous)
+        note, key_id = signer.sign(checkpoint.text), signer.verifier.key_id
+        signed = Signed(checkpoint.size, root, note, key_id, at)
+        await Checkpoints(connection).add(signed)
+        event = CheckpointSigned(
+            occurred_at=signed.signed_at,
+            origin=signer.verifier.name,
+            size=signed.size,
+            root_hash=b64encode(signed.root_hash).decode(),
+            note=signed.note,
+        )
+        await emit(connection, self._service, event)
+        return signed
+
+    async def sign_for(self, connection: AsyncConnection, size: int, at: datetime) -> str | None:
+        """Return the note of a checkpoint for exactly the first `size` entries, for an export's end.
+
+        One that is the newest goes on record and is published. One for less is not: a signature of the
+        same text is the same again, and the records stay a chain in which nothing can be missing. Returns
+        None where a former key was in force: that signs no more, and a larger checkpoint stands in.
+        Raises: KeyMissing.
+        """
+        log, checkpoints = Log(connection), Checkpoints(connection)
+        if (known := await checkpoints.at(size)) is not None:
+            return known.note
+        if size > await self.newest(connection):
+            head = await log.head(Head())
+            if head.size == size:
+                return (await self.sign(connection, head, at)).note
+        changes = await KeyChanges(connection).all()
+        if changes and size <= changes[-1].last_size:
+            return None
+        signer = await self._in_force(connection)
+        checkpoint = Checkpoint(
+            signer.verifier.name,
+            size,
+            await log.root(size),
+            (await log.entry(size - 1)).entry_hash,
+            await checkpoints.newest(below=size),
+            closing=True,
+        )
+        return signer.sign(checkpoint.text)
+
+    async def change_key(
+        self, connection: AsyncConnection, actor: Actor, reason: str, at: datetime
+    ) -> SigningKeyChanged:
+        """Append the entry that changes the key to the other one, and sign up to it with the old key.
+
+        Raises: KeyMissing; Conflict when there is no other key, or nothing was signed yet.
+        """
+        log = Log(connection)
+        old = await self._in_force(connection)
+        others = [signer for signer in self._signers if signer.verifier != old.verifier]
+        if not others:
+            raise Conflict("give the next key as AUDIT_NEXT_SIGNING_KEY, beside the one in force")
+        new = others[0].verifier
+        changes = await KeyChanges(connection).all()
+        if any(new in (change.old, change.new) for change in changes):
+            raise Conflict(f"{new.key_id} was the log's key before; a key is not used again")
+        head = await log.head(Head())
+        if not head.size:
+            raise Conflict("the log has no entry; begin it with the new key as AUDIT_SIGNING_KEY")
+        event = SigningKeyChanged(
+            occurred_at=at,
+            actor=actor,
+            signs=SIGNS,
+            old_key=old.verifier.vkey,
+            new_key=new.vkey,
+            reason=reason,
+        )
+        await log.append(head, [entry_from(event, self._service)], at)
+        await self._put(connection, old, head, at)
+        # The event goes to Kafka like every other; the log knows it when it comes back.
+        await emit(connection, self._service, event)
+        return event
+
+    async def _in_force(self, connection: AsyncConnection) -> Signer:
+        """Return the signer of the log's key: of its last change, or that signed its checkpoints."""
+        changes = await KeyChanges(connection).all()
+        if changes:
+            key_id = changes[-1].new.key_id
+        elif (latest := await Checkpoints(connection).latest()) is not None:
+            key_id = latest.key_id
+        else:
+            return self._signers[0]
+        for signer in self._signers:
+            if signer.verifier.key_id == key_id:
+                return signer
+        raise KeyMissing(f"the log's key is {key_id}, which this process was not given")

@@ -1,0 +1,352 @@
+"""The log from the command line: verify it, export it, verify an export, redraw its samples, make a key,
+change the key; make its tables.
+
+What leaves through `export` is an access like any other, and is recorded before anything is written.
+
+Exit status: 0 when a log was verified with a given public key and nothing is wrong; 1 when something is
+wrong; 2 when nothing was verified, because of a wrong call, a missing key or an unreadable file.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import secrets
+import sys
+from base64 import b64encode
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import ValidationError
+from sqlalchemy.exc import ProgrammingError
+
+from services.audit.actions.access_record import log_values_export, record_export, record_refusal
+from services.audit.actions.checkpointing import Checkpointer
+from services.audit.actions.export import lines, lines_of_old
+from services.audit.actions.redraw import Redraw
+from services.audit.actions.verify import lines_of, verify_export, verify_stored
+from services.audit.domain.recount import Verdict
+from services.audit.settings import LogSettings, SigningSettings, origin_of
+from services.audit.store.log import OLD, Log
+from shared.core.errors import AlprError, Conflict, InvalidInput, NotAuthorised
+from shared.core.merkle import Span
+from shared.core.policy import load_policy
+from shared.core.signed_notes import SEED_BYTES, BadNote, Signer, Verifier
+from shared.events import Actor, PurposeRecord, SigningKeyChanged
+from shared.postgres.database import Database
+from shared.service import command
+
+SERVICE = "audit"
+MIGRATIONS = Path(__file__).parent / "migrations"
+SHOWN_FAULTS = 20
+PURPOSE = "audit"
+"""What the log is read for."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; return the exit status."""
+    asked = _parser().parse_args(arguments)
+    try:
+        return int(asked.run(asked))
+    except (AlprError, BadNote, OSError) as exc:
+        print(f"audit: {exc}", file=sys.stderr)
+    except ProgrammingError:
+        print("audit: there is no audit log in this database", file=sys.stderr)
+    except ValidationError as exc:
+        for error in exc.errors(include_input=False):
+            print(f"audit: {'.'.join(map(str, error['loc']))}: {error['msg']}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m services.audit", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    verify = commands.add_parser("verify", help="recompute the log in the database")
+    verify.set_defaults(run=_verify)
+    verify.add_argument(
+        "--own-key",
+        action="store_true",
+        help="use the public key of this service's own AUDIT_SIGNING_KEY; shows nothing to somebody who "
+        "does not trust the service",
+    )
+    offline = commands.add_parser("verify-export", help="recompute an exported log")
+    offline.add_argument("file", type=Path, help="an export, JSON lines")
+    offline.set_defaults(run=_verify_export)
+    redraw = commands.add_parser(
+        "redraw", help="verify an exported log and draw its audits' samples again"
+    )
+    redraw.set_defaults(run=_redraw)
+    redraw.add_argument("file", type=Path, help="an export from entry 0, JSON lines")
+    for one in (verify, offline, redraw):
+        one.add_argument(
+            "--vkey",
+            action="append",
+            default=[],
+            help="the log's public key with which it begins, name+hash+key; given again: the keys that "
+            "followed, in order. Without those, the log's own entries say which followed",
+        )
+        one.add_argument(
+            "--checkpoint",
+            action="append",
+            default=[],
+            type=Path,
+            help="a checkpoint kept elsewhere, which the log must agree with",
+        )
+    export = commands.add_parser("export", help="write the log as JSON lines")
+    export.add_argument("file", type=Path, help="where to; must not exist")
+    export.set_defaults(run=_export)
+    export.add_argument(
+        "--with-values",
+        action="store_true",
+        help="with the sealed values: plates, cameras and times of sightings. Needs --purpose, and "
+        "leaves an entry values.exported",
+    )
+    export.add_argument(
+        "--old-log",
+        action="store_true",
+        help="the log before this one, whose entries have in plaintext what is sealed now: with --with-values",
+    )
+    export.add_argument(
+        "--purpose",
+        help="the declared purpose, for --with-values; the log is read for an audit only",
+    )
+    rotate = commands.add_parser(
+        "rotate-key", help="sign from now on with AUDIT_NEXT_SIGNING_KEY; leaves an entry"
+    )
+    rotate.set_defaults(run=_rotate)
+    for one in (export, rotate):
+        one.add_argument("--person-id", required=True, help="who does it: account id")
+        one.add_argument("--name", required=True)
+        one.add_argument("--title", required=True)
+        one.add_argument("--reason", required=True, help="why; kept in the log")
+    key = commands.add_parser("keygen", help="make a signing key")
+    key.set_defaults(run=_keygen)
+    tables = commands.add_parser("migrate", help=command.MIGRATE)
+    tables.set_defaults(run=lambda _: command.migrate(SERVICE, MIGRATIONS))
+    key.add_argument(
+        "--origin",
+        default=os.environ.get("AUDIT_ORIGIN", LogSettings.model_fields["audit_origin"].default),
+        help="what the log's name begins with; default: AUDIT_ORIGIN",
+    )
+    return parser
+
+
+def _verify(asked: argparse.Namespace) -> int:
+    """Verify the log in DATABASE_URL."""
+    if asked.own_key:
+        own = SigningSettings()
+        settings: LogSettings = own
+        keys = [*(_given(asked) or [own.signers[0].verifier])]
+    else:
+        keys, settings = _given(asked), LogSettings()
+    if not keys:
+        raise BadNote("name the log's public key with --vkey, or use the service's own: --own-key")
+    return say(asyncio.run(_verified(settings, keys, _kept(asked))), keys)
+
+
+async def _verified(settings: LogSettings, keys: list[Verifier], kept: list[str]) -> Verdict:
+    db = Database(settings.database_link(), SERVICE, pool_size=1)
+    try:
+        async with db.begin() as connection:
+            return await verify_stored(
+                connection,
+                keys[0].name,
+                keys,
+                kept,
+                cadence=settings.cadence,
+                now=datetime.now(UTC),
+            )
+    finally:
+        await db.close()
+
+
+def _verify_export(asked: argparse.Namespace) -> int:
+    """Verify an export with public keys alone."""
+    if not asked.vkey:
+        raise BadNote("name the log's public key with --vkey")
+    keys = _given(asked)
+    with asked.file.open("rb") as file:
+        return say(verify_export(lines_of(file), keys, _kept(asked)), keys)
+
+
+def _redraw(asked: argparse.Namespace) -> int:
+    """Verify an export, draw the sample of each period again and compare it with the one on record."""
+    if status := _verify_export(asked):
+        return status
+    redraw = Redraw()
+    with asked.file.open("rb") as file:
+        redraw.take(lines_of(file))
+    for period in redraw.periods:
+        print(f"period       {period.occurred_from:%Y-%m-%d} to {period.occurred_to:%Y-%m-%d}")
+        state = "NOT DRAWN" if period.drawn_in is None else f"drawn in entry {period.drawn_in}"
+        print(
+            f"             {len(period.population)} accesses, fixed in entry {period.seq}, {state}"
+        )
+        if (sample := period.sample) is None:
+            print("             the checkpoint of its seed is not in the export")
+        else:
+            print(f"sample       {','.join(map(str, sample))}")
+    for fault in redraw.faults:
+        print(f"FAULT        {fault}")
+    drawn = sum(period.drawn_in is not None for period in redraw.periods)
+    summary = {
+        "ok": not redraw.faults,
+        "periods": len(redraw.periods),
+        "drawn": drawn,
+        "faults": len(redraw.faults),
+    }
+    print(json.dumps(summary))
+    return int(bool(redraw.faults))
+
+
+def _given(asked: argparse.Namespace) -> list[Verifier]:
+    return [Verifier.parse(vkey) for vkey in asked.vkey]
+
+
+def _kept(asked: argparse.Namespace) -> list[str]:
+    return [path.read_text() for path in asked.checkpoint]
+
+
+def say(verdict: Verdict, keys: Sequence[Verifier]) -> int:
+    """Print a verdict, last as one line of JSON; return the exit status."""
+    print(f"entries      {verdict.entries}")
+    print(f"checkpoints  {verdict.checkpoints}")
+    print(f"unsigned     {verdict.unsigned_entries}")
+    print(f"values       {verdict.values} compared, {verdict.left_out} left out of the export")
+    print(f"root         {b64encode(verdict.root).decode()}")
+    for key in keys:
+        print(f"key          {key.vkey}")
+    for erased in verdict.erased:
+        print(
+            f"erased       {erased.groups} values under purge {erased.run_id},"
+            f" certificate {erased.certificate}"
+        )
+    for fault in verdict.faults[:SHOWN_FAULTS]:
+        print(f"FAULT        {fault.what}")
+    if (more := verdict.fault_count - SHOWN_FAULTS) > 0:
+        print(f"FAULT        and {more} more")
+    summary = {
+        "ok": verdict.ok,
+        "entries": verdict.entries,
+        "checkpoints": verdict.checkpoints,
+        "unsigned_entries": verdict.unsigned_entries,
+        "root": b64encode(verdict.root).decode(),
+        "keys": [key.key_id for key in keys],
+        "values": verdict.values,
+        "values_left_out": verdict.left_out,
+        "erased": sum(erased.groups for erased in verdict.erased),
+        "faults": verdict.fault_count,
+        "first_bad": verdict.first_bad,
+    }
+    print(json.dumps(summary))
+    return 0 if verdict.ok else 1
+
+
+def _export(asked: argparse.Namespace) -> int:
+    settings = SigningSettings()
+    actor = _actor(settings, asked)
+    asyncio.run(_permitted(settings, actor, asked))
+    descriptor = os.open(asked.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        count = asyncio.run(_exported(settings, actor, asked, file))
+    print(f"{count} entries written to {asked.file}")
+    return 0
+
+
+async def _permitted(settings: SigningSettings, actor: Actor, asked: argparse.Namespace) -> None:
+    """Check the purpose of an export with values. Raises: NotAuthorised, once the refusal is recorded."""
+    if asked.old_log and not asked.with_values:
+        raise InvalidInput("the old log has its values in plaintext: ask for --with-values")
+    if not asked.with_values:
+        return
+    least = load_policy(settings.policy_file).purposes.minimum_justification_characters
+    if asked.purpose != PURPOSE:
+        reason = f"sealed values are exported for a declared purpose: --purpose {PURPOSE}"
+    elif len(asked.reason.strip()) < least:
+        reason = f"--reason says why in {least} characters or more"
+    else:
+        return
+    declared = PurposeRecord(kind=asked.purpose or "none", justification=asked.reason)
+    db = _database(settings)
+    try:
+        async with db.begin() as connection:
+            await record_refusal(connection, SERVICE, actor, declared, reason)
+    finally:
+        await db.close()
+    raise NotAuthorised(reason, code="purpose")
+
+
+def _database(settings: SigningSettings) -> Database:
+    mac_key = settings.mac_key_of(SERVICE)
+    return Database(settings.database_link(), SERVICE, pool_size=1, mac_key=mac_key)
+
+
+def _actor(settings: SigningSettings, asked: argparse.Namespace) -> Actor:
+    ori = load_policy(settings.policy_file).department.ori
+    return Actor(person_id=asked.person_id, name=asked.name, title=asked.title, agency_ori=ori)
+
+
+def _rotate(asked: argparse.Namespace) -> int:
+    """Change the key of checkpoints, on record."""
+    settings = SigningSettings()
+    if settings.audit_next_signing_key is None:
+        raise Conflict("give the next key as AUDIT_NEXT_SIGNING_KEY, beside AUDIT_SIGNING_KEY")
+    changed = asyncio.run(_rotated(settings, _actor(settings, asked), asked.reason))
+    print(f"old key  {changed.old_key}")
+    print(f"new key  {changed.new_key}")
+    print("Keep both public keys. Once every replica signs with the new key, give it as")
+    print("AUDIT_SIGNING_KEY, without AUDIT_NEXT_SIGNING_KEY, and destroy the old one.")
+    return 0
+
+
+async def _rotated(settings: SigningSettings, actor: Actor, reason: str) -> SigningKeyChanged:
+    db = _database(settings)
+    try:
+        async with db.begin() as connection:
+            await Log(connection).lock()
+            checkpointer = Checkpointer(settings.signers, SERVICE)
+            return await checkpointer.change_key(connection, actor, reason, datetime.now(UTC))
+    finally:
+        await db.close()
+
+
+async def _exported(
+    settings: SigningSettings, actor: Actor, asked: argparse.Namespace, file: BinaryIO
+) -> int:
+    db = _database(settings)
+    checkpointer = Checkpointer(settings.signers, SERVICE)
+    values, old = asked.with_values, asked.old_log
+    origin = settings.audit_origin if old else settings.log_origin
+    purpose = PurposeRecord(kind=PURPOSE, justification=asked.reason)
+    try:
+        async with db.begin() as connection:
+            await Log(connection).lock()
+            if not (size := await Log(connection, OLD if old else "").size()):
+                raise Conflict("the log has no entry, and there is nothing to export")
+            now = datetime.now(UTC)
+            taking = await record_export(
+                connection, SERVICE, actor, purpose, size, values=values, old_log=old
+            )
+            note = None if old else await checkpointer.sign_for(connection, size, now)
+            if values:
+                await log_values_export(connection, SERVICE, origin, taking, now)
+        async with db.begin() as connection:
+            if old:
+                exported = lines_of_old(connection, origin, size)
+            else:
+                exported = lines(connection, origin, Span(0, size), note, values=values)
+            async for line in exported:
+                file.write(line)
+        return size
+    finally:
+        await db.close()
+
+
+def _keygen(asked: argparse.Namespace) -> int:
+    """Print a new key for AUDIT_SIGNING_KEY, and the public key to give to auditors."""
+    seed = secrets.token_bytes(SEED_BYTES)
+    print(f"AUDIT_SIGNING_KEY={b64encode(seed).decode()}")
+    print(f"public key: {Signer(origin_of(asked.origin), seed).verifier.vkey}")
+    return 0

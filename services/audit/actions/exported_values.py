@@ -1,0 +1,112 @@
+"""Checks the sealed values that an export has, or counts those that it leaves out."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from services.audit.actions.export import Disclosed, ErasedBefore, ErasedPart
+from services.audit.actions.value_check import Gone, ValueCheck
+from services.audit.domain.recount import ErasedSum, Faults
+from services.audit.store.values import erased_line
+from shared.core.errors import Malformed
+
+
+@dataclass(frozen=True)
+class _There:
+    """What an export has of a group."""
+
+    name: str
+    disclosure: str
+    records: Sequence[str | None] | None
+
+
+class ExportedValues:
+    """Takes an export's lines in order, and keeps of them one entry's groups at a time.
+
+    The list of what a purge erased is hashed on the way: its lines go by entry and name, as the export does.
+    """
+
+    def __init__(self, faults: Faults, start: int, *, given: bool) -> None:
+        """`given`: the export says that it has values. `start`: number of its first entry."""
+        self._faults = faults
+        self._check = ValueCheck(faults, start=start)
+        self._start = start
+        self._given = given
+        self._seq: int | None = None
+        self._digests: Mapping[str, str] = {}
+        self._lines: list[Disclosed] = []
+        self._lists: dict[str, Any] = defaultdict(sha256)
+        self.left_out = 0
+
+    @property
+    def compared(self) -> int:
+        """How many groups were there."""
+        return self._check.compared
+
+    def before(self, line: ErasedBefore) -> None:
+        """Take a line about an entry before the span. Raises: Malformed where it does not belong."""
+        if not self._given or self._seq is not None:
+            raise Malformed(
+                "what was erased before stands at the beginning of an export with values"
+            )
+        self._lists[line.purged_event_id].update(f"{line.erased}\n".encode())
+        number = line.erased.partition(" ")[0]
+        if not number.isdecimal() or int(number) >= self._start:
+            raise Malformed("a line of a list is about an entry of the export, or about none")
+        self._check.erased_of(line.purged_event_id, int(number))
+
+    def entry(self, seq: int, content: bytes) -> None:
+        """Take an entry; what follows until the next one is about it."""
+        self.leave()
+        self._seq = seq
+        self._digests = self._check.digests(seq, content)
+        if not self._given:
+            self.left_out += len(self._digests)
+
+    def group(self, line: Disclosed) -> None:
+        """Take a group of the entry before it. Raises: Malformed where it does not belong."""
+        if not self._given:
+            raise Malformed("a value stands in an export that says that values are left out")
+        if line.of != self._seq:
+            raise Malformed(f"a value of entry {line.of} does not stand after it")
+        if self._lines and line.name <= self._lines[-1].name:
+            raise Malformed("the values of an entry stand in the order of their names, each once")
+        self._lines.append(line)
+
+    def leave(self) -> None:
+        """Compare the last entry with its groups."""
+        seq, lines, digests = self._seq, self._lines, self._digests
+        self._lines, self._digests = [], {}
+        if seq is None or not self._given:
+            return
+        gone = {line.name: [_gone(part) for part in line.erased] for line in lines}
+        for line in lines:
+            for one in gone[line.name]:
+                text = erased_line(seq, line.name, one.places)
+                self._lists[one.purged_event].update(text.encode())
+            if line.name not in digests:
+                what = f"entry {seq}: a value of {line.name} stands beside it, which it has not"
+                self._faults.add(what, seq)
+        there = [
+            _There(line.name, line.disclosure, line.records)
+            for line in lines
+            if line.disclosure is not None and line.name in digests
+        ]
+        self._check.against(seq, digests, there, gone)
+
+    def ended(self) -> list[ErasedSum]:
+        """Return what was erased, once the last line was taken."""
+        self.leave()
+        if not self._given:
+            return []
+        said = set(self._check.unlisted())
+        for purged_event in sorted({*self._lists, *said}, key=lambda one: (one in said, one)):
+            self._check.list_of(purged_event, self._lists[purged_event].hexdigest())
+        return self._check.ended()
+
+
+def _gone(part: ErasedPart) -> Gone:
+    places = None if part.places is None else frozenset(part.places)
+    return Gone(part.purged_event_id, places)

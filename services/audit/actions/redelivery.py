@@ -1,0 +1,48 @@
+"""Tells whether an event that is in the log already came again as it was.
+
+Its leaf says so as long as the key of its day is there. Once the key is destroyed, the salts cannot be made
+again: then what stays in the entry is compared, and each value that was not erased.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.audit.actions.entries import Prepared
+from services.audit.actions.sealing import DIGESTS, Group, Value, opened
+from services.audit.store.log import Log
+from services.audit.store.values import Values
+
+
+async def is_same(connection: AsyncConnection, seq: int, prepared: Prepared) -> bool:
+    """Return whether entry `seq` is of the same event, as far as its values are still there."""
+    if not prepared.groups:
+        return False
+    row = await Log(connection).entry(seq)
+    entry = msgspec.json.decode(row.content)
+    digests = entry["data"].pop(DIGESTS, None)
+    if not isinstance(digests, dict) or set(digests) != {g.name for g in prepared.groups}:
+        return False
+    again = msgspec.json.encode({**prepared.attributes, "data": msgspec.Raw(prepared.stays)})
+    if msgspec.json.decode(again) != entry:
+        return False
+    values = (await Values(connection).of([seq])).get(seq, [])
+    return all(_agrees(value, prepared.groups) for value in values)
+
+
+def _agrees(value: Value, groups: Sequence[Group]) -> bool:
+    group = next(group for group in groups if group.name == value.name)
+    if value.records is None:
+        return bool(_said(value.disclosure) == msgspec.json.decode(group.value))
+    if len(value.records) != len(group.records):
+        return False
+    return all(
+        kept is None or _said(kept) == msgspec.json.decode(record)
+        for kept, record in zip(value.records, group.records, strict=True)
+    )
+
+
+def _said(disclosure: str) -> Any:
+    return opened(disclosure)[-1]

@@ -1,0 +1,118 @@
+"""Redraws the samples of audits from an export of the log, and compares them with those on record.
+
+For an outsider: it needs the export and the log's public key (docs/audit-log.md).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from services.audit.actions.entries import found_in
+from services.audit.domain.periods import BY_SOFTWARE, ENTRIES, PERIOD, SOFTWARE
+from services.audit.domain.sampling import draw, sample_size, seed_of
+from shared.core.errors import Malformed
+from shared.core.signed_notes import Checkpoint
+
+SEED_CHECKPOINT = 2
+"""The seed is of the second checkpoint signed after the period was fixed."""
+
+
+@dataclass
+class Period:
+    """One period as the export has it."""
+
+    seq: int
+    occurred_from: datetime
+    occurred_to: datetime
+    population: list[int]
+    seed: bytes | None = None
+    """None while its checkpoint is not in the export."""
+    drawn_in: int | None = None
+    """The entry that says that its sample was drawn."""
+    _checkpoints: int = 0
+
+    @property
+    def sample(self) -> list[int] | None:
+        """The entries that a draw takes, in its order; None without the seed."""
+        if self.seed is None:
+            return None
+        size = len(self.population)
+        return [self.population[place] for place in draw(self.seed, size, sample_size(size))]
+
+    def sign(self, note: str) -> None:
+        """Take a checkpoint that was signed after the period was fixed."""
+        self._checkpoints += 1
+        if self._checkpoints == SEED_CHECKPOINT:
+            self.seed = seed_of(note, self.occurred_from, self.occurred_to)
+
+
+@dataclass
+class Redraw:
+    """Takes an export's lines in their order. Verify the export first: here nothing is."""
+
+    periods: list[Period] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    _waiting: list[tuple[int, datetime]] = field(default_factory=list)
+
+    def take(self, lines: Iterable[bytes]) -> None:
+        """Take all lines. Raises: Malformed for an export that does not begin with entry 0."""
+        rest = iter(lines)
+        opening = msgspec.json.decode(next(rest, b"{}"))
+        if opening.get("first") != 0:
+            raise Malformed("a redraw needs an export that begins with entry 0")
+        for line in rest:
+            said = msgspec.json.decode(line)
+            if "entry" in said:
+                self._entry(said["seq"], said["entry"].encode())
+            elif "checkpoint" in said and said.get("consistency") is None:
+                self._signed(said["checkpoint"])
+
+    def _signed(self, note: str) -> None:
+        if Checkpoint.parse(note).closing:  # of the export, and not on the log's record
+            return
+        for period in self.periods:
+            period.sign(note)
+
+    def _entry(self, seq: int, content: bytes) -> None:
+        found, data = found_in(content), msgspec.json.decode(content)["data"]
+        if found.kind == "access.attempted":
+            person = found.person_id is not None and not found.person_id.startswith(SOFTWARE)
+            if person and found.allowed and data.get("method") != BY_SOFTWARE:
+                self._waiting.append((seq, found.occurred_at))
+        elif found.kind == "period.fixed":
+            self._fix(seq, data)
+        elif found.kind == "audit.changed" and data.get("change") == "drawn":
+            self._drawn(seq, data.get("details", {}))
+
+    def _fix(self, seq: int, data: dict[str, Any]) -> None:
+        since, until = (
+            datetime.fromisoformat(data[name]) for name in ("occurred_from", "occurred_to")
+        )
+        if self.periods and self.periods[-1].occurred_to != since:
+            self.faults.append(f"entry {seq}: its period does not begin where the last one ends")
+        population = [number for number, at in self._waiting if at < until]
+        self._waiting = [(number, at) for number, at in self._waiting if at >= until]
+        self.periods.append(Period(seq, since, until, population))
+
+    def _drawn(self, seq: int, details: dict[str, str]) -> None:
+        if PERIOD not in details and not self.periods:  # from before there were periods
+            return
+        period = next((p for p in self.periods if str(p.seq) == details.get(PERIOD)), None)
+        if period is None:
+            self.faults.append(f"entry {seq}: a sample of no period of the plan was drawn")
+            return
+        if period.drawn_in is not None:
+            self.faults.append(f"entry {seq}: the period of entry {period.seq} is drawn again")
+        period.drawn_in = seq
+        if details.get("population") != str(len(period.population)):
+            self.faults.append(
+                f"entry {seq}: drawn from {details.get('population')} accesses, of which the period"
+                f" has {len(period.population)}"
+            )
+        if period.sample is None:
+            self.faults.append(f"entry {seq}: drawn before the checkpoint of its seed was signed")
+        elif details.get(ENTRIES) != ",".join(map(str, period.sample)):
+            self.faults.append(f"entry {seq}: the entries drawn, or their order, are others")

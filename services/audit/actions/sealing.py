@@ -1,0 +1,380 @@
+"""Seals groups of an event's values: the entry keeps a digest, the value lies beside the log.
+
+After RFC 9901 (SD-JWT): a disclosure is base64url(JSON [salt, name, value]), its digest
+base64url(SHA-256(disclosure)). The records of a capture day are a group whose value names the digest of
+each record's own disclosure, base64url(JSON [salt, record]), so that a purge can erase one and leave the
+others provable. docs/audit-log.md is the specification.
+"""
+
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+import msgspec
+
+from services.audit.domain.named_plates import named, plates_in
+from shared.core.errors import Malformed
+from shared.core.hmac_sha256 import HmacSha256
+from shared.events import Sealing
+from shared.kafka.topics import TOPICS
+
+_SALT_CHARACTERS = 32
+DIGESTS = "_sd"
+"""The field of an entry's data that holds the digest of each group, by the group's name."""
+
+_DIGESTS = DIGESTS.encode()
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+ARRAY_DIGEST = "..."
+"""What stands for an element of an array, as in RFC 9901."""
+
+_ARRAY_DIGEST = ARRAY_DIGEST.encode()
+
+MAX_GROUPS = 6
+RECORDS = "records"
+EARLIEST = date(2000, 1, 1)
+"""No plate reader's capture is older. A day before it, or in the future, is not taken as a day."""
+
+_ONE_DAY = timedelta(days=1)
+
+Fields = dict[str, msgspec.Raw]
+Salts = Callable[[date, str, int], Sequence[bytes]]
+"""Returns so many salts for a group of a name, under the key of a day: 16 bytes each, in hexadecimal."""
+
+_encode = msgspec.json.Encoder().encode
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
+_fields = msgspec.json.Decoder(Fields).decode
+_text = msgspec.json.Decoder(str).decode
+
+
+class _Day(msgspec.Struct, gc=False):
+    captured_on: date | None = None
+    shown: list[msgspec.Raw] = []
+
+
+class _Named(msgspec.Struct, gc=False):
+    plates: list[str] = []
+
+
+class _Plates(msgspec.Struct, gc=False):
+    shown: list[_Named] = []
+
+
+_days = msgspec.json.Decoder(list[_Day]).decode
+_plates_of_days = msgspec.json.Decoder(list[_Plates]).decode
+
+SEALINGS: dict[str, Sealing] = {
+    topic.name: topic.event.SEALED
+    for topic in TOPICS.values()
+    if topic.audited and topic.event.SEALED is not None
+}
+
+
+class Group(msgspec.Struct, frozen=True, gc=False):
+    """Values of one event that are sealed together, before they are."""
+
+    name: str
+    day: date
+    """Whose key makes the salts. The purge of this day erases the group where it is a sighting."""
+
+    sighting: bool
+    value: bytes = b""
+    """JSON; empty for records."""
+
+    records: Sequence[msgspec.Raw] = ()
+    captured_on: date | None = None
+    plates: Sequence[str] | None = None
+    """None where they are still to be looked for in the value."""
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A sealed group as it is stored beside the log."""
+
+    name: str
+    captured_on: date
+    sighting: bool
+    disclosure: str
+    records: list[str | None] | None = None
+    """Each record's disclosure, None for one that was erased; None for a group without records."""
+
+    plates: list[str] = []
+
+
+class Split(NamedTuple):
+    """An event's body, taken apart."""
+
+    stays: bytes
+    """What stays in the entry, as a JSON object with its fields sorted."""
+
+    groups: list[Group]
+    """What is sealed; empty where nothing is."""
+
+
+class Stored(Protocol):
+    """A sealed group as it is compared with its entry: in the database, or in an export."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def disclosure(self) -> str: ...  # noqa: D102
+    @property
+    def records(self) -> Sequence[str | None] | None: ...  # noqa: D102
+
+
+def fields_of(body: bytes) -> Fields:
+    """Return the fields of a body, each as it came. Raises: Malformed for a body that is no JSON object."""
+    try:
+        str(body, "utf-8")  # msgspec checks all of what it passes over but that
+        return _fields(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Malformed("the body is not a JSON object") from None
+
+
+def split(sealing: Sealing, fields: Fields, occurred_on: date) -> Split:
+    """Return what of an event's fields stays in the entry, and its groups.
+
+    What is not declared open is sealed, also what this version does not know.
+    Raises: Malformed for a field that the entry itself writes.
+    """
+    if DIGESTS in fields:
+        raise Malformed(f"a body has no field {DIGESTS}")
+    open_: dict[str, Any] = {}
+    closed: dict[str, Any] = {}
+    groups: list[Group] = []
+    stays = sealing.open
+    for name, value in fields.items():
+        if name in stays or name in _ALWAYS_OPEN:
+            open_[name] = value
+        elif name == sealing.records:
+            groups = _records(value, occurred_on)
+            if not groups:
+                (closed if bytes(value) != b"[]" else open_)[name] = value
+        elif name in sealing.inside:
+            _part(name, value, sealing.inside[name], open_, closed)
+        else:
+            closed[name] = value
+    if closed:
+        day = _day_of(sealing, fields, groups, occurred_on)
+        groups.append(Group(sealing.group, day, sighting=True, value=_encode(closed)))
+    return Split(_encode_sorted(open_), groups)
+
+
+def with_digests(stays: bytes, digests: Mapping[str, str]) -> bytes:
+    """Return an entry's data: what stays of the body, and the digests, which come first in its order."""
+    rest = stays[1:] if stays == b"{}" else b"," + stays[1:]
+    return b'{"%b":%b%b' % (_DIGESTS, _encode_sorted(digests), rest)
+
+
+_ALWAYS_OPEN = frozenset({"event_id", "occurred_at"})
+
+
+def _part(
+    name: str,
+    value: msgspec.Raw,
+    stays: frozenset[str],
+    open_: dict[str, Any],
+    closed: dict[str, Any],
+) -> None:
+    """Put what `stays` of a mapping into `open_`, the rest into `closed`; all of what is no mapping."""
+    try:
+        inner = _fields(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        closed[name] = value
+        return
+    sealed = {key: one for key, one in inner.items() if key not in stays}
+    if sealed:
+        closed[name] = sealed
+        open_[name] = {key: one for key, one in inner.items() if key in stays}
+    else:
+        open_[name] = value
+
+
+def _records(value: msgspec.Raw, occurred_on: date) -> list[Group]:
+    """Return a group for each day; none, where days are wrong or too many: then it is sealed whole."""
+    try:
+        days, plates = _days(value), _plates_of_days(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return []
+    if len(days) > MAX_GROUPS:
+        return []
+    groups: dict[str, Group] = {}
+    for one, with_plates in zip(days, plates, strict=True):
+        name, day = RECORDS, one.captured_on
+        if day is not None:
+            if not _is_day(day, occurred_on):
+                return []
+            name = f"{RECORDS}/{day.isoformat()}"
+        groups[name] = Group(
+            name,
+            day or occurred_on,
+            sighting=day is not None,
+            records=one.shown,
+            captured_on=day,
+            plates=[plate for record in with_plates.shown for plate in record.plates],
+        )
+    return list(groups.values()) if len(groups) == len(days) else []
+
+
+def _day_of(sealing: Sealing, fields: Fields, groups: Sequence[Group], occurred_on: date) -> date:
+    """Return the day that an event's values are sealed under: the capture's, else the event's own."""
+    days = [group.day for group in groups]
+    if sealing.day is not None and sealing.day in fields:
+        days += filter(None, [_as_day(fields[sealing.day])])
+    return min((day for day in days if _is_day(day, occurred_on)), default=occurred_on)
+
+
+def _as_day(value: msgspec.Raw) -> date | None:
+    try:
+        text = _text(value)
+        if len(text) == len("2026-06-01"):
+            return date.fromisoformat(text)
+        at = datetime.fromisoformat(text)
+        return (at.astimezone(UTC) if at.tzinfo is not None else at).date()
+    except (msgspec.DecodeError, ValueError, OverflowError):
+        return None
+
+
+def _is_day(day: date, occurred_on: date) -> bool:
+    return EARLIEST <= day <= occurred_on + _ONE_DAY
+
+
+def seal(group: Group, salts: Salts) -> tuple[str, Value]:
+    """Return a group's digest and what is stored of it."""
+    own, *of_records = salts(group.day, group.name, 1 + len(group.records))
+    said = group.value
+    records: list[str | None] | None = None
+    if not said:
+        made = zip(of_records, group.records, strict=True)
+        disclosed = [_base64(b'["%b",%b]' % of_record) for of_record in made]
+        said = _with_records(group.captured_on, [_digest(one) for one in disclosed])
+        records = [one.decode() for one in disclosed]
+    disclosure = _base64(b'["%b","%b",%b]' % (own, group.name.encode(), said))
+    if group.plates is None:
+        plates = plates_in(msgspec.json.decode(group.value))
+    else:
+        plates = named([*set(group.plates)])
+    return _digest(disclosure).decode(), Value(
+        name=group.name,
+        captured_on=group.day,
+        sighting=group.sighting,
+        disclosure=disclosure.decode(),
+        records=records,
+        plates=sorted(set(plates)),
+    )
+
+
+def _with_records(captured_on: date | None, digests: Iterable[bytes]) -> bytes:
+    """Return the value of a group of records: their day, and the digest of each one's disclosure."""
+    shown = b",".join([b'{"%b":"%b"}' % (_ARRAY_DIGEST, digest) for digest in digests])
+    if captured_on is None:
+        return b'{"shown":[%b]}' % shown
+    return b'{"captured_on":"%b","shown":[%b]}' % (captured_on.isoformat().encode(), shown)
+
+
+def salter(event_id: UUID, keys: Mapping[date, HmacSha256]) -> Salts:
+    """Return what makes the salts of an event: halves of HMAC-SHA256 under a day's key, in hexadecimal."""
+    identity = event_id.bytes
+
+    def salts(day: date, name: str, count: int) -> Sequence[bytes]:
+        hexdigest = keys[day].hexdigest
+        found: list[bytes] = []
+        for number in range((count + 1) // 2):
+            made = hexdigest(identity + f"{name}/{number}".encode()).encode()
+            found += (made[:_SALT_CHARACTERS], made[_SALT_CHARACTERS:])
+        return found[:count]
+
+    return salts
+
+
+def digest_of(disclosure: str) -> str:
+    """Return the digest of a disclosure (RFC 9901, 4.2.3)."""
+    return _digest(disclosure.encode()).decode()
+
+
+def _digest(disclosure: bytes) -> bytes:
+    return _base64(sha256(disclosure).digest())
+
+
+def opened(disclosure: str) -> list[Any]:
+    """Return the array that a disclosure encodes. Raises: ValueError when it encodes none."""
+    padded = disclosure + "=" * (-len(disclosure) % 4)
+    found = msgspec.json.decode(urlsafe_b64decode(padded.encode("ascii")))
+    if not isinstance(found, list) or len(found) not in (2, 3):
+        raise ValueError("a disclosure is an array of salt, name and value")
+    return found
+
+
+def value_of(value: Value) -> Any:
+    """Return what a group says, without what was erased of it. Raises: ValueError when it says nothing."""
+    said = opened(value.disclosure)[-1]
+    if value.records is None:
+        return said
+    shown = [opened(record)[-1] for record in value.records if record is not None]
+    return {**said, "shown": shown}
+
+
+class Part(NamedTuple):
+    """What a purge or a hold decides on as one: a disclosed record, or a group without records."""
+
+    said: Mapping[str, Any]
+    plates: list[str]
+    read_ids: list[str]
+    """The reads and captures that it is about: a hold of one keeps it."""
+
+
+def parts_of(value: Value) -> list[Part]:
+    """Return what is left of a stored group. Raises: ValueError when it says nothing."""
+    said = value_of(value)
+    if value.records is None:
+        return [Part(said, sorted(set(plates_in(said))), _reads(said))] if _is_object(said) else []
+    return [
+        Part(record, sorted(set(named(record.get("plates")))), _reads(record))
+        for record in said["shown"]
+        if _is_object(record)
+    ]
+
+
+def _is_object(said: Any) -> bool:
+    return isinstance(said, dict)
+
+
+def _reads(said: Mapping[str, Any]) -> list[str]:
+    reads = [str(said["read_id"])] if "read_id" in said else []
+    if isinstance(said.get("read_ids"), list):
+        return reads + [str(read) for read in said["read_ids"]]
+    return reads + ([str(said["record_id"])] if "record_id" in said else [])
+
+
+def plates_of(value: Value) -> list[str]:
+    """Return the plates that are left in a stored group, as it is found by them. Raises: ValueError."""
+    return sorted({plate for part in parts_of(value) for plate in part.plates})
+
+
+def faults_of(value: Stored, digest: str) -> Iterator[str]:
+    """Yield what of a stored group does not match the digest in its entry."""
+    if digest_of(value.disclosure) != digest:
+        yield f"the value of {value.name} is not the one that was logged"
+        return
+    try:
+        _, name, said = opened(value.disclosure)
+        digests = [one[ARRAY_DIGEST] for one in said["shown"]] if value.records is not None else []
+    except (ValueError, LookupError, TypeError):
+        yield f"the value of {value.name} cannot be decoded"
+        return
+    if name != value.name:
+        yield f"the value of {value.name} is stored under another name than {name!r}"
+    records = value.records or []
+    if len(digests) != len(records):
+        yield f"{value.name} has {len(digests)} records; {len(records)} are stored"
+    for place, (record, known) in enumerate(zip(records, digests, strict=False)):
+        if record is not None and digest_of(record) != known:
+            yield f"record {place} of {value.name} is not the one that was logged"
+
+
+def _base64(data: bytes) -> bytes:
+    return b2a_base64(data).translate(_URL_SAFE, b"=\n")

@@ -1,0 +1,59 @@
+"""Notes, when this log first asks for MACs, which events lay in Kafka without one (ADR-0022)."""
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from services.audit.actions.writer import Writer
+from services.audit.store.before_macs import BeforeMacs, Ends
+from services.audit.store.log import Log
+from shared.core.errors import Unavailable
+from shared.kafka.client import Kafka
+from shared.kafka.topics import TOPICS
+from shared.service.runtime import Runtime
+
+
+async def take_what_was_in_flight(runtime: Runtime, writer: Writer) -> None:
+    """Tell the writer which events it takes without a MAC. Call it before the consumer starts.
+
+    Records each audited partition's end the first time; of a log without entries, which cannot be an
+    old one, nothing is taken. Raises: Unavailable.
+    """
+    if not runtime.kafka:
+        return
+    now = runtime.clock.now()
+    async with runtime.db.begin() as connection:
+        log, before = Log(connection), BeforeMacs(connection)
+        await log.lock()
+        recorded = await before.recorded()
+        if recorded is None:
+            ends = await ends_of_audited(runtime.brokers)
+            if await log.size() == 0:
+                ends = dict.fromkeys(ends, 0)
+            await before.record(ends, now)
+            recorded = ends, now
+    writer.makers.take_unsigned(*recorded)
+
+
+async def ends_of_audited(kafka: Kafka) -> Ends:
+    """Return the end of each audited partition. Raises: Unavailable."""
+    consumer = kafka.consumer()
+    try:
+        await consumer.start()
+        return await ends_by(consumer)
+    except (KafkaError, OSError) as exc:
+        raise Unavailable(await kafka.fault()) from exc
+    finally:
+        await consumer.stop()
+
+
+async def ends_by(consumer: AIOKafkaConsumer) -> Ends:
+    """Return the end of each audited partition, asked by a consumer that is started."""
+    found = await consumer.end_offsets(
+        [
+            TopicPartition(topic.name, number)
+            for topic in TOPICS.values()
+            if topic.audited
+            for number in range(topic.partitions)
+        ]
+    )
+    return {(p.topic, p.partition): end for p, end in found.items()}

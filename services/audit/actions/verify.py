@@ -1,0 +1,252 @@
+"""Verification of the stored log, and of an export of it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import BinaryIO, TypeVar
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.audit.actions.entries import found_in
+from services.audit.actions.export import Disclosed, ErasedBefore, Line, Opening, Signature, as_line
+from services.audit.actions.exported_values import ExportedValues
+from services.audit.actions.value_check import ValueCheck
+from services.audit.domain.proofs import GENESIS
+from services.audit.domain.recount import Cadence, Faults, Recount, Verdict
+from services.audit.store.checkpoints import Checkpoints
+from services.audit.store.log import STORED_LEVEL, Log, Row
+from services.audit.store.values import Values
+from shared.core.errors import AlprError, Malformed
+from shared.core.merkle import HASH_BYTES, Frontier, Hash, Node, Span
+from shared.core.signed_notes import Verifier
+
+MAX_LINE_BYTES = 16 * 1024 * 1024
+"""An event has at most 900,000 bytes, and JSON writes none of them with more than six."""
+
+Shape = TypeVar("Shape", Opening, Line, Signature, Disclosed, ErasedBefore)
+
+
+async def verify_stored(
+    connection: AsyncConnection,
+    origin: str,
+    keys: Sequence[Verifier],
+    kept_elsewhere: Iterable[str] = (),
+    *,
+    cadence: Cadence,
+    now: datetime,
+) -> Verdict:
+    """Recompute the whole log in the database, as it is at this moment.
+
+    Besides text, hashes, chain and checkpoints: what entries are found by, and the stored subtrees.
+
+    Args:
+        keys: public keys that checkpoints are verified with.
+        kept_elsewhere: notes of checkpoints that somebody outside kept.
+        cadence: the log's newest entries may be unsigned for twice as long.
+        now: the moment to which the age of unsigned entries is counted.
+    """
+    log, checkpoints = Log(connection), Checkpoints(connection)
+    await log.snapshot()
+    recount = Recount(origin, keys)
+    recount.keep(kept_elsewhere)
+    nodes: dict[Node, Hash] = {}
+    tree = Frontier()
+    signed_to = -1
+    values, check = Values(connection), ValueCheck(recount.faults)
+    async for rows in log.rows(Span(0, await log.size())):
+        signed = {s.size: s for s in await checkpoints.between(signed_to, rows[-1].seq + 1)}
+        signed_to = rows[-1].seq + 1
+        span = rows[0].seq, rows[-1].seq + 1
+        sealed, erased = await values.of_span(*span), await values.erased(*span)
+        for row in rows:
+            _take(recount, row)
+            check.take(row.seq, row.content, sealed.get(row.seq, ()), erased)
+            nodes.update(n for n in tree.append(row.leaf) if n[0].level >= STORED_LEVEL)
+            if (stored := signed.pop(row.seq + 1, None)) is not None:
+                recount.sign(stored.note)
+        for stored in signed.values():
+            recount.sign(stored.note)
+    for stored in await checkpoints.beyond(signed_to):
+        recount.beyond(stored.note)
+    await _check_signed(log, recount, cadence, now)
+    await _check_nodes(log, nodes, recount.faults)
+    for erasure in await values.erasures():
+        digest = sha256()
+        async for line in values.lines(erasure):
+            digest.update(line.encode())
+        on_record = (str(erasure.erased_event), erasure.certificate_sha256.hex())
+        check.list_of(str(erasure.purged_event), digest.hexdigest(), on_record=on_record)
+    sums = check.ended(await values.beyond())
+    return replace(recount.verdict(), erased=sums, values=check.compared)
+
+
+def _take(recount: Recount, row: Row) -> None:
+    recount.take(row.seq, row.content, row.entry_hash, row.leaf)
+    try:
+        found = found_in(row.content)
+    except AlprError:
+        recount.faults.add(f"entry {row.seq}: its text is no entry", row.seq)
+        return
+    if found != row.found:
+        altered = [n for n in found.__struct_fields__ if getattr(found, n) != getattr(row.found, n)]
+        recount.faults.add(
+            f"entry {row.seq}: it is filed under another {', '.join(altered)} than its text says",
+            row.seq,
+        )
+
+
+async def _check_signed(log: Log, recount: Recount, cadence: Cadence, now: datetime) -> None:
+    """Add a fault if more entries are unsigned, or for longer, than twice the cadence allows."""
+    if not recount.unsigned:
+        return
+    if recount.signed == 0:
+        recount.unsigned_from("")
+        return
+    first = await _first_of(log, Span(recount.signed, recount.next))
+    if first is None:
+        recount.unsigned_from("")
+        return
+    waiting = now - first.appended_at
+    allowed = timedelta(seconds=2 * cadence.seconds)
+    if recount.unsigned > 2 * cadence.entries or waiting > allowed:
+        recount.unsigned_from(
+            f"; the first has waited {waiting.total_seconds():.0f} s, and"
+            f" {allowed.total_seconds():.0f} s and {2 * cadence.entries} entries are allowed"
+        )
+
+
+async def _first_of(log: Log, span: Span) -> Row | None:
+    """Return the first entry of a span that is there: its own first one may be missing."""
+    async for rows in log.rows(span, page=1):
+        return rows[0]
+    return None
+
+
+async def _check_nodes(log: Log, nodes: dict[Node, Hash], faults: Faults) -> None:
+    """Compare the stored subtrees, of which proofs are made, with the recomputed ones."""
+    async for node, value in log.stored_nodes():
+        if nodes.pop(node, None) != value:
+            what = f"the subtree over entries {_entries(node)} is stored with another hash"
+            faults.add(what, node.span.start)
+    for node in nodes:
+        faults.add(f"the subtree over entries {_entries(node)} is not stored", node.span.start)
+
+
+def _entries(node: Node) -> str:
+    return f"{node.span.start} to {node.span.end - 1}"
+
+
+def lines_of(file: BinaryIO) -> Iterator[bytes]:
+    """Yield a file's lines with their ends; one that is too long comes in pieces, which are faults."""
+    while line := file.readline(MAX_LINE_BYTES):
+        yield line
+
+
+def verify_export(
+    lines: Iterable[bytes], keys: Sequence[Verifier], kept_elsewhere: Iterable[str] = ()
+) -> Verdict:
+    """Recompute an exported log, line by line, and compare the values that it has with their digests.
+
+    Args:
+        lines: of the export, each with its end.
+        keys: public keys that checkpoints are verified with.
+        kept_elsewhere: notes of checkpoints that somebody outside kept.
+    """
+    rest = iter(lines)
+    try:
+        opening = _read(next(rest, b""), Opening)
+        frontier, last = _start(opening)
+    except Malformed as exc:
+        recount = Recount("", keys)
+        recount.faults.add(f"line 1: {exc.detail}", line=1)
+        return recount.verdict()
+    recount = Recount(opening.origin, keys, frontier=frontier, last=last, exported=True)
+    _follow_keys(recount, opening)
+    recount.keep(kept_elsewhere)
+    values = ExportedValues(recount.faults, opening.first, given=opening.values)
+    for number, line in enumerate(rest, 2):
+        try:
+            _take_line(recount, values, number, line)
+        except Malformed as exc:
+            what = f"line {number}, where entry {recount.next} is due: {exc.detail}"
+            recount.faults.add(what, recount.next, line=number)
+    if recount.next != opening.end:
+        recount.faults.add(
+            f"the export says that it ends before entry {opening.end}; it ends before {recount.next}",
+            min(recount.next, opening.end),
+        )
+    if recount.latest != recount.next:
+        what = f"the export does not end with a checkpoint for its end, {opening.end}"
+        recount.faults.add(what, size=opening.end)
+    recount.unsigned_from("")
+    erased = values.ended()
+    return replace(
+        recount.verdict(), erased=erased, values=values.compared, left_out=values.left_out
+    )
+
+
+def _start(opening: Opening) -> tuple[Frontier, Hash]:
+    """Return what an export goes on from. Raises: Malformed where that cannot be."""
+    peaks, last = [_unhex(peak) for peak in opening.peaks], _unhex(opening.last)
+    right = opening.first >= 0 and len(peaks) == opening.first.bit_count()
+    if not right or (opening.first == 0) != (last == GENESIS):
+        raise Malformed("what the export goes on from does not fit where it begins")
+    return Frontier(opening.first, peaks), last
+
+
+def _follow_keys(recount: Recount, opening: Opening) -> None:
+    for proof in opening.keys:
+        try:
+            path = [_unhex(value) for value in proof.path]
+        except Malformed as exc:
+            recount.faults.add(
+                f"the change of the key in entry {proof.seq}: {exc.detail}", proof.seq
+            )
+            continue
+        recount.prove_key(proof.seq, proof.entry.encode(), path, proof.checkpoint)
+
+
+def _take_line(recount: Recount, values: ExportedValues, number: int, line: bytes) -> None:
+    if line.startswith(b'{"of"'):
+        values.group(_read(line, Disclosed))
+        return
+    if line.startswith(b'{"purged_event_id"'):
+        values.before(_read(line, ErasedBefore))
+        return
+    values.leave()
+    if line.startswith(b'{"checkpoint"'):
+        signature = _read(line, Signature)
+        if signature.consistency is None:
+            recount.sign(signature.checkpoint, number)
+        else:
+            path = [_unhex(value) for value in signature.consistency]
+            recount.sign_within(signature.checkpoint, path, number)
+        return
+    entry = _read(line, Line)
+    content = entry.entry.encode()
+    recount.take(entry.seq, content, _unhex(entry.entry_hash))
+    values.entry(entry.seq, content)
+
+
+def _read(line: bytes, kind: type[Shape]) -> Shape:
+    """Return a line as what it is. Raises: Malformed, also for a line in another form than exports have."""
+    try:
+        value = msgspec.json.decode(line, type=kind)
+        if as_line(value) == line:
+            return value
+    except (msgspec.DecodeError, UnicodeError):
+        pass
+    raise Malformed(f"this is no {kind.__name__.lower()} as exports have it")
+
+
+def _unhex(text: str) -> Hash:
+    """Return a hash. Raises: Malformed."""
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        value = b""
+    if len(value) != HASH_BYTES or value.hex() != text:
+        raise Malformed("a hash is 64 characters of lower-case hexadecimal")
+    return value

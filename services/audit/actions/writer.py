@@ -1,0 +1,324 @@
+"""Appends messages to the log: each event once, a whole batch in one commit, one writer at a time."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from asyncpg.exceptions import UniqueViolationError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.audit.actions.checkpointing import Checkpointer, KeyMissing
+from services.audit.actions.day_keys import DayKeys
+from services.audit.actions.entries import Entry, Prepared, entry_from, prepare
+from services.audit.actions.makers import FORGED, Forged, Makers, Suspect, forged_event
+from services.audit.actions.old_log import OldLog
+from services.audit.actions.redelivery import is_same
+from services.audit.domain.periods import due_period
+from services.audit.settings import Settings
+from services.audit.store.findings import Findings, a_finding, contradiction
+from services.audit.store.log import Head, Known, Log
+from services.audit.store.periods import Periods
+from services.audit.store.values import Values
+from shared.core.errors import AlprError, Conflict, Malformed
+from shared.core.ids import derive_id
+from shared.core.merkle import Hash
+from shared.events import PeriodFixed, PurgeList, RecordsPurged, ValuesErased
+from shared.kafka.codec import Message
+from shared.kafka.consumer import SomeRefused
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+
+class Writer:
+    """The log's one pen. Several processes may hold one: the lock lets one write at a time."""
+
+    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+        self._runtime = runtime
+        self._checkpointer = Checkpointer(settings.signers, runtime.service)
+        self._keys = DayKeys(runtime.db, settings.vault)
+        self._old = OldLog(settings, runtime.service)
+        self._every = settings.audit_checkpoint_entries
+        self._batch = settings.audit_batch_entries
+        self.makers = Makers(settings.mac_keys)
+        self._head = Head()
+        self._signed = 0
+
+    async def take(self, messages: Sequence[Message]) -> None:
+        """Append what is new in `messages` and proves who made it; returns once it is durable.
+
+        Raises: SomeRefused naming the messages that do not, once the others are appended; Malformed
+        for what is no event; Conflict for an event whose id stands in the log with other content.
+        After those two nothing of the batch was appended.
+        """
+        refused: list[tuple[Message, AlprError]] = []
+        for start in range(0, len(messages), self._batch):
+            some = messages[start : start + self._batch]
+            try:
+                proved, unproved = self._prepared(some)
+            except Malformed as exc:
+                if len(messages) == 1:  # the consumer has narrowed it down: this is the one
+                    await self._not_logged(messages[0], exc)
+                raise
+            while proved and not await self._append(proved):
+                self._keys.forget()
+            if unproved:
+                refused += await self._refuse(unproved)
+        if refused:
+            raise SomeRefused(refused)
+
+    def _prepared(self, messages: Sequence[Message]) -> tuple[list[Prepared], list[Suspect]]:
+        """Return what proves who made it, and what does not. Raises: Malformed."""
+        now = self._runtime.clock.now()
+        proved: list[Prepared] = []
+        unproved: list[Suspect] = []
+        for message in messages:
+            one = prepare(message)
+            fault = self.makers.unproved(message, one.found.service, now)
+            if fault is None:
+                proved.append(one)
+            else:
+                unproved.append(Suspect(message, one, fault))
+        return proved, unproved
+
+    async def begin(self) -> None:
+        """Let the log go on from the one before it, if there is one and it was not closed yet."""
+        async with self._runtime.db.begin() as connection:
+            log = Log(connection)
+            await log.lock()
+            head = await self._open(connection, log)
+        self._head = head
+
+    async def _open(self, connection: AsyncConnection, log: Log) -> Head:
+        """Return where the log ends; an empty one begins with what it goes on from."""
+        head = await log.head(self._head)
+        if not head.size:
+            now = self._runtime.clock.now()
+            if first := await self._old.close(connection, now):
+                await log.append(head, first, now)
+        return head
+
+    async def erase(
+        self, purged: RecordsPurged, named: PurgeList, held: Sequence[str], gone: Sequence[str]
+    ) -> ValuesErased | None:
+        """Erase what a purge took from the log's values, and append the entry that says so.
+
+        Returns None if that was done before. The log must hold that the purge is certified.
+        Args: ids of reads and captures: `held` are kept, `gone` are those of the purge's last day
+        that it destroyed.
+        """
+        erasing = derive_id("values-erased", purged.event_id)
+        async with self._runtime.db.begin() as connection:
+            log = Log(connection)
+            await log.lock()
+            done = await Values(connection).erase(purged.event_id, erasing, held, gone)
+            if done is None:
+                return None
+            event = ValuesErased(
+                event_id=erasing,
+                occurred_at=self._runtime.clock.now(),
+                run_id=purged.run_id,
+                purged_event_id=purged.event_id,
+                before=purged.before,
+                groups=done.erased_groups,
+                records=done.erased_records,
+                list_sha256=done.list_sha256.hex(),
+                captured_from=done.captured_from,
+                captured_to=done.captured_to,
+                certificate_sha256=done.certificate_sha256.hex(),
+                purged_root=named.purged_root,
+                held_root=named.held_root,
+            )
+            head = await self._open(connection, log)
+            await log.append(
+                head, [entry_from(event, self._runtime.service)], self._runtime.clock.now()
+            )
+            # The event goes to Kafka like every other; the log knows it when it comes back.
+            await emit(connection, self._runtime.service, event)
+        self._head = head
+        self._keys.forget()
+        return event
+
+    async def fix_period(self, months: int) -> PeriodFixed | None:
+        """Append the entry that fixes the next period of the audit plan; None while none has ended.
+
+        The id is derived: replicas, and a retry after a lost commit reply, write the same entry once.
+        """
+        async with self._runtime.db.begin() as connection:
+            log, periods, now = Log(connection), Periods(connection), self._runtime.clock.now()
+            await log.lock()
+            began, last = await periods.log_began(), await periods.last()
+            due = began and due_period(began, last.occurred_to if last else None, months, now)
+            if not due:
+                return None
+            event = PeriodFixed(
+                event_id=derive_id("audit-period", *(at.isoformat() for at in due)),
+                occurred_at=now,
+                occurred_from=due[0],
+                occurred_to=due[1],
+            )
+            head = await log.head(self._head)
+            await log.append(head, [entry_from(event, self._runtime.service)], now)
+            # The event goes to Kafka like every other; the log knows it when it comes back.
+            await emit(connection, self._runtime.service, event)
+        self._head = head
+        return event
+
+    async def sign_if_grown(self, by: int = 1) -> bool:
+        """Sign a checkpoint if the log has grown `by` entries since the last; return whether."""
+        async with self._runtime.db.begin() as connection:
+            entries = Log(connection)
+            await entries.lock()
+            head = await entries.head(self._head)
+            return await self._sign(connection, head, by)
+
+    async def sign_for(self, connection: AsyncConnection, size: int) -> str | None:
+        """Return a checkpoint for exactly the first `size` entries, as `Checkpointer.sign_for` does."""
+        await Log(connection).lock()
+        return await self._checkpointer.sign_for(connection, size, self._runtime.clock.now())
+
+    async def sign_what_is_left(self) -> None:
+        """Sign the newest entries, at start and stop; a failure is logged and holds nothing up."""
+        try:
+            await self.sign_if_grown()
+        except AlprError as exc:
+            log.warning("the newest entries are not signed: %s", exc.detail)
+        except Exception:
+            log.exception("the newest entries are not signed")
+
+    async def _sealed(self, prepared: Sequence[Prepared]) -> list[Entry]:
+        days = {group.day for one in prepared for group in one.groups}
+        keys = await self._keys.of(days) if days else {}
+        return [one.entry(keys) for one in prepared]
+
+    async def _append(self, prepared: Sequence[Prepared]) -> bool:
+        """Append what is new; False where keys were destroyed before that: seal it anew.
+
+        Nearly always all of it is new. So the log is not asked first: its unique index refuses what it has.
+        """
+        try:
+            return await self._append_new(prepared, looked_up=False)
+        except UniqueViolationError:
+            return await self._append_new(prepared, looked_up=True)
+
+    async def _append_new(self, prepared: Sequence[Prepared], *, looked_up: bool) -> bool:
+        """Append what is new, as `_append`. Raises: UniqueViolationError unless that is `looked_up`."""
+        entries = await self._sealed(prepared)
+        first: dict[UUID, Entry] = {}
+        for entry in entries:
+            first.setdefault(entry.found.event_id, entry)
+        async with self._runtime.db.begin() as connection:
+            log = Log(connection)
+            await log.lock()
+            if any(entry.values for entry in entries) and (
+                await Values(connection).epoch() != self._keys.epoch
+            ):
+                return False
+            known = await log.known(list(first)) if looked_up else {}
+            before = await self._old.known(connection, list(first))
+            wrong = None
+            if known or before or len(first) < len(entries):
+                wrong = await _contradicting(connection, entries, prepared, first, known, before)
+            fresh = [entry for i, entry in first.items() if i not in known and i not in before]
+            head = self._head
+            if wrong is None and fresh:
+                head = await self._open(connection, log)
+                await log.append(head, fresh, self._runtime.clock.now())
+                if head.size - self._signed >= self._every:
+                    await self._sign(connection, head, self._every)
+        self._head = head  # only now: what did not commit is not remembered
+        if wrong is not None:
+            await self._contradicted(*wrong)
+        return True
+
+    async def _refuse(self, suspects: Sequence[Suspect]) -> list[tuple[Message, AlprError]]:
+        """Raise findings of events that do not prove who made them; return what is dead-lettered.
+
+        An event that stands in the log word for word is a redelivery from before MACs or before a
+        key's end: there is nothing to append and nothing to find.
+        """
+        async with self._runtime.db.begin() as connection:
+            ids = [suspect.prepared.event_id for suspect in suspects]
+            known = await Log(connection).known(ids)
+            before = await self._old.known(connection, ids)
+            forged = []
+            for suspect in suspects:
+                one = suspect.prepared
+                if one.event_id in known or one.event_id in before:
+                    [entry] = await self._sealed([one])
+                    if await _stands(connection, one, entry, known, before, b""):
+                        continue
+                forged.append(suspect)
+            findings = Findings(connection, self._runtime.service)
+            for suspect in forged:
+                await findings.raise_once(forged_event(suspect, self._runtime.clock.now()))
+        for suspect in forged:
+            FORGED.labels(suspect.message.topic).inc()
+        return [(s.message, Forged(s.fault.fault)) for s in forged]
+
+    async def _not_logged(self, message: Message, exc: Malformed) -> None:
+        """Raise a finding that something goes to the dead letters and not into the log."""
+        place = f"{message.topic}/{message.partition}/{message.offset}"
+        now = self._runtime.clock.now()
+        finding = a_finding(
+            "not_logged", message.topic, now, place, kafka_place=place, why=exc.detail
+        )
+        async with self._runtime.db.begin() as connection:
+            await Findings(connection, self._runtime.service).raise_once(finding)
+
+    async def _contradicted(self, wrong: Entry, kept: bytes) -> None:
+        """Raise a finding, which commits, and then Conflict: the event goes to the dead letters."""
+        async with self._runtime.db.begin() as connection:
+            finding = contradiction(wrong, kept, self._runtime.clock.now())
+            await Findings(connection, self._runtime.service).raise_once(finding)
+        raise Conflict("an event with this id stands in the log with other content")
+
+    async def _sign(self, connection: AsyncConnection, head: Head, by: int) -> bool:
+        self._signed = await self._checkpointer.newest(connection)
+        if head.size - self._signed < by:
+            return False
+        try:
+            signed = await self._checkpointer.sign(connection, head, self._runtime.clock.now())
+        except KeyMissing as exc:  # entries are taken all the same: `verify` tells of unsigned ones
+            log.error("no checkpoint is signed: %s", exc.detail)
+            return False
+        self._signed = signed.size
+        return True
+
+
+def _kept(event_id: UUID, known: Mapping[UUID, Known], before: Mapping[UUID, Hash]) -> Hash | None:
+    """Return the leaf that an event has in the log, or in the one before it."""
+    return known[event_id].leaf if event_id in known else before.get(event_id)
+
+
+async def _contradicting(
+    connection: AsyncConnection,
+    entries: Sequence[Entry],
+    prepared: Sequence[Prepared],
+    first: Mapping[UUID, Entry],
+    known: Mapping[UUID, Known],
+    before: Mapping[UUID, Hash],
+) -> tuple[Entry, Hash] | None:
+    """Return the first event that is not the same as what has its id, and the leaf of that; None if none."""
+    for entry, one in zip(entries, prepared, strict=True):
+        own = first[one.event_id].leaf
+        if not await _stands(connection, one, entry, known, before, own):
+            return entry, _kept(one.event_id, known, before) or own
+    return None
+
+
+async def _stands(
+    connection: AsyncConnection,
+    one: Prepared,
+    entry: Entry,
+    known: Mapping[UUID, Known],
+    before: Mapping[UUID, Hash],
+    own: Hash,
+) -> bool:
+    """Return whether an event is the same as what has its id in a log, or else has the leaf `own`."""
+    if (there := known.get(one.event_id)) is not None:
+        return entry.leaf == there.leaf or await is_same(connection, there.seq, one)
+    if one.event_id in before:
+        return one.plain_leaf == before[one.event_id]
+    return entry.leaf == own

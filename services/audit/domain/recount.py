@@ -1,0 +1,325 @@
+"""Recomputes a log from its exact entries and compares it with what was stored and signed.
+
+Needs neither database nor service: an outsider with an export and a public key does the same. Takes
+entries and checkpoints one by one, in the log's order, and keeps none of them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from services.audit.domain.proofs import GENESIS, chained, verify_consistency
+from services.audit.domain.succession import Succession, key_change
+from shared.core.merkle import Frontier, Hash, leaf_hash
+from shared.core.signed_notes import BadNote, Checkpoint, Verifier
+
+MAX_FAULTS = 1000
+"""So many faults are kept; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """A checkpoint is signed after this many entries, or this long after an entry."""
+
+    entries: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that is not as it should be, and where."""
+
+    what: str
+    seq: int | None = None
+    """Number of the entry."""
+    until: int | None = None
+    """Number of the last entry, where one of several is wrong."""
+    size: int | None = None
+    """Size of the checkpoint."""
+    line: int | None = None
+    """Line of the export, from 1."""
+
+
+@dataclass
+class Faults:
+    """What was found wrong."""
+
+    found: list[Fault] = field(default_factory=list)
+    count: int = 0
+    first_bad: int | None = None
+    """The lowest number of an entry that is wrong."""
+
+    def add(
+        self, what: str, seq: int | None = None, *, size: int | None = None, line: int | None = None
+    ) -> None:
+        """Note a fault."""
+        self._add(Fault(what, seq, None, size, line))
+        if seq is not None and (self.first_bad is None or seq < self.first_bad):
+            self.first_bad = seq
+
+    def among(
+        self, what: str, first: int, last: int, *, size: int | None = None, line: int | None = None
+    ) -> None:
+        """Note a fault in one or more of several entries; it names the first if no other fault does."""
+        self._add(Fault(what, first, last, size, line))
+        if self.first_bad is None:
+            self.first_bad = first
+
+    def _add(self, fault: Fault) -> None:
+        self.count += 1
+        if len(self.found) < MAX_FAULTS:
+            self.found.append(fault)
+
+
+@dataclass(frozen=True)
+class ErasedSum:
+    """How much was erased under one purge run, and what proves the run."""
+
+    run_id: str
+    groups: int
+    certificate: str
+    """SHA-256 of its certificate of destruction, hexadecimal."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a recount found. `unsigned_entries` are the newest ones, which no verified signature covers."""
+
+    entries: int
+    checkpoints: int
+    unsigned_entries: int
+    root: Hash
+    faults: Sequence[Fault]
+    fault_count: int
+    first_bad: int | None
+    erased: Sequence[ErasedSum] = ()
+    """What purges have erased of the sealed values."""
+    values: int = 0
+    """Groups of values that were there and compared with their digests."""
+    left_out: int = 0
+    """Groups of values that an export without values leaves out."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.fault_count
+
+
+class Recount:
+    """Takes each entry, and each checkpoint after the last entry that it covers; says what is wrong."""
+
+    def __init__(
+        self,
+        origin: str,
+        keys: Sequence[Verifier],
+        *,
+        frontier: Frontier | None = None,
+        last: Hash = GENESIS,
+        exported: bool = False,
+    ) -> None:
+        """`exported`: the last checkpoint may be one that was signed for the export's end."""
+        self.faults = Faults()
+        self.frontier = frontier or Frontier()
+        self._origin = origin
+        self._keys = Succession(keys)
+        self._last = last
+        self._kept: dict[int, list[str]] = {}
+        self._start = self.next = self.frontier.size
+        self.signed = self.frontier.size
+        """Up to here verified signatures cover the entries."""
+        self.latest: int | None = None
+        """Size of the log's own newest checkpoint."""
+        self._exported = exported
+        self._linked = None if self._start else 0
+        self._closed: int | None = None
+        self._agreed: int | None = None
+        self._checked = 0
+
+    @property
+    def unsigned(self) -> int:
+        """How many entries at the end no verified signature covers."""
+        return self.next - self.signed
+
+    def keep(self, notes: Iterable[str]) -> None:
+        """Compare the log, as it comes to their sizes, with checkpoints that were kept elsewhere."""
+        for note in notes:
+            try:
+                size = Checkpoint.parse(note).size
+            except BadNote as exc:
+                self.faults.add(f"a checkpoint kept elsewhere is none: {exc}")
+                continue
+            self._kept.setdefault(size, []).append(note)
+        self._meet_kept()
+
+    def take(self, seq: int, content: bytes, entry_hash: Hash, leaf: Hash | None = None) -> None:
+        """Recompute the next entry and compare what is stored of it.
+
+        The chain goes on from what is stored, so that one altered entry is one fault, not all after it.
+        """
+        self._leave()
+        if seq != self.next:
+            what = f"entry {self.next} is missing, {seq} stands in its place"
+            self.faults.add(what, min(seq, self.next))
+        self.next = seq + 1
+        computed = leaf_hash(content)
+        if leaf is not None and leaf != computed:
+            self.faults.add(f"entry {seq}: its text does not have its leaf hash", seq)
+        if entry_hash != chained(self._last, computed):
+            self.faults.add(f"entry {seq}: the chain does not hold", seq)
+        self._last = entry_hash
+        self.frontier.append(computed)
+        try:
+            if (change := key_change(seq, content)) is not None:
+                self._keys.take(change)
+        except BadNote as exc:
+            self.faults.add(f"entry {seq}: {exc}", seq)
+        self._meet_kept()
+
+    def prove_key(self, seq: int, entry: bytes, path: Sequence[Hash], note: str) -> None:
+        """Follow a change of the key that lies before the entries given, from its proof."""
+        try:
+            if seq >= self._start:
+                raise BadNote("lies among the entries given")
+            self._keys.prove(seq, entry, path, note)
+        except BadNote as exc:
+            self.faults.add(f"the change of the key in entry {seq}: {exc}", seq)
+
+    def sign(self, note: str, line: int | None = None) -> None:
+        """Check a checkpoint of the log itself: it covers the entries taken so far, and nothing else."""
+        checkpoint = self._opened(note, line, exact=True)
+        if checkpoint is None:
+            return
+        size = checkpoint.size
+        if size != self.next:
+            what = f"a checkpoint of size {size} stands where the log has {self.next} entries"
+            self.faults.add(what, size=size, line=line)
+        elif size == self.latest:
+            self.faults.add(f"a second checkpoint of size {size}", size=size, line=line)
+        else:
+            self.latest = size
+            self._link(checkpoint, line)
+            if self._compare(checkpoint, line):
+                self._keys.settle(size)
+
+    def sign_within(self, note: str, path: Sequence[Hash], line: int | None = None) -> None:
+        """Check a larger checkpoint of the log itself, with a proof that it covers the entries taken."""
+        checkpoint = self._opened(note, line, exact=True)
+        if checkpoint is None:
+            return
+        size, root = checkpoint.size, checkpoint.root
+        if size > self.next and verify_consistency(
+            self.frontier.size, size, self.frontier.root(), root, path
+        ):
+            self._link(checkpoint, line)
+            self.signed = self.latest = self.next
+            return
+        what = f"the signed checkpoint of size {size} is not proven to cover the entries before it"
+        self.faults.add(what, size=size, line=line)
+
+    def unsigned_from(self, why: str) -> None:
+        """Add the fault that the newest entries are not signed, if they are not."""
+        if not self.unsigned:
+            return
+        what = f"no verified signature covers entries {self.signed} to {self.next - 1}{why}"
+        self.faults.among(what, self.signed, self.next - 1)
+
+    def verdict(self) -> Verdict:
+        """Return what was found, once everything was taken."""
+        self._leave(last=True)
+        for size in sorted(self._kept):
+            if size < self._start:
+                what = f"a checkpoint kept elsewhere, of size {size}, lies before what was given"
+                self.faults.add(what, size=size)
+            elif size > self.next:
+                for note in self._kept[size]:
+                    if self._opened(note, None) is not None:
+                        self._cut_off(size)
+        if self.next == self._start:
+            self.faults.add("there are no entries, so nothing is signed")
+        return Verdict(
+            entries=self.frontier.size,
+            checkpoints=self._checked,
+            unsigned_entries=self.unsigned,
+            root=self.frontier.root(),
+            faults=self.faults.found,
+            fault_count=self.faults.count,
+            first_bad=self.faults.first_bad,
+        )
+
+    def beyond(self, note: str) -> None:
+        """Check a checkpoint of the log itself that covers more entries than there are."""
+        if (checkpoint := self._opened(note, None, exact=True)) is not None:
+            self._cut_off(checkpoint.size)
+
+    def _cut_off(self, size: int) -> None:
+        what = f"a signed checkpoint says that there were {size} entries; there are {self.next}"
+        self.faults.add(what, self.next, size=size)
+
+    def _meet_kept(self) -> None:
+        for note in self._kept.pop(self.next, ()):
+            if (checkpoint := self._opened(note, None)) is not None:
+                self._compare(checkpoint, None)
+                self._agreed = checkpoint.size
+
+    def _leave(self, *, last: bool = False) -> None:
+        """Add a fault for each checkpoint that the log itself should have at the size it has now."""
+        if self._closed == self.next and not last:
+            what = f"the checkpoint of size {self.next} was signed for an export that ends there"
+            self.faults.add(what, size=self.next)
+        if self._keys.awaits == self.next:
+            what = f"the change of the key in entry {self.next - 1} lacks the old key's checkpoint"
+            self.faults.add(what, self.next - 1, size=self.next)
+            self._keys.drop()
+        if self._agreed == self.next != self._start and self.latest != self.next:
+            what = f"the log lacks the checkpoint of size {self.next} that was kept elsewhere"
+            self.faults.add(what, size=self.next)
+
+    def _link(self, checkpoint: Checkpoint, line: int | None) -> None:
+        """Add a fault if the checkpoint that this one names as the one before it was not given."""
+        before, size = checkpoint.previous, checkpoint.size
+        known = before == self._linked or (self._linked is None and (before or 0) <= self._start)
+        if before is not None and not known:
+            what = f"the checkpoint before that of size {size} is missing: it was of size {before}"
+            self.faults.add(what, size=before, line=line)
+        self._linked = size
+        if checkpoint.closing:
+            self._closed = size
+            if not self._exported:
+                what = f"the checkpoint of size {size} was signed for an export, and is none of the log's"
+                self.faults.add(what, size=size, line=line)
+
+    def _opened(self, note: str, line: int | None, *, exact: bool = False) -> Checkpoint | None:
+        """Return the checkpoint in a note that one of the keys signed; a fault and None otherwise."""
+        self._checked += 1
+        try:
+            checkpoint = self._keys.open(note, exact=exact)
+        except BadNote as exc:
+            why = str(exc)
+        else:
+            if checkpoint.origin == self._origin:
+                return checkpoint
+            what = f"a checkpoint is of another log, {checkpoint.origin!r}"
+            self.faults.add(what, size=checkpoint.size, line=line)
+            return None
+        shown = note.split("\n", 2)[1:2]
+        size = int(shown[0]) if shown and shown[0].isdecimal() and len(shown[0]) < 20 else None
+        named = "unknown size" if size is None else f"size {size}"
+        what = f"a checkpoint of {named}, after entry {self.next - 1}: {why}"
+        self.faults.add(what, size=size, line=line)
+        return None
+
+    def _compare(self, checkpoint: Checkpoint, line: int | None) -> bool:
+        size = checkpoint.size
+        right = checkpoint.root == self.frontier.root()
+        if right and checkpoint.chain in (None, self._last):
+            self.signed = size
+            return True
+        differs = "chain" if right else "root"
+        self.faults.among(
+            f"the signed checkpoint of size {size} has another {differs}: something in entries "
+            f"{self.signed} to {size - 1} was altered",
+            self.signed,
+            size - 1,
+            size=size,
+            line=line,
+        )
+        return False

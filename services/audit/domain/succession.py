@@ -1,0 +1,142 @@
+"""Which key may sign the log at which size.
+
+The log has one key at a time. An entry changes it: the old key's checkpoint that ends with that entry is
+its last, and every larger one is the new key's. Whoever has the first key follows the log from there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from services.audit.domain.proofs import verify_inclusion
+from shared.core.merkle import leaf_hash
+from shared.core.signed_notes import BadNote, Checkpoint, NotSigned, Verifier
+from shared.events import SigningKeyChanged
+
+SIGNS: Final = "checkpoints"
+_MARK = f'"{SigningKeyChanged.TOPIC}.v'.encode()
+
+
+@dataclass(frozen=True)
+class KeyChange:
+    """An entry that changes the key."""
+
+    seq: int
+    old: Verifier
+    new: Verifier
+
+    @property
+    def last_size(self) -> int:
+        """The old key's largest checkpoint: the one that ends with this entry."""
+        return self.seq + 1
+
+
+def key_change(seq: int, content: bytes) -> KeyChange | None:
+    """Return the change of the log's key that an entry is; None for any other entry.
+
+    Raises: BadNote for one whose keys are none.
+    """
+    if _MARK not in content:
+        return None
+    entry: dict[str, Any] = msgspec.json.decode(content)
+    data = entry.get("data")
+    named = str(entry.get("type")).startswith(f"{SigningKeyChanged.TOPIC}.v")
+    if not named or not isinstance(data, dict) or data.get("signs") != SIGNS:
+        return None
+    return KeyChange(
+        seq, Verifier.parse(str(data.get("old_key"))), Verifier.parse(str(data.get("new_key")))
+    )
+
+
+class Succession:
+    """Opens checkpoints with the key that is the log's at their place.
+
+    Trust begins with the first of the `given` keys, which were got apart from the log, and moves on with
+    the log's own changes of the key. Where more are given, those are what it must change to, in order.
+    """
+
+    def __init__(self, given: Sequence[Verifier]) -> None:
+        """Raises: BadNote where no key is given."""
+        if not given:
+            raise BadNote("no public key is given")
+        self._given = given
+        self._former: list[tuple[Verifier, int]] = []
+        self._announced: KeyChange | None = None
+        self.current = given[0]
+        """The key in force."""
+
+    def open(self, note: str, *, exact: bool) -> Checkpoint:
+        """Return the checkpoint in a note, signed with the key in force. Raises: BadNote with the reason."""
+        try:
+            return Checkpoint.parse(self.current.verify(note, exact=exact))
+        except NotSigned:
+            pass
+        for key, last_size in self._former:
+            if _signed(key, note):
+                raise BadNote(f"signed with {key.key_id}, which ended with size {last_size}")
+        if self._announced is not None and _signed(self._announced.new, note):
+            raise BadNote(f"signed with {self._announced.new.key_id} before the old key ended")
+        if any(_signed(key, note) for key in self._given):
+            raise BadNote("signed with a given key that is not the log's here")
+        raise BadNote("signed by none of the keys")
+
+    def take(self, change: KeyChange) -> None:
+        """Note a change of the key. Raises: BadNote if that cannot be."""
+        if change.old != self.current:
+            raise BadNote(f"it changes the key {change.old.key_id}, which is not the log's here")
+        if change.new == change.old or any(change.new == key for key, _ in self._former):
+            raise BadNote(f"it changes to {change.new.key_id}, which the log had before")
+        following = (
+            self._given[self._given.index(change.old) + 1 :] if change.old in self._given else ()
+        )
+        if following and change.new != following[0]:
+            raise BadNote(f"it changes to {change.new.key_id}, and {following[0].key_id} was given")
+        self._announced = change
+
+    @property
+    def awaits(self) -> int | None:
+        """The size at which the old key must sign, or the new one is not trusted."""
+        return None if self._announced is None else self._announced.last_size
+
+    def drop(self) -> None:
+        """Pass over the announced change: the old key did not sign where it should have."""
+        self._announced = None
+
+    def settle(self, size: int) -> None:
+        """Move to the new key, if the checkpoint of `size`, which holds, is the one that was awaited."""
+        change = self._announced
+        if change is None or change.last_size != size:
+            return
+        self._former.append((change.old, size))
+        self.current, self._announced = change.new, None
+
+    def prove(self, seq: int, entry: bytes, path: Sequence[bytes], note: str) -> None:
+        """Follow one change of the key from its proof alone: entry, checkpoint of the old key, path.
+
+        Raises: BadNote when it proves nothing.
+        """
+        change = key_change(seq, entry)
+        if change is None:
+            raise BadNote("is no change of a key")
+        checkpoint = Checkpoint.parse(change.old.verify(note, exact=True))
+        size, root = checkpoint.size, checkpoint.root
+        if (
+            size != change.last_size
+            or checkpoint.origin != change.old.name
+            or not verify_inclusion(leaf_hash(entry), seq, size, path, root)
+        ):
+            raise BadNote("is not proven by the checkpoint of the old key")
+        if change.old != self.current and not self._former:
+            return  # of a time before the key with which trust begins
+        self.take(change)
+        self.settle(size)
+
+
+def _signed(key: Verifier, note: str) -> bool:
+    try:
+        key.verify(note)
+    except BadNote:
+        return False
+    return True

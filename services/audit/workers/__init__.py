@@ -1,0 +1,1 @@
+"""Audit: what runs by itself."""

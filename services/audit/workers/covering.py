@@ -1,0 +1,129 @@
+"""Tells every service up to when all audited partitions are in the log (ADR-0024)."""
+
+from collections import deque
+from datetime import datetime, timedelta
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from services.audit.actions.upgrade import ends_by
+from services.audit.events import GROUP
+from services.audit.store.before_macs import Ends
+from services.audit.store.findings import Findings, a_finding
+from shared.core.errors import Unavailable
+from shared.core.periodic import PeriodicTask
+from shared.events import LogCovered
+from shared.kafka.client import stop_client
+from shared.service.coverage import SHOWN_AFTER_S
+from shared.service.runtime import Runtime
+
+EVERY_S = 10.0
+MOST_PROBES = 2000
+
+
+class Covering:
+    """Notes where the partitions end, and looks later whether audit has committed that far.
+
+    Audit commits an offset once the entries are durable. So at the time of a note whose ends are
+    committed everything was in the log; where nothing is published, that is the newest note at once.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._since = runtime.clock.now()
+        self._probes: deque[tuple[datetime, Ends]] = deque()
+        self._until: datetime | None = None
+        self._clients: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
+
+    async def report(self) -> None:
+        """Look, publish how far the log is, and raise a finding when it is behind. Raises: Unavailable."""
+        if not self._runtime.kafka:
+            return
+        now = self._runtime.clock.now()
+        self.note(now, *await self._ends_and_committed())
+        if self._until is not None:
+            covered = LogCovered(occurred_at=now, covered_until=self._until)
+            await self._runtime.bus.publish([covered])
+        await self.look(now)
+
+    async def _ends_and_committed(self) -> tuple[Ends, Ends]:
+        """Ask Kafka by clients that stay open: to connect costs more than to ask. Raises: Unavailable."""
+        kafka = self._runtime.brokers
+        try:
+            if self._clients is None:
+                self._clients = kafka.admin(), kafka.consumer(enable_auto_commit=False)
+                for client in self._clients:
+                    await client.start()
+            admin, consumer = self._clients
+            ends = await ends_by(consumer)
+            return ends, await committed(admin, consumer, ends)
+        except (KafkaError, OSError) as exc:
+            await self.close()
+            raise Unavailable(await kafka.fault()) from exc
+        except BaseException:  # a turn that is cancelled may leave a client half started
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the clients; the next report connects again."""
+        if self._clients is None:
+            return
+        (admin, consumer), self._clients = self._clients, None
+        await stop_client(consumer)
+        await admin.close()
+
+    def note(self, now: datetime, ends: Ends, done: Ends) -> None:
+        """Take in the partitions' ends of `now`, and the offsets up to which audit is done."""
+        self._probes.append((now, ends))
+        while self._probes and all(
+            done.get(partition, 0) >= end for partition, end in self._probes[0][1].items()
+        ):
+            self._until, _ = self._probes.popleft()
+        if len(self._probes) > MOST_PROBES:  # behind for hours: a coarser measure does
+            self._probes = deque(list(self._probes)[::2])
+
+    async def look(self, now: datetime) -> None:
+        """Raise a finding, one an hour, when the log is behind by more than a minute."""
+        since = self._until or self._since
+        behind = now - since
+        if behind <= timedelta(seconds=SHOWN_AFTER_S):
+            return
+        finding = a_finding(
+            "log_behind",
+            "audit",
+            now,
+            f"{now:%Y-%m-%dT%H}",
+            since=since.isoformat(),
+            delay_s=int(behind.total_seconds()),
+        )
+        async with self._runtime.db.begin() as connection:
+            await Findings(connection, self._runtime.service).raise_once(finding)
+
+
+async def committed(admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, ends: Ends) -> Ends:
+    """Return up to which offset audit's group is done with each partition.
+
+    What Kafka has deleted cannot be appended any more and counts as done.
+    """
+    offsets = await admin.list_consumer_group_offsets(GROUP)
+    done = {(p.topic, p.partition): max(0, at.offset) for p, at in offsets.items()}
+    waiting = [TopicPartition(*p) for p, end in ends.items() if done.get(p, 0) < end]
+    begins = await consumer.beginning_offsets(waiting) if waiting else {}
+    for p, begin in begins.items():
+        key = (p.topic, p.partition)
+        done[key] = max(begin, done.get(key, 0))
+    return done
+
+
+class CoveringTask(PeriodicTask):
+    """Reports every 10 s; its clients close with it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._covering = Covering(runtime)
+        super().__init__("coverage", self._covering.report, EVERY_S, at_once=True)
+
+    async def stop(self) -> None:
+        """Stop, then close what it had open."""
+        await super().stop()
+        await self._covering.close()

@@ -1,0 +1,107 @@
+"""Erases from the log's values what a purge destroyed, as soon as the log holds that it is certified.
+
+Follows the `records.purged` entries of its own log, so what it has not done yet shows in the database, and
+a turn that was cut off is taken again. Each commits whole, together with its `values.erased` entry, which
+names the purge's certificate of destruction.
+"""
+
+import logging
+from datetime import timedelta
+
+import msgspec
+
+from services.audit.actions.writer import Writer
+from services.audit.store.findings import Findings, a_finding
+from services.audit.store.values import Pending, Values
+from shared.core.errors import AlprError, InvalidInput, NotFound
+from shared.events import PurgeList, RecordsPurged
+from shared.objects.purge_list import ListReader
+from shared.postgres.statistics import forget_statistics
+from shared.service.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+CERTIFIED_WITHIN = timedelta(days=2)
+"""A purge that is not certified by then is found: the log's values wait for it. Retention takes a day at most
+unless objects cannot be deleted."""
+
+
+class Eraser:
+    """One worker; another one beside it finds nothing left to do."""
+
+    def __init__(self, runtime: Runtime, writer: Writer) -> None:
+        self._runtime = runtime
+        self._writer = writer
+
+    async def catch_up(self) -> int:
+        """Erase for each purge that the log holds and that was not followed yet; return for how many.
+
+        What a wrong list would have erased stays, and a finding says so. Raises: Unavailable.
+        """
+        async with self._runtime.db.begin() as connection:
+            pending = await Values(connection).pending()
+        done = 0
+        for one in pending:
+            try:
+                done += await self._follow(one)
+            except (InvalidInput, NotFound) as exc:
+                log.error("nothing is erased for purge entry %d: %s", one.seq, exc.detail)
+                await self._find(one, exc)
+        return done
+
+    async def _follow(self, pending: Pending) -> bool:
+        purged = _purged_in(pending)
+        floor = timedelta(days=self._runtime.policy.retention.floor_days)
+        if purged.before > self._runtime.clock.now() - floor:
+            raise InvalidInput(f"a purge may not reach the last {floor.days} days", field="before")
+        named = purged.purge_list
+        if named is None:
+            raise InvalidInput("the purge names no list of what it destroyed", field="purge_list")
+        async with self._runtime.db.begin() as connection:
+            certificate = await Values(connection).certificate(purged.run_id)
+        if certificate is None:
+            return self._wait(pending)
+        held, gone = await self._read(purged, named)
+        erased = await self._writer.erase(purged, named, held, gone)
+        if erased is not None:
+            async with self._runtime.db.begin() as connection:
+                await forget_statistics(connection)
+            log.info("purge run %s: %d values erased from the log", purged.run_id, erased.groups)
+        return erased is not None
+
+    def _wait(self, pending: Pending) -> bool:
+        """Return that nothing was erased. Raises: InvalidInput once the certificate is overdue."""
+        if self._runtime.clock.now() - pending.appended_at > CERTIFIED_WITHIN:
+            days = CERTIFIED_WITHIN.days
+            raise InvalidInput(f"the purge is not certified after {days} days", field="run_id")
+        return False
+
+    async def _read(self, purged: RecordsPurged, named: PurgeList) -> tuple[list[str], list[str]]:
+        """Return what holds keep, and of the last day's values those whose records are gone."""
+        reader = ListReader(self._runtime.objects, purged.run_id, named)
+        await reader.verify()
+        async with self._runtime.db.begin() as connection:
+            of_last_day = await Values(connection).reads_of_day(purged.before)
+        held = [str(r.record_id) async for page in reader.section("held") for r in page]
+        gone = [
+            str(record.record_id)
+            async for page in reader.section("purged")
+            for record in page
+            if str(record.record_id) in of_last_day
+        ]
+        return held, gone
+
+    async def _find(self, pending: Pending, exc: AlprError) -> None:
+        now = self._runtime.clock.now()
+        finding = a_finding(
+            "not_erased", "audit", now, pending.seq, seq=pending.seq, why=exc.detail
+        )
+        async with self._runtime.db.begin() as connection:
+            await Findings(connection, self._runtime.service).raise_once(finding)
+
+
+def _purged_in(pending: Pending) -> RecordsPurged:
+    try:
+        return msgspec.convert(msgspec.json.decode(pending.content)["data"], RecordsPurged)
+    except (msgspec.DecodeError, LookupError, TypeError) as exc:
+        raise InvalidInput("the entry does not say what was purged", field="data") from exc

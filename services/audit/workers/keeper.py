@@ -1,0 +1,95 @@
+"""What audit does by the clock: checkpoints, findings, and an eye on its own consumer."""
+
+import logging
+from datetime import datetime, timedelta
+
+from services.audit.actions.old_log import OldLogEnd
+from services.audit.actions.writer import Writer
+from services.audit.settings import Settings
+from services.audit.store.findings import Findings, a_finding
+from services.audit.workers.covering import CoveringTask
+from services.audit.workers.erasing import Eraser
+from services.audit.workers.notices import NoticeSender
+from services.audit.workers.watch import Watch
+from shared.core.periodic import PeriodicTask
+from shared.kafka.disks import disks
+from shared.service.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+OLD_LOG_S = 3600.0
+"""How often it is looked whether the log before this one is due to be destroyed."""
+
+
+class Keeper:
+    """The tasks that the runtime runs; a turn that fails is tried again, and never stops the log."""
+
+    def __init__(self, runtime: Runtime, settings: Settings, writer: Writer) -> None:
+        self._runtime = runtime
+        self._settings = settings
+        self._writer = writer
+        self._watch = Watch(runtime, settings)
+        self._standing_since: datetime | None = None
+        stall_s = settings.audit_stall_minutes * 60 / 10
+        self.tasks = (
+            PeriodicTask("checkpoints", writer.sign_if_grown, settings.audit_checkpoint_s),
+            PeriodicTask("findings", self._watch.catch_up, settings.audit_watch_s),
+            PeriodicTask("erasing", Eraser(runtime, writer).catch_up, settings.audit_watch_s),
+            PeriodicTask("old log", OldLogEnd(runtime).destroy_if_due, OLD_LOG_S),
+            PeriodicTask("periods", self.fix_periods, settings.audit_watch_s),
+            PeriodicTask("standstill", self.look_at_consumer, stall_s),
+            PeriodicTask("disks of Kafka", self.look_at_disks, settings.audit_disk_s),
+            CoveringTask(runtime),
+            PeriodicTask("notices", NoticeSender(runtime, settings).send, settings.audit_notice_s),
+        )
+
+    async def fix_periods(self) -> int:
+        """Fix each period of the audit plan that has ended, in the log itself; return how many."""
+        fixed, months = 0, self._runtime.policy.audits.period_months
+        while await self._writer.fix_period(months) is not None:
+            fixed += 1
+        return fixed
+
+    async def look_at_disks(self) -> None:
+        """Raise a finding, once a day, for each broker whose disk is fuller than it may be.
+
+        A full disk stops Kafka, and with it all that is recorded. Raises: Unavailable.
+        """
+        if not self._runtime.kafka:
+            return
+        now, limit = self._runtime.clock.now(), self._settings.audit_disk_share
+        for disk in await disks(self._runtime.brokers):
+            if disk.used < limit:
+                continue
+            log.error("the disk of Kafka's broker %d is %.0f%% full", disk.broker, 100 * disk.used)
+            finding = a_finding(
+                "kafka_disk",
+                f"broker {disk.broker}",
+                now,
+                now.date(),
+                used_percent=round(100 * disk.used),
+                limit_percent=round(100 * limit),
+            )
+            async with self._runtime.db.begin() as connection:
+                await Findings(connection, self._runtime.service).raise_once(finding)
+
+    async def look_at_consumer(self) -> None:
+        """Raise a finding when what feeds the log has stood still too long (CJIS AU-5: within an hour)."""
+        state = await self._runtime.check()
+        fault = state.get("consumers")
+        if fault is None and state["kafka"] != "ok":
+            fault = state["kafka"]
+        now = self._runtime.clock.now()
+        if fault is None:
+            self._standing_since = None
+            return
+        since = self._standing_since or now
+        self._standing_since = since
+        if now - since < timedelta(minutes=self._settings.audit_stall_minutes):
+            return
+        log.error("the audit log stands still since %s: %s", since.isoformat(), fault)
+        finding = a_finding(
+            "log_failure", "audit", now, since, since=since.isoformat(), fault=fault
+        )
+        async with self._runtime.db.begin() as connection:
+            await Findings(connection, self._runtime.service).raise_once(finding)

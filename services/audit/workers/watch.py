@@ -1,0 +1,373 @@
+"""Looks the log over as it grows, and raises findings (policy 468.3.1(c)).
+
+Each rule remembers how far it has come; what it found and that it looked commit together. A rule that
+fails holds up findings, never the log.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from msgspec import structs
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.audit.actions.entries import PREFIX
+from services.audit.domain.named_plates import known_of, of_one_plate
+from services.audit.domain.rules import Search, crowded, repeated
+from services.audit.settings import Settings
+from services.audit.store.audits import Audits
+from services.audit.store.findings import CONTRADICTING_READ, Findings, a_finding
+from services.audit.store.periods import Periods
+from services.audit.store.policies import Policies
+from services.audit.store.stream import Seen, Stream
+from services.audit.workers.account_rules import of_accounts
+from shared.access.guard import Permission
+from shared.events import (
+    AccessAttempted,
+    AccountChanged,
+    DeviceSilenced,
+    Event,
+    FindingRaised,
+    IssuerMisused,
+    PolicyLoaded,
+    ReadContradicted,
+    RecordsDisclosed,
+    RefusalsCounted,
+)
+from shared.postgres.disclosed_records import PUSHED
+from shared.service.runtime import Runtime
+
+LIMIT = 5000
+HOUR = timedelta(hours=1)
+
+ACKNOWLEDGED_WITHIN = timedelta(days=1)
+ACKNOWLEDGING_ROLES = ("alpr_administrator", "auditor")
+"""Who acknowledges a policy, each another person."""
+
+
+def kind_of(event: type[Event]) -> str:
+    """Return what the log calls this type of event."""
+    return event.TOPIC.removeprefix(PREFIX)
+
+
+class Watch:
+    """The rules over the stream of entries."""
+
+    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+        self._runtime = runtime
+        self._settings = settings
+
+    async def catch_up(self) -> int:
+        """Look at everything not yet looked at; return how many findings were raised."""
+        raised = 0
+        while (found := await self._look()) is not None:
+            raised += found
+        while (found := await self._look_for_gaps()) is not None:
+            raised += found
+        raised += await self._look_at_calendar() + await self._look_at_periods()
+        return raised + await self._look_at_policies()
+
+    async def _look(self) -> int | None:
+        async with self._runtime.db.begin() as connection:
+            stream, findings = Stream(connection), Findings(connection, self._runtime.service)
+            start = await stream.cursor("entries")
+            seen = await stream.since(start, LIMIT)
+            if not seen:
+                return None
+            found = [
+                *_late(seen, timedelta(minutes=self._settings.audit_late_minutes)),
+                *await self._refusals(stream, seen),
+                *await self._floods(stream, seen),
+                *await self._searches(stream, seen),
+                *await self._disclosed(stream, seen),
+                *await _silences(stream, seen),
+                *await self._policies(connection, stream, seen),
+                *_misuses(seen),
+                *await _accounts(stream, seen),
+                *await _contradictions(stream, findings, seen),
+            ]
+            await stream.advance("entries", seen[-1].seq + 1)
+            return await self._raise(findings, found)
+
+    async def _look_for_gaps(self) -> int | None:
+        before = self._runtime.clock.now() - timedelta(minutes=self._settings.audit_gap_minutes)
+        async with self._runtime.db.begin() as connection:
+            stream = Stream(connection)
+            start = await stream.cursor("gaps")
+            end = await stream.settled(start, before, LIMIT)
+            if end == start:
+                return None
+            gaps = await stream.gaps(start, end, kind_of(RecordsDisclosed))
+            now = self._runtime.clock.now()
+            found = [
+                a_finding("log_gap", service, now, attempt, seq=seq, attempt_id=str(attempt))
+                for seq, service, attempt in gaps
+            ]
+            await stream.advance("gaps", end)
+            return await self._raise(Findings(connection, self._runtime.service), found)
+
+    async def _look_at_calendar(self) -> int:
+        """An audit is due when none was signed off for so long (policy 468.6(c))."""
+        now, days = self._runtime.clock.now(), self._settings.audit_due_days
+        async with self._runtime.db.begin() as connection:
+            last = await Audits(connection).last_signed_off()
+            if last is None or now - last < timedelta(days=days):
+                return 0
+            overdue = a_finding(
+                "audit_overdue", "audit", now, last, since=last.isoformat(), due_after_days=days
+            )
+            return await self._raise(Findings(connection, self._runtime.service), [overdue])
+
+    async def _look_at_periods(self) -> int:
+        """A period whose sample was not drawn in time (policy 468.6(c))."""
+        now, hours = self._runtime.clock.now(), self._runtime.policy.audits.drawn_within_hours
+        async with self._runtime.db.begin() as connection:
+            late = [
+                a_finding(
+                    "audit_not_drawn",
+                    "audit",
+                    now,
+                    period.seq,
+                    seq=period.seq,
+                    since=period.fixed_at.isoformat(),
+                    limit=hours,
+                )
+                for period in await Periods(connection).not_drawn(now - timedelta(hours=hours))
+            ]
+            return await self._raise(Findings(connection, self._runtime.service), late)
+
+    async def _policies(
+        self, connection: AsyncConnection, stream: Stream, seen: Sequence[Seen]
+    ) -> list[FindingRaised]:
+        """Two policies in force at once (ADR-0024)."""
+        told = [s.seq for s in seen if s.kind == kind_of(PolicyLoaded)]
+        if not told:
+            return []
+        policies = Policies(connection)
+        found: dict[UUID, FindingRaised] = {}
+        for said, at in await stream.said(told):
+            await policies.loaded(said, at)
+            running = sorted(p.digest for p in await policies.all() if p.services)
+            if len(running) > 1:
+                finding = a_finding("policies_differ", "policy", at, *running, digests=running)
+                found[finding.finding_id] = finding
+        return list(found.values())
+
+    async def _look_at_policies(self) -> int:
+        """A policy that administrator and auditor have not both acknowledged within a day."""
+        now = self._runtime.clock.now()
+        async with self._runtime.db.begin() as connection:
+            late = [
+                a_finding(
+                    "policy_not_acknowledged",
+                    "policy",
+                    now,
+                    policy.digest,
+                    policy_digest=policy.digest,
+                    since=policy.first_loaded_at.isoformat(),
+                )
+                for policy in await Policies(connection).all()
+                if now - policy.first_loaded_at >= ACKNOWLEDGED_WITHIN
+                and len(policy.acknowledgements) < len(ACKNOWLEDGING_ROLES)
+            ]
+            return await self._raise(Findings(connection, self._runtime.service), late)
+
+    async def _raise(self, findings: Findings, found: Iterable[FindingRaised]) -> int:
+        return sum([await findings.raise_once(event) for event in found])
+
+    async def _refusals(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
+        """Repeated refused access: failed sign-ins, refused purposes, missing rights."""
+        refused = [s for s in seen if s.allowed is False]
+        if not refused:
+            return []
+        limit, minutes = self._settings.audit_refusals, self._settings.audit_refusals_minutes
+        within = timedelta(minutes=minutes)
+        found = []
+        for subject, times in (await stream.refusals(refused, within)).items():
+            if (at := crowded(times, within, limit)) is not None:
+                count = sum(at - within <= time <= at for time in times)
+                found.append(
+                    a_finding(
+                        "refused_access", subject, at, _hour(at), count=count, minutes=minutes
+                    )
+                )
+        return found
+
+    async def _floods(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
+        """So many refusals in one entry; of an address whose refusals raised a finding, the same."""
+        told = [s.seq for s in seen if s.kind == kind_of(RefusalsCounted)]
+        if not told:
+            return []
+        return [
+            a_finding(
+                "refused_access",
+                f"address {flood.client_address}" if flood.client_address else "many addresses",
+                flood.at,
+                _hour(flood.at),
+                count=flood.count,
+                minutes=1,
+                service=flood.service,
+                route=flood.route,
+            )
+            for flood in await stream.floods(told)
+            if flood.count >= self._settings.audit_refusals
+        ]
+
+    async def _searches(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
+        """Unusual search: very many within an hour, or one plate over and over or for many cases."""
+        attempted, search = kind_of(AccessAttempted), Permission.RECORD_SEARCH.value
+        fresh = [
+            s
+            for s in seen
+            if s.kind == attempted and s.allowed and s.permission == search and s.person_id
+        ]
+        if not fresh:
+            return []
+        found: list[FindingRaised] = []
+        for person, searches in (await stream.searches(fresh, HOUR, of_plates=False)).items():
+            found += self._many(person, [s.at for s, _ in searches])
+        within = timedelta(days=self._settings.audit_plate_days)
+        named = [s for s in fresh if s.plates]
+        if not named:
+            return found
+        for person, searches in (await stream.searches(named, within, of_plates=True)).items():
+            own = {plate for s in named if s.person_id == person for plate in s.plates}
+            for plate in _one_of_each(own, searches):
+                of_plate = [
+                    s for s, plates in searches if any(of_one_plate(plate, p) for p in plates)
+                ]
+                found += self._one_plate(person, plate, of_plate, within)
+        return found
+
+    async def _disclosed(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
+        """Very many records shown to one person in a day, by all services together (ADR-0040)."""
+        told = [
+            s.seq
+            for s in seen
+            if s.kind == kind_of(RecordsDisclosed) and s.permission not in PUSHED and s.person_id
+        ]
+        limits = self._runtime.policy.limits
+        return [
+            a_finding(
+                "many_disclosed",
+                sum_.person_id,
+                seen[-1].occurred_at,
+                sum_.day,
+                limit,
+                count=sum_.records,
+                limit=limit,
+                since=sum_.day.isoformat(),
+            )
+            for sum_ in (await stream.disclosed(told) if told else ())
+            for limit in (limits.disclosed_finding, limits.disclosed_refused)
+            if sum_.records > limit
+        ]
+
+    def _many(self, person: str, times: Sequence[datetime]) -> Iterable[FindingRaised]:
+        limit = self._settings.audit_searches_per_hour
+        if (at := crowded(times, HOUR, limit + 1)) is not None:
+            count = sum(at - HOUR <= time <= at for time in times)
+            yield a_finding("many_searches", person, at, _hour(at), count=count, limit=limit)
+
+    def _one_plate(
+        self, person: str, plate: str, searches: Sequence[Search], within: timedelta
+    ) -> Iterable[FindingRaised]:
+        at = repeated(
+            searches,
+            within,
+            searches_limit=self._settings.audit_plate_searches,
+            cases_limit=self._settings.audit_plate_cases,
+        )
+        if at is not None:
+            cases = sorted({s.case_number for s in searches if s.case_number is not None})
+            yield a_finding(
+                "repeated_plate_search",
+                person,
+                at,
+                plate,
+                at.date(),
+                plate=plate,
+                count=len(searches),
+                cases=cases[:20],
+                days=within.days,
+            )
+
+
+def _one_of_each(own: Iterable[str], searches: Sequence[tuple[Search, Sequence[str]]]) -> set[str]:
+    """Return for each plate of `own` what is best known of it among `searches`: its patterns are one plate."""
+    asked = {plate for _, plates in searches for plate in plates}
+    return {
+        min(
+            {p for p in asked if of_one_plate(plate, p)} | {plate},
+            key=lambda p: (-known_of(p), p),
+        )
+        for plate in own
+    }
+
+
+async def _silences(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
+    """A camera that fell silent: broken, blinded, or switched off by somebody."""
+    told = [s.seq for s in seen if s.kind == kind_of(DeviceSilenced)]
+    if not told:
+        return []
+    return [
+        a_finding(
+            "device_silence",
+            f"device {device.device_id}",
+            device.at,
+            device.last_heard_at,
+            seq=device.seq,
+            device_name=device.name,
+            last_heard_at=device.last_heard_at,
+        )
+        for device in await stream.silences(told)
+    ]
+
+
+async def _contradictions(
+    stream: Stream, findings: Findings, seen: Sequence[Seen]
+) -> list[FindingRaised]:
+    """A camera that said two things of one moment: one finding at a time for each device and capture day."""
+    told = [s.seq for s in seen if s.kind == kind_of(ReadContradicted)]
+    found: dict[tuple[str, date], FindingRaised] = {}
+    for one in await stream.contradictions(told) if told else ():
+        about = (str(one.said["device_id"]), one.captured_on)
+        if about in found or await findings.contradicts(*about):
+            continue
+        details = {**one.said, "seq": one.seq, "count": one.count}
+        raised = a_finding(CONTRADICTING_READ, f"entry {one.seq}", one.at, one.seq, **details)
+        found[about] = structs.replace(raised, captured_on=one.captured_on)
+    return list(found.values())
+
+
+def _misuses(seen: Sequence[Seen]) -> Iterable[FindingRaised]:
+    """A key or an account change in identity's name that identity never made (ADR-0018)."""
+    for entry in seen:
+        if entry.kind == kind_of(IssuerMisused):
+            subject = f"entry {entry.seq}"
+            yield a_finding("issuer_misused", subject, entry.occurred_at, seq=entry.seq)
+
+
+async def _accounts(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
+    """What identity announced of accounts that somebody should look into."""
+    told = [s.seq for s in seen if s.kind == kind_of(AccountChanged)]
+    return of_accounts(await stream.said(told)) if told else []
+
+
+def _late(seen: Sequence[Seen], after: timedelta) -> Iterable[FindingRaised]:
+    """Log failure: entries that came long after their events, so that somewhere a log stood still."""
+    for entry in seen:
+        delay = entry.appended_at - entry.occurred_at
+        if delay > after:
+            yield a_finding(
+                "late_entries",
+                entry.service,
+                entry.appended_at,
+                _hour(entry.appended_at),
+                first_seq=entry.seq,
+                delay_s=int(delay.total_seconds()),
+            )
+
+
+def _hour(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H}"

@@ -1,0 +1,1 @@
+"""Console: what a caller can have done, one module for each."""

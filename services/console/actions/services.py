@@ -1,0 +1,92 @@
+"""The services' public HTTP APIs, as any client calls them."""
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from services.console.domain.errors import Refused, refusal
+
+HEARTBEATS_WITHIN_S = 60.0
+"""An alert stream that is silent for longer is dead; hotlist sends a sign of life more often."""
+
+
+class Services:
+    """Sends requests; a service that does not answer is a `Refused` like any other."""
+
+    def __init__(
+        self,
+        addresses: Mapping[str, str],
+        *,
+        timeout_s: float,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._addresses = addresses
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses, with ids in them
+        # No environment: a proxy named there must not see what people look at.
+        self._http = httpx.AsyncClient(timeout=timeout_s, transport=transport, trust_env=False)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def ask(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        content: AsyncIterator[bytes] | None = None,
+        within_s: float | None = None,
+        stream: bool = False,
+    ) -> httpx.Response:
+        """Send a request; any status comes back. A `stream` is for the caller to close.
+
+        `content` is a body that is passed on as it comes. The answer may take `within_s` seconds.
+
+        Raises: Refused (503) when the service cannot be reached.
+        """
+        request = self._http.build_request(
+            method,
+            f"{self._addresses[service]}{path}",
+            headers=dict(headers or {}),
+            json=json,
+            params=params,
+            content=content,
+        )
+        if within_s is not None:
+            request.extensions["timeout"]["read"] = within_s
+        if stream:
+            request.extensions["timeout"]["read"] = HEARTBEATS_WITHIN_S
+        try:
+            return await self._http.send(request, stream=stream)
+        except httpx.TransportError as exc:
+            raise Refused(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "Temporarily unavailable",
+                f"the service {service} does not answer; nothing was shown or recorded by it",
+            ) from exc
+
+    async def must(self, service: str, method: str, path: str, **request: Any) -> Any:
+        """Send a request that has to succeed; gives its JSON, None where there is no body.
+
+        Raises: Refused in the service's own words.
+        """
+        return content(await self.ask(service, method, path, **request))
+
+
+def content(answer: httpx.Response) -> Any:
+    """Return an answer's JSON, None where there is no body. Raises: Refused."""
+    if not answer.is_success:
+        raise refusal(answer)
+    if answer.status_code == HTTPStatus.NO_CONTENT:
+        return None
+    try:
+        return answer.json()
+    except ValueError:
+        raise refusal(answer) from None

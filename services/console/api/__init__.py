@@ -1,0 +1,41 @@
+"""The console's pages."""
+
+from fastapi import APIRouter
+
+from services.console.api import (
+    alerts,
+    audit,
+    enrolment,
+    exports,
+    hits,
+    holds,
+    hotlists,
+    invitations,
+    people,
+    plain,
+    policy,
+    releases,
+    samples,
+    search,
+    sign_in,
+)
+
+router = APIRouter()
+for part in (
+    plain,
+    policy,
+    sign_in,
+    enrolment,
+    alerts,
+    hits,
+    search,
+    releases,
+    audit,
+    samples,
+    holds,
+    exports,
+    hotlists,
+    invitations,
+    people,
+):
+    router.include_router(part.router)

@@ -1,0 +1,83 @@
+"""Alerts as they happen."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from services.console.api.browser import drop_cookies
+from services.console.api.pages import page
+from services.console.api.stream import Event, passed_on
+from services.console.api.visit import Working, watching
+from services.console.domain.errors import Refused, SignedOut, refusal
+
+router = APIRouter(prefix="/alerts")
+
+SHOWN_AT_FIRST = 20
+READ = "hit:read"
+
+Number = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$")]
+After = Annotated[str, Query(max_length=300)]
+LastId = Annotated[str | None, Header(pattern=r"^[0-9]{0,18}$")]
+
+
+@router.get("")
+async def show_alerts(request: Request, visit: Working) -> Response:
+    """The newest hits, late ones apart; the page's script adds each new one as it is raised."""
+    asked = {"limit": SHOWN_AT_FIRST, "late": "false"}
+    found = await visit.must("hotlist", "GET", "/v1/hits", params=asked, purpose_for=READ)
+    waiting = await visit.must("hotlist", "GET", "/v1/hits/waiting", purpose_for=READ)
+    return page(
+        request,
+        "alerts.html",
+        visit,
+        hits=found["items"],
+        after=max((hit["seq"] for hit in found["items"]), default=0),
+        captured_since=found.get("captured_since"),
+        waiting=waiting,
+        now=visit.console.clock.now(),
+    )
+
+
+@router.get("/late")
+async def show_late_hits(request: Request, visit: Working, after: After = "") -> Response:
+    """Hits of reads that came long after their capture: they were no alerts."""
+    asked = {"limit": SHOWN_AT_FIRST, "late": "true", **({"after": after} if after else {})}
+    found = await visit.must("hotlist", "GET", "/v1/hits", params=asked, purpose_for=READ)
+    return page(request, "late_hits.html", visit, found=found)
+
+
+@router.get("/stream")
+async def stream_alerts(
+    request: Request, after: Number = None, last_event_id: LastId = None
+) -> Response:
+    """Hotlist's stream for this person, resumed where the browser left it.
+
+    A browser can read neither the status nor the body of a refused stream, so faults are events too.
+    """
+    try:
+        visit = await watching(request)
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": last_event_id or after or ""}
+        answer = await visit.ask("hotlist", "GET", "/v1/alerts", headers=headers, stream=True)
+        if not answer.is_success:
+            await answer.aread()
+            await answer.aclose()
+            raise refusal(answer)
+    except SignedOut:
+        drop_cookies(request)
+        return _events([Event("signed-out", "over")])
+    except Refused as exc:
+        return _events([Event("problem", exc.detail or exc.title)])
+    base = request.scope.get("root_path", "")
+    return StreamingResponse(
+        passed_on(visit, answer, base), media_type="text/event-stream", headers=_UNBUFFERED
+    )
+
+
+_UNBUFFERED = {"X-Accel-Buffering": "no"}
+
+
+def _events(events: Iterable[Event]) -> Response:
+    content = b"retry: 10000\n\n" + b"".join(event.encode() for event in events)
+    return Response(content, media_type="text/event-stream", headers=_UNBUFFERED)

@@ -1,0 +1,86 @@
+"""Enrolment: somebody who was invited chooses a password and takes a second factor into use."""
+
+from http import HTTPStatus
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from services.console.actions.sessions import KnownBrowser
+from services.console.api.browser import KNOWN, cookie_of
+from services.console.api.forms import Form
+from services.console.api.pages import page
+from services.console.api.visit import caller
+from services.console.domain.errors import Refused
+from services.console.service import console_of
+
+router = APIRouter(prefix="/enrolment")
+
+
+class Factor(msgspec.Struct, kw_only=True, frozen=True):
+    """A second factor that is not in use yet; sealed in the form, for identity shows it once."""
+
+    invitation_token: str
+    username: str
+    totp_secret: str
+    provisioning_uri: str
+
+    def __repr__(self) -> str:
+        return "Factor()"
+
+
+@router.get("")
+async def show_enrolment(request: Request) -> Response:
+    """The form for the invitation, which is typed or pasted: an address would be kept in logs."""
+    return page(request, "enrolment.html")
+
+
+@router.post("")
+async def begin_enrolment(request: Request, form: Form) -> Response:
+    """Hand in invitation and password; identity gives the second factor."""
+    if form.get("password") != form.get("password_again"):
+        differ = Refused(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "A value is not acceptable", "the two passwords differ"
+        )
+        return page(request, "enrolment.html", status=differ.status, problem=differ)
+    body = {name: form.get(name, "") for name in ("invitation_token", "password")}
+    try:
+        given = await console_of(request).services.must(
+            "identity", "POST", "/v1/enrolment", json=body, headers=caller(request)
+        )
+    except Refused as exc:
+        return page(request, "enrolment.html", status=exc.status, problem=exc)
+    factor = Factor(
+        invitation_token=body["invitation_token"],
+        username=given["username"],
+        totp_secret=given["totp_secret"],
+        provisioning_uri=given["provisioning_uri"],
+    )
+    return _factor_page(request, factor)
+
+
+@router.post("/code")
+async def finish_enrolment(request: Request, form: Form) -> Response:
+    """Show with a code that the second factor works; the account is then active."""
+    console = console_of(request)
+    factor = console.seal.open(Factor, form.get("factor", ""))
+    if factor is None:
+        raise Refused(HTTPStatus.FORBIDDEN, "This form was not taken", "begin the enrolment again")
+    body = {"invitation_token": factor.invitation_token, "totp": form.get("totp", "")}
+    known = console.seal.open(KnownBrowser, cookie_of(request, KNOWN)) or KnownBrowser(tokens={})
+    headers = {**caller(request), "X-Known-Browsers": ",".join(known.tokens.values())}
+    try:
+        await console.services.must(
+            "identity", "POST", "/v1/enrolment/confirm", json=body, headers=headers
+        )
+    except Refused as exc:
+        return _factor_page(request, factor, exc)
+    notice = "The account is active. Sign in with the next code that the authenticator shows."
+    return page(request, "sign_in.html", notice=notice, username=factor.username)
+
+
+def _factor_page(request: Request, factor: Factor, problem: Refused | None = None) -> Response:
+    status = problem.status if problem else HTTPStatus.OK
+    sealed = console_of(request).seal.seal(factor)
+    return page(
+        request, "factor.html", status=status, factor=factor, sealed=sealed, problem=problem
+    )

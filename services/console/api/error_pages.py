@@ -1,0 +1,72 @@
+"""What went wrong, as a page."""
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
+
+from services.console.api.browser import HEADERS, drop_cookies
+from services.console.api.pages import page, purpose_path
+from services.console.api.visit import visitor
+from services.console.domain.errors import PurposeNeeded, Refused, SignedOut
+
+log = logging.getLogger(__name__)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Have each kind of fault answered by a page."""
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(SignedOut, _signed_out)
+    app.add_exception_handler(PurposeNeeded, _purpose_needed)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _refused(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, Refused)  # noqa: S101 - registered for this class
+    return page(request, "problem.html", visitor(request), exc.status, problem=exc)
+
+
+async def _signed_out(request: Request, exc: Exception) -> Response:
+    """The sign-in page in place of what was asked for: a picture or a stream gets its status."""
+    assert isinstance(exc, SignedOut)  # noqa: S101 - registered for this class
+    drop_cookies(request)
+    return page(request, "sign_in.html", status=HTTPStatus.UNAUTHORIZED, notice=exc.why)
+
+
+async def _purpose_needed(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, PurposeNeeded)  # noqa: S101 - registered for this class
+    address = f"{request.scope.get('root_path', '')}{purpose_path(exc.back, exc.permission)}"
+    return RedirectResponse(address, HTTPStatus.SEE_OTHER)
+
+
+async def _invalid(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for this class
+    first = exc.errors()[0]
+    name = str(first["loc"][-1])
+    problem = Refused(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "The request is not valid", f"{name}: {first['msg']}", name
+    )
+    return await _refused(request, problem)
+
+
+async def _http_exception(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)  # noqa: S101 - registered for this class
+    phrase = HTTPStatus(exc.status_code).phrase
+    detail = "" if exc.detail == phrase else exc.detail
+    answer = await _refused(request, Refused(exc.status_code, phrase, detail))
+    answer.headers.update(exc.headers or {})
+    return answer
+
+
+async def _unexpected(request: Request, exc: Exception) -> Response:
+    log.error("request %s failed: %s", request.state.request_id, type(exc).__name__)
+    detail = f"The fault is ours. Give this to whoever runs the system: {request.state.request_id}"
+    answer = await _refused(request, Refused(500, "Internal error", detail))
+    answer.headers["X-Request-ID"] = request.state.request_id
+    answer.headers.update(HEADERS)  # this handler stands outside the middleware that adds them
+    return answer

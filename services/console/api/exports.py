@@ -1,0 +1,125 @@
+"""Evidence: exports of what a hold keeps, and the copies of them that were booked (policy 468.5)."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from services.console.api.forms import Form, new_key
+from services.console.api.holds import Managing, hold_page
+from services.console.api.pages import page
+from services.console.api.sign_in import to
+from services.console.api.visit import Visit, Working
+from services.console.domain.errors import Refused
+
+router = APIRouter(prefix="/holds")
+
+BOOKED = (
+    "evidence_number",
+    "custodian_name",
+    "custodian_title",
+    "media_description",
+    "media_serial",
+    "sha256",
+)
+OPTIONAL = ("note", "corrects")
+
+
+@router.post("/{hold_id}/exports")
+async def request_export(request: Request, hold_id: UUID, form: Form, visit: Managing) -> Response:
+    """Have a package made of what the hold keeps now; the key of the form makes it one only."""
+    try:
+        export = await visit.must(
+            "retention",
+            "POST",
+            "/v1/evidence-exports",
+            json={"hold_id": str(hold_id)},
+            headers=_key(form),
+        )
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await hold_page(request, visit, hold_id, form, exc, refused="export")
+    return to(request, f"/holds/exports/{export['export_id']}")
+
+
+@router.get("/exports/{export_id}")
+async def show_export(request: Request, export_id: UUID, visit: Working) -> Response:
+    """One export with its bookings, and the forms to book a copy and to give it up."""
+    return await _export_page(request, visit, export_id, {})
+
+
+@router.get("/exports/{export_id}/package")
+async def download_package(export_id: UUID, visit: Managing) -> Response:
+    """The signed package, to be written to a medium; retention records the download."""
+    path = f"/v1/evidence-exports/{export_id}/package"
+    return await visit.file("retention", path, {"application/zip"}, f"evidence-{export_id}")
+
+
+@router.post("/exports/{export_id}/bookings")
+async def book_copy(request: Request, export_id: UUID, form: Form, visit: Managing) -> Response:
+    """Book the copy on one medium into evidence, or correct a booking by a further one."""
+    body = {name: form.get(name, "") for name in BOOKED}
+    body |= {name: form[name] for name in OPTIONAL if name in form}
+    path = f"/v1/evidence-exports/{export_id}/bookings"
+    try:
+        await visit.must("retention", "POST", path, json=body, headers=_key(form))
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await _export_page(request, visit, export_id, form, exc, refused="booking")
+    return to(request, f"/holds/exports/{export_id}")
+
+
+@router.get("/exports/{export_id}/bookings/{booking_id}/statement")
+async def download_statement(export_id: UUID, booking_id: UUID, visit: Working) -> Response:
+    """The signed statement of a booking, for whoever checks the copy on its medium."""
+    path = f"/v1/evidence-exports/{export_id}/bookings/{booking_id}/statement"
+    return await visit.file("retention", path, {"application/json"}, f"booking-{booking_id}")
+
+
+@router.post("/exports/{export_id}/withdraw")
+async def withdraw_export(
+    request: Request, export_id: UUID, form: Form, visit: Managing
+) -> Response:
+    """Give up an export of which no copy is booked, with the reason."""
+    body = {"reason": form.get("reason", "")}
+    path = f"/v1/evidence-exports/{export_id}/withdraw"
+    try:
+        await visit.must("retention", "POST", path, json=body)
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await _export_page(request, visit, export_id, form, exc, refused="withdrawal")
+    return to(request, f"/holds/exports/{export_id}")
+
+
+async def _export_page(
+    request: Request,
+    visit: Visit,
+    export_id: UUID,
+    form: Mapping[str, str],
+    problem: Refused | None = None,
+    refused: Literal["", "booking", "withdrawal"] = "",
+) -> Response:
+    path = f"/v1/evidence-exports/{export_id}"
+    export = await visit.must("retention", "GET", path)
+    bookings = (await visit.must("retention", "GET", f"{path}/bookings"))["items"]
+    return page(
+        request,
+        "export.html",
+        visit,
+        problem.status if problem else HTTPStatus.OK,
+        export=export,
+        bookings=bookings,
+        key=form.get("key") or new_key(),
+        form=form,
+        problem=problem,
+        refused=refused,
+    )
+
+
+def _key(form: Mapping[str, str]) -> dict[str, Any]:
+    return {"Idempotency-Key": form.get("key", "")}

@@ -1,0 +1,101 @@
+"""Forms: taken from our own pages only, and bounded."""
+
+import hmac
+from collections.abc import Mapping
+from http import HTTPStatus
+from secrets import token_urlsafe
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from services.console.api.browser import BROWSER, SESSION, cookie_of, jar_of, origin_of, set_cookie
+from services.console.api.file_forms import FileForm
+from services.console.api.visit import session_in
+from services.console.domain.errors import Refused
+from services.console.service import console_of
+
+TOKEN = "form_token"  # noqa: S105 - a field's name
+MAX_FIELDS = 40
+
+
+def form_token(request: Request) -> str:
+    """Return what a form on the page that answers `request` carries, as a hidden field."""
+    session = session_in(request)
+    is_over = session is None or jar_of(request).changed.get(SESSION, "") is None
+    session_id = "" if is_over or session is None else session.session_id
+    known = cookie_of(request, BROWSER)
+    if not known:
+        known = getattr(request.state, "browser", "") or token_urlsafe(24)
+        request.state.browser = known
+        set_cookie(request, BROWSER, known)
+    return console_of(request).seal.form_token(known, session_id)
+
+
+async def own_form(request: Request) -> Mapping[str, str]:
+    """Return a form's fields, stripped, empty ones left out. Raises: Refused unless the form is ours.
+
+    Three independent signs, each enough against another site's page: where the browser says that the
+    form comes from; a token that only our pages carry; and cookies that are sent from our pages alone.
+    """
+    _check_origin(request)
+    async with request.form(max_fields=MAX_FIELDS, max_files=0) as form:
+        fields = {name: value.strip() for name, value in form.items() if isinstance(value, str)}
+    return _own(request, fields)
+
+
+async def own_file_form(request: Request) -> tuple[Mapping[str, str], FileForm]:
+    """Return the fields of a form whose last one is a file, and the file to read, once the form shows to be ours.
+
+    Raises: as `own_form`, before anything of the file is read.
+    """
+    _check_origin(request)
+    form = FileForm(request)
+    return _own(request, await form.fields()), form
+
+
+def _check_origin(request: Request) -> None:
+    if request.headers.get("origin") != origin_of(request):
+        raise _foreign("it did not come from a page of this console")
+
+
+def _own(request: Request, fields: dict[str, str]) -> Mapping[str, str]:
+    """Return the fields without the token, which is checked, and without empty ones. Raises: Refused."""
+    session = session_in(request)
+    session_id = session.session_id if session else ""
+    browser = cookie_of(request, BROWSER)
+    expected = console_of(request).seal.form_token(browser, session_id)
+    given = fields.pop(TOKEN, "")
+    if not browser or not hmac.compare_digest(given.encode(errors="replace"), expected.encode()):
+        raise _foreign("its page is too old, or from another session; open the page again")
+    return {name: value for name, value in fields.items() if value}
+
+
+def new_key() -> str:
+    """Return an Idempotency-Key for a form: sent twice, it is one act."""
+    return token_urlsafe(18)
+
+
+def moment_of(typed: str) -> str:
+    """Return a moment typed into a form, which says that it is UTC."""
+    return f"{typed}Z" if typed else ""
+
+
+def number(text: str) -> float | str:
+    """Return a number; what is none as it was typed, for the service to refuse by its field."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def whole(text: str) -> int | str:
+    """Return a whole number; what is none as it was typed, for the service to refuse by its field."""
+    return int(text) if text.isdecimal() and len(text) < 20 else text
+
+
+def _foreign(why: str) -> Refused:
+    return Refused(HTTPStatus.FORBIDDEN, "This form was not taken", why)
+
+
+Form = Annotated[Mapping[str, str], Depends(own_form)]
+FileFields = Annotated[tuple[Mapping[str, str], FileForm], Depends(own_file_form)]

@@ -1,0 +1,187 @@
+"""Holds: what keeps records from the purge, why, until when; placed and released (policy 468.5)."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from services.console.api.forms import Form, moment_of, new_key, number
+from services.console.api.pages import page, waiting_page
+from services.console.api.sign_in import to
+from services.console.api.visit import Visit, Working, working
+from services.console.domain.errors import PurposeNeeded, Refused
+
+router = APIRouter(prefix="/holds")
+
+ON_A_PAGE = 50
+READ = "hold:read"
+MANAGE = "hold:manage"
+
+After = Annotated[str, Query(max_length=300)]
+
+
+async def managing(request: Request) -> Visit:
+    """A visit of somebody who declared a purpose that opens holds. Raises: SignedOut, PurposeNeeded.
+
+    Who may not manage holds at all is let through, to be refused, on record, by the service itself.
+    """
+    visit = await working(request)
+    if not visit.has_purpose_for(MANAGE) and MANAGE in visit.session.permissions:
+        here = request.url.path.removeprefix(request.scope.get("root_path", "")).lower()
+        raise PurposeNeeded(here if request.method == "GET" else "/holds", MANAGE)
+    return visit
+
+
+Managing = Annotated[Visit, Depends(managing)]
+
+
+@router.get("")
+async def show_holds(
+    request: Request,
+    visit: Working,
+    kept: Literal["in_force", "released", "all"] = "in_force",
+    after: After = "",
+) -> Response:
+    """The holds of one's agency, newest first, and the exports that await a booking.
+
+    Without a purpose that opens them, how many there are and since when.
+    """
+    if not visit.has_purpose_for(READ):
+        waiting = await visit.must("retention", "GET", "/v1/holds/waiting", with_purpose=False)
+        rows = [
+            ("Holds in force", waiting["in_force"], waiting["oldest_placed_at"]),
+            ("Exports that await a booking", waiting["unbooked"], waiting["oldest_requested_at"]),
+        ]
+        return waiting_page(request, visit, "Holds", "/holds", rows, READ)
+    asked: dict[str, Any] = {"limit": ON_A_PAGE}
+    asked |= {} if kept == "all" else {"in_force": kept == "in_force"}
+    asked |= {"after": after} if after else {}
+    found = await visit.must("retention", "GET", "/v1/holds", params=asked)
+    unbooked = {"unbooked": True, "limit": ON_A_PAGE}
+    exports = await visit.must("retention", "GET", "/v1/evidence-exports", params=unbooked)
+    return page(request, "holds.html", visit, found=found, kept=kept, unbooked=exports)
+
+
+@router.get("/new")
+async def show_new_hold(request: Request, visit: Managing) -> Response:
+    """The form to place a hold on what matches, records to come too."""
+    return _form_page(request, visit, {})
+
+
+@router.get("/new/{read_id}")
+async def show_new_hold_on_read(request: Request, read_id: UUID, visit: Managing) -> Response:
+    """The form to place a hold on one read."""
+    return _form_page(request, visit, {"read_id": str(read_id)})
+
+
+@router.post("/new")
+async def place_hold(request: Request, form: Form, visit: Managing) -> Response:
+    """Place a hold. A POST, so that no plate stands in an address."""
+    body = {name: form.get(name, "") for name in ("basis", "case_number", "description")}
+    try:
+        hold = await visit.must(
+            "retention", "POST", "/v1/holds", json=body | {"criteria": criteria(form)}
+        )
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return _form_page(request, visit, form, exc)
+    return to(request, f"/holds/{hold['hold_id']}")
+
+
+@router.get("/{hold_id}")
+async def show_hold(request: Request, hold_id: UUID, visit: Working) -> Response:
+    """One hold with its exports, and the forms to export what it keeps and to release it."""
+    return await hold_page(request, visit, hold_id, {})
+
+
+@router.get("/{hold_id}/records")
+async def show_held_records(
+    request: Request, hold_id: UUID, visit: Managing, after: After = ""
+) -> Response:
+    """What a hold keeps now. Retention records every read that is shown."""
+    asked: dict[str, Any] = {"limit": ON_A_PAGE} | ({"after": after} if after else {})
+    hold = await visit.must("retention", "GET", f"/v1/holds/{hold_id}")
+    found = await visit.must("retention", "GET", f"/v1/holds/{hold_id}/records", params=asked)
+    return page(request, "held.html", visit, hold=hold, found=found)
+
+
+@router.post("/{hold_id}/release")
+async def release_hold(request: Request, hold_id: UUID, form: Form, visit: Managing) -> Response:
+    """End a hold, with the reason."""
+    return await _step(request, visit, hold_id, form, "release", form.get("reason", ""))
+
+
+@router.post("/{hold_id}/confirmation")
+async def confirm_hold(request: Request, hold_id: UUID, form: Form, visit: Managing) -> Response:
+    """Stand behind a hold that another person placed and that is wider than a search, with the reason."""
+    reason = form.get("confirmation_reason", "")
+    return await _step(request, visit, hold_id, form, "confirmation", reason)
+
+
+async def _step(
+    request: Request,
+    visit: Visit,
+    hold_id: UUID,
+    form: Mapping[str, str],
+    step: Literal["release", "confirmation"],
+    reason: str,
+) -> Response:
+    """Take a step of a hold with its reason; back to its page, which says why a step was refused."""
+    path, body = f"/v1/holds/{hold_id}/{step}", {"reason": reason}
+    try:
+        await visit.must("retention", "POST", path, json=body)
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await hold_page(request, visit, hold_id, form, exc, refused=step)
+    return to(request, f"/holds/{hold_id}")
+
+
+async def hold_page(
+    request: Request,
+    visit: Visit,
+    hold_id: UUID,
+    form: Mapping[str, str],
+    problem: Refused | None = None,
+    refused: Literal["", "release", "export", "confirmation"] = "",
+) -> Response:
+    """Return the page of one hold; with what was refused, and what was typed for it."""
+    hold = await visit.must("retention", "GET", f"/v1/holds/{hold_id}")
+    asked = {"hold_id": str(hold_id), "limit": ON_A_PAGE}
+    exports = await visit.must("retention", "GET", "/v1/evidence-exports", params=asked)
+    return page(
+        request,
+        "hold.html",
+        visit,
+        problem.status if problem else HTTPStatus.OK,
+        hold=hold,
+        exports=exports,
+        key=form.get("key") or new_key(),
+        form=form,
+        problem=problem,
+        refused=refused,
+    )
+
+
+def criteria(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a hold keeps, as retention takes it; what is not acceptable is refused by field."""
+    asked: dict[str, Any] = {}
+    if "read_id" in form:
+        asked["read_ids"] = [form["read_id"]]
+    if "plate" in form:
+        asked["plate"] = form["plate"]
+    if form.get("lookalike") == "yes":
+        asked["lookalike"] = True
+    asked |= {n: moment_of(form[n]) for n in ("captured_from", "captured_to") if n in form}
+    circle = {n: number(form[n]) for n in ("latitude", "longitude", "radius_m") if n in form}
+    return asked | ({"area": circle} if circle else {})
+
+
+def _form_page(
+    request: Request, visit: Visit, form: Mapping[str, str], problem: Refused | None = None
+) -> Response:
+    status = problem.status if problem else HTTPStatus.OK
+    return page(request, "new_hold.html", visit, status, form=form, problem=problem)

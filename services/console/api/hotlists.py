@@ -1,0 +1,273 @@
+"""Hot lists: their age, entries, and versions with the lines that were set aside (policy 468.4(c), (e))."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from services.console.api.forms import FileFields, Form, moment_of, whole
+from services.console.api.pages import page
+from services.console.api.sign_in import to
+from services.console.api.visit import Visit, Working
+from services.console.domain.errors import Refused
+
+router = APIRouter(prefix="/hotlists")
+
+Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+After = Annotated[str, Query(max_length=300)]
+
+ON_A_PAGE = 50
+READ = "hotlist:read"
+MANAGE = "hotlist:manage"
+UPLOADED_WITHIN_S = 300.0
+"""A million lines are read and compared before the answer comes."""
+
+SEARCHED = ("plate", "record_kind", "after")
+ENTERED = (
+    "plate",
+    "record_kind",
+    "reason",
+    "state",
+    "entering_ori",
+    "entering_reference",
+    "make",
+    "model",
+    "colour",
+)
+
+
+@router.get("")
+async def show_lists(request: Request, visit: Working) -> Response:
+    """All lists whose source one is entitled to."""
+    found = await visit.must("hotlist", "GET", "/v1/lists", with_purpose=False)
+    now = visit.console.clock.now()
+    return page(request, "hotlists.html", visit, lists=found["items"], now=now)
+
+
+@router.get("/new")
+async def show_new_list(request: Request, visit: Working) -> Response:
+    """The form for a hot list."""
+    return page(request, "new_list.html", visit, form={})
+
+
+@router.post("/new")
+async def make_list(request: Request, form: Form, visit: Working) -> Response:
+    """Make a hot list, with nothing in it, and go on to its first upload."""
+    body: dict[str, Any] = {name: form.get(name, "") for name in ("name", "source")}
+    if "staleness_hours" in form:
+        body["staleness_hours"] = whole(form["staleness_hours"])
+    try:
+        made = await visit.must("hotlist", "POST", "/v1/lists", json=body, purpose_for=MANAGE)
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return page(request, "new_list.html", visit, exc.status, form=form, problem=exc)
+    return to(request, f"/hotlists/{made['list_id']}/upload")
+
+
+@router.get("/{list_id}")
+async def show_list(request: Request, list_id: UUID, visit: Working) -> Response:
+    """One list, and the form to look entries up in it."""
+    return await _list_page(request, visit, list_id, {})
+
+
+@router.post("/{list_id}")
+async def search_entries(request: Request, list_id: UUID, form: Form, visit: Working) -> Response:
+    """Look entries up. A POST, and answered by itself: plates stand in no address."""
+    body = {name: form[name] for name in SEARCHED if name in form} | {"limit": ON_A_PAGE}
+    try:
+        found = await visit.must(
+            "hotlist", "POST", f"/v1/lists/{list_id}/entries/search", json=body
+        )
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await _list_page(request, visit, list_id, form, problem=exc)
+    return await _list_page(request, visit, list_id, form, found=found)
+
+
+@router.get("/{list_id}/new")
+async def show_new_entry(request: Request, list_id: UUID, visit: Working) -> Response:
+    """The form for an entry."""
+    return await _entry_page(request, visit, list_id, {})
+
+
+@router.post("/{list_id}/new")
+async def add_entry(request: Request, list_id: UUID, form: Form, visit: Working) -> Response:
+    """Add an entry, in force at once."""
+    path = f"/v1/lists/{list_id}/entries"
+    try:
+        await visit.must("hotlist", "POST", path, json={"entries": [entry(form)]})
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await _entry_page(request, visit, list_id, form, exc)
+    return to(request, f"/hotlists/{list_id}")
+
+
+@router.post("/{list_id}/entries/{entry_id}/end")
+async def end_entry(
+    request: Request, list_id: UUID, entry_id: UUID, form: Form, visit: Working
+) -> Response:
+    """Take an entry out of force at once, with the reason."""
+    asked = {"reason": form["reason"]} if "reason" in form else {}
+    path = f"/v1/lists/{list_id}/entries/{entry_id}"
+    try:
+        await visit.must("hotlist", "DELETE", path, params=asked)
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await _list_page(request, visit, list_id, {}, problem=exc)
+    return to(request, f"/hotlists/{list_id}")
+
+
+@router.get("/{list_id}/versions")
+async def show_versions(request: Request, list_id: UUID, visit: Working) -> Response:
+    """The versions of a list: what each holds, what was set aside, which waits for a second word."""
+    return await _versions_page(request, visit, list_id)
+
+
+@router.post("/{list_id}/versions/{version}/activation")
+async def activate_version(
+    request: Request, list_id: UUID, version: Number, form: Form, visit: Working
+) -> Response:
+    """Put a version in force; one that waits, as the second person."""
+    path = f"/v1/lists/{list_id}/versions/{version}/activation"
+    try:
+        await visit.must("hotlist", "POST", path, purpose_for=MANAGE)
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await _versions_page(request, visit, list_id, exc)
+    return to(request, f"/hotlists/{list_id}/versions")
+
+
+@router.get("/{list_id}/upload")
+async def show_upload(request: Request, list_id: UUID, visit: Working) -> Response:
+    """The form to upload a list as a file."""
+    return await _upload_page(request, visit, list_id, {"activate": "yes"})
+
+
+@router.post("/{list_id}/upload")
+async def upload_version(
+    request: Request, list_id: UUID, sent: FileFields, visit: Working
+) -> Response:
+    """Pass a file on to hotlist as it arrives, and show what became of its lines."""
+    form, file = sent
+    hot_list = await _list(visit, list_id)
+    asked = {"activate": "true" if "activate" in form else "false"}
+    if "as_of" in form:
+        asked["as_of"] = moment_of(form["as_of"])
+    try:
+        made = await visit.must(
+            "hotlist",
+            "POST",
+            f"/v1/lists/{list_id}/versions",
+            params=asked,
+            headers={"Content-Type": "text/csv"},
+            content=file.pieces(),
+            within_s=UPLOADED_WITHIN_S,
+            purpose_for=MANAGE,
+        )
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await _upload_page(request, visit, list_id, form, exc)
+    lines = made["entries"] + made["set_aside"] + sum(made["skipped"].values())
+    return page(request, "uploaded.html", visit, list=hot_list, made=made, lines=lines)
+
+
+@router.get("/{list_id}/versions/{version}/set-aside")
+async def show_set_aside(
+    request: Request, list_id: UUID, version: Number, visit: Working, after: After = ""
+) -> Response:
+    """The lines of a version's upload that did not become entries, each with its fault."""
+    hot_list = await _list(visit, list_id)
+    asked = {"limit": ON_A_PAGE, **({"after": after} if after else {})}
+    path = f"/v1/lists/{list_id}/versions/{version}/set-aside"
+    found = await visit.must("hotlist", "GET", path, params=asked)
+    return page(request, "set_aside.html", visit, list=hot_list, version=version, found=found)
+
+
+@router.get("/{list_id}/versions/{version}/set-aside.csv")
+async def download_set_aside(list_id: UUID, version: Number, visit: Working) -> Response:
+    """All of these lines as a file; hotlist records the disclosure."""
+    path = f"/v1/lists/{list_id}/versions/{version}/set-aside.csv"
+    return await visit.file("hotlist", path, {"text/csv"}, f"set-aside-{version}")
+
+
+def entry(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return an entry as hotlist takes it; what is not acceptable is refused by its field."""
+    made: dict[str, Any] = {"plate": "", "record_kind": "", "reason": ""}
+    made |= {name: form[name] for name in ENTERED if name in form}
+    if "expires_at" in form:
+        made["expires_at"] = moment_of(form["expires_at"])
+    return made
+
+
+async def _list(visit: Visit, list_id: UUID) -> Any:
+    """Return what is known of a list without its entries, which needs no purpose. Raises: Refused, SignedOut."""
+    return await visit.must("hotlist", "GET", f"/v1/lists/{list_id}", with_purpose=False)
+
+
+async def _list_page(
+    request: Request,
+    visit: Visit,
+    list_id: UUID,
+    form: Mapping[str, str],
+    *,
+    found: Any = None,
+    problem: Refused | None = None,
+) -> Response:
+    hot_list = await _list(visit, list_id)
+    return page(
+        request,
+        "hotlist.html",
+        visit,
+        problem.status if problem else HTTPStatus.OK,
+        list=hot_list,
+        found=found,
+        is_open=visit.has_purpose_for(READ),
+        now=visit.console.clock.now(),
+        form=form,
+        problem=problem,
+    )
+
+
+async def _versions_page(
+    request: Request, visit: Visit, list_id: UUID, problem: Refused | None = None
+) -> Response:
+    hot_list = await _list(visit, list_id)
+    path = f"/v1/lists/{list_id}/versions"
+    found = await visit.must("hotlist", "GET", path, with_purpose=False)
+    status = problem.status if problem else HTTPStatus.OK
+    versions = found["items"]
+    return page(
+        request, "versions.html", visit, status, list=hot_list, versions=versions, problem=problem
+    )
+
+
+async def _upload_page(
+    request: Request,
+    visit: Visit,
+    list_id: UUID,
+    form: Mapping[str, str],
+    problem: Refused | None = None,
+) -> Response:
+    hot_list = await _list(visit, list_id)
+    status = problem.status if problem else HTTPStatus.OK
+    return page(request, "upload.html", visit, status, list=hot_list, form=form, problem=problem)
+
+
+async def _entry_page(
+    request: Request,
+    visit: Visit,
+    list_id: UUID,
+    form: Mapping[str, str],
+    problem: Refused | None = None,
+) -> Response:
+    hot_list = await _list(visit, list_id)
+    status = problem.status if problem else HTTPStatus.OK
+    return page(request, "new_entry.html", visit, status, list=hot_list, form=form, problem=problem)

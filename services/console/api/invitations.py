@@ -1,0 +1,54 @@
+"""Invitations: handed to people on paper, by another person than invited them (468.3; ADR-0025)."""
+
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from services.console.api.browser import origin_of
+from services.console.api.codes import qr_code
+from services.console.api.forms import Form
+from services.console.api.pages import page
+from services.console.api.visit import Visit, Working
+from services.console.domain.errors import Refused
+
+router = APIRouter(prefix="/invitations")
+
+
+@router.get("")
+async def show_invitations(request: Request, visit: Working) -> Response:
+    """The invitations that nobody has handed over yet."""
+    return await _listed(request, visit)
+
+
+@router.post("/{account_id}")
+async def print_invitation(
+    request: Request, account_id: UUID, form: Form, visit: Working
+) -> Response:
+    """The sheet for one person, to be printed now: identity gives the token once."""
+    try:
+        sheet = await visit.must(
+            "identity", "POST", f"/v1/accounts/{account_id}/invitation/delivery"
+        )
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await _listed(request, visit, exc)
+    address = f"{origin_of(request)}{request.scope.get('root_path', '')}/enrolment"
+    link = enrolment_link(address, sheet["invitation_token"])
+    code = qr_code(link, "QR code of the address with the invitation")
+    return page(request, "invitation.html", visit, sheet=sheet, address=address, code=code)
+
+
+def enrolment_link(address: str, token: str) -> str:
+    """Return the address to enrol at with the invitation in it.
+
+    It stands behind `#`, which browsers send to no server: no log or proxy has it (ADR-0045).
+    """
+    return f"{address}#{urlencode({'invitation': token})}"
+
+
+async def _listed(request: Request, visit: Visit, problem: Refused | None = None) -> Response:
+    found = await visit.must("identity", "GET", "/v1/accounts/invitations/waiting")
+    status = problem.status if problem else 200
+    return page(request, "invitations.html", visit, status, found=found, problem=problem)

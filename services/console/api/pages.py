@@ -1,0 +1,156 @@
+"""Pages: templates with what all of them need. Everything put into them is escaped."""
+
+import json
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import jinja2
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from markupsafe import Markup, escape
+
+from services.console.actions.sessions import Purpose, Session
+from services.console.api.forms import TOKEN, form_token
+from services.console.api.visit import Visit
+from services.console.domain.errors import Refused
+from services.console.domain.navigation import ways_of
+from services.console.service import console_of
+
+FOLDER = Path(__file__).parent
+
+
+def page(
+    request: Request,
+    template: str,
+    visit: Visit | None = None,
+    status: int = HTTPStatus.OK,
+    *,
+    problem: Refused | None = None,
+    **values: Any,
+) -> HTMLResponse:
+    """Return a page; `visit` is of the person whom it is for, if anybody is signed in."""
+    session: Session | None = visit.session if visit else None
+    purpose: Purpose | None = visit.purpose if visit else None
+    console = console_of(request)
+    text = TEMPLATES.get_template(template).render(
+        base=request.scope.get("root_path", ""),
+        policy=console.policy,
+        session=session,
+        purpose=purpose,
+        ways=ways_of(session.permissions) if session else [],
+        idle_s=int(console.sessions.idle.total_seconds()),
+        form_field=TOKEN,
+        form_token=form_token(request),
+        problem=problem,
+        **values,
+    )
+    return HTMLResponse(text, status)
+
+
+def waiting_page(
+    request: Request,
+    visit: Visit,
+    title: str,
+    back: str,
+    rows: Sequence[tuple[str, int, str | None]],
+    permission: str,
+) -> HTMLResponse:
+    """Return what waits, without a purpose: each row's name, count, and when the oldest began.
+
+    `back` is the page that shows it all once a purpose that opens `permission` is declared.
+    """
+    now, declare = console_of(request).clock.now(), purpose_path(back, permission)
+    return page(request, "waiting.html", visit, heading=title, declare=declare, rows=rows, now=now)
+
+
+def purpose_path(back: str, permission: str) -> str:
+    """Return where a purpose is declared that opens `permission`, any if it is "", to go on to `back` then."""
+    return f"/purpose?{urlencode({'back': back} | ({'opens': permission} if permission else {}))}"
+
+
+def fragment(template: str, **values: Any) -> str:
+    """Return a part of a page, for a page that is open already."""
+    return TEMPLATES.get_template(template).render(**values)
+
+
+def words(name: str) -> str:
+    """`stolen_vehicle` as people write it."""
+    return name.replace("_", " ")
+
+
+def moment(at: str | datetime) -> Markup:
+    """A time, to the second, in UTC as the access records have it; the page's script adds local time."""
+    known = datetime.fromisoformat(at) if isinstance(at, str) else at
+    told = known.astimezone(UTC)
+    return Markup('<time datetime="{}">{} UTC</time>').format(
+        told.isoformat(timespec="seconds"), f"{told:%Y-%m-%d %H:%M:%S}"
+    )
+
+
+def span(seconds: int) -> str:
+    """How long something is, in the two largest units."""
+    for size, unit, smaller, part in ((86400, "d", 3600, "h"), (3600, "h", 60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit} {seconds % size // smaller} {part}"
+    return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
+
+
+def age(at: str | datetime, now: datetime) -> str:
+    """How long ago something was, in the two largest units."""
+    known = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return span(max(0, int((now - known).total_seconds())))
+
+
+def indented(value: Any) -> str:
+    """JSON for people to read."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def percent(share: float) -> str:
+    """A confidence in whole percent, rounded down: what is not certain never reads 100%."""
+    return f"{math.floor(round(share * 100, 6))}%"
+
+
+def risk(share: float) -> str:
+    """A risk in whole percent, rounded up: what may be wrong never reads 0%."""
+    return f"{math.ceil(round(share * 100, 6))}%"
+
+
+def marked(text: str | None, differences: list[dict[str, Any]]) -> Markup:
+    """A plate with the positions marked where reading and listing differ."""
+    if text is None:
+        return Markup("<em>no longer kept</em>")
+    at = {difference["position"] for difference in differences}
+    return Markup("").join(
+        Markup("<mark>{}</mark>").format(character) if number in at else escape(character)
+        for number, character in enumerate(text)
+    )
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        words=words,
+        moment=moment,
+        span=span,
+        age=age,
+        indented=indented,
+        percent=percent,
+        risk=risk,
+        marked=marked,
+    )
+    return environment
+
+
+TEMPLATES = _environment()

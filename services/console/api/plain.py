@@ -1,0 +1,41 @@
+"""What is no page: style and script, and whether the console lives, for whoever runs it."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse
+from starlette.exceptions import HTTPException
+
+from services.console.api.pages import FOLDER
+from services.console.service import console_of
+
+router = APIRouter()
+
+FILES = {
+    "alerts.js": "text/javascript",
+    "console.css": "text/css",
+    "enrolment.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+    "tables.js": "text/javascript",
+    "times.js": "text/javascript",
+}
+
+
+@router.get("/livez")
+async def livez() -> dict[str, str]:
+    """The process runs and its event loop turns."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def readyz(request: Request) -> dict[str, str]:
+    """The policy is loaded."""
+    return await console_of(request).check()
+
+
+@router.get("/static/{name}")
+async def show_file(name: str) -> FileResponse:
+    """A style sheet or a script."""
+    if name not in FILES:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return FileResponse(FOLDER / "static" / name, media_type=FILES[name])

@@ -1,0 +1,119 @@
+"""Requests of other agencies for data: read, decided on, and what was delivered (policy 468.7)."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from services.console.api.forms import Form
+from services.console.api.pages import page, waiting_page, words
+from services.console.api.sign_in import to
+from services.console.api.visit import Visit, Working
+from services.console.domain.errors import Refused
+from services.console.domain.reviews import OPEN, review_of
+
+router = APIRouter(prefix="/releases")
+
+ON_A_PAGE = 50
+READ = "release:read"
+STATES = (
+    "submitted",
+    "first_approved",
+    "approved",
+    "packaged",
+    "failed",
+    "expired",
+    "denied",
+    "refused",
+    "withdrawn",
+)
+SOURCES = ("department", "state", "federal")
+"""Of hot lists."""
+DOCUMENTS = frozenset({"application/pdf", "image/png", "image/jpeg"})
+
+After = Annotated[str, Query(max_length=300, pattern=r"^[A-Za-z0-9_=-]*$")]
+State = Annotated[str, Query(pattern=r"^[a-z_]{0,30}$")]
+
+
+@router.get("")
+async def show_requests(
+    request: Request, visit: Working, status: State = "", after: After = ""
+) -> Response:
+    """The requests of all agencies, newest first, with where each stands and how old it is.
+
+    Without a purpose that opens them, how many await a decision and since when.
+    """
+    if not visit.has_purpose_for(READ):
+        waiting = await visit.must("release", "GET", "/v1/requests/waiting", with_purpose=False)
+        rows = [
+            (words(one["status"]).capitalize(), one["count"], one["oldest_at"])
+            for one in waiting["states"]
+        ]
+        return waiting_page(request, visit, "Release requests", "/releases", rows, READ)
+    asked: dict[str, object] = {"limit": ON_A_PAGE}
+    asked |= {"status": status} if status else {}
+    asked |= {"after": after} if after else {}
+    found = await visit.must("release", "GET", "/v1/requests", params=asked)
+    now = visit.console.clock.now()
+    return page(request, "releases.html", visit, found=found, states=STATES, chosen=status, now=now)
+
+
+@router.get("/{request_id}")
+async def show_request(request: Request, request_id: UUID, visit: Working) -> Response:
+    """One request with all that is on file about it, and the form to decide on it."""
+    return await _shown(request, visit, request_id, {})
+
+
+@router.post("/{request_id}/decision")
+async def decide_request(
+    request: Request, request_id: UUID, form: Form, visit: Working
+) -> Response:
+    """Approve or deny; who may, and how many it takes, is the release service's to say."""
+    body: dict[str, object] = {name: form.get(name, "") for name in ("decision", "reason")}
+    if named := [source for source in SOURCES if f"list_{source}" in form]:
+        body["list_sources"] = named
+    if "originals" in form:
+        body["originals"] = form["originals"].replace(",", " ").split()
+    try:
+        await visit.must("release", "POST", f"/v1/requests/{request_id}/decision", json=body)
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return await _shown(request, visit, request_id, form, exc)
+    return to(request, f"/releases/{request_id}")
+
+
+@router.get("/documents/{document_id}")
+async def show_document(document_id: UUID, visit: Working) -> Response:
+    """A document of legal authority, to be saved: what another agency sent is not opened in a page."""
+    name = f"authority-{document_id}"
+    return await visit.file("release", f"/v1/documents/{document_id}", DOCUMENTS, name)
+
+
+async def _shown(
+    request: Request,
+    visit: Visit,
+    request_id: UUID,
+    form: Mapping[str, str],
+    problem: Refused | None = None,
+) -> Response:
+    asked = await visit.must("release", "GET", f"/v1/requests/{request_id}")
+    review = None
+    if asked["status"] in OPEN:
+        agency = await visit.must("release", "GET", f"/v1/agencies/{asked['agency_ori']}")
+        person = visit.session
+        review = review_of(asked, agency, person.person_id, person.permissions)
+    return page(
+        request,
+        "release.html",
+        visit,
+        problem.status if problem else HTTPStatus.OK,
+        asked=asked,
+        review=review,
+        sources=SOURCES,
+        form=form,
+        problem=problem,
+        now=visit.console.clock.now(),
+    )

@@ -1,0 +1,144 @@
+"""Searches: a purpose first, then what is looked for (policy 468.4(a))."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from services.console.actions.sessions import Purpose
+from services.console.api.browser import PURPOSE, set_cookie
+from services.console.api.forms import Form, moment_of, number
+from services.console.api.pages import page
+from services.console.api.sign_in import to
+from services.console.api.visit import LinkToken, Visit, Watching, Working, offered_by
+from services.console.domain.errors import Refused
+
+router = APIRouter()
+
+ON_A_PAGE = 50
+START = "/search"
+SEARCH = "record:search"
+_BACK = re.compile(r"/(search|audit|holds|releases|hotlists|hits|alerts)(/[0-9a-z-]{1,60}){0,4}")
+"""Where a purpose may lead on to: pages of ours that need one."""
+
+_TYPED = "%Y-%m-%dT%H:%M"
+
+
+Back = Annotated[str, Query(pattern=rf"^{_BACK.pattern}$")]
+Opens = Annotated[str, Query(pattern=r"^[a-z:]{0,60}$")]
+
+
+@router.get("/purpose")
+async def show_purpose(
+    request: Request, visit: Working, back: Back = START, opens: Opens = ""
+) -> Response:
+    """The form to declare why data are needed; `back` is the page that needs it, to open `opens`."""
+    only = visit.kinds_for(opens) if opens else []
+    chosen = {"kind": only[0]} if len(only) == 1 else {}
+    return _purpose_page(request, visit, chosen, back=back, only=only)
+
+
+@router.post("/purpose")
+async def declare_purpose(request: Request, form: Form, visit: Working) -> Response:
+    """Declare a purpose to identity; a refusal is shown in its words, citation and all."""
+    names = ("kind", "offence_type", "case_number", "call_number", "justification")
+    body = {name: form[name] for name in names if name in form}
+    body = {"kind": "", "offence_type": "", "justification": ""} | body
+    back = form.get("back", START)
+    if not _BACK.fullmatch(back):
+        back = START
+    try:
+        taken = await visit.must("identity", "POST", "/v1/purposes", json=body)
+    except Refused as exc:
+        return _purpose_page(request, visit, form, back=back, problem=exc)
+    purpose = Purpose(
+        session_id=visit.session.session_id,
+        token=taken["purpose_token"],
+        kind=body["kind"],
+        offence_type=body["offence_type"],
+        number=body.get("case_number") or body.get("call_number", ""),
+        expires_at=datetime.fromisoformat(taken["expires_at"]),
+    )
+    set_cookie(request, PURPOSE, visit.console.seal.seal(purpose))
+    return to(request, back)
+
+
+def _purpose_page(
+    request: Request,
+    visit: Visit,
+    form: Mapping[str, str],
+    *,
+    back: str,
+    only: Sequence[str] = (),
+    problem: Refused | None = None,
+) -> Response:
+    status = problem.status if problem else HTTPStatus.OK
+    return page(
+        request,
+        "purpose.html",
+        visit,
+        status,
+        form=form,
+        problem=problem,
+        back=back,
+        only=only,
+        kinds=only or visit.kinds_of_purpose,
+    )
+
+
+@router.get("/search")
+async def show_search(request: Request, visit: Working) -> Response:
+    """The form; without a purpose, the form for that comes first."""
+    if not visit.has_purpose_for(SEARCH):
+        return to(request, "/purpose")
+    now = visit.console.clock.now()
+    window = {
+        "captured_from": f"{now - timedelta(days=1):{_TYPED}}",
+        "captured_to": f"{now + timedelta(minutes=1):{_TYPED}}",
+    }
+    return page(request, "search.html", visit, form=window, found=None)
+
+
+@router.post("/search")
+async def search(request: Request, form: Form, visit: Working) -> Response:
+    """Search the records. A POST, and answered by itself: plates stand in no address."""
+    if not visit.has_purpose_for(SEARCH):
+        return to(request, "/purpose")
+    try:
+        found = await visit.must("retention", "POST", "/v1/searches", json=query(form))
+    except Refused as exc:
+        if exc.status == HTTPStatus.NOT_FOUND or exc.temporary:
+            raise
+        return page(request, "search.html", visit, exc.status, form=form, problem=exc, found=None)
+    return page(request, "search.html", visit, form=form, found=found)
+
+
+@router.get("/reads/{read_id}/crop")
+async def show_read_crop(read_id: UUID, visit: Watching, link_token: LinkToken = "") -> Response:
+    """The plate, cut out of the picture; retention records that it was shown, as part of the search."""
+    return await visit.picture(
+        "retention", f"/v1/reads/{read_id}/crop", params=offered_by(link_token)
+    )
+
+
+@router.get("/captures/{capture_id}/image")
+async def show_capture_image(capture_id: UUID, visit: Working) -> Response:
+    """The whole picture; retention records that it was shown, and the purpose."""
+    return await visit.picture("retention", f"/v1/captures/{capture_id}/image")
+
+
+def query(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return a search as retention takes it. What cannot be a number goes as it is, to be refused."""
+    asked: dict[str, Any] = {name: form[name] for name in ("plate", "after") if name in form}
+    asked |= {name: moment_of(form.get(name, "")) for name in ("captured_from", "captured_to")}
+    asked |= {"limit": ON_A_PAGE, "lookalike": form.get("lookalike") == "yes"}
+    if region := form.get("region"):
+        asked["region"] = region.upper()
+    circle = {name: form[name] for name in ("latitude", "longitude", "radius_m") if name in form}
+    if circle:
+        asked["area"] = {name: number(text) for name, text in circle.items()}
+    return asked

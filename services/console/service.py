@@ -1,0 +1,62 @@
+"""What a running console holds."""
+
+from dataclasses import dataclass
+
+import httpx
+from fastapi import Request
+
+from services.console.actions.seal import Seal
+from services.console.actions.services import Services
+from services.console.actions.sessions import Sessions
+from services.console.settings import Settings
+from shared.core.clock import Clock, SystemClock
+from shared.core.policy import Policy, load_policy
+
+
+@dataclass(frozen=True)
+class Console:
+    """The console's parts. It connects to no database, broker or object store."""
+
+    settings: Settings
+    policy: Policy
+    clock: Clock
+    seal: Seal
+    services: Services
+    sessions: Sessions
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> "Console":
+        """Build the parts. Raises: PolicyFault."""
+        policy = load_policy(settings.policy_file)
+        clock = clock or SystemClock()
+        services = Services(
+            settings.services, timeout_s=settings.console_timeout_s, transport=transport
+        )
+        return cls(
+            settings=settings,
+            policy=policy,
+            clock=clock,
+            seal=Seal(settings.session_key),
+            services=services,
+            sessions=Sessions(services, clock, policy.accounts),
+        )
+
+    async def check(self) -> dict[str, str]:
+        """Return the state of what the console needs: its policy, which it would not start without.
+
+        Services that are down are theirs to report; the policy page is served without them.
+        """
+        return {"policy": "ok"}
+
+
+def console_of(request: Request) -> Console:
+    """Return the console that serves `request`."""
+    console = request.app.state.runtime
+    assert isinstance(console, Console)  # noqa: S101 - for the type checker; build_app sets it
+    return console

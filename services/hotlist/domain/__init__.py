@@ -1,0 +1,1 @@
+"""Hotlist: the rules."""

@@ -1,0 +1,294 @@
+"""A hot list as CSV, read as it arrives: a header, one record a line; a bad line is set aside with its fault."""
+
+import csv
+import hashlib
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.hotlist.domain.entries import (
+    IMMIGRATION_KINDS,
+    LIMITS,
+    MAX_PARTIALS,
+    Checker,
+    Entry,
+    EntryFault,
+    KindRefused,
+    plate_of,
+)
+from shared.core.errors import InvalidInput, TooLarge
+
+REQUIRED = ("plate", "record_kind")
+ALIASES = {
+    "license_plate": "plate",
+    "region": "state",
+    "kind": "record_kind",
+    "type": "record_kind",
+    "color": "colour",
+    "ori": "entering_ori",
+    "reference": "entering_reference",
+    "entered_by_ori": "entering_ori",
+    "expires": "expires_at",
+}
+MAX_LINE_BYTES = 8192
+MAX_FAULTS = 100
+"""Named in a refusal."""
+
+MAX_SET_ASIDE = 10_000
+"""Bad lines of one upload: more than anybody works through, whatever share of the file they are."""
+
+KEPT_CHARACTERS = 2000
+"""Of a line that is set aside; a good one has fewer."""
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong, where; lines and columns count from 1."""
+
+    line: int
+    column: int | None
+    field: str | None
+    fault: str
+
+    def __str__(self) -> str:
+        where = f"line {self.line}"
+        if self.column is not None:
+            where += f", column {self.column}"
+        if self.field is not None:
+            where += f" ({self.field})"
+        return f"{where}: {self.fault}"
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The fault as a problem document lists it."""
+        return {
+            "line": self.line,
+            "column": self.column,
+            "field": self.field,
+            "fault": self.fault,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A line that did not become an entry, with why."""
+
+    fault: Fault
+    content: str
+    """The line as it came, without what cannot be stored, at most `KEPT_CHARACTERS`."""
+
+    plate: str | None
+    """The plate in it in its normal form, where there is one."""
+
+
+def refuse(faults: Sequence[Fault], why: str = "") -> InvalidInput:
+    """Return the error that names the first of `faults`, and `why` they are too many."""
+    many = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    shown = [fault.shown for fault in faults[:MAX_FAULTS]]
+    return InvalidInput(
+        f"{faults[0]}{many}{f': {why}' if why else ''}", field=faults[0].field, errors=shown
+    )
+
+
+class Sheet:
+    """Reads pieces of a CSV file; gives the entries of its good lines, and keeps the bad ones in `aside`.
+
+    Raises (in `feed` and `finish`): TooLarge past a limit; InvalidInput when the header makes the rest
+    meaningless, or when more than `MAX_SET_ASIDE` lines are bad.
+    """
+
+    def __init__(self, checker: Checker, *, max_bytes: int, max_rows: int) -> None:
+        self.aside: list[SetAside] = []
+        self.skipped: Counter[str] = Counter()
+        """Rows left out because the import of their kind is switched off."""
+
+        self.rows = 0
+        """Lines with anything on them, the header apart; bad and skipped ones too."""
+
+        self._partials = 0
+        self.size_bytes = 0
+        self._digest = hashlib.sha256()
+        self._checker = checker
+        self._max_bytes = max_bytes
+        self._max_rows = max_rows
+        self._columns: list[str] = []
+        self._line = 0
+        self._rest = b""
+
+    @property
+    def entries(self) -> int:
+        """How many lines became entries."""
+        return self.rows - self.skipped.total() - len(self.aside)
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was read."""
+        return self._digest.hexdigest()
+
+    def feed(self, piece: bytes) -> list[tuple[int, Entry]]:
+        """Return the entries on the lines that `piece` completes."""
+        self.size_bytes += len(piece)
+        if self.size_bytes > self._max_bytes:
+            raise TooLarge(f"a hot list has at most {self._max_bytes} bytes")
+        self._digest.update(piece)
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        found = self._read(lines)
+        if len(self._rest) > MAX_LINE_BYTES:
+            # Too long already: what is kept of it says so when its end comes; the rest is not held.
+            self._rest = self._rest[: MAX_LINE_BYTES + 1]
+        return found
+
+    def finish(self) -> list[tuple[int, Entry]]:
+        """Return the entry on a last line without a line feed. Raises: InvalidInput for an empty file."""
+        found = self._read([self._rest]) if self._rest else []
+        self._rest = b""
+        if not self._columns:
+            raise refuse([Fault(1, None, None, "empty: a header row is needed")])
+        return found
+
+    def check_share(self, most: float, doubled: Sequence[Fault] = ()) -> None:
+        """Hold bad lines, those `doubled` too, to a share of all. Raises: InvalidInput naming them."""
+        faults = sorted(
+            [*(one.fault for one in self.aside), *doubled], key=lambda fault: fault.line
+        )
+        if len(faults) > most * self.rows:
+            raise refuse(
+                faults,
+                f"{len(faults)} of {self.rows} lines are bad, and the policy lets {most:.1%} be set aside",
+            )
+
+    def set_doubled_aside(self, fault: Fault, entry: dict[str, Any]) -> None:
+        """Set an entry aside that an earlier line has already; its line is written anew."""
+        values = {**entry, "plate": entry["plate_listed"], "state": entry["region"]}
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow(
+            [values[name] if values[name] is not None else "" for name in self._columns]
+        )
+        self._keep(SetAside(fault, line.getvalue(), entry["plate"]))
+
+    def _read(self, lines: list[bytes]) -> list[tuple[int, Entry]]:
+        found = []
+        for raw in lines:
+            self._line += 1
+            if self._columns:
+                if (entry := self._row(raw)) is not None:
+                    found.append((self._line, entry))
+            else:
+                self._columns = self._header(raw)
+        return found
+
+    def _header(self, raw: bytes) -> list[str]:
+        try:
+            cells = _cells(raw.removeprefix(_BYTE_ORDER_MARK) if self._line == 1 else raw)
+        except _LineFault as exc:
+            raise refuse([Fault(self._line, None, None, exc.fault)]) from None
+        columns: list[str] = []
+        faults = []
+        for number, cell in enumerate(cells, start=1):
+            name = cell.strip().lower().replace(" ", "_")
+            name = ALIASES.get(name, name)
+            if name not in LIMITS:
+                fault = f"{name[:40]!r} is not a column of a hot list"
+                faults.append(Fault(self._line, number, None, fault))
+            elif name in columns:
+                faults.append(Fault(self._line, number, name, "a second column of this name"))
+            columns.append(name)
+        if cells:
+            faults += [
+                Fault(self._line, None, name, "this column is missing")
+                for name in REQUIRED
+                if name not in columns
+            ]
+        if faults:
+            raise refuse(faults)
+        return columns
+
+    def _row(self, raw: bytes) -> Entry | None:
+        cells: list[str] = []
+        try:
+            cells = _cells(raw)
+            if not cells:
+                return None
+            self._count()
+            return self._entry(cells)
+        except KindRefused as exc:
+            self.skipped[exc.kind] += 1
+        except EntryFault as exc:
+            column = self._columns.index(exc.field) + 1 if exc.field in self._columns else None
+            self._set_aside(raw, cells, Fault(self._line, column, exc.field, exc.fault))
+        except _LineFault as exc:
+            if not cells:
+                self._count()
+            self._set_aside(raw, cells, Fault(self._line, None, None, exc.fault))
+        return None
+
+    def _count(self) -> None:
+        self.rows += 1
+        if self.rows > self._max_rows:
+            raise TooLarge(f"a hot list has at most {self._max_rows} rows")
+
+    def _entry(self, cells: list[str]) -> Entry:
+        if len(cells) != len(self._columns):
+            raise _LineFault(f"{len(cells)} fields under a header of {len(self._columns)}")
+        fields = {
+            name: text
+            for name, cell in zip(self._columns, cells, strict=True)
+            if (text := cell.strip())
+        }
+        entry = self._checker.check(fields)
+        if entry.partial and self._partials >= MAX_PARTIALS:
+            raise EntryFault("plate", f"a list has at most {MAX_PARTIALS} partial plates")
+        self._partials += entry.partial
+        return entry
+
+    def _set_aside(self, raw: bytes, cells: list[str], fault: Fault) -> None:
+        content = raw.decode(errors="backslashreplace").rstrip("\r").replace("\x00", "\\x00")
+        if (kind := self._immigration(content)) is not None:
+            self.skipped[kind] += 1  # what is not imported is not kept as a bad line either
+            return
+        self._keep(SetAside(fault, content[:KEPT_CHARACTERS], self._plate(cells)))
+
+    def _keep(self, one: SetAside) -> None:
+        self.aside.append(one)
+        if len(self.aside) > MAX_SET_ASIDE:
+            why = f"more than {MAX_SET_ASIDE} lines are bad"
+            raise refuse([one.fault for one in self.aside], why)
+
+    def _immigration(self, content: str) -> str | None:
+        words = re.sub(r"[\s-]+", "_", content.lower())
+        off = (kind for kind in IMMIGRATION_KINDS if self._checker.is_off(kind))
+        return next((kind for kind in off if kind in words), None)
+
+    def _plate(self, cells: list[str]) -> str | None:
+        number = self._columns.index("plate")
+        try:
+            return plate_of(cells[number])[0] if number < len(cells) else None
+        except EntryFault:
+            return None
+
+
+class _LineFault(Exception):
+    """A line cannot be read as one of CSV."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
+        self.fault = fault
+
+
+def _cells(raw: bytes) -> list[str]:
+    """Return the cells of a line, none of a blank one. Raises: _LineFault."""
+    if len(raw) > MAX_LINE_BYTES:
+        raise _LineFault(f"over {MAX_LINE_BYTES} bytes")
+    try:
+        text = raw.decode().rstrip("\r")
+        # One line at a time: a quote left open is that line's fault, and does not swallow the rest.
+        return next(csv.reader((text,), strict=True)) if text.strip() else []
+    except UnicodeDecodeError as exc:
+        raise _LineFault(f"not UTF-8 at byte {exc.start + 1}") from None
+    except csv.Error as exc:
+        raise _LineFault(f"not CSV: {exc}") from None

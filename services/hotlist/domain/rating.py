@@ -1,0 +1,185 @@
+"""The rules of a hit: what counts as the same plate, how urgent it is, and what must be said with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from services.hotlist.domain.vehicles import colours_differ, makes_differ
+from shared.core.plates import LOOKALIKE_BYTES
+from shared.core.policy import HotLists
+from shared.events import Difference, ReadRecorded, Source, Tier
+
+TIERS: tuple[Tier, ...] = ("high", "medium", "low", "information")
+"""From the most urgent down."""
+
+LIKELY_MISREAD = 0.4
+"""Risk that a character is wrong from which a hit says so: two such reads in five are wrong."""
+
+Outcome = Literal["correct_read", "wrong_state", "misread", "list_out_of_date", "dismissed"]
+"""What a person found who checked a hit with the entering agency (468.4(f))."""
+
+
+def fold(plate: str) -> bytes:
+    """Return the plate with each character as the first of its class: equal for all look-alikes."""
+    return plate.encode("ascii", "replace").translate(LOOKALIKE_BYTES)
+
+
+def differences(read: str, listed: str) -> list[Difference]:
+    """Return the positions where two plates of equal length differ."""
+    return [
+        Difference(position, seen, wanted)
+        for position, (seen, wanted) in enumerate(zip(read, listed, strict=True))
+        if seen != wanted
+    ]
+
+
+class Caution(msgspec.Struct, frozen=True):
+    """Something that whoever sees a hit must be told with it."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """An entry as it stands in the version that is in force, with what its list says of it."""
+
+    list_id: UUID
+    list_name: str
+    list_version: int
+    source: Source
+    staleness_s: int | None
+    """The list's own limit, where it is narrower than the policy's."""
+
+    as_of: datetime
+    """When the entry was last known to be true: the extract's time, or when it was entered singly."""
+
+    entry_id: UUID
+    plate: str
+    plate_listed: str
+    partial: bool
+    region: str | None
+    record_kind: str
+    reason: str | None = None
+    entering_ori: str
+    entering_reference: str | None = None
+    make: str | None = None
+    model: str | None = None
+    colour: str | None = None
+    valid_from: datetime | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What a hit keeps and shows of the entry, beside the plate itself."""
+        return {
+            "plate_listed_as": self.plate_listed,
+            "reason": self.reason,
+            "entering_ori": self.entering_ori,
+            "entering_reference": self.entering_reference,
+            "make": self.make,
+            "model": self.model,
+            "colour": self.colour,
+            "valid_from": self.valid_from,
+            "expires_at": self.expires_at,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A read that the index found to look like an entry; whether it is a hit, the rules decide."""
+
+    read: ReadRecorded
+    list_id: UUID
+    entry_id: UUID
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rating:
+    """How urgent a match is, and why it is not more so."""
+
+    tier: Tier
+    cautions: tuple[Caution, ...]
+    list_age_s: int
+    list_stale: bool
+
+
+def lowered(tier: Tier, steps: int) -> Tier:
+    """Return the tier `steps` below `tier`, at most the last."""
+    return TIERS[min(TIERS.index(tier) + steps, len(TIERS) - 1)]
+
+
+def shrinks(before: int, after: int, share: float) -> bool:
+    """Whether a list that goes from `before` to `after` entries loses more than `share` of them."""
+    return before - after > share * before
+
+
+def staleness_limit_s(source: Source, own_s: int | None, rules: HotLists) -> int:
+    """Return the age in seconds from which a list is stale: the policy's, or its own if narrower."""
+    limit_s = (
+        rules.staleness_hours.get(source, 0) * 3600
+    )  # a source without a limit is always stale
+    return limit_s if own_s is None else min(limit_s, own_s)
+
+
+def rate(
+    read: ReadRecorded,
+    listed: Listed,
+    differing: Sequence[Difference],
+    rules: HotLists,
+    now: datetime,
+) -> Rating:
+    """Return the tier of a match: the record kind's, lowered by each doubt; never top when stale."""
+    age_s = max(0, int((now - listed.as_of).total_seconds()))
+    stale = age_s > staleness_limit_s(listed.source, listed.staleness_s, rules)
+    doubts = _doubts(read, listed, differing)
+    cautions = [caution for caution, _ in doubts]
+    tier = lowered(
+        rules.tiers.get(listed.record_kind, "information"), sum(steps for _, steps in doubts)
+    )
+    if stale:
+        cautions.append(Caution("list_stale", f"The list is {age_s // 3600} hours old"))
+        tier = max(tier, "medium", key=TIERS.index)
+    if listed.valid_from is not None and read.captured_at < listed.valid_from:
+        cautions.append(Caution("before_entry", "Captured before the entry was valid"))
+    return Rating(tier=tier, cautions=tuple(cautions), list_age_s=age_s, list_stale=stale)
+
+
+def _doubts(
+    read: ReadRecorded, listed: Listed, differing: Sequence[Difference]
+) -> list[tuple[Caution, int]]:
+    """Return each reason to doubt a match, with by how many tiers it lowers the urgency."""
+    doubts = []
+    if (state := _state_doubt(read.region, listed.region)) is not None:
+        doubts.append(state)
+    if read.misread_risk is not None and read.misread_risk >= LIKELY_MISREAD:
+        text = f"The read is uncertain: {read.misread_risk:.0%} risk that a character is wrong"
+        doubts.append((Caution("misread_risk", text), 1))
+    if differing:
+        places = ", ".join(str(d.position + 1) for d in differing)
+        doubts.append((Caution("look_alike", f"Read and listing differ at character {places}"), 1))
+    if listed.partial:
+        doubts.append((Caution("partial_plate", "Only part of the plate is listed"), 1))
+    if makes_differ(read.vehicle_make, listed.make):
+        text = f"The make differs: seen {read.vehicle_make}, listed {listed.make}"
+        doubts.append((Caution("make_differs", text), 1))
+    if colours_differ(read.vehicle_colour, listed.colour):
+        # Told, but no reason to rank lower: lamps and infrared change colours.
+        text = f"The colour differs: seen {read.vehicle_colour}, listed {listed.colour}"
+        doubts.append((Caution("colour_differs", text), 0))
+    return doubts
+
+
+def _state_doubt(read: str | None, listed: str | None) -> tuple[Caution, int] | None:
+    """The state is part of the key: another one is hardly the vehicle, an unknown one may be."""
+    if read is None or listed is None:
+        which = "listing" if read else "read" if listed else "read and listing"
+        return Caution("state_unknown", f"The state is not known in the {which}"), 1
+    if read != listed:
+        return Caution("state_differs", f"The state differs: read {read}, listed {listed}"), 2
+    return None

@@ -1,1 +1,0 @@
-"""What hotlist's API takes and gives."""

@@ -1,0 +1,1 @@
+"""Hotlist: what runs by itself."""

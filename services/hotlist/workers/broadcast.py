@@ -1,0 +1,256 @@
+"""Alerts to everybody who listens, each recorded as disclosed before it is sent.
+
+One task reads new hits once for all viewers and commits their disclosures together. A viewer that
+is new, slow, or was left out by a fault reads from Postgres at its own pace until it has caught up;
+so nobody waits for anybody, and what waits in memory is bounded.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
+from secrets import token_hex
+from typing import Any
+
+from prometheus_client import Counter, Gauge
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.hotlist.api.views import crop_link, hit_out
+from services.hotlist.settings import Settings
+from services.hotlist.store.alerts import Alerts
+from services.hotlist.workers.viewer import Viewer, alert_event
+from shared.core.errors import Unavailable
+from shared.core.periodic import PeriodicTask
+from shared.events import AlertsUnchecked
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime
+
+VIEWERS = Gauge("alpr_alert_streams", "Open alert streams")
+DELIVERED = Counter("alpr_alerts_delivered", "Alerts sent to viewers")
+
+PIECE = 200
+"""Alerts read at once."""
+
+REPLACED = "this account opened another stream; it has as many as it may"
+"""Why a stream ends; the console's page does not come back after it."""
+
+HEARTBEAT = b": heartbeat\n\n"
+RETRY_MS = 1000
+
+
+class Broadcaster:
+    """The alert streams of this process. Whoever hears of new hits wakes `task`."""
+
+    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+        self.task = PeriodicTask(
+            "alert broadcaster", self._look, settings.hotlist_poll_s, at_once=True, drain=True
+        )
+        self._runtime = runtime
+        self._settings = settings
+        self._position = 0
+        """The last hit that was considered for all live viewers."""
+
+        self._viewers: dict[Viewer, None] = {}
+        """In the order in which they came."""
+
+        self._closing = False
+        self._link_here = token_hex(16)
+        """Stands in an alert for the link of whoever it goes to; drawn, so that no camera's words hold it."""
+
+    def close(self) -> None:
+        """Let every stream say its end: a server that stops waits for them."""
+        self._closing = True
+        for viewer in self._viewers:
+            viewer.wake()
+
+    def full_for(self, account_id: str) -> bool:
+        """Return whether an account can open no stream here.
+
+        A stream that ended for another of its account still counts until its client has gone, so that
+        clients that read nothing do not pile up.
+        """
+        own, settings = len(self._of(account_id)), self._settings
+        most = settings.hotlist_max_streams - (settings.hotlist_reserved_streams if own else 0)
+        piled_up = own >= 2 * settings.hotlist_account_streams
+        return self._closing or piled_up or len(self._viewers) >= most
+
+    def _alerts(self, connection: AsyncConnection) -> Alerts:
+        patrol = timedelta(hours=self._runtime.policy.limits.hits_without_purpose_h)
+        return Alerts(connection, patrol)
+
+    def _of(self, account_id: str) -> list[Viewer]:
+        return [viewer for viewer in self._viewers if viewer.account_id == account_id]
+
+    def _make_room(self, account_id: str) -> None:
+        """End the oldest streams of an account that has more than it may."""
+        going_on = [viewer for viewer in self._of(account_id) if viewer.ended is None]
+        for viewer in going_on[: -self._settings.hotlist_account_streams]:
+            viewer.end(REPLACED)
+
+    async def last(self) -> int:
+        """Return the number of the latest hit. Raises: Unavailable."""
+        async with self._runtime.db.begin() as connection:
+            return await self._alerts(connection).last()
+
+    async def stream(self, viewer: Viewer) -> AsyncIterator[bytes]:
+        """Yield Server-Sent Events until the viewer's standing ends, or the process does."""
+        self._viewers[viewer] = None
+        self._make_room(viewer.account_id)
+        VIEWERS.set(len(self._viewers))
+        try:
+            yield _opening(viewer.cursor)
+            while (why := self._end(viewer)) is None:
+                if notice := await self._notice(viewer):
+                    yield notice
+                sent = await self._next(viewer)
+                if (why := self._end(viewer)) is not None:
+                    break
+                if sent:
+                    yield sent
+            yield _ending(why)
+        except Unavailable as exc:
+            yield _ending(exc.detail)
+        finally:
+            self._viewers.pop(viewer, None)
+            VIEWERS.set(len(self._viewers))
+
+    def _end(self, viewer: Viewer) -> str | None:
+        if self._closing:
+            return "the server stops"
+        return viewer.ended or viewer.standing.fault(self._runtime.clock.now())
+
+    async def _notice(self, viewer: Viewer) -> bytes:
+        """Tell the viewer, and the log, once that the account cannot be checked, and once that it can again."""
+        now = self._runtime.clock.now()
+        unchecked = viewer.standing.unchecked(now)
+        if (unchecked is not None) is viewer.unchecked:
+            return b""
+        viewer.unchecked = unchecked is not None
+        if unchecked is None:
+            return b"event: checked\ndata: account changes are heard again\n\n"
+        since, ends_at = unchecked
+        async with self._runtime.db.begin() as connection:
+            event = AlertsUnchecked(
+                occurred_at=now,
+                actor=viewer.grant.actor,
+                attempt_id=viewer.grant.attempt_id,
+                since=since,
+                ends_at=ends_at,
+            )
+            await emit(connection, self._runtime.service, event)
+        said = (
+            f"account changes are not heard since {since:%H:%M:%S} UTC; ends at {ends_at:%H:%M:%S}"
+        )
+        return f"event: unchecked\ndata: {said}\n\n".encode()
+
+    async def _next(self, viewer: Viewer) -> bytes:
+        """Return what to send next: alerts that wait, then alerts that were missed, or a sign of life."""
+        if sent := await viewer.take(self._settings.hotlist_heartbeat_s):
+            return sent
+        if viewer.behind:
+            return await self._catch_up(viewer)
+        # Nothing came for a while: time to look at the token more closely than between alerts.
+        viewer.standing.look_deeper(self._runtime.clock.now())
+        return HEARTBEAT
+
+    async def _catch_up(self, viewer: Viewer) -> bytes:
+        async with self._runtime.db.begin() as connection:
+            alerts = self._alerts(connection)
+            last = await alerts.last()
+            now = self._runtime.clock.now()
+            missed = await alerts.missed(viewer.grant, viewer.cursor, PIECE, now=now)
+        # Committed: from here on they may be sent.
+        if len(missed) == PIECE:
+            viewer.cursor = missed[-1]["seq"]
+        else:
+            viewer.cursor = max(last, viewer.cursor, *(hit["seq"] for hit in missed))
+            # No await between these, so the broadcaster misses nobody.
+            if not self._anybody_live:
+                self._position = max(self._position, viewer.cursor)
+            viewer.behind = viewer.cursor < self._position
+            self.task.wake()  # what was raised since the look had nobody live to go to
+        return b"".join(self._encoded(missed, viewer))
+
+    async def _look(self) -> None:
+        self._wake_fallen()
+        # Whoever is not live reads from Postgres first, so nothing need be read for nobody.
+        while self._anybody_live and await self._deliver():
+            pass
+
+    def _wake_fallen(self) -> None:
+        """End the streams of those who may see nothing any more at once, and not at their next sign of life."""
+        now = self._runtime.clock.now()
+        for viewer in self._viewers:
+            if viewer.standing.fault(now) is not None:
+                viewer.wake()
+
+    @property
+    def _anybody_live(self) -> bool:
+        return any(not viewer.behind for viewer in self._viewers)
+
+    async def _deliver(self) -> bool:
+        """Deliver the next hits to the live viewers; return whether there may be more."""
+        shares: dict[Viewer, list[Mapping[str, Any]]] = {}
+        try:
+            async with self._runtime.db.begin() as connection:
+                alerts = self._alerts(connection)
+                hits = await alerts.after(self._position, PIECE)
+                if not hits:
+                    return False
+                shares = self._share(hits)
+                self._position = max(self._position, hits[-1]["seq"])
+                await alerts.deliver((viewer.grant, share) for viewer, share in shares.items())
+        except BaseException:
+            # Nothing was recorded, so nothing was sent: they read it themselves.
+            for viewer in shares:
+                viewer.fall_behind()
+            raise
+        encoded = self._once_for_all(hits)
+        for viewer, share in shares.items():
+            alerts_of = [self._with_link(hit, encoded[hit["seq"]], viewer) for hit in share]
+            viewer.give(alerts_of, hits[-1]["seq"])
+            DELIVERED.inc(len(share))
+        return len(hits) == PIECE
+
+    def _share(self, hits: Sequence[Mapping[str, Any]]) -> dict[Viewer, list[Mapping[str, Any]]]:
+        """Return who is shown what, of those who have room for it and may still see it."""
+        now = self._runtime.clock.now()
+        shares = {}
+        for viewer in self._viewers:
+            if viewer.behind:
+                continue
+            share = [hit for hit in hits if hit["seq"] > viewer.cursor and viewer.sees(hit)]
+            if viewer.ended or viewer.standing.fault(now) is not None:
+                viewer.wake()
+            elif viewer.room(len(share)):
+                shares[viewer] = share
+            else:
+                viewer.fall_behind()
+        return shares
+
+    def _encoded(self, hits: Sequence[Mapping[str, Any]], viewer: Viewer) -> list[bytes]:
+        """Return hits as one viewer gets them."""
+        encoded = self._once_for_all(hits)
+        return [self._with_link(hit, encoded[hit["seq"]], viewer) for hit in hits]
+
+    def _once_for_all(self, hits: Sequence[Mapping[str, Any]]) -> dict[int, bytes]:
+        """Return hits as everybody gets them, with `_link_here` where each viewer's own link belongs."""
+        now = self._runtime.clock.now()
+        return {hit["seq"]: alert_event(hit_out(hit, now, self._link_here)) for hit in hits}
+
+    def _with_link(self, hit: Mapping[str, Any], alert: bytes, viewer: Viewer) -> bytes:
+        """Return an alert with the viewer's own link to its picture: part of the stream's access (ADR-0035)."""
+        if hit["crop_key"] is None:
+            return alert
+        now = self._runtime.clock.now()
+        link = crop_link(hit, viewer.grant, self._runtime.links, now)
+        if link is None:
+            return alert_event(hit_out(hit, now, None))
+        return alert.replace(self._link_here.encode(), link.encode(), 1)
+
+
+def _opening(cursor: int) -> bytes:
+    """Where the stream begins, so that a client cut off before its first alert can resume too."""
+    return f"retry: {RETRY_MS}\nid: {cursor}\nevent: ready\ndata: {cursor}\n\n".encode()
+
+
+def _ending(why: str) -> bytes:
+    return f"event: end\ndata: {why}\n\n".encode()

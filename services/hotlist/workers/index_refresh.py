@@ -1,0 +1,103 @@
+"""Keeps the index as Postgres says: at start, on Postgres's notice, and by a cheap look now and then."""
+
+import asyncio
+import logging
+from contextlib import aclosing
+
+from prometheus_client import Gauge
+
+from services.hotlist.domain.index import Index, ListIndex
+from services.hotlist.settings import Settings
+from services.hotlist.store.entries import Entries
+from services.hotlist.store.feed import Feed, InForce
+from shared.core.periodic import PeriodicTask
+from shared.service.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+ENTRIES = Gauge("alpr_hotlist_entries", "Entries that reads are held against", ["agency"])
+
+
+class Refresher:
+    """Follows what is in force. Whoever hears of a change wakes `task`."""
+
+    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+        self.index = Index()
+        self.task = PeriodicTask(
+            "hot list refresher", self._look, settings.hotlist_poll_s, at_once=True, drain=True
+        )
+        self._runtime = runtime
+        self._kept_snapshots = settings.hotlist_kept_snapshots
+        self._generation = 0
+        self._tidied = 0
+        """The generation after which old uploads were last dropped."""
+        self._one_at_a_time = asyncio.Lock()
+
+    async def ready(self) -> None:
+        """Return once the index was loaded: no read may pass an empty one. Raises: Unavailable."""
+        if self._generation == 0:
+            await self.refresh()
+
+    async def refresh(self) -> None:
+        """Bring the index to what is in force now. Raises: Unavailable."""
+        async with self._one_at_a_time, self._runtime.db.begin() as connection:
+            feed = Feed(connection)
+            generation = await feed.generation()
+            if generation == self._generation:
+                return
+            in_force = {version.list_id: version for version in await feed.in_force()}
+            for index in list(self.index.lists):
+                if index.list_id not in in_force:
+                    self.index.drop(index.list_id)
+            for version in in_force.values():
+                await self._bring(feed, version)
+            self._generation = generation
+            self._count()
+
+    async def _bring(self, feed: Feed, version: InForce) -> None:
+        present = self.index.get(version.list_id)
+        if present is None or present.snapshot_id != version.snapshot_id:
+            self.index.put(await _load(feed, version))
+        elif present.version != version.version:
+            added, removed = await feed.difference(version, present.version)
+            # Both together, between awaits. Removed first: an entry may be in both (Entries.branch).
+            present.remove(packed for packed, partial in removed if not partial)
+            present.remove_partials(packed for packed, partial in removed if partial)
+            present.add(packed for packed, partial in added if not partial)
+            present.add_partials(packed for packed, partial in added if partial)
+            present.version = version.version
+            self.index.arrange()
+
+    def _count(self) -> None:
+        sizes: dict[str, int] = {}
+        for index in self.index.lists:
+            size = index.size + len(index.patterns)
+            sizes[index.agency_ori] = sizes.get(index.agency_ori, 0) + size
+        for agency, size in sizes.items():
+            ENTRIES.labels(agency).set(size)
+
+    async def _look(self) -> None:
+        await self.refresh()
+        generation = self._generation
+        if generation != self._tidied:  # also after a refresh by others, or a look that failed here
+            await self._drop_old()
+            self._tidied = generation
+
+    async def _drop_old(self) -> None:
+        """Drop the entries of uploads too old to be rolled back to."""
+        while True:
+            async with self._runtime.db.begin() as connection:
+                dropped = await Entries(connection).drop_old(self._kept_snapshots)
+            if not dropped:
+                return
+            log.info("dropped %d entries of an old upload", dropped)
+
+
+async def _load(feed: Feed, version: InForce) -> ListIndex:
+    index = ListIndex(version.list_id, version.agency_ori, version.snapshot_id, version.version)
+    async with aclosing(feed.plates(version)) as pieces:
+        async for piece in pieces:
+            index.add(piece)
+    index.add_partials(await feed.partials(version))
+    log.info("loaded version %d of a hot list, %d entries", version.version, index.size)
+    return index

@@ -1,0 +1,142 @@
+"""One client of the alert stream: what it may see, whether it still may, and what waits for it."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.hotlist.api.hit_models import HitOut
+from shared.access.guard import Grant
+from shared.accounts.known_accounts import People
+from shared.accounts.tokens import verify
+from shared.core.errors import NotAuthenticated
+from shared.service.coverage import Coverage
+
+
+class Standing:
+    """Whether the token that a stream was opened with still holds; a stream outlives its request's check."""
+
+    def __init__(
+        self,
+        token: str,
+        people: People,
+        grant: Grant,
+        now: datetime,
+        coverage: Coverage | None = None,
+        *,
+        unchecked_for: timedelta,
+    ) -> None:
+        """`unchecked_for` bounds how long the stream goes on while accounts are not current (ADR-0031)."""
+        self._token = token
+        self._coverage = coverage
+        self._people = people
+        self._claims = verify(token, people.keys, "access", now)
+        self._expires_at = datetime.fromtimestamp(float(self._claims["exp"]), UTC)
+        self._trained_until = grant.principal.trained_until
+        self._distrusted: str | None = None
+        self._unchecked_for = unchecked_for
+
+    def unchecked(self, now: datetime) -> tuple[datetime, datetime] | None:
+        """Return since when the account cannot be checked, and when the stream ends for it; or None."""
+        lost = self._people.lost_for(now)
+        return None if lost is None else (now - lost, now - lost + self._unchecked_for)
+
+    def fault(self, now: datetime) -> str | None:
+        """Return why the stream must end, or None."""
+        if now >= self._expires_at:
+            return "the token has expired"
+        if self._trained_until is None or now >= self._trained_until:
+            return "training has lapsed (policy 468.4(d))"
+        if self._coverage is not None and self._coverage.refuses:
+            return "the audit log is too far behind"
+        if self._distrusted is not None:
+            return self._distrusted
+        try:
+            self._people.check(self._claims)
+        except NotAuthenticated as exc:
+            return exc.detail
+        if (unchecked := self.unchecked(now)) is not None and now >= unchecked[1]:
+            return "whether the account still holds could not be checked for too long"
+        return None
+
+    def look_deeper(self, now: datetime) -> None:
+        """Check the signature and its key again too; `fault` tells from then on what was found."""
+        try:
+            verify(self._token, self._people.keys, "access", now)
+        except NotAuthenticated as exc:
+            self._distrusted = exc.detail
+
+
+class Viewer:
+    """A live client. `cursor` is the last alert that was considered for it, shown or withheld."""
+
+    def __init__(self, grant: Grant, standing: Standing, cursor: int, buffer: int) -> None:
+        self.grant = grant
+        self.standing = standing
+        self.cursor = cursor
+        self.unchecked = False
+        """Whether the viewer has been told that their account cannot be checked."""
+
+        self.ended: str | None = None
+        """Why the stream is to end, whatever its token says."""
+
+        self.behind = True
+        """Reads from Postgres by itself, until it has caught up with the broadcaster."""
+
+        self._buffer = buffer
+        self._waiting: list[bytes] = []
+        self._wake = asyncio.Event()
+
+    @property
+    def account_id(self) -> str:
+        """Whose stream it is."""
+        return self.grant.principal.account_id
+
+    def end(self, why: str) -> None:
+        """Let the stream say `why` and end, at once."""
+        self.ended = why
+        self.wake()
+
+    def sees(self, hit: Mapping[str, Any]) -> bool:
+        """Return whether a hit is shown: the own agency's, from a source of one's own (468.4(e))."""
+        return (
+            hit["agency_ori"] in self.grant.agencies
+            and hit["source"] in self.grant.principal.sources
+        )
+
+    def room(self, count: int) -> bool:
+        """Return whether `count` more alerts may wait."""
+        return len(self._waiting) + count <= self._buffer
+
+    def give(self, alerts: Sequence[bytes], cursor: int) -> None:
+        """Let `alerts` be sent; nothing up to `cursor` is owed after them."""
+        self._waiting.extend(alerts)
+        self.cursor = max(self.cursor, cursor)
+        self.wake()
+
+    def fall_behind(self) -> None:
+        """Leave the broadcast: what comes is read from Postgres after what waits was sent."""
+        self.behind = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Let the stream look at once."""
+        self._wake.set()
+
+    async def take(self, within_s: float) -> bytes:
+        """Return what waits, as soon as there is some; nothing when the viewer is to catch up, or after
+        `within_s`."""
+        if not self._waiting and not self.behind:
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(within_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+        taken, self._waiting = b"".join(self._waiting), []
+        return taken
+
+
+def alert_event(hit: HitOut) -> bytes:
+    """Return a hit as a Server-Sent Event whose id is where to resume."""
+    return f"id: {hit.seq}\nevent: alert\ndata: {hit.model_dump_json()}\n\n".encode()

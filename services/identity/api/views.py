@@ -1,0 +1,235 @@
+"""People and sessions as they are shown; never with a secret that was shown before."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.identity.actions.enrolment import Delivered, Invited
+from services.identity.actions.sign_in import Opened
+from services.identity.domain.accounts import Account, Status, permissions_of
+from services.identity.service import Unit
+from services.identity.store.invitations import Invitation, Reinvitation
+from shared.events import Actor
+
+
+class AccountOut(BaseModel):
+    """A person."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "account_id": "7c8e2f0e-5f43-4b0e-9d7c-0d8a1d0f3a11",
+                    "username": "j.rivera",
+                    "name": "Jo Rivera",
+                    "title": "Dispatcher",
+                    "agency_ori": "CA0520100",
+                    "status": "active",
+                    "roles": ["dispatcher"],
+                    "sources": ["department", "state"],
+                    "permissions": ["account:self", "alert:receive", "hit:read"],
+                    "trained_until": "2027-05-04T00:00:00Z",
+                    "refresher_due": False,
+                    "sign_in_locked_at": None,
+                    "last_active_at": "2026-06-01T12:00:00Z",
+                    "reviewed_at": "2026-05-04T09:30:00Z",
+                    "created_at": "2026-05-04T09:30:00Z",
+                }
+            ]
+        }
+    )
+
+    account_id: UUID
+    username: str
+    name: str
+    title: str
+    agency_ori: str
+    status: Status
+    roles: list[str]
+    sources: list[str]
+    permissions: list[str]
+    trained_until: datetime | None
+    refresher_due: bool
+    sign_in_locked_at: datetime | None
+    last_active_at: datetime
+    reviewed_at: datetime
+    created_at: datetime
+
+    @classmethod
+    def of(cls, unit: Unit, account: Account) -> "AccountOut":
+        """Return an account as it is shown."""
+        return cls(
+            account_id=account.account_id,
+            username=account.username,
+            name=account.name,
+            title=account.title,
+            agency_ori=account.agency_ori,
+            status=account.status,
+            roles=list(account.roles),
+            sources=list(account.sources),
+            permissions=sorted(permissions_of(unit.policy, account.title, account.roles)),
+            trained_until=account.trained_until,
+            sign_in_locked_at=account.sign_in_locked_at,
+            refresher_due=account.is_refresher_due(unit.policy, unit.now),
+            last_active_at=account.last_active_at,
+            reviewed_at=account.reviewed_at,
+            created_at=account.created_at,
+        )
+
+
+class InvitedAccount(BaseModel):
+    """An account and its invitation, without the token: who invites does not see it."""
+
+    account: AccountOut
+    state: Annotated[
+        Literal["proposed", "to_be_delivered"],
+        Field(description="What comes next: another administrator's approval, or delivery"),
+    ]
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, unit: Unit, invited: Invited) -> "InvitedAccount":
+        """Return an invitation as its inviter sees it."""
+        account = AccountOut.of(unit, invited.account)
+        return cls(account=account, state=invited.state, expires_at=invited.expires_at)
+
+
+class WaitingInvitation(BaseModel):
+    """An invitation that nobody has delivered."""
+
+    account_id: UUID
+    username: str
+    name: str
+    title: str
+    agency_ori: str
+    expires_at: datetime
+    yours: Annotated[bool, Field(description="You invited them, so somebody else delivers it")]
+
+    @classmethod
+    def of(cls, account: Account, invitation: Invitation, who: Actor) -> "WaitingInvitation":
+        """Return an invitation as `who`, who may deliver some, sees it."""
+        return cls(
+            account_id=account.account_id,
+            username=account.username,
+            name=account.name,
+            title=account.title,
+            agency_ori=account.agency_ori,
+            expires_at=invitation.expires_at,
+            yours=who.person_id in invitation.invited_by or who == account.actor,
+        )
+
+
+class ProposedInvitation(BaseModel):
+    """A proposal to invite somebody anew, for another administrator to approve."""
+
+    account_id: UUID
+    username: str
+    name: str
+    title: str
+    proposed_by: Annotated[str, Field(description="The name of who proposed it")]
+    proposed_at: datetime
+    reason: str
+    expires_at: datetime
+    yours: Annotated[
+        bool, Field(description="You proposed it, or it is you: somebody else approves it")
+    ]
+
+    @classmethod
+    def of(
+        cls, account: Account, proposal: Reinvitation, proposer: Account, who: Actor
+    ) -> "ProposedInvitation":
+        """Return a proposal as `who`, who may approve some, sees it."""
+        return cls(
+            account_id=account.account_id,
+            username=account.username,
+            name=account.name,
+            title=account.title,
+            proposed_by=proposer.name,
+            proposed_at=proposal.proposed_at,
+            reason=proposal.reason,
+            expires_at=proposal.expires_at,
+            yours=who.person_id in (str(account.account_id), str(proposal.proposed_by)),
+        )
+
+
+class DeliveredInvitation(BaseModel):
+    """An invitation to hand over. Its token is shown this once, and kept nowhere; null once it is mailed."""
+
+    account_id: UUID
+    username: str
+    name: str
+    title: str
+    agency_ori: str
+    invitation_token: str | None
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, delivered: Delivered, *, mailed: bool = False) -> "DeliveredInvitation":
+        """Return an invitation as its deliverer gets it."""
+        account = delivered.account
+        return cls(
+            account_id=account.account_id,
+            username=account.username,
+            name=account.name,
+            title=account.title,
+            agency_ori=account.agency_ori,
+            invitation_token=None if mailed else delivered.invitation_token,
+            expires_at=delivered.expires_at,
+        )
+
+
+class SessionOut(BaseModel):
+    """Tokens of a session. The refresh token is good once, and until `idle_until`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "session_id": "3d0f6c52-9a4e-4b1b-8a57-1f2e90b7c6d4",
+                    "account_id": "7c8e2f0e-5f43-4b0e-9d7c-0d8a1d0f3a11",
+                    "access_token": "eyJhbGciOiJFUzI1NiIsImtpZCI6Ii4uLiJ9...",
+                    "token_type": "Bearer",
+                    "expires_at": "2026-06-01T12:10:00Z",
+                    "refresh_token": "n2S4Yl0cV5b8mKQ1xT7dZr9uWj3fHgAeOiPsLvBtCwE",
+                    "idle_until": "2026-06-01T12:30:00Z",
+                    "trained_until": "2027-05-04T00:00:00Z",
+                }
+            ]
+        }
+    )
+
+    session_id: UUID
+    account_id: UUID
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a kind, not a token
+    expires_at: datetime
+    refresh_token: str
+    idle_until: datetime
+    trained_until: datetime | None
+
+    @classmethod
+    def of(cls, opened: Opened) -> "SessionOut":
+        """Return a session as its owner gets it."""
+        return cls(
+            session_id=opened.session_id,
+            account_id=opened.account.account_id,
+            access_token=opened.access_token,
+            expires_at=opened.expires_at,
+            refresh_token=opened.refresh_token,
+            idle_until=opened.idle_until,
+            trained_until=opened.account.trained_until,
+        )
+
+
+class OpenedOut(SessionOut):
+    """Tokens of a new session, and what this client shows at its next sign-in to the account."""
+
+    browser_token: str
+
+    @classmethod
+    def of(cls, opened: Opened) -> "OpenedOut":
+        """Return a new session as its owner gets it."""
+        shown = SessionOut.of(opened)
+        return cls(**shown.model_dump(), browser_token=opened.browser_token or "")

@@ -1,0 +1,1 @@
+"""Ingest: what a caller can have done, one module for each."""

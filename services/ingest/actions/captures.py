@@ -1,0 +1,135 @@
+"""Keeps a frame: into the object store, then into Kafka, and only then a receipt."""
+
+import asyncio
+from collections import OrderedDict
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from services.ingest.api.upload import Upload
+from services.ingest.domain.buffering import may_take
+from services.ingest.domain.circumstances import Circumstances
+from services.ingest.domain.devices import Device
+from services.ingest.domain.images import Frame, inspect
+from services.ingest.store.devices import FirstSeen
+from shared.core.certificates import Signer
+from shared.core.ids import Deriver
+from shared.events import CaptureReceived, Image
+from shared.events.read_rules import check_capture, is_late
+from shared.events.signed_captures import sign
+from shared.postgres.month_secrets import MonthSecrets
+from shared.service.runtime import Runtime
+
+TimeSource = Literal["device", "server"]
+
+REMEMBERED = 20_000
+"""Receipts that this process can give again as they were."""
+
+INLINE_BYTES = 1_000_000
+"""A larger frame is looked at in a thread: 25 MB take 100 ms."""
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """Says that a frame is safe; the same frame again has the same capture id."""
+
+    capture_id: UUID
+    sha256: str
+    captured_at: datetime
+    received_at: datetime
+    time_source: TimeSource
+    copies: int
+    late: bool
+
+
+class Captures:
+    """Takes frames of authenticated devices."""
+
+    def __init__(self, runtime: Runtime, signer: Signer, secrets: MonthSecrets) -> None:
+        """`signer` is certified for captures: what was read of a frame is kept only with its word."""
+        self._runtime = runtime
+        self._signer = signer
+        self._secrets = secrets
+        self._receipts: OrderedDict[UUID, Receipt] = OrderedDict()
+
+    async def keep(self, device: Device, upload: Upload, said: Circumstances) -> Receipt:
+        """Keep a frame durably and announce it.
+
+        Raises: Malformed, UnsupportedMedia, TooLarge, MonthEnded, InvalidInput, and nothing is stored; Unavailable, and the
+        frame may be sent again: it has the same id.
+        """
+        frame = await _look(upload.data)
+        received_at = self._runtime.clock.now()
+        source: TimeSource = "device"
+        captured_at = said.captured_at
+        if captured_at is None:
+            source = "server"
+            captured_at = await self._first_seen(device, upload.sha256, received_at)
+        secret = self._secrets.secret(captured_at)
+        capture_id = _capture_id(secret, device, upload, said.captured_at)
+        if (receipt := self._receipts.get(capture_id)) is not None:
+            return receipt
+        digest = upload.sha256.hex()
+        event = CaptureReceived(
+            event_id=capture_id,
+            occurred_at=received_at,
+            capture_id=capture_id,
+            device_id=device.device_id,
+            device_name=device.name,
+            agency_ori=self._runtime.policy.department.ori,
+            captured_at=captured_at,
+            received_at=received_at,
+            time_source=source,
+            image=_image(device, captured_at, capture_id, upload, frame),
+            place=said.place or device.place,
+            late=is_late(captured_at, received_at, may_take(device, self._runtime.policy.devices)),
+        )
+        check_capture(event, received_at)
+        event = sign(event, self._signer)
+        await self._runtime.objects.put(event.image.object_key, upload.data)
+        await self._runtime.bus.publish([event])
+        copies = self._runtime.topics.copies
+        late = bool(event.late)
+        receipt = Receipt(capture_id, digest, captured_at, received_at, source, copies, late)
+        self._remember(receipt)
+        return receipt
+
+    async def _first_seen(self, device: Device, sha256: bytes, now: datetime) -> datetime:
+        async with self._runtime.db.begin() as connection:
+            return await FirstSeen(connection).note(device.device_id, sha256, now)
+
+    def _remember(self, receipt: Receipt) -> None:
+        self._receipts[receipt.capture_id] = receipt
+        if len(self._receipts) > REMEMBERED:
+            self._receipts.popitem(last=False)
+
+
+async def _look(data: bytes) -> Frame:
+    if len(data) <= INLINE_BYTES:
+        return inspect(data)
+    return await asyncio.to_thread(inspect, data)
+
+
+def _capture_id(
+    secret: bytes, device: Device, upload: Upload, captured_at: datetime | None
+) -> UUID:
+    """Return the id of a frame, keyed by the secret of its month; without a time of the device's own."""
+    digest = upload.sha256.hex()
+    ids = Deriver(secret, "capture", device.device_id)
+    if captured_at is None:
+        return ids.derive(digest)
+    return ids.derive(f"{captured_at.isoformat()}\x1f{digest}")
+
+
+def _image(
+    device: Device, captured_at: datetime, capture_id: UUID, upload: Upload, frame: Frame
+) -> Image:
+    return Image(
+        object_key=f"captures/{device.device_id}/{captured_at:%Y/%m/%d}/{capture_id}.{frame.extension}",
+        sha256=upload.sha256.hex(),
+        media_type=frame.media_type,
+        size_bytes=len(upload.data),
+        width_px=frame.width_px,
+        height_px=frame.height_px,
+    )

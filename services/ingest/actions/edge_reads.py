@@ -1,0 +1,309 @@
+"""Reads that a camera made itself: decoded, checked and given their ids. The hot path.
+
+All or nothing: the first faulty read refuses the whole batch, by its place in it and its field.
+"""
+
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, NoReturn
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from services.ingest.domain.circumstances import Window
+from services.ingest.domain.devices import Device
+from services.ingest.domain.places import keep_to_place
+from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
+from shared.core.ids import Deriver
+from shared.core.plates import normalise_plate
+from shared.core.regions import ALLOWED, is_region
+from shared.core.types import Confidence, Latitude, Longitude, Ori, PlateText
+from shared.events import Character, Place, ReadRecorded
+from shared.events.read_rules import check_read, check_reads, is_late
+from shared.postgres.month_secrets import MonthEnded, MonthSecrets
+
+MAX_TEXT = 128
+_UNPRINTABLE = "has characters that cannot be printed"
+
+Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+
+
+class EdgeCharacter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One character as the camera read it."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=4)]
+    confidence: Confidence | None = None
+
+
+class EdgeRead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One read as a camera sends it."""
+
+    plate: Annotated[str, Meta(min_length=1, max_length=32)]
+    confidence: Confidence
+    captured_at: msgspec.Raw
+    """Decoded by `Batch`: the read's id covers the time as the device wrote it."""
+
+    source_id: Text | None = None
+    region: str | None = None
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+    heading_deg: Annotated[float, Meta(ge=0, lt=360)] | None = None
+    characters: Annotated[list[EdgeCharacter], Meta(max_length=16)] = []
+    model: Text | None = None
+    vehicle_make: Text | None = None
+    vehicle_colour: Text | None = None
+
+
+_time: msgspec.json.Decoder[datetime] = msgspec.json.Decoder(Annotated[datetime, Meta(tz=True)])
+_array = msgspec.json.Decoder(list[EdgeRead])
+_line = msgspec.json.Decoder(EdgeRead)
+
+DECODERS: dict[str, Callable[[bytes], list[EdgeRead]]] = {
+    "application/json": _array.decode,
+    "application/x-ndjson": _line.decode_lines,
+    "application/ndjson": _line.decode_lines,
+    "application/jsonl": _line.decode_lines,
+}
+
+
+def unpack(body: bytes, encoding: str, most_bytes: int) -> bytes:
+    """Return `body` without its content encoding.
+
+    Raises: TooLarge when it unpacks to more than `most_bytes`, of which no more is unpacked;
+    Malformed when it is broken, UnsupportedMedia for encodings other than gzip.
+    """
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "x-gzip"):
+        raise UnsupportedMedia("reads are sent plain or as gzip", field="Content-Encoding")
+    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        data = unpacker.decompress(body, most_bytes + 1)
+    except zlib.error:
+        raise Malformed("the body is no gzip", field="Content-Encoding") from None
+    if len(data) > most_bytes:
+        raise TooLarge(f"the body unpacks to more than {most_bytes} bytes", max_bytes=most_bytes)
+    if not unpacker.eof or unpacker.unused_data:
+        raise Malformed("the gzip body is truncated, or more follows it", field="Content-Encoding")
+    return data
+
+
+def decode(body: bytes, media_type: str, most: int) -> list[EdgeRead]:
+    """Return the reads in `body`.
+
+    Raises: UnsupportedMedia, Malformed, TooLarge for more than `most`, InvalidInput naming the
+    first faulty read and its field.
+    """
+    decoder = DECODERS.get(media_type)
+    if decoder is None:
+        raise UnsupportedMedia(
+            f"reads are sent as {' or '.join(list(DECODERS)[:2])}", field="Content-Type"
+        )
+    try:
+        reads = decoder(body)
+    except msgspec.ValidationError as exc:
+        raise _named(str(exc)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        fault = str(exc) if isinstance(exc, msgspec.DecodeError) else "it is not UTF-8"
+        raise Malformed(f"the body is no JSON: {fault}") from None
+    if not reads:
+        raise InvalidInput("the batch has no reads")
+    if len(reads) > most:
+        raise TooLarge(f"a batch has {most} reads at most, not {len(reads)}", max_reads=most)
+    return reads
+
+
+_PLACE = re.compile(r"(?P<fault>.*?)(?: - at `\$(?:\[(?P<index>\d+)\])?\.?(?P<field>.*)`)?")
+_FIELD = re.compile(r"field `(.{1,64})`")
+
+
+def _named(message: str) -> InvalidInput:
+    """Turn msgspec's words into which read, which field, what fault."""
+    found = _PLACE.fullmatch(message)
+    if found is None:
+        return InvalidInput("a read is not valid")
+    fault, index = found["fault"], found["index"]
+    field = found["field"] or None
+    if field is None and (named := _FIELD.search(fault)) is not None:
+        field = named[1]
+    if index is None:
+        return InvalidInput(fault, field=field)
+    return _fault(int(index), field, fault)
+
+
+def _fault(index: int, field: str | None, fault: str) -> InvalidInput:
+    at = f"read {index}" if field is None else f"read {index}, {field}"
+    return InvalidInput(f"{at}: {fault}", field=field, index=index)
+
+
+class Batch:
+    """Turns decoded reads of one device into events; ids are derived, so a batch sent again has none new.
+
+    An id covers the device, the time as the device wrote it, source id, plate, region and confidence: a
+    read that contradicts another is a read of its own. Its first half covers only what says that it is
+    the same sighting, so that retention sees by two ids that their reads contradict each other.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        agency_ori: Ori,
+        window: Window,
+        now: datetime,
+        secrets: MonthSecrets,
+        *,
+        most_m: float,
+        may_take: timedelta,
+    ) -> None:
+        """`most_m` is how far from its place a fixed camera may say that it is; what comes longer after its
+        capture than `may_take` is late."""
+        self._most_m = most_m
+        self._may_take = may_take
+        self._device = device
+        self._agency_ori = agency_ori
+        self._window = window
+        self._now = now
+        self._secrets = secrets
+        self._ids: Deriver | None = None
+        self._month = (0, 0)
+        self._kept: dict[UUID, EdgeRead] = {}
+        self.ids: list[UUID] = []
+        """One for each read, in order."""
+        self.late = 0
+        """How many different reads were late."""
+
+    def events(self, reads: Sequence[EdgeRead]) -> list[ReadRecorded]:
+        """Return one event for each read that is not one of the batch's already.
+
+        Raises: InvalidInput naming the first faulty read and its field.
+        """
+        events = []
+        for read in reads:
+            plate, at = self._plate(read), self._time(read)
+            read_id = self._id(read, plate, at)
+            known = self._kept.setdefault(read_id, read)
+            if known is read:
+                self._check(read, at)
+                events.append(self._event(read, read_id, plate, at))
+            elif known != read and read.source_id is not None:
+                self._refuse("source_id", "another read of this batch has it and says otherwise")
+            self.ids.append(read_id)
+        self._hold_to_all(events)
+        return events
+
+    def _hold_to_all(self, events: Sequence[ReadRecorded]) -> None:
+        """Refuse what hotlist and retention would put aside: a receipt says that a read is kept."""
+        try:
+            check_reads(events, self._now)
+        except InvalidInput:
+            for event in events:
+                try:
+                    check_read(event, self._now)
+                except InvalidInput as exc:
+                    raise _fault(self.ids.index(event.read_id), exc.field, exc.detail) from None
+            raise
+
+    def _plate(self, read: EdgeRead) -> PlateText:
+        try:
+            return normalise_plate(read.plate)
+        except ValueError as exc:
+            self._refuse("plate", str(exc))
+
+    def _time(self, read: EdgeRead) -> datetime:
+        try:
+            at = _time.decode(read.captured_at)
+            return at if at.tzinfo is UTC else at.astimezone(UTC)
+        except msgspec.ValidationError as exc:
+            self._refuse("captured_at", str(exc))
+        except OverflowError:
+            self._refuse("captured_at", "is no time of this age")
+
+    def _check(self, read: EdgeRead, at: datetime) -> None:
+        """What the decoder's types cannot say."""
+        if (fault := self._window.fault(at)) is not None:
+            self._refuse("captured_at", fault)
+        if read.region is not None and not is_region(read.region):
+            self._refuse("region", f"is no region in its full form: send {ALLOWED}")
+        if not read.plate.isprintable():
+            self._refuse("plate", _UNPRINTABLE)
+        for field, text in (
+            ("model", read.model),
+            ("vehicle_make", read.vehicle_make),
+            ("vehicle_colour", read.vehicle_colour),
+        ):
+            if text is not None and not text.isprintable():
+                self._refuse(field, _UNPRINTABLE)
+
+    def _id(self, read: EdgeRead, plate: PlateText, at: datetime) -> UUID:
+        ids = self._ids
+        if ids is None or self._month != (at.year, at.month):
+            ids = self._ids = self._deriver(at)
+            self._month = (at.year, at.month)
+        time, source = bytes(read.captured_at).decode(), read.source_id
+        # With its time: a camera that counts from 1 again after a restart loses no read.
+        same = (
+            f"plate\x1f{time}\x1f{plate}"
+            if source is None
+            else f"source\x1f{time}\x1f{len(source)}\x1f{source}"
+        )
+        return ids.derive_akin(same, f"\x1f{plate}\x1f{read.confidence!r}\x1f{read.region or ''}")
+
+    def _deriver(self, at: datetime) -> Deriver:
+        if (fault := self._window.fault(at)) is not None:  # has no secret, so it is looked at first
+            self._refuse("captured_at", fault)
+        try:
+            return Deriver(self._secrets.secret(at), "read", self._device.device_id)
+        except MonthEnded as exc:
+            self._refuse("captured_at", exc.detail)
+
+    def _event(self, read: EdgeRead, read_id: UUID, plate: PlateText, at: datetime) -> ReadRecorded:
+        device = self._device
+        place = device.place
+        if read.latitude is not None or read.longitude is not None or read.heading_deg is not None:
+            place = self._place(read)
+        late = is_late(at, self._now, self._may_take)
+        self.late += late
+        return ReadRecorded(
+            event_id=read_id,
+            occurred_at=self._now,
+            read_id=read_id,
+            device_id=device.device_id,
+            device_name=device.name,
+            agency_ori=self._agency_ori,
+            captured_at=at,
+            received_at=self._now,
+            source="edge",
+            plate=plate,
+            plate_as_read=read.plate,
+            confidence=read.confidence,
+            model=read.model or "edge",
+            region=read.region,
+            place=place,
+            characters=self._characters(read) if read.characters else [],
+            vehicle_make=read.vehicle_make,
+            vehicle_colour=read.vehicle_colour,
+            late=late,
+        )
+
+    def _place(self, read: EdgeRead) -> Place:
+        if read.latitude is None or read.longitude is None:
+            self._refuse(
+                "latitude", "latitude and longitude come together, and a heading with them"
+            )
+        place = Place(read.latitude, read.longitude, read.heading_deg)
+        try:
+            keep_to_place(self._device, place, self._most_m)
+        except InvalidInput as exc:
+            self._refuse("latitude", exc.detail)
+        return place
+
+    def _characters(self, read: EdgeRead) -> list[Character]:
+        if not all(c.text.isprintable() for c in read.characters):
+            self._refuse("characters", _UNPRINTABLE)
+        return [Character(c.text, c.confidence) for c in read.characters]
+
+    def _refuse(self, field: str, fault: str) -> NoReturn:
+        raise _fault(len(self.ids), field, fault)

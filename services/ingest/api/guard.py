@@ -1,0 +1,130 @@
+"""The guard of the cameras' routes: a device credential, the device's rate, and no query."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBasic, HTTPBearer
+from prometheus_client import Counter
+from pydantic import BaseModel
+
+from services.ingest.domain.credentials import presented
+from services.ingest.domain.devices import Device
+from services.ingest.service import parts_of
+from shared.access import guard as access
+from shared.access.guard import Principal
+from shared.core.errors import NotAuthenticated
+from shared.http.app import problem, status_of
+from shared.limits.limiter import note_uncounted
+
+REFUSED = Counter("alpr_device_refused", "Requests with a device credential that does not hold")
+
+CAMERA_PATHS = ("/v1/captures", "/v1/reads")
+
+_BEARER = HTTPBearer(
+    scheme_name="device_credential",
+    description="`<device id>.<secret>`, as it was shown once when the device was registered.",
+    auto_error=False,
+)
+_BASIC = HTTPBasic(
+    scheme_name="device_credential_basic",
+    description="Device id as the user name, secret as the password: for cameras that know no other.",
+    auto_error=False,
+)
+
+
+async def authenticate(request: Request) -> Device:
+    """Return the device that sends `request`. Raises: NotAuthenticated, Unavailable."""
+    device = await still(request)
+    parts = parts_of(request)
+    parts.last_seen.note(device.device_id, parts.runtime.clock.now())
+    return device
+
+
+async def still(request: Request) -> Device:
+    """Return the device as it is now. A route asks again once the body is in: it may have been revoked since.
+
+    Raises: NotAuthenticated, Unavailable.
+    """
+    try:
+        return await _device(request)
+    except NotAuthenticated:
+        REFUSED.inc()
+        note_uncounted(request)
+        raise
+
+
+async def identify(request: Request) -> Device | Principal:
+    """Return who sends `request`, by what its route takes. Raises: NotAuthenticated, Unavailable."""
+    if request.url.path.endswith(CAMERA_PATHS):
+        return await _device(request)
+    return await access.identify(request)
+
+
+async def _device(request: Request) -> Device:
+    parts = parts_of(request)
+    device_id, secret_sha256 = presented(request.headers.get("authorization"))
+    return await parts.cache.authenticate(device_id, secret_sha256, parts.runtime.clock.now())
+
+
+async def device_credential(
+    request: Request,
+    bearer: Annotated[object, Depends(_BEARER)],
+    basic: Annotated[object, Depends(_BASIC)],
+) -> Device:
+    """The guard as FastAPI and the OpenAPI document see it."""
+    return await authenticate(request)
+
+
+device_credential.device = True  # type: ignore[attr-defined]  # read by the architecture test
+
+Camera = Annotated[Device, Depends(device_credential)]
+
+
+class CameraRoute(APIRoute):
+    """A route whose endpoint takes a request and the device, nothing else.
+
+    FastAPI's solving of dependencies costs more than all else that a single read needs, so the guard
+    is called directly; a test watches that every such route is refused without a credential.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler: the guard, then the endpoint."""
+        endpoint: Callable[[Request, Device], Awaitable[Response]] = self.endpoint
+
+        async def handle(request: Request) -> Response:
+            try:
+                device = await authenticate(request)
+            except NotAuthenticated as exc:
+                answer = problem(request, status_of(exc), exc.title, exc.detail)
+                # Many cameras send a password only once they are asked for one in this way.
+                answer.headers.append("WWW-Authenticate", 'Basic realm="Plateward"')
+                return answer
+            return await endpoint(request, device)
+
+        return handle
+
+
+def add_camera_route(
+    app: FastAPI,
+    path: str,
+    endpoint: Callable[..., Awaitable[Response]],
+    receipt: type[BaseModel],
+    openapi: dict[str, Any],
+) -> None:
+    """Add a POST route for cameras, where it is found first.
+
+    Directly on the app: a router that is included is searched anew, twice, for every request.
+    """
+    app.router.add_api_route(
+        path,
+        endpoint,
+        methods=["POST"],
+        status_code=202,
+        response_model=receipt,
+        openapi_extra=openapi,
+        tags=["cameras"],
+        route_class_override=CameraRoute,
+    )
+    app.router.routes.insert(0, app.router.routes.pop())

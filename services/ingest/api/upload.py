@@ -1,0 +1,161 @@
+"""A frame as it was sent: the raw body, or the one file of a multipart form with its fields."""
+
+import logging
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from fastapi import Request
+from python_multipart import MultipartParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
+
+from services.ingest.api.body import Held, pour
+from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
+
+# It says each broken form in the log; its sender is told, and the log is not the sender's to fill.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+
+MAX_PARTS = 16
+MAX_FIELD_BYTES = 256
+FORM_OVERHEAD_BYTES = 64 * 1024
+"""What a form may add to its file: boundaries, headers, fields."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What arrived."""
+
+    data: bytes
+    sha256: bytes
+    fields: dict[str, str] = field(default_factory=dict)
+    """A form's fields; none for a raw body."""
+
+
+async def receive(request: Request, held: Held, *, most_bytes: int, within_s: float) -> Upload:
+    """Return the frame in a request.
+
+    Raises: TooLarge, Malformed, UnsupportedMedia, InvalidInput, Unavailable.
+    """
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMedia(
+            "a frame is sent as it is, without a content encoding", field="Content-Encoding"
+        )
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    into: _Form | _Raw = _Raw()
+    if kind == b"multipart/form-data":
+        into = _Form(options.get(b"boundary", b""), most_bytes)
+        most_bytes += FORM_OVERHEAD_BYTES
+    await pour(request, into.write, held, most_bytes=most_bytes, within_s=within_s)
+    return into.upload()
+
+
+class _Raw:
+    """Collects a body that is the frame itself, and its digest on the way."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._seen = sha256()
+
+    def write(self, piece: bytes) -> None:
+        """Take in a piece of the body."""
+        self._seen.update(piece)
+        self._pieces.append(piece)
+
+    def upload(self) -> Upload:
+        """Return what was sent."""
+        return Upload(b"".join(self._pieces), self._seen.digest())
+
+
+class _Form:
+    """Collects one file and a few short fields; refuses the rest as soon as it shows."""
+
+    def __init__(self, boundary: bytes, most_bytes: int) -> None:
+        if not boundary:
+            raise Malformed("the multipart body has no boundary", field="Content-Type")
+        self._most_bytes = most_bytes
+        self._parts = 0
+        self._file: bytearray | None = None
+        self._fields: dict[str, str] = {}
+        self._name = ""
+        self._header = bytearray()
+        self._value = bytearray()
+        self._disposition = b""
+        self._part = bytearray()
+        self._is_file = False
+        self._ended = False
+        try:
+            self._parser = MultipartParser(boundary, self._callbacks())
+        except FormParserError:
+            raise Malformed("the multipart boundary is not valid", field="Content-Type") from None
+
+    def write(self, piece: bytes) -> None:
+        """Take in a piece of the body."""
+        try:
+            self._parser.write(piece)
+        except FormParserError:
+            raise Malformed("the multipart body does not parse") from None
+
+    def upload(self) -> Upload:
+        """Return what was sent, whole."""
+        if not self._ended:
+            raise Malformed("the multipart body is truncated")
+        if self._file is None:
+            raise InvalidInput("the form has no file", field="image")
+        data = bytes(self._file)
+        return Upload(data, sha256(data).digest(), self._fields)
+
+    def _callbacks(self) -> Any:
+        return {
+            "on_part_begin": self._begin,
+            "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
+            "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+            "on_header_end": self._end_header,
+            "on_headers_finished": self._end_headers,
+            "on_part_data": self._data,
+            "on_part_end": self._end_part,
+            "on_end": self._end,
+        }
+
+    def _begin(self) -> None:
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            raise TooLarge(f"the form has more than {MAX_PARTS} parts")
+        self._disposition = b""
+        self._part = bytearray()
+
+    def _end_header(self) -> None:
+        if bytes(self._header).lower() == b"content-disposition":
+            self._disposition = bytes(self._value)
+        self._header.clear()
+        self._value.clear()
+
+    def _end_headers(self) -> None:
+        _, options = parse_options_header(self._disposition)
+        name = options.get(b"name")
+        if name is None:
+            raise Malformed("a part of the form has no name")
+        self._name = name.decode("utf-8", "replace")[:64]
+        self._is_file = b"filename" in options
+        if self._is_file and self._file is not None:
+            raise InvalidInput("the form has more than one file", field=self._name)
+        if not self._is_file and self._name in self._fields:
+            raise InvalidInput("the form has this field twice", field=self._name)
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        self._part += data[start:end]
+        most_bytes = self._most_bytes if self._is_file else MAX_FIELD_BYTES
+        if len(self._part) > most_bytes:
+            raise TooLarge(f"this part has more than {most_bytes} bytes", field=self._name)
+
+    def _end_part(self) -> None:
+        if self._is_file:
+            self._file = self._part
+            return
+        try:
+            self._fields[self._name] = self._part.decode()
+        except UnicodeDecodeError:
+            raise InvalidInput("this field is not UTF-8", field=self._name) from None
+
+    def _end(self) -> None:
+        self._ended = True

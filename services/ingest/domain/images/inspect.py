@@ -1,0 +1,42 @@
+"""Tells a whole still image from junk, a truncated file or a bomb, whatever its sender calls it."""
+
+from services.ingest.domain.images.frame import Frame, not_taken
+from services.ingest.domain.images.jpeg import inspect_jpeg
+from services.ingest.domain.images.png import SIGNATURE, inspect_png
+from services.ingest.domain.images.webp import inspect_webp
+
+_NAMED = {
+    b"GIF8": "a GIF",
+    b"BM": "a BMP",
+    b"II*\x00": "a TIFF",
+    b"MM\x00*": "a TIFF",
+    b"%PDF": "a PDF",
+    b"<": "markup",
+    b"{": "JSON",
+}
+
+
+def inspect(data: bytes) -> Frame:
+    """Return what `data` is.
+
+    Raises: UnsupportedMedia for what is no still JPEG, PNG or WebP; Malformed for a truncated or
+    contradictory file; TooLarge for more than 50 megapixels.
+    """
+    if data.startswith(b"\xff\xd8\xff"):
+        return inspect_jpeg(data)
+    if data.startswith(SIGNATURE):
+        return inspect_png(data)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return inspect_webp(data)
+    raise not_taken(_what(data))
+
+
+def _what(data: bytes) -> str:
+    if not data:
+        return "the body is empty"
+    if data[4:8] == b"ftyp":
+        return "this is an ISO media file (HEIF, AVIF or MP4)"
+    for start, name in _NAMED.items():
+        if data.startswith(start):
+            return f"this is {name}"
+    return "this is no image that is known here"

@@ -1,0 +1,33 @@
+"""Where a camera may say that it is."""
+
+from math import asin, cos, radians, sin, sqrt
+
+from services.ingest.domain.devices import Device, Kind
+from shared.core.errors import InvalidInput
+from shared.events import Place
+
+EARTH_RADIUS_M = 6_371_009
+"""Mean radius (IUGG)."""
+
+
+def metres_between(one: Place, other: Place) -> float:
+    """Return the great-circle distance in metres, by the haversine formula."""
+    south, north = radians(one.latitude), radians(other.latitude)
+    across = radians(other.longitude - one.longitude)
+    half = sin((north - south) / 2) ** 2 + cos(south) * cos(north) * sin(across / 2) ** 2
+    return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(half)))
+
+
+def keep_to_place(device: Device, said: Place, most_m: float) -> None:
+    """Hold a fixed camera to its registered place; a vehicle may be anywhere.
+
+    Raises: InvalidInput when `said` is more than `most_m` metres from it.
+    """
+    if device.kind is not Kind.FIXED or device.place is None:
+        return
+    if (away_m := metres_between(device.place, said)) > most_m:
+        raise InvalidInput(
+            f"the place is {away_m:,.0f} m from where this fixed camera is registered, and {most_m:,.0f} m are"
+            " allowed; leave the place out, or have the camera registered anew",
+            field="latitude",
+        )

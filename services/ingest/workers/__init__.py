@@ -1,0 +1,1 @@
+"""Ingest: what runs by itself."""

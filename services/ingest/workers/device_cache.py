@@ -1,0 +1,71 @@
+"""Every device in memory, so that a frame costs no query: read whole at start and every few seconds,
+one by one when an event says that it changed, and at once by whoever changed it in this process."""
+
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from services.ingest.domain.devices import Device
+from services.ingest.store.devices import Devices
+from shared.core.errors import NotAuthenticated, Unavailable
+from shared.core.periodic import PeriodicTask
+from shared.postgres.database import Database
+
+LOOKUPS_PER_S = 10
+"""Credentials that do not hold are looked up again, in case they are new, this often in all."""
+
+
+class DeviceCache:
+    """What this process knows of devices."""
+
+    def __init__(self, db: Database, *, ttl_s: float) -> None:
+        self._db = db
+        self._devices: dict[UUID, Device] = {}
+        self._loaded = False
+        # While the database is away what is known stays in use: nobody can revoke either.
+        self.reloading = PeriodicTask("device cache", self.load, ttl_s)
+        self._looked_up_at_s = 0.0
+
+    async def load(self) -> None:
+        """Read every device. Raises: Unavailable."""
+        async with self._db.begin() as connection:
+            devices = await Devices(connection).every()
+        for device in devices:
+            self.put(device)
+        self._loaded = True
+
+    async def refresh(self, ids: Iterable[UUID]) -> None:
+        """Read some devices again. Raises: Unavailable."""
+        async with self._db.begin() as connection:
+            devices = await Devices(connection).some(ids)
+        for device in devices:
+            self.put(device)
+
+    def put(self, device: Device) -> None:
+        """Remember a device as read in a committed state, unless a later one is known."""
+        known = self._devices.get(device.device_id)
+        if known is None or known.version <= device.version:
+            self._devices[device.device_id] = device
+
+    async def authenticate(self, device_id: UUID, secret_sha256: bytes, now: datetime) -> Device:
+        """Return the device whose credential this is. Raises: NotAuthenticated, Unavailable."""
+        device = self._devices.get(device_id)
+        if device is not None and device.accepts(secret_sha256, now):
+            return device
+        if not self._loaded:
+            raise Unavailable("devices are not yet known")
+        if self._may_look_up():
+            # It may have been issued by another process a moment ago.
+            await self.refresh([device_id])
+            device = self._devices.get(device_id)
+            if device is not None and device.accepts(secret_sha256, now):
+                return device
+        raise NotAuthenticated("this device credential is not known or no longer holds")
+
+    def _may_look_up(self) -> bool:
+        now_s = time.monotonic()
+        if now_s - self._looked_up_at_s < 1 / LOOKUPS_PER_S:
+            return False
+        self._looked_up_at_s = now_s
+        return True

@@ -1,0 +1,28 @@
+"""Forgets, once a day, frames that came longer ago than records are kept."""
+
+import logging
+from datetime import timedelta
+
+from services.ingest.store.devices import FirstSeen
+from shared.core.periodic import PeriodicTask
+from shared.service.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 86_400
+
+
+class Housekeeping:
+    """Runs in the background; several processes at it do no harm."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.daily = PeriodicTask("ingest housekeeping", self.forget, EVERY_S, at_once=True)
+
+    async def forget(self) -> int:
+        """Forget what is past the schedule; return how many frames. Raises: Unavailable."""
+        kept = timedelta(days=self._runtime.policy.retention.schedule_days)
+        async with self._runtime.db.begin() as connection:
+            count = await FirstSeen(connection).forget(self._runtime.clock.now() - kept)
+        log.info("forgot %d frames past the schedule", count)
+        return count

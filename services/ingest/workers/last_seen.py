@@ -1,0 +1,33 @@
+"""When each device was last heard of, written down together every few seconds, never by a request."""
+
+from datetime import datetime
+from uuid import UUID
+
+from services.ingest.store.devices import Devices
+from shared.core.periodic import PeriodicTask
+from shared.postgres.database import Database
+
+
+class LastSeen:
+    """Remembers, and writes down in the background."""
+
+    def __init__(self, db: Database, *, every_s: float) -> None:
+        self._db = db
+        self._times: dict[UUID, datetime] = {}
+        self.writing = PeriodicTask("last seen", self.flush, every_s)
+
+    def note(self, device_id: UUID, now: datetime) -> None:
+        """A device was heard of."""
+        self._times[device_id] = now
+
+    async def flush(self) -> None:
+        """Write down what was noted; what fails is kept for the next time. Raises: Unavailable."""
+        times, self._times = self._times, {}
+        if not times:
+            return
+        try:
+            async with self._db.begin() as connection:
+                await Devices(connection).seen(times)
+        except Exception:
+            self._times = {**times, **self._times}
+            raise

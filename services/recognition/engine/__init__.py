@@ -1,0 +1,1 @@
+"""Recognition: plate reading engines: ours, and PaddleOCR."""

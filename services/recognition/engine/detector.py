@@ -1,0 +1,190 @@
+"""Where the plates of a frame are: the four corners of each, and how sure the network is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.recognition.engine.geometry import Quad, size_px
+from services.recognition.engine.network import Network, fact
+
+STRIDE: Final = 32
+"""Sides of what the network takes are multiples of this, px."""
+GROUND: Final = 114
+"""Grey of what is added to a frame to make its sides such multiples."""
+SAME: Final = 0.4
+"""Shared area over joint area from which two cells mean the same plate."""
+WITHIN: Final = 0.6
+"""Share of a plate that lies in a surer one from which it is a part of that, or the same."""
+JOINS: Final = 0.5
+"""A neighbour's corners count where its score is at least this share of the best one's."""
+MOST_CELLS: Final = 400
+MOST_PLATES: Final = 24
+"""In one frame. No street has more, and a picture made to look like many costs no more."""
+MIN_SIZE_PX: Final = (16.0, 7.0)
+"""Width and height below which nothing of a serial can be left."""
+ASPECT: Final = (0.8, 9.0)
+"""Width over height. US plates have 2, motorcycles 1.6, European ones 4.7; a view from the side
+halves it."""
+INSIDE: Final = 0.6
+"""Share of a plate that lies in the frame, at the least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A plate in a frame."""
+
+    score: float
+    """Probability that there is one."""
+    quad: Quad
+    """Its corners, px of the frame, clockwise from the plate's own top left."""
+
+
+class PlateDetector:
+    """Finds plates in frames of any size."""
+
+    def __init__(
+        self, network: Network, *, longest_px: int, again_px: int | None, minimum: float
+    ) -> None:
+        """Set up a detector.
+
+        Args:
+            network: takes `frames` (N, H, W, 3), gives `score` (N, H/8, W/8) and `corners`
+                (N, H/8, W/8, 8), px of the input.
+            longest_px: frames are reduced until their long side is no more than this.
+            again_px: frames in which nothing was found are looked at once more with this long
+                side, if they are that large; None for never.
+            minimum: score from which there is a plate.
+
+        Raises: NoSuchModel where the network does not say its version.
+        """
+        self._network = network
+        self._version = fact(network, "version")
+        self._longest_px = longest_px
+        self._again_px = again_px
+        self._minimum = minimum
+
+    @property
+    def version(self) -> str:
+        """The network's version."""
+        return self._version
+
+    def find(self, frames: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+        """The plates of each frame, the surest first.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR each; any sizes from 1x1.
+        """
+        return [self._find(frame) for frame in frames]
+
+    def _find(self, frame: NDArray[np.uint8]) -> list[Detection]:
+        """Alone: one frame's values fit a core's cache; those of four took a fifth longer a frame."""
+        found = self._look(frame, self._longest_px)
+        if found or self._again_px is None or max(frame.shape[:2]) <= self._longest_px:
+            return found
+        return self._look(frame, self._again_px)
+
+    def _look(self, frame: NDArray[np.uint8], longest_px: int) -> list[Detection]:
+        """One pass at one size."""
+        picture, scales = _reduced(frame, longest_px)
+        outputs = self._network.run(picture[np.newaxis])
+        plates = merged(outputs["score"][0], outputs["corners"][0], self._minimum)
+        placed = [Detection(score, quad / scales) for score, quad in plates]
+        return [one for one in placed if is_sound(one.quad, frame.shape)][:MOST_PLATES]
+
+
+def _reduced(
+    frame: NDArray[np.uint8], longest_px: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """A frame at its working size on grey ground, top left; and px there per px here, x and y."""
+    height, width = frame.shape[:2]
+    scale = min(1.0, longest_px / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small, by = frame, 1
+    while small.shape[1] >= 2 * size[0] and small.shape[0] >= 2 * size[1]:
+        small, by = _halved(small), 2 * by
+    covered = by * small.shape[1], by * small.shape[0]
+    ground = np.full((_multiple(size[1]), _multiple(size[0]), 3), GROUND, np.uint8)
+    ground[: size[1], : size[0]] = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
+    return ground, np.array([size[0] / covered[0], size[1] / covered[1]], np.float32)
+
+
+def _halved(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Means of 2x2 px, many times faster than those over broken px; an odd last row or column is
+    left out."""
+    height, width = frame.shape[0] // 2, frame.shape[1] // 2
+    even = frame[: 2 * height, : 2 * width]
+    return np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _multiple(px: int) -> int:
+    return -(-px // STRIDE) * STRIDE
+
+
+def merged(
+    score: NDArray[np.float32], corners: NDArray[np.float32], minimum: float
+) -> list[tuple[float, Quad]]:
+    """Cells as plates: the best of a place with its neighbours' corners, weighted by score.
+
+    Args:
+        score: (h, w).
+        corners: (h, w, 8), px.
+        minimum: score from which a cell counts.
+    """
+    cells = np.flatnonzero(score.ravel() >= minimum)
+    cells = cells[np.argsort(-score.ravel()[cells], kind="stable")][:MOST_CELLS]
+    scores = score.ravel()[cells]
+    quads = corners.reshape(-1, 4, 2)[cells]
+    known = np.isfinite(quads).all(axis=(1, 2))
+    scores, quads = scores[known], quads[known]
+    wide = (np.ptp(quads, axis=1) > 1).all(axis=1)
+    scores, quads = scores[wide], quads[wide]
+    plates = []
+    while len(scores):
+        same, part = _overlaps(quads[0], quads)
+        joins = same & (scores >= JOINS * scores[0])
+        quad = np.average(quads[joins], axis=0, weights=scores[joins])
+        plates.append((float(scores[0]), quad.astype(np.float32)))
+        scores, quads = scores[~part], quads[~part]
+    return plates
+
+
+def _overlaps(
+    first: Quad, all_: NDArray[np.float32]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which of (n, 4, 2) are the same plate as the first of them, and which are that or part of it.
+
+    By upright bounds, which is near enough: no two plates of a street overlap by that much.
+    """
+    low = np.maximum(first.min(axis=0), all_.min(axis=1))
+    high = np.minimum(first.max(axis=0), all_.max(axis=1))
+    shared = np.clip(high - low, 0, None).prod(axis=1)
+    mine, theirs = np.ptp(first, axis=0).prod(), np.ptp(all_, axis=1).prod(axis=1)
+    same = shared >= SAME * (mine + theirs - shared)
+    part = same | (shared >= WITHIN * np.minimum(mine, theirs))
+    return same, part
+
+
+def is_sound(quad: Quad, frame_shape: tuple[int, ...]) -> bool:
+    """Whether four corners can be a plate's: large enough, convex, not turned over, in the frame.
+
+    Args:
+        quad: (4, 2) px.
+        frame_shape: height and width first.
+    """
+    width, height = size_px(quad)
+    if width < MIN_SIZE_PX[0] or height < MIN_SIZE_PX[1]:
+        return False
+    if not ASPECT[0] <= width / height <= ASPECT[1]:
+        return False
+    edges = np.roll(quad, -1, axis=0) - quad
+    turns = edges[:, 0] * np.roll(edges[:, 1], -1) - edges[:, 1] * np.roll(edges[:, 0], -1)
+    if not (turns > 0).all():  # with y down, clockwise turns are positive
+        return False
+    low, high = quad.min(axis=0), quad.max(axis=0)
+    frame_px = np.array([frame_shape[1], frame_shape[0]], np.float32)
+    inside = np.clip(np.minimum(high, frame_px) - np.maximum(low, 0), 0, None).prod()
+    return bool(inside >= INSIDE * (high - low).prod())

@@ -1,0 +1,29 @@
+"""Which engine the settings ask for."""
+
+from functools import partial
+
+from services.recognition.engine.own_weights import OWN
+from services.recognition.engine.paddle import PaddleEngine
+from services.recognition.engine.plateward import load_own
+from services.recognition.settings import Settings
+from services.recognition.workers.child import EngineFactory
+
+
+def chosen_engine(settings: Settings) -> EngineFactory:
+    """What builds the engine in a worker; NoSuchModel is raised there, by the call."""
+    if settings.recognition_model != OWN:
+        return partial(
+            PaddleEngine, settings.recognition_model, longest_px=settings.recognition_longest_px
+        )
+    return partial(
+        load_own,
+        detector_px=settings.recognition_detector_px,
+        detector_again_px=settings.recognition_detector_again_px,
+        detector_minimum=settings.recognition_detector_minimum,
+        legible_minimum=settings.recognition_legible_minimum,
+        region_minimum=settings.recognition_region_minimum,
+        looks_below=settings.recognition_looks_below,
+        keep_stacked=settings.recognition_keep_stacked,
+        opinion_model=settings.recognition_second_opinion_model,
+        opinion_below=settings.recognition_second_opinion_below,
+    )

@@ -1,0 +1,41 @@
+"""Our own networks: where their weights are, and their digest."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from services.recognition.engine.weights import NoSuchModel
+
+OWN: Final = "plateward"
+"""What the settings call our own engine."""
+FOLDER: Final = Path(__file__).with_name("models")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWeights:
+    """The three networks, which are measured together."""
+
+    detector: Path
+    reader: Path
+    states: Path
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over all files."""
+        digest = hashlib.sha256()
+        for path in (self.detector, self.reader, self.states):
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
+
+
+def find_own(folder: Path = FOLDER) -> OwnWeights:
+    """The weights in a folder, by default those that come with the service.
+
+    Raises: NoSuchModel where one of them is not there.
+    """
+    weights = OwnWeights(folder / "detector.onnx", folder / "reader.onnx", folder / "states.onnx")
+    for path in (weights.detector, weights.reader, weights.states):
+        if not path.is_file():
+            raise NoSuchModel(f"{OWN} needs {path.name}, and {folder} holds none")
+    return weights

@@ -1,0 +1,170 @@
+"""The PaddleOCR engine: text in the frame, plates among it, a second look at each."""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.recognition.engine.consensus import agreed_serial, winner
+from services.recognition.engine.geometry import (
+    Quad,
+    back_to_frame,
+    bounding_box,
+    corners,
+    enlarge,
+    overlap,
+    size_px,
+    straighten,
+)
+from services.recognition.engine.grammar import is_issued_series
+from services.recognition.engine.plausibility import (
+    PLATE_AROUND,
+    Support,
+    TextLine,
+    could_hold_a_plate,
+    distinct,
+    has_state_beside,
+    joined,
+    objection,
+    support_needed,
+    without_words,
+)
+from services.recognition.engine.protocol import Alternative, PlateReading
+from services.recognition.engine.surroundings import is_enclosed
+from services.recognition.engine.text import PaddleText
+from services.recognition.engine.weights import find_pair
+
+RULES_REVISION: Final = 2
+"""Goes up with every change to what is chosen or how looks are combined."""
+
+SURE: Final = 0.97
+"""A first look this sure of every character, and of an issued series, is enough."""
+BLURRED: Final = 0.8
+"""A first look less sure than this is looked at again even where it seems to be a word."""
+FINDING_LOOKS: Final = ((0.25, 0.6, 48), (0.15, 0.3, 64))
+"""Looks that find the line anew: margins (shares of the line's width and height), line height in
+px. They mend lines that the first look cut short."""
+TIGHT_LOOK: Final = (0.02, -0.08)
+"""A look at the line alone, a little lower: state names and stickers fall away."""
+CROP_MARGIN: Final = (0.2, 0.7)
+"""Around the line, so that the crop shows the whole plate and a little of the car."""
+
+
+class PaddleEngine:
+    """PaddleOCR over the whole frame, plates by plausibility, several looks at each."""
+
+    def __init__(self, model: str = "ppocrv6-small", *, longest_px: int = 1280) -> None:
+        pair = find_pair(model)
+        self._name = f"{pair.name}/{RULES_REVISION}"
+        self._digest = pair.digest
+        self._text = PaddleText(pair)
+        self._longest_px = longest_px
+
+    @property
+    def name(self) -> str:
+        """Weights and the revision of the rules around them."""
+        return self._name
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over the weights."""
+        return self._digest
+
+    def read(self, frame: NDArray[np.uint8]) -> Sequence[PlateReading]:
+        """All plates in a frame; see `Engine.read`."""
+        lines = self._lines(frame)
+        looked_at = [self._looks(frame, line) for line in self._candidates(frame, lines)]
+        found = [(winner(looks), looks) for looks in looked_at]
+        found = [one for one in found if _stands(frame, *one, lines)]
+        kept = distinct([chosen.quad for chosen, _ in found])
+        readings = [_reading(frame, *found[i]) for i in kept]
+        return sorted(readings, key=lambda reading: reading.corners)
+
+    def warm_up(self) -> None:
+        """Nothing: all of it is loaded."""
+
+    def read_batch(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[Sequence[PlateReading]]:
+        """One frame after another: PaddleOCR gains nothing from batches on one core."""
+        return [self.read(frame) for frame in frames]
+
+    def _lines(self, frame: NDArray[np.uint8]) -> list[TextLine]:
+        """Every line of the frame that is the size of a plate's serial or a state's name."""
+        quads = self._text.detect(frame, self._longest_px)
+        return [self._line(frame, quad) for quad in quads if could_hold_a_plate(quad) is None]
+
+    def _line(self, frame: NDArray[np.uint8], quad: Quad) -> TextLine:
+        return TextLine(self._text.read(frame, quad), quad)
+
+    def _candidates(self, frame: NDArray[np.uint8], lines: Sequence[TextLine]) -> list[TextLine]:
+        """Lines worth more looks; halves that stand end to end before their parts."""
+        cut = [without_words(line) for line in lines]
+        whole = [line for line in joined(cut) if _stands(frame, line, [line], lines)]
+        single = [
+            line
+            for line in cut
+            if objection(line) is None
+            and (line.confidence < BLURRED or _stands(frame, line, [line], lines))
+            and not any(overlap(line.quad, other.quad) > 0.6 for other in whole)
+        ]
+        return [*whole, *single]
+
+    def _looks(self, frame: NDArray[np.uint8], first: TextLine) -> list[TextLine]:
+        """Several readings of one plate; a sure first one that fits a series is enough."""
+        if first.confidence >= SURE and is_issued_series(first.plate):
+            return [first]
+        found = [self._find_again(frame, first.quad, *look) for look in FINDING_LOOKS]
+        tight = self._line(frame, enlarge(first.quad, *TIGHT_LOOK))
+        return [first, *(line for line in found if line is not None), tight]
+
+    def _find_again(
+        self, frame: NDArray[np.uint8], quad: Quad, across: float, up: float, line_px: int
+    ) -> TextLine | None:
+        """The largest line in an enlarged cut around a line, read there; None where none is."""
+        cut, matrix = straighten(frame, enlarge(quad, across, up), round(line_px * (1 + 2 * up)))
+        found = self._text.detect(cut, max(cut.shape[:2]))
+        if not found:
+            return None
+        largest = max(found, key=lambda one: float(np.prod(size_px(one))))
+        place = back_to_frame(largest, matrix)
+        return without_words(TextLine(self._text.read(cut, largest), place))
+
+
+def _stands(
+    frame: NDArray[np.uint8],
+    line: TextLine,
+    looks: Sequence[TextLine],
+    lines: Sequence[TextLine],
+) -> bool:
+    """Whether nothing speaks against a line, and enough around it speaks for it.
+
+    One look that saw letters and digits is enough to take a line for a serial and not a word.
+    """
+    if objection(line) is not None:
+        return False
+    needed = support_needed(line.plate)
+    if len(line.plate) > 4:
+        needed = min(needed, *(support_needed(look.plate) for look in looks))
+    if needed is Support.NONE or has_state_beside(line, lines):
+        return True
+    return needed is Support.ANY and is_enclosed(frame, line.quad)
+
+
+def _reading(frame: NDArray[np.uint8], chosen: TextLine, looks: Sequence[TextLine]) -> PlateReading:
+    """The chosen look as a reading.
+
+    PaddleOCR has no probability of a whole line and no state: the risk is what its characters make
+    together, which nothing has calibrated.
+    """
+    characters = agreed_serial(chosen, looks)
+    whole = math.prod(character.confidence for character in characters)
+    return PlateReading(
+        plate_as_read=chosen.text,
+        characters=characters,
+        corners=corners(chosen.quad),
+        box=bounding_box(enlarge(chosen.quad, *PLATE_AROUND), frame.shape),
+        crop=bounding_box(enlarge(chosen.quad, *CROP_MARGIN), frame.shape),
+        alternatives=(Alternative(chosen.plate, whole),),
+        misread_risk=1 - whole,
+    )

@@ -1,0 +1,188 @@
+"""Our own engine: a detector finds plates, readers read serials and states, PaddleOCR is asked where
+in doubt."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.recognition.engine.closer import CloserLook
+from services.recognition.engine.detector import Detection, PlateDetector
+from services.recognition.engine.geometry import bounding_box, corners, enlarge
+from services.recognition.engine.grammar import is_issued_series
+from services.recognition.engine.network import OnnxNetwork
+from services.recognition.engine.own_weights import OWN, find_own
+from services.recognition.engine.plausibility import LENGTHS
+from services.recognition.engine.protocol import PlateReading
+from services.recognition.engine.reader import PlateReader, Text
+from services.recognition.engine.second_opinion import Opinion, PaddleOpinion, weighed
+from services.recognition.engine.states import StateReader
+from services.recognition.engine.words import is_no_serial, names_a_state
+
+RULES_REVISION: Final = 2
+"""Goes up with every change to what is chosen or how looks are weighed."""
+
+SURE_AT_ONCE: Final = 0.6
+"""Score of a plate in the whole frame that stands even where a closer look does not see it."""
+CROP_MARGIN: Final = (0.15, 0.3)
+"""Around the plate, so that the crop shows a little of the car."""
+
+
+class OwnEngine:
+    """Detector, reader, and a second opinion on what the reader is not sure of."""
+
+    def __init__(
+        self,
+        detector: PlateDetector,
+        closer: CloserLook,
+        reader: PlateReader,
+        *,
+        digest: str,
+        legible_minimum: float,
+        opinion: Opinion | None = None,
+        opinion_below: float = 0.0,
+    ) -> None:
+        """Set up an engine.
+
+        Args:
+            detector: finds the plates.
+            closer: places their corners again.
+            reader: reads them.
+            digest: SHA-256 (hex) over the weights of all.
+            legible_minimum: probability of being a legible plate from which a text is a reading.
+            opinion: asked about readings with a character less probable than `opinion_below`;
+                None for never.
+            opinion_below: see `opinion`.
+        """
+        self._detector = detector
+        self._closer = closer
+        self._reader = reader
+        self._digest = digest
+        self._legible_minimum = legible_minimum
+        self._opinion = opinion
+        self._opinion_below = opinion_below
+
+    @property
+    def name(self) -> str:
+        """The versions of the networks and the revision of the rules around them."""
+        versions = dict.fromkeys((self._detector.version, *self._reader.versions))
+        return f"{OWN}-{'-'.join(versions)}/{RULES_REVISION}"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over the weights."""
+        return self._digest
+
+    def warm_up(self) -> None:
+        """Load the second opinion, which is loaded when first asked otherwise."""
+        if self._opinion is not None:
+            self._opinion.load()
+
+    def read(self, frame: NDArray[np.uint8]) -> Sequence[PlateReading]:
+        """All plates in a frame; see `Engine.read`."""
+        [readings] = self.read_batch([frame])
+        return readings
+
+    def read_batch(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[Sequence[PlateReading]]:
+        """All plates in each frame; the networks run over all of them together."""
+        found = [
+            (i, detection)
+            for i, detections in enumerate(self._detector.find(frames))
+            for detection in detections
+        ]
+        placed = self._closer.place([(frames[i], detection.quad) for i, detection in found])
+        found = [
+            (i, detection if quad is None else replace(detection, quad=quad))
+            for (i, detection), quad in zip(found, placed, strict=True)
+            if quad is not None or detection.score >= SURE_AT_ONCE
+        ]
+        texts = self._reader.read([(frames[i], detection.quad) for i, detection in found])
+        readings: list[list[PlateReading]] = [[] for _ in frames]
+        for (i, detection), text in zip(found, texts, strict=True):
+            if text.legible < self._legible_minimum or not could_be_a_plate(text.plate):
+                continue
+            readings[i].append(self._reading(frames[i], detection, text))
+        return [sorted(one, key=lambda reading: reading.corners) for one in readings]
+
+    def _reading(self, frame: NDArray[np.uint8], detection: Detection, text: Text) -> PlateReading:
+        as_read = text.as_read
+        if self._opinion is not None and text.confidence < self._opinion_below:
+            looks = self._opinion.looks(frame, detection.quad, text.line)
+            text, as_read = weighed(text, looks)
+        return PlateReading(
+            plate_as_read=as_read,
+            characters=text.characters,
+            corners=corners(text.line),
+            box=bounding_box(detection.quad, frame.shape),
+            crop=bounding_box(enlarge(detection.quad, *CROP_MARGIN), frame.shape),
+            region=text.region,
+            alternatives=text.alternatives,
+            misread_risk=1 - text.probability,
+        )
+
+
+def could_be_a_plate(plate: str) -> bool:
+    """Whether a text has a serial's length and is no word of signs, of states or of plates."""
+    if len(plate) not in LENGTHS:
+        return False
+    if plate.isalpha():
+        return not (is_no_serial(plate) or names_a_state(plate))
+    numbered = re.fullmatch(r"([A-Z]{2,})\d{1,3}", plate)  # GATE 04, CAM 1: places, not plates
+    return numbered is None or is_issued_series(plate) or not is_no_serial(numbered[1])
+
+
+def load_own(
+    *,
+    detector_px: int,
+    detector_again_px: int,
+    detector_minimum: float,
+    legible_minimum: float,
+    region_minimum: float,
+    looks_below: float,
+    keep_stacked: bool,
+    opinion_model: str,
+    opinion_below: float,
+) -> OwnEngine:
+    """Our engine with the weights that come with the service.
+
+    Args:
+        detector_px: long side of the frame that the detector works on.
+        detector_again_px: the same for a second pass where the first found nothing, 0 for none.
+        detector_minimum: score from which there is a plate.
+        legible_minimum: see `OwnEngine`.
+        region_minimum: see `StateReader`.
+        looks_below: see `PlateReader`.
+        keep_stacked: see `PlateReader`.
+        opinion_model: PaddleOCR's pair of weights; see `weights.find_pair`.
+        opinion_below: see `OwnEngine`; 0 for no second opinion, which spares its memory.
+
+    Raises: NoSuchModel.
+    """
+    cv2.setNumThreads(1)
+    weights = find_own()
+    finding = OnnxNetwork(weights.detector)
+    detector = PlateDetector(
+        finding,
+        longest_px=detector_px,
+        again_px=detector_again_px or None,
+        minimum=detector_minimum,
+    )
+    return OwnEngine(
+        detector,
+        CloserLook(finding),
+        PlateReader(
+            OnnxNetwork(weights.reader),
+            StateReader(OnnxNetwork(weights.states), minimum=region_minimum),
+            legible_minimum=legible_minimum,
+            looks_below=looks_below,
+            keep_stacked=keep_stacked,
+        ),
+        digest=weights.digest,
+        legible_minimum=legible_minimum,
+        opinion=PaddleOpinion(opinion_model) if opinion_below > 0 else None,
+        opinion_below=opinion_below,
+    )

@@ -1,0 +1,363 @@
+"""What stands on a plate whose corners are known, and how probable it is."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.recognition.engine.ctc import Classes, Decoded, Place, Steps, decode, labels, tempered
+from services.recognition.engine.geometry import Quad, back_to_frame, size_px
+from services.recognition.engine.grammar import issued_oftener
+from services.recognition.engine.network import Network, fact
+from services.recognition.engine.protocol import Alternative, Character
+from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
+
+PICTURE_PX: Final = (READER_WIDTH_PX, READER_HEIGHT_PX)
+"""Width and height of what the network takes."""
+REDUCED_OVER: Final = 1.6
+"""How many times wider than the picture a plate is from which its frame is reduced first."""
+LEGIBLE: Final = 0.5
+"""Probability of being a legible plate below which nothing is decoded, whatever is asked for."""
+LOOKS: Final = ((1.03, 1.06), (0.97, 0.94))
+"""Further cuts of a plate, its corners drawn out by these shares across and down: a detector's
+error is of this size, and a reading that stands in all of them does not hang on it."""
+SAME_COLUMN: Final = 2.5
+"""Columns by which the two characters of a stacked pair are apart at the most; characters beside
+each other are twice that."""
+KEPT: Final = 3
+"""Alternatives that are told, the reading itself included."""
+BATCH: Final = 16
+"""Plates that go through the network together; more take memory and gain nothing."""
+
+ONE_LINE: Final = (0.25, 0.80)
+"""Top and bottom of a single line of characters, shares of a plate's height: a serial is 2.7 in of
+6 in high, under the state's name (SAE J686 and the states' dies)."""
+HALF_A_CHARACTER: Final = 0.055
+"""Share of a plate's width from a character's middle to its edge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A plate as read."""
+
+    characters: tuple[Character, ...]
+    """Empty where nothing stands there."""
+    alternatives: tuple[Alternative, ...]
+    """This text first, then the next probable ones, three in all."""
+    probability: float
+    """That the text is right as a whole."""
+    legible: float
+    """Probability that this is a plate that can be read at all."""
+    region: str | None
+    """ISO 3166-2, such as `US-CA`; None under the bar."""
+    line: Quad
+    """Around the characters, px of the frame."""
+    as_read: str
+    """What the network alone read: with the small stacked characters that `characters` may leave out,
+    and without regard to what any state issues."""
+
+    @property
+    def plate(self) -> str:
+        """The characters as one word."""
+        return "".join(character.text for character in self.characters)
+
+    @property
+    def confidence(self) -> float:
+        """The lowest probability of any character, 0 where there is none."""
+        return min((character.confidence for character in self.characters), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the network said of one cut of a plate."""
+
+    steps: Steps
+    """(T, 37) probabilities of classes."""
+    legible: float
+    matrix: NDArray[np.float64]
+    """(3, 3), from the frame to the cut."""
+
+
+class States(Protocol):
+    """Says which states issued plates; see `StateReader`."""
+
+    @property
+    def version(self) -> str:
+        """Of the network that reads them."""
+
+    def read(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[str | None]:
+        """The state of each plate, such as `US-CA`, or None."""
+
+
+class PlateReader:
+    """Reads plates, many at a time."""
+
+    def __init__(
+        self,
+        network: Network,
+        states: States | None = None,
+        *,
+        legible_minimum: float = LEGIBLE,
+        looks_below: float = 0.0,
+        keep_stacked: bool = True,
+    ) -> None:
+        """Set up a reader.
+
+        Args:
+            network: takes `plates` (N, 64, 160, 3), gives log-probabilities `characters`
+                (N, T, 37) and `plate` (N,). Its own description says its margins and the
+                temperature that calibrates its characters.
+            states: names the state of each legible plate, which is evidence for its serial too;
+                None for no state.
+            legible_minimum: what cannot come to this probability of being a legible plate, not by
+                the mean of all looks either, is not decoded.
+            looks_below: legible plates with a character less probable than this are looked at in further
+                cuts, a little wider and a little narrower.
+            keep_stacked: whether a pair of small characters, one above the other, is part of the
+                plate, or only of what stands on it.
+
+        Raises: NoSuchModel where the network does not say all that.
+        """
+        self._network = network
+        self._states = states
+        self._worth_reading = max(LEGIBLE, 1 - (1 + len(LOOKS)) * (1 - legible_minimum))
+        self._looks_below = looks_below
+        self._keep_stacked = keep_stacked
+        self._margins = float(fact(network, "margin_across")), float(fact(network, "margin_up"))
+        self._temperature = float(fact(network, "temperature"))
+        self._version = fact(network, "version")
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The network's version, and that of the one that names states."""
+        return self._version, *(() if self._states is None else (self._states.version,))
+
+    def read(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[Text]:
+        """Read plates.
+
+        Args:
+            plates: frames, (H, W, 3) uint8 BGR, each with a plate's corners in it, px.
+        """
+        seen = self._seen(plates)
+        regions = self._regions(plates, seen)
+        texts = [self._text([look], region) for look, region in zip(seen, regions, strict=True)]
+        doubted = [
+            i
+            for i, text in enumerate(texts)
+            if text.legible >= self._worth_reading and text.confidence < self._looks_below
+        ]
+        again = self._seen(
+            [(plates[i][0], _about(plates[i][1], by)) for i in doubted for by in LOOKS]
+        )
+        for n, i in enumerate(doubted):
+            looks = [seen[i], *again[n * len(LOOKS) : (n + 1) * len(LOOKS)]]
+            texts[i] = self._text(looks, regions[i])
+        return texts
+
+    def _regions(
+        self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], seen: Sequence[_Look]
+    ) -> list[str | None]:
+        """The state of each plate that is worth reading."""
+        told: list[str | None] = [None] * len(plates)
+        if self._states is None:
+            return told
+        worth = [i for i, look in enumerate(seen) if look.legible >= self._worth_reading]
+        for i, region in zip(worth, self._states.read([plates[i] for i in worth]), strict=True):
+            told[i] = region
+        return told
+
+    def _seen(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[_Look]:
+        looks: list[_Look] = []
+        for start in range(0, len(plates), BATCH):
+            part = plates[start : start + BATCH]
+            cuts = [rectify(frame, quad, *self._margins) for frame, quad in part]
+            outputs = self._network.run(np.stack([picture for picture, _ in cuts]))
+            looks += [
+                _Look(tempered(characters, self._temperature), float(legible), matrix)
+                for characters, legible, (_, matrix) in zip(
+                    outputs["characters"], outputs["plate"], cuts, strict=True
+                )
+            ]
+        return looks
+
+    def _text(self, looks: Sequence[_Look], region: str | None) -> Text:
+        if looks[0].legible < self._worth_reading:
+            whole = back_to_frame(_inner(*self._margins), looks[0].matrix)
+            return Text((), (), 1.0, looks[0].legible, None, whole, "")
+        steps = len(looks[0].steps)
+        decoded = decode(
+            [look.steps for look in looks],
+            prior=lambda places: issued_oftener(self._plate(places, steps), region),
+        )
+        small = set() if self._keep_stacked else stacked(decoded.places, steps)
+        read = [
+            Character(_word((place.label,)), sure)
+            for i, (place, sure) in enumerate(zip(decoded.places, decoded.certainty, strict=True))
+            if i not in small
+        ]
+        alternatives = _without_stacked(decoded, steps) if small else _as_decoded(decoded)
+        line = _line(decoded.places, steps, self._margins)
+        return Text(
+            characters=tuple(read),
+            alternatives=alternatives,
+            probability=alternatives[0].probability if alternatives else 1.0,
+            legible=float(np.mean([look.legible for look in looks])),
+            region=region,
+            line=back_to_frame(line, looks[0].matrix),
+            as_read=_word(decoded.seen),
+        )
+
+    def _plate(self, places: Sequence[Place], steps: int) -> str:
+        return _word(labels(places)) if self._keep_stacked else _full_height(places, steps)
+
+
+def stacked(places: Sequence[Place], steps: int) -> set[int]:
+    """Which characters are a small pair, one above the other, beside at least two of full height.
+
+    Steps go along the upper half and then along the lower one, so the two of a pair are successive
+    characters of the two halves in the same columns. In two lines, the last of the upper one and the
+    first of the lower one stand at opposite ends.
+    """
+    columns = steps // 2
+    middles = [(place.start + place.stop) / 2 for place in places]
+    for i, (upper, lower) in enumerate(pairwise(middles)):
+        crosses = upper < columns <= lower
+        if crosses and abs(lower - columns - upper) <= SAME_COLUMN and len(places) >= 4:
+            return {i, i + 1}
+    return set()
+
+
+def _as_decoded(decoded: Decoded) -> tuple[Alternative, ...]:
+    ranked = ((decoded.text, decoded.probability), *decoded.others)
+    return tuple(Alternative(_word(text), min(1.0, odds)) for text, odds in ranked if text)
+
+
+def _without_stacked(decoded: Decoded, steps: int) -> tuple[Alternative, ...]:
+    """Plates without their small characters, each with the probability of all texts that come to it."""
+    odds: dict[str, float] = defaultdict(float)
+    for places, probability in decoded.candidates:
+        odds[_full_height(places, steps)] += probability
+    best = _full_height(decoded.places, steps)
+    others = sorted(
+        (plate for plate in odds if plate not in ("", best)), key=lambda one: -odds[one]
+    )
+    return tuple(Alternative(plate, min(1.0, odds[plate])) for plate in (best, *others)[:KEPT])
+
+
+def _full_height(places: Sequence[Place], steps: int) -> str:
+    small = stacked(places, steps)
+    return _word(tuple(place.label for i, place in enumerate(places) if i not in small))
+
+
+def _about(quad: Quad, by: tuple[float, float]) -> Quad:
+    """Corners further from their middle, or nearer to it, across and down."""
+    middle = quad.mean(axis=0)
+    return np.asarray(middle + (quad - middle) * np.array(by), np.float32)
+
+
+def _word(text: Classes) -> str:
+    return "".join(ALPHABET[label - 1] for label in text)
+
+
+def rectify(
+    frame: NDArray[np.uint8],
+    quad: Quad,
+    across: float,
+    up: float,
+    size_in_px: tuple[int, int] = PICTURE_PX,
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """A plate as a network sees it, in training too: straight, its sides drawn out by a margin.
+
+    Large plates are reduced by averaging first, so that no stroke is skipped.
+
+    Args:
+        frame: (H, W, 3) uint8, BGR.
+        quad: (4, 2) px of the frame's edges (0 is the left edge of the first pixel, not its
+            middle), clockwise from the plate's top left; may reach over the frame's edge, which
+            is then repeated.
+        across: margin on the left and on the right, a share of the plate's width.
+        up: margin above and below, a share of its height.
+        size_in_px: width and height of the picture.
+
+    Returns: (h, w, 3) uint8, BGR; and the (3, 3) matrix from the frame to it, px of edges.
+    """
+    wide = _drawn_out(quad, across, up)
+    width, height = size_in_px
+    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    x0, y0, x1, y1 = _window(frame, wide, width)
+    reduced_by = size_px(quad)[0] / width
+    scale = 1 / reduced_by if reduced_by > REDUCED_OVER else 1.0
+    part = frame[y0:y1, x0:x1]
+    if scale < 1:
+        size = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
+        part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+    scales = np.array([part.shape[1] / (x1 - x0), part.shape[0] / (y1 - y0)])
+    here = ((wide - (x0, y0)) * scales).astype(np.float32)
+    # cv2 counts from the middle of the first pixel.
+    warp = cv2.getPerspectiveTransform(here - np.float32(0.5), target - np.float32(0.5))
+    picture = cv2.warpPerspective(
+        part, warp, size_in_px, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    matrix = cv2.getPerspectiveTransform(wide, target)
+    return np.asarray(picture, np.uint8), np.asarray(matrix, np.float64)
+
+
+def _drawn_out(quad: Quad, across: float, up: float) -> Quad:
+    """A quadrilateral whose four sides go on by shares of their own lengths at both ends."""
+    top, bottom = quad[1] - quad[0], quad[2] - quad[3]
+    left, right = quad[3] - quad[0], quad[2] - quad[1]
+    return np.array(
+        [
+            quad[0] - across * top - up * left,
+            quad[1] + across * top - up * right,
+            quad[2] + across * bottom + up * right,
+            quad[3] - across * bottom + up * left,
+        ],
+        np.float32,
+    )
+
+
+def _window(frame: NDArray[np.uint8], wide: Quad, width_px: int) -> tuple[int, int, int, int]:
+    """The part of the frame that the picture needs, at least one pixel: x0, y0, x1, y1."""
+    frame_px = np.array(frame.shape[1::-1])
+    spare = 2 + 4 * size_px(wide)[0] / width_px
+    x0, y0 = (int(at) for at in np.clip(wide.min(axis=0) - spare, 0, frame_px - 1))
+    far = np.clip(np.ceil(wide.max(axis=0) + spare), (x0 + 1, y0 + 1), frame_px)
+    return x0, y0, int(far[0]), int(far[1])
+
+
+def _inner(across: float, up: float) -> Quad:
+    """Where the plate itself lies in the picture, px."""
+    width, height = PICTURE_PX
+    left, top = width * across / (1 + 2 * across), height * up / (1 + 2 * up)
+    return np.array(
+        [[left, top], [width - left, top], [width - left, height - top], [left, height - top]],
+        np.float32,
+    )
+
+
+def _line(places: Sequence[Place], steps: int, margins: tuple[float, float]) -> Quad:
+    """Around the characters, px of the picture; the whole plate where there are none.
+
+    Steps go along the plate's upper half and then along its lower one. A plate whose lower half has
+    characters further left than the last one of the upper half has two lines, which fill it.
+    """
+    inner = _inner(*margins)
+    (left, top), (right, bottom) = inner[0], inner[2]
+    if not places:
+        return inner
+    columns = steps // 2
+    middles = [(place.start + place.stop) / 2 for place in places]
+    at = [(middle % columns) / columns * PICTURE_PX[0] for middle in middles]
+    reach = HALF_A_CHARACTER * (right - left)
+    x0, x1 = max(left, min(at) - reach), min(right, max(at) + reach)
+    upper = [x for x, middle in zip(at, middles, strict=True) if middle < columns]
+    lower = [x for x, middle in zip(at, middles, strict=True) if middle >= columns]
+    if not upper or not lower or min(lower) > max(upper):
+        top, bottom = (top + share * (bottom - top) for share in ONE_LINE)
+    return np.array([[x0, top], [x1, top], [x1, bottom], [x0, bottom]], np.float32)

@@ -1,0 +1,143 @@
+"""PaddleOCR's reading of a plate that our own reader is not sure of, and how the two are weighed.
+
+Looks vote. The winner is a text that one of them read, character for character: none is blended
+or rewritten. Our reader gives its candidates the probabilities that it holds them to have; each of
+PaddleOCR's looks gives its text its lowest character's probability times its share of `WEIGHT`. A
+text that the state issues in series counts a quarter more in the vote, and nothing more in its
+probability.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.recognition.engine.consensus import SERIES_WEIGHT, agreed_serial
+from services.recognition.engine.geometry import Quad, back_to_frame, enlarge, size_px, straighten
+from services.recognition.engine.grammar import is_issued_series
+from services.recognition.engine.plausibility import (
+    Glyph,
+    TextLine,
+    could_hold_a_plate,
+    objection,
+    without_words,
+)
+from services.recognition.engine.protocol import Alternative
+from services.recognition.engine.reader import Text
+from services.recognition.engine.text import PaddleText
+from services.recognition.engine.weights import find_pair
+
+WEIGHT: Final = 0.5
+"""Of PaddleOCR's looks together beside our own reader's 1. They see the same plate and err alike,
+so two count no more than one. A text that our reader holds impossible wins only where its own has
+less than about 0.5; one that it holds possible needs less."""
+AROUND: Final = 0.12
+"""Margin around the plate in the cut in which lines are looked for, share of each side."""
+CUT_HEIGHT_PX: Final = 96
+"""Height of that cut: characters come out near the 48 px that PaddleOCR reads at."""
+KEPT: Final = 3
+
+
+class Opinion(Protocol):
+    """Another reader of plates."""
+
+    def load(self) -> None:
+        """Be ready to look."""
+
+    def looks(self, frame: NDArray[np.uint8], plate: Quad, line: Quad) -> list[TextLine]:
+        """What it reads on a plate; nothing where it sees no serial.
+
+        Args:
+            frame: (H, W, 3) uint8, BGR.
+            plate: (4, 2) px, the plate's corners.
+            line: (4, 2) px, around its characters as our own reader saw them.
+        """
+
+
+class PaddleOpinion:
+    """PaddleOCR on one plate: the largest line found on it, and the line that we found.
+
+    It takes 3 s and about 400 MB, so it is loaded by `load`, or when first asked.
+    """
+
+    def __init__(self, model: str) -> None:
+        self._pair = find_pair(model)
+        self._text: PaddleText | None = None
+
+    def load(self) -> None:
+        """Load PaddleOCR, once."""
+        self._loaded()
+
+    def looks(self, frame: NDArray[np.uint8], plate: Quad, line: Quad) -> list[TextLine]:
+        """Up to two looks; see `Opinion.looks`."""
+        text = self._loaded()
+        seen = [self._found(text, frame, plate), TextLine(text.read(frame, line), line)]
+        whole = [without_words(look) for look in seen if look is not None]
+        return [look for look in whole if objection(look) is None]
+
+    def _loaded(self) -> PaddleText:
+        if self._text is None:
+            self._text = PaddleText(self._pair)
+        return self._text
+
+    @staticmethod
+    def _found(text: PaddleText, frame: NDArray[np.uint8], plate: Quad) -> TextLine | None:
+        cut, matrix = straighten(frame, enlarge(plate, AROUND, AROUND), CUT_HEIGHT_PX)
+        lines = [line for line in text.detect(cut, max(cut.shape[:2])) if _holds_a_serial(line)]
+        if not lines:
+            return None
+        largest = max(lines, key=lambda line: float(np.prod(size_px(line))))
+        return TextLine(text.read(cut, largest), back_to_frame(largest, matrix))
+
+
+def _holds_a_serial(line: Quad) -> bool:
+    return could_hold_a_plate(line) is None
+
+
+def weighed(own: Text, looks: Sequence[TextLine]) -> tuple[Text, str]:
+    """Our own reading after the vote of other looks.
+
+    Args:
+        own: what our reader read; it has characters.
+        looks: what others read there; none leave it as it is.
+
+    Returns: the winner, with its probability the share of votes that it got and its characters'
+        averaged over the looks; and its text as it was read, separators included.
+    """
+    if not looks:
+        return own, own.as_read
+    weight = WEIGHT / len(looks)
+    votes = {one.plate: one.probability for one in own.alternatives}
+    for look in looks:
+        votes[look.plate] = votes.get(look.plate, 0.0) + weight * look.confidence
+    lines = [_as_line(own), *looks]
+    chosen = max(lines, key=lambda line: _with_series(votes, line.plate, own.region))
+    cast = 1 + WEIGHT
+    others = sorted(
+        (plate for plate in votes if plate != chosen.plate), key=lambda one: -votes[one]
+    )
+    ranked = [chosen.plate, *others][:KEPT]
+    text = replace(
+        own,
+        characters=agreed_serial(chosen, lines, [1.0, *(weight for _ in looks)]),
+        alternatives=tuple(Alternative(plate, votes[plate] / cast) for plate in ranked),
+        probability=votes[chosen.plate] / cast,
+    )
+    return text, own.as_read if chosen is lines[0] else chosen.text
+
+
+def _with_series(votes: dict[str, float], plate: str, region: str | None) -> float:
+    return votes[plate] * (SERIES_WEIGHT if is_issued_series(plate, region) else 1.0)
+
+
+def _as_line(own: Text) -> TextLine:
+    count = len(own.characters)
+    return TextLine(
+        tuple(
+            Glyph(one.text, one.confidence, (i + 0.5) / count)
+            for i, one in enumerate(own.characters)
+        ),
+        own.line,
+    )

@@ -1,0 +1,104 @@
+"""Which state issued a plate, by the name that stands at its upper or lower edge."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.recognition.engine.geometry import Quad, size_px
+from services.recognition.engine.network import Network, fact
+from services.recognition.engine.reader import rectify
+from services.recognition.models import (
+    NAMES_HEIGHT_PX,
+    NAMES_MARGIN_ACROSS,
+    NAMES_MARGIN_UP,
+    NAMES_PLATE_PX,
+    NAMES_WIDTH_PX,
+)
+
+UNKNOWN: Final = "unknown"
+NARROWEST_PX: Final = 64
+"""Width of a plate under which nobody can read the name on it."""
+BATCH: Final = 16
+STRIP_PX: Final = NAMES_HEIGHT_PX // 2
+"""Height of each edge."""
+
+
+class StateReader:
+    """Reads the names of states off plates, many at a time."""
+
+    def __init__(self, network: Network, *, minimum: float) -> None:
+        """Set up a reader of names.
+
+        Args:
+            network: takes `edges` (N, 80, 192, 3), gives log-probabilities `region` (N, R). Its own
+                description says its version and its regions.
+            minimum: probability from which a state is told.
+
+        Raises: NoSuchModel where the network does not say both.
+        """
+        self._network = network
+        self._minimum = minimum
+        self._version = fact(network, "version")
+        self._regions = tuple(fact(network, "regions").split(","))
+
+    @property
+    def version(self) -> str:
+        """The network's version."""
+        return self._version
+
+    def read(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[str | None]:
+        """The state of each plate as ISO 3166-2, such as `US-CA`; None under the bar.
+
+        Args:
+            plates: frames, (H, W, 3) uint8 BGR, each with a plate's corners in it, px.
+        """
+        told: list[str | None] = [None] * len(plates)
+        wide = [i for i, (_, quad) in enumerate(plates) if size_px(quad)[0] >= NARROWEST_PX]
+        for start in range(0, len(wide), BATCH):
+            part = wide[start : start + BATCH]
+            outputs = self._network.run(np.stack([cut_edges(*plates[i]).picture for i in part]))
+            for i, odds in zip(part, outputs["region"], strict=True):
+                told[i] = self._told(odds)
+        return told
+
+    def _told(self, odds: NDArray[np.float32]) -> str | None:
+        best = int(odds.argmax())
+        if self._regions[best] == UNKNOWN or np.exp(odds[best]) < self._minimum:
+            return None
+        return f"US-{self._regions[best]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """A plate's upper edge over its lower edge."""
+
+    picture: NDArray[np.uint8]
+    """(80, 192, 3) uint8 BGR."""
+    matrix: NDArray[np.float64]
+    """(3, 3), from the frame to the whole plate of which they are cut."""
+
+    def placed(self, points: NDArray[np.float32]) -> list[tuple[int | None, float]]:
+        """Points of the frame, (n, 2) px, as which edge they are in, 0 or 1 or None, and x there."""
+        if len(points) == 0:
+            return []
+        here = cv2.perspectiveTransform(points.reshape(-1, 1, 2).astype(np.float64), self.matrix)
+        return [
+            (0 if y < STRIP_PX else 1 if y >= NAMES_PLATE_PX - STRIP_PX else None, float(x))
+            for x, y in here.reshape(-1, 2)
+        ]
+
+
+def cut_edges(frame: NDArray[np.uint8], quad: Quad) -> Edges:
+    """A plate's edges as the network sees them, in training too.
+
+    Args:
+        frame: (H, W, 3) uint8 BGR.
+        quad: (4, 2) px; see `rectify`.
+    """
+    size = NAMES_WIDTH_PX, NAMES_PLATE_PX
+    plate, matrix = rectify(frame, quad, NAMES_MARGIN_ACROSS, NAMES_MARGIN_UP, size)
+    return Edges(np.concatenate([plate[:STRIP_PX], plate[-STRIP_PX:]]), matrix)

@@ -1,0 +1,63 @@
+"""Recognition's parts: Kafka, objects and workers. It has no tables and answers nobody."""
+
+from collections.abc import Sequence
+
+from services.recognition.workers.pool import WorkerPool
+from shared.core.clock import Clock
+from shared.kafka.bus import Bus, KafkaBus
+from shared.kafka.consumer import Subscription
+from shared.objects.store import ObjectStore
+from shared.service.runtime import Runtime, states_of
+from shared.service.settings import CommonSettings
+
+
+class FrameRuntime(Runtime):
+    """A runtime without Postgres and without people.
+
+    Start: workers, producer, consumer. Stop: consumer first, so that no frame is taken up;
+    a frame in hand is given up and will be delivered again.
+    """
+
+    def __init__(
+        self,
+        settings: CommonSettings,
+        pool: WorkerPool,
+        *,
+        bus: Bus | None = None,
+        objects: ObjectStore | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__("recognition", settings, bus=bus, objects=objects, clock=clock)
+        self._follower = None  # it checks no tokens
+        self.pool = pool
+
+    async def begin(self, subscriptions: Sequence[Subscription]) -> None:
+        """Bring the service up. Raises: WorkerDoesNotStart, Unavailable."""
+        await self.pool.start()
+        if isinstance(self.bus, KafkaBus):
+            await self.patiently("Kafka", self.bus.start)
+        if self.kafka:
+            self.follow_the_others()
+            await self.bus.publish([self.policy_loaded()])
+            for subscription in subscriptions:
+                self.consume(subscription)
+
+    async def stop(self) -> None:
+        """Take the service down."""
+        await self.stop_tasks()
+        for consumer in self._consumers:
+            await consumer.stop()
+        await self.pool.close()
+        if isinstance(self.bus, KafkaBus):
+            await self.bus.stop()
+
+    async def check(self) -> dict[str, str]:
+        """The state of each part: "ok" or what is wrong."""
+        pings = {"kafka": self.bus.ping, "objects": self.objects.ping}
+        state = await states_of(self.with_topics(pings))
+        self.say_of_copies(state)
+        state["workers"] = "ok" if self.pool.workers else "not started"
+        for consumer in self._consumers:
+            if consumer.failing:
+                state["consumers"] = f"stopped: {consumer.failing}"
+        return state | self.standing.states() | self.failing_tasks()

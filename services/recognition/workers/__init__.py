@@ -1,0 +1,1 @@
+"""Recognition: what runs by itself."""

@@ -1,0 +1,157 @@
+"""The worker process: one engine, one pipe, a few frames at a time, gone when its parent is gone."""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.recognition.engine.decode import Frame, UndecodableImage, decode
+from services.recognition.engine.protocol import Box, Engine, PlateReading
+
+log = logging.getLogger(__name__)
+
+EngineFactory = Callable[[], Engine]
+"""Builds the engine inside the worker; picklable."""
+
+CROP_JPEG_QUALITY: Final = 92
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """One plate of a frame: the reading, its box in pixels of the image as posted, its picture."""
+
+    reading: PlateReading
+    box: Box
+    crop_jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FrameReading:
+    """What came of one frame."""
+
+    plates: tuple[Plate, ...]
+    duration_ms: float
+    """Decoding and cutting out, and this frame's share of reading, in the worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The engine is loaded."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The frame, or at the start the engine, cannot be had; the worker itself is well."""
+
+    kind: str
+    detail: str
+
+
+Answer = FrameReading | Failed
+
+
+def read_frames(engine: Engine, images: Sequence[bytes]) -> list[Answer]:
+    """Decode images, read them together, and cut out each plate. One answer per image, in order.
+
+    An engine that fails on several frames is given each alone, so that only the one at fault fails.
+    """
+    decoded = [_decoded(data) for data in images]
+    frames = [one for one in decoded if isinstance(one, _Decoded)]
+    read = iter(_read(engine, frames) if frames else [])
+    return [next(read) if isinstance(one, _Decoded) else one for one in decoded]
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """A frame, and how long it took to decode, s."""
+
+    frame: Frame
+    took_s: float
+
+
+def _decoded(data: bytes) -> _Decoded | Failed:
+    start = time.perf_counter()
+    try:
+        frame = decode(data)
+    except UndecodableImage as exc:
+        return Failed(type(exc).__name__, exc.detail)
+    return _Decoded(frame, time.perf_counter() - start)
+
+
+def _read(engine: Engine, decoded: Sequence[_Decoded]) -> list[Answer]:
+    start = time.perf_counter()
+    try:
+        readings = engine.read_batch([one.frame.pixels for one in decoded])
+    except Exception as exc:  # a fault of the engine: reported by its kind, never by its content
+        if len(decoded) > 1:
+            return [answer for one in decoded for answer in _read(engine, [one])]
+        log.exception("the engine failed on a frame of %d x %d px", *_size(decoded[0].frame))
+        return [Failed("EngineFailed", type(exc).__name__)]
+    share_s = (time.perf_counter() - start) / len(decoded)
+    return [_answer(one, found, share_s) for one, found in zip(decoded, readings, strict=True)]
+
+
+def _answer(decoded: _Decoded, readings: Sequence[PlateReading], share_s: float) -> FrameReading:
+    start = time.perf_counter()
+    frame = decoded.frame
+    plates = tuple(
+        Plate(reading, _as_posted(reading.box, frame), _jpeg(frame.pixels, reading.crop))
+        for reading in readings
+    )
+    took_s = decoded.took_s + share_s + time.perf_counter() - start
+    return FrameReading(plates, 1000 * took_s)
+
+
+def _size(frame: Frame) -> tuple[int, int]:
+    return frame.pixels.shape[1], frame.pixels.shape[0]
+
+
+def _as_posted(box: Box, frame: Frame) -> Box:
+    by = frame.reduced_by
+    return Box(box.x_px * by, box.y_px * by, box.width_px * by, box.height_px * by)
+
+
+def _jpeg(pixels: NDArray[np.uint8], box: Box) -> bytes:
+    cut = pixels[box.y_px : box.y_px + box.height_px, box.x_px : box.x_px + box.width_px]
+    _, encoded = cv2.imencode(".jpg", cut, [cv2.IMWRITE_JPEG_QUALITY, CROP_JPEG_QUALITY])
+    return encoded.tobytes()
+
+
+def run(pipe: Connection, make_engine: EngineFactory) -> None:
+    """Work lists of images from the pipe until it closes. The target of the worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C; the parent closes us
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    try:
+        engine = make_engine()
+        engine.warm_up()
+    except Exception as exc:
+        log.exception("the engine does not load")
+        pipe.send(Failed(type(exc).__name__, str(exc)))
+        return
+    pipe.send(Ready(engine.name, engine.digest))
+    try:
+        while True:
+            pipe.send(read_frames(engine, pipe.recv()))
+    except (EOFError, BrokenPipeError):
+        return
+
+
+def _die_with_parent() -> None:
+    """End at once when the parent is gone, even in the middle of a frame."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

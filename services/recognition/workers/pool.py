@@ -1,0 +1,252 @@
+"""Worker processes off the event loop; a worker takes several frames at once where they wait.
+
+When a worker dies, its frames are tried again, each alone. So it is always known which frame kills
+workers: one that was alone in two that died is refused by name, and no other is held against
+anybody. A dead worker is replaced before the next frames.
+"""
+
+import asyncio
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar
+
+from prometheus_client import Counter
+
+from services.recognition.workers.child import EngineFactory, FrameReading, Ready
+from services.recognition.workers.process import Worker, WorkerDied, WorkerDoesNotStart
+from shared.core.errors import AlprError
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS: Final = 2
+"""How often a frame may end a worker that had nothing else."""
+DIGEST_DIGITS: Final = 16
+
+REPLACED = Counter("alpr_recognition_workers_replaced", "Worker processes that had to be replaced")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class FrameKilledWorker(AlprError):
+    """A frame killed its worker, or kept it past its time, twice."""
+
+    title = "The frame killed its worker"
+
+
+def cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Cores that this process may use, a container's limit (cgroup v2) included."""
+    free = len(os.sched_getaffinity(0))
+    try:
+        limit, period = quota.read_text().split()
+    except (OSError, ValueError):
+        return free
+    return free if limit == "max" else max(1, min(free, int(limit) // int(period)))
+
+
+@dataclass(slots=True, eq=False)
+class _Frame:
+    """A frame that somebody waits for."""
+
+    image: bytes
+    answer: asyncio.Future[FrameReading]
+
+    def settle(self, result: FrameReading | BaseException) -> None:
+        """Answer whoever still waits."""
+        if self.answer.done():
+            return
+        if isinstance(result, BaseException):
+            self.answer.set_exception(result)
+        else:
+            self.answer.set_result(result)
+
+
+class WorkerPool:
+    """Reads frames in worker processes. Use from one event loop."""
+
+    def __init__(
+        self,
+        make_engine: EngineFactory,
+        *,
+        workers: int | None = None,
+        batch: int = 1,
+        frame_timeout_s: float = 20.0,
+    ) -> None:
+        self._make_engine = make_engine
+        self._size = workers or cores()
+        self._batch = batch
+        self._frame_timeout_s = frame_timeout_s
+        self._waiting: deque[_Frame] = deque()
+        self._idle: deque[Worker] = deque()
+        self._busy: set[asyncio.Task[None]] = set()
+        self._workers: set[Worker] = set()
+        # A thread waits on the pipe of each busy worker; idle ones cost nothing.
+        self._threads = ThreadPoolExecutor(self._size, "recognition")
+        self._ready: Ready | None = None
+        self._closed = False
+
+    @property
+    def size(self) -> int:
+        """Workers, each of which reads on its own."""
+        return self._size
+
+    @property
+    def idle(self) -> int:
+        """Workers without a frame."""
+        return len(self._idle)
+
+    @property
+    def workers(self) -> frozenset[Worker]:
+        """The workers that there are now."""
+        return frozenset(self._workers)
+
+    @property
+    def model(self) -> str:
+        """The engine as `name@digest`, known once started."""
+        if self._ready is None:
+            raise RuntimeError("the pool is not started")
+        return f"{self._ready.name}@{self._ready.digest[:DIGEST_DIGITS]}"
+
+    async def start(self) -> None:
+        """Start all workers and wait for their engines. Raises: WorkerDoesNotStart."""
+        workers = [self._new_worker() for _ in range(self._size)]
+        try:
+            answers = await asyncio.gather(*(self._on(one, one.wait_ready) for one in workers))
+        except BaseException:
+            await self.close()
+            raise
+        self._ready = answers[0]
+        self._idle.extend(workers)
+
+    async def read(self, image: bytes) -> FrameReading:
+        """Read the plates of one frame; waits for a free worker.
+
+        Args:
+            image: a JPEG, PNG or WebP file.
+
+        Raises: UndecodableImage, ImageTooLarge, EngineFailed or FrameKilledWorker about the frame;
+            WorkerDoesNotStart where a dead worker cannot be replaced; WorkerDied once closed.
+        """
+        if self._closed:
+            raise WorkerDied("the pool is closed")
+        loop = asyncio.get_running_loop()
+        frame = _Frame(image, loop.create_future())
+        self._waiting.append(frame)
+        loop.call_soon(self._dispatch)  # after whoever else asks for a frame just now
+        return await frame.answer
+
+    def _dispatch(self) -> None:
+        """Give waiting frames to idle workers, none more than its share among all workers: a busy
+        one is soon free, and frames that wait behind others would then keep it waiting."""
+        while self._idle and (frames := self._next_frames()):
+            task = asyncio.ensure_future(self._work(self._idle.popleft(), frames))
+            self._busy.add(task)
+            task.add_done_callback(self._busy.discard)
+
+    def _next_frames(self) -> list[_Frame]:
+        """The frames for one idle worker; none where none wait."""
+        self._waiting = deque(frame for frame in self._waiting if not frame.answer.done())
+        share = min(self._batch, -(-len(self._waiting) // self._size))
+        return [self._waiting.popleft() for _ in range(share)]
+
+    async def _work(self, worker: Worker, frames: Sequence[_Frame]) -> None:
+        """Read frames in a worker that is idle but for them, and make it idle again."""
+        try:
+            if not worker.is_alive():
+                worker = await self._replace(worker)
+            try:
+                await self._read(worker, frames)
+            except WorkerDied as exc:
+                log.warning("a worker ended with %d frames in hand: %s", len(frames), exc)
+                worker = await self._replace(worker)
+                spent = 1 if len(frames) == 1 else 0
+                for frame in frames:
+                    worker = await self._read_alone(worker, frame, ATTEMPTS - spent)
+        except BaseException as exc:
+            for frame in frames:
+                frame.settle(exc)
+            if not isinstance(exc, WorkerDied | WorkerDoesNotStart):
+                raise
+        finally:
+            self._idle.append(worker)
+            self._dispatch()
+
+    async def _read_alone(self, worker: Worker, frame: _Frame, attempts: int) -> Worker:
+        """Read a frame of a worker that died, and refuse it where it ends each worker it is given.
+
+        Returns: a live worker. Raises: WorkerDoesNotStart.
+        """
+        for _ in range(attempts):
+            if frame.answer.done():
+                return worker
+            try:
+                await self._read(worker, [frame])
+            except WorkerDied as exc:
+                log.warning("a frame ended its worker: %s", exc)
+                how = str(exc)
+                worker = await self._replace(worker)
+            else:
+                return worker
+        frame.settle(FrameKilledWorker(f"{ATTEMPTS} times: {how}"))
+        return worker
+
+    async def _read(self, worker: Worker, frames: Sequence[_Frame]) -> None:
+        """Read frames and answer; the worker is ended once nobody waits for any. Raises: WorkerDied."""
+        images = [frame.image for frame in frames]
+        reading = asyncio.ensure_future(
+            self._on(worker, worker.read, images, self._frame_timeout_s)
+        )
+        answered = asyncio.gather(*(frame.answer for frame in frames), return_exceptions=True)
+        answered.add_done_callback(lambda _: None if reading.done() else worker.kill())
+        for frame, answer in zip(frames, await reading, strict=True):
+            frame.settle(answer)
+
+    async def close(self) -> None:
+        """End all workers; frames in hand are given up."""
+        self._closed = True
+        for worker in self._workers:
+            worker.kill()
+        for frame in self._waiting:
+            frame.settle(WorkerDied("the pool is closed"))
+        await asyncio.gather(*self._busy, return_exceptions=True)
+        for worker in self._workers:
+            await asyncio.to_thread(worker.close)
+        self._workers.clear()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _new_worker(self) -> Worker:
+        worker = Worker.start(self._make_engine)
+        self._workers.add(worker)
+        return worker
+
+    async def _replace(self, dead: Worker) -> Worker:
+        """A fresh, ready worker in the place of a dead one; the dead one where none starts."""
+        if self._closed:
+            raise WorkerDied("the pool is closed")
+        REPLACED.inc()
+        fresh = self._new_worker()
+        try:
+            await self._on(fresh, fresh.wait_ready)
+        except BaseException:
+            self._workers.discard(fresh)
+            await asyncio.to_thread(fresh.close)
+            raise
+        self._workers.discard(dead)
+        await asyncio.to_thread(dead.close)
+        return fresh
+
+    async def _on(
+        self, worker: Worker, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a blocking call on a worker in a thread; given up, the worker is ended with it."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, lambda: call(*args, **kwargs))
+        except asyncio.CancelledError:
+            worker.kill()
+            raise

@@ -1,0 +1,1 @@
+"""Release: what a caller can have done, one module for each."""

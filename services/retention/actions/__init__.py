@@ -1,0 +1,1 @@
+"""Retention: what a caller can have done, one module for each."""

@@ -1,0 +1,121 @@
+"""Cuts pictures for releases, each in a process of its own: the pictures come from outside, and may be hostile.
+
+The process has no environment, no open file but its pipes, and no way to more (cutter.py). Whatever a picture
+does to it ends with it: the package then names the picture and the reason.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from services.retention.actions.cutter import Fault
+from services.retention.domain.parts import Box, Parts
+
+TIMEOUT_S = 30.0
+MAX_PICTURE_BYTES = 25 * 1024 * 1024
+MAX_CUT_BYTES = 64 * 1024 * 1024
+_COMMAND = (sys.executable, "-I", str(Path(__file__).with_name("cutter.py")))
+_PNG = b"\x89PNG\r\n\x1a\n"
+_CHUNKS = frozenset({b"IHDR", b"IDAT", b"IEND"})
+_REASONS = {
+    Fault.NOT_CONFINED: "this machine cannot confine the process that cuts pictures",
+    Fault.NO_PICTURE: "it is not a picture that can be read",
+    Fault.OUTSIDE: "the plate's place lies outside it",
+    Fault.TOO_LARGE: "it takes more memory than a picture may",
+    -signal.SIGXCPU: "it takes more time than a picture may",
+    -signal.SIGKILL: "it takes more time or memory than a picture may",
+}
+_ALL_KEPT: dict[str, list[Box] | None] = {"keep": None, "fill": [], "plates": []}
+
+
+class CutFailed(Exception):
+    """No picture came of it; the text is for who receives the package."""
+
+
+async def cut(
+    picture: bytes,
+    parts: Parts | None,
+    *,
+    timeout_s: float = TIMEOUT_S,
+    command: Sequence[str] = _COMMAND,
+) -> bytes:
+    """Return a picture as PNG with nothing beside its pixels: outside `parts` one flat colour.
+
+    Args:
+        picture: JPEG, PNG or WebP as it lies in the object store.
+        parts: None for all of the picture.
+
+    Raises: CutFailed with the reason.
+    """
+    if len(picture) > MAX_PICTURE_BYTES:
+        raise CutFailed(_REASONS[Fault.TOO_LARGE])
+    asked = msgspec.json.encode(_ALL_KEPT if parts is None else parts) + b"\n"
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={},
+        cwd="/",
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(timeout_s):
+            png, _ = await asyncio.gather(_answer(process), _feed(process, asked + picture))
+            status = await process.wait()
+    except TimeoutError:
+        raise CutFailed(_REASONS[-signal.SIGXCPU]) from None
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    if png is None:
+        raise CutFailed(_REASONS[Fault.TOO_LARGE])
+    if status != 0:
+        raise CutFailed(_REASONS.get(status, "the process that cuts pictures crashed on it"))
+    if not _is_plain(png):
+        raise CutFailed("what came of it is not a plain picture")
+    return png
+
+
+async def _answer(process: asyncio.subprocess.Process) -> bytes | None:
+    """Return what a process writes; None when that is more than a picture may be, which ends it."""
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    pieces: list[bytes] = []
+    size_bytes = 0
+    while piece := await process.stdout.read(256 * 1024):
+        pieces.append(piece)
+        size_bytes += len(piece)
+        if size_bytes > MAX_CUT_BYTES:
+            process.kill()
+            return None
+    return b"".join(pieces)
+
+
+async def _feed(process: asyncio.subprocess.Process, given: bytes) -> None:
+    """Write all of it; a process that ends before it has read it says why by its status."""
+    assert process.stdin is not None  # noqa: S101 - it is a pipe
+    with suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(given)
+        await process.stdin.drain()
+        process.stdin.close()
+
+
+def _is_plain(png: bytes) -> bool:
+    """Tell whether a PNG (RFC 2083) has header, pixels and end, and nothing else in it or behind it."""
+    if not png.startswith(_PNG):
+        return False
+    at, name = len(_PNG), b""
+    while name != b"IEND":
+        head = png[at : at + 8]
+        name = head[4:]
+        if len(head) < 8 or name not in _CHUNKS:
+            return False
+        at += 12 + int.from_bytes(head[:4])
+    return at == len(png)

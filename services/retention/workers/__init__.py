@@ -1,0 +1,1 @@
+"""Retention: what runs by itself."""

@@ -1,0 +1,212 @@
+"""Makes the evidence packages that were asked for, and removes those that are no longer to be kept."""
+
+import logging
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from prometheus_client import Gauge
+
+from services.retention.actions.packaging import Contents, Cover, gather_records, make_package
+from services.retention.actions.scratch import sweep
+from services.retention.actions.signer import SigningKeys
+from services.retention.domain.evidence import check_request
+from services.retention.domain.holding import check_packed, is_wide
+from services.retention.domain.telling import HITS
+from services.retention.store import exports
+from services.retention.store.exports import Export, object_key
+from services.retention.store.holds import Hold, Holds
+from services.retention.store.packages import Built, Released
+from shared.access.guard import Grant, Permission, system_grant
+from shared.core.errors import AlprError, Conflict, NotFound
+from shared.core.types import Ori
+from shared.events import Actor
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+WAITING = Gauge("alpr_evidence_waiting", "Evidence exports whose package is not made yet")
+
+MAX_PAUSE = timedelta(minutes=10)
+MAX_ATTEMPTS = 20
+"""Over about two hours; then somebody has to look, and to ask anew."""
+REMOVED_AT_ONCE = 100
+
+
+class EvidenceMaker:
+    """One worker; others beside it take other exports."""
+
+    def __init__(self, runtime: Runtime, keys: SigningKeys) -> None:
+        self._runtime = runtime
+        self._keys = keys
+
+    async def work(self) -> None:
+        """Make every package that waits, then remove what is to go. Raises: Unavailable."""
+        sweep()
+        while await self._one():
+            pass
+        async with self._runtime.db.begin() as connection:
+            WAITING.set(await exports.waiting(connection))
+        await self._remove()
+
+    async def _one(self) -> bool:
+        """Make one package; False when none waits. The claim ends with the transaction, crash or not."""
+        now = self._runtime.clock.now()
+        failed: tuple[Export, Exception] | None = None
+        async with self._runtime.db.begin() as connection:
+            export = await exports.claim(connection, now)
+            if export is None:
+                return False
+            try:
+                built, grant = await self._make(export)
+            except Exception as exc:  # noqa: BLE001 - whatever it is, others must not wait for it
+                failed = (export, exc)
+            else:
+                await exports.built(connection, export.export_id, built, now)
+                packaged = export.changed(self._software, now, "packaged", **_details(built, grant))
+                await emit(connection, self._runtime.service, packaged)
+        if failed is not None:
+            await self._not_made(*failed, now=now)
+        return True
+
+    async def _make(self, export: Export) -> tuple[Built, Grant]:
+        """Return the package, in the object store and not yet announced, and by what it was read.
+
+        The records are read on behalf of who asked: the attempt first, every row disclosed.
+
+        Raises: Conflict when its hold awaits a confirmation, before anything is read or recorded.
+        """
+        wide = is_wide(export.criteria, self._runtime.policy.narrowness)
+        check_packed(wide=wide, confirmed_at=export.confirmed_at)
+        grant = await system_grant(
+            self._runtime,
+            Permission.HOLD_MANAGE,
+            on_behalf_of=export.requested_by,
+            purpose=export.purpose,
+            elements={
+                "export_id": str(export.export_id),
+                "hold_id": str(export.hold_id),
+                **export.criteria.as_json(),
+            },
+            work="package of held records for evidence",
+            agency_ori=Ori(export.agency_ori),
+        )
+        async with self._runtime.db.begin() as connection:
+            hold = await Holds(connection).get(grant, export.hold_id)
+        if hold is None:
+            raise NotFound("no such hold")
+        built = await make_package(
+            _cover(export, hold, grant.now),
+            export.object_key,
+            lambda folder: self._gather(grant, hold, folder),
+            runtime=self._runtime,
+            signer=await self._keys.in_force(),
+        )
+        return built, grant
+
+    async def _gather(self, grant: Grant, hold: Hold, folder: Path) -> Contents:
+        """Put what the hold keeps now into files. Raises: Conflict when that is nothing."""
+        async with self._runtime.db.begin() as connection:
+            released = Released(connection, grant, hold.criteria, whole=True)
+            contents = await gather_records(released, folder, images=True)
+        check_request(
+            in_force=hold.released_at is None,
+            keeps_any=contents.reads + contents.captures > 0,
+        )
+        return contents
+
+    async def _not_made(self, export: Export, exc: Exception, *, now: datetime) -> None:
+        """Try again later, or never: where a rule refused, or it was tried often enough."""
+        fault = fault_of(exc)
+        if isinstance(exc, Conflict) or export.attempts + 1 >= MAX_ATTEMPTS:
+            log.error("evidence export %s failed: %s", export.export_id, fault)
+            async with self._runtime.db.begin() as connection:
+                if await exports.failed(connection, export.export_id, fault=fault):
+                    changed = export.changed(self._software, now, "failed", fault=fault)
+                    await emit(connection, self._runtime.service, changed)
+            return
+        pause = min(timedelta(seconds=2 ** min(export.attempts, 10)), MAX_PAUSE)
+        log.warning("evidence export %s waits: %s; again in %s", export.export_id, fault, pause)
+        async with self._runtime.db.begin() as connection:
+            await exports.again(connection, export.export_id, again=now + pause, fault=fault)
+
+    async def _remove(self) -> None:
+        """Delete packages of exports that failed or were withdrawn, or whose hold was released."""
+        ids: list[UUID] = []
+        while not ids or len(ids) == REMOVED_AT_ONCE:
+            async with self._runtime.db.begin() as connection:
+                ids = list(await exports.to_remove(connection, REMOVED_AT_ONCE))
+                for export_id in ids:
+                    await self._runtime.objects.delete(object_key(export_id))
+                await exports.removed(connection, ids, self._runtime.clock.now())
+            if not ids:
+                return
+
+    @property
+    def _software(self) -> Actor:
+        return Actor.software("retention", self._runtime.policy.department.ori)
+
+
+def fault_of(exc: Exception) -> str:
+    """Return what to tell of a failure: of an error that is not ours only its kind, never a value."""
+    if isinstance(exc, AlprError):
+        return exc.detail
+    if isinstance(exc, OSError) and exc.strerror:
+        return exc.strerror
+    return type(exc).__name__
+
+
+def _details(built: Built, grant: Grant) -> dict[str, Any]:
+    """Return what the log keeps of a package; what is in it was disclosed to the attempt named here."""
+    return {
+        "sha256": built.sha256,
+        "size_bytes": built.size_bytes,
+        "reads": built.reads,
+        "captures": built.captures,
+        "images": built.images,
+        "omitted": built.omitted,
+        "signed_by": built.signed_by,
+        "attempt_id": str(grant.attempt_id),
+    }
+
+
+def _cover(export: Export, hold: Hold, now: datetime) -> Cover:
+    return Cover(
+        name=f"alpr-evidence-{export.export_id}",
+        moment=export.requested_at,
+        file="evidence.json",
+        content={
+            "export_id": str(export.export_id),
+            "hold": {
+                "hold_id": str(hold.hold_id),
+                "basis": hold.basis,
+                "case_number": hold.case_number,
+                "description": hold.description,
+                "criteria": hold.criteria.as_json(),
+                "placed_by": _person(hold.placed_by),
+                "placed_at": hold.placed_at.isoformat(),
+                "confirmed_by": _person(hold.confirmed_by) if hold.confirmed_by else None,
+                "confirmed_at": hold.confirmed_at.isoformat() if hold.confirmed_at else None,
+            },
+            "requested_by": _person(export.requested_by),
+            "requested_at": export.requested_at.isoformat(),
+            "purpose": msgspec.to_builtins(export.purpose),
+            "as_held_at": now.isoformat(),
+        },
+        identifier=str(export.export_id),
+        description=f"ALPR records held as evidence in case {hold.case_number}",
+        tables=("records.jsonl", "records.csv", HITS, "captures.jsonl"),
+        has_policy=True,
+    )
+
+
+def _person(actor: Actor) -> dict[str, str]:
+    return {
+        "name": actor.name,
+        "title": actor.title,
+        "agency_ori": actor.agency_ori,
+        "person_id": actor.person_id,
+    }

@@ -1,0 +1,168 @@
+"""Votes the reads of each vehicle into one pass, beside the hot path (ADR-0011).
+
+What is to be done stands in the database, written with the reads; deciding, telling and striking off
+commit together. So a crash only delays, and working the same again has no second effect.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from prometheus_client import Counter, Gauge
+
+from services.retention.domain.passes import (
+    Follower,
+    Rules,
+    Span,
+    Track,
+    clusters,
+    pass_id_of,
+    still_open,
+)
+from services.retention.domain.voting import Verdict, vote
+from services.retention.settings import Settings
+from services.retention.store.passing import MOST_READS, Due, Passing
+from services.retention.workers.contradictions import report
+from shared.core.ids import derive_id
+from shared.events import Character, Dissent, PassReading, PassRecorded
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime
+
+RECORDED = Counter("alpr_passes_recorded", "Passes that were voted on and told", ["agreed"])
+CONTRADICTED = Counter("alpr_reads_contradicted", "Camera reads that contradict another one")
+LATE = Counter("alpr_passes_late_reads", "Reads that came after their pass was told")
+WAITING = Gauge("alpr_passes_waiting", "Batches of reads that passes were not looked for in yet")
+
+READS_A_TURN: Final = MOST_READS
+"""A turn ends after about this many, so that a flood of reads is stored first and voted on after."""
+JUST_AFTER: Final = timedelta(microseconds=1)
+"""The next moment, as finely as Postgres keeps time."""
+
+
+class PassKeeper:
+    """One worker; others beside it take other devices."""
+
+    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+        self._runtime = runtime
+        self._settle = timedelta(seconds=settings.retention_pass_settle_s)
+        self._rules = Rules(
+            gap=timedelta(seconds=settings.retention_pass_gap_s),
+            longest=timedelta(seconds=settings.retention_pass_longest_s),
+        )
+
+    async def work(self) -> None:
+        """Look for passes in what has settled, up to a turn's worth. Raises: Unavailable."""
+        settled = self._runtime.clock.now() - self._settle
+        async with self._runtime.db.begin() as connection:
+            passing = Passing(connection)
+            devices = await passing.ready(settled)
+            WAITING.set(await passing.waiting())
+        looked_at = 0
+        for device_id in devices:
+            if looked_at >= READS_A_TURN:
+                return
+            looked_at += await self._work_device(device_id, settled)
+
+    async def _work_device(self, device_id: UUID, settled: datetime) -> int:
+        """Decide what has settled of one device; return how many reads were looked at."""
+        looked_at = 0
+        async with self._runtime.db.begin() as connection:
+            passing = Passing(connection)
+            if not await passing.claim(device_id):
+                return 0
+            due = await passing.due(device_id)
+            ready = [one for one in due if one.stored_at <= settled]
+            expected = [one.span for one in due if one.stored_at > settled]
+            for span in clusters((one.span for one in ready), self._rules.gap):
+                if looked_at >= READS_A_TURN:
+                    break
+                within = [
+                    one for one in ready if span.first_at <= one.span.first_at <= span.last_at
+                ]
+                looked_at += await self._decide(passing, device_id, span, within, expected)
+        return looked_at
+
+    async def _decide(
+        self,
+        passing: Passing,
+        device_id: UUID,
+        span: Span,
+        due: Sequence[Due],
+        expected: Sequence[Span],
+    ) -> int:
+        """Close the passes of one stretch of a device's time; return how many reads were looked at."""
+        gap = self._rules.gap
+        around = await passing.around(device_id, span.first_at - gap, span, span.last_at + gap)
+        told = await report(
+            passing, self._runtime.service, device_id, around.sightings, self._runtime.clock.now()
+        )
+        CONTRADICTED.inc(told)
+        # Beside the event loop: thousands of reads take a while, and people wait for answers.
+        follow = Follower(self._rules).follow
+        tracks = await asyncio.to_thread(follow, around.free, around.closed)
+        waiting = still_open(tracks, expected, self._rules, around.seen_to)
+        open_from = min((track.first_at for track in waiting), default=around.seen_to)
+        if around.seen_to is not None and open_from is not None and open_from <= span.first_at:
+            # More vehicles at once than any camera sees: what was looked at is decided as it is.
+            waiting = []
+            open_from = max(around.seen_to, span.first_at + JUST_AFTER)
+        for track in tracks:
+            if all(track is not other for other in waiting):
+                await self._close(passing, device_id, track)
+        await passing.done(due, open_from)
+        return around.looked_at
+
+    async def _close(self, passing: Passing, device_id: UUID, track: Track) -> None:
+        """Tell a pass, once; a read that stands alone stays one."""
+        if track.pass_id is not None:
+            await passing.join_late(track.pass_id, track.late)
+            LATE.inc(len(track.late))
+            return
+        if len(track.sightings) < 2:
+            return
+        event = self._event(device_id, await passing.device_name(device_id), track)
+        await passing.record(event, track.sightings)
+        await emit(passing.connection, self._runtime.service, event)
+        RECORDED.labels("no" if event.alternatives else "yes").inc()
+
+    def _event(self, device_id: UUID, device_name: str, track: Track) -> PassRecorded:
+        verdict = vote(track.sightings)
+        pass_id = pass_id_of(track.sightings[0])
+        return PassRecorded(
+            event_id=derive_id("pass.recorded", pass_id),
+            occurred_at=self._runtime.clock.now(),
+            pass_id=pass_id,
+            device_id=device_id,
+            device_name=device_name,
+            agency_ori=verdict.best.agency_ori,
+            first_seen_at=track.first_at,
+            last_seen_at=track.last_at,
+            plate=verdict.plate,
+            confidence=_rounded(verdict.confidence),
+            characters=[
+                Character(text, _rounded(sure))
+                for text, sure in zip(verdict.plate, verdict.agreement, strict=True)
+            ],
+            read_ids=[sighting.read_id for sighting in track.sightings],
+            outvoted_read_ids=[s.read_id for s in track.sightings if s.plate != verdict.plate],
+            best_read_id=verdict.best.read_id,
+            crop_key=verdict.best.crop_key,
+            region=verdict.region,
+            misread_risk=None if verdict.misread_risk is None else _rounded(verdict.misread_risk),
+            alternatives=_alternatives(verdict),
+            dissent=[
+                Dissent(one.place, {text: _rounded(share) for text, share in one.others})
+                for one in verdict.dissent
+            ],
+            place=verdict.best.place,
+        )
+
+
+def _alternatives(verdict: Verdict) -> list[PassReading]:
+    return [PassReading(one.plate, one.reads, _rounded(one.share)) for one in verdict.others]
+
+
+def _rounded(share: float) -> float:
+    return min(1.0, max(0.0, round(share, 4)))

@@ -1,0 +1,362 @@
+"""Carries purges out: daily under a standing leave, and single runs that were authorised.
+
+Every step commits whole and may be begun anew, so a crash only delays. A run is executed once nothing
+that was due is left and the list of it is written, and certified once its objects are gone too, and those that no record names.
+"""
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from prometheus_client import Gauge
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.retention.actions.signer import SigningKeys
+from services.retention.domain.destruction import (
+    Basis,
+    Kind,
+    State,
+    check_age,
+    check_basis,
+    check_still,
+)
+from services.retention.domain.signing import canonical
+from services.retention.domain.strays import cutoff
+from services.retention.store import destroying, partitions, remains, strays
+from services.retention.store.destroying import HoldArrived, Step
+from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
+from services.retention.store.runs import Run, Runs
+from services.retention.workers.purge_lists import PurgeLists
+from services.retention.workers.sweeper import Sweeper
+from shared.core.errors import AlprError, Unavailable
+from shared.core.ids import derive_id
+from shared.events import Actor, PurgeChanged, RecordsPurged
+from shared.postgres.outbox import emit
+from shared.postgres.statistics import forget_statistics
+from shared.service.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+OVERDUE = Gauge(
+    "alpr_purge_refused",
+    "1 while a daily purge is due and may not be carried out; the log says why",
+)
+
+MONTHS_OVERDUE = Gauge(
+    "alpr_months_overdue", "Months of records wholly past the schedule and still there"
+)
+
+OBJECTS_AT_ONCE = 200
+PLATES_AT_ONCE = 1000
+ATTEMPTS = 20
+"""A step that holds interrupt more often than this waits for the next turn."""
+
+SWEEP_WITHIN = timedelta(days=1)
+"""A certificate waits no longer for a sweep that cannot be ended; it says so, and the next run sweeps."""
+
+
+class Purger:
+    """One worker; others beside it wait for the same rows and find nothing left to do."""
+
+    def __init__(self, runtime: Runtime, keys: SigningKeys) -> None:
+        self._runtime = runtime
+        self._keys = keys
+        self._sweeper = Sweeper(runtime)
+        self._lists = PurgeLists(runtime)
+
+    async def work(self) -> None:
+        """Do all that may be done now. Raises: Unavailable."""
+        await self._begin_daily()
+        for run in await self._unfinished():
+            if run.state is State.EXECUTING:
+                await self._carry_out(run)
+        await self._delete_objects()  # so that a sweep has fewer to look at
+        unfinished = await self._unfinished()
+        for run in unfinished:
+            if strays.is_open(run):
+                await self._sweep(run)
+        await self._delete_objects()
+        await self._forget_plates()
+        await self._lists.clear()
+        certified = [await self._certify(run.run_id) for run in unfinished]
+        if any(certified):
+            await self._forget_statistics()
+        await self._lists.end_old()
+        await self._count_overdue()
+
+    async def _unfinished(self) -> list[Run]:
+        async with self._runtime.db.begin() as connection:
+            return await Runs(connection).unfinished()
+
+    async def _count_overdue(self) -> None:
+        due = Basis.of(self._runtime.policy.retention).due(self._runtime.clock.now())
+        async with self._runtime.db.begin() as connection:
+            MONTHS_OVERDUE.set(len(await partitions.overdue(connection, due)))
+
+    async def _begin_daily(self) -> None:
+        """Begin today's run if the standing leave allows it and it was not begun yet."""
+        now = self._runtime.clock.now()
+        present = Basis.of(self._runtime.policy.retention)
+        async with self._runtime.db.begin() as connection:
+            leave = await Runs(connection).standing()
+            if leave is None:
+                return
+            try:
+                check_still(leave.basis, present)
+                check_basis(present, now)
+            except AlprError as exc:
+                OVERDUE.set(1)
+                log.error("no purge today: %s", exc.detail)
+                return
+            OVERDUE.set(0)
+            run = self._daily(leave, present, now)
+            if await Runs(connection).add(run):
+                log.info("daily purge %s of records before %s", run.run_id, run.before)
+
+    def _daily(self, leave: Run, basis: Basis, now: datetime) -> Run:
+        return Run(
+            run_id=derive_id("purge", now.date().isoformat()),
+            kind=Kind.DAILY,
+            state=State.EXECUTING,
+            before=basis.due(now),
+            basis=basis,
+            reason=f"daily, under {leave.run_id}",
+            proposed_by=leave.proposed_by,
+            proposed_at=now,
+            day=now.date(),
+            standing_id=leave.run_id,
+            decided_by=leave.decided_by,
+            decided_at=leave.decided_at,
+            executed_by=self._software,
+            started_at=now,
+        )
+
+    @property
+    def _software(self) -> Actor:
+        return Actor.software("retention", self._runtime.policy.department.ori)
+
+    async def _carry_out(self, run: Run) -> None:
+        now = self._runtime.clock.now()
+        assert run.before is not None  # noqa: S101 - only a standing leave has none
+        if (refusal := self._refusal(run, now)) is not None:
+            OVERDUE.set(1)
+            log.error("purge %s stands still: %s", run.run_id, refusal)
+            return
+        async with self._runtime.db.begin() as connection:
+            steps = await destroying.plan(connection, run.before)
+        for step in steps:
+            await self._take(run, step)
+        await self._take(run, None)
+        try:
+            await self._end(run)
+        except Unavailable as exc:
+            log.warning("purge %s cannot end yet: %s", run.run_id, exc.detail)
+
+    def _refusal(self, run: Run, now: datetime) -> str | None:
+        """Return why a run may not destroy anything, or None."""
+        assert run.before is not None  # noqa: S101
+        try:
+            check_still(run.basis, Basis.of(self._runtime.policy.retention))
+            check_basis(run.basis, now)
+            check_age(run.basis, run.before, now)
+        except AlprError as exc:
+            return exc.detail
+        return None
+
+    async def _sweep(self, run: Run) -> None:
+        """Have what no record names deleted too, on the same facts. What fails here delays nothing else."""
+        if (refusal := self._refusal(run, self._runtime.clock.now())) is not None:
+            log.error("purge %s is not swept: %s", run.run_id, refusal)
+            return
+        try:
+            await self._sweeper.sweep(run)
+        except Unavailable as exc:
+            log.warning("the sweep of purge %s waits: %s", run.run_id, exc.detail)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, deletions must not wait for it
+            # Its text may have a key in it.
+            log.error("the sweep of purge %s failed: %s", run.run_id, type(exc).__name__)
+
+    async def _take(self, run: Run, step: Step | None) -> None:
+        """Take a step, or, without one, what released holds have freed; anew when a hold comes."""
+        assert run.before is not None  # noqa: S101
+        for _ in range(ATTEMPTS):
+            try:
+                async with self._runtime.db.begin() as connection:
+                    if not await _is_executing(connection, run.run_id):
+                        return
+                    if step is None:
+                        await destroying.take_freed(connection, run.run_id, run.before)
+                    else:
+                        await destroying.take(connection, run.run_id, step)
+                return
+            except HoldArrived:
+                log.info("purge %s: a hold came; the step begins anew", run.run_id)
+            except DBAPIError as exc:
+                if not is_state(exc, LOCK_NOT_AVAILABLE):
+                    raise
+                await asyncio.sleep(0.1)  # someone reads what is about to go; let them end
+        raise Unavailable("the purge could not get its turn")
+
+    async def _end(self, run: Run) -> None:
+        assert run.before is not None  # noqa: S101
+        now = self._runtime.clock.now()
+        async with self._runtime.db.begin() as connection:
+            runs = Runs(connection)
+            if not await _is_executing(connection, run.run_id):
+                return
+            await destroying.tidy(connection, run.before)
+            kept = await destroying.kept_under_hold(connection, run.before)
+            named = await self._lists.write(connection, run.run_id, run.before)
+            await runs.end(run.run_id, at=now, kept_under_hold=kept, purge_list=named)
+            ended = await runs.get(run.run_id)
+            assert ended is not None  # noqa: S101 - it was there a moment ago
+            await self._emit(connection, ended, "executed", _counts(ended))
+            purged = RecordsPurged(
+                occurred_at=now,
+                run_id=run.run_id,
+                before=run.before,
+                reads=ended.reads,
+                captures=ended.captures,
+                objects=ended.objects,
+                kept_under_hold=kept,
+                purge_list=named,
+            )
+            await emit(connection, self._runtime.service, purged)
+
+    async def _delete_objects(self) -> None:
+        """Delete the objects of what is gone; the list stays until each is deleted."""
+        while True:
+            async with self._runtime.db.begin() as connection:
+                keys = await remains.objects(connection, OBJECTS_AT_ONCE)
+                results = await asyncio.gather(
+                    *(self._runtime.objects.delete(key) for key in keys), return_exceptions=True
+                )
+                failed = [k for k, r in zip(keys, results, strict=True) if r is not None]
+                gone = [key for key in keys if key not in set(failed)]
+                await remains.objects_done(connection, gone, failed)
+            if failed:
+                log.warning("%d objects could not be deleted and are tried again", len(failed))
+            if failed or len(keys) < OBJECTS_AT_ONCE:
+                return
+
+    async def _forget_plates(self) -> None:
+        looked_at = PLATES_AT_ONCE
+        while looked_at == PLATES_AT_ONCE:
+            async with self._runtime.db.begin() as connection:
+                looked_at = await remains.forget_plates(connection, PLATES_AT_ONCE)
+
+    async def _certify(self, run_id: UUID) -> bool:
+        """Sign what was done once nothing of it is left to do; return whether it was signed now."""
+        now = self._runtime.clock.now()
+        async with self._runtime.db.begin() as connection:
+            run = await Runs(connection).get(run_id, lock=True)
+            if run is None or run.state is not State.EXECUTED:
+                return False
+            if await remains.left(connection, run_id) or await self._may_sweep(
+                connection, run, now
+            ):
+                return False
+            signer = await self._keys.in_force()
+            certificate = signer.signed(self._certificate(run, now))
+            await Runs(connection).certify(run_id, at=now, certificate=certificate)
+            details = {
+                "key_id": signer.key_id,
+                "certificate_sha256": sha256(canonical(certificate)).hexdigest(),
+                "without_record": _without_record(run),
+            }
+            await self._emit(connection, run, "certified", details)
+        return True
+
+    async def _forget_statistics(self) -> None:
+        """Have the planner forget what is gone. What fails here is done with the next run."""
+        try:
+            async with self._runtime.db.begin() as connection:
+                await forget_statistics(connection)
+        except (Unavailable, DBAPIError, TimeoutError) as exc:
+            log.warning("statistics are not renewed after a purge: %s", type(exc).__name__)
+
+    async def _may_sweep(self, connection: AsyncConnection, run: Run, now: datetime) -> bool:
+        """Tell whether objects without a record are still to be looked for in this run."""
+        assert run.executed_at is not None  # noqa: S101 - only an executed run is certified
+        return (
+            now < run.executed_at + SWEEP_WITHIN
+            and self._refusal(run, now) is None
+            and await strays.may_go_on(connection, run.run_id, run.sweep_after)
+        )
+
+    def _certificate(self, run: Run, now: datetime) -> dict[str, Any]:
+        policy = self._runtime.policy
+        department = policy.department
+        return {
+            "certificate": "destruction of ALPR records",
+            "agency": {"name": department.name, "ori": department.ori},
+            "run_id": str(run.run_id),
+            "kind": run.kind.value,
+            "under_standing_leave": str(run.standing_id) if run.standing_id else None,
+            "captured_before": _iso(run.before),
+            "basis": run.basis.as_json(),
+            "proposed": _signature(run.proposed_by, run.proposed_at),
+            "authorised": _signature(run.decided_by, run.decided_at),
+            "executed": _signature(run.executed_by, run.executed_at),
+            "destroyed": _counts(run),
+            "without_record": _without_record(run),
+            "purge_list": msgspec.to_builtins(run.purge_list),
+            "policy": {"version": policy.version, "digest": policy.digest},
+            "checkpoint": self._runtime.standing.checkpoint.note,
+            "certified_at": _iso(now),
+        }
+
+    async def _emit(
+        self, connection: AsyncConnection, run: Run, change: Any, details: dict[str, Any]
+    ) -> None:
+        changed = PurgeChanged(
+            occurred_at=self._runtime.clock.now(),
+            actor=run.executed_by or self._software,
+            run_id=run.run_id,
+            change=change,
+            details={"kind": run.kind.value, "before": _iso(run.before), **details},
+        )
+        await emit(connection, self._runtime.service, changed)
+
+
+async def _is_executing(connection: AsyncConnection, run_id: UUID) -> bool:
+    """Tell whether a run is still to be carried out, and keep others from it until we commit."""
+    run = await Runs(connection).get(run_id, lock=True)
+    return run is not None and run.state is State.EXECUTING
+
+
+def _counts(run: Run) -> dict[str, Any]:
+    return {
+        "reads": run.reads,
+        "captures": run.captures,
+        "objects": run.objects,
+        "kept_under_hold": run.kept_under_hold,
+        "months_dropped": list(run.months_dropped),
+    }
+
+
+def _without_record(run: Run) -> dict[str, Any]:
+    """Return what became of objects that no record names; `swept` is None where not all was seen."""
+    assert run.before is not None  # noqa: S101 - only a standing leave has none
+    return {
+        "captured_before": _iso(cutoff(run.before)),
+        "deleted": run.strays,
+        "kept_in_doubt": run.strays_kept,
+        "odd": run.odd_objects,
+        "swept": _iso(run.swept_at),
+    }
+
+
+def _signature(by: Actor | None, at: datetime | None) -> dict[str, Any] | None:
+    if by is None:
+        return None
+    return {"name": by.name, "title": by.title, "person_id": by.person_id, "at": _iso(at)}
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
