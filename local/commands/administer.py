@@ -16,7 +16,7 @@ from local.stack.postgres import Postgres
 from local.stack.process import LocalError
 from local.stack.servers import ROOT
 from local.stack.services import environment_of
-from services.identity.actions.commands import run
+from services.identity.__main__ import run
 
 _PORT_LINE = 3  # of postmaster.pid, counted from 0 (PostgreSQL, miscadmin.h: LOCK_FILE_LINE_PORT)
 

@@ -1,10 +1,9 @@
 """The consumer: every audited topic, as it came, a whole poll in one commit."""
 
 from services.audit.actions.writer import Writer
+from services.audit.settings import GROUP
 from shared.kafka.consumer import WholeSubscription
 from shared.kafka.topics import TOPICS
-
-GROUP = "audit"
 
 AUDITED = frozenset(topic.event for topic in TOPICS.values() if topic.audited)
 

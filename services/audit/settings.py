@@ -1,18 +1,23 @@
 """What audit reads from its environment."""
 
+import re
+from base64 import b64decode
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
-from services.audit.actions.makers import TakenKey, parse_keys
 from services.audit.domain.recount import Cadence
-from shared.core.fields import SecretKey, SecretKeys, key_bytes, keys_of
+from shared.core.fields import KEY_BYTES, SecretKey, SecretKeys, is_key, key_bytes, keys_of
 from shared.core.links import Given, is_this_machine
 from shared.core.signed_notes import Signer
 from shared.core.vault import Vault
+from shared.kafka.event_mac import MacKey
 from shared.kafka.mac_settings import MacSettings
+from shared.kafka.topics import TOPICS
 from shared.postgres.settings import DatabaseSettings
 from shared.service.settings import CommonSettings
 
@@ -28,6 +33,56 @@ def origin_of(audit_origin: str) -> str:
 def _mac_keys(value: SecretStr) -> SecretStr:
     parse_keys(value.get_secret_value())
     return value
+
+
+_KEY = re.compile(r"(?P<service>[a-z]+):(?P<key>[A-Za-z0-9+/]+=*)(@(?P<until>\S+))?")
+_AUDITED = frozenset(s for topic in TOPICS.values() if topic.audited for s in topic.producers)
+_SERVICES = frozenset(service for topic in TOPICS.values() for service in topic.producers)
+
+
+@dataclass(frozen=True)
+class TakenKey:
+    """A key whose MACs are taken, for a service's last key only until a moment."""
+
+    key: MacKey
+    until: datetime | None
+
+
+def parse_keys(text: str) -> list[TakenKey]:
+    """Return the keys in `service:base64` items, separated by spaces; a last key ends in `@time`.
+
+    Raises: ValueError, without showing a key.
+    """
+    found = [_parse_key(number, item) for number, item in enumerate(text.split(), 1)]
+    current = [taken.key.service for taken in found if taken.until is None]
+    if twice := {service for service in current if current.count(service) > 1}:
+        raise ValueError(f"two keys of {', '.join(sorted(twice))} have no end (service:key@time)")
+    if lacking := _AUDITED - set(current):
+        raise ValueError(f"there is no key of {', '.join(sorted(lacking))} without an end")
+    ids = [taken.key.id.rpartition(".")[2] for taken in found]
+    if len(set(ids)) < len(ids):
+        raise ValueError("a key is named twice: each service has a key of its own")
+    return found
+
+
+def _parse_key(number: int, item: str) -> TakenKey:
+    match = _KEY.fullmatch(item)
+    if match is None:
+        raise ValueError(f"item {number} is not service:base64 or service:base64@time")
+    if match["service"] not in _SERVICES:
+        raise ValueError(f"item {number} names no service that publishes events")
+    if not is_key(match["key"]):
+        raise ValueError(f"the key of item {number} is not base64 of {KEY_BYTES} bytes")
+    until = None
+    if match["until"] is not None:
+        until = datetime.fromisoformat(match["until"])
+        if until.tzinfo is None:
+            raise ValueError(f"the time of item {number} has no time zone")
+    return TakenKey(MacKey(match["service"], b64decode(match["key"])), until)
+
+
+GROUP = "audit"
+"""Its consumer group."""
 
 
 class LogSettings(DatabaseSettings):

@@ -15,6 +15,8 @@ from types import FrameType
 from fastapi import FastAPI
 
 from services.hotlist.api import router
+from services.hotlist.api.views import alert
+from services.hotlist.events import subscriptions
 from services.hotlist.service import Parts
 from services.hotlist.settings import Settings
 from shared.http.app import create_app
@@ -36,11 +38,11 @@ Alerts are hits as they happen, over Server-Sent Events at `GET /v1/alerts`."""
 def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     """Return the app; nothing is connected before its lifespan begins."""
     runtime = runtime or Runtime("hotlist", settings)
-    parts = Parts(runtime, settings)
+    parts = Parts(runtime, settings, alert)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await runtime.start(MIGRATIONS, parts.subscriptions)
+        await runtime.start(MIGRATIONS, subscriptions(runtime, parts.raiser, parts.secrets))
         try:
             parts.start()
             with _told_of_stop(parts.broadcaster.close):

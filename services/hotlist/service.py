@@ -8,16 +8,14 @@ from uuid import uuid4
 
 from fastapi import Depends, Request
 
-from services.hotlist.events import subscriptions
 from services.hotlist.settings import Settings
 from services.hotlist.store.lists import CHANNEL as LISTS_CHANNEL
 from services.hotlist.store.raised import CHANNEL as ALERTS_CHANNEL
-from services.hotlist.workers.broadcast import Broadcaster
+from services.hotlist.workers.broadcast import Broadcaster, Encode
 from services.hotlist.workers.index_refresh import Refresher
 from services.hotlist.workers.matcher import Raiser
 from services.hotlist.workers.notices import Notices
 from shared.core.errors import Unavailable
-from shared.kafka.consumer import Subscription
 from shared.postgres.month_secrets import MonthSecrets
 from shared.postgres.unit_of_work import UnitOfWork
 from shared.service.runtime import Runtime
@@ -31,11 +29,11 @@ MAX_UPLOADS = 2
 class Parts:
     """The matcher's and the streams' parts, started after the database is ready."""
 
-    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+    def __init__(self, runtime: Runtime, settings: Settings, encode: Encode) -> None:
         self.runtime = runtime
         self.settings = settings
         self.refresher = Refresher(runtime, settings)
-        self.broadcaster = Broadcaster(runtime, settings)
+        self.broadcaster = Broadcaster(runtime, settings, encode)
         own = uuid4().hex
         self.secrets = MonthSecrets(
             runtime.db,
@@ -55,11 +53,6 @@ class Parts:
             },
             own,
         )
-
-    @property
-    def subscriptions(self) -> list[Subscription]:
-        """What this service consumes."""
-        return subscriptions(self.runtime, self.raiser, self.secrets)
 
     def start(self) -> None:
         """Follow lists, hear notices, broadcast."""

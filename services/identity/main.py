@@ -7,10 +7,11 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.identity.actions import housekeeping, keys, provisioning, rewrap, tick, watching
+from services.identity.actions.context import Identity
 from services.identity.api import DOORS, OPEN, router
 from services.identity.api.sessions import SIGN_IN, known_browser
-from services.identity.service import SERVICE, Identity
 from services.identity.settings import Settings
+from services.identity.store.unit_of_work import SERVICE
 from shared.http.app import create_app
 from shared.service.runtime import UNHURRIED, Runtime
 from shared.service.serve import serve

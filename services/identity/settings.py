@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from services.identity.actions.mail import MailServer
+from services.identity.domain.mail_server import MailServer
 from shared.core.certificates import CertificateRefused, Signer, SigningSeed, signer
 from shared.core.fields import SecretKey, SecretKeys, key_bytes, keys_of
 from shared.service.settings import CommonSettings

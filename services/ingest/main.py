@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from services.ingest.api import add_routes
 from services.ingest.api.guard import identify
+from services.ingest.events import subscriptions
 from services.ingest.service import Parts
 from services.ingest.settings import Settings
 from shared.http.app import create_app
@@ -32,7 +33,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await runtime.start(MIGRATIONS, parts.subscriptions)
+        await runtime.start(MIGRATIONS, subscriptions(runtime, parts.secrets))
         try:
             await parts.start()
             yield

@@ -5,17 +5,15 @@ from collections.abc import Sequence
 from fastapi import Request
 
 from services.ingest.actions.captures import Captures
-from services.ingest.api.body import InFlight
 from services.ingest.domain.circumstances import Window
+from services.ingest.domain.in_flight import InFlight
 from services.ingest.domain.rate import Rates
-from services.ingest.events import subscriptions
 from services.ingest.settings import Settings
 from services.ingest.workers.device_cache import DeviceCache
 from services.ingest.workers.housekeeping import Housekeeping
 from services.ingest.workers.last_seen import LastSeen
 from services.ingest.workers.silence import Silence
 from shared.events import DeviceChanged
-from shared.kafka.consumer import Subscription
 from shared.kafka.follower import TopicFollower
 from shared.postgres.month_secrets import MonthSecrets
 from shared.service.runtime import Runtime
@@ -72,11 +70,6 @@ class Parts:
 
     async def _changed(self, events: Sequence[DeviceChanged]) -> None:
         await self.cache.refresh({event.device_id for event in events})
-
-    @property
-    def subscriptions(self) -> list[Subscription]:
-        """What this service consumes by group; the device follower reads without one."""
-        return subscriptions(self.runtime, self.secrets)
 
     def window(self) -> Window:
         """Return the times that a capture may have now."""

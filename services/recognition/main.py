@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from services.recognition.engine.factory import chosen_engine
+from services.recognition.engine.protocol import EngineFactory
 from services.recognition.events import Captures
 from services.recognition.service import FrameRuntime
 from services.recognition.settings import Settings
-from services.recognition.workers.child import EngineFactory
 from services.recognition.workers.pool import WorkerPool
 from shared.http.app import create_app
 from shared.service.serve import serve

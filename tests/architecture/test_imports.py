@@ -4,16 +4,6 @@ import pytest
 
 from tests.architecture.source import CLIENTS, ROOT, SERVICES, imports, modules
 
-DOMAIN_MAY = (
-    "shared.core.types",
-    "shared.core.plates",
-    "shared.core.errors",
-    "shared.core.ids",
-    "shared.events",
-    "shared.core.merkle",
-    "shared.core.policy",
-)
-
 
 @pytest.mark.parametrize("service", [*SERVICES, *CLIENTS])
 def test_no_service_imports_another(service):
@@ -57,22 +47,3 @@ def test_only_tokens_imports_jose():
         if any(name.split(".")[0] == "jose" for name in imports(path))
     }
     assert users == {"shared/accounts/tokens.py", "shared/testing/authority.py"}
-
-
-def test_only_http_knows_statuses():
-    """Domain, stores and handlers raise AlprErrors; `shared/http/app.py` turns them into statuses."""
-    for path in modules("services"):
-        if path.name in {"domain.py", "store.py", "events.py"}:
-            assert not [n for n in imports(path) if n.startswith(("fastapi", "starlette"))], path
-
-
-def domains():
-    return [path for path in modules("services") if path.name == "domain.py"]
-
-
-@pytest.mark.parametrize("path", domains(), ids=lambda p: p.parent.name)
-def test_the_rules_import_no_machinery(path):
-    machinery = ("sqlalchemy", "aiokafka", "fastapi", "httpx", "obstore", "asyncpg")
-    assert not [name for name in imports(path) if name.startswith(machinery)]
-    own = [name for name in imports(path) if name.startswith("shared") and name.count(".") >= 1]
-    assert all(name.startswith(DOMAIN_MAY) for name in own), own

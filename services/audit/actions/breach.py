@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
+from services.audit.actions.entries import kind_of
 from services.audit.actions.sealing import Part, Value, parts_of
 from services.audit.store.log import Row
 from services.audit.store.search import shown_part
-from services.audit.workers.watch import kind_of
 from shared.access.guard import Shown
 from shared.events import AccessAttempted, RecordsDisclosed, ValuesExported
 

@@ -39,7 +39,7 @@ from shared.postgres.database import Database
 from shared.service import command
 
 SERVICE = "audit"
-MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
 SHOWN_FAULTS = 20
 PURPOSE = "audit"
 """What the log is read for."""

@@ -270,3 +270,8 @@ def _allowed(said: Callable[[str], Any]) -> bool | None:
         if answer is True or answer is False:
             return answer
     return False if said("change") == "refused" else None
+
+
+def kind_of(event: type[Event]) -> str:
+    """Return what the log calls this type of event."""
+    return event.TOPIC.removeprefix(PREFIX)

@@ -1,7 +1,5 @@
 """Who made an event: the MAC, the source and the topic must name one and the same service (ADR-0022)."""
 
-import re
-from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,12 +10,12 @@ from typing import NamedTuple
 from prometheus_client import Counter
 
 from services.audit.actions.entries import Prepared
+from services.audit.settings import TakenKey
 from services.audit.store.findings import a_finding
 from shared.core.errors import AlprError
-from shared.core.fields import KEY_BYTES, is_key
 from shared.events import FindingRaised
 from shared.kafka.codec import Message
-from shared.kafka.event_mac import MAC, MAC_KEY, MacKey
+from shared.kafka.event_mac import MAC, MAC_KEY
 from shared.kafka.topics import TOPICS
 
 FORGED = Counter("alpr_forged_events", "Events that do not prove who made them", ["topic"])
@@ -28,10 +26,8 @@ LAST_KEY_DAYS = 30
 UNSIGNED_DAYS = 7
 """No audited topic keeps an event longer, so no event from before MACs is left in Kafka after it."""
 
-_KEY = re.compile(r"(?P<service>[a-z]+):(?P<key>[A-Za-z0-9+/]+=*)(@(?P<until>\S+))?")
 _SOURCE = "/plateward/"
 _SERVICES = frozenset(service for topic in TOPICS.values() for service in topic.producers)
-_AUDITED = frozenset(s for topic in TOPICS.values() if topic.audited for s in topic.producers)
 
 
 class Fault(StrEnum):
@@ -92,47 +88,6 @@ def forged_event(suspect: Suspect, at: datetime) -> FindingRaised:
         kafka_place=place,
         **{name: service for name, service in names.items() if service is not None},
     )
-
-
-@dataclass(frozen=True)
-class TakenKey:
-    """A key whose MACs are taken, for a service's last key only until a moment."""
-
-    key: MacKey
-    until: datetime | None
-
-
-def parse_keys(text: str) -> list[TakenKey]:
-    """Return the keys in `service:base64` items, separated by spaces; a last key ends in `@time`.
-
-    Raises: ValueError, without showing a key.
-    """
-    found = [_parse_key(number, item) for number, item in enumerate(text.split(), 1)]
-    current = [taken.key.service for taken in found if taken.until is None]
-    if twice := {service for service in current if current.count(service) > 1}:
-        raise ValueError(f"two keys of {', '.join(sorted(twice))} have no end (service:key@time)")
-    if lacking := _AUDITED - set(current):
-        raise ValueError(f"there is no key of {', '.join(sorted(lacking))} without an end")
-    ids = [taken.key.id.rpartition(".")[2] for taken in found]
-    if len(set(ids)) < len(ids):
-        raise ValueError("a key is named twice: each service has a key of its own")
-    return found
-
-
-def _parse_key(number: int, item: str) -> TakenKey:
-    match = _KEY.fullmatch(item)
-    if match is None:
-        raise ValueError(f"item {number} is not service:base64 or service:base64@time")
-    if match["service"] not in _SERVICES:
-        raise ValueError(f"item {number} names no service that publishes events")
-    if not is_key(match["key"]):
-        raise ValueError(f"the key of item {number} is not base64 of {KEY_BYTES} bytes")
-    until = None
-    if match["until"] is not None:
-        until = datetime.fromisoformat(match["until"])
-        if until.tzinfo is None:
-            raise ValueError(f"the time of item {number} has no time zone")
-    return TakenKey(MacKey(match["service"], b64decode(match["key"])), until)
 
 
 class Makers:

@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from services.audit.actions.upgrade import ends_by
-from services.audit.events import GROUP
+from services.audit.settings import GROUP
 from services.audit.store.before_macs import Ends
 from services.audit.store.findings import Findings, a_finding
 from shared.core.errors import Unavailable

@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.actions.entries import PREFIX
+from services.audit.actions.entries import kind_of
 from services.audit.domain.named_plates import known_of, of_one_plate
 from services.audit.domain.rules import Search, crowded, repeated
 from services.audit.settings import Settings
@@ -26,7 +26,6 @@ from shared.events import (
     AccessAttempted,
     AccountChanged,
     DeviceSilenced,
-    Event,
     FindingRaised,
     IssuerMisused,
     PolicyLoaded,
@@ -43,11 +42,6 @@ HOUR = timedelta(hours=1)
 ACKNOWLEDGED_WITHIN = timedelta(days=1)
 ACKNOWLEDGING_ROLES = ("alpr_administrator", "auditor")
 """Who acknowledges a policy, each another person."""
-
-
-def kind_of(event: type[Event]) -> str:
-    """Return what the log calls this type of event."""
-    return event.TOPIC.removeprefix(PREFIX)
 
 
 class Watch:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from services.console.domain.errors import Refused, refusal
+from services.console.actions.errors import Refused, refusal
 
 HEARTBEATS_WITHIN_S = 60.0
 """An alert stream that is silent for longer is dead; hotlist sends a sign of life more often."""

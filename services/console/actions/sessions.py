@@ -12,8 +12,8 @@ from http import HTTPStatus
 
 import msgspec
 
+from services.console.actions.errors import Refused, SignedOut
 from services.console.actions.services import Services
-from services.console.domain.errors import Refused, SignedOut
 from shared.core.clock import Clock
 from shared.core.policy import Accounts
 

@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from services.console.actions.errors import Refused, SignedOut, refusal
 from services.console.api.browser import drop_cookies
 from services.console.api.pages import page
 from services.console.api.stream import Event, passed_on
 from services.console.api.visit import Working, watching
-from services.console.domain.errors import Refused, SignedOut, refusal
 
 router = APIRouter(prefix="/alerts")
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
+from services.console.actions.errors import PurposeNeeded, Refused, refusal
 from services.console.actions.services import content
 from services.console.api.forms import Form, moment_of
 from services.console.api.pages import page
 from services.console.api.visit import Visit, working
-from services.console.domain.errors import PurposeNeeded, Refused, refusal
 
 router = APIRouter(prefix="/audit")
 

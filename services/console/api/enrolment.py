@@ -5,12 +5,12 @@ from http import HTTPStatus
 import msgspec
 from fastapi import APIRouter, Request, Response
 
+from services.console.actions.errors import Refused
 from services.console.actions.sessions import KnownBrowser
 from services.console.api.browser import KNOWN, cookie_of
 from services.console.api.forms import Form
 from services.console.api.pages import page
 from services.console.api.visit import caller
-from services.console.domain.errors import Refused
 from services.console.service import console_of
 
 router = APIRouter(prefix="/enrolment")

@@ -8,10 +8,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
+from services.console.actions.errors import PurposeNeeded, Refused, SignedOut
 from services.console.api.browser import HEADERS, drop_cookies
 from services.console.api.pages import page, purpose_path
 from services.console.api.visit import visitor
-from services.console.domain.errors import PurposeNeeded, Refused, SignedOut
 
 log = logging.getLogger(__name__)
 

@@ -7,12 +7,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from services.console.actions.errors import Refused
 from services.console.api.forms import Form, new_key
 from services.console.api.holds import Managing, hold_page
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working
-from services.console.domain.errors import Refused
 
 router = APIRouter(prefix="/holds")
 

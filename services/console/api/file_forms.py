@@ -12,7 +12,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect
 
-from services.console.domain.errors import Refused
+from services.console.actions.errors import Refused
 
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it logs what it reads
 

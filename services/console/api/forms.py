@@ -8,10 +8,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from services.console.actions.errors import Refused
 from services.console.api.browser import BROWSER, SESSION, cookie_of, jar_of, origin_of, set_cookie
 from services.console.api.file_forms import FileForm
 from services.console.api.visit import session_in
-from services.console.domain.errors import Refused
 from services.console.service import console_of
 
 TOKEN = "form_token"  # noqa: S105 - a field's name

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from services.console.actions.errors import Refused
 from services.console.api.forms import Form
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import LinkToken, Visit, Watching, Working, offered_by
-from services.console.domain.errors import Refused
 
 router = APIRouter(prefix="/hits/{hit_id}")
 

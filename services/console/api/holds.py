@@ -7,11 +7,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from services.console.actions.errors import PurposeNeeded, Refused
 from services.console.api.forms import Form, moment_of, new_key, number
 from services.console.api.pages import page, waiting_page
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working, working
-from services.console.domain.errors import PurposeNeeded, Refused
 
 router = APIRouter(prefix="/holds")
 

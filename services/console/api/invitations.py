@@ -5,12 +5,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from services.console.actions.errors import Refused
 from services.console.api.browser import origin_of
 from services.console.api.codes import qr_code
 from services.console.api.forms import Form
 from services.console.api.pages import page
 from services.console.api.visit import Visit, Working
-from services.console.domain.errors import Refused
 
 router = APIRouter(prefix="/invitations")
 

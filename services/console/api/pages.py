@@ -14,14 +14,14 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup, escape
 
+from services.console.actions.errors import Refused
 from services.console.actions.sessions import Purpose, Session
 from services.console.api.forms import TOKEN, form_token
 from services.console.api.visit import Visit
-from services.console.domain.errors import Refused
 from services.console.domain.navigation import ways_of
 from services.console.service import console_of
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1]
 
 
 def page(

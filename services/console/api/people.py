@@ -7,11 +7,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from services.console.actions.errors import Refused
 from services.console.api.forms import Form
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working
-from services.console.domain.errors import Refused
 
 router = APIRouter(prefix="/people")
 

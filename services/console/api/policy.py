@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from services.console.actions.errors import refusal
 from services.console.api.pages import page
 from services.console.api.visit import visitor
-from services.console.domain.errors import refusal
 from services.console.service import console_of
 
 router = APIRouter()

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from services.console.actions.errors import Refused
 from services.console.api.forms import Form
 from services.console.api.pages import page, waiting_page, words
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working
-from services.console.domain.errors import Refused
 from services.console.domain.reviews import OPEN, review_of
 
 router = APIRouter(prefix="/releases")

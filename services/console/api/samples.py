@@ -7,12 +7,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
 
+from services.console.actions.errors import Refused
 from services.console.api.audit import Auditing, audit_page, same_request
 from services.console.api.forms import Form, whole
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit
-from services.console.domain.errors import Refused
 
 router = APIRouter(prefix="/audit/samples")
 

@@ -9,13 +9,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from services.console.actions.errors import Refused
 from services.console.actions.sessions import Purpose
 from services.console.api.browser import PURPOSE, set_cookie
 from services.console.api.forms import Form, moment_of, number
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import LinkToken, Visit, Watching, Working, offered_by
-from services.console.domain.errors import Refused
 
 router = APIRouter()
 

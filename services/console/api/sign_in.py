@@ -6,6 +6,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from services.console.actions.errors import Refused, SignedOut
 from services.console.actions.sessions import KnownBrowser, Session
 from services.console.api.browser import (
     KNOWN,
@@ -19,7 +20,6 @@ from services.console.api.browser import (
 from services.console.api.forms import Form
 from services.console.api.pages import page
 from services.console.api.visit import Watching, Working, caller, working
-from services.console.domain.errors import Refused, SignedOut
 from services.console.service import console_of
 
 router = APIRouter()

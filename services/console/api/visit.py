@@ -9,10 +9,10 @@ import httpx
 from fastapi import Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
+from services.console.actions.errors import PurposeNeeded, Refused, SignedOut, refusal
 from services.console.actions.services import content
 from services.console.actions.sessions import Purpose, Session
 from services.console.api.browser import PURPOSE, SESSION, cookie_of, jar_of, set_cookie
-from services.console.domain.errors import PurposeNeeded, Refused, SignedOut, refusal
 from services.console.service import Console, console_of
 from shared.core.permissions import PURPOSE_MISSING
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 
+from services.hotlist.actions.crop_link import crop_link
 from services.hotlist.api.hit_models import (
     DispositionIn,
     HitsOut,
@@ -14,7 +15,7 @@ from services.hotlist.api.hit_models import (
     WaitingHits,
     WaitingTier,
 )
-from services.hotlist.api.views import crop_link, hit_out, hit_whole
+from services.hotlist.api.views import hit_out, hit_whole
 from services.hotlist.store.hits import HitFilter, Hits, Row
 from services.hotlist.store.outcomes import Outcomes
 from shared.access.guard import Grant, Permission, access

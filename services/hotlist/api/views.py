@@ -12,21 +12,10 @@ from services.hotlist.api.hit_models import (
     SightingOut,
     VerificationOut,
 )
-from shared.access.guard import LINK_TOKEN, Grant, Permission
-from shared.accounts.picture_links import PictureLinks
+from shared.access.guard import LINK_TOKEN
 from shared.http.models import Person
 
 Row = Mapping[str, Any]
-
-
-def crop_link(row: Row, grant: Grant, links: PictureLinks, now: datetime) -> str | None:
-    """Return what the link of a hit's picture carries for who is shown the hit; None where they may see none.
-
-    The picture that a page fetches by it belongs to the attempt whose answer the hit is in (ADR-0035).
-    """
-    if row["crop_key"] is None or Permission.HIT_READ not in grant.principal.permissions:
-        return None
-    return links.token(grant.attempt_id, row["hit_id"], grant.principal.account_id, now)
 
 
 def hit_fields(row: Row, now: datetime, link: str | None) -> dict[str, Any]:
@@ -57,6 +46,12 @@ def _outvoted(reads: int | None) -> list[dict[str, str]]:
 def hit_out(row: Row, now: datetime, link: str | None) -> HitOut:
     """Return a hit as lists of hits and alerts show it, with the `crop_link` of who is shown it."""
     return HitOut.model_validate(hit_fields(row, now, link))
+
+
+def alert(row: Row, now: datetime, link: str | None) -> bytes:
+    """Return a hit as a Server-Sent Event whose id is where to resume."""
+    hit = hit_out(row, now, link)
+    return f"id: {hit.seq}\nevent: alert\ndata: {hit.model_dump_json()}\n\n".encode()
 
 
 def hit_whole(

@@ -5,23 +5,26 @@ is new, slow, or was left out by a fault reads from Postgres at its own pace unt
 so nobody waits for anybody, and what waits in memory is bounded.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import Any
 
 from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.hotlist.api.views import crop_link, hit_out
+from services.hotlist.actions.crop_link import crop_link
 from services.hotlist.settings import Settings
 from services.hotlist.store.alerts import Alerts
-from services.hotlist.workers.viewer import Viewer, alert_event
+from services.hotlist.workers.viewer import Viewer
 from shared.core.errors import Unavailable
 from shared.core.periodic import PeriodicTask
 from shared.events import AlertsUnchecked
 from shared.postgres.outbox import emit
 from shared.service.runtime import Runtime
+
+Encode = Callable[[Mapping[str, Any], datetime, str | None], bytes]
+"""Makes a Server-Sent Event of a hit, at a time, with the link to its picture."""
 
 VIEWERS = Gauge("alpr_alert_streams", "Open alert streams")
 DELIVERED = Counter("alpr_alerts_delivered", "Alerts sent to viewers")
@@ -39,12 +42,14 @@ RETRY_MS = 1000
 class Broadcaster:
     """The alert streams of this process. Whoever hears of new hits wakes `task`."""
 
-    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+    def __init__(self, runtime: Runtime, settings: Settings, encode: Encode) -> None:
+        """`encode` makes a Server-Sent Event of a hit."""
         self.task = PeriodicTask(
             "alert broadcaster", self._look, settings.hotlist_poll_s, at_once=True, drain=True
         )
         self._runtime = runtime
         self._settings = settings
+        self._encode = encode
         self._position = 0
         """The last hit that was considered for all live viewers."""
 
@@ -234,7 +239,7 @@ class Broadcaster:
     def _once_for_all(self, hits: Sequence[Mapping[str, Any]]) -> dict[int, bytes]:
         """Return hits as everybody gets them, with `_link_here` where each viewer's own link belongs."""
         now = self._runtime.clock.now()
-        return {hit["seq"]: alert_event(hit_out(hit, now, self._link_here)) for hit in hits}
+        return {hit["seq"]: self._encode(hit, now, self._link_here) for hit in hits}
 
     def _with_link(self, hit: Mapping[str, Any], alert: bytes, viewer: Viewer) -> bytes:
         """Return an alert with the viewer's own link to its picture: part of the stream's access (ADR-0035)."""
@@ -243,7 +248,7 @@ class Broadcaster:
         now = self._runtime.clock.now()
         link = crop_link(hit, viewer.grant, self._runtime.links, now)
         if link is None:
-            return alert_event(hit_out(hit, now, None))
+            return self._encode(hit, now, None)
         return alert.replace(self._link_here.encode(), link.encode(), 1)
 
 

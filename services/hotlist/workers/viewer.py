@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.hotlist.api.hit_models import HitOut
 from shared.access.guard import Grant
 from shared.accounts.known_accounts import People
 from shared.accounts.tokens import verify
@@ -135,8 +134,3 @@ class Viewer:
                 pass
         taken, self._waiting = b"".join(self._waiting), []
         return taken
-
-
-def alert_event(hit: HitOut) -> bytes:
-    """Return a hit as a Server-Sent Event whose id is where to resume."""
-    return f"id: {hit.seq}\nevent: alert\ndata: {hit.model_dump_json()}\n\n".encode()

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from services.identity.actions.announce import account_changed, account_event, close_sessions
+from services.identity.actions.context import Identity
 from services.identity.actions.enrolment import Invited, invite
 from services.identity.domain.accounts import (
     Account,
@@ -16,8 +17,8 @@ from services.identity.domain.accounts import (
     is_privileged,
     permissions_of,
 )
-from services.identity.service import Identity, Unit
 from services.identity.store.invitations import Reinvitation
+from services.identity.store.unit_of_work import Unit
 from shared.core.errors import Conflict
 from shared.core.permissions import Permission
 from shared.core.types import Ori

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from services.identity.domain.accounts import TICK, Account
-from services.identity.service import Unit
+from services.identity.store.unit_of_work import Unit
 from shared.core.types import Ori
 from shared.events import AccountChanged, Actor, SessionChanged
 

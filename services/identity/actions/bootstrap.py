@@ -12,10 +12,11 @@ from pathlib import Path
 import msgspec
 
 from services.identity.actions.administration import NewAccount, create, renew, unlock
+from services.identity.actions.context import Identity
 from services.identity.actions.enrolment import deliver
 from services.identity.domain.accounts import ADMINISTRATOR, Account, permissions_of
-from services.identity.service import SERVICE, Identity, Unit
 from services.identity.settings import Settings
+from services.identity.store.unit_of_work import SERVICE, Unit
 from shared.accounts.known_accounts import People
 from shared.core.certificates import Roots, Trust
 from shared.core.clock import Clock, SystemClock

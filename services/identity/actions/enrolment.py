@@ -7,11 +7,12 @@ from uuid import UUID
 
 from services.identity.actions import totp
 from services.identity.actions.announce import account_changed
-from services.identity.actions.mail import invitation_mail
+from services.identity.actions.context import Identity
+from services.identity.actions.mail import invitation_mail, send
 from services.identity.actions.secrets import new_token, token_hash
 from services.identity.domain.accounts import Account, check_deliverer
 from services.identity.domain.passwords import check_password, normalise_password
-from services.identity.service import Identity, Unit
+from services.identity.store.unit_of_work import Unit
 from shared.core.errors import Conflict, InvalidInput, NotAuthenticated
 from shared.events import Actor
 
@@ -107,7 +108,8 @@ async def mail(
             field="email",
         )
     delivered = await deliver(unit, account, by, mailed_to=address)
-    await server.send(
+    await send(
+        server,
         invitation_mail(
             sender=identity.settings.identity_mail_from,
             to=address,
@@ -116,7 +118,7 @@ async def mail(
             username=account.username,
             token=delivered.invitation_token,
             until=f"{delivered.expires_at:%Y-%m-%d %H:%M} UTC",
-        )
+        ),
     )
     return delivered
 

@@ -4,11 +4,11 @@ import logging
 from datetime import timedelta
 
 from services.identity.actions.announce import account_changed, account_event, session_changed
+from services.identity.actions.context import Identity
 from services.identity.actions.keys import longest_token, rotate_when_due
 from services.identity.actions.proof import known_since
 from services.identity.actions.sessions import over_limit
 from services.identity.actions.sign_in import disable_inactive
-from services.identity.service import Identity
 from shared.core.periodic import PeriodicTask
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from services.identity.service import Identity, Unit
+from services.identity.actions.context import Identity
 from services.identity.store.keys import StoredKey
+from services.identity.store.unit_of_work import Unit
 from shared.accounts.tokens import LEEWAY_S, sign, thumbprint
 from shared.core.policy import Policy
 from shared.events import KeyPublished

@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 
 from services.identity.domain.accounts import check_somebody_else
 from services.identity.domain.purposes import check_case_number
-from services.identity.service import Unit
 from services.identity.store.records import LimitLift
+from services.identity.store.unit_of_work import Unit
 from shared.core.errors import Conflict
 from shared.events import Actor, LimitLifted
 

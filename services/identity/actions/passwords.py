@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.identity.actions.announce import account_changed, close_sessions, session_changed
+from services.identity.actions.context import Identity
 from services.identity.actions.proof import count_failure, prove
 from services.identity.actions.sessions import close
 from services.identity.domain.passwords import check_password, normalise_password
-from services.identity.service import Identity
 from services.identity.store.credentials import Credential
 from shared.core.errors import AlprError, Conflict, InvalidInput, NotAuthenticated
 

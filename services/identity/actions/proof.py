@@ -10,10 +10,11 @@ from uuid import UUID
 
 from services.identity.actions import totp
 from services.identity.actions.announce import account_changed
+from services.identity.actions.context import Identity
 from services.identity.actions.enrolment import totp_place
 from services.identity.domain.accounts import Account
-from services.identity.service import Identity, Unit
 from services.identity.store.credentials import Credential
+from services.identity.store.unit_of_work import Unit
 
 
 @dataclass(frozen=True)

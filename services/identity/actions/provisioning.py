@@ -6,8 +6,8 @@ Accounts from before `provisioners` was kept get theirs so, as far as compaction
 from collections.abc import Sequence
 
 from services.identity.actions.announce import account_event
+from services.identity.actions.context import Identity
 from services.identity.domain.accounts import provisioner_of
-from services.identity.service import Identity
 from shared.core.certificates import CertificateRefused
 from shared.events import AccountChanged
 from shared.events.signed_events import verify_event

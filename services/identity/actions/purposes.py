@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+from services.identity.actions.context import Identity
 from services.identity.actions.tokens import purpose_token
 from services.identity.domain.purposes import (
     Declaration,
@@ -11,8 +12,8 @@ from services.identity.domain.purposes import (
     forbidden,
     normalise_kind,
 )
-from services.identity.service import Identity, Unit
 from services.identity.store.records import DeclaredPurpose
+from services.identity.store.unit_of_work import Unit
 from shared.accounts.tokens import MAX_TOKEN_CHARACTERS
 from shared.core.errors import InvalidInput
 from shared.events import Actor, PurposeDeclared, PurposeRecord

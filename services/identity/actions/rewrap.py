@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from services.identity.actions.context import Identity
 from services.identity.actions.enrolment import totp_place
 from services.identity.actions.keys import signing_key_place
-from services.identity.service import Identity, Unit
 from services.identity.store.sealed import KINDS, Kind, SealedSecret
+from services.identity.store.unit_of_work import Unit
 from shared.core.errors import Conflict
 from shared.core.vault import VaultFault
 from shared.events import Actor, SecretsRewrapped

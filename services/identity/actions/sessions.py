@@ -4,11 +4,12 @@ from datetime import timedelta
 from uuid import UUID
 
 from services.identity.actions.announce import NOBODY, account_changed, session_changed
+from services.identity.actions.context import Identity
 from services.identity.actions.secrets import token_hash
 from services.identity.actions.sign_in import Opened, issue
 from services.identity.domain.accounts import Account
-from services.identity.service import Identity, Unit
 from services.identity.store.sessions import Session
+from services.identity.store.unit_of_work import Unit
 from shared.core.errors import NotAuthenticated
 from shared.events import Actor
 

@@ -15,13 +15,14 @@ from services.identity.actions.announce import (
     close_sessions,
     session_changed,
 )
+from services.identity.actions.context import Identity
 from services.identity.actions.proof import count_failure, known_since, prove
 from services.identity.actions.secrets import new_token, token_hash
 from services.identity.actions.tokens import access_token
 from services.identity.domain.accounts import Account
 from services.identity.domain.passwords import normalise_password
-from services.identity.service import Identity, Unit
 from services.identity.store.credentials import Credential
+from services.identity.store.unit_of_work import Unit
 from shared.core.errors import NotAuthenticated
 
 REFUSED = (

@@ -3,7 +3,7 @@
 It goes past the outbox: it is worth nothing later, and shows that identity and Kafka are there now.
 """
 
-from services.identity.service import Identity
+from services.identity.actions.context import Identity
 from services.identity.store.numbers import ACCOUNTS, KEYS
 from shared.core.periodic import PeriodicTask
 from shared.events import IdentityTicked

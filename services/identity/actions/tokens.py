@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from services.identity.actions.context import Identity
 from services.identity.actions.keys import sign_token
 from services.identity.domain.accounts import Account, permissions_of
-from services.identity.service import Identity, Unit
 from services.identity.store.records import DeclaredPurpose
+from services.identity.store.unit_of_work import Unit
 from shared.accounts.tokens import AUDIENCE
 
 

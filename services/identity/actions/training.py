@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID, uuid4
 
 from services.identity.domain.accounts import Account, check_somebody_else
-from services.identity.service import Unit
 from services.identity.store.records import Training
+from services.identity.store.unit_of_work import Unit
 from shared.core.errors import Conflict, InvalidInput
 from shared.events import Actor, TrainingRecorded
 

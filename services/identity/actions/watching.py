@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
-from services.identity.service import Identity
+from services.identity.actions.context import Identity
 from shared.core.certificates import CertificateRefused
 from shared.core.errors import Unavailable
 from shared.core.ids import derive_id

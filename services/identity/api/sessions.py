@@ -8,11 +8,12 @@ from fastapi import Request as HttpRequest
 from pydantic import ConfigDict, StringConstraints
 
 from services.identity.actions import sessions
+from services.identity.actions.context import Identity
 from services.identity.actions.proof import known_since
 from services.identity.actions.sign_in import Attempt, sign_in
 from services.identity.api.fields import BrowserToken, Code, OpaqueToken, Password, client_address
 from services.identity.api.views import OpenedOut, SessionOut
-from services.identity.service import Identity, Parts, Work
+from services.identity.service import Parts, Work
 from shared.access.guard import Grant, Permission, access
 from shared.http.models import RequestBody
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.identity.actions.enrolment import Delivered, Invited
 from services.identity.actions.sign_in import Opened
 from services.identity.domain.accounts import Account, Status, permissions_of
-from services.identity.service import Unit
 from services.identity.store.invitations import Invitation, Reinvitation
+from services.identity.store.unit_of_work import Unit
 from shared.events import Actor
 
 

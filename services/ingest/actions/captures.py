@@ -8,11 +8,11 @@ from uuid import UUID
 
 import msgspec
 
-from services.ingest.api.upload import Upload
 from services.ingest.domain.buffering import may_take
 from services.ingest.domain.circumstances import Circumstances
 from services.ingest.domain.devices import Device
 from services.ingest.domain.images import Frame, inspect
+from services.ingest.domain.upload import Upload
 from services.ingest.store.devices import FirstSeen
 from shared.core.certificates import Signer
 from shared.core.ids import Deriver

@@ -1,5 +1,6 @@
 """Changes to the device registry: each commits with its event, and holds in this process at once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -9,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.ingest.domain.buffering import check_buffer
 from services.ingest.domain.credentials import digest, new_secret
 from services.ingest.domain.devices import Device, Kind, Status
-from services.ingest.service import Parts
 from services.ingest.store.devices import Devices
 from shared.access.guard import Grant
 from shared.core.errors import Conflict, InvalidInput, NotFound
 from shared.events import DeviceChanged, Place
 from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,11 @@ class Issued:
 class Registry:
     """What an ALPR administrator may do with devices."""
 
-    def __init__(self, parts: Parts, grant: Grant) -> None:
-        self._parts = parts
+    def __init__(self, runtime: Runtime, known: Callable[[Device], None], grant: Grant) -> None:
+        """`known` is told of each change that has committed, so that it holds in this process at once."""
+        self._put = known
         self._grant = grant
-        self._runtime = parts.runtime
+        self._runtime = runtime
 
     async def page(self, *, after: str, limit: int) -> list[Device]:
         """Return devices by name."""
@@ -144,7 +146,7 @@ class Registry:
     async def _known(self, device_id: UUID) -> Device:
         """Read a device as committed, and let this process know it before anybody is answered."""
         device = await self.get(device_id)
-        self._parts.cache.put(device)
+        self._put(device)
         return device
 
     async def _emit(

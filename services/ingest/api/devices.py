@@ -140,11 +140,17 @@ Managing = Annotated[Grant, access(Permission.DEVICE_MANAGE)]
 Reading = Annotated[Grant, access(Permission.DEVICE_READ)]
 
 
+def registry_of(request: Request, grant: Grant) -> Registry:
+    """Return what an administrator may do with the devices of the app that serves `request`."""
+    parts = parts_of(request)
+    return Registry(parts.runtime, parts.cache.put, grant)
+
+
 @router.post("", status_code=201)
 async def register_device(request: Request, new: NewDevice, grant: Managing) -> IssuedCredential:
     """Register a device; its credential is in the answer and never shown again."""
     parts = parts_of(request)
-    issued = await Registry(parts, grant).register(
+    issued = await registry_of(request, grant).register(
         new.name,
         new.kind,
         new.place.place() if new.place else None,
@@ -163,9 +169,7 @@ async def list_devices(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
 ) -> Page[DeviceView]:
     """Devices by name, with when each was last seen."""
-    found = await Registry(parts_of(request), grant).page(
-        after=key_of(after, str) or "", limit=limit
-    )
+    found = await registry_of(request, grant).page(after=key_of(after, str) or "", limit=limit)
     last = found[-1].name if len(found) == limit else None
     return Page.of([DeviceView.of(device) for device in found], last=last)
 
@@ -173,7 +177,7 @@ async def list_devices(
 @router.get("/{device_id}")
 async def get_device(request: Request, device_id: UUID, grant: Reading) -> DeviceView:
     """One device."""
-    return DeviceView.of(await Registry(parts_of(request), grant).get(device_id))
+    return DeviceView.of(await registry_of(request, grant).get(device_id))
 
 
 @router.patch("/{device_id}")
@@ -188,7 +192,7 @@ async def update_device(
     }
     if changes.place is not None:
         fields["place"] = changes.place.place()
-    return DeviceView.of(await Registry(parts_of(request), grant).update(device_id, **fields))
+    return DeviceView.of(await registry_of(request, grant).update(device_id, **fields))
 
 
 @router.post("/{device_id}/credential", status_code=201)
@@ -197,9 +201,7 @@ async def rotate_credential(
 ) -> IssuedCredential:
     """Issue a new credential; the old one stops at once, or after the overlap that is asked for."""
     overlap = timedelta(minutes=rotation.overlap_minutes)
-    return IssuedCredential.of(
-        await Registry(parts_of(request), grant).rotate(device_id, overlap=overlap)
-    )
+    return IssuedCredential.of(await registry_of(request, grant).rotate(device_id, overlap=overlap))
 
 
 @router.post("/{device_id}/revocation")
@@ -207,7 +209,7 @@ async def revoke_device(
     request: Request, device_id: UUID, because: Because, grant: Managing
 ) -> DeviceView:
     """Take nothing from this device from now on."""
-    registry = Registry(parts_of(request), grant)
+    registry = registry_of(request, grant)
     return DeviceView.of(await registry.revoke(device_id, reason=because.reason))
 
 
@@ -216,5 +218,5 @@ async def reinstate_device(
     request: Request, device_id: UUID, because: Because, grant: Managing
 ) -> IssuedCredential:
     """Let a revoked device in again, with a new credential; the old one stays dead."""
-    registry = Registry(parts_of(request), grant)
+    registry = registry_of(request, grant)
     return IssuedCredential.of(await registry.reinstate(device_id, reason=because.reason))

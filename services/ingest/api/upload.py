@@ -1,7 +1,6 @@
 """A frame as it was sent: the raw body, or the one file of a multipart form with its fields."""
 
 import logging
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
@@ -10,7 +9,9 @@ from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 
-from services.ingest.api.body import Held, pour
+from services.ingest.api.body import pour
+from services.ingest.domain.in_flight import Held
+from services.ingest.domain.upload import Upload
 from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
 
 # It says each broken form in the log; its sender is told, and the log is not the sender's to fill.
@@ -20,16 +21,6 @@ MAX_PARTS = 16
 MAX_FIELD_BYTES = 256
 FORM_OVERHEAD_BYTES = 64 * 1024
 """What a form may add to its file: boundaries, headers, fields."""
-
-
-@dataclass(frozen=True)
-class Upload:
-    """What arrived."""
-
-    data: bytes
-    sha256: bytes
-    fields: dict[str, str] = field(default_factory=dict)
-    """A form's fields; none for a raw body."""
 
 
 async def receive(request: Request, held: Held, *, most_bytes: int, within_s: float) -> Upload:

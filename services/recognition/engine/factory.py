@@ -5,8 +5,8 @@ from functools import partial
 from services.recognition.engine.own_weights import OWN
 from services.recognition.engine.paddle import PaddleEngine
 from services.recognition.engine.plateward import load_own
+from services.recognition.engine.protocol import EngineFactory
 from services.recognition.settings import Settings
-from services.recognition.workers.child import EngineFactory
 
 
 def chosen_engine(settings: Settings) -> EngineFactory:

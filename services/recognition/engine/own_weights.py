@@ -9,7 +9,7 @@ from services.recognition.engine.weights import NoSuchModel
 
 OWN: Final = "plateward"
 """What the settings call our own engine."""
-FOLDER: Final = Path(__file__).with_name("models")
+FOLDER: Final = Path(__file__).parents[1] / "models"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What a plate reading engine is: a name, a digest, and `read`. Engines are chosen by settings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -98,3 +98,7 @@ class Engine(Protocol):
 
     def warm_up(self) -> None:
         """Load what would otherwise be loaded when first needed, so that no frame waits for it."""
+
+
+EngineFactory = Callable[[], Engine]
+"""Builds the engine inside the worker; picklable."""

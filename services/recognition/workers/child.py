@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
@@ -16,12 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recognition.engine.decode import Frame, UndecodableImage, decode
-from services.recognition.engine.protocol import Box, Engine, PlateReading
+from services.recognition.engine.protocol import Box, Engine, EngineFactory, PlateReading
 
 log = logging.getLogger(__name__)
-
-EngineFactory = Callable[[], Engine]
-"""Builds the engine inside the worker; picklable."""
 
 CROP_JPEG_QUALITY: Final = 92
 

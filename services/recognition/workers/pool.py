@@ -17,7 +17,8 @@ from typing import Final, ParamSpec, TypeVar
 
 from prometheus_client import Counter
 
-from services.recognition.workers.child import EngineFactory, FrameReading, Ready
+from services.recognition.engine.protocol import EngineFactory
+from services.recognition.workers.child import FrameReading, Ready
 from services.recognition.workers.process import Worker, WorkerDied, WorkerDoesNotStart
 from shared.core.errors import AlprError
 

@@ -7,7 +7,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
 from services.recognition.engine.decode import ImageTooLarge, UndecodableImage
-from services.recognition.workers.child import EngineFactory, Failed, FrameReading, Ready, run
+from services.recognition.engine.protocol import EngineFactory
+from services.recognition.workers.child import Failed, FrameReading, Ready, run
 from shared.core.errors import AlprError
 
 START_TIMEOUT_S: Final = 120.0

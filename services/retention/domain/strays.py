@@ -12,8 +12,6 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.retention.domain.criteria import Criteria
-from shared.events import CaptureProcessed, CaptureReceived
-from shared.kafka.topics import topic_of
 
 FRAMES, CROPS, PACKAGES = "captures", "crops", "packages"
 DATED = (FRAMES, CROPS)
@@ -22,10 +20,9 @@ DATED = (FRAMES, CROPS)
 MARGIN = timedelta(days=2)
 """Beyond the schedule: a camera's clock, ours and the object store's are not the same."""
 
-SETTLED = timedelta(
-    seconds=topic_of(CaptureReceived).retention_s + topic_of(CaptureProcessed).retention_s
-)
-"""An object put longer ago is named by nothing that is still on its way through Kafka."""
+SETTLED = timedelta(days=14)
+"""An object put longer ago is named by nothing that is still on its way through Kafka: `capture.received` and
+`capture.processed` wait there for 7 days each. A test holds it to the registry of topics."""
 
 _FIRST_YEAR = 2000
 _HEX = "[0-9a-f]"

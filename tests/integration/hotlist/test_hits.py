@@ -471,13 +471,17 @@ async def test_the_consumer_waits_for_the_index_and_misses_nothing(
     hotlist, settings, bus, objects, clock, authority, policy
 ):
     """A service that starts with reads waiting: they are matched against what is in force."""
+    from services.hotlist.api.views import alert
+    from services.hotlist.events import subscriptions
     from services.hotlist.service import Parts
     from shared.service.runtime import Runtime
 
     await hotlist.listed("7ABC123")
     runtime = Runtime("hotlist", settings, bus=bus, objects=objects, clock=clock, policy=policy)
-    parts = Parts(runtime, settings)  # not started: nothing has loaded the index
-    [reads] = [s for s in parts.subscriptions if ReadRecorded in s.handlers]
+    parts = Parts(runtime, settings, alert)  # not started: nothing has loaded the index
+    [reads] = [
+        s for s in subscriptions(runtime, parts.raiser, parts.secrets) if ReadRecorded in s.handlers
+    ]
     await reads.handlers[ReadRecorded]([hotlist.read()])
     await runtime.db.close()
     assert len(await hotlist.hits()) == 1

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from services.identity.__main__ import run
 from services.identity.actions.bootstrap import bootstrap
-from services.identity.actions.commands import run
 from shared.core.errors import Conflict, InvalidInput
 from shared.events import AccountChanged
 from tests.integration.identity.conftest import Person, certified_environment

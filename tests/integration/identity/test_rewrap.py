@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from services.identity.__main__ import run
 from services.identity.actions import keys, rewrap
-from services.identity.actions.commands import run
 from services.identity.actions.enrolment import totp_place
 from services.identity.actions.keys import signing_key_place
 from services.identity.main import build_app

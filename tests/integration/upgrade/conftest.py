@@ -27,6 +27,7 @@ from local.stack.keys import kept_keys
 from local.stack.mac_keys import audits_mac_keys
 from local.stack.services import APIS, environment_of
 from services.audit.events import subscriptions as of_audit
+from services.hotlist.events import subscriptions as of_hotlist
 from services.identity.actions.tick import tick
 from services.release.events import subscriptions as of_release
 from shared.accounts.known_accounts import FOLLOWED
@@ -138,7 +139,8 @@ class Upgraded:
         yield from of_audit(audit.writer, 100)
         yield from of_release(release)
         yield from self.apps["retention"].state.subscriptions
-        yield from self.apps["hotlist"].state.parts.subscriptions
+        hotlist = self.apps["hotlist"].state.parts
+        yield from of_hotlist(hotlist.runtime, hotlist.raiser, hotlist.secrets)
 
     async def ask(self, service, method, path, person=None, purpose=None, **request):
         headers = {**request.pop("headers", {})}

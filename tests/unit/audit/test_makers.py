@@ -4,7 +4,7 @@ from base64 import b64encode
 
 import pytest
 
-from services.audit.actions.makers import parse_keys
+from services.audit.settings import parse_keys
 from shared.kafka.event_mac import MacKey
 from shared.testing import all_mac_keys, mac_key, mac_key_text
 

@@ -10,10 +10,10 @@ import pytest
 from msgspec import Raw
 
 from services.ingest.actions.edge_reads import Batch, EdgeRead, decode, unpack
-from services.ingest.api.body import InFlight
 from services.ingest.domain.circumstances import Window, circumstances
 from services.ingest.domain.credentials import Credential, digest, new_secret, presented
 from services.ingest.domain.devices import Device, Kind, Status
+from services.ingest.domain.in_flight import InFlight
 from services.ingest.domain.rate import Rates
 from services.ingest.workers.device_cache import DeviceCache
 from shared.core.errors import InvalidInput, NotAuthenticated, TooManyRequests, Unavailable

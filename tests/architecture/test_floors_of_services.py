@@ -1,0 +1,145 @@
+"""One floor plan for every service: where a module may lie, and what it may import of its own service."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.source import CLIENTS, ROOT, SERVICES, imports, modules
+
+ALL = (*SERVICES, *CLIENTS)
+
+ROOT_FILES = {"__init__", "__main__", "main", "settings", "service", "events"}
+ROOMS = {"api", "domain", "actions", "store", "workers", "migrations"}
+OF_RECOGNITION = {"engine", "models"}
+"""Recognition's rules are networks and what they are fed with: `engine` is its domain, `models` their weights."""
+
+FLOORS = (
+    {"domain", "models"},
+    {"settings"},
+    {"store", "engine"},
+    {"actions"},
+    {"workers"},
+    {"service"},
+    {"events", "api"},
+    {"main"},
+    {"__main__"},
+)
+"""From the ground up. What a module imports of its own service lies on its floor or below."""
+
+DOMAIN_MAY = ("shared.core", "shared.events")
+LIBRARIES_OF_DOMAIN = sys.stdlib_module_names | {"numpy", "cv2", "msgspec", "cryptography"}
+"""Computing and data types alone: nothing that reads, writes or waits (ADR-0050)."""
+
+STATUSES = ("fastapi", "starlette", "http.HTTPStatus")
+
+
+def room_of(path: Path, service: str) -> str:
+    """The room of a module, or its own name where it lies at the service's root."""
+    first = path.relative_to(ROOT / "services" / service).parts[0]
+    return first.removesuffix(".py")
+
+
+def floor(room: str) -> int:
+    [number] = [number for number, rooms in enumerate(FLOORS) if room in rooms]
+    return number
+
+
+def climbing(service: str, room: str, path: Path) -> Iterator[str]:
+    """Yield what a module imports of its own service from a floor above its own."""
+    prefix = f"services.{service}."
+    for name in imports(path):
+        if name.startswith(prefix):
+            other = name.removeprefix(prefix).split(".")[0]
+            if other in {*ROOT_FILES, *ROOMS, *OF_RECOGNITION} and floor(other) > floor(room):
+                yield name
+
+
+def machinery(path: Path, service: str) -> Iterator[str]:
+    """Yield what a module of `domain` imports that is no rule."""
+    own = f"services.{service}.domain"
+    for name in imports(path):
+        ours = name.split(".")[0] in {"shared", "services"}
+        if ours and name != "shared" and not name.startswith((*DOMAIN_MAY, own)):
+            yield name
+        if not ours and name.split(".")[0] not in LIBRARIES_OF_DOMAIN:
+            yield name
+
+
+def python_files(service: str) -> list[Path]:
+    return [path for path in modules(f"services/{service}") if "migrations" not in path.parts]
+
+
+@pytest.mark.parametrize("service", ALL)
+def test_every_module_lies_in_a_room_of_the_plan(service):
+    allowed = ROOMS | (OF_RECOGNITION if service == "recognition" else set())
+    for path in modules(f"services/{service}"):
+        parts = path.relative_to(ROOT / "services" / service).parts
+        loose = len(parts) == 1 and parts[0].removesuffix(".py") in ROOT_FILES
+        assert loose or parts[0] in allowed, f"{path.relative_to(ROOT)} lies loose"
+
+
+@pytest.mark.parametrize("service", ALL)
+def test_nothing_is_imported_from_a_floor_above(service):
+    checked = 0
+    for path in python_files(service):
+        room = room_of(path, service)
+        if room == "__init__":
+            continue
+        checked += 1
+        found = list(climbing(service, room, path))
+        assert not found, f"{path.relative_to(ROOT)} climbs to {found}"
+    assert checked >= 10
+
+
+@pytest.mark.parametrize("service", ALL)
+def test_the_rules_import_no_machinery(service):
+    folder = ROOT / "services" / service / "domain"
+    if service == "recognition":
+        assert not folder.exists()
+        return
+    for path in modules(f"services/{service}/domain"):
+        found = list(machinery(path, service))
+        assert not found, f"{path.relative_to(ROOT)} imports {found}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_only_http_knows_statuses(service):
+    """Rules, actions, stores and handlers raise AlprErrors; `shared/http/app.py` turns them into statuses."""
+    for path in python_files(service):
+        if room_of(path, service) in {"domain", "store", "actions", "events"}:
+            found = [name for name in imports(path) if name.startswith(STATUSES)]
+            assert not found, f"{path.relative_to(ROOT)} imports {found}"
+
+
+@pytest.mark.parametrize(
+    ("room", "line"),
+    [
+        ("domain", "from services.audit.store.log import Log"),
+        ("store", "from services.audit.actions import writer"),
+        ("actions", "from services.audit.workers.watch import Watch"),
+        ("workers", "import services.audit.api.entries"),
+        ("service", "from services.audit import main"),
+    ],
+)
+def test_a_climb_is_found(room, line, tmp_path):
+    planted = tmp_path / "planted.py"
+    planted.write_text(f"{line}\n")
+    assert list(climbing("audit", room, planted))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import sqlalchemy",
+        "from shared.kafka.topics import TOPICS",
+        "from services.audit.store.log import Log",
+        "import httpx",
+        "from shared.postgres import database",
+    ],
+)
+def test_machinery_in_a_rule_is_found(line, tmp_path):
+    planted = tmp_path / "planted.py"
+    planted.write_text(f"{line}\n")
+    assert list(machinery(planted, "audit"))
