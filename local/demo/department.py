@@ -197,7 +197,9 @@ async def _enrol(api: Api, role: Role, invitation: str) -> Person:
     factor = (await api.must("identity", "POST", "/v1/enrolment", json=body)).json()
     code = pyotp.TOTP(factor["totp_secret"]).now()
     confirm = {"invitation_token": invitation, "totp": code}
-    account = (await api.must("identity", "POST", "/v1/enrolment/confirm", json=confirm)).json()
+    account = (
+        await api.must("identity", "POST", "/v1/enrolment/confirmation", json=confirm)
+    ).json()
     person = Person(
         api, role.username, role.name, role.title, account["account_id"],
         password=password, totp_secret=factor["totp_secret"],

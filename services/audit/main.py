@@ -55,7 +55,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
             await parts.stop()
 
     app = create_app(
-        parts, title="Audit", description=DESCRIPTION, lifespan=lifespan, open_routes=OPEN
+        parts, title="Plateward audit", description=DESCRIPTION, lifespan=lifespan, open_routes=OPEN
     )
     app.state.writer = writer
     app.state.exports = asyncio.Semaphore(MAX_EXPORTS)

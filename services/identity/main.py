@@ -70,7 +70,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
 
     app = create_app(
         runtime,
-        title="identity",
+        title="Plateward identity",
         description=DESCRIPTION,
         lifespan=lifespan,
         open_routes=OPEN,

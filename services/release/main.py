@@ -40,7 +40,11 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
             await parts.stop()
 
     app = create_app(
-        parts, title="Release", description=DESCRIPTION, lifespan=lifespan, uploads=UPLOADS
+        parts,
+        title="Plateward release",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        uploads=UPLOADS,
     )
     app.include_router(router)
     return app

@@ -34,7 +34,7 @@ WITHOUT = {
     "release GET /v1/agency/requests": OWN,
     "release GET /v1/agency/requests/{request_id}": OWN,
     "release GET /v1/requests/{request_id}/package": OWN,
-    "release POST /v1/agency/requests/{request_id}/withdraw": OWN,
+    "release POST /v1/agency/requests/{request_id}/withdrawal": OWN,
     "release POST /v1/requests": OWN,
 }
 """Routes that need no purpose, and why."""

@@ -118,7 +118,7 @@ async def enrol_a_detective(api, department):
     factor = (await api.must("identity", "POST", "/v1/enrolment", json=body)).json()
     secret = factor["totp_secret"]
     body = {**token, "totp": pyotp.TOTP(secret).now()}
-    account = (await api.must("identity", "POST", "/v1/enrolment/confirm", json=body)).json()
+    account = (await api.must("identity", "POST", "/v1/enrolment/confirmation", json=body)).json()
     await department.trainer.must(
         "identity",
         "POST",

@@ -248,8 +248,8 @@ async def purge(people, stack):
     custodian, body = people.custodian, {"kind": "single", "reason": NOTE}
     run = await custodian.must("retention", "POST", runs, json=body)
     path, note = f"{runs}/{run['run_id']}", {"note": NOTE}
-    await people.administrator.must("retention", "POST", f"{path}/authorise", json=note)
-    await people.lieutenant.must("retention", "POST", f"{path}/execute")
+    await people.administrator.must("retention", "POST", f"{path}/authorisation", json=note)
+    await people.lieutenant.must("retention", "POST", f"{path}/execution")
 
     async def certified():
         return (await custodian.must("retention", "GET", path))["state"] == "certified"
@@ -468,7 +468,9 @@ class Story:
         package = await custodian.ask("retention", "GET", f"{path}/package", purpose=purpose)
         assert PLATE in self.car.traces.within(package.content)
         reason = {"reason": "Written to no medium; the case was dropped"}
-        await custodian.must("retention", "POST", f"{path}/withdraw", purpose=purpose, json=reason)
+        await custodian.must(
+            "retention", "POST", f"{path}/withdrawal", purpose=purpose, json=reason
+        )
         path = f"/v1/holds/{hold['hold_id']}/release"
         another = self.people.investigator
         purpose = await another.declare(**EVIDENCE_PURPOSE)

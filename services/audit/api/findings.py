@@ -129,7 +129,7 @@ async def get_finding(finding_id: UUID, grant: AuditRead, work: Work) -> Finding
     return _out(await Findings(work.connection, work.service).get(grant, finding_id))
 
 
-@router.post("/{finding_id}/assign")
+@router.post("/{finding_id}/assignment")
 async def assign_finding(
     finding_id: UUID, body: AssignIn, grant: WorkOn, work: Work, request: Request
 ) -> FindingOut:
@@ -153,7 +153,7 @@ async def comment_finding(
     return await _work(request, finding_id, step, grant, work)
 
 
-@router.post("/{finding_id}/close")
+@router.post("/{finding_id}/closure")
 async def close_finding(
     finding_id: UUID, body: CloseIn, grant: WorkOn, work: Work, request: Request
 ) -> FindingOut:

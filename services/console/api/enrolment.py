@@ -70,7 +70,7 @@ async def finish_enrolment(request: Request, form: Form) -> Response:
     headers = {**caller(request), "X-Known-Browsers": ",".join(known.tokens.values())}
     try:
         await console.services.must(
-            "identity", "POST", "/v1/enrolment/confirm", json=body, headers=headers
+            "identity", "POST", "/v1/enrolment/confirmation", json=body, headers=headers
         )
     except Refused as exc:
         return _factor_page(request, factor, exc)

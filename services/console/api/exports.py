@@ -80,13 +80,13 @@ async def download_statement(export_id: UUID, booking_id: UUID, visit: Working) 
     return await visit.file("retention", path, {"application/json"}, f"booking-{booking_id}")
 
 
-@router.post("/exports/{export_id}/withdraw")
+@router.post("/exports/{export_id}/withdrawal")
 async def withdraw_export(
     request: Request, export_id: UUID, form: Form, visit: Managing
 ) -> Response:
     """Give up an export of which no copy is booked, with the reason."""
     body = {"reason": form.get("reason", "")}
-    path = f"/v1/evidence-exports/{export_id}/withdraw"
+    path = f"/v1/evidence-exports/{export_id}/withdrawal"
     try:
         await visit.must("retention", "POST", path, json=body)
     except Refused as exc:

@@ -46,7 +46,7 @@ Visible = Annotated[Hits, Depends(visible_hits, scope="function")]
 
 
 @router.get("")
-async def show_hits(
+async def list_hits(
     request: Request,
     grant: Read,
     work: Work,
@@ -87,7 +87,7 @@ async def show_hits(
 
 
 @router.get("/waiting")
-async def show_waiting_hits(grant: Read, hits: Visible) -> WaitingHits:
+async def list_waiting_hits(grant: Read, hits: Visible) -> WaitingHits:
     """How many hits wait for a verification, by tier, and since when; no purpose is needed for that."""
     found = {row["tier"]: row for row in await hits.waiting(grant)}
     tiers = [WaitingTier(**found[tier]) for tier in get_args(Tier) if tier in found]
@@ -99,7 +99,7 @@ async def show_waiting_hits(grant: Read, hits: Visible) -> WaitingHits:
 
 
 @router.get("/{hit_id}")
-async def show_hit(
+async def get_hit(
     request: Request, hit_id: UUID, grant: Read, work: Work, hits: Visible
 ) -> HitWhole:
     """One hit with its sightings, verification and dispositions; 404 where not visible to the caller.

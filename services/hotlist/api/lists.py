@@ -92,7 +92,7 @@ async def create_list(
 
 
 @router.get("")
-async def show_lists(grant: Read, work: Work, hotlist: Hotlist) -> Page[ListOut]:
+async def list_lists(grant: Read, work: Work, hotlist: Hotlist) -> Page[ListOut]:
     """All hot lists whose source the caller is entitled to."""
     rules = hotlist.runtime.policy.hotlists
     found = await Lists(work.connection).all(grant)
@@ -100,7 +100,7 @@ async def show_lists(grant: Read, work: Work, hotlist: Hotlist) -> Page[ListOut]
 
 
 @router.get("/{list_id}")
-async def show_list(list_id: UUID, grant: Read, work: Work, hotlist: Hotlist) -> ListOut:
+async def get_list(list_id: UUID, grant: Read, work: Work, hotlist: Hotlist) -> ListOut:
     """One hot list."""
     found = await Lists(work.connection).get(grant, list_id)
     return list_out(found, hotlist.runtime.policy.hotlists, work.clock)
@@ -139,7 +139,7 @@ async def change_list(list_id: UUID, body: ListChange, grant: Manage, hotlist: H
 
 
 @router.get("/{list_id}/yield")
-async def show_yield(
+async def get_yield(
     list_id: UUID, grant: Read, work: Work, since: Moment | None = None
 ) -> YieldOut:
     """Counted figures of what a list brought: hits, what verification found, enforcement."""

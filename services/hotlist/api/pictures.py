@@ -35,7 +35,7 @@ _MAGIC = (
 
 
 @router.get("/crop", response_class=Response, responses=PICTURE)
-async def show_hit_crop(
+async def get_hit_crop(
     hit_id: UUID,
     grant: OfferedRead,
     hits: Visible,
@@ -47,7 +47,7 @@ async def show_hit_crop(
 
 
 @router.get("/image", response_class=Response, responses=PICTURE)
-async def show_hit_image(hit_id: UUID, grant: Read, hits: Visible, request: Request) -> Response:
+async def get_hit_image(hit_id: UUID, grant: Read, hits: Visible, request: Request) -> Response:
     """The whole frame that the plate was read from: an access of its own, since no page fetches it by itself."""
     return await _picture(request, hits, grant, hit_id, "image_key")
 

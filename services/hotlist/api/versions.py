@@ -183,7 +183,7 @@ async def _pieces(request: Request, stall_s: float) -> AsyncIterator[bytes]:
 
 
 @router.get("/versions")
-async def show_versions(
+async def list_versions(
     list_id: UUID, grant: Read, work: Work, hotlist: Hotlist
 ) -> Page[VersionOut]:
     """The latest hundred versions of a list, newest first."""
@@ -206,7 +206,7 @@ async def show_versions(
 
 
 @router.get("/versions/{version}/set-aside")
-async def show_set_aside(
+async def list_set_aside(
     list_id: UUID,
     version: Number,
     grant: ManagePlates,

@@ -14,7 +14,7 @@ from services.identity.api import (
 )
 
 DOORS = frozenset(
-    {"/v1/enrolment", "/v1/enrolment/confirm", "/v1/sessions", "/v1/sessions/refresh"}
+    {"/v1/enrolment", "/v1/enrolment/confirmation", "/v1/sessions", "/v1/sessions/refresh"}
 )
 """Routes where one proves who one is; a refusal there counts for that door alone."""
 

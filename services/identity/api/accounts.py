@@ -193,7 +193,7 @@ async def lock_account(
     )
 
 
-@router.post("/{account_id}/unlock")
+@router.post("/{account_id}/lock/release")
 async def unlock_account(
     account_id: UUID, body: WithReason, grant: Manages, work: Work
 ) -> AccountOut:
@@ -203,7 +203,7 @@ async def unlock_account(
     )
 
 
-@router.post("/{account_id}/reinstate")
+@router.post("/{account_id}/reinstatement")
 async def reinstate_account(
     account_id: UUID, body: WithReason, grant: Manages, work: Work
 ) -> AccountOut:
@@ -213,7 +213,7 @@ async def reinstate_account(
     )
 
 
-@router.post("/{account_id}/separate")
+@router.post("/{account_id}/separation")
 async def separate_account(
     account_id: UUID, body: WithReason, grant: Manages, work: Work
 ) -> AccountOut:

@@ -64,7 +64,7 @@ async def begin_enrolment(body: BeginEnrolment, identity: Parts) -> SecondFactor
     return SecondFactorOut(**vars(made))
 
 
-@router.post("/confirm")
+@router.post("/confirmation")
 async def confirm_enrolment(
     body: ConfirmEnrolment,
     request: HttpRequest,

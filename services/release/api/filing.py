@@ -88,7 +88,7 @@ async def get_agency_request(
     return request_out(await Requests(work.connection).get(grant, request_id, agency=ori), request)
 
 
-@router.post("/agency/requests/{request_id}/withdraw")
+@router.post("/agency/requests/{request_id}/withdrawal")
 async def withdraw_request(
     request_id: UUID, body: WithdrawIn, grant: Ask, work: Work, request: Request
 ) -> RequestOut:

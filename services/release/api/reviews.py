@@ -56,7 +56,7 @@ async def list_requests(
 
 
 @router.get("/waiting")
-async def show_waiting_requests(grant: Count, work: Work, request: Request) -> WaitingRequests:
+async def list_waiting_requests(grant: Count, work: Work, request: Request) -> WaitingRequests:
     """How many requests await a decision, by where they stand, and since when; needs no purpose."""
     await check_department(request, grant)
     found = await Requests(work.connection).waiting(grant)

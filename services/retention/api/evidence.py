@@ -203,7 +203,7 @@ async def download_evidence(
     )
 
 
-@router.post("/{export_id}/withdraw", summary="Give an export up")
+@router.post("/{export_id}/withdrawal", summary="Give an export up")
 async def withdraw_export(
     export_id: UUID,
     body: WithdrawalIn,

@@ -215,7 +215,7 @@ async def list_holds(
 
 
 @router.get("/waiting", summary="What of holds waits")
-async def show_waiting_holds(grant: Counter, work: Work) -> WaitingHoldsOut:
+async def list_waiting_holds(grant: Counter, work: Work) -> WaitingHoldsOut:
     """How many holds are in force and exports unbooked, and since when; no purpose is needed for that."""
     waiting = await Holds(work.connection).waiting(grant)
     return WaitingHoldsOut.model_validate(waiting, from_attributes=True)

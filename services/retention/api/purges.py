@@ -182,7 +182,7 @@ async def get_purge(run_id: UUID, grant: Reader, work: Work) -> RunOut:
     return RunOut.of(await _get(work, run_id))
 
 
-@router.post("/purge-runs/{run_id}/authorise", summary="Authorise a purge")
+@router.post("/purge-runs/{run_id}/authorisation", summary="Authorise a purge")
 async def authorise_purge(
     run_id: UUID, body: NoteIn, grant: Authoriser, work: Work, request: Request
 ) -> RunOut:
@@ -198,7 +198,7 @@ async def authorise_purge(
     return RunOut.of(await _get(work, run_id))
 
 
-@router.post("/purge-runs/{run_id}/refuse", summary="Refuse a purge")
+@router.post("/purge-runs/{run_id}/refusal", summary="Refuse a purge")
 async def refuse_purge(run_id: UUID, body: NoteIn, grant: Authoriser, work: Work) -> RunOut:
     """Nothing is destroyed; the proposal stays on file."""
     run = await _get(work, run_id, lock=True)
@@ -207,7 +207,7 @@ async def refuse_purge(run_id: UUID, body: NoteIn, grant: Authoriser, work: Work
     return RunOut.of(await _get(work, run_id))
 
 
-@router.post("/purge-runs/{run_id}/withdraw", summary="Withdraw an authorisation")
+@router.post("/purge-runs/{run_id}/withdrawal", summary="Withdraw an authorisation")
 async def withdraw_purge(run_id: UUID, body: NoteIn, grant: Authoriser, work: Work) -> RunOut:
     """Of a standing leave, with which daily purges stop, one in hand too; or of a run not yet begun."""
     run = await _get(work, run_id, lock=True)
@@ -217,7 +217,7 @@ async def withdraw_purge(run_id: UUID, body: NoteIn, grant: Authoriser, work: Wo
     return RunOut.of(await _get(work, run_id))
 
 
-@router.post("/purge-runs/{run_id}/execute", status_code=202, summary="Execute a purge")
+@router.post("/purge-runs/{run_id}/execution", status_code=202, summary="Execute a purge")
 async def execute_purge(
     run_id: UUID, grant: Executor, work: Work, request: Request, after: BackgroundTasks
 ) -> RunOut:

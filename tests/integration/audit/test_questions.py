@@ -346,7 +346,7 @@ async def test_who_was_let_back_in_on_the_host_is_a_finding_that_they_cannot_clo
     [finding] = await findings()
     assert (finding.kind, finding.subject) == ("released_on_host", AUDITOR)
     assert finding.details["why"] == change
-    path = f"/v1/findings/{finding.finding_id}/close"
+    path = f"/v1/findings/{finding.finding_id}/closure"
     body = {"outcome": "explained", "note": "it was the last administrator"}
     own = await client.post(path, json=body, headers=auditor())
     assert (own.status_code, own.json()["code"]) == (403, "subject")
@@ -397,7 +397,7 @@ async def test_a_camera_and_day_have_one_open_finding_at_a_time(
     await deliver(a_contradiction(clock, device, captured_on=yesterday))
     assert len(await findings()) == 1
     closed = {"note": "Two vehicles in one frame", "outcome": "explained"}
-    path = f"/v1/findings/{finding.finding_id}/close"
+    path = f"/v1/findings/{finding.finding_id}/closure"
     answer = await client.post(path, json=closed, headers=auditor())
     assert answer.status_code == 200, answer.text
     await deliver(a_contradiction(clock, device))
@@ -679,7 +679,7 @@ async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_
         response = await client.post(f"{path}/{step}", json=body, headers=subject)
         assert (response.status_code, response.json()["code"]) == (403, "subject"), step
     self_assigned = {**note, "assigned_to": OFFICER}
-    response = await client.post(f"{path}/assign", json=self_assigned, headers=auditor())
+    response = await client.post(f"{path}/assignment", json=self_assigned, headers=auditor())
     assert response.status_code == 403
     for step, body, status in steps:
         response = await client.post(f"{path}/{step}", json=body, headers=auditor())

@@ -21,7 +21,7 @@ PUBLIC = {
     "/v1/signing-key": "retention: the public key of packages",
     "/.well-known/jwks.json": "identity: public keys of tokens",
     "/v1/enrolment": "identity: an invitation is the credential",
-    "/v1/enrolment/confirm": "identity: the same",
+    "/v1/enrolment/confirmation": "identity: the same",
     "/v1/sessions": "identity: sign-in; password and second factor are the credential",
     "/v1/sessions/refresh": "identity: a refresh token is the credential",
 }
@@ -49,14 +49,14 @@ DEPARTMENT_ALONE = frozenset({"audit:read"})
 NOT_ONES_OWN = {
     ("retention", "POST", "/v1/holds/{hold_id}/release"): (403, "who placed a hold"),
     ("retention", "POST", "/v1/holds/{hold_id}/confirmation"): (403, "who placed a hold"),
-    ("retention", "POST", "/v1/purge-runs/{run_id}/authorise"): (409, "who proposed a purge"),
+    ("retention", "POST", "/v1/purge-runs/{run_id}/authorisation"): (409, "who proposed a purge"),
     ("identity", "PATCH", "/v1/accounts/{account_id}"): (403, "their own account"),
     ("identity", "PUT", "/v1/accounts/{account_id}/roles"): (403, "their own account"),
     ("identity", "PUT", "/v1/accounts/{account_id}/sources"): (403, "their own account"),
     ("identity", "POST", "/v1/accounts/{account_id}/lock"): (403, "their own account"),
-    ("identity", "POST", "/v1/accounts/{account_id}/unlock"): (403, "their own account"),
-    ("identity", "POST", "/v1/accounts/{account_id}/reinstate"): (403, "their own account"),
-    ("identity", "POST", "/v1/accounts/{account_id}/separate"): (403, "their own account"),
+    ("identity", "POST", "/v1/accounts/{account_id}/lock/release"): (403, "their own account"),
+    ("identity", "POST", "/v1/accounts/{account_id}/reinstatement"): (403, "their own account"),
+    ("identity", "POST", "/v1/accounts/{account_id}/separation"): (403, "their own account"),
     ("identity", "POST", "/v1/accounts/{account_id}/limit-lifts"): (403, "their own account"),
     ("identity", "POST", "/v1/training"): (403, "their own account"),
 }

@@ -157,7 +157,7 @@ async def test_an_export_is_given_up_and_stays_on_record(
     hold = await place()
     await browser.send(f"{hold}/exports", key="a-key-of-the-tests-own")
     export = browser.page.url.path
-    await browser.send(f"{export}/withdraw", reason="asked for by mistake")
+    await browser.send(f"{export}/withdrawal", reason="asked for by mistake")
     assert "by mistake" in browser.said
     assert "withdrawn" in browser.said
     await browser.open("/holds")

@@ -51,7 +51,7 @@ class Person:
         assert begun.status_code == 200, begun.text
         self.secret = begun.json()["totp_secret"]
         done = await self.client.post(
-            "/v1/enrolment/confirm",
+            "/v1/enrolment/confirmation",
             json={"invitation_token": invitation_token, "totp": self.code()},
         )
         assert done.status_code == 200, done.text

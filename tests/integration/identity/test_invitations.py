@@ -208,7 +208,7 @@ async def enrol(client, clock, token, **headers):
     )
     person.secret = begun.json()["totp_secret"]
     done = await client.post(
-        "/v1/enrolment/confirm",
+        "/v1/enrolment/confirmation",
         json={"invitation_token": token, "totp": person.code()},
         headers=headers,
     )

@@ -107,7 +107,7 @@ async def test_tokens_keys_and_revocations_travel_by_kafka(stack, clock):
     await eventually(accepted)
 
     clock.advance(seconds=1)
-    path = f"/v1/accounts/{officer.account_id}/separate"
+    path = f"/v1/accounts/{officer.account_id}/separation"
     assert (await chief.post(path, reason="left the department")).status_code == 200
 
     async def refused():

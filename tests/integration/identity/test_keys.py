@@ -105,7 +105,7 @@ async def test_a_replica_knows_separated_accounts_from_its_start(
     officer = await hire("o.seven", "officer")
     await administrator.sign_in()
     clock.advance(seconds=1)
-    path = f"/v1/accounts/{officer.account_id}/separate"
+    path = f"/v1/accounts/{officer.account_id}/separation"
     assert (await administrator.post(path, reason="left the department")).status_code == 200
     bus.records.clear()
     second = Runtime(

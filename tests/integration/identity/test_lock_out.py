@@ -142,7 +142,7 @@ async def test_an_account_that_an_administrator_locked_is_locked_everywhere(
     assert (await officer.get("/v1/me")).status_code == 401
     assert (await officer.renew()).status_code == 401
     assert (await officer.try_sign_in(browser=officer.browser)).status_code == 401
-    assert (await administrator.post(f"{path}/unlock", reason="found")).status_code == 200
+    assert (await administrator.post(f"{path}/lock/release", reason="found")).status_code == 200
     assert (await officer.try_sign_in()).status_code == 201
 
 
@@ -190,7 +190,7 @@ async def test_an_administrator_sees_and_releases_a_lock_of_sign_in(hire, admini
     listed = (await administrator.get("/v1/accounts?sign_in_locked=true")).json()["items"]
     assert [(a["username"], a["status"]) for a in listed] == [("o.seven", "active")]
     assert listed[0]["sign_in_locked_at"]
-    path = f"/v1/accounts/{officer.account_id}/unlock"
+    path = f"/v1/accounts/{officer.account_id}/lock/release"
     released = await administrator.post(path, reason="identified at the desk")
     assert released.json()["sign_in_locked_at"] is None
     assert (await officer.try_sign_in()).status_code == 201

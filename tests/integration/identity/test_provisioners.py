@@ -40,7 +40,7 @@ async def test_creating_and_changing_makes_a_provisioner_and_locking_does_not(
         frozenset({administrator.account_id, COURIER.person_id}), known=True
     )
     await colleague.post(f"{account}/lock", reason="phone lost")
-    await colleague.post(f"{account}/unlock", reason="phone found")
+    await colleague.post(f"{account}/lock/release", reason="phone found")
     await colleague.post(f"{account}/review", note="still there")
     assert (await heard()).provisioned(person.account_id).by == {
         administrator.account_id,

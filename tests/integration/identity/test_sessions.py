@@ -94,7 +94,7 @@ async def test_separation_ends_tokens_everywhere_at_once(hire, administrator, cl
     officer = await hire("o.seven", "officer", sources=("state",))
     await administrator.sign_in()
     clock.advance(seconds=1)
-    path = f"/v1/accounts/{officer.account_id}/separate"
+    path = f"/v1/accounts/{officer.account_id}/separation"
     separated = await administrator.post(path, reason="left the department")
     assert separated.status_code == 200
     shown = separated.json()

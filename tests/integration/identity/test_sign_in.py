@@ -102,7 +102,7 @@ async def test_a_wrong_code_does_not_enrol(administrator, client, clock, handed_
     right = pyotp.TOTP(begun.json()["totp_secret"]).at(clock.now())
     wrong = f"{(int(right) + 1) % 1_000_000:06d}"
     answer = await client.post(
-        "/v1/enrolment/confirm", json={"invitation_token": token, "totp": wrong}
+        "/v1/enrolment/confirmation", json={"invitation_token": token, "totp": wrong}
     )
     assert (answer.status_code, answer.json()["field"]) == (422, "totp")
     account = (
@@ -144,7 +144,7 @@ async def test_five_failures_lock_until_an_administrator_releases(
     assert "5 failed sign-ins in 15 minutes" in locked[0].details["reason"]
 
     await administrator.sign_in()
-    path = f"/v1/accounts/{officer.account_id}/unlock"
+    path = f"/v1/accounts/{officer.account_id}/lock/release"
     released = await administrator.post(path, reason="identified at the desk")
     assert released.json()["status"] == "active"
     assert (await officer.try_sign_in(password="wrong and wrong")).status_code == 401
@@ -261,7 +261,7 @@ async def test_ninety_days_without_use_disable(hire, train, administrator, clock
     disabled = [e for e in await published(AccountChanged) if e.change == "disabled"]
     assert disabled[0].details["reason"] == "not used for 90 days"
 
-    path = f"/v1/accounts/{officer.account_id}/reinstate"
+    path = f"/v1/accounts/{officer.account_id}/reinstatement"
     assert (await administrator.post(path, reason="back from leave")).status_code == 200
     await officer.sign_in()
     await dispatcher.sign_in()
@@ -291,7 +291,7 @@ async def test_who_lapsed_in_training_is_not_reinstated_before_retraining(
     clock.advance(days=31)
     await disable_all_inactive(identity)
     await administrator.sign_in()
-    path = f"/v1/accounts/{officer.account_id}/reinstate"
+    path = f"/v1/accounts/{officer.account_id}/reinstatement"
     refused = await administrator.post(path, reason="back from leave")
     assert (refused.status_code, refused.json()["code"]) == (409, "training")
 

@@ -169,7 +169,7 @@ async def test_who_is_separated_while_kafka_is_away_sees_nothing_after_five_seco
     group = os.getpgid(kafka.child.pid)
     os.killpg(group, signal.SIGSTOP)
     try:
-        path = f"/v1/accounts/{officer.account_id}/separate"
+        path = f"/v1/accounts/{officer.account_id}/separation"
         assert (await chief.post(path, reason="left the department")).status_code == 200
         separated = time.monotonic()
 
@@ -198,7 +198,7 @@ async def test_forged_keys_and_accounts_are_refused_and_put_on_record(kafka, sta
     own, identity, searching = stack
     chief, officer = await hired(own, identity)
     await knows(searching, officer)
-    path = f"/v1/accounts/{officer.account_id}/separate"
+    path = f"/v1/accounts/{officer.account_id}/separation"
     assert (await chief.post(path, reason="left the department")).status_code == 200
 
     async def status_is(headers, status, path="/v1/mine"):

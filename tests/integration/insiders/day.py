@@ -269,7 +269,7 @@ class Day:
                 export_id=export_id,
             )  # fmt: skip
         await self.insider.ask(
-            "retention", "POST", "/v1/evidence-exports/{export_id}/withdraw", purpose=purpose,
+            "retention", "POST", "/v1/evidence-exports/{export_id}/withdrawal", purpose=purpose,
             body={"reason": "it was for me"}, export_id=export_id,
         )  # fmt: skip
 

@@ -224,7 +224,7 @@ async def test_another_agency_finds_nothing(client, filed, decide, packaged, req
     listed = await client.get("/v1/agency/requests", headers=other)
     assert listed.json()["items"] == []
     withdrawn = await client.post(
-        f"/v1/agency/requests/{request_id}/withdraw", json={"reason": "not ours"}, headers=other
+        f"/v1/agency/requests/{request_id}/withdrawal", json={"reason": "not ours"}, headers=other
     )
     assert withdrawn.status_code == 404
 
@@ -303,7 +303,7 @@ async def test_an_open_request_can_be_withdrawn_by_its_agency_and_stays_on_file(
 ):
     request_id = await filed()
     response = await client.post(
-        f"/v1/agency/requests/{request_id}/withdraw",
+        f"/v1/agency/requests/{request_id}/withdrawal",
         json={"reason": "Vehicle was found"},
         headers=requester(),
     )

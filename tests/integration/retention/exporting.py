@@ -65,5 +65,5 @@ async def bookings(retention, export):
 
 async def withdraw(retention, export, status=200):
     """Give an export up."""
-    path = f"/v1/evidence-exports/{export['export_id']}/withdraw"
+    path = f"/v1/evidence-exports/{export['export_id']}/withdrawal"
     return await retention.post(path, {"reason": "written to no medium"}, status)

@@ -275,7 +275,7 @@ async def test_without_permission_purpose_and_training_there_is_no_evidence(
     problems = [
         await request(retention, hold, 403, headers=headers),
         await book(retention, export, 403, headers=headers),
-        await send(retention, f"{base}/withdraw", {"reason": "why not"}, 403, headers=headers),
+        await send(retention, f"{base}/withdrawal", {"reason": "why not"}, 403, headers=headers),
         (await retention.client.get(f"{base}/package", headers=headers)).json(),
     ]
     assert all(word in problem["detail"] for problem in problems)
@@ -309,7 +309,7 @@ async def test_another_agencys_exports_are_not_there(retention):
     await retention.get(path, 404, ori=OTHER_ORI)
     await download(retention, export, 404, ori=OTHER_ORI)
     await retention.get(f"{path}/bookings", 404, ori=OTHER_ORI)
-    await retention.post(f"{path}/withdraw", {"reason": "not ours"}, 404, ori=OTHER_ORI)
+    await retention.post(f"{path}/withdrawal", {"reason": "not ours"}, 404, ori=OTHER_ORI)
     listed = (await retention.get("/v1/evidence-exports", ori=OTHER_ORI)).json()
     assert listed["items"] == []
 

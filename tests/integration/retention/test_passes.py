@@ -378,8 +378,8 @@ async def purge(retention):
     body = {"kind": "single", "reason": "past the schedule"}
     run = await retention.post("/v1/purge-runs", body, 201, **PROPOSER)
     path = f"/v1/purge-runs/{run['run_id']}"
-    await retention.post(f"{path}/authorise", {"note": "reviewed"}, **AUTHORISER)
-    await retention.post(f"{path}/execute", None, 202, **EXECUTOR)
+    await retention.post(f"{path}/authorisation", {"note": "reviewed"}, **AUTHORISER)
+    await retention.post(f"{path}/execution", None, 202, **EXECUTOR)
     await retention.app.state.purger.work()
 
 

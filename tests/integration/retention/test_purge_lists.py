@@ -173,7 +173,7 @@ async def test_what_a_withdrawn_run_destroyed_is_named_by_the_next(retention, mo
         await take(run, step)
         if len(await left(retention)) == 1:
             await retention.client.post(
-                f"/v1/purge-runs/{leave['run_id']}/withdraw",
+                f"/v1/purge-runs/{leave['run_id']}/withdrawal",
                 json={"note": "stop"},
                 headers=retention.authority.headers(**AUTHORISER),
             )

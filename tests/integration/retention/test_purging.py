@@ -36,12 +36,12 @@ async def propose(retention, status=201, **body):
 
 
 async def authorise(retention, run, status=200, **claims):
-    path = f"/v1/purge-runs/{run['run_id']}/authorise"
+    path = f"/v1/purge-runs/{run['run_id']}/authorisation"
     return await retention.post(path, {"note": "reviewed"}, status, **{**AUTHORISER, **claims})
 
 
 async def execute(retention, run, status=202, **claims):
-    path = f"/v1/purge-runs/{run['run_id']}/execute"
+    path = f"/v1/purge-runs/{run['run_id']}/execution"
     return await retention.post(path, None, status, **{**EXECUTOR, **claims})
 
 
@@ -206,11 +206,11 @@ async def test_who_proposed_does_not_authorise_and_roles_are_apart(retention):
         Permission.PURGE_PROPOSE, Permission.PURGE_EXECUTE, Permission.PURGE_READ
     )
     answer = await retention.client.post(
-        f"/v1/purge-runs/{run['run_id']}/authorise", json={"note": "mine"}, headers=custodian
+        f"/v1/purge-runs/{run['run_id']}/authorisation", json={"note": "mine"}, headers=custodian
     )
     assert answer.status_code == 403
     administrator = retention.authority.headers(Permission.PURGE_AUTHORISE)
-    for path in ("/v1/purge-runs", f"/v1/purge-runs/{run['run_id']}/execute"):
+    for path in ("/v1/purge-runs", f"/v1/purge-runs/{run['run_id']}/execution"):
         answer = await retention.client.post(
             path, json={"kind": "single", "reason": "mine"}, headers=administrator
         )
@@ -227,7 +227,7 @@ async def test_each_step_needs_the_one_before(retention):
     await execute(retention, run, 409)
     refused = await propose(retention)
     path = f"/v1/purge-runs/{refused['run_id']}"
-    await retention.post(f"{path}/refuse", {"note": "not now"}, **AUTHORISER)
+    await retention.post(f"{path}/refusal", {"note": "not now"}, **AUTHORISER)
     await authorise(retention, refused, 409)
     await retention.get(f"{path}/certificate", 404)
     await retention.get("/v1/purge-runs/00000000-0000-4000-8000-000000000000", 404)
@@ -285,7 +285,7 @@ async def test_under_a_standing_leave_the_daily_purge_runs_by_itself_once_a_day(
     assert all(run["standing_id"] == leave["run_id"] for run in daily)
     schedule = (await retention.get("/v1/schedule")).json()
     assert schedule["standing"]["run_id"] == leave["run_id"]
-    path = f"/v1/purge-runs/{leave['run_id']}/withdraw"
+    path = f"/v1/purge-runs/{leave['run_id']}/withdrawal"
     await retention.post(path, {"note": "litigation expected"}, **AUTHORISER)
     retention.clock.advance(days=1)
     await retention.app.state.purger.work()
@@ -437,7 +437,7 @@ async def test_withdrawing_a_standing_leave_stops_the_daily_purge_in_hand(retent
     async def take_then_withdraw(run, step):
         await original(run, step)
         if len(await left(retention)) == 2:
-            path = f"/v1/purge-runs/{leave['run_id']}/withdraw"
+            path = f"/v1/purge-runs/{leave['run_id']}/withdrawal"
             answer = await retention.client.post(
                 path, json={"note": "stop"}, headers=retention.authority.headers(**AUTHORISER)
             )

@@ -323,7 +323,7 @@ async def test_once_the_standing_leave_is_withdrawn_the_daily_run_sweeps_no_more
     leave = await propose(retention, kind="standing")
     await authorise(retention, leave)
     await without_sweep(retention, monkeypatch)
-    path = f"/v1/purge-runs/{leave['run_id']}/withdraw"
+    path = f"/v1/purge-runs/{leave['run_id']}/withdrawal"
     await retention.post(path, {"note": "litigation expected"}, **AUTHORISER)
     await retention.app.state.purger.work()
     assert retention.objects.keys == [key]

@@ -62,7 +62,7 @@ async def another_administrator(upgraded, administrator):
     begun = await upgraded.must("identity", "POST", "/v1/enrolment", json=token | password)
     secret = pyotp.TOTP(begun.json()["totp_secret"])
     code = {"totp": secret.at(upgraded.clock.now())}
-    await upgraded.must("identity", "POST", "/v1/enrolment/confirm", json=token | code)
+    await upgraded.must("identity", "POST", "/v1/enrolment/confirmation", json=token | code)
     trainer = await upgraded.sign_in("t.okafor")
     training = {
         "account_id": made["account"]["account_id"],

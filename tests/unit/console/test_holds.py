@@ -369,10 +369,10 @@ async def test_a_copy_that_is_not_the_package_is_refused_by_field_and_keeps_its_
 
 
 async def test_an_export_is_given_up_with_a_reason(custodian, services, show):
-    show(f"/evidence-exports/{EXPORT}/withdraw", an_export(state="withdrawn"), method="POST")
+    show(f"/evidence-exports/{EXPORT}/withdrawal", an_export(state="withdrawn"), method="POST")
     await custodian.open(f"/holds/exports/{EXPORT}")
-    await custodian.send(f"/holds/exports/{EXPORT}/withdraw", reason="written to no medium")
-    assert body_of(services, "POST", "/withdraw") == {"reason": "written to no medium"}
+    await custodian.send(f"/holds/exports/{EXPORT}/withdrawal", reason="written to no medium")
+    assert body_of(services, "POST", "/withdrawal") == {"reason": "written to no medium"}
 
 
 async def test_who_only_reads_holds_gets_no_forms(sign_in, kept):
