@@ -1,4 +1,4 @@
-"""console: server-rendered pages for people.
+"""Console: server-rendered pages for people.
 
 Owns: nothing; it has no database, and a person's session travels sealed in their own cookie.
 Consumes and publishes: no events.

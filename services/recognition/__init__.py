@@ -1,8 +1,8 @@
 """Recognition: plates out of frames.
 
-Owns: nothing but its model files; scales by partition.
-Consumes: `capture.received`, and the image it names from the object store.
-Publishes: `read.recognised`, one per plate, with its crop in the object store; `capture.processed`,
-exactly one per capture.
-Never: answers people, rewrites a character that was read.
+Owns: its model files, and nothing else; scales by partition.
+Consumes: `capture.received`. It fetches the image that a capture names from the object store.
+Publishes: `read.recognised`, `capture.processed`. One read for each plate, with its crop in the object store;
+exactly one `capture.processed` for each capture.
+Never: answers people, or rewrites a character that was read.
 """

@@ -1,8 +1,8 @@
 """Release: other agencies' written requests, and the file of what was approved (policy 468.7).
 
 Owns: recipient agencies, written requests with their documents, reviews, receipts.
-Consumes: `alpr.release.packaged`, `alpr.release.failed` from retention.
-Publishes: `alpr.release.requested`, `alpr.release.changed`, `alpr.release.approved`,
-`alpr.release.denied`, `alpr.release.received`, `alpr.agency.changed`.
+Consumes: `release.packaged`, `release.failed`, `checkpoint.signed`.
+Publishes: `release.requested`, `release.changed`, `release.approved`, `release.denied`, `release.received`,
+`agency.changed`.
 Never: reads records itself, or deletes a request.
 """
