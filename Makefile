@@ -116,6 +116,10 @@ conformance-mutants: $(STAMP) ## Break each rule in the services and see its tes
 openapi: $(STAMP) ## Write the OpenAPI document of each service to docs/openapi
 	@$(PY) -m deploy.openapi
 
+.PHONY: metrics
+metrics: $(STAMP) ## Write docs/metrics.md from the metrics that the code declares
+	@$(PY) -m deploy.metrics
+
 # --- train ------------------------------------------------------------------------------------
 # SMOKE=1 goes through every step in a minute or two; without it, hours. The results lie in
 # var/training; copy an .onnx file to services/recognition/models to use it.
