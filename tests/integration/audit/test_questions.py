@@ -671,9 +671,9 @@ async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_
     subject = auditor(account_id=OFFICER)
     note = {"note": "Asked the sergeant"}
     steps = (
-        ("assign", {**note, "assigned_to": SUPERVISOR}, "assigned"),
+        ("assignment", {**note, "assigned_to": SUPERVISOR}, "assigned"),
         ("comments", note, "assigned"),
-        ("close", {**note, "outcome": "explained"}, "closed"),
+        ("closure", {**note, "outcome": "explained"}, "closed"),
     )
     for step, body, _ in steps:
         response = await client.post(f"{path}/{step}", json=body, headers=subject)
@@ -705,9 +705,9 @@ async def test_a_finding_that_names_a_plate_is_worked_for_a_purpose_alone(
     path = f"/v1/findings/{raised.finding_id}"
     note = {"note": "Asked the sergeant"}
     for step, body in (
-        ("assign", {**note, "assigned_to": SUPERVISOR}),
+        ("assignment", {**note, "assigned_to": SUPERVISOR}),
         ("comments", note),
-        ("close", {**note, "outcome": "explained"}),
+        ("closure", {**note, "outcome": "explained"}),
     ):
         refused = await client.post(f"{path}/{step}", json=body, headers=auditor(kind=None))
         assert (refused.status_code, refused.json()["code"]) == (403, "purpose_missing"), step

@@ -163,7 +163,7 @@ async def test_nobody_administers_their_own_account(administrator, published):
     ]
     acts += [
         await administrator.post(f"{own}/{act}", reason="because I can")
-        for act in ("lock", "unlock", "separate", "reinstate", "invitation")
+        for act in ("lock", "lock/release", "separation", "reinstatement", "invitation")
     ]
     acts.append(await administrator.post(f"{own}/review", note="all mine"))
     assert {(a.status_code, a.json()["code"]) for a in acts} == {(403, "own_account")}

@@ -111,7 +111,7 @@ async def test_separation_ends_tokens_everywhere_at_once(hire, administrator, cl
     assert (event.status, event.actor.name) == ("separated", "Ada Min")
     assert event.details["reason"] == "left the department"
     assert event.details["held"] == {"roles": ["officer"], "sources": ["state"]}
-    for act in ("unlock", "reinstate", "invitation", "separate"):
+    for act in ("lock/release", "reinstatement", "invitation", "separation"):
         again = await administrator.post(
             f"/v1/accounts/{officer.account_id}/{act}", reason="come back"
         )
