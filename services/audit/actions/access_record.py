@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.actions.entries import entry_from
+from services.audit.actions.preparing import entry_from
 from services.audit.store.log import Head, Log
 from services.audit.store.values import Values
 from shared.access.guard import Permission

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from services.audit.actions.entries import kind_of
-from services.audit.actions.sealing import Part, Value, parts_of
+from services.audit.domain.entries import kind_of
+from services.audit.domain.sealing import Part, Value, parts_of
 from services.audit.store.log import Row
 from services.audit.store.search import shown_part
 from shared.access.guard import Shown

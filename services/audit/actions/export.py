@@ -14,8 +14,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.actions.sealing import Value
 from services.audit.domain.proofs import GENESIS, consistency_spans, inclusion_spans, nodes_of
+from services.audit.domain.sealing import Value
 from services.audit.store.checkpoints import Checkpoints, Signed
 from services.audit.store.keys import KeyChanges
 from services.audit.store.log import OLD, Log, Row

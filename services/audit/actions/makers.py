@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from prometheus_client import Counter
 
-from services.audit.actions.entries import Prepared
+from services.audit.domain.entries import Prepared
 from services.audit.settings import TakenKey
 from services.audit.store.findings import a_finding
 from shared.core.errors import AlprError

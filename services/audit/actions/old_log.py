@@ -14,8 +14,9 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.actions.entries import Entry, entry_from
 from services.audit.actions.export import lines_of_old
+from services.audit.actions.preparing import entry_from
+from services.audit.domain.entries import Entry
 from services.audit.settings import SigningSettings
 from services.audit.store.checkpoints import Checkpoints, Signed
 from services.audit.store.log import OLD, Head, Log

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.actions.entries import Prepared
-from services.audit.actions.sealing import DIGESTS, Group, Value, opened
+from services.audit.domain.entries import Prepared
+from services.audit.domain.sealing import DIGESTS, Group, Value, opened
 from services.audit.store.log import Log
 from services.audit.store.values import Values
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from services.audit.actions.sealing import DIGESTS, RECORDS, Stored, Value, faults_of, plates_of
 from services.audit.domain.recount import ErasedSum, Faults
+from services.audit.domain.sealing import DIGESTS, RECORDS, Stored, Value, faults_of, plates_of
 from services.audit.store.values import Erased
 
 ERASED_TYPE = "alpr.values.erased."

@@ -9,9 +9,9 @@ from typing import BinaryIO, TypeVar
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.actions.entries import found_in
 from services.audit.actions.export import Disclosed, ErasedBefore, Line, Opening, Signature, as_line
 from services.audit.actions.exported_values import ExportedValues
+from services.audit.actions.preparing import found_in
 from services.audit.actions.value_check import ValueCheck
 from services.audit.domain.proofs import GENESIS
 from services.audit.domain.recount import Cadence, Faults, Recount, Verdict

@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.actions.checkpointing import Checkpointer, KeyMissing
 from services.audit.actions.day_keys import DayKeys
-from services.audit.actions.entries import Entry, Prepared, entry_from, prepare
 from services.audit.actions.makers import FORGED, Forged, Makers, Suspect, forged_event
 from services.audit.actions.old_log import OldLog
+from services.audit.actions.preparing import entry_from, prepare
 from services.audit.actions.redelivery import is_same
+from services.audit.domain.entries import Entry, Prepared
 from services.audit.domain.periods import due_period
 from services.audit.settings import Settings
 from services.audit.store.findings import Findings, a_finding, contradiction

@@ -8,9 +8,9 @@ import msgspec
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from services.audit.actions.sealing import value_of
 from services.audit.api.fields import Term
 from services.audit.api.guard import AuditRead
+from services.audit.domain.sealing import value_of
 from services.audit.store.log import Row
 from services.audit.store.search import Entries, Query
 from shared.core.errors import InvalidInput, NotFound

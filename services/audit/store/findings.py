@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.actions.entries import Entry
+from services.audit.domain.entries import Entry
 from services.audit.domain.named_plates import plates_in
 from shared.access.guard import Grant, Shown, disclose
 from shared.core.ids import derive_id

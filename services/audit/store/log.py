@@ -10,9 +10,9 @@ from msgspec.structs import astuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.actions.entries import Entry, Found
-from services.audit.actions.sealing import Value
+from services.audit.domain.entries import Entry, Found
 from services.audit.domain.proofs import GENESIS, chained, hashes_of, nodes_of
+from services.audit.domain.sealing import Value
 from services.audit.store.values import COLUMNS as VALUE_COLUMNS
 from services.audit.store.values import Erased, as_record
 from shared.core.merkle import Frontier, Hash, Node, Span, fold, root_of

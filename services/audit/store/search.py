@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.actions.sealing import Part, Value, parts_of
+from services.audit.domain.sealing import Part, Value, parts_of
 from services.audit.store.log import OLD, ROW_COLUMNS, Log, Row, row_of
 from services.audit.store.values import Values
 from shared.access.guard import Grant, Shown, disclose

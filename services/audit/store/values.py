@@ -11,7 +11,7 @@ from msgspec.structs import astuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.actions.sealing import Value
+from services.audit.domain.sealing import Value
 
 COLUMNS = ("seq", *Value.__struct_fields__)
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM sealed_values"  # noqa: S608 - constants

@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.actions.entries import kind_of
+from services.audit.domain.entries import kind_of
 from services.audit.domain.named_plates import known_of, of_one_plate
 from services.audit.domain.rules import Search, crowded, repeated
 from services.audit.settings import Settings

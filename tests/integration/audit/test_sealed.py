@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from services.audit.actions.sealing import salter
+from services.audit.domain.sealing import salter
 from shared.core.errors import Conflict, Malformed
 from shared.events import DisclosedDay, DisclosedRecord, FindingRaised, HitRaised, HitVerified
 from shared.kafka.codec import encode
@@ -240,7 +240,7 @@ async def test_an_event_that_was_sealed_with_salts_in_another_form_is_known(
 ):
     hit, shown = a_hit(clock), a_disclosure(clock, an_attempt(clock))
     with monkeypatch.context() as before_this_version:
-        before_this_version.setattr("services.audit.actions.entries.salter", salts_in_base64url)
+        before_this_version.setattr("services.audit.domain.entries.salter", salts_in_base64url)
         await deliver(hit, shown)
     before = await query("SELECT seq, leaf_hash FROM entries ORDER BY seq")
     assert {len(opened(v.disclosure)[0]) for v in await query("SELECT * FROM sealed_values")} == {

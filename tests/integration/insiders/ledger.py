@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.audit.actions.sealing import parts_of
+from services.audit.domain.sealing import parts_of
 from services.audit.store.values import Values
 from shared.service.runtime import Runtime
 from tests.integration.insiders.department import monotonic

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from services.audit.actions.entries import Found, found_in
 from services.audit.actions.export import Disclosed, ErasedBefore, Line, Opening, Signature, as_line
+from services.audit.actions.preparing import found_in
+from services.audit.domain.entries import Found
 from services.audit.domain.proofs import chained
 from shared.core.errors import AlprError
 from shared.core.merkle import Frontier, leaf_hash

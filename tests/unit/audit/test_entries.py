@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from services.audit.actions.entries import found_in, prepare
+from services.audit.actions.preparing import found_in, prepare
 from services.audit.domain.named_plates import as_plate
 from shared.core.errors import Malformed
 from shared.core.hmac_sha256 import HmacSha256

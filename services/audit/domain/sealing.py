@@ -20,7 +20,6 @@ from services.audit.domain.named_plates import named, plates_in
 from shared.core.errors import Malformed
 from shared.core.hmac_sha256 import HmacSha256
 from shared.events import Sealing
-from shared.kafka.topics import TOPICS
 
 _SALT_CHARACTERS = 32
 DIGESTS = "_sd"
@@ -67,12 +66,6 @@ class _Plates(msgspec.Struct, gc=False):
 
 _days = msgspec.json.Decoder(list[_Day]).decode
 _plates_of_days = msgspec.json.Decoder(list[_Plates]).decode
-
-SEALINGS: dict[str, Sealing] = {
-    topic.name: topic.event.SEALED
-    for topic in TOPICS.values()
-    if topic.audited and topic.event.SEALED is not None
-}
 
 
 class Group(msgspec.Struct, frozen=True, gc=False):
