@@ -91,7 +91,7 @@ async def search_entries(request: Request, list_id: UUID, form: Form, visit: Wor
 @router.get("/{list_id}/new")
 async def show_new_entry(request: Request, list_id: UUID, visit: Working) -> Response:
     """The form for an entry."""
-    return await _entry_page(request, visit, list_id, {})
+    return await _form_page(request, visit, "new_entry.html", list_id, {})
 
 
 @router.post("/{list_id}/new")
@@ -103,7 +103,7 @@ async def add_entry(request: Request, list_id: UUID, form: Form, visit: Working)
     except Refused as exc:
         if exc.temporary:
             raise
-        return await _entry_page(request, visit, list_id, form, exc)
+        return await _form_page(request, visit, "new_entry.html", list_id, form, exc)
     return to(request, f"/hotlists/{list_id}")
 
 
@@ -147,7 +147,7 @@ async def activate_version(
 @router.get("/{list_id}/upload")
 async def show_upload(request: Request, list_id: UUID, visit: Working) -> Response:
     """The form to upload a list as a file."""
-    return await _upload_page(request, visit, list_id, {"activate": "yes"})
+    return await _form_page(request, visit, "upload.html", list_id, {"activate": "yes"})
 
 
 @router.post("/{list_id}/upload")
@@ -174,7 +174,7 @@ async def upload_version(
     except Refused as exc:
         if exc.temporary:
             raise
-        return await _upload_page(request, visit, list_id, form, exc)
+        return await _form_page(request, visit, "upload.html", list_id, form, exc)
     lines = made["entries"] + made["set_aside"] + sum(made["skipped"].values())
     return page(request, "uploaded.html", visit, list=hot_list, made=made, lines=lines)
 
@@ -249,25 +249,15 @@ async def _versions_page(
     )
 
 
-async def _upload_page(
+async def _form_page(
     request: Request,
     visit: Visit,
+    template: str,
     list_id: UUID,
     form: Mapping[str, str],
     problem: Refused | None = None,
 ) -> Response:
+    """Return a page with a form about one list; with what was refused, and what was typed for it."""
     hot_list = await _list(visit, list_id)
     status = problem.status if problem else HTTPStatus.OK
-    return page(request, "upload.html", visit, status, list=hot_list, form=form, problem=problem)
-
-
-async def _entry_page(
-    request: Request,
-    visit: Visit,
-    list_id: UUID,
-    form: Mapping[str, str],
-    problem: Refused | None = None,
-) -> Response:
-    hot_list = await _list(visit, list_id)
-    status = problem.status if problem else HTTPStatus.OK
-    return page(request, "new_entry.html", visit, status, list=hot_list, form=form, problem=problem)
+    return page(request, template, visit, status, list=hot_list, form=form, problem=problem)
