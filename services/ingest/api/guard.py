@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from services.ingest.domain.credentials import presented
 from services.ingest.domain.devices import Device
 from services.ingest.service import parts_of
-from shared.access import guard as access
+from shared.access import guard
 from shared.access.guard import Principal
 from shared.core.errors import NotAuthenticated
 from shared.http.app import problem, status_of
@@ -59,7 +59,7 @@ async def identify(request: Request) -> Device | Principal:
     """Return who sends `request`, by what its route takes. Raises: NotAuthenticated, Unavailable."""
     if request.url.path.endswith(CAMERA_PATHS):
         return await _device(request)
-    return await access.identify(request)
+    return await guard.identify(request)
 
 
 async def _device(request: Request) -> Device:
