@@ -141,6 +141,10 @@ class Postgres(Server):
         """Return the same for the role of a service, which has what the owner grants it."""
         return self._url(role_of(service), database)
 
+    def superuser_url(self, database: str = DATABASE) -> str:
+        """Return the same for the superuser, which no service is ever told."""
+        return self._url(_SUPERUSER, database)
+
     def environment(self, database: str = DATABASE) -> dict[str, str]:
         """Return by what names the services of one process are told their addresses: secrets."""
         return {f"{s.upper()}__DATABASE_URL": self.service_url(s, database) for s in APIS}

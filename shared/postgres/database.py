@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
@@ -157,6 +158,8 @@ def _connection_fault(exc: DBAPIError) -> bool:
 
 
 def _upgrade(connection: Connection, migrations: Path, version_table: str) -> None:
+    if _heads(migrations) and _is_at_head(connection, migrations, version_table):
+        return  # a folder without versions has its table made too
     config = _alembic(migrations)
     config.attributes["connection"] = connection
     config.attributes["version_table"] = version_table
@@ -165,8 +168,13 @@ def _upgrade(connection: Connection, migrations: Path, version_table: str) -> No
 
 def _is_at_head(connection: Connection, migrations: Path, version_table: str) -> bool:
     there = MigrationContext.configure(connection, opts={"version_table": version_table})
-    known = ScriptDirectory.from_config(_alembic(migrations)).get_heads()
-    return set(there.get_current_heads()) == set(known)
+    return set(there.get_current_heads()) == _heads(migrations)
+
+
+@lru_cache
+def _heads(migrations: Path) -> frozenset[str]:
+    """Return the newest versions that a folder knows: a running program's do not change."""
+    return frozenset(ScriptDirectory.from_config(_alembic(migrations)).get_heads())
 
 
 def _alembic(migrations: Path) -> Config:

@@ -28,7 +28,7 @@ from tests.servers import (
     postgres,
     repository,
     services_url,
-    session_database,
+    templates,
 )
 
 __all__ = [
@@ -37,7 +37,7 @@ __all__ = [
     "postgres",
     "repository",
     "services_url",
-    "session_database",
+    "templates",
 ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
 from services.audit.actions.commands import run
 from services.audit.actions.export import Line, Opening, as_line
@@ -290,7 +291,9 @@ def test_a_wrong_call_ends_with_2_and_says_why(capsys, tmp_path):
     assert run(["verify-export", str(file), "--vkey", "nonsense"]) == 2
 
 
-async def test_a_database_without_a_log_and_a_missing_key_are_named(command):
+async def test_a_database_without_a_log_and_a_missing_key_are_named(command, as_owner):
+    async with as_owner("audit") as connection:
+        await connection.execute(text("DROP SCHEMA audit CASCADE"))
     status, said = await command("verify", "--vkey", VERIFIER.vkey, key=False)
     assert (status, said.strip()) == (2, "audit: there is no audit log in this database")
     status, said = await command("verify", "--own-key", key=False)
