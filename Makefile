@@ -65,8 +65,12 @@ lint: $(STAMP) ## ruff, format and mypy --strict
 	@$(PY) -m mypy
 
 .PHONY: test
-test: lint ## All tests but those of training and those on Apache Kafka
-	@$(PY) -m pytest -n 2 --dist loadfile -m "not apache and not s3 and not kubernetes"
+test: lint ## All tests but those with a target of their own
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not apache and not s3 and not kubernetes and not bench"
+
+.PHONY: test-benches
+test-benches: $(STAMP) ## Each bench at a smoke size: whether it counts right, not how fast it is
+	@$(PY) -m pytest -m bench
 
 .PHONY: test-mutations
 test-mutations: $(STAMP) ## 1,000 random mutations of logs, exports and packages, each named [COUNT=1000, SEED=n]

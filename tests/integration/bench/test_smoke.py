@@ -11,6 +11,8 @@ import pytest
 from scenes import encode_jpeg, render_scene
 from tests.bench import accuracy, plateless
 
+pytestmark = pytest.mark.bench
+
 EMBEDDED = ("--kafka", "embedded")
 
 
