@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import msgspec
 import pytest
 
-from tests.conformance.chance import looks
+from tests.conformance.chance import best_aside, looks
 from tests.conformance.rules import CLAIM, Proofs, files_with
 
 OTHERS_SHARE = 0.05
@@ -110,7 +110,7 @@ class Hunt(Proofs):
             key=lambda item: (
                 item.get_closest_marker("apache") is not None,
                 self.reaching is not None and item.nodeid not in self.reaching,
-                self.job.seconds.get(item.nodeid, 0.0),
+                self._seconds(item),
             )
         )
         rest = [
@@ -125,16 +125,25 @@ class Hunt(Proofs):
             rest = [item for item in rest if item.nodeid in self.reaching]
         if len(rest) <= self.others_allowed or not self.job.full:
             rest = []  # they may all fail
-        self.looks = [] if self.job.exact else looks(len(rest), self.others_allowed)
-        rest = self._drawn(rest) if self.looks else self._quick_first(rest)
+        rest.sort(key=self._seconds)
+        aside = best_aside([self._seconds(item) for item in rest], self.others_allowed)
+        drawn = len(rest) - aside
+        self.looks = [] if self.job.exact else looks(drawn, self.others_allowed - aside)
+        if self.looks:
+            rest = [*self._drawn(rest[:drawn]), *rest[drawn:]]
+        else:
+            rest = self._quick_first(rest)
         self.left = {item.nodeid for item in rest}
         items[:] = [*own, *rest]
+
+    def _seconds(self, item: pytest.Item) -> float:
+        return self.job.seconds.get(item.nodeid, 0.0)
 
     def _quick_first(self, items: list[pytest.Item]) -> list[pytest.Item]:
         """Order by file, so that what a file's tests share is set up once."""
         of_file: dict[Path, list[float]] = defaultdict(list)
         for item in items:
-            of_file[item.path].append(self.job.seconds.get(item.nodeid, 0.0))
+            of_file[item.path].append(self._seconds(item))
         return sorted(items, key=lambda item: (mean(of_file[item.path]), item.path))
 
     def _drawn(self, items: list[pytest.Item]) -> list[pytest.Item]:

@@ -6,6 +6,7 @@ not every test is run for every mutant, all are run once before, to see what lin
 """
 
 import argparse
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -32,6 +33,7 @@ from tests.conformance.mutant_server import TIMEOUT_S
 from tests.conformance.mutation import KINDS, Mutant, MutantFault, mutants
 from tests.conformance.reach import SOURCES, Reach, joined
 from tests.conformance.rules import CLAIM, files_with, rules
+from tests.servers import TEMPLATES, make_template
 
 ROOT = Path(__file__).parents[2]
 CODE = (
@@ -120,8 +122,9 @@ def _run(chosen: Sequence[Mutant], options: argparse.Namespace) -> dict[Mutant, 
         if not options.own_only:
             file = options.reach or _reach_file(done.reach, trees)
             reach = msgspec.json.decode(file.read_bytes(), type=Reach)
-        with Postgres(folder / "postgres"):
-            pass  # made once; each run starts from a copy
+        with Postgres(folder / "postgres") as postgres:
+            for template in TEMPLATES:  # made once; each run starts from a copy
+                asyncio.run(make_template(postgres, template))
         claims = {f'{CLAIM}{mutant.rule}"' for mutant in left} if options.own_only else {CLAIM}
 
         def work(tree: Path) -> None:
@@ -338,8 +341,8 @@ class Worker:
             mutant.source(self.tree),
             result=f"{aside}.result",
             temporary=str(aside),
-            # What makes a server and its roles may itself be changed.
-            postgres=str(self.postgres) if mutant.module.startswith(SERVICE_CODE) else "",
+            # What makes a server, its roles and its tables may itself be changed.
+            postgres="" if _makes_servers(mutant.module) else str(self.postgres),
             full=not self.options.own_only,
             exact=self.options.exact,
         )
@@ -365,6 +368,12 @@ class Worker:
                 return result
             why = result["fresh"]
         return {**_fresh(self.tree, job, file), "fresh": why}
+
+
+def _makes_servers(module: str) -> bool:
+    """Whether a server with databases must be made anew under a mutant of this module; empty: of no Python."""
+    in_services = module.startswith(SERVICE_CODE)
+    return not in_services or module.startswith("shared.postgres.") or ".migrations." in module
 
 
 def _fresh(tree: Path, job: Job, file: Path) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""How much is left to chance in telling that a mutant breaks little else: one in a thousand at most."""
+"""How much is left to chance in telling that a mutant breaks little else: one in a hundred at most."""
 
 import random
 from fractions import Fraction
 
 import pytest
 
-from tests.conformance.chance import RISK, looks
+from tests.conformance.chance import RISK, best_aside, looks
 
 
 def chance_of_a_wrong_end(of: int, failing: int, plan: list[int]) -> Fraction:
@@ -34,7 +34,7 @@ def chance_of_a_wrong_end(of: int, failing: int, plan: list[int]) -> Fraction:
 @pytest.mark.parametrize(
     ("of", "allowed"), [(61, 60), (66, 60), (120, 60), (300, 60), (80, 4), (30, 1)]
 )
-def test_too_many_failures_are_taken_for_few_enough_once_in_a_thousand_at_most(of, allowed):
+def test_too_many_failures_are_taken_for_few_enough_once_in_a_hundred_at_most(of, allowed):
     plan = looks(of, allowed)
     assert chance_of_a_wrong_end(of, allowed + 1, plan) <= RISK
     for more in (allowed + 2, (allowed + of) // 2, of):
@@ -48,14 +48,13 @@ def test_simulated_runs_agree():
     for _ in range(5000):
         order = draw.sample([True] * 21 + [False] * 129, 150)
         wrong += any(sum(order[:after]) <= forgiven for forgiven, after in enumerate(plan))
-    assert (
-        wrong <= 15
-    )  # 5 are expected at the most; 16 or more come once in ten thousand such tests
+    # 50 are expected at the most; 80 or more come once in ten thousand such tests
+    assert wrong < 80
 
 
 def test_a_run_without_failures_ends_at_the_first_look():
     first, second, *_ = looks(1150, 60)
-    assert first == 132
+    assert first == 94
     assert second > first
 
 
@@ -63,3 +62,13 @@ def test_no_look_is_made_where_all_may_fail_or_certainty_comes_sooner():
     assert looks(60, 60) == []
     assert looks(61, 60) == []
     assert all(after < 100 - 60 + forgiven for forgiven, after in enumerate(looks(100, 60)))
+
+
+def test_slow_tests_are_left_aside_where_that_is_quicker():
+    even = [0.3] * 500
+    assert best_aside(even, 57) == 0, "there is nothing to win"
+    uneven = [0.1] * 490 + [20.0] * 10
+    assert best_aside(uneven, 57) == 10
+    assert best_aside(uneven, 4) == 0, "fewer may fail than are slow"
+    assert best_aside([], 57) == 0
+    assert best_aside([0.0] * 100, 57) == 0, "nothing is known of how long they take"
