@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
-from services.retention.store import packages
 from services.retention.store.hits import Hits
+from services.retention.store.packages import Packages
 from services.retention.store.recording import Recorder
 from shared.core.clock import Clock
 from shared.events import (
@@ -80,7 +80,7 @@ class Handlers:
         for event in events:
             async with self._db.begin() as connection:
                 if await first_sight(connection, PACKAGES, event.event_id):
-                    await packages.order(connection, event, self._clock.now())
+                    await Packages(connection).order(event, self._clock.now())
         self._wake()
 
     async def _once(

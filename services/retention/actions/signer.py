@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.signing import Signer, succession
 from services.retention.settings import Settings
-from services.retention.store import keys
+from services.retention.store.keys import KeyChange, Keys
 from shared.core.errors import Conflict, Unavailable
 from shared.events import Actor, SigningKeyChanged
 from shared.postgres.database import Database
@@ -32,7 +32,7 @@ class SigningKeys:
             return await self._in_force(connection)
 
     async def _in_force(self, connection: AsyncConnection) -> Signer:
-        changes = await keys.changes(connection)
+        changes = await Keys(connection).changes()
         key_id = changes[-1].new_key_id if changes else self._signers[0].key_id
         for signer in self._signers:
             if signer.key_id == key_id:
@@ -43,7 +43,8 @@ class SigningKeys:
         self, connection: AsyncConnection, service: str, actor: Actor, reason: str, at: datetime
     ) -> SigningKeyChanged:
         """Change to the other key, in the caller's transaction. Raises: Conflict, Unavailable."""
-        await keys.lock(connection)
+        keys = Keys(connection)
+        await keys.lock()
         old = await self._in_force(connection)
         others = [signer for signer in self._signers if signer.key_id != old.key_id]
         if not others:
@@ -51,14 +52,12 @@ class SigningKeys:
                 "give the next key as RETENTION_NEXT_SIGNING_KEY, beside the one in force"
             )
         new = others[0]
-        if any(new.key_id == key.key_id for key in await keys.public(connection)):
+        if any(new.key_id == key.key_id for key in await keys.public()):
             raise Conflict(f"{new.key_id} signed before; a key is not used again")
         statement = succession(old, new, at)
-        await keys.add(
-            connection, key_id=new.key_id, public_pem=new.public_pem, private_pem=None, at=at
-        )
-        change = keys.KeyChange(old.key_id, new.key_id, at, statement)
-        await keys.add_change(connection, change)
+        await keys.add(key_id=new.key_id, public_pem=new.public_pem, private_pem=None, at=at)
+        change = KeyChange(old.key_id, new.key_id, at, statement)
+        await keys.add_change(change)
         event = SigningKeyChanged(
             occurred_at=at,
             actor=actor,
@@ -77,16 +76,16 @@ async def signers_of(connection: AsyncConnection, settings: Settings, at: dateti
 
     Raises: KeyFault for a key that is none.
     """
+    keys = Keys(connection)
     given, private_pem = settings.retention_signing_key, None
     if given is not None:
         signer = Signer.load(given.get_secret_value().encode())
     else:
-        kept = await keys.private_pem(connection)
+        kept = await keys.private_pem()
         signer = Signer.load(kept.encode()) if kept else Signer.new()
         private_pem = signer.private_pem
         log.warning("no RETENTION_SIGNING_KEY: signing with a key that the database keeps")
     await keys.add(
-        connection,
         key_id=signer.key_id,
         public_pem=signer.public_pem,
         private_pem=private_pem,

@@ -8,8 +8,7 @@ from pydantic import BaseModel
 
 from services.retention.actions.signer import SigningKeys
 from services.retention.domain.signing import ALGORITHM
-from services.retention.store import keys
-from services.retention.store.keys import PublicKey
+from services.retention.store.keys import Keys, PublicKey
 from shared.http.app import Work
 
 router = APIRouter(prefix="/v1/signing-key", tags=["signing keys"])
@@ -40,8 +39,8 @@ async def get_signing_key(work: Work, request: Request) -> SigningKeyOut:
     """For recipients of packages and readers of certificates; open to all."""
     signing_keys: SigningKeys = request.app.state.signing_keys
     key_id = (await signing_keys.in_force()).key_id
-    known = await keys.public(work.connection)
-    changes = await keys.changes(work.connection)
+    known = await Keys(work.connection).public()
+    changes = await Keys(work.connection).changes()
     ends = {change.old_key_id: change.changed_at for change in changes}
     out = {key.key_id: {**_plain(key), "last_used_at": ends.get(key.key_id)} for key in known}
     earlier = [PublicKeyOut(**plain) for name, plain in out.items() if name != key_id]

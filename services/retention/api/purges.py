@@ -18,7 +18,7 @@ from services.retention.domain.destruction import (
     check_third_person,
     next_state,
 )
-from services.retention.store.partitions import overdue
+from services.retention.store.partitions import Partitions
 from services.retention.store.runs import Run, Runs
 from shared.access.guard import Grant, Permission, access
 from shared.core.errors import Conflict, InvalidInput, NotFound
@@ -132,7 +132,7 @@ async def get_schedule(grant: Reader, work: Work, request: Request) -> ScheduleO
         basis=basis.as_json(),
         missing=basis.missing(grant.now),
         due_before=basis.due(grant.now),
-        overdue_months=await overdue(work.connection, basis.due(grant.now)),
+        overdue_months=await Partitions(work.connection).overdue(basis.due(grant.now)),
         standing=RunOut.of(leave) if leave else None,
     )
 

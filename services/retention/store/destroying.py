@@ -14,9 +14,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.retention.store import conditions, holds, locks, partitions, purged
-from services.retention.store.holds import Hold
-from services.retention.store.partitions import Month
+from services.retention.store import conditions
+from services.retention.store.holds import Hold, HoldsInForce
+from services.retention.store.locks import HOLDS, MONTH, Locks
+from services.retention.store.partitions import TABLES, Month, Partitions
+from services.retention.store.purged import KINDS, Purged
 from services.retention.store.runs import Runs
 
 SLICE_ROWS = 50_000
@@ -93,118 +95,6 @@ _DELETE_FLAGS = tuple(
 )
 
 
-async def plan(connection: AsyncConnection, before: datetime) -> list[Step]:
-    """Return the steps that leave nothing captured before `before` in the months, oldest first."""
-    steps: list[Step] = []
-    for month in await partitions.months(connection):
-        if month.end <= before:
-            slices = await _slices(connection, month.start, month.end)
-            steps.append(Step(tuple(slices), month))
-        elif month.start < before:
-            slices = await _slices(connection, month.start, before)
-            steps += [Step((one,)) for one in slices]
-    return steps
-
-
-async def _slices(connection: AsyncConnection, start: datetime, end: datetime) -> list[Slice]:
-    """Return slices that lie end to end from `start` to `end`, each of `SLICE_ROWS` or one hour.
-
-    No gap is left for what arrives late: in a month that is dropped, every row is looked at for holds.
-    """
-    edges = [start]
-    rows = 0
-    day = start
-    while day < end:
-        parameters = {"start": day, "end": min(day + timedelta(days=1), end)}
-        for hour, count in (await connection.execute(_HOURS, parameters)).all():
-            if rows and rows + count > SLICE_ROWS:
-                edges.append(hour)
-                rows = 0
-            rows += count
-        day += timedelta(days=1)
-    return [Slice(*pair) for pair in pairwise([*edges, end])]
-
-
-async def take(connection: AsyncConnection, run_id: UUID, step: Step) -> None:
-    """Destroy one step, holds apart, and add its counts to the run.
-
-    Raises: HoldArrived when the caller must roll back and begin the step anew.
-    """
-    await connection.execute(text("SET LOCAL lock_timeout = '2s'"))
-    in_force = await holds.active(connection)
-    if step.month is not None:
-        await locks.exclusive(connection, locks.MONTH, step.month.name)
-    destroyed = dict.fromkeys(partitions.TABLES, 0)
-    objects = 0
-    for one in step.slices:
-        counts, doomed = await _take_slice(
-            connection, run_id, one, in_force, dropping=step.month is not None
-        )
-        objects += doomed
-        for table, count in counts.items():
-            destroyed[table] += count
-    months = []
-    if step.month is not None and await partitions.drop(connection, step.month):
-        months.append(step.month.name)
-    await _look_again(connection, in_force)
-    await Runs(connection).add_counts(
-        run_id,
-        reads=destroyed["reads"],
-        captures=destroyed["captures"],
-        objects=objects,
-        months=months,
-    )
-
-
-async def _look_again(connection: AsyncConnection, seen: Sequence[Hold]) -> None:
-    await locks.exclusive(connection, locks.HOLDS)
-    if await holds.active_ids(connection) - {hold.hold_id for hold in seen}:
-        raise HoldArrived
-
-
-async def _take_slice(
-    connection: AsyncConnection,
-    run_id: UUID,
-    one: Slice,
-    in_force: Sequence[Hold],
-    *,
-    dropping: bool,
-) -> tuple[dict[str, int], int]:
-    """Return how many reads and captures of a slice go, and how many objects must follow.
-
-    Rows of a month that is dropped are only named: they go with it, at a fraction of a DELETE's cost.
-    """
-    window = {"start": one.start, "end": one.end}
-    await _keep(connection, window, in_force)
-    parameters = {**window, "run_id": run_id}
-    objects = (await connection.execute(_DOOM_OBJECTS, parameters)).rowcount
-    await connection.execute(_DOOM_PLATES, parameters)
-    for flags in _DELETE_FLAGS:
-        await connection.execute(flags, window)
-    gone = {
-        f"{kind}s": await purged.stage(connection, run_id, kind, window) for kind in purged.KINDS
-    }
-    if not dropping:
-        for table in partitions.TABLES:
-            statement = f"DELETE FROM {table} r WHERE {_RANGE}"  # noqa: S608 - constants
-            await connection.execute(text(statement), window)
-    return gone, objects
-
-
-async def _keep(
-    connection: AsyncConnection, window: dict[str, Any], in_force: Sequence[Hold]
-) -> None:
-    """Copy what is under a hold aside."""
-    for hold in in_force:
-        for table, held in _tables_of(hold):
-            statement = (
-                f"INSERT INTO held_{table} SELECT r.* FROM {table} r"  # noqa: S608 - constants
-                f" WHERE {_RANGE} AND {held.sql} ON CONFLICT DO NOTHING"
-            )
-            await connection.execute(text(statement), {**window, **held.parameters})
-    await connection.execute(_KEEP_CAPTURES_OF_READS, window)
-
-
 def _tables_of(hold: Hold) -> list[tuple[str, conditions.Conditions]]:
     tables = [("reads", conditions.of_reads(hold.criteria, "h"))]
     if not hold.criteria.names_reads:
@@ -264,63 +154,6 @@ _KEPT = text(
     " + (SELECT count(*) FROM held_captures WHERE captured_at < :before)"
 )
 
-
-async def take_freed(connection: AsyncConnection, run_id: UUID, before: datetime) -> None:
-    """Destroy what only a hold kept that has been released since.
-
-    Raises: HoldArrived when the caller must roll back and begin anew.
-    """
-    in_force = await holds.active(connection)
-    await _mark_still_held(connection, in_force)
-    parameters = {"before": before, "run_id": run_id}
-    reads = (await connection.execute(_FREED_READS, parameters)).one()
-    captures = (await connection.execute(_FREED_CAPTURES, parameters)).one()
-    await _look_again(connection, in_force)
-    await Runs(connection).add_counts(
-        run_id,
-        reads=reads.rows,
-        captures=captures.rows,
-        objects=reads.objects + captures.objects,
-        months=[],
-    )
-
-
-async def _mark_still_held(connection: AsyncConnection, in_force: Sequence[Hold]) -> None:
-    for table in partitions.TABLES:
-        key = f"{table.removesuffix('s')}_id"
-        await connection.execute(
-            text(f"CREATE TEMPORARY TABLE still_{table} ({key} uuid PRIMARY KEY) ON COMMIT DROP")
-        )
-    for hold in in_force:
-        for table, held in _tables_of(hold):
-            await _mark(connection, table, held.sql, held.parameters)
-    await _mark(
-        connection,
-        "captures",
-        "EXISTS (SELECT FROM held_reads h JOIN still_reads s USING (read_id)"
-        " WHERE h.capture_id = r.capture_id)",
-        {},
-    )
-
-
-async def _mark(
-    connection: AsyncConnection, table: str, held: str, parameters: dict[str, Any]
-) -> None:
-    key = f"{table.removesuffix('s')}_id"
-    await connection.execute(
-        text(
-            f"INSERT INTO still_{table} SELECT DISTINCT r.{key} FROM held_{table} r"  # noqa: S608
-            f" WHERE {held} ON CONFLICT DO NOTHING"
-        ),
-        parameters,
-    )
-
-
-async def kept_under_hold(connection: AsyncConnection, before: datetime) -> int:
-    """Return how many records past their schedule are still there because of a hold."""
-    return int((await connection.execute(_KEPT, {"before": before})).scalar_one())
-
-
 _TIDY = (
     text(
         "DELETE FROM device_days"
@@ -343,7 +176,168 @@ _TIDY = (
 )
 
 
-async def tidy(connection: AsyncConnection, before: datetime) -> None:
-    """Delete where devices were on days that are past, and flags and passes that no read has any more."""
-    for statement in _TIDY:
-        await connection.execute(statement, {"before": before})
+class Destruction:
+    """Destroys what is due, one step a transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def plan(self, before: datetime) -> list[Step]:
+        """Return the steps that leave nothing captured before `before` in the months, oldest first."""
+        steps: list[Step] = []
+        for month in await Partitions(self._connection).months():
+            if month.end <= before:
+                slices = await self._slices(month.start, month.end)
+                steps.append(Step(tuple(slices), month))
+            elif month.start < before:
+                slices = await self._slices(month.start, before)
+                steps += [Step((one,)) for one in slices]
+        return steps
+
+    async def _slices(self, start: datetime, end: datetime) -> list[Slice]:
+        """Return slices that lie end to end from `start` to `end`, each of `SLICE_ROWS` or one hour.
+
+        No gap is left for what arrives late: in a month that is dropped, every row is looked at for holds.
+        """
+        edges = [start]
+        rows = 0
+        day = start
+        while day < end:
+            parameters = {"start": day, "end": min(day + timedelta(days=1), end)}
+            for hour, count in (await self._connection.execute(_HOURS, parameters)).all():
+                if rows and rows + count > SLICE_ROWS:
+                    edges.append(hour)
+                    rows = 0
+                rows += count
+            day += timedelta(days=1)
+        return [Slice(*pair) for pair in pairwise([*edges, end])]
+
+    async def run_step(self, run_id: UUID, step: Step) -> None:
+        """Destroy one step, holds apart, and add its counts to the run.
+
+        Raises: HoldArrived when the caller must roll back and begin the step anew.
+        """
+        await self._connection.execute(text("SET LOCAL lock_timeout = '2s'"))
+        in_force = await HoldsInForce(self._connection).all()
+        if step.month is not None:
+            await Locks(self._connection).exclusive(MONTH, step.month.name)
+        destroyed = dict.fromkeys(TABLES, 0)
+        objects = 0
+        for one in step.slices:
+            counts, doomed = await self._run_slice(
+                run_id, one, in_force, dropping=step.month is not None
+            )
+            objects += doomed
+            for table, count in counts.items():
+                destroyed[table] += count
+        months = []
+        if step.month is not None and await Partitions(self._connection).drop(step.month):
+            months.append(step.month.name)
+        await self._check_holds(in_force)
+        await Runs(self._connection).add_counts(
+            run_id,
+            reads=destroyed["reads"],
+            captures=destroyed["captures"],
+            objects=objects,
+            months=months,
+        )
+
+    async def _check_holds(self, seen: Sequence[Hold]) -> None:
+        await Locks(self._connection).exclusive(HOLDS)
+        if await HoldsInForce(self._connection).ids() - {hold.hold_id for hold in seen}:
+            raise HoldArrived
+
+    async def _run_slice(
+        self,
+        run_id: UUID,
+        one: Slice,
+        in_force: Sequence[Hold],
+        *,
+        dropping: bool,
+    ) -> tuple[dict[str, int], int]:
+        """Return how many reads and captures of a slice go, and how many objects must follow.
+
+        Rows of a month that is dropped are only named: they go with it, at a fraction of a DELETE's cost.
+        """
+        window = {"start": one.start, "end": one.end}
+        await self._copy_held(window, in_force)
+        parameters = {**window, "run_id": run_id}
+        objects = (await self._connection.execute(_DOOM_OBJECTS, parameters)).rowcount
+        await self._connection.execute(_DOOM_PLATES, parameters)
+        for flags in _DELETE_FLAGS:
+            await self._connection.execute(flags, window)
+        gone = {
+            f"{kind}s": await Purged(self._connection).stage(run_id, kind, window) for kind in KINDS
+        }
+        if not dropping:
+            for table in TABLES:
+                statement = f"DELETE FROM {table} r WHERE {_RANGE}"  # noqa: S608 - constants
+                await self._connection.execute(text(statement), window)
+        return gone, objects
+
+    async def _copy_held(self, window: dict[str, Any], in_force: Sequence[Hold]) -> None:
+        """Copy what is under a hold aside."""
+        for hold in in_force:
+            for table, held in _tables_of(hold):
+                statement = (
+                    f"INSERT INTO held_{table} SELECT r.* FROM {table} r"  # noqa: S608 - constants
+                    f" WHERE {_RANGE} AND {held.sql} ON CONFLICT DO NOTHING"
+                )
+                await self._connection.execute(text(statement), {**window, **held.parameters})
+        await self._connection.execute(_KEEP_CAPTURES_OF_READS, window)
+
+    async def run_freed(self, run_id: UUID, before: datetime) -> None:
+        """Destroy what only a hold kept that has been released since.
+
+        Raises: HoldArrived when the caller must roll back and begin anew.
+        """
+        in_force = await HoldsInForce(self._connection).all()
+        await self._mark_still_held(in_force)
+        parameters = {"before": before, "run_id": run_id}
+        reads = (await self._connection.execute(_FREED_READS, parameters)).one()
+        captures = (await self._connection.execute(_FREED_CAPTURES, parameters)).one()
+        await self._check_holds(in_force)
+        await Runs(self._connection).add_counts(
+            run_id,
+            reads=reads.rows,
+            captures=captures.rows,
+            objects=reads.objects + captures.objects,
+            months=[],
+        )
+
+    async def _mark_still_held(self, in_force: Sequence[Hold]) -> None:
+        for table in TABLES:
+            key = f"{table.removesuffix('s')}_id"
+            await self._connection.execute(
+                text(
+                    f"CREATE TEMPORARY TABLE still_{table} ({key} uuid PRIMARY KEY) ON COMMIT DROP"
+                )
+            )
+        for hold in in_force:
+            for table, held in _tables_of(hold):
+                await self._mark(table, held.sql, held.parameters)
+        await self._mark(
+            "captures",
+            "EXISTS (SELECT FROM held_reads h JOIN still_reads s USING (read_id)"
+            " WHERE h.capture_id = r.capture_id)",
+            {},
+        )
+
+    async def _mark(self, table: str, held: str, parameters: dict[str, Any]) -> None:
+        key = f"{table.removesuffix('s')}_id"
+        await self._connection.execute(
+            text(
+                f"INSERT INTO still_{table} SELECT DISTINCT r.{key} FROM held_{table} r"  # noqa: S608
+                f" WHERE {held} ON CONFLICT DO NOTHING"
+            ),
+            parameters,
+        )
+
+    async def kept_under_hold(self, before: datetime) -> int:
+        """Return how many records past their schedule are still there because of a hold."""
+        return int((await self._connection.execute(_KEPT, {"before": before})).scalar_one())
+
+    async def tidy(self, before: datetime) -> None:
+        """Delete where devices were on days that are past, and flags and passes that no read has any more."""
+        for statement in _TIDY:
+            await self._connection.execute(statement, {"before": before})

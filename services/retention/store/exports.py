@@ -252,56 +252,58 @@ class Exports:
         )
 
 
-async def claim(connection: AsyncConnection, now: datetime) -> Export | None:
-    """Return an export whose package waits to be made; ours until the transaction ends."""
-    row = (await connection.execute(_CLAIM, {"now": now})).first()
-    return None if row is None else Export.of(row)
+class ExportQueue:
+    """The queue of evidence packages to make, and of those to remove."""
 
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
 
-async def built(connection: AsyncConnection, export_id: UUID, package: Built, at: datetime) -> None:
-    """Record that a package is there."""
-    parameters = {
-        name: getattr(package, name)
-        for name in (
-            "sha256",
-            "size_bytes",
-            "reads",
-            "hits",
-            "captures",
-            "images",
-            "omitted",
-            "signed_by",
+    async def claim(self, now: datetime) -> Export | None:
+        """Return an export whose package waits to be made; ours until the transaction ends."""
+        row = (await self._connection.execute(_CLAIM, {"now": now})).first()
+        return None if row is None else Export.of(row)
+
+    async def built(self, export_id: UUID, package: Built, at: datetime) -> None:
+        """Record that a package is there."""
+        parameters = {
+            name: getattr(package, name)
+            for name in (
+                "sha256",
+                "size_bytes",
+                "reads",
+                "hits",
+                "captures",
+                "images",
+                "omitted",
+                "signed_by",
+            )
+        }
+        await self._connection.execute(_BUILT, {"export_id": export_id, "at": at, **parameters})
+
+    async def again(self, export_id: UUID, *, again: datetime, fault: str) -> None:
+        """Record what was in the way, and when to try again."""
+        await self._connection.execute(
+            _AGAIN, {"export_id": export_id, "again": again, "fault": fault[:500]}
         )
-    }
-    await connection.execute(_BUILT, {"export_id": export_id, "at": at, **parameters})
 
+    async def failed(self, export_id: UUID, *, fault: str) -> bool:
+        """Record that there will be no package; False when that is no news."""
+        result = await self._connection.execute(
+            _FAILED, {"export_id": export_id, "fault": fault[:500]}
+        )
+        return result.rowcount == 1
 
-async def again(
-    connection: AsyncConnection, export_id: UUID, *, again: datetime, fault: str
-) -> None:
-    """Record what was in the way, and when to try again."""
-    await connection.execute(_AGAIN, {"export_id": export_id, "again": again, "fault": fault[:500]})
+    async def waiting(self) -> int:
+        """Return how many packages are still to be made."""
+        return int((await self._connection.execute(_WAITING)).scalar_one())
 
+    async def to_remove(self, limit: int) -> Sequence[UUID]:
+        """Return exports whose packages are to go; others keep from them until the transaction ends."""
+        return (await self._connection.execute(_TO_REMOVE, {"limit": limit})).scalars().all()
 
-async def failed(connection: AsyncConnection, export_id: UUID, *, fault: str) -> bool:
-    """Record that there will be no package; False when that is no news."""
-    result = await connection.execute(_FAILED, {"export_id": export_id, "fault": fault[:500]})
-    return result.rowcount == 1
-
-
-async def waiting(connection: AsyncConnection) -> int:
-    """Return how many packages are still to be made."""
-    return int((await connection.execute(_WAITING)).scalar_one())
-
-
-async def to_remove(connection: AsyncConnection, limit: int) -> Sequence[UUID]:
-    """Return exports whose packages are to go; others keep from them until the transaction ends."""
-    return (await connection.execute(_TO_REMOVE, {"limit": limit})).scalars().all()
-
-
-async def removed(connection: AsyncConnection, ids: Sequence[UUID], at: datetime) -> None:
-    """Record that these packages are no longer kept."""
-    await connection.execute(_REMOVED, {"ids": list(ids), "at": at})
+    async def removed(self, ids: Sequence[UUID], at: datetime) -> None:
+        """Record that these packages are no longer kept."""
+        await self._connection.execute(_REMOVED, {"ids": list(ids), "at": at})
 
 
 def _json(value: object) -> str:

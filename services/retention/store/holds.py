@@ -11,9 +11,9 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.criteria import Criteria, Cursor, scope_of
-from services.retention.store import locks
 from services.retention.store.conditions import of_captures, of_reads
 from services.retention.store.exports import FROM_EXPORTS, UNBOOKED
+from services.retention.store.locks import HOLDS, Locks
 from services.retention.store.records import COLUMNS, Read, Records
 from shared.access.guard import Grant, Shown, disclose
 from shared.events import Actor
@@ -96,14 +96,19 @@ class Hold:
         return cls(**plain)
 
 
-async def active(connection: AsyncConnection) -> list[Hold]:
-    """Return every hold in force, of all agencies: whoever placed it, its records stay."""
-    return [Hold.of(row) for row in await connection.execute(_ACTIVE)]
+class HoldsInForce:
+    """The holds in force of all agencies: whoever placed one, its records stay."""
 
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
 
-async def active_ids(connection: AsyncConnection) -> frozenset[UUID]:
-    """Return which holds are in force."""
-    return frozenset((await connection.execute(_ACTIVE_IDS)).scalars())
+    async def all(self) -> list[Hold]:
+        """Return every hold in force, of all agencies: whoever placed it, its records stay."""
+        return [Hold.of(row) for row in await self._connection.execute(_ACTIVE)]
+
+    async def ids(self) -> frozenset[UUID]:
+        """Return which holds are in force."""
+        return frozenset((await self._connection.execute(_ACTIVE_IDS)).scalars())
 
 
 class Holds:
@@ -114,7 +119,7 @@ class Holds:
 
     async def place(self, hold: Hold) -> None:
         """Put a hold into force; a purge that has not committed by then will see it, and begin anew."""
-        await locks.exclusive(self._connection, locks.HOLDS)
+        await Locks(self._connection).exclusive(HOLDS)
         await self._connection.execute(
             _INSERT,
             {

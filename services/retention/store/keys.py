@@ -44,44 +44,49 @@ class PublicKey:
     first_used_at: datetime
 
 
-async def add(
-    connection: AsyncConnection,
-    *,
-    key_id: str,
-    public_pem: str,
-    private_pem: str | None,
-    at: datetime,
-) -> None:
-    """Keep a key; its private half only where the settings gave none."""
-    await connection.execute(
-        _ADD,
-        {"key_id": key_id, "public_pem": public_pem, "private_pem": private_pem, "at": at},
-    )
+class Keys:
+    """The only code that touches signing keys and their changes."""
 
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
 
-async def public(connection: AsyncConnection) -> list[PublicKey]:
-    """Return every public key, oldest first."""
-    return [PublicKey(*row) for row in await connection.execute(_PUBLIC)]
+    async def add(
+        self,
+        *,
+        key_id: str,
+        public_pem: str,
+        private_pem: str | None,
+        at: datetime,
+    ) -> None:
+        """Keep a key; its private half only where the settings gave none."""
+        await self._connection.execute(
+            _ADD,
+            {"key_id": key_id, "public_pem": public_pem, "private_pem": private_pem, "at": at},
+        )
 
+    async def public(self) -> list[PublicKey]:
+        """Return every public key, oldest first."""
+        return [PublicKey(*row) for row in await self._connection.execute(_PUBLIC)]
 
-async def private_pem(connection: AsyncConnection) -> str | None:
-    """Return the private key that was made here, if one was."""
-    return (await connection.execute(_PRIVATE)).scalar_one_or_none()
+    async def private_pem(self) -> str | None:
+        """Return the private key that was made here, if one was."""
+        return (await self._connection.execute(_PRIVATE)).scalar_one_or_none()
 
+    async def changes(self) -> list[KeyChange]:
+        """Return every change of the key, oldest first."""
+        return [KeyChange(*row) for row in await self._connection.execute(_CHANGES)]
 
-async def changes(connection: AsyncConnection) -> list[KeyChange]:
-    """Return every change of the key, oldest first."""
-    return [KeyChange(*row) for row in await connection.execute(_CHANGES)]
+    async def add_change(self, change: KeyChange) -> None:
+        """Put a change of the key on record."""
+        values = {"old": change.old_key_id, "new": change.new_key_id, "at": change.changed_at}
+        await self._connection.execute(
+            _ADD_CHANGE, {**values, "statement": json.dumps(change.statement)}
+        )
 
-
-async def add_change(connection: AsyncConnection, change: KeyChange) -> None:
-    """Put a change of the key on record."""
-    values = {"old": change.old_key_id, "new": change.new_key_id, "at": change.changed_at}
-    await connection.execute(_ADD_CHANGE, {**values, "statement": json.dumps(change.statement)})
-
-
-async def lock(connection: AsyncConnection) -> None:
-    """Let nobody else change the key until the transaction ends."""
-    await connection.execute(
-        text("SELECT pg_advisory_xact_lock(hashtext('signing-key'), hashtext(current_schema()))")
-    )
+    async def lock(self) -> None:
+        """Let nobody else change the key until the transaction ends."""
+        await self._connection.execute(
+            text(
+                "SELECT pg_advisory_xact_lock(hashtext('signing-key'), hashtext(current_schema()))"
+            )
+        )

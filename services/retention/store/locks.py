@@ -30,6 +30,12 @@ def month_name(moment: datetime) -> str:
     return f"{month_of(moment):%Y_%m}"
 
 
-async def exclusive(connection: AsyncConnection, lock: int, name: str = "") -> None:
-    """Take a lock until the transaction ends."""
-    await connection.execute(_EXCLUSIVE, {"lock": lock, "name": name})
+class Locks:
+    """Advisory locks, each held until the transaction ends."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def exclusive(self, lock: int, name: str = "") -> None:
+        """Take a lock until the transaction ends."""
+        await self._connection.execute(_EXCLUSIVE, {"lock": lock, "name": name})

@@ -128,71 +128,67 @@ class Built:
     signed_by: str
 
 
-async def order(connection: AsyncConnection, approval: ReleaseApproved, now: datetime) -> None:
-    """Have the package of an approved request built; once, however often it is asked for."""
-    await connection.execute(
-        _ORDER,
-        {
-            "request_id": approval.request_id,
-            "approval": msgspec.json.encode(approval).decode(),
-            "approved_at": approval.occurred_at,
-            "now": now,
-        },
-    )
+class Packages:
+    """The queue of approved packages to make."""
 
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
 
-async def claim(connection: AsyncConnection, now: datetime) -> Order | None:
-    """Return an order that waits; no other worker gets it until the transaction ends."""
-    row = (await connection.execute(_CLAIM, {"now": now})).first()
-    if row is None:
-        return None
-    return Order(msgspec.convert(row.approval, ReleaseApproved), row.attempts, row.attempt_id)
+    async def order(self, approval: ReleaseApproved, now: datetime) -> None:
+        """Have the package of an approved request built; once, however often it is asked for."""
+        await self._connection.execute(
+            _ORDER,
+            {
+                "request_id": approval.request_id,
+                "approval": msgspec.json.encode(approval).decode(),
+                "approved_at": approval.occurred_at,
+                "now": now,
+            },
+        )
 
+    async def claim(self, now: datetime) -> Order | None:
+        """Return an order that waits; no other worker gets it until the transaction ends."""
+        row = (await self._connection.execute(_CLAIM, {"now": now})).first()
+        if row is None:
+            return None
+        return Order(msgspec.convert(row.approval, ReleaseApproved), row.attempts, row.attempt_id)
 
-async def attempted(connection: AsyncConnection, request_id: UUID, attempt_id: UUID) -> None:
-    """Keep under which access attempt the records of an order are read."""
-    await connection.execute(_ATTEMPTED, {"request_id": request_id, "attempt_id": attempt_id})
+    async def attempted(self, request_id: UUID, attempt_id: UUID) -> None:
+        """Keep under which access attempt the records of an order are read."""
+        await self._connection.execute(
+            _ATTEMPTED, {"request_id": request_id, "attempt_id": attempt_id}
+        )
 
+    async def built(self, request_id: UUID, package: Built, at: datetime) -> None:
+        """Record that a package is there."""
+        await self._connection.execute(
+            _BUILT,
+            {
+                "request_id": request_id,
+                "at": at,
+                "key": package.key,
+                "sha256": package.sha256,
+                "size_bytes": package.size_bytes,
+                "reads": package.reads,
+                "images": package.images,
+                "signed_by": package.signed_by,
+            },
+        )
 
-async def built(
-    connection: AsyncConnection, request_id: UUID, package: Built, at: datetime
-) -> None:
-    """Record that a package is there."""
-    await connection.execute(
-        _BUILT,
-        {
-            "request_id": request_id,
-            "at": at,
-            "key": package.key,
-            "sha256": package.sha256,
-            "size_bytes": package.size_bytes,
-            "reads": package.reads,
-            "images": package.images,
-            "signed_by": package.signed_by,
-        },
-    )
+    async def again(self, request_id: UUID, *, again: datetime, fault: str) -> None:
+        """Record that a try failed, and when to try again."""
+        await self._connection.execute(
+            _AGAIN, {"request_id": request_id, "again": again, "fault": fault[:500]}
+        )
 
+    async def failed(self, request_id: UUID, *, at: datetime, fault: str) -> bool:
+        """Record that no package can be made; False when one was made, or this is known already."""
+        values = {"request_id": request_id, "at": at, "fault": fault[:500]}
+        return (await self._connection.execute(_FAILED, values)).rowcount > 0
 
-async def again(
-    connection: AsyncConnection, request_id: UUID, *, again: datetime, fault: str
-) -> None:
-    """Record that a try failed, and when to try again."""
-    await connection.execute(
-        _AGAIN, {"request_id": request_id, "again": again, "fault": fault[:500]}
-    )
-
-
-async def failed(
-    connection: AsyncConnection, request_id: UUID, *, at: datetime, fault: str
-) -> bool:
-    """Record that no package can be made; False when one was made, or this is known already."""
-    values = {"request_id": request_id, "at": at, "fault": fault[:500]}
-    return (await connection.execute(_FAILED, values)).rowcount > 0
-
-
-async def waiting(connection: AsyncConnection) -> int:
-    """Return how many packages are still to be built."""
-    return int((await connection.execute(_WAITING)).scalar_one())
+    async def waiting(self) -> int:
+        """Return how many packages are still to be built."""
+        return int((await self._connection.execute(_WAITING)).scalar_one())
 
 
 class Released:

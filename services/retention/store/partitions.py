@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.months import next_month
-from services.retention.store import locks
+from services.retention.store.locks import PARTITIONS, Locks, month_name
 
 TABLES = ("reads", "captures")
 
@@ -31,21 +31,7 @@ class Month(NamedTuple):
     @property
     def name(self) -> str:
         """As the partitions' names have it."""
-        return locks.month_name(self.start)
-
-
-async def months(connection: AsyncConnection) -> list[Month]:
-    """Return the months that are there, oldest first."""
-    found: set[datetime] = set()
-    for table in TABLES:
-        names = (await connection.execute(_NAMES, {"parent": table})).scalars()
-        found |= {_start(name.removeprefix(f"{table}_")) for name in names}
-    return [Month(start, next_month(start)) for start in sorted(found)]
-
-
-async def overdue(connection: AsyncConnection, before: datetime) -> list[str]:
-    """Return the names of months that ended by `before` and are still there."""
-    return [month.name for month in await months(connection) if month.end <= before]
+        return month_name(self.start)
 
 
 def _start(name: str) -> datetime:
@@ -53,19 +39,36 @@ def _start(name: str) -> datetime:
     return datetime(int(year), int(month), 1, tzinfo=UTC)
 
 
-async def make(connection: AsyncConnection, moment: datetime) -> None:
-    """Make the partitions of a moment's month unless they are there.
+class Partitions:
+    """Monthly partitions of reads and captures."""
 
-    The table is made beside and attached, which does not wait for readers and writers of other months.
-    """
-    await locks.exclusive(connection, locks.PARTITIONS)
-    await connection.execute(_MAKE, {"moment": moment})
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
 
+    async def months(self) -> list[Month]:
+        """Return the months that are there, oldest first."""
+        found: set[datetime] = set()
+        for table in TABLES:
+            names = (await self._connection.execute(_NAMES, {"parent": table})).scalars()
+            found |= {_start(name.removeprefix(f"{table}_")) for name in names}
+        return [Month(start, next_month(start)) for start in sorted(found)]
 
-async def drop(connection: AsyncConnection, month: Month) -> bool:
-    """Detach and drop a month's partitions; all that was in them is gone when this commits.
+    async def overdue(self, before: datetime) -> list[str]:
+        """Return the names of months that ended by `before` and are still there."""
+        return [month.name for month in await self.months() if month.end <= before]
 
-    Postgres refuses it unless a purge run that is being executed reaches past the month.
-    Returns: False when they were gone already.
-    """
-    return bool((await connection.execute(_DROP, {"moment": month.start})).scalar_one())
+    async def make(self, moment: datetime) -> None:
+        """Make the partitions of a moment's month unless they are there.
+
+        The table is made beside and attached, which does not wait for readers and writers of other months.
+        """
+        await Locks(self._connection).exclusive(PARTITIONS)
+        await self._connection.execute(_MAKE, {"moment": moment})
+
+    async def drop(self, month: Month) -> bool:
+        """Detach and drop a month's partitions; all that was in them is gone when this commits.
+
+        Postgres refuses it unless a purge run that is being executed reaches past the month.
+        Returns: False when they were gone already.
+        """
+        return bool((await self._connection.execute(_DROP, {"moment": month.start})).scalar_one())

@@ -71,43 +71,42 @@ _CLEAR = text(
 )
 
 
-async def stage(
-    connection: AsyncConnection, run_id: UUID, kind: Kind, window: dict[str, Any]
-) -> int:
-    """Note the records of a window that no hold keeps; return how many there are."""
-    result = await connection.execute(_STAGE[kind], {**window, "run_id": run_id})
-    return result.rowcount
+class Purged:
+    """Ids of what runs destroyed."""
 
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
 
-async def adopt(connection: AsyncConnection, run_id: UUID, before: datetime) -> None:
-    """Name in this run's list what runs destroyed that were withdrawn before they could write theirs."""
-    await connection.execute(_ADOPT, {"run_id": run_id, "before": before})
+    async def stage(self, run_id: UUID, kind: Kind, window: dict[str, Any]) -> int:
+        """Note the records of a window that no hold keeps; return how many there are."""
+        result = await self._connection.execute(_STAGE[kind], {**window, "run_id": run_id})
+        return result.rowcount
 
+    async def adopt(self, run_id: UUID, before: datetime) -> None:
+        """Name in this run's list what runs destroyed that were withdrawn before they could write theirs."""
+        await self._connection.execute(_ADOPT, {"run_id": run_id, "before": before})
 
-def purged(connection: AsyncConnection, run_id: UUID) -> AsyncIterator[Sequence[Record]]:
-    """Yield what a run destroyed, in pages, in the list's order."""
-    return _pages(connection, _PURGED, {"run_id": run_id})
+    def of_run(self, run_id: UUID) -> AsyncIterator[Sequence[Record]]:
+        """Yield what a run destroyed, in pages, in the list's order."""
+        return self._pages(_PURGED, {"run_id": run_id})
 
+    def held(self, before: datetime) -> AsyncIterator[Sequence[Record]]:
+        """Yield what holds keep of records captured before `before`, in pages, in the list's order."""
+        return self._pages(_HELD, {"before": before})
 
-def held(connection: AsyncConnection, before: datetime) -> AsyncIterator[Sequence[Record]]:
-    """Yield what holds keep of records captured before `before`, in pages, in the list's order."""
-    return _pages(connection, _HELD, {"before": before})
+    async def _pages(
+        self, statements: dict[Kind, Any], parameters: dict[str, Any]
+    ) -> AsyncIterator[Sequence[Record]]:
+        for kind in KINDS:
+            after = NOWHERE
+            while True:
+                values = {**parameters, "after": after, "limit": PAGE}
+                ids = (await self._connection.execute(statements[kind], values)).scalars().all()
+                yield [Record(kind, UUID(bytes=one.bytes)) for one in ids]
+                if len(ids) < PAGE:
+                    break
+                after = ids[-1]
 
-
-async def _pages(
-    connection: AsyncConnection, statements: dict[Kind, Any], parameters: dict[str, Any]
-) -> AsyncIterator[Sequence[Record]]:
-    for kind in KINDS:
-        after = NOWHERE
-        while True:
-            values = {**parameters, "after": after, "limit": PAGE}
-            ids = (await connection.execute(statements[kind], values)).scalars().all()
-            yield [Record(kind, UUID(bytes=one.bytes)) for one in ids]
-            if len(ids) < PAGE:
-                break
-            after = ids[-1]
-
-
-async def clear(connection: AsyncConnection, limit: int) -> int:
-    """Forget up to `limit` ids of runs whose lists are written; return how many."""
-    return (await connection.execute(_CLEAR, {"limit": limit})).rowcount
+    async def clear(self, limit: int) -> int:
+        """Forget up to `limit` ids of runs whose lists are written; return how many."""
+        return (await self._connection.execute(_CLEAR, {"limit": limit})).rowcount

@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.retention.domain.area import cell_of
 from services.retention.domain.months import month_of
 from services.retention.domain.plates import grams, plate_number
-from services.retention.store import locks, partitions
+from services.retention.store import locks
+from services.retention.store.partitions import Partitions
 from shared.core.clock import Clock
 from shared.core.errors import InvalidInput, Unavailable
 from shared.core.plates import skeleton
@@ -203,7 +204,7 @@ class Recorder:
     async def _ensure(self, months: set[datetime]) -> None:
         for month in sorted(months):
             async with self._db.begin() as connection:
-                await partitions.make(connection, month)
+                await Partitions(connection).make(month)
             self._months.add(month)
 
     def _new_devices(self, devices: _Devices) -> _Devices:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.retention.store import locks
+from services.retention.store.locks import PLATES, Locks
 
 _OBJECTS = text(
     "SELECT object_key FROM doomed_objects ORDER BY attempts, object_key LIMIT :limit"
@@ -37,28 +37,31 @@ _LEFT = text(
 )
 
 
-async def objects(connection: AsyncConnection, limit: int) -> list[str]:
-    """Return keys of objects to delete, and keep others from them until the transaction ends."""
-    return list((await connection.execute(_OBJECTS, {"limit": limit})).scalars())
+class Remains:
+    """Objects and plates that are still to go."""
 
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
 
-async def objects_done(connection: AsyncConnection, gone: list[str], failed: list[str]) -> None:
-    """Strike off what is deleted; what could not be is tried again, after all others."""
-    await connection.execute(_GONE, {"keys": gone})
-    await connection.execute(_FAILED, {"keys": failed})
+    async def objects(self, limit: int) -> list[str]:
+        """Return keys of objects to delete, and keep others from them until the transaction ends."""
+        return list((await self._connection.execute(_OBJECTS, {"limit": limit})).scalars())
 
+    async def objects_done(self, gone: list[str], failed: list[str]) -> None:
+        """Strike off what is deleted; what could not be is tried again, after all others."""
+        await self._connection.execute(_GONE, {"keys": gone})
+        await self._connection.execute(_FAILED, {"keys": failed})
 
-async def forget_plates(connection: AsyncConnection, limit: int) -> int:
-    """Forget plates that no read has any more; return how many were looked at.
+    async def forget_plates(self, limit: int) -> int:
+        """Forget plates that no read has any more; return how many were looked at.
 
-    Nobody stores a read meanwhile, who might have found a plate here that is about to go.
-    """
-    if (await connection.execute(_NO_PLATES)).scalar_one():
-        return 0
-    await locks.exclusive(connection, locks.PLATES)
-    return int((await connection.execute(_PLATES, {"limit": limit})).scalar_one())
+        Nobody stores a read meanwhile, who might have found a plate here that is about to go.
+        """
+        if (await self._connection.execute(_NO_PLATES)).scalar_one():
+            return 0
+        await Locks(self._connection).exclusive(PLATES)
+        return int((await self._connection.execute(_PLATES, {"limit": limit})).scalar_one())
 
-
-async def left(connection: AsyncConnection, run_id: UUID) -> int:
-    """Return how many objects and plates of a run are still to go."""
-    return int((await connection.execute(_LEFT, {"run_id": run_id})).scalar_one())
+    async def left(self, run_id: UUID) -> int:
+        """Return how many objects and plates of a run are still to go."""
+        return int((await self._connection.execute(_LEFT, {"run_id": run_id})).scalar_one())

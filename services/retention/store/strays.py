@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.destruction import Kind, State
 from services.retention.domain.strays import CROPS, FRAMES, Day, may_hold
-from services.retention.store import holds, locks
+from services.retention.store.holds import HoldsInForce
+from services.retention.store.locks import HOLDS, Locks
 from services.retention.store.runs import Run, Runs
 
 REMEMBERED = timedelta(days=180)
@@ -62,7 +63,7 @@ _NO_RELEASE = text(
     """  # noqa: S608 - constants
 )
 _IS_KNOWN = text("SELECT EXISTS (SELECT FROM devices WHERE device_id = :device_id)")
-_TOLD_OF = text(
+_HAS_PENDING_EVENT = text(
     "SELECT EXISTS (SELECT FROM outbox WHERE position(convert_to(:folder, 'UTF8') IN value) > 0)"
 )
 _DOOM = text(
@@ -75,7 +76,7 @@ _REMEMBER = text(
     " ON CONFLICT (folder) DO UPDATE SET swept_at = excluded.swept_at"
 )
 _FORGET = text("DELETE FROM swept_days WHERE swept_at < :before")
-_TELL = text(
+_SAVE_PROGRESS = text(
     """
     UPDATE purge_runs SET strays = strays + :deleted, strays_kept = strays_kept + :kept,
         odd_objects = odd_objects + :odd, sweep_after = :after
@@ -109,85 +110,8 @@ class Tally:
             self.after = self.begun
 
 
-async def without_record(
-    connection: AsyncConnection, day: Day, objects: Sequence[Named]
-) -> set[str]:
-    """Return the keys that no record, hit or pass names, and that are not to be deleted anyway."""
-    parameters = {
-        **_columns(objects),
-        "device_id": day.device_id,
-        "start": day.start - timedelta(days=1),
-        "end": day.end + timedelta(days=1),
-    }
-    return set((await connection.execute(_WITHOUT_RECORD[day.kind], parameters)).scalars())
-
-
-async def without_release(
-    connection: AsyncConnection, objects: Sequence[Named], now: datetime
-) -> set[str]:
-    """Return the keys of packages that no approval waits for or still gives out."""
-    parameters = {**_columns(objects), "now": now}
-    return set((await connection.execute(_NO_RELEASE, parameters)).scalars())
-
-
 def _columns(objects: Sequence[Named]) -> dict[str, list[object]]:
     return {"keys": [one.key for one in objects], "ids": [one.id for one in objects]}
-
-
-async def held(connection: AsyncConnection, day: Day, objects: Sequence[Named]) -> set[str]:
-    """Return the keys that a hold in force may be about; none is placed until the transaction ends."""
-    await locks.exclusive(connection, locks.HOLDS)
-    criteria = [hold.criteria for hold in await holds.active(connection)]
-    if any(may_hold(one, day) for one in criteria):
-        return {one.key for one in objects}
-    named = {read_id for one in criteria for read_id in one.read_ids}
-    return {one.key for one in objects if one.id in named}
-
-
-async def is_known(connection: AsyncConnection, day: Day) -> bool:
-    """Tell whether any record ever came of a day's camera: else this may be another database's store."""
-    parameters = {"device_id": day.device_id}
-    return bool((await connection.execute(_IS_KNOWN, parameters)).scalar_one())
-
-
-async def is_told_of(connection: AsyncConnection, folder: str) -> bool:
-    """Tell whether an event that waits for Kafka names an object in a folder."""
-    return bool((await connection.execute(_TOLD_OF, {"folder": f"{folder}/"})).scalar_one())
-
-
-async def doom(connection: AsyncConnection, run_id: UUID, keys: Sequence[str]) -> int:
-    """Have objects deleted after the commit; return how many were not to be deleted before."""
-    result = await connection.execute(_DOOM, {"keys": list(keys), "run_id": run_id})
-    return result.rowcount
-
-
-async def is_clean(connection: AsyncConnection, folder: str) -> bool:
-    """Tell whether a day was swept before, and all that was left in it has a record."""
-    return bool((await connection.execute(_IS_CLEAN, {"folder": folder})).scalar_one())
-
-
-async def remember(connection: AsyncConnection, folder: str, at: datetime) -> None:
-    """Note that all that is left of a day has a record."""
-    await connection.execute(_REMEMBER, {"folder": folder, "at": at})
-
-
-async def forget(connection: AsyncConnection, now: datetime) -> None:
-    """Have days looked at again that were swept long ago."""
-    await connection.execute(_FORGET, {"before": now - REMEMBERED})
-
-
-async def may_go_on(connection: AsyncConnection, run_id: UUID, after: str | None) -> bool:
-    """Tell whether a run is still to be swept from `after` on, and keep others from it until we commit.
-
-    A daily run is swept under its standing leave: once that is withdrawn, nothing more goes.
-    """
-    run = await Runs(connection).get(run_id, lock=True)
-    return (
-        run is not None
-        and is_open(run)
-        and run.sweep_after == after
-        and await _leave(connection, run)
-    )
 
 
 def is_open(run: Run) -> bool:
@@ -195,26 +119,99 @@ def is_open(run: Run) -> bool:
     return run.state is State.EXECUTED and run.swept_at is None
 
 
-async def _leave(connection: AsyncConnection, run: Run) -> bool:
-    if run.kind is not Kind.DAILY:
-        return True
-    assert run.standing_id is not None  # noqa: S101 - the schema says so
-    leave = await Runs(connection).get(run.standing_id, lock=True)
-    return leave is not None and leave.state is State.AUTHORISED
+class Strays:
+    """Looks for objects without a record, and saves how far a sweep has come."""
 
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
 
-async def tell(connection: AsyncConnection, run_id: UUID, tally: Tally) -> None:
-    """Add what was found to the run."""
-    parameters = {
-        "run_id": run_id,
-        "deleted": tally.deleted,
-        "kept": tally.kept,
-        "odd": tally.odd,
-        "after": tally.after,
-    }
-    await connection.execute(_TELL, parameters)
+    async def without_record(self, day: Day, objects: Sequence[Named]) -> set[str]:
+        """Return the keys that no record, hit or pass names, and that are not to be deleted anyway."""
+        parameters = {
+            **_columns(objects),
+            "device_id": day.device_id,
+            "start": day.start - timedelta(days=1),
+            "end": day.end + timedelta(days=1),
+        }
+        return set(
+            (await self._connection.execute(_WITHOUT_RECORD[day.kind], parameters)).scalars()
+        )
 
+    async def without_release(self, objects: Sequence[Named], now: datetime) -> set[str]:
+        """Return the keys of packages that no approval waits for or still gives out."""
+        parameters = {**_columns(objects), "now": now}
+        return set((await self._connection.execute(_NO_RELEASE, parameters)).scalars())
 
-async def end(connection: AsyncConnection, run_id: UUID, at: datetime) -> None:
-    """Record that a run's sweep came to its end."""
-    await connection.execute(_END, {"run_id": run_id, "at": at})
+    async def held(self, day: Day, objects: Sequence[Named]) -> set[str]:
+        """Return the keys that a hold in force may be about; none is placed until the transaction ends."""
+        await Locks(self._connection).exclusive(HOLDS)
+        criteria = [hold.criteria for hold in await HoldsInForce(self._connection).all()]
+        if any(may_hold(one, day) for one in criteria):
+            return {one.key for one in objects}
+        named = {read_id for one in criteria for read_id in one.read_ids}
+        return {one.key for one in objects if one.id in named}
+
+    async def is_known(self, day: Day) -> bool:
+        """Tell whether any record ever came of a day's camera: else this may be another database's store."""
+        parameters = {"device_id": day.device_id}
+        return bool((await self._connection.execute(_IS_KNOWN, parameters)).scalar_one())
+
+    async def has_pending_event(self, folder: str) -> bool:
+        """Tell whether an event that waits for Kafka names an object in a folder."""
+        return bool(
+            (
+                await self._connection.execute(_HAS_PENDING_EVENT, {"folder": f"{folder}/"})
+            ).scalar_one()
+        )
+
+    async def doom(self, run_id: UUID, keys: Sequence[str]) -> int:
+        """Have objects deleted after the commit; return how many were not to be deleted before."""
+        result = await self._connection.execute(_DOOM, {"keys": list(keys), "run_id": run_id})
+        return result.rowcount
+
+    async def is_clean(self, folder: str) -> bool:
+        """Tell whether a day was swept before, and all that was left in it has a record."""
+        return bool((await self._connection.execute(_IS_CLEAN, {"folder": folder})).scalar_one())
+
+    async def remember(self, folder: str, at: datetime) -> None:
+        """Note that all that is left of a day has a record."""
+        await self._connection.execute(_REMEMBER, {"folder": folder, "at": at})
+
+    async def forget(self, now: datetime) -> None:
+        """Have days looked at again that were swept long ago."""
+        await self._connection.execute(_FORGET, {"before": now - REMEMBERED})
+
+    async def may_go_on(self, run_id: UUID, after: str | None) -> bool:
+        """Tell whether a run is still to be swept from `after` on, and keep others from it until we commit.
+
+        A daily run is swept under its standing leave: once that is withdrawn, nothing more goes.
+        """
+        run = await Runs(self._connection).get(run_id, lock=True)
+        return (
+            run is not None
+            and is_open(run)
+            and run.sweep_after == after
+            and await self._has_leave(run)
+        )
+
+    async def _has_leave(self, run: Run) -> bool:
+        if run.kind is not Kind.DAILY:
+            return True
+        assert run.standing_id is not None  # noqa: S101 - the schema says so
+        leave = await Runs(self._connection).get(run.standing_id, lock=True)
+        return leave is not None and leave.state is State.AUTHORISED
+
+    async def save_progress(self, run_id: UUID, tally: Tally) -> None:
+        """Add what was found to the run."""
+        parameters = {
+            "run_id": run_id,
+            "deleted": tally.deleted,
+            "kept": tally.kept,
+            "odd": tally.odd,
+            "after": tally.after,
+        }
+        await self._connection.execute(_SAVE_PROGRESS, parameters)
+
+    async def end(self, run_id: UUID, at: datetime) -> None:
+        """Record that a run's sweep came to its end."""
+        await self._connection.execute(_END, {"run_id": run_id, "at": at})

@@ -15,8 +15,7 @@ from services.retention.actions.signer import SigningKeys
 from services.retention.domain.evidence import check_request
 from services.retention.domain.holding import check_packed, is_wide
 from services.retention.domain.telling import HITS
-from services.retention.store import exports
-from services.retention.store.exports import Export, object_key
+from services.retention.store.exports import Export, ExportQueue, object_key
 from services.retention.store.holds import Hold, Holds
 from services.retention.store.packages import Built, Released
 from shared.access.guard import Grant, Permission, system_grant
@@ -49,7 +48,7 @@ class EvidenceMaker:
         while await self._one():
             pass
         async with self._runtime.db.begin() as connection:
-            WAITING.set(await exports.waiting(connection))
+            WAITING.set(await ExportQueue(connection).waiting())
         await self._remove()
 
     async def _one(self) -> bool:
@@ -57,7 +56,7 @@ class EvidenceMaker:
         now = self._runtime.clock.now()
         failed: tuple[Export, Exception] | None = None
         async with self._runtime.db.begin() as connection:
-            export = await exports.claim(connection, now)
+            export = await ExportQueue(connection).claim(now)
             if export is None:
                 return False
             try:
@@ -65,7 +64,7 @@ class EvidenceMaker:
             except Exception as exc:  # noqa: BLE001 - whatever it is, others must not wait for it
                 failed = (export, exc)
             else:
-                await exports.built(connection, export.export_id, built, now)
+                await ExportQueue(connection).built(export.export_id, built, now)
                 packaged = export.changed(self._software, now, "packaged", **_details(built, grant))
                 await emit(connection, self._runtime.service, packaged)
         if failed is not None:
@@ -124,24 +123,24 @@ class EvidenceMaker:
         if isinstance(exc, Conflict) or export.attempts + 1 >= MAX_ATTEMPTS:
             log.error("evidence export %s failed: %s", export.export_id, fault)
             async with self._runtime.db.begin() as connection:
-                if await exports.failed(connection, export.export_id, fault=fault):
+                if await ExportQueue(connection).failed(export.export_id, fault=fault):
                     changed = export.changed(self._software, now, "failed", fault=fault)
                     await emit(connection, self._runtime.service, changed)
             return
         pause = min(timedelta(seconds=2 ** min(export.attempts, 10)), MAX_PAUSE)
         log.warning("evidence export %s waits: %s; again in %s", export.export_id, fault, pause)
         async with self._runtime.db.begin() as connection:
-            await exports.again(connection, export.export_id, again=now + pause, fault=fault)
+            await ExportQueue(connection).again(export.export_id, again=now + pause, fault=fault)
 
     async def _remove(self) -> None:
         """Delete packages of exports that failed or were withdrawn, or whose hold was released."""
         ids: list[UUID] = []
         while not ids or len(ids) == REMOVED_AT_ONCE:
             async with self._runtime.db.begin() as connection:
-                ids = list(await exports.to_remove(connection, REMOVED_AT_ONCE))
+                ids = list(await ExportQueue(connection).to_remove(REMOVED_AT_ONCE))
                 for export_id in ids:
                     await self._runtime.objects.delete(object_key(export_id))
-                await exports.removed(connection, ids, self._runtime.clock.now())
+                await ExportQueue(connection).removed(ids, self._runtime.clock.now())
             if not ids:
                 return
 

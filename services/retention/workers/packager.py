@@ -19,8 +19,7 @@ from services.retention.actions.packaging import (
 from services.retention.actions.signer import SigningKeys
 from services.retention.domain.criteria import Criteria, check_release
 from services.retention.domain.telling import HITS
-from services.retention.store import packages
-from services.retention.store.packages import Built, Order, Released
+from services.retention.store.packages import Built, Order, Packages, Released
 from services.retention.workers.evidence import fault_of
 from shared.access.guard import Grant, Permission, system_grant
 from shared.core.errors import AlprError, Conflict, Unavailable
@@ -50,14 +49,14 @@ class Packager:
         while await self._one():
             pass
         async with self._runtime.db.begin() as connection:
-            WAITING.set(await packages.waiting(connection))
+            WAITING.set(await Packages(connection).waiting())
 
     async def _one(self) -> bool:
         """Build one package; False when none waits. The claim ends with the transaction, crash or not."""
         now = self._runtime.clock.now()
         failed: tuple[Order, Exception] | None = None
         async with self._runtime.db.begin() as connection:
-            order = await packages.claim(connection, now)
+            order = await Packages(connection).claim(now)
             if order is None:
                 return False
             try:
@@ -65,7 +64,7 @@ class Packager:
             except Exception as exc:  # noqa: BLE001 - whatever it is, others must not wait for it
                 failed = (order, exc)
             else:
-                await packages.built(connection, order.approval.request_id, built, now)
+                await Packages(connection).built(order.approval.request_id, built, now)
                 await emit(connection, self._runtime.service, _packaged(order.approval, built, now))
         if failed is not None:
             await self._not_built(*failed, now=now)
@@ -83,7 +82,7 @@ class Packager:
         criteria = criteria_of(approval, self._runtime.policy.narrowness)
         grant = await self._grant(order, criteria)
         if order.attempt_id is None:
-            await packages.attempted(connection, approval.request_id, grant.attempt_id)
+            await Packages(connection).attempted(approval.request_id, grant.attempt_id)
         return await make_package(
             _cover(approval, self._cutting(approval)),
             f"packages/{approval.request_id}.zip",
@@ -135,14 +134,14 @@ class Packager:
         if is_final(exc, order.attempts + 1):
             log.error("package of %s failed for good: %s", request_id, fault)
             async with self._runtime.db.begin() as connection:
-                if await packages.failed(connection, request_id, at=now, fault=fault):
+                if await Packages(connection).failed(request_id, at=now, fault=fault):
                     event = ReleaseFailed(occurred_at=now, request_id=request_id, reason=fault)
                     await emit(connection, self._runtime.service, event)
             return
         pause = min(timedelta(seconds=2 ** min(order.attempts, 10)), MAX_PAUSE)
         log.warning("package of %s waits: %s; again in %s", request_id, fault, pause)
         async with self._runtime.db.begin() as connection:
-            await packages.again(connection, request_id, again=now + pause, fault=fault)
+            await Packages(connection).again(request_id, again=now + pause, fault=fault)
 
 
 def is_final(exc: Exception, attempts: int) -> bool:

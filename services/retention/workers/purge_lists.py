@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.retention.store import purged
+from services.retention.store.purged import Purged
 from services.retention.store.runs import Runs
 from shared.core.errors import Unavailable
 from shared.events import PurgeList
@@ -33,10 +33,10 @@ class PurgeLists:
 
         Raises: Unavailable when the object store does not take it.
         """
-        await purged.adopt(connection, run_id, before)
+        await Purged(connection).adopt(run_id, before)
         writer = ListWriter(self._runtime.objects, run_id, before)
         return await writer.write(
-            purged.purged(connection, run_id), purged.held(connection, before)
+            Purged(connection).of_run(run_id), Purged(connection).held(before)
         )
 
     async def clear(self) -> None:
@@ -44,7 +44,7 @@ class PurgeLists:
         cleared = CLEARED_AT_ONCE
         while cleared == CLEARED_AT_ONCE:
             async with self._runtime.db.begin() as connection:
-                cleared = await purged.clear(connection, CLEARED_AT_ONCE)
+                cleared = await Purged(connection).clear(CLEARED_AT_ONCE)
 
     async def end_old(self) -> None:
         """Delete lists that are past their time; one that cannot be deleted is tried again."""

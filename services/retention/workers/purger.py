@@ -27,10 +27,12 @@ from services.retention.domain.destruction import (
 )
 from services.retention.domain.signing import canonical
 from services.retention.domain.strays import cutoff
-from services.retention.store import destroying, partitions, remains, strays
-from services.retention.store.destroying import HoldArrived, Step
+from services.retention.store.destroying import Destruction, HoldArrived, Step
 from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
+from services.retention.store.partitions import Partitions
+from services.retention.store.remains import Remains
 from services.retention.store.runs import Run, Runs
+from services.retention.store.strays import Strays, is_open
 from services.retention.workers.purge_lists import PurgeLists
 from services.retention.workers.sweeper import Sweeper
 from shared.core.errors import AlprError, Unavailable
@@ -78,7 +80,7 @@ class Purger:
         await self._delete_objects()  # so that a sweep has fewer to look at
         unfinished = await self._unfinished()
         for run in unfinished:
-            if strays.is_open(run):
+            if is_open(run):
                 await self._sweep(run)
         await self._delete_objects()
         await self._forget_plates()
@@ -96,7 +98,7 @@ class Purger:
     async def _count_overdue(self) -> None:
         due = Basis.of(self._runtime.policy.retention).due(self._runtime.clock.now())
         async with self._runtime.db.begin() as connection:
-            MONTHS_OVERDUE.set(len(await partitions.overdue(connection, due)))
+            MONTHS_OVERDUE.set(len(await Partitions(connection).overdue(due)))
 
     async def _begin_daily(self) -> None:
         """Begin today's run if the standing leave allows it and it was not begun yet."""
@@ -148,7 +150,7 @@ class Purger:
             log.error("purge %s stands still: %s", run.run_id, refusal)
             return
         async with self._runtime.db.begin() as connection:
-            steps = await destroying.plan(connection, run.before)
+            steps = await Destruction(connection).plan(run.before)
         for step in steps:
             await self._take(run, step)
         await self._take(run, None)
@@ -190,9 +192,9 @@ class Purger:
                     if not await _is_executing(connection, run.run_id):
                         return
                     if step is None:
-                        await destroying.take_freed(connection, run.run_id, run.before)
+                        await Destruction(connection).run_freed(run.run_id, run.before)
                     else:
-                        await destroying.take(connection, run.run_id, step)
+                        await Destruction(connection).run_step(run.run_id, step)
                 return
             except HoldArrived:
                 log.info("purge %s: a hold came; the step begins anew", run.run_id)
@@ -209,8 +211,8 @@ class Purger:
             runs = Runs(connection)
             if not await _is_executing(connection, run.run_id):
                 return
-            await destroying.tidy(connection, run.before)
-            kept = await destroying.kept_under_hold(connection, run.before)
+            await Destruction(connection).tidy(run.before)
+            kept = await Destruction(connection).kept_under_hold(run.before)
             named = await self._lists.write(connection, run.run_id, run.before)
             await runs.end(run.run_id, at=now, kept_under_hold=kept, purge_list=named)
             ended = await runs.get(run.run_id)
@@ -232,13 +234,13 @@ class Purger:
         """Delete the objects of what is gone; the list stays until each is deleted."""
         while True:
             async with self._runtime.db.begin() as connection:
-                keys = await remains.objects(connection, OBJECTS_AT_ONCE)
+                keys = await Remains(connection).objects(OBJECTS_AT_ONCE)
                 results = await asyncio.gather(
                     *(self._runtime.objects.delete(key) for key in keys), return_exceptions=True
                 )
                 failed = [k for k, r in zip(keys, results, strict=True) if r is not None]
                 gone = [key for key in keys if key not in set(failed)]
-                await remains.objects_done(connection, gone, failed)
+                await Remains(connection).objects_done(gone, failed)
             if failed:
                 log.warning("%d objects could not be deleted and are tried again", len(failed))
             if failed or len(keys) < OBJECTS_AT_ONCE:
@@ -248,7 +250,7 @@ class Purger:
         looked_at = PLATES_AT_ONCE
         while looked_at == PLATES_AT_ONCE:
             async with self._runtime.db.begin() as connection:
-                looked_at = await remains.forget_plates(connection, PLATES_AT_ONCE)
+                looked_at = await Remains(connection).forget_plates(PLATES_AT_ONCE)
 
     async def _certify(self, run_id: UUID) -> bool:
         """Sign what was done once nothing of it is left to do; return whether it was signed now."""
@@ -257,7 +259,7 @@ class Purger:
             run = await Runs(connection).get(run_id, lock=True)
             if run is None or run.state is not State.EXECUTED:
                 return False
-            if await remains.left(connection, run_id) or await self._may_sweep(
+            if await Remains(connection).left(run_id) or await self._may_sweep(
                 connection, run, now
             ):
                 return False
@@ -286,7 +288,7 @@ class Purger:
         return (
             now < run.executed_at + SWEEP_WITHIN
             and self._refusal(run, now) is None
-            and await strays.may_go_on(connection, run.run_id, run.sweep_after)
+            and await Strays(connection).may_go_on(run.run_id, run.sweep_after)
         )
 
     def _certificate(self, run: Run, now: datetime) -> dict[str, Any]:

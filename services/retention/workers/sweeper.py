@@ -28,9 +28,8 @@ from services.retention.domain.strays import (
     is_settled,
     look,
 )
-from services.retention.store import strays
 from services.retention.store.runs import Run, Runs
-from services.retention.store.strays import Named, Tally
+from services.retention.store.strays import Named, Strays, Tally
 from shared.core.errors import NotFound, Unavailable
 from shared.objects.store import PAGE, Stored
 from shared.service.runtime import Runtime
@@ -100,9 +99,9 @@ class _Sweep:
             raise Unavailable("the object store does not list") from None
         async with self._runtime.db.begin() as connection:
             await self._claim(connection)
-            await strays.tell(connection, self._run_id, self._tally)
-            await strays.end(connection, self._run_id, self._now)
-            await strays.forget(connection, self._now)
+            await Strays(connection).save_progress(self._run_id, self._tally)
+            await Strays(connection).end(self._run_id, self._now)
+            await Strays(connection).forget(self._now)
             run = await Runs(connection).get(self._run_id)
         assert run is not None  # noqa: S101 - it was claimed
         LEFT.labels("in doubt").set(run.strays_kept)
@@ -180,7 +179,7 @@ class _Sweep:
     async def _sweep_day(self, day: Day) -> None:
         """Sweep a day. One in which only what has a record is left is not looked at again."""
         async with self._runtime.db.begin() as connection:
-            if await strays.is_clean(connection, day.folder):
+            if await Strays(connection).is_clean(day.folder):
                 return
         after = self._tally.after
         clean = after is None or not after.startswith(f"{day.folder}/")  # else not all is seen now
@@ -193,19 +192,19 @@ class _Sweep:
             await self._pause()
         if clean and left and day.end <= self._cutoff - SETTLED:
             async with self._runtime.db.begin() as connection:
-                await strays.remember(connection, day.folder, self._now)
+                await Strays(connection).remember(day.folder, self._now)
 
     async def _sweep_page(self, day: Day, page: Sequence[Stored]) -> Tally:
         named = _named(page, day.folder)
         async with self._runtime.db.begin() as connection:
             await self._claim(connection)
-            found = await strays.without_record(connection, day, named)
+            found = await Strays(connection).without_record(day, named)
             go = found - {one.key for one in page if not is_settled(one.put_at, self._now)}
             if go:
-                go -= await strays.held(connection, day, named)
-            if go and not await strays.is_known(connection, day):
+                go -= await Strays(connection).held(day, named)
+            if go and not await Strays(connection).is_known(day):
                 go = set()
-            if go and await strays.is_told_of(connection, day.folder):
+            if go and await Strays(connection).has_pending_event(day.folder):
                 go = set()
             return await self._write_down(connection, page, named, found, go)
 
@@ -218,16 +217,16 @@ class _Sweep:
             old = {one.key for one in page if one.put_at < self._cutoff}
             async with self._runtime.db.begin() as connection:
                 await self._claim(connection)
-                found = await strays.without_release(connection, named, self._now)
+                found = await Strays(connection).without_release(named, self._now)
                 go = found = found & old
-                if go and await strays.is_told_of(connection, PACKAGES):
+                if go and await Strays(connection).has_pending_event(PACKAGES):
                     go = set()
                 of_page = await self._write_down(connection, page, named, found, go)
             DELETED.inc(of_page.deleted)
             await self._pause()
 
     async def _claim(self, connection: AsyncConnection) -> None:
-        if not await strays.may_go_on(connection, self._run_id, self._tally.begun):
+        if not await Strays(connection).may_go_on(self._run_id, self._tally.begun):
             raise _TurnOver
 
     async def _write_down(
@@ -240,7 +239,7 @@ class _Sweep:
     ) -> Tally:
         """Have `go` of the strays `found` in a page deleted; return what became of the page."""
         tally = self._tally
-        deleted = await strays.doom(connection, self._run_id, sorted(go))
+        deleted = await Strays(connection).doom(self._run_id, sorted(go))
         of_page = Tally(begun=tally.begun, after=page[-1].key)
         of_page.deleted, of_page.kept = deleted, len(found) - len(go)
         of_page.odd = len(page) - len(named)
@@ -248,7 +247,7 @@ class _Sweep:
         tally.kept += of_page.kept
         tally.odd += of_page.odd
         tally.after = of_page.after
-        await strays.tell(connection, self._run_id, tally)
+        await Strays(connection).save_progress(self._run_id, tally)
         self._tally = Tally(begun=of_page.after)
         return of_page
 
@@ -258,7 +257,7 @@ class _Sweep:
             return
         async with self._runtime.db.begin() as connection:
             await self._claim(connection)
-            await strays.tell(connection, self._run_id, self._tally)
+            await Strays(connection).save_progress(self._run_id, self._tally)
         raise _TurnOver
 
 

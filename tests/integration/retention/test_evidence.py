@@ -10,6 +10,7 @@ import pytest
 
 from services.retention.domain.signing import load_public
 from services.retention.domain.verifying import verify_package
+from services.retention.store.exports import ExportQueue
 from services.retention.workers import evidence
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, Alternative, EvidenceChanged, RecordsDisclosed
@@ -419,7 +420,7 @@ async def test_what_is_booked_cannot_be_withdrawn_nor_what_is_being_made(retenti
     assert "booked" in (await withdraw(retention, export, 409))["detail"]
     making = await request(retention, hold)
     async with retention.runtime.db.begin() as connection:
-        claimed = await evidence.exports.claim(connection, retention.clock.now())
+        claimed = await ExportQueue(connection).claim(retention.clock.now())
         assert str(claimed.export_id) == making["export_id"]
         assert "worked on" in (await withdraw(retention, making, 409))["detail"]
     assert (await withdraw(retention, making))["state"] == "withdrawn"

@@ -9,6 +9,7 @@ import pytest
 
 from services.retention.domain.voting import vote
 from services.retention.store import locks, passing
+from services.retention.store.locks import Locks
 from services.retention.workers import passes
 from shared.core.ids import derive_id
 from shared.core.permissions import Permission
@@ -244,7 +245,7 @@ async def test_two_at_once_tell_each_pass_once(retention):
 async def test_a_device_that_another_is_at_is_left_alone(retention):
     await retention.store(*VEHICLE)
     async with retention.runtime.db.begin() as connection:
-        await locks.exclusive(connection, locks.PASSES, str(DEVICE))
+        await Locks(connection).exclusive(locks.PASSES, str(DEVICE))
         await settle(retention)
         assert await told(retention) == []
     await retention.app.state.keeper.work()

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from services.retention.domain.signing import document_holds
 from services.retention.store import destroying
+from services.retention.store.destroying import Destruction
 from services.retention.workers import purger
 from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
@@ -307,7 +308,7 @@ async def test_a_run_that_was_cut_off_goes_on_where_it_was(retention, monkeypatc
     run = await propose(retention)
     await authorise(retention, run)
     await execute(retention, run)
-    take = destroying.take
+    run_step = Destruction.run_step
     calls = 0
 
     async def cut_off(*arguments):
@@ -315,13 +316,13 @@ async def test_a_run_that_was_cut_off_goes_on_where_it_was(retention, monkeypatc
         calls += 1
         if calls == 2:
             raise RuntimeError("killed")
-        await take(*arguments)
+        await run_step(*arguments)
 
-    monkeypatch.setattr(destroying, "take", cut_off)
+    monkeypatch.setattr(Destruction, "run_step", cut_off)
     with pytest.raises(RuntimeError):
         await retention.app.state.purger.work()
     assert len(await left(retention)) == 2
-    monkeypatch.setattr(destroying, "take", take)
+    monkeypatch.setattr(Destruction, "run_step", run_step)
     await retention.app.state.purger.work()
     run = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
     assert (run["state"], run["reads"]) == ("certified", 3)

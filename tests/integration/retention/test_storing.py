@@ -7,7 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from services.retention.store import locks, partitions
+from services.retention.store import locks
+from services.retention.store.locks import Locks
+from services.retention.store.partitions import Partitions
 from shared.core.errors import InvalidInput, Unavailable
 from shared.events import Box, Character
 from shared.testing import eventually
@@ -69,9 +71,9 @@ async def test_a_read_for_a_month_that_was_dropped_meanwhile_is_stored_all_the_s
     old = NOON - timedelta(days=300)
     await retention.store(a_read("1AAA111", old))
     async with retention.runtime.db.begin() as connection:
-        [month, *_] = await partitions.months(connection)
+        [month, *_] = await Partitions(connection).months()
         await connection.execute(PURGING)
-        await partitions.drop(connection, month)
+        await Partitions(connection).drop(month)
     await retention.store(a_read("2BBB222", old))
     assert await count(retention) == 1
 
@@ -151,12 +153,12 @@ async def test_a_read_that_comes_while_its_month_is_dropped_waits_and_is_stored_
     old = datetime(2025, 2, 10, tzinfo=UTC)
     await retention.store(a_read("1AAA111", old))
     async with retention.runtime.db.begin() as connection:
-        [month, *_] = await partitions.months(connection)
-        await locks.exclusive(connection, locks.MONTH, month.name)
+        [month, *_] = await Partitions(connection).months()
+        await Locks(connection).exclusive(locks.MONTH, month.name)
         storing = asyncio.create_task(retention.store(a_read("2BBB222", old)))
         await waits_for(retention, locks.MONTH)
         await connection.execute(PURGING)
-        await partitions.drop(connection, month)
+        await Partitions(connection).drop(month)
     await storing
     rows = await retention.fetch("SELECT plate_as_read FROM reads")
     assert [row[0] for row in rows] == ["2BBB222"]
@@ -165,7 +167,7 @@ async def test_a_read_that_comes_while_its_month_is_dropped_waits_and_is_stored_
 async def test_a_plate_that_is_forgotten_while_its_next_read_comes_is_there_again(retention):
     await retention.store(a_read("7ABC123", NOON - timedelta(days=1)))
     async with retention.runtime.db.begin() as connection:
-        await locks.exclusive(connection, locks.PLATES)
+        await Locks(connection).exclusive(locks.PLATES)
         storing = asyncio.create_task(retention.store(a_read("7ABC123", NOON)))
         await waits_for(retention, locks.PLATES)
         await connection.execute(text("DELETE FROM plates"))

@@ -12,9 +12,10 @@ from sqlalchemy import text
 
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.strays import Day
-from services.retention.store import packages, partitions, strays
+from services.retention.store.packages import Packages
+from services.retention.store.partitions import Partitions
 from services.retention.store.runs import Runs
-from services.retention.store.strays import Named
+from services.retention.store.strays import Named, Strays
 from services.retention.workers import purger, sweeper
 from shared.core.errors import Unavailable
 from shared.events import Image, PassRecorded, PurgeChanged, ReleasePackaged
@@ -349,7 +350,7 @@ async def test_a_sweep_that_was_cut_off_goes_on_where_it_was_and_counts_once(
     for n in range(7):
         await stray(retention, OLD, device=DEVICE if n % 2 else OTHER)
     run = await begun(retention)
-    doom, calls = strays.doom, 0
+    doom, calls = Strays.doom, 0
 
     async def cut_off(*arguments):
         nonlocal calls
@@ -358,7 +359,7 @@ async def test_a_sweep_that_was_cut_off_goes_on_where_it_was_and_counts_once(
             raise Unavailable("killed")
         return await doom(*arguments)
 
-    monkeypatch.setattr(strays, "doom", cut_off)
+    monkeypatch.setattr(Strays, "doom", cut_off)
     monkeypatch.setattr(
         retention.app.state.purger, "_delete_objects", retention.runtime.objects.ping
     )
@@ -703,13 +704,13 @@ async def test_whatever_names_an_object_by_its_id_or_its_key_keeps_it(retention,
     if table == "pass_reads":
         await insert(retention, "passes", PASS)
     async with retention.runtime.db.begin() as connection:
-        await partitions.make(connection, OLD)
-        assert await strays.without_record(connection, day, objects) == {objects[0].key}
+        await Partitions(connection).make(OLD)
+        assert await Strays(connection).without_record(day, objects) == {objects[0].key}
     await insert(retention, table, row)
     async with retention.runtime.db.begin() as connection:
-        assert await strays.without_record(connection, day, objects) == set()
+        assert await Strays(connection).without_record(day, objects) == set()
         other = [Named(a_key(OLD, kind, name=OTHER), OTHER)]
-        assert await strays.without_record(connection, day, other) == {other[0].key}
+        assert await Strays(connection).without_record(day, other) == {other[0].key}
 
 
 async def test_a_day_of_held_frames_long_past_is_listed_once_and_not_daily(retention, monkeypatch):
@@ -773,7 +774,7 @@ async def test_a_package_whose_making_failed_for_good_goes_once_its_approval_has
     await retention.store(approval)
     async with retention.runtime.db.begin() as connection:
         fault = "the approval cannot be read"
-        assert await packages.failed(connection, approval.request_id, at=NOON, fault=fault)
+        assert await Packages(connection).failed(approval.request_id, at=NOON, fault=fault)
     key = f"packages/{approval.request_id}.zip"
     await retention.objects.lay(key, NOON - timedelta(days=500))
     await purge(retention)
