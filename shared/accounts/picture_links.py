@@ -11,6 +11,9 @@ from uuid import UUID
 from shared.core.errors import NotAuthorised
 from shared.kafka.event_mac import MacKey
 
+LINK_TOKEN = "link_token"  # noqa: S105 - a name, not a secret
+"""The query parameter that carries a link."""
+
 GOOD_FOR = timedelta(minutes=10)
 _USE = "picture link"
 """In place of a topic, so that no MAC of an event is one of a link."""

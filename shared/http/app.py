@@ -16,7 +16,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.access.guard import identify, record_unrecorded
+from shared.access.principals import identify
+from shared.access.rule_refusals import record_unrecorded
 from shared.core import errors
 from shared.core.errors import AlprError
 from shared.core.trace import (

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 DISCLOSERS = frozenset({"disclose", "disclosures"})
-FROM = "shared.access.guard"
+FROM = "shared.access.disclosing"
 UNNAMED = frozenset({"Row", "RowMapping", "MappingResult", "Any"})
 """Types that do not say what they hold: from a store, they hold rows."""
 

@@ -31,6 +31,27 @@ def test_queries_stand_only_in_stores(service):
         assert not found, f"{path.relative_to(ROOT)}: {found}"
 
 
+def users_of(name, folders=("shared", "services", "scenes", "local", "deploy")):
+    """Modules that use a name, as a variable, an attribute or in an import."""
+    return {
+        path.relative_to(ROOT).as_posix()
+        for folder in folders
+        for path in modules(folder)
+        if name in names_used(tree(path))
+    }
+
+
+def names_used(parsed):
+    """Each name in a module: variables, attributes, and what is imported."""
+    for node in ast.walk(parsed):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.alias):
+            yield from (node.name, node.asname)
+
+
 def test_a_grant_is_built_in_one_place():
     builders = {
         path.relative_to(ROOT).as_posix()
@@ -38,16 +59,29 @@ def test_a_grant_is_built_in_one_place():
         for path in modules(folder)
         if any(name == "Grant" for name, _ in called_names(path))
     }
-    assert builders == {"shared/access/guard.py"}
+    assert builders == {"shared/access/grant.py"}
 
 
 def test_the_seal_of_a_grant_is_used_nowhere_else():
-    for folder in ("shared", "services", "scenes", "local", "deploy"):
-        for path in modules(folder):
-            names = {n.id for n in ast.walk(tree(path)) if isinstance(n, ast.Name)}
-            attributes = {n.attr for n in ast.walk(tree(path)) if isinstance(n, ast.Attribute)}
-            if "_SEAL" in names | attributes:
-                assert path == ROOT / "shared" / "access" / "guard.py"
+    assert users_of("_SEAL") == {"shared/access/grant.py"}
+
+
+def test_a_grant_is_issued_only_where_its_attempt_is_recorded():
+    issuers = {"shared/access/guard.py", "shared/access/system_grant.py"}
+    assert users_of("issue_grant") == issuers
+    assert issuers <= users_of("record_attempt")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from shared.access.grant import issue_grant as other",
+        "from shared.access import grant; grant.issue_grant()",
+        "issue_grant(runtime)",
+    ],
+)
+def test_a_use_of_a_name_is_found(line):
+    assert "issue_grant" in names_used(ast.parse(line))
 
 
 @pytest.fixture

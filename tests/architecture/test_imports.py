@@ -16,7 +16,7 @@ def test_no_service_imports_another(service):
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_client_has_no_way_to_data_but_the_services(client):
     ways = (
-        "shared.access.guard",
+        "shared.access",
         "shared.kafka.bus",
         "shared.kafka.consumer",
         "shared.postgres.database",

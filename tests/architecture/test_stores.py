@@ -135,7 +135,8 @@ def test_who_reads_a_stream_discloses_what_it_gave_in_the_same_function():
 
 
 TRUE = """
-from shared.access.guard import Grant, disclose
+from shared.access.disclosing import disclose
+from shared.access.grant import Grant
 
 class Read:
     plate: PlateText

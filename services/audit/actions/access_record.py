@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.audit.actions.preparing import entry_from
 from services.audit.store.log import Head, Log
 from services.audit.store.values import Values
-from shared.access.guard import Permission
+from shared.core.permissions import Permission
 from shared.events import (
     AccessAttempted,
     Actor,

@@ -12,7 +12,7 @@ from services.audit.domain.entries import kind_of
 from services.audit.domain.sealing import Part, Value, parts_of
 from services.audit.store.log import Row
 from services.audit.store.search import shown_part
-from shared.access.guard import Shown
+from shared.access.disclosing import Shown
 from shared.events import AccessAttempted, RecordsDisclosed, ValuesExported
 
 EXPORTED = kind_of(ValuesExported)

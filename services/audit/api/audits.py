@@ -18,9 +18,11 @@ from services.audit.store.findings import Findings, a_finding
 from services.audit.store.log import Row
 from services.audit.store.periods import Fixed, Periods
 from services.audit.store.search import Entries
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.core.errors import Conflict, NotAuthorised, NotFound
 from shared.core.fields import MAX_INT
+from shared.core.permissions import Permission
 from shared.events import AuditChanged
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, key_of

@@ -11,8 +11,10 @@ from services.audit.api.fields import Term
 from services.audit.api.guard import AuditRead
 from services.audit.api.people import check_department
 from services.audit.store.findings import Finding, Findings, FindingStatus, Step
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.core.errors import Conflict, NotAuthorised, NotFound
+from shared.core.permissions import Permission
 from shared.events import FindingChanged
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, key_of

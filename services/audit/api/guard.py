@@ -4,8 +4,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from shared.access.guard import Grant, Permission, access, record_refusal
+from shared.access.grant import Grant
+from shared.access.guard import access
+from shared.access.rule_refusals import record_refusal
 from shared.core.errors import NotAuthorised
+from shared.core.permissions import Permission
 from shared.service.runtime import runtime_of
 
 

@@ -1,6 +1,6 @@
 """Whose people may work on audits and findings."""
 
-from shared.access.guard import Grant
+from shared.access.grant import Grant
 from shared.core.errors import NotAuthorised
 from shared.service.runtime import Runtime
 

@@ -8,8 +8,11 @@ from pydantic import BaseModel, ConfigDict
 
 from services.audit.api.people import check_department
 from services.audit.store.policies import LoadedPolicy, Policies
-from shared.access.guard import Grant, Permission, access, record_refusal
+from shared.access.grant import Grant
+from shared.access.guard import access
+from shared.access.rule_refusals import record_refusal
 from shared.core.errors import Conflict, NotAuthorised, NotFound
+from shared.core.permissions import Permission
 from shared.events import PolicyAcknowledged
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, Person, RequestBody, key_of

@@ -21,7 +21,7 @@ from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.keys import KeyChanges
 from services.audit.store.log import OLD, Log
 from services.audit.store.search import Entries
-from shared.access.guard import Grant
+from shared.access.grant import Grant
 from shared.core.errors import InvalidInput, NotFound, Unavailable
 from shared.core.merkle import Span
 from shared.http.app import Work

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.entries import Entry
 from services.audit.domain.named_plates import plates_in
-from shared.access.guard import Grant, Shown, disclose
+from shared.access.disclosing import Shown, disclose
+from shared.access.grant import Grant
 from shared.core.ids import derive_id
 from shared.events import Actor, FindingRaised
 from shared.events.records import OPEN_IN_FINDINGS

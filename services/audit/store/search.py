@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.audit.domain.sealing import Part, Value, parts_of
 from services.audit.store.log import OLD, ROW_COLUMNS, Log, Row, row_of
 from services.audit.store.values import Values
-from shared.access.guard import Grant, Shown, disclose
+from shared.access.disclosing import Shown, disclose
+from shared.access.grant import Grant
 from shared.core.merkle import Span
 
 PLATES_AT_ONCE = 5000

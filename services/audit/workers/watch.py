@@ -21,7 +21,7 @@ from services.audit.store.periods import Periods
 from services.audit.store.policies import Policies
 from services.audit.store.stream import Seen, Stream
 from services.audit.workers.account_rules import of_accounts
-from shared.access.guard import Permission
+from shared.core.permissions import Permission
 from shared.events import (
     AccessAttempted,
     AccountChanged,

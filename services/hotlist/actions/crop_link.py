@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from shared.access.guard import Grant, Permission
+from shared.access.grant import Grant
 from shared.accounts.picture_links import PictureLinks
+from shared.core.permissions import Permission
 
 
 def crop_link(

@@ -8,8 +8,10 @@ from fastapi.responses import StreamingResponse
 
 from services.hotlist.service import Hotlist
 from services.hotlist.workers.viewer import Standing, Viewer
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.core.errors import InvalidInput, Unavailable
+from shared.core.permissions import Permission
 
 router = APIRouter(prefix="/alerts", tags=["alerts"])
 

@@ -27,7 +27,7 @@ from services.hotlist.domain.entries import (
 from services.hotlist.service import Hotlist
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.lists import HotList, Lists
-from shared.access.guard import Grant
+from shared.access.grant import Grant
 from shared.core.errors import Conflict, InvalidInput
 from shared.events import HotListChanged
 from shared.http.app import Work

@@ -18,9 +18,11 @@ from services.hotlist.api.hit_models import (
 from services.hotlist.api.views import hit_out, hit_whole
 from services.hotlist.store.hits import HitFilter, Hits, Row
 from services.hotlist.store.outcomes import Outcomes
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.core.errors import Conflict, InvalidInput
 from shared.core.fields import Moment
+from shared.core.permissions import Permission
 from shared.events import HitDisposed, HitVerified, Tier
 from shared.http.app import Work
 from shared.http.models import After, Limit, key_of

@@ -11,10 +11,13 @@ from services.hotlist.domain.rating import staleness_limit_s
 from services.hotlist.service import Hotlist
 from services.hotlist.store.lists import HotList, Lists
 from services.hotlist.store.outcomes import Outcomes
-from shared.access.guard import Grant, Permission, access, record_refusal
+from shared.access.grant import Grant
+from shared.access.guard import access
+from shared.access.rule_refusals import record_refusal
 from shared.core.clock import Clock
 from shared.core.errors import InvalidInput, NotAuthorised
 from shared.core.fields import Moment
+from shared.core.permissions import Permission
 from shared.core.policy import HotLists as Rules
 from shared.events import HotListChanged, Source
 from shared.http.app import Work

@@ -7,8 +7,10 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.hotlist.api.hits import Read, Visible
 from services.hotlist.store.hits import Hits
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.core.errors import NotFound
+from shared.core.permissions import Permission
 from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/hits/{hit_id}", tags=["hits"])

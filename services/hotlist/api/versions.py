@@ -30,7 +30,8 @@ from services.hotlist.domain.rating import shrinks
 from services.hotlist.service import Hotlist, Parts
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.lists import Change, HotList, Lists, Version
-from shared.access.guard import Grant, record_refusal
+from shared.access.grant import Grant
+from shared.access.rule_refusals import record_refusal
 from shared.core.errors import Conflict, InvalidInput, Malformed, NotAuthorised, UnsupportedMedia
 from shared.core.fields import MAX_INT, Moment
 from shared.events import HotListActivated, HotListChanged

@@ -12,7 +12,7 @@ from services.hotlist.api.hit_models import (
     SightingOut,
     VerificationOut,
 )
-from shared.access.guard import LINK_TOKEN
+from shared.accounts.picture_links import LINK_TOKEN
 from shared.http.models import Person
 
 Row = Mapping[str, Any]

@@ -7,7 +7,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.store.hits import FRESH, HIT, VISIBLE, Row, release, released, visible_to
-from shared.access.guard import Grant, disclosures
+from shared.access.disclosing import disclosures
+from shared.access.grant import Grant
 from shared.postgres.outbox import emit
 
 LIVE = "NOT h.late"

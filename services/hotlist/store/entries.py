@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.hotlist.domain.csv_import import SetAside
 from services.hotlist.domain.entries import Entry
 from services.hotlist.store.lists import HotList, Version
-from shared.access.guard import Grant, Shown, disclose
+from shared.access.disclosing import Shown, disclose
+from shared.access.grant import Grant
 from shared.core.errors import Conflict, NotFound, Unavailable
 
 COLUMNS = (

@@ -10,7 +10,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access.guard import Grant, Shown, disclose, purpose_missing
+from shared.access.disclosing import Shown, disclose
+from shared.access.grant import Grant
+from shared.access.rule_refusals import purpose_missing
 from shared.core.errors import NotFound
 from shared.events import Tier
 

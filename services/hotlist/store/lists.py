@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access.guard import Grant
+from shared.access.grant import Grant
 from shared.core.errors import Conflict, NotFound
 from shared.events import Source
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access.guard import Grant
+from shared.access.grant import Grant
 
 Row = Mapping[str, Any]
 _PERSON = "person_id, person_name, person_title, person_ori"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.access.guard import Grant
+from shared.access.grant import Grant
 from shared.accounts.known_accounts import People
 from shared.accounts.tokens import verify
 from shared.core.errors import NotAuthenticated

@@ -18,7 +18,10 @@ from services.identity.api.views import (
 )
 from services.identity.domain.accounts import Source, Status
 from services.identity.service import Parts, Work
-from shared.access.guard import Grant, Permission, access, refusals_recorded
+from shared.access.grant import Grant
+from shared.access.guard import access
+from shared.access.rule_refusals import refusals_recorded
+from shared.core.permissions import Permission
 from shared.http.models import After, Limit, OriText, Page, Reason, RequestBody, key_of
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])

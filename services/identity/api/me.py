@@ -10,7 +10,9 @@ from services.identity.actions import passwords
 from services.identity.api.fields import Code, Password, client_address
 from services.identity.api.views import AccountOut
 from services.identity.service import Parts, Work
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
+from shared.core.permissions import Permission
 from shared.http.models import RequestBody
 
 router = APIRouter(prefix="/v1/me", tags=["me"])

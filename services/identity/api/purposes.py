@@ -12,8 +12,10 @@ from services.identity.api.fields import Justification, Number, OptionalLine
 from services.identity.domain.purposes import Declaration
 from services.identity.service import Parts, Work
 from services.identity.store.records import DeclaredPurpose
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.core.fields import Moment
+from shared.core.permissions import Permission
 from shared.http.models import After, Limit, Page, RequestBody, WholePlate, key_of
 
 router = APIRouter(prefix="/v1/purposes", tags=["purposes"])

@@ -14,7 +14,9 @@ from services.identity.actions.sign_in import Attempt, sign_in
 from services.identity.api.fields import BrowserToken, Code, OpaqueToken, Password, client_address
 from services.identity.api.views import OpenedOut, SessionOut
 from services.identity.service import Parts, Work
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
+from shared.core.permissions import Permission
 from shared.http.models import RequestBody
 
 SIGN_IN = "/v1/sessions"

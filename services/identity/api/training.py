@@ -12,7 +12,9 @@ from services.identity.api.fields import Name
 from services.identity.api.views import AccountOut
 from services.identity.service import Work
 from services.identity.store.records import Training
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
+from shared.core.permissions import Permission
 from shared.http.models import Page, RequestBody
 
 router = APIRouter(prefix="/v1", tags=["training"])

@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access.guard import Grant, Shown, disclose
+from shared.access.disclosing import Shown, disclose
+from shared.access.grant import Grant
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from services.ingest.domain.buffering import check_buffer
 from services.ingest.domain.credentials import digest, new_secret
 from services.ingest.domain.devices import Device, Kind, Status
 from services.ingest.store.devices import Devices
-from shared.access.guard import Grant
+from shared.access.grant import Grant
 from shared.core.errors import Conflict, InvalidInput, NotFound
 from shared.events import DeviceChanged, Place
 from shared.postgres.outbox import emit

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from services.ingest.actions.registry import Issued, Registry
 from services.ingest.domain.devices import Device, Kind, Status
 from services.ingest.service import parts_of
-from shared.access.guard import Grant, access
+from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.core.permissions import Permission
 from shared.events import Place
 from shared.http.models import After, Page, Reason, RequestBody, key_of

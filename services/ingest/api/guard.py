@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from services.ingest.domain.credentials import presented
 from services.ingest.domain.devices import Device
 from services.ingest.service import parts_of
-from shared.access import guard
-from shared.access.guard import Principal
+from shared.access import principals
+from shared.access.principals import Principal
 from shared.core.errors import NotAuthenticated
 from shared.http.app import problem, status_of
 from shared.limits.limiter import note_uncounted
@@ -59,7 +59,7 @@ async def identify(request: Request) -> Device | Principal:
     """Return who sends `request`, by what its route takes. Raises: NotAuthenticated, Unavailable."""
     if request.url.path.endswith(CAMERA_PATHS):
         return await _device(request)
-    return await guard.identify(request)
+    return await principals.identify(request)
 
 
 async def _device(request: Request) -> Device:

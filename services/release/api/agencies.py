@@ -9,8 +9,10 @@ from services.release.api.models import AgencyChange, AgencyIn, AgencyOut
 from services.release.api.people import check_department
 from services.release.domain.requests import Agency, treatment
 from services.release.store import Agencies
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.core.errors import Conflict, InvalidInput, NotFound
+from shared.core.permissions import Permission
 from shared.core.policy import Policy
 from shared.core.types import Ori
 from shared.events import AgencyChanged

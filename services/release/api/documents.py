@@ -11,8 +11,10 @@ from services.release.api.models import DocumentOut
 from services.release.api.people import check_department, registered_agency
 from services.release.settings import Settings
 from services.release.store import Document, Documents
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.core.errors import InvalidInput, NotFound, UnsupportedMedia
+from shared.core.permissions import Permission
 from shared.http.app import Work
 from shared.limits.body_limit import whole_body
 from shared.service.runtime import runtime_of

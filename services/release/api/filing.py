@@ -20,9 +20,11 @@ from services.release.domain.requests import (
 )
 from services.release.domain.requests import refusal as refused_by_rule
 from services.release.store import Authority, Documents, Filed, Requests
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.core.errors import Conflict, InvalidInput, NotFound
 from shared.core.narrowness import Breadth, too_wide
+from shared.core.permissions import Permission
 from shared.core.plates import PlatePattern
 from shared.core.policy import Narrowness, Policy
 from shared.events import ReleaseCriteria

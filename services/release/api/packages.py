@@ -14,8 +14,12 @@ from fastapi.responses import StreamingResponse
 from services.release.api.people import registered_agency
 from services.release.domain.requests import check_download, check_recipient
 from services.release.store import Package, Receipt, Requests
-from shared.access.guard import Grant, Permission, Shown, access, disclose, refusals_recorded
+from shared.access.disclosing import Shown, disclose
+from shared.access.grant import Grant
+from shared.access.guard import access
+from shared.access.rule_refusals import refusals_recorded
 from shared.core.errors import NotFound
+from shared.core.permissions import Permission
 from shared.events import ReleaseReceived
 from shared.http.app import Work
 from shared.objects.delivery import opened, sealed

@@ -4,7 +4,8 @@ from fastapi import Request
 
 from services.release.domain.requests import Agency
 from services.release.store import Agencies
-from shared.access.guard import Grant, refusals_recorded
+from shared.access.grant import Grant
+from shared.access.rule_refusals import refusals_recorded
 from shared.core.errors import NotAuthorised
 from shared.http.app import Work
 from shared.service.runtime import runtime_of

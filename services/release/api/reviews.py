@@ -24,8 +24,11 @@ from services.release.domain.requests import (
 )
 from services.release.store import Agencies, Decision, Requests
 from services.release.store import Request as OnFile
-from shared.access.guard import Grant, Permission, access, refusals_recorded
+from shared.access.grant import Grant
+from shared.access.guard import access
+from shared.access.rule_refusals import refusals_recorded
 from shared.core.errors import NotFound
+from shared.core.permissions import Permission
 from shared.core.policy import Sharing
 from shared.events import AdministrativeEvent
 from shared.http.app import Work

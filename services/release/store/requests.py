@@ -19,7 +19,8 @@ from services.release.store.records import (
     Receipt,
     Request,
 )
-from shared.access.guard import Grant, Shown, disclose
+from shared.access.disclosing import Shown, disclose
+from shared.access.grant import Grant
 from shared.core.types import Ori
 from shared.events import Actor, ReleaseCriteria
 

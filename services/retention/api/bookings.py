@@ -22,7 +22,8 @@ from services.retention.domain.evidence import (
 from services.retention.domain.signing import Signer
 from services.retention.store.bookings import Booking, Bookings
 from services.retention.store.exports import Export
-from shared.access.guard import Grant, record_refusal
+from shared.access.grant import Grant
+from shared.access.rule_refusals import record_refusal
 from shared.core.errors import Conflict, InvalidInput, NotFound
 from shared.core.ids import derive_id
 from shared.core.policy import Department

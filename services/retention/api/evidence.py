@@ -20,9 +20,12 @@ from services.retention.domain.evidence import (
 from services.retention.domain.holding import is_wide
 from services.retention.store.exports import Export, Exports
 from services.retention.store.holds import Holds
-from shared.access.guard import Grant, Permission, Shown, access, disclose
+from shared.access.disclosing import Shown, disclose
+from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.core.errors import NotFound
 from shared.core.ids import derive_id
+from shared.core.permissions import Permission
 from shared.core.policy import Narrowness
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, key_of

@@ -19,9 +19,12 @@ from services.retention.domain.holding import (
 )
 from services.retention.store.exports import Exports
 from services.retention.store.holds import Hold, Holds
-from shared.access.guard import Grant, Permission, access, refusals_recorded
+from shared.access.grant import Grant
+from shared.access.guard import access
+from shared.access.rule_refusals import refusals_recorded
 from shared.core.errors import Conflict, InvalidInput, NotFound
 from shared.core.fields import Moment
+from shared.core.permissions import Permission
 from shared.core.policy import Narrowness
 from shared.events import HoldChanged
 from shared.http.app import Work

@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 from services.retention.api.views import CharacterOut, ReadOut, reads_out
 from services.retention.store.passes import Pass, Passes
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.core.errors import NotFound
+from shared.core.permissions import Permission
 from shared.http.app import Work
 from shared.service.runtime import runtime_of
 

@@ -20,9 +20,11 @@ from services.retention.domain.destruction import (
 )
 from services.retention.store.partitions import Partitions
 from services.retention.store.runs import Run, Runs
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.core.errors import Conflict, InvalidInput, NotFound
 from shared.core.fields import Moment
+from shared.core.permissions import Permission
 from shared.events import PurgeChanged
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, key_of

@@ -9,8 +9,10 @@ from fastapi.responses import StreamingResponse
 from services.retention.actions.images import Spooled, spool
 from services.retention.api.views import CaptureOut, ReadOut, reads_out
 from services.retention.store.records import Records
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.core.errors import NotFound
+from shared.core.permissions import Permission
 from shared.http.app import Work
 from shared.service.runtime import runtime_of
 

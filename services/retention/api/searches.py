@@ -17,9 +17,11 @@ from services.retention.domain.criteria import (
 )
 from services.retention.settings import Settings
 from services.retention.store.search import Searches
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.core.errors import InvalidInput
 from shared.core.fields import Moment
+from shared.core.permissions import Permission
 from shared.core.regions import Region, parse_region
 from shared.http.app import Work
 from shared.http.models import After, Count, PlatePatternText, RequestBody

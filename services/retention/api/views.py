@@ -7,8 +7,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from services.retention.store.records import Capture, HitFlag, Read
-from shared.access.guard import LINK_TOKEN, Grant, Permission
-from shared.accounts.picture_links import PictureLinks
+from shared.access.grant import Grant
+from shared.accounts.picture_links import LINK_TOKEN, PictureLinks
+from shared.core.permissions import Permission
 from shared.http.models import Page
 
 

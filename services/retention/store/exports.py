@@ -15,7 +15,8 @@ from services.retention.domain.criteria import Criteria
 from services.retention.domain.evidence import State
 from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
 from services.retention.store.packages import Built
-from shared.access.guard import Grant, Shown, disclose
+from shared.access.disclosing import Shown, disclose
+from shared.access.grant import Grant
 from shared.core.errors import Conflict
 from shared.events import Actor, EvidenceChanged, PurposeRecord
 

@@ -15,7 +15,8 @@ from services.retention.store.conditions import of_captures, of_reads
 from services.retention.store.exports import FROM_EXPORTS, UNBOOKED
 from services.retention.store.locks import HOLDS, Locks
 from services.retention.store.records import COLUMNS, Read, Records
-from shared.access.guard import Grant, Shown, disclose
+from shared.access.disclosing import Shown, disclose
+from shared.access.grant import Grant
 from shared.events import Actor
 
 _COLUMNS = (

@@ -20,7 +20,8 @@ from services.retention.store.records import (
     Read,
     Records,
 )
-from shared.access.guard import Grant, Shown, disclose
+from shared.access.disclosing import Shown, disclose
+from shared.access.grant import Grant
 from shared.events import ReleaseApproved
 
 CHUNK = 500

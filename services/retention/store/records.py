@@ -14,7 +14,8 @@ from services.retention.domain.criteria import Criteria, scope_of
 from services.retention.domain.plates import plate_of
 from services.retention.store import conditions
 from services.retention.store.recording import Details
-from shared.access.guard import Grant, Shown, disclose
+from shared.access.disclosing import Shown, disclose
+from shared.access.grant import Grant
 from shared.core.types import Ori, PlateText
 
 COLUMNS = (

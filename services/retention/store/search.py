@@ -16,7 +16,7 @@ from services.retention.domain.plates import plate_number
 from services.retention.store.conditions import Conditions, of_reads
 from services.retention.store.faults import QUERY_CANCELED, is_state
 from services.retention.store.records import COLUMNS, Read, Records
-from shared.access.guard import Grant
+from shared.access.grant import Grant
 from shared.core.errors import InvalidInput
 from shared.core.plates import TOO_LITTLE_KNOWN, PlatePattern
 

@@ -18,8 +18,10 @@ from services.retention.domain.telling import HITS
 from services.retention.store.exports import Export, ExportQueue, object_key
 from services.retention.store.holds import Hold, Holds
 from services.retention.store.packages import Built, Released
-from shared.access.guard import Grant, Permission, system_grant
+from shared.access.grant import Grant
+from shared.access.system_grant import system_grant
 from shared.core.errors import AlprError, Conflict, NotFound
+from shared.core.permissions import Permission
 from shared.core.types import Ori
 from shared.events import Actor
 from shared.postgres.outbox import emit

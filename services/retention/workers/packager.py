@@ -21,8 +21,10 @@ from services.retention.domain.criteria import Criteria, check_release
 from services.retention.domain.telling import HITS
 from services.retention.store.packages import Built, Order, Packages, Released
 from services.retention.workers.evidence import fault_of
-from shared.access.guard import Grant, Permission, system_grant
+from shared.access.grant import Grant
+from shared.access.system_grant import system_grant
 from shared.core.errors import AlprError, Conflict, Unavailable
+from shared.core.permissions import Permission
 from shared.core.policy import Narrowness
 from shared.events import PurposeRecord, ReleaseApproved, ReleaseFailed, ReleasePackaged
 from shared.postgres.outbox import emit

@@ -12,7 +12,7 @@ from services.audit.actions.verify import verify_stored
 from services.audit.main import build_app
 from services.audit.settings import Settings
 from services.audit.workers.watch import Watch
-from shared.access.guard import Permission
+from shared.core.permissions import Permission
 from shared.events import (
     AccessAttempted,
     Actor,

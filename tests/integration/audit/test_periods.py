@@ -13,7 +13,7 @@ from services.audit.actions.redraw import Redraw
 from services.audit.domain.sampling import draw, sample_size, seed_of
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.workers.keeper import Keeper
-from shared.access.guard import Permission
+from shared.core.permissions import Permission
 from shared.core.signed_notes import Signer
 from shared.events import Actor, AuditChanged, FindingRaised
 from tests.integration.audit.conftest import AUDITOR, OFFICER, SEED, an_attempt

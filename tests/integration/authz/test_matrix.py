@@ -13,7 +13,9 @@ import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
+from shared.core.permissions import Permission
 from shared.http.app import OPEN
 from shared.service.runtime import Runtime
 from shared.testing import TestRoot, all_mac_keys, mac_key_text

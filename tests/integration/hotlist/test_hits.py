@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from shared.access.guard import Permission
 from shared.core.errors import InvalidInput
+from shared.core.permissions import Permission
 from shared.events import (
     HitDisposed,
     HitRaised,

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from shared.access.guard import Permission
+from shared.core.permissions import Permission
 from shared.events import AccessAttempted, HotListActivated, HotListChanged, RecordsDisclosed
 from shared.testing.reads import FOLDED
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.access.guard import Permission
+from shared.core.permissions import Permission
 from shared.events import AccessAttempted, HitDisposed, HitVerified, RecordsDisclosed
 from shared.testing import eventually
 

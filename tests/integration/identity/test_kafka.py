@@ -12,7 +12,9 @@ from services.identity.actions import keys
 from services.identity.actions.bootstrap import bootstrap
 from services.identity.main import build_app
 from services.identity.settings import Settings
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
+from shared.core.permissions import Permission
 from shared.http.app import create_app
 from shared.service.runtime import Runtime
 from shared.service.settings import CommonSettings

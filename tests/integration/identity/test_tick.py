@@ -22,10 +22,12 @@ from services.identity.actions.bootstrap import bootstrap
 from services.identity.actions.watching import announce_revocation
 from services.identity.main import build_app
 from services.identity.settings import Settings
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.accounts.known_accounts import CURRENT_FOR
 from shared.accounts.tokens import thumbprint
 from shared.core.clock import SystemClock
+from shared.core.permissions import Permission
 from shared.events import AccountChanged, Actor, IssuerMisused, KeyPublished
 from shared.events.signed_events import sign_event
 from shared.http.app import create_app

@@ -7,7 +7,9 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import make_url
 
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
+from shared.core.permissions import Permission
 from shared.events import TrainingRecorded
 from shared.http.app import create_app
 from shared.postgres.schema import prepare

@@ -8,7 +8,7 @@ import pytest
 from services.release.events import handlers
 from services.release.main import build_app
 from services.release.settings import Settings
-from shared.access.guard import Permission
+from shared.core.permissions import Permission
 from shared.events import ReleaseFailed, ReleasePackaged
 from shared.service.runtime import Runtime
 

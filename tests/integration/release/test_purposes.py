@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.access.guard import Permission
+from shared.core.permissions import Permission
 from shared.events import RecordsDisclosed, ReleaseApproved
 
 DECISION = {"decision": "approve", "reason": "Scoped to one plate and one day"}

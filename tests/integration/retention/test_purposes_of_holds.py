@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.access.guard import Permission
+from shared.core.permissions import Permission
 from shared.events import RecordsDisclosed
 from tests.integration.retention.conftest import a_read
 from tests.integration.retention.test_holding import place

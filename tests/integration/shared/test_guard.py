@@ -9,17 +9,13 @@ import pytest
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from shared.access.guard import (
-    Grant,
-    Permission,
-    Shown,
-    access,
-    disclose,
-    disclosures,
-    refusals_recorded,
-    system_grant,
-)
+from shared.access.disclosing import Shown, disclose, disclosures
+from shared.access.grant import Grant
+from shared.access.guard import access
+from shared.access.rule_refusals import refusals_recorded
+from shared.access.system_grant import system_grant
 from shared.core.errors import Conflict, NotAuthorised, NotFound
+from shared.core.permissions import Permission
 from shared.events import AccessAttempted, Actor, PurposeRecord, RecordsDisclosed
 from shared.http.app import Work
 

@@ -11,8 +11,10 @@ import pytest
 import uvicorn
 from fastapi import APIRouter
 
-from shared.access.guard import Grant, Permission, access
+from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.core.errors import NotAuthenticated, Unavailable
+from shared.core.permissions import Permission
 from shared.events import AccessAttempted, RefusalsCounted
 from shared.http.app import create_app
 from shared.limits.refusals import MOST_NAMED

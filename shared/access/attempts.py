@@ -1,0 +1,69 @@
+"""The record of attempts: every request for data, allowed or refused, is committed before anything is read.
+
+Civil Code 1798.90.52(a); CJIS Security Policy AU-3.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from fastapi import Request
+
+from shared.core.errors import Unavailable
+from shared.core.permissions import Permission
+from shared.events import AccessAttempted, Actor, PurposeRecord
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime, runtime_of
+
+
+def attempt_of(
+    request: Request,
+    permission: Permission,
+    now: datetime,
+    *,
+    actor: Actor | None,
+    elements: dict[str, Any],
+    purpose: PurposeRecord | None,
+    reason: str | None,
+) -> AccessAttempted:
+    """Return the attempt that a request is. `reason` says why it was refused, None that it was allowed."""
+    return AccessAttempted(
+        occurred_at=now,
+        attempt_id=uuid4(),
+        actor=actor,
+        service=runtime_of(request).service,
+        permission=permission.value,
+        method=request.method,
+        route=_route_of(request),
+        elements=elements,
+        allowed=reason is None,
+        reason=reason,
+        purpose=purpose,
+        request_id=request.state.request_id,
+        caller_request_id=request.state.caller_request_id,
+        client_address=request.client.host if request.client else "",
+    )
+
+
+def check_recordable(runtime: Runtime, permission: Permission) -> None:
+    """Raise Unavailable where too many records wait for the audit log, or the log is too far behind."""
+    if (coverage := runtime.standing.coverage) is not None:
+        coverage.check(permission)
+    if runtime.relay.backlog > runtime.settings.max_outbox_backlog:
+        raise Unavailable("too many access records wait for the audit log")
+
+
+async def record_attempt(runtime: Runtime, attempt: AccessAttempted) -> None:
+    """Commit `attempt` in a transaction of its own: a refusal outlives what follows it.
+
+    Raises: Unavailable when it cannot be kept, too many records wait for the audit log, or the log is
+    too far behind; then nothing may be released.
+    """
+    check_recordable(runtime, Permission(attempt.permission))
+    async with runtime.db.begin() as connection:
+        await emit(connection, runtime.service, attempt)
+
+
+def _route_of(request: Request) -> str:
+    route = request.scope.get("route")
+    return str(getattr(route, "path", "unknown"))

@@ -1,0 +1,69 @@
+"""Who sends a request: the person whose access token it carries."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fastapi import Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from shared.accounts.tokens import verify
+from shared.core.errors import NotAuthenticated
+from shared.core.types import Ori
+from shared.events import Actor
+from shared.service.runtime import Runtime, runtime_of
+
+BEARER = HTTPBearer(auto_error=False, scheme_name="access_token", bearerFormat="JWT")
+"""How a request carries its access token."""
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A person whose token holds."""
+
+    account_id: str
+    name: str
+    title: str
+    agency_ori: Ori
+    permissions: frozenset[str]
+    trained_until: datetime | None
+    sources: frozenset[str]
+    """Data sources this person is entitled to: department, state, federal (468.4(e))."""
+
+    session_id: str
+
+    @property
+    def actor(self) -> Actor:
+        """The person as events name them."""
+        return Actor(
+            person_id=self.account_id, name=self.name, title=self.title, agency_ori=self.agency_ori
+        )
+
+
+async def identify(request: Request) -> Principal:
+    """Return whose access token a request carries; nothing is recorded. Raises: NotAuthenticated."""
+    runtime = runtime_of(request)
+    return authenticate(runtime, await BEARER(request), runtime.clock.now())
+
+
+def authenticate(
+    runtime: Runtime, credentials: HTTPAuthorizationCredentials | None, now: datetime
+) -> Principal:
+    """Return whose access token this is. Raises: NotAuthenticated."""
+    if credentials is None:
+        raise NotAuthenticated("an access token is required (Authorization: Bearer)")
+    claims = verify(credentials.credentials, runtime.people.keys, "access", now)
+    runtime.people.check(claims)
+    trained = claims.get("trained_until")
+    try:
+        return Principal(
+            account_id=str(claims["sub"]),
+            name=str(claims["name"]),
+            title=str(claims["title"]),
+            agency_ori=Ori(str(claims["ori"])),
+            permissions=frozenset(claims["permissions"]),
+            trained_until=datetime.fromtimestamp(trained, UTC) if trained is not None else None,
+            sources=frozenset(claims["sources"]),
+            session_id=str(claims["sid"]),
+        )
+    except (KeyError, TypeError, ValueError) as exc:
+        raise NotAuthenticated("the token lacks what an access token has") from exc

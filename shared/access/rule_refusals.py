@@ -1,0 +1,76 @@
+"""What a rule refuses after the guard has let a request through: recorded beside the guard's attempt."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC
+
+from fastapi import Request
+
+from shared.access.attempts import attempt_of, record_attempt
+from shared.access.data_elements import elements_of
+from shared.access.grant import Grant
+from shared.core.errors import NotAuthorised
+from shared.core.permissions import PURPOSE_MISSING
+from shared.postgres.disclosed_records import shut
+from shared.service.runtime import runtime_of
+
+
+class RefusedByRule(NotAuthorised):
+    """A store refused what the guard had let through. Recorded, with the request, once all is undone."""
+
+    def __init__(self, grant: Grant, detail: str, *, code: str, shuts: bool = False) -> None:
+        super().__init__(detail, code=code)
+        self.grant = grant
+        self.shuts = shuts
+        """Whether nothing more is shown to the person that day, since the refusal told them something."""
+
+
+def purpose_missing(grant: Grant, what: str) -> RefusedByRule:
+    """Return the refusal of what is shown for a declared purpose alone."""
+    detail = f"{what} needs a declared purpose in X-ALPR-Purpose (policy 468.4(a))"
+    return RefusedByRule(grant, detail, code=PURPOSE_MISSING)
+
+
+async def record_refusal(
+    request: Request, grant: Grant, reason: str, *, shuts: bool = False
+) -> None:
+    """Record that a service's own rule refused what the guard had let through.
+
+    Commits by itself, beside the guard's attempt and with the same request id. `shuts`: nothing more is shown
+    to the person that day. Raises: Unavailable.
+    """
+    request.state.granted = None
+    runtime = runtime_of(request)
+    refusal = attempt_of(
+        request,
+        grant.permission,
+        grant.now,
+        actor=grant.actor,
+        elements=(await elements_of(request)).recorded,
+        purpose=grant.purpose.record if grant.purpose else None,
+        reason=reason,
+    )
+    await record_attempt(runtime, refusal)
+    if shuts and grant.most_disclosed is not None:
+        async with runtime.db.begin() as connection:
+            day = grant.now.astimezone(UTC).date()
+            await shut(connection, grant.principal.account_id, day, grant.most_disclosed)
+
+
+async def record_unrecorded(request: Request, refusal: NotAuthorised) -> None:
+    """Record what refused a request that the guard had let through, unless that is on record. Raises: Unavailable."""
+    grant: Grant | None = getattr(request.state, "granted", None)
+    if isinstance(refusal, RefusedByRule):
+        await record_refusal(request, refusal.grant, refusal.detail, shuts=refusal.shuts)
+    elif grant is not None and not refusal.on_record:
+        await record_refusal(request, grant, refusal.detail)
+
+
+@asynccontextmanager
+async def refusals_recorded(request: Request, grant: Grant) -> AsyncIterator[None]:
+    """Leave an access record of what a rule of ours refuses, as the guard does of its own."""
+    try:
+        yield
+    except NotAuthorised as exc:
+        await record_refusal(request, grant, exc.detail)
+        raise

@@ -1,0 +1,73 @@
+"""Grants for the software's own work on a person's behalf, e.g. the package of an approved release."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+from shared.access.attempts import record_attempt
+from shared.access.grant import Grant, issue_grant
+from shared.access.principals import Principal
+from shared.access.purposes import Purpose
+from shared.core.permissions import Permission
+from shared.core.types import Ori
+from shared.events import AccessAttempted, Actor, PurposeRecord
+from shared.service.runtime import Runtime
+
+
+async def system_grant(
+    runtime: Runtime,
+    permission: Permission,
+    *,
+    on_behalf_of: Actor,
+    purpose: PurposeRecord,
+    elements: Mapping[str, Any],
+    work: str,
+    agency_ori: Ori | None = None,
+    attempt_id: UUID | None = None,
+) -> Grant:
+    """Issue a grant for the software's own work on a person's behalf, e.g. an approved release.
+
+    The attempt is committed first, as for a person. `work` names the consumer, in place of a route;
+    `agency_ori` whose records it is for, the department's unless named. A retry passes the `attempt_id`
+    of the grant of its first try: that attempt stands for all tries and is not recorded again.
+    """
+    attempt = AccessAttempted(
+        occurred_at=runtime.clock.now(),
+        attempt_id=attempt_id or uuid4(),
+        actor=on_behalf_of,
+        service=runtime.service,
+        permission=permission.value,
+        method="EVENT",
+        route=work,
+        elements=dict(elements),
+        allowed=True,
+        purpose=purpose,
+        request_id=str(uuid4()),
+        client_address="",
+    )
+    if attempt_id is None:
+        await record_attempt(runtime, attempt)
+    return issue_grant(
+        runtime,
+        permission,
+        _principal(on_behalf_of, permission, agency_ori or runtime.policy.department.ori),
+        Purpose(record=purpose),
+        attempt_id=attempt.attempt_id,
+        request_id=attempt.request_id,
+        now=attempt.occurred_at,
+        counted=False,
+    )
+
+
+def _principal(actor: Actor, permission: Permission, agency_ori: Ori) -> Principal:
+    """Return `actor` as somebody who holds `permission` alone, over the records of `agency_ori`."""
+    return Principal(
+        account_id=actor.person_id,
+        name=actor.name,
+        title=actor.title,
+        agency_ori=agency_ori,
+        permissions=frozenset({permission.value}),
+        trained_until=None,
+        sources=frozenset(),
+        session_id="",
+    )
