@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit.store.stream import PolicyStart
 from shared.events import Actor, PolicyAcknowledged
 
 _LOADED = text(
@@ -76,11 +77,11 @@ class Policies:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def loaded(self, said: dict[str, Any], at: datetime) -> None:
-        """Take in that a service loaded a policy: what its event says, and when."""
-        values = {"digest": said["digest"], "version": said["version"], "at": at}
+    async def loaded(self, start: PolicyStart) -> None:
+        """Record that a service started with a policy."""
+        values = {"digest": start.digest, "version": start.version, "at": start.at}
         await self._connection.execute(_LOADED, values)
-        values = {"digest": said["digest"], "service": said["service"], "at": at}
+        values = {"digest": start.digest, "service": start.service, "at": start.at}
         await self._connection.execute(_IN_FORCE, values)
 
     async def all(

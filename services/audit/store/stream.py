@@ -110,6 +110,32 @@ class SilentDevice:
 
 
 @dataclass(frozen=True)
+class PolicyStart:
+    """That a service started with a policy, as its entry has it."""
+
+    digest: str
+    version: str
+    service: str
+    at: datetime
+    """When the entry was appended."""
+
+
+@dataclass(frozen=True)
+class AccountChange:
+    """What identity announced of an account, as its entry has it."""
+
+    change: str
+    account_id: str
+    account_number: int | None
+    person_id: str
+    """Who made the change."""
+
+    details: dict[str, Any]
+    at: datetime
+    """When the entry was appended."""
+
+
+@dataclass(frozen=True)
 class Contradiction:
     """Reads of one device and capture day that contradict each other, as retention told it."""
 
@@ -181,10 +207,30 @@ class Stream:
         found = await self._connection.execute(_SEEN, {"start": start, "limit": limit})
         return [Seen(**row) for row in found.mappings()]
 
-    async def said(self, seqs: Sequence[int]) -> list[tuple[dict[str, Any], datetime]]:
-        """Return the bodies of those entries, each with when it was appended."""
+    async def policy_starts(self, seqs: Sequence[int]) -> list[PolicyStart]:
+        """Return which policies those entries say were loaded."""
         rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
-        return [(row.said, row.appended_at) for row in rows]
+        return [
+            PolicyStart(
+                row.said["digest"], row.said["version"], row.said["service"], row.appended_at
+            )
+            for row in rows
+        ]
+
+    async def account_changes(self, seqs: Sequence[int]) -> list[AccountChange]:
+        """Return what those entries say of accounts."""
+        rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
+        return [
+            AccountChange(
+                row.said["change"],
+                row.said["account_id"],
+                row.said.get("account_number"),
+                row.said["actor"]["person_id"],
+                row.said.get("details", {}),
+                row.appended_at,
+            )
+            for row in rows
+        ]
 
     async def disclosed(self, seqs: Sequence[int]) -> list[DisclosedDay]:
         """Add what those disclosures showed to the sums of their people and days; return these sums.

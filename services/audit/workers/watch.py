@@ -139,11 +139,13 @@ class Watch:
             return []
         policies = Policies(connection)
         found: dict[UUID, FindingRaised] = {}
-        for said, at in await stream.said(told):
-            await policies.loaded(said, at)
+        for start in await stream.policy_starts(told):
+            await policies.loaded(start)
             running = sorted(p.digest for p in await policies.all() if p.services)
             if len(running) > 1:
-                finding = a_finding("policies_differ", "policy", at, *running, digests=running)
+                finding = a_finding(
+                    "policies_differ", "policy", start.at, *running, digests=running
+                )
                 found[finding.finding_id] = finding
         return list(found.values())
 
@@ -345,7 +347,7 @@ def _misuses(seen: Sequence[Seen]) -> Iterable[FindingRaised]:
 async def _accounts(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
     """What identity announced of accounts that somebody should look into."""
     told = [s.seq for s in seen if s.kind == kind_of(AccountChanged)]
-    return of_accounts(await stream.said(told)) if told else []
+    return of_accounts(await stream.account_changes(told)) if told else []
 
 
 def _late(seen: Sequence[Seen], after: timedelta) -> Iterable[FindingRaised]:

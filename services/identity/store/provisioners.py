@@ -1,11 +1,23 @@
 """Who created, re-invited or changed which account."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+@dataclass(frozen=True)
+class Provisioned:
+    """By whom an account was provisioned, as its events say it."""
+
+    by: list[str]
+    """Ids of people."""
+
+    known: bool
+    """Whether all provisioners are on record."""
 
 
 class Provisioners:
@@ -35,8 +47,8 @@ class Provisioners:
         )
         return bool(changed.rowcount)
 
-    async def told_of(self, account_id: UUID) -> dict[str, Any]:
-        """Return what events of an account tell of its provisioners (shared/accounts/known_accounts.py)."""
+    async def of(self, account_id: UUID) -> Provisioned:
+        """Return what events of an account say of its provisioners (shared/accounts/known_accounts.py)."""
         found = await self._run(
             "SELECT a.provisioners_known AS known, array(SELECT p.person_id FROM provisioners p"
             " WHERE p.account_id = a.account_id ORDER BY p.person_id) AS people"
@@ -44,7 +56,7 @@ class Provisioners:
             account_id=account_id,
         )
         row = found.one()
-        return {"by": list(row.people), "known": row.known}
+        return Provisioned(list(row.people), row.known)
 
     async def _run(self, statement: str, **values: Any) -> Any:
         return await self._connection.execute(text(statement), values)

@@ -1,5 +1,6 @@
 """Identity's unit of work: one transaction, its stores, and the events that commit with it."""
 
+from dataclasses import asdict
 from datetime import datetime
 
 import msgspec
@@ -66,7 +67,7 @@ class Unit:
             own = await self.numbers.of_account(event.account_id, serial)
             if (person := provisioner_of(event)) is not None:
                 await self.provisioners.add(event.account_id, person, event.occurred_at)
-            told = {"provisioned": await self.provisioners.told_of(event.account_id)}
+            told = {"provisioned": asdict(await self.provisioners.of(event.account_id))}
             whole = msgspec.structs.replace(event, details={**event.details, **told})
             numbered.append(msgspec.structs.replace(whole, account_number=own))
         for key in self._keys:
