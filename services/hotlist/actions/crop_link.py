@@ -1,21 +1,18 @@
 """The link by which a page fetches the picture of a hit."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
+from services.hotlist.domain.hits import Hit
 from shared.access.grant import Grant
 from shared.accounts.picture_links import PictureLinks
 from shared.core.permissions import Permission
 
 
-def crop_link(
-    row: Mapping[str, Any], grant: Grant, links: PictureLinks, now: datetime
-) -> str | None:
+def crop_link(hit: Hit, grant: Grant, links: PictureLinks, now: datetime) -> str | None:
     """Return what the link of a hit's picture carries for who is shown the hit; None where they may see none.
 
     The picture that a page fetches by it belongs to the attempt whose answer the hit is in (ADR-0035).
     """
-    if row["crop_key"] is None or Permission.HIT_READ not in grant.principal.permissions:
+    if hit.crop_key is None or Permission.HIT_READ not in grant.principal.permissions:
         return None
-    return links.token(grant.attempt_id, row["hit_id"], grant.principal.account_id, now)
+    return links.token(grant.attempt_id, hit.hit_id, grant.principal.account_id, now)

@@ -109,7 +109,7 @@ async def search_entries(
         after=key_of(body.after, UUID),
         limit=body.limit,
     )
-    shown = [EntryOut(state=row["region"], **row) for row in found]
+    shown = [EntryOut.of(entry) for entry in found]
     more = shown[-1].entry_id if len(shown) == body.limit else None
     return EntriesOut(
         items=shown,

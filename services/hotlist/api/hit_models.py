@@ -20,6 +20,8 @@ UNVERIFIED_NOTICE = (
 class DifferenceOut(BaseModel):
     """A position, from 0, where what was read differs from what is listed."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     position: int
     read: str
     listed: str
@@ -28,12 +30,16 @@ class DifferenceOut(BaseModel):
 class CautionOut(BaseModel):
     """Something to know before acting on a hit."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     code: str
     text: str
 
 
 class ListedOut(BaseModel):
     """What the list says of the vehicle, and who entered it."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     plate_listed_as: str
     reason: str | None
@@ -64,6 +70,8 @@ class VerificationIn(RequestBody):
 class VerificationOut(BaseModel):
     """A verification as recorded."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     method: str
     reference: str
     outcome: Outcome
@@ -87,6 +95,8 @@ class DispositionIn(RequestBody):
 class DispositionOut(BaseModel):
     """A disposition as recorded."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     disposition: str
     enforcement: bool
     unverified_reason: str | None
@@ -96,6 +106,8 @@ class DispositionOut(BaseModel):
 
 class SightingOut(BaseModel):
     """A read of the pass that a hit stands for."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     read_id: UUID
     captured_at: datetime
@@ -183,6 +195,8 @@ class HitsOut(Page[HitOut]):
 
 class WaitingTier(BaseModel):
     """Hits of one tier that nobody has verified."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     tier: Tier
     count: int

@@ -1,9 +1,10 @@
 """Hits: what was matched, what a person found out about it, and what came of it."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Literal, get_args
 from uuid import UUID
 
+import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 
 from services.hotlist.actions.crop_link import crop_link
@@ -16,7 +17,8 @@ from services.hotlist.api.hit_models import (
     WaitingTier,
 )
 from services.hotlist.api.views import hit_out, hit_whole
-from services.hotlist.store.hits import HitFilter, Hits, Row
+from services.hotlist.domain.hits import Hit
+from services.hotlist.store.hits import HitFilter, Hits
 from services.hotlist.store.outcomes import Outcomes
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -80,9 +82,9 @@ async def list_hits(
         limit=limit,
     )
     found = await hits.page(grant, wanted)
-    more = found[-1]["seq"] if len(found) == limit else None
+    more = found[-1].seq if len(found) == limit else None
     now, links = work.clock.now(), runtime_of(request).links
-    items = [hit_out(row, now, crop_link(row, grant, links, now)) for row in found]
+    items = [hit_out(hit, now, crop_link(hit, grant, links, now)) for hit in found]
     shown = HitsOut.of(items, last=more)
     shown.captured_since = None if grant.purpose else hits.fresh_since(grant)
     return shown
@@ -91,8 +93,8 @@ async def list_hits(
 @router.get("/waiting")
 async def list_waiting_hits(grant: Read, hits: Visible) -> WaitingHits:
     """How many hits wait for a verification, by tier, and since when; no purpose is needed for that."""
-    found = {row["tier"]: row for row in await hits.waiting(grant)}
-    tiers = [WaitingTier(**found[tier]) for tier in get_args(Tier) if tier in found]
+    found = {one.tier: one for one in await hits.waiting(grant)}
+    tiers = [WaitingTier.model_validate(found[tier]) for tier in get_args(Tier) if tier in found]
     return WaitingHits(
         count=sum(tier.count for tier in tiers),
         oldest_at=min((tier.oldest_at for tier in tiers), default=None),
@@ -117,7 +119,7 @@ async def verify_hit(
 ) -> HitWhole:
     """Record what checking a hit with the entering agency gave; once."""
     hit = await hits.get(grant, hit_id, lock=True)
-    if hit["status"] != "unverified":
+    if hit.status != "unverified":
         raise Conflict("this hit has been verified")
     await Outcomes(work.connection).verify(
         grant,
@@ -131,16 +133,16 @@ async def verify_hit(
         HitVerified(
             occurred_at=grant.now,
             hit_id=hit_id,
-            read_id=hit["read_id"],
+            read_id=_read_id(hit),
             verified_by=grant.actor,
             method=body.method,
             reference=body.reference,
             outcome=body.outcome,
-            captured_on=_captured_on(hit),
+            captured_on=hit.captured_on,
             note=body.note,
         )
     )
-    verified = {**hit, "status": "verified", "outcome": body.outcome}
+    verified = msgspec.structs.replace(hit, status="verified", outcome=body.outcome)
     return await _whole(request, work, hits, grant, verified)
 
 
@@ -150,7 +152,7 @@ async def dispose_hit(
 ) -> HitWhole:
     """Record what came of a hit. What was recorded before stays beside it."""
     hit = await hits.get(grant, hit_id, lock=True)
-    if body.enforcement and hit["outcome"] != "correct_read" and not body.unverified_reason:
+    if body.enforcement and hit.outcome != "correct_read" and not body.unverified_reason:
         raise InvalidInput(
             "enforcement on a hit that was not verified as a correct read is recorded only with a"
             " stated reason (policy 468.4(f))",
@@ -170,28 +172,30 @@ async def dispose_hit(
         HitDisposed(
             occurred_at=grant.now,
             hit_id=hit_id,
-            read_id=hit["read_id"],
+            read_id=_read_id(hit),
             disposed_by=grant.actor,
             disposition=body.disposition,
             enforcement=body.enforcement,
             unverified_reason=body.unverified_reason,
-            captured_on=_captured_on(hit),
+            captured_on=hit.captured_on,
         )
     )
     return await _whole(request, work, hits, grant, hit)
 
 
-def _captured_on(hit: Row) -> date:
-    captured_at: datetime = hit["captured_at"]
-    return captured_at.astimezone(UTC).date()
+def _read_id(hit: Hit) -> UUID:
+    """Return the read of a hit. Raises: Conflict once it is destroyed: its plate can no longer be checked."""
+    if hit.read_id is None:
+        raise Conflict("the read of this hit was destroyed under the retention schedule")
+    return hit.read_id
 
 
 async def _whole(
-    request: Request, work: UnitOfWork, hits: Hits, grant: Grant, hit: Row
+    request: Request, work: UnitOfWork, hits: Hits, grant: Grant, hit: Hit
 ) -> HitWhole:
     """Return a hit, whose release was recorded when it was read, with what belongs to it."""
     outcomes = Outcomes(work.connection)
-    hit_id = hit["hit_id"]
+    hit_id = hit.hit_id
     now = work.clock.now()
     return hit_whole(
         hit,

@@ -1,14 +1,16 @@
 """Lists, versions and entries as the API takes and gives them."""
 
+from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
 from services.hotlist.api.fields import line
-from services.hotlist.domain.entries import LIMITS
+from services.hotlist.domain.csv_import import SetAside
+from services.hotlist.domain.entries import LIMITS, ListedEntry
 from shared.core.fields import MAX_INT, Moment
 from shared.events import Source
 from shared.http.models import After, Page, Reason, RegionTaken, RequestBody
@@ -97,6 +99,11 @@ class SetAsideOut(BaseModel):
     fault: str
     content: str
     """As it came, cut after 2,000 characters; of an entry that was there twice, as it was taken."""
+
+    @classmethod
+    def of(cls, one: SetAside) -> Self:
+        """Return a line as the API shows it."""
+        return cls(**one.fault.shown, content=one.content)
 
 
 class RollbackIn(RequestBody):
@@ -202,6 +209,11 @@ class EntryOut(BaseModel):
     expires_at: datetime | None
     entered_at: datetime
     entered_by: str
+
+    @classmethod
+    def of(cls, entry: ListedEntry) -> Self:
+        """Return an entry as the API shows it."""
+        return cls(**asdict(entry), state=entry.region)
 
 
 class EntriesOut(Page[EntryOut]):

@@ -148,12 +148,14 @@ async def get_yield(
     """Counted figures of what a list brought: hits, what verification found, enforcement."""
     await Lists(work.connection).get(grant, list_id)
     counts = await Outcomes(work.connection).counts(list_id, since)
-    verified = counts["hits"] - counts["unverified"]
-    correct = counts["outcomes"].get("correct_read", 0)
     return YieldOut(
         list_id=list_id,
         since=since,
-        verified=verified,
-        correct_share=correct / verified if verified else None,
-        **counts,
+        hits=counts.hits,
+        unverified=counts.unverified,
+        verified=counts.verified,
+        outcomes=counts.outcomes,
+        by_tier=counts.by_tier,
+        enforcement=counts.enforcement,
+        correct_share=counts.correct_share,
     )

@@ -8,7 +8,7 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -24,7 +24,7 @@ from services.hotlist.api.list_models import (
     WithdrawalIn,
 )
 from services.hotlist.api.lists import Manage, ManagePlates, Read, list_out
-from services.hotlist.domain.csv_import import MAX_SET_ASIDE, Fault, Sheet
+from services.hotlist.domain.csv_import import MAX_SET_ASIDE, Fault, SetAside, Sheet
 from services.hotlist.domain.entries import Checker, Entry, Kinds, kinds_of
 from services.hotlist.domain.rating import shrinks
 from services.hotlist.service import Hotlist, Parts
@@ -164,8 +164,8 @@ async def _set_doubled_aside(
     }
     sheet.check_share(share, list(doubled.values()))
     if doubled:
-        for entry in await entries.take_doubled(snapshot_id):
-            sheet.set_doubled_aside(doubled[entry["line"]], entry)
+        for line, entry in await entries.remove_doubled(snapshot_id):
+            sheet.set_doubled_aside(doubled[line], entry)
 
 
 async def _pieces(request: Request, stall_s: float) -> AsyncIterator[bytes]:
@@ -220,7 +220,7 @@ async def list_set_aside(
     lines = await Entries(work.connection).set_aside(
         grant, found, after=key_of(after, int) or 0, limit=limit
     )
-    shown = [SetAsideOut(column=line["at_column"], **line) for line in lines]
+    shown = [SetAsideOut.of(line) for line in lines]
     return Page.of(shown, last=shown[-1].line if len(shown) == limit else None)
 
 
@@ -241,17 +241,17 @@ async def download_set_aside(
     after = 0
     while lines := await entries.set_aside(grant, found, after=after, limit=SHOWN_AT_ONCE):
         rows.writerows(_set_aside_row(line) for line in lines)
-        after = lines[-1]["line"]
+        after = lines[-1].fault.line
         if len(lines) < SHOWN_AT_ONCE:
             break
     return Response(sheet.getvalue(), media_type="text/csv")
 
 
-def _set_aside_row(line: Mapping[str, Any]) -> list[Any]:
-    content = str(line["content"])
+def _set_aside_row(line: SetAside) -> list[Any]:
     # Not a formula where it is opened as a spreadsheet.
-    content = f"'{content}" if content.startswith(_FORMULA) else content
-    return [line["line"], line["at_column"], line["field"], line["fault"], content]
+    content = f"'{line.content}" if line.content.startswith(_FORMULA) else line.content
+    fault = line.fault
+    return [fault.line, fault.column, fault.field, fault.fault, content]
 
 
 async def _one_version(work: UnitOfWork, grant: Grant, list_id: UUID, version: int) -> Version:

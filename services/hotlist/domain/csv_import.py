@@ -6,7 +6,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from services.hotlist.domain.entries import (
@@ -162,14 +162,14 @@ class Sheet:
                 f"{len(faults)} of {self.rows} lines are bad, and the policy lets {most:.1%} be set aside",
             )
 
-    def set_doubled_aside(self, fault: Fault, entry: dict[str, Any]) -> None:
+    def set_doubled_aside(self, fault: Fault, entry: Entry) -> None:
         """Set an entry aside that an earlier line has already; its line is written anew."""
-        values = {**entry, "plate": entry["plate_listed"], "state": entry["region"]}
+        values = {**asdict(entry), "plate": entry.plate_listed, "state": entry.region}
         line = io.StringIO()
         csv.writer(line, lineterminator="").writerow(
             [values[name] if values[name] is not None else "" for name in self._columns]
         )
-        self._keep(SetAside(fault, line.getvalue(), entry["plate"]))
+        self._keep(SetAside(fault, line.getvalue(), entry.plate))
 
     def _read(self, lines: list[bytes]) -> list[tuple[int, Entry]]:
         found = []

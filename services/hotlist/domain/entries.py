@@ -76,6 +76,14 @@ class Entry:
     expires_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedEntry(Entry):
+    """An entry of a version, with when it was listed and by whom."""
+
+    entered_at: datetime
+    entered_by: str
+
+
 @dataclass(frozen=True, slots=True)
 class Kinds:
     """The import switch of each record kind for one list."""

@@ -6,7 +6,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.hotlist.store.hits import FRESH, HIT, VISIBLE, Row, release, released, visible_to
+from services.hotlist.domain.hits import Hit
+from services.hotlist.store.hits import (
+    FRESH,
+    HIT,
+    VISIBLE,
+    HitDisclosures,
+    hit_of,
+    released,
+    visible_to,
+)
 from shared.access.disclosing import disclosures
 from shared.access.grant import Grant
 from shared.postgres.outbox import emit
@@ -28,15 +37,15 @@ class Alerts:
         seq: int = rows.scalar_one()
         return seq
 
-    async def after(self, seq: int, limit: int) -> Sequence[Row]:
+    async def after(self, seq: int, limit: int) -> Sequence[Hit]:
         """Return the live hits after `seq`, of all agencies and sources; the stream withholds by viewer."""
         rows = await self._connection.execute(
             text(f"{HIT} WHERE h.seq > :seq AND {LIVE} ORDER BY h.seq LIMIT :limit"),
             {"seq": seq, "limit": limit},
         )
-        return [dict(row) for row in rows.mappings()]
+        return [hit_of(row) for row in rows.mappings()]
 
-    async def missed(self, grant: Grant, seq: int, limit: int, *, now: datetime) -> Sequence[Row]:
+    async def missed(self, grant: Grant, seq: int, limit: int, *, now: datetime) -> Sequence[Hit]:
         """Return the viewer's live hits after `seq`, recorded as delivered.
 
         Those captured in the last `patrol`, whatever purpose was declared: a stream that is resumed from
@@ -48,12 +57,12 @@ class Alerts:
             ),
             {**visible_to(grant), "seq": seq, "limit": limit, "fresh_since": now - self._patrol},
         )
-        found = [dict(row) for row in rows.mappings()]
+        found = [hit_of(row) for row in rows.mappings()]
         if found:
-            await release(self._connection, grant, found)
+            await HitDisclosures(self._connection).record(grant, found)
         return found
 
-    async def deliver(self, shares: Iterable[tuple[Grant, Sequence[Row]]]) -> None:
+    async def deliver(self, shares: Iterable[tuple[Grant, Sequence[Hit]]]) -> None:
         """Record which hits go to which viewers; they are sent only once this is committed."""
         told = []
         for grant, hits in shares:

@@ -1,7 +1,7 @@
 # ruff: noqa: S608 - statements are put together from names in this file, values are bound
 """Entries as atomic versions: an upload is a snapshot; single changes add and close rows in it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -12,8 +12,8 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.hotlist.domain.csv_import import SetAside
-from services.hotlist.domain.entries import Entry
+from services.hotlist.domain.csv_import import Fault, SetAside
+from services.hotlist.domain.entries import Entry, ListedEntry
 from services.hotlist.store.lists import HotList, Version
 from shared.access.disclosing import Shown, disclose
 from shared.access.grant import Grant
@@ -127,7 +127,7 @@ class Entries:
 
     async def set_aside(
         self, grant: Grant, version: Version, *, after: int, limit: int
-    ) -> list[Mapping[str, Any]]:
+    ) -> list[SetAside]:
         """Return lines that were set aside, by their numbers, and record that they were shown."""
         rows = await self._connection.execute(
             text(
@@ -136,13 +136,16 @@ class Entries:
             ),
             {"snapshot_id": version.snapshot_id, "after": after, "limit": limit},
         )
-        found: list[Mapping[str, Any]] = [dict(row) for row in rows.mappings()]
+        found = [
+            SetAside(Fault(row.line, row.at_column, row.field, row.fault), row.content, row.plate)
+            for row in rows
+        ]
         shown = [
             Shown(
-                record_id=f"{version.list_id}/{version.version}/line {row['line']}",
-                plates=[row["plate"]] if row["plate"] else [],
+                record_id=f"{version.list_id}/{version.version}/line {one.fault.line}",
+                plates=[one.plate] if one.plate else [],
             )
-            for row in found
+            for one in found
         ]
         await disclose(self._connection, grant, "hotlist_line", shown)
         return found
@@ -157,8 +160,8 @@ class Entries:
         )
         return [(first, later) for first, later in rows]
 
-    async def take_doubled(self, snapshot_id: UUID) -> list[dict[str, Any]]:
-        """Remove entries that an earlier line has already, and return them with their `line`."""
+    async def remove_doubled(self, snapshot_id: UUID) -> list[tuple[int, Entry]]:
+        """Remove entries that an earlier line has already, and return each with its line."""
         rows = await self._connection.execute(
             text(
                 f"DELETE FROM entries d USING ({_FIRSTS}) e WHERE d.snapshot_id = :snapshot_id"
@@ -166,7 +169,7 @@ class Entries:
             ),
             {"snapshot_id": snapshot_id},
         )
-        return [dict(row) for row in rows.mappings()]
+        return [(line, Entry(**dict(zip(COLUMNS, values, strict=True)))) for line, *values in rows]
 
     async def branch(self, snapshot_id: UUID, base: int, version: int) -> None:
         """Make `version` begin as `base` was, though later versions of the snapshot changed it."""
@@ -246,7 +249,7 @@ class Entries:
         record_kind: str | None,
         after: UUID | None,
         limit: int,
-    ) -> list[Mapping[str, Any]]:
+    ) -> list[ListedEntry]:
         """Return entries of the version in force, by id, and record that they were shown."""
         if hot_list.snapshot_id is None:
             return []
@@ -271,14 +274,13 @@ class Entries:
             " FROM entries e JOIN snapshots s USING (snapshot_id)"
             f" WHERE {' AND '.join(conditions)} ORDER BY e.entry_id LIMIT :limit"
         )
-        found: list[Mapping[str, Any]] = [
-            dict(row) for row in (await self._connection.execute(statement, values)).mappings()
-        ]
+        rows = await self._connection.execute(statement, values)
+        found = [ListedEntry(**row) for row in rows.mappings()]
         await disclose(
             self._connection,
             grant,
             "hotlist_entry",
-            [Shown(record_id=row["entry_id"], plates=[row["plate"]]) for row in found],
+            [Shown(record_id=one.entry_id, plates=[one.plate]) for one in found],
         )
         return found
 

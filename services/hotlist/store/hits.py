@@ -1,22 +1,22 @@
 """Hits as people see them: every read takes a grant and records what it released."""
 # ruff: noqa: S608 - statements are put together from names in this file, values are bound
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import text
+import msgspec
+from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.hotlist.domain.hits import Hit, Sighting, UnverifiedTier
 from shared.access.disclosing import Shown, disclose
 from shared.access.grant import Grant
 from shared.access.rule_refusals import purpose_missing
 from shared.core.errors import NotFound
-from shared.events import Tier
-
-Row = Mapping[str, Any]
+from shared.events import CautionShown, Difference, EntryShown, Place, Tier
 
 HIT = """
     SELECT h.hit_id, h.seq, h.status, v.outcome, h.tier, h.record_kind, h.agency_ori, h.list_id,
@@ -27,6 +27,8 @@ HIT = """
         h.crop_key, h.image_key, h.purged_at, o.reads AS outvoted_by
     FROM hits h LEFT JOIN verifications v USING (hit_id) LEFT JOIN outvoted o ON o.read_id = h.read_id
 """
+T = TypeVar("T")
+
 # 468.4(b): without a declared purpose, what lies so short ago that looking at it is patrol.
 FRESH = "(h.captured_at >= :fresh_since AND h.purged_at IS NULL)"
 # 468.4(e): the caller's agency, and only lists whose source the caller is entitled to.
@@ -56,7 +58,7 @@ class Hits:
         self._connection = connection
         self._patrol = patrol
 
-    async def page(self, grant: Grant, wanted: HitFilter) -> Sequence[Row]:
+    async def page(self, grant: Grant, wanted: HitFilter) -> Sequence[Hit]:
         """Return hits, newest first; without a purpose, fresh ones alone."""
         conditions = [VISIBLE]
         values: dict[str, Any] = {**visible_to(grant), "limit": wanted.limit}
@@ -77,7 +79,7 @@ class Hits:
         query = f"{HIT} WHERE {' AND '.join(conditions)} ORDER BY h.seq DESC LIMIT :limit"
         return await self._released(grant, query, values)
 
-    async def get(self, grant: Grant, hit_id: UUID, *, lock: bool = False) -> Row:
+    async def get(self, grant: Grant, hit_id: UUID, *, lock: bool = False) -> Hit:
         """Return one hit, held against other changes if `lock`.
 
         Raises: NotFound, also where not visible; NotAuthorised for an older one without a purpose.
@@ -122,7 +124,7 @@ class Hits:
         await disclose(self._connection, grant, "image", [shown])
         return str(key)
 
-    async def sightings(self, grant: Grant, hit_id: UUID) -> Sequence[Row]:
+    async def sightings(self, grant: Grant, hit_id: UUID) -> Sequence[Sighting]:
         """Return the reads of a visible hit's pass, as far as the first hundred.
 
         Raises: NotAuthorised for an older hit without a purpose.
@@ -136,23 +138,23 @@ class Hits:
             ),
             {**visible_to(grant), "hit_id": hit_id},
         )
-        found = [dict(row) for row in rows.mappings()]
+        found = [Sighting(**row) for row in rows.mappings()]
         await disclose(
             self._connection,
             grant,
             "read",
             [
                 Shown(
-                    record_id=row["read_id"],
-                    captured=row["captured_at"],
-                    plates=[row["plate_read"]],
+                    record_id=one.read_id,
+                    captured=one.captured_at,
+                    plates=[one.plate_read],
                 )
-                for row in found
+                for one in found
             ],
         )
         return found
 
-    async def waiting(self, grant: Grant) -> Sequence[Row]:
+    async def waiting(self, grant: Grant) -> Sequence[UnverifiedTier]:
         """Return by tier how many visible hits nobody has verified, and when the first was raised.
 
         Counts and ages: no hit is told apart, so nothing is disclosed and no purpose is needed.
@@ -164,7 +166,7 @@ class Hits:
             ),
             visible_to(grant),
         )
-        return [dict(row) for row in rows.mappings()]
+        return [UnverifiedTier(**row) for row in rows.mappings()]
 
     def fresh_since(self, grant: Grant) -> datetime:
         """Return from when on a hit's capture is fresh for this request."""
@@ -184,31 +186,50 @@ class Hits:
             hours = round(self._patrol.total_seconds() / 3600)
             raise purpose_missing(grant, f"a hit that was captured more than {hours} hours ago")
 
-    async def _released(self, grant: Grant, query: str, values: dict[str, Any]) -> Sequence[Row]:
+    async def _released(self, grant: Grant, query: str, values: dict[str, Any]) -> Sequence[Hit]:
         rows = await self._connection.execute(text(query), values)
-        found = [dict(row) for row in rows.mappings()]
-        await release(self._connection, grant, found)
+        found = [hit_of(row) for row in rows.mappings()]
+        await HitDisclosures(self._connection).record(grant, found)
         return found
 
 
-async def release(connection: AsyncConnection, grant: Grant, hits: Sequence[Row]) -> None:
-    """Record which hits somebody was shown. Of one whose read is destroyed nobody knows a capture day."""
-    purged = [hit for hit in hits if hit["captured_at"] is None]
-    if purged:
-        await disclose(connection, grant, "purged_hit", released(purged))
-    if len(purged) < len(hits) or not hits:
-        there = [hit for hit in hits if hit["captured_at"] is not None]
-        await disclose(connection, grant, "hit", released(there))
+class HitDisclosures:
+    """Records of which hits somebody was shown."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def record(self, grant: Grant, hits: Sequence[Hit]) -> None:
+        """Record what was shown. Of a hit whose read is destroyed nobody knows the day of the capture."""
+        purged = [hit for hit in hits if hit.captured_at is None]
+        if purged:
+            await disclose(self._connection, grant, "purged_hit", released(purged))
+        if len(purged) < len(hits) or not hits:
+            there = [hit for hit in hits if hit.captured_at is not None]
+            await disclose(self._connection, grant, "hit", released(there))
 
 
-def released(hits: Sequence[Row]) -> list[Shown]:
+def hit_of(row: RowMapping) -> Hit:
+    """Return a row of `HIT` as a hit."""
+    return Hit(
+        **{
+            **row,
+            "entry": row["entry"] and msgspec.convert(row["entry"], EntryShown),
+            "place": row["place"] and msgspec.convert(row["place"], Place),
+            "differences": msgspec.convert(row["differences"], list[Difference]),
+            "warnings": msgspec.convert(row["warnings"], list[CautionShown]),
+        }
+    )
+
+
+def released(hits: Sequence[Hit]) -> list[Shown]:
     """Return hits as shown, with both plates of each: an auditor may ask by either."""
     return [
         Shown(
-            record_id=hit["hit_id"],
-            captured=hit["captured_at"],
-            plates=_known(hit[name] for name in ("plate_read", "plate_listed")),
-            read_ids=_known([hit["read_id"]]),
+            record_id=hit.hit_id,
+            captured=hit.captured_at,
+            plates=_known([hit.plate_read, hit.plate_listed]),
+            read_ids=_known([hit.read_id]),
         )
         for hit in hits
     ]
@@ -219,5 +240,5 @@ def visible_to(grant: Grant) -> dict[str, list[str]]:
     return {"agencies": sorted(grant.agencies), "sources": sorted(grant.principal.sources)}
 
 
-def _known(plates: Any) -> list[str]:
-    return [plate for plate in plates if plate is not None]
+def _known(values: Iterable[T | None]) -> list[T]:
+    return [value for value in values if value is not None]

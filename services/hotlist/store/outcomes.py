@@ -1,17 +1,18 @@
 """What people found and did about hits, and what a list brought."""
 # ruff: noqa: S608 - statements are put together from names in this file, values are bound
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.hotlist.domain.hits import Disposition, HitGroup, ListYield, Verification
 from shared.access.grant import Grant
+from shared.events import Actor
 
-Row = Mapping[str, Any]
 _PERSON = "person_id, person_name, person_title, person_ori"
 _BY = ":person_id, :person_name, :person_title, :person_ori"
 
@@ -22,7 +23,7 @@ class Outcomes:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def verification(self, grant: Grant, hit_id: UUID) -> Row | None:
+    async def verification(self, grant: Grant, hit_id: UUID) -> Verification | None:
         """Return what checking a hit gave, if it was checked."""
         rows = await self._connection.execute(
             text(
@@ -32,9 +33,9 @@ class Outcomes:
             {"hit_id": hit_id},
         )
         row = rows.mappings().one_or_none()
-        return None if row is None else dict(row)
+        return None if row is None else Verification(**_with_person(row))
 
-    async def dispositions(self, grant: Grant, hit_id: UUID) -> Sequence[Row]:
+    async def dispositions(self, grant: Grant, hit_id: UUID) -> Sequence[Disposition]:
         """Return what came of a hit, in the order of recording."""
         rows = await self._connection.execute(
             text(
@@ -43,7 +44,7 @@ class Outcomes:
             ),
             {"hit_id": hit_id},
         )
-        return [dict(row) for row in rows.mappings()]
+        return [Disposition(**_with_person(row)) for row in rows.mappings()]
 
     async def verify(
         self,
@@ -99,7 +100,7 @@ class Outcomes:
             },
         )
 
-    async def counts(self, list_id: UUID, since: datetime | None) -> dict[str, Any]:
+    async def counts(self, list_id: UUID, since: datetime | None) -> ListYield:
         """Return counted figures of a list's hits; no record is shown."""
         statement = text(
             """
@@ -113,14 +114,7 @@ class Outcomes:
         )
         values = {"list_id": list_id, "since": since or datetime.fromisoformat("1970-01-01T00Z")}
         rows = await self._connection.execute(statement, values)
-        groups = [dict(row) for row in rows.mappings()]
-        return {
-            "hits": sum(g["hits"] for g in groups),
-            "unverified": sum(g["hits"] for g in groups if g["status"] == "unverified"),
-            "enforcement": sum(g["enforcement"] for g in groups),
-            "outcomes": _sums(groups, "outcome"),
-            "by_tier": _sums(groups, "tier"),
-        }
+        return ListYield.of([HitGroup(**row) for row in rows.mappings()])
 
 
 def _person(grant: Grant) -> dict[str, Any]:
@@ -134,9 +128,13 @@ def _person(grant: Grant) -> dict[str, Any]:
     }
 
 
-def _sums(groups: Sequence[Row], name: str) -> dict[str, int]:
-    sums: dict[str, int] = {}
-    for group in groups:
-        if group[name] is not None:
-            sums[group[name]] = sums.get(group[name], 0) + group["hits"]
-    return sums
+def _with_person(row: RowMapping) -> dict[str, Any]:
+    """Return a row's values, with `by` in place of the columns of `_PERSON`."""
+    values = {name: value for name, value in row.items() if not name.startswith("person_")}
+    by = Actor(
+        person_id=row["person_id"],
+        name=row["person_name"],
+        title=row["person_title"],
+        agency_ori=row["person_ori"],
+    )
+    return {**values, "by": by}

@@ -5,15 +5,15 @@ is new, slow, or was left out by a fault reads from Postgres at its own pace unt
 so nobody waits for anybody, and what waits in memory is bounded.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from secrets import token_hex
-from typing import Any
 
 from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.actions.crop_link import crop_link
+from services.hotlist.domain.hits import Hit
 from services.hotlist.settings import Settings
 from services.hotlist.store.alerts import Alerts
 from services.hotlist.workers.viewer import Viewer
@@ -23,7 +23,7 @@ from shared.events import AlertsUnchecked
 from shared.postgres.outbox import emit
 from shared.service.runtime import Runtime
 
-Encode = Callable[[Mapping[str, Any], datetime, str | None], bytes]
+Encode = Callable[[Hit, datetime, str | None], bytes]
 """Makes a Server-Sent Event of a hit, at a time, with the link to its picture."""
 
 VIEWERS = Gauge("alpr_alert_streams", "Open alert streams")
@@ -164,9 +164,9 @@ class Broadcaster:
             missed = await alerts.missed(viewer.grant, viewer.cursor, PIECE, now=now)
         # Committed: from here on they may be sent.
         if len(missed) == PIECE:
-            viewer.cursor = missed[-1]["seq"]
+            viewer.cursor = missed[-1].seq
         else:
-            viewer.cursor = max(last, viewer.cursor, *(hit["seq"] for hit in missed))
+            viewer.cursor = max(last, viewer.cursor, *(hit.seq for hit in missed))
             # No await between these, so the broadcaster misses nobody.
             if not self._anybody_live:
                 self._position = max(self._position, viewer.cursor)
@@ -193,7 +193,7 @@ class Broadcaster:
 
     async def _deliver(self) -> bool:
         """Deliver the next hits to the live viewers; return whether there may be more."""
-        shares: dict[Viewer, list[Mapping[str, Any]]] = {}
+        shares: dict[Viewer, list[Hit]] = {}
         try:
             async with self._runtime.db.begin() as connection:
                 alerts = self._alerts(connection)
@@ -201,7 +201,7 @@ class Broadcaster:
                 if not hits:
                     return False
                 shares = self._share(hits)
-                self._position = max(self._position, hits[-1]["seq"])
+                self._position = max(self._position, hits[-1].seq)
                 await alerts.deliver((viewer.grant, share) for viewer, share in shares.items())
         except BaseException:
             # Nothing was recorded, so nothing was sent: they read it themselves.
@@ -210,19 +210,19 @@ class Broadcaster:
             raise
         encoded = self._once_for_all(hits)
         for viewer, share in shares.items():
-            alerts_of = [self._with_link(hit, encoded[hit["seq"]], viewer) for hit in share]
-            viewer.give(alerts_of, hits[-1]["seq"])
+            alerts_of = [self._with_link(hit, encoded[hit.seq], viewer) for hit in share]
+            viewer.give(alerts_of, hits[-1].seq)
             DELIVERED.inc(len(share))
         return len(hits) == PIECE
 
-    def _share(self, hits: Sequence[Mapping[str, Any]]) -> dict[Viewer, list[Mapping[str, Any]]]:
+    def _share(self, hits: Sequence[Hit]) -> dict[Viewer, list[Hit]]:
         """Return who is shown what, of those who have room for it and may still see it."""
         now = self._runtime.clock.now()
         shares = {}
         for viewer in self._viewers:
             if viewer.behind:
                 continue
-            share = [hit for hit in hits if hit["seq"] > viewer.cursor and viewer.sees(hit)]
+            share = [hit for hit in hits if hit.seq > viewer.cursor and viewer.sees(hit)]
             if viewer.ended or viewer.standing.fault(now) is not None:
                 viewer.wake()
             elif viewer.room(len(share)):
@@ -231,19 +231,19 @@ class Broadcaster:
                 viewer.fall_behind()
         return shares
 
-    def _encoded(self, hits: Sequence[Mapping[str, Any]], viewer: Viewer) -> list[bytes]:
+    def _encoded(self, hits: Sequence[Hit], viewer: Viewer) -> list[bytes]:
         """Return hits as one viewer gets them."""
         encoded = self._once_for_all(hits)
-        return [self._with_link(hit, encoded[hit["seq"]], viewer) for hit in hits]
+        return [self._with_link(hit, encoded[hit.seq], viewer) for hit in hits]
 
-    def _once_for_all(self, hits: Sequence[Mapping[str, Any]]) -> dict[int, bytes]:
+    def _once_for_all(self, hits: Sequence[Hit]) -> dict[int, bytes]:
         """Return hits as everybody gets them, with `_link_here` where each viewer's own link belongs."""
         now = self._runtime.clock.now()
-        return {hit["seq"]: self._encode(hit, now, self._link_here) for hit in hits}
+        return {hit.seq: self._encode(hit, now, self._link_here) for hit in hits}
 
-    def _with_link(self, hit: Mapping[str, Any], alert: bytes, viewer: Viewer) -> bytes:
+    def _with_link(self, hit: Hit, alert: bytes, viewer: Viewer) -> bytes:
         """Return an alert with the viewer's own link to its picture: part of the stream's access (ADR-0035)."""
-        if hit["crop_key"] is None:
+        if hit.crop_key is None:
             return alert
         now = self._runtime.clock.now()
         link = crop_link(hit, viewer.grant, self._runtime.links, now)

@@ -1,10 +1,10 @@
 """One client of the alert stream: what it may see, whether it still may, and what waits for it."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
+from services.hotlist.domain.hits import Hit
 from shared.access.grant import Grant
 from shared.accounts.known_accounts import People
 from shared.accounts.tokens import verify
@@ -96,12 +96,9 @@ class Viewer:
         self.ended = why
         self.wake()
 
-    def sees(self, hit: Mapping[str, Any]) -> bool:
+    def sees(self, hit: Hit) -> bool:
         """Return whether a hit is shown: the own agency's, from a source of one's own (468.4(e))."""
-        return (
-            hit["agency_ori"] in self.grant.agencies
-            and hit["source"] in self.grant.principal.sources
-        )
+        return hit.agency_ori in self.grant.agencies and hit.source in self.grant.principal.sources
 
     def room(self, count: int) -> bool:
         """Return whether `count` more alerts may wait."""

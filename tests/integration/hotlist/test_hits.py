@@ -451,6 +451,23 @@ async def test_a_purge_takes_the_read_out_of_hits_and_leaves_what_people_did(hot
     assert len(await hotlist.hits()) == 2
 
 
+async def test_nothing_more_is_recorded_of_a_hit_whose_read_is_destroyed(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read())
+    [hit] = await hotlist.hits()
+    path = f"/v1/hits/{hit['hit_id']}"
+    disposed = {"disposition": "none", "enforcement": False}
+    await hotlist.call("POST", f"{path}/disposition", json=disposed, status=201)
+    day = hotlist.clock.now()
+    hotlist.clock.advance(days=400)
+    await hotlist.purge(day + timedelta(days=1))
+    for name, body in (("disposition", disposed), ("verification", VERIFIED)):
+        problem = await hotlist.call("POST", f"{path}/{name}", json=body, status=409)
+        assert "destroyed" in problem["detail"]
+    left = await hotlist.call("GET", path)
+    assert (left["status"], len(left["dispositions"])) == ("unverified", 1)
+
+
 @pytest.mark.clause("468.5/floor")
 async def test_a_purge_below_the_legal_floor_is_refused(hotlist):
     await hotlist.listed("7ABC123")

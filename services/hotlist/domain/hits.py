@@ -1,0 +1,157 @@
+"""Hits as they are kept: what matched, what a person found out about it, and what came of it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from services.hotlist.domain.rating import Outcome
+from shared.events import Actor, CautionShown, Difference, EntryShown, Place, Source, Tier
+
+Status = Literal["unverified", "verified"]
+
+
+class Hit(msgspec.Struct, frozen=True, kw_only=True):
+    """A match of a read with an entry. What tells of the vehicle is None once its read is destroyed."""
+
+    hit_id: UUID
+    seq: int
+    """Rises in the order in which hits were raised."""
+
+    status: Status
+    outcome: Outcome | None
+    """Of the verification; None while nobody has verified it."""
+
+    tier: Tier
+    record_kind: str
+    agency_ori: str
+    list_id: UUID
+    list_name: str
+    list_version: int
+    list_age_s: int
+    list_stale: bool
+    source: Source
+    entry_id: UUID | None
+    entry: EntryShown | None
+    plate_listed: str | None
+    region_listed: str | None
+    plate_read: str | None
+    plate_as_read: str | None
+    region_read: str | None
+    confidence: float
+    differences: list[Difference]
+    warnings: list[CautionShown]
+    read_id: UUID | None
+    capture_id: UUID | None
+    device_id: UUID | None
+    device_name: str | None
+    place: Place | None
+    captured_at: datetime | None
+    received_at: datetime | None
+    raised_at: datetime
+    late: bool
+    first_at: datetime | None
+    last_at: datetime | None
+    sightings: int
+    """How many reads of the pass matched."""
+
+    crop_key: str | None
+    image_key: str | None
+    purged_at: datetime | None
+    outvoted_by: int | None
+    """How many frames of the vehicle, taken together, read another plate; None: they do not."""
+
+    @property
+    def captured_on(self) -> date | None:
+        """The day of the capture, in UTC."""
+        return None if self.captured_at is None else self.captured_at.astimezone(UTC).date()
+
+
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+    """A read of the pass that a hit stands for."""
+
+    read_id: UUID
+    captured_at: datetime
+    confidence: float
+    plate_read: str
+    tier: Tier
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """What checking a hit with the entering agency gave."""
+
+    method: str
+    reference: str
+    outcome: Outcome
+    note: str | None
+    at: datetime
+    by: Actor
+
+
+class Disposition(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a hit."""
+
+    disposition: str
+    enforcement: bool
+    unverified_reason: str | None
+    at: datetime
+    by: Actor
+
+
+class UnverifiedTier(msgspec.Struct, frozen=True, kw_only=True):
+    """How many hits of a tier nobody has verified."""
+
+    tier: Tier
+    count: int
+    oldest_at: datetime
+    """When the first of them was raised."""
+
+
+class HitGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """How many hits of a list are alike."""
+
+    tier: Tier
+    status: Status
+    outcome: Outcome | None
+    hits: int
+    enforcement: int
+    """How many of them led to enforcement."""
+
+
+class ListYield(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of what a list brought."""
+
+    hits: int
+    unverified: int
+    enforcement: int
+    outcomes: dict[str, int]
+    by_tier: dict[str, int]
+
+    @classmethod
+    def of(cls, groups: Sequence[HitGroup]) -> "ListYield":
+        """Return the sums of groups."""
+        outcomes, tiers = Counter[str](), Counter[str]()
+        for group in groups:
+            tiers[group.tier] += group.hits
+            if group.outcome is not None:
+                outcomes[group.outcome] += group.hits
+        return cls(
+            hits=sum(group.hits for group in groups),
+            unverified=sum(group.hits for group in groups if group.status == "unverified"),
+            enforcement=sum(group.enforcement for group in groups),
+            outcomes=dict(outcomes),
+            by_tier=dict(tiers),
+        )
+
+    @property
+    def verified(self) -> int:
+        """How many of the hits a person has verified."""
+        return self.hits - self.unverified
+
+    @property
+    def correct_share(self) -> float | None:
+        """Correct reads among verified hits; None while none is verified."""
+        return self.outcomes.get("correct_read", 0) / self.verified if self.verified else None
