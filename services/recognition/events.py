@@ -1,4 +1,4 @@
-"""What is done with a capture: fetch its image, read it, keep the crops, tell."""
+"""Handles a capture: fetches its image, reads it, stores the crops, publishes reads and outcome."""
 
 import asyncio
 import logging
@@ -42,30 +42,30 @@ FRAME_S = Histogram(
 )
 
 LOOK_AGAIN_S: Final = (0.2, 1.0)
-"""Pauses before an image that was not found is looked for again."""
+"""Pauses before the retries of an image that was not found."""
 FRAMES_PER_WORKER: Final = 8
-"""In one poll: enough to keep workers busy, few enough to stay within Kafka's poll interval even
-where each of them hangs twice."""
+"""Frames in one poll: enough to keep workers busy, few enough to stay within Kafka's poll interval even if
+each of them hangs twice."""
 
 
 class ImageMissing(AlprError):
-    """The event names an image that is not in the object store, and stays away."""
+    """The event names an image that is still not in the object store after the retries."""
 
     title = "The image is not in the object store"
 
 
 class ImageChanged(AlprError):
-    """The image is not the one that was acknowledged to the camera."""
+    """The image differs from the one that was acknowledged to the camera."""
 
     title = "The image is not the one that was acknowledged"
 
 
 class Captures:
-    """Works captures: each comes to one `capture.processed`, whatever its image is.
+    """Handles captures: publishes one `capture.processed` for each, whatever its image is.
 
-    A capture whose image cannot be read is also refused, so that the consumer puts it with the
-    dead letters. The consumer finds it by giving the batch's captures again one by one; what was
-    settled the first time is then answered without being worked again.
+    A capture whose image cannot be read also raises its refusal, so that the consumer dead-letters it. To find
+    it, the consumer delivers the batch's captures again one by one; the result of the first time is then reused,
+    and no work is repeated.
     """
 
     def __init__(
@@ -85,16 +85,16 @@ class Captures:
         self._settled: dict[UUID, AlprError | None] = {}
 
     def subscriptions(self) -> Sequence[Subscription]:
-        """What recognition consumes."""
+        """Recognition's subscriptions."""
         handlers: dict[type[Event], Handler] = {CaptureReceived: self.received}
         max_records = FRAMES_PER_WORKER * self._pool.size
         return [Subscription("recognition", handlers, max_records=max_records, pauses=PROMPT)]
 
     async def received(self, captures: Sequence[CaptureReceived]) -> None:
-        """Work captures side by side; raises only after every other capture was told.
+        """Handle captures concurrently; raises only after every other capture is published.
 
-        Raises: the refusal of one that cannot be read; Unavailable where Kafka or the object store
-            is; whatever else fails.
+        Raises: the refusal of a capture that cannot be read; Unavailable if Kafka or the object store is down;
+            any other failure.
         """
         if not all(capture.capture_id in self._settled for capture in captures):
             self._settled = await self._settle(captures)
@@ -106,7 +106,7 @@ class Captures:
                 raise refusal
 
     async def _settle(self, captures: Sequence[CaptureReceived]) -> dict[UUID, AlprError | None]:
-        """Work captures; why each was refused, or None. Raises the first other failure."""
+        """Handle captures; return each one's refusal or None. Raises the first other failure."""
         settled: dict[UUID, AlprError | None] = {}
 
         async def settle(capture: CaptureReceived) -> None:
@@ -119,7 +119,7 @@ class Captures:
         return settled
 
     async def _work(self, capture: CaptureReceived) -> AlprError | None:
-        """Work one capture and tell what came of it; returned is why it was refused, if it was."""
+        """Read one capture and publish the outcome; returns the refusal, or None."""
         start = time.perf_counter()
         try:
             reading = await self._pool.read(await self._image(capture))
@@ -146,7 +146,7 @@ class Captures:
         return image
 
     async def _tell_read(self, capture: CaptureReceived, reading: FrameReading) -> None:
-        """Keep the crops, then publish the reads and the capture's outcome together."""
+        """Store the crops, then publish the reads and the capture's outcome together."""
         came = outcome([plate.reading for plate in reading.plates], self._min_confidence)
         kept = [
             plate for plate in reading.plates if plate.reading.confidence >= self._min_confidence

@@ -14,9 +14,7 @@ from services.recognition.workers.pool import WorkerPool
 from shared.http.app import create_app
 from shared.service.serve import serve
 
-DESCRIPTION = (
-    """Reads plates from frames, as events; there is nothing here for people but health."""
-)
+DESCRIPTION = """Reads plates from frames, as events; its only routes are health and metrics."""
 
 
 def build_app(
@@ -25,7 +23,7 @@ def build_app(
     *,
     make_engine: EngineFactory | None = None,
 ) -> FastAPI:
-    """Return the service's app; workers start and frames are taken once its lifespan begins."""
+    """Build the service's app; its lifespan starts the workers and the consumer."""
     parts = runtime or FrameRuntime(settings, worker_pool(settings, make_engine))
     captures = Captures(
         parts.pool,
@@ -49,7 +47,7 @@ def build_app(
 
 
 def worker_pool(settings: Settings, make_engine: EngineFactory | None = None) -> WorkerPool:
-    """The workers as the settings want them; `make_engine` stands in for the engine chosen there."""
+    """Build the pool from the settings; `make_engine` replaces the engine that they name."""
     return WorkerPool(
         make_engine or chosen_engine(settings),
         workers=settings.recognition_workers,
@@ -59,6 +57,6 @@ def worker_pool(settings: Settings, make_engine: EngineFactory | None = None) ->
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until a signal stops the process."""
     settings = Settings()
     serve(build_app(settings), settings)

@@ -1,4 +1,4 @@
-"""Recognition's parts: Kafka, objects and workers. It has no tables and answers nobody."""
+"""Recognition's runtime: Kafka, objects and workers. It has no tables and no users."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ from shared.service.settings import CommonSettings
 
 
 class FrameRuntime(Runtime):
-    """A runtime without Postgres and without people.
+    """A runtime without Postgres and without user accounts.
 
-    Start: workers, producer, consumer. Stop: consumer first, so that no frame is taken up;
-    a frame in hand is given up and will be delivered again.
+    It starts workers, producer and consumer, in this order. It stops the consumer first, so that no new frame
+    starts; a frame in progress is dropped, and Kafka delivers it again.
     """
 
     def __init__(
@@ -28,11 +28,11 @@ class FrameRuntime(Runtime):
         clock: Clock | None = None,
     ) -> None:
         super().__init__("recognition", settings, bus=bus, objects=objects, clock=clock)
-        self._follower = None  # it checks no tokens
+        self._follower = None  # recognition checks no tokens
         self.pool = pool
 
     async def begin(self, subscriptions: Sequence[Subscription]) -> None:
-        """Bring the service up. Raises: WorkerDoesNotStart, Unavailable."""
+        """Start the service. Raises: WorkerDoesNotStart, Unavailable."""
         await self.pool.start()
         if isinstance(self.bus, KafkaBus):
             await self.patiently("Kafka", self.bus.start)
@@ -43,7 +43,7 @@ class FrameRuntime(Runtime):
                 self.consume(subscription)
 
     async def stop(self) -> None:
-        """Take the service down."""
+        """Stop the service."""
         await self.stop_tasks()
         for consumer in self._consumers:
             await consumer.stop()
@@ -52,7 +52,7 @@ class FrameRuntime(Runtime):
             await self.bus.stop()
 
     async def check(self) -> dict[str, str]:
-        """The state of each part: "ok" or what is wrong."""
+        """Return the state of each dependency: "ok" or what is wrong."""
         pings = {"kafka": self.bus.ping, "objects": self.objects.ping}
         state = await states_of(self.with_topics(pings))
         self.say_of_copies(state)

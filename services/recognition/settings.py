@@ -15,53 +15,50 @@ class Settings(CommonSettings):
     (ppocrv6-small, ppocrv6-tiny) or from a folder with det/ and rec/."""
 
     recognition_workers: Annotated[int, Field(ge=1, le=256)] | None = None
-    """Worker processes, about 600 MB each with PaddleOCR; one per core where not set."""
+    """Worker processes, about 600 MB each with PaddleOCR; one per core if not set."""
 
     recognition_batch: Annotated[int, Field(ge=1, le=64)] = 4
-    """Frames that a worker takes at once at the most, where so many wait for each worker."""
+    """The most frames that a worker processes together, if that many wait for each worker."""
 
     recognition_frame_timeout_s: Annotated[float, Field(gt=0, le=60)] = 15
-    """A worker that has its frames for longer is ended, however many it took at once. Small enough
-    that a poll of nothing but such frames does not cost the consumer its place in the group."""
+    """A worker that has not answered for its frames by then is killed, however many they are. Small enough that
+    the consumer keeps its place in the group even if a poll returns only such frames."""
 
     recognition_min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.3
-    """Readings whose lowest character is below this are no reads; a frame with none over it is
+    """Readings whose lowest character is below this are not published; a frame with no reading over it is
     unreadable. Whether a read may raise a hit is decided elsewhere, at a higher bar."""
 
     recognition_longest_px: Annotated[int, Field(ge=320, le=4000)] = 1280
-    """PaddleOCR: text is looked for at this length of the frame's long side; cost grows with its
-    square."""
+    """PaddleOCR: long side of the frame at which text is searched for; cost grows with its square."""
 
     recognition_detector_px: Annotated[int, Field(ge=160, le=4096)] = 800
-    """Our engine: plates are looked for at this length of the frame's long side; cost grows with its
-    square."""
+    """Our engine: long side of the frame at which plates are searched for; cost grows with its square."""
 
     recognition_detector_again_px: Annotated[int, Field(ge=0, le=4096)] = 1280
-    """Our engine: a larger frame in which nothing was found is looked at once more at this length;
-    0 for never."""
+    """Our engine: a larger frame without a plate is searched once more at this length; 0 for never."""
 
     recognition_detector_minimum: Annotated[float, Field(gt=0, le=1)] = 0.35
-    """Our engine: probability from which there is a plate in a place."""
+    """Our engine: probability from which a detection counts as a plate."""
 
     recognition_legible_minimum: Annotated[float, Field(ge=0, le=1)] = 0.9985
-    """Our engine: probability of being a legible plate, and no sign or badge, from which what stands
-    there is a reading."""
+    """Our engine: probability of being a legible plate, and not a sign or badge, from which a text becomes a
+    reading."""
 
     recognition_region_minimum: Annotated[float, Field(ge=0, le=1)] = 0.95
-    """Our engine: probability from which a plate's state is told. High, since a wrong state weighs
-    more in a hit than an unknown one."""
+    """Our engine: probability from which a plate's state is reported. High, since a wrong state does more harm in
+    a hit than an unknown one."""
 
     recognition_looks_below: Annotated[float, Field(ge=0, le=1)] = 0.8
-    """Our engine: plates with a character less probable than this are read again in two further
-    cuts, and the readings weighed together. 0 turns it off."""
+    """Our engine: plates with a character less probable than this are read again in two further cuts, and the
+    readings weighed together. 0 turns it off."""
 
     recognition_keep_stacked: bool = False
-    """Our engine: whether two small characters, one above the other, are part of the plate. Lists
-    and truth that we have seen write plates without them; what was read always shows them."""
+    """Our engine: whether two small characters, one above the other, are part of the plate. The lists and ground
+    truth that we have seen leave them out; the plate as read always includes them."""
 
     recognition_second_opinion_below: Annotated[float, Field(ge=0, le=1)] = 0.6
-    """Our engine: PaddleOCR is asked about plates with a character less probable than this. 0 turns
-    it off, which spares about 400 MB a worker."""
+    """Our engine: PaddleOCR gives a second opinion on plates with a character less probable than this. 0 turns it
+    off, which saves about 400 MB a worker."""
 
     recognition_second_opinion_model: str = "ppocrv6-small"
-    """PaddleOCR's pair for that; see `recognition_model`."""
+    """PaddleOCR's model pair for the second opinion; see `recognition_model`."""

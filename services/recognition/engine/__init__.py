@@ -1,1 +1,1 @@
-"""Recognition: plate reading engines: ours, and PaddleOCR."""
+"""Recognition's plate reading engines: our own, and PaddleOCR."""

@@ -1,8 +1,8 @@
-"""A closer look at each plate found: its corners once more, from the frame's own pixels.
+"""Refines the corners of each detected plate from the frame's own pixels.
 
-The detector sees a reduced frame, where a far plate is a dozen px high and its corners are off by a
-tenth of that. The same network over a small cut around it, in which every plate is equally wide,
-places them better, at a thirteenth of the cost of a frame.
+The detector sees a reduced frame, in which a far plate is a dozen px high and its corners are off by a
+tenth of that. This module runs the same network over a small cut around the plate, scaled so that every plate
+is equally wide. The corners come out better, at a thirteenth of the cost of a frame.
 """
 
 from collections.abc import Sequence
@@ -19,28 +19,28 @@ from services.recognition.engine.network import Network
 CUT_PX: Final = (192, 96)
 """Width and height of a cut, multiples of 32."""
 PLATE_PX: Final = 96
-"""How wide a plate is in its cut."""
+"""Width of a plate in its cut."""
 MINIMUM: Final = 0.45
-"""Score from which the network sees a plate there."""
+"""Score from which the network counts as seeing a plate there."""
 AWAY: Final = 0.35
-"""Of the plate's width: how far the middle may move."""
+"""The most that the middle may move, share of the plate's width."""
 GROWTH: Final = (0.5, 1.9)
-"""Least and most that the width may change by; beyond, it is another thing that was seen."""
+"""The least and the most that the width may change by; beyond them, the network saw something else."""
 STEADY: Final = 0.05
-"""Of the plate's width: a look that moved the middle by less, and the width by less than twice that,
-had the plate in its middle and as wide as in training. Any other is followed by a second one."""
+"""Share of the plate's width. If a look moves the middle by less, and the width by less than twice that,
+the plate was centred and as wide as in training; otherwise a second look follows."""
 BATCH: Final = 16
 
 
 class CloserLook:
-    """Places corners again, many plates at a time."""
+    """Refines corners, many plates at a time."""
 
     def __init__(self, network: Network) -> None:
         """`network` is the detector's."""
         self._network = network
 
     def place(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[Quad | None]:
-        """Corners seen from close by; None where no plate is seen there.
+        """Return refined corners; None where the network sees no plate.
 
         Args:
             plates: frames, (H, W, 3) uint8 BGR, each with a plate's corners in it, px.
@@ -73,7 +73,7 @@ class CloserLook:
 def cut_around(
     frame: NDArray[np.uint8], quad: Quad
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-    """The surroundings of a plate, with it in the middle; grey beyond the frame's edges.
+    """Cut out a plate with its surroundings, the plate in the middle; grey beyond the frame's edges.
 
     Returns: (96, 192, 3) uint8 BGR; where its top left lies in the frame, (2,) px; and how many of
         its px make one of the frame, (2,) across and down.
@@ -94,7 +94,7 @@ def cut_around(
 
 
 def _chosen(quad: Quad, seen: Sequence[Quad], frame_shape: tuple[int, ...]) -> Quad | None:
-    """The surest of what was seen that can be the same plate."""
+    """The most probable corners that can be those of the same plate."""
     for one in seen:
         moved, growth = _change(quad, one)
         near = moved <= AWAY and GROWTH[0] <= growth <= GROWTH[1]
@@ -109,7 +109,7 @@ def _is_steady(before: Quad, after: Quad) -> bool:
 
 
 def _change(before: Quad, after: Quad) -> tuple[float, float]:
-    """How far the middle moved, in widths before; and the width after over that before."""
+    """Return how far the middle moved, in widths before; and the width after over that before."""
     width = max(1.0, size_px(before)[0])
     moved = np.linalg.norm(after.mean(axis=0) - before.mean(axis=0))
     return float(moved) / width, size_px(after)[0] / width

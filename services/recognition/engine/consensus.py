@@ -1,7 +1,7 @@
-"""One reading out of several looks at the same plate.
+"""Chooses one reading out of several looks at the same plate.
 
-Every look is the engine's own reading of another cut of the frame. The winner is one of them,
-character for character: looks vote, they are never blended into a text that none of them read.
+Each look is the engine's own reading of another cut of the frame. The winner is one of them, character
+for character: looks vote and are never blended into a new text.
 """
 
 from collections import defaultdict
@@ -28,7 +28,7 @@ def _weight(look: TextLine) -> float:
 
 
 def winner(looks: Sequence[TextLine]) -> TextLine:
-    """The look whose serial gathered the most weight, its surest instance.
+    """Return the look whose serial gathered the most weight; of several, the most confident.
 
     Args:
         looks: one or more lines; where none holds a serial the first is returned.
@@ -43,15 +43,15 @@ def winner(looks: Sequence[TextLine]) -> TextLine:
 def agreed_serial(
     chosen: TextLine, looks: Sequence[TextLine], weights: Sequence[float] | None = None
 ) -> tuple[Character, ...]:
-    """The chosen serial with each character's probability averaged over all looks.
+    """Return the chosen serial with each character's probability averaged over all looks.
 
-    A look that read something else in a place, or nothing, counts 0 there, so disagreement
-    between looks lowers exactly the characters that they disagree about.
+    A look that read another character, or none, in a position counts 0 there, so disagreement lowers only the
+    characters that the looks disagree about.
 
     Args:
         chosen: one of the looks.
         looks: one or more.
-        weights: how much each look counts, all of them alike where None.
+        weights: how much each look counts; all alike where None.
     """
     weights = [1.0] * len(looks) if weights is None else weights
     totals = [0.0] * len(chosen.plate)

@@ -1,7 +1,7 @@
-"""CTC decoding: the most probable text, how probable it is, what else it may be, where it stands.
+"""CTC decoding: the most probable text, its probability, the alternatives, and where each character stands.
 
-CTC gives every text a probability, and those of all texts add up to 1 (Graves et al. 2006). So the
-probability of a whole plate is computed exactly, by the forward algorithm, and not guessed from the
+CTC gives every text a probability, and those of all texts add up to 1 (Graves et al. 2006). The forward
+algorithm therefore computes the probability of a whole plate exactly, instead of estimating it from the
 peaks. Texts are tuples of classes; class 0 is the blank.
 """
 
@@ -15,18 +15,17 @@ from numpy.typing import NDArray
 
 BLANK: Final = 0
 ROUNDS: Final = 6
-"""How often edits are tried before it is left at that."""
+"""The most rounds of edits that the search runs."""
 BEAM: Final = 3
 """How many of the most probable texts are edited."""
 WORTH_EDITING: Final = 0.01
-"""Probability over which a text beside the best one is edited too."""
+"""Probability above which the search edits a text that is not the best one."""
 NEGLIGIBLE: Final = 1e-5
-"""Probability up to which a text that one look found is not held against the others, and up to
-which no prior is asked about it."""
+"""Probability up to which a text of one look is dropped when looks are merged, and skipped by the prior."""
 NOTICED: Final = 1e-3
-"""Probability at a step from which a class is tried in a place or a gap."""
+"""Probability at a step from which the search tries a class in a position or a gap."""
 TRIED: Final = 4
-"""Classes tried in each place and in each gap, the most probable ones."""
+"""Classes tried in each position and in each gap, the most probable ones."""
 
 Classes = tuple[int, ...]
 Steps = NDArray[np.float64]
@@ -35,7 +34,7 @@ Steps = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One character of a text and the steps at which it was seen."""
+    """One character of a text and the steps that it covers."""
 
     label: int
     start: int
@@ -43,7 +42,7 @@ class Place:
 
 
 Prior = Callable[[Sequence[Place]], float]
-"""How many times more often a text is met than the steps' own training took it to be."""
+"""How many times more often a text occurs than the network's training data assumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +53,14 @@ class Decoded:
     probability: float
     """Of the whole text."""
     certainty: tuple[float, ...]
-    """For each character, its probability where all others are as decoded, so that a doubt stays
-    with the character that it is about. Doubt that no single edit accounts for is all characters'."""
+    """For each character, its probability if all others are as decoded, so a doubt stays with the character
+    that it concerns. Doubt that no single edit explains is spread over all characters."""
     others: tuple[tuple[Classes, float], ...]
     """Other texts with their probabilities, the most probable first."""
     candidates: tuple[tuple[tuple[Place, ...], float], ...] = ()
-    """All texts that were tried and are not negligible, this one too, with their places."""
+    """All texts that were tried and are not negligible, this one included, with their positions."""
     seen: Classes = ()
-    """The most probable text by the steps alone, without any prior."""
+    """The most probable text by the steps alone, without a prior."""
 
     @property
     def text(self) -> Classes:
@@ -71,7 +70,7 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class _Edit:
-    """A text one step away, and the characters of the first one that are in doubt where it is right."""
+    """A text one edit away, and the characters of the original that are in doubt if it is right."""
 
     places: tuple[Place, ...]
     doubts: tuple[int, ...]
@@ -80,15 +79,15 @@ class _Edit:
 
 _Known = dict[Classes, tuple[tuple[Place, ...], float]]
 _Searched = tuple[_Known, dict[Classes, list[_Edit]]]
-"""Texts with their places and probabilities; and the edits of the most probable of them."""
+"""Texts with their places and probabilities, and the edits of the most probable ones."""
 
 
 def tempered(log_probabilities: NDArray[np.float32], temperature: float) -> Steps:
-    """Probabilities at a temperature: above 1 they are less sure, below 1 surer.
+    """Return probabilities at a temperature: above 1 they are less sure, below 1 surer.
 
     Args:
         log_probabilities: (T, C).
-        temperature: what the logarithms are divided by, over 0.
+        temperature: divides the logarithms; over 0.
 
     Returns: (T, C) float64, each row normalised.
     """
@@ -99,7 +98,7 @@ def tempered(log_probabilities: NDArray[np.float32], temperature: float) -> Step
 
 
 def best_path(steps: Steps) -> tuple[Place, ...]:
-    """The text of the best class at each step: repeats are one character, blanks none."""
+    """Return the text of the best class at each step, with repeats merged and blanks dropped."""
     best = steps.argmax(axis=1)
     edges = [0, *(np.flatnonzero(np.diff(best)) + 1), len(best)]
     return tuple(
@@ -110,18 +109,18 @@ def best_path(steps: Steps) -> tuple[Place, ...]:
 
 
 def labels(places: Sequence[Place]) -> Classes:
-    """The text of places."""
+    """The text as classes, without positions."""
     return tuple(place.label for place in places)
 
 
 def probabilities(steps: Steps, texts: Sequence[Classes]) -> NDArray[np.float64]:
-    """The exact probability of each text: that of all the ways to write it in these steps.
+    """Return the exact probability of each text, summed over all its alignments to the steps.
 
     Args:
         steps: (T, C), T at least 1.
-        texts: any number, of any lengths; the empty one too.
+        texts: any number, of any length, the empty text included.
 
-    Returns: (len(texts),) float64; 0 for what does not fit into T steps.
+    Returns: (len(texts),) float64; 0 for a text that does not fit into T steps.
     """
     lengths = np.array([len(text) for text in texts], np.intp)
     states = _with_blanks(texts)
@@ -142,8 +141,8 @@ def probabilities(steps: Steps, texts: Sequence[Classes]) -> NDArray[np.float64]
 
 
 def _with_blanks(texts: Sequence[Classes]) -> NDArray[np.intp]:
-    """(S, K) states, a column for each text: a blank before, between and after its characters; shorter
-    ones padded with blanks, which lie behind a text's end and never lead back."""
+    """(S, K) states, a column for each text: a blank before, between and after its characters. Blanks pad shorter
+    texts; they lie after a text's end and never lead back."""
     states = np.full((2 * max(map(len, texts), default=0) + 1, len(texts)), BLANK, np.intp)
     for column, text in zip(states.T, texts, strict=True):
         column[1 : 2 * len(text) : 2] = text
@@ -151,17 +150,17 @@ def _with_blanks(texts: Sequence[Classes]) -> NDArray[np.intp]:
 
 
 def decode(looks: Sequence[Steps], keep: int = 2, prior: Prior | None = None) -> Decoded:
-    """The most probable text, with the most probable others.
+    """Return the most probable text and the next most probable ones.
 
-    Starts from the best path; edits of the most probable texts known are tried as long as that may
-    change which those are. An edit takes a character for another, drops one or puts one in. With
-    several looks at the same plate, a text is as probable as their probabilities' mean.
+    The search starts from the best path and tries edits of the most probable texts so far, until the ranking
+    stops changing. An edit substitutes, drops or inserts one character. With several looks at the same plate,
+    a text's probability is the mean over the looks.
 
     Args:
         looks: one or more of (T, C), T at least 1.
-        keep: how many other texts to return at the most.
-        prior: evidence from elsewhere, weighed against what is seen by Bayes' rule. It chooses among
-            the texts that the steps themselves make probable, and adds none.
+        keep: the most other texts to return.
+        prior: weighs the texts by Bayes' rule with evidence from elsewhere. It ranks texts that the steps
+            make probable, and adds none.
     """
     known, edits = _searched(looks[0])
     if len(looks) > 1:
@@ -187,7 +186,7 @@ def decode(looks: Sequence[Steps], keep: int = 2, prior: Prior | None = None) ->
 
 
 def _weighed(known: _Known, prior: Prior) -> _Known:
-    """Probabilities times their prior, brought back to 1 with what no known text accounts for."""
+    """Multiply probabilities by their prior and normalise them, texts that were not found included."""
     weights = {
         text: odds * prior(places) if odds > NEGLIGIBLE else odds
         for text, (places, odds) in known.items()
@@ -198,7 +197,7 @@ def _weighed(known: _Known, prior: Prior) -> _Known:
 
 
 def _together(looks: Sequence[Steps], searched: Sequence[_Searched]) -> _Searched:
-    """What several looks found, each text with the mean of its probabilities in all of them."""
+    """Merge the texts of several looks; each gets the mean of its probabilities in all of them."""
     found: dict[Classes, tuple[Place, ...]] = {}
     edits: dict[Classes, list[_Edit]] = {}
     for known, edited in searched:
@@ -218,7 +217,7 @@ def _together(looks: Sequence[Steps], searched: Sequence[_Searched]) -> _Searche
 
 
 def _shared(certainty: NDArray[np.float64], whole: float) -> tuple[float, ...]:
-    """Certainties lowered alike until together they promise no more than the whole text does."""
+    """Lower certainties by one factor until their product is at most the whole text's probability."""
     if len(certainty) == 0:
         return ()
     excess = whole / max(float(certainty.prod()), 1e-300)
@@ -226,7 +225,7 @@ def _shared(certainty: NDArray[np.float64], whole: float) -> tuple[float, ...]:
 
 
 def _searched(steps: Steps) -> _Searched:
-    """Texts with their places and probabilities; and the edits of the most probable of them."""
+    """Search one look: texts with their places and probabilities, and the edits of the most probable ones."""
     first = best_path(steps)
     known = {labels(first): (first, float(probabilities(steps, [labels(first)])[0]))}
     edits: dict[Classes, list[_Edit]] = {}
@@ -249,13 +248,13 @@ def _searched(steps: Steps) -> _Searched:
 
 
 def _read_off(steps: Steps) -> _Searched:
-    """The best path alone: what a further look adds to the texts that the first one made probable."""
+    """Return the best path alone: what a further look adds to the texts that the first one found."""
     places = best_path(steps)
     return {labels(places): (places, 1.0)}, {}
 
 
 def _doubts(text: Classes, edits: Sequence[_Edit]) -> dict[Classes, set[int]]:
-    """Each text one edit away, with the characters that it doubts: all that the edit may touch."""
+    """Map each text one edit away to the characters that it puts in doubt: all that the edit may touch."""
     doubts: dict[Classes, set[int]] = {}
     for edit in edits:
         if edit.text != text and edit.doubts:
@@ -275,7 +274,7 @@ def _edits(steps: Steps, places: tuple[Place, ...]) -> Iterator[_Edit]:
         around = slice((gaps[i][0] + gaps[i][1]) // 2, (gaps[i + 1][0] + gaps[i + 1][1] + 1) // 2)
         for label in _likely(steps[min(around.start, place.start) : max(around.stop, place.stop)]):
             yield _edit((*before, Place(label, place.start, place.stop), *after), (i,))
-        if place.stop - place.start > 2:  # a character, a blank and the character again
+        if place.stop - place.start > 2:  # room for a character, a blank and the character again
             yield _edit((*before, place, place, *after), (i,))
     for i, (start, stop) in enumerate(gaps):
         beside = tuple(j for j in (i - 1, i) if 0 <= j < len(places))
@@ -285,14 +284,14 @@ def _edits(steps: Steps, places: tuple[Place, ...]) -> Iterator[_Edit]:
 
 
 def _gaps(steps: Steps, places: tuple[Place, ...]) -> Iterator[tuple[int, int]]:
-    """Steps before, between and behind the characters."""
+    """Steps before, between and after the characters."""
     stops = [0, *(place.stop for place in places)]
     starts = [*(place.start for place in places), len(steps)]
     yield from zip(stops, starts, strict=True)
 
 
 def _likely(steps: Steps) -> list[int]:
-    """The classes that somewhere in these steps are probable enough to be tried."""
+    """The classes that are probable enough at some of these steps to be tried."""
     if len(steps) == 0:
         return []
     highest = steps.max(axis=0)

@@ -1,4 +1,4 @@
-"""Image bytes to a BGR frame, with bombs refused before a pixel is decoded."""
+"""Decodes image bytes to a BGR frame; refuses decompression bombs before it decodes a pixel."""
 
 import io
 import warnings
@@ -45,14 +45,14 @@ class Frame:
     pixels: NDArray[np.uint8]
     """(H, W, 3) uint8, BGR, upright."""
     reduced_by: int
-    """One pixel here is so many of the image as posted, each way."""
+    """Pixels of the posted image, each way, that one pixel here covers."""
 
 
 def image_size(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels as the header states them; decodes nothing.
+    """Return width and height in pixels from the header; decodes nothing.
 
-    Raises: UndecodableImage where no header of a known format is found, ImageTooLarge where the
-        file or the picture that it announces is over the limits.
+    Raises: UndecodableImage if the header is of no known format, ImageTooLarge if the file or the picture that
+        it announces is over the limits.
     """
     if len(data) > MAX_IMAGE_BYTES:
         raise ImageTooLarge(f"{len(data)} bytes, the limit is {MAX_IMAGE_BYTES}")
@@ -65,7 +65,7 @@ def image_size(data: bytes) -> tuple[int, int]:
 def _header_size(data: bytes) -> tuple[int, int]:
     try:
         with warnings.catch_warnings():
-            # Pillow's own guard against bombs sits elsewhere than ours.
+            # Pillow's own guard against bombs has another limit than ours.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(io.BytesIO(data), formats=("JPEG", "PNG")).size
     except Image.DecompressionBombError as exc:
@@ -75,7 +75,7 @@ def _header_size(data: bytes) -> tuple[int, int]:
 
 
 def _webp_size(data: bytes) -> tuple[int, int] | None:
-    """Sides of a WebP image (RFC 9649), None for others; Pillow would set up a decoder for it."""
+    """Sides of a WebP image (RFC 9649), None for other formats; Pillow would set up a decoder for it."""
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or len(data) < 30:
         return None
     chunk, body = data[12:16], data[20:30]
@@ -91,7 +91,7 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
 
 
 def reduction(width_px: int, height_px: int) -> int:
-    """How far to reduce while decoding: 1, 2, 4 or 8, so that plates stay legible."""
+    """Factor by which to reduce a frame while decoding, 1, 2, 4 or 8, so that plates stay legible."""
     factor = 1
     while factor < 8 and max(width_px, height_px) // (2 * factor) >= FULL_DETAIL_SIDE_PX:
         factor *= 2
@@ -104,7 +104,7 @@ def decode(data: bytes) -> Frame:
     Greyscale, 16-bit and four-channel images come out as 8-bit BGR; alpha is dropped. Very large
     frames are decoded at a half, a quarter or an eighth (see `reduction`).
 
-    Raises: UndecodableImage where the image is broken or cut off; ImageTooLarge over the limits.
+    Raises: UndecodableImage if the image is broken or cut off; ImageTooLarge over the limits.
     """
     factor = reduction(*image_size(data))
     try:

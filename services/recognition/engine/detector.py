@@ -1,4 +1,4 @@
-"""Where the plates of a frame are: the four corners of each, and how sure the network is."""
+"""Finds the plates of a frame: the four corners of each, and the network's score."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ from services.recognition.engine.geometry import Quad, size_px
 from services.recognition.engine.network import Network, fact
 
 STRIDE: Final = 32
-"""Sides of what the network takes are multiples of this, px."""
+"""The network's input sides are multiples of this, px."""
 GROUND: Final = 114
-"""Grey of what is added to a frame to make its sides such multiples."""
+"""Grey level that pads a frame to such multiples."""
 SAME: Final = 0.4
-"""Shared area over joint area from which two cells mean the same plate."""
+"""Intersection over union from which two cells mean the same plate."""
 WITHIN: Final = 0.6
-"""Share of a plate that lies in a surer one from which it is a part of that, or the same."""
+"""Overlap, as a share of the smaller of two, from which a detection is a part of the surer one, or the same."""
 JOINS: Final = 0.5
 """A neighbour's corners count where its score is at least this share of the best one's."""
 MOST_CELLS: Final = 400
 MOST_PLATES: Final = 24
-"""In one frame. No street has more, and a picture made to look like many costs no more."""
+"""The most plates in one frame. A street shows fewer, and a picture crafted to look like many costs no more."""
 MIN_SIZE_PX: Final = (16.0, 7.0)
-"""Width and height below which nothing of a serial can be left."""
+"""Width and height below which a serial cannot be legible."""
 ASPECT: Final = (0.8, 9.0)
 """Width over height. US plates have 2, motorcycles 1.6, European ones 4.7; a view from the side
 halves it."""
 INSIDE: Final = 0.6
-"""Share of a plate that lies in the frame, at the least."""
+"""The least share of a plate that lies in the frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Detection:
     """A plate in a frame."""
 
     score: float
-    """Probability that there is one."""
+    """Probability that it is a plate."""
     quad: Quad
     """Its corners, px of the frame, clockwise from the plate's own top left."""
 
@@ -55,11 +55,11 @@ class PlateDetector:
             network: takes `frames` (N, H, W, 3), gives `score` (N, H/8, W/8) and `corners`
                 (N, H/8, W/8, 8), px of the input.
             longest_px: frames are reduced until their long side is no more than this.
-            again_px: frames in which nothing was found are looked at once more with this long
-                side, if they are that large; None for never.
-            minimum: score from which there is a plate.
+            again_px: if a frame this large yields no plate, the detector runs once more with this long side;
+                None for never.
+            minimum: score from which a detection counts as a plate.
 
-        Raises: NoSuchModel where the network does not say its version.
+        Raises: NoSuchModel if the network's metadata has no version.
         """
         self._network = network
         self._version = fact(network, "version")
@@ -73,7 +73,7 @@ class PlateDetector:
         return self._version
 
     def find(self, frames: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
-        """The plates of each frame, the surest first.
+        """Return the plates of each frame, the surest first.
 
         Args:
             frames: (H, W, 3) uint8 BGR each; any sizes from 1x1.
@@ -81,14 +81,14 @@ class PlateDetector:
         return [self._find(frame) for frame in frames]
 
     def _find(self, frame: NDArray[np.uint8]) -> list[Detection]:
-        """Alone: one frame's values fit a core's cache; those of four took a fifth longer a frame."""
+        """Runs on one frame at a time: its values fit a core's cache; a batch of four took a fifth longer a frame."""
         found = self._look(frame, self._longest_px)
         if found or self._again_px is None or max(frame.shape[:2]) <= self._longest_px:
             return found
         return self._look(frame, self._again_px)
 
     def _look(self, frame: NDArray[np.uint8], longest_px: int) -> list[Detection]:
-        """One pass at one size."""
+        """Run one pass at one size."""
         picture, scales = _reduced(frame, longest_px)
         outputs = self._network.run(picture[np.newaxis])
         plates = merged(outputs["score"][0], outputs["corners"][0], self._minimum)
@@ -99,7 +99,7 @@ class PlateDetector:
 def _reduced(
     frame: NDArray[np.uint8], longest_px: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """A frame at its working size on grey ground, top left; and px there per px here, x and y."""
+    """Return a frame at working size, at the top left of a grey ground; and working px per frame px, x and y."""
     height, width = frame.shape[:2]
     scale = min(1.0, longest_px / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -113,8 +113,7 @@ def _reduced(
 
 
 def _halved(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Means of 2x2 px, many times faster than those over broken px; an odd last row or column is
-    left out."""
+    """Average 2x2 px, many times faster than averaging over fractions of px; drops an odd last row or column."""
     height, width = frame.shape[0] // 2, frame.shape[1] // 2
     even = frame[: 2 * height, : 2 * width]
     return np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
@@ -127,7 +126,7 @@ def _multiple(px: int) -> int:
 def merged(
     score: NDArray[np.float32], corners: NDArray[np.float32], minimum: float
 ) -> list[tuple[float, Quad]]:
-    """Cells as plates: the best of a place with its neighbours' corners, weighted by score.
+    """Merge cells into plates: the best cell of a place, with its neighbours' corners weighted by score.
 
     Args:
         score: (h, w).
@@ -155,9 +154,9 @@ def merged(
 def _overlaps(
     first: Quad, all_: NDArray[np.float32]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which of (n, 4, 2) are the same plate as the first of them, and which are that or part of it.
+    """Return which of (n, 4, 2) are the same plate as `first`, and which are the same or a part of it.
 
-    By upright bounds, which is near enough: no two plates of a street overlap by that much.
+    It compares upright bounds; this is exact enough, since no two plates of a street overlap by that much.
     """
     low = np.maximum(first.min(axis=0), all_.min(axis=1))
     high = np.minimum(first.max(axis=0), all_.max(axis=1))
@@ -169,7 +168,7 @@ def _overlaps(
 
 
 def is_sound(quad: Quad, frame_shape: tuple[int, ...]) -> bool:
-    """Whether four corners can be a plate's: large enough, convex, not turned over, in the frame.
+    """Whether four corners can be a plate's: large enough, convex, not mirrored, inside the frame.
 
     Args:
         quad: (4, 2) px.

@@ -1,4 +1,4 @@
-"""Which engine the settings ask for."""
+"""Chooses the engine that the settings name."""
 
 from functools import partial
 
@@ -10,7 +10,7 @@ from services.recognition.settings import Settings
 
 
 def chosen_engine(settings: Settings) -> EngineFactory:
-    """What builds the engine in a worker; NoSuchModel is raised there, by the call."""
+    """Return the callable that builds the engine in a worker; calling it may raise NoSuchModel."""
     if settings.recognition_model != OWN:
         return partial(
             PaddleEngine, settings.recognition_model, longest_px=settings.recognition_longest_px

@@ -18,7 +18,7 @@ def size_px(quad: Quad) -> tuple[float, float]:
 
 
 def tilt_deg(quad: Quad) -> float:
-    """How far the reading direction leans from horizontal, degrees, 0 to 180."""
+    """Angle between the reading direction and horizontal, degrees, 0 to 180."""
     along = (quad[1] - quad[0]) + (quad[2] - quad[3])
     return abs(float(np.degrees(np.arctan2(along[1], along[0]))))
 
@@ -46,9 +46,9 @@ def straighten(
 
     Args:
         frame: (H, W, 3) uint8, BGR.
-        quad: (4, 2) float32 pixels, clockwise from top left; may reach over the frame's edge,
-            which is then repeated.
-        height_px: output height; the quadrilateral's own where None.
+        quad: (4, 2) float32 pixels, clockwise from top left; may reach over the frame's edge; edge pixels
+            are then repeated.
+        height_px: output height; the quadrilateral's own height where None.
 
     Returns: (h, w, 3) uint8 BGR, at least 1x1; and the (3, 3) matrix from frame to it.
     """
@@ -64,7 +64,7 @@ def straighten(
 
 
 def back_to_frame(quad: Quad, matrix: NDArray[np.float64]) -> Quad:
-    """Where a quadrilateral of a straightened cut lies in its frame, px."""
+    """Map a quadrilateral of a straightened cut back to its frame, px."""
     inverse = np.linalg.inv(matrix)
     points = cv2.perspectiveTransform(quad.reshape(1, 4, 2).astype(np.float64), inverse)
     return points.reshape(4, 2).astype(np.float32)

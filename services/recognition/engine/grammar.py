@@ -1,4 +1,4 @@
-"""Serial formats that US states issue, as evidence between readings; never used to rewrite one.
+"""Serial formats that US states issue, as evidence between readings; never used to rewrite a reading.
 
 L stands for a letter, D for a digit. The lists are of main passenger, commercial and truck series;
 personalised plates follow none of them, so a plate outside the lists is an ordinary plate.
@@ -114,20 +114,20 @@ def is_issued_series(plate: str, region: str | None = None) -> bool:
 
     Args:
         plate: A-Z and 0-9.
-        region: whose series, such as `US-CA`; any state's where it is None or has no list here.
+        region: whose series, such as `US-CA`; any state's if it is None or has no list here.
     """
     return shape(plate) in BY_STATE.get(region or "", SERIES)
 
 
 OFTENER: Final = 8.0
-"""How many times oftener a plate of an issued series is met on the road than among the rendered
-plates that the reader learnt from: there, a third are personalised or made of any characters (odds
-of 2 to 1), on the road about one in twenty (odds of 19 to 1)."""
+"""How many times more often a plate of an issued series occurs on the road than among the rendered plates
+that the reader was trained on: there, a third are personalised or random (odds of 2 to 1); on the road
+about one in twenty (odds of 19 to 1)."""
 
 
 def issued_oftener(plate: str, region: str | None = None) -> float:
-    """The prior of a plate among the readings of one picture; see `is_issued_series`.
+    """Return the prior of a plate among the readings of one picture; see `is_issued_series`.
 
-    It weighs readings that the picture itself makes probable; none is made up or rewritten.
+    It weighs readings that the picture itself makes probable; it adds and rewrites none.
     """
     return OFTENER if is_issued_series(plate, region) else 1.0

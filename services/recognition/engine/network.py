@@ -1,4 +1,4 @@
-"""A network to run: its input, its outputs by name, and what it says about itself."""
+"""The interface of a network: its input, its named outputs and its metadata; and ONNX Runtime behind it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,14 +12,14 @@ from services.recognition.engine.weights import NoSuchModel
 
 
 class Network(Protocol):
-    """Takes a batch of pictures, gives several arrays."""
+    """Maps a batch of pictures to several arrays."""
 
     @property
     def about(self) -> Mapping[str, str]:
-        """What whoever made it wrote down with it: version, alphabet, margins."""
+        """Metadata that its author stored with it: version, alphabet, margins."""
 
     def run(self, pictures: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
-        """Every output by its name.
+        """Return every output by its name.
 
         Args:
             pictures: (N, H, W, 3) uint8, BGR.
@@ -27,7 +27,7 @@ class Network(Protocol):
 
 
 def fact(network: Network, name: str) -> str:
-    """One thing that a network says about itself. Raises: NoSuchModel where it does not."""
+    """Return one value of a network's metadata. Raises: NoSuchModel if it is absent."""
     try:
         return network.about[name]
     except KeyError:
@@ -35,7 +35,7 @@ def fact(network: Network, name: str) -> str:
 
 
 class OnnxNetwork:
-    """An ONNX file on ONNX Runtime, in the thread that calls it and no other."""
+    """An ONNX file on ONNX Runtime; runs in the calling thread only."""
 
     def __init__(self, path: Path) -> None:
         options = onnxruntime.SessionOptions()
@@ -57,6 +57,6 @@ class OnnxNetwork:
         return self._about
 
     def run(self, pictures: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
-        """Every output by its name; see `Network.run`."""
+        """Return every output by its name; see `Network.run`."""
         values = self._session.run(self._outputs, {self._input: pictures})
         return dict(zip(self._outputs, values, strict=True))

@@ -1,4 +1,4 @@
-"""Our own networks: where their weights are, and their digest."""
+"""Finds the weights of our own networks and computes their digest."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from typing import Final
 from services.recognition.engine.weights import NoSuchModel
 
 OWN: Final = "plateward"
-"""What the settings call our own engine."""
+"""Our own engine's name in the settings."""
 FOLDER: Final = Path(__file__).parents[1] / "models"
 
 
 @dataclass(frozen=True, slots=True)
 class OwnWeights:
-    """The three networks, which are measured together."""
+    """The three networks; they are evaluated together."""
 
     detector: Path
     reader: Path
@@ -30,9 +30,9 @@ class OwnWeights:
 
 
 def find_own(folder: Path = FOLDER) -> OwnWeights:
-    """The weights in a folder, by default those that come with the service.
+    """Return the weights in a folder, by default those that ship with the service.
 
-    Raises: NoSuchModel where one of them is not there.
+    Raises: NoSuchModel if one of them is missing.
     """
     weights = OwnWeights(folder / "detector.onnx", folder / "reader.onnx", folder / "states.onnx")
     for path in (weights.detector, weights.reader, weights.states):

@@ -1,4 +1,4 @@
-"""The PaddleOCR engine: text in the frame, plates among it, a second look at each."""
+"""The PaddleOCR engine: finds text in the frame, picks plates among it, reads each again."""
 
 import math
 from collections.abc import Sequence
@@ -37,23 +37,23 @@ from services.recognition.engine.text import PaddleText
 from services.recognition.engine.weights import find_pair
 
 RULES_REVISION: Final = 2
-"""Goes up with every change to what is chosen or how looks are combined."""
+"""Goes up with every change to how lines are chosen or looks are combined."""
 
 SURE: Final = 0.97
-"""A first look this sure of every character, and of an issued series, is enough."""
+"""A first look with every character at least this sure, and of an issued series, is enough."""
 BLURRED: Final = 0.8
-"""A first look less sure than this is looked at again even where it seems to be a word."""
+"""A line whose first look is less sure than this is read again even if it seems to be a word."""
 FINDING_LOOKS: Final = ((0.25, 0.6, 48), (0.15, 0.3, 64))
-"""Looks that find the line anew: margins (shares of the line's width and height), line height in
-px. They mend lines that the first look cut short."""
+"""Looks that detect the line again: margins (shares of the line's width and height), line height in px.
+They repair lines that the first look cut short."""
 TIGHT_LOOK: Final = (0.02, -0.08)
-"""A look at the line alone, a little lower: state names and stickers fall away."""
+"""A look at the line alone, slightly lower, which excludes state names and stickers."""
 CROP_MARGIN: Final = (0.2, 0.7)
-"""Around the line, so that the crop shows the whole plate and a little of the car."""
+"""Margin around the line, so that the crop shows the whole plate and a little of the car."""
 
 
 class PaddleEngine:
-    """PaddleOCR over the whole frame, plates by plausibility, several looks at each."""
+    """Runs PaddleOCR over the whole frame, picks plates by plausibility, takes several looks at each."""
 
     def __init__(self, model: str = "ppocrv6-small", *, longest_px: int = 1280) -> None:
         pair = find_pair(model)
@@ -64,7 +64,7 @@ class PaddleEngine:
 
     @property
     def name(self) -> str:
-        """Weights and the revision of the rules around them."""
+        """The weights' name and the revision of the rules around them."""
         return self._name
 
     @property
@@ -73,7 +73,7 @@ class PaddleEngine:
         return self._digest
 
     def read(self, frame: NDArray[np.uint8]) -> Sequence[PlateReading]:
-        """All plates in a frame; see `Engine.read`."""
+        """Return all plates in a frame; see `Engine.read`."""
         lines = self._lines(frame)
         looked_at = [self._looks(frame, line) for line in self._candidates(frame, lines)]
         found = [(winner(looks), looks) for looks in looked_at]
@@ -83,14 +83,14 @@ class PaddleEngine:
         return sorted(readings, key=lambda reading: reading.corners)
 
     def warm_up(self) -> None:
-        """Nothing: all of it is loaded."""
+        """Does nothing: the constructor loads everything."""
 
     def read_batch(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[Sequence[PlateReading]]:
-        """One frame after another: PaddleOCR gains nothing from batches on one core."""
+        """Read one frame after another: PaddleOCR gains nothing from batches on one core."""
         return [self.read(frame) for frame in frames]
 
     def _lines(self, frame: NDArray[np.uint8]) -> list[TextLine]:
-        """Every line of the frame that is the size of a plate's serial or a state's name."""
+        """Read every line of the frame that is the size of a plate's serial or a state's name."""
         quads = self._text.detect(frame, self._longest_px)
         return [self._line(frame, quad) for quad in quads if could_hold_a_plate(quad) is None]
 
@@ -98,7 +98,7 @@ class PaddleEngine:
         return TextLine(self._text.read(frame, quad), quad)
 
     def _candidates(self, frame: NDArray[np.uint8], lines: Sequence[TextLine]) -> list[TextLine]:
-        """Lines worth more looks; halves that stand end to end before their parts."""
+        """Return lines worth more looks; halves joined end to end come first and replace their parts."""
         cut = [without_words(line) for line in lines]
         whole = [line for line in joined(cut) if _stands(frame, line, [line], lines)]
         single = [
@@ -111,7 +111,7 @@ class PaddleEngine:
         return [*whole, *single]
 
     def _looks(self, frame: NDArray[np.uint8], first: TextLine) -> list[TextLine]:
-        """Several readings of one plate; a sure first one that fits a series is enough."""
+        """Return several readings of one plate, or only the first if it is sure and fits a series."""
         if first.confidence >= SURE and is_issued_series(first.plate):
             return [first]
         found = [self._find_again(frame, first.quad, *look) for look in FINDING_LOOKS]
@@ -121,7 +121,7 @@ class PaddleEngine:
     def _find_again(
         self, frame: NDArray[np.uint8], quad: Quad, across: float, up: float, line_px: int
     ) -> TextLine | None:
-        """The largest line in an enlarged cut around a line, read there; None where none is."""
+        """Read the largest line in an enlarged cut around a line; None if the cut has none."""
         cut, matrix = straighten(frame, enlarge(quad, across, up), round(line_px * (1 + 2 * up)))
         found = self._text.detect(cut, max(cut.shape[:2]))
         if not found:
@@ -137,9 +137,9 @@ def _stands(
     looks: Sequence[TextLine],
     lines: Sequence[TextLine],
 ) -> bool:
-    """Whether nothing speaks against a line, and enough around it speaks for it.
+    """Whether the line has no objection and enough support from its surroundings.
 
-    One look that saw letters and digits is enough to take a line for a serial and not a word.
+    One look that read letters and digits is enough to count a line as a serial and not a word.
     """
     if objection(line) is not None:
         return False
@@ -152,10 +152,10 @@ def _stands(
 
 
 def _reading(frame: NDArray[np.uint8], chosen: TextLine, looks: Sequence[TextLine]) -> PlateReading:
-    """The chosen look as a reading.
+    """Turn the chosen look into a reading.
 
-    PaddleOCR has no probability of a whole line and no state: the risk is what its characters make
-    together, which nothing has calibrated.
+    PaddleOCR gives neither a probability of a whole line nor a state: the risk is 1 less the product of the
+    characters' probabilities, which is not calibrated.
     """
     characters = agreed_serial(chosen, looks)
     whole = math.prod(character.confidence for character in characters)

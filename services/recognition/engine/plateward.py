@@ -1,5 +1,5 @@
-"""Our own engine: a detector finds plates, readers read serials and states, PaddleOCR is asked where
-in doubt."""
+"""Our own engine: a detector finds plates, readers read serials and states, and PaddleOCR gives a second
+opinion where they are in doubt."""
 
 import re
 from collections.abc import Sequence
@@ -24,16 +24,16 @@ from services.recognition.engine.states import StateReader
 from services.recognition.engine.words import is_no_serial, names_a_state
 
 RULES_REVISION: Final = 2
-"""Goes up with every change to what is chosen or how looks are weighed."""
+"""Goes up with every change to how readings are chosen or looks are weighed."""
 
 SURE_AT_ONCE: Final = 0.6
-"""Score of a plate in the whole frame that stands even where a closer look does not see it."""
+"""Score from which a plate found in the whole frame counts even if the closer look does not see it."""
 CROP_MARGIN: Final = (0.15, 0.3)
-"""Around the plate, so that the crop shows a little of the car."""
+"""Margin around the plate, so that the crop shows a little of the car."""
 
 
 class OwnEngine:
-    """Detector, reader, and a second opinion on what the reader is not sure of."""
+    """A detector, a reader, and a second opinion where the reader is not sure."""
 
     def __init__(
         self,
@@ -50,12 +50,11 @@ class OwnEngine:
 
         Args:
             detector: finds the plates.
-            closer: places their corners again.
+            closer: refines their corners.
             reader: reads them.
             digest: SHA-256 (hex) over the weights of all.
-            legible_minimum: probability of being a legible plate from which a text is a reading.
-            opinion: asked about readings with a character less probable than `opinion_below`;
-                None for never.
+            legible_minimum: probability of being a legible plate from which a text becomes a reading.
+            opinion: asked about readings with a character less probable than `opinion_below`; None for never.
             opinion_below: see `opinion`.
         """
         self._detector = detector
@@ -78,17 +77,17 @@ class OwnEngine:
         return self._digest
 
     def warm_up(self) -> None:
-        """Load the second opinion, which is loaded when first asked otherwise."""
+        """Load the second opinion; it otherwise loads on first use."""
         if self._opinion is not None:
             self._opinion.load()
 
     def read(self, frame: NDArray[np.uint8]) -> Sequence[PlateReading]:
-        """All plates in a frame; see `Engine.read`."""
+        """Return all plates in a frame; see `Engine.read`."""
         [readings] = self.read_batch([frame])
         return readings
 
     def read_batch(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[Sequence[PlateReading]]:
-        """All plates in each frame; the networks run over all of them together."""
+        """Return all plates in each frame; the closer look and the reader run over all frames together."""
         found = [
             (i, detection)
             for i, detections in enumerate(self._detector.find(frames))
@@ -126,7 +125,7 @@ class OwnEngine:
 
 
 def could_be_a_plate(plate: str) -> bool:
-    """Whether a text has a serial's length and is no word of signs, of states or of plates."""
+    """Whether a text has a serial's length and is no word of signs, states or plates."""
     if len(plate) not in LENGTHS:
         return False
     if plate.isalpha():
@@ -147,18 +146,18 @@ def load_own(
     opinion_model: str,
     opinion_below: float,
 ) -> OwnEngine:
-    """Our engine with the weights that come with the service.
+    """Build our own engine with the weights that ship with the service.
 
     Args:
-        detector_px: long side of the frame that the detector works on.
-        detector_again_px: the same for a second pass where the first found nothing, 0 for none.
-        detector_minimum: score from which there is a plate.
+        detector_px: long side of the frame at which the detector works.
+        detector_again_px: the same for a second pass if the first finds nothing; 0 for none.
+        detector_minimum: score from which a detection counts as a plate.
         legible_minimum: see `OwnEngine`.
         region_minimum: see `StateReader`.
         looks_below: see `PlateReader`.
         keep_stacked: see `PlateReader`.
         opinion_model: PaddleOCR's pair of weights; see `weights.find_pair`.
-        opinion_below: see `OwnEngine`; 0 for no second opinion, which spares its memory.
+        opinion_below: see `OwnEngine`; 0 for no second opinion, which saves its memory.
 
     Raises: NoSuchModel.
     """

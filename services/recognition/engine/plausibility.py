@@ -1,7 +1,7 @@
-"""Which lines of text in a frame are plates: chosen by shape and content, not by coming first.
+"""Decides by shape and content which lines of text in a frame are plates.
 
-Nothing here changes a character. Lines are rejected, cut at whole words, joined end to end, or
-kept as they were read.
+It never changes a character: it rejects lines, cuts them at whole words, joins them end to end, or keeps
+them as read.
 """
 
 import re
@@ -20,23 +20,23 @@ from shared.core.plates import plate_characters
 
 LENGTHS: Final = range(2, 9)
 MIN_TEXT_PX: Final = 13.0
-"""Lowest text that is read as a plate; burned-in clocks and far cars fall below."""
+"""Least height of text that is read as a plate; burned-in clocks and far cars are lower."""
 ADVANCE: Final = (0.2, 0.85)
 """Width of a character over the height of its line. Plate dies are about 0.4; badges and banners
 are wider, text without gaps (barcodes, grilles) narrower."""
 MAX_TILT_DEG: Final = 30.0
 MIN_FIRST_MEAN: Final = 0.3
-"""Mean probability below which a line is texture rather than text."""
+"""Mean probability below which a line counts as texture, not text."""
 DIFFERENT_SMALL_LETTERS: Final = frozenset("abdefghlnqrt")
-"""Lower case that cannot be a capital seen small: signs and badges have it, plates do not."""
+"""Lower-case letters that cannot be a small capital: signs and badges have them, plates do not."""
 
 PLATE_AROUND: Final = (0.05, 0.35)
 """A plate's edge beyond its line of characters as a detector draws it (a little outside the
 glyphs), shares of the line's width and height. A plate is 12 in x 6 in (SAE J686)."""
 
 HALVES_GAP: Final = (-0.6, 1.2)
-"""From one half of a serial to the other, in heights of the line. Below 0 their boxes overlap: about
-half a height is one character, which the detector may take into both."""
+"""Gap between two halves of a serial, in heights of the line. Below 0 their boxes overlap: about half a height
+is one character, which the detector may include in both."""
 
 _CLOCK = re.compile(r"\d:\d|\d\d:$|^:\d\d")
 _DIGITS_OF_A_DATE = re.compile(r"(19|20)\d\d[-./]|\d\d?/\d\d?|^\W?\d\d\.\d\d")
@@ -60,7 +60,7 @@ class Objection(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What came of a frame."""
+    """The outcome of a frame."""
 
     PLATES = "plates"
     NO_PLATE = "no_plate"
@@ -104,12 +104,12 @@ class TextLine:
 
     @property
     def confidence(self) -> float:
-        """The lowest probability in the serial, 0 where there is none."""
+        """The lowest probability in the serial, 0 where it is empty."""
         return min((character.confidence for character in self.serial), default=0.0)
 
 
 def could_hold_a_plate(quad: Quad) -> Objection | None:
-    """What speaks against a region before anything in it is read."""
+    """Return the objection to a region by its shape alone, before its text is read; None if it has none."""
     width, height = size_px(quad)
     if height < MIN_TEXT_PX or width < height:
         return Objection.TOO_SMALL
@@ -121,7 +121,7 @@ def could_hold_a_plate(quad: Quad) -> Objection | None:
 
 
 def objection(line: TextLine) -> Objection | None:
-    """What speaks against a line being a plate, if anything does."""
+    """Return the first reason why a line is not a plate; None if it has none."""
     text, plate = line.text, line.plate
     if region := could_hold_a_plate(line.quad):
         return region
@@ -146,7 +146,7 @@ def objection(line: TextLine) -> Objection | None:
 
 
 class Support(IntEnum):
-    """How much a line's content asks for from around it before it counts as a plate."""
+    """What a line needs around it before it counts as a plate."""
 
     NONE = 0
     ANY = 1
@@ -156,7 +156,7 @@ class Support(IntEnum):
 
 
 def support_needed(plate: str) -> Support:
-    """Words and the shortest serials need most: signs, badges and speed limits are such."""
+    """Return the support that a serial needs: words and the shortest serials, common on signs, need most."""
     if plate.isalpha() or len(plate) < 4 or (plate.isdigit() and len(plate) < 5):
         return Support.STATE
     if len(plate) < 5 or plate.isdigit() or _BADGE.fullmatch(plate):
@@ -165,7 +165,7 @@ def support_needed(plate: str) -> Support:
 
 
 def has_state_beside(line: TextLine, others: Iterable[TextLine]) -> bool:
-    """Whether a state's name or slogan stands over or under the line, as on a plate."""
+    """Whether a state's name or slogan is above or below the line, as on a plate."""
     width, height = size_px(line.quad)
     centre = line.quad.mean(axis=0)
     for other in others:
@@ -177,7 +177,7 @@ def has_state_beside(line: TextLine, others: Iterable[TextLine]) -> bool:
 
 
 def without_words(line: TextLine) -> TextLine:
-    """Cut known words off both ends of a line ("TEXAS ABC1234"); the same line where none is."""
+    """Cut known words off both ends of a line ("TEXAS ABC1234"); returns the same line if it has none."""
     glyphs = list(line.glyphs)
     spaces = [i for i, glyph in enumerate(glyphs) if glyph.text.isspace()]
     starts, ends = [0, *(i + 1 for i in spaces)], [*spaces, len(glyphs)]
@@ -199,12 +199,12 @@ def without_words(line: TextLine) -> TextLine:
 
 
 def _between(glyphs: Sequence[Glyph], index: int) -> float:
-    """Where along a line the gap before a glyph lies."""
+    """Position along a line of the gap before a glyph."""
     return (glyphs[index - 1].place + glyphs[min(index, len(glyphs) - 1)].place) / 2
 
 
 def _part(quad: Quad, left: float, right: float) -> Quad:
-    """The part of a line between two places along it."""
+    """The part of a line between two positions along it."""
     top, bottom = quad[1] - quad[0], quad[2] - quad[3]
     return np.array(
         [
@@ -218,7 +218,7 @@ def _part(quad: Quad, left: float, right: float) -> Quad:
 
 
 def joined(lines: Sequence[TextLine]) -> list[TextLine]:
-    """Pairs of short lines that stand end to end as halves of one serial do."""
+    """Join pairs of short lines that lie end to end like the halves of one serial."""
     return [
         _join(left, right) for left, right in permutations(lines, 2) if _are_halves(left, right)
     ]
@@ -251,7 +251,7 @@ def _join(left: TextLine, right: TextLine) -> TextLine:
 
 
 def distinct(quads: Sequence[Quad]) -> list[int]:
-    """Which of several serials to keep: the tallest of each plate, so that stickers fall away."""
+    """Return which of several serials to keep: the tallest on each plate, which drops stickers."""
     kept: list[int] = []
     for i in sorted(range(len(quads)), key=lambda i: -size_px(quads[i])[1]):
         if all(overlap(quads[i], enlarge(quads[j], *PLATE_AROUND)) < 0.5 for j in kept):
@@ -260,7 +260,7 @@ def distinct(quads: Sequence[Quad]) -> list[int]:
 
 
 def outcome(readings: Sequence[PlateReading], minimum: float) -> Outcome:
-    """What came of a frame whose readings count from `minimum` (lowest character) up."""
+    """Return the outcome of a frame; readings count if their lowest character is at least `minimum`."""
     if any(reading.confidence >= minimum for reading in readings):
         return Outcome.PLATES
     return Outcome.UNREADABLE if readings else Outcome.NO_PLATE

@@ -1,4 +1,4 @@
-"""What a plate reading engine is: a name, a digest, and `read`. Engines are chosen by settings."""
+"""The interface of a plate reading engine: a name, a digest and `read`. The settings choose the engine."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """A plate that the engine holds possible, with the probability (0 to 1) that it is this one."""
+    """A plate that the engine considers possible, with its probability (0 to 1)."""
 
     plate: str
     probability: float
@@ -43,23 +43,23 @@ class PlateReading:
     """One plate in a frame."""
 
     plate_as_read: str
-    """What the engine said, separators and case included."""
+    """The engine's text, separators and case included."""
     characters: tuple[Character, ...]
     """The characters of `plate`, one each, in reading order; never empty."""
     corners: Corners
     """The line of characters (not the plate's edge), px of the decoded frame."""
     box: Box
-    """The plate, as far as its line of characters tells."""
+    """The plate, estimated from its line of characters."""
     crop: Box
-    """The plate with its surroundings, for people to look at."""
+    """The plate with its surroundings, shown to people."""
     region: str | None = None
-    """ISO 3166-2 of who issued it, such as `US-CA`; None where the engine cannot tell."""
+    """ISO 3166-2 code of the issuer, such as `US-CA`; None if the engine cannot say."""
     alternatives: tuple[Alternative, ...] = ()
-    """The most probable plates, three at the most, this reading first; empty where the engine gives
-    no probabilities of whole plates."""
+    """The most probable plates, three at the most, this reading first; empty if the engine gives no
+    probabilities of whole plates."""
     misread_risk: float | None = None
-    """1 less the calibrated probability that every character is right, 0 to 1; None where the
-    engine cannot tell. Higher than 1 - `confidence`, which is about one character alone."""
+    """1 less the calibrated probability that every character is right, 0 to 1; None if the engine gives none.
+    Higher than 1 - `confidence`, which concerns one character only."""
 
     @property
     def plate(self) -> str:
@@ -68,7 +68,7 @@ class PlateReading:
 
     @property
     def confidence(self) -> float:
-        """The lowest probability of any character, so that one bad character gates."""
+        """The lowest probability of any character, so that one doubtful character decides."""
         return min(character.confidence for character in self.characters)
 
 
@@ -81,23 +81,23 @@ class Engine(Protocol):
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) over the weights, so that a disputed read can be made again."""
+        """SHA-256 (hex) over the weights, so that a disputed read can be repeated."""
 
     def read(self, frame: NDArray[np.uint8]) -> Sequence[PlateReading]:
-        """All plates in a frame, from left to right; those of low confidence included.
+        """Return all plates in a frame, left to right, those of low confidence included.
 
         Args:
             frame: (H, W, 3) uint8, BGR; any size from 1x1.
 
         Returns: an empty sequence where nothing looks like a plate.
-        Raises: nothing about content; what it raises is a fault of the engine.
+        Raises: nothing because of the frame's content; any exception is a fault of the engine.
         """
 
     def read_batch(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[Sequence[PlateReading]]:
-        """As `read`, for several frames at once where that costs less; one answer per frame."""
+        """Like `read`, for several frames at once where that costs less; one answer per frame."""
 
     def warm_up(self) -> None:
-        """Load what would otherwise be loaded when first needed, so that no frame waits for it."""
+        """Load now what would otherwise load on first use, so that no frame waits for it."""
 
 
 EngineFactory = Callable[[], Engine]

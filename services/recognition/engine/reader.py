@@ -1,4 +1,4 @@
-"""What stands on a plate whose corners are known, and how probable it is."""
+"""Reads a plate whose corners are known, with probabilities."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,21 +18,21 @@ from services.recognition.engine.protocol import Alternative, Character
 from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
 
 PICTURE_PX: Final = (READER_WIDTH_PX, READER_HEIGHT_PX)
-"""Width and height of what the network takes."""
+"""Width and height of the network's input."""
 REDUCED_OVER: Final = 1.6
-"""How many times wider than the picture a plate is from which its frame is reduced first."""
+"""If a plate is wider than the picture by more than this factor, its frame is reduced first."""
 LEGIBLE: Final = 0.5
-"""Probability of being a legible plate below which nothing is decoded, whatever is asked for."""
+"""Probability of being a legible plate below which the reader never decodes, whatever the settings."""
 LOOKS: Final = ((1.03, 1.06), (0.97, 0.94))
-"""Further cuts of a plate, its corners drawn out by these shares across and down: a detector's
-error is of this size, and a reading that stands in all of them does not hang on it."""
+"""Further cuts of a plate, with its corners scaled by these shares across and down. A detector's error is of
+this size, so a reading found in all cuts does not depend on it."""
 SAME_COLUMN: Final = 2.5
-"""Columns by which the two characters of a stacked pair are apart at the most; characters beside
-each other are twice that."""
+"""The most columns between the two characters of a stacked pair; characters side by side are twice as far
+apart."""
 KEPT: Final = 3
-"""Alternatives that are told, the reading itself included."""
+"""Alternatives returned, the reading itself included."""
 BATCH: Final = 16
-"""Plates that go through the network together; more take memory and gain nothing."""
+"""Plates per run of the network; more cost memory and gain nothing."""
 
 ONE_LINE: Final = (0.25, 0.80)
 """Top and bottom of a single line of characters, shares of a plate's height: a serial is 2.7 in of
@@ -46,20 +46,20 @@ class Text:
     """A plate as read."""
 
     characters: tuple[Character, ...]
-    """Empty where nothing stands there."""
+    """Empty if the plate is illegible or blank."""
     alternatives: tuple[Alternative, ...]
     """This text first, then the next probable ones, three in all."""
     probability: float
-    """That the text is right as a whole."""
+    """That the whole text is right."""
     legible: float
-    """Probability that this is a plate that can be read at all."""
+    """Probability that this is a legible plate."""
     region: str | None
-    """ISO 3166-2, such as `US-CA`; None under the bar."""
+    """ISO 3166-2, such as `US-CA`; None below the minimum."""
     line: Quad
     """Around the characters, px of the frame."""
     as_read: str
-    """What the network alone read: with the small stacked characters that `characters` may leave out,
-    and without regard to what any state issues."""
+    """The network's own text: with the small stacked characters that `characters` may leave out, and without
+    regard to the series that states issue."""
 
     @property
     def plate(self) -> str:
@@ -74,7 +74,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What the network said of one cut of a plate."""
+    """The network's output for one cut of a plate."""
 
     steps: Steps
     """(T, 37) probabilities of classes."""
@@ -84,11 +84,11 @@ class _Look:
 
 
 class States(Protocol):
-    """Says which states issued plates; see `StateReader`."""
+    """Names the states that issued plates; see `StateReader`."""
 
     @property
     def version(self) -> str:
-        """Of the network that reads them."""
+        """The version of the network that reads them."""
 
     def read(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[str | None]:
         """The state of each plate, such as `US-CA`, or None."""
@@ -110,18 +110,18 @@ class PlateReader:
 
         Args:
             network: takes `plates` (N, 64, 160, 3), gives log-probabilities `characters`
-                (N, T, 37) and `plate` (N,). Its own description says its margins and the
-                temperature that calibrates its characters.
-            states: names the state of each legible plate, which is evidence for its serial too;
-                None for no state.
-            legible_minimum: what cannot come to this probability of being a legible plate, not by
-                the mean of all looks either, is not decoded.
-            looks_below: legible plates with a character less probable than this are looked at in further
-                cuts, a little wider and a little narrower.
-            keep_stacked: whether a pair of small characters, one above the other, is part of the
-                plate, or only of what stands on it.
+                (N, T, 37) and `plate` (N,). Its metadata holds its margins and the temperature that calibrates
+                its characters.
+            states: names the state of each legible plate, which also is evidence for its serial; None for no
+                state.
+            legible_minimum: a plate that cannot reach this probability of being legible, even by the mean of all
+                looks, is not decoded.
+            looks_below: legible plates with a character less probable than this are read in further cuts, a
+                little wider and a little narrower.
+            keep_stacked: whether a pair of small characters, one above the other, is part of the plate, or only
+                of the text as read.
 
-        Raises: NoSuchModel where the network does not say all that.
+        Raises: NoSuchModel if the network's metadata lacks any of these.
         """
         self._network = network
         self._states = states
@@ -134,7 +134,7 @@ class PlateReader:
 
     @property
     def versions(self) -> tuple[str, ...]:
-        """The network's version, and that of the one that names states."""
+        """The reader network's version, and that of the network that names states."""
         return self._version, *(() if self._states is None else (self._states.version,))
 
     def read(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[Text]:
@@ -162,7 +162,7 @@ class PlateReader:
     def _regions(
         self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], seen: Sequence[_Look]
     ) -> list[str | None]:
-        """The state of each plate that is worth reading."""
+        """The state of each plate that is legible enough to read."""
         told: list[str | None] = [None] * len(plates)
         if self._states is None:
             return told
@@ -217,11 +217,11 @@ class PlateReader:
 
 
 def stacked(places: Sequence[Place], steps: int) -> set[int]:
-    """Which characters are a small pair, one above the other, beside at least two of full height.
+    """Return which characters are a small pair, one above the other, beside at least two of full height.
 
-    Steps go along the upper half and then along the lower one, so the two of a pair are successive
-    characters of the two halves in the same columns. In two lines, the last of the upper one and the
-    first of the lower one stand at opposite ends.
+    Steps run along the upper half and then along the lower one, so the two of a pair are successive characters of
+    the two halves in the same columns. On a plate with two lines, the last character of the upper line and the
+    first of the lower one are at opposite ends.
     """
     columns = steps // 2
     middles = [(place.start + place.stop) / 2 for place in places]
@@ -238,7 +238,7 @@ def _as_decoded(decoded: Decoded) -> tuple[Alternative, ...]:
 
 
 def _without_stacked(decoded: Decoded, steps: int) -> tuple[Alternative, ...]:
-    """Plates without their small characters, each with the probability of all texts that come to it."""
+    """Plates without their small characters, each with the summed probability of the texts that reduce to it."""
     odds: dict[str, float] = defaultdict(float)
     for places, probability in decoded.candidates:
         odds[_full_height(places, steps)] += probability
@@ -255,7 +255,7 @@ def _full_height(places: Sequence[Place], steps: int) -> str:
 
 
 def _about(quad: Quad, by: tuple[float, float]) -> Quad:
-    """Corners further from their middle, or nearer to it, across and down."""
+    """Scale corners from their middle, across and down."""
     middle = quad.mean(axis=0)
     return np.asarray(middle + (quad - middle) * np.array(by), np.float32)
 
@@ -271,15 +271,15 @@ def rectify(
     up: float,
     size_in_px: tuple[int, int] = PICTURE_PX,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """A plate as a network sees it, in training too: straight, its sides drawn out by a margin.
+    """Cut out a plate as a network sees it, in training too: straightened, with a margin on each side.
 
     Large plates are reduced by averaging first, so that no stroke is skipped.
 
     Args:
         frame: (H, W, 3) uint8, BGR.
-        quad: (4, 2) px of the frame's edges (0 is the left edge of the first pixel, not its
-            middle), clockwise from the plate's top left; may reach over the frame's edge, which
-            is then repeated.
+        quad: (4, 2) px of the frame's edges (0 is the left edge of the first pixel, not its middle),
+            clockwise from the plate's top left; may reach over the frame's edge; edge pixels are then
+            repeated.
         across: margin on the left and on the right, a share of the plate's width.
         up: margin above and below, a share of its height.
         size_in_px: width and height of the picture.
@@ -308,7 +308,7 @@ def rectify(
 
 
 def _drawn_out(quad: Quad, across: float, up: float) -> Quad:
-    """A quadrilateral whose four sides go on by shares of their own lengths at both ends."""
+    """Extend the four sides of a quadrilateral at both ends by shares of their own lengths."""
     top, bottom = quad[1] - quad[0], quad[2] - quad[3]
     left, right = quad[3] - quad[0], quad[2] - quad[1]
     return np.array(
@@ -332,7 +332,7 @@ def _window(frame: NDArray[np.uint8], wide: Quad, width_px: int) -> tuple[int, i
 
 
 def _inner(across: float, up: float) -> Quad:
-    """Where the plate itself lies in the picture, px."""
+    """The plate itself in the picture, px."""
     width, height = PICTURE_PX
     left, top = width * across / (1 + 2 * across), height * up / (1 + 2 * up)
     return np.array(
@@ -342,10 +342,10 @@ def _inner(across: float, up: float) -> Quad:
 
 
 def _line(places: Sequence[Place], steps: int, margins: tuple[float, float]) -> Quad:
-    """Around the characters, px of the picture; the whole plate where there are none.
+    """A quadrilateral around the characters, px of the picture; the whole plate if it has none.
 
-    Steps go along the plate's upper half and then along its lower one. A plate whose lower half has
-    characters further left than the last one of the upper half has two lines, which fill it.
+    Steps run along the plate's upper half and then along its lower one. A plate whose lower half has characters
+    further left than the last one of the upper half has two lines, which fill it.
     """
     inner = _inner(*margins)
     (left, top), (right, bottom) = inner[0], inner[2]

@@ -1,10 +1,9 @@
-"""PaddleOCR's reading of a plate that our own reader is not sure of, and how the two are weighed.
+"""Adds PaddleOCR's reading of a plate that our own reader is not sure of, and weighs the two.
 
-Looks vote. The winner is a text that one of them read, character for character: none is blended
-or rewritten. Our reader gives its candidates the probabilities that it holds them to have; each of
-PaddleOCR's looks gives its text its lowest character's probability times its share of `WEIGHT`. A
-text that the state issues in series counts a quarter more in the vote, and nothing more in its
-probability.
+Looks vote. The winner is a text that one of them read, character for character; texts are never blended or
+rewritten. Our reader gives each candidate its probability as votes; each of PaddleOCR's looks gives its text
+its lowest character's probability times its share of `WEIGHT`. A text of a series that the state issues
+counts a quarter more in the vote, but its probability stays as it is.
 """
 
 from collections.abc import Sequence
@@ -30,11 +29,11 @@ from services.recognition.engine.text import PaddleText
 from services.recognition.engine.weights import find_pair
 
 WEIGHT: Final = 0.5
-"""Of PaddleOCR's looks together beside our own reader's 1. They see the same plate and err alike,
-so two count no more than one. A text that our reader holds impossible wins only where its own has
-less than about 0.5; one that it holds possible needs less."""
+"""Weight of PaddleOCR's looks together, beside our own reader's 1. They see the same plate and make the same
+errors, so two count no more than one. A text that our reader holds impossible wins only if its own has less
+than about 0.5; one that it holds possible needs less."""
 AROUND: Final = 0.12
-"""Margin around the plate in the cut in which lines are looked for, share of each side."""
+"""Margin around the plate in the cut that is searched for lines, share of each side."""
 CUT_HEIGHT_PX: Final = 96
 """Height of that cut: characters come out near the 48 px that PaddleOCR reads at."""
 KEPT: Final = 3
@@ -44,10 +43,10 @@ class Opinion(Protocol):
     """Another reader of plates."""
 
     def load(self) -> None:
-        """Be ready to look."""
+        """Load everything that `looks` needs."""
 
     def looks(self, frame: NDArray[np.uint8], plate: Quad, line: Quad) -> list[TextLine]:
-        """What it reads on a plate; nothing where it sees no serial.
+        """Return its readings of a plate; an empty list if it sees no serial.
 
         Args:
             frame: (H, W, 3) uint8, BGR.
@@ -57,9 +56,9 @@ class Opinion(Protocol):
 
 
 class PaddleOpinion:
-    """PaddleOCR on one plate: the largest line found on it, and the line that we found.
+    """Runs PaddleOCR on one plate: on the largest line that it finds there, and on the line that we found.
 
-    It takes 3 s and about 400 MB, so it is loaded by `load`, or when first asked.
+    Loading takes 3 s and about 400 MB, so it happens in `load` or on first use.
     """
 
     def __init__(self, model: str) -> None:
@@ -97,14 +96,14 @@ def _holds_a_serial(line: Quad) -> bool:
 
 
 def weighed(own: Text, looks: Sequence[TextLine]) -> tuple[Text, str]:
-    """Our own reading after the vote of other looks.
+    """Return our own reading after the vote of other looks.
 
     Args:
-        own: what our reader read; it has characters.
-        looks: what others read there; none leave it as it is.
+        own: our reader's text, with at least one character.
+        looks: the others' readings; an empty sequence leaves `own` unchanged.
 
-    Returns: the winner, with its probability the share of votes that it got and its characters'
-        averaged over the looks; and its text as it was read, separators included.
+    Returns: the winner, whose probability is its share of the votes and whose characters' probabilities are
+        averaged over the looks; and its text as read, separators included.
     """
     if not looks:
         return own, own.as_read

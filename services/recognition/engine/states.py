@@ -1,4 +1,4 @@
-"""Which state issued a plate, by the name that stands at its upper or lower edge."""
+"""Reads which state issued a plate from the name at its upper or lower edge."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,24 +21,24 @@ from services.recognition.models import (
 
 UNKNOWN: Final = "unknown"
 NARROWEST_PX: Final = 64
-"""Width of a plate under which nobody can read the name on it."""
+"""Width of a plate below which the name on it is illegible."""
 BATCH: Final = 16
 STRIP_PX: Final = NAMES_HEIGHT_PX // 2
 """Height of each edge."""
 
 
 class StateReader:
-    """Reads the names of states off plates, many at a time."""
+    """Reads the names of states on plates, many at a time."""
 
     def __init__(self, network: Network, *, minimum: float) -> None:
         """Set up a reader of names.
 
         Args:
-            network: takes `edges` (N, 80, 192, 3), gives log-probabilities `region` (N, R). Its own
-                description says its version and its regions.
-            minimum: probability from which a state is told.
+            network: takes `edges` (N, 80, 192, 3), gives log-probabilities `region` (N, R). Its metadata holds
+                its version and its regions.
+            minimum: probability from which a state is returned.
 
-        Raises: NoSuchModel where the network does not say both.
+        Raises: NoSuchModel if the network's metadata lacks either.
         """
         self._network = network
         self._minimum = minimum
@@ -51,7 +51,7 @@ class StateReader:
         return self._version
 
     def read(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[str | None]:
-        """The state of each plate as ISO 3166-2, such as `US-CA`; None under the bar.
+        """Return the state of each plate as ISO 3166-2, such as `US-CA`; None below the minimum.
 
         Args:
             plates: frames, (H, W, 3) uint8 BGR, each with a plate's corners in it, px.
@@ -79,10 +79,10 @@ class Edges:
     picture: NDArray[np.uint8]
     """(80, 192, 3) uint8 BGR."""
     matrix: NDArray[np.float64]
-    """(3, 3), from the frame to the whole plate of which they are cut."""
+    """(3, 3), from the frame to the whole plate that they are cut from."""
 
     def placed(self, points: NDArray[np.float32]) -> list[tuple[int | None, float]]:
-        """Points of the frame, (n, 2) px, as which edge they are in, 0 or 1 or None, and x there."""
+        """Locate points of the frame, (n, 2) px: which edge each is in, 0 or 1 or None, and its x there."""
         if len(points) == 0:
             return []
         here = cv2.perspectiveTransform(points.reshape(-1, 1, 2).astype(np.float64), self.matrix)
@@ -93,7 +93,7 @@ class Edges:
 
 
 def cut_edges(frame: NDArray[np.uint8], quad: Quad) -> Edges:
-    """A plate's edges as the network sees them, in training too.
+    """Cut out a plate's edges as the network sees them, in training too.
 
     Args:
         frame: (H, W, 3) uint8 BGR.

@@ -1,4 +1,4 @@
-"""Is there a plate around a line of text? Evidence from pixels for text that could be anything."""
+"""Checks by pixels whether a plate surrounds a line of text whose content alone does not decide."""
 
 import cv2
 import numpy as np
@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from services.recognition.engine.geometry import Quad, enlarge, straighten
 
 TEXT_PX = 24
-"""Height to which the text is scaled; finer detail only adds noise to an area's extent."""
+"""Height to which the text is scaled; finer detail only adds noise to the extent of the ground."""
 
 ACROSS, UP = 0.6, 1.6
-"""How far beyond the text to look, shares of its width and height."""
+"""Margins of the window around the text, shares of its width and height."""
 
 # A US plate is 12 in x 6 in (SAE J686) and its serial about 10 in x 2.7 in: its ground ends within
 # a tenth of the text's width at the sides, and within one text height above and below.
@@ -18,7 +18,7 @@ MOST_ACROSS, MOST_UP = 0.3, 1.0
 
 
 def _ground(text: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-    """Colour of the ground behind the characters (LAB), and its contrast to them in L*."""
+    """Return the colour of the ground behind the characters (LAB), and its contrast to them in L*."""
     light = text[:, :, 0]
     split, _ = cv2.threshold(light.astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
     upper, lower = text[light > split], text[light <= split]
@@ -31,7 +31,7 @@ def _ground(text: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
 
 
 def _run(covered: NDArray[np.bool_], start: int, step: int) -> int | None:
-    """Pixels from `start` until the ground ends; None where it goes on to the window's edge."""
+    """Count pixels from `start` until the ground ends; None if it reaches the window's edge."""
     at, missed = start, 0
     while 0 <= at < len(covered):
         missed = 0 if covered[at] else missed + 1
@@ -44,9 +44,8 @@ def _run(covered: NDArray[np.bool_], start: int, step: int) -> int | None:
 def is_enclosed(frame: NDArray[np.uint8], quad: Quad) -> bool:
     """Whether the ground behind a line of text ends where a plate's would.
 
-    At both sides, and above or below: dirt, a frame or a shadow often hides one edge.
-
-    True for most plates and for few fleet numbers, signs or badges: evidence, not proof.
+    It must end at both sides, and above or below: dirt, a frame or a shadow often hides one edge. True for most
+    plates and for few fleet numbers, signs or badges: evidence, not proof.
 
     Args:
         frame: (H, W, 3) uint8, BGR.

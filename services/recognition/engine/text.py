@@ -14,7 +14,7 @@ from services.recognition.engine.plausibility import Glyph
 from services.recognition.engine.weights import ModelPair, ModelPart, staged
 
 BOX_MIN: Final = 0.3
-"""Detector score from which a region is looked at; plates far off score lower than print."""
+"""Detector score from which a region counts; far plates score lower than print."""
 BLANK: Final = 0
 
 _ONE_THREAD: Final = {"intra_op_num_threads": 1, "inter_op_num_threads": 1}
@@ -25,7 +25,7 @@ class PaddleText:
 
     def __init__(self, pair: ModelPair) -> None:
         cv2.setNumThreads(1)
-        # It unpickles what it finds in its cache folder, so that is private, and gone after.
+        # PaddleOCR unpickles files in its cache folder, so the folder is private and deleted after loading.
         with TemporaryDirectory(prefix="plateward-paddle-") as cache:
             os.environ["PADDLE_PDX_CACHE_HOME"] = cache
             os.environ["PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK"] = "True"
@@ -33,7 +33,7 @@ class PaddleText:
 
             self._detector = _load(TextDetection, pair.detector)
             self._recogniser = _load(TextRecognition, pair.recogniser)
-        # PaddleOCR averages a line's probabilities away; its own decoder is asked for the parts.
+        # PaddleOCR averages a line's probabilities away, so this decoder replaces its own and keeps each one.
         predictor = self._recogniser.paddlex_predictor
         predictor.post_op = CharacterDecoder(predictor.post_op.character)
 
@@ -44,7 +44,7 @@ class PaddleText:
             frame: (H, W, 3) uint8, BGR.
             longest_px: the frame's long side is reduced to this; smaller frames are left alone.
 
-        Returns: (4, 2) float32 each, px of `frame`, clockwise from the text's top left.
+        longest_px: the frame's long side is reduced to this; smaller frames keep their size.
         """
         [found] = self._detector.predict(
             frame, limit_side_len=longest_px, limit_type="max", box_thresh=BOX_MIN
@@ -85,8 +85,8 @@ def _reach(aspect: float) -> float:
 class CharacterDecoder:
     """CTC decoding that keeps each character's probability and place.
 
-    Stands in for paddlex's CTCLabelDecode and decodes as it does (best class per step, repeats
-    and blanks dropped); it returns the glyphs in place of a text.
+    Replaces paddlex's CTCLabelDecode and decodes as it does (best class per step, repeats and blanks dropped), but
+    returns glyphs in place of a text.
     """
 
     def __init__(self, alphabet: Sequence[str]) -> None:
@@ -100,8 +100,8 @@ class CharacterDecoder:
         Args:
             predictions: one array (N, T, C) float32 of probabilities; class 0 is CTC's blank.
 
-        Returns: the glyphs of each line, `place` as a share of the padded input, and a 0.0 score
-            per line, which only PaddleOCR's own pipeline would look at.
+        Returns: the glyphs of each line, `place` as a share of the padded input, and a score per line, always 0.0,
+            which only PaddleOCR's own pipeline would use.
         """
         [batch] = predictions
         lines = [self._decode(steps) for steps in batch]

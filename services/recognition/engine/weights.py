@@ -1,4 +1,4 @@
-"""Pairs of a text detector and a text recogniser: where their weights are, and their digest."""
+"""Finds pairs of a text detector and a text recogniser, and computes their digest."""
 
 import hashlib
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ class ModelPair:
 
 
 def find_pair(name_or_folder: str) -> ModelPair:
-    """A pair by its name in the wheel, or a folder with `det/` and `rec/` laid out like the wheel.
+    """Find a pair by its name in the wheel, or in a folder with `det/` and `rec/` laid out like the wheel.
 
     Raises: NoSuchModel.
     """
@@ -86,7 +86,7 @@ def _part(folder: Path) -> ModelPart:
 
 @contextmanager
 def staged(part: ModelPart) -> Iterator[str]:
-    """A temporary folder in which PaddleOCR finds the part by the file names that it insists on."""
+    """Link one network's files into a temporary folder under the names that PaddleOCR requires."""
     with TemporaryDirectory(prefix="plateward-model-") as name:
         folder = Path(name)
         (folder / "inference.onnx").symlink_to(part.onnx.resolve())

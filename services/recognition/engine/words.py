@@ -1,4 +1,4 @@
-"""Words that stand on plates, on cars and beside roads without being a plate's serial."""
+"""Words on plates, on cars and beside roads that are not part of a serial."""
 # ruff: noqa: SIM905 - as lists these would be 150 lines
 
 import re
@@ -37,7 +37,7 @@ def _letters(text: str) -> str:
 
 
 def names_a_state(text: str) -> bool:
-    """Whether a line of text is a state's name or slogan, a slip or two of the engine allowed."""
+    """Whether a line of text is a state's name or slogan; tolerates a misread character or two."""
     letters = _letters(text)
     if len(letters) < 4 or any(one.isdigit() for one in text):
         return False
@@ -48,7 +48,7 @@ def names_a_state(text: str) -> bool:
 
 
 def is_no_serial(token: str) -> bool:
-    """Whether one word of a line is a known word and so no part of a serial."""
+    """Whether one word of a line is a known word and therefore no part of a serial."""
     if _ORDINAL.fullmatch(token):
         return True
     letters = _letters(token)

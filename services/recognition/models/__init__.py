@@ -1,6 +1,6 @@
 """Our own networks' weights, and the geometry that training and the service share.
 
-`detector.onnx`, `reader.onnx` and `states.onnx` are made by `training/`; MODEL_CARD.md says from what.
+`training/` makes `detector.onnx`, `reader.onnx` and `states.onnx`; MODEL_CARD.md names the data they come from.
 """
 
 from typing import Final
@@ -8,17 +8,17 @@ from typing import Final
 READER_WIDTH_PX: Final = 160
 READER_HEIGHT_PX: Final = 64
 MARGIN_ACROSS: Final = 0.06
-"""Of the plate's width, left and right of it, in what the reader sees."""
+"""Margin left and right of the plate in the reader's input, share of the plate's width."""
 MARGIN_UP: Final = 0.10
-"""Of the plate's height, above and below it."""
+"""Margin above and below the plate, share of its height."""
 NAMES_WIDTH_PX: Final = 192
 NAMES_HEIGHT_PX: Final = 80
-"""What the reader of states' names sees: a plate's upper edge, where most have it, over its lower
+"""Height of the state reader's input: a plate's upper edge, where most have the state's name, over its lower
 edge, each half as high as that."""
 NAMES_PLATE_PX: Final = 112
-"""Height of the whole plate, margins included, of which those are cut."""
+"""Height of the whole plate, margins included, that the edges are cut from."""
 NAMES_MARGIN_ACROSS: Final = 0.04
 NAMES_MARGIN_UP: Final = 0.12
-"""As above."""
+"""As above, for the state reader."""
 ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """Characters in the order of the reader's classes 1 to 36; class 0 is CTC's blank."""

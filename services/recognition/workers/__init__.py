@@ -1,1 +1,1 @@
-"""Recognition: what runs by itself."""
+"""Recognition: its worker processes."""

@@ -1,4 +1,4 @@
-"""The worker process: one engine, one pipe, a few frames at a time, gone when its parent is gone."""
+"""The worker process: one engine, one pipe, a few frames at a time; it exits when its parent does."""
 
 import logging
 import os
@@ -34,11 +34,11 @@ class Plate:
 
 @dataclass(frozen=True, slots=True)
 class FrameReading:
-    """What came of one frame."""
+    """The plates of one frame."""
 
     plates: tuple[Plate, ...]
     duration_ms: float
-    """Decoding and cutting out, and this frame's share of reading, in the worker."""
+    """Time in the worker: decoding and cutting out, and this frame's share of reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The frame, or at the start the engine, cannot be had; the worker itself is well."""
+    """The frame, or at the start the engine, failed; the worker itself is well."""
 
     kind: str
     detail: str
@@ -63,7 +63,7 @@ Answer = FrameReading | Failed
 def read_frames(engine: Engine, images: Sequence[bytes]) -> list[Answer]:
     """Decode images, read them together, and cut out each plate. One answer per image, in order.
 
-    An engine that fails on several frames is given each alone, so that only the one at fault fails.
+    If the engine fails on several frames, it reads each alone, so that only the faulty one fails.
     """
     decoded = [_decoded(data) for data in images]
     frames = [one for one in decoded if isinstance(one, _Decoded)]
@@ -92,7 +92,7 @@ def _read(engine: Engine, decoded: Sequence[_Decoded]) -> list[Answer]:
     start = time.perf_counter()
     try:
         readings = engine.read_batch([one.frame.pixels for one in decoded])
-    except Exception as exc:  # a fault of the engine: reported by its kind, never by its content
+    except Exception as exc:  # a fault of the engine: report its type, never its message
         if len(decoded) > 1:
             return [answer for one in decoded for answer in _read(engine, [one])]
         log.exception("the engine failed on a frame of %d x %d px", *_size(decoded[0].frame))
@@ -128,8 +128,8 @@ def _jpeg(pixels: NDArray[np.uint8], box: Box) -> bytes:
 
 
 def run(pipe: Connection, make_engine: EngineFactory) -> None:
-    """Work lists of images from the pipe until it closes. The target of the worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C; the parent closes us
+    """Process lists of images from the pipe until it closes. The target of the worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C; the parent ends it
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
         engine = make_engine()
@@ -147,7 +147,7 @@ def run(pipe: Connection, make_engine: EngineFactory) -> None:
 
 
 def _die_with_parent() -> None:
-    """End at once when the parent is gone, even in the middle of a frame."""
+    """Exit at once when the parent exits, even in the middle of a frame."""
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])

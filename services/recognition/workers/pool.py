@@ -1,8 +1,8 @@
-"""Worker processes off the event loop; a worker takes several frames at once where they wait.
+"""Runs worker processes off the event loop; a worker gets several frames at once if they wait.
 
-When a worker dies, its frames are tried again, each alone. So it is always known which frame kills
-workers: one that was alone in two that died is refused by name, and no other is held against
-anybody. A dead worker is replaced before the next frames.
+When a worker dies, each of its frames is retried alone, so the pool always knows which frame kills workers. It
+refuses a frame that was alone in two workers that died, and blames no other. It replaces a dead worker before
+the next frames.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from shared.core.errors import AlprError
 log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 2
-"""How often a frame may end a worker that had nothing else."""
+"""How many workers a frame may kill while alone before it is refused."""
 DIGEST_DIGITS: Final = 16
 
 REPLACED = Counter("alpr_recognition_workers_replaced", "Worker processes that had to be replaced")
@@ -35,13 +35,13 @@ T = TypeVar("T")
 
 
 class FrameKilledWorker(AlprError):
-    """A frame killed its worker, or kept it past its time, twice."""
+    """A frame killed its worker, or exceeded its time, twice."""
 
     title = "The frame killed its worker"
 
 
 def cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """Cores that this process may use, a container's limit (cgroup v2) included."""
+    """Cores that this process may use; respects a container's limit (cgroup v2)."""
     free = len(os.sched_getaffinity(0))
     try:
         limit, period = quota.read_text().split()
@@ -52,13 +52,13 @@ def cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
 
 @dataclass(slots=True, eq=False)
 class _Frame:
-    """A frame that somebody waits for."""
+    """A frame and the future of its answer."""
 
     image: bytes
     answer: asyncio.Future[FrameReading]
 
     def settle(self, result: FrameReading | BaseException) -> None:
-        """Answer whoever still waits."""
+        """Answer the caller, if it still waits."""
         if self.answer.done():
             return
         if isinstance(result, BaseException):
@@ -93,7 +93,7 @@ class WorkerPool:
 
     @property
     def size(self) -> int:
-        """Workers, each of which reads on its own."""
+        """Number of workers; each reads independently."""
         return self._size
 
     @property
@@ -103,12 +103,12 @@ class WorkerPool:
 
     @property
     def workers(self) -> frozenset[Worker]:
-        """The workers that there are now."""
+        """The current workers."""
         return frozenset(self._workers)
 
     @property
     def model(self) -> str:
-        """The engine as `name@digest`, known once started."""
+        """The engine as `name@digest`, known after the start."""
         if self._ready is None:
             raise RuntimeError("the pool is not started")
         return f"{self._ready.name}@{self._ready.digest[:DIGEST_DIGITS]}"
@@ -130,33 +130,33 @@ class WorkerPool:
         Args:
             image: a JPEG, PNG or WebP file.
 
-        Raises: UndecodableImage, ImageTooLarge, EngineFailed or FrameKilledWorker about the frame;
-            WorkerDoesNotStart where a dead worker cannot be replaced; WorkerDied once closed.
+        Raises: UndecodableImage, ImageTooLarge, EngineFailed or FrameKilledWorker because of the frame;
+            WorkerDoesNotStart if a dead worker cannot be replaced; WorkerDied after `close`.
         """
         if self._closed:
             raise WorkerDied("the pool is closed")
         loop = asyncio.get_running_loop()
         frame = _Frame(image, loop.create_future())
         self._waiting.append(frame)
-        loop.call_soon(self._dispatch)  # after whoever else asks for a frame just now
+        loop.call_soon(self._dispatch)  # after other callers that queue a frame in this cycle
         return await frame.answer
 
     def _dispatch(self) -> None:
-        """Give waiting frames to idle workers, none more than its share among all workers: a busy
-        one is soon free, and frames that wait behind others would then keep it waiting."""
+        """Give waiting frames to idle workers, each at most its share among all workers: a busy worker is soon free,
+        and would be idle if another already held the frames that wait."""
         while self._idle and (frames := self._next_frames()):
             task = asyncio.ensure_future(self._work(self._idle.popleft(), frames))
             self._busy.add(task)
             task.add_done_callback(self._busy.discard)
 
     def _next_frames(self) -> list[_Frame]:
-        """The frames for one idle worker; none where none wait."""
+        """Remove the frames for one idle worker from the queue; empty if none wait."""
         self._waiting = deque(frame for frame in self._waiting if not frame.answer.done())
         share = min(self._batch, -(-len(self._waiting) // self._size))
         return [self._waiting.popleft() for _ in range(share)]
 
     async def _work(self, worker: Worker, frames: Sequence[_Frame]) -> None:
-        """Read frames in a worker that is idle but for them, and make it idle again."""
+        """Read frames in an otherwise idle worker, then make it idle again."""
         try:
             if not worker.is_alive():
                 worker = await self._replace(worker)
@@ -178,7 +178,7 @@ class WorkerPool:
             self._dispatch()
 
     async def _read_alone(self, worker: Worker, frame: _Frame, attempts: int) -> Worker:
-        """Read a frame of a worker that died, and refuse it where it ends each worker it is given.
+        """Retry one frame of a worker that died; refuse it if it kills every worker that reads it.
 
         Returns: a live worker. Raises: WorkerDoesNotStart.
         """
@@ -197,7 +197,7 @@ class WorkerPool:
         return worker
 
     async def _read(self, worker: Worker, frames: Sequence[_Frame]) -> None:
-        """Read frames and answer; the worker is ended once nobody waits for any. Raises: WorkerDied."""
+        """Read frames and answer; kills the worker once no caller waits for any. Raises: WorkerDied."""
         images = [frame.image for frame in frames]
         reading = asyncio.ensure_future(
             self._on(worker, worker.read, images, self._frame_timeout_s)
@@ -208,7 +208,7 @@ class WorkerPool:
             frame.settle(answer)
 
     async def close(self) -> None:
-        """End all workers; frames in hand are given up."""
+        """Stop all workers; frames in progress are dropped."""
         self._closed = True
         for worker in self._workers:
             worker.kill()
@@ -226,7 +226,7 @@ class WorkerPool:
         return worker
 
     async def _replace(self, dead: Worker) -> Worker:
-        """A fresh, ready worker in the place of a dead one; the dead one where none starts."""
+        """Replace a dead worker by a fresh, ready one; keeps the dead one if no new one starts."""
         if self._closed:
             raise WorkerDied("the pool is closed")
         REPLACED.inc()
@@ -244,7 +244,7 @@ class WorkerPool:
     async def _on(
         self, worker: Worker, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a blocking call on a worker in a thread; given up, the worker is ended with it."""
+        """Run a blocking call on a worker in a thread; cancelling the call kills the worker."""
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, lambda: call(*args, **kwargs))

@@ -1,4 +1,4 @@
-"""The parent's end of one worker process. Everything but `start` and `kill` blocks."""
+"""The parent's side of one worker process. Every method but `start` and `kill` blocks."""
 
 from collections.abc import Sequence
 from multiprocessing import get_context
@@ -15,17 +15,17 @@ START_TIMEOUT_S: Final = 120.0
 
 
 class EngineFailed(AlprError):
-    """The engine raised on a frame; it would again."""
+    """The engine raised on a frame, and would raise again."""
 
     title = "The engine failed on the frame"
 
 
 class WorkerDoesNotStart(Exception):
-    """The engine does not load. No frame is to blame, and trying the next one cannot help."""
+    """The engine does not load. This is no frame's fault, and the next frame would fail too."""
 
 
 class WorkerDied(Exception):
-    """The process ended with frames in hand, or was ended because its time was up."""
+    """The process ended while it had frames, or was killed because its time was up."""
 
 
 _REFUSALS: Final[dict[str, type[AlprError]]] = {
@@ -42,14 +42,14 @@ class Worker:
 
     @classmethod
     def start(cls, make_engine: EngineFactory) -> "Worker":
-        """Start the process; its engine is still loading when this returns."""
+        """Start the process; returns while its engine is still loading."""
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(
             target=run, args=(theirs, make_engine), name="recognition worker", daemon=True
         )
         process.start()
-        theirs.close()  # so that the pipe ends when the process does
+        theirs.close()  # so that the pipe closes when the process ends
         return cls(process, ours)
 
     @property
@@ -62,7 +62,7 @@ class Worker:
         return self._process.is_alive()
 
     def wait_ready(self) -> Ready:
-        """The engine's name and digest once it is loaded. Raises: WorkerDoesNotStart."""
+        """Wait for the engine to load; returns its name and digest. Raises: WorkerDoesNotStart."""
         try:
             answer = self._answer(START_TIMEOUT_S)
         except WorkerDied as exc:
@@ -72,13 +72,13 @@ class Worker:
         raise WorkerDoesNotStart(str(answer))
 
     def read(self, images: Sequence[bytes], timeout_s: float) -> list[FrameReading | AlprError]:
-        """What came of each image: a reading, or UndecodableImage, ImageTooLarge or EngineFailed.
+        """Return for each image a reading, or UndecodableImage, ImageTooLarge or EngineFailed.
 
         Args:
             images: JPEG, PNG or WebP files.
             timeout_s: for all of them together.
 
-        Raises: WorkerDied; which of the images is to blame is not known then.
+        Raises: WorkerDied, without knowing which image is at fault.
         """
         try:
             self._pipe.send(list(images))
@@ -105,12 +105,12 @@ class Worker:
         return f"it ended with {self._process.exitcode}"
 
     def kill(self) -> None:
-        """End the process; the pipe ends with it, which wakes whoever waits for an answer."""
+        """Kill the process; this closes the pipe and wakes the thread that waits for an answer."""
         if self._process.is_alive():
             self._process.kill()
 
     def close(self) -> None:
-        """End the process if it runs and release what it held."""
+        """Kill the process if it runs, and release its resources."""
         self.kill()
         self._process.join()
         self._pipe.close()
