@@ -1,4 +1,4 @@
-"""The language of plates: one alphabet, one limit, one pattern syntax, one table of look-alikes.
+"""The language of plates: one alphabet, one limit, one pattern syntax.
 
 A plate in its normal form has 1 to 12 characters of A-Z and 0-9. A pattern has `?` for one unknown
 character and `*` for any number of them. Normalising drops characters and folds case and width; it never
@@ -26,15 +26,6 @@ WILDCARDS = frozenset(ONE + MANY)
 CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """All that a plate in its normal form is made of, in the order in which plates sort."""
 
-LOOKALIKE_CLASSES = ("0ODQ", "1I", "2Z", "5S", "8B", "6G")
-"""Characters that readers take for one another; the first stands for its class (Genetec's classes)."""
-
-_MEMBERS = "".join(members[1:] for members in LOOKALIKE_CLASSES)
-_FIRSTS = "".join(members[0] * (len(members) - 1) for members in LOOKALIKE_CLASSES)
-LOOKALIKES = str.maketrans(_MEMBERS, _FIRSTS)
-LOOKALIKE_BYTES = bytes.maketrans(_MEMBERS.encode(), _FIRSTS.encode())
-"""The same table for plates as bytes."""
-
 _OTHER_WILDCARDS = frozenset("_%#@")
 """Unknown characters in other systems' notations: dropping one would name another vehicle."""
 
@@ -46,11 +37,6 @@ _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000:
 _VARIATION_SELECTORS = range(0xFE00, 0xFE10)
 _MANY_MANY = re.compile(r"\*{2,}")
 _BESIDE = re.compile(r"^\??[A-Z0-9]|[A-Z0-9]\??[A-Z0-9]|[A-Z0-9]\??$")
-
-
-def skeleton(plate: str) -> str:
-    """Return a plate or pattern with each look-alike as the first of its class."""
-    return plate.translate(LOOKALIKES)
 
 
 def normalise_plate(text: str) -> PlateText:
@@ -86,7 +72,7 @@ class PlatePattern:
 
     text: str
     lookalike: bool = False
-    """Also match plates that differ only within the classes of `LOOKALIKES`."""
+    """Also match plates that differ only in look-alikes (`shared.core.matching`)."""
 
     @classmethod
     def parse(cls, text: str, *, lookalike: bool = False) -> Self:
@@ -132,27 +118,6 @@ class PlatePattern:
         """Whether an index narrows it: two known characters beside each other or one apart, or one at an
         end or one from it."""
         return _BESIDE.search(self.text) is not None
-
-
-def have_a_plate_in_common(one: str, other: str) -> bool:
-    """Whether some text fits two patterns, given in their normal form; how long it would be does not count."""
-    at = {(0, 0)}
-    seen = set(at)
-    while at:
-        i, j = at.pop()
-        if i == len(one) and j == len(other):
-            return True
-        a, b = one[i : i + 1], other[j : j + 1]
-        follow = set()
-        if a == MANY:
-            follow |= {(i + 1, j)} | ({(i, j + 1)} if b else set())
-        if b == MANY:
-            follow |= {(i, j + 1)} | ({(i + 1, j)} if a else set())
-        if a and b and MANY not in (a, b) and (a == b or ONE in (a, b)):
-            follow.add((i + 1, j + 1))
-        at |= follow - seen
-        seen |= follow
-    return False
 
 
 def _plain(text: str) -> str:

@@ -27,7 +27,6 @@ from shared.events.captures import (
 from shared.events.hits import (
     AlertsUnchecked,
     CautionShown,
-    Difference,
     EntryShown,
     HitDisposed,
     HitRaised,
@@ -96,7 +95,6 @@ __all__ = [
     "CheckpointSigned",
     "DeviceChanged",
     "DeviceSilenced",
-    "Difference",
     "DisclosedDay",
     "DisclosedRecord",
     "Dissent",

@@ -6,16 +6,9 @@ from uuid import UUID
 
 import msgspec
 
+from shared.core.matching import Difference
 from shared.core.types import Confidence, Ori, PlateText, Source, Tier
 from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """One position where what was read differs from what is listed."""
-
-    position: int  # from 0
-    read: str
-    listed: str
 
 
 class CautionShown(msgspec.Struct, frozen=True):

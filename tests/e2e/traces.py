@@ -23,7 +23,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from services.retention.domain.plates import plate_number
-from shared.core.plates import skeleton
+from shared.core.matching import skeleton
 from shared.kafka.topics import TOPICS
 
 PLATE, DEVICE, TIME, PICTURE = "plate", "device", "time", "picture"

@@ -4,12 +4,12 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from shared.core.matching import have_a_plate_in_common
 from shared.core.plates import (
     MAX_PLATE_CHARACTERS,
     MAX_TYPED_CHARACTERS,
     WILDCARDS,
     PlatePattern,
-    have_a_plate_in_common,
 )
 
 _PLATE_KEYS = frozenset({"plate", "plates", "plate_read", "plate_listed", "plate_as_read"})

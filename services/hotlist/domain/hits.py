@@ -9,7 +9,8 @@ from uuid import UUID
 import msgspec
 
 from services.hotlist.domain.rating import Outcome
-from shared.events import Actor, CautionShown, Difference, EntryShown, Place, Source, Tier
+from shared.core.matching import Difference
+from shared.events import Actor, CautionShown, EntryShown, Place, Source, Tier
 
 Status = Literal["unverified", "verified"]
 

@@ -1,4 +1,4 @@
-"""The rules of a hit: what counts as the same plate, how urgent it is, and what must be said with it."""
+"""The rules of a hit: how urgent it is, and what must be said with it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 
 from services.hotlist.domain.vehicles import colours_differ, makes_differ
-from shared.core.plates import LOOKALIKE_BYTES
+from shared.core.matching import Difference
 from shared.core.policy import HotLists
-from shared.events import Difference, ReadRecorded, Source, Tier
+from shared.events import ReadRecorded, Source, Tier
 
 TIERS: tuple[Tier, ...] = ("high", "medium", "low", "information")
 """From the most urgent down."""
@@ -21,20 +21,6 @@ LIKELY_MISREAD = 0.4
 
 Outcome = Literal["correct_read", "wrong_state", "misread", "list_out_of_date", "dismissed"]
 """What a person found who checked a hit with the entering agency (468.4(f))."""
-
-
-def fold(plate: str) -> bytes:
-    """Return the plate with each character as the first of its class: equal for all look-alikes."""
-    return plate.encode("ascii", "replace").translate(LOOKALIKE_BYTES)
-
-
-def differences(read: str, listed: str) -> list[Difference]:
-    """Return the positions where two plates of equal length differ."""
-    return [
-        Difference(position, seen, wanted)
-        for position, (seen, wanted) in enumerate(zip(read, listed, strict=True))
-        if seen != wanted
-    ]
 
 
 class Caution(msgspec.Struct, frozen=True):

@@ -16,7 +16,8 @@ from shared.access.disclosing import Shown, disclose
 from shared.access.grant import Grant
 from shared.access.rule_refusals import purpose_missing
 from shared.core.errors import NotFound
-from shared.events import CautionShown, Difference, EntryShown, Place, Tier
+from shared.core.matching import Difference
+from shared.events import CautionShown, EntryShown, Place, Tier
 
 HIT = """
     SELECT h.hit_id, h.seq, h.status, v.outcome, h.tier, h.record_kind, h.agency_ori, h.list_id,

@@ -66,13 +66,11 @@ class Refresher:
             present.add(packed for packed, partial in added if not partial)
             present.add_partials(packed for packed, partial in added if partial)
             present.version = version.version
-            self.index.arrange()
 
     def _count(self) -> None:
         sizes: dict[str, int] = {}
         for index in self.index.lists:
-            size = index.size + len(index.patterns)
-            sizes[index.agency_ori] = sizes.get(index.agency_ori, 0) + size
+            sizes[index.agency_ori] = sizes.get(index.agency_ori, 0) + len(index)
         for agency, size in sizes.items():
             ENTRIES.labels(agency).set(size)
 
@@ -99,5 +97,5 @@ async def _load(feed: Feed, version: InForce) -> ListIndex:
         async for piece in pieces:
             index.add(piece)
     index.add_partials(await feed.partials(version))
-    log.info("loaded version %d of a hot list, %d entries", version.version, index.size)
+    log.info("loaded version %d of a hot list, %d entries", version.version, len(index))
     return index

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from services.retention.domain.sightings import Sighting, within
 from shared.core.ids import derive_id
-from shared.core.plates import skeleton
+from shared.core.matching import skeleton
 
 SAME_PLATE: Final = 0.7
 """Reads closer than this are of one plate where the frame does not speak against it: less than one

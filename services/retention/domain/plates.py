@@ -7,15 +7,14 @@ carries 8 bytes, needs no look-up to be stored, and plates that begin alike are 
 from collections.abc import Iterator
 from itertools import pairwise, takewhile
 
+from shared.core.matching import LOOKALIKES, skeleton
 from shared.core.plates import (
     CHARACTERS,
-    LOOKALIKES,
     MANY,
     MAX_PLATE_CHARACTERS,
     ONE,
     WILDCARDS,
     PlatePattern,
-    skeleton,
 )
 from shared.core.types import PlateText
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from shared.core.plates import skeleton
+from shared.core.matching import skeleton
 from shared.core.types import Ori, PlateText
 from shared.events import Place
 

@@ -5,7 +5,8 @@ from typing import Any
 from services.retention.domain.area import EARTH_RADIUS_M, Area, Circle, Polygon, edges
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.plates import grams_of, like, numbers_of, plate_number
-from shared.core.plates import PlatePattern, skeleton
+from shared.core.matching import skeleton
+from shared.core.plates import PlatePattern
 
 _WITHIN_M = (
     f"2 * {EARTH_RADIUS_M} * asin(least(1, sqrt("

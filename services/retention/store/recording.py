@@ -23,7 +23,7 @@ from services.retention.store import locks
 from services.retention.store.partitions import Partitions
 from shared.core.clock import Clock
 from shared.core.errors import InvalidInput, Unavailable
-from shared.core.plates import skeleton
+from shared.core.matching import skeleton
 from shared.events import CaptureProcessed, ReadRecorded
 from shared.postgres.database import Database
 

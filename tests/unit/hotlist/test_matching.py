@@ -1,18 +1,17 @@
-"""What counts as the same plate, and how urgent a match is."""
+"""What the lists in force nominate, and how urgent a match is."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import product
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
 from services.hotlist.domain.index import Index, ListIndex
-from services.hotlist.domain.rating import Listed, differences, fold, lowered, rate
+from services.hotlist.domain.rating import Listed, lowered, rate
 from services.hotlist.domain.vehicles import colours_differ, makes_differ
-from shared.core.plates import LOOKALIKE_CLASSES
+from shared.core.matching import differences
 from shared.core.policy import load_policy
-from shared.events import Difference, ReadRecorded
+from shared.events import ReadRecorded
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 RULES = load_policy(Path(__file__).parents[3] / "policy.toml").hotlists
@@ -70,38 +69,6 @@ def found(index, *reads, most=1, least=0.6):
     return index.candidates(reads, minimum_confidence=least, most_differences=most)
 
 
-def test_characters_of_a_class_fold_to_one_and_no_others_do():
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-    class_of = {c: members[0] for members in LOOKALIKE_CLASSES for c in members}
-    for one, other in product(alphabet, repeat=2):
-        same = class_of.get(one, one) == class_of.get(other, other)
-        assert (fold(one) == fold(other)) is same, (one, other)
-
-
-def test_the_classes_are_those_of_the_law_note():
-    assert {frozenset(members) for members in LOOKALIKE_CLASSES} == {
-        frozenset("0ODQ"),
-        frozenset("1I"),
-        frozenset("2Z"),
-        frozenset("5S"),
-        frozenset("8B"),
-        frozenset("6G"),
-    }
-
-
-@pytest.mark.parametrize(
-    ("read", "listed", "places"),
-    [
-        ("7ABC123", "7ABC123", []),
-        ("7A8C123", "7ABC123", [2]),
-        ("OQ0", "000", [0, 1]),
-        ("2222", "ZZZZ", [0, 1, 2, 3]),
-    ],
-)
-def test_differences_are_told_by_position(read, listed, places):
-    assert differences(read, listed) == [Difference(p, read[p], listed[p]) for p in places]
-
-
 @pytest.mark.parametrize(
     ("read", "listed", "most", "matches"),
     [
@@ -142,9 +109,9 @@ def test_entries_taken_out_are_found_no_more_and_others_stay():
     one.add(packed)
     one.remove([packed[1], packed[1], b"x" * 16 + b"NOTHERE"])
     index.put(one)
-    assert (one.size, {c.entry_id.int for c in found(index, a_read("AB0"))}) == (2, {0, 2})
+    assert (len(one), {c.entry_id.int for c in found(index, a_read("AB0"))}) == (2, {0, 2})
     one.remove([packed[0], packed[2]])
-    assert (one.size, found(index, a_read("AB0"))) == (0, [])
+    assert (len(one), found(index, a_read("AB0"))) == (0, [])
 
 
 @pytest.mark.parametrize("plate", ["", "７ÄBC", "\ud800", "A" * 500])

@@ -14,7 +14,8 @@ from services.retention.domain.plates import (
     plate_number,
     plate_of,
 )
-from shared.core.plates import CHARACTERS, PlatePattern, skeleton
+from shared.core.matching import skeleton
+from shared.core.plates import CHARACTERS, PlatePattern
 
 
 def some_plates(count, seed=7):

@@ -1,23 +1,15 @@
-"""One language for plates: the alphabet, the limit, patterns, look-alikes."""
+"""One language for plates: the alphabet, the limit, patterns."""
 
-import re
 import string
 import sys
 
 import pytest
 
 from shared.core.plates import (
-    CHARACTERS,
-    LOOKALIKE_BYTES,
-    LOOKALIKE_CLASSES,
     PlatePattern,
     normalise_plate,
     plate_characters,
-    skeleton,
 )
-from tests.architecture.source import ROOT
-
-RECORDS_SQL = ROOT / "services/retention/migrations/versions/0001_records.py"
 
 
 @pytest.mark.parametrize(
@@ -139,19 +131,3 @@ def test_a_pattern_is_searchable_alone_with_two_known_characters_beside_each_oth
 
 def test_an_engines_text_keeps_plate_characters_and_nothing_is_rewritten():
     assert plate_characters(" 7ab\uff23-\N{LATIN SMALL LETTER SHARP S}\N{KELVIN SIGN}1") == "7ABC1"
-
-
-def test_look_alikes_have_one_skeleton_and_others_have_not():
-    folded = sum(len(members) - 1 for members in LOOKALIKE_CLASSES)
-    for members in LOOKALIKE_CLASSES:
-        assert {skeleton(character) for character in members} == {members[0]}
-    assert len({skeleton(c) for c in CHARACTERS}) == len(CHARACTERS) - folded
-    assert skeleton("7A8?*") == skeleton("7AB?*") == "7A8?*"
-    assert CHARACTERS.encode().translate(LOOKALIKE_BYTES).decode() == skeleton(CHARACTERS)
-
-
-def test_the_skeleton_that_postgres_generates_is_that_of_the_table():
-    [(given, made)] = re.findall(
-        r"translate\(plate, '([^']+)', '([^']+)'\)", RECORDS_SQL.read_text()
-    )
-    assert CHARACTERS.translate(str.maketrans(given, made)) == skeleton(CHARACTERS)

@@ -1,15 +1,13 @@
-"""Partial plates: found by one known character, matched as written or by look-alikes."""
+"""The plates of a list: whole ones found by look-alikes, partial ones by one known character."""
 
 import random
 import re
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from services.hotlist.domain.patterns import PatternIndex
-from services.hotlist.domain.rating import fold
-from shared.core.plates import skeleton
-from shared.events import Difference
+from shared.core.matching import Difference, fold, skeleton
+from shared.core.plate_index import PatternIndex, PlateIndex
 
 
 def find(pattern, plate):
@@ -92,3 +90,38 @@ def test_a_pattern_added_twice_is_there_once_and_removed_is_gone():
     index.remove(entry_id)
     index.remove(entry_id)
     assert (len(index), index.find("7ABC", fold("7ABC"))) == (0, [])
+
+
+def packed(number, plate):
+    return UUID(int=number).bytes + plate.encode()
+
+
+def looked_up(index, plate, most=1):
+    found = index.find(plate, fold(plate), most)
+    return {entry.int: [d.position for d in differing] for entry, differing in found}
+
+
+def test_an_index_finds_whole_and_partial_plates_with_what_differs():
+    index = PlateIndex()
+    index.add([packed(1, "7ABC123"), packed(2, "7A8C123"), packed(3, "XYZ")])
+    index.add_partials([packed(4, "7AB*"), packed(5, "*9")])
+    assert len(index) == 5
+    assert looked_up(index, "7ABC123") == {1: [], 2: [2], 4: []}
+    assert looked_up(index, "NOTHING") == {}
+
+
+@pytest.mark.parametrize(("most", "found"), [(0, {1}), (1, {1, 2, 4}), (2, {1, 2, 3, 4})])
+def test_entries_that_differ_in_more_than_the_number_allowed_are_not_found(most, found):
+    index = PlateIndex()
+    index.add([packed(1, "B8O"), packed(2, "88O"), packed(3, "8BO")])
+    index.add_partials([packed(4, "B80*")])
+    assert looked_up(index, "B8O", most).keys() == found
+
+
+def test_entries_that_are_removed_are_found_no_more():
+    index = PlateIndex()
+    index.add([packed(1, "AB0"), packed(2, "ABO"), packed(3, "ABQ")])
+    index.add_partials([packed(4, "AB?")])
+    index.remove([packed(2, "ABO"), packed(9, "NOTHERE")])
+    index.remove_partials([packed(4, "AB?"), packed(9, "AB?")])
+    assert (len(index), looked_up(index, "AB0").keys()) == (2, {1, 3})

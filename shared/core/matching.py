@@ -1,0 +1,104 @@
+"""What counts as the same plate: look-alikes, plates with unknown characters, and where a read differs.
+
+Nothing here needs a server: a computer in a vehicle matches by the same rules.
+"""
+
+import re
+from uuid import UUID
+
+import msgspec
+
+from shared.core.plates import MANY, ONE
+
+LOOKALIKE_CLASSES = ("0ODQ", "1I", "2Z", "5S", "8B", "6G")
+"""Characters that readers take for one another; the first stands for its class (Genetec's classes)."""
+
+_MEMBERS = "".join(members[1:] for members in LOOKALIKE_CLASSES)
+_FIRSTS = "".join(members[0] * (len(members) - 1) for members in LOOKALIKE_CLASSES)
+LOOKALIKES = str.maketrans(_MEMBERS, _FIRSTS)
+LOOKALIKE_BYTES = bytes.maketrans(_MEMBERS.encode(), _FIRSTS.encode())
+"""The same table for plates as bytes."""
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One position where what was read differs from what is listed."""
+
+    position: int  # from 0
+    read: str
+    listed: str
+
+
+def skeleton(plate: str) -> str:
+    """Return a plate or pattern with each look-alike as the first of its class."""
+    return plate.translate(LOOKALIKES)
+
+
+def fold(plate: str) -> bytes:
+    """Return the skeleton of a plate as bytes; what is not ASCII becomes `?`."""
+    return plate.encode("ascii", "replace").translate(LOOKALIKE_BYTES)
+
+
+def differences(read: str, listed: str) -> list[Difference]:
+    """Return the positions where two plates of equal length differ."""
+    return [
+        Difference(position, seen, wanted)
+        for position, (seen, wanted) in enumerate(zip(read, listed, strict=True))
+        if seen != wanted
+    ]
+
+
+def have_a_plate_in_common(one: str, other: str) -> bool:
+    """Whether some text fits two patterns, given in their normal form; how long it would be does not count."""
+    at = {(0, 0)}
+    seen = set(at)
+    while at:
+        i, j = at.pop()
+        if i == len(one) and j == len(other):
+            return True
+        a, b = one[i : i + 1], other[j : j + 1]
+        follow = set()
+        if a == MANY:
+            follow |= {(i + 1, j)} | ({(i, j + 1)} if b else set())
+        if b == MANY:
+            follow |= {(i, j + 1)} | ({(i + 1, j)} if a else set())
+        if a and b and MANY not in (a, b) and (a == b or ONE in (a, b)):
+            follow.add((i + 1, j + 1))
+        at |= follow - seen
+        seen |= follow
+    return False
+
+
+class CompiledPattern:
+    """One partial plate of a list, in the two ways it is looked for: as written, and with look-alikes."""
+
+    __slots__ = ("_exact", "_folded", "_runs", "entry_id")
+
+    def __init__(self, entry_id: UUID, text: str) -> None:
+        self.entry_id = entry_id
+        self._runs = re.findall("[^?*]+", text)
+        self._exact = re.compile(_regex(text).encode())
+        self._folded = re.compile(_regex(skeleton(text)).encode())
+
+    def match(self, plate: str, folded: bytes) -> tuple[Difference, ...] | None:
+        """Return where `plate` differs from the known characters; None if it does not match at all.
+
+        `folded` is `fold(plate)`, which the caller makes once for all patterns.
+        """
+        if self._exact.fullmatch(plate.encode("ascii", "replace")):
+            return ()
+        found = self._folded.fullmatch(folded)
+        if found is None:
+            return None
+        return tuple(
+            Difference(at, plate[at], wanted)
+            for number, run in enumerate(self._runs, start=1)
+            for at, wanted in enumerate(run, start=found.start(number))
+            if plate[at] != wanted
+        )
+
+
+def _regex(text: str) -> str:
+    """A group for each run of known characters, so that a match says where they stood."""
+    parts = re.split("([?*])", text)
+    ways = {"?": ".", "*": ".*?", "": ""}
+    return "".join(ways.get(part, f"({part})") for part in parts)
