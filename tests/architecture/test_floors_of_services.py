@@ -1,12 +1,21 @@
 """One floor plan for every service: where a module may lie, and what it may import of its own service."""
 
+import ast
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.architecture.source import CLIENTS, ROOT, SERVICES, imports, modules
+from tests.architecture.source import (
+    CLIENTS,
+    HUMAN_SERVICES,
+    ROOT,
+    SERVICES,
+    imports,
+    modules,
+    tree,
+)
 
 ALL = (*SERVICES, *CLIENTS)
 
@@ -27,6 +36,9 @@ FLOORS = (
     {"__main__"},
 )
 """From the ground up. What a module imports of its own service lies on its floor or below."""
+
+BESIDE_ROUTES = {"__init__", "fields", "views", "guard"}
+"""Of `api`, beside modules with routes: what requests are made of, what answers show, who is let in."""
 
 DOMAIN_MAY = ("shared.core", "shared.events")
 LIBRARIES_OF_DOMAIN = sys.stdlib_module_names | {"numpy", "cv2", "msgspec", "cryptography"}
@@ -67,6 +79,20 @@ def machinery(path: Path, service: str) -> Iterator[str]:
             yield name
 
 
+def has_routes(parsed: ast.Module) -> bool:
+    """Whether a module of `api` makes a router, or adds its routes to the app itself, as cameras' do."""
+    return any(
+        (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Call)
+            and ast.unparse(node.targets[0]) == "router"
+            and ast.unparse(node.value.func) == "APIRouter"
+        )
+        or (isinstance(node, ast.FunctionDef) and node.name == "add_routes")
+        for node in parsed.body
+    )
+
+
 def python_files(service: str) -> list[Path]:
     return [path for path in modules(f"services/{service}") if "migrations" not in path.parts]
 
@@ -78,6 +104,31 @@ def test_every_module_lies_in_a_room_of_the_plan(service):
         parts = path.relative_to(ROOT / "services" / service).parts
         loose = len(parts) == 1 and parts[0].removesuffix(".py") in ROOT_FILES
         assert loose or parts[0] in allowed, f"{path.relative_to(ROOT)} lies loose"
+
+
+@pytest.mark.parametrize("service", HUMAN_SERVICES)
+def test_api_holds_routes_fields_and_views(service):
+    """Pages of the console, which is a client, are no API."""
+    found = modules(f"services/{service}/api")
+    routed = [path for path in found if has_routes(tree(path))]
+    assert routed, "no route found: the walk is broken"
+    for path in found:
+        assert path in routed or path.stem in BESIDE_ROUTES, (
+            f"{path.relative_to(ROOT)} has no route"
+        )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class HitOut(BaseModel):\n    hit_id: UUID\n",
+        "routes = APIRouter()\n",
+        "def people_of(request):\n    router = APIRouter()\n    return router\n",
+        "router = parent.router\n",
+    ],
+)
+def test_a_module_without_routes_is_found(text):
+    assert not has_routes(ast.parse(text))
 
 
 @pytest.mark.parametrize("service", ALL)

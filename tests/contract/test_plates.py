@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from services.audit.api.entries import EntryQuery
 from services.hotlist.domain.entries import EntryFault, plate_of
 from services.identity.api.purposes import Scope
+from services.release.api.fields import Criteria as ReleaseCriteriaIn
 from services.release.api.filing import check_scope
-from services.release.api.models import Criteria as ReleaseCriteriaIn
 from services.retention.api.holds import CriteriaIn as HoldCriteriaIn
 from services.retention.api.searches import Search
 from services.retention.domain.criteria import check_hold, check_search

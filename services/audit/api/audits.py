@@ -8,8 +8,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.audit.api.guard import AuditRead
-from services.audit.api.people import check_department
+from services.audit.api.guard import AuditRead, check_department
 from services.audit.domain.periods import ENTRIES, PERIOD
 from services.audit.domain.sampling import draw, sample_size, seed_of
 from services.audit.store.audits import Audit, Audits, Drawn, Item, ItemOutcome

@@ -8,8 +8,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict
 
 from services.audit.api.fields import Term
-from services.audit.api.guard import AuditRead
-from services.audit.api.people import check_department
+from services.audit.api.guard import AuditRead, check_department
 from services.audit.store.findings import Finding, Findings, FindingStatus, Step
 from shared.access.grant import Grant
 from shared.access.guard import access

@@ -1,4 +1,7 @@
-"""The audit log is for people of this department; for which purpose, the policy says (`purposes.opens`)."""
+"""The audit log, audits and findings are for people of this department.
+
+For which purpose, the policy says (`purposes.opens`).
+"""
 
 from typing import Annotated
 
@@ -9,7 +12,7 @@ from shared.access.guard import access
 from shared.access.rule_refusals import record_refusal
 from shared.core.errors import NotAuthorised
 from shared.core.permissions import Permission
-from shared.service.runtime import runtime_of
+from shared.service.runtime import Runtime, runtime_of
 
 
 async def for_audit(
@@ -27,3 +30,9 @@ async def for_audit(
 
 
 AuditRead = Annotated[Grant, Depends(for_audit)]
+
+
+def check_department(runtime: Runtime, grant: Grant) -> None:
+    """Raise NotAuthorised for people of any agency but this department."""
+    if grant.principal.agency_ori != runtime.policy.department.ori:
+        raise NotAuthorised("this is for people of this department", code="agency")

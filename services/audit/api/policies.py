@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict
 
-from services.audit.api.people import check_department
+from services.audit.api.guard import check_department
 from services.audit.store.policies import LoadedPolicy, Policies
 from shared.access.grant import Grant
 from shared.access.guard import access

@@ -5,17 +5,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from services.hotlist.api.list_models import (
-    EntriesAdded,
-    EntriesIn,
-    EntriesOut,
-    EntryIn,
-    EntryOut,
-    EntryRemoved,
-    EntrySearch,
-)
+from services.hotlist.api.fields import EntriesIn, EntryIn, EntrySearch
 from services.hotlist.api.lists import Manage, ReadPlates
 from services.hotlist.api.versions import put_in_force
+from services.hotlist.api.views import EntriesAdded, EntriesOut, EntryOut, EntryRemoved
 from services.hotlist.domain.entries import (
     MAX_PARTIALS,
     Checker,

@@ -1,8 +1,15 @@
-"""What all bodies that are taken have in common."""
+"""What requests are made of."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
+
+from services.hotlist.domain.entries import LIMITS
+from services.hotlist.domain.rating import Outcome
+from shared.core.fields import MAX_INT, Moment
+from shared.events import Source
+from shared.http.models import After, Reason, RequestBody
 
 # No control characters: they cannot be stored (NUL) or hide what is written.
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
@@ -13,3 +20,124 @@ def line(most: int, least: int = 1) -> Any:
     return StringConstraints(
         strip_whitespace=True, min_length=least, max_length=most, pattern=_PRINTABLE
     )
+
+
+class ListIn(RequestBody):
+    """A new hot list."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "SVS stolen vehicles", "source": "state"}]}
+    )
+
+    name: Annotated[str, line(80)]
+    source: Source
+    staleness_hours: Annotated[int, Field(ge=1, le=8760)] | None = None
+    """Narrower than the policy's limit for the source, or null for the policy's."""
+
+    record_kinds_off: Annotated[list[str], Field(default_factory=list, max_length=50)]
+
+
+class ListChange(RequestBody):
+    """What to change of a hot list; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": False}]})
+
+    enabled: bool | None = None
+    staleness_hours: Annotated[int, Field(ge=1, le=8760)] | None = None
+    """Null: the policy's limit for the source."""
+
+    record_kinds_off: Annotated[list[str], Field(max_length=50)] | None = None
+
+
+class RollbackIn(RequestBody):
+    """Which version to go back to; the one in force before the present one when null."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"version": 3, "reason": "incomplete extract"}]}
+    )
+
+    version: Annotated[int, Field(ge=1, le=MAX_INT)] | None = None
+    reason: Reason | None = None
+
+
+class WithdrawalIn(RequestBody):
+    """Why a list goes out of force."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "source no longer maintained"}]}
+    )
+
+    reason: Reason
+
+
+ENTRY_EXAMPLE: JsonDict = {
+    "plate": "7ABC123",
+    "state": "CA",
+    "record_kind": "stolen_vehicle",
+    "reason": "Reported stolen 3 June",
+    "entering_reference": "26-001234",
+}
+
+
+class EntryIn(RequestBody):
+    """An entry to list. `?` in the plate is one unknown character, `*` any number (468.4(c))."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ENTRY_EXAMPLE]})
+
+    plate: Annotated[str, StringConstraints(max_length=LIMITS["plate"])]
+    record_kind: Annotated[str, StringConstraints(max_length=LIMITS["record_kind"])]
+    reason: Annotated[str, line(LIMITS["reason"])]
+    state: Annotated[str, StringConstraints(max_length=LIMITS["state"])] | None = None
+    entering_ori: Annotated[str, StringConstraints(max_length=LIMITS["entering_ori"])] | None = None
+    entering_reference: Annotated[str, line(LIMITS["entering_reference"])] | None = None
+    make: Annotated[str, line(LIMITS["make"])] | None = None
+    model: Annotated[str, line(LIMITS["model"])] | None = None
+    colour: Annotated[str, line(LIMITS["colour"])] | None = None
+    valid_from: Moment | None = None
+    expires_at: Moment | None = None
+
+
+class EntriesIn(RequestBody):
+    """Entries to add to the version in force."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"entries": [ENTRY_EXAMPLE]}]})
+
+    entries: Annotated[list[EntryIn], Field(min_length=1, max_length=1000)]
+
+
+class EntrySearch(RequestBody):
+    """Which entries of the version in force to show; a plate matches as it is listed."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"plate": "7ABC123"}]})
+
+    plate: Annotated[str, line(LIMITS["plate"])] | None = None
+    record_kind: Annotated[str, line(LIMITS["record_kind"])] | None = None
+    after: After | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+
+
+class VerificationIn(RequestBody):
+    """What checking a hit with the entering agency gave."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"method": "CLETS", "reference": "T26-88123", "outcome": "correct_read"}]
+        }
+    )
+
+    method: Literal["CLETS"]
+    reference: Annotated[str, line(100)]
+    outcome: Outcome
+    note: Annotated[str, line(1000)] | None = None
+
+
+class DispositionIn(RequestBody):
+    """What came of a hit. Enforcement on a hit not verified as correct needs a stated reason."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"disposition": "vehicle recovered", "enforcement": True}]}
+    )
+
+    disposition: Annotated[str, line(200)]
+    enforcement: bool
+    unverified_reason: Reason | None = None

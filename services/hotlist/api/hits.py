@@ -8,15 +8,15 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 
 from services.hotlist.actions.crop_link import crop_link
-from services.hotlist.api.hit_models import (
-    DispositionIn,
+from services.hotlist.api.fields import DispositionIn, VerificationIn
+from services.hotlist.api.views import (
     HitsOut,
     HitWhole,
-    VerificationIn,
     WaitingHits,
     WaitingTier,
+    hit_out,
+    hit_whole,
 )
-from services.hotlist.api.views import hit_out, hit_whole
 from services.hotlist.domain.hits import Hit
 from services.hotlist.store.hits import HitFilter, Hits
 from services.hotlist.store.outcomes import Outcomes

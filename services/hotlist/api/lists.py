@@ -5,7 +5,8 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
 
-from services.hotlist.api.list_models import ListChange, ListIn, ListOut, YieldOut
+from services.hotlist.api.fields import ListChange, ListIn
+from services.hotlist.api.views import ListOut, YieldOut
 from services.hotlist.domain.entries import check_switches
 from services.hotlist.domain.rating import staleness_limit_s
 from services.hotlist.service import Hotlist

@@ -16,14 +16,9 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
-from services.hotlist.api.list_models import (
-    ListOut,
-    RollbackIn,
-    SetAsideOut,
-    VersionOut,
-    WithdrawalIn,
-)
+from services.hotlist.api.fields import RollbackIn, WithdrawalIn
 from services.hotlist.api.lists import Manage, ManagePlates, Read, list_out
+from services.hotlist.api.views import ListOut, SetAsideOut, VersionOut
 from services.hotlist.domain.csv_import import MAX_SET_ASIDE, Fault, SetAside, Sheet
 from services.hotlist.domain.entries import Checker, Entry, Kinds, kinds_of
 from services.hotlist.domain.rating import shrinks

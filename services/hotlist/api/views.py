@@ -1,22 +1,194 @@
-"""Hits as the API and the alert stream show them."""
+"""What answers and the alert stream show."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, Self
+from uuid import UUID
 
 import msgspec
+from pydantic import BaseModel, ConfigDict
 
-from services.hotlist.api.hit_models import (
-    UNVERIFIED_NOTICE,
-    DispositionOut,
-    HitOut,
-    HitWhole,
-    SightingOut,
-    VerificationOut,
-)
+from services.hotlist.domain.csv_import import SetAside
+from services.hotlist.domain.entries import ListedEntry
 from services.hotlist.domain.hits import Disposition, Hit, Sighting, Verification
+from services.hotlist.domain.rating import Outcome
 from shared.accounts.picture_links import LINK_TOKEN
-from shared.events import CautionShown
+from shared.events import CautionShown, Source, Tier
+from shared.http.models import Page, Person, RegionTaken
+
+UNVERIFIED_NOTICE = (
+    "Unverified. A machine match alone: verify through CLETS with the entering agency before"
+    " enforcement action (policy 468.4(f))."
+)
+
+
+class DifferenceOut(BaseModel):
+    """A position, from 0, where what was read differs from what is listed."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    position: int
+    read: str
+    listed: str
+
+
+class CautionOut(BaseModel):
+    """Something to know before acting on a hit."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    code: str
+    text: str
+
+
+class ListedOut(BaseModel):
+    """What the list says of the vehicle, and who entered it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    plate_listed_as: str
+    reason: str | None
+    entering_ori: str
+    entering_reference: str | None
+    make: str | None
+    model: str | None
+    colour: str | None
+    valid_from: datetime | None
+    expires_at: datetime | None
+
+
+class VerificationOut(BaseModel):
+    """A verification as recorded."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    method: str
+    reference: str
+    outcome: Outcome
+    note: str | None
+    at: datetime
+    by: Person
+
+
+class DispositionOut(BaseModel):
+    """A disposition as recorded."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    disposition: str
+    enforcement: bool
+    unverified_reason: str | None
+    at: datetime
+    by: Person
+
+
+class SightingOut(BaseModel):
+    """A read of the pass that a hit stands for."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    read_id: UUID
+    captured_at: datetime
+    confidence: float
+    plate_read: str
+    tier: Tier
+
+
+class HitOut(BaseModel):
+    """A hit, as in `GET /v1/hits` and on the alert stream."""
+
+    hit_id: UUID
+    seq: int
+    """Rises in the order in which hits were raised; the `id` on the alert stream."""
+
+    status: Literal["unverified", "verified"]
+    notice: str | None
+    """Said wherever an unverified hit is shown (468.4(f))."""
+
+    outcome: Outcome | None
+    tier: Tier
+    record_kind: str
+    agency_ori: str
+    list_id: UUID
+    list_name: str
+    list_version: int
+    list_age_s: int
+    """How old the listing was when the hit was raised."""
+
+    list_stale: bool
+    source: Source
+    entry_id: UUID | None
+    entry: ListedOut | None
+    plate_listed: str | None
+    region_listed: str | None
+    plate_read: str | None
+    plate_as_read: str | None
+    region_read: str | None
+    confidence: float
+    differences: list[DifferenceOut]
+    warnings: list[CautionOut]
+    read_id: UUID | None
+    """Null, as all else that tells of the vehicle, once the read is destroyed."""
+
+    capture_id: UUID | None
+    device_id: UUID | None
+    device_name: str | None
+    place: dict[str, float] | None
+    captured_at: datetime | None
+    received_at: datetime | None
+    raised_at: datetime
+    age_s: int | None
+    """How long ago the vehicle was there, as this is sent."""
+
+    late: bool
+    """The capture was old when the hit was raised, e.g. uploaded after an outage: no alert went out."""
+
+    first_at: datetime | None
+    last_at: datetime | None
+    sightings: int
+    crop_url: str | None
+    """Below this service's address, as is the next; null where there is no such picture. Good for who is shown
+    the hit, for ten minutes: the picture is part of the access that this answer, or stream, is."""
+
+    image_url: str | None
+    """Fetching it is an access of its own."""
+    purged_at: datetime | None
+    """When the read's data were destroyed under the retention schedule."""
+
+
+class HitWhole(HitOut):
+    """A hit with all that happened to it."""
+
+    verification: VerificationOut | None
+    dispositions: list[DispositionOut]
+    sightings_seen: list[SightingOut]
+
+
+class HitsOut(Page[HitOut]):
+    """One page of hits, and from when on they are shown."""
+
+    captured_since: datetime | None = None
+    """Where no purpose was declared: hits captured before this are shown for a purpose alone."""
+
+
+class WaitingTier(BaseModel):
+    """Hits of one tier that nobody has verified."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    tier: Tier
+    count: int
+    oldest_at: datetime
+    """When the first of them was raised."""
+
+
+class WaitingHits(BaseModel):
+    """What waits for a verification: counts and ages, no hit."""
+
+    count: int
+    oldest_at: datetime | None
+    tiers: list[WaitingTier]
 
 
 def hit_fields(hit: Hit, now: datetime, link: str | None) -> dict[str, Any]:
@@ -74,3 +246,130 @@ def hit_whole(
             "sightings_seen": [SightingOut.model_validate(one) for one in sightings],
         }
     )
+
+
+class ListOut(BaseModel):
+    """A hot list, and which version of it is in force."""
+
+    list_id: UUID
+    name: str
+    agency_ori: str
+    source: Source
+    enabled: bool
+    staleness_hours: int
+    record_kinds_off: list[str]
+    active_version: int | None
+    entries: int
+    as_of: datetime | None
+    activated_at: datetime | None
+    stale: bool
+    created_at: datetime
+    created_by: str
+
+
+class VersionOut(BaseModel):
+    """One version of a hot list."""
+
+    list_id: UUID
+    version: int
+    state: Literal["draft", "active", "retired", "dropped"]
+    """`dropped`: its entries are no longer kept, so it cannot be rolled back to."""
+
+    entries: int
+    as_of: datetime
+    skipped: dict[str, int]
+    """Rows left out because the import of their record kind is switched off."""
+
+    skipped_because: list[str] = []
+    set_aside: int
+    """Lines of its upload that were bad; `GET …/versions/{version}/set-aside` gives them with their faults."""
+
+    needs_second_word: bool
+    """It loses so much of the list that another person than uploaded it must put it in force."""
+
+    regions: list[RegionTaken] = []
+    """Of an upload: what each short form of a state was taken for."""
+
+    sha256: str | None
+    created_at: datetime
+    created_by: str
+
+
+class SetAsideOut(BaseModel):
+    """A line of an upload that did not become an entry; lines and columns count from 1."""
+
+    line: int
+    column: int | None
+    field: str | None
+    fault: str
+    content: str
+    """As it came, cut after 2,000 characters; of an entry that was there twice, as it was taken."""
+
+    @classmethod
+    def of(cls, one: SetAside) -> Self:
+        """Return a line as the API shows it."""
+        return cls(**one.fault.shown, content=one.content)
+
+
+class EntriesAdded(BaseModel):
+    """The version that has the entries, in force."""
+
+    list_id: UUID
+    version: int
+    entry_ids: list[UUID]
+    regions: list[RegionTaken] = []
+    """What each short form of a state was taken for."""
+
+
+class EntryRemoved(BaseModel):
+    """The version that no longer has the entry, in force."""
+
+    list_id: UUID
+    version: int
+
+
+class EntryOut(BaseModel):
+    """An entry of a hot list."""
+
+    entry_id: UUID
+    plate: str
+    plate_listed: str
+    partial: bool
+    state: str | None
+    record_kind: str
+    reason: str | None
+    entering_ori: str
+    entering_reference: str | None
+    make: str | None
+    model: str | None
+    colour: str | None
+    valid_from: datetime | None
+    expires_at: datetime | None
+    entered_at: datetime
+    entered_by: str
+
+    @classmethod
+    def of(cls, entry: ListedEntry) -> Self:
+        """Return an entry as the API shows it."""
+        return cls(**asdict(entry), state=entry.region)
+
+
+class EntriesOut(Page[EntryOut]):
+    """A page of the entries of a version."""
+
+    version: int | None
+
+
+class YieldOut(BaseModel):
+    """What a list brought: a list whose hits are mostly misreads costs more than it gives."""
+
+    list_id: UUID
+    since: datetime | None
+    hits: int
+    unverified: int
+    verified: int
+    outcomes: dict[str, int]
+    by_tier: dict[str, int]
+    enforcement: int
+    correct_share: float | None
+    """Correct reads among verified hits; null while none is verified."""

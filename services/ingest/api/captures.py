@@ -8,8 +8,8 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ConfigDict
 
+from services.ingest.api.fields import receive
 from services.ingest.api.guard import Camera, add_camera_route, still
-from services.ingest.api.upload import receive
 from services.ingest.domain.circumstances import HEADERS, circumstances
 from services.ingest.domain.places import keep_to_place
 from services.ingest.service import parts_of

@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from services.ingest.actions.edge_reads import Batch, EdgeRead, decode, unpack
-from services.ingest.api.body import pour
+from services.ingest.api.fields import pour
 from services.ingest.api.guard import Camera, add_camera_route, still
 from services.ingest.domain.buffering import may_take
 from services.ingest.domain.devices import Device

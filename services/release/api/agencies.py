@@ -5,8 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 
-from services.release.api.models import AgencyChange, AgencyIn, AgencyOut
-from services.release.api.people import check_department
+from services.release.api.fields import AgencyChange, AgencyIn
+from services.release.api.guard import check_department
+from services.release.api.views import AgencyOut
 from services.release.domain.requests import Agency, treatment
 from services.release.store import Agencies
 from shared.access.grant import Grant

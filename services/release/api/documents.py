@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
-from services.release.api.models import DocumentOut
-from services.release.api.people import check_department, registered_agency
+from services.release.api.guard import check_department, registered_agency
+from services.release.api.views import DocumentOut
 from services.release.settings import Settings
 from services.release.store import Document, Documents
 from shared.access.grant import Grant

@@ -1,10 +1,14 @@
-"""Text as requests may hold it."""
+"""What requests are made of."""
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
+from uuid import UUID
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from shared.core.fields import storable
+from services.release.domain.requests import AgencyKind
+from shared.core.fields import Moment, storable
+from shared.events import Source
+from shared.http.models import OriText, PlatePatternText, Reason, RequestBody
 
 Name = Annotated[
     str,
@@ -12,3 +16,132 @@ Name = Annotated[
     AfterValidator(storable),
 ]
 StateText = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")]
+
+
+class AgencyIn(RequestBody):
+    """An agency that may ask."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "ori": "CA0500000",
+                    "name": "Tehama County Sheriff",
+                    "kind": "law_enforcement",
+                    "state": "US-CA",
+                    "contact": "records@tehama.example",
+                }
+            ]
+        }
+    )
+
+    ori: OriText
+    name: Name
+    kind: AgencyKind
+    state: StateText = Field(description="ISO 3166-2, e.g. US-CA")
+    contact: Name
+
+
+class AgencyChange(RequestBody):
+    """What changes of an agency; what is not named stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"active": False}]})
+
+    name: Name | None = None
+    kind: AgencyKind | None = None
+    state: StateText | None = None
+    contact: Name | None = None
+    active: bool | None = None
+
+
+class Criteria(RequestBody):
+    """What is asked for; the package holds exactly what this matches."""
+
+    captured_from: Moment
+    captured_to: Moment
+    plate: PlatePatternText | None = Field(
+        default=None, description="A plate, or with * and ? for what is unknown"
+    )
+    device_ids: list[UUID] = Field(default=[], max_length=200)
+    include_images: bool = True
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.captured_from >= self.captured_to:
+            raise ValueError("captured_from must be before captured_to")
+        return self
+
+
+class AuthorityIn(RequestBody):
+    """Legal authority for a release that the law otherwise forbids."""
+
+    reference: Name = Field(description="E.g. court and number of an order")
+    document_id: UUID = Field(description="Of POST /v1/documents, uploaded by the same agency")
+
+
+class RequestIn(RequestBody):
+    """A written request (policy 468.7(a)). The agency is that of the access token."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "requester_name": "Dana Ruiz",
+                    "requester_title": "Detective",
+                    "purpose": "Locate the vehicle that left the scene of a robbery",
+                    "purpose_kind": "criminal_investigation",
+                    "case_number": "TCS-26-0417",
+                    "offence_type": "robbery",
+                    "criteria": {
+                        "captured_from": "2026-05-01T00:00:00Z",
+                        "captured_to": "2026-05-02T00:00:00Z",
+                        "plate": "7ABC123",
+                    },
+                }
+            ]
+        }
+    )
+
+    requester_name: Name | None = Field(default=None, description="Default: the token's name")
+    requester_title: Name | None = Field(default=None, description="Default: the token's title")
+    purpose: Reason
+    purpose_kind: Annotated[str, Field(max_length=60)] = Field(
+        description="One of the policy's purposes; kinds that the law forbids are refused by name"
+    )
+    case_number: Name
+    offence_type: Name
+    criteria: Criteria
+    legal_authority: AuthorityIn | None = None
+
+
+class DecisionIn(RequestBody):
+    """A reviewer's decision, with its reason."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"decision": "approve", "reason": "Robbery case, scoped to one plate"}]
+        }
+    )
+
+    decision: Literal["approve", "deny"]
+    reason: Reason
+    originals: list[UUID] = Field(
+        default=[],
+        max_length=200,
+        description="Captures whose frames are handed over whole, as they were captured. Of all others the"
+        " package has the part around the plate alone. Where two approve, those that both name",
+    )
+    list_sources: list[Source] = Field(
+        default=[],
+        max_length=3,
+        description="Hits of lists of these sources, with the list's entry as it was shown, go into the"
+        " package; of others none. Where two approve, those that both name",
+    )
+
+
+class WithdrawIn(RequestBody):
+    """Why a request is withdrawn."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "The vehicle was found"}]})
+
+    reason: Reason

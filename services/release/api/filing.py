@@ -7,9 +7,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from services.release.actions import steps
-from services.release.api.models import Criteria, RequestIn, RequestOut, WithdrawIn
-from services.release.api.people import registered_agency
-from services.release.api.views import page_out, request_out
+from services.release.api.fields import Criteria, RequestIn, WithdrawIn
+from services.release.api.guard import registered_agency
+from services.release.api.views import RequestOut, page_out, request_out
 from services.release.domain.requests import (
     OPEN,
     RECORDS_CITATION,

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
-from services.release.api.people import registered_agency
+from services.release.api.guard import registered_agency
 from services.release.domain.requests import check_download, check_recipient
 from services.release.store import Package, Receipt, Requests
 from shared.access.disclosing import Shown, disclose

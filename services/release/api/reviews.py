@@ -9,9 +9,15 @@ import msgspec
 from fastapi import APIRouter, Request
 
 from services.release.actions import steps
-from services.release.api.models import DecisionIn, RequestOut, WaitingRequests, WaitingState
-from services.release.api.people import check_department
-from services.release.api.views import page_out, request_out
+from services.release.api.fields import DecisionIn
+from services.release.api.guard import check_department
+from services.release.api.views import (
+    RequestOut,
+    WaitingRequests,
+    WaitingState,
+    page_out,
+    request_out,
+)
 from services.release.domain.requests import (
     Standing,
     Status,

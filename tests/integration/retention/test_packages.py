@@ -15,8 +15,8 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
+from services.release.api.fields import Criteria
 from services.release.api.filing import check_scope
-from services.release.api.models import Criteria
 from services.retention.actions.verify_package import verify_command
 from services.retention.domain.signing import Signer, load_public
 from services.retention.domain.verifying import verify_package

@@ -1,6 +1,8 @@
-"""A frame as it was sent: the raw body, or the one file of a multipart form with its fields."""
+"""What cameras' requests are made of: bodies taken in piece by piece, and frames as they were sent."""
 
+import asyncio
 import logging
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
@@ -8,8 +10,8 @@ from fastapi import Request
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
+from starlette.requests import ClientDisconnect
 
-from services.ingest.api.body import pour
 from services.ingest.domain.in_flight import Held
 from services.ingest.domain.upload import Upload
 from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
@@ -21,6 +23,46 @@ MAX_PARTS = 16
 MAX_FIELD_BYTES = 256
 FORM_OVERHEAD_BYTES = 64 * 1024
 """What a form may add to its file: boundaries, headers, fields."""
+
+
+async def pour(
+    request: Request,
+    into: Callable[[bytes], object],
+    held: Held,
+    *,
+    most_bytes: int,
+    within_s: float,
+) -> None:
+    """Hand a request's body to `into`, piece by piece as it arrives.
+
+    Raises: TooLarge as soon as it is known to be, Malformed when it does not arrive whole in time,
+    Unavailable when this process holds too much already.
+    """
+    check_length(request, most_bytes)
+    count_bytes = 0
+    try:
+        async with asyncio.timeout(within_s):
+            async for piece in request.stream():
+                count_bytes += len(piece)
+                if count_bytes > most_bytes:
+                    raise _too_large(most_bytes)
+                held.take(len(piece))
+                into(piece)
+    except TimeoutError:
+        raise Malformed(f"the body did not arrive whole within {within_s:g} s") from None
+    except ClientDisconnect:
+        raise Malformed("the body did not arrive whole") from None
+
+
+def check_length(request: Request, most_bytes: int) -> None:
+    """Refuse a body by what its sender says of it, before any of it is read. Raises: TooLarge."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > most_bytes:
+        raise _too_large(most_bytes)
+
+
+def _too_large(most_bytes: int) -> TooLarge:
+    return TooLarge(f"the body has more than {most_bytes} bytes", max_bytes=most_bytes)
 
 
 async def receive(request: Request, held: Held, *, most_bytes: int, within_s: float) -> Upload:
