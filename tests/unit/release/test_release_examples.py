@@ -3,11 +3,11 @@
 import pytest
 from pydantic import BaseModel
 
-from services.release.api import models
+from services.release.api import fields, views
 
 FOUND = [
     (model, example)
-    for model in vars(models).values()
+    for model in (vars(fields) | vars(views)).values()
     if isinstance(model, type) and issubclass(model, BaseModel)
     for example in (model.model_config.get("json_schema_extra") or {}).get("examples", ())
 ]
