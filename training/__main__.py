@@ -1,8 +1,8 @@
-"""Make the committed networks anew: `python -m training reader`, `detector` or `states`.
+"""Makes the committed networks anew: `python -m training reader`, `detector` or `states`.
 
-Renders what they learn from, trains, calibrates, writes the ONNX file beside the weights and a
-picture of the loss, and ends with one JSON line. `--smoke` does all of it in a minute or two, too
-little to learn to read, enough to see that every step works.
+Renders the training data, trains, calibrates, writes the ONNX file beside the weights and a plot of the loss,
+and ends with one JSON line. `--smoke` runs every step in a minute or two: too little to learn to read, enough
+to see that every step works.
 """
 
 import argparse
@@ -30,7 +30,7 @@ HELD_OUT_SEED = 900
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is rendered and trained."""
+    """How much to render and how long to train."""
 
     samples: int
     held_out: int
@@ -49,7 +49,7 @@ STATES_SMOKE = Size(120, 40, Plan(steps=12, rate=1.5e-3, report_every=4, seed=SE
 
 
 def make_reader(out: Path, size: Size, workers: int, version: str) -> dict[str, object]:
-    """Render, train, calibrate and export the reader; its figures."""
+    """Render, train, calibrate and export the reader; returns its figures."""
     for split, count, seed in _splits(size):
         if not _rendered_before(out / split, count):
             write_samples(out / split, count, seed, workers)
@@ -67,10 +67,10 @@ def make_reader(out: Path, size: Size, workers: int, version: str) -> dict[str, 
 def make_detector(
     out: Path, size: Size, workers: int, dashcam: Path | None, version: str
 ) -> dict[str, object]:
-    """Compose scenes, train and export the detector; its figures."""
+    """Compose scenes, train and export the detector; returns its figures."""
     for split, count, seed in _splits(size):
         if not _composed_before(out / split, count):
-            # In a process of its own, which gives back what rendering holds.
+            # A process of its own, so that rendering's memory is freed before training.
             command = [
                 sys.executable, "-m", "training.scenes", "--out", str(out / split), "--count", str(count),
                 "--seed", str(seed), "--split", split, "--cache", str(out / "cache"),
@@ -86,7 +86,7 @@ def make_detector(
 
 
 def make_states(out: Path, size: Size, workers: int, version: str) -> dict[str, object]:
-    """Render, train, calibrate and export the reader of states' names; its figures."""
+    """Render, train, calibrate and export the reader of states' names; returns its figures."""
     for split, count, seed in _splits(size):
         if not _named_before(out / split, count):
             names.write(out / split, count, seed, workers)
@@ -102,12 +102,12 @@ def make_states(out: Path, size: Size, workers: int, version: str) -> dict[str, 
 
 
 def _splits(size: Size) -> tuple[tuple[str, int, int], ...]:
-    """What to train on and what is held out: name, count, seed."""
+    """Return the training split and the held-out one: name, count, seed."""
     return ("train", size.samples, SEED), ("val", size.held_out, HELD_OUT_SEED)
 
 
 def _rendered_before(folder: Path, count: int) -> bool:
-    """Whether a run before this one left all of so many samples."""
+    """Whether an earlier run finished exactly this number of samples."""
     if not (folder / "places.npy").exists():
         return False
     samples = load_samples(folder)
@@ -115,18 +115,18 @@ def _rendered_before(folder: Path, count: int) -> bool:
 
 
 def _named_before(folder: Path, count: int) -> bool:
-    """Whether a run before this one left all of so many samples."""
+    """Whether an earlier run finished exactly this number of samples."""
     marker = folder / names.DONE
     return marker.exists() and len(names.load(folder).states) == count
 
 
 def _composed_before(folder: Path, count: int) -> bool:
-    """Whether a run before this one left all of so many patches; what is written last tells."""
+    """Whether an earlier run finished exactly this number of patches; it writes ignore.npy last."""
     return (folder / "ignore.npy").exists() and len(load_patches(folder).images) == count
 
 
 def last(log: Path) -> dict[str, object]:
-    """The last line of a training log."""
+    """Return the last line of a training log."""
     return dict(json.loads(log.read_text(encoding="utf-8").splitlines()[-1]))
 
 
@@ -144,7 +144,7 @@ def main() -> None:
 
 
 def _made(args: argparse.Namespace, out: Path) -> tuple[Size, dict[str, object]]:
-    """Make the network that the command line asks for; how much that was, and its figures."""
+    """Make the network that the command line names; returns its size and its figures."""
     match args.network:
         case "reader":
             size = READER_SMOKE if args.smoke else READER

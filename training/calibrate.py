@@ -1,4 +1,4 @@
-"""The temperature that makes the reader's probabilities mean what they say, on rendered plates."""
+"""Fits the temperature that calibrates the reader's probabilities, on rendered plates."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ BINS = 15
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What was fitted, and how far confidence and truth still lie apart."""
+    """The fitted temperature, and the calibration error that remains."""
 
     temperature: float
     ece: float
@@ -27,7 +27,7 @@ class Calibration:
 
 @torch.no_grad()
 def calibration(weights: Path, samples: Samples) -> Calibration:
-    """Fit the temperature of the reader whose weights lie in a file, on legible plates."""
+    """Fit the temperature of the reader whose weights are in a file, on legible plates."""
     net = ReaderNet(len(REGIONS))
     net.load_state_dict(torch.load(weights, weights_only=True))
     net.eval()
@@ -43,7 +43,7 @@ def calibration(weights: Path, samples: Samples) -> Calibration:
 
 
 def fit(logits: torch.Tensor, truth: list[tuple[int, ...]]) -> Calibration:
-    """The temperature at which the true texts are likeliest.
+    """Fit the temperature at which the true texts are most likely.
 
     The likelihood is CTC's, over all paths that spell a text, as the service computes it.
 

@@ -1,4 +1,4 @@
-"""A training log as a picture."""
+"""Draws a training log as a picture."""
 
 import json
 from pathlib import Path

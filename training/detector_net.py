@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 STRIDE: Final = 8
 CORNER_UNIT_PX: Final = 32.0
-"""Corners are predicted from the cell's centre in this unit."""
+"""Unit of the predicted offsets from the cell's centre to the corners."""
 
 
 def convolve(into: int, out: int, size: int = 3, stride: int = 1, groups: int = 1) -> nn.Sequential:
@@ -20,7 +20,7 @@ def convolve(into: int, out: int, size: int = 3, stride: int = 1, groups: int = 
 
 
 class Separable(nn.Module):
-    """A depthwise 5 by 5 and a pointwise convolution, beside the identity."""
+    """A depthwise 5 by 5 and a pointwise convolution, with a residual connection."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Separable(nn.Module):
 
 
 class DetectorNet(nn.Module):
-    """Frames as uint8 pictures to score logits and corners of cells."""
+    """Maps frames as uint8 pictures to score logits and corners of cells."""
 
     def __init__(self, widths: tuple[int, ...] = (24, 48, 80, 112), neck: int = 56) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Cheap changes to a picture in place, so that no two passes over the samples are alike."""
+"""Cheap augmentations of a picture in place, so that no two passes over the samples are alike."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,19 +8,19 @@ Picture = NDArray[np.uint8]
 
 
 def swap_colours(rng: np.random.Generator, picture: Picture, share: float) -> None:
-    """Now and then take each colour for another."""
+    """Permute the colour channels, with probability `share`."""
     if rng.random() < share:
         picture[:] = picture[..., rng.permutation(3)]
 
 
 def invert(rng: np.random.Generator, picture: Picture, share: float) -> None:
-    """Now and then make a negative."""
+    """Make a negative, with probability `share`."""
     if rng.random() < share:
         picture[:] = 255 - picture
 
 
 def cover(rng: np.random.Generator, picture: Picture, share: float, widest_px: int) -> None:
-    """Now and then lay a patch of one colour over it, 4 to 19 px high and less than `widest_px` wide."""
+    """Cover a part with one colour, 4 to 19 px high and less than `widest_px` wide, with probability `share`."""
     if rng.random() < share:
         height, width, _ = picture.shape
         h, w = int(rng.integers(4, 20)), int(rng.integers(3, widest_px))

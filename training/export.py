@@ -1,4 +1,4 @@
-"""Write trained weights as the ONNX files that the service runs: `python -m training.export`."""
+"""Writes trained weights as the ONNX files that the service runs: `python -m training.export`."""
 
 import argparse
 from datetime import date
@@ -22,7 +22,7 @@ OPSET = 17
 
 
 def export_reader(weights: Path, target: Path, *, temperature: float, version: str) -> None:
-    """Write `reader.onnx` with what the service must know about it as metadata."""
+    """Write `reader.onnx`; its metadata holds everything that the service must know about it."""
     net = reader_net.ReaderNet(len(REGIONS))
     net.load_state_dict(torch.load(weights, weights_only=True))
     torch.onnx.export(
@@ -46,7 +46,7 @@ def export_reader(weights: Path, target: Path, *, temperature: float, version: s
 
 
 def export_detector(weights: Path, target: Path, *, version: str) -> None:
-    """Write `detector.onnx`; any height and width that 32 divides."""
+    """Write `detector.onnx`, which accepts any height and width that 32 divides."""
     net = detector_net.DetectorNet()
     net.load_state_dict(torch.load(weights, weights_only=True))
     torch.onnx.export(
@@ -67,7 +67,7 @@ def export_detector(weights: Path, target: Path, *, version: str) -> None:
 
 
 def export_states(weights: Path, target: Path, *, temperature: float, version: str) -> None:
-    """Write `states.onnx`, whose probabilities are calibrated in it."""
+    """Write `states.onnx`, calibrated by the temperature that it contains."""
     net = name_net.NameNet(len(REGIONS))
     net.load_state_dict(torch.load(weights, weights_only=True))
     torch.onnx.export(
@@ -84,7 +84,7 @@ def export_states(weights: Path, target: Path, *, temperature: float, version: s
 
 
 def describe(target: Path, **facts: str) -> None:
-    """Put facts into an ONNX file's metadata and check the file."""
+    """Write facts into an ONNX file's metadata and check the file."""
     model = onnx.load(target)
     del model.metadata_props[:]
     for key, value in facts.items():

@@ -1,7 +1,7 @@
 """Characters of plates: pressed from dies with strokes, or printed in typefaces with open licences.
 
-A `Face` draws one plate's characters in one hand: every parameter of it is drawn once per plate, so
-that the characters of a plate belong together and no two plates look alike.
+A `Face` draws one plate's characters in one hand. All its parameters are sampled once per plate, so the
+characters of a plate match and no two plates look alike.
 """
 
 import math
@@ -98,12 +98,12 @@ class Face(Protocol):
         left_top: tuple[float, float],
         size: tuple[float, float],
     ) -> None:
-        """Add a character to `canvas`, (H, W) uint8, within the box `size` (w, h px) at a place."""
+        """Draw a character on `canvas`, (H, W) uint8, in the box of `size` (w, h px) at a position."""
 
 
 @cache
 def _polylines(path: str, square: float) -> tuple[Points, ...]:
-    """A path as polylines in the 6 by 10 box; `square` above 2 makes its arcs squarer."""
+    """Turn a path into polylines in the 6 by 10 box; `square` above 2 makes its arcs squarer."""
     lines: list[list[list[float]]] = [[]]
     words = path.split()
     at = 0
@@ -143,17 +143,17 @@ def _arc(
 
 
 ROUND: Final = "2356789BGPRS"
-"""Characters whose curves tell them from others (2 and Z, 5 and S, 8 and B) on every die."""
+"""Characters that only their curves distinguish from others (2 and Z, 5 and S, 8 and B), on every die."""
 GENTLE: Final = 2.4
-"""How square their curves become at the most; 2 is round."""
+"""The most that their curves are squared; 2 is round."""
 
 
 BOLDEST: Final = 0.34
-"""How much of a character's width a stroke takes at the most: counters stay open."""
+"""The widest stroke, share of a character's width, so that counters stay open."""
 
 
 class DieFace:
-    """Strokes as a die presses them: of one width, or heavier downwards, some with serifs."""
+    """Draws strokes as a die presses them: of one width, or heavier downwards, some with serifs."""
 
     def __init__(self, rng: np.random.Generator, *, wide: bool, serifs: bool = False) -> None:
         self._paths = {
@@ -168,7 +168,7 @@ class DieFace:
         heavy = serifs or rng.random() < 0.35
         most = BOLDEST * self._aspect / self._stroke - 1
         self._heavier = min(rng.uniform(0.15, 0.6), most) if heavy else 0.0
-        """How much wider strokes are that go down, a share of the stroke."""
+        """How much wider downward strokes are, a share of the stroke."""
         self._warps = _warps(rng)
 
     def width(self, character: str) -> float:
@@ -184,7 +184,7 @@ class DieFace:
         left_top: tuple[float, float],
         size: tuple[float, float],
     ) -> None:
-        """See `Face`; strokes stay within the box, serifs stand out of it a little."""
+        """See `Face`; strokes stay within the box, serifs reach a little beyond it."""
         width, height = size
         stroke = max(1.0, self._stroke * height)
         aside = self._heavier * stroke / 2
@@ -207,15 +207,15 @@ class DieFace:
 
 
 TALL: Final = "01CDIJLNOQTUV"
-"""Characters without a waist, whose shape hangs less on where the middle is."""
+"""Characters without a waist, whose shape depends less on the position of the middle."""
 PIECE: Final = 1.2
-"""Strokes are bent in pieces of this length, in the 6 by 10 box."""
+"""Length, in the 6 by 10 box, of the pieces that strokes are divided into before they are bent."""
 
 
 def _warps(rng: np.random.Generator) -> dict[str, tuple[float, float, float, float]]:
-    """How each character of one hand departs from its path; see `_warped`.
+    """Sample how each character of one hand departs from its path; see `_warped`.
 
-    Waists are high or low in a hand as a whole, and each die leans a little its own way.
+    All waists of a hand are high or low together, and each die leans a little on its own.
     """
     common, spread = rng.normal(0, 0.17), rng.uniform(0.03, 0.13)
     warps = {}
@@ -235,14 +235,14 @@ def _warps(rng: np.random.Generator) -> dict[str, tuple[float, float, float, flo
 def _warped(
     lines: Sequence[Points], waist: float, side: float, bow: float, wave: float
 ) -> tuple[Points, ...]:
-    """A character of a slightly different die.
+    """Deform a character as a slightly different die would.
 
     Args:
         lines: its strokes, in the 6 by 10 box.
         waist: above 1 the upper half becomes lower, below 1 higher.
         side: the same for the left half.
-        bow: how far the middle is moved across.
-        wave: how far the upper half is moved across, and the lower one the other way.
+        bow: how far the middle moves across.
+        wave: how far the upper half moves across; the lower half moves the other way.
     """
     warped = []
     for line in lines:
@@ -259,7 +259,7 @@ def _warped(
 
 
 def _in_pieces(line: Points) -> Points:
-    """A line with points at most `PIECE` apart."""
+    """Subdivide a line so that its points are at most `PIECE` apart."""
     points = [line[:1]]
     for start, end in pairwise(line):
         many = max(1, math.ceil(float(np.abs(end - start).max()) / PIECE))
@@ -269,15 +269,15 @@ def _in_pieces(line: Points) -> Points:
 
 
 UPRIGHT: Final = 0.35
-"""A stroke that moves less than this share of its height across ends in a serif."""
+"""A stroke whose slope across is less than this share of its height gets a serif at its ends."""
 
 
 def _serifs(lines: Sequence[Points], reach: float) -> tuple[Points, ...]:
-    """Short bars across the ends of strokes that go straight up or down, as Virginia's dies have.
+    """Draw short bars across the ends of strokes that go straight up or down, as on Virginia's dies.
 
     Args:
         lines: the strokes, in the 6 by 10 box.
-        reach: how far a bar stands out on each side.
+        reach: how far a bar extends on each side.
     """
     bars = []
     for line in lines:
@@ -344,7 +344,7 @@ def _font(path: Path, size_px: int, weight: int) -> ImageFont.FreeTypeFont:
 
 
 def _at(axis: ImageFont.Axis, weight: int) -> float:
-    """Where on an axis of a variable typeface to stand: its usual place, on the weight's the weight."""
+    """Position on an axis of a variable typeface: its default, and on the weight axis the weight."""
     low, usual, high = axis["minimum"] or 0, axis["default"] or 0, axis["maximum"] or 0
     is_weight = bytes(axis["name"] or b"").lower().startswith(b"weight")
     return min(max(weight, low), high) if is_weight else usual
@@ -352,7 +352,7 @@ def _at(axis: ImageFont.Axis, weight: int) -> float:
 
 @cache
 def _glyph(path: Path, weight: int, character: str) -> tuple[Image, float]:
-    """A character cut out tightly, and its width over the height of a capital."""
+    """Return a tightly cropped character, and its width over the height of a capital."""
     font = _font(path, _SHEET_PX, weight)
     left, top, right, bottom = font.getbbox(character)
     picture = Pillow.new("L", (int(right - left) + 2, int(bottom - top) + 2), 0)
@@ -412,12 +412,12 @@ def _words(kind: str, which: int, text: str, height_px: int) -> tuple[Image, tup
 
 
 def words(rng: np.random.Generator, kind: str, text: str, height_px: int) -> Image:
-    """A line of text as a mask, (h, w) uint8, about `height_px` high, in some typeface of a kind."""
+    """Return a line of text as a mask, (h, w) uint8, about `height_px` high, in a typeface of a kind."""
     return _words(kind, int(rng.integers(12)), text, height_px)[0]
 
 
 def spelled_words(
     rng: np.random.Generator, kind: str, text: str, height_px: int
 ) -> tuple[Image, tuple[float, ...]]:
-    """The same, and where the middle of each character of `text` is, px from the mask's left."""
+    """Like `words`, with the middle of each character of `text`, px from the mask's left."""
     return _words(kind, int(rng.integers(12)), text, height_px)

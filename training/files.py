@@ -1,4 +1,4 @@
-"""Samples on disk: a folder of .npy files of equal length, rendered block by block, read memory-mapped."""
+"""Stores samples as a folder of .npy files of equal length, rendered in blocks and read memory-mapped."""
 
 from collections.abc import Callable, Mapping
 from multiprocessing import get_context
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 Shapes = Mapping[str, tuple[int, ...]]
 """The files of a folder, and the shape of one sample in each; all uint8."""
 Block = Callable[[tuple[int, int]], tuple[NDArray[np.uint8], ...]]
-"""Renders the samples of one seed, so many: an array for each file, in their order. Picklable."""
+"""Renders a number of samples from one seed: an array for each file, in their order. Picklable."""
 
 
 def write_blocks(
     folder: Path, shapes: Shapes, render: Block, *, count: int, seed: int, block: int, workers: int
 ) -> None:
-    """Render `count` samples into `folder`, `block` of one seed; the same for the same seed."""
+    """Render `count` samples into `folder`, each block from its own seed; the same for the same seed."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(seed * 100_000 + i, min(block, count - i * block)) for i in range(-(-count // block))]
     out = {
@@ -36,5 +36,5 @@ def write_blocks(
 
 
 def mapped(folder: Path, shapes: Shapes) -> list[NDArray[np.uint8]]:
-    """The arrays of a folder, in the order of `shapes`, as they lie on the disk."""
+    """Memory-map the arrays of a folder, in the order of `shapes`."""
     return [np.load(folder / f"{name}.npy", mmap_mode="r") for name in shapes]

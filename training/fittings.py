@@ -1,4 +1,4 @@
-"""What is put on a plate after it was painted and pressed, and what the road does to it."""
+"""Adds stickers, bolts and frames to a pressed plate, and wears it as the road does."""
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ DEALERS = (
 
 
 def stick_on(rng: np.random.Generator, plate: Image, style: Style) -> None:
-    """Month and year stickers in the corners that the style leaves for them."""
+    """Add month and year stickers in the corners that the style leaves for them."""
     h, w = plate.shape[:2]
     for place in style.sticker_places:
         if rng.random() < 0.35:
@@ -38,7 +38,7 @@ def stick_on(rng: np.random.Generator, plate: Image, style: Style) -> None:
 def _stick(
     rng: np.random.Generator, plate: Image, at: tuple[int, int], size: tuple[int, int]
 ) -> None:
-    """One sticker, its top left and its width and height in px."""
+    """Draw one sticker; its top left, and its width and height, are in px."""
     (x, y), (w, h) = at, size
     colour = any_colour(rng)
     if rng.random() < 0.75:
@@ -53,7 +53,7 @@ def _stick(
 
 
 def fit_hardware(rng: np.random.Generator, plate: Image) -> None:
-    """Rim, bolts, and often a dealer's frame with its words over the edges."""
+    """Add rim and bolts, and often a dealer's frame with its words over the edges."""
     h, w = plate.shape[:2]
     if rng.random() < 0.6:
         shade = int(rng.integers(60, 255))
@@ -72,7 +72,7 @@ def fit_hardware(rng: np.random.Generator, plate: Image) -> None:
 
 
 def _frame(rng: np.random.Generator, plate: Image) -> None:
-    """A dealer's frame: strips over the four edges, words on those that are high enough."""
+    """Draw a dealer's frame: strips over the four edges, words on those that are high enough."""
     h, w = plate.shape[:2]
     dark = rng.random() < 0.6
     shade = rng.uniform(5, 60, 3) if dark else rng.uniform(150, 235, 3)
@@ -98,7 +98,7 @@ def _frame(rng: np.random.Generator, plate: Image) -> None:
 
 
 def _ornament(rng: np.random.Generator, plate: Image, inner: tuple[int, int, int, int]) -> None:
-    """Chains, leaves and flames of a fancy frame: light and dark spots all around the inside."""
+    """Draw the chains, leaves and flames of a fancy frame: light and dark spots all around the inside."""
     x0, y0, x1, y1 = inner
     for _ in range(int(rng.integers(20, 90))):
         along = rng.uniform(0, 1)
@@ -109,7 +109,7 @@ def _ornament(rng: np.random.Generator, plate: Image, inner: tuple[int, int, int
 
 
 def worn(rng: np.random.Generator, plate: Image) -> Image:
-    """Road dirt, fading and shade, from hardly any to a lot."""
+    """Add road dirt, fading and shade, from hardly any to a lot."""
     h, w = plate.shape[:2]
     seen = plate.astype(np.float32)
     if rng.random() < 0.5:

@@ -1,4 +1,4 @@
-"""Flat plates for scenes: every style as wide as a US plate, without the ones shaped otherwise."""
+"""Flat plates for scenes: every style with a US plate's proportions."""
 
 from functools import cache
 
@@ -15,5 +15,5 @@ def _renderer() -> PlateRenderer:
 
 
 def flat_plate(rng: np.random.Generator) -> Image:
-    """A plate, (160, w, 3) uint8 BGR; deterministic by the generator's state."""
+    """Draw a plate, (160, w, 3) uint8 BGR; deterministic by the generator's state."""
     return _renderer().render(rng).pixels

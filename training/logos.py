@@ -1,7 +1,7 @@
-"""Pictures of organisations beside a serial: a roundel, a large letter, an emblem, a thicket.
+"""Draws logos of organisations beside a serial: a roundel, a large letter, an emblem, a thicket.
 
-None of them is part of the number, though many hold letters; they stand close to it, and are what
-a reader takes for a first or last character. The designs are nobody's.
+They are not part of the number, though many contain letters. They are so close to it that a reader mistakes
+them for a first or last character. The designs are invented.
 """
 
 import cv2
@@ -20,14 +20,14 @@ SMALL_WORDS = ("I CARE", "LIONS", "ALUMNI", "VETERAN", "STATE", "1890", "WILD", 
 
 
 def draw_logo(rng: np.random.Generator, plate: Image, *, left: bool) -> float:
-    """Draw one at a plate's left or right end.
+    """Draw one logo at a plate's left or right end.
 
     Args:
-        rng: says which, and how large.
-        plate: (H, W, 3) uint8 BGR, is drawn on.
+        rng: chooses the kind and the size.
+        plate: (H, W, 3) uint8 BGR, changed in place.
         left: at which end.
 
-    Returns: how much of the plate's width it takes, px; a serial beside it may touch it.
+    Returns: the width that it covers, px; a serial beside it may touch it.
     """
     h, w = plate.shape[:2]
     size = h * rng.uniform(0.3, 0.62)
@@ -42,7 +42,7 @@ def draw_logo(rng: np.random.Generator, plate: Image, *, left: bool) -> float:
 
 
 def _roundel(rng: np.random.Generator, plate: Image, at: Place, size: float) -> None:
-    """Rings of colour around a letter or an emblem, with words too small to read on the rim."""
+    """Draw rings of colour around a letter or an emblem, with words too small to read on the rim."""
     middle = round(at[0]), round(at[1])
     for share in sorted(rng.uniform(0.5, 1.0, int(rng.integers(1, 4))), reverse=True):
         cv2.circle(plate, middle, round(size * share / 2), any_colour(rng), -1, cv2.LINE_AA)
@@ -57,7 +57,7 @@ def _roundel(rng: np.random.Generator, plate: Image, at: Place, size: float) -> 
 
 
 def _letter(rng: np.random.Generator, plate: Image, at: Place, size: float) -> None:
-    """A letter or two in a colour of their own, outlined."""
+    """Draw a letter or two in a colour of their own, outlined."""
     text = "".join(rng.choice(list(LETTERS), int(rng.integers(1, 3))))
     kind = str(rng.choice(("slab", "serif", "bold", "script")))
     mask = words(rng, kind, text, max(8, round(size * 0.9)))
@@ -72,7 +72,7 @@ def _emblem(rng: np.random.Generator, plate: Image, at: Place, size: float) -> N
 
 
 def _thicket(rng: np.random.Generator, plate: Image, at: Place, size: float) -> None:
-    """Twigs, feathers, needles: strokes and blots of a few colours, as dark as ink here and there."""
+    """Draw twigs, feathers, needles: strokes and blots of a few colours, in places as dark as ink."""
     palette: list[Colour] = [any_colour(rng) for _ in range(3)]
     palette.append((30, 30, 30))
     for _ in range(int(rng.integers(8, 40))):

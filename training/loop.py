@@ -1,4 +1,4 @@
-"""What training the reader and training the detector share: steps, rate, averaged weights, a log."""
+"""The loop that trains every network: steps, learning rate, averaged weights, a log."""
 
 import argparse
 import copy
@@ -16,13 +16,13 @@ import torch
 from numpy.typing import NDArray
 
 WARM_UP: Final = 0.04
-"""Share of the training in which the rate rises."""
+"""Share of the training during which the rate rises."""
 LAST: Final = 0.004
-"""Share of the highest rate that is left at the end."""
+"""Share of the highest rate that remains at the end."""
 BETAS: Final = (0.9, 0.98)
 
 LossOf = Callable[[NDArray[np.int64], np.random.Generator], torch.Tensor]
-"""The loss of some samples, and what disturbs them."""
+"""Returns the loss of some samples; the generator drives their augmentation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +35,28 @@ class Plan:
     report_every: int
     """Steps between two lines of the log."""
     minutes: float = math.inf
-    """Where these are fewer than the steps would take, the rate falls faster, to end by then."""
+    """If the steps would take longer than this, the rate falls faster, so that training ends by then."""
     seed: int = 1
     threads: int = 2
-    """Each learns from its share of every batch: two are so a fifth faster than one whose
-    operators take two cores each."""
+    """Each trains on its share of every batch: two are a fifth faster than one whose operators use two
+    cores each."""
     start: Path | None = None
-    """Weights to go on from."""
+    """Weights to continue from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is the same for every run of one network."""
+    """Settings that every run of one network shares."""
 
     batch: int
     clip: float
-    """The longest that a gradient may be."""
+    """The largest norm of a gradient; longer ones are clipped."""
     keep: float
     """Share of the averaged weights that each step keeps."""
 
 
 def of_rate(share: float) -> float:
-    """Share of the highest rate after a share of the training: up for 4%, then down a cosine."""
+    """Return the rate as a share of the highest: it rises for 4% of the training, then falls along a cosine."""
     if share < WARM_UP:
         return max(share, 1e-3) / WARM_UP
     along = min(1.0, (share - WARM_UP) / (1 - WARM_UP))
@@ -64,7 +64,7 @@ def of_rate(share: float) -> float:
 
 
 def started(net: torch.nn.Module, plan: Plan) -> torch.nn.Module:
-    """The network as training wants it in memory, with the weights that the plan starts from."""
+    """Return the network in the memory layout for training, with the plan's start weights loaded."""
     net = net.to(memory_format=torch.channels_last)
     if plan.start is not None:
         net.load_state_dict(torch.load(plan.start, weights_only=True))
@@ -72,7 +72,7 @@ def started(net: torch.nn.Module, plan: Plan) -> torch.nn.Module:
 
 
 def adamw(net: torch.nn.Module, rate: float, decay: float) -> torch.optim.Optimizer:
-    """AdamW; weights decay, what is added or scales does not."""
+    """Return AdamW; it decays weights, but not biases and scales."""
     weights = [p for p in net.parameters() if p.ndim > 1]
     rest = [p for p in net.parameters() if p.ndim <= 1]
     return torch.optim.AdamW(
@@ -83,7 +83,7 @@ def adamw(net: torch.nn.Module, rate: float, decay: float) -> torch.optim.Optimi
 
 
 class Hands:
-    """Threads that each find the gradients of their share of a batch."""
+    """Threads that each compute the gradients of their share of a batch."""
 
     def __init__(self, net: torch.nn.Module, plan: Plan, loss_of: LossOf) -> None:
         self._parameters = [one for one in net.parameters() if one.requires_grad]
@@ -94,7 +94,7 @@ class Hands:
         )
 
     def learn(self, batch: NDArray[np.int64]) -> float:
-        """Leave the mean gradients of all shares in the network; the mean loss."""
+        """Store the mean gradients of all shares in the network; returns the mean loss."""
         shares = np.array_split(batch, min(len(self._rngs), len(batch)))
         found = list(self._threads.map(self._share, shares, self._rngs))
         for parameter, *each in zip(self._parameters, *(grads for _, grads in found), strict=True):
@@ -108,7 +108,7 @@ class Hands:
         return float(loss.detach()), torch.autograd.grad(loss, self._parameters)
 
     def close(self) -> None:
-        """End the threads."""
+        """Stop the threads."""
         self._threads.shutdown()
 
 
@@ -126,14 +126,14 @@ def run(
     """Train, and write `last.pt` (averaged weights) and `log.jsonl` (a line each report).
 
     Args:
-        net: is trained in place.
+        net: trained in place.
         optimiser: of its parameters.
-        out: folder; a log that lies there is gone on with.
+        out: folder; an existing log is appended to.
         plan: how long and how fast.
-        recipe: what belongs to the network.
-        batches: which samples each step learns from; see `shuffled`.
-        loss_of: the loss of such a batch or of a share of it, disturbed by a generator.
-        validate: figures of the averaged network on held-out samples.
+        recipe: the network's own settings.
+        batches: the samples of each step; see `shuffled`.
+        loss_of: the loss of such a batch, or of a share of it, with augmentation by a generator.
+        validate: returns figures of the averaged network on held-out samples.
     """
     out.mkdir(parents=True, exist_ok=True)
     averaged = copy.deepcopy(net)
@@ -159,7 +159,7 @@ def run(
 
 
 def _step(net: torch.nn.Module, optimiser: Any, rate: float, clip: float) -> None:
-    """Move along the gradients that are there."""
+    """Apply the gradients: set the rate, clip, step."""
     for group in optimiser.param_groups:
         group["lr"] = rate
     torch.nn.utils.clip_grad_norm_(net.parameters(), clip)
@@ -176,12 +176,12 @@ def _report(out: Path, figures: dict[str, float], per_s: float) -> None:
 def shuffled(
     rng: np.random.Generator, count: Callable[[], int], batch: int
 ) -> Iterator[NDArray[np.int64]]:
-    """Batches of places without end, ascending in each, for the files are read in that order.
+    """Yield batches of sample indices without end, each in ascending order, the order of the files.
 
     Args:
-        rng: says the order of each pass over the samples.
-        count: how many samples there are now; asked before each pass.
-        batch: how many places come at once; what is left of a pass is dropped.
+        rng: shuffles each pass over the samples.
+        count: returns the current number of samples; called before each pass.
+        batch: indices per batch; the remainder of a pass is dropped.
     """
     order = np.empty(0, np.int64)
     while True:
@@ -202,9 +202,9 @@ def average(averaged: torch.nn.Module, net: torch.nn.Module, keep: float) -> Non
 
 
 def arguments(description: str | None, samples: str, usual: Plan) -> argparse.ArgumentParser:
-    """The command line of a training, its plan's defaults as given; see `plan_of`."""
+    """Build the command line of a training, with the plan's values as defaults; see `plan_of`."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("samples", type=Path, help=f"folder that {samples} wrote")
+    parser.add_argument("samples", type=Path, help=f"folder written by {samples}")
     parser.add_argument("validation", type=Path, help="another, held out")
     parser.add_argument("out", type=Path, help="folder for last.pt and log.jsonl")
     parser.add_argument("--steps", type=int, default=usual.steps)
@@ -213,12 +213,12 @@ def arguments(description: str | None, samples: str, usual: Plan) -> argparse.Ar
     parser.add_argument("--report-every", type=int, default=usual.report_every)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=usual.minutes)
-    parser.add_argument("--start", type=Path, help="weights to go on from")
+    parser.add_argument("--start", type=Path, help="weights to continue from")
     return parser
 
 
 def plan_of(args: argparse.Namespace) -> Plan:
-    """The plan that a command line asks for."""
+    """Return the plan that a command line describes."""
     return Plan(
         steps=args.steps,
         rate=args.rate,

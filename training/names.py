@@ -1,7 +1,7 @@
 """Samples for the reader of states' names, written once and read often: `python -m training.names`.
 
-The sheets, words and typefaces of all styles, mixed: a name stands on any sheet, in any hand and at
-either edge, so that nothing but the name itself tells the state.
+They mix the sheets, words and typefaces of all styles: a name can be on any sheet, in any hand and at either
+edge, so that only the name itself identifies the state.
 """
 
 import argparse
@@ -40,17 +40,17 @@ from training.signs import SIGN_WORDS, bare
 from training.styles import STYLES, Style
 
 NARROWEST_PX: Final = 60
-"""Of a plate in its photo; names on narrower ones are beyond reading."""
+"""Width of a plate in its photo; names on narrower plates are illegible."""
 BLOCK: Final = 1000
 COLUMN_PX: Final = 4
 LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 UNNAMED_SHARE: Final = 0.16
-"""Plates on which no state's name stands, or none that can be seen."""
+"""Share of plates without a visible name of a state."""
 HARDWARE_SHARE: Final = 0.5
-"""Plates with bolts, a rim, or a frame; a dealer's frame often hides the name that is to be learnt."""
+"""Share of plates with bolts, a rim, or a frame; a dealer's frame often hides the name to be learnt."""
 OWN_SHEET, BARE_SHEET = 0.4, 0.2
-"""How often a name stands on its own style's sheet, and on one of a single colour; the rest are other
-styles' sheets."""
+"""Shares of names on their own style's sheet, and on a sheet of a single colour; the rest are on other styles'
+sheets."""
 BEFORE: Final = (
     "EXPLORE",
     "Scenic",
@@ -90,7 +90,7 @@ SHAPES: Final[dict[str, tuple[int, ...]]] = {
 }
 """The files of a folder of samples, and the shape of one sample in each; see `Names`."""
 DONE: Final = "done"
-"""File that lies beside them once all are rendered."""
+"""Marker file, written once all samples are rendered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +100,15 @@ class Names:
     edges: NDArray[np.uint8]
     """(N, 80, 192, 3) BGR."""
     states: NDArray[np.uint8]
-    """(N,) places in REGIONS; 0 where no state's name stands there."""
+    """(N,) indices into REGIONS; 0 for a plate without a state's name."""
     letters: NDArray[np.uint8]
-    """(N, 2, 48): which letter has its middle in each column of 4 px of the upper and of the lower
-    edge, 1 to 26 for A to Z, large or small; 0 for none."""
+    """(N, 2, 48): the letter whose middle is in each column of 4 px of the upper and of the lower edge, 1 to 26
+    for A to Z, large or small; 0 for none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A letter on a plate, and where its middle is, px."""
+    """A letter on a plate, and its middle, px."""
 
     text: str
     x: float
@@ -116,7 +116,7 @@ class Letter:
 
 
 class NamedPlates:
-    """Draws plates whose names are what is to be read; keeps sheets, which cost the most."""
+    """Draws plates whose names are to be read; caches sheets, which cost the most."""
 
     def __init__(self, *, kept_per_style: int = 6) -> None:
         self._serials = PlateRenderer()
@@ -128,8 +128,8 @@ class NamedPlates:
                 self._of[style.region].append(style)
 
     def render(self, rng: np.random.Generator) -> tuple[Image, str, list[Letter]]:
-        """A plate, (160, 320, 3) uint8 BGR; its state, or `unknown` where it does not say; and the
-        letters at its edges."""
+        """Return a plate, (160, 320, 3) uint8 BGR; its state, or `unknown` if the plate names none; and the letters
+        at its edges."""
         region = "unknown" if rng.random() < UNNAMED_SHARE else str(rng.choice(REGIONS[1:]))
         styles = self._of[region]
         style = styles[int(rng.integers(len(styles)))]
@@ -156,7 +156,7 @@ class NamedPlates:
         return self._kept[key].copy()
 
     def _write(self, rng: np.random.Generator, plate: Image, style: Style) -> list[Letter]:
-        """The name at one edge and something else, or nothing, at the other."""
+        """Write the name at one edge, and other words or none at the other."""
         letters: list[Letter] = []
         top = bool(rng.random() < 0.75)
         if style.name_place != "none" and rng.random() < 0.6:
@@ -181,7 +181,7 @@ class NamedPlates:
 
 
 def naming(rng: np.random.Generator, style: Style) -> str:
-    """A state's name as plates have it: in capitals or not, now and then with a word beside it."""
+    """Return a state's name as plates print it: in capitals or not, sometimes with another word."""
     name = NAMES[style.region]
     others = OTHER_NAMES.get(style.region, ())
     if others and rng.random() < 0.6:
@@ -195,7 +195,7 @@ def naming(rng: np.random.Generator, style: Style) -> str:
 
 
 def anything(rng: np.random.Generator) -> str:
-    """Words that name no state: of counties, classes, dealers, signs, provinces, months."""
+    """Return words that name no state: counties, classes, dealers, signs, provinces, months."""
     lists = (PLAIN_WORDS, PLAIN_WORDS, DEALERS, SIGN_WORDS, MONTHS)
     text = str(rng.choice(lists[int(rng.integers(len(lists)))]))
     return text if rng.random() < 0.6 else text.title()
@@ -210,7 +210,7 @@ def write_line(
     size: tuple[float, float],
     style: Style,
 ) -> list[Letter]:
-    """Words along an edge in some hand, upright or leaning, on a band or not.
+    """Write words along an edge in some hand, upright or leaning, on a band or not.
 
     `size` is the least and the most height of a line, shares of the plate's.
 
@@ -253,7 +253,7 @@ def write_line(
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """Words as a mask, and where the middle of each character is, px from its left."""
+    """Words as a mask, and the middle of each character, px from its left."""
 
     text: str
     mask: Image
@@ -261,7 +261,7 @@ class _Line:
 
 
 def _in_small_capitals(rng: np.random.Generator, kind: str, text: str, height_px: int) -> _Line:
-    """Capitals, the first of each word higher than the others, all on one line."""
+    """Set capitals on one line, the first of each word higher than the others."""
     hand = int(rng.integers(1 << 30))
     pieces: list[Image] = []
     middles: list[float] = []
@@ -282,7 +282,7 @@ def _in_small_capitals(rng: np.random.Generator, kind: str, text: str, height_px
 
 
 def _leaning(rng: np.random.Generator, line: _Line) -> _Line:
-    """The words stretched, and now and then leaning as italics do."""
+    """Stretch the words, and sometimes slant them like italics."""
     height, width = line.mask.shape
     stretch = rng.uniform(0.75, 1.35)
     lean = rng.uniform(0, 0.35) if rng.random() < 0.3 else 0.0
@@ -293,7 +293,7 @@ def _leaning(rng: np.random.Generator, line: _Line) -> _Line:
 
 
 def width_px(rng: np.random.Generator) -> float:
-    """How wide a plate is in its photo: small ones oftener."""
+    """Sample the width of a plate in its photo; small widths are more frequent."""
     return float(np.exp(rng.uniform(np.log(NARROWEST_PX), np.log(WIDEST_PX))))
 
 
@@ -307,7 +307,7 @@ class NameSample:
 
 
 def sample(rng: np.random.Generator, renderer: NamedPlates) -> NameSample:
-    """One plate as the network sees it, and what is true of it."""
+    """Render one plate as the network sees it, with its labels."""
     plate, region, letters = renderer.render(rng)
     middles = np.array([(one.x, one.y) for one in letters], np.float32).reshape(-1, 2)
     photo = photograph(rng, plate, width_px(rng), middles)
@@ -320,7 +320,7 @@ def sample(rng: np.random.Generator, renderer: NamedPlates) -> NameSample:
 
 
 def _block(job: tuple[int, int]) -> tuple[NDArray[np.uint8], ...]:
-    """The samples of one seed, so many: the arrays of `Names` in their order."""
+    """Render a number of samples from one seed: the arrays of `Names` in their order."""
     seed, count = job
     cv2.setNumThreads(1)
     rng = np.random.default_rng((11, seed))
@@ -334,7 +334,7 @@ def _block(job: tuple[int, int]) -> tuple[NDArray[np.uint8], ...]:
 
 @cache
 def _renderer() -> NamedPlates:
-    """One for each process: the sheets that it has painted are kept."""
+    """Return this process's renderer, so that the sheets it painted are reused."""
     return NamedPlates()
 
 
@@ -345,7 +345,7 @@ def write(folder: Path, count: int, seed: int, workers: int) -> None:
 
 
 def load(folder: Path) -> Names:
-    """Map samples that `write` made."""
+    """Memory-map samples that `write` made."""
     return Names(*mapped(folder, SHAPES))
 
 

@@ -1,4 +1,4 @@
-"""The sheet that a plate is pressed from: its colours, its picture, its name and slogan."""
+"""Paints the sheet that a plate is pressed from: colours, picture, name and slogan."""
 
 from collections.abc import Sequence
 from typing import Any, Final, cast
@@ -11,27 +11,27 @@ from training.faces import words
 from training.styles import Font, Style
 
 HEIGHT_PX: Final = 160
-"""Plates are drawn this high; two and a half times the height that the reader sees."""
+"""Height at which plates are drawn, two and a half times the height that the reader sees."""
 WIDTH_PX: Final = 320
-"""Of a US plate."""
+"""Width of a US plate."""
 
 
 BORROWED: Final = 0.25
-"""How often a name stands on another style's sheet: a reader then has to read it."""
+"""Share of names on another style's sheet, so that the reader has to read the name."""
 OTHER_HAND: Final = 0.35
-"""How often a name is set in another typeface than the style's."""
+"""Share of names in another typeface than the style's."""
 LEAST_CONTRAST: Final = 50
-"""Difference in brightness, of 255, between words and the sheet that they stand on."""
+"""Least difference in brightness, of 255, between words and their sheet."""
 NAME_FONTS: Final[tuple[Font, ...]] = ("sans", "bold", "serif", "slab", "script", "condensed")
 
 
 def painted(rng: np.random.Generator, style: Style, others: Sequence[Style] = ()) -> Image:
-    """Gradient, motif, name and slogan of a style, with a little freedom.
+    """Paint gradient, motif, name and slogan of a style, with some variation.
 
     Args:
-        rng: says where the freedom goes.
-        style: whose name and slogan these are.
-        others: styles whose sheets may stand in for its own.
+        rng: chooses the variation.
+        style: the style of the name and the slogan.
+        others: styles whose sheets may replace its own.
 
     Returns: (160, w, 3) uint8 BGR.
     """
@@ -58,7 +58,7 @@ def painted(rng: np.random.Generator, style: Style, others: Sequence[Style] = ()
 
 
 def contrasting(rng: np.random.Generator, sheet: Image, colour: Colour) -> Colour:
-    """The colour, or one that can be told from a (h, w, 3) sheet where it cannot."""
+    """Return the colour, or another if it has too little contrast with a (h, w, 3) sheet."""
     ground = float(sheet.mean())
     if abs(ground - sum(colour) / 3) >= LEAST_CONTRAST:
         return colour
@@ -66,7 +66,7 @@ def contrasting(rng: np.random.Generator, sheet: Image, colour: Colour) -> Colou
 
 
 def sheet(rng: np.random.Generator, style: Style) -> Image:
-    """The colours and the picture of a style."""
+    """Paint the colours and the picture of a style."""
     stops = np.array(style.background, np.float32)
     at = np.linspace(0, len(stops) - 1, 300)
     low = np.minimum(at.astype(int), max(0, len(stops) - 2))
@@ -90,7 +90,7 @@ def _line(
     top: bool,
     size: tuple[float, float],
 ) -> None:
-    """A line of words along the upper or lower edge, in the middle."""
+    """Write a line of words along the upper or lower edge, in the middle."""
     mask = words(rng, font, text, max(6, round(rng.uniform(*size) * HEIGHT_PX)))
     mask = squeezed(mask, 0.8 * plate.shape[1])
     height = mask.shape[0]
@@ -101,7 +101,7 @@ def _line(
 
 
 def squeezed(mask: Image, most_px: float, height_px: int | None = None) -> Image:
-    """A line of words; where it is wider than `most_px` that wide, and as high as is asked for."""
+    """Shrink a line of words that is wider than `most_px` to that width, and to `height_px` if given."""
     if mask.shape[1] <= most_px:
         return mask
     size = int(most_px), height_px or mask.shape[0]
@@ -109,7 +109,7 @@ def squeezed(mask: Image, most_px: float, height_px: int | None = None) -> Image
 
 
 def lay(plate: Image, mask: Image, at: tuple[int, int], colour: Colour) -> None:
-    """Lay a colour on `plate` where `mask` says, its top left at a place; cut off at the edges."""
+    """Lay a colour on `plate` through `mask`, whose top left is `at`; the plate's edges clip it."""
     x, y = at
     x0, y0 = max(0, x), max(0, y)
     x1, y1 = min(plate.shape[1], x + mask.shape[1]), min(plate.shape[0], y + mask.shape[0])
@@ -121,7 +121,7 @@ def lay(plate: Image, mask: Image, at: tuple[int, int], colour: Colour) -> None:
 
 
 def recoloured(rng: np.random.Generator, plate: Image) -> tuple[Image, Colour]:
-    """A plate in colours of its own: pale with a dark ink, or dark with a pale one."""
+    """Return a plate in new colours: pale with a dark ink, or dark with a pale one."""
     pale = rng.random() < 0.7
     tint = rng.uniform(150, 255, 3) if pale else rng.uniform(0, 110, 3)
     grey = cv2.cvtColor(plate, cv2.COLOR_BGR2GRAY).astype(np.float32)[..., None] / 255
@@ -132,17 +132,17 @@ def recoloured(rng: np.random.Generator, plate: Image) -> tuple[Image, Colour]:
 
 
 def one_of(rng: np.random.Generator, choices: Colour | Sequence[Colour]) -> Colour:
-    """The colour, or one of several."""
+    """Return the colour, or one of several."""
     if isinstance(choices[0], int):
         return cast("Colour", choices)
     return cast("Colour", choices[int(rng.integers(len(choices)))])
 
 
 def any_colour(rng: np.random.Generator) -> Colour:
-    """Any colour at all."""
+    """Return any colour."""
     return as_colour(rng.integers(0, 256, 3))
 
 
 def as_colour(values: Any) -> Colour:
-    """Three numbers as a colour, cut to whole ones."""
+    """Return three numbers as a colour, truncated to integers."""
     return cast("Colour", tuple(int(c) for c in values))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Patches:
-    """Arrays of equal length; what a patch does not have is NaN."""
+    """Arrays of equal length; missing values are NaN."""
 
     images: NDArray[np.uint8]
     """(N, H, W, 3) BGR, memory-mapped."""
@@ -18,11 +18,11 @@ class Patches:
     exact: NDArray[np.bool_]
     """(N, P): the corners are known, not only the upright box."""
     ignore: NDArray[np.float32]
-    """(N, R, 4): x, y, width, height in px of regions that are not trained."""
+    """(N, R, 4): x, y, width, height in px of regions that training ignores."""
 
 
 def load(folder: Path) -> Patches:
-    """Map patches that `training.scenes` wrote."""
+    """Memory-map patches that `training.scenes` wrote."""
     return Patches(
         np.load(folder / "images.npy", mmap_mode="r"),
         *(np.load(folder / f"{name}.npy") for name in ("corners", "exact", "ignore")),

@@ -1,6 +1,6 @@
-"""How a camera sees a plate: pose, light, lens, sensor and JPEG, then cut out as the service cuts.
+"""Photographs a plate: pose, light, lens, sensor and JPEG; then cuts it out as the service does.
 
-Nothing here depends on what is on the plate. Sizes are those of plates in real frames, 30 to 330 px.
+Nothing here depends on the plate's content. Plates are as large as in real frames, 30 to 330 px.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ NARROWEST_PX: Final = 38
 WIDEST_PX: Final = 330
 USUAL_PX: Final = (48, 170)
 """Half of all plates are in this range."""
-"""Widths of the plates. Narrower ones cannot be read: they would teach guessing."""
+"""Widths of the plates. Narrower plates are illegible: they would teach guessing."""
 
 
 Floats = NDArray[np.float32]
@@ -38,7 +38,7 @@ class Photograph:
 
 
 def pose(rng: np.random.Generator, width_px: float, aspect: float) -> Points:
-    """Corners of a plate turned in space, about `width_px` wide, around the origin, (4, 2) px."""
+    """Sample corners of a plate turned in space, about `width_px` wide, around the origin, (4, 2) px."""
     yaw, pitch, roll = np.deg2rad(rng.normal(0, (22, 12, 4)))
     half = np.array([[-1, -1 / aspect], [1, -1 / aspect], [1, 1 / aspect], [-1, 1 / aspect]])
     yaw, pitch = np.clip(yaw, -1.05, 1.05), np.clip(pitch, -0.7, 0.7)
@@ -54,9 +54,9 @@ def pose(rng: np.random.Generator, width_px: float, aspect: float) -> Points:
 def photograph(
     rng: np.random.Generator, plate: Image, width_px: float, places: Points | None = None
 ) -> Photograph:
-    """Take a close picture of a plate on a car, `width_px` wide in it.
+    """Photograph a plate on a car from nearby, `width_px` wide in the picture.
 
-    `places` are points on the plate, (n, 2) px of it; where they come to lie is in the result.
+    `places` are points on the plate, (n, 2) px of it; the result has their positions in the picture.
     """
     h, w = plate.shape[:2]
     corners = pose(rng, width_px, w / h)
@@ -82,7 +82,7 @@ def photograph(
 
 
 def _shrunk(plate: Image, width_px: float) -> Image:
-    """A plate nearer to the size that it will have: warping alone would skip pixels."""
+    """Shrink a plate towards its final size: warping alone would skip pixels."""
     width = plate.shape[1]
     if width_px >= 0.6 * width:
         return plate
@@ -91,7 +91,7 @@ def _shrunk(plate: Image, width_px: float) -> Image:
 
 
 def _shadowed(rng: np.random.Generator, picture: Image, mask: Image) -> Image:
-    """The plate's shadow on the bodywork, right of and below the plate."""
+    """Darken the bodywork right of and below the plate, as its shadow does."""
     reach = int(rng.integers(1, 4))
     shift = np.array([[1, 0, reach], [0, 1, reach]], np.float32)
     under = cv2.warpAffine(mask, shift, mask.shape[1::-1])
@@ -99,7 +99,7 @@ def _shadowed(rng: np.random.Generator, picture: Image, mask: Image) -> Image:
 
 
 def moved(places: Points | None, matrix: NDArray[np.float64], scale: float = 1.0) -> Points:
-    """Points after a perspective matrix that counts from the middle of the first pixel."""
+    """Transform points by a perspective matrix whose origin is the middle of the first pixel."""
     if places is None or len(places) == 0:
         return np.zeros((0, 2), np.float32)
     here = (places * scale - 0.5).astype(np.float32).reshape(-1, 1, 2)
@@ -108,7 +108,7 @@ def moved(places: Points | None, matrix: NDArray[np.float64], scale: float = 1.0
 
 
 def _car(rng: np.random.Generator, width: int, height: int) -> Image:
-    """Bodywork behind a plate: one paint, a gradient, an edge or two."""
+    """Paint bodywork behind a plate: one paint, a gradient, an edge or two."""
     paint = rng.uniform(0, 255) * np.ones(3) + rng.normal(0, 25, 3)
     body = np.empty((height, width, 3), np.float32)
     ramp = np.linspace(-1, 1, height)[:, None, None] * rng.normal(0, 25)
@@ -137,7 +137,7 @@ def _car(rng: np.random.Generator, width: int, height: int) -> Image:
 
 
 def _occlude(rng: np.random.Generator, picture: Image, corners: Points) -> None:
-    """A tow ball, a rack's bar or a wire over a part of the plate, never over all of it."""
+    """Draw a tow ball, a rack's bar or a wire over a part of the plate, never over all of it."""
     width = float(corners[:, 0].max() - corners[:, 0].min())
     shade = (rng.uniform(0, 220) * np.ones(3)).tolist()
     at = corners.mean(0) + rng.uniform(-0.5, 0.5, 2) * (width, width * 0.5)
@@ -164,7 +164,7 @@ def _occlude(rng: np.random.Generator, picture: Image, corners: Points) -> None:
 
 
 def _seen(rng: np.random.Generator, picture: Image) -> Image:
-    """Light, lens, sensor and compression."""
+    """Apply light, lens, sensor and compression."""
     seen = picture.astype(np.float32)
     if rng.random() < 0.12:
         # Infrared: grey, and sometimes colours change their brightness much.
@@ -174,7 +174,7 @@ def _seen(rng: np.random.Generator, picture: Image) -> Image:
     if rng.random() < 0.75:
         seen = _noisy(rng, seen)
     if rng.random() < 0.4:
-        # Cameras sharpen; halos are the usual price.
+        # Cameras sharpen, which leaves halos.
         soft = cv2.GaussianBlur(seen, (0, 0), rng.uniform(0.7, 2.0))
         seen = seen + np.float32(rng.uniform(0.3, 2.0)) * (seen - soft)
     image = as_image(seen)
@@ -182,7 +182,7 @@ def _seen(rng: np.random.Generator, picture: Image) -> Image:
 
 
 def _shaded(rng: np.random.Generator, seen: Floats) -> Floats:
-    """A gradient of light, a shadow's edge, a glare."""
+    """Add a gradient of light, a shadow's edge, a glare."""
     h, w = seen.shape[:2]
     if rng.random() < 0.25:
         seen = seen * (1 + 0.3 * _slope(rng, h, w)[..., None]).astype(np.float32)
@@ -198,13 +198,13 @@ def _shaded(rng: np.random.Generator, seen: Floats) -> Floats:
 
 
 def _slope(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float64]:
-    """A plane through 0 in the picture's middle, (height, width)."""
+    """A plane, (height, width), that is 0 in the picture's middle."""
     across = np.linspace(-1, 1, width)[None, :] * rng.normal()
     return np.asarray(across + np.linspace(-1, 1, height)[:, None] * rng.normal())
 
 
 def _exposed(rng: np.random.Generator, seen: Floats) -> Floats:
-    """Exposure, contrast and colour of the light; clipped as a sensor clips."""
+    """Apply exposure, contrast and the light's colour; clips as a sensor does."""
     which = rng.random()
     if which < 0.3:  # shade, dusk, a grey picture: little contrast anywhere in the range
         contrast = rng.uniform(0.1, 0.5)
@@ -225,7 +225,7 @@ def _exposed(rng: np.random.Generator, seen: Floats) -> Floats:
 
 
 def _blurred(rng: np.random.Generator, seen: Floats) -> Floats:
-    """Out of focus, moved, or fewer pixels than there seem to be."""
+    """Blur: out of focus, moved, or upscaled from fewer pixels."""
     h, w = seen.shape[:2]
     which = rng.random()
     scale = w / 200
@@ -243,12 +243,12 @@ def _blurred(rng: np.random.Generator, seen: Floats) -> Floats:
 
 
 def _noisy(rng: np.random.Generator, seen: Floats) -> Floats:
-    """A sensor's noise, coloured or grey, fine or in grains."""
+    """Add sensor noise, coloured or grey, fine or in grains."""
     h, w = seen.shape[:2]
     noise = rng.normal(0, 1, (h, w, 3) if rng.random() < 0.5 else (h, w, 1)).astype(np.float32)
     if rng.random() < 0.4:
         noise = _f32(cv2.GaussianBlur(noise, (0, 0), rng.uniform(0.5, 1.0)).reshape(h, w, -1) * 2)
-    # Never so much that the plate drowns: then there would be nothing to learn.
+    # Never so much that it hides the plate: nothing could be learnt from it.
     return seen + noise * np.float32(min(rng.gamma(1.2, 4.5), 0.4 * float(seen.std())))
 
 
@@ -259,7 +259,7 @@ def _compressed(rng: np.random.Generator, image: Image) -> Image:
 
 
 def _motion(rng: np.random.Generator, seen: Floats, length: float) -> Floats:
-    """Moved by `length` px while the shutter was open, mostly across."""
+    """Blur by a motion of `length` px while the shutter is open, mostly across."""
     size = max(3, int(length) | 1)
     kernel = np.zeros((size, size), np.float32)
     angle = rng.normal(0, 0.5) if rng.random() < 0.7 else rng.uniform(0, np.pi)
@@ -278,7 +278,7 @@ def _motion(rng: np.random.Generator, seen: Floats, length: float) -> Floats:
 
 
 def width_px(rng: np.random.Generator) -> float:
-    """How wide a plate is in a frame, px: small ones often, for they are the hard ones."""
+    """Sample the width of a plate in a frame, px; small widths are frequent, since they are the hard ones."""
     narrowest, widest = USUAL_PX if rng.random() < 0.5 else (NARROWEST_PX, WIDEST_PX)
     return float(np.exp(rng.uniform(np.log(narrowest), np.log(widest))))
 
@@ -286,7 +286,7 @@ def width_px(rng: np.random.Generator) -> float:
 def cut_out(rng: np.random.Generator, photo: Photograph) -> tuple[Image, Points]:
     """Cut the plate out as the service does, with a detector's error.
 
-    Returns: (64, 160, 3) uint8 BGR, and where the characters' middles lie in it, (n, 2) px.
+    Returns: (64, 160, 3) uint8 BGR, and the characters' middles in it, (n, 2) px.
     """
     found = found_corners(rng, photo)
     picture, matrix = rectify(photo.pixels, found, MARGIN_ACROSS, MARGIN_UP)
@@ -297,7 +297,7 @@ def cut_out(rng: np.random.Generator, photo: Photograph) -> tuple[Image, Points]
 
 
 def found_corners(rng: np.random.Generator, photo: Photograph) -> Points:
-    """The plate's corners as a detector finds them, a little off, (4, 2) px."""
+    """Return the plate's corners with a detector's error, (4, 2) px."""
     corners = photo.corners
     width = float(np.linalg.norm(corners[1] - corners[0]))
     height = float(np.linalg.norm(corners[3] - corners[0]))
@@ -312,10 +312,10 @@ def found_corners(rng: np.random.Generator, photo: Photograph) -> Points:
 
 
 def _u8(values: Any) -> Image:
-    """What OpenCV's stubs call an array of any numbers, and is uint8."""
+    """Cast to uint8 for the type checker: OpenCV's stubs return arrays of any number."""
     return np.asarray(values, np.uint8)
 
 
 def _f32(values: Any) -> Floats:
-    """The same where it is float32."""
+    """The same for float32."""
     return np.asarray(values, np.float32)

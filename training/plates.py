@@ -1,4 +1,4 @@
-"""One plate, flat and clean or worn, as it left the press and was screwed to a car."""
+"""Draws one plate, flat, clean or worn, as it is screwed to a car."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class RenderedPlate:
     pixels: Image
     """(160, w, 3) uint8 BGR; w is 320 for a US plate."""
     text: str
-    """What a reader should say: A-Z and 0-9 in reading order; empty where there is no serial."""
+    """The expected reading: A-Z and 0-9 in reading order; empty if the plate has no serial."""
     region: str
     """Postal code of the state, or `unknown`."""
     places: Points
@@ -32,13 +32,13 @@ class RenderedPlate:
 
 
 LOGO_SHARE: Final = 0.16
-"""How many plates carry the picture of an organisation beside their serial."""
+"""Share of plates with an organisation's logo beside their serial."""
 SERIF_SHARE: Final = 0.06
-"""How many plates have serifs in styles that have none, for old plates and styles not drawn here."""
+"""Share of plates with serifs in styles that have none, for old plates and styles not drawn here."""
 
 
 def face_of(rng: np.random.Generator, style: Style) -> Face:
-    """One of many hands of the kind that the style has."""
+    """Sample a hand of the style's kind."""
     if rng.random() >= 0.68:
         return TypeFace(rng)
     serifs = style.face == "serif" or rng.random() < SERIF_SHARE
@@ -46,18 +46,18 @@ def face_of(rng: np.random.Generator, style: Style) -> Face:
 
 
 class PlateRenderer:
-    """Draws plates of all styles; keeps painted backgrounds, which cost the most."""
+    """Draws plates of all styles; caches painted backgrounds, which cost the most."""
 
     def __init__(self, styles: Sequence[Style] = STYLES, *, kept_per_style: int = 16) -> None:
         self._styles = styles
         weights = np.array([style.weight for style in styles])
-        # Half by how often a style is met, half evenly, so that the rare are learnt too.
+        # Half by frequency on the road, half evenly, so that the rare are learnt too.
         self._shares = 0.5 * weights / weights.sum() + 0.5 / len(styles)
         self._kept: dict[tuple[int, int], Image] = {}
         self._kept_per_style = kept_per_style
 
     def render(self, rng: np.random.Generator) -> RenderedPlate:
-        """A plate; deterministic by the generator's state."""
+        """Draw a plate; deterministic by the generator's state."""
         number = int(rng.choice(len(self._styles), p=self._shares))
         style = self._styles[number]
         marks = with_emblems(rng, self.marks(rng, style))
@@ -79,7 +79,7 @@ class PlateRenderer:
     def _beside(
         self, rng: np.random.Generator, plate: Image, style: Style
     ) -> tuple[float, float] | None:
-        """Now and then a picture at one end, and how much of each end it takes, px."""
+        """Sometimes draw a logo at one end; returns the width that it covers at each end, px, or None."""
         if style.aspect >= LONG_ASPECT or rng.random() >= LOGO_SHARE:
             return None
         left = bool(rng.random() < 0.75)
@@ -87,7 +87,7 @@ class PlateRenderer:
         return (taken, 0.0) if left else (0.0, taken)
 
     def blank(self, rng: np.random.Generator) -> Image:
-        """What is no plate but looks like one: a sign with words, or a bare plate."""
+        """Draw a thing that only looks like a plate: a sign with words, or a plate without a serial."""
         number = int(rng.choice(len(self._styles), p=self._shares))
         plate = self._background(rng, number) if rng.random() < 0.4 else bare(rng)
         for _ in range(int(rng.integers(0, 4))):
@@ -95,7 +95,7 @@ class PlateRenderer:
         return worn(rng, plate)
 
     def marks(self, rng: np.random.Generator, style: Style) -> list[Mark]:
-        """A serial of the style, now and then a personalised one or any characters."""
+        """Draw a serial of the style, sometimes a personalised or random one."""
         which = rng.random()
         if which < 0.14 and style.aspect < 2.5:
             return personal(rng)
@@ -107,7 +107,7 @@ class PlateRenderer:
     def _background(self, rng: np.random.Generator, number: int) -> Image:
         key = number, int(rng.integers(self._kept_per_style))
         if key not in self._kept:
-            # Seeded by its place, so that what is kept does not depend on what was drawn before.
+            # Seeded by its key, so that the cache does not depend on what was drawn before.
             self._kept[key] = painted(
                 np.random.default_rng(key), self._styles[number], self._styles
             )

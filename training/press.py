@@ -15,7 +15,7 @@ from training.serials import Mark
 from training.styles import Style
 
 LONG_ASPECT: Final = 3.0
-"""From here on a plate is of the long kind, which its serial fills."""
+"""Aspect from which a plate is long, and its serial fills it."""
 STACKED: Final = 0.46
 """Height of a stacked character, a share of the line's."""
 STACKED_MIDDLES: Final = (-0.27, 0.27)
@@ -27,11 +27,11 @@ Place = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """A plate in the press, and what all of its characters share."""
+    """A plate in the press, and the settings that all of its characters share."""
 
     plate: Image
     metal: Image
-    """(H, W) uint8: where the plate is raised and inked."""
+    """(H, W) uint8: the raised and inked part of the plate."""
     face: Face
     style: Style
     ink: Colour
@@ -47,16 +47,16 @@ def press(
     ink: Colour,
     clear: tuple[float, float] | None = None,
 ) -> list[Place]:
-    """Put the serial on.
+    """Press the serial into the plate.
 
     Args:
-        rng: says sizes, places and relief.
-        plate: (H, W, 3) uint8 BGR, is drawn on.
+        rng: chooses sizes, positions and relief.
+        plate: (H, W, 3) uint8 BGR, changed in place.
         marks: the serial; `/` ends its upper line.
         face: draws its characters.
-        style: says how much room there is, and which emblem.
+        style: its proportions, its margin on the left, and its emblem.
         ink: the characters' colour.
-        clear: px on the left and on the right that something else takes, where not the style says.
+        clear: px on the left and on the right that a logo covers; the style's own margin where None.
 
     Returns: the characters' middles in reading order.
     """
@@ -72,7 +72,7 @@ def press(
 def _lines(
     rng: np.random.Generator, marks: Sequence[Mark], style: Style
 ) -> list[tuple[Sequence[Mark], float, float]]:
-    """Each line with its height and its middle, shares of the plate's height."""
+    """Return each line with its height and its middle, shares of the plate's height."""
     end = next((i for i, mark in enumerate(marks) if mark.text == "/"), None)
     if end is not None:
         high = rng.uniform(0.3, 0.38)
@@ -84,7 +84,7 @@ def _lines(
 
 
 def _relief(rng: np.random.Generator, work: _Work) -> Image:
-    """The plate inked where it is raised, its slopes lighter or darker."""
+    """Ink the raised parts of the plate, with lighter or darker slopes."""
     cover = (work.metal.astype(np.float32) / 255)[..., None]
     shaded = work.plate * (1 - cover) + np.array(work.ink, np.float32) * cover
     if rng.random() < 0.75:
@@ -100,12 +100,12 @@ def _relief(rng: np.random.Generator, work: _Work) -> Image:
 def _set_line(
     rng: np.random.Generator, work: _Work, line: Sequence[Mark], high: float, middle: float
 ) -> list[Place]:
-    """Set one line: widths by the face, squeezed to fit, spread over the plate's width.
+    """Set one line: widths from the face, squeezed to fit, spread over the plate's width.
 
     Args:
-        rng: says gaps and how the line lies.
+        rng: chooses gaps and offsets.
         work: the plate.
-        line: what to set.
+        line: its marks.
         high: height of a character, px.
         middle: of the line, px from the plate's top.
 
@@ -139,7 +139,7 @@ def _set_line(
 
 
 def _width(face: Face, mark: Mark, gap: float, emblem: float) -> float:
-    """Width of a mark over the line's height, before the line is squeezed."""
+    """Return the width of a mark over the line's height, before the line is squeezed."""
     if mark.stacked:
         return 0.75 * face.width("H")
     if mark.text == " ":
@@ -152,9 +152,9 @@ def _width(face: Face, mark: Mark, gap: float, emblem: float) -> float:
 
 
 def _kept_clear(rng: np.random.Generator, work: _Work) -> tuple[float, float]:
-    """Px on the left and on the right that the serial stays out of."""
+    """Return the px on the left and on the right that the serial avoids."""
     if work.clear is not None:
-        # Serials touch what stands beside them as often as not.
+        # Serials often touch the logo beside them.
         left, right = work.clear
         return left * rng.uniform(0.8, 1.05), right * rng.uniform(0.8, 1.05)
     w = work.plate.shape[1]
@@ -165,7 +165,7 @@ def _kept_clear(rng: np.random.Generator, work: _Work) -> tuple[float, float]:
 def _set_mark(
     rng: np.random.Generator, work: _Work, mark: Mark, left_top: Place, size: tuple[float, float]
 ) -> None:
-    """Set one mark into a box, px."""
+    """Draw one mark into a box, px."""
     (x, top), (width, high) = left_top, size
     if mark.stacked:
         small = high * STACKED
@@ -186,7 +186,7 @@ def _set_mark(
 def _draw_emblem(
     rng: np.random.Generator, work: _Work, left_top: Place, size: tuple[float, float]
 ) -> None:
-    """The style's emblem in its colour, or another."""
+    """Draw the style's emblem in its colour, or another."""
     style, (x, top), (width, high) = work.style, left_top, size
     kind = style.emblem
     if kind == "none" or rng.random() >= 0.7:

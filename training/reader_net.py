@@ -20,7 +20,7 @@ def convolve(into: int, out: int, stride: tuple[int, int] = (1, 1)) -> nn.Sequen
 
 
 class Residual(nn.Module):
-    """Two convolutions beside the identity."""
+    """Two convolutions with a residual connection."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Mixer(nn.Module):
 
 
 class ReaderNet(nn.Module):
-    """Plates as uint8 pictures to log-probabilities of characters, region, and being a plate."""
+    """Maps plates as uint8 pictures to log-probabilities of characters, region, and being a plate."""
 
     def __init__(self, regions: int, widths: tuple[int, ...] = (32, 64, 96, 128, 160)) -> None:
         super().__init__()
@@ -97,14 +97,14 @@ class ReaderNet(nn.Module):
     def columns(self, pictures: Tensor) -> Tensor:
         """(N, 64, 160, 3) uint8 BGR to features of the columns before attention, (N, 80, C)."""
         x = pictures.permute(0, 3, 1, 2).float() / 255
-        # Each picture by its own brightness and contrast: plates in deep shade look like others.
+        # Normalises each picture by its own brightness and contrast, so that deep shade makes no difference.
         x = x - x.mean((1, 2, 3), keepdim=True)
         x = x / (x.square().mean((1, 2, 3), keepdim=True) + 1e-4).sqrt()
         x = self.body(x.contiguous(memory_format=torch.channels_last))
         return x.flatten(2).transpose(1, 2)
 
     def read(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Features of the columns to logits: (N, 80, 37), (N, R), (N,)."""
+        """Map features of the columns to logits: (N, 80, 37), (N, R), (N,)."""
         x = self.last(self.mix(x + self.place))
         whole = self.whole(torch.cat([x.mean(1), x.amax(1)], 1))
         return self.characters(x), self.region(whole), self.plate(whole).squeeze(1)

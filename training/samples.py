@@ -27,7 +27,7 @@ REGIONS: Final = (
 # fmt: on
 NO_PLATE_SHARE: Final = 0.11
 BLOCK: Final = 2000
-"""Samples of one seed, which are rendered together."""
+"""Samples per seed, rendered together."""
 SHAPES: Final[dict[str, tuple[int, ...]]] = {
     "pictures": (READER_HEIGHT_PX, READER_WIDTH_PX, 3),
     "texts": (LONGEST,),
@@ -45,18 +45,18 @@ class Samples:
     pictures: NDArray[np.uint8]
     """(N, 64, 160, 3) BGR."""
     texts: NDArray[np.uint8]
-    """(N, 10): classes 1 to 36, 0 behind the end."""
+    """(N, 10): classes 1 to 36, then 0."""
     regions: NDArray[np.uint8]
-    """(N,) places in REGIONS."""
+    """(N,) indices into REGIONS."""
     plates: NDArray[np.uint8]
-    """(N,) 1 for a plate, 0 for what is none."""
+    """(N,) 1 for a plate, 0 for anything else."""
     places: NDArray[np.uint8]
-    """(N, 10, 2): x, y px of each character's middle; 255 where there is none."""
+    """(N, 10, 2): x, y px of each character's middle; 255 after the last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One picture as the reader sees it, (64, 160, 3) uint8 BGR, and what is true of it."""
+    """One picture as the reader sees it, (64, 160, 3) uint8 BGR, with its labels."""
 
     picture: Image
     places: Points
@@ -67,12 +67,12 @@ class Sample:
 
 
 def sample(rng: np.random.Generator, renderer: PlateRenderer) -> Sample:
-    """One picture as the reader sees it."""
+    """Render one picture as the reader sees it."""
     if rng.random() < NO_PLATE_SHARE:
         nothing = draw_negative(rng) if rng.random() < 0.6 else renderer.blank(rng)
         photo = photograph(rng, nothing, width_px(rng))
         if rng.random() < 0.25:
-            # A piece of something, far from any plate's edges.
+            # A cut from inside a picture, far from any plate's edges.
             away = (rng.normal(0, 0.5, 2) * 60).astype(np.float32)
             photo = replace(photo, corners=photo.corners + away)
         return Sample(*cut_out(rng, photo), "", "unknown", legible=False)
@@ -82,7 +82,7 @@ def sample(rng: np.random.Generator, renderer: PlateRenderer) -> Sample:
 
 
 def _block(job: tuple[int, int]) -> tuple[NDArray[np.uint8], ...]:
-    """The samples of one seed, so many: the arrays of `Samples` in their order."""
+    """Render a number of samples from one seed: the arrays of `Samples` in their order."""
     seed, count = job
     cv2.setNumThreads(1)
     rng = np.random.default_rng((7, seed))
@@ -102,7 +102,7 @@ def _block(job: tuple[int, int]) -> tuple[NDArray[np.uint8], ...]:
 
 @cache
 def _renderer() -> PlateRenderer:
-    """One for each process: what it has painted is kept."""
+    """Return this process's renderer, so that its painted backgrounds are reused."""
     return PlateRenderer()
 
 
@@ -112,7 +112,7 @@ def write(folder: Path, count: int, seed: int, workers: int) -> None:
 
 
 def load(folder: Path) -> Samples:
-    """Map samples that `write` made."""
+    """Memory-map samples that `write` made."""
     return Samples(*mapped(folder, SHAPES))
 
 

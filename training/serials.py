@@ -1,4 +1,4 @@
-"""What stands on a plate: serials drawn from a series, personalised ones, and any characters."""
+"""Draws serials: of a series, personalised, or random characters."""
 
 import re
 from collections.abc import Sequence
@@ -20,24 +20,24 @@ SYLLABLES = (
 
 
 PAIR_SHARE = 0.15
-"""How many serials at random begin or end with a stacked pair."""
+"""Share of random serials that begin or end with a stacked pair."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One thing in a line of a serial: a character, a stacked pair, or what stands between."""
+    """One element in a line of a serial: a character, a stacked pair, or a separator."""
 
     text: str
     stacked: bool = False
 
     @property
     def is_gap(self) -> bool:
-        """Whether it stands between characters and is not one."""
+        """Whether it is a separator and not a character."""
         return self.text in (" ", "-", "*", ".")
 
 
 def text_of(marks: Sequence[Mark]) -> str:
-    """What a reader should say: the characters in reading order, the upper of a pair first."""
+    """Return the expected reading: the characters in reading order, the upper of a pair first."""
     return "".join(mark.text for mark in marks if not mark.is_gap and mark.text != "/")
 
 
@@ -71,7 +71,7 @@ def _draw(rng: np.random.Generator, kind: str, serial: Serial, first: bool) -> s
 
 
 def personal(rng: np.random.Generator) -> list[Mark]:
-    """A personalised serial: syllables, digits, now and then a gap."""
+    """Draw a personalised serial: syllables, digits, sometimes a gap."""
     text = ""
     longest = int(rng.integers(3, 9))
     while len(text) < longest and (not text or rng.random() < 0.9):
@@ -85,7 +85,7 @@ def personal(rng: np.random.Generator) -> list[Mark]:
 
 
 def with_emblems(rng: np.random.Generator, marks: Sequence[Mark]) -> list[Mark]:
-    """Now and then an emblem in a gap, or a picture before or behind: none of them is a character."""
+    """Sometimes add an emblem in a gap, or before or after the serial; it is never a character."""
     marks = list(marks)
     if rng.random() < 0.3:
         marks = [Mark("*") if mark.text in (" ", "-") else mark for mark in marks]
@@ -95,7 +95,7 @@ def with_emblems(rng: np.random.Generator, marks: Sequence[Mark]) -> list[Mark]:
 
 
 def at_random(rng: np.random.Generator) -> list[Mark]:
-    """Letters and digits at random, so that a reader cannot lean on grammar alone."""
+    """Draw random letters and digits, so that a reader cannot rely on grammar alone."""
     alphabet = LETTERS + DIGITS
     many = int(rng.choice((2, 3, 4, 5, 6, 7, 8), p=(0.02, 0.05, 0.1, 0.18, 0.25, 0.3, 0.1)))
     marks = [Mark(alphabet[int(rng.integers(36))]) for _ in range(many)]

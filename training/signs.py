@@ -1,4 +1,4 @@
-"""What is no plate but looks like one."""
+"""Draws signs that only look like plates."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ ROADS = ("I", "US", "SR", "HWY", "RTE", "CR", "FM", "M")
 
 
 def write_words(rng: np.random.Generator, plate: Image) -> None:
-    """Words, a phone number or a time stamp somewhere on what is no plate."""
+    """Write words, a phone number or a time stamp on a sign."""
     which = rng.random()
     if which < 0.6:
         text = str(rng.choice(SIGN_WORDS))
@@ -41,7 +41,7 @@ def write_words(rng: np.random.Generator, plate: Image) -> None:
 
 
 def bare(rng: np.random.Generator) -> Image:
-    """A sheet of one colour, lighter at one end, (160, 320, 3) uint8 BGR."""
+    """Paint a sheet of one colour, lighter at one end, (160, 320, 3) uint8 BGR."""
     base = np.full((HEIGHT_PX, WIDTH_PX, 3), rng.uniform(0, 255, 3), np.float32)
     ramp = np.linspace(-1, 1, WIDTH_PX)[None, :, None] * rng.uniform(-40, 40)
     return np.ascontiguousarray(as_image(base + ramp.astype(np.float32)))

@@ -1,4 +1,4 @@
-"""Train the plate detector on composed scenes: `python -m training.train_detector`."""
+"""Trains the plate detector on composed scenes: `python -m training.train_detector`."""
 
 from pathlib import Path
 from typing import Final
@@ -18,17 +18,17 @@ WEIGHT_DECAY: Final = 0.02
 CORE: Final = 0.3
 """Cells within this share of the plate, around its middle, are positive."""
 AROUND: Final = 0.75
-"""Cells within this share that are not positive are not trained as negative either."""
+"""Cells within this share that are not positive are ignored, not negative."""
 NARROWEST_PX: Final = 4.0
-"""Corners' errors are shares of the plate's width, which counts as no less than this."""
+"""Corner errors are shares of the plate's width; this is the least width that they are divided by."""
 CORNERS: Final = 6.0
-"""Weight of the corners beside the score."""
+"""Weight of the corner loss, relative to the score loss."""
 FOUND: Final = 0.3
 """Score from which a plate counts as found in validation."""
 
 
 class Targets:
-    """What each cell of a batch should say."""
+    """The expected score and corners of each cell of a batch."""
 
     def __init__(self, patches: Patches, at: NDArray[np.int64]) -> None:
         n, h, w = len(at), patches.images.shape[1] // STRIDE, patches.images.shape[2] // STRIDE
@@ -61,7 +61,7 @@ class Targets:
             core = self._inside(middle + CORE * (quad - middle))
             at = np.clip((middle / STRIDE).astype(int), 0, np.array(core.shape[::-1]) - 1)
             core[at[1], at[0]] = True
-            # Cells that touch a positive one see nearly the same.
+            # Cells beside a positive one see nearly the same.
             beside = cv2.dilate(core.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
             self.ignored[i] |= beside | self._inside(middle + AROUND * (quad - middle))
             self.positive[i] |= core
@@ -99,9 +99,9 @@ def loss_of(net: DetectorNet, images: NDArray[np.uint8], targets: Targets) -> to
 
 @torch.no_grad()
 def validate(net: DetectorNet, patches: Patches, batch: int = 50) -> dict[str, float]:
-    """Plates found at a score of 0.3, false finds a hundred patches, and the corners' median error.
+    """Return the share of plates found at 0.3, false finds per 100 patches, and the corners' median error.
 
-    The error is in shares of the plate's width, 1 where no plate was found.
+    The error is in shares of the plate's width, 1 for a plate that was not found.
     """
     net.eval()
     false = 0
@@ -132,15 +132,15 @@ def _outcome(
     quad: NDArray[np.float32],
     known: bool,
 ) -> tuple[bool, float | None]:
-    """Whether a plate was found, and how far off its corners are.
+    """Return whether a plate was found, and the error of its corners.
 
     Args:
         scores: (h, w) of the cells.
         quads: (h, w, 8) px.
-        quad: (4, 2) px, the plate as it is.
-        known: whether those are its corners, not only its upright box.
+        quad: (4, 2) px, the true plate.
+        known: whether these are its corners, not only its upright box.
 
-    Returns: the second is None where it was not found or its corners are not known.
+    Returns: the second is None if the plate was not found or its corners are not known.
     """
     x, y = np.clip((quad.mean(0) / STRIDE).astype(int), 0, np.array(scores.shape[::-1]) - 1)
     near = np.s_[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]
@@ -158,7 +158,7 @@ def _width(quad: NDArray[np.float32]) -> float:
 
 
 def disturbed(rng: np.random.Generator, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Brightness, contrast and colour of each patch changed a little."""
+    """Change brightness, contrast and colour of each patch a little."""
     gain = rng.uniform(0.7, 1.25, (len(images), 1, 1, 3)) ** rng.integers(
         0, 2, (len(images), 1, 1, 1)
     )

@@ -1,4 +1,4 @@
-"""Train the reader of states' names on rendered plates: `python -m training.train_names`."""
+"""Trains the reader of states' names on rendered plates: `python -m training.train_names`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +20,14 @@ from training.samples import REGIONS
 RECIPE: Final = loop.Recipe(batch=64, clip=2.0, keep=0.998)
 WEIGHT_DECAY: Final = 0.03
 SPELLING: Final = 1.0
-"""Weight of saying each letter in its own column. Without it the network had learnt nothing from
-64,000 plates; the renderer knows where letters stand."""
+"""Weight of the loss on the letter in each column. Without it the network had learnt nothing from 64,000 plates;
+the renderer knows the letters' positions."""
 SURE: Final = 0.9
-"""Probability from which `validate` counts a state as told."""
+"""Probability from which `validate` counts a state as named."""
 
 
 def disturbed(rng: np.random.Generator, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A cheap change to each picture, so that no two passes over the samples are alike."""
+    """Augment each picture cheaply, so that no two passes over the samples are alike."""
     out = pictures.copy()
     for one in out:
         swap_colours(rng, one, 0.3)
@@ -40,7 +40,7 @@ def disturbed(rng: np.random.Generator, pictures: NDArray[np.uint8]) -> NDArray[
 
 @torch.no_grad()
 def logits_of(net: NameNet, samples: Names, batch: int = 500) -> torch.Tensor:
-    """What a network says of all samples, (N, R) float32."""
+    """Return a network's logits of all samples, (N, R) float32."""
     net.eval()
     said = []
     for start in range(0, len(samples.states), batch):
@@ -52,7 +52,7 @@ def logits_of(net: NameNet, samples: Names, batch: int = 500) -> torch.Tensor:
 
 
 def validate(net: NameNet, samples: Names) -> dict[str, float]:
-    """Shares of named plates whose state is the likeliest, and is told at 0.9; and of those told, right."""
+    """Return shares: of named plates, the likeliest state right, and named at 0.9; of those named, right."""
     odds = logits_of(net, samples).softmax(1).numpy()
     best, truth = odds.argmax(1), np.array(samples.states)
     named = truth > 0
@@ -66,7 +66,7 @@ def validate(net: NameNet, samples: Names) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What was fitted, and what is then told."""
+    """The fitted temperature, and the figures at that temperature."""
 
     temperature: float
     loss: float
@@ -74,7 +74,7 @@ class Calibration:
 
 
 def calibration(weights: Path, samples: Names) -> Calibration:
-    """The temperature at which the true states are likeliest, for weights in a file."""
+    """Fit the temperature at which the true states are most likely, for weights in a file."""
     net = NameNet(len(REGIONS))
     net.load_state_dict(torch.load(weights, weights_only=True))
     said = logits_of(net, samples)
@@ -115,7 +115,7 @@ def loss_of(
 
 
 def aligned(letters: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """What each of the 96 columns should say: a letter, none, or nothing in particular beside one.
+    """Return the label of each of the 96 columns: a letter, none, or NOT_TRAINED beside a letter.
 
     Args:
         letters: (N, 2, 48); see `Names`.

@@ -1,4 +1,4 @@
-"""Train the plate reader on rendered plates: `python -m training.train_reader`."""
+"""Trains the plate reader on rendered plates: `python -m training.train_reader`."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -17,17 +17,17 @@ from training.samples import REGIONS, Samples, load
 RECIPE: Final = loop.Recipe(batch=64, clip=2.0, keep=0.999)
 WEIGHT_DECAY: Final = 0.03
 EARLY, LATE = 1.0, 0.3
-"""Weights of saying each character in its own column, from columns alone and after attention.
-Without them CTC is long in finding its feet; the renderer knows where characters stand."""
+"""Weights of the loss on the character in each column, from columns alone and after attention. Without it CTC
+converges slowly; the renderer knows the characters' positions."""
 REGION, PLATE = 0.4, 0.5
-"""Weights of naming the region and of telling plates from what is none."""
+"""Weights of the losses on the region and on whether the picture is a plate."""
 LOWER_BY_PX: Final = 8
-"""A character this much below the one before it stands in the lower half."""
+"""A character this much below the one before it is in the lower half."""
 COLUMN_PX: Final = 4
 
 
 def disturbed(rng: np.random.Generator, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A cheap change to each picture, so that no two passes over the samples are alike."""
+    """Augment each picture cheaply, so that no two passes over the samples are alike."""
     out = pictures.copy()
     for one in out:
         swap_colours(rng, one, 0.25)
@@ -37,7 +37,7 @@ def disturbed(rng: np.random.Generator, pictures: NDArray[np.uint8]) -> NDArray[
 
 
 def spelled(classes: NDArray[np.integer[Any]]) -> list[tuple[int, ...]]:
-    """Best paths as texts: (N, T) classes, repeats and blanks dropped."""
+    """Turn best paths into texts: (N, T) classes, repeats and blanks dropped."""
     texts = []
     for row in classes:
         kept = row[np.insert(row[1:] != row[:-1], 0, True)]
@@ -47,7 +47,7 @@ def spelled(classes: NDArray[np.integer[Any]]) -> list[tuple[int, ...]]:
 
 @torch.no_grad()
 def validate(net: ReaderNet, samples: Samples, batch: int = 500) -> dict[str, float]:
-    """Shares of plates read exactly, of regions guessed, of plates told from what is none."""
+    """Return shares: plates read exactly, regions named right, pictures judged right as plate or not."""
     net.eval()
     exact = region = plate = legible = known = 0
     n = len(samples.plates)
@@ -86,7 +86,7 @@ def train(samples: Samples, validation: Samples, out: Path, plan: loop.Plan) -> 
 
 
 def rendered(samples: Samples) -> int:
-    """How many samples are there already; training may begin while the rest are being rendered."""
+    """Return the number of samples already rendered; training may begin while the rest is being rendered."""
     missing = np.flatnonzero(samples.places[:, -1, 1] == 0)
     return int(missing[0]) if len(missing) else len(samples.plates)
 
@@ -94,7 +94,7 @@ def rendered(samples: Samples) -> int:
 def loss_of(
     net: ReaderNet, samples: Samples, at: NDArray[np.int64], rng: np.random.Generator
 ) -> torch.Tensor:
-    """CTC over all 80 steps, what stands in each, the region, and whether it is a plate."""
+    """Return the loss: CTC over all 80 steps, the class at each step, the region, and whether it is a plate."""
     pictures = torch.from_numpy(disturbed(rng, np.array(samples.pictures[at])))
     with torch.autocast("cpu", torch.bfloat16):
         columns = net.columns(pictures)
@@ -118,7 +118,7 @@ def loss_of(
 def _spelling(
     characters: torch.Tensor, texts: NDArray[np.uint8], lengths: torch.Tensor
 ) -> torch.Tensor:
-    """CTC of logits (N, T, 37) for texts (N, 10), a character."""
+    """CTC loss of logits (N, T, 37) for texts (N, 10), per character."""
     targets = torch.from_numpy(texts[texts > 0].astype(np.int64))
     steps = torch.full((len(texts),), characters.shape[1])
     logs = characters.float().log_softmax(2).transpose(0, 1)
@@ -127,13 +127,13 @@ def _spelling(
 
 
 def aligned(texts: NDArray[np.uint8], places: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """What each of the 80 steps should say: a class, blank, or nothing in particular beside one.
+    """Return the label of each of the 80 steps: a class, blank, or NOT_TRAINED beside a character.
 
-    Reading order decides the row: the upper until the first character that stands below its
-    predecessor (a stacked pair, a second line), the lower from there.
+    Reading order decides the row: characters are in the upper row until the first one below its predecessor (a
+    stacked pair, a second line), and in the lower row from there.
 
     Args:
-        texts: (N, 10) classes, 0 behind the end.
+        texts: (N, 10) classes, then 0.
         places: (N, 10, 2) px of the picture.
 
     Returns: (N, 80), NOT_TRAINED beside a character.

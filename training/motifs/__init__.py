@@ -1,7 +1,7 @@
-"""The pictures on plates: what is painted behind a serial, and the emblems that stand within one.
+"""The pictures on plates: backgrounds behind a serial, and emblems within one.
 
-Shapes are drawn from memory of how plates look on the road, simplified and jittered, so that no
-two paintings are alike; nothing here is a state's artwork. A motif paints a flat plate of
+Shapes are drawn from memory of how plates look on the road, simplified and jittered, so that no two paintings
+are alike; none is a state's artwork. A motif paints a flat plate of
 (`HEIGHT_PX`, `WIDTH_PX`, 3) uint8 BGR in place, before the serial is pressed into it.
 """
 
@@ -54,7 +54,7 @@ def together(*motifs: Motif) -> Motif:
 
 
 def faint(motif: Motif, strength: float) -> Motif:
-    """Paint a motif as a watermark: 0 is invisible, 1 as it is."""
+    """Paint a motif as a watermark: 0 is invisible, 1 full strength."""
 
     def paint(canvas: Image, rng: np.random.Generator) -> None:
         painted = canvas.copy()
@@ -66,7 +66,7 @@ def faint(motif: Motif, strength: float) -> Motif:
 
 
 def upper(motif: Motif, share: float) -> Motif:
-    """Paint a motif into the upper part of the plate alone; `share` is of the height."""
+    """Paint a motif into the upper part of the plate only; `share` is of the height."""
 
     def paint(canvas: Image, rng: np.random.Generator) -> None:
         motif(canvas[: round(canvas.shape[0] * share)], rng)
@@ -105,4 +105,4 @@ MOTIFS: Mapping[str, Callable[..., Motif]] = {
         noise,
     )
 }
-"""What a style file may have drawn, by name."""
+"""The motifs that a style file may name."""

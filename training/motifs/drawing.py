@@ -1,4 +1,4 @@
-"""What all motifs draw with: colours that vary, polygons, ridges and gradients."""
+"""Drawing tools of all motifs: colours that vary, polygons, ridges and gradients."""
 
 from collections.abc import Callable, Sequence
 from typing import cast
@@ -13,14 +13,14 @@ WIDTH_PX, HEIGHT_PX = 600, 300
 
 
 SIDE_SHARE = 0.26
-"""How much of the width a picture at the left takes on plates that have one."""
+"""Share of the width that a picture at the left covers, on plates that have one."""
 
 
 Motif = Callable[[Image, np.random.Generator], None]
 
 
 Emblem = Callable[[Image, tuple[float, float], float, Colour, np.random.Generator], None]
-"""Paints around a centre (x, y) px, so many px high, in one colour, varied by the generator."""
+"""Paints around a centre (x, y) px, at a height in px, in one colour, varied by the generator."""
 
 
 SHIFT = 4
@@ -28,7 +28,7 @@ SHIFT = 4
 
 
 def near(colour: Colour, rng: np.random.Generator, spread: float = 9) -> Colour:
-    """A colour about `spread` grey levels from the given one in each channel."""
+    """Return a colour about `spread` grey levels from the given one in each channel."""
     blue, green, red = np.clip(np.asarray(colour) + rng.normal(0, spread, 3), 0, 255)
     return int(blue), int(green), int(red)
 
@@ -57,7 +57,7 @@ def below(canvas: Image, x: NDArray[np.float64], y: NDArray[np.float64], colour:
 
 
 def gradient(colours: Sequence[Colour], rows: int) -> NDArray[np.uint8]:
-    """Colours from top to bottom as (rows, 1, 3) uint8."""
+    """Return colours from top to bottom as (rows, 1, 3) uint8."""
     places = np.linspace(0, 1, rows)
     stops = np.linspace(0, 1, len(colours))
     channels = [np.interp(places, stops, [c[i] for c in colours]) for i in range(3)]
@@ -65,7 +65,7 @@ def gradient(colours: Sequence[Colour], rows: int) -> NDArray[np.uint8]:
 
 
 def ridge(rng: np.random.Generator, points: int, roughness: float) -> NDArray[np.float64]:
-    """A jagged line of so many heights, 0 to 1, with a few main peaks."""
+    """Return a jagged line of `points` heights, 0 to 1, with a few main peaks."""
     x = np.linspace(0, 1, points)
     phase = rng.uniform(0, 2 * np.pi, 3)
     line = np.abs(np.sin(2.6 * x + phase[0]) * np.cos(7.5 * x + phase[1])) + 0.2 * np.sin(

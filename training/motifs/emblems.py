@@ -1,4 +1,4 @@
-"""Emblems as outlines: what may stand for `*` in a serial, or large in a motif."""
+"""Emblems as outlines: drawn for `*` in a serial, or large in a motif."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ Outline = Sequence[tuple[float, float]]
 
 
 Part = tuple[Outline, float]
-"""An outline in heights of the emblem, y down, (0, 0) its centre; and how bright it is, where 1 is
-the emblem's colour, less is darker and more is lighter."""
+"""An outline in heights of the emblem, y down, (0, 0) its centre; and its brightness, where 1 is the emblem's
+colour, less is darker and more is lighter."""
 
 
 def _round(cx: float, cy: float, rx: float, ry: float, steps: int = 18) -> Outline:
@@ -39,7 +39,7 @@ def _petals(count: int, reach: float, size: float, cy: float = 0.0) -> list[Part
 
 
 def _arc(thickness: float, half_width: float, top: float, foot: float) -> Outline:
-    """A band bent into an arch, standing on `foot`."""
+    """A band bent into an arch, with its feet at `foot`."""
     turn = np.linspace(np.pi, 0, 14)
     outer = [(half_width * float(np.cos(a)), foot - (foot - top) * float(np.sin(a))) for a in turn]
     within, lower = half_width - thickness, foot - top - thickness
@@ -229,4 +229,4 @@ def _emblem(parts: tuple[Part, ...]) -> Emblem:
 
 
 EMBLEMS: dict[str, Emblem] = {name: _emblem(parts) for name, parts in PARTS.items()}
-"""What may stand for `*` in a pattern, or large in a motif, by name."""
+"""Emblems by name, for `*` in a pattern or large in a motif."""

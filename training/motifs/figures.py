@@ -11,7 +11,7 @@ from training.motifs.emblems import EMBLEMS
 def silhouette(
     emblem: str, colour: Colour, *, size: float = 0.75, x: float = 0.5, y: float = 0.53
 ) -> Motif:
-    """Paint one emblem large; `size` is a share of the height, x and y where its middle is."""
+    """Paint one emblem large; `size` is a share of the height, x and y its middle."""
 
     def paint(canvas: Image, rng: np.random.Generator) -> None:
         height, width = canvas.shape[:2]
@@ -21,7 +21,7 @@ def silhouette(
 
 
 def scattered(*colours: Colour, emblem: str, count: int = 9, size: float = 0.16) -> Motif:
-    """Paint small emblems all over, each of them in one of the colours."""
+    """Paint small emblems all over, each in one of the colours."""
 
     def paint(canvas: Image, rng: np.random.Generator) -> None:
         height, width = canvas.shape[:2]
@@ -34,7 +34,7 @@ def scattered(*colours: Colour, emblem: str, count: int = 9, size: float = 0.16)
 
 
 def side_picture(emblem: str, colour: Colour, ground: Colour | None = None) -> Motif:
-    """Paint a picture at the left, on a ground of its own if given; the serial stands beside it."""
+    """Paint a picture at the left, on a ground of its own if given; the serial is to the right of it."""
 
     def paint(canvas: Image, rng: np.random.Generator) -> None:
         height, width = canvas.shape[:2]

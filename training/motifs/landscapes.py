@@ -39,7 +39,7 @@ def mountains(*colours: Colour, base: float = 0.75, peak: float = 0.4, snow: boo
 def _snow(
     canvas: Image, x: NDArray[np.float64], y: NDArray[np.float64], line_px: float, colour: Colour
 ) -> None:
-    """Whiten what of a ridge stands above a line, with a ragged lower edge."""
+    """Whiten the part of a ridge above a line, with a ragged lower edge."""
     ragged = line_px + 6 * np.where(np.arange(len(x)) % 2, 1, -1)
     low = np.maximum(y, ragged)
     polygon(canvas, np.concatenate([np.stack([x, y], 1), np.stack([x, low], 1)[::-1]]), colour)
@@ -81,7 +81,7 @@ def sun(
 
 
 def sunset(*colours: Colour, disc: Colour, horizon: float = 0.72) -> Motif:
-    """Paint an evening sky, top to bottom, with a sun standing on the horizon."""
+    """Paint an evening sky, top to bottom, with a sun on the horizon."""
 
     def paint(canvas: Image, rng: np.random.Generator) -> None:
         sky(*colours, rows=(0, 1))(canvas, rng)
@@ -106,7 +106,7 @@ def waves(*colours: Colour, base: float = 0.72) -> Motif:
 
 
 def skyline(colour: Colour, base: float = 0.85, rise: float = 0.4) -> Motif:
-    """Paint a row of towers that stand on a share of the height and rise by at most another."""
+    """Paint a row of towers from `base` upwards by at most `rise`, shares of the height."""
 
     def paint(canvas: Image, rng: np.random.Generator) -> None:
         height, width = canvas.shape[:2]
@@ -125,7 +125,7 @@ def skyline(colour: Colour, base: float = 0.85, rise: float = 0.4) -> Motif:
 
 
 def forest(colour: Colour, base: float = 0.8, tree: float = 0.2) -> Motif:
-    """Paint a line of firs on a share of the height; `tree` is their height."""
+    """Paint a line of firs at `base`, a share of the height; `tree` is their height."""
 
     def paint(canvas: Image, rng: np.random.Generator) -> None:
         height, width = canvas.shape[:2]

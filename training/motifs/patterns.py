@@ -33,7 +33,7 @@ def bands(
 def fading_bands(
     top: Colour | None = None, bottom: Colour | None = None, share: float = 0.32
 ) -> Motif:
-    """Let a colour fade from the top or bottom edge into what is painted already."""
+    """Fade a colour from the top or bottom edge into the paint below it."""
 
     def paint(canvas: Image, rng: np.random.Generator) -> None:
         rows = round(canvas.shape[0] * share)
@@ -119,7 +119,7 @@ def diagonal(*colours: Colour, width: float = 0.1) -> Motif:
 
 
 def repeated_text(text: str, colour: Colour, size_px: int = 20) -> Motif:
-    """Write a few words over and over in slanting lines, as a temporary or a security print."""
+    """Write a few words repeatedly in slanting lines, like a temporary plate or a security print."""
 
     def paint(canvas: Image, rng: np.random.Generator) -> None:
         height, width = canvas.shape[:2]
@@ -148,7 +148,7 @@ def leaves(*colours: Colour, count: int = 10) -> Motif:
 
 
 def border(colour: Colour, thickness_px: int = 7, inset_px: int = 8) -> Motif:
-    """Paint a line around the plate, so far from its edge."""
+    """Paint a line around the plate at a distance from its edge."""
 
     def paint(canvas: Image, rng: np.random.Generator) -> None:
         height, width = canvas.shape[:2]
@@ -160,7 +160,7 @@ def border(colour: Colour, thickness_px: int = 7, inset_px: int = 8) -> Motif:
 
 
 def left_band(colour: Colour, share: float = 0.09, letters: str = "", ring: bool = False) -> Motif:
-    """Paint a strip at the left edge, with a country's letters and a ring of stars if asked."""
+    """Paint a strip at the left edge, with a country's letters and a ring of stars if requested."""
 
     def paint(canvas: Image, rng: np.random.Generator) -> None:
         height, width = canvas.shape[:2]
@@ -182,7 +182,7 @@ def left_band(colour: Colour, share: float = 0.09, letters: str = "", ring: bool
 
 
 def noise(strength: float = 6) -> Motif:
-    """Mottle the whole plate softly, by about so many grey levels."""
+    """Mottle the whole plate softly, by about `strength` grey levels."""
 
     def paint(canvas: Image, rng: np.random.Generator) -> None:
         height, width = canvas.shape[:2]

@@ -1,6 +1,6 @@
-"""Pictures that the plate detector learns from: patches with plates, and scenes without any.
+"""Training pictures of the plate detector: patches with plates, and scenes without any.
 
-Deterministic by seed. A folder of dashcam frames makes them better; without it they are rendered.
+Deterministic by seed. A folder of dashcam frames improves them; without it, backgrounds are rendered.
 """
 
 from training.scenes.backgrounds import Backgrounds, Split

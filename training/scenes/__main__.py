@@ -1,7 +1,7 @@
-"""Compose patches into arrays: `python -m training.scenes --out DIR --count 2000 --seed 1`.
+"""Composes patches into arrays: `python -m training.scenes --out DIR --count 2000 --seed 1`.
 
 Writes images.npy (N, H, W, 3) uint8 BGR, corners.npy (N, 6, 4, 2) float32 px, exact.npy (N, 6) bool
-and ignore.npy (N, 6, 4) float32 px into the folder; what a patch does not have is NaN.
+and ignore.npy (N, 6, 4) float32 px into the folder; missing values are NaN.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def main() -> None:
 def _write(
     out: Path, backgrounds: Backgrounds, count: int, seed: int, size: tuple[int, int]
 ) -> None:
-    """Sample i depends on `seed` and i alone."""
+    """Write the samples; sample i depends on `seed` and i alone."""
     images = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
         out / "images.npy", "w+", np.uint8, (count, size[1], size[0], 3)
     )

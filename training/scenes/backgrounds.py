@@ -1,4 +1,4 @@
-"""Where the backgrounds come from: a dashcam's frames, rendered streets, and clutter."""
+"""Loads the backgrounds: a dashcam's frames, rendered streets, and clutter."""
 
 import csv
 import zlib
@@ -18,11 +18,11 @@ from training.scenes.pool import PlatePool, Render, render_simple
 
 FRAME_SIZE_PX = (1280, 720)
 UNMARKED = Path(__file__).parent / "unmarked.csv"
-"""Writing in the dashcam's frames that its boxes leave out; see training.scenes.unmarked."""
+"""Text regions of the dashcam's frames without a box; see training.scenes.unmarked."""
 HELD_OUT_OF = 8
 """One dashcam frame in so many is held out for validation."""
 EMPTY_SHARE = 0.35
-"""Share of rendered scenes in which no car carries a plate."""
+"""Share of rendered scenes in which every car lacks a plate."""
 RENDERED_SEEDS = {"train": 50_000, "val": 90_000}
 
 Split = Literal["train", "val"]
@@ -30,10 +30,10 @@ Split = Literal["train", "val"]
 
 @dataclass(frozen=True)
 class Backgrounds:
-    """Everything that patches are composed of."""
+    """All material that patches are composed of."""
 
     dashcam: Sequence[Frame]
-    """Real frames; none without the folder."""
+    """Real frames; empty without the folder."""
     rendered: Sequence[Frame]
     plates: PlatePool
 
@@ -49,12 +49,12 @@ class Backgrounds:
         render: Render = render_simple,
         label: str = "simple",
     ) -> "Backgrounds":
-        """Render what is not in the folder `cache` yet, and read the dashcam's frames.
+        """Read the dashcam's frames, and render everything that the folder `cache` lacks.
 
         Args:
-            cache: folder for what is slow to make; it may be thrown away at any time.
+            cache: folder for slow results; it may be deleted at any time.
             dashcam: folder with boxes.csv (file, x, y, w, h in px) and the frames it names.
-            split: which part of frames, scenes and plates.
+            split: the part of frames, scenes and plates to load.
             label: names `render` in the cache.
         """
         seed = RENDERED_SEEDS[split]
@@ -64,7 +64,7 @@ class Backgrounds:
 
 
 def is_held_out(name: str) -> bool:
-    """Whether a dashcam file is for validation; decided by its name alone."""
+    """Whether a dashcam file is for validation; its name alone decides."""
     return zlib.crc32(name.encode()) % HELD_OUT_OF == 0
 
 
@@ -116,7 +116,7 @@ def _as_boxes(boxes: Sequence[tuple[float, float, float, float]]) -> Boxes:
 
 
 def read_boxes(table: Path) -> dict[str, list[tuple[float, float, float, float]]]:
-    """The boxes of a table with file, x, y, w, h (px), by file."""
+    """Return the boxes of a table with file, x, y, w, h (px), by file."""
     boxes: dict[str, list[tuple[float, float, float, float]]] = {}
     with table.open(newline="") as opened:
         for row in csv.DictReader(opened):
@@ -130,7 +130,7 @@ def _corners(boxes: Sequence[tuple[float, float, float, float]]) -> Points:
 
 
 def read_frame(path: Path) -> Image:
-    """A frame of the dashcam, (720, 1280, 3) uint8 BGR; ValueError if it is anything else."""
+    """Read a frame of the dashcam, (720, 1280, 3) uint8 BGR. Raises: ValueError if it is anything else."""
     frame = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if frame is None:
         raise ValueError(f"{path.name} is no picture")
@@ -140,7 +140,7 @@ def read_frame(path: Path) -> Image:
 
 
 def _stacked(path: Path, make: Callable[[], list[Image]]) -> "np.typing.NDArray[np.uint8]":
-    """The pictures in the file `path`, (n, H, W, 3), mapped; made and stored first if need be."""
+    """Memory-map the pictures in the file `path`, (n, H, W, 3); makes and stores them first if absent."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".part.npy")

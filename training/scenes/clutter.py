@@ -1,4 +1,4 @@
-"""Backgrounds that show nothing in particular: gradients, noise, polygons, lines, words."""
+"""Draws meaningless backgrounds: gradients, noise, polygons, lines, words."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ from training.scenes.negatives import FONTS, WORDS
 
 
 def draw_clutter(rng: np.random.Generator, size: tuple[int, int]) -> Image:
-    """A picture of `size` (width, height) px without sense, (H, W, 3) uint8 BGR."""
+    """Draw a meaningless picture of `size` (width, height) px, (H, W, 3) uint8 BGR."""
     canvas = as_image(_ground(rng, size) + _cloud(rng, size)[..., None])
     for _ in range(int(rng.integers(0, 14))):
         _shape(canvas, rng)

@@ -1,4 +1,4 @@
-"""From backgrounds, plates and things that are none, to a patch or a whole plateless frame."""
+"""Composes backgrounds, plates and plate-like things into a patch or a whole plateless frame."""
 
 import cv2
 import numpy as np
@@ -14,21 +14,21 @@ from training.scenes.negatives import burn_stamp, paste_empty_board, paste_negat
 from training.scenes.photometry import photograph
 
 NARROWEST_PX, WIDEST_PX = 14.0, 280.0
-"""How wide plates come out, log-uniform."""
+"""Range of plate widths, log-uniform."""
 MAX_PLATES = 6
 MAX_ENLARGEMENT = 2.0
 DASHCAM_SHARE, RENDERED_SHARE = 0.45, 0.32
 STAMP_SHARE = 0.3
 MIN_CONTRAST = 5.0
-"""Standard deviation, grey levels, within a plate's box below which it counts as invisible."""
+"""Standard deviation, grey levels, in a plate's box below which the plate counts as invisible."""
 WHOLE_SHARE = 0.85
-"""How often the plate that a piece of a frame is cut for lies in it as a whole."""
+"""How often a cut contains the whole plate that it is made for."""
 
 
 def compose(
     rng: np.random.Generator, backgrounds: Backgrounds, size: tuple[int, int] = (320, 192)
 ) -> DetectorSample:
-    """One training patch of `size` (width, height) px; deterministic by `rng`."""
+    """Compose one training patch of `size` (width, height) px; deterministic by `rng`."""
     canvas = _background(rng, backgrounds, size)
     paste_negatives(canvas, rng, int(rng.choice(5, p=[0.35, 0.25, 0.2, 0.12, 0.08])))
     bare = not canvas.corners
@@ -47,10 +47,9 @@ def compose(
 def plateless(
     rng: np.random.Generator, backgrounds: Backgrounds, size: tuple[int, int] = (1280, 720)
 ) -> Image:
-    """A whole frame without any plate, (H, W, 3) uint8 BGR of `size` (width, height) px.
+    """Compose a whole frame without any plate, (H, W, 3) uint8 BGR of `size` (width, height) px.
 
-    Cars, signs, badges, telephone numbers and captions are in it; what was or may be a plate is
-    painted out.
+    It has cars, signs, badges, telephone numbers and captions; certain and possible plates are painted out.
     """
     real = bool(backgrounds.dashcam) and rng.random() < 0.5
     frames = backgrounds.dashcam if real else backgrounds.rendered
@@ -71,12 +70,12 @@ def plateless(
 
 
 def _forget_invisible(canvas: Canvas) -> None:
-    """Ignore plates that nobody could see any more, in darkness or glare."""
+    """Ignore plates that darkness or glare made invisible."""
     grey = cv2.cvtColor(canvas.image, cv2.COLOR_BGR2GRAY)
     for place in reversed(range(len(canvas.corners))):
         x, y, w, h = box_around(canvas.corners[place])
         inside = grey[max(0, int(y)) : int(y + h) + 1, max(0, int(x)) : int(x + w) + 1]
-        # Noise is no contrast: it is averaged away first, the more the larger the plate is.
+        # Noise is not contrast: average it away first, more so on larger plates.
         soft = cv2.GaussianBlur(inside, (0, 0), max(1.0, w / 45))
         if float(soft.std()) < MIN_CONTRAST:
             canvas.ignore.insert(0, (x, y, w, h))
@@ -105,7 +104,7 @@ def _background(
 def _cut(
     rng: np.random.Generator, frame: Frame, backgrounds: Backgrounds, size: tuple[int, int]
 ) -> Canvas:
-    """A piece of a frame at a random scale, each of its plates kept, replaced or taken off."""
+    """Cut a piece of a frame at a random scale; keeps, replaces or removes each of its plates."""
     left, top, wide, tall = _window(rng, frame, size)
     window = np.array(frame.pixels[top : top + tall, left : left + wide])
     shift = np.array([left, top], np.float32)
@@ -160,7 +159,7 @@ def _fate(rng: np.random.Generator, *, exact: bool) -> str:
 def _window(
     rng: np.random.Generator, frame: Frame, size: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """Which part of a frame is cut: left, top, width, height px, inside it."""
+    """Choose the part of a frame to cut: left, top, width, height px, inside it."""
     height, width = frame.pixels.shape[:2]
     least = max(size[0] / width, size[1] / height)
     focus = None
@@ -185,7 +184,7 @@ def _window(
 
 
 def _white(pixels: Image, corners: Points) -> NDArray[np.float32]:
-    """How bright a plate's ground is, (3,) BGR: the upper part of what its box holds."""
+    """Return the brightness of a plate's ground, (3,) BGR: the upper part of the values in its box."""
     x, y, w, h = (round(v) for v in box_around(corners))
     inside = pixels[max(0, y) : y + h, max(0, x) : x + w]
     if inside.size == 0:
@@ -194,7 +193,7 @@ def _white(pixels: Image, corners: Points) -> NDArray[np.float32]:
 
 
 def _balanced(window: Image, whites: list[NDArray[np.float32]], rng: np.random.Generator) -> Image:
-    """Take the dashcam's own colour cast away, wholly, in part or not; `whites` go with it."""
+    """Remove the dashcam's colour cast fully, in part or not at all, and adjust `whites` with it."""
     mean = window.reshape(-1, 3)[::97].mean(axis=0) + 4
     gain = np.clip(
         (mean.mean() / mean) ** float(rng.choice([0.0, 0.5, 1.0], p=[0.2, 0.3, 0.5])), 0.4, 2.5
@@ -215,7 +214,7 @@ def _stick(image: Image, patch: Image, left: int, top: int) -> None:
 
 
 def _stamp_beside(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Burn a caption in unless it would run over a plate."""
+    """Burn a caption in unless it would cover a plate."""
     stamped = canvas.image.copy()
     burn_stamp(stamped, rng)
     changed = (stamped != canvas.image).any(axis=2)

@@ -1,4 +1,4 @@
-"""One background frame, where its plates are, and how to take them off."""
+"""A background frame with its plates, and their removal."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +15,7 @@ _INPAINT_WIDTH_PX = 44
 
 @dataclass(frozen=True)
 class Patch:
-    """A piece of a frame with its plate taken off; (left, top) px is where it belongs."""
+    """A piece of a frame with its plate removed; (left, top) px is its position in the frame."""
 
     left: int
     top: int
@@ -26,8 +26,8 @@ class Patch:
 class Frame:
     """A background, (H, W, 3) uint8 BGR, and its plates, (n, 4, 2) px.
 
-    `exact`: the corners are true ones, not those of an upright box. `suspects` (m, 4) x, y, width,
-    height px: where there may be plates that nobody marked.
+    `exact`: the corners are the true ones, not those of an upright box. `suspects` (m, 4) x, y, width, height px:
+    regions that may hold unmarked plates.
     """
 
     pixels: Image
@@ -42,9 +42,9 @@ class Frame:
 
 
 def take_off(image: Image, box: tuple[float, float, float, float]) -> Patch:
-    """Fill a box (x, y, width, height px) from what surrounds it, with grain; (H, W, 3) uint8.
+    """Fill a box (x, y, width, height px) from its surroundings, with grain; (H, W, 3) uint8.
 
-    The filling is done small and enlarged, so that it is smooth as a body panel, and its seam is soft.
+    The fill is computed small and enlarged, so it is as smooth as a body panel, and its seam is soft.
     """
     height, width = image.shape[:2]
     x, y, w, h = box
@@ -74,7 +74,7 @@ def _fill(around: Image, hole: Image, scale: float) -> NDArray[np.float32]:
 
 
 def _grain(around: Image, hole: Image) -> NDArray[np.float32]:
-    """Noise as strong as that around the hole; the same picture gives the same noise."""
+    """Return noise as strong as that around the hole; the same picture gives the same noise."""
     fine = around.astype(np.float32) - cv2.GaussianBlur(around, (0, 0), 1.5).astype(np.float32)
     outside = fine[hole == 0]
     sigma = float(np.median(np.abs(outside)) * 1.48) if outside.size else 1.0

@@ -1,4 +1,4 @@
-"""What a training patch is, and the picture in the making."""
+"""A training patch, and the canvas on which it is composed."""
 
 from dataclasses import dataclass, field
 
@@ -12,19 +12,18 @@ Boxes = NDArray[np.float32]
 
 MIN_WIDTH_PX = 12.0
 MIN_HEIGHT_PX = 5.0
-"""A plate smaller than this is neither trained as one nor as none."""
+"""A plate smaller than this is ignored in training."""
 CUT_OFF_PX = 1.5
-"""How far a corner may lie outside before the plate counts as cut off."""
+"""How far a corner may be outside the patch before the plate counts as cut off."""
 
 
 @dataclass(frozen=True)
 class DetectorSample:
     """One training patch.
 
-    `image` (H, W, 3) uint8 BGR. `corners` (n, 4, 2) float32 px, clockwise from each plate's own top
-    left, where the pixel in column i spans i to i + 1. `exact` (n,) bool: the corners are known, not
-    only the upright box around the plate. `ignore` (m, 4) float32, x, y, width, height in px: regions
-    where neither plate nor no plate may be trained.
+    `image` (H, W, 3) uint8 BGR. `corners` (n, 4, 2) float32 px, clockwise from each plate's own top left, where the
+    pixel in column i spans i to i + 1. `exact` (n,) bool: the corners are known, not only the upright box around
+    the plate. `ignore` (m, 4) float32, x, y, width, height in px: regions that training ignores.
     """
 
     image: Image
@@ -35,14 +34,14 @@ class DetectorSample:
 
 @dataclass
 class Canvas:
-    """A picture in the making, and what is on it so far."""
+    """A patch in progress, with the boxes and plates on it so far."""
 
     image: Image
     corners: list[Points] = field(default_factory=list)
     exact: list[bool] = field(default_factory=list)
     ignore: list[tuple[float, float, float, float]] = field(default_factory=list)
     taken: list[tuple[float, float, float, float]] = field(default_factory=list)
-    """Boxes (x, y, width, height) over which nothing more is painted."""
+    """Boxes (x, y, width, height) that later things must not cover."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -50,7 +49,7 @@ class Canvas:
         return self.image.shape[1], self.image.shape[0]
 
     def is_free(self, points: Points, margin_px: float = 2.0) -> bool:
-        """Whether the box around `points`, (n, 2) px, keeps clear of everything that is taken."""
+        """Whether the box around `points`, (n, 2) px, is clear of all reserved boxes."""
         x, y, w, h = box_around(points, margin_px)
         return not any(
             x < left + width and left < x + w and y < top + height and top < y + h
@@ -58,11 +57,11 @@ class Canvas:
         )
 
     def take(self, points: Points, margin_px: float = 2.0) -> None:
-        """Keep later things away from the box around `points`, (n, 2) px."""
+        """Reserve the box around `points`, (n, 2) px, against later things."""
         self.taken.append(box_around(points, margin_px))
 
     def add(self, corners: Points, *, exact: bool) -> None:
-        """Note a plate, (4, 2) px: a target if it is whole and large enough, else ignored."""
+        """Add a plate, (4, 2) px: a target if it is whole and large enough, else ignored."""
         self.take(corners)
         width, height = self.size
         outside = (corners < -CUT_OFF_PX).any() or (
@@ -75,7 +74,7 @@ class Canvas:
             self.exact.append(exact)
 
     def clear(self, points: Points) -> None:
-        """Forget ignored regions whose middle lies in the box around `points`: painted over."""
+        """Drop ignored regions whose middle is in the box around `points`: they are painted over."""
         x, y, w, h = box_around(points, 0.0)
         self.ignore = [
             box
@@ -84,7 +83,7 @@ class Canvas:
         ]
 
     def finish(self) -> DetectorSample:
-        """The sample; ignored regions that miss the patch are left out."""
+        """Return the sample, without ignored regions outside the patch."""
         width, height = self.size
         seen = [b for b in self.ignore if b[0] < width and b[1] < height]
         seen = [b for b in seen if b[0] + b[2] > 0 and b[1] + b[3] > 0]
@@ -97,13 +96,13 @@ class Canvas:
 
 
 def box_around(points: Points, margin_px: float = 0.0) -> tuple[float, float, float, float]:
-    """The upright box around (n, 2) points: x, y, width, height in px, grown by `margin_px`."""
+    """Return the upright box around (n, 2) points: x, y, width, height in px, grown by `margin_px`."""
     low, high = points.min(axis=0) - margin_px, points.max(axis=0) + margin_px
     return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
 
 
 def box_corners(x: float, y: float, width: float, height: float) -> Points:
-    """A box's corners, (4, 2) float32, clockwise from the top left."""
+    """Return a box's corners, (4, 2) float32, clockwise from the top left."""
     right, bottom = x + width, y + height
     return np.array([[x, y], [right, y], [right, bottom], [x, bottom]], np.float32)
 

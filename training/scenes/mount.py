@@ -1,4 +1,4 @@
-"""Rendered US plates, laid over a picture: where a real one was, or on a painted body panel."""
+"""Lays rendered US plates over a picture: in place of a real one, or on a painted body panel."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from training.scenes.negatives import BADGES, FONTS
 from training.scenes.pose import Pose, lay
 
 HALF_HEIGHT = 0.25
-"""Of a plate, in its own widths: 12 by 6 inches."""
+"""Half a plate's height, in its widths: 12 by 6 inches."""
 US_TO_EU_WIDTH = (0.56, 0.80)
 """12 inches against 520 mm is 0.59; more, since the US plate has to hide the other's height."""
 PANEL_PX = 96
@@ -21,13 +21,13 @@ PANEL_PX = 96
 ROUND = 0.07
 """Radius of a plate's corners, in its heights."""
 WHOLE_SHARE = 0.85
-"""How often a plate is put where the edge of the picture does not cut it."""
+"""How often a plate is placed so that the edge of the picture does not cut it."""
 _SUBPIXEL_BITS = 4
 
 
 @dataclass(frozen=True)
 class _Body:
-    """How far a body panel reaches from the plate's middle, in plate widths; y is down."""
+    """Extent of a body panel from the plate's middle, in plate widths; y is down."""
 
     half: float
     top: float
@@ -35,7 +35,7 @@ class _Body:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "_Body":
-        """Of a whole tail, or of one so near that nothing else is in the picture."""
+        """Sample a whole tail, or one so near that it fills the picture."""
         near = rng.random() < 0.35
         low, high = (
             ((2.5, -2.5, 1.0), (4.0, -1.2, 2.5)) if near else ((1.5, -1.3, 0.5), (2.8, -0.6, 1.2))
@@ -51,17 +51,17 @@ class _Body:
 
 
 _BARE = _Body(0.65, -0.45, 0.45)
-"""No panel: the room that a plate on anything needs."""
+"""No panel: the room that a plate needs on any surface."""
 
 
 def mount_over(
     canvas: Canvas, rng: np.random.Generator, plate: Image, old: Points, white: NDArray[np.float32]
 ) -> None:
-    """Put a US plate where a taken-off one had been.
+    """Put a US plate in place of a removed one.
 
     Args:
         old: the corners of the old plate, (4, 2) px.
-        white: (3,) BGR, how bright the old one's ground was.
+        white: (3,) BGR, brightness of the old plate's ground.
     """
     middle = old.mean(axis=0)
     width = float(np.linalg.norm(old[1] - old[0]) * rng.uniform(*US_TO_EU_WIDTH))
@@ -84,7 +84,7 @@ def mount_again(
 
 
 def mount_anywhere(canvas: Canvas, rng: np.random.Generator, plate: Image, width_px: float) -> bool:
-    """Put a plate somewhere free, mostly on a painted panel with lamps; False if nothing is free."""
+    """Put a plate on a free spot, mostly on a painted panel with lamps; returns False if none is free."""
     width, height = canvas.size
     bare = bool(rng.random() < 0.2)
     inset = np.array([0.56, 0.30]) * width_px * float(rng.random() < WHOLE_SHARE)
@@ -117,7 +117,7 @@ def mount_anywhere(canvas: Canvas, rng: np.random.Generator, plate: Image, width
 def tint(plate: Image, white: NDArray[np.float32], rng: np.random.Generator) -> Image:
     """Light a flat plate, (h, w, 3), so that its ground is about `white`, (3,) BGR.
 
-    Haze, glare and the shade of the boot's lip come with it.
+    Also adds haze, glare and the shade of the boot's lip.
     """
     ground = np.percentile(plate.reshape(-1, 3)[::37], 85, axis=0) + 1
     gain = np.clip(white, 12, 255) / max(90.0, float(ground.mean()))
@@ -135,12 +135,12 @@ def tint(plate: Image, white: NDArray[np.float32], rng: np.random.Generator) -> 
 
 
 def _softness(rng: np.random.Generator, width_px: float) -> float:
-    """Standard deviation of a plate's own blur, px: a 120 px plate may lose 3 px."""
+    """Sample the standard deviation of a plate's own blur, px: up to 3 px on a 120 px plate."""
     return 0.35 + 0.25 * float(rng.random()) + width_px * float(rng.beta(1.0, 5.0)) * 0.03
 
 
 def _level(image: Image, pose: Pose) -> NDArray[np.float32]:
-    """Mean colour around the place of a plate, (3,) BGR."""
+    """Return the mean colour around a plate's position, (3,) BGR."""
     corners = pose.rectangle(1.6, 0.9)
     low = np.maximum(corners.min(axis=0), 0).astype(int)
     high = corners.max(axis=0).astype(int)
@@ -165,7 +165,7 @@ def _tone(colour: Colour, by: float) -> Colour:
 
 
 def _shadow(image: Image, pose: Pose, strength: float) -> None:
-    """The thin dark line that a plate throws on what is behind it."""
+    """Draw the thin dark shadow of a plate on the surface behind it."""
     dark = np.zeros(3, np.uint8).reshape(1, 1, 3).repeat(4, axis=0).repeat(4, axis=1)
     outline = pose.rectangle(1.05, 2 * HALF_HEIGHT + 0.05, 0.0, 0.015)
     before = image.copy() if strength < 1 else image
@@ -174,7 +174,7 @@ def _shadow(image: Image, pose: Pose, strength: float) -> None:
 
 
 def _paint_panel(image: Image, pose: Pose, body: _Body, rng: np.random.Generator) -> None:
-    """The back of a car around the plate's place: paint, recess, lip, seams, lamps, a badge."""
+    """Paint the back of a car around the plate's position: paint, recess, lip, seams, lamps, a badge."""
     paint = _tone(PAINTS[int(rng.integers(len(PAINTS)))], float(rng.uniform(0.25, 1.0)))
     gradient = np.linspace(float(rng.uniform(1.0, 1.3)), float(rng.uniform(0.55, 0.95)), PANEL_PX)
     sheet = as_image(np.array(paint)[None, None] * gradient[:, None, None].repeat(PANEL_PX, axis=1))
@@ -236,7 +236,7 @@ def _paint_badge(image: Image, pose: Pose, rng: np.random.Generator, dark_paint:
 
 
 def _cover(image: Image, pose: Pose, rng: np.random.Generator) -> None:
-    """A tow ball, a post or a strap before a part of the plate."""
+    """Draw a tow ball, a post or a strap in front of a part of the plate."""
     tone = int(rng.integers(10, 120))
     x, wide = float(rng.uniform(-0.4, 0.4)), float(rng.uniform(0.04, 0.12))
     y = float(rng.uniform(-0.3, 0.2))

@@ -1,4 +1,4 @@
-"""Things that are no plate but look like one: boards, badges, stamps, grilles, plain rectangles."""
+"""Draws things that only look like plates: boards, badges, stamps, grilles, plain rectangles."""
 
 from collections.abc import Callable
 
@@ -47,7 +47,7 @@ Painter = Callable[[np.random.Generator], Image]
 
 
 def phone_number(rng: np.random.Generator) -> str:
-    """A telephone number as painted on vans and boards, with its separators."""
+    """Return a telephone number as on vans and boards, with its separators."""
     area, middle, last = int(rng.integers(200, 990)), rng.integers(200, 999), rng.integers(0, 9999)
     forms = (
         f"({area}) {middle}-{last:04d}", f"{area}-{middle}-{last:04d}", f"{area}.{middle}.{last:04d}",
@@ -57,7 +57,7 @@ def phone_number(rng: np.random.Generator) -> str:
 
 
 def time_stamp(rng: np.random.Generator) -> str:
-    """Date, time and camera name as a recorder burns them in; some parts may be missing."""
+    """Return date, time and camera name as a recorder burns them in; some parts may be missing."""
     year, month, day = 2015 + int(rng.integers(13)), rng.integers(1, 13), rng.integers(1, 29)
     hour, minute, second = rng.integers(0, 24), rng.integers(0, 60), rng.integers(0, 60)
     dates = (
@@ -81,12 +81,12 @@ def time_stamp(rng: np.random.Generator) -> str:
 
 
 def draw_negative(rng: np.random.Generator) -> Image:
-    """Any flat thing that is no plate, (h, w, 3) uint8 BGR, 16 to 160 px high."""
+    """Draw a flat thing that is not a plate, (h, w, 3) uint8 BGR, 16 to 160 px high."""
     return PAINTERS[int(rng.choice(len(PAINTERS), p=WEIGHTS))](rng)
 
 
 def paste_negatives(canvas: Canvas, rng: np.random.Generator, count: int) -> None:
-    """Lay some of them anywhere that is free."""
+    """Lay `count` of them on free spots."""
     width, height = canvas.size
     for _ in range(count):
         picture = draw_negative(rng)
@@ -101,7 +101,7 @@ def paste_negatives(canvas: Canvas, rng: np.random.Generator, count: int) -> Non
 
 
 def paste_empty_board(canvas: Canvas, rng: np.random.Generator, corners: Points) -> None:
-    """Lay a plain rectangle where a plate was, as on a car that is just sold."""
+    """Lay a plain rectangle in place of a plate, as on a car that is just sold."""
     picture = _blank(rng)
     lay(canvas.image, _lit(canvas.image, picture, corners, rng), corners, soften_px=0.7)
     canvas.take(corners)
@@ -145,7 +145,7 @@ def _stamp_inks(rng: np.random.Generator) -> tuple[Colour, Colour]:
 
 
 def _lit(image: Image, picture: Image, corners: Points, rng: np.random.Generator) -> Image:
-    """The picture as bright as a thing in this place may be."""
+    """Light the picture to a brightness that is plausible at this position."""
     middle = np.clip(corners.mean(axis=0), 0, np.array(image.shape[1::-1]) - 1).astype(int)
     x, y = middle.tolist()
     around = image[max(0, y - 20) : y + 20, max(0, x - 30) : x + 30]
@@ -155,7 +155,7 @@ def _lit(image: Image, picture: Image, corners: Points, rng: np.random.Generator
 
 
 def _board(rng: np.random.Generator, lines: list[str]) -> Image:
-    """Lines of text on a board, with or without a rim."""
+    """Draw lines of text on a board, with or without a rim."""
     ink, ground = INKS[int(rng.integers(len(INKS)))]
     font, scale = int(rng.choice(FONTS)), float(rng.uniform(0.9, 1.5))
     thickness = int(rng.integers(1, 5))
@@ -191,14 +191,14 @@ def _phone(rng: np.random.Generator) -> Image:
 
 
 def _town_sign(rng: np.random.Generator) -> Image:
-    """A place name or road number on a board, as European and American roads have them."""
+    """Draw a place name or road number on a board, as on European and American roads."""
     city = str(rng.choice(CITIES))
     road = f"{rng.choice(['I', 'US', 'SR', 'A', 'E', 'DN', 'HWY'])} {rng.integers(1, 700)}"
     return _board(rng, [[city], [road], [city, f"{rng.integers(1, 99)} mi"]][int(rng.integers(3))])
 
 
 def _badge(rng: np.random.Generator) -> Image:
-    """Chrome or dark letters standing on paint."""
+    """Draw chrome or dark letters on paint."""
     paint = float(rng.uniform(20, 225))
     letters = 215.0 if paint < 120 or rng.random() < 0.2 else 40.0
     words, font = str(rng.choice(BADGES)), int(rng.choice(FONTS[:4]))
@@ -219,7 +219,7 @@ def _badge(rng: np.random.Generator) -> Image:
 
 
 def _blank(rng: np.random.Generator) -> Image:
-    """A plain rectangle, sometimes with a rim, bolts or a soft shade: a plate's shape without one."""
+    """Draw a plain rectangle, sometimes with a rim, bolts or a soft shade: a plate's shape without a serial."""
     width = int(rng.integers(60, 160))
     height = int(width / rng.choice([1.2, 1.9, 2.0, 2.1, 3.0, 4.6]))
     colours = (
@@ -245,7 +245,7 @@ def _blank(rng: np.random.Generator) -> Image:
 
 
 def _slats(rng: np.random.Generator) -> Image:
-    """A grille, a vent, a radiator, a crossing or a fence: equal bars, upright or level."""
+    """Draw a grille, a vent, a radiator, a crossing or a fence: equal bars, upright or level."""
     width, height = int(rng.integers(60, 200)), int(rng.integers(24, 100))
     dark, bright = rng.integers(8, 90), rng.integers(70, 245)
     pitch = int(rng.integers(4, 24))
@@ -260,7 +260,7 @@ def _slats(rng: np.random.Generator) -> Image:
 
 
 def _reflector(rng: np.random.Generator) -> Image:
-    """Red, orange or white glass, or chevrons as on a truck's tail."""
+    """Draw red, orange or white glass, or chevrons as on a truck's tail."""
     width, height = int(rng.integers(50, 150)), int(rng.integers(20, 60))
     picture = np.empty((height, width, 3), np.uint8)
     tones: tuple[Colour, ...] = ((35, 30, 190), (40, 130, 245), (235, 235, 235), (40, 210, 240))
@@ -275,7 +275,7 @@ def _reflector(rng: np.random.Generator) -> Image:
 
 
 def _barcode(rng: np.random.Generator) -> Image:
-    """Upright dark strokes of uneven width on a bright label: strokes as in writing, no letters."""
+    """Draw upright dark strokes of uneven width on a bright label: strokes as in writing, but no letters."""
     picture = np.full((int(rng.integers(30, 80)), 150, 3), int(rng.integers(190, 250)), np.uint8)
     x = 8
     while x < 138:
@@ -286,7 +286,7 @@ def _barcode(rng: np.random.Generator) -> Image:
 
 
 def _caption(rng: np.random.Generator) -> Image:
-    """A piece of a recorder's caption on a dark or bright strip."""
+    """Draw a piece of a recorder's caption on a dark or bright strip."""
     words = time_stamp(rng)
     (wide, tall), base = cv2.getTextSize(words, FONTS[0], 1.0, 2)
     dark = bool(rng.random() < 0.7)

@@ -1,4 +1,4 @@
-"""What light, lens, sensor and coder do to a whole patch."""
+"""Applies light, lens, sensor and encoder to a whole patch."""
 
 import cv2
 import numpy as np
@@ -14,9 +14,9 @@ MAX_MOTION = 0.09
 
 
 def photograph(image: Image, corners: list[Points], rng: np.random.Generator) -> Image:
-    """Turn a composed patch, (H, W, 3) uint8 BGR, into what a camera would send of it.
+    """Turn a composed patch, (H, W, 3) uint8 BGR, into a camera's picture of it.
 
-    `corners` of the plates, each (4, 2) px: they glow at night, and bound how much blur there may be.
+    `corners` of the plates, each (4, 2) px: plates glow at night, and their size limits the blur.
     """
     kind = float(rng.random())
     if (
@@ -39,7 +39,7 @@ def photograph(image: Image, corners: list[Points], rng: np.random.Generator) ->
 
 
 def _tones(image: Image, rng: np.random.Generator, *, gain: float, lift: float) -> Image:
-    """Exposure, gamma, contrast and colour cast by a table for each channel."""
+    """Change exposure, gamma, contrast and colour cast by a table for each channel."""
     gamma = float(np.exp(rng.normal(0, 0.22)))
     cast = np.exp(rng.normal(0, 0.07, 3))
     level = (np.arange(256) / 255) ** gamma
@@ -56,7 +56,7 @@ def _greyed(image: Image) -> Image:
 def _by_own_light(
     image: Image, corners: list[Points], rng: np.random.Generator, *, grey: bool
 ) -> Image:
-    """Night: everything dark but the plates, which throw the camera's light back."""
+    """Night: darken everything but the plates, which reflect the camera's light."""
     if grey:
         image = _greyed(image)
     ambient = float(rng.uniform(0.08, 0.40))
@@ -99,7 +99,7 @@ def _smear(length_px: float, angle_deg: float) -> NDArray[np.float32]:
 
 
 def _noisy(image: Image, rng: np.random.Generator) -> Image:
-    """Sensor noise, grey or coloured, fine or smeared by a denoiser."""
+    """Add sensor noise, grey or coloured, fine or smeared by a denoiser."""
     sigma = float(rng.exponential(4.0))
     if sigma < 0.8:
         return image

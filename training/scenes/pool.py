@@ -1,4 +1,4 @@
-"""Flat plates, rendered once and drawn from often."""
+"""Flat plates, rendered once and used often."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ Render = Callable[[np.random.Generator], Image]
 
 
 def render_simple(rng: np.random.Generator) -> Image:
-    """A plate as the demo's scenes draw it, (300, 600, 3) uint8 BGR."""
+    """Draw a plate as in the demo's scenes, (300, 600, 3) uint8 BGR."""
     return draw_plate(rng, issue(rng))
 
 
 @dataclass(frozen=True)
 class PlatePool:
-    """Plates ready to be pasted: (n, 120, 240, 3) uint8 BGR."""
+    """Plates ready to paste: (n, 120, 240, 3) uint8 BGR."""
 
     pixels: NDArray[np.uint8]
 
@@ -42,7 +42,7 @@ class PlatePool:
 
     @classmethod
     def cached(cls, path: Path, render: Render, count: int, seed: int) -> "PlatePool":
-        """The pool in the file `path`; rendered and stored there first if there is none."""
+        """Load the pool from the file `path`; renders and stores it there first if it is absent."""
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh = path.with_suffix(".part.npy")
@@ -51,5 +51,5 @@ class PlatePool:
         return cls(np.load(path, mmap_mode="r"))
 
     def draw(self, rng: np.random.Generator) -> Image:
-        """Any plate of the pool, (120, 240, 3) uint8 BGR."""
+        """Return a random plate of the pool, (120, 240, 3) uint8 BGR."""
         return np.array(self.pixels[int(rng.integers(len(self.pixels)))])

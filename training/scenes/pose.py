@@ -1,4 +1,4 @@
-"""How a flat thing is seen: turned in space, and laid over a picture."""
+"""Projects a flat thing: turned in space, and laid over a picture."""
 
 from dataclasses import dataclass
 
@@ -16,9 +16,9 @@ class Pose:
     """A plane in space: flat units of one plate's width, x right and y down from its middle."""
 
     centre: tuple[float, float]
-    """Where the middle comes to lie, px."""
+    """Position of the middle, px."""
     width_px: float
-    """How wide one unit would be if seen straight on."""
+    """Width of one unit seen straight on, px."""
     turn: NDArray[np.float64]
     """(3, 3) rotation."""
     distance: float
@@ -28,7 +28,7 @@ class Pose:
     def draw(
         cls, rng: np.random.Generator, centre: tuple[float, float], width_px: float, ease: float
     ) -> "Pose":
-        """Any pose; `ease` 0 to 1 is the share of poses that are nearly straight on."""
+        """Sample a pose; `ease` 0 to 1 is the share of poses that are nearly straight on."""
         if rng.random() < ease:
             roll, yaw, pitch = rng.normal(0, (2.5, 8.0, 6.0))
         else:
@@ -39,7 +39,7 @@ class Pose:
         return cls(centre, width_px, _rotation(*angles), float(np.exp(rng.uniform(2.0, 3.7))))
 
     def project(self, points: ArrayLike) -> Points:
-        """Flat points (n, 2) in units to the picture, (n, 2) float32 px."""
+        """Project flat points (n, 2) in units to the picture, (n, 2) float32 px."""
         flat = np.asarray(points, np.float64).reshape(-1, 2)
         x, y, z = self.turn[:, :2] @ flat.T
         shrink = self.width_px * self.distance / np.maximum(self.distance + z, 0.5)
@@ -47,7 +47,7 @@ class Pose:
         return place.astype(np.float32)
 
     def rectangle(self, width: float, height: float, x: float = 0.0, y: float = 0.0) -> Points:
-        """The corners, (4, 2) px, of a flat rectangle around (x, y), clockwise from its top left."""
+        """Return the corners, (4, 2) px, of a flat rectangle around (x, y), clockwise from its top left."""
         w, h = width / 2, height / 2
         return self.project([(x - w, y - h), (x + w, y - h), (x + w, y + h), (x - w, y + h)])
 
@@ -93,7 +93,7 @@ def lay(
 
 
 def _near_size(texture: Image, corners: Points) -> Image:
-    """The texture shrunk to little more than it will fill, so that the warp does not alias."""
+    """Shrink the texture to little more than its final size, so that the warp does not alias."""
     across = max(np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[2] - corners[3]))
     down = max(np.linalg.norm(corners[3] - corners[0]), np.linalg.norm(corners[2] - corners[1]))
     height, width = texture.shape[:2]

@@ -1,8 +1,8 @@
-"""Find the writing that a dashcam's boxes leave out: `python -m training.scenes.unmarked DIR OUT.csv`.
+"""Finds text that a dashcam's boxes leave out: `python -m training.scenes.unmarked DIR OUT.csv`.
 
-Nobody marked the plates of parked, distant and cut-off cars in the dashcam's frames. PaddleOCR's text
-detector finds most of them, and some badges and lamps too; all of it is kept from being learnt as
-plate or as none. The table beside this module was made so; it is the training's only trace of it.
+The dashcam's boxes omit the plates of parked, distant and cut-off cars. PaddleOCR's text detector finds most of
+them, and some badges and lamps too; training ignores all of these regions. The table beside this module was made
+so; it is PaddleOCR's only effect on the training.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from training.scenes.model import box_around
 MODEL = "ppocrv6-small"
 LONGEST_PX = 1280
 ROAD_ROWS = (0.30, 0.97)
-"""Between these shares of a frame's height a car's plate is to be expected."""
+"""Range of a frame's height, as shares, in which plates of cars are likely."""
 MIN_ASPECT = 1.3
 KNOWN_OVERLAP = 0.3
 GREY_LEVEL = 110.0
@@ -30,7 +30,7 @@ Box = tuple[float, float, float, float]
 
 
 def main() -> None:
-    """Write file, x, y, w, h (px) for every piece of writing that is not in boxes.csv."""
+    """Write file, x, y, w, h (px) for every piece of text that is not in boxes.csv."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dashcam", type=Path)
     parser.add_argument("out", type=Path)
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def find_unmarked(text: PaddleText, frame: Image, marked: list[Box]) -> list[Box]:
-    """Boxes (x, y, width, height px) of writing on the road part of a frame that none of `marked` holds."""
+    """Return boxes (x, y, width, height px) of text on the road part of a frame that no box of `marked` covers."""
     top, bottom = (round(share * len(frame)) for share in ROAD_ROWS)
     found = text.detect(_balanced(frame[top:bottom]), LONGEST_PX)
     boxes = [box_around(quad + np.array([0, top], np.float32)) for quad in found]
@@ -57,7 +57,7 @@ def find_unmarked(text: PaddleText, frame: Image, marked: list[Box]) -> list[Box
 
 
 def _balanced(frame: Image) -> Image:
-    """Without the camera's colour cast, and bright enough to find dim plates."""
+    """Remove the camera's colour cast, and brighten enough to find dim plates."""
     mean = frame.reshape(-1, 3)[::31].mean(axis=0) + 4
     gain = mean.mean() / mean * np.clip(GREY_LEVEL / mean.mean(), 1.0, 2.5)
     return as_image(frame * gain)

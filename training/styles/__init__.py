@@ -1,9 +1,9 @@
 """How US plates look and are numbered: data for rendering plates to train on.
 
-The styles lie in the TOML files beside this, by region; `palette.toml` names the colours. They were written
-from memory of what is on the road since about 1995, for variety rather than for the record: colours, words
-and series are close to what was issued, the pictures are only of the same kind (`training.motifs`).
-Personalised serials are not here; any style may carry one.
+The styles are in the TOML files of this folder, by region; `palette.toml` names the colours. They were written
+from memory of plates on the road since about 1995, for variety rather than for the record: colours, words and
+series are close to the issued ones, the pictures are only of the same kind (`training.motifs`). Personalised
+serials are not listed; any style may carry one.
 """
 
 import tomllib
@@ -32,7 +32,7 @@ FILES = (
     "europe",
     "neighbours",
 )
-"""In this order: a seed draws a style by its place."""
+"""In this order: a seed draws a style by its index."""
 
 Font = Literal["sans", "bold", "serif", "slab", "script", "condensed"]
 Place = Literal["top", "bottom", "none"]
@@ -47,23 +47,23 @@ PALETTE: Mapping[str, Colour] = {
 
 
 class StyleFault(ValueError):
-    """A style file says something that there is not; the text names file, style and fault."""
+    """A style file names an unknown field or value; the message names file, style and fault."""
 
 
 @dataclass(frozen=True)
 class Serial:
     """One series of serials.
 
-    In `pattern`, `9` is a digit and `A` a letter; a space is a gap, `-` a hyphen, `*` the style's
-    emblem and `/` the end of the upper line, none of them part of the plate. `{AA}` is a stacked
-    pair of small characters, the upper first, and `[H]` the letter or digit H itself.
+    In `pattern`, `9` is a digit and `A` a letter; a space is a gap, `-` a hyphen, `*` the style's emblem and `/`
+    the end of the upper line; none of these is part of the plate. `{AA}` is a stacked pair of small characters,
+    the upper first, and `[H]` the letter or digit H itself.
     """
 
     pattern: str
     weight: float = 1.0
     letters: str = LETTERS
     first: str = DIGITS
-    """What a leading digit may be."""
+    """Allowed leading digits."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ class Style:
     region: str
     """Postal code, or `unknown`."""
     name: str
-    """As printed; empty where nothing is."""
+    """As printed; empty if the plate has no name."""
     serials: tuple[Serial, ...]
     weight: float = 1.0
-    """How often it is met on US roads, beside the others."""
+    """How often it occurs on US roads, relative to the others."""
     ink: Colour | tuple[Colour, ...] = PALETTE["navy"]
     """The serial's colour, or several to choose from."""
     background: tuple[Colour, ...] = (PALETTE["white"],)
@@ -90,7 +90,7 @@ class Style:
     slogan_colour: Colour = PALETTE["navy"]
     motif: Motif | None = None
     emblem: str = "none"
-    """What `*` in a pattern stands for: a key of `motifs.EMBLEMS`."""
+    """The emblem that `*` in a pattern draws: a key of `motifs.EMBLEMS`."""
     emblem_colour: Colour | None = None
     face: Face = "die"
     """`die` is pressed and narrow, `wide` boxy or printed flat, `serif` pressed with serifs."""
@@ -98,7 +98,7 @@ class Style:
     aspect: float = 2.0
     """Width by height."""
     serial_left: float = 0.0
-    """The share of the width, from the left edge, that the serial keeps clear of."""
+    """Share of the width, from the left edge, that the serial leaves free."""
 
 
 _CHOICES = {
@@ -122,7 +122,7 @@ def parse(text: str, file: str) -> list[Style]:
 
 
 def _style(table: Mapping[str, Any]) -> Style:
-    """Raises: KeyError, TypeError or ValueError for what there is not."""
+    """Build a style from its table. Raises: KeyError, TypeError or ValueError for unknown fields or values."""
     if unknown := table.keys() - {field.name for field in fields(Style)}:
         raise ValueError(f"no such fields: {', '.join(sorted(unknown))}")
     for name, allowed in _CHOICES.items():
@@ -160,7 +160,7 @@ def _colours(said: Any) -> Any:
 
 
 def _motif(said: Sequence[Any] | Mapping[str, Any]) -> Motif:
-    """Return a motif out of one drawing, or several over one another."""
+    """Return a motif from one drawing, or from several over one another."""
     if not isinstance(said, Mapping):
         drawn = [_motif(one) for one in said]
         return drawn[0] if len(drawn) == 1 else together(*drawn)
@@ -187,4 +187,4 @@ STYLES: tuple[Style, ...] = tuple(
     for name in FILES
     for style in parse((_FOLDER / f"{name}.toml").read_text(), f"{name}.toml")
 )
-"""Every style there is."""
+"""All styles."""
