@@ -8,18 +8,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+from services.registry import SPECS
+
 ROOT = Path(__file__).parents[1]
 REQUIREMENTS = ROOT / "requirements"
-SERVICES = (
-    "audit",
-    "console",
-    "hotlist",
-    "identity",
-    "ingest",
-    "recognition",
-    "release",
-    "retention",
-)
 TRAINING = "training"
 """The extra that brings PyTorch, several gigabytes; it has a virtual environment of its own."""
 
@@ -42,7 +34,7 @@ def main() -> None:
     extras = set(described["project"]["optional-dependencies"]) - {TRAINING}
     lock("dev.txt", *(f"--extra={extra}" for extra in sorted(extras)))
     tested = ("--constraint", str(REQUIREMENTS / "dev.txt"))
-    for service in SERVICES:
+    for service in SPECS:
         lock(f"{service}.txt", "--extra", service, *tested)
     lock("training.txt", "--extra", TRAINING, *tested)
     lock("build.txt", *tested, text="hatchling\n")  # builds the name-only distribution (ADR-0001)

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from html import escape
 from http import HTTPStatus
-from typing import Protocol
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
@@ -15,15 +14,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http.app import PROBLEM
+from shared.service.running import Service, service_of
 from shared.service.runtime import is_ok
-
-
-class Checked(Protocol):
-    """What every app holds: something that knows whether it has what it needs."""
-
-    async def check(self) -> dict[str, str]:
-        """Return the state of each part: "ok" or what is wrong."""
-        ...
 
 
 def dispatcher(apps: Mapping[str, FastAPI]) -> ASGIApp:
@@ -78,8 +70,7 @@ def _front(apps: Mapping[str, FastAPI]) -> Starlette:
 
 
 async def _state(app: FastAPI) -> dict[str, str]:
-    runtime: Checked = app.state.runtime
-    return await runtime.check()
+    return await service_of(app, Service).check()
 
 
 def _index(apps: Mapping[str, FastAPI]) -> str:

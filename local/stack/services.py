@@ -2,23 +2,24 @@
 
 import os
 from collections.abc import Mapping
-from importlib import import_module
-from typing import Any, get_type_hints
+from typing import Any
 
 from fastapi import FastAPI
 
+from services.registry import SPECS, names
 from shared.service.settings import CommonSettings
+from shared.service.spec import Kind
 
-APIS = ("identity", "ingest", "hotlist", "retention", "release", "audit")
+APIS = names(Kind.API)
 """Services that answer people or cameras, in the order in which they start."""
 
-PAGES = ("console",)
+PAGES = names(Kind.PAGES)
 """Pages for people; they call the APIs, so they start last, and told where these are."""
 
-ASKED_BY_PAGES = ("identity", "hotlist", "retention", "release", "audit")
+ASKED_BY_PAGES = tuple(name for name in APIS if SPECS[name].called_by_pages)
 """APIs that the pages call."""
 
-WORKERS = ("recognition",)
+WORKERS = names(Kind.WORKER)
 """Services that only work events; each has its own process even here."""
 
 
@@ -47,21 +48,13 @@ def names_database(environment: Mapping[str, str]) -> bool:
 def _owner(name: str) -> str | None:
     """Return the service that a name in the environment concerns alone."""
     before, found, _ = name.partition("__")
-    return before.lower() if found and before.lower() in (*APIS, *WORKERS, *PAGES) else None
+    return before.lower() if found and before.lower() in SPECS else None
 
 
 def build(name: str) -> FastAPI:
     """Return a service's app, with its settings from the environment, its own names of it first."""
-    main = import_module(f"services.{name}.main")
-    chosen = get_type_hints(main.build_app)["settings"]
-    if not (isinstance(chosen, type) and issubclass(chosen, CommonSettings)):
-        message = f"services.{name}.main.build_app takes `settings`, a class of CommonSettings"
-        raise TypeError(message)
-    app = main.build_app(_settings(chosen, name))
-    if not isinstance(app, FastAPI):
-        message = f"services.{name}.main.build_app returned no FastAPI app"
-        raise TypeError(message)
-    return app
+    spec = SPECS[name]
+    return spec.build_app(_settings(spec.settings_class(), name))
 
 
 def _settings(chosen: type[CommonSettings], service: str) -> CommonSettings:

@@ -1,12 +1,17 @@
-"""`python -m services.audit` serves; `python -m services.audit verify` and its like do one thing."""
+"""`python -m services.audit` serves; with a command, such as `verify`, it does that and ends."""
 
-import sys
+from collections.abc import Callable, Sequence
 
-if len(sys.argv) > 1:
-    from services.audit.actions.commands import run
+from services.audit.actions import commands
+from services.audit.spec import SPEC
+from shared.service.command import Command, run
 
-    sys.exit(run(sys.argv[1:]))
 
-from services.audit.main import main
+def _called(name: str) -> Callable[[Sequence[str]], int]:
+    return lambda words: commands.run([name, *words])
 
-main()
+
+COMMANDS = {name: Command(text, _called(name)) for name, text in commands.HELP.items()}
+
+if __name__ == "__main__":
+    run(SPEC, COMMANDS)

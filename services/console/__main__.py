@@ -1,5 +1,7 @@
-"""`python -m services.console`."""
+"""`python -m services.console` serves."""
 
-from services.console.main import main
+from services.console.spec import SPEC
+from shared.service.command import run
 
-main()
+if __name__ == "__main__":
+    run(SPEC)

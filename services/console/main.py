@@ -1,4 +1,4 @@
-"""Wires the console: settings, parts, routes; started by `python -m services.console`."""
+"""Wires the console: settings, service, routes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,19 +8,17 @@ from fastapi import FastAPI
 from services.console.api import router
 from services.console.api.browser import Pages
 from services.console.api.error_pages import add_handlers
-from services.console.service import Console
+from services.console.service import ConsoleService
 from services.console.settings import Settings
+from services.console.spec import SPEC
 from shared.http.app import RequestContext
 from shared.limits.body_limit import BodyLimit
-from shared.service.serve import serve
-
-UPLOADS = (r"/hotlists/[^/]+/upload$",)
-"""Forms with a file, which is passed on as it arrives; the service that takes it bounds it."""
+from shared.service.running import attach
 
 
-def build_app(settings: Settings, console: Console | None = None) -> FastAPI:
+def build_app(settings: Settings, console: ConsoleService | None = None) -> FastAPI:
     """Return the console's app. It offers pages, no API, so it has no OpenAPI document."""
-    console = console or Console.of(settings)
+    console = console or ConsoleService.of(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -28,23 +26,17 @@ def build_app(settings: Settings, console: Console | None = None) -> FastAPI:
         await console.services.close()
 
     app = FastAPI(
-        title="console",
+        title=SPEC.name,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    app.state.runtime = console
-    app.add_middleware(BodyLimit, uploads=UPLOADS)
+    attach(app, console)
+    app.add_middleware(BodyLimit, uploads=SPEC.uploads)
     app.add_middleware(Pages)
     app.add_middleware(RequestContext, root_path=settings.root_path)  # outermost: request ids
     add_handlers(app)
     app.include_router(router)
     return app
-
-
-def main() -> None:
-    """Serve until told to stop."""
-    settings = Settings()
-    serve(build_app(settings), settings)

@@ -11,11 +11,12 @@ from services.console.actions.sessions import Sessions
 from services.console.settings import Settings
 from shared.core.clock import Clock, SystemClock
 from shared.core.policy import Policy, load_policy
+from shared.service.running import Service, service_of
 
 
 @dataclass(frozen=True)
-class Console:
-    """The console's parts. It connects to no database, broker or object store."""
+class ConsoleService(Service):
+    """One process of the console. It connects to no database, broker or object store."""
 
     settings: Settings
     policy: Policy
@@ -31,8 +32,8 @@ class Console:
         *,
         clock: Clock | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-    ) -> "Console":
-        """Build the parts. Raises: PolicyFault."""
+    ) -> "ConsoleService":
+        """Build the service, not started. Raises: PolicyFault."""
         policy = load_policy(settings.policy_file)
         clock = clock or SystemClock()
         services = Services(
@@ -55,8 +56,6 @@ class Console:
         return {"policy": "ok"}
 
 
-def console_of(request: Request) -> Console:
+def console_of(request: Request) -> ConsoleService:
     """Return the console that serves `request`."""
-    console = request.app.state.runtime
-    assert isinstance(console, Console)  # noqa: S101 - for the type checker; build_app sets it
-    return console
+    return service_of(request.app, ConsoleService)

@@ -1,5 +1,6 @@
 """What the console reads from its environment."""
 
+import re
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -9,6 +10,9 @@ from shared.service.settings import CommonSettings
 
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s?#]+[^\s?#/]$")]
 """Where a service answers, without a slash at the end; its routes lie below, at /v1."""
+
+
+ADDRESS_FIELD = re.compile(r"console_([a-z]+)_url")
 
 
 class Settings(CommonSettings):
@@ -35,11 +39,6 @@ class Settings(CommonSettings):
 
     @property
     def services(self) -> dict[str, str]:
-        """The address of each service that the console calls."""
-        return {
-            "identity": self.console_identity_url,
-            "hotlist": self.console_hotlist_url,
-            "retention": self.console_retention_url,
-            "release": self.console_release_url,
-            "audit": self.console_audit_url,
-        }
+        """The address of each service that the console calls, by the names of the fields."""
+        found = {name: ADDRESS_FIELD.fullmatch(name) for name in type(self).model_fields}
+        return {field[1]: getattr(self, name) for name, field in found.items() if field}

@@ -1,6 +1,6 @@
 """`python -m services.hotlist` serves; `... migrate` brings its tables up to date."""
 
-from services.hotlist.main import MIGRATIONS, main
+from services.hotlist.spec import SPEC
 from shared.service.command import run
 
-run("hotlist", MIGRATIONS, main)
+run(SPEC)

@@ -1,6 +1,6 @@
 """Wires hotlist: runtime, matcher, alert streams, routes.
 
-Start: the runtime (schema, then the consumers, which wait for the index), the parts. Stop: streams end
+Start: the runtime (schema, then the consumers, which wait for the index), the hotlist. Stop: streams end
 first, told by the signal itself, because the server waits for them; then the parts, then the runtime.
 """
 
@@ -9,7 +9,6 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from types import FrameType
 
 from fastapi import FastAPI
@@ -17,48 +16,32 @@ from fastapi import FastAPI
 from services.hotlist.api import router
 from services.hotlist.api.views import alert
 from services.hotlist.events import subscriptions
-from services.hotlist.service import Parts
+from services.hotlist.service import HotlistService
 from services.hotlist.settings import Settings
+from services.hotlist.spec import SPEC
 from shared.http.app import create_app
 from shared.service.runtime import Runtime
-from shared.service.serve import serve
-
-MIGRATIONS = Path(__file__).parent / "migrations"
-
-UPLOADS = (r"/v1/lists/[^/]+/versions$",)
-"""Routes that take files, and bound them by limits of their own."""
-
-DESCRIPTION = """Hot lists, and the hits that reads raise against them.
-
-A hit is a machine match. It is `unverified` until a person has checked it through CLETS with the agency
-that entered the listing (policy 468.4(f)); nothing here says that a stop is lawful.
-Alerts are hits as they happen, over Server-Sent Events at `GET /v1/alerts`."""
 
 
 def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     """Return the app; nothing is connected before its lifespan begins."""
-    runtime = runtime or Runtime("hotlist", settings)
-    parts = Parts(runtime, settings, alert)
+    runtime = runtime or Runtime(SPEC.name, settings)
+    hotlist = HotlistService.of(runtime, settings, alert)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await runtime.start(MIGRATIONS, subscriptions(runtime, parts.raiser, parts.secrets))
+        await runtime.start(
+            SPEC.migrations, subscriptions(runtime, hotlist.raiser, hotlist.secrets)
+        )
         try:
-            parts.start()
-            with _told_of_stop(parts.broadcaster.close):
+            hotlist.start()
+            with _told_of_stop(hotlist.broadcaster.close):
                 yield
         finally:
-            parts.broadcaster.close()
+            hotlist.broadcaster.close()
             await runtime.stop()
 
-    app = create_app(
-        runtime,
-        title="Plateward hotlist",
-        description=DESCRIPTION,
-        lifespan=lifespan,
-        uploads=UPLOADS,
-    )
-    app.state.parts = parts
+    app = create_app(SPEC, hotlist, lifespan=lifespan)
     app.include_router(router)
     return app
 
@@ -89,9 +72,3 @@ def _told_of_stop(close: Callable[[], None]) -> Iterator[None]:
     finally:
         for number in changed:
             signal.signal(number, before[number])
-
-
-def main() -> None:
-    """Serve until told to stop."""
-    settings = Settings()
-    serve(build_app(settings), settings)

@@ -1,12 +1,12 @@
 """What the routes of a running hotlist work with."""
 
 import logging
+from asyncio import Semaphore
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Annotated
 from uuid import uuid4
-
-from fastapi import Depends, Request
 
 from services.hotlist.settings import Settings
 from services.hotlist.store.lists import CHANNEL as LISTS_CHANNEL
@@ -18,7 +18,8 @@ from services.hotlist.workers.notices import Notices
 from shared.core.errors import Unavailable
 from shared.postgres.month_secrets import MonthSecrets
 from shared.postgres.unit_of_work import UnitOfWork
-from shared.service.runtime import Runtime
+from shared.service.running import needs
+from shared.service.runtime import Runtime, RuntimeService
 
 log = logging.getLogger(__name__)
 
@@ -26,33 +27,38 @@ MAX_UPLOADS = 2
 """In one process at a time."""
 
 
-class Parts:
-    """The matcher's and the streams' parts, started after the database is ready."""
+@dataclass(frozen=True)
+class HotlistService(RuntimeService):
+    """One process of hotlist: the matcher and the streams, started after the database is ready."""
 
-    def __init__(self, runtime: Runtime, settings: Settings, encode: Encode) -> None:
-        self.runtime = runtime
-        self.settings = settings
-        self.refresher = Refresher(runtime, settings)
-        self.broadcaster = Broadcaster(runtime, settings, encode)
+    settings: Settings
+    secrets: MonthSecrets
+    refresher: Refresher
+    broadcaster: Broadcaster
+    raiser: Raiser
+    notices: Notices
+    uploads: Semaphore = field(default_factory=lambda: Semaphore(MAX_UPLOADS))
+    """Taken for as long as an upload arrives."""
+
+    @classmethod
+    def of(cls, runtime: Runtime, settings: Settings, encode: Encode) -> "HotlistService":
+        """Return the service, not started; `encode` writes a hit as the stream sends it."""
         own = uuid4().hex
-        self.secrets = MonthSecrets(
+        secrets = MonthSecrets(
             runtime.db,
             runtime.clock,
             settings.id_vault,
             kept_days=runtime.policy.retention.schedule_days,
         )
-        self.raiser = Raiser(
-            runtime, settings, self.refresher, self.broadcaster.task.wake, own, self.secrets
-        )
-        self._uploads = 0
-        self._notices = Notices(
-            settings.database_link(),
-            {
-                LISTS_CHANNEL: self.refresher.task.wake,
-                ALERTS_CHANNEL: self.broadcaster.task.wake,
-            },
-            own,
-        )
+        refresher = Refresher(runtime, settings)
+        broadcaster = Broadcaster(runtime, settings, encode)
+        raiser = Raiser(runtime, settings, refresher, broadcaster.task.wake, own, secrets)
+        channels = {
+            LISTS_CHANNEL: refresher.task.wake,
+            ALERTS_CHANNEL: broadcaster.task.wake,
+        }
+        notices = Notices(settings.database_link(), channels, own)
+        return cls(runtime, settings, secrets, refresher, broadcaster, raiser, notices)
 
     def start(self) -> None:
         """Follow lists, hear notices, broadcast."""
@@ -60,7 +66,7 @@ class Parts:
             self.secrets.reloading,
             self.refresher.task,
             self.broadcaster.task,
-            self._notices.task,
+            self.notices.task,
         )
 
     @asynccontextmanager
@@ -79,20 +85,10 @@ class Parts:
 
         Raises: Unavailable when too many are under way.
         """
-        if self._uploads >= MAX_UPLOADS:
+        if self.uploads.locked():
             raise Unavailable("other hot lists are being uploaded", retry_after_s=10)
-        self._uploads += 1
-        try:
+        async with self.uploads:
             yield
-        finally:
-            self._uploads -= 1
 
 
-def parts_of(request: Request) -> Parts:
-    """Return the parts of the app that serves `request`."""
-    parts = request.app.state.parts
-    assert isinstance(parts, Parts)  # noqa: S101 - for the type checker; build_app sets it
-    return parts
-
-
-Hotlist = Annotated[Parts, Depends(parts_of)]
+Running = Annotated[HotlistService, needs(HotlistService)]

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from services.identity.actions import keys, rewrap, watching
 from services.identity.actions.bootstrap import (
@@ -13,26 +13,31 @@ from services.identity.actions.bootstrap import (
     standalone,
 )
 from services.identity.api.fields import USERNAME
-from services.identity.main import MIGRATIONS, main
 from services.identity.settings import Settings
-from services.identity.store.unit_of_work import SERVICE
+from services.identity.spec import SPEC
 from shared.core.errors import AlprError
 from shared.events import Actor
 from shared.service import command
+from shared.service.command import Command
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """Do what the command line says; exits 1 with the reason when a rule refuses it."""
-    chosen = _parser().parse_args(arguments)
-    if chosen.command is None:
-        main()
-        return
-    if chosen.command == "migrate":
-        sys.exit(command.migrate(SERVICE, MIGRATIONS))
-    try:
-        print(asyncio.run(_COMMANDS[chosen.command](Settings(), chosen)))
-    except AlprError as exc:
-        sys.exit(f"{chosen.command}: {exc.detail}")
+    command.run(SPEC, COMMANDS, arguments)
+
+
+def _called(name: str) -> Callable[[Sequence[str]], int]:
+    """Return what runs one command with the words after its name."""
+
+    def run_it(words: Sequence[str]) -> int:
+        chosen = _parser().parse_args([name, *words])
+        try:
+            print(asyncio.run(_COMMANDS[name](Settings(), chosen)))
+        except AlprError as exc:
+            sys.exit(f"{name}: {exc.detail}")
+        return 0
+
+    return run_it
 
 
 async def _bootstrap(settings: Settings, chosen: argparse.Namespace) -> str:
@@ -120,39 +125,43 @@ _COMMANDS = {
     "announce-revocation": _announce_revocation,
 }
 
+_HELP = {
+    "bootstrap": "create the first ALPR administrator",
+    "deliver-invitation": "show an invitation, while nobody who may deliver it is there: of the first to do so",
+    "rotate-key": "make a new signing key",
+    "announce-revocation": "tell every service what the offline root revoked",
+    "rewrap": "seal all secrets with the key-encryption key of now",
+    "key-usage": "say what each key-encryption key still seals",
+    "release-lock": "let an administrator back in whom no other administrator can let in",
+}
+
+COMMANDS = {name: Command(text, _called(name)) for name, text in _HELP.items()}
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.identity")
     commands = parser.add_subparsers(dest="command", metavar="command")
-    commands.add_parser("migrate", help=command.MIGRATE)
-    first = commands.add_parser("bootstrap", help="create the first ALPR administrator")
+    made = {name: commands.add_parser(name, help=text) for name, text in _HELP.items()}
+    first = made["bootstrap"]
     first.add_argument("--username", required=True, type=_username)
     first.add_argument("--name", help="the person's name; the username if left out")
     first.add_argument("--title", help="their job title; the policy's designee if left out")
-    given = commands.add_parser(
-        "deliver-invitation",
-        help="show an invitation, while nobody who may deliver it is there: of the first to do so",
-    )
+    given = made["deliver-invitation"]
     given.add_argument("--username", required=True, type=_username)
-    rotate = commands.add_parser("rotate-key", help="make a new signing key")
+    rotate = made["rotate-key"]
     rotate.add_argument(
         "--compromised", action="store_true", help="old keys, and all tokens, end at once"
     )
-    revoked = commands.add_parser(
-        "announce-revocation", help="tell every service what the offline root revoked"
-    )
+    revoked = made["announce-revocation"]
     revoked.add_argument(
         "revocation", help="as `python -m shared.core.offline_root revoke` prints it"
     )
-    anew = commands.add_parser("rewrap", help="seal all secrets with the key-encryption key of now")
+    anew = made["rewrap"]
     anew.add_argument("--person-id", required=True, help="who has it done: account id")
     anew.add_argument("--name", required=True)
     anew.add_argument("--title", required=True)
     anew.add_argument("--reason", required=True, help="why; kept in the audit log")
-    commands.add_parser("key-usage", help="say what each key-encryption key still seals")
-    release = commands.add_parser(
-        "release-lock", help="let an administrator back in whom no other administrator can let in"
-    )
+    release = made["release-lock"]
     release.add_argument("--username", required=True, type=_username)
     release.add_argument("--reason", required=True, help="who asks, and why; kept in the audit log")
     release.add_argument(

@@ -1,25 +1,32 @@
-"""The running service as its routes ask for it."""
+"""What the routes of a running identity work with."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
 
 from services.identity.actions.context import Identity
 from services.identity.store.unit_of_work import Unit
+from shared.service.running import needs
+from shared.service.runtime import RuntimeService
 
 
-def identity_of(request: Request) -> Identity:
-    """Return the parts of the app that serves `request`."""
-    identity = request.app.state.identity
-    assert isinstance(identity, Identity)  # noqa: S101 - for the type checker; build_app sets it
-    return identity
+@dataclass(frozen=True)
+class IdentityService(RuntimeService):
+    """One process of identity: its runtime, and what its actions work with."""
+
+    identity: Identity
 
 
-Parts = Annotated[Identity, Depends(identity_of)]
+async def _identity(service: Annotated[IdentityService, needs(IdentityService)]) -> Identity:
+    return service.identity
 
 
-async def _unit(identity: Parts) -> AsyncIterator[Unit]:
+Running = Annotated[Identity, Depends(_identity)]
+
+
+async def _unit(identity: Running) -> AsyncIterator[Unit]:
     async with identity.begin() as unit:
         yield unit
 

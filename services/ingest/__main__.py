@@ -1,6 +1,6 @@
 """`python -m services.ingest` serves; `... migrate` brings its tables up to date."""
 
-from services.ingest.main import MIGRATIONS, main
+from services.ingest.spec import SPEC
 from shared.service.command import run
 
-run("ingest", MIGRATIONS, main)
+run(SPEC)

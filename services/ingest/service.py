@@ -1,8 +1,7 @@
-"""What ingest holds besides its runtime, started and stopped with it."""
+"""What the routes of a running ingest work with, started and stopped with its runtime."""
 
 from collections.abc import Sequence
-
-from fastapi import Request
+from dataclasses import dataclass
 
 from services.ingest.actions.captures import Captures
 from services.ingest.domain.circumstances import Window
@@ -16,38 +15,51 @@ from services.ingest.workers.silence import Silence
 from shared.events import DeviceChanged
 from shared.kafka.follower import TopicFollower
 from shared.postgres.month_secrets import MonthSecrets
-from shared.service.runtime import Runtime
+from shared.service.runtime import Runtime, RuntimeService
 
 
-class Parts:
-    """One process's parts."""
+@dataclass(frozen=True)
+class IngestService(RuntimeService):
+    """One process of ingest."""
 
-    def __init__(self, runtime: Runtime, settings: Settings) -> None:
-        self.runtime = runtime
-        self.settings = settings
-        self.cache = DeviceCache(runtime.db, ttl_s=settings.ingest_devices_ttl_s)
-        self.last_seen = LastSeen(runtime.db, every_s=settings.ingest_last_seen_every_s)
-        self.frames = Rates("frames")
-        self.reads = Rates("reads")
-        self.in_flight = InFlight(settings.ingest_max_bytes_in_flight)
-        self.secrets = MonthSecrets(
+    settings: Settings
+    cache: DeviceCache
+    last_seen: LastSeen
+    frames: Rates
+    reads: Rates
+    in_flight: InFlight
+    secrets: MonthSecrets
+    captures: Captures
+    housekeeping: Housekeeping
+    silence: Silence
+    follower: TopicFollower | None
+    """Follows changes of devices; None where there is no Kafka."""
+
+    @classmethod
+    def of(cls, runtime: Runtime, settings: Settings) -> "IngestService":
+        """Return the service, not started."""
+        cache = DeviceCache(runtime.db, ttl_s=settings.ingest_devices_ttl_s)
+        last_seen = LastSeen(runtime.db, every_s=settings.ingest_last_seen_every_s)
+        secrets = MonthSecrets(
             runtime.db,
             runtime.clock,
             settings.id_vault,
             kept_days=runtime.policy.retention.schedule_days,
         )
-        self.captures = Captures(runtime, settings.signer(), self.secrets)
-        self.housekeeping = Housekeeping(runtime)
-        self.silence = Silence(runtime, settings, self.last_seen)
-        self.follower: TopicFollower | None = None
-        if runtime.kafka:
-            self.follower = runtime.follower(
-                "device follower",
-                [DeviceChanged],
-                from_start=False,
-                learn=self._changed,
-                begun=self.cache.load,
-            )
+        return cls(
+            runtime=runtime,
+            settings=settings,
+            cache=cache,
+            last_seen=last_seen,
+            frames=Rates("frames"),
+            reads=Rates("reads"),
+            in_flight=InFlight(settings.ingest_max_bytes_in_flight),
+            secrets=secrets,
+            captures=Captures(runtime, settings.signer(), secrets),
+            housekeeping=Housekeeping(runtime),
+            silence=Silence(runtime, settings, last_seen),
+            follower=_follower(runtime, cache) if runtime.kafka else None,
+        )
 
     async def start(self) -> None:
         """Know every device, then follow their changes. Raises: Unavailable."""
@@ -68,9 +80,6 @@ class Parts:
         if self.last_seen.writing.started:
             await self.last_seen.writing.once()
 
-    async def _changed(self, events: Sequence[DeviceChanged]) -> None:
-        await self.cache.refresh({event.device_id for event in events})
-
     def window(self) -> Window:
         """Return the times that a capture may have now."""
         return Window.around(
@@ -80,8 +89,12 @@ class Parts:
         )
 
 
-def parts_of(request: Request) -> Parts:
-    """Return the parts of the app that serves `request`."""
-    parts = request.app.state.parts
-    assert isinstance(parts, Parts)  # noqa: S101 - for the type checker; build_app sets it
-    return parts
+def _follower(runtime: Runtime, cache: DeviceCache) -> TopicFollower:
+    """Return what has the cache know of devices that another process changed."""
+
+    async def changed(events: Sequence[DeviceChanged]) -> None:
+        await cache.refresh({event.device_id for event in events})
+
+    return runtime.follower(
+        "device follower", [DeviceChanged], from_start=False, learn=changed, begun=cache.load
+    )

@@ -1,6 +1,7 @@
-"""`python -m services.recognition`."""
+"""`python -m services.recognition` serves."""
 
-from services.recognition.main import main
+from services.recognition.spec import SPEC
+from shared.service.command import run
 
 if __name__ == "__main__":
-    main()
+    run(SPEC)

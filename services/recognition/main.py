@@ -8,13 +8,11 @@ from fastapi import FastAPI
 from services.recognition.engine.factory import chosen_engine
 from services.recognition.engine.protocol import EngineFactory
 from services.recognition.events import Captures
-from services.recognition.service import FrameRuntime
+from services.recognition.service import FrameRuntime, RecognitionService
 from services.recognition.settings import Settings
+from services.recognition.spec import SPEC
 from services.recognition.workers.pool import WorkerPool
 from shared.http.app import create_app
-from shared.service.serve import serve
-
-DESCRIPTION = """Reads plates from frames, as events; its only routes are health and metrics."""
 
 
 def build_app(
@@ -24,26 +22,24 @@ def build_app(
     make_engine: EngineFactory | None = None,
 ) -> FastAPI:
     """Build the service's app; its lifespan starts the workers and the consumer."""
-    parts = runtime or FrameRuntime(settings, worker_pool(settings, make_engine))
+    runtime = runtime or FrameRuntime(settings, worker_pool(settings, make_engine))
     captures = Captures(
-        parts.pool,
-        parts.bus,
-        parts.objects,
-        parts.clock,
+        runtime.pool,
+        runtime.bus,
+        runtime.objects,
+        runtime.clock,
         min_confidence=settings.recognition_min_confidence,
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
-            await parts.begin(captures.subscriptions())
+            await runtime.begin(captures.subscriptions())
             yield
         finally:
-            await parts.stop()
+            await runtime.stop()
 
-    return create_app(
-        parts, title="Plateward recognition", description=DESCRIPTION, lifespan=lifespan
-    )
+    return create_app(SPEC, RecognitionService(runtime), lifespan=lifespan)
 
 
 def worker_pool(settings: Settings, make_engine: EngineFactory | None = None) -> WorkerPool:
@@ -54,9 +50,3 @@ def worker_pool(settings: Settings, make_engine: EngineFactory | None = None) ->
         batch=settings.recognition_batch,
         frame_timeout_s=settings.recognition_frame_timeout_s,
     )
-
-
-def main() -> None:
-    """Serve until a signal stops the process."""
-    settings = Settings()
-    serve(build_app(settings), settings)

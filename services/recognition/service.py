@@ -1,13 +1,14 @@
 """Recognition's runtime: Kafka, objects and workers. It has no tables and no users."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from services.recognition.workers.pool import WorkerPool
 from shared.core.clock import Clock
 from shared.kafka.bus import Bus, KafkaBus
 from shared.kafka.consumer import Subscription
 from shared.objects.store import ObjectStore
-from shared.service.runtime import Runtime, states_of
+from shared.service.runtime import Runtime, RuntimeService, states_of
 from shared.service.settings import CommonSettings
 
 
@@ -61,3 +62,10 @@ class FrameRuntime(Runtime):
             if consumer.failing:
                 state["consumers"] = f"stopped: {consumer.failing}"
         return state | self.standing.states() | self.failing_tasks()
+
+
+@dataclass(frozen=True)
+class RecognitionService(RuntimeService):
+    """One process of recognition."""
+
+    runtime: FrameRuntime

@@ -1,6 +1,6 @@
 """`python -m services.release` serves; `... migrate` brings its tables up to date."""
 
-from services.release.main import MIGRATIONS, main
+from services.release.spec import SPEC
 from shared.service.command import run
 
-run("release", MIGRATIONS, main)
+run(SPEC)

@@ -1,18 +1,16 @@
-"""`python -m services.retention` serves; `... migrate` brings its tables up to date;
-`... rotate-key` changes the signing key; `... verify-package FILE` needs no settings."""
+"""`python -m services.retention` serves; with a command it does that and ends."""
 
-import sys
-
+from services.retention.actions.rotate_key import rotate_command
 from services.retention.actions.verify_package import verify_command
+from services.retention.spec import SPEC
+from shared.service.command import Command, run
 
-if sys.argv[1:2] == ["verify-package"]:
-    sys.exit(verify_command(sys.argv[2:]))
-if sys.argv[1:2] == ["rotate-key"]:
-    from services.retention.actions.rotate_key import rotate_command
+COMMANDS = {
+    "verify-package": Command("verify a package offline; needs no settings", verify_command),
+    "rotate-key": Command(
+        "sign from now on with RETENTION_NEXT_SIGNING_KEY, on record", rotate_command
+    ),
+}
 
-    sys.exit(rotate_command(sys.argv[2:]))
-
-from services.retention.main import MIGRATIONS, main
-from shared.service.command import run
-
-run("retention", MIGRATIONS, main)
+if __name__ == "__main__":
+    run(SPEC, COMMANDS)

@@ -3,10 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
+from services.retention.service import RetentionService
 from services.retention.store.hits import Hits
 from services.retention.store.packages import Packages
-from services.retention.store.recording import Recorder
-from shared.core.clock import Clock
 from shared.events import (
     CaptureProcessed,
     Event,
@@ -17,9 +16,8 @@ from shared.events import (
     ReadRecorded,
     ReleaseApproved,
 )
-from shared.events.signed_captures import CaptureProofs
 from shared.kafka.consumer import Handler, Subscription
-from shared.postgres.database import Database, first_sight
+from shared.postgres.database import first_sight
 
 E = TypeVar("E", bound=Event)
 
@@ -34,19 +32,12 @@ RECORDS = "retention-records"
 class Handlers:
     """What each event does here."""
 
-    def __init__(
-        self,
-        db: Database,
-        recorder: Recorder,
-        clock: Clock,
-        wake: Callable[[], None],
-        proofs: CaptureProofs,
-    ) -> None:
-        self._db = db
-        self._recorder = recorder
-        self._clock = clock
-        self._wake = wake
-        self._proofs = proofs
+    def __init__(self, retention: RetentionService) -> None:
+        self._db = retention.runtime.db
+        self._recorder = retention.recorder
+        self._clock = retention.runtime.clock
+        self._wake = retention.wake
+        self._proofs = retention.runtime.captures
 
     async def reads(self, events: Sequence[ReadRecorded]) -> None:
         """Store reads that cameras made. Raises: InvalidInput for one that cannot be kept."""
@@ -92,8 +83,9 @@ class Handlers:
                     await effect(Hits(connection), event)
 
 
-def subscriptions(handlers: Handlers) -> list[Subscription]:
+def subscriptions(retention: RetentionService) -> list[Subscription]:
     """Return what this service consumes, by group."""
+    handlers = Handlers(retention)
     records: Mapping[type[Event], Handler] = {
         ReadRecorded: handlers.reads,
         ReadRecognised: handlers.recognised,

@@ -1,7 +1,7 @@
 """HTTP for every service: the app, problem documents (RFC 9457), request ids, health, metrics."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -32,7 +32,9 @@ from shared.http.openapi import describe
 from shared.limits.body_limit import BodyLimit
 from shared.limits.limiter import Identify, Turnstile, Vouch
 from shared.postgres.unit_of_work import UnitOfWork
-from shared.service.runtime import TASK, Runtime, is_ok, runtime_of
+from shared.service.running import Service, attach, service_of
+from shared.service.runtime import TASK, RuntimeService, is_ok, runtime_of
+from shared.service.spec import ServiceSpec
 
 log = logging.getLogger(__name__)
 
@@ -70,29 +72,22 @@ class Problem(BaseModel):
 
 
 def create_app(
-    runtime: Runtime,
+    spec: ServiceSpec,
+    service: RuntimeService,
     *,
-    title: str,
-    description: str,
     lifespan: Lifespan,
-    uploads: Iterable[str] = (),
-    open_routes: Collection[str] = (),
-    doors: Collection[str] = (),
     identify: Identify = identify,
     vouch: Vouch | None = None,
 ) -> FastAPI:
     """Return an app with what every service has; its routes are added by the service.
 
     Args:
-        uploads: patterns of paths that bound their bodies themselves; all others take 1 MiB.
-        open_routes: paths without a guard, besides those that every service has.
-        doors: those of them that refuse, as a sign-in does; each has an allowance of its own.
         identify: how a request shows who sends it, where that is no access token.
         vouch: who is known at a door before they prove who they are.
     """
     app = FastAPI(
-        title=title,
-        description=description,
+        title=spec.title,
+        description=spec.description,
         version="1.0.0",
         lifespan=lifespan,
         docs_url=None,
@@ -104,15 +99,16 @@ def create_app(
             "5XX": {"model": Problem, "description": "A problem document (RFC 9457)"},
         },
     )
-    app.state.runtime = runtime
-    app.add_middleware(BodyLimit, uploads=uploads)
+    runtime = service.runtime
+    attach(app, service)
+    app.add_middleware(BodyLimit, uploads=spec.uploads)
     app.add_middleware(
         Turnstile,
         refusals=runtime.refusals,
         identify=identify,
         vouch=vouch,
-        exempt=OPEN.union(open_routes).difference(doors),
-        doors=doors,
+        exempt=OPEN.union(spec.open_routes).difference(spec.sign_in_routes),
+        doors=spec.sign_in_routes,
         answer=_alpr_error,
     )
     app.add_middleware(RequestContext, root_path=runtime.settings.root_path)
@@ -142,7 +138,7 @@ async def readyz(request: Request, response: Response) -> dict[str, str]:
 
     A background task that fails is named, and by itself no reason to take no requests.
     """
-    state = await runtime_of(request).check()
+    state = await service_of(request.app, Service).check()
     if not all(is_ok(value) for name, value in state.items() if not name.startswith(TASK)):
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     return state

@@ -1,10 +1,12 @@
-"""The command line that every service with tables has: serve, or bring the tables up to date and end."""
+"""The command line that every service has: serve, or bring its tables up to date and end."""
 
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
@@ -15,19 +17,55 @@ from shared.core.patience import patiently
 from shared.postgres.database import Database
 from shared.postgres.schema import prepare
 from shared.postgres.settings import DatabaseSettings
+from shared.service.serve import serve
+from shared.service.spec import ServiceSpec
 
 MIGRATE = "bring the tables up to date, as DATABASE_OWNER_URL, and grant what DATABASE_URL needs"
 
 
-def run(service: str, migrations: Path, serve: Callable[[], None]) -> None:
-    """Serve, or do what the command line says; exits 1 with the reason when that cannot be done."""
-    parser = argparse.ArgumentParser(prog=f"python -m services.{service}")
-    commands = parser.add_subparsers(dest="command", metavar="command")
-    commands.add_parser("migrate", help=MIGRATE)
-    if parser.parse_args().command is None:
-        serve()
+@dataclass(frozen=True)
+class Command:
+    """A command that one service alone has."""
+
+    help: str
+    run: Callable[[Sequence[str]], int]
+    """Gets the words after the command's name, and returns the exit status."""
+
+
+def run(
+    spec: ServiceSpec,
+    own: Mapping[str, Command] = MappingProxyType({}),
+    arguments: Sequence[str] | None = None,
+) -> None:
+    """Serve, or do what the command line says; exits with a status other than 0, and the reason, where that fails.
+
+    Args:
+        own: the service's own commands by name.
+        arguments: the command line; that of the process if left out.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    if given and given[0] in own:
+        status = own[given[0]].run(given[1:])
+    elif _parser(spec, own).parse_args(given).command is None:
+        serve(spec)
+        return
     else:
-        sys.exit(migrate(service, migrations))
+        status = migrate(spec.name, spec.migrations)
+    if status:
+        sys.exit(status)
+
+
+def _parser(spec: ServiceSpec, own: Mapping[str, Command]) -> argparse.ArgumentParser:
+    """Return what reads a command line without one of the service's own commands, and lists all."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m services.{spec.name}", description="Without a command, it serves."
+    )
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    if spec.has_tables:
+        commands.add_parser("migrate", help=MIGRATE)
+    for name, command in own.items():
+        commands.add_parser(name, help=command.help)
+    return parser
 
 
 def migrate(service: str, migrations: Path) -> int:

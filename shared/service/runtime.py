@@ -8,6 +8,7 @@ Stop: background tasks and consumers first, so that no new work begins; relay la
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -36,6 +37,7 @@ from shared.postgres.database import Database
 from shared.postgres.outbox import Relay, emit
 from shared.postgres.schema import prepare
 from shared.service.coverage import Coverage
+from shared.service.running import Service, service_of
 from shared.service.settings import CommonSettings
 from shared.service.standing import Standing
 
@@ -336,8 +338,17 @@ async def _state(ping: Callable[[], Awaitable[None]]) -> str:
     return "ok"
 
 
+@dataclass(frozen=True)
+class RuntimeService(Service):
+    """A service with a runtime; its own class adds what else it holds."""
+
+    runtime: Runtime
+
+    async def check(self) -> dict[str, str]:
+        """Return the state of each part that the service needs: "ok" or what is wrong."""
+        return await self.runtime.check()
+
+
 def runtime_of(request: Request) -> Runtime:
-    """Return the runtime of the app that serves `request`."""
-    runtime = request.app.state.runtime
-    assert isinstance(runtime, Runtime)  # noqa: S101 - for the type checker; create_app sets it
-    return runtime
+    """Return the runtime of the service that serves `request`."""
+    return service_of(request.app, RuntimeService).runtime

@@ -4,11 +4,11 @@ import gc
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 
 from shared.core.logs import configure_logging
 from shared.service.header_timeout import HeaderTimeout
 from shared.service.settings import CommonSettings
+from shared.service.spec import ServiceSpec
 
 
 def spare_collector() -> None:
@@ -21,8 +21,10 @@ def spare_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def serve(app: FastAPI, settings: CommonSettings) -> None:
-    """Serve `app` until told to stop. No access log: addresses with query strings hold plates."""
+def serve(spec: ServiceSpec) -> None:
+    """Serve a service, with its settings from the environment, until told to stop. No access log: addresses with query strings hold plates."""
+    settings = spec.settings_class()()
+    app = spec.build_app(settings)
     configure_logging()
     spare_collector()
     uvicorn.run(app, **options(settings))

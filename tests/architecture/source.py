@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from services.registry import names
+from shared.service.spec import Kind
+
 ROOT = Path(__file__).parents[2]
-SERVICES = ("ingest", "recognition", "hotlist", "retention", "release", "audit", "identity")
-CLIENTS = ("console",)
+SERVICES = names(Kind.API, Kind.WORKER)
+CLIENTS = names(Kind.PAGES)
 """Calls the services as people do (ADR-0008): no store, no topics, no guard of its own."""
 
-HUMAN_SERVICES = tuple(service for service in SERVICES if service != "recognition")
+HUMAN_SERVICES = names(Kind.API)
 
 
 @cache

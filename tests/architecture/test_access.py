@@ -1,15 +1,16 @@
 """No way around the guard: queries only in stores, grants made in one place, one permission a route."""
 
 import ast
-import importlib
 
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from deploy.openapi import app_of
+from services.registry import SPECS
 from shared.http.app import OPEN
 from shared.http.openapi import permissions
-from shared.service.runtime import Runtime
+from shared.service.running import service_of
+from shared.service.runtime import Runtime, RuntimeService
 from shared.service.settings import CommonSettings
 from tests.architecture.source import HUMAN_SERVICES, ROOT, SERVICES, called_names, modules, tree
 
@@ -107,9 +108,7 @@ def guards_of(route: APIRoute):
 @pytest.mark.clause("468.2/official-use")
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_route_has_exactly_one_guard_or_is_named_as_open(service, app):
-    declared_open = OPEN | set(
-        getattr(importlib.import_module(f"services.{service}.main"), "OPEN", ())
-    )
+    declared_open = OPEN | SPECS[service].open_routes
     routes = [
         (context.path, context.route)
         for context in iter_route_contexts(app.routes)
@@ -137,6 +136,5 @@ def test_no_route_hides_outside_the_walk(app):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_runtime_is_the_shared_one(service, app):
-    assert isinstance(app.state.runtime, Runtime)
-    settings = importlib.import_module(f"services.{service}.settings").Settings
-    assert issubclass(settings, CommonSettings)
+    assert isinstance(service_of(app, RuntimeService).runtime, Runtime)
+    assert issubclass(SPECS[service].settings_class(), CommonSettings)

@@ -19,14 +19,14 @@ from tests.architecture.source import (
 
 ALL = (*SERVICES, *CLIENTS)
 
-ROOT_FILES = {"__init__", "__main__", "main", "settings", "service", "events"}
+ROOT_FILES = {"__init__", "__main__", "main", "settings", "service", "spec", "events"}
 ROOMS = {"api", "domain", "actions", "store", "workers", "migrations"}
 OF_RECOGNITION = {"engine", "models"}
 """Recognition's rules are networks and what they are fed with: `engine` is its domain, `models` their weights."""
 
 FLOORS = (
     {"domain", "models"},
-    {"settings"},
+    {"settings", "spec"},
     {"store", "engine"},
     {"actions"},
     {"workers"},

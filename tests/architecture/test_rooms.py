@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "scenes": ("scenes",),
     "training": ("training", "scenes", "services.recognition"),
     "local": ("local", "scenes", "services", "shared"),
-    "deploy": ("deploy", "local", "shared"),
+    "deploy": ("deploy", "local", "services.registry", "shared"),
 }
 """A folder imports nothing of ours but this. Tests may import everything."""
 

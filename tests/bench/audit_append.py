@@ -18,8 +18,8 @@ from uuid import uuid4
 from local.stack.postgres import Postgres
 from services.audit.actions.verify import verify_stored
 from services.audit.actions.writer import Writer
-from services.audit.main import MIGRATIONS
 from services.audit.settings import Settings
+from services.audit.spec import SPEC
 from shared.core.types import Ori
 from shared.events import (
     AccessAttempted,
@@ -117,7 +117,7 @@ async def measure(url: str, entries: int, batch: int) -> dict[str, object]:
         root_public_keys=TestRoot().public,
     )
     runtime = Runtime("audit", settings, bus=FakeBus(), objects=FakeObjects(), clock=clock)
-    await runtime.start(MIGRATIONS)
+    await runtime.start(SPEC.migrations)
     writer = Writer(runtime, settings)
     given = messages(entries + 500, clock)
     rate = await append(writer, given[:entries], batch)

@@ -4,18 +4,18 @@ import re
 import subprocess
 import sysconfig
 from functools import cache
-from importlib import import_module
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import yaml
 
-from local.stack.services import APIS, PAGES, WORKERS
+from local.stack.services import PAGES
+from services.registry import SPECS
 from shared.objects.rights import RIGHTS
 from shared.service.settings import CommonSettings
 
 ROOT = Path(__file__).parents[2]
-SERVICES = (*APIS, *WORKERS, *PAGES)
+SERVICES = (*SPECS,)
 OVERLAY = ROOT / "deploy" / "k8s" / "overlays" / "example"
 
 OTHERS_READ = {
@@ -66,10 +66,7 @@ def of_kind(kind: str) -> dict[str, dict[str, Any]]:
 
 def settings_of(service: str) -> type[CommonSettings]:
     """The Settings class that a service is built from."""
-    build_app = import_module(f"services.{service}.main").build_app
-    settings = get_type_hints(build_app)["settings"]
-    assert issubclass(settings, CommonSettings)
-    return settings
+    return SPECS[service].settings_class()
 
 
 def environment_names(service: str) -> tuple[set[str], set[str]]:

@@ -28,11 +28,13 @@ from local.demo.story import Frame
 from local.stack.launch import running
 from local.stack.postgres import Postgres
 from local.stack.servers import ROOT
+from services.registry import names
 from shared.events import ReadRecorded
 from shared.kafka.bus import KafkaBus
 from shared.kafka.client import Kafka
 from shared.kafka.requests import AlterConfigsRequest, ask
 from shared.kafka.topics import TOPICS
+from shared.service.spec import Kind
 from shared.testing import eventually
 from tests.e2e import traces
 from tests.e2e.frames import frame, plates
@@ -295,7 +297,7 @@ class Story:
         await self._hold({"plate": self.twin.plate})
         await self._breach_report()
         await self._are_there("audit.findings WHERE kind = 'contradicting_read'", 2)
-        for schema in ("identity", "ingest", "hotlist", "retention", "release", "audit"):
+        for schema in names(Kind.API):
             relayed = partial(self._is_empty, f"{schema}.outbox")
             await eventually(relayed, within_s=60, every_s=0.2)
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.core.policy import Policy, load_policy
 from shared.http.app import create_app
 from shared.postgres.database import Database
-from shared.service.runtime import Runtime
+from shared.service.runtime import Runtime, RuntimeService
 from shared.service.settings import CommonSettings
 from shared.testing import (
     FakeBus,
@@ -22,6 +22,7 @@ from shared.testing import (
     TestRoot,
     mac_key_text,
 )
+from shared.testing.sample import SAMPLE
 from tests.servers import (
     broker,
     database_url,
@@ -146,7 +147,7 @@ def sample_app(
             yield
             await runtime.stop()
 
-        app = create_app(runtime, title="Sample", description="", lifespan=lifespan)
+        app = create_app(SAMPLE, RuntimeService(runtime), lifespan=lifespan)
         app.include_router(router)
         return app
 

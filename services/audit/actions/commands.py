@@ -1,5 +1,5 @@
 """The log from the command line: verify it, export it, verify an export, redraw its samples, make a key,
-change the key; make its tables.
+change the key.
 
 What leaves through `export` is an access like any other, and is recorded before anything is written.
 
@@ -36,13 +36,21 @@ from shared.core.policy import load_policy
 from shared.core.signed_notes import SEED_BYTES, BadNote, Signer, Verifier
 from shared.events import Actor, PurposeRecord, SigningKeyChanged
 from shared.postgres.database import Database
-from shared.service import command
 
 SERVICE = "audit"
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
 SHOWN_FAULTS = 20
 PURPOSE = "audit"
 """What the log is read for."""
+
+HELP = {
+    "verify": "recompute the log in the database",
+    "verify-export": "recompute an exported log",
+    "redraw": "verify an exported log and draw its audits' samples again",
+    "export": "write the log as JSON lines",
+    "rotate-key": "sign from now on with AUDIT_NEXT_SIGNING_KEY; leaves an entry",
+    "keygen": "make a signing key",
+}
+"""The commands, and what each does."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -63,7 +71,8 @@ def run(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.audit", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    verify = commands.add_parser("verify", help="recompute the log in the database")
+    made = {name: commands.add_parser(name, help=text) for name, text in HELP.items()}
+    verify = made["verify"]
     verify.set_defaults(run=_verify)
     verify.add_argument(
         "--own-key",
@@ -71,12 +80,10 @@ def _parser() -> argparse.ArgumentParser:
         help="use the public key of this service's own AUDIT_SIGNING_KEY; shows nothing to somebody who "
         "does not trust the service",
     )
-    offline = commands.add_parser("verify-export", help="recompute an exported log")
+    offline = made["verify-export"]
     offline.add_argument("file", type=Path, help="an export, JSON lines")
     offline.set_defaults(run=_verify_export)
-    redraw = commands.add_parser(
-        "redraw", help="verify an exported log and draw its audits' samples again"
-    )
+    redraw = made["redraw"]
     redraw.set_defaults(run=_redraw)
     redraw.add_argument("file", type=Path, help="an export from entry 0, JSON lines")
     for one in (verify, offline, redraw):
@@ -94,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
             type=Path,
             help="a checkpoint kept elsewhere, which the log must agree with",
         )
-    export = commands.add_parser("export", help="write the log as JSON lines")
+    export = made["export"]
     export.add_argument("file", type=Path, help="where to; must not exist")
     export.set_defaults(run=_export)
     export.add_argument(
@@ -112,19 +119,15 @@ def _parser() -> argparse.ArgumentParser:
         "--purpose",
         help="the declared purpose, for --with-values; the log is read for an audit only",
     )
-    rotate = commands.add_parser(
-        "rotate-key", help="sign from now on with AUDIT_NEXT_SIGNING_KEY; leaves an entry"
-    )
+    rotate = made["rotate-key"]
     rotate.set_defaults(run=_rotate)
     for one in (export, rotate):
         one.add_argument("--person-id", required=True, help="who does it: account id")
         one.add_argument("--name", required=True)
         one.add_argument("--title", required=True)
         one.add_argument("--reason", required=True, help="why; kept in the log")
-    key = commands.add_parser("keygen", help="make a signing key")
+    key = made["keygen"]
     key.set_defaults(run=_keygen)
-    tables = commands.add_parser("migrate", help=command.MIGRATE)
-    tables.set_defaults(run=lambda _: command.migrate(SERVICE, MIGRATIONS))
     key.add_argument(
         "--origin",
         default=os.environ.get("AUDIT_ORIGIN", LogSettings.model_fields["audit_origin"].default),

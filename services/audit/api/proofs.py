@@ -1,22 +1,20 @@
 """Checkpoints and proofs: what lets an outsider hold the log to what it was."""
 
-from asyncio import Semaphore
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from datetime import UTC
 from email.utils import format_datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.audit.actions.access_record import Taking, log_values_export
 from services.audit.actions.export import lines, lines_of_old
-from services.audit.actions.writer import Writer
 from services.audit.api.guard import AuditRead
 from services.audit.domain.proofs import consistency_spans, inclusion_spans
-from services.audit.settings import Settings
+from services.audit.service import Running
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.keys import KeyChanges
 from services.audit.store.log import OLD, Log
@@ -26,7 +24,6 @@ from shared.core.errors import InvalidInput, NotFound, Unavailable
 from shared.core.merkle import Span
 from shared.http.app import Work
 from shared.http.models import RequestBody
-from shared.service.runtime import runtime_of
 
 router = APIRouter(tags=["proofs"])
 
@@ -132,9 +129,9 @@ async def get_checkpoint(work: Work) -> PlainTextResponse:
 
 
 @router.get("/keys")
-async def get_keys(work: Work, request: Request) -> Keys:
+async def get_keys(work: Work, audit: Running) -> Keys:
     """The public keys that checkpoints are verified with: whoever has the first can follow the others."""
-    origin, settings = settings_of(request).log_origin, settings_of(request)
+    origin, settings = audit.settings.log_origin, audit.settings
     changes = await KeyChanges(work.connection).all()
     first = changes[0].old if changes else settings.signers[0].verifier
     ends = [change.last_size for change in changes]
@@ -194,15 +191,14 @@ async def prove_consistency(
     responses={200: {"content": {NDJSON: {"schema": {"type": "string"}}}}},
 )
 async def export_entries(
-    body: ExportIn, grant: AuditRead, work: Work, request: Request
+    body: ExportIn, grant: AuditRead, work: Work, audit: Running
 ) -> StreamingResponse:
     """The log as JSON lines for verification offline: exact entries, each signed checkpoint after the last
     entry that it covers, and at the end one for exactly the export's end. Sealed values are left out
     unless they are asked for; then an entry says so before anything leaves."""
-    exports: Semaphore = request.app.state.exports
-    if exports.locked():
+    if audit.exports.locked():
         raise Unavailable("as many exports run as may", retry_after_s=30)
-    runtime, settings = runtime_of(request), settings_of(request)
+    runtime, settings = audit.runtime, audit.settings
     log = Log(work.connection)
     if body.with_values:
         await log.lock()  # until the entry says so: the size stays what it is
@@ -210,8 +206,7 @@ async def export_entries(
     await Entries(work.connection).disclose_span(
         grant, *span, values=body.with_values, old_log=body.old_log
     )
-    writer: Writer = request.app.state.writer
-    note = None if body.old_log else await writer.sign_for(work.connection, span.end)
+    note = None if body.old_log else await audit.writer.sign_for(work.connection, span.end)
     origin = settings.audit_origin if body.old_log else settings.log_origin
     if body.with_values:
         await log_values_export(
@@ -220,7 +215,7 @@ async def export_entries(
 
     async def stream() -> AsyncIterator[bytes]:
         # Each holds a connection for as long as its reader takes; the others are for everybody else.
-        async with exports, runtime.db.begin() as connection:
+        async with audit.exports, runtime.db.begin() as connection:
             if body.old_log:
                 await Log(connection).snapshot()
                 exported = lines_of_old(connection, origin, span.end)
@@ -259,13 +254,6 @@ def _taking(grant: Grant, body: ExportIn, span: Span) -> Taking:
         end=span.end,
         old_log=body.old_log,
     )
-
-
-def settings_of(request: Request) -> Settings:
-    """Return audit's settings."""
-    settings = runtime_of(request).settings
-    assert isinstance(settings, Settings)  # noqa: S101 - for the type checker; main passes them
-    return settings
 
 
 async def _size(work: Work, log: Log, asked: int | None) -> int:

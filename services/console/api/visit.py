@@ -13,7 +13,7 @@ from services.console.actions.errors import PurposeNeeded, Refused, SignedOut, r
 from services.console.actions.services import content
 from services.console.actions.sessions import Purpose, Session
 from services.console.api.browser import PURPOSE, SESSION, cookie_of, jar_of, set_cookie
-from services.console.service import Console, console_of
+from services.console.service import ConsoleService, console_of
 from shared.core.permissions import PURPOSE_MISSING
 
 PASSED_ON = ("Content-Length", "X-Content-SHA256", "Repr-Digest")
@@ -35,7 +35,7 @@ def offered_by(link_token: str) -> dict[str, str]:
 class Visit:
     """Calls services as the person: with their token and, where declared, their purpose."""
 
-    def __init__(self, request: Request, console: Console, session: Session) -> None:
+    def __init__(self, request: Request, console: ConsoleService, session: Session) -> None:
         self._request = request
         self.console = console
         self.session = session
@@ -179,7 +179,7 @@ def _has_ended(request: Request) -> bool:
     return cookie is not None and console.sessions.has_ended(cookie)
 
 
-def _purpose(request: Request, console: Console, session: Session) -> Purpose | None:
+def _purpose(request: Request, console: ConsoleService, session: Session) -> Purpose | None:
     purpose = console.seal.open(Purpose, cookie_of(request, PURPOSE))
     if purpose is None or purpose.session_id != session.session_id:
         return None
@@ -218,7 +218,7 @@ async def working(request: Request) -> Visit:
     return visit
 
 
-async def _end(request: Request, console: Console, session: Session) -> None:
+async def _end(request: Request, console: ConsoleService, session: Session) -> None:
     """Close an idle session at identity too, which does so by itself if it cannot be reached now."""
     console.sessions.forget(session)
     headers = {**caller(request), "Authorization": f"Bearer {session.access_token}"}

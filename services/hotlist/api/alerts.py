@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
-from services.hotlist.service import Hotlist
+from services.hotlist.service import Running
 from services.hotlist.workers.viewer import Standing, Viewer
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -30,7 +30,7 @@ MOST_DIGITS = 18
 async def stream_alerts(
     request: Request,
     grant: Annotated[Grant, access(Permission.ALERT_RECEIVE)],
-    hotlist: Hotlist,
+    hotlist: Running,
     last_event_id: Annotated[str | None, Header(description="Where to resume.")] = None,
     resume_after: Annotated[
         str | None,

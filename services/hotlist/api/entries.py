@@ -17,7 +17,7 @@ from services.hotlist.domain.entries import (
     kinds_of,
     plate_of,
 )
-from services.hotlist.service import Hotlist
+from services.hotlist.service import Running
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.lists import HotList, Lists
 from shared.access.grant import Grant
@@ -32,7 +32,7 @@ router = APIRouter(prefix="/lists/{list_id}/entries", tags=["entries"])
 
 @router.post("", status_code=201)
 async def add_entries(
-    list_id: UUID, body: EntriesIn, grant: Manage, hotlist: Hotlist
+    list_id: UUID, body: EntriesIn, grant: Manage, hotlist: Running
 ) -> EntriesAdded:
     """Add entries to what is in force; all of them or, where one is at fault, none."""
     async with hotlist.changing() as work:
@@ -69,7 +69,7 @@ async def remove_entry(
     list_id: UUID,
     entry_id: UUID,
     grant: Manage,
-    hotlist: Hotlist,
+    hotlist: Running,
     reason: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = None,
 ) -> EntryRemoved:
     """Take one entry out of force at once, e.g. a vehicle that was recovered."""

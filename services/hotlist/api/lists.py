@@ -9,7 +9,7 @@ from services.hotlist.api.fields import ListChange, ListIn
 from services.hotlist.api.views import ListOut, YieldOut
 from services.hotlist.domain.entries import check_switches
 from services.hotlist.domain.rating import staleness_limit_s
-from services.hotlist.service import Hotlist
+from services.hotlist.service import Running
 from services.hotlist.store.lists import HotList, Lists
 from services.hotlist.store.outcomes import Outcomes
 from shared.access.grant import Grant
@@ -66,7 +66,7 @@ def _staleness_s(hours: int | None, source: Source, rules: Rules) -> int | None:
 
 @router.post("", status_code=201)
 async def create_list(
-    body: ListIn, grant: Manage, work: Work, hotlist: Hotlist, request: Request
+    body: ListIn, grant: Manage, work: Work, hotlist: Running, request: Request
 ) -> ListOut:
     """Make a hot list, empty and with nothing in force."""
     policy = hotlist.runtime.policy
@@ -96,7 +96,7 @@ async def create_list(
 
 
 @router.get("")
-async def list_lists(grant: Read, work: Work, hotlist: Hotlist) -> Page[ListOut]:
+async def list_lists(grant: Read, work: Work, hotlist: Running) -> Page[ListOut]:
     """All hot lists whose source the caller is entitled to."""
     rules = hotlist.runtime.policy.hotlists
     found = await Lists(work.connection).all(grant)
@@ -104,14 +104,14 @@ async def list_lists(grant: Read, work: Work, hotlist: Hotlist) -> Page[ListOut]
 
 
 @router.get("/{list_id}")
-async def get_list(list_id: UUID, grant: Read, work: Work, hotlist: Hotlist) -> ListOut:
+async def get_list(list_id: UUID, grant: Read, work: Work, hotlist: Running) -> ListOut:
     """One hot list."""
     found = await Lists(work.connection).get(grant, list_id)
     return list_out(found, hotlist.runtime.policy.hotlists, work.clock)
 
 
 @router.patch("/{list_id}")
-async def change_list(list_id: UUID, body: ListChange, grant: Manage, hotlist: Hotlist) -> ListOut:
+async def change_list(list_id: UUID, body: ListChange, grant: Manage, hotlist: Running) -> ListOut:
     """Switch a list, or record kinds of it, off or on; narrow its staleness limit."""
     policy = hotlist.runtime.policy
     async with hotlist.changing() as work:

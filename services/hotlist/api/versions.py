@@ -22,7 +22,7 @@ from services.hotlist.api.views import ListOut, SetAsideOut, VersionOut
 from services.hotlist.domain.csv_import import MAX_SET_ASIDE, Fault, SetAside, Sheet
 from services.hotlist.domain.entries import Checker, Entry, Kinds, kinds_of
 from services.hotlist.domain.rating import shrinks
-from services.hotlist.service import Hotlist, Parts
+from services.hotlist.service import HotlistService, Running
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.lists import Change, HotList, Lists, Version
 from shared.access.grant import Grant
@@ -64,7 +64,7 @@ async def upload_version(
     list_id: UUID,
     request: Request,
     grant: Manage,
-    hotlist: Hotlist,
+    hotlist: Running,
     as_of: Annotated[
         Moment | None, Query(description="When the source made the extract; default now.")
     ] = None,
@@ -122,7 +122,7 @@ async def upload_version(
 
 
 async def _receive(
-    request: Request, hotlist: Parts, checker: Checker, entries: Entries, snapshot_id: UUID
+    request: Request, hotlist: HotlistService, checker: Checker, entries: Entries, snapshot_id: UUID
 ) -> Sheet:
     """Read the body as it arrives into a snapshot. Raises: InvalidInput naming faults, TooLarge, Malformed."""
     settings = hotlist.settings
@@ -149,7 +149,7 @@ async def _receive(
 
 
 async def _set_doubled_aside(
-    sheet: Sheet, entries: Entries, snapshot_id: UUID, hotlist: Parts
+    sheet: Sheet, entries: Entries, snapshot_id: UUID, hotlist: HotlistService
 ) -> None:
     """Set lines aside whose entry an earlier line has. Raises: InvalidInput when too many lines are bad."""
     share = hotlist.runtime.policy.hotlists.bad_lines_share
@@ -180,7 +180,7 @@ async def _pieces(request: Request, stall_s: float) -> AsyncIterator[bytes]:
 
 @router.get("/versions")
 async def list_versions(
-    list_id: UUID, grant: Read, work: Work, hotlist: Hotlist
+    list_id: UUID, grant: Read, work: Work, hotlist: Running
 ) -> Page[VersionOut]:
     """The latest hundred versions of a list, newest first."""
     lists = Lists(work.connection)
@@ -256,7 +256,7 @@ async def _one_version(work: UnitOfWork, grant: Grant, list_id: UUID, version: i
 
 @router.post("/versions/{version}/activation")
 async def activate_version(
-    list_id: UUID, version: Number, request: Request, grant: Manage, hotlist: Hotlist
+    list_id: UUID, version: Number, request: Request, grant: Manage, hotlist: Running
 ) -> ListOut:
     """Put a version in force in place of the present one; an older one is a roll-back.
 
@@ -274,7 +274,7 @@ async def activate_version(
 
 @router.post("/rollback")
 async def roll_back_list(
-    list_id: UUID, body: RollbackIn, request: Request, grant: Manage, hotlist: Hotlist
+    list_id: UUID, body: RollbackIn, request: Request, grant: Manage, hotlist: Running
 ) -> ListOut:
     """Go back to the version that was in force before, or to the one named."""
     async with hotlist.changing() as work:
@@ -289,7 +289,7 @@ async def roll_back_list(
 
 @router.post("/withdrawal")
 async def withdraw_list(
-    list_id: UUID, body: WithdrawalIn, grant: Manage, hotlist: Hotlist
+    list_id: UUID, body: WithdrawalIn, grant: Manage, hotlist: Running
 ) -> ListOut:
     """Take a list out of force; its versions stay, and one can be put in force again."""
     async with hotlist.changing() as work:
@@ -304,7 +304,7 @@ async def withdraw_list(
 
 async def _second_word(
     request: Request,
-    hotlist: Parts,
+    hotlist: HotlistService,
     work: UnitOfWork,
     grant: Grant,
     hot_list: HotList,

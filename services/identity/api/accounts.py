@@ -17,7 +17,7 @@ from services.identity.api.views import (
     WaitingInvitation,
 )
 from services.identity.domain.accounts import Source, Status
-from services.identity.service import Parts, Work
+from services.identity.service import Running, Work
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.access.rule_refusals import refusals_recorded
@@ -113,7 +113,7 @@ class ReviewAccount(RequestBody):
 
 @router.post("", status_code=201)
 async def create_account(
-    body: CreateAccount, grant: Manages, identity: Parts, work: Work
+    body: CreateAccount, grant: Manages, identity: Running, work: Work
 ) -> InvitedAccount:
     """Create an account and its invitation, which another person delivers."""
     new = administration.NewAccount(**body.model_dump())
@@ -228,7 +228,7 @@ async def separate_account(
 
 @router.post("/{account_id}/invitation", status_code=201)
 async def invite_again(
-    account_id: UUID, body: WithReason, grant: Manages, identity: Parts, work: Work
+    account_id: UUID, body: WithReason, grant: Manages, identity: Running, work: Work
 ) -> InvitedAccount:
     """Invite a person to enrol anew: lost password, authenticator or invitation.
 
@@ -243,7 +243,7 @@ async def invite_again(
 
 @router.post("/{account_id}/invitation/approval", status_code=201)
 async def approve_invitation(
-    account_id: UUID, grant: Manages, identity: Parts, work: Work, request: HttpRequest
+    account_id: UUID, grant: Manages, identity: Running, work: Work, request: HttpRequest
 ) -> InvitedAccount:
     """Invite a person anew as another administrator proposed."""
     async with refusals_recorded(request, grant):
@@ -255,7 +255,7 @@ async def approve_invitation(
 async def deliver_invitation(
     account_id: UUID,
     grant: Delivers,
-    identity: Parts,
+    identity: Running,
     work: Work,
     request: HttpRequest,
     body: DeliverInvitation | None = None,

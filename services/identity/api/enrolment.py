@@ -16,7 +16,7 @@ from services.identity.api.fields import (
     client_address,
 )
 from services.identity.domain.accounts import Status
-from services.identity.service import Parts, Work
+from services.identity.service import Running, Work
 from shared.http.models import RequestBody
 from shared.limits.limiter import note_uncounted
 
@@ -58,7 +58,7 @@ class Enrolled(BaseModel):
 
 
 @router.post("")
-async def begin_enrolment(body: BeginEnrolment, identity: Parts) -> SecondFactorOut:
+async def begin_enrolment(body: BeginEnrolment, identity: Running) -> SecondFactorOut:
     """Set the password and get a second factor; may be repeated until confirmed."""
     made = await enrolment.begin(identity, body.invitation_token, body.password.get_secret_value())
     return SecondFactorOut(**vars(made))
@@ -68,7 +68,7 @@ async def begin_enrolment(body: BeginEnrolment, identity: Parts) -> SecondFactor
 async def confirm_enrolment(
     body: ConfirmEnrolment,
     request: HttpRequest,
-    identity: Parts,
+    identity: Running,
     work: Work,
     browsers: BrowserTokens = "",
 ) -> Enrolled:

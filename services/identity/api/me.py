@@ -9,7 +9,7 @@ from fastapi import Request as HttpRequest
 from services.identity.actions import passwords
 from services.identity.api.fields import Code, Password, client_address
 from services.identity.api.views import AccountOut
-from services.identity.service import Parts, Work
+from services.identity.service import Running, Work
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
@@ -36,7 +36,7 @@ async def get_me(grant: Self, work: Work) -> AccountOut:
 
 @router.post("/password", status_code=204)
 async def change_password(
-    body: ChangePassword, grant: Self, request: HttpRequest, identity: Parts
+    body: ChangePassword, grant: Self, request: HttpRequest, identity: Running
 ) -> None:
     """Change one's own password; all one's sessions end, and one signs in anew.
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from services.identity.actions import purposes
 from services.identity.api.fields import Justification, Number, OptionalLine
 from services.identity.domain.purposes import Declaration
-from services.identity.service import Parts, Work
+from services.identity.service import Running, Work
 from services.identity.store.records import DeclaredPurpose
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -95,7 +95,7 @@ class PurposeOut(BaseModel):
 
 @router.post("", status_code=201)
 async def declare_purpose(
-    body: DeclarePurpose, grant: Declares, identity: Parts
+    body: DeclarePurpose, grant: Declares, identity: Running
 ) -> AcceptedPurpose:
     """Say why data are needed and get the token that searches carry. Prohibited kinds are recorded."""
     scope = body.scope.model_dump(mode="json", exclude_none=True) if body.scope else {}

@@ -13,7 +13,7 @@ from services.identity.actions.proof import known_since
 from services.identity.actions.sign_in import Attempt, sign_in
 from services.identity.api.fields import BrowserToken, Code, OpaqueToken, Password, client_address
 from services.identity.api.views import OpenedOut, SessionOut
-from services.identity.service import Parts, Work
+from services.identity.service import Running, Work
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
@@ -49,7 +49,7 @@ class RefreshSession(RequestBody):
 
 @router.post("", status_code=201)
 async def open_session(
-    body: OpenSession, request: HttpRequest, identity: Parts, browser: BrowserToken = None
+    body: OpenSession, request: HttpRequest, identity: Running, browser: BrowserToken = None
 ) -> OpenedOut:
     """Sign in with password and second factor. A refusal does not say which part was wrong.
 
@@ -80,7 +80,7 @@ async def known_browser(identity: Identity, request: HttpRequest, door: str) -> 
 
 @router.post("/refresh")
 async def refresh_session(
-    body: RefreshSession, request: HttpRequest, identity: Parts
+    body: RefreshSession, request: HttpRequest, identity: Running
 ) -> SessionOut:
     """Exchange a refresh token for new tokens. Using one twice closes the session."""
     opened = await sessions.refresh(identity, body.refresh_token, client_address(request))

@@ -12,7 +12,8 @@ from services.ingest.api.fields import receive
 from services.ingest.api.guard import Camera, add_camera_route, still
 from services.ingest.domain.circumstances import HEADERS, circumstances
 from services.ingest.domain.places import keep_to_place
-from services.ingest.service import parts_of
+from services.ingest.service import IngestService
+from shared.service.running import service_of
 from shared.service.standing import NOTE_EXAMPLE
 
 _encode = msgspec.json.Encoder().encode
@@ -102,10 +103,10 @@ async def post_capture(request: Request, device: Camera) -> Response:
     Time and place come by query, header or form field. The same frame again is the same capture.
     503 with Retry-After when it cannot be kept: send it again, nothing was acknowledged.
     """
-    parts = parts_of(request)
-    settings = parts.settings
-    parts.frames.take(device.device_id, device.frames_per_s)
-    with parts.in_flight.body() as held:
+    ingest = service_of(request.app, IngestService)
+    settings = ingest.settings
+    ingest.frames.take(device.device_id, device.frames_per_s)
+    with ingest.in_flight.body() as held:
         upload = await receive(
             request,
             held,
@@ -114,11 +115,11 @@ async def post_capture(request: Request, device: Camera) -> Response:
         )
         device = await still(request)
         query = request.query_params.multi_items()
-        said = circumstances(query, request.headers, upload.fields, parts.window())
+        said = circumstances(query, request.headers, upload.fields, ingest.window())
         if said.place is not None:
             keep_to_place(device, said.place, settings.ingest_fixed_within_m)
-        receipt = await parts.captures.keep(device, upload, said)
-    answer = parts.runtime.standing.checkpoint.into(_encode(receipt))
+        receipt = await ingest.captures.keep(device, upload, said)
+    answer = ingest.runtime.standing.checkpoint.into(_encode(receipt))
     return Response(answer, 202, media_type="application/json")
 
 

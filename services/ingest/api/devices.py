@@ -9,12 +9,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from services.ingest.actions.registry import Issued, Registry
 from services.ingest.domain.devices import Device, Kind, Status
-from services.ingest.service import parts_of
+from services.ingest.service import IngestService
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
 from shared.events import Place
 from shared.http.models import After, Page, Reason, RequestBody, key_of
+from shared.service.running import service_of
 
 router = APIRouter(prefix="/v1/devices", tags=["devices"])
 
@@ -143,20 +144,20 @@ Reading = Annotated[Grant, access(Permission.DEVICE_READ)]
 
 def registry_of(request: Request, grant: Grant) -> Registry:
     """Return what an administrator may do with the devices of the app that serves `request`."""
-    parts = parts_of(request)
-    return Registry(parts.runtime, parts.cache.put, grant)
+    ingest = service_of(request.app, IngestService)
+    return Registry(ingest.runtime, ingest.cache.put, grant)
 
 
 @router.post("", status_code=201)
 async def register_device(request: Request, new: NewDevice, grant: Managing) -> IssuedCredential:
     """Register a device; its credential is in the answer and never shown again."""
-    parts = parts_of(request)
+    ingest = service_of(request.app, IngestService)
     issued = await registry_of(request, grant).register(
         new.name,
         new.kind,
         new.place.place() if new.place else None,
-        frames_per_s=new.frames_per_s or parts.settings.ingest_frames_per_s,
-        reads_per_s=new.reads_per_s or parts.settings.ingest_reads_per_s,
+        frames_per_s=new.frames_per_s or ingest.settings.ingest_frames_per_s,
+        reads_per_s=new.reads_per_s or ingest.settings.ingest_reads_per_s,
         may_buffer_h=new.may_buffer_h,
     )
     return IssuedCredential.of(issued)

@@ -11,12 +11,13 @@ from pydantic import BaseModel
 
 from services.ingest.domain.credentials import presented
 from services.ingest.domain.devices import Device
-from services.ingest.service import parts_of
+from services.ingest.service import IngestService
 from shared.access import principals
 from shared.access.principals import Principal
 from shared.core.errors import NotAuthenticated
 from shared.http.app import problem, status_of
 from shared.limits.limiter import note_uncounted
+from shared.service.running import service_of
 
 REFUSED = Counter("alpr_device_refused", "Requests with a device credential that does not hold")
 
@@ -37,8 +38,8 @@ _BASIC = HTTPBasic(
 async def authenticate(request: Request) -> Device:
     """Return the device that sends `request`. Raises: NotAuthenticated, Unavailable."""
     device = await still(request)
-    parts = parts_of(request)
-    parts.last_seen.note(device.device_id, parts.runtime.clock.now())
+    ingest = service_of(request.app, IngestService)
+    ingest.last_seen.note(device.device_id, ingest.runtime.clock.now())
     return device
 
 
@@ -63,9 +64,9 @@ async def identify(request: Request) -> Device | Principal:
 
 
 async def _device(request: Request) -> Device:
-    parts = parts_of(request)
+    ingest = service_of(request.app, IngestService)
     device_id, secret_sha256 = presented(request.headers.get("authorization"))
-    return await parts.cache.authenticate(device_id, secret_sha256, parts.runtime.clock.now())
+    return await ingest.cache.authenticate(device_id, secret_sha256, ingest.runtime.clock.now())
 
 
 async def device_credential(

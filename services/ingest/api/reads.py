@@ -16,9 +16,10 @@ from services.ingest.api.fields import pour
 from services.ingest.api.guard import Camera, add_camera_route, still
 from services.ingest.domain.buffering import may_take
 from services.ingest.domain.devices import Device
-from services.ingest.service import Parts, parts_of
+from services.ingest.service import IngestService
 from shared.core.errors import InvalidInput
 from shared.events import ReadRecorded
+from shared.service.running import service_of
 from shared.service.standing import NOTE_EXAMPLE
 
 IDS_UP_TO = 100
@@ -119,11 +120,11 @@ async def post_reads(request: Request, device: Camera) -> Response:
     again with equal time (as written), `source_id`, plate, region and confidence is the same read: a
     batch may be sent again, whole or in part.
     """
-    parts = parts_of(request)
+    ingest = service_of(request.app, IngestService)
     ids = _ids_wanted(request.query_params)
-    parts.reads.take(device.device_id, device.reads_per_s)
-    with parts.in_flight.body() as held:
-        settings = parts.settings
+    ingest.reads.take(device.device_id, device.reads_per_s)
+    with ingest.in_flight.body() as held:
+        settings = ingest.settings
         most_bytes = settings.ingest_max_batch_bytes
         pieces: list[bytes] = []
         within_s = settings.ingest_body_timeout_s
@@ -134,37 +135,37 @@ async def post_reads(request: Request, device: Camera) -> Response:
         held.take(len(plain))
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         reads = decode(plain, media_type, settings.ingest_max_batch_reads)
-        parts.reads.charge(device.device_id, len(reads) - 1)
-        receipt = await _take(parts, device, reads, body, ids=ids)
-    answer = parts.runtime.standing.checkpoint.into(_encode(receipt))
+        ingest.reads.charge(device.device_id, len(reads) - 1)
+        receipt = await _take(ingest, device, reads, body, ids=ids)
+    answer = ingest.runtime.standing.checkpoint.into(_encode(receipt))
     return Response(answer, 202, media_type="application/json")
 
 
 async def _take(
-    parts: Parts, device: Device, reads: list[EdgeRead], body: bytes, *, ids: bool
+    ingest: IngestService, device: Device, reads: list[EdgeRead], body: bytes, *, ids: bool
 ) -> _Receipt:
-    now = parts.runtime.clock.now()
+    now = ingest.runtime.clock.now()
     batch = Batch(
         device,
-        parts.runtime.policy.department.ori,
-        parts.window(),
+        ingest.runtime.policy.department.ori,
+        ingest.window(),
         now,
-        parts.secrets,
-        most_m=parts.settings.ingest_fixed_within_m,
-        may_take=may_take(device, parts.runtime.policy.devices),
+        ingest.secrets,
+        most_m=ingest.settings.ingest_fixed_within_m,
+        may_take=may_take(device, ingest.runtime.policy.devices),
     )
     events: list[ReadRecorded] = []
     for start in range(0, len(reads), SLICE):
         if start:
             await asyncio.sleep(0)
         events += batch.events(reads[start : start + SLICE])
-    await parts.runtime.bus.publish(events)
+    await ingest.runtime.bus.publish(events)
     return _Receipt(
         accepted=len(events),
         duplicates=len(reads) - len(events),
         sha256=sha256(body).hexdigest(),
         received_at=now,
-        copies=parts.runtime.topics.copies,
+        copies=ingest.runtime.topics.copies,
         late=batch.late,
         read_ids=batch.ids if ids or len(reads) <= IDS_UP_TO else None,
     )

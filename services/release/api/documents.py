@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from services.release.api.guard import check_department, registered_agency
 from services.release.api.views import DocumentOut
-from services.release.settings import Settings
+from services.release.service import Running
 from services.release.store import Document, Documents
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -17,7 +17,6 @@ from shared.core.errors import InvalidInput, NotFound, UnsupportedMedia
 from shared.core.permissions import Permission
 from shared.http.app import Work
 from shared.limits.body_limit import whole_body
-from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/documents", tags=["documents"])
 
@@ -31,9 +30,8 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _UPLOAD = {"requestBody": {"required": True, "content": dict.fromkeys(MAGIC.values(), _BINARY)}}
 
 
-async def _body(request: Request) -> bytes:
-    settings = runtime_of(request).settings
-    assert isinstance(settings, Settings)  # noqa: S101 - for the type checker; main passes them
+async def _body(request: Request, release: Running) -> bytes:
+    settings = release.settings
     content = await whole_body(
         request,
         most_bytes=settings.release_document_limit_bytes,
@@ -51,10 +49,10 @@ async def upload_document(
     # Before `work`: a transaction is not held open for as long as somebody takes to send a file.
     content: Annotated[bytes, Depends(_body)],
     work: Work,
+    release: Running,
 ) -> DocumentOut:
     """Upload a document of legal authority (PDF, PNG or JPEG as the body) to name in a request."""
     await registered_agency(request, work, grant)
-    runtime = runtime_of(request)
     media_type = _media_type(content)
     digest = sha256(content).hexdigest()
     document = Document(
@@ -67,7 +65,7 @@ async def upload_document(
         uploaded_by=grant.actor,
         uploaded_at=grant.now,
     )
-    await runtime.objects.put(document.object_key, content)
+    await release.runtime.objects.put(document.object_key, content)
     await Documents(work.connection).add(document)
     return DocumentOut.model_validate(document, from_attributes=True)
 
@@ -82,14 +80,14 @@ async def read_document(
     request: Request,
     grant: Annotated[Grant, access(Permission.RELEASE_READ, purpose_needed=True)],
     work: Work,
+    release: Running,
 ) -> StreamingResponse:
     """One document as it was uploaded."""
-    runtime = runtime_of(request)
     await check_department(request, grant)
     document = await Documents(work.connection).read(grant, document_id)
     if document is None:
         raise NotFound("no such document")
-    content = await runtime.objects.get(document.object_key)
+    content = await release.runtime.objects.get(document.object_key)
     if sha256(content).hexdigest() != document.sha256:
         raise NotFound("the document in the object store is not the one that was uploaded")
     headers = {"Content-Length": str(len(content)), "X-Content-SHA256": document.sha256}

@@ -13,7 +13,6 @@ from shared.core.errors import Conflict, Unavailable
 from shared.events import Actor, SigningKeyChanged
 from shared.postgres.database import Database
 from shared.postgres.outbox import emit
-from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +20,15 @@ log = logging.getLogger(__name__)
 class SigningKeys:
     """Holds the private keys that this process was given."""
 
-    def __init__(self, db: Database, signers: Sequence[Signer]) -> None:
-        """`signers`: of today's key, and of the next one while it changes."""
+    def __init__(self, db: Database, signers: Sequence[Signer] = ()) -> None:
+        """`signers`: of today's key, and of the next one while it changes; or `open` finds them."""
         self._db = db
         self._signers = signers
+
+    async def open(self, settings: Settings, at: datetime) -> None:
+        """Find the keys that this process was given. Raises: KeyFault for a key that is none."""
+        async with self._db.begin() as connection:
+            self._signers = await signers_of(connection, settings, at)
 
     async def in_force(self) -> Signer:
         """Return the signer of the key in force. Raises: Unavailable when this process lacks it."""
@@ -95,10 +99,3 @@ async def signers_of(connection: AsyncConnection, settings: Settings, at: dateti
     if following is None:
         return [signer]
     return [signer, Signer.load(following.get_secret_value().encode())]
-
-
-async def open_keys(runtime: Runtime, settings: Settings) -> SigningKeys:
-    """Return the keys of the service. Raises: KeyFault for a key that is none."""
-    async with runtime.db.begin() as connection:
-        signers = await signers_of(connection, settings, runtime.clock.now())
-    return SigningKeys(runtime.db, signers)

@@ -8,7 +8,6 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from services.retention.actions.signer import SigningKeys
 from services.retention.api.evidence import Key, Manager, Reader, export_of
 from services.retention.api.fields import Number
 from services.retention.domain.evidence import (
@@ -20,6 +19,7 @@ from services.retention.domain.evidence import (
     same_medium,
 )
 from services.retention.domain.signing import Signer
+from services.retention.service import Running
 from services.retention.store.bookings import Booking, Bookings
 from services.retention.store.exports import Export
 from shared.access.grant import Grant
@@ -30,7 +30,6 @@ from shared.core.policy import Department
 from shared.events import EvidenceBooked
 from shared.http.app import Work
 from shared.http.models import Page, Person, Reason, RequestBody
-from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/v1/evidence-exports/{export_id}/bookings", tags=["evidence"])
 
@@ -104,7 +103,13 @@ class BookingOut(BaseModel):
 
 @router.post("", status_code=201, summary="Book a copy into evidence")
 async def book_evidence(
-    export_id: UUID, body: BookingIn, grant: Manager, key: Key, work: Work, request: Request
+    export_id: UUID,
+    body: BookingIn,
+    grant: Manager,
+    key: Key,
+    work: Work,
+    request: Request,
+    retention: Running,
 ) -> BookingOut:
     """Refused unless the copy, read back from its medium, is the package. A booking is never changed:
     a further one corrects it."""
@@ -118,9 +123,8 @@ async def book_evidence(
             return BookingOut.of(_same(booking, body))
     await _check_read_back(request, grant, export, body.sha256)
     _check_place(body, known)
-    signing_keys: SigningKeys = request.app.state.signing_keys
-    signer = await signing_keys.in_force()
-    booking = _booking(booking_id, body, export, grant, request, signer)
+    signer = await retention.keys.in_force()
+    booking = _booking(booking_id, body, export, grant, retention.runtime.policy.department, signer)
     await Bookings(work.connection).add(booking)
     await work.emit(_booked(booking, export))
     return BookingOut.of(booking)
@@ -177,10 +181,9 @@ def _booking(
     body: BookingIn,
     export: Export,
     grant: Grant,
-    request: Request,
+    department: Department,
     signer: Signer,
 ) -> Booking:
-    department = runtime_of(request).policy.department
     content = _statement(booking_id, body, export, grant, department)
     return Booking(
         booking_id=booking_id,

@@ -18,6 +18,7 @@ from services.retention.domain.evidence import (
     check_withdrawal,
 )
 from services.retention.domain.holding import is_wide
+from services.retention.service import Running
 from services.retention.store.exports import Export, Exports
 from services.retention.store.holds import Holds
 from shared.access.disclosing import Shown, disclose
@@ -31,7 +32,7 @@ from shared.http.app import Work
 from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, key_of
 from shared.objects.delivery import opened, sealed
 from shared.postgres.outbox import emit
-from shared.service.runtime import Runtime, runtime_of
+from shared.service.runtime import Runtime
 
 router = APIRouter(prefix="/v1/evidence-exports", tags=["evidence"])
 
@@ -122,7 +123,13 @@ class ExportOut(BaseModel):
 
 @router.post("", status_code=202, summary="Export what a hold keeps")
 async def request_export(
-    body: ExportIn, grant: Manager, key: Key, work: Work, request: Request, after: BackgroundTasks
+    body: ExportIn,
+    grant: Manager,
+    key: Key,
+    work: Work,
+    request: Request,
+    retention: Running,
+    after: BackgroundTasks,
 ) -> ExportOut:
     """Have a signed package made of the records that the hold keeps now, for portable media."""
     hold = await Holds(work.connection).get(grant, body.hold_id, lock=True)
@@ -133,7 +140,7 @@ async def request_export(
     exports = Exports(work.connection)
     export_id = derive_id("evidence export", hold.hold_id, grant.actor.person_id, key)
     if (known := await exports.get(grant, export_id)) is not None:
-        return ExportOut.of(known, _rule(request))
+        return ExportOut.of(known, _rule(retention))
     check_request(
         in_force=hold.released_at is None,
         keeps_any=await Holds(work.connection).keeps_any(grant, hold),
@@ -152,15 +159,15 @@ async def request_export(
     )
     await exports.add(export)
     await work.emit(export.changed(grant.actor, grant.now, "requested"))
-    after.add_task(request.app.state.wake)
-    return ExportOut.of(export, _rule(request))
+    after.add_task(retention.wake)
+    return ExportOut.of(export, _rule(retention))
 
 
 @router.get("", summary="Exports for evidence")
 async def list_exports(
     grant: Reader,
     work: Work,
-    request: Request,
+    retention: Running,
     hold_id: UUID | None = None,
     unbooked: bool | None = None,
     after: After | None = None,
@@ -171,13 +178,13 @@ async def list_exports(
         grant, limit=limit + 1, after=key_of(after, UUID), hold_id=hold_id, unbooked=unbooked
     )
     more = found[limit - 1].export_id if len(found) > limit else None
-    return Page.of([ExportOut.of(e, _rule(request)) for e in found[:limit]], last=more)
+    return Page.of([ExportOut.of(e, _rule(retention)) for e in found[:limit]], last=more)
 
 
 @router.get("/{export_id}", summary="One export")
-async def get_export(export_id: UUID, grant: Reader, work: Work, request: Request) -> ExportOut:
+async def get_export(export_id: UUID, grant: Reader, work: Work, retention: Running) -> ExportOut:
     """Where an export stands, and its package's digest once there is one."""
-    return ExportOut.of(await export_of(work, grant, export_id), _rule(request))
+    return ExportOut.of(await export_of(work, grant, export_id), _rule(retention))
 
 
 @router.get(
@@ -187,7 +194,7 @@ async def get_export(export_id: UUID, grant: Reader, work: Work, request: Reques
     responses=_ZIP,
 )
 async def download_evidence(
-    export_id: UUID, grant: Manager, work: Work, request: Request
+    export_id: UUID, grant: Manager, work: Work, request: Request, retention: Running
 ) -> StreamingResponse:
     """The signed package; its last piece leaves once all of it is right and the download on record."""
     export = await export_of(work, grant, export_id)
@@ -195,7 +202,7 @@ async def download_evidence(
     await check_may_be_shown(request, grant, export.criteria, export.confirmed_at)
     check_download(export.state, in_force=export.in_force, removed=export.removed_at is not None)
     assert export.sha256 is not None  # noqa: S101 - it is ready
-    runtime = runtime_of(request)
+    runtime = retention.runtime
     pieces = await opened(runtime.objects.stream(export.object_key))
     holds = max(1, sum(n or 0 for n in (export.reads, export.captures, export.hits)))
     await disclose(work.connection, grant, "package", [Shown(record_id=export_id, holds=holds)])
@@ -213,6 +220,7 @@ async def withdraw_export(
     grant: Manager,
     work: Work,
     request: Request,
+    retention: Running,
     after: BackgroundTasks,
 ) -> ExportOut:
     """For what will not be booked into evidence; the package is deleted, the record of it stays."""
@@ -222,8 +230,8 @@ async def withdraw_export(
     exports = Exports(work.connection)
     await exports.withdraw(export_id, by=grant.actor, at=grant.now, reason=body.reason)
     await work.emit(export.changed(grant.actor, grant.now, "withdrawn", reason=body.reason))
-    after.add_task(request.app.state.wake)
-    return ExportOut.of(await export_of(work, grant, export_id), _rule(request))
+    after.add_task(retention.wake)
+    return ExportOut.of(await export_of(work, grant, export_id), _rule(retention))
 
 
 async def export_of(work: Work, grant: Grant, export_id: UUID, *, lock: bool = False) -> Export:
@@ -234,8 +242,8 @@ async def export_of(work: Work, grant: Grant, export_id: UUID, *, lock: bool = F
     return export
 
 
-def _rule(request: Request) -> Narrowness:
-    return runtime_of(request).policy.narrowness
+def _rule(retention: Running) -> Narrowness:
+    return retention.runtime.policy.narrowness
 
 
 def _receipt(runtime: Runtime, grant: Grant, export: Export) -> Callable[[], Awaitable[None]]:

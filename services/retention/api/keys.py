@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel
 
-from services.retention.actions.signer import SigningKeys
 from services.retention.domain.signing import ALGORITHM
+from services.retention.service import Running
 from services.retention.store.keys import Keys, PublicKey
 from shared.http.app import Work
 
@@ -35,10 +35,9 @@ class SigningKeyOut(PublicKeyOut):
 
 
 @router.get("", summary="Public signing keys")
-async def get_signing_key(work: Work, request: Request) -> SigningKeyOut:
+async def get_signing_key(work: Work, retention: Running) -> SigningKeyOut:
     """For recipients of packages and readers of certificates; open to all."""
-    signing_keys: SigningKeys = request.app.state.signing_keys
-    key_id = (await signing_keys.in_force()).key_id
+    key_id = (await retention.keys.in_force()).key_id
     known = await Keys(work.connection).public()
     changes = await Keys(work.connection).changes()
     ends = {change.old_key_id: change.changed_at for change in changes}

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, BackgroundTasks, Request
+from fastapi import APIRouter, BackgroundTasks
 from pydantic import BaseModel, ConfigDict
 
 from services.retention.domain.destruction import (
@@ -18,6 +18,7 @@ from services.retention.domain.destruction import (
     check_third_person,
     next_state,
 )
+from services.retention.service import Running
 from services.retention.store.partitions import Partitions
 from services.retention.store.runs import Run, Runs
 from shared.access.grant import Grant
@@ -28,7 +29,6 @@ from shared.core.permissions import Permission
 from shared.events import PurgeChanged
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, key_of
-from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/v1", tags=["purges"])
 
@@ -126,9 +126,9 @@ class ScheduleOut(BaseModel):
 
 
 @router.get("/schedule", summary="The retention schedule")
-async def get_schedule(grant: Reader, work: Work, request: Request) -> ScheduleOut:
+async def get_schedule(grant: Reader, work: Work, retention: Running) -> ScheduleOut:
     """Ages, schedule, resolution and consent as the policy has them now."""
-    basis = _present(request)
+    basis = _present(retention)
     leave = await Runs(work.connection).standing()
     return ScheduleOut(
         basis=basis.as_json(),
@@ -140,9 +140,11 @@ async def get_schedule(grant: Reader, work: Work, request: Request) -> ScheduleO
 
 
 @router.post("/purge-runs", status_code=201, summary="Propose a purge")
-async def propose_purge(body: ProposalIn, grant: Proposer, work: Work, request: Request) -> RunOut:
+async def propose_purge(
+    body: ProposalIn, grant: Proposer, work: Work, retention: Running
+) -> RunOut:
     """By the custodian. Refused unless age, schedule, resolution and consent are there."""
-    basis = _present(request)
+    basis = _present(retention)
     check_basis(basis, grant.now)
     before: datetime | None = None
     if body.kind == "single":
@@ -186,13 +188,13 @@ async def get_purge(run_id: UUID, grant: Reader, work: Work) -> RunOut:
 
 @router.post("/purge-runs/{run_id}/authorisation", summary="Authorise a purge")
 async def authorise_purge(
-    run_id: UUID, body: NoteIn, grant: Authoriser, work: Work, request: Request
+    run_id: UUID, body: NoteIn, grant: Authoriser, work: Work, retention: Running
 ) -> RunOut:
     """By the ALPR administrator, who is not the one who proposed it."""
     run = await _get(work, run_id, lock=True)
     state = next_state(run.state, "authorise")
     check_other_person(run.proposed_by.person_id, grant.actor.person_id)
-    present = _present(request)
+    present = _present(retention)
     check_still(run.basis, present)
     check_basis(present, grant.now)
     await _decide(work, grant, run, state, body.note)
@@ -221,7 +223,7 @@ async def withdraw_purge(run_id: UUID, body: NoteIn, grant: Authoriser, work: Wo
 
 @router.post("/purge-runs/{run_id}/execution", status_code=202, summary="Execute a purge")
 async def execute_purge(
-    run_id: UUID, grant: Executor, work: Work, request: Request, after: BackgroundTasks
+    run_id: UUID, grant: Executor, work: Work, retention: Running, after: BackgroundTasks
 ) -> RunOut:
     """By a third person. Begins an authorised single run; `state` tells when it is executed, then certified."""
     run = await _get(work, run_id, lock=True)
@@ -230,12 +232,12 @@ async def execute_purge(
     next_state(run.state, "execute")
     authorised_by = run.decided_by.person_id if run.decided_by else None
     check_third_person(run.proposed_by.person_id, authorised_by, grant.actor.person_id)
-    present = _present(request)
+    present = _present(retention)
     check_still(run.basis, present)
     check_basis(present, grant.now)
     check_age(present, run.before, grant.now)
     await Runs(work.connection).begin(run_id, by=grant.actor, at=grant.now)
-    after.add_task(request.app.state.wake)
+    after.add_task(retention.wake)
     return RunOut.of(await _get(work, run_id))
 
 
@@ -248,8 +250,8 @@ async def get_certificate(run_id: UUID, grant: Reader, work: Work) -> dict[str, 
     return run.certificate
 
 
-def _present(request: Request) -> Basis:
-    return Basis.of(runtime_of(request).policy.retention)
+def _present(retention: Running) -> Basis:
+    return Basis.of(retention.runtime.policy.retention)
 
 
 async def _get(work: Work, run_id: UUID, *, lock: bool = False) -> Run:

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
 from services.retention.api.fields import AreaIn
@@ -15,7 +15,7 @@ from services.retention.domain.criteria import (
     decode_cursor,
     within_retention,
 )
-from services.retention.settings import Settings
+from services.retention.service import Running
 from services.retention.store.search import Searches
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -25,7 +25,6 @@ from shared.core.permissions import Permission
 from shared.core.regions import Region, parse_region
 from shared.http.app import Work
 from shared.http.models import After, Count, PlatePatternText, RequestBody
-from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/v1/searches", tags=["search"])
 
@@ -83,12 +82,10 @@ async def search_reads(
     body: Search,
     grant: Annotated[Grant, access(Permission.RECORD_SEARCH)],
     work: Work,
-    request: Request,
+    retention: Running,
 ) -> ReadsOut:
     """Reads of the caller's agency, newest first, up to `limit` a page. Every one shown is recorded."""
-    runtime = runtime_of(request)
-    settings = runtime.settings
-    assert isinstance(settings, Settings)  # noqa: S101 - for the type checker; main passes it
+    runtime, settings = retention.runtime, retention.settings
     taken = _region(body.region, runtime.policy.department.state)
     asked = body.criteria(taken.region if taken else None)
     after = decode_cursor(body.after, asked) if body.after else None

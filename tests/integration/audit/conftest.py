@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from services.audit.actions.verify import verify_stored
 from services.audit.main import build_app
+from services.audit.service import AuditService
 from services.audit.settings import Settings
 from services.audit.workers.watch import Watch
 from shared.core.permissions import Permission
@@ -22,6 +23,7 @@ from shared.events import (
     RecordsDisclosed,
 )
 from shared.kafka.topics import TOPICS
+from shared.service.running import service_of
 from shared.service.runtime import Runtime
 from shared.testing import all_mac_keys, mac_key_text
 
@@ -66,7 +68,7 @@ async def app(runtime):
 
 @pytest.fixture
 def writer(app):
-    return app.state.writer
+    return service_of(app, AuditService).writer
 
 
 @pytest.fixture

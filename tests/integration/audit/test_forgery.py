@@ -12,6 +12,7 @@ from services.audit.actions.makers import Forged
 from services.audit.actions.upgrade import ends_of_audited
 from services.audit.actions.writer import Writer
 from services.audit.main import build_app
+from services.audit.service import AuditService
 from services.audit.settings import Settings
 from services.audit.store.before_macs import BeforeMacs
 from shared.events import AccessAttempted, HotListChanged, PolicyLoaded
@@ -25,6 +26,7 @@ from shared.kafka.topics import TOPICS
 from shared.kafka.topics_admin import ensure_topics
 from shared.postgres.database import Database
 from shared.postgres.outbox import Relay, emit
+from shared.service.running import service_of
 from shared.service.runtime import Runtime
 from shared.testing import FakeBus, all_mac_keys, eventually, mac_key, mac_key_text
 from tests.integration.audit.conftest import SEED, an_actor, an_attempt
@@ -284,7 +286,7 @@ async def test_an_upgraded_log_takes_what_lay_in_kafka_and_a_new_log_takes_nothi
     bus = KafkaBus(broker.bootstrap, "retention", mac_key=mac_key("retention"))
     runtime, app = on_kafka()
     await runtime.db.ping()
-    writer = app.state.writer
+    writer = service_of(app, AuditService).writer
     await writer.take([message_of(an_attempt(clock))])
     old = an_attempt(clock)
     await bus.publish_records([encode(old, "retention")])

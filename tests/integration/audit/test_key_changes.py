@@ -2,6 +2,7 @@
 
 import asyncio
 from base64 import b64encode
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -10,9 +11,11 @@ from services.audit.actions.commands import run
 from services.audit.actions.export import KeyProof, Opening, Signature, as_line
 from services.audit.actions.verify import verify_export, verify_stored
 from services.audit.actions.writer import Writer
+from services.audit.service import AuditService
 from services.audit.settings import Settings
 from shared.core.errors import Unavailable
 from shared.core.signed_notes import Checkpoint, Signer
+from shared.service.running import attach, service_of
 from shared.testing import all_mac_keys, mac_key_text
 from tests.integration.audit.conftest import SEED, an_attempt
 
@@ -190,7 +193,7 @@ async def test_a_change_of_the_key_that_the_old_key_did_not_sign_is_not_followed
 
 @pytest.fixture
 def export(changed, runtime, app, client, auditor):
-    app.state.writer = changed
+    attach(app, replace(service_of(app, AuditService), writer=changed))
 
     async def exported(**body):
         response = await client.post("/v1/export", json=body, headers=auditor())

@@ -16,6 +16,7 @@ from services.audit.actions.export import Line, Opening, as_line
 from services.audit.actions.verify import verify_export
 from services.audit.domain.proofs import GENESIS, chained
 from services.audit.main import build_app
+from services.audit.service import AuditService
 from services.audit.settings import Settings
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import Log
@@ -25,6 +26,7 @@ from shared.events import AccessAttempted, CheckpointSigned, RecordsDisclosed
 from shared.kafka.bus import KafkaBus
 from shared.kafka.codec import Record
 from shared.kafka.topics_admin import ensure_topics
+from shared.service.running import service_of
 from shared.service.runtime import Runtime
 from shared.testing import all_mac_keys, eventually, mac_key, mac_key_text
 from tests.integration.audit.conftest import SEED, an_attempt
@@ -392,7 +394,8 @@ async def test_no_more_exports_run_at_a_time_than_leave_the_database_to_others(
     client, auditor, app, deliver, clock
 ):
     await deliver(an_attempt(clock))
-    async with app.state.exports, app.state.exports:
+    exports = service_of(app, AuditService).exports
+    async with exports, exports:
         response = await client.post("/v1/export", json={}, headers=auditor())
     assert (response.status_code, response.headers["Retry-After"]) == (503, "30")
     assert (await client.post("/v1/export", json={}, headers=auditor())).status_code == 200

@@ -13,11 +13,16 @@ import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from services.registry import SPECS, names
+from services.retention.events import subscriptions
+from services.retention.service import RetentionService
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
 from shared.http.app import OPEN
-from shared.service.runtime import Runtime
+from shared.service.running import service_of
+from shared.service.runtime import Runtime, RuntimeService
+from shared.service.spec import Kind
 from shared.testing import TestRoot, all_mac_keys, mac_key_text
 from tests.integration.authz.expected import (
     PUBLIC,
@@ -31,7 +36,7 @@ from tests.integration.authz.expected import (
 from tests.integration.authz.matrix import SECRET_PLATE, Matrix
 from tests.integration.retention.conftest import a_read
 
-SERVICES = ("audit", "hotlist", "identity", "ingest", "release", "retention")
+SERVICES = names(Kind.API)
 SMOKE = 40
 """Cases of each service in the ordinary tests; `make authz-matrix` sends them all."""
 
@@ -59,7 +64,7 @@ def service_settings(settings, service, clock):
     }
     if service == "audit":
         own["audit"]["audit_values_key"] = base64.b64encode(bytes(range(32, 64))).decode()
-    return import_module(f"services.{service}.settings").Settings(
+    return SPECS[service].settings_class()(
         **{
             **settings.model_dump(),
             "event_mac_key": mac_key_text(service),
@@ -86,7 +91,7 @@ async def matrix(service, service_settings, bus, objects, clock, authority, poli
         seeded = {}
         if service == "retention":
             read = a_read(SECRET_PLATE, clock.now(), read_id=UUID(READ))
-            for subscription in app.state.subscriptions:
+            for subscription in subscriptions(service_of(app, RetentionService)):
                 if type(read) in subscription.handlers:
                     await subscription.handlers[type(read)]([read])
             seeded = {"read_id": READ}
@@ -156,7 +161,7 @@ async def swapped(grant: Annotated[Grant, access(Permission.ACCOUNT_SELF)]) -> s
 async def sample(sample_app, bus, authority, tables):
     app = sample_app(planted)
     async with app.router.lifespan_context(app):
-        yield app, Matrix(app, app.state.runtime, bus, authority, tables, {})
+        yield app, Matrix(app, service_of(app, RuntimeService).runtime, bus, authority, tables, {})
 
 
 @pytest.mark.clause("468.2/matrix")

@@ -8,17 +8,21 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from services.audit.main import build_app as build_audit
+from services.audit.service import AuditService
 from services.audit.settings import Settings as AuditSettings
 from services.console.main import build_app
-from services.console.service import Console
+from services.console.service import ConsoleService
 from services.console.settings import Settings
 from services.hotlist.main import build_app as build_hotlist
 from services.hotlist.settings import Settings as HotlistSettings
 from services.release.main import build_app as build_release
 from services.release.settings import Settings as ReleaseSettings
+from services.retention.events import subscriptions
 from services.retention.main import build_app as build_retention
+from services.retention.service import RetentionService
 from services.retention.settings import Settings as RetentionSettings
 from shared.kafka.topics import TOPICS
+from shared.service.running import service_of
 from shared.service.runtime import Runtime
 from shared.testing import all_mac_keys, mac_key_text, some_people
 from tests.integration.identity.conftest import (
@@ -83,7 +87,7 @@ def console(services, clock, repository):
         console_audit_url="http://audit",
         policy_file=repository / "policy.toml",
     )
-    parts = Console.of(settings, clock=clock, transport=ByName(services))
+    parts = ConsoleService.of(settings, clock=clock, transport=ByName(services))
     return build_app(settings, parts)
 
 
@@ -164,7 +168,7 @@ def store(retention):
     """Have retention take events of one type, as Kafka would bring them."""
 
     async def store(*events):
-        for subscription in retention.state.subscriptions:
+        for subscription in subscriptions(service_of(retention, RetentionService)):
             if handler := subscription.handlers.get(type(events[0])):
                 await handler(list(events))
                 return
@@ -182,7 +186,7 @@ def logged(audit, services, runtime, bus):
             await told.relay.drain()
         audited = {topic.name for topic in TOPICS.values() if topic.audited}
         bus.records = [record for record in bus.records if record.topic in audited]
-        writer = services["audit"].state.writer
+        writer = service_of(services["audit"], AuditService).writer
         await bus.deliver_whole(writer.take)
         await writer.sign_if_grown()
 

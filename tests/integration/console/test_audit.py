@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from services.audit.service import AuditService
 from shared.events import AccessAttempted, AuditChanged
 from shared.http.models import key_of
+from shared.service.running import service_of
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def month_ended(services, clock, logged):
     async def end():
         await logged()
         clock.advance(days=30)
-        writer = services["audit"].state.writer
+        writer = service_of(services["audit"], AuditService).writer
         assert await writer.fix_period(1) is not None
         await writer.sign_if_grown()
 

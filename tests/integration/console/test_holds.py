@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from services.retention.service import RetentionService
 from shared.events import AccessAttempted, EvidenceBooked, HoldChanged
+from shared.service.running import service_of
 from tests.integration.retention.conftest import a_read
 
 COPY = {
@@ -45,7 +47,7 @@ async def emitted(retention, bus):
     """Return what retention told of one type."""
 
     async def emitted(kind):
-        await retention.state.runtime.relay.drain()
+        await service_of(retention, RetentionService).runtime.relay.drain()
         return bus.events(kind)
 
     return emitted
@@ -125,7 +127,7 @@ async def test_what_a_hold_keeps_is_exported_saved_booked_and_then_released(
     await browser.send(f"{hold}/exports", key=key)
     export = browser.page.url.path
     assert "See whether the package is made" in browser.said
-    await retention.state.evidence_maker.work()
+    await service_of(retention, RetentionService).evidence.work()
     await browser.open(export)
     assert "reads: 1; hits of hot lists: 0; captures" in browser.said
     package = (await browser.http.get(f"{export}/package")).content

@@ -17,10 +17,12 @@ import uvicorn
 
 from services.hotlist.events import handlers
 from services.hotlist.main import build_app
+from services.hotlist.service import HotlistService
 from services.hotlist.settings import Settings
 from shared.core.ids import derive_id
 from shared.events import ReadRecorded, RecordsPurged
 from shared.objects.purge_list import ListWriter, Record
+from shared.service.running import service_of
 from shared.service.runtime import Runtime
 from shared.testing import TestRoot, eventually, mac_key_text
 
@@ -78,7 +80,12 @@ class Hotlist:
         self.authority = authority
         self.bus = bus
         self.clock = clock
-        self.handlers = handlers(runtime, app.state.parts.raiser, app.state.parts.secrets)
+        self.handlers = handlers(runtime, self.running.raiser, self.running.secrets)
+
+    @property
+    def running(self):
+        """What its routes work with."""
+        return service_of(self.app, HotlistService)
 
     def headers(self, *permissions, **claims):
         return self.authority.headers(*permissions, **claims)
@@ -284,7 +291,7 @@ async def served(app):
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
-            app.state.parts.broadcaster.close()
+            service_of(app, HotlistService).broadcaster.close()
             server.should_exit = True
             await running
 

@@ -143,7 +143,7 @@ async def disclosed(hotlist):
 @pytest.mark.clause("468.3.1(d)/access-record")
 async def test_each_delivery_is_recorded_before_it_is_sent(hotlist, streams, monkeypatch):
     """At the moment when bytes are handed to the server, their disclosure is committed."""
-    broadcaster = hotlist.app.state.parts.broadcaster
+    broadcaster = hotlist.running.broadcaster
     early: list[str] = []
     plain = broadcaster.stream
 
@@ -258,7 +258,7 @@ async def test_a_silent_stream_ends_within_seconds_of_the_separation(
         Streams(address, authority).open(account_id=str(account)) as stream,
     ):
         await eventually(lambda: stream.events)
-        await eventually(lambda: service.app.state.parts.broadcaster._anybody_live)
+        await eventually(lambda: service.running.broadcaster._anybody_live)
         await asyncio.sleep(0.3)  # it waits now, as a silent stream does
         clock.advance(seconds=1)
         authority.people.learn(authority.account(account, "separated", clock.now()))
@@ -269,7 +269,7 @@ async def test_a_silent_stream_ends_within_seconds_of_the_separation(
 async def test_a_slow_client_holds_nobody_up_and_misses_nothing(hotlist, streams):
     """One client reads nothing for a while; its alerts wait in Postgres, not in memory."""
     await hotlist.listed("7ABC123")
-    broadcaster = hotlist.app.state.parts.broadcaster
+    broadcaster = hotlist.running.broadcaster
     plain = broadcaster.stream
     gate = asyncio.Event()
 
@@ -297,7 +297,7 @@ async def test_a_slow_client_holds_nobody_up_and_misses_nothing(hotlist, streams
 
 
 async def test_a_client_that_leaves_is_forgotten(hotlist, streams):
-    broadcaster = hotlist.app.state.parts.broadcaster
+    broadcaster = hotlist.running.broadcaster
     async with streams.open() as stream:
         await eventually(lambda: stream.events)
         assert len(broadcaster._viewers) == 1
@@ -326,11 +326,10 @@ async def test_an_account_has_five_streams_and_one_more_ends_its_oldest(hotlist,
 
 @pytest.mark.clause("wall/alert-streams")
 async def test_one_account_cannot_take_the_streams_of_others(hotlist, streams, monkeypatch):
-    parts = hotlist.app.state.parts
-    few = parts.settings.model_copy(
+    few = hotlist.running.settings.model_copy(
         update={"hotlist_max_streams": 4, "hotlist_reserved_streams": 2}
     )
-    monkeypatch.setattr(parts.broadcaster, "_settings", few)
+    monkeypatch.setattr(hotlist.running.broadcaster, "_settings", few)
     greedy = str(uuid4())
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(2):
@@ -348,7 +347,7 @@ async def test_one_account_cannot_take_the_streams_of_others(hotlist, streams, m
 async def test_streams_end_when_the_server_stops(hotlist, streams):
     async with streams.open() as stream:
         await eventually(lambda: stream.events)
-        hotlist.app.state.parts.broadcaster.close()
+        hotlist.running.broadcaster.close()
         await eventually(lambda: stream.ended)
         assert stream.end == "the server stops"
         with pytest.raises(AssertionError, match="no more alert streams"):

@@ -233,11 +233,11 @@ async def test_a_capture_uploaded_late_is_marked_with_its_age(hotlist):
 async def test_an_entry_taken_out_raises_nothing_even_where_the_index_lags(hotlist):
     list_id = await hotlist.list()
     added = await hotlist.add(list_id, "7ABC123", state="CA")
-    index = hotlist.app.state.parts.refresher.index
+    index = hotlist.running.refresher.index
     stale = index.candidates([hotlist.read()], minimum_confidence=0.6, most_differences=1)
     await hotlist.call("DELETE", f"/v1/lists/{list_id}/entries/{added['entry_ids'][0]}")
     assert len(stale) == 1
-    await hotlist.app.state.parts.raiser._raise(stale)
+    await hotlist.running.raiser._raise(stale)
     assert await hotlist.hits() == []
 
 
@@ -490,14 +490,14 @@ async def test_the_consumer_waits_for_the_index_and_misses_nothing(
     """A service that starts with reads waiting: they are matched against what is in force."""
     from services.hotlist.api.views import alert
     from services.hotlist.events import subscriptions
-    from services.hotlist.service import Parts
+    from services.hotlist.service import HotlistService
     from shared.service.runtime import Runtime
 
     await hotlist.listed("7ABC123")
     runtime = Runtime("hotlist", settings, bus=bus, objects=objects, clock=clock, policy=policy)
-    parts = Parts(runtime, settings, alert)  # not started: nothing has loaded the index
+    fresh = HotlistService.of(runtime, settings, alert)  # not started: nothing has loaded the index
     [reads] = [
-        s for s in subscriptions(runtime, parts.raiser, parts.secrets) if ReadRecorded in s.handlers
+        s for s in subscriptions(runtime, fresh.raiser, fresh.secrets) if ReadRecorded in s.handlers
     ]
     await reads.handlers[ReadRecorded]([hotlist.read()])
     await runtime.db.close()

@@ -230,7 +230,7 @@ async def test_a_bad_sheet_is_refused_by_name(hotlist, content, status, says):
 
 async def test_limits_of_size_and_rows_and_the_content_type_hold(hotlist):
     list_id = await hotlist.list()
-    settings = hotlist.app.state.parts.settings
+    settings = hotlist.running.settings
     object.__setattr__(settings, "hotlist_max_upload_rows", 10)
     sheet = HEADER + "".join(f"1AAA{n:03},CA,stolen_vehicle,x\n" for n in range(11))
     problem = await hotlist.upload(list_id, sheet, status=413)
@@ -356,7 +356,7 @@ async def test_a_change_after_a_roll_back_starts_from_what_is_in_force(hotlist):
     assert (await hotlist.add(list_id, "4DDD444"))["version"] == 4
     wanted = {1: ["1AAA111", "2BBB222"], 2: ["1AAA111", "2BBB222", "3CCC333"]}
     wanted |= {3: ["2BBB222", "3CCC333"], 4: ["1AAA111", "2BBB222", "4DDD444"]}
-    index = hotlist.app.state.parts.refresher.index
+    index = hotlist.running.refresher.index
     other = hotlist.headers(account_id=str(uuid4()), name="Another Person")
     for version in (4, 3, 2, 1, 3, 4, 1, 2):
         if (await hotlist.call("GET", f"/v1/lists/{list_id}"))["active_version"] != version:
@@ -450,7 +450,7 @@ async def test_another_replica_learns_of_an_activation(
 
     async with serving(settings, bus, objects, clock, authority, policy) as other:
         list_id = await hotlist.listed("7ABC123")
-        index = other.app.state.parts.refresher.index
+        index = other.running.refresher.index
         await eventually(lambda: any(str(one.list_id) == list_id for one in index.lists))
         await hotlist.add(list_id, "8XYZ999")
         await eventually(lambda: [one.size for one in index.lists] == [2])

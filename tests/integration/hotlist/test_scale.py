@@ -31,7 +31,7 @@ async def test_a_hundred_thousand_entries_are_uploaded_loaded_and_matched(hotlis
     assert made["entries"] == len(listed)
     assert uploaded_s < 30
 
-    fresh = Refresher(hotlist.runtime, hotlist.app.state.parts.settings)
+    fresh = Refresher(hotlist.runtime, hotlist.running.settings)
     began = time.perf_counter()
     await fresh.refresh()
     loaded_s = time.perf_counter() - began

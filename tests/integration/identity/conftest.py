@@ -13,8 +13,10 @@ from sqlalchemy import text
 from services.identity.actions import enrolment
 from services.identity.actions.bootstrap import bootstrap
 from services.identity.main import build_app
+from services.identity.service import IdentityService
 from services.identity.settings import Settings
 from shared.events import Actor
+from shared.service.running import service_of
 from shared.service.runtime import Runtime
 from shared.testing import TestRoot, mac_key_text, some_people
 
@@ -135,12 +137,12 @@ async def app(identity_settings, bus, objects, clock, people):
 
 @pytest.fixture
 def runtime(app):
-    return app.state.runtime
+    return service_of(app, IdentityService).runtime
 
 
 @pytest.fixture
 def identity(app):
-    return app.state.identity
+    return service_of(app, IdentityService).identity
 
 
 @pytest.fixture

@@ -11,14 +11,17 @@ from sqlalchemy import make_url
 from services.identity.actions import keys
 from services.identity.actions.bootstrap import bootstrap
 from services.identity.main import build_app
+from services.identity.service import IdentityService
 from services.identity.settings import Settings
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
 from shared.http.app import create_app
-from shared.service.runtime import Runtime
+from shared.service.running import service_of
+from shared.service.runtime import Runtime, RuntimeService
 from shared.service.settings import CommonSettings
 from shared.testing import eventually
+from shared.testing.sample import SAMPLE
 from tests.integration.identity.conftest import Person, hand_over
 
 
@@ -53,7 +56,7 @@ async def stack(broker, identity_settings, clock, objects, repository, postgres,
         clients.append(await start(another_service(common, objects, clock, repository)))
         for client in clients:
             await eventually(lambda client=client: ready(client))
-        yield settings, clients, apps[0].state.identity
+        yield settings, clients, service_of(apps[0], IdentityService).identity
 
 
 async def ready(client):
@@ -71,7 +74,7 @@ def another_service(settings, objects, clock, repository):
         yield
         await runtime.stop()
 
-    app = create_app(runtime, title="sample", description="", lifespan=lifespan)
+    app = create_app(SAMPLE, RuntimeService(runtime), lifespan=lifespan)
 
     @app.get("/v1/mine")
     async def get_mine(grant: Annotated[Grant, access(Permission.ACCOUNT_SELF)]) -> str:

@@ -17,11 +17,13 @@ from services.identity.actions import keys, rewrap
 from services.identity.actions.enrolment import totp_place
 from services.identity.actions.keys import signing_key_place
 from services.identity.main import build_app
+from services.identity.service import IdentityService
 from services.identity.settings import Settings
 from services.identity.store.sealed import Sealed
 from shared.core.errors import Conflict
 from shared.core.vault import MARK, Vault, VaultFault, key_id
 from shared.events import Actor, SecretsRewrapped
+from shared.service.running import service_of
 from shared.service.runtime import Runtime
 from shared.testing import eventually
 from tests.integration.identity.conftest import certified_environment
@@ -304,4 +306,4 @@ async def test_a_service_without_the_needed_key_does_not_start(
     runtime = Runtime("identity", known, bus=bus, objects=objects, clock=clock, people=people)
     third = build_app(known, runtime)
     async with third.router.lifespan_context(third):
-        assert third.state.identity.vault.current == key_id(NEW)
+        assert service_of(third, IdentityService).identity.vault.current == key_id(NEW)

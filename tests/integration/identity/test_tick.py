@@ -21,6 +21,7 @@ from services.identity.actions import keys, training
 from services.identity.actions.bootstrap import bootstrap
 from services.identity.actions.watching import announce_revocation
 from services.identity.main import build_app
+from services.identity.service import IdentityService
 from services.identity.settings import Settings
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -36,9 +37,11 @@ from shared.kafka.client import Kafka
 from shared.kafka.codec import Message, decode
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics_admin import ensure_topics
-from shared.service.runtime import Runtime
+from shared.service.running import service_of
+from shared.service.runtime import Runtime, RuntimeService
 from shared.service.settings import CommonSettings
 from shared.testing import TestAuthority, TestRoot, eventually, mac_key
+from shared.testing.sample import SAMPLE
 from tests.integration.identity.conftest import Person, hand_over
 
 KAFKAS = [
@@ -106,7 +109,7 @@ def searcher(settings, objects, repository):
         yield
         await runtime.stop()
 
-    app = create_app(runtime, title="sample", description="", lifespan=lifespan)
+    app = create_app(SAMPLE, RuntimeService(runtime), lifespan=lifespan)
 
     @app.get("/v1/image")
     async def get_image(grant: Annotated[Grant, access(Permission.HIT_READ)]) -> str:
@@ -143,9 +146,9 @@ async def hired(own, identity):
     )
     assert made.status_code == 201, made.text
     officer = await Person(identity, RealTime(), "o.seven").enrol(
-        await hand_over(identity.app.state.identity, made)
+        await hand_over(service_of(identity.app, IdentityService).identity, made)
     )
-    parts = identity.app.state.identity
+    parts = service_of(identity.app, IdentityService).identity
     async with parts.begin() as unit:
         today = parts.clock.now().date()
         who = Actor(person_id=str(uuid4()), name="T", title="T", agency_ori="CA0520100")
@@ -275,7 +278,9 @@ async def test_what_a_stolen_issuer_key_signs_is_put_on_record_and_ends_with_its
     assert await status_is(thief.headers(exp=in_a_month), 401)
     [misused] = await on_record(kafka, 1)
     assert (misused.what, misused.verified) == ("key", True)
-    await announce_revocation(identity.app.state.identity, TestRoot().revocation(stolen.text))
+    await announce_revocation(
+        service_of(identity.app, IdentityService).identity, TestRoot().revocation(stolen.text)
+    )
     await eventually(lambda: status_is(thief.headers(), 401))
     await knows(searching, officer)
 
@@ -286,7 +291,7 @@ async def test_a_key_that_ended_is_not_revived_by_its_event_of_before(kafka, sta
     _, officer = await hired(own, identity)
     await knows(searching, officer)
     before = await read(kafka, KeyPublished, 1)
-    await keys.rotate(identity.app.state.identity, compromised=True)
+    await keys.rotate(service_of(identity.app, IdentityService).identity, compromised=True)
 
     async def status_is(headers, status):
         return (await searching.get("/v1/mine", headers=headers)).status_code == status

@@ -13,7 +13,8 @@ from shared.core.permissions import Permission
 from shared.events import TrainingRecorded
 from shared.http.app import create_app
 from shared.postgres.schema import prepare
-from shared.service.runtime import Runtime
+from shared.service.runtime import Runtime, RuntimeService
+from shared.testing.sample import SAMPLE
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ async def other(settings, postgres, bus, objects, clock, people, repository):
     settings = settings.model_copy(update={"database_url": url})
     people.assume_current()  # no follower brings identity's tick here: test_tick.py is about that
     runtime = Runtime("sample", settings, bus=bus, objects=objects, clock=clock, people=people)
-    app: FastAPI = create_app(runtime, title="sample", description="", lifespan=None)
+    app: FastAPI = create_app(SAMPLE, RuntimeService(runtime), lifespan=None)
 
     @app.get("/v1/hits")
     async def list_hits(grant: Annotated[Grant, access(Permission.HIT_READ)]) -> str:

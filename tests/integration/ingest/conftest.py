@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,9 +13,11 @@ import httpx
 import pytest
 
 from services.ingest.main import build_app
+from services.ingest.service import IngestService
 from services.ingest.settings import Settings
 from shared.core.permissions import Permission
 from shared.events import CaptureReceived, ReadRecorded
+from shared.service.running import attach, service_of
 from shared.service.runtime import Runtime
 from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority, TestRoot
 from shared.testing.macs import mac_key_text
@@ -31,6 +33,16 @@ class Station:
     objects: FakeObjects
     clock: FakeClock
     authority: TestAuthority
+
+    @property
+    def running(self) -> IngestService:
+        """What its routes work with."""
+        return service_of(self.app, IngestService)
+
+    def change(self, **settings: Any) -> None:
+        """Have the routes go by other settings from now on."""
+        changed = self.running.settings.model_copy(update=settings)
+        attach(self.app, replace(self.running, settings=changed))
 
     async def admin(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """Act as an ALPR administrator."""

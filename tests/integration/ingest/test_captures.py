@@ -62,7 +62,7 @@ async def test_a_capture_is_announced_as_signed_by_the_certified_key(station, ca
 
 async def test_a_receipt_says_on_how_many_brokers_the_event_lies(station, camera):
     assert (await station.post_frame(camera, FRAME)).json()["copies"] == 1
-    station.app.state.runtime.topics.copies = 2
+    station.running.runtime.topics.copies = 2
     other = p.jpeg(112)
     assert (await station.post_frame(camera, other)).json()["copies"] == 2
     assert (await station.post_reads(camera, [station.read()])).json()["copies"] == 2
@@ -95,7 +95,7 @@ async def test_without_a_device_time_the_same_frame_is_still_one_capture_at_one_
     first = (await station.post_frame(camera, FRAME)).json()
     assert first["time_source"] == "server"
     station.clock.advance(days=2)
-    station.app.state.parts.captures._receipts.clear()  # as after a restart
+    station.running.captures._receipts.clear()  # as after a restart
     again = (await station.post_frame(camera, FRAME)).json()
     assert again["capture_id"] == first["capture_id"]
     assert again["captured_at"] == first["captured_at"]
@@ -234,7 +234,7 @@ async def test_a_frame_over_the_limit_is_refused_while_it_streams(station, camer
     )
     assert answer.status_code == 413
     assert max(sent) < 25_200_000, "it was read to its end"
-    assert station.app.state.parts.in_flight.held_bytes == 0
+    assert station.running.in_flight.held_bytes == 0
     assert station.nothing_was_kept()
 
 
@@ -255,7 +255,7 @@ async def test_a_form_over_the_limit_is_refused_while_it_streams(station, camera
 
 
 async def test_more_than_this_process_can_hold_is_put_off(station, camera):
-    in_flight = station.app.state.parts.in_flight
+    in_flight = station.running.in_flight
     with in_flight.body() as held:
         held.take(in_flight._most_bytes - 10)
         answer = await station.post_frame(camera, FRAME)
@@ -340,12 +340,12 @@ class NoDatabase:
 
 
 async def test_with_postgres_down_cameras_with_a_clock_go_on(station, camera):
-    whole, station.app.state.runtime.db = station.app.state.runtime.db, NoDatabase()
+    whole, station.running.runtime.db = station.running.runtime.db, NoDatabase()
     query = {"captured_at": station.clock.now().isoformat()}
     assert (await station.post_frame(camera, FRAME, params=query)).status_code == 202
     refused = await station.post_frame(camera, FRAME)
     assert refused.status_code == 503, "when it first came cannot be known"
-    station.app.state.runtime.db = whole
+    station.running.runtime.db = whole
     assert len(station.captures) == len(station.objects.kept) == 1
 
 
@@ -354,13 +354,12 @@ async def test_a_body_that_does_not_arrive_is_given_up(station, camera):
         yield FRAME[:1000]
         await asyncio.Event().wait()
 
-    parts = station.app.state.parts
-    parts.settings = parts.settings.model_copy(update={"ingest_body_timeout_s": 0.05})
+    station.change(ingest_body_timeout_s=0.05)
     headers = {"Authorization": f"Bearer {camera}"}
     answer = await station.client.post("/v1/captures", content=stalls(), headers=headers)
     assert answer.status_code == 400
     assert "within" in answer.json()["detail"]
-    assert parts.in_flight.held_bytes == 0
+    assert station.running.in_flight.held_bytes == 0
     assert station.nothing_was_kept()
 
 
@@ -394,10 +393,10 @@ async def test_random_bytes_are_never_our_fault(station):
 
 async def test_first_times_are_forgotten_once_records_are(station, camera):
     await station.post_frame(camera, FRAME)
-    housekeeping = station.app.state.parts.housekeeping
+    housekeeping = station.running.housekeeping
     assert await housekeeping.forget() == 0
     station.clock.advance(days=401)
     assert await housekeeping.forget() == 1
-    async with station.app.state.runtime.db.begin() as connection:
+    async with station.running.runtime.db.begin() as connection:
         now = station.clock.now()
         assert await FirstSeen(connection).note(station.captures[0].device_id, b"x", now) == now

@@ -16,7 +16,7 @@ FRAME = p.jpeg()
 
 
 async def changes(station):
-    await station.app.state.runtime.relay.drain()
+    await station.running.runtime.relay.drain()
     return station.bus.events(DeviceChanged)
 
 
@@ -36,7 +36,7 @@ async def test_a_device_is_registered_and_its_credential_shown_once(station):
 
 async def test_of_a_secret_only_its_hash_is_kept(station):
     secret = (await station.register())["credential"].partition(".")[2]
-    async with station.app.state.runtime.db.begin() as connection:
+    async with station.running.runtime.db.begin() as connection:
         tables = ("devices", "credentials", "outbox", "first_seen")
         for table in tables:
             rows = (await connection.execute(text(f"SELECT * FROM {table}"))).all()
@@ -184,9 +184,9 @@ async def test_no_door_for_cameras_opens_without_a_credential_that_holds(station
 
 
 async def test_a_flood_at_the_cameras_doors_is_counted_whole_and_stops_no_camera(station, camera):
-    await station.app.state.runtime.relay.drain()
+    await station.running.runtime.relay.drain()
     station.bus.records.clear()  # what tests before this one had counted when they stopped
-    refusals = station.app.state.runtime.refusals
+    refusals = station.running.runtime.refusals
     refusals.allowance = Allowance(5, 0.001)
     wrong = "7d7f0a3e-6a60-4a0c-9f43-0f6f1d1f3c55.wrong"
     statuses = [(await station.post_frame(wrong, FRAME)).status_code for _ in range(20)]
@@ -200,7 +200,7 @@ async def test_a_flood_at_the_cameras_doors_is_counted_whole_and_stops_no_camera
     assert (await station.client.get("/v1/devices", headers=crossed)).status_code == 429
     station.clock.advance(minutes=1)
     await refusals.record()
-    await station.app.state.runtime.relay.drain()
+    await station.running.runtime.relay.drain()
     [counted] = station.bus.events(RefusalsCounted)
     assert counted.count == 20 + 2
     assert [a for a in station.bus.events(AccessAttempted) if not a.allowed] == []
@@ -225,7 +225,7 @@ async def test_managing_devices_needs_the_permission_and_each_attempt_is_recorde
     answer = await station.client.post("/v1/devices", json=body, headers=headers)
     assert answer.status_code == 403
     assert (await station.client.get("/v1/devices", headers=headers)).json()["items"] == []
-    await station.app.state.runtime.relay.drain()
+    await station.running.runtime.relay.drain()
     attempts = station.bus.events(AccessAttempted)
     assert [(a.permission, a.allowed) for a in attempts] == [
         ("device:manage", False),
@@ -304,7 +304,7 @@ async def test_when_a_device_was_last_seen_is_written_down_later_and_never_goes_
     path = f"/v1/devices/{made['device']['device_id']}"
     await station.post_frame(made["credential"], FRAME)
     assert (await station.admin("GET", path)).json()["last_seen_at"] is None
-    last_seen = station.app.state.parts.last_seen
+    last_seen = station.running.last_seen
     await last_seen.flush()
     assert (await station.admin("GET", path)).json()["last_seen_at"] == "2026-06-01T12:00:00Z"
     device_id = station.captures[0].device_id

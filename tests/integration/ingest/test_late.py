@@ -79,7 +79,7 @@ async def test_a_device_may_keep_back_what_the_policy_allows_its_kind_and_no_mor
     changed = await station.admin("PATCH", path, {"may_buffer_h": 0})
     assert changed.json()["may_buffer_h"] == 0
     assert (await station.admin("GET", path)).json()["may_buffer_h"] == 0
-    await station.app.state.runtime.relay.drain()
+    await station.running.runtime.relay.drain()
     told = [event.details.get("may_buffer_h") for event in station.bus.events(DeviceChanged)]
     assert told == ["0", "72", "0"]
 

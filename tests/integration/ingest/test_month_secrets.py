@@ -21,14 +21,14 @@ OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 
 
 def a_replica(station, vault=None):
-    runtime = station.app.state.runtime
+    runtime = station.running.runtime
     vault = vault or runtime.settings.id_vault
     kept_days = runtime.policy.retention.schedule_days
     return MonthSecrets(runtime.db, station.clock, vault, kept_days=kept_days)
 
 
 async def fetch(station, query):
-    async with station.app.state.runtime.db.begin() as connection:
+    async with station.running.runtime.db.begin() as connection:
         return (await connection.execute(text(query))).all()
 
 
@@ -45,13 +45,13 @@ def a_purge(station, before):
 
 
 async def purge(station, before):
-    parts = station.app.state.parts
+    parts = station.running
     await Purger(parts.runtime, parts.secrets).purged([a_purge(station, before)])
 
 
 @pytest.mark.clause("wall/keyed-ids")
 async def test_replicas_and_restarts_have_the_same_secrets_for_every_month_that_may_come(station):
-    here, there = station.app.state.parts.secrets, a_replica(station)
+    here, there = station.running.secrets, a_replica(station)
     await there.load()
     now = station.clock.now()
     for days in (-400, -200, 0, 30):
@@ -66,7 +66,7 @@ async def test_replicas_and_restarts_have_the_same_secrets_for_every_month_that_
 
 @pytest.mark.clause("wall/keyed-ids")
 async def test_no_secret_lies_open_in_the_database(station):
-    secret = station.app.state.parts.secrets.secret(station.clock.now())
+    secret = station.running.secrets.secret(station.clock.now())
     rows = await fetch(station, "SELECT sealed FROM month_secrets")
     assert rows
     assert not any(secret in row.sealed for row in rows)
@@ -76,7 +76,7 @@ async def test_no_secret_lies_open_in_the_database(station):
 
 @pytest.mark.clause("wall/keyed-ids")
 async def test_a_sealed_secret_cannot_be_moved_to_another_month(station):
-    async with station.app.state.runtime.db.begin() as connection:
+    async with station.running.runtime.db.begin() as connection:
         await connection.execute(
             text(
                 "UPDATE month_secrets SET sealed = (SELECT sealed FROM month_secrets ORDER BY month LIMIT 1)"
@@ -87,7 +87,7 @@ async def test_a_sealed_secret_cannot_be_moved_to_another_month(station):
 
 
 async def test_the_key_encryption_key_changes_and_the_secrets_stay(station, ingest_settings):
-    known = station.app.state.parts.secrets.secret(station.clock.now())
+    known = station.running.secrets.secret(station.clock.now())
     changed = Settings(
         **ingest_settings.model_dump(exclude={"ingest_id_key", "ingest_other_id_keys"}),
         ingest_id_key=base64.b64encode(NEW).decode(),
@@ -102,7 +102,7 @@ async def test_the_key_encryption_key_changes_and_the_secrets_stay(station, inge
 
 @pytest.mark.clause("wall/keyed-ids")
 async def test_reads_are_taken_on_while_postgres_is_away(station, camera, monkeypatch):
-    parts = station.app.state.parts
+    parts = station.running
 
     def refuse(*arguments):
         raise Unavailable("the database does not answer")
@@ -137,7 +137,7 @@ async def test_a_secret_is_destroyed_with_the_last_of_its_months_records_and_not
         assert there.secret(april)
         return
     with pytest.raises(MonthEnded):
-        station.app.state.parts.secrets.secret(april)
+        station.running.secrets.secret(april)
     await there.load()  # as each replica does every few minutes
     with pytest.raises(MonthEnded):
         there.secret(april)

@@ -263,7 +263,7 @@ async def test_a_body_that_is_no_batch_is_refused_by_its_fault(station, camera):
         assert answer.headers["content-type"] == "application/problem+json"
         assert len(answer.json()["detail"]) < 300, name
         assert station.nothing_was_kept(), name
-    assert station.app.state.parts.in_flight.held_bytes == 0
+    assert station.running.in_flight.held_bytes == 0
 
 
 async def test_more_reads_than_a_batch_may_have_are_refused(station, camera):
@@ -283,8 +283,7 @@ async def test_an_upload_that_is_cut_leaves_nothing_and_goes_on_from_any_place(s
         )  # whole lines, so that only the missing rest tells that it was cut
         await asyncio.Event().wait()
 
-    parts = station.app.state.parts
-    parts.settings = parts.settings.model_copy(update={"ingest_body_timeout_s": 0.05})
+    station.change(ingest_body_timeout_s=0.05)
     headers = {"Authorization": f"Bearer {camera}", "Content-Type": "application/x-ndjson"}
     answer = await station.client.post("/v1/reads", content=cut(), headers=headers)
     assert answer.status_code == 400

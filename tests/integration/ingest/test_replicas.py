@@ -9,10 +9,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.ingest.main import build_app
+from services.ingest.service import IngestService
 from services.ingest.settings import Settings
 from shared.events import CaptureReceived, ReadRecorded
 from shared.kafka.codec import Message, decode
 from shared.kafka.topics import topic_of
+from shared.service.running import service_of
 from shared.service.runtime import Runtime
 from shared.testing import TestAuthority, TestRoot, eventually
 from tests.integration.ingest.conftest import Station
@@ -44,7 +46,7 @@ async def running(settings, clock, authority: TestAuthority, policy):
     runtime = Runtime("ingest", settings, clock=clock, people=authority.people, policy=policy)
     app = build_app(settings, runtime)
     async with app.router.lifespan_context(app):
-        await app.state.parts.follower.caught_up.wait()
+        await service_of(app, IngestService).follower.caught_up.wait()
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
             yield Station(app, client, None, None, clock, authority)
@@ -82,7 +84,7 @@ async def test_what_was_acknowledged_is_in_kafka_and_in_the_folder(two, broker, 
     device = made["device"]["device_id"]
     captures = await published(broker.bootstrap, CaptureReceived, device, 1)
     assert [str(event.capture_id) for event in captures] == [receipt["capture_id"]]
-    stored = await one.app.state.runtime.objects.get(captures[0].image.object_key)
+    stored = await one.running.runtime.objects.get(captures[0].image.object_key)
     assert stored == FRAME
     events = await published(broker.bootstrap, ReadRecorded, device, 10_000)
     assert [str(event.read_id) for event in events] == answer.json()["read_ids"]

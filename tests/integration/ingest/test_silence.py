@@ -13,9 +13,9 @@ def silenced(station):
     """Look for silence; return what was told."""
 
     async def look():
-        await station.app.state.parts.silence.look()
+        await station.running.silence.look()
         station.bus.records.clear()
-        await station.app.state.runtime.relay.drain()
+        await station.running.runtime.relay.drain()
         return station.bus.events(DeviceSilenced)
 
     return look

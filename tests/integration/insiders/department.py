@@ -20,14 +20,18 @@ from sqlalchemy import make_url
 from local.stack.broker import Broker
 from local.stack.postgres import Postgres
 from services.identity.actions.bootstrap import bootstrap
+from services.identity.service import IdentityService
+from services.registry import SPECS, names
 from shared.core.policy import Policy, load_policy
 from shared.kafka.bus import KafkaBus
+from shared.service.running import service_of
 from shared.service.runtime import Runtime
+from shared.service.spec import Kind
 from shared.testing import FakeObjects, TestRoot, all_mac_keys, eventually, mac_key_text
 from tests.integration.authz.asking import Answer, ask
 from tests.integration.identity.conftest import Person, hand_over
 
-SERVICES = ("identity", "ingest", "hotlist", "retention", "release", "audit")
+SERVICES = names(Kind.API)
 ELSEWHERE = "CA0520000"
 """The agency whose people may ask for a release."""
 
@@ -125,7 +129,9 @@ class Department:
             sources=[] if title in self.policy.titles.external else list(SOURCES),
         )
         person = Person(self.administrator.client, self.clock, username)
-        return await person.enrol(await hand_over(self.apps["identity"].state.identity, made))
+        return await person.enrol(
+            await hand_over(service_of(self.apps["identity"], IdentityService).identity, made)
+        )
 
     async def staff(self, roles: Mapping[str, str]) -> dict[str, Person]:
         """Hire one insider of each role, train them, and sign everybody in.
@@ -233,7 +239,7 @@ async def department(
     apps, runtimes = {}, {}
     async with AsyncExitStack() as running:
         for name in SERVICES:
-            settings = import_module(f"services.{name}.settings").Settings(
+            settings = SPECS[name].settings_class()(
                 **common,
                 **own[name],
                 database_url=postgres.service_url(name, database),

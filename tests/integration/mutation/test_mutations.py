@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from services.audit.actions.verify import verify_export
-from services.audit.main import MIGRATIONS
+from services.audit.spec import SPEC
 from tests.integration.audit.conftest import audit_settings, runtime
 from tests.integration.mutation.kinds import KINDS, OF_VALUES
 from tests.integration.mutation.logs import Live, later, make_source
@@ -28,7 +28,7 @@ EACH = -(-COUNT // len(KINDS))
 
 @pytest.fixture
 async def source(runtime, clock):
-    await runtime.start(MIGRATIONS)
+    await runtime.start(SPEC.migrations)
     yield await make_source(runtime, clock)
     await runtime.stop()
 

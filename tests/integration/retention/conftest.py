@@ -14,7 +14,9 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from services.retention.events import subscriptions
 from services.retention.main import build_app
+from services.retention.service import RetentionService
 from services.retention.settings import Settings
 from shared.core.ids import derive_id
 from shared.core.policy import Policy
@@ -27,6 +29,7 @@ from shared.events import (
     Place,
     ReadRecorded,
 )
+from shared.service.running import service_of
 from shared.service.runtime import Runtime
 from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority
 
@@ -50,6 +53,11 @@ class Retention:
     authority: TestAuthority
 
     @property
+    def running(self) -> RetentionService:
+        """What its routes and consumers work with."""
+        return service_of(self.app, RetentionService)
+
+    @property
     def kept(self) -> list[str]:
         """Keys of the objects that are there, the lists that purges leave apart."""
         return sorted(key for key in self.objects.kept if not key.startswith("purges/"))
@@ -58,7 +66,7 @@ class Retention:
         """Deliver events as Kafka would, those of one type in one batch."""
         handlers = {
             kind: handler
-            for subscription in self.app.state.subscriptions
+            for subscription in subscriptions(self.running)
             for kind, handler in subscription.handlers.items()
         }
         for kind in dict.fromkeys(type(event) for event in events):

@@ -38,7 +38,7 @@ async def exported(retention, **criteria):
     """Place a hold and return it with an export of it that is ready."""
     hold = await place(retention, **criteria)
     export = await request(retention, hold)
-    await retention.app.state.evidence_maker.work()
+    await retention.running.evidence.work()
     export = await shown(retention, export)
     assert export["state"] == "ready", export
     return hold, export

@@ -145,7 +145,7 @@ async def test_a_false_checkpoint_is_named_though_the_departments_key_signed_the
     path, key = carrying
     public = load_public(key.read_bytes())
     assert verify_package(path, public, log_keys=[LOG_KEY]).holds
-    signer = await retention.app.state.signing_keys.in_force()
+    signer = await retention.running.keys.in_force()
     forged = resigned(path, FORGED[what], signer)
     assert verify_package(forged, public).faults in ([], [AGREES_NOT])
     found = verify_package(forged, public, log_keys=[LOG_KEY])

@@ -25,7 +25,7 @@ def said(plate, at=NOON, source="s-1", *, device=DEVICE, **changes):
 
 async def settle(retention):
     retention.clock.advance(seconds=11)
-    await retention.app.state.keeper.work()
+    await retention.running.passes.work()
 
 
 async def told(retention):

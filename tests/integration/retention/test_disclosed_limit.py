@@ -134,7 +134,7 @@ async def test_a_package_counts_as_many_records_as_it_holds(limited):
         asked = await limited.client.post(
             "/v1/evidence-exports", json={"hold_id": hold["hold_id"]}, headers=headers
         )
-        await limited.app.state.evidence_maker.work()
+        await limited.running.evidence.work()
         path = f"/v1/evidence-exports/{asked.json()['export_id']}/package"
         other = limited.authority.headers(account_id=OTHER)
         answer = await limited.client.get(path, headers=other)

@@ -60,7 +60,7 @@ async def test_an_export_is_a_signed_package_of_all_that_the_hold_keeps(retentio
     await purge(retention)  # what is past the schedule lies with what holds alone keep
     asked = await request(retention, hold)
     assert (asked["state"], asked["case_number"]) == ("requested", "26-001234")
-    await retention.app.state.evidence_maker.work()
+    await retention.running.evidence.work()
     export = await shown(retention, asked)
     figures = [export[name] for name in ("state", "reads", "captures", "images", "omitted")]
     assert figures == ["ready", 2, 2, 4, 0]
@@ -184,7 +184,7 @@ async def test_a_request_sent_again_is_one_export(retention):
     hold = await place(retention, plate="7ABC123")
     first = await request(retention, hold, key="drawn-once")
     again = await request(retention, hold, key="drawn-once")
-    await retention.app.state.evidence_maker.work()
+    await retention.running.evidence.work()
     later = await request(retention, hold, key="drawn-once")
     assert first["export_id"] == again["export_id"] == later["export_id"]
     assert later["state"] == "ready"
@@ -213,7 +213,7 @@ async def test_an_export_of_what_is_gone_by_then_fails_and_says_so(retention):
     hold = await place(retention, plate="7ABC123")
     export = await request(retention, hold)
     await retention.fetch("DELETE FROM reads RETURNING 1")
-    await retention.app.state.evidence_maker.work()
+    await retention.running.evidence.work()
     export = await shown(retention, export)
     assert export["state"] == "failed"
     assert "no record" in export["fault"]
@@ -228,15 +228,15 @@ async def test_while_the_object_store_is_down_an_export_waits_and_is_made_after(
     hold = await place(retention, plate="7ABC123")
     export = await request(retention, hold)
     retention.objects.down = True
-    await retention.app.state.evidence_maker.work()
+    await retention.running.evidence.work()
     waiting = await shown(retention, export)
     assert waiting["state"] == "requested"
     assert "object store" in waiting["fault"]
     retention.objects.down = False
-    await retention.app.state.evidence_maker.work()  # too early
+    await retention.running.evidence.work()  # too early
     assert (await shown(retention, export))["state"] == "requested"
     retention.clock.advance(seconds=2)
-    await retention.app.state.evidence_maker.work()
+    await retention.running.evidence.work()
     ready = await shown(retention, export)
     assert (ready["state"], ready["fault"]) == ("ready", None)
 
@@ -247,12 +247,12 @@ async def test_what_was_tried_often_enough_has_failed(retention, monkeypatch):
     export = await request(retention, await place(retention, plate="7ABC123"))
     for _ in range(2):
         retention.objects.down = True
-        await retention.app.state.evidence_maker._one()
+        await retention.running.evidence._one()
         retention.clock.advance(minutes=1)
     retention.objects.down = False
     assert (await shown(retention, export))["state"] == "failed"
     assert await changes(retention) == ["requested", "failed"]
-    assert not await retention.app.state.evidence_maker._one()
+    assert not await retention.running.evidence._one()
 
 
 REFUSED = [
@@ -327,7 +327,7 @@ async def test_an_agency_exports_its_own_records_only(retention, tmp_path):
     }
     hold = await retention.post("/v1/holds", body, 201, ori=OTHER_ORI)
     export = await request(retention, hold, ori=OTHER_ORI)
-    await retention.app.state.evidence_maker.work()
+    await retention.running.evidence.work()
     path = tmp_path / "theirs.zip"
     path.write_bytes((await download(retention, export, ori=OTHER_ORI)).content)
     [told] = lines(path, "data/records.jsonl")
@@ -368,7 +368,7 @@ async def test_a_hold_is_not_released_while_exported_evidence_is_not_booked(rete
     export = await request(retention, hold)
     problem = await release(retention, hold, 409)  # not even made yet
     assert problem["export_ids"] == [export["export_id"]]
-    await retention.app.state.evidence_maker.work()
+    await retention.running.evidence.work()
     export = await shown(retention, export)
     problem = await release(retention, hold, 409)
     assert problem["export_ids"] == [export["export_id"]]
@@ -385,7 +385,7 @@ async def test_the_package_goes_with_its_hold_and_the_purge_counts_records_alone
     assert (run["state"], run["reads"], run["kept_under_hold"]) == ("certified", 0, 2)
     await release(retention, hold)
     await download(retention, export, 409)
-    await retention.app.state.evidence_maker.work()
+    await retention.running.evidence.work()
     assert (await shown(retention, export))["removed_at"] is not None
     retention.clock.advance(seconds=1)
     run = await purge(retention)
@@ -406,7 +406,7 @@ async def test_an_export_that_will_not_be_booked_is_withdrawn_with_a_reason(rete
     await withdraw(retention, export, 409)
     await download(retention, export, 409)
     await book(retention, export, 409)
-    await retention.app.state.evidence_maker.work()
+    await retention.running.evidence.work()
     assert not any(key.startswith("evidence/") for key in retention.objects.kept)
     await release(retention, hold)
     [told] = [e for e in await retention.emitted(EvidenceChanged) if e.change == "withdrawn"]
@@ -424,7 +424,7 @@ async def test_what_is_booked_cannot_be_withdrawn_nor_what_is_being_made(retenti
         assert str(claimed.export_id) == making["export_id"]
         assert "worked on" in (await withdraw(retention, making, 409))["detail"]
     assert (await withdraw(retention, making))["state"] == "withdrawn"
-    await retention.app.state.evidence_maker.work()
+    await retention.running.evidence.work()
     assert (await shown(retention, making))["state"] == "withdrawn"
 
 

@@ -54,7 +54,7 @@ async def work_while_a_hold_is_placed(retention, criteria):
 
     async with retention.runtime.db.begin() as connection:
         await Holds(connection).place(hold)
-        working = asyncio.create_task(retention.app.state.purger.work())
+        working = asyncio.create_task(retention.running.purger.work())
         await eventually(waits_for_the_hold)
     await working
 

@@ -24,7 +24,7 @@ def rotate(retention, settings, monkeypatch):
     """Change the key by the command, and give the service both."""
 
     async def call(new):
-        old = await retention.app.state.signing_keys.in_force()
+        old = await retention.running.keys.in_force()
         monkeypatch.setenv("EVENT_MAC_KEY", mac_key_text("retention"))
         monkeypatch.setenv("DATABASE_URL", settings.database_url)
         monkeypatch.setenv("POLICY_FILE", str(settings.policy_file))
@@ -35,7 +35,7 @@ def rotate(retention, settings, monkeypatch):
         else:
             monkeypatch.setenv("RETENTION_NEXT_SIGNING_KEY", new.private_pem)
         status = await asyncio.to_thread(rotate_command, WHO)
-        retention.app.state.signing_keys._signers = [old, new or old]
+        retention.running.keys._signers = [old, new or old]
         return status, old
 
     return call

@@ -68,7 +68,7 @@ def an_approval(**changes):
 async def build(retention, approval, tmp_path):
     """Have a package built and return the event and where its file lies."""
     await retention.store(approval)
-    await retention.app.state.packager.work()
+    await retention.running.packager.work()
     [packaged] = [
         event
         for event in await retention.emitted(ReleasePackaged)
@@ -220,7 +220,7 @@ async def test_an_approval_delivered_twice_makes_one_package(retention, tmp_path
     await build(retention, approval, tmp_path)
     await retention.store(approval, approval)
     await retention.store(an_approval(request_id=approval.request_id))
-    await retention.app.state.packager.work()
+    await retention.running.packager.work()
     assert len(await retention.emitted(ReleasePackaged)) == 1
     assert len([key for key in retention.objects.kept if key.startswith("packages/")]) == 1
 
@@ -232,13 +232,13 @@ async def test_while_the_object_store_is_down_a_package_waits_and_others_after_i
     retention.objects.down = True
     approval = an_approval()
     await retention.store(approval)
-    await retention.app.state.packager.work()
+    await retention.running.packager.work()
     assert await retention.emitted(ReleasePackaged) == []
     retention.objects.down = False
-    await retention.app.state.packager.work()  # too early
+    await retention.running.packager.work()  # too early
     assert await retention.emitted(ReleasePackaged) == []
     retention.clock.advance(seconds=2)
-    await retention.app.state.packager.work()
+    await retention.running.packager.work()
     assert len(await retention.emitted(ReleasePackaged)) == 1
 
 
@@ -270,7 +270,7 @@ async def test_an_order_that_can_never_succeed_ends_as_failed_and_reads_nothing(
     approval = an_approval(**changes)
     await retention.store(approval)
     for _ in range(3):
-        await retention.app.state.packager.work()
+        await retention.running.packager.work()
         retention.clock.advance(seconds=3600)
     [failed] = await retention.emitted(ReleaseFailed)
     assert failed.request_id == approval.request_id
@@ -285,10 +285,10 @@ async def test_the_tries_of_one_package_are_one_access_attempt(retention, tmp_pa
     retention.objects.down = True
     await retention.store(an_approval())
     for _ in range(4):
-        await retention.app.state.packager.work()
+        await retention.running.packager.work()
         retention.clock.advance(seconds=1200)
     retention.objects.down = False
-    await retention.app.state.packager.work()
+    await retention.running.packager.work()
     assert len(await retention.emitted(ReleasePackaged)) == 1
     [attempt] = await retention.emitted(AccessAttempted)
     disclosed = await retention.emitted(RecordsDisclosed)
@@ -300,11 +300,11 @@ async def test_an_outage_is_waited_for_as_long_as_the_approval_lasts_and_no_long
     retention.objects.down = True
     await retention.store(an_approval())
     for _ in range(30):
-        await retention.app.state.packager.work()
+        await retention.running.packager.work()
         retention.clock.advance(seconds=1200)
     assert await retention.emitted(ReleaseFailed) == []
     retention.clock.advance(seconds=14 * 24 * 3600)
-    await retention.app.state.packager.work()
+    await retention.running.packager.work()
     [failed] = await retention.emitted(ReleaseFailed)
     assert "expired" in failed.reason
 
@@ -319,7 +319,7 @@ async def test_a_fault_of_the_software_is_tried_twenty_times_and_no_more(retenti
     monkeypatch.setattr("services.retention.workers.packager.make_package", broken)
     await retention.store(an_approval())
     for _ in range(25):
-        await retention.app.state.packager.work()
+        await retention.running.packager.work()
         retention.clock.advance(seconds=1200)
     assert len(tried) == 20
     [failed] = await retention.emitted(ReleaseFailed)

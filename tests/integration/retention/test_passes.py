@@ -51,7 +51,7 @@ VEHICLE = [
 
 async def settle(retention, seconds=11):
     retention.clock.advance(seconds=seconds)
-    await retention.app.state.keeper.work()
+    await retention.running.passes.work()
 
 
 async def told(retention):
@@ -214,7 +214,7 @@ async def test_a_crash_between_reading_and_telling_loses_and_doubles_nothing(
         await settle(retention)
     assert await members(retention) == {}
     monkeypatch.setattr(passes, "vote", vote)
-    await retention.app.state.keeper.work()
+    await retention.running.passes.work()
     assert len(await told(retention)) == 1
     assert list((await members(retention)).values()) == [ids(VEHICLE)]
 
@@ -236,7 +236,7 @@ async def test_two_at_once_tell_each_pass_once(retention):
         device = UUID(int=100 + n)
         await retention.store(*[seen("7ABC123", i / 5, device_id=device) for i in range(3)])
     retention.clock.advance(seconds=11)
-    work = retention.app.state.keeper.work
+    work = retention.running.passes.work
     await asyncio.gather(work(), work(), work())
     assert len({event.device_id for event in await told(retention)}) == 12
     assert len(await told(retention)) == 12
@@ -248,7 +248,7 @@ async def test_a_device_that_another_is_at_is_left_alone(retention):
         await Locks(connection).exclusive(locks.PASSES, str(DEVICE))
         await settle(retention)
         assert await told(retention) == []
-    await retention.app.state.keeper.work()
+    await retention.running.passes.work()
     assert len(await told(retention)) == 1
 
 
@@ -260,7 +260,7 @@ async def test_a_flood_is_worked_in_turns_and_all_of_it(retention, monkeypatch):
     await settle(retention)
     assert 0 < len(await told(retention)) < 50
     for _ in range(6):
-        await retention.app.state.keeper.work()
+        await retention.running.passes.work()
     assert sorted(map(sorted, (await members(retention)).values())) == sorted(
         sorted(ids(car)) for car in cars
     )
@@ -276,7 +276,7 @@ async def test_more_reads_in_a_moment_than_are_looked_at_do_not_hold_up_what_fol
     await retention.store(*flood, *[seen("7ABC123", 20 + i / 5) for i in range(3)])
     await settle(retention)
     for _ in range(8):
-        await retention.app.state.keeper.work()
+        await retention.running.passes.work()
     [event] = await told(retention)
     assert event.plate == "7ABC123"
     assert await left_due(retention) == 0
@@ -381,7 +381,7 @@ async def purge(retention):
     path = f"/v1/purge-runs/{run['run_id']}"
     await retention.post(f"{path}/authorisation", {"note": "reviewed"}, **AUTHORISER)
     await retention.post(f"{path}/execution", None, 202, **EXECUTOR)
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
 
 
 def as_of(start):

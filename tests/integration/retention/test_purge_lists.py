@@ -108,7 +108,7 @@ async def test_a_run_is_not_executed_before_its_list_is_there(retention):
     assert (run["state"], run["reads"]) == ("executing", 1)
     assert await retention.emitted(RecordsPurged) == []
     retention.objects.down = False
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     run = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
     assert (run["state"], run["reads"]) == ("certified", 1)
     [event] = await retention.emitted(RecordsPurged)
@@ -132,9 +132,9 @@ async def test_a_crash_after_the_list_was_put_only_delays(retention, monkeypatch
     with monkeypatch.context() as patched:
         patched.setattr(purge_lists.PurgeLists, "write", put_and_die)
         with pytest.raises(RuntimeError):
-            await retention.app.state.purger.work()
+            await retention.running.purger.work()
     await retention.store(late)
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     [event] = await retention.emitted(RecordsPurged)
     assert await listed(retention, event) == (records(first, late), [])
 
@@ -144,17 +144,17 @@ async def test_a_read_that_came_again_and_is_held_now_is_not_called_gone(retenti
     """Destroyed by one step, sent again, and kept by the next: what followers have of it stays."""
     read = a_read("7HELD01", WHOLE_MONTH)
     await retention.store(read)
-    end = retention.app.state.purger._end
+    end = retention.running.purger._end
 
     async def not_yet(run):
         raise Unavailable("not yet")
 
-    monkeypatch.setattr(retention.app.state.purger, "_end", not_yet)
+    monkeypatch.setattr(retention.running.purger, "_end", not_yet)
     await purge(retention)
     await place(retention, plate="7HELD01")
     await retention.store(read)
-    monkeypatch.setattr(retention.app.state.purger, "_end", end)
-    await retention.app.state.purger.work()
+    monkeypatch.setattr(retention.running.purger, "_end", end)
+    await retention.running.purger.work()
     [event] = await retention.emitted(RecordsPurged)
     assert await listed(retention, event) == ([], records(read))
 
@@ -167,7 +167,7 @@ async def test_what_a_withdrawn_run_destroyed_is_named_by_the_next(retention, mo
     await retention.store(first, second)
     leave = await propose(retention, kind="standing")
     await authorise(retention, leave)
-    take = retention.app.state.purger._take
+    take = retention.running.purger._take
 
     async def take_then_withdraw(run, step):
         await take(run, step)
@@ -178,9 +178,9 @@ async def test_what_a_withdrawn_run_destroyed_is_named_by_the_next(retention, mo
                 headers=retention.authority.headers(**AUTHORISER),
             )
 
-    monkeypatch.setattr(retention.app.state.purger, "_take", take_then_withdraw)
-    await retention.app.state.purger.work()
-    monkeypatch.setattr(retention.app.state.purger, "_take", take)
+    monkeypatch.setattr(retention.running.purger, "_take", take_then_withdraw)
+    await retention.running.purger.work()
+    monkeypatch.setattr(retention.running.purger, "_take", take)
     assert await left(retention) == ["1OLD002"]
     await purge(retention)
     [event] = await retention.emitted(RecordsPurged)
@@ -192,14 +192,14 @@ async def test_a_list_ends_after_thirty_days_and_its_proof_stays(retention):
     run = await purge(retention)
     assert len(retention.objects.kept) == 2
     retention.clock.advance(days=30)
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     assert len(retention.objects.kept) == 2
     retention.clock.advance(seconds=1)
     retention.objects.down = True
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     retention.objects.down = False
     assert len(retention.objects.kept) == 2
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     assert retention.objects.kept == {}
     certificate = (await retention.get(f"/v1/purge-runs/{run['run_id']}/certificate")).json()
     assert certificate["purge_list"]["purged"] == 1
@@ -209,22 +209,22 @@ async def test_a_list_ends_after_thirty_days_and_its_proof_stays(retention):
 async def test_the_log_hears_of_the_certificate_and_the_list_waits_for_it(retention, monkeypatch):
     """Audit erases only what is certified, by the list: while there is no certificate it stays."""
     await retention.store(a_read("1OLD001", WHOLE_MONTH))
-    certify = retention.app.state.purger._certify
+    certify = retention.running.purger._certify
 
     async def not_now(run_id):
         return None
 
-    monkeypatch.setattr(retention.app.state.purger, "_certify", not_now)
+    monkeypatch.setattr(retention.running.purger, "_certify", not_now)
     run = await purge(retention)
     retention.clock.advance(days=40)
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     assert len(retention.objects.kept) == 2
-    monkeypatch.setattr(retention.app.state.purger, "_certify", certify)
-    await retention.app.state.purger.work()
+    monkeypatch.setattr(retention.running.purger, "_certify", certify)
+    await retention.running.purger.work()
     path = f"/v1/purge-runs/{run['run_id']}/certificate"
     certificate = (await retention.get(path)).json()
     [told] = [e for e in await retention.emitted(PurgeChanged) if e.change == "certified"]
     digest = sha256(canonical(certificate)).hexdigest()
     assert (str(told.run_id), told.details["certificate_sha256"]) == (run["run_id"], digest)
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     assert retention.objects.kept == {}

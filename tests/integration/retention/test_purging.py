@@ -51,7 +51,7 @@ async def purge(retention, **body):
     run = await propose(retention, **body)
     await authorise(retention, run)
     await execute(retention, run)
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     return (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
 
 
@@ -113,7 +113,7 @@ async def test_images_and_crops_go_after_the_commit_and_are_tried_until_they_are
         run = await purge(retention)
     assert (run["state"], run["reads"], run["captures"], run["objects"]) == ("executed", 1, 1, 2)
     assert len(retention.kept) == 3
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     run = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
     assert run["state"] == "certified"
     assert retention.kept == [new.capture.image.object_key]
@@ -189,12 +189,12 @@ async def test_without_one_of_the_facts_nothing_is_proposed_or_carried_out(
         assert missing in (await propose(without, 409))["missing"]
         await authorise(without, waiting, 409)
         await execute(without, authorised, 409)
-        await without.app.state.purger.work()  # neither the run in hand nor the daily one
+        await without.running.purger.work()  # neither the run in hand nor the daily one
         assert await left(without) == ["1OLD001"]
         schedule = (await without.get("/v1/schedule")).json()
         assert schedule["missing"] == [missing]
     async with started(*parts, policy) as whole:
-        await whole.app.state.purger.work()
+        await whole.running.purger.work()
         assert await left(whole) == []
 
 
@@ -245,10 +245,10 @@ async def test_a_single_run_is_carried_out_by_a_third_person(retention, who):
     problem = await execute(retention, run, 409, **{**person, "name": "Somebody Else"})
     assert problem["code"] == "third_person"
     assert f"you {who} this purge" in problem["detail"]
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     assert await left(retention) == ["1OLD001"]
     await execute(retention, run)
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     done = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
     people = [done[f"{step}_by"]["person_id"] for step in ("proposed", "decided", "executed")]
     assert len(set(people)) == 3
@@ -258,9 +258,9 @@ async def test_a_single_run_is_carried_out_by_a_third_person(retention, who):
 async def test_an_authorised_run_does_nothing_until_it_is_executed(retention):
     await retention.store(a_read("1OLD001", DUE - timedelta(days=1)))
     run = await propose(retention)
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     await authorise(retention, run)
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     assert await left(retention) == ["1OLD001"]
 
 
@@ -268,17 +268,17 @@ async def test_an_authorised_run_does_nothing_until_it_is_executed(retention):
 async def test_under_a_standing_leave_the_daily_purge_runs_by_itself_once_a_day(retention):
     reads = [a_read(f"1DAY00{n}", DUE + timedelta(days=n, hours=-1)) for n in range(4)]
     await retention.store(*reads)
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     assert len(await left(retention)) == 4  # no leave
     leave = await propose(retention, kind="standing")
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     assert len(await left(retention)) == 4  # not authorised
     await authorise(retention, leave)
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     assert await left(retention) == ["1DAY001", "1DAY002", "1DAY003"]
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     retention.clock.advance(days=1)
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     assert await left(retention) == ["1DAY002", "1DAY003"]
     runs = (await retention.get("/v1/purge-runs")).json()["items"]
     daily = [run for run in runs if run["kind"] == "daily"]
@@ -289,7 +289,7 @@ async def test_under_a_standing_leave_the_daily_purge_runs_by_itself_once_a_day(
     path = f"/v1/purge-runs/{leave['run_id']}/withdrawal"
     await retention.post(path, {"note": "litigation expected"}, **AUTHORISER)
     retention.clock.advance(days=1)
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     assert await left(retention) == ["1DAY002", "1DAY003"]
 
 
@@ -320,10 +320,10 @@ async def test_a_run_that_was_cut_off_goes_on_where_it_was(retention, monkeypatc
 
     monkeypatch.setattr(Destruction, "run_step", cut_off)
     with pytest.raises(RuntimeError):
-        await retention.app.state.purger.work()
+        await retention.running.purger.work()
     assert len(await left(retention)) == 2
     monkeypatch.setattr(Destruction, "run_step", run_step)
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     run = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
     assert (run["state"], run["reads"]) == ("certified", 3)
     assert run["months_dropped"] == ["2025_01", "2025_02", "2025_03"]
@@ -356,7 +356,7 @@ async def test_months_that_should_be_gone_are_shown(retention):
     schedule = (await retention.get("/v1/schedule")).json()
     assert schedule["overdue_months"] == ["2025_01", "2025_03"]
     assert datetime.fromisoformat(schedule["due_before"]) == DUE
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     figures = (await retention.client.get("/metrics")).text
     assert "alpr_months_overdue 2.0" in figures
     await purge(retention)
@@ -375,8 +375,8 @@ async def test_two_replicas_at_one_purge_destroy_and_count_once(retention):
     )
     leave = await propose(retention, kind="standing")
     await authorise(retention, leave)
-    first = retention.app.state.purger
-    second = purger.Purger(retention.runtime, retention.app.state.signing_keys)
+    first = retention.running.purger
+    second = purger.Purger(retention.runtime, retention.running.keys)
     await asyncio.gather(first.work(), second.work())
     await first.work()
     [run] = [r for r in (await retention.get("/v1/purge-runs")).json()["items"] if r["day"]]
@@ -420,9 +420,9 @@ async def test_a_purge_waits_its_turn_behind_who_reads_and_comes_back(retention,
     async with retention.runtime.db.begin() as connection:
         await connection.execute(text("SELECT count(*) FROM reads"))  # a long search, not yet ended
         with pytest.raises(Unavailable):
-            await retention.app.state.purger.work()
+            await retention.running.purger.work()
     assert await left(retention) == ["1OLD001"]
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     assert await left(retention) == []
 
 
@@ -433,7 +433,7 @@ async def test_withdrawing_a_standing_leave_stops_the_daily_purge_in_hand(retent
     )
     leave = await propose(retention, kind="standing")
     await authorise(retention, leave)
-    original = retention.app.state.purger._take
+    original = retention.running.purger._take
 
     async def take_then_withdraw(run, step):
         await original(run, step)
@@ -444,8 +444,8 @@ async def test_withdrawing_a_standing_leave_stops_the_daily_purge_in_hand(retent
             )
             assert answer.status_code in {200, 409}
 
-    monkeypatch.setattr(retention.app.state.purger, "_take", take_then_withdraw)
-    await retention.app.state.purger.work()
+    monkeypatch.setattr(retention.running.purger, "_take", take_then_withdraw)
+    await retention.running.purger.work()
     assert len(await left(retention)) == 2
     runs = (await retention.get("/v1/purge-runs")).json()["items"]
     assert {run["kind"]: run["state"] for run in runs} == {

@@ -273,7 +273,7 @@ async def test_a_hold_of_another_camera_or_time_keeps_no_stray(retention):
 @pytest.mark.clause("468.3.1(f)/five-facts")
 async def test_without_authority_nothing_is_swept(retention):
     key = await stray(retention, OLD)
-    work = retention.app.state.purger.work
+    work = retention.running.purger.work
     await work()
     run = await propose(retention)
     await work()
@@ -292,9 +292,9 @@ async def without_sweep(service, monkeypatch):
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patched:
-        patched.setattr(service.app.state.purger, "_sweep", killed)
+        patched.setattr(service.running.purger, "_sweep", killed)
         with pytest.raises(RuntimeError):
-            await service.app.state.purger.work()
+            await service.running.purger.work()
 
 
 @pytest.mark.clause("468.3.1(f)/five-facts")
@@ -311,7 +311,7 @@ async def test_once_a_fact_is_missing_a_run_in_hand_sweeps_no_more(
         await without_sweep(whole, monkeypatch)
         assert (await shown(whole, run))["state"] == "executed"
     async with started(*parts, lacking) as without:
-        await without.app.state.purger.work()
+        await without.running.purger.work()
         assert objects.keys == [key]
         run = await shown(without, run)  # what it destroyed is certified, and that it did not sweep
         assert (run["state"], run["swept_at"]) == ("certified", None)
@@ -326,7 +326,7 @@ async def test_once_the_standing_leave_is_withdrawn_the_daily_run_sweeps_no_more
     await without_sweep(retention, monkeypatch)
     path = f"/v1/purge-runs/{leave['run_id']}/withdrawal"
     await retention.post(path, {"note": "litigation expected"}, **AUTHORISER)
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     assert retention.objects.keys == [key]
     [run] = [r for r in (await retention.get("/v1/purge-runs")).json()["items"] if r["day"]]
     assert (run["state"], run["strays"], run["swept_at"]) == ("certified", 0, None)
@@ -338,7 +338,7 @@ async def test_under_a_standing_leave_each_day_sweeps_what_has_come_to_be_past(r
     leave = await propose(retention, kind="standing")
     await authorise(retention, leave)
     for n in (3, 4, 5):
-        await retention.app.state.purger.work()
+        await retention.running.purger.work()
         assert retention.objects.keys == sorted(keys[n:])
         retention.clock.advance(days=1)
 
@@ -360,16 +360,14 @@ async def test_a_sweep_that_was_cut_off_goes_on_where_it_was_and_counts_once(
         return await doom(*arguments)
 
     monkeypatch.setattr(Strays, "doom", cut_off)
-    monkeypatch.setattr(
-        retention.app.state.purger, "_delete_objects", retention.runtime.objects.ping
-    )
+    monkeypatch.setattr(retention.running.purger, "_delete_objects", retention.runtime.objects.ping)
     for reached in (2, 3, 5):  # pages of 2 and 1 of one camera, then of 2 of the other
-        await retention.app.state.purger.work()
+        await retention.running.purger.work()
         state = await shown(retention, run)
         assert (state["state"], state["strays"]) == ("executed", reached)
         assert len(retention.objects.keys) == 7, "listed for deletion, and killed before that"
     monkeypatch.undo()
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     state = await shown(retention, run)
     assert (state["state"], *found(state)) == ("certified", 7, 0, 0)
     assert retention.objects.keys == []
@@ -387,10 +385,10 @@ async def test_a_deletion_that_fails_is_tried_again_before_the_run_is_certified(
     with monkeypatch.context() as patched:
         patched.setattr(retention.objects, "delete", broken)
         for _ in range(2):
-            await retention.app.state.purger.work()
+            await retention.running.purger.work()
             assert (await shown(retention, run))["state"] == "executed"
             assert len(retention.objects.keys) == 1
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     state = await shown(retention, run)
     assert (state["state"], state["strays"], retention.objects.keys) == ("certified", 1, [])
 
@@ -401,8 +399,8 @@ async def test_two_purgers_at_one_sweep_delete_and_count_once(retention, monkeyp
         await stray(retention, OLD - timedelta(days=n % 4))
         await retention.objects.lay(f"captures/odd/{n}.jpg", OLD)
     run = await begun(retention)
-    first = retention.app.state.purger
-    second = purger.Purger(retention.runtime, retention.app.state.signing_keys)
+    first = retention.running.purger
+    second = purger.Purger(retention.runtime, retention.running.keys)
     await asyncio.gather(first.work(), second.work())
     await first.work()
     state = await shown(retention, run)
@@ -452,7 +450,7 @@ async def test_what_another_run_has_deleted_already_is_neither_counted_nor_in_do
         await place(retention, device_ids=[str(DEVICE)])  # too late: it is gone but for the bytes
         second = await again(retention)
         assert (found(first), found(second)) == ((1, 0, 0), (0, 0, 0))
-    await retention.app.state.purger.work()
+    await retention.running.purger.work()
     assert retention.objects.keys == []
     assert (await shown(retention, first))["state"] == "certified"
 
@@ -477,7 +475,7 @@ async def test_a_long_sweep_goes_on_turn_by_turn(retention, monkeypatch):
     while state["state"] != "certified":
         turns += 1
         assert turns < 60, "it comes to no end"
-        await retention.app.state.purger.work()
+        await retention.running.purger.work()
         state = await shown(retention, run)
         assert (state["swept_at"] is None) == (state["state"] != "certified")
     assert turns > 6
@@ -597,7 +595,7 @@ async def test_what_a_record_that_comes_during_the_purge_names_stays_until_the_n
     retention, monkeypatch
 ):
     run = await begun(retention)
-    sweep = retention.app.state.purger._sweep
+    sweep = retention.running.purger._sweep
     keys = []
 
     async def come_late(run):
@@ -608,8 +606,8 @@ async def test_what_a_record_that_comes_during_the_purge_names_stays_until_the_n
 
     flagged = a_read("8XYZ987", OLD)  # a hit of which came, and not yet the read itself
     with monkeypatch.context() as patched:
-        patched.setattr(retention.app.state.purger, "_sweep", come_late)
-        await retention.app.state.purger.work()
+        patched.setattr(retention.running.purger, "_sweep", come_late)
+        await retention.running.purger.work()
     state = await shown(retention, run)
     assert (state["state"], *found(state)) == ("certified", 0, 0, 0)
     assert retention.objects.keys == sorted(keys)
@@ -756,7 +754,7 @@ async def test_a_package_past_the_schedule_goes_unless_it_is_still_given_out(
     if expires_in_days is not None:
         retention.clock.advance(days=-put_days_ago)
         await retention.store(approval)
-        await retention.app.state.packager.work()
+        await retention.running.packager.work()
         await retention.runtime.relay.drain()
         retention.clock.advance(days=put_days_ago)
         assert await retention.emitted(ReleasePackaged)
@@ -806,10 +804,10 @@ async def test_a_store_that_does_not_list_holds_up_no_purge_and_its_certificate_
         assert capture not in retention.objects.keys
         assert crop not in retention.objects.keys
         clock.advance(hours=23)
-        await retention.app.state.purger.work()
+        await retention.running.purger.work()
         assert (await shown(retention, run))["state"] == "executed"
         clock.advance(hours=2)
-        await retention.app.state.purger.work()
+        await retention.running.purger.work()
         run = await shown(retention, run)
         assert (run["state"], run["swept_at"]) == ("certified", None)
         path = f"/v1/purge-runs/{run['run_id']}/certificate"

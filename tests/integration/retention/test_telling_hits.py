@@ -218,7 +218,7 @@ async def test_a_hit_is_kept_through_the_purge_as_long_as_the_hold_and_no_longer
     assert {**after, "age_s": 0} == {**shown, "age_s": 0}
     assert len(await retention.fetch("SELECT 1 FROM hit_events")) == 3
     export = await request(retention, hold)
-    await retention.app.state.evidence_maker.work()
+    await retention.running.evidence.work()
     export = await export_shown(retention, export)
     path = await written(retention, export, tmp_path / "evidence.zip")
     [told] = lines(path, "data/hits.jsonl")

@@ -160,7 +160,7 @@ async def test_an_export_from_before_is_neither_counted_nor_taken_until_its_hold
     hold = await place(retention, captured_from=SINCE)
     await confirm(retention, hold)
     export = await request(retention, hold)
-    await retention.app.state.evidence_maker.work()
+    await retention.running.evidence.work()
     path = f"/v1/evidence-exports/{export['export_id']}"
     assert (await retention.get(path)).json()["reads"] == 1
     await retention.fetch(FORGOTTEN)
@@ -183,7 +183,7 @@ async def test_a_package_that_waits_is_not_made_while_its_hold_awaits_a_confirma
     await confirm(retention, hold)
     export = await request(retention, hold)
     await retention.fetch(FORGOTTEN)
-    await retention.app.state.evidence_maker.work()
+    await retention.running.evidence.work()
     shown = (await retention.get(f"/v1/evidence-exports/{export['export_id']}")).json()
     assert shown["state"] == "failed"
     assert "another person" in shown["fault"]

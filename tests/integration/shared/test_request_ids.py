@@ -11,6 +11,8 @@ import pytest
 from shared.core.logs import configure_logging
 from shared.core.trace import MAX_CALLERS_ID
 from shared.events import AccessAttempted, RecordsDisclosed
+from shared.service.running import service_of
+from shared.service.runtime import RuntimeService
 from tests.integration.shared.test_guard import router
 
 GIVEN = "0b6d9f5e-7b56-4f0a-9a4e-3f2d6f2f7a10"
@@ -47,7 +49,7 @@ async def client(app):
 @pytest.fixture
 async def attempts(app, bus):
     async def read():
-        await app.state.runtime.relay.drain()
+        await service_of(app, RuntimeService).runtime.relay.drain()
         return bus.events(AccessAttempted)
 
     return read

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
@@ -18,8 +19,9 @@ from shared.core.permissions import Permission
 from shared.events import AccessAttempted, RefusalsCounted
 from shared.http.app import create_app
 from shared.limits.refusals import MOST_NAMED
-from shared.service.runtime import Runtime
+from shared.service.runtime import Runtime, RuntimeService
 from shared.service.serve import options
+from shared.testing.sample import SAMPLE
 
 BURST = 5
 FLOODER = "192.0.2.66"
@@ -70,12 +72,13 @@ async def app(runtime, repository):
         await runtime.stop()
 
     app = create_app(
-        runtime,
-        title="Sample",
-        description="",
+        replace(
+            SAMPLE,
+            open_routes=frozenset({"/v1/sign-in", "/v1/keys"}),
+            sign_in_routes=frozenset({"/v1/sign-in"}),
+        ),
+        RuntimeService(runtime),
         lifespan=lifespan,
-        open_routes={"/v1/sign-in", "/v1/keys"},
-        doors={"/v1/sign-in"},
     )
     app.include_router(router)
     async with app.router.lifespan_context(app):

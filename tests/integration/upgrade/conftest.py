@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import httpx
 import pyotp
@@ -27,15 +27,22 @@ from local.stack.keys import kept_keys
 from local.stack.mac_keys import audits_mac_keys
 from local.stack.services import APIS, environment_of
 from services.audit.events import subscriptions as of_audit
+from services.audit.service import AuditService
 from services.hotlist.events import subscriptions as of_hotlist
+from services.hotlist.service import HotlistService
 from services.identity.actions.tick import tick
+from services.identity.service import IdentityService
+from services.registry import SPECS
 from services.release.events import subscriptions as of_release
+from services.retention.events import subscriptions as of_retention
+from services.retention.service import RetentionService
 from shared.accounts.known_accounts import FOLLOWED
 from shared.core.policy import load_policy
 from shared.events import IdentityTicked
 from shared.kafka.codec import Message, decode
 from shared.kafka.consumer import WholeSubscription
 from shared.objects.store import LocalObjects
+from shared.service.running import service_of
 from shared.service.runtime import Runtime
 from shared.testing import FakeBus, FakeClock, TestRoot
 
@@ -98,7 +105,7 @@ def _policy(folder):
 
 def settings_of(service, environment):
     """A service's settings as its environment says them."""
-    chosen = get_type_hints(import_module(f"services.{service}.main").build_app)["settings"]
+    chosen = SPECS[service].settings_class()
     told = environment_of(service, environment)
     return chosen(**{n: told[n.upper()] for n in chosen.model_fields if n.upper() in told})
 
@@ -116,7 +123,7 @@ class Upgraded:
 
     async def settle(self):
         """Let identity tick, relay all outboxes and hand what was published to all who work it, until nothing comes."""
-        identity = self.apps["identity"].state.identity
+        identity = service_of(self.apps["identity"], IdentityService).identity
         await tick(identity, self.bus)
         for _ in range(20):
             for runtime in self.runtimes.values():
@@ -135,11 +142,10 @@ class Upgraded:
         raise AssertionError("the services do not come to rest")
 
     def _subscriptions(self):
-        audit, release = self.apps["audit"].state, self.runtimes["release"]
-        yield from of_audit(audit.writer, 100)
-        yield from of_release(release)
-        yield from self.apps["retention"].state.subscriptions
-        hotlist = self.apps["hotlist"].state.parts
+        yield from of_audit(service_of(self.apps["audit"], AuditService).writer, 100)
+        yield from of_release(self.runtimes["release"])
+        yield from of_retention(service_of(self.apps["retention"], RetentionService))
+        hotlist = service_of(self.apps["hotlist"], HotlistService)
         yield from of_hotlist(hotlist.runtime, hotlist.raiser, hotlist.secrets)
 
     async def ask(self, service, method, path, person=None, purpose=None, **request):

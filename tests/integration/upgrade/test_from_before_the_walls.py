@@ -12,8 +12,10 @@ from sqlalchemy.exc import DBAPIError
 
 from services.audit.actions.old_log import OldLogEnd
 from services.audit.actions.verify import verify_export
+from services.retention.service import RetentionService
 from shared.core.merkle import root_of
 from shared.core.signed_notes import Checkpoint, Verifier
+from shared.service.running import service_of
 from tests.integration.upgrade.conftest import DATABASE, ENDED, FACTS, FIXTURE
 
 pytestmark = pytest.mark.enable_socket
@@ -163,7 +165,7 @@ async def test_a_request_of_before_is_approved_by_two_and_packaged(upgraded):
         "release", "POST", f"{path}/decision", second, purpose=theirs, json=decision
     )
     await upgraded.settle()
-    await upgraded.apps["retention"].state.packager.work()
+    await service_of(upgraded.apps["retention"], RetentionService).packager.work()
     await upgraded.settle()
     filed = (await upgraded.must("release", "GET", path, administrator, purpose=purpose)).json()
     assert filed["status"] == "packaged", filed
@@ -198,7 +200,7 @@ LEFT = "SELECT plate_as_read FROM reads UNION SELECT plate_as_read FROM held_rea
 async def test_the_next_daily_purge_destroys_what_is_due_and_holds_hold(upgraded):
     upgraded.clock.advance(days=1)
     custodian = await upgraded.sign_in("c.records")
-    await upgraded.apps["retention"].state.purger.work()
+    await service_of(upgraded.apps["retention"], RetentionService).purger.work()
     await upgraded.settle()
     page = (await upgraded.must("retention", "GET", "/v1/purge-runs", custodian)).json()
     run = page.get("items", page.get("runs"))[0]

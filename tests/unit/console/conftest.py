@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from services.console.main import build_app
-from services.console.service import Console
+from services.console.service import ConsoleService
 from services.console.settings import Settings
 from shared.testing import FakeClock
 from tests.unit.console.services import PERMISSIONS, FakeServices
@@ -81,7 +81,7 @@ def start(settings, clock, services):
 
     def start():
         return build_app(
-            settings, Console.of(settings, clock=clock, transport=services.transport())
+            settings, ConsoleService.of(settings, clock=clock, transport=services.transport())
         )
 
     return start

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from services.console.main import build_app
-from services.console.service import Console
+from services.console.service import ConsoleService
 from shared.core.policy import load_policy
 from tests.unit.console.conftest import ROOT, Browser
 
@@ -34,7 +34,7 @@ async def test_another_policy_file_makes_another_page(settings, services, tmp_pa
     file = tmp_path / "policy.toml"
     file.write_text(text)
     other = settings.model_copy(update={"policy_file": file})
-    browser = Browser(build_app(other, Console.of(other, transport=services.transport())))
+    browser = Browser(build_app(other, ConsoleService.of(other, transport=services.transport())))
     await browser.open("/policy")
     assert "Sgt. Someone <Else>" in browser.said
     assert "<Else>" not in browser.page.text

@@ -12,7 +12,7 @@ from services.console.actions.seal import Seal
 from services.console.actions.sessions import KnownBrowser, Session
 from services.console.api.forms import own_file_form, own_form
 from services.console.main import build_app
-from services.console.service import Console
+from services.console.service import ConsoleService
 from shared.core.policy import load_policy
 from tests.unit.console.conftest import ORIGIN, Browser
 from tests.unit.console.services import BROWSER_TOKEN, problem
@@ -98,7 +98,7 @@ async def test_over_https_cookies_belong_to_this_host_alone(browser):
 
 async def test_below_a_prefix_cookies_come_by_tls_alone(settings, services):
     below = settings.model_copy(update={"root_path": "/console"})
-    console = Console.of(below, transport=services.transport())
+    console = ConsoleService.of(below, transport=services.transport())
     browser = Browser(build_app(below, console))
     await browser.open("/console/sign-in")
     line = browser.page.headers["set-cookie"]

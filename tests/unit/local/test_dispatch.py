@@ -13,9 +13,11 @@ from local.stack.keys import ADDED, KEYS, REPLACEABLE
 from local.stack.services import APIS, ASKED_BY_PAGES, PAGES, addresses, build
 from shared.core.policy import load_policy
 from shared.http.app import create_app
-from shared.service.runtime import Runtime
+from shared.service.running import Service, service_of
+from shared.service.runtime import Runtime, RuntimeService
 from shared.service.settings import CommonSettings
 from shared.testing import FakeBus, FakeObjects, all_mac_keys, mac_key_text
+from shared.testing.sample import SAMPLE
 
 POLICY = load_policy(Path(__file__).parents[3] / "policy.toml")
 
@@ -29,7 +31,8 @@ def app(name: str, log: list[str], *, root_path: str = "") -> FastAPI:
 
     settings = CommonSettings(root_path=root_path, event_mac_key=mac_key_text("sample"))
     runtime = Runtime(name, settings, bus=FakeBus(), objects=FakeObjects(), policy=POLICY)
-    made = create_app(runtime, title=f"The {name} <API>", description="", lifespan=lifespan)
+    made = create_app(SAMPLE, RuntimeService(runtime), lifespan=lifespan)
+    made.title = f"The {name} <API>"
 
     @made.get("/v1/things/{thing}")
     async def thing(thing: str, request: Request) -> dict[str, str]:
@@ -131,7 +134,8 @@ def test_every_service_is_built_from_the_environment(
     monkeypatch.setenv("AUDIT__AUDIT_EVENT_MAC_KEYS", all_mac_keys())
     for key, url in addresses({name: f"http://{name}" for name in ASKED_BY_PAGES}).items():
         monkeypatch.setenv(key, url)
-    settings = build(name).state.runtime.settings
+    service = service_of(build(name), Service)
+    settings = service.runtime.settings if isinstance(service, RuntimeService) else service.settings
     assert settings.token_issuer == "from the environment"
 
 

@@ -12,9 +12,10 @@ from shared.core.periodic import PeriodicTask
 from shared.core.policy import load_policy
 from shared.http.app import create_app
 from shared.kafka import client as kafka
-from shared.service.runtime import Runtime
+from shared.service.runtime import Runtime, RuntimeService
 from shared.service.settings import CommonSettings
 from shared.testing import FakeBus, FakeObjects
+from shared.testing.sample import SAMPLE
 
 POLICY = load_policy(Path(__file__).parents[3] / "policy.toml")
 
@@ -64,7 +65,7 @@ async def test_a_failing_task_is_named_by_readyz_and_takes_no_request_away() -> 
 
     monkey = {"postgres": well}
     runtime.db.ping = monkey["postgres"]  # type: ignore[method-assign]
-    app = create_app(runtime, title="test", description="", lifespan=None)
+    app = create_app(SAMPLE, RuntimeService(runtime), lifespan=None)
     task = PeriodicTask("purger", fails, 3600, at_once=True)
     runtime.run(task)
     try:

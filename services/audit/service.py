@@ -1,0 +1,26 @@
+"""What the routes of a running audit work with."""
+
+from asyncio import Semaphore
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from services.audit.actions.writer import Writer
+from services.audit.settings import Settings
+from shared.service.running import needs
+from shared.service.runtime import RuntimeService
+
+MAX_EXPORTS = 2
+"""At a time: each holds a database connection."""
+
+
+@dataclass(frozen=True)
+class AuditService(RuntimeService):
+    """One process of audit."""
+
+    settings: Settings
+    writer: Writer
+    exports: Semaphore = field(default_factory=lambda: Semaphore(MAX_EXPORTS))
+    """Taken for as long as an export runs."""
+
+
+Running = Annotated[AuditService, needs(AuditService)]

@@ -1,0 +1,15 @@
+"""What audit declares of itself."""
+
+from shared.service.spec import ServiceSpec
+
+DESCRIPTION = """
+The append-only log of every access to ALPR data and every administrative act (Civil Code 1798.90.52;
+policy 468.6): entries, signed checkpoints, proofs, findings, breach reports and periodic audits.
+"""
+
+SPEC = ServiceSpec(
+    name="audit",
+    description=DESCRIPTION,
+    # What lets anybody hold the log to what it was.
+    open_routes=frozenset({"/v1/checkpoint", "/v1/keys"}),
+)

@@ -1,0 +1,15 @@
+"""What hotlist declares of itself."""
+
+from shared.service.spec import ServiceSpec
+
+DESCRIPTION = """Hot lists, and the hits that reads raise against them.
+
+A hit is a machine match. It is `unverified` until a person has checked it through CLETS with the agency
+that entered the listing (policy 468.4(f)); nothing here says that a stop is lawful.
+Alerts are hits as they happen, over Server-Sent Events at `GET /v1/alerts`."""
+
+SPEC = ServiceSpec(
+    name="hotlist",
+    description=DESCRIPTION,
+    uploads=(r"/v1/lists/[^/]+/versions$",),
+)

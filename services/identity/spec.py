@@ -1,0 +1,21 @@
+"""What identity declares of itself."""
+
+from shared.service.spec import ServiceSpec
+
+DESCRIPTION = """Accounts, training, sign-in and declared purposes.
+
+An administrator creates an account; the person enrols with the invitation, a password and a second
+factor; signs in for an access token (`Authorization: Bearer`); and declares a purpose for the token that
+searches carry (`X-ALPR-Purpose`)."""
+
+SIGN_IN_ROUTES = frozenset(
+    {"/v1/enrolment", "/v1/enrolment/confirmation", "/v1/sessions", "/v1/sessions/refresh"}
+)
+"""Where a person proves who they are."""
+
+SPEC = ServiceSpec(
+    name="identity",
+    description=DESCRIPTION,
+    open_routes=SIGN_IN_ROUTES | {"/.well-known/jwks.json"},
+    sign_in_routes=SIGN_IN_ROUTES,
+)

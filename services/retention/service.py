@@ -1,0 +1,67 @@
+"""What the routes and the consumers of a running retention work with."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from services.retention.actions.signer import SigningKeys
+from services.retention.settings import Settings
+from services.retention.store.recording import Recorder
+from services.retention.workers.evidence import EvidenceMaker
+from services.retention.workers.packager import Packager
+from services.retention.workers.passes import PassKeeper
+from services.retention.workers.purger import Purger
+from shared.core.periodic import PeriodicTask
+from shared.service.running import needs
+from shared.service.runtime import Runtime, RuntimeService
+
+MONTHS_EVERY_S = 6 * 3600
+"""How often tables of months to come are made."""
+
+
+@dataclass(frozen=True)
+class RetentionService(RuntimeService):
+    """One process of retention."""
+
+    settings: Settings
+    keys: SigningKeys
+    recorder: Recorder
+    packager: Packager
+    evidence: EvidenceMaker
+    purger: Purger
+    passes: PassKeeper
+    tasks: tuple[PeriodicTask, ...]
+    """The slow work, each by itself."""
+
+    @classmethod
+    def of(cls, runtime: Runtime, settings: Settings) -> "RetentionService":
+        """Return the service, not started."""
+        keys = SigningKeys(runtime.db)
+        recorder = Recorder(
+            runtime.db, runtime.clock, floor_days=runtime.policy.retention.floor_days
+        )
+        packager, evidence = Packager(runtime, keys), EvidenceMaker(runtime, keys)
+        purger, passes = Purger(runtime, keys), PassKeeper(runtime, settings)
+        every_s, pass_every_s = settings.retention_work_every_s, settings.retention_pass_every_s
+        tasks = (
+            PeriodicTask("packager", packager.work, every_s, at_once=True),
+            PeriodicTask("evidence", evidence.work, every_s, at_once=True),
+            PeriodicTask("purger", purger.work, every_s, at_once=True),
+            PeriodicTask("passes", passes.work, pass_every_s, at_once=True),
+            PeriodicTask("months", recorder.make_ahead, MONTHS_EVERY_S, at_once=True),
+        )
+        return cls(
+            runtime, settings, keys, recorder, packager, evidence, purger, passes, tasks=tasks
+        )
+
+    async def prepare(self) -> None:
+        """Open the signing keys and make the tables of months to come. Raises: KeyFault, Unavailable."""
+        await self.keys.open(self.settings, self.runtime.clock.now())
+        await self.recorder.make_ahead()
+
+    def wake(self) -> None:
+        """Have the slow work look at once for what there is to do."""
+        for task in self.tasks:
+            task.wake()
+
+
+Running = Annotated[RetentionService, needs(RetentionService)]
