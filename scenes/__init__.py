@@ -1,6 +1,6 @@
-"""Street scenes with US plates, rendered: what a camera would post, and the truth about it.
+"""Renders street scenes with US plates: a camera's frames, and the ground truth of each.
 
-Deterministic by seed; numpy and OpenCV only, no photo and no font file behind it.
+Deterministic by seed; uses numpy and OpenCV only, no photos and no font files.
 """
 
 from scenes.camera import encode_jpeg

@@ -1,4 +1,4 @@
-"""Render a folder of scenes with their truth: `python -m scenes OUT_DIR --count 12`."""
+"""Renders a folder of scenes with their truth: `python -m scenes OUT_DIR --count 12`."""
 
 import argparse
 import csv
@@ -15,7 +15,7 @@ def main() -> None:
     parser.add_argument("out_dir", type=Path)
     parser.add_argument("--count", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--condition", choices=CONDITIONS, help="all in turn if not given")
+    parser.add_argument("--condition", choices=CONDITIONS, help="if not given, all in turn")
     parser.add_argument("--size", type=int, nargs=2, default=(1280, 720), metavar=("W", "H"))
     wanted = parser.parse_args()
     wanted.out_dir.mkdir(parents=True, exist_ok=True)

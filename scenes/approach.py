@@ -1,4 +1,4 @@
-"""A car that comes closer, frame by frame, as the camera behind it sees it."""
+"""Renders a car that comes closer, frame by frame, as the camera behind it sees it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,14 +31,14 @@ def render_approach(
     condition: Condition = "day",
     size: tuple[int, int] = (1280, 720),
 ) -> Iterator[Scene]:
-    """Render a car ahead as a camera comes up to it; the same arguments give the same bytes.
+    """Render a car ahead as a camera approaches it; the same arguments give the same bytes.
 
-    Street, car and plate stay the same; light, blur and grain are each frame's own, so that frames
-    are read right or wrong one by one.
+    Street, car and plate stay the same; each frame has its own light, blur and grain, so a reader is right or wrong
+    on each frame separately.
 
     Args:
         plate: 1 to 8 letters and digits.
-        from_m: how far ahead the car is in the first frame; in the last it is NEAR_M.
+        from_m: distance of the car in the first frame; in the last it is NEAR_M.
         size: width and height in px.
     """
     begin = np.random.default_rng([seed, CONDITIONS.index(condition)])

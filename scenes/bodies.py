@@ -1,8 +1,8 @@
 """The shapes of cars, as a skin lofted along their backs.
 
-A body is seen from behind. Its `skin` runs from the lower edge of the bumper up over boot or hatch,
-rear window and roof: at each step height, depth (forward of the rearmost point) and half width, in
-metres. Whatever is drawn on it is given as (u, y): metres right of the middle, and height.
+A body is seen from behind. Its `skin` runs from the lower edge of the bumper up over boot or hatch, rear window
+and roof: at each step height, depth (forward of the rearmost point) and half width, in metres. Positions on it are
+(u, y): metres right of the middle, and height.
 """
 
 from dataclasses import dataclass

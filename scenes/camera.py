@@ -1,4 +1,4 @@
-"""From painted layers to a frame: light, lens, sensor, and the file a camera makes of it."""
+"""Turns painted layers into a frame: light, lens, sensor, and JPEG."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Light:
-    """How one hour lights a street. Factors of even daylight; ranges are drawn from."""
+    """The light of one hour, as factors of even daylight; a pair is a range to sample from."""
 
     ambient: tuple[float, float]
     tint: tuple[float, float, float]
@@ -22,7 +22,7 @@ class Light:
     spot: tuple[float, float]
     """The camera's or car's own light on the road ahead."""
     flash: tuple[float, float]
-    """What retroreflective sheeting throws back of it."""
+    """Share of that light that retroreflective sheeting returns."""
     bloom: float
     noise: tuple[float, float]
     """Standard deviation, grey levels."""
@@ -49,7 +49,7 @@ def take(layers: Layers, condition: Condition, rng: np.random.Generator, plate_p
 
 
 def encode_jpeg(frame: Image, quality: int = 85) -> bytes:
-    """The frame as a JPEG file; quality 1 to 100."""
+    """Encode the frame as a JPEG file; quality 1 to 100."""
     _, encoded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return encoded.tobytes()
 
@@ -86,7 +86,7 @@ def _spot(width: int, height: int, rng: np.random.Generator) -> Floats:
 
 
 def _lens_blur(picture: Floats, rng: np.random.Generator, plate_px: float) -> Floats:
-    """Defocus, and the smear of a moving car; a plate of 120 px may lose 10 px."""
+    """Blur by defocus and by the motion of a car; up to 10 px on a plate of 120 px."""
     sigma = 0.45 + plate_px * float(rng.beta(1.1, 4)) * 0.026
     blurred = cv2.GaussianBlur(picture, (0, 0), sigma)
     length = plate_px * float(rng.beta(1.0, 4)) * 0.085
@@ -102,14 +102,14 @@ def _lens_blur(picture: Floats, rng: np.random.Generator, plate_px: float) -> Fl
 
 
 def _noise(shape: tuple[int, ...], sigma: float, rng: np.random.Generator) -> Floats:
-    """Grain as a sensor and its denoiser leave it, (H, W)."""
+    """Sample grain as left by a sensor and its denoiser, (H, W)."""
     fine = rng.standard_normal((shape[0], shape[1] // 2 + 1), np.float32)
     wide = cv2.resize(fine, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
     return wide.astype(np.float32) * np.float32(sigma)
 
 
 def _rain(picture: Floats, rng: np.random.Generator) -> Floats:
-    """Grey, misty, with streaks of falling drops."""
+    """Make the picture grey and misty, with streaks of falling drops."""
     grey = picture.mean(axis=2, keepdims=True)
     picture = picture * np.float32(0.62) + grey * np.float32(0.38)
     mist = np.float32(rng.uniform(0.06, 0.16))

@@ -1,7 +1,7 @@
-"""How each state's plate looks: colours, words and the picture behind or between the characters.
+"""The plate design of each state: colours, words and the picture behind or between the characters.
 
-Drawn after the states' common designs from memory, simplified; nothing here is a state's artwork.
-Sizes are px of the flat plate, 50 px to the inch.
+Drawn from memory after the states' common designs, simplified; none is a state's artwork. Sizes are px of the
+flat plate, 50 px to the inch.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ BLACK: Colour = (30, 28, 28)
 
 Motif = Callable[[Image], None]
 GapMotif = Callable[[Image, int], None]
-"""Paints over the gap of a serial, whose middle is at the given x in px."""
+"""Paints over the gap of a serial; the number is the x of its middle in px."""
 
 
 @dataclass(frozen=True)

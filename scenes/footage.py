@@ -1,4 +1,4 @@
-"""Footage as a camera would send it: JPEG frames out of a film, or the pictures of a folder by name."""
+"""Reads footage as a camera sends it: JPEG frames of a film, or the pictures of a folder by name."""
 
 import os
 from collections.abc import Iterator
@@ -19,19 +19,19 @@ PICTURES: Final = {
     ".png": "image/png",
     ".webp": "image/webp",
 }
-"""Media types of pictures, by the ends of their files' names in small letters."""
+"""Media types of pictures by file extension, in lower case."""
 FILMS: Final = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv"})
 JPEG_QUALITY: Final = 90
 _MOST_FRAMES_A_SECOND: Final = 1000
 
 
 class NoFootage(ValueError):
-    """There is nothing to send; the text names the file and the fault."""
+    """There is no footage to send; the message names the file and the fault."""
 
 
 @dataclass(frozen=True)
 class Still:
-    """One frame as it would be posted; `at_s` is when, in seconds from the first one."""
+    """One frame to post; `at_s` is its time, in seconds from the first frame."""
 
     name: str
     content: bytes
@@ -45,12 +45,12 @@ def is_film(path: Path) -> bool:
 
 
 def footage(path: Path, *, per_s: float) -> Iterator[Still]:
-    """Frames at a steady rate: those of a film that are nearest, or the pictures of a folder.
+    """Yield frames at a steady rate: the nearest ones of a film, or the pictures of a folder.
 
     Args:
-        path: a film (MP4, AVI, MOV or MKV), or a folder of .jpg, .png and .webp files, which are
-            sent as they are, in the order of their names.
-        per_s: frames a second of the film's own time; a film with fewer gives all that it has.
+        path: a film (MP4, AVI, MOV or MKV), or a folder of .jpg, .png and .webp files, which are sent
+            unchanged, in the order of their names.
+        per_s: frames a second of the film's own time; a film with fewer yields all of its frames.
 
     Raises: NoFootage, before the first frame.
     """
@@ -78,7 +78,7 @@ def _pictures(folder: Path, per_s: float) -> Iterator[Still]:
 
 
 def _of_film(path: Path, per_s: float) -> Iterator[Still]:
-    """Each frame that is first to be on screen when the next one is due."""
+    """Yield each frame that is on screen when the next one is due."""
     due = 0
     with _opened(path) as (film, frames_per_s):
         number = 0
@@ -93,7 +93,7 @@ def _of_film(path: Path, per_s: float) -> Iterator[Still]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[cv2.VideoCapture, float]]:
-    """A film that has at least one frame, and its frames a second. Raises: NoFootage."""
+    """Open a film and return it with its frames a second. Raises: NoFootage if it has no frame."""
     with _quiet():
         film = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
@@ -112,7 +112,7 @@ def _opened(path: Path) -> Iterator[tuple[cv2.VideoCapture, float]]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep OpenCV and FFmpeg from writing to stderr what we say ourselves, in a sentence."""
+    """Keep OpenCV and FFmpeg from writing to stderr; NoFootage says the same in a sentence."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
@@ -122,19 +122,19 @@ def _quiet() -> Iterator[None]:
 
 
 def _next(film: cv2.VideoCapture) -> Image | None:
-    """The next frame, (H, W, 3) uint8 BGR; None at the end."""
+    """Return the next frame, (H, W, 3) uint8 BGR; None at the end."""
     read, frame = film.read()
     return frame.astype("uint8", copy=False) if read else None
 
 
 def write_film(path: Path, frames: Iterator[Image], *, frames_per_s: float) -> int:
-    """Write an MP4 (MPEG-4 part 2) of frames that are all of one size.
+    """Write an MP4 (MPEG-4 part 2) of frames of one size.
 
     Args:
         frames: (H, W, 3) uint8 BGR each, sides even.
 
-    Returns: how many frames it has.
-    Raises: NoFootage where the file cannot be written or there is no frame.
+    Returns: the number of frames.
+    Raises: NoFootage if the file cannot be written or there is no frame.
     """
     first = next(frames, None)
     if first is None:

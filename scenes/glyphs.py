@@ -1,7 +1,7 @@
 """The 36 characters of a license plate die, as strokes.
 
-US plates are pressed from dies with strokes of one width and round ends, so that a character is a
-path rather than an outline. Paths live in a box 6 wide and 10 high, y down. A path is a string of
+US plates are pressed from dies with strokes of one width and round ends, so a character is a path and not an
+outline. A path lies in a box 6 wide and 10 high, y down. It is a string of
 `M x y` (start), `L x y` (line), `A cx cy rx ry from to` (elliptic arc, degrees, 0 right and 90 down,
 either direction) and `Z` (close).
 """
@@ -70,7 +70,7 @@ def _arc(
 
 @cache
 def strokes(character: str) -> tuple[Points, ...]:
-    """The polylines of one character, each (n, 2) float32 in the 6 by 10 box; KeyError if unknown."""
+    """Return the polylines of one character, each (n, 2) float32 in the 6 by 10 box. Raises: KeyError if unknown."""
     lines: list[list[list[float]]] = [[]]
     words = PATHS[character].split()
     while words:

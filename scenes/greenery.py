@@ -10,7 +10,7 @@ GREENS = np.array([(44, 84, 62), (52, 98, 70), (38, 70, 58), (64, 116, 84)])
 
 
 def paint_tree(layers: Layers, lens: Lens, x: float, z: float, rng: np.random.Generator) -> None:
-    """A tree at (x, z): a trunk, and a crown of many clumps, lighter towards the sky."""
+    """Paint a tree at (x, z): a trunk, and a crown of many clumps, lighter towards the sky."""
     height = float(rng.uniform(5.0, 8.5))
     trunk = [
         (x - 0.16, 0, z),

@@ -1,4 +1,4 @@
-"""Road, pavements and what lies or falls on them."""
+"""Road, pavements, and the marks and shadows on them."""
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ def paint_ground(
     walk_m: float,
     rng: np.random.Generator,
 ) -> None:
-    """Grass or forecourt, pavements with kerbs, and asphalt with its wear."""
+    """Paint grass or forecourt, pavements with kerbs, and asphalt with its wear."""
     verge: Colour = (66, 104, 88) if rng.random() < 0.5 else (128, 134, 140)
     _strip(layers, lens, -200, 200, verge)
     walk: Colour = (158, 164, 166)
@@ -44,7 +44,7 @@ def paint_lanes(
     *,
     dashed: bool,
 ) -> None:
-    """Lane lines at given x: white ones dashed if asked, others solid. Sometimes a crossing."""
+    """Paint lane lines at given x: white ones dashed if asked, others solid. Sometimes adds a crossing."""
     for x, colour in lines:
         if dashed and min(colour) > 150:
             for z in np.arange(float(rng.uniform(0, 9)), 90, 9.0):
@@ -60,7 +60,7 @@ def paint_lanes(
 def paint_cast_shade(
     layers: Layers, lens: Lens, left_m: float, right_m: float, rng: np.random.Generator
 ) -> None:
-    """Shade of trees and houses across the road, on a sunny day."""
+    """Darken the road by the shade of trees and houses, on a sunny day."""
     blots: list[Points] = []
     for _ in range(int(rng.integers(0, 4))):
         x, z = rng.uniform(left_m, right_m), rng.uniform(4, 45)

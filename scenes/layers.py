@@ -1,4 +1,4 @@
-"""What is painted before the light falls on it: surfaces, lamps, and what throws light straight back."""
+"""The layers that are painted before light is applied: surfaces, lamps, and retroreflection."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ _FAR_PX = 12_000
 
 @dataclass
 class Layers:
-    """A picture in the making; all of one size.
+    """A picture in progress; all layers have one size.
 
-    `surface` (H, W, 3) uint8 BGR in even daylight; `glow` (H, W, 3) uint8, light that lamps send out;
-    `retro` (H, W) uint8, how much of the camera's own light comes straight back (plates, signs).
+    `surface` (H, W, 3) uint8 BGR in even daylight; `glow` (H, W, 3) uint8, light from lamps; `retro` (H, W) uint8,
+    share of the camera's own light that is reflected straight back (plates, signs).
     """
 
     surface: Image
@@ -34,18 +34,18 @@ class Layers:
         )
 
     def polygon(self, points: Points, colour: Colour) -> None:
-        """Fill an outline of a solid thing; it hides what shone or reflected behind it."""
+        """Fill the outline of a solid thing; it hides the light and reflections behind it."""
         outline = [_fixed(points)]
         cv2.fillPoly(self.surface, outline, colour, cv2.LINE_AA, _SUBPIXEL_BITS)
         cv2.fillPoly(self.glow, outline, (0, 0, 0), cv2.LINE_8, _SUBPIXEL_BITS)
         cv2.fillPoly(self.retro, outline, (0,), cv2.LINE_8, _SUBPIXEL_BITS)
 
     def shine(self, points: Points, colour: Colour) -> None:
-        """Make an outline send out light."""
+        """Make an outline emit light."""
         cv2.fillPoly(self.glow, [_fixed(points)], colour, cv2.LINE_AA, _SUBPIXEL_BITS)
 
     def reflect(self, points: Points, strength: int) -> None:
-        """Make an outline throw the camera's light back; strength 0 to 255."""
+        """Make an outline reflect the camera's light straight back; strength 0 to 255."""
         cv2.fillPoly(self.retro, [_fixed(points)], (strength,), cv2.LINE_AA, _SUBPIXEL_BITS)
 
     def line(self, points: Points, colour: Colour, thickness_px: int = 1) -> None:
@@ -59,7 +59,7 @@ class Layers:
     ) -> None:
         """Lay the quadrilateral `source` of a texture, (h, w, 3), over `target`; both (4, 2) px.
 
-        `mask` (h, w) uint8 says where the texture is solid; without it, all of it is. Hard edges: the
+        `mask` (h, w) uint8 marks the solid part of the texture; without it, all of it is solid. Edges are hard: the
         lens softens them later.
         """
         left, top, right, bottom = self._bounds(target)
@@ -81,7 +81,7 @@ class Layers:
         self.retro[where][cover > 127] = 0
 
     def warp_glow(self, texture: Image, source: Points, target: Points) -> None:
-        """Let a quadrilateral of a texture, (h, w, 3), shine where it lies over `target`."""
+        """Add the light of a quadrilateral of a texture, (h, w, 3), over `target`."""
         left, top, right, bottom = self._bounds(target)
         if right - left < 1 or bottom - top < 1:
             return
@@ -91,7 +91,7 @@ class Layers:
         np.maximum(where, light, out=where, casting="unsafe")
 
     def darken(self, outlines: Sequence[Points], strength: float, blur_px: float) -> None:
-        """Lay soft shadows over surfaces: `strength` 0 to 1 of the light is taken."""
+        """Lay soft shadows over surfaces: `strength` 0 to 1 is the share of light that they remove."""
         step = 4
         height, width = self.retro.shape
         small = np.zeros((-(-height // step), -(-width // step)), np.uint8)

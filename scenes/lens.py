@@ -16,7 +16,7 @@ NEAR_M = 0.4
 
 @dataclass(frozen=True)
 class Lens:
-    """Where the camera hangs and looks. Angles in radians; pitch is downwards, yaw to the right."""
+    """The camera's position and direction. Angles in radians; pitch is downwards, yaw to the right."""
 
     focal_px: float
     width_px: int
@@ -27,9 +27,9 @@ class Lens:
     yaw: float
 
     def project(self, points: ArrayLike) -> Points:
-        """World points (n, 3) in metres to the image, (n, 2) float32 px.
+        """Project world points (n, 3) in metres to the image, (n, 2) float32 px.
 
-        Points behind the camera land far outside the frame instead of failing.
+        Points behind the camera land far outside the frame; they do not fail.
         """
         relative = np.asarray(points, np.float64).reshape(-1, 3) - (self.x_m, self.y_m, 0.0)
         right, up, forward = (relative @ axis for axis in self._axes())
@@ -39,7 +39,7 @@ class Lens:
         return np.stack([x, y], axis=1).astype(np.float32)
 
     def px_per_m(self, z_m: float) -> float:
-        """How many px a metre spans at distance `z_m`."""
+        """Return the px that a metre spans at distance `z_m`."""
         return self.focal_px / max(z_m, NEAR_M)
 
     @property
@@ -66,7 +66,7 @@ def aim(
     x_m: float,
     y_m: float,
 ) -> Lens:
-    """A lens at (x_m, y_m, 0) that sees `target_m` near `at_px`; `size` is width, height in px."""
+    """Aim a lens at (x_m, y_m, 0) so that it sees `target_m` near `at_px`; `size` is width, height in px."""
     width, height = size
     bearing = np.arctan2(target_m[0] - x_m, target_m[2])
     drop = np.arctan2(y_m - target_m[1], np.hypot(target_m[0] - x_m, target_m[2]))

@@ -1,4 +1,4 @@
-"""What a rendered scene is: the frame and the truth about every plate in it."""
+"""A rendered scene: the frame and the ground truth of every plate in it."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 Points = NDArray[np.float32]
 Colour = tuple[int, int, int]
-"""Blue, green, red, 0 to 255, as OpenCV keeps them."""
+"""Blue, green, red, 0 to 255, as in OpenCV."""
 
 Condition = Literal["day", "dusk", "night", "infrared", "rain"]
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
@@ -36,7 +36,7 @@ class PlateTruth:
 
 @dataclass(frozen=True)
 class Scene:
-    """A frame as a camera would take it, (H, W, 3) uint8 BGR, and what is truly in it."""
+    """A camera's frame, (H, W, 3) uint8 BGR, and its ground truth."""
 
     frame: Image
     truth: list[PlateTruth]
@@ -48,6 +48,6 @@ class Scene:
 def as_image(values: NDArray[Any]) -> Image:
     """Round and clip any numeric array to uint8; same shape."""
     if values.ndim == 3 and values.shape[2] == 3:
-        # OpenCV's saturating cast is several times faster; its stubs leave scalars out.
+        # OpenCV's saturating cast is several times faster; its stubs lack scalars.
         return cast("Image", cv2.add(values, 0.0, dtype=cv2.CV_8U))  # type: ignore[call-overload]
     return cast("Image", np.clip(np.rint(values), 0, 255).astype(np.uint8))

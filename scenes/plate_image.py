@@ -1,4 +1,4 @@
-"""One plate, flat and clean, as it left the press and was screwed to a car."""
+"""Draws one plate, flat and clean, as it is screwed to a car."""
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ DEALERS = ("VALLEY MOTORS", "HARBOR AUTO", "MESA HONDA", "SUNRISE CARS", "FOOTHI
 
 
 def draw_plate(rng: np.random.Generator, issued: Issued) -> Image:
-    """The plate by itself: (300, 600, 3) uint8 BGR, 12 by 6 inches (SAE J686)."""
+    """Draw the plate alone: (300, 600, 3) uint8 BGR, 12 by 6 inches (SAE J686)."""
     design = DESIGNS[issued.state]
     plate = _background(design)
     if design.motif:
@@ -35,7 +35,7 @@ def draw_plate(rng: np.random.Generator, issued: Issued) -> Image:
 
 
 def corner_mask() -> Image:
-    """(300, 600) uint8: 255 where the plate is, 0 outside its round corners."""
+    """Return (300, 600) uint8: 255 on the plate, 0 outside its round corners."""
     mask = np.zeros((PLATE_HEIGHT_PX, PLATE_WIDTH_PX), np.uint8)
     r, w, h = CORNER_RADIUS_PX, PLATE_WIDTH_PX, PLATE_HEIGHT_PX
     cv2.rectangle(mask, (r, 0), (w - r, h), 255, -1)
@@ -67,7 +67,7 @@ def _words(plate: Image, design: Design) -> None:
 
 
 def _stickers(plate: Image, rng: np.random.Generator) -> None:
-    """Month at the top left, year at the top right."""
+    """Draw the month at the top left, the year at the top right."""
     colour = STICKERS[int(rng.integers(len(STICKERS)))]
     for left, text in ((66, str(rng.choice(MONTHS))), (478, f"20{rng.integers(25, 28)}")):
         cv2.rectangle(plate, (left, 18), (left + 62, 56), colour, -1)
@@ -84,7 +84,7 @@ def _stickers(plate: Image, rng: np.random.Generator) -> None:
 
 
 def _layout(pressed: str) -> tuple[list[float], float]:
-    """Left edge of each place, and the width of a glyph, in px."""
+    """Return the left edge of each character, and the width of a glyph, in px."""
     widths = np.array([{" ": 0.55, "-": 0.6}.get(c, 1.0) for c in pressed])
     pitch = min(82.0, (PLATE_WIDTH_PX - 2 * MARGIN_PX + 22) / widths.sum())
     left = (PLATE_WIDTH_PX - widths.sum() * pitch + pitch * 0.32) / 2
@@ -127,7 +127,7 @@ def _rim_and_bolts(plate: Image, rng: np.random.Generator) -> None:
 
 
 def _dealer_frame(plate: Image, rng: np.random.Generator) -> None:
-    """A dealer's frame: it covers the slogan and the edges, never the serial."""
+    """Draw a dealer's frame: it covers the slogan and the edges, never the serial."""
     shade = (38, 38, 38) if rng.random() < 0.6 else (205, 205, 208)
     h, w = plate.shape[:2]
     cv2.rectangle(plate, (8, 8), (w - 8, h - 8), shade, 20, cv2.LINE_AA)
@@ -137,7 +137,7 @@ def _dealer_frame(plate: Image, rng: np.random.Generator) -> None:
 
 
 def _weather(plate: Image, rng: np.random.Generator) -> Image:
-    """Road dirt, fading and the shade of the bumper, from hardly any to a lot."""
+    """Add road dirt, fading and the shade of the bumper, from hardly any to a lot."""
     h, w = plate.shape[:2]
     blots = rng.normal(0, 1, (5, 9)).astype(np.float32)
     dirt = np.clip(cv2.resize(blots, (w, h), interpolation=cv2.INTER_CUBIC), 0, 2)

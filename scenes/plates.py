@@ -1,9 +1,8 @@
-"""Which serials which states press: the grammars of their series, and how often each is met.
+"""The serials that states press: the grammars of their series, and how often each occurs.
 
-A pattern uses `9` for a digit and `A` for a letter; a space or a dash is a gap or a hyphen on the
-metal and no part of the plate. Weights say how often a series is met among that state's plates on
-the road, and a state among the plates that a Californian camera sees; they are estimates for
-variety, not statistics.
+A pattern uses `9` for a digit and `A` for a letter; a space or a dash is a gap or a hyphen on the metal and not
+part of the plate. A series' weight is its frequency among that state's plates on the road, a state's weight its
+frequency before a Californian camera; they are estimates for variety, not statistics.
 """
 
 import re
@@ -24,17 +23,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Series:
-    """One series of one state: how its serials are made."""
+    """One series of one state, with the pattern of its serials."""
 
     pattern: str
     weight: float
     letters: str = LETTERS
     first: str = DIGITS
-    """What a leading digit may be."""
+    """Allowed leading digits."""
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
-        """Matches the plates of this series, gaps left out."""
+        """A pattern that matches the plates of this series, without gaps."""
         spelled = [self._choices(i) for i in range(len(self.pattern))]
         return re.compile("".join(f"[{choice}]" for choice in spelled if choice not in GAPS))
 
@@ -101,7 +100,7 @@ PERSONALISED_SHARE = 0.05
 
 @dataclass(frozen=True)
 class Issued:
-    """A serial on its plate. `pressed` keeps the gap or hyphen; `plate` is what a reader should say."""
+    """A serial with its state. `pressed` includes the gap or hyphen; `plate` is the expected reading."""
 
     state: str
     pressed: str
@@ -118,7 +117,7 @@ def _pick(rng: np.random.Generator, choices: Sequence[T], weights: Sequence[floa
 
 
 def issue(rng: np.random.Generator, state: State | None = None) -> Issued:
-    """Draw a plate as the roads of California would show it; of one `state` if given."""
+    """Draw a plate with the frequencies of Californian roads; of one `state` if given."""
     if state is None:
         state = _pick(rng, STATES, [s.weight for s in STATES])
     if state is CALIFORNIA and rng.random() < PERSONALISED_SHARE:
@@ -128,9 +127,9 @@ def issue(rng: np.random.Generator, state: State | None = None) -> Issued:
 
 
 def attribute(rng: np.random.Generator, plate: str) -> Issued:
-    """Give a wanted plate to a state that issues such serials; else as Californian personalised.
+    """Assign a given plate to a state that issues such serials; else to California, as personalised.
 
-    Raises ValueError if it is not 1 to 8 letters and digits.
+    Raises: ValueError if it is not 1 to 8 letters and digits.
     """
     if not re.fullmatch(r"[A-Z0-9]{1,8}", plate):
         raise ValueError("a plate is 1 to 8 letters and digits")

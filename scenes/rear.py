@@ -1,4 +1,4 @@
-"""The back of a car, painted on its skin as if it were rolled out flat."""
+"""Paints the back of a car on its flattened skin."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ TRADES = ("ACE PLUMBING", "BAY ELECTRIC", "GREEN LAWNS", "CITY GLASS", "PRO ROOF
 
 @dataclass
 class Art:
-    """A canvas over a body's skin, addressed in metres: u right of the middle, y height."""
+    """A canvas over a body's skin, with positions in metres: u right of the middle, y height."""
 
     body: Body
     px_per_m: float
@@ -24,13 +24,13 @@ class Art:
     colour: Colour
 
     def at(self, points: Outline | list[tuple[float, float]]) -> Points:
-        """(u, y) in metres to canvas px, (n, 2) float32."""
+        """Map (u, y) in metres to canvas px, (n, 2) float32."""
         u = np.array([p[0] for p in points])
         arc = np.array([self.body.arc_at(p[1]) for p in points])
         return self.at_arc(u, arc)
 
     def at_arc(self, u: Floats, arc: Floats) -> Points:
-        """(u, distance along the skin) in metres to canvas px, (n, 2) float32."""
+        """Map (u, distance along the skin) in metres to canvas px, (n, 2) float32."""
         x = (u + self.body.widest + MARGIN_M) * self.px_per_m
         y = (self.body.arc[-1] - arc) * self.px_per_m
         return np.stack([x, y], axis=1).astype(np.float32)
@@ -51,7 +51,7 @@ class Art:
         *,
         mirror: bool = False,
     ) -> None:
-        """Draw an open line of some width."""
+        """Draw an open line of a given width."""
         thickness = max(1, round(width_m * self.px_per_m))
         for sign in (1, -1) if mirror else (1,):
             where = self._fixed([(sign * u, y) for u, y in points])
@@ -60,7 +60,7 @@ class Art:
             )
 
     def text(self, words: str, u: float, y: float, height_m: float, colour: Colour) -> None:
-        """Letter something on the body; `u`, `y` is its lower left corner."""
+        """Write words on the body; `u`, `y` is their lower left corner."""
         x, row = self.at([(u, y)])[0]
         scale = height_m * self.px_per_m / 22
         cv2.putText(
@@ -73,7 +73,7 @@ class Art:
 
 
 def paint_rear(body: Body, colour: Colour, rng: np.random.Generator, px_per_m: float) -> Art:
-    """Paint the back of a car; the plate is not on it."""
+    """Paint the back of a car, without its plate."""
     width = int(2 * (body.widest + MARGIN_M) * px_per_m) + 1
     height = int(body.arc[-1] * px_per_m) + 1
     art = Art(body, px_per_m, np.zeros((height, width, 3), np.uint8), colour)
@@ -94,7 +94,7 @@ def shade(colour: Colour, by: float) -> Colour:
 
 
 def _lacquer(art: Art, rng: np.random.Generator) -> Image:
-    """Paint under an open sky: bright where it faces up, a mirror of the road low on the doors."""
+    """Shade the paint as under an open sky: bright where it faces up, reflecting the road low on the doors."""
     body = art.body
     height, width = art.canvas.shape[:2]
     arc = body.arc[-1] - np.arange(height) / art.px_per_m
@@ -186,7 +186,7 @@ def _seams(art: Art) -> None:
 
 
 def _window(art: Art, rng: np.random.Generator) -> None:
-    """Glass: dark inside, the sky in its upper part, heads of the seats behind."""
+    """Paint the glass: dark inside, the sky in its upper part, head rests behind."""
     low, high = art.body.window
     arcs = np.array([art.body.arc_at(low), art.body.arc_at(high)])
     inset = art.body.half_width(arcs) * (0.88 if art.body.kind != "van" else 0.80)
@@ -230,7 +230,7 @@ def _window(art: Art, rng: np.random.Generator) -> None:
 
 
 def _reflection(glass: Image, rows: "np.typing.NDArray[np.intp]", rng: np.random.Generator) -> None:
-    """Trees and house fronts mirrored in the glass, as soft dark and bright patches."""
+    """Paint reflections of trees and houses in the glass, as soft dark and bright patches."""
     top, bottom, width = int(rows[0]), int(rows[-1]) + 1, glass.shape[1]
     noise = rng.normal(0, 1, (4, 9)).astype(np.float32)
     soft = cv2.resize(noise, (width, bottom - top), interpolation=cv2.INTER_CUBIC)
@@ -279,7 +279,7 @@ def _shrink(outline: Outline, by: float) -> list[tuple[float, float]]:
 
 
 def _plate_place(art: Art, rng: np.random.Generator) -> None:
-    """The recess around the plate, with a bright bar over it."""
+    """Paint the recess around the plate, with a bright bar over it."""
     y = art.body.plate_y
     if art.body.kind == "pickup":
         return
@@ -292,7 +292,7 @@ def _plate_place(art: Art, rng: np.random.Generator) -> None:
 
 
 def _trimmings(art: Art, rng: np.random.Generator) -> None:
-    """Badge, model letters, third brake light; a trade's name and telephone on a van."""
+    """Add badge, model letters, third brake light; a trade's name and telephone on a van."""
     body = art.body
     light_text = sum(art.colour) < 330
     ink = (205, 205, 205) if light_text else (70, 68, 66)

@@ -1,4 +1,4 @@
-"""One frame: a street, its cars and their plates, seen by a camera."""
+"""Renders one frame: a street, its cars and their plates, as a camera sees them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,8 +39,8 @@ def render_scene(
     """Render one street scene; the same arguments give the same bytes.
 
     Args:
-        plates: what the cars carry, at most two; none given: drawn, one or two; empty: no plate is in
-            the frame, though cars may stand far off.
+        plates: the cars' plates, at most two. None: one or two random plates. Empty: no plate is in the frame,
+            though distant cars may be.
         size: width and height in px.
 
     Raises: TooManyPlates; ValueError for a plate that is not 1 to 8 letters and digits.
@@ -83,7 +83,7 @@ def _width(corners: Points) -> float:
 def _compose(
     rng: np.random.Generator, count: int, size: tuple[int, int]
 ) -> tuple[Lens, list[Vehicle]]:
-    """Hang the camera and place the cars so that every plate is whole in the frame."""
+    """Place the camera and the cars so that every plate is whole in the frame."""
     unit = size[0] / REFERENCE_WIDTH_PX
     for attempt in range(_TRIES):
         shrink = 0.96**attempt
@@ -113,7 +113,7 @@ def _vehicle(rng: np.random.Generator, lane: int, count: int) -> Vehicle:
 def _hang(
     rng: np.random.Generator, vehicles: list[Vehicle], size: tuple[int, int], unit: float
 ) -> Lens:
-    """A camera in a patrol car or on a pole, pointed at what it is to read."""
+    """Place a camera in a patrol car or on a pole, aimed at the plates that it is to read."""
     width, height = size
     on_pole = bool(rng.random() < 0.45)
     x_m = float(rng.uniform(-2.4, 2.4) if on_pole else rng.uniform(-1.5, 1.5))
@@ -150,7 +150,7 @@ def _inside(corners: Points, size: tuple[int, int]) -> bool:
 
 
 def _hidden(lens: Lens, vehicles: list[Vehicle], corners: list[Points]) -> bool:
-    """Whether a nearer car stands before another's plate."""
+    """Whether a nearer car hides another's plate."""
     for near in vehicles:
         outline = lens.project(
             near.world(near.body.place(near.body.half_width(near.body.arc), near.body.arc))
@@ -170,7 +170,7 @@ def _hidden(lens: Lens, vehicles: list[Vehicle], corners: list[Points]) -> bool:
 
 
 def _traffic(rng: np.random.Generator, street: Street, nearest_m: float) -> list[Vehicle]:
-    """Cars ahead and at the kerb, too far off for anyone to read a plate: they carry none."""
+    """Add cars ahead and at the kerb, so far away that plates are illegible: they carry none."""
     cars: list[Vehicle] = []
     for x in (*(LANE_M * lane for lane in range(street.lanes)), street.right_m - 1.1):
         z = nearest_m + float(rng.uniform(16, 34))
@@ -182,7 +182,7 @@ def _traffic(rng: np.random.Generator, street: Street, nearest_m: float) -> list
 
 
 def _stamp(frame: Image, rng: np.random.Generator, condition: Condition) -> None:
-    """The camera's own caption, burnt in: date, time and name."""
+    """Burn in the camera's own caption: date, time and name."""
     height, width = frame.shape[:2]
     scale = width / REFERENCE_WIDTH_PX
     first, last = HOURS[condition]

@@ -1,4 +1,4 @@
-"""Traffic and street-name signs: lettering that is no plate."""
+"""Traffic and street-name signs: lettering that is not a plate."""
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ SIGN_RETRO = 120
 
 
 def paint_sign(layers: Layers, lens: Lens, x: float, z: float, rng: np.random.Generator) -> None:
-    """A post at (x, z) with a speed limit, a parking sign or a street's name."""
+    """Paint a post at (x, z) with a speed limit, a parking sign or a street's name."""
     post = [(x - 0.04, 0, z), (x + 0.04, 0, z), (x + 0.04, 2.9, z), (x - 0.04, 2.9, z)]
     layers.polygon(lens.project(post), (120, 122, 122))
     match rng.choice(["speed", "name", "parking"]):
@@ -45,7 +45,7 @@ def paint_sign(layers: Layers, lens: Lens, x: float, z: float, rng: np.random.Ge
 
 
 def _lines(lines: tuple[str, ...], ink: Colour, ground: Colour) -> Image:
-    """A board with centred lines of text, (h, w, 3), filled as well as they allow."""
+    """Draw a board with centred lines of text as large as fits, (h, w, 3)."""
     height, width = 60 * len(lines) + 20, max(130, 34 * max(len(line) for line in lines))
     board = np.empty((height, width, 3), np.uint8)
     board[:] = ground

@@ -19,7 +19,7 @@ SKIES: dict[Condition, tuple[Colour, Colour]] = {
 
 
 def paint_sky(layers: Layers, lens: Lens, rng: np.random.Generator, condition: Condition) -> None:
-    """Fill the layers above the horizon, clouds included. It shines by itself."""
+    """Fill the layers above the horizon, clouds included. The sky emits its own light."""
     height, width = layers.retro.shape
     horizon = int(np.clip(lens.horizon_px + 2, 0, height))
     if horizon < 2:

@@ -18,18 +18,18 @@ WALK_M = 2.4
 
 @dataclass(frozen=True)
 class Street:
-    """What kind of street it is."""
+    """The layout of a street."""
 
     lanes: int
     """Lanes that lead away from the camera, its own included; x = 0 is the middle of the first."""
     left_m: float
     right_m: float
-    """Where the road ends to the left and to the right of x = 0."""
+    """Left and right edge of the road, from x = 0."""
     dashed: bool
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Street":
-        """Any street: two or three lanes this way, one or two the other way, room to park."""
+        """Sample a street: two or three lanes this way, one or two the other way, room to park."""
         lanes = int(rng.integers(2, 4))
         against = int(rng.integers(1, 3))
         left = LANE_M * (against + 0.5)
@@ -45,7 +45,7 @@ def is_dark(condition: Condition) -> bool:
 def paint_street(
     layers: Layers, lens: Lens, street: Street, rng: np.random.Generator, condition: Condition
 ) -> None:
-    """Paint the street with nobody on it, from far to near."""
+    """Paint the empty street, from far to near."""
     dark = is_dark(condition)
     paint_sky(layers, lens, rng, condition)
     facades.paint_far_end(layers, lens, rng, dark=dark)
@@ -71,7 +71,7 @@ def _lane_lines(street: Street) -> list[tuple[float, Colour]]:
 def _kerbside(
     layers: Layers, lens: Lens, street: Street, rng: np.random.Generator, *, dark: bool
 ) -> None:
-    """Trees, lamps and signs along both kerbs, far ones first."""
+    """Paint trees, lamps and signs along both kerbs, far ones first."""
     places = np.sort(rng.uniform(13, 110, 9))[::-1]
     for z in places:
         right = bool(rng.random() < 0.5)
@@ -86,7 +86,7 @@ def _kerbside(
 
 
 def _oncoming(layers: Layers, lens: Lens, rng: np.random.Generator) -> None:
-    """Headlights of cars that come towards the camera."""
+    """Paint the headlights of cars that come towards the camera."""
     for z in rng.uniform(30, 110, int(rng.integers(0, 3))):
         for x in (-LANE_M - 0.65, -LANE_M + 0.65):
             centre = lens.project([(x, 0.7, z)])[0]

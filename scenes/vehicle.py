@@ -1,4 +1,4 @@
-"""A car standing or driving in the street, and the plate it carries."""
+"""A parked or moving car in the street, and its plate."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ PAINTS: tuple[Colour, ...] = (
 
 @dataclass(frozen=True)
 class Vehicle:
-    """One car: where its back stands on the road, which way it heads, how it looks."""
+    """One car: the position of its back on the road, its heading, its appearance."""
 
     body: Body
     paint: Colour
@@ -38,14 +38,14 @@ class Vehicle:
     """How crookedly the plate is screwed on, radians."""
 
     def world(self, points: Floats) -> Floats:
-        """The car's own space (n, 3) to the world."""
+        """Map the car's own space (n, 3) to the world."""
         cos, sin = np.cos(self.heading), np.sin(self.heading)
         x = self.x_m + points[:, 0] * cos + points[:, 2] * sin
         z = self.z_m - points[:, 0] * sin + points[:, 2] * cos
         return np.stack([x, points[:, 1], z], axis=1)
 
     def plate_corners(self) -> Floats:
-        """The plate's corners in the world, (4, 3), clockwise from its top left."""
+        """Return the plate's corners in the world, (4, 3), clockwise from its top left."""
         half_w, half_h = PLATE_WIDTH_M / 2, PLATE_HEIGHT_M / 2
         flat = np.array(
             [[-half_w, half_h], [half_w, half_h], [half_w, -half_h], [-half_w, -half_h]]
@@ -54,7 +54,7 @@ class Vehicle:
         turned = flat @ np.array([[cos, sin], [-sin, cos]])
         arc = self.body.arc_at(self.body.plate_y) + turned[:, 1]
         on_skin = self.body.place(turned[:, 0], arc)
-        on_skin[:, 2] -= 0.012  # it stands a little proud of the sheet
+        on_skin[:, 2] -= 0.012  # the plate is a little in front of the sheet metal
         return self.world(on_skin)
 
 
@@ -134,7 +134,7 @@ def _faces_us(points: Points, sign: float) -> bool:
 
 
 def _side(layers: Layers, lens: Lens, vehicle: Vehicle, sign: float) -> None:
-    """One flank with cabin, windows, wheels and mirror, where the camera sees it."""
+    """Paint one flank with cabin, windows, wheels and mirror, if the camera sees it."""
     body = vehicle.body
     half = sign * body.widest * 0.985
     lower = [(half, y, z) for z, y in body.side]
@@ -173,7 +173,7 @@ def _side(layers: Layers, lens: Lens, vehicle: Vehicle, sign: float) -> None:
 
 
 def _corner(body: Body, sign: float, half: float) -> list[tuple[float, float, float]]:
-    """The strip that closes the corner between the back and a flank."""
+    """Return the strip that closes the corner between the back and a flank."""
     back = [(sign * w, y, z) for y, z, w in body.skin if y <= body.window[0]]
     flank = [(half, y, z) for z, y in body.side if z < 1]
     return back + flank[::-1]
@@ -200,7 +200,7 @@ def _skin(layers: Layers, lens: Lens, vehicle: Vehicle, art: Art) -> None:
 
 
 def _overlap(target: Points) -> Points:
-    """Let a step reach half a pixel over its neighbours, so that no gap opens between them."""
+    """Extend a step half a pixel over its neighbours, so that no gap opens between them."""
     grown = target.copy()
     grown[:2, 1] -= 0.6
     grown[2:, 1] += 0.6
