@@ -1,1 +1,1 @@
-"""The embedded stack: broker, Postgres and every service on one machine, by one command."""
+"""The embedded stack: broker, Postgres and every service on one machine, started by one command."""

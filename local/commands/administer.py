@@ -1,7 +1,7 @@
-"""Identity's command line on the running embedded stack: `python -m local.commands.administer`.
+"""Runs identity's command line on the running embedded stack: `python -m local.commands.administer`.
 
-For whoever runs the machine, above all to make the first administrator (`bootstrap`), who then
-invites everybody else through the API. All the arguments but `--folder` go to identity.
+For the machine's operator, above all to create the first administrator (`bootstrap`), who then invites everybody
+else through the API. All arguments but `--folder` are passed to identity.
 """
 
 import argparse
@@ -24,9 +24,9 @@ _PORT_LINE = 3  # of postmaster.pid, counted from 0 (PostgreSQL, miscadmin.h: LO
 def environment(
     folder: Path, given: Mapping[str, str], service: str = "identity"
 ) -> dict[str, str]:
-    """Return what a service lacks, beside `given`, to work on a running stack's data. Holds secrets.
+    """Return the settings that `given` lacks for a service to use a running stack's data. Contains secrets.
 
-    Raises: LocalError when no stack runs there.
+    Raises: LocalError if no stack runs there.
     """
     added = {"POLICY_FILE": str(ROOT / "policy.toml")}
     if "DATABASE_URL" not in given:
@@ -38,7 +38,7 @@ def environment(
 
 
 def port_of(servers: Path) -> int:
-    """Return the port of the Postgres that runs over a folder. Raises: LocalError where none does."""
+    """Return the port of the Postgres that runs on a folder. Raises: LocalError if none does."""
     try:
         lines = (servers / "data" / "postmaster.pid").read_text().splitlines()
         return int(lines[_PORT_LINE])
@@ -47,7 +47,7 @@ def port_of(servers: Path) -> int:
 
 
 def main() -> None:
-    """Do what identity's command line says."""
+    """Run identity's command line."""
     parser = argparse.ArgumentParser(
         prog="python -m local.commands.administer", description=__doc__
     )

@@ -1,4 +1,4 @@
-"""`make clean`: remove the embedded stack's data, wherever they lie, unless something runs on them."""
+"""`make clean`: removes the embedded stack's data, also outside the folder, unless a process uses them."""
 
 import contextlib
 import shutil
@@ -9,11 +9,11 @@ from local.stack.process import LocalError, held
 from local.stack.reachable import STATE, forget_removed
 
 RUN_ON = (".", "demo/stack", "kafka")
-"""What is held by whoever runs on it, below the folder."""
+"""Subfolders that a running server locks."""
 
 
 def clean(folder: Path, *, state: Path = STATE) -> None:
-    """Remove a folder of data and what stands for parts of it. Raises: LocalError while it is in use."""
+    """Remove a folder of data and its parts below `state`. Raises: LocalError while it is in use."""
     with contextlib.ExitStack() as held_here:
         for part in RUN_ON:
             if (folder / part).is_dir():
@@ -25,7 +25,7 @@ def clean(folder: Path, *, state: Path = STATE) -> None:
 
 
 def main() -> int:
-    """Return 0 when nothing is left, 1 otherwise, with the reason on stderr."""
+    """Return 0 if everything is removed, else 1, with the reason on stderr."""
     try:
         clean(Path("var").absolute())
     except LocalError as fault:

@@ -1,7 +1,7 @@
-"""CPU of a running stack by part, from /proc: `python -m local.commands.cpu --seconds 30`.
+"""Measures the CPU of a running stack by part, from /proc: `python -m local.commands.cpu --seconds 30`.
 
-Each part is counted with all that it started, the dead included: what a process used is added to
-its parent's account when the parent takes notice of its end.
+Each part includes its child processes, also those that ended: the kernel adds their time to the parent when the
+parent waits for them.
 """
 
 import argparse
@@ -19,7 +19,7 @@ _PARENT, _USED = 1, slice(11, 15)  # proc(5), fields counted after the name: ppi
 
 
 def used_s(running: Running) -> dict[str, float]:
-    """Return the CPU seconds, user and system, that each part has used; `supervisor` is itself."""
+    """Return the CPU seconds, user and system, of each part; `supervisor` is the stack's own process."""
     processes = _processes()
     parts = {"supervisor": running.pid, **running.processes}
     roots = set(parts.values())
@@ -38,7 +38,7 @@ def _processes() -> dict[int, tuple[int, float]]:
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             text = stat.read_text()
-        except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+        except (FileNotFoundError, ProcessLookupError):  # it ended in the meantime
             continue
         fields = text.rpartition(")")[2].split()
         used = sum(map(int, fields[_USED])) / _TICKS_PER_S
@@ -47,7 +47,7 @@ def _processes() -> dict[int, tuple[int, float]]:
 
 
 def _used_s(pid: int, processes: Mapping[int, tuple[int, float]], roots: set[int]) -> float:
-    """Return the CPU seconds of a part: its process and those below, but for other parts."""
+    """Return the CPU seconds of a part: its process and its descendants, without other parts."""
     below = [p for p, (parent, _) in processes.items() if parent == pid and p not in roots]
     own = processes[pid][1] if pid in processes else 0.0
     return own + sum(_used_s(p, processes, roots) for p in below)

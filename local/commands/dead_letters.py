@@ -1,6 +1,6 @@
-"""`make dead-letters`: what the embedded stack put aside and why; `--replay TOPIC` puts it back.
+"""`make dead-letters`: lists the embedded stack's dead letters with reasons; `--replay TOPIC` replays a topic's.
 
-Looks at the stack that runs on ./var. With KAFKA_BOOTSTRAP set it looks there.
+Uses the stack that runs on ./var, or the Kafka at KAFKA_BOOTSTRAP if set.
 """
 
 import os
@@ -14,7 +14,7 @@ from shared.kafka import dead_letters
 
 
 def bootstrap(folder: Path, given: Mapping[str, str]) -> str:
-    """Return the address of the Kafka to look at. Raises: LocalError when no stack runs there."""
+    """Return the address of the Kafka to use. Raises: LocalError if no stack runs there."""
     if "KAFKA_BOOTSTRAP" in given:
         return given["KAFKA_BOOTSTRAP"]
     running = StateFile(folder / "stack.json").read()
@@ -26,7 +26,7 @@ def bootstrap(folder: Path, given: Mapping[str, str]) -> str:
 
 
 def main(folder: Path = Path("var")) -> None:
-    """List what was put aside, or replay one topic."""
+    """List the dead letters, or replay one topic."""
     try:
         where = bootstrap(folder.absolute(), os.environ)
     except LocalError as fault:

@@ -1,8 +1,8 @@
-"""`make verify-audit`: recompute the embedded stack's audit log, whether the stack is up or not.
+"""`make verify-audit`: recomputes the embedded stack's audit log, whether the stack runs or not.
 
-Looks at ./var, else at what `make demo` left. With DATABASE_URL set it looks there. Anything after the
-options goes to `python -m services.audit verify`, e.g. `--checkpoint FILE` for one kept elsewhere, or
-`--vkey KEY`; without a key it verifies with the stack's own.
+Reads the data in ./var, else those of `make demo`, or those at DATABASE_URL if set. Other arguments are passed to
+`python -m services.audit verify`, e.g. `--checkpoint FILE` for a checkpoint kept elsewhere, or `--vkey KEY`;
+without a key it verifies with the stack's own.
 """
 
 import argparse
@@ -22,9 +22,9 @@ FOLDERS = (Path("var"), Path("var/demo/stack"))
 
 @contextlib.contextmanager
 def database(folder: Path, given: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Give audit's environment on a stack's data; starts its Postgres where the stack is down.
+    """Yield audit's environment for a stack's data; starts its Postgres if the stack is down.
 
-    Raises: LocalError where there are no such data.
+    Raises: LocalError if there are no such data.
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -40,7 +40,7 @@ def database(folder: Path, given: Mapping[str, str]) -> Iterator[dict[str, str]]
 
 
 def verify(folder: Path, arguments: Sequence[str]) -> int:
-    """Recompute the log; 0 when it is what it was, 1 when it is not, 2 when it cannot be looked at."""
+    """Recompute the log; returns 0 if it holds, 1 if it does not, 2 if it cannot be read."""
     with database(folder, os.environ) as added:
         os.environ.update(added)
         own = [] if "--vkey" in arguments else ["--own-key"]
@@ -48,7 +48,7 @@ def verify(folder: Path, arguments: Sequence[str]) -> int:
 
 
 def main() -> int:
-    """Verify the first data there are."""
+    """Verify the first folder that has data."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, help="the stack's data")
     chosen, rest = parser.parse_known_args()

@@ -1,4 +1,4 @@
-"""`make demo`: the main job by one command. The last line printed is JSON; 0 only if every step held."""
+"""`make demo`: the demonstration in one command. Its last line is JSON; it exits with 0 only if every step held."""
 
 import argparse
 import asyncio
@@ -24,11 +24,11 @@ from local.stack.process import LocalError, held
 from scenes.footage import NoFootage, is_film
 
 ENVIRONMENT = {"AUDIT_CHECKPOINT_S": "5"}
-"""A demonstration does not wait a minute for the next signed checkpoint."""
+"""Shortens the wait for the next signed checkpoint from a minute."""
 SCENE_EVERY_S, FILM_EVERY_S = 1.0, 0.5
 NAMED_AT_MOST = 5
 SURE = 0.9
-"""A listed plate read with this confidence must have raised a hit, whatever the policy's bound."""
+"""A listed plate read with this confidence must raise a hit, whatever the policy's minimum."""
 
 
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -61,7 +61,7 @@ def main() -> int:
 
 
 def run(chosen: argparse.Namespace, console: Console) -> dict[str, object]:
-    """Render, start, tell, report, stop; gives the last line. Raises: what `main` tells apart."""
+    """Render, start, run the steps, report, stop; returns the last line. Raises: the faults that `main` reports."""
     began = time.monotonic()
     folder: Path = chosen.folder.absolute()
     every_s = chosen.every_s
@@ -84,7 +84,7 @@ def run(chosen: argparse.Namespace, console: Console) -> dict[str, object]:
 
 
 def _film(chosen: argparse.Namespace) -> Path | None:
-    """The film whose frames are to be posted, if one is."""
+    """Return the film whose frames to post, or None."""
     if chosen.video is not None:
         return Path(chosen.video)
     return chosen.photos if chosen.photos is not None and is_film(chosen.photos) else None
@@ -93,7 +93,7 @@ def _film(chosen: argparse.Namespace) -> Path | None:
 def _frames(
     chosen: argparse.Namespace, every_s: float, console: Console
 ) -> tuple[list[Frame], str]:
-    """The frames to post, and in a few words what they are."""
+    """Return the frames to post, and a short description of them."""
     if (film := _film(chosen)) is not None:
         frames = of_film(film, 1 / every_s if every_s > 0 else math.inf)
         if len(frames) == MOST_OF_A_FILM:
@@ -109,21 +109,21 @@ def _frames(
 
 
 def _missing(names: list[str]) -> str:
-    """Say which photos truth.csv names in vain; they are not counted as missed plates."""
+    """List the photos that only truth.csv names; they do not count as missed plates."""
     more = len(names) - NAMED_AT_MOST
     listed = ", ".join(names[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
     return f"Named in truth.csv and not there, so left out: {listed}."
 
 
 def _clear(folder: Path) -> None:
-    """Remove an earlier demonstration's data, unless it still runs. Raises: LocalError."""
+    """Remove an earlier demonstration's data, unless its stack still runs. Raises: LocalError."""
     if folder.exists():
         with held(folder, "a demonstration's stack"):
             shutil.rmtree(folder)
 
 
 def _check(story: Story) -> None:
-    """Raise StepFailed when what was seen does not add up."""
+    """Raise StepFailed if the results are inconsistent."""
     if story.audit is None or not story.audit.ok:
         raise StepFailed("the audit log does not hold; see the report")
     listed, alerted = {plate for plate, _ in story.listed}, {a.plate_listed for a in story.alerts}

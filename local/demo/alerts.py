@@ -1,4 +1,4 @@
-"""An officer's alert stream, with the time at which each alert came."""
+"""An officer's alert stream, with each alert's time of arrival."""
 
 import asyncio
 import contextlib
@@ -21,14 +21,14 @@ READY_WITHIN_S = 20.0
 
 @dataclass(frozen=True)
 class Arrival:
-    """An alert as it came. `at_s` is on the monotonic clock."""
+    """An alert on arrival. `at_s` is on the monotonic clock."""
 
     hit: dict[str, Any]
     at_s: float
 
 
 class AlertStream:
-    """Listens in the background until closed; comes back with the last id if the stream ends."""
+    """Listens in the background until closed; if the stream ends, reconnects with the last id."""
 
     def __init__(self, officer: Person) -> None:
         self.arrivals: list[Arrival] = []
@@ -53,7 +53,7 @@ class AlertStream:
         await self.close()
 
     async def close(self) -> None:
-        """Stop listening. Raises what ended the listening, if anything did."""
+        """Stop listening. Raises the error that ended the listening, if any."""
         if self._task is None:
             return
         self._task.cancel()
@@ -61,7 +61,7 @@ class AlertStream:
             await self._task
 
     async def listen(self) -> None:
-        """Take alerts until cancelled. Raises: StepFailed when the stream is refused."""
+        """Receive alerts until cancelled. Raises: StepFailed if the stream is refused."""
         while True:
             headers = {**await self._officer.headers(), "Accept": "text/event-stream"}
             if self._last_id is not None:
@@ -93,9 +93,9 @@ _TIMEOUT = httpx.Timeout(10.0, read=60.0)
 
 
 def attach(arrivals: Sequence[Arrival], posted: Sequence[Posted]) -> None:
-    """Give each alert to the frame that it is about, with the time since that frame's POST began.
+    """Assign each alert to its frame, with the time since that frame's POST began.
 
-    Raises: StepFailed for an alert about no frame of ours.
+    Raises: StepFailed for an alert whose frame was not posted here.
     """
     by_capture = {one.sent.capture_id: one for one in posted}
     for arrival in arrivals:

@@ -1,4 +1,4 @@
-"""The audit log as an auditor uses it: the entries of what was shown, and the whole chain recomputed."""
+"""Uses the audit log as an auditor does: finds the entries of accesses, and recomputes the whole chain."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 async def audit_purpose(auditor: Person) -> str:
-    """Declare the audit; gives the purpose token."""
+    """Declare an audit; returns the purpose token."""
     return await auditor.declare(
         kind="audit",
         offence_type="periodic audit",
@@ -32,7 +32,7 @@ async def audit_purpose(auditor: Person) -> str:
 
 
 async def entries_of(auditor: Person, purpose: str, shown: Sequence[Shown]) -> list[Shown]:
-    """Find the entry that each thing shown has left; refused ones must say so. Raises: StepFailed."""
+    """Find the entry of each access; an entry of a refusal must say so. Raises: StepFailed."""
     return [await _entry_of(auditor, purpose, one) for one in shown]
 
 
@@ -56,7 +56,7 @@ async def _search(auditor: Person, purpose: str, asked: dict[str, Any]) -> list[
 async def prove(auditor: Person, purpose: str, folder: Path) -> AuditProof:
     """Export the log up to a fresh checkpoint and recompute all of it here, offline.
 
-    Raises: StepFailed when no checkpoint comes; a log that does not hold is told in the proof.
+    Raises: StepFailed if no checkpoint comes; the proof reports a log that does not hold.
     """
     [newest] = await _search(auditor, purpose, {"limit": 1})
     api = auditor.api
@@ -78,7 +78,7 @@ async def prove(auditor: Person, purpose: str, folder: Path) -> AuditProof:
 
 
 def recompute(export: bytes, note: str, verifiers: Sequence[Verifier]) -> AuditProof:
-    """Recompute an export that begins at entry 0 and hold it against a checkpoint got apart from it."""
+    """Recompute an export that begins at entry 0 and compare it with a checkpoint from another source."""
     lines = export.splitlines(keepends=True)
     verdict = verify_export(iter(lines), verifiers, [note])
     attempts = [event for event in _events(lines) if event["type"].startswith(f"alpr.{ATTEMPTED}.")]
@@ -106,7 +106,7 @@ def _events(lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
 
 
 async def _until(look: Callable[[], Awaitable[T | None]], what: str) -> T:
-    """Look until something is there. Raises: StepFailed naming `what` after a while."""
+    """Poll `look` until it returns a value. Raises: StepFailed naming `what` after a time limit."""
     deadline = time.monotonic() + SETTLED_WITHIN_S
     while True:
         if found := await look():

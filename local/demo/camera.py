@@ -1,4 +1,4 @@
-"""Cameras: each posts its frames with its own credential, and sends again what was not taken."""
+"""Cameras: each posts its frames with its own credential, and retries until they are accepted."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ TRIES = 8
 
 @dataclass(frozen=True)
 class Posted:
-    """A frame with its receipt. `began_s` is when its POST began, on the monotonic clock."""
+    """A frame with its receipt. `began_s` is the start of its POST, on the monotonic clock."""
 
     sent: Sent
     began_s: float
@@ -26,7 +26,7 @@ class Posted:
 
 
 class Refused(Exception):
-    """A frame was refused for what it is; the text is the problem's."""
+    """The service refused a frame for its content; the text is the problem's."""
 
 
 async def post_all(
@@ -37,9 +37,10 @@ async def post_all(
     every_s: float,
     done: Callable[[Frame, str | None], None],
 ) -> list[Posted]:
-    """Post frames in turn through the devices, one begun `every_s`, as cameras by the road would.
+    """Post frames in turn through the devices, one begun every `every_s`, as roadside cameras would.
 
-    Frames of a film all come from the first device. `done` is told of each frame, with the reason when it was refused (a photo may be broken).
+    Frames of a film all come from the first device. `done` is called for each frame, with the reason if it was
+    refused (a photo may be broken).
     """
     begun: list[asyncio.Task[Posted | None]] = []
     start = time.monotonic()
@@ -69,9 +70,9 @@ async def _tell(
 async def post(
     api: Api, device: Device, frame: Frame, *, at: datetime | None = None, pause_s: float = 1.0
 ) -> Posted:
-    """Post one frame until it is safe, with a pause after a failure that names none.
+    """Post one frame until it is accepted; between tries it waits for Retry-After, or `pause_s` without one.
 
-    Raises: Refused; StepFailed when it is never taken.
+    Raises: Refused; StepFailed if it is never accepted.
     """
     captured_at = at or datetime.now(UTC)
     headers = {
@@ -90,14 +91,14 @@ async def post(
             raise Refused(problem(answer))
         named = None if answer is None else answer.headers.get("Retry-After")
         await asyncio.sleep(pause_s if named is None else float(named))
-    raise StepFailed(f"{frame.name} was not taken in {TRIES} tries")
+    raise StepFailed(f"{frame.name} was not accepted in {TRIES} tries")
 
 
 _TRY_AGAIN = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 async def _try(api: Api, frame: Frame, headers: dict[str, str]) -> httpx.Response | None:
-    """Send once; None where the connection failed."""
+    """Send once; returns None if the connection failed."""
     try:
         return await api.ask(
             "ingest", "POST", "/v1/captures", headers=headers, content=frame.content

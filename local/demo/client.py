@@ -1,4 +1,4 @@
-"""People and devices at the public HTTP API, each with their own credential."""
+"""Clients of the public HTTP API: people and devices, each with their own credential."""
 
 import time
 from collections.abc import Mapping
@@ -32,15 +32,15 @@ class Api:
         await self.http.aclose()
 
     def url(self, service: str, path: str) -> str:
-        """The address of a route, e.g. ("hotlist", "/v1/hits")."""
+        """Return the address of a route, e.g. ("hotlist", "/v1/hits")."""
         return f"{self._urls[service]}{path}"
 
     async def ask(self, service: str, method: str, path: str, **request: Any) -> httpx.Response:
-        """Send a request; any status comes back. `request` as httpx takes it."""
+        """Send a request and return the response of any status. `request` holds httpx's arguments."""
         return await self.http.request(method, self.url(service, path), **request)
 
     async def must(self, service: str, method: str, path: str, **request: Any) -> httpx.Response:
-        """Send a request that has to succeed. Raises: StepFailed with the problem it met."""
+        """Send a request that has to succeed. Raises: StepFailed with its problem."""
         answer = await self.ask(service, method, path, **request)
         if not answer.is_success:
             raise StepFailed(f"{method} {service}{path}: {problem(answer)}")
@@ -49,7 +49,7 @@ class Api:
 
 @dataclass
 class Person:
-    """Somebody with an account, signed in."""
+    """A signed-in person."""
 
     api: Api
     username: str
@@ -72,19 +72,19 @@ class Person:
         body = {
             "username": self.username,
             "password": self.password,
-            # The code of enrolment is used up; the next one is accepted too (RFC 6238, 5.2).
+            # Enrolment used up its code; the next one is accepted too (RFC 6238, 5.2).
             "totp": pyotp.TOTP(self.totp_secret).at(int(time.time()) + _TOTP_STEP_S),
         }
         self._keep((await self.api.must("identity", "POST", "/v1/sessions", json=body)).json())
 
     async def refresh(self) -> None:
-        """Get new tokens, which carry what has changed about this person, such as training."""
+        """Get new tokens, which include changes to this person, such as training."""
         body = {"refresh_token": self._refresh}
         answer = await self.api.must("identity", "POST", "/v1/sessions/refresh", json=body)
         self._keep(answer.json())
 
     async def headers(self, purpose: str | None = None) -> dict[str, str]:
-        """What a request of this person carries; `purpose` is a purpose token."""
+        """Return the headers of this person's requests; `purpose` is a purpose token."""
         if time.monotonic() > self._good_until:
             await self.refresh()
         carried = {"Authorization": f"Bearer {self._access}"}
@@ -93,21 +93,21 @@ class Person:
     async def ask(
         self, service: str, method: str, path: str, *, purpose: str | None = None, **request: Any
     ) -> httpx.Response:
-        """Send a request as this person; any status comes back."""
+        """Send a request as this person and return the response of any status."""
         headers = {**await self.headers(purpose), **request.pop("headers", {})}
         return await self.api.ask(service, method, path, headers=headers, **request)
 
     async def must(
         self, service: str, method: str, path: str, *, purpose: str | None = None, **request: Any
     ) -> Any:
-        """Send a request that has to succeed; gives its JSON, None where there is no body."""
+        """Send a request that has to succeed; returns its JSON, None without a body."""
         answer = await self.ask(service, method, path, purpose=purpose, **request)
         if not answer.is_success:
             raise StepFailed(f"{self.username}, {method} {service}{path}: {problem(answer)}")
         return None if answer.status_code == HTTPStatus.NO_CONTENT else answer.json()
 
     async def declare(self, **purpose: Any) -> str:
-        """Declare a purpose; gives its token."""
+        """Declare a purpose; returns its token."""
         accepted = await self.must("identity", "POST", "/v1/purposes", json=purpose)
         return str(accepted["purpose_token"])
 
@@ -118,7 +118,7 @@ class Person:
 
 
 def problem(answer: httpx.Response) -> str:
-    """Status and detail of an answer that is a problem document (RFC 9457), or what it is instead."""
+    """Describe a problem document (RFC 9457) by status and detail, and any other response as it is."""
     try:
         said = answer.json()
         return f"{answer.status_code} {said.get('detail') or said.get('title')}"

@@ -1,4 +1,4 @@
-"""A department to show: its people with their roles, its cameras, the agency that will ask for data."""
+"""A sample department: its people with their roles, its cameras, and the agency that requests data."""
 
 import asyncio
 import secrets
@@ -28,7 +28,7 @@ _SHOWN_ONCE = "shown this once: "
 
 @dataclass(frozen=True)
 class Role:
-    """Somebody to be invited."""
+    """A person to invite."""
 
     username: str
     name: str
@@ -59,7 +59,7 @@ OUTSIDER = Role(
 
 @dataclass(frozen=True)
 class Device:
-    """A camera and its credential, which was shown once."""
+    """A camera and its credential, which the API shows only once."""
 
     device_id: str
     name: str
@@ -68,10 +68,10 @@ class Device:
 
 @dataclass(frozen=True)
 class Department:
-    """Everybody, signed in; `rookie` is an officer whose training is not on record.
+    """All people, signed in; `rookie` is an officer without training on record.
 
-    The lieutenant is the second administrator, who decides on requests of those whom the first invited and
-    carries purges out; the second auditor signs off what the first drew and reviewed.
+    The lieutenant is the second administrator: decides on requests of people whom the first invited, and carries
+    out purges. The second auditor signs off the audit that the first drew and reviewed.
     """
 
     administrator: Person
@@ -88,7 +88,7 @@ class Department:
 
     @property
     def people(self) -> tuple[Person, ...]:
-        """Everybody."""
+        """All people."""
         return (
             self.administrator, self.lieutenant, self.trainer, self.officer, self.investigator, self.rookie,
             self.custodian, self.auditor, self.second_auditor, self.outsider,
@@ -96,7 +96,7 @@ class Department:
 
 
 async def seed(api: Api, folder: Path) -> Department:
-    """Make the department on a stack whose data lie in `folder`, as its people would."""
+    """Create the department on a stack whose data are in `folder`, by the steps that its people would use."""
     administrator = await _first_administrator(api, folder)
     await _account(administrator, TRAINER)
     token = await _from_command_line(folder, "deliver-invitation", "--username", TRAINER.username)
@@ -139,7 +139,7 @@ CAMERAS: tuple[dict[str, Any], ...] = (
 
 
 async def _first_administrator(api: Api, folder: Path) -> Person:
-    """Invite the first administrator from the machine's own command line."""
+    """Invite the first administrator from the machine's command line."""
     first = ADMINISTRATOR
     token = await _from_command_line(
         folder,
@@ -155,7 +155,7 @@ async def _first_administrator(api: Api, folder: Path) -> Person:
 
 
 async def _from_command_line(folder: Path, *command: str) -> str:
-    """Return the invitation that the machine shows, while nobody is there who may deliver it."""
+    """Return the invitation that the command prints, since no account may deliver one yet."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "local.commands.administer", "--folder", str(folder), *command,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT,
@@ -191,7 +191,7 @@ async def _account(administrator: Person, role: Role) -> Any:
 
 
 async def _enrol(api: Api, role: Role, invitation: str) -> Person:
-    """Choose a password, take the second factor in use, sign in."""
+    """Choose a password, confirm the second factor, sign in."""
     password = secrets.token_urlsafe(18)
     body = {"invitation_token": invitation, "password": password}
     factor = (await api.must("identity", "POST", "/v1/enrolment", json=body)).json()

@@ -1,4 +1,4 @@
-"""A client for Server-Sent Events (WHATWG HTML, 9.2): text lines to events."""
+"""A client for Server-Sent Events (WHATWG HTML, 9.2): turns text lines into events."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ServerEvent:
-    """One event of a stream. `event_id` is what a client that reconnects sends as Last-Event-ID."""
+    """One event of a stream. A client that reconnects sends `event_id` as Last-Event-ID."""
 
     name: str
     data: str
@@ -14,7 +14,7 @@ class ServerEvent:
 
 
 async def server_events(lines: AsyncIterator[str]) -> AsyncIterator[ServerEvent]:
-    """Yield the events in a stream's lines, which come without their ends. Comments are passed over."""
+    """Yield the events in a stream's lines, given without line ends. Skips comments."""
     name, data, event_id = "message", list[str](), ""
     async for line in lines:
         if line == "":

@@ -1,4 +1,4 @@
-"""Where the frames come from: scenes rendered here, a folder of photos, or a film."""
+"""Sources of frames: scenes rendered here, a folder of photos, or a film."""
 
 import os
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from scenes import Condition, encode_jpeg, render_scene
 from scenes.footage import PICTURES, footage
 
 HOURS: tuple[Condition, ...] = ("day", "day", "dusk", "day", "night", "day", "rain", "infrared")
-"""The hours that rendered frames go through, in turn."""
+"""Conditions of the rendered frames, in turn."""
 PLATELESS_EVERY = 13
-"""Every so many-th frame shows a street without a plate: it must give no read."""
+"""One frame in this many shows a street without a plate: it must give no read."""
 MOST_OF_A_FILM = 600
-"""Frames of a film that are posted at the most; all of them are held in memory."""
+"""The most frames of a film that are posted; all of them are in memory."""
 
 
 class NoFrames(ValueError):
-    """There is nothing to post."""
+    """There are no frames to post."""
 
 
 def rendered(count: int, seed: int) -> Iterator[Frame]:
@@ -39,9 +39,9 @@ def _render(place: int, seed: int) -> Frame:
 
 
 def photos(folder: Path) -> list[Frame]:
-    """The photos of a folder in the order of their names, with its truth.csv where there is one.
+    """Load the photos of a folder in the order of their names, with its truth.csv if present.
 
-    Raises: NoFrames if it holds no photo; TruthFault if its truth.csv is unusable.
+    Raises: NoFrames if it has no photo; TruthFault if its truth.csv is unusable.
     """
     if not folder.is_dir():
         raise NoFrames(f"{folder} is not a folder")
@@ -57,7 +57,7 @@ def photos(folder: Path) -> list[Frame]:
 
 
 def absent(folder: Path) -> list[str]:
-    """The photos that a folder's truth.csv names and that are not there; none where there is no such file.
+    """Return the photos that a folder's truth.csv names but that are missing; empty without such a file.
 
     Raises: TruthFault if its truth.csv is unusable.
     """
@@ -67,9 +67,9 @@ def absent(folder: Path) -> list[str]:
 
 
 def of_film(path: Path, per_s: float) -> list[Frame]:
-    """The frames of a film's beginning, `per_s` a second, to be posted by one camera.
+    """Load the frames of a film's beginning, `per_s` a second, as one camera's.
 
-    Raises: NoFootage where it cannot be played.
+    Raises: NoFootage if it cannot be played.
     """
     stills = islice(footage(path, per_s=per_s), MOST_OF_A_FILM)
     return [Frame(still.name, still.content, still.media_type, film=path.name) for still in stills]

@@ -1,4 +1,4 @@
-"""The hot list: some of the plates that will pass, uploaded as CSV and put in force."""
+"""The hot list: some of the plates that will pass, uploaded as CSV and activated."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from local.demo.truth import bare
 
 NAME = "Corning BOLO and stolen vehicles"
 EVERY = 3
-"""Every so many-th true plate is listed."""
+"""One true plate in this many is listed."""
 KINDS = (
     ("stolen_vehicle", "Reported stolen"),
     ("stolen_plate", "Plate reported stolen"),
@@ -19,18 +19,18 @@ KINDS = (
     ("stored_vehicle", "Stored at the owner's request"),
 )
 SAMPLE = "7SMP123"
-"""Listed where nobody says what plates will pass: a list needs an entry, and no hit is promised."""
+"""Listed if the truth is unknown: a list needs an entry, and no hit is expected."""
 
 
 def choose(frames: Sequence[Frame]) -> list[tuple[str, str, str]]:
-    """Plate, record kind and reason of each entry, from the true plates of the frames."""
+    """Return plate, record kind and reason of each entry, chosen from the frames' true plates."""
     plates = list(dict.fromkeys(bare(t.plate) for f in frames for t in f.truth))
     chosen = plates[::EVERY] or [SAMPLE]
     return [(plate, *KINDS[number % len(KINDS)]) for number, plate in enumerate(chosen)]
 
 
 def as_csv(entries: Sequence[tuple[str, str, str]]) -> str:
-    """The upload."""
+    """Return the entries as the CSV to upload."""
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(("plate", "record_kind", "reason", "entering_reference"))
@@ -40,7 +40,7 @@ def as_csv(entries: Sequence[tuple[str, str, str]]) -> str:
 
 
 async def put_in_force(person: Person, entries: Sequence[tuple[str, str, str]]) -> str:
-    """Make the list, upload it, activate the version; gives the list's name."""
+    """Create the list, upload it, activate the version; returns the list's name."""
     made = await person.must(
         "hotlist", "POST", "/v1/lists", json={"name": NAME, "source": "department"}
     )

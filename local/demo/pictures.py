@@ -1,4 +1,4 @@
-"""Pictures for the report: small JPEGs as data addresses, so that the page stands alone."""
+"""Pictures for the report: small JPEGs as data URLs, so that the page is self-contained."""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ _QUALITY = 72
 
 @dataclass(frozen=True)
 class Thumb:
-    """A small picture as a data address, and the size in px of what it was made from."""
+    """A small picture as a data URL, and the size of the original in px."""
 
     address: str
     width_px: int
     height_px: int
 
     def place(self, box: Box) -> str:
-        """CSS that lays a box over the picture, whatever size it is shown at."""
+        """Return CSS that places a box over the picture at any display size."""
         return (
             f"left:{100 * box.x / self.width_px:.2f}%;top:{100 * box.y / self.height_px:.2f}%;"
             f"width:{100 * box.w / self.width_px:.2f}%;height:{100 * box.h / self.height_px:.2f}%"
@@ -29,7 +29,7 @@ class Thumb:
 
 
 def thumb(content: bytes) -> Thumb | None:
-    """A thumbnail of an image file, upright as its EXIF says; None where it cannot be decoded."""
+    """Make a thumbnail of an image file, upright by its EXIF; None if it cannot be decoded."""
     picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
         return None
@@ -42,5 +42,5 @@ def thumb(content: bytes) -> Thumb | None:
 
 
 def data_address(jpeg: bytes) -> str:
-    """A JPEG as a data address (RFC 2397)."""
+    """Return a JPEG as a data URL (RFC 2397)."""
     return f"data:image/jpeg;base64,{b64encode(jpeg).decode('ascii')}"

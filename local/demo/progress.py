@@ -1,4 +1,4 @@
-"""Progress bars for what takes time."""
+"""Progress bars for slow steps."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from local.demo.story import Frame
 
 @contextmanager
 def bars(console: Console) -> Iterator[Callable[[str, int], Callable[[], None]]]:
-    """Show bars; what it gives makes one, of a name and a total, and that moves it on by one."""
+    """Show progress bars. Yields a function that adds a bar (name, total) and returns its `advance`."""
     columns = (
         TextColumn("{task.description:<26}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
     )  # fmt: skip
@@ -26,7 +26,7 @@ def bars(console: Console) -> Iterator[Callable[[str, int], Callable[[], None]]]
 
 
 def render_all(count: int, seed: int, console: Console) -> list[Frame]:
-    """Render the scenes, showing how far it is."""
+    """Render the scenes with a progress bar."""
     frames: list[Frame] = []
     with bars(console) as bar:
         step = bar("rendering scenes", count)

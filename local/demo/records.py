@@ -1,4 +1,4 @@
-"""What became of the frames, as an investigator finds it in the records."""
+"""Collects the outcome of each frame, as an investigator finds it in the records."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ CROPS_AT_ONCE = 4
 async def await_processed(
     person: Person, purpose: str, posted: Sequence[Posted], done: Callable[[Frame], None]
 ) -> None:
-    """Wait until every frame has its record, and note how it was found. Raises: StepFailed."""
+    """Wait until every frame has its record, and store its outcome. Raises: StepFailed."""
     deadline = time.monotonic() + WAIT_S + WAIT_PER_FRAME_S * len(posted)
     for one in posted:
         path = f"/v1/captures/{one.sent.capture_id}"
@@ -45,7 +45,7 @@ async def collect(
     devices: Sequence[Device],
     window: tuple[datetime, datetime],
 ) -> None:
-    """Search all that passed the devices in the window; each read to its frame, with its picture."""
+    """Search all passes of the devices in the window; assigns each read to its frame, with its picture."""
     passed = [device.device_id for device in devices]
     found = await search(person, purpose, window, device_ids=passed)
     by_capture = {one.sent.capture_id: one.sent for one in posted}
@@ -53,7 +53,7 @@ async def collect(
     reads = await asyncio.gather(*(_read(person, purpose, one, gate) for one in found))
     for read in sorted(reads, key=lambda r: r.box.x if r.box else 0):
         if read.capture_id not in by_capture:
-            raise StepFailed("a read was recorded of a capture that nobody posted")
+            raise StepFailed("a read names a capture that was not posted here")
         by_capture[read.capture_id].reads.append(read)
     for sent in by_capture.values():
         if (sent.outcome == "plates") != bool(sent.reads):
@@ -69,7 +69,7 @@ async def search(
     requests: list[str] | None = None,
     **criteria: Any,
 ) -> list[dict[str, Any]]:
-    """All reads that a search finds, page by page; `requests` takes the id of each, as its access record has it."""
+    """Return all reads of a search, page by page; appends each page's request id to `requests`."""
     body = {
         "captured_from": window[0].isoformat(),
         "captured_to": window[1].isoformat(),

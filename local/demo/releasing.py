@@ -1,4 +1,4 @@
-"""A release to another agency: asked for in writing, approved, packaged, downloaded, verified."""
+"""A release to another agency: requested in writing, approved, packaged, downloaded, verified."""
 
 import asyncio
 import sys
@@ -20,7 +20,7 @@ LOOK_EVERY_S = 0.3
 async def release(
     people: Department, plate: str, window: tuple[datetime, datetime], folder: Path
 ) -> Release:
-    """Go through all the steps of policy 468.7; the package is left in `folder`."""
+    """Run all the steps of policy 468.7; leaves the package in `folder`."""
     request_id = await _ask(people, plate, window)
     decision = {"decision": "approve", "reason": "Theft case of a county agency, one plate only"}
     path = f"/v1/requests/{request_id}/decision"
@@ -69,7 +69,7 @@ async def _ask(people: Department, plate: str, window: tuple[datetime, datetime]
 
 
 async def _packaged(people: Department, request_id: str) -> dict[str, Any]:
-    """Wait for the package, as the requester follows the request."""
+    """Wait for the package as the requester does, by polling the request."""
     deadline = time.monotonic() + PACKAGED_WITHIN_S
     while True:
         path = f"/v1/agency/requests/{request_id}"
@@ -86,12 +86,12 @@ async def _download(people: Department, request_id: str, to: Path, digest: str) 
     if not answer.is_success:
         raise StepFailed(f"download: {problem(answer)}")
     if sha256(answer.content).hexdigest() != digest:
-        raise StepFailed("the package that came is not the one on file")
+        raise StepFailed("the downloaded package is not the one on file")
     await asyncio.to_thread(to.write_bytes, answer.content)
 
 
 async def _verified(people: Department, package: Path) -> str:
-    """Run the recipient's own check, with the department's key got apart from the package."""
+    """Run the recipient's own check, with the department's key from another source than the package."""
     key = package.with_suffix(".pem")
     told = await people.administrator.api.must("retention", "GET", "/v1/signing-key")
     await asyncio.to_thread(key.write_text, told.json()["public_pem"])

@@ -1,4 +1,4 @@
-"""The page that the demonstration leaves: everything it saw, in one file."""
+"""Writes the report page: all results in one file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from local.demo.truth import bare, fold
 
 @dataclass(frozen=True)
 class Mark:
-    """One read as the page shows it.
+    """One read on the page.
 
     `verdict`: right, folded (right but for O and 0, or I and 1), wrong, or unknown (no truth).
     """
@@ -26,7 +26,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Card:
-    """One frame as the page shows it. `missed`: true plates that nobody read."""
+    """One frame on the page. `missed`: true plates that were not read."""
 
     sent: Sent
     thumb: Thumb | None
@@ -35,7 +35,7 @@ class Card:
 
 
 def write_report(story: Story, path: Path) -> None:
-    """Write the page; its folder is made if need be."""
+    """Write the page; creates its folder if necessary."""
     here = Path(__file__).parent
     pages = Environment(
         loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True

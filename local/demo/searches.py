@@ -1,4 +1,4 @@
-"""Looking, allowed and refused, as people at a department do it."""
+"""Searches, allowed and refused, as people of a department make them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ CANVASS = {
 
 
 async def look_up(person: Person, plate: str, window: tuple[datetime, datetime]) -> Shown:
-    """Search one plate under a purpose that is narrowed to it."""
+    """Search one plate under a purpose that is limited to it."""
     said: dict[str, Any] = {
         "kind": "stolen_or_wanted_vehicle",
         "offence_type": "vehicle theft",
@@ -43,7 +43,7 @@ async def look_up(person: Person, plate: str, window: tuple[datetime, datetime])
 async def look_for_part(
     person: Person, plate: str, devices: Sequence[Device], window: tuple[datetime, datetime]
 ) -> Shown:
-    """Search what a witness by the road remembers of a plate, look-alike characters included."""
+    """Search the part of a plate that a witness remembers, look-alike characters included."""
     requests, pattern = list[str](), f"{plate[: max(1, len(plate) - 3)]}*"
     purpose = await person.declare(**CANVASS)
     passed = [device.device_id for device in devices]
@@ -57,7 +57,7 @@ async def look_for_part(
 
 
 async def refused_untrained(person: Person, plate: str, window: tuple[datetime, datetime]) -> Shown:
-    """An officer without training on record searches, and is refused (policy 468.4(d))."""
+    """Search as an officer without training on record, who is refused (policy 468.4(d))."""
     body = {
         "plate": plate,
         "captured_from": window[0].isoformat(),
@@ -71,7 +71,7 @@ async def refused_untrained(person: Person, plate: str, window: tuple[datetime, 
 
 
 async def refused_purpose(person: Person) -> Shown:
-    """A purpose that the law forbids is refused by name (policy 468.4(a))."""
+    """Declare a purpose that the law forbids, which is refused by name (policy 468.4(a))."""
     said = {
         "kind": "immigration_enforcement",
         "offence_type": "civil immigration",
@@ -83,7 +83,7 @@ async def refused_purpose(person: Person) -> Shown:
     _must_refuse(answer, "prohibited_purpose")
     detail, what = answer.json()["detail"], "declared a prohibited purpose"
     shown = _shown(person, what, said, answer.status_code, detail, request_id)
-    # The attempt to declare was allowed; it is the purpose that was refused.
+    # The attempt to declare was allowed; the purpose was refused.
     return replace(shown, kind="purpose.declared")
 
 

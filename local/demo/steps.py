@@ -22,7 +22,7 @@ from local.demo.truth import bare
 SETTLED_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.5
 LOOKS_ALIKE = 3
-"""Alerts have settled when the list of hits is the same, and all delivered, so often in a row."""
+"""Alerts have settled after this many equal polls in a row of a hit list that is fully delivered."""
 
 
 async def tell(
@@ -34,7 +34,7 @@ async def tell(
     every_s: float,
     console: Console,
 ) -> Story:
-    """Do all of it on a running stack whose data lie in `folder`/stack. Raises: StepFailed."""
+    """Run all steps on a running stack whose data are in `folder`/stack. Raises: StepFailed."""
     story = Story(datetime.now(UTC), source)
     async with Api(urls) as api:
         people = await seed(api, folder / "stack")
@@ -60,7 +60,7 @@ async def _watch(
     every_s: float,
     console: Console,
 ) -> tuple[datetime, datetime]:
-    """Post the frames while an officer listens; returns the window of time that they are from."""
+    """Post the frames while an officer listens; returns their window of time."""
     first = datetime.now(UTC) - timedelta(seconds=1)
     refused: list[str] = []
     async with AlertStream(people.officer) as stream:
@@ -88,12 +88,12 @@ async def _watch(
 
 
 def _reach(story: Story) -> str:
-    """Say how many of the listed plates that passed a camera raised a hit, and why not all did."""
+    """Say how many listed plates that passed a camera raised a hit, and why not all did."""
     passed = {bare(true.plate) for sent in story.sent for true in sent.frame.truth}
     listed = {plate for plate, _ in story.listed} & passed
     raised = listed & {alert.plate_listed for alert in story.alerts}
     if not passed:
-        return "Nobody wrote down what plates these are, so the hot list is a sample entry."
+        return "The true plates are unknown, so the hot list has only a sample entry."
     return (
         f"{len(listed)} listed plates passed a camera and {len(raised)} of them raised a hit; "
         "what is misread, or read below the policy's confidence, raises none."
@@ -101,9 +101,9 @@ def _reach(story: Story) -> str:
 
 
 async def _send_again(api: Api, people: Department, posted: Sequence[Posted], story: Story) -> None:
-    """Send the first frame a second time, as a camera does that missed its receipt."""
+    """Send the first frame a second time, as a camera does whose receipt was lost."""
     if not posted:
-        raise StepFailed("no frame was taken")
+        raise StepFailed("no frame was accepted")
     first = posted[0]
     device = next(d for d in people.devices if d.name == first.sent.device)
     again = await post(api, device, first.sent.frame, at=first.captured_at)
@@ -115,7 +115,7 @@ async def _send_again(api: Api, people: Department, posted: Sequence[Posted], st
 
 
 async def _settle(officer: Person, stream: AlertStream) -> None:
-    """Wait until every hit on record has reached the stream. Raises: StepFailed."""
+    """Wait until the stream has delivered every hit on record. Raises: StepFailed."""
     deadline = time.monotonic() + SETTLED_WITHIN_S
     before: set[str] = set()
     alike = 0
@@ -146,7 +146,7 @@ async def _hits(officer: Person) -> list[dict[str, str]]:
 async def _look_and_release(
     people: Department, story: Story, window: tuple[datetime, datetime], folder: Path
 ) -> None:
-    """Search a plate that was read, be refused twice, release its records to another agency."""
+    """Search a plate that was read, run two refused requests, release its records to another agency."""
     seen = [*(alert.plate_read for alert in story.alerts), *(read.plate for read in story.reads)]
     plate = next(iter(seen), None)
     looked_for = plate or listing.SAMPLE

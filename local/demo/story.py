@@ -1,4 +1,4 @@
-"""What the demonstration saw, as it went along; the table, the report and the last line show it."""
+"""The results of the demonstration; the table, the report and the last line show them."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,7 +7,7 @@ from local.demo.truth import TruePlate, folded_share
 
 
 class StepFailed(Exception):
-    """A step did not do what it should; the text says which and how."""
+    """A step failed; the message names the step and the failure."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture that a camera is to post. `truth` is empty where nobody wrote it down."""
+    """One picture for a camera to post. `truth` is empty if unknown."""
 
     name: str
     content: bytes
@@ -30,12 +30,12 @@ class Frame:
     truth: tuple[TruePlate, ...] = ()
     condition: str = ""
     film: str = ""
-    """The film that it is a frame of: its frames all come from one camera."""
+    """The film that it comes from; one camera posts all its frames."""
 
 
 @dataclass(frozen=True)
 class Read:
-    """A plate as the system recorded it; `crop` is its picture, JPEG, as the API gave it."""
+    """A plate as the system recorded it; `crop` is its picture, JPEG, from the API."""
 
     read_id: str
     capture_id: str
@@ -47,7 +47,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Alert:
-    """A hit as it reached the officer's stream. Unverified: nobody has asked CLETS yet."""
+    """A hit on the officer's stream. Unverified: no person has checked it through CLETS yet."""
 
     hit_id: str
     capture_id: str
@@ -63,7 +63,7 @@ class Alert:
 
 @dataclass
 class Sent:
-    """A frame that was posted, and what came of it."""
+    """A posted frame and its outcome."""
 
     frame: Frame
     capture_id: str
@@ -71,14 +71,14 @@ class Sent:
     accepted_ms: float
     """From the start of the POST to the receipt."""
     outcome: str = ""
-    """plates, no_plate or unreadable, as the record says."""
+    """plates, no_plate or unreadable, from the record."""
     reads: list[Read] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One thing somebody did through the API and how it was answered."""
+    """One access through the API and its response."""
 
     who: str
     what: str
@@ -88,9 +88,9 @@ class Shown:
     person_id: str
     request_id: str
     kind: str = "access.attempted"
-    """The kind of entry that it must have left in the audit log."""
+    """The kind of audit log entry that it must have written."""
     entry: int | None = None
-    """The number of the entry that it left in the audit log."""
+    """The number of its audit log entry."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Release:
 
 @dataclass(frozen=True)
 class AuditProof:
-    """The audit log, recomputed here from what the service gave out."""
+    """The audit log, recomputed here from its export."""
 
     ok: bool
     entries: int
@@ -124,7 +124,7 @@ class AuditProof:
 
 @dataclass
 class Story:
-    """All of it."""
+    """All results."""
 
     began_at: datetime
     source: str
@@ -153,7 +153,7 @@ class Story:
         return folded_share([(s.frame.truth, [r.plate for r in s.reads]) for s in self.sent])
 
     def summary(self) -> dict[str, object]:
-        """The last line that the demonstration prints."""
+        """Return the last line that the demonstration prints."""
         times = sorted(alert.after_ms for alert in self.alerts)
         line: dict[str, object] = {
             "frames": len(self.sent),
@@ -170,7 +170,7 @@ class Story:
 
 
 def percentile(ordered: list[float], percent: float) -> float | None:
-    """The nearest-rank percentile of ordered values, rounded to 0.1; None of nothing."""
+    """Return the nearest-rank percentile of ordered values, rounded to 0.1; None if there are none."""
     if not ordered:
         return None
     rank = max(1, -(-len(ordered) * percent // 100))

@@ -8,11 +8,11 @@ from local.demo.story import Alert, Read, Sent, Story
 from local.demo.truth import fold
 
 NAME_CHARACTERS = 22
-"""A longer file name is cut: the report has it whole."""
+"""Longer file names are cut; the report shows them whole."""
 
 
 def print_table(console: Console, story: Story) -> None:
-    """Print one line for each read, and one for each frame without any."""
+    """Print one line for each read, and one for each frame without a read."""
     table = Table(title="Frames, reads and hits", title_justify="left")
     table.add_column("frame", no_wrap=True, max_width=NAME_CHARACTERS)
     table.add_column("plate read", no_wrap=True)
@@ -35,7 +35,7 @@ def _row(sent: Sent, read: Read | None, *, first: bool) -> tuple[str | Text, ...
 
 
 def _plate(sent: Sent, read: Read) -> Text:
-    """Green where it is what truly stands there, yellow where not, plain where nobody knows."""
+    """Green if it matches the truth, yellow if not, plain without truth."""
     if not sent.frame.truth:
         return Text(read.plate)
     right = fold(read.plate) in {fold(true.plate) for true in sent.frame.truth}

@@ -1,4 +1,4 @@
-"""The truth about a folder of photos: truth.csv, and how reads are held against it."""
+"""The truth about a folder of photos: reads truth.csv and compares reads with it."""
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,31 +12,31 @@ _FOLD = str.maketrans("OQI", "001")
 
 
 class TruthFault(ValueError):
-    """truth.csv cannot be used; the text names file, line and fault."""
+    """truth.csv cannot be used; the message names file, line and fault."""
 
 
 @dataclass(frozen=True)
 class TruePlate:
-    """A plate that is in a picture: its text, and its box x, y, w, h in px."""
+    """A plate in a picture: its text, and its box x, y, w, h in px."""
 
     plate: str
     box: tuple[int, int, int, int]
 
 
 def bare(plate: str) -> str:
-    """The plate as it stands in a truth file, without what is no letter or digit."""
+    """Return a plate of a truth file with only its letters and digits."""
     return "".join(c for c in plate.upper() if c.isalnum() and c.isascii())
 
 
 def fold(plate: str) -> str:
-    """The bare plate with O and Q as 0 and I as 1 (truth files mix them)."""
+    """Return the bare plate with O and Q as 0 and I as 1 (truth files mix them)."""
     return bare(plate).translate(_FOLD)
 
 
 def read_truth(path: Path) -> dict[str, tuple[TruePlate, ...]]:
-    """True plates by file name; a row without a plate is one that nobody could read, and is left out.
+    """Return true plates by file name; skips rows without a plate, whose plate is illegible.
 
-    Raises: TruthFault for a column or value that is not as it should be.
+    Raises: TruthFault for a missing column or an invalid value.
     """
     found: dict[str, list[TruePlate]] = {}
     with path.open(newline="", encoding="utf-8-sig") as opened:
@@ -64,9 +64,9 @@ def _true_plate(row: Mapping[str, str | None], where: str) -> TruePlate | None:
 
 
 def folded_share(pairs: Iterable[tuple[Sequence[TruePlate], Sequence[str]]]) -> float | None:
-    """Share of true plates, over (true plates, plates read) of each frame, that were read exactly.
+    """Return the share of true plates that were read exactly, from pairs (true plates, plates read) of each frame.
 
-    Compared folded; a read counts for one true plate. None where there is no truth at all.
+    Compares folded plates; a read counts for one true plate. None if no truth is known.
     """
     total = right = 0
     for true_plates, read in pairs:

@@ -1,4 +1,4 @@
-"""The embedded Kafka-protocol broker out of a wheel, for trying out and for tests (ADR-0003)."""
+"""The embedded Kafka-protocol broker from a wheel, for trying out and for tests (ADR-0003)."""
 
 import contextlib
 import socket
@@ -12,15 +12,15 @@ from typing import ClassVar
 from local.stack.process import LOOPBACK, Child, Server, free_port, held
 
 EMPTY_FETCH_PAUSE_MS = 20
-"""What its consumers wait after an empty fetch: it has no long poll and would answer at once. They
-wait a multiple of this while nothing comes (`pauses`), so that idle consumers cost little of a core."""
+"""Pause of consumers after an empty fetch: this broker has no long poll and answers at once. Consumers wait a
+multiple of it while topics are empty (`pauses`), so idle consumers use little of a core."""
 
 
 @dataclass
 class Broker(Server):
-    """One noida-db broker over `folder`: a log in memory, written out every 3 s and at a clean stop.
+    """One noida-db broker over `folder`: a log in memory, written to disk every 3 s and at a clean stop.
 
-    It never syncs, so a kill loses what it acknowledged since; nothing here promises otherwise.
+    It never syncs, so a kill loses the events acknowledged since the last write; no promise here depends on them.
     """
 
     NAME: ClassVar[str] = "the broker"
@@ -34,7 +34,7 @@ class Broker(Server):
     )
 
     def start(self) -> None:
-        """Run the broker until it has loaded its log and answers."""
+        """Start the broker; returns once it has loaded its log and answers."""
         self.folder = self.folder.absolute()
         self._held.enter_context(held(self.folder, "the broker"))
         self.port = self.port or free_port()
@@ -47,13 +47,13 @@ class Broker(Server):
             raise
 
     def stop(self) -> None:
-        """Write the log out and end; does nothing when not started."""
+        """Write the log to disk and stop; does nothing if not started."""
         if self._server is not None:
             self._server.stop()
         self._held.close()
 
     def restart(self) -> None:
-        """Stop and start on the same port: this also forgets group members that died."""
+        """Stop and start on the same port: the broker then forgets group members that died."""
         self.stop()
         self.start()
 
@@ -63,21 +63,21 @@ class Broker(Server):
         return f"{LOOPBACK}:{self.port}"
 
     def _command(self) -> list[str]:
-        # The binary itself: the package's Python entry point does not pass signals on to it.
+        # Runs the binary itself: the package's Python entry point does not pass signals on to it.
         binary = str(files("noida_db") / "noida-db")
         ports = ["--host", LOOPBACK, "--kafka-port", str(self.port)]
         return [binary, "start", "--only", "kafka", *ports, "--data-dir", str(self.folder / "log")]
 
 
 def speaks_kafka(port: int, tls: ssl.SSLContext | None = None) -> bool:
-    """Tell whether a Kafka broker on loopback answers: it accepts connections long before."""
+    """Whether a Kafka broker on loopback answers; it accepts connections long before it does."""
     client = b"plateward"
     request = struct.pack(">hhih", 18, 0, 1, len(client)) + client  # ApiVersions, version 0
     try:
         with contextlib.ExitStack() as stack:
             link = stack.enter_context(socket.create_connection((LOOPBACK, port), timeout=0.5))
             if tls is not None:
-                link.settimeout(5.0)  # the first handshake of a starting node takes a while
+                link.settimeout(5.0)  # the first handshake of a starting node is slow
                 link = stack.enter_context(tls.wrap_socket(link, server_hostname=LOOPBACK))
             link.sendall(struct.pack(">i", len(request)) + request)
             answer = link.recv(10) if tls else link.recv(10, socket.MSG_WAITALL)

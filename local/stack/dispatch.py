@@ -1,4 +1,4 @@
-"""Several services' apps behind one port, each below its name: /hotlist/v1/hits."""
+"""Serves several services' apps on one port, each below its name: /hotlist/v1/hits."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,7 +21,7 @@ from shared.service.runtime import is_ok
 def dispatcher(apps: Mapping[str, FastAPI]) -> ASGIApp:
     """Return one app that serves every app of `apps` below /<name>, and an index at /.
 
-    Their lifespans run with this one's: in the order given at start, in reverse at stop.
+    Their lifespans run inside this one's: in the order given at start, in reverse at stop.
     """
     front = _front(apps)
 
@@ -37,7 +37,7 @@ def dispatcher(apps: Mapping[str, FastAPI]) -> ASGIApp:
 
 
 def _front(apps: Mapping[str, FastAPI]) -> Starlette:
-    """The pages that belong to no service, and the lifespans of all."""
+    """The index and other pages outside the services, and the lifespans of all apps."""
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

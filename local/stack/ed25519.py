@@ -1,7 +1,7 @@
-"""Ed25519 as RFC 8032 (5.1) writes it, for a host that has nothing but Python.
+"""Ed25519 as RFC 8032 (5.1) specifies it, for a host that has only Python.
 
-Only `key_material.py` uses it, once, to certify the keys that it draws. It is slow and takes a time that depends
-on the key, so nothing that answers anybody may sign with it. A test holds it to the cryptography library.
+Only `key_material.py` uses it, once, to certify the keys that it draws. It is slow, and its time depends on the
+key, so no server may sign with it. A test compares it with the cryptography library.
 """
 
 import hashlib

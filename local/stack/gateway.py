@@ -1,4 +1,4 @@
-"""One process that serves APIs on one port: `python -m local.stack.gateway identity ingest`."""
+"""Serves APIs on one port in one process: `python -m local.stack.gateway identity ingest`."""
 
 import sys
 
@@ -12,7 +12,7 @@ from shared.service.settings import CommonSettings
 
 
 def main() -> None:
-    """Serve the services named until told to stop; settings come from the environment, as everywhere."""
+    """Serve the named services until a signal stops the process; settings come from the environment."""
     names = sys.argv[1:] or (*APIS, *PAGES)
     configure_logging()
     settings = CommonSettings()
@@ -22,7 +22,7 @@ def main() -> None:
         app,
         host=settings.host,
         port=settings.port,
-        access_log=False,  # addresses with query strings hold plates
+        access_log=False,  # query strings contain plates
         log_config=None,
         server_header=False,
         lifespan="on",

@@ -1,6 +1,6 @@
-"""Draws the keys that an installation needs, and certifies those that the root vouches for.
+"""Draws the keys of an installation, and certifies those that need the root's certificate.
 
-Needs nothing but Python, an old one too: `deploy/compose/make_env.py` runs it on a host that has nothing else.
+Needs only Python, even an old one: `deploy/compose/make_env.py` runs it on a host that has nothing else.
 """
 
 import base64
@@ -16,7 +16,7 @@ from local.stack.ed25519 import public_key, sign
 
 
 def password() -> str:
-    """Return 32 random bytes that a URL and a shell take as they are."""
+    """Return 32 random bytes in a form that needs no escaping in URLs and shells."""
     return secrets.token_urlsafe(32)
 
 
@@ -44,26 +44,26 @@ MAC_KEYS = tuple(
         "RECOGNITION",
     )
 )
-"""Keys that each service shares with audit alone; they prove which service made an event."""
+"""Keys that each service shares with audit only; they prove which service made an event."""
 
 ROOTS = "ROOT_PUBLIC_KEYS"
 ROOT_FILE = "root.key"
 
 CERTIFIED = {"IDENTITY_ISSUER": "tokens", "INGEST_SIGNING": "captures"}
-"""Keys that the root certifies: for each, NAME_KEY and NAME_CERTIFICATE, and what it may sign."""
+"""Keys that the root certifies: for each, NAME_KEY and NAME_CERTIFICATE, and the usage it may sign for."""
 
 CERTIFIED_FOR = timedelta(days=400)
 
 
 class RootMissing(Exception):
-    """A certificate is to be made and the root's private half is not here."""
+    """A certificate is needed, but the root's private half is not here."""
 
 
 def certified(root_seed: bytes, usage: str, index: int = 0) -> tuple[str, str]:
-    """Return a fresh private key (base64) and its certificate, as shared/core/certificates.py reads it.
+    """Return a new private key (base64) and its certificate, in the format of shared/core/certificates.py.
 
-    The serial is the time in seconds, so that it counts up without a memory; `index` tells those of
-    one moment apart.
+    The serial is the time in seconds, so that it increases without stored state; `index` distinguishes certificates
+    of the same second.
     """
     seed = secrets.token_bytes(32)
     public = public_key(seed)
@@ -85,11 +85,11 @@ def certified(root_seed: bytes, usage: str, index: int = 0) -> tuple[str, str]:
 
 
 def certified_keys(present: Mapping[str, str], root: Path) -> dict[str, str]:
-    """Return what is missing of the root's public half and of certified keys.
+    """Return the root's public half and the certified keys that `present` lacks.
 
-    Draws the root at first, into the file `root`.
+    Draws the root if it does not exist yet, into the file `root`.
 
-    Raises: RootMissing when a certificate is needed and that file is elsewhere.
+    Raises: RootMissing if a certificate is needed and that file is missing.
     """
     missing = [
         name
@@ -103,7 +103,7 @@ def certified_keys(present: Mapping[str, str], root: Path) -> dict[str, str]:
         write_secret(root, key() + "\n")
     if not root.exists():
         raise RootMissing(
-            f"{', '.join(missing)}: to certify this, put {root} back from where it is kept offline"
+            f"{', '.join(missing)}: to certify this, restore {root} from its offline copy"
         )
     seed = base64.b64decode(root.read_text())
     if ROOTS not in present:
@@ -114,6 +114,6 @@ def certified_keys(present: Mapping[str, str], root: Path) -> dict[str, str]:
 
 
 def write_secret(path: Path, text: str) -> None:
-    """Write a new file that its owner alone can read."""
+    """Write a new file that only its owner can read."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)

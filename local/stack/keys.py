@@ -1,4 +1,4 @@
-"""Keys that the embedded stack draws at its first start and keeps beside its data."""
+"""The keys that the embedded stack draws at its first start and stores beside its data."""
 
 import os
 from base64 import urlsafe_b64decode
@@ -26,29 +26,29 @@ KEYS = {
     "RETENTION_SIGNING_KEY": signing_key,
     **dict.fromkeys(MAC_KEYS, key),
 }
-"""By setting; each is drawn like docker-compose.yml's."""
+"""By setting; each is drawn like its counterpart in docker-compose.yml."""
 
 REPLACEABLE = {"CONSOLE_SESSION_KEY": key, "INGEST_ID_KEY": key, "HOTLIST_ID_KEY": key}
-"""Keys that may be drawn later: whose loss costs nothing but that people sign in again, or which data from
-before an upgrade has none of. A service that cannot open what a lost one sealed says so and does not start."""
+"""Keys that may be drawn later: losing one only makes people sign in again, or data from before an upgrade lack
+it. A service that cannot decrypt data of a lost key reports this and does not start."""
 
 ADDED = {"AUDIT_VALUES_KEY": key}
-"""Keys that a data folder of an earlier version has none of. What was sealed under a lost one names it."""
+"""Keys that data folders of earlier versions lack. Sealed data names the key that sealed it, so a lost one shows."""
 
 UNDER_THE_ROOT = (
     ROOTS,
     *(f"{name}_{part}" for name in CERTIFIED for part in ("KEY", "CERTIFICATE")),
 )
-"""The root's public half, and what it certifies."""
+"""The root's public half, and the keys and certificates that it certifies."""
 
 RENEWED_BEFORE = timedelta(days=60)
-"""A certificate that ends sooner is replaced at the next start, with its key."""
+"""A certificate with less time left is replaced at the next start, with its key."""
 
 
 def kept_keys(folder: Path, given: Mapping[str, str], *, first_start: bool) -> dict[str, str]:
-    """Return the keys that are not given already, the same at every start.
+    """Return the keys that `given` lacks, the same ones at every start.
 
-    Raises: LocalError when one is gone though what was encrypted or signed with it may be there.
+    Raises: LocalError if a key is missing although data encrypted or signed with it may exist.
     """
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     drawable = set(KEYS if first_start else ()) | REPLACEABLE.keys() | ADDED.keys()
@@ -63,12 +63,12 @@ def kept_keys(folder: Path, given: Mapping[str, str], *, first_start: bool) -> d
 
 
 def root_file(folder: Path) -> Path:
-    """Return where the stack keeps the root's private half, unless somebody took it offline."""
+    """Return the path of the root's private half; the file is absent once a person has taken it offline."""
     return folder / ROOT_FILE
 
 
 def _certified(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the root's public half and what it certified, drawn or renewed where that is needed."""
+    """Return the root's public half and its certified keys; draws or renews them if necessary."""
     paths = {name: folder / name.lower() for name in UNDER_THE_ROOT}
     if root_file(folder).exists():
         for name in CERTIFIED:

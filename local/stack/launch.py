@@ -23,9 +23,9 @@ def running(
     environment: Mapping[str, str] | None = None,
     within_s: float = 180.0,
 ) -> Iterator[Running]:
-    """Run `python -m local` over `folder` with more arguments; stop it cleanly at the end.
+    """Run `python -m local` over `folder` with more arguments; stops it cleanly at the end.
 
-    Raises: LocalError when it does not come up, ends meanwhile or does not end with 0.
+    Raises: LocalError if it does not start, ends early or does not exit with 0.
     """
     folder = folder.absolute()
     command = [sys.executable, "-m", "local", "--folder", str(folder), *arguments]

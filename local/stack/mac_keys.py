@@ -1,4 +1,4 @@
-"""What audit is given of the MAC keys that each service of the embedded stack is given (ADR-0022)."""
+"""Collects the MAC keys of the embedded stack's services for audit (ADR-0022)."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ AUDITS = "AUDIT__AUDIT_EVENT_MAC_KEYS"
 
 
 def audits_mac_keys(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the setting that tells audit every service's key; none where the environment has it."""
+    """Return audit's setting with every service's key; empty if the environment has it already."""
     if AUDITS in environment or not set(MAC_KEYS) <= environment.keys():
         return {}
     keys = (f"{name.split('__')[0].lower()}:{environment[name]}" for name in MAC_KEYS)

@@ -1,4 +1,4 @@
-"""PostgreSQL 17 out of a wheel: a private server on loopback, with its data in a folder."""
+"""PostgreSQL 17 from a wheel: a private server on loopback, with its data in a folder."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ from local.stack.servers import ROOT
 from local.stack.services import APIS
 
 ROLE = "plateward"
-"""Owns its database and what is in it."""
+"""The role that owns the database and its tables."""
 
 DATABASE = "plateward"
 _SUPERUSER = "postgres"
@@ -40,7 +40,7 @@ _SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
     "max_connections": "120",
-    # Two cores and a laptop's memory: enough cache for a demonstration, little held while idle.
+    # For two cores and a laptop's memory: enough cache for a demonstration, little memory while idle.
     "shared_buffers": "128MB",
     "effective_cache_size": "1GB",
     "work_mem": "8MB",
@@ -69,7 +69,7 @@ _FAST = {
 
 
 def role_of(service: str) -> str:
-    """Return the role that a service works as: it reaches its own schema and owns nothing (ADR-0021)."""
+    """Return a service's database role: it reaches its own schema and owns no table (ADR-0021)."""
     return f"plateward_{service}"
 
 
@@ -78,15 +78,15 @@ _PASSWORD_OF = {
     ROLE: "PLATEWARD_DATABASE_PASSWORD",
     **{role_of(service): f"PLATEWARD_{service.upper()}_PASSWORD" for service in APIS},
 }
-"""How roles.sql is told each role's password, in the environment."""
+"""Environment variables that pass each role's password to roles.sql."""
 
 
 @dataclass
 class Postgres(Server):
-    """One PostgreSQL server over `folder`, which no other process may use meanwhile.
+    """One PostgreSQL server over `folder`, locked against other processes.
 
-    Passwords are drawn once and kept beside the data, readable by the owner only. No role that is given
-    out is a superuser.
+    Passwords are drawn once and stored beside the data, readable by the owner only. Only `superuser_url` gives out a
+    superuser.
     """
 
     NAME: ClassVar[str] = "PostgreSQL"
@@ -95,16 +95,16 @@ class Postgres(Server):
     port: int = 0
     """Loopback port; 0 picks a free one at every start."""
     fast_for_tests: bool = False
-    """Trade durability for speed, and throw the data away at the stop."""
+    """Trade durability for speed, and delete the data at the stop."""
     state: Path = STATE
-    """Where root puts what the server's account could not reach otherwise."""
+    """Folder for files that the server's account could not reach elsewhere, if this process is root."""
     _server: Child | None = field(default=None, init=False, repr=False)
     _held: contextlib.ExitStack = field(
         default_factory=contextlib.ExitStack, init=False, repr=False
     )
 
     def start(self, *, within_s: float = 60.0) -> None:
-        """Create the data at the first start, then run the server until it accepts connections."""
+        """Create the data at the first start, run the server, and wait until it accepts connections."""
         self.folder = self.folder.absolute()
         self._held.enter_context(held(self.folder, "PostgreSQL"))
         try:
@@ -126,7 +126,7 @@ class Postgres(Server):
             self._make_roles()
 
     def stop(self) -> None:
-        """Disconnect everybody, write everything out and end; does nothing when not started."""
+        """Disconnect all clients, write all data to disk and stop; does nothing if not started."""
         if self._server is not None:
             self._server.stop(within_s=60.0)
             if self.fast_for_tests:
@@ -138,15 +138,15 @@ class Postgres(Server):
         return self._url(ROLE, database)
 
     def service_url(self, service: str, database: str = DATABASE) -> str:
-        """Return the same for the role of a service, which has what the owner grants it."""
+        """Like `url`, for the role of a service, which has the rights that the owner grants it."""
         return self._url(role_of(service), database)
 
     def superuser_url(self, database: str = DATABASE) -> str:
-        """Return the same for the superuser, which no service is ever told."""
+        """Like `url`, for the superuser, which no service uses."""
         return self._url(_SUPERUSER, database)
 
     def environment(self, database: str = DATABASE) -> dict[str, str]:
-        """Return by what names the services of one process are told their addresses: secrets."""
+        """Return the settings with the services' own database addresses. Contains secrets."""
         return {f"{s.upper()}__DATABASE_URL": self.service_url(s, database) for s in APIS}
 
     def _url(self, role: str, database: str) -> str:
@@ -158,7 +158,7 @@ class Postgres(Server):
         return self.url(name)
 
     def drop_database(self, name: str) -> None:
-        """Drop a database, disconnecting whoever still uses it."""
+        """Drop a database, disconnecting its remaining clients."""
         self._sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def _child(self, data: Path, account: Account | None) -> Child:
@@ -175,7 +175,7 @@ class Postgres(Server):
         )
 
     def _data(self, account: Account | None) -> Path:
-        """Return the data folder, made at the first start and whole from the moment it is there."""
+        """Return the data folder; creates it at the first start, complete from the moment it exists."""
         wanted = self.folder / "data"
         data = wanted if account is None else placed(wanted, account, state=self.state)
         if not data.exists():
@@ -208,7 +208,7 @@ class Postgres(Server):
         _run(account, "initdb", "-D", data, "--sync-only")
 
     def _make_roles(self) -> None:
-        """Make the services' roles, also on data of the time when there was one for all of them."""
+        """Create the services' roles, also in data from before each service had its own."""
         secrets_of = {
             user: self._secret(user) if user == ROLE else secrets.token_urlsafe(24)
             for user in _USERS
@@ -219,7 +219,7 @@ class Postgres(Server):
         self._secret_file("plateward_services").unlink(missing_ok=True)
 
     def _apply_roles(self, database: str, passwords: Mapping[str, str]) -> None:
-        """Run roles.sql, the one place that says which roles there are and what each may reach."""
+        """Run roles.sql, the only definition of the roles and their rights."""
         given = {_PASSWORD_OF[user]: password for user, password in passwords.items()}
         self._sql(_ROLES.read_text(), variables={"database": database}, environment=given)
 
@@ -243,11 +243,11 @@ class Postgres(Server):
         variables: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Run statements as superuser, each outside a transaction; on no command line, as some hold secrets.
+        """Run statements as superuser, each outside a transaction. Keeps them off the command line: some hold secrets.
 
         Args:
-            variables: psql's own, shown on the command line.
-            environment: what the statements read by `\\getenv`, such as passwords.
+            variables: psql's own, visible on the command line.
+            environment: variables that the statements read by `\\getenv`, such as passwords.
         """
         told = [
             text for name, value in (variables or {}).items() for text in ("-v", f"{name}={value}")
@@ -272,7 +272,7 @@ def _tool(name: str, account: Account | None) -> str:
 
 
 def _run(account: Account | None, name: str, *arguments: str | Path, text: str = "") -> None:
-    """Run a server tool to its end. Raises LocalError with what it printed when it fails."""
+    """Run a server tool to its end. Raises: LocalError with its output if it fails."""
     done = subprocess.run(
         [_tool(name, account), *map(str, arguments)],
         input=text,
@@ -295,7 +295,7 @@ def _write_secret(path: Path, text: str) -> None:
 
 
 def _accepts(data: Path) -> bool:
-    """Read the status that the server writes into its lock file, as pg_ctl does."""
+    """Whether the server accepts connections, by the status in its lock file, as pg_ctl checks it."""
     lines = _lock_lines(data)
     return len(lines) > 7 and lines[7].strip() == "ready"
 
@@ -308,10 +308,10 @@ def _lock_lines(data: Path) -> list[str]:
 
 
 def _end_leftover(data: Path, *, within_s: float) -> None:
-    """End a server that outlived its owner, and clear the lock file of one that did not.
+    """Stop a server that outlived its owner, and clear the lock file of one that did not.
 
-    The caller holds the folder, so whoever still runs on it was left behind. Postgres itself
-    takes any live process with the recorded id for a server; ids are reused after a crash.
+    The caller has locked the folder, so a server that still runs on it is a leftover. Postgres itself takes any live
+    process with the recorded id for a server; ids are reused after a crash.
     """
     lines = _lock_lines(data)
     if not lines or not Path("/proc").exists():
@@ -329,7 +329,7 @@ def _end_leftover(data: Path, *, within_s: float) -> None:
 
 
 def _serves(pid: int, data: Path) -> bool:
-    """Tell whether a process is a Postgres server on this data: its working folder is the data."""
+    """Whether a process is a Postgres server on this data: its working folder is the data."""
     try:
         return Path(f"/proc/{pid}/cwd").resolve(strict=True) == data.resolve()
     except OSError:

@@ -1,4 +1,4 @@
-"""Server processes that this one owns: started with a log, stopped in order, never orphaned."""
+"""Server processes that this process owns: started with a log, stopped in order, never orphaned."""
 
 import contextlib
 import ctypes
@@ -23,11 +23,11 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class LocalError(Exception):
-    """A part of the embedded stack cannot be started or has stopped; the text says what to do."""
+    """A part of the embedded stack cannot start or has stopped; the message says what to do."""
 
 
 def free_port() -> int:
-    """Return a TCP port on loopback that nothing listens on now."""
+    """Return a TCP port on loopback without a listener."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -35,7 +35,7 @@ def free_port() -> int:
 
 
 def listens(port: int) -> bool:
-    """Tell whether something accepts TCP connections on a loopback port."""
+    """Whether a process accepts TCP connections on a loopback port."""
     try:
         socket.create_connection((LOOPBACK, port), timeout=0.5).close()
     except OSError:
@@ -45,7 +45,7 @@ def listens(port: int) -> bool:
 
 @contextlib.contextmanager
 def held(folder: Path, what: str) -> Iterator[None]:
-    """Hold a folder for this process alone; the kernel lets go of it however the process ends."""
+    """Lock a folder for this process; the kernel releases the lock however the process ends."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a") as lock:
         try:
@@ -59,14 +59,14 @@ def held(folder: Path, what: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Account:
-    """The operating-system account that a child runs as."""
+    """The operating-system account of a child process."""
 
     uid: int
     gid: int
 
 
 def unprivileged_account() -> Account | None:
-    """Return `nobody` when this process is root, None when the child may simply be like us."""
+    """Return the account `nobody` if this process is root, None if the child may use this process's account."""
     if os.geteuid() != 0:
         return None
     entry = pwd.getpwnam("nobody")
@@ -77,8 +77,7 @@ def unprivileged_account() -> Account | None:
 class Child:
     """One server process, alive no longer than the process that started it.
 
-    Start it from a thread that lives as long as the process should: Linux ends the child when
-    that thread ends.
+    Start it from a thread that lives as long as the process should: Linux ends the child when that thread ends.
     """
 
     name: str
@@ -92,13 +91,13 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The process id; an error when it was never started."""
+        """The process id. Raises: LocalError if it was never started."""
         if self._process is None:
             raise LocalError(f"{self.name} is not started")
         return self._process.pid
 
     def start(self) -> None:
-        """Start the process in a group of its own, so that a terminal's Ctrl-C reaches only us."""
+        """Start the process in a group of its own, so that a terminal's Ctrl-C reaches only this process."""
         _rotate(self.log)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -115,10 +114,10 @@ class Child:
             )
 
     def alive(self) -> bool:
-        """Tell whether the process runs; once it has ended, whatever it had started ends too."""
+        """Whether the process runs; once it has ended, its own children are killed too."""
         if self._process is None or self._process.returncode is not None:
             return False
-        # Look without reaping: until it is reaped nobody else can have its process group's id.
+        # WNOWAIT does not reap: until the process is reaped, its group's id cannot be reused.
         if os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             return True
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -136,7 +135,7 @@ class Child:
             self._process.send_signal(number)
 
     def stop(self, *, within_s: float = 30.0) -> None:
-        """Ask the process to end, and kill it when it has not within the time given."""
+        """Ask the process to end, and kill it if it has not ended after `within_s`."""
         self.signal(self.stop_signal)
         deadline = time.monotonic() + within_s
         while self.alive():
@@ -145,13 +144,13 @@ class Child:
             time.sleep(0.01)
 
     def kill(self) -> None:
-        """Kill -9, as a test of what survives, or as the last resort of `stop`."""
+        """Kill -9, to test durability, or as the last resort of `stop`."""
         self.signal(signal.SIGKILL)
         while self.alive():
             time.sleep(0.001)
 
     def wait_ready(self, ready: Callable[[], bool], *, within_s: float = 30.0) -> None:
-        """Return once `ready` holds; raise with the end of the log if the process ends or is late."""
+        """Return once `ready` holds. Raises: LocalError with the end of the log if the process ends or is late."""
         deadline = time.monotonic() + within_s
         while not ready():
             if not self.alive():
@@ -169,20 +168,20 @@ class Child:
 
 
 class Server(ABC):
-    """A server that runs in one child process: what Postgres and both Kafkas have in common."""
+    """A server that runs in one child process: the common base of Postgres and both Kafkas."""
 
     NAME: ClassVar[str]
-    """As messages call it."""
+    """The server's name in messages."""
 
     _server: Child | None
 
     @abstractmethod
     def start(self) -> None:
-        """Run until clients are answered. Raises LocalError."""
+        """Start, and wait until it answers clients. Raises: LocalError."""
 
     @abstractmethod
     def stop(self) -> None:
-        """End in order; does nothing when not started."""
+        """Stop cleanly; does nothing if not started."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -195,28 +194,28 @@ class Server(ABC):
 
     @property
     def child(self) -> Child:
-        """The server's process. Raises LocalError before the first start."""
+        """The server's process. Raises: LocalError before the first start."""
         if self._server is None:
             raise LocalError(f"{self.NAME} is not started")
         return self._server
 
 
 def _rotate(log: Path) -> None:
-    """Keep one earlier log once the current one has grown large."""
+    """Rotate a large log; keeps one earlier log."""
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_MAX_BYTES:
         log.replace(log.with_suffix(log.suffix + ".1"))
 
 
 def as_account(account: Account | None) -> dict[str, Any]:
-    """Return subprocess's arguments for another account; none when it is our own."""
+    """Return subprocess's arguments for another account; empty if None."""
     if account is None:
         return {}
     return {"user": account.uid, "group": account.gid, "extra_groups": []}
 
 
 def _die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
-    """Make the kernel signal the child when its parent is gone, even after kill -9 (Linux)."""
+    """Make the kernel signal the child when its parent dies, even after kill -9 (Linux)."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)

@@ -9,14 +9,14 @@ from pathlib import Path
 from local.stack.process import Account
 
 STATE = Path("/var/lib/plateward")
-"""Where root keeps what `nobody` must reach when the checkout is below a closed folder."""
+"""Folder for data that `nobody` must reach when the checkout is below a closed folder and this process is root."""
 
 _NOTE = ".stands-for"
-"""Ending of the files that say which folder each of them stands for."""
+"""Suffix of the files that record which folder each target replaces."""
 
 
 def reachable(path: Path, account: Account) -> bool:
-    """Tell whether the account may pass through every folder above `path`."""
+    """Whether the account may traverse every folder above `path`."""
     return all(_may_pass(folder.stat(), account) for folder in path.resolve().parents)
 
 
@@ -29,15 +29,15 @@ def _may_pass(status: os.stat_result, account: Account) -> bool:
 
 
 def pass_through(folder: Path) -> None:
-    """Let other accounts pass through a folder of ours without listing it."""
+    """Let other accounts traverse a folder without listing it."""
     folder.chmod(folder.stat().st_mode | 0o111)
 
 
 def placed(wanted: Path, account: Account, *, state: Path = STATE) -> Path:
-    """Return `wanted` if the account can reach it, else a folder below `state` that stands for it.
+    """Return `wanted` if the account can reach it, else a folder below `state` that replaces it.
 
-    A link at `wanted` then leads there. When the link is gone (somebody removed the data folder),
-    so is what it led to: a removed folder means removed data.
+    `wanted` then is a link to that folder. If somebody removes the link with the data folder, `forget_removed`
+    deletes its target too: a removed folder means removed data.
     """
     if wanted.is_symlink():
         return wanted.resolve()
@@ -47,18 +47,18 @@ def placed(wanted: Path, account: Account, *, state: Path = STATE) -> Path:
     name = f"{wanted.name}-{hashlib.sha256(os.fsencode(wanted.absolute())).hexdigest()[:16]}"
     target = state / name
     wanted.symlink_to(target)
-    # After the link: whoever cleans up takes what has a note and no link.
+    # Written after the link: `forget_removed` deletes a target that has a note and no link.
     (state / f"{name}{_NOTE}").write_text(str(wanted.absolute()))
     return target
 
 
 def forget_removed(state: Path) -> None:
-    """Remove what stands for folders that are gone."""
+    """Remove the targets of folders that no longer exist."""
     for note in state.glob(f"*{_NOTE}"):
         try:
             stood_for = Path(note.read_text())
         except FileNotFoundError:
-            continue  # another stack that starts now cleans up too
+            continue  # another stack that is starting cleans up too
         if not stood_for.is_symlink():
             shutil.rmtree(note.with_suffix(""), ignore_errors=True)
             note.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The services' tables, made as their owner before the services start, which are never told who that is."""
+"""Creates the services' tables as their owner, before the services start; they never get the owner's address."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,7 +17,7 @@ OWNER = "DATABASE_OWNER_URL"
 
 
 async def make_tables(services: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Bring the tables of `services` up to date, where the environment tells who owns them.
+    """Migrate the tables of `services`, if the environment names their owner.
 
     Raises: LocalError.
     """
@@ -38,5 +38,5 @@ async def _make(service: str, told: Mapping[str, str]) -> None:
     settings = DatabaseSettings.model_validate({n: v for n, v in given.items() if v})
     owner, role = settings.database_owner_link(), settings.database_link().role
     if owner is None:
-        return  # a database of the user's own: its role makes its tables itself or finds them made
+        return  # the user's own database: its role makes the tables itself, or they exist already
     await migrate_as(owner, service, ROOT / "services" / service / "migrations", role=role)

@@ -1,4 +1,4 @@
-"""What the stack is made of: servers and services that start, answer and stop."""
+"""The building blocks of the stack: servers and services that start, answer and stop."""
 
 import http.client
 import json
@@ -12,7 +12,7 @@ from local.stack.process import LOOPBACK, Child, free_port
 from shared.service.runtime import is_ok
 
 ROOT = Path(__file__).resolve().parents[2]
-"""The checkout, where the services' code lies."""
+"""The checkout, which contains the services' code."""
 
 
 class StackServer(Protocol):
@@ -24,11 +24,11 @@ class StackServer(Protocol):
         ...
 
     def start(self) -> None:
-        """Start, or start again after it ended. Raises: LocalError."""
+        """Start, also after it ended. Raises: LocalError."""
         ...
 
     def stop(self) -> None:
-        """Stop in order."""
+        """Stop cleanly."""
         ...
 
 
@@ -41,19 +41,19 @@ class Service:
 
     @property
     def url(self) -> str:
-        """Its address, without a slash at the end."""
+        """Its address, without a trailing slash."""
         return f"http://{LOOPBACK}:{self.port}"
 
     def start(self) -> None:
-        """Start the process; `faults` tells when it is ready."""
+        """Start the process; `faults` returns None once it is ready."""
         self.child.start()
 
     def stop(self) -> None:
-        """Let it finish what it has in hand."""
+        """Stop it after its current work."""
         self.child.stop(within_s=20.0)
 
     def faults(self) -> str | None:
-        """Return None once the service is ready, else what it still lacks."""
+        """Return None if the service is ready, else what it lacks."""
         link = http.client.HTTPConnection(LOOPBACK, self.port, timeout=5.0)
         try:
             link.request("GET", "/readyz")
@@ -74,7 +74,7 @@ def service(
     environment: Mapping[str, str],
     port: int = 0,
 ) -> Service:
-    """Return a Python module, with its arguments, that is not started yet, on `port` or a free one."""
+    """Return a Python module as a service, not yet started, on `port` or a free one."""
     port = port or free_port()
     child = Child(
         name,
@@ -87,7 +87,7 @@ def service(
 
 
 def _lacking(body: bytes) -> str:
-    """Return the parts that `/readyz` does not call ok."""
+    """Return the dependencies that `/readyz` does not report as ok."""
     try:
         state = json.loads(body)
     except ValueError:
@@ -96,7 +96,7 @@ def _lacking(body: bytes) -> str:
 
 
 def _not_ok(name: str, state: object) -> list[str]:
-    """Return each part below `state` that is not ok, by its path."""
+    """Return each dependency below `state` that is not ok, by its path."""
     if isinstance(state, dict):
         return [text for key, value in state.items() for text in _not_ok(f"{name} {key}", value)]
     return [] if is_ok(str(state)) else [f"{name.strip()}: {state}"]

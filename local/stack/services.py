@@ -1,4 +1,4 @@
-"""The services that run here, and how each is built."""
+"""The services that run here, and how to build each."""
 
 import os
 from collections.abc import Mapping
@@ -11,28 +11,28 @@ from shared.service.settings import CommonSettings
 from shared.service.spec import Kind
 
 APIS = names(Kind.API)
-"""Services that answer people or cameras, in the order in which they start."""
+"""Services with routes for people or cameras, in the order in which they start."""
 
 PAGES = names(Kind.PAGES)
-"""Pages for people; they call the APIs, so they start last, and told where these are."""
+"""Pages for people; they call the APIs, so they start last, with the APIs' addresses."""
 
 ASKED_BY_PAGES = tuple(name for name in APIS if SPECS[name].called_by_pages)
 """APIs that the pages call."""
 
 WORKERS = names(Kind.WORKER)
-"""Services that only work events; each has its own process even here."""
+"""Services that only process events; each has its own process even here."""
 
 
 def addresses(urls: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings that tell the pages where the services are."""
+    """Return the settings with the addresses that the pages call."""
     return {f"CONSOLE_{name.upper()}_URL": urls[name] for name in ASKED_BY_PAGES}
 
 
 def environment_of(service: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what one service is told: all that concerns everybody, and what concerns it alone.
+    """Return one service's environment: the common settings, and its own.
 
-    `INGEST__DATABASE_URL` is ingest's DATABASE_URL and nobody else's. So services that share a process
-    each work with secrets of their own, and one in its own process is not told those of the others.
+    `INGEST__DATABASE_URL` is ingest's DATABASE_URL and no other service's. Services in one process therefore each use
+    their own secrets, and a service in its own process does not get the others'.
     """
     everybodys = {name: value for name, value in environment.items() if _owner(name) is None}
     prefix = f"{service.upper()}__"
@@ -41,24 +41,24 @@ def environment_of(service: str, environment: Mapping[str, str]) -> dict[str, st
 
 
 def names_database(environment: Mapping[str, str]) -> bool:
-    """Tell whether an environment names a database, for everybody or for one service."""
+    """Whether an environment names a database, for all services or for one."""
     return any(name == "DATABASE_URL" or name.endswith("__DATABASE_URL") for name in environment)
 
 
 def _owner(name: str) -> str | None:
-    """Return the service that a name in the environment concerns alone."""
+    """Return the one service that a setting belongs to; None if it belongs to all."""
     before, found, _ = name.partition("__")
     return before.lower() if found and before.lower() in SPECS else None
 
 
 def build(name: str) -> FastAPI:
-    """Return a service's app, with its settings from the environment, its own names of it first."""
+    """Build a service's app with settings from the environment; its own settings override the common ones."""
     spec = SPECS[name]
     return spec.build_app(_settings(spec.settings_class(), name))
 
 
 def _settings(chosen: type[CommonSettings], service: str) -> CommonSettings:
-    """Build a service's settings; what is told to it alone wins over what is told to everybody."""
+    """Build a service's settings; its own values override the common ones."""
     prefix = f"{service.upper()}__"
     own: dict[str, Any] = {
         field: os.environ[f"{prefix}{field.upper()}"]

@@ -1,9 +1,8 @@
-"""The embedded stack: servers and services started in order, watched, and stopped in reverse.
+"""Starts the embedded stack's servers and services in order, watches them, and stops them in reverse.
 
-Start: Postgres, broker, the tables as their owner, the topics, then the services, which work as a role that
-owns no table (ADR-0016). Each of the servers is left out when the environment names
-another (`DATABASE_URL`, `KAFKA_BOOTSTRAP`).
-Stop: services first, so that nothing is taken any more; Postgres last.
+Start: Postgres, broker, the tables as their owner, the topics, then the services, which use a role that owns no
+table (ADR-0016). A server is left out if the environment names another (`DATABASE_URL`, `KAFKA_BOOTSTRAP`).
+Stop: services first, so that they accept no more requests; Postgres last.
 """
 
 import asyncio
@@ -37,7 +36,7 @@ from shared.kafka.trim import Trimmer, fleeting_topics, services_to_wait_for
 
 READY_WITHIN_S = 120.0
 CRASHES, CRASHES_WITHIN_S = 5, 60.0
-"""A part that ends more often than this within the time is not restarted: the stack stops."""
+"""If a part ends more often than this within the time, the stack stops instead of restarting it."""
 _LOOK_EVERY_S = 0.5
 
 
@@ -80,7 +79,7 @@ class Stack:
             try:
                 environment = self._start_servers()
                 await make_tables([s for s in self._services if s in APIS], environment)
-                environment.pop(OWNER, None)  # nobody needs it any more
+                environment.pop(OWNER, None)  # no service needs it
                 if self._services or "broker" in self._servers:  # else nobody here uses Kafka
                     await make_topics(environment)
                 self._start_services(environment)
@@ -97,11 +96,11 @@ class Stack:
 
     @property
     def urls(self) -> Mapping[str, str]:
-        """The address of each service, without a slash at the end."""
+        """The address of each service, without a trailing slash."""
         return self._urls
 
     def _start_servers(self) -> dict[str, str]:
-        """Start what the environment does not name; return the services' environment."""
+        """Start the servers that the environment does not name; returns the services' environment."""
         first_start = not (self._folder / "postgres" / "data").exists()
         added = {
             "PYTHONUNBUFFERED": "1",
@@ -121,8 +120,8 @@ class Stack:
         added |= audits_mac_keys({**added, **self._given})
         if "OBJECT_STORE_URL" not in self._given:
             added["OBJECT_STORE_URL"] = (self._folder / "objects").as_uri()
-        # Compiled code is kept with the data: each start would compile all of it again where the
-        # installation and the environment hold none back.
+        # Bytecode is stored with the data: without it, each start would compile everything again where the
+        # installation or the environment disables it.
         compiled = {
             "PYTHONDONTWRITEBYTECODE": "",
             "PYTHONPYCACHEPREFIX": str(self._folder / "bytecode"),
@@ -160,7 +159,7 @@ class Stack:
     def _with_addresses(
         self, environment: Mapping[str, str], names: Sequence[str]
     ) -> Mapping[str, str]:
-        """Return the environment, with the services' addresses where the pages are among `names`."""
+        """Return the environment, with the services' addresses if the pages are among `names`."""
         return {**addresses(self._urls), **environment} if set(names) & set(PAGES) else environment
 
     def _start(self, name: str, server: StackServer) -> None:
@@ -168,7 +167,7 @@ class Stack:
         server.start()
 
     async def _ready(self, stop: asyncio.Event) -> bool:
-        """Wait for every service. False when asked to stop meanwhile. Raises: LocalError."""
+        """Wait until every service is ready. Returns False if `stop` is set first. Raises: LocalError."""
         deadline = time.monotonic() + READY_WITHIN_S
         waiting = {n: s for n, s in self._servers.items() if isinstance(s, Service)}
         while waiting:
@@ -186,7 +185,7 @@ class Stack:
         return True
 
     async def _watch(self, stop: asyncio.Event) -> None:
-        """Watch the servers until asked to stop. Raises: LocalError when one keeps ending."""
+        """Restart servers that end, until `stop` is set. Raises: LocalError if one keeps ending."""
         while not await _set_within(stop, _LOOK_EVERY_S):
             for name, server in self._servers.items():
                 if not server.child.alive():
@@ -199,7 +198,7 @@ class Stack:
         said = server.child.tail()
         if len(recent) > CRASHES:
             raise LocalError(
-                f"{name} ended {len(recent)} times within a minute; last words:\n{said}"
+                f"{name} ended {len(recent)} times within a minute; its last log lines:\n{said}"
             )
         _say(
             f"{name} ended ({server.child.returncode()}) and is started again; see {server.child.log}"
@@ -210,10 +209,10 @@ class Stack:
         self._write_state_file()
 
     def _mend_broker(self, ended: StackServer) -> None:
-        """Clear what the end of a server means to the embedded broker (ADR-0003)."""
+        """Repair the embedded broker after a server ended (ADR-0003)."""
         broker = self._servers.get("broker")
         if ended is broker:
-            _say("events that it took in the last seconds may be lost: it is for trying out")
+            _say("events of its last seconds may be lost: this broker is for trying out only")
         elif isinstance(broker, Broker) and isinstance(ended, Service):
             broker.restart()  # else it waits for ever for the members of groups that died
 
@@ -232,7 +231,7 @@ class Stack:
         if data.is_symlink():
             _say(f"Postgres, which does not run as root, keeps its data in {data.resolve()}")
         if (root := root_file(self._folder / "keys")).exists():
-            _say(f"the root that certifies its keys lies in {root}: in earnest it is kept offline")
+            _say(f"the root that certifies its keys is in {root}: in production, keep it offline")
         if "broker" in self._servers:
             _say(
                 "the embedded broker is for trying out: killed, it loses its last seconds (ADR-0003)"
@@ -246,7 +245,7 @@ class Stack:
         self._state_file.write(self._urls, pids, kafka)
 
     def _stop(self) -> None:
-        """Stop everything in reverse; one that does not stop does not keep the others up."""
+        """Stop everything in reverse; a server that fails to stop does not prevent the others."""
         self._state_file.remove()
         with contextlib.ExitStack() as stack:
             for server in self._servers.values():
@@ -254,12 +253,12 @@ class Stack:
 
 
 def _refuse_tls_of_the_own_broker(given: Mapping[str, str]) -> None:
-    """Raise LocalError when clients would ask the embedded broker, which has none, for TLS."""
+    """Raise LocalError if clients would use TLS with the embedded broker, which has none."""
     asked = given.get("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")
     if asked != "PLAINTEXT" and "KAFKA_BOOTSTRAP" not in given:
         raise LocalError(
-            f"KAFKA_SECURITY_PROTOCOL={asked} needs KAFKA_BOOTSTRAP: the broker of this stack is on "
-            "loopback alone and knows neither TLS nor passwords"
+            f"KAFKA_SECURITY_PROTOCOL={asked} needs KAFKA_BOOTSTRAP: the broker of this stack "
+            "listens on loopback only and supports neither TLS nor passwords"
         )
 
 
@@ -268,7 +267,7 @@ def _say(text: str) -> None:
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    """Wait; tell whether the event was set."""
+    """Wait for the event at most `seconds`; returns whether it is set."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
     return event.is_set()

@@ -1,4 +1,4 @@
-"""The file that says what a running stack consists of, for those who measure or test it; no secrets in it."""
+"""A file with the addresses and processes of a running stack, for benches and tests; it contains no secrets."""
 
 import json
 import os
@@ -20,24 +20,24 @@ class Running:
 
 @dataclass(frozen=True)
 class StateFile:
-    """The file; it is there while the stack is up."""
+    """The file; it exists while the stack runs."""
 
     path: Path
 
     def write(self, urls: Mapping[str, str], processes: Mapping[str, int], kafka: str) -> None:
-        """Write it, or write it anew after a restart; a reader never sees half of it."""
+        """Write it, atomically also after a restart."""
         unfinished = self.path.with_suffix(".new")
         body = Running(os.getpid(), dict(urls), dict(processes), kafka)
         unfinished.write_text(json.dumps(asdict(body), indent=1))
         unfinished.replace(self.path)
 
     def read(self) -> Running | None:
-        """Return what it says; None while the stack is not up."""
+        """Return its content; None while no stack runs."""
         try:
             return Running(**json.loads(self.path.read_text()))
         except FileNotFoundError:
             return None
 
     def remove(self) -> None:
-        """Remove it, if it is there."""
+        """Remove it, if it exists."""
         self.path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Makes the stack's topics, and lets each of its processes reach Kafka as a principal of its own."""
+"""Creates the stack's topics, and gives each process its own Kafka principal."""
 
 from collections.abc import Mapping
 
@@ -12,11 +12,11 @@ from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics_admin import ensure_topics
 
 SERVICE = "{service}"
-"""Stands in a KAFKA_ setting for the name of the process that reads it."""
+"""Placeholder in a KAFKA_ setting for the name of the process that reads it."""
 
 
 async def make_topics(environment: Mapping[str, str]) -> None:
-    """Make and mend topics and ACLs as the environment says. Raises: LocalError."""
+    """Create and repair topics and ACLs as the environment requires. Raises: LocalError."""
     given = as_principal(environment, TOPICS_COMMAND)
     settings = {name.lower(): v for name, v in given.items() if name.startswith("KAFKA_")}
     try:
@@ -29,7 +29,7 @@ async def make_topics(environment: Mapping[str, str]) -> None:
 
 
 def as_principal(environment: Mapping[str, str], name: str) -> dict[str, str]:
-    """Return the environment of one process: its certificate or user where Kafka asks for one each."""
+    """Return the environment of one process, with its own certificate or user if Kafka requires one each."""
     return {
         key: value.replace(SERVICE, name) if key.startswith("KAFKA_") else value
         for key, value in environment.items()
@@ -37,7 +37,7 @@ def as_principal(environment: Mapping[str, str], name: str) -> dict[str, str]:
 
 
 def refuse_principals_in_one_process(environment: Mapping[str, str]) -> None:
-    """Raise LocalError where each service is to have a principal, and all are one process."""
+    """Raise LocalError if each service needs its own principal but all run in one process."""
     asked = [k for k, v in environment.items() if k.startswith("KAFKA_") and SERVICE in v]
     if asked:
         raise LocalError(
