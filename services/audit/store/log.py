@@ -14,7 +14,7 @@ from services.audit.domain.entries import Entry, Found
 from services.audit.domain.proofs import GENESIS, chained, hashes_of, nodes_of
 from services.audit.domain.sealing import Value
 from services.audit.store.values import COLUMNS as VALUE_COLUMNS
-from services.audit.store.values import Erased, as_record
+from services.audit.store.values import Erased
 from shared.core.merkle import Frontier, Hash, Node, Span, fold, root_of
 
 STORED_LEVEL = 8
@@ -148,7 +148,7 @@ class Log:
             nodes += [(*node, value) for node, value in completed]
             rows.append((seq, entry.content, entry.leaf, head.last, at, *astuple(entry.found)))
             if entry.values:
-                values += [as_record(seq, value) for value in entry.values]
+                values += [(seq, *astuple(value)) for value in entry.values]
         await self._copy("entries", _COLUMNS, rows)
         if values:
             await self._copy("sealed_values", VALUE_COLUMNS, values)

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from msgspec.structs import astuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -277,8 +276,3 @@ def _by_entry(found: Iterable[Any]) -> dict[int, list[Value]]:
 def value_of_row(row: Mapping[str, Any]) -> Value:
     """Return a row of `COLUMNS` as what it is."""
     return Value(**{name: row[name] for name in COLUMNS if name != "seq"})
-
-
-def as_record(seq: int, value: Value) -> tuple[Any, ...]:
-    """Return a value as a row of `COLUMNS`."""
-    return (seq, *astuple(value))
