@@ -1,4 +1,4 @@
-"""What ingest does with events of other services."""
+"""One handler a consumed topic; its own devices' changes are followed by a worker."""
 
 import logging
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 PURGES = "ingest-purges"
 
 
-class Purger:
-    """Follows the custodian's purges: what tells of frames, and the secrets that ids are keyed with."""
+class Handlers:
+    """What each event does here."""
 
     def __init__(self, runtime: Runtime, secrets: MonthSecrets) -> None:
         self._runtime = runtime
@@ -47,4 +47,4 @@ class Purger:
 
 def subscriptions(runtime: Runtime, secrets: MonthSecrets) -> list[Subscription]:
     """Return what ingest consumes, besides its own devices' changes."""
-    return [Subscription(PURGES, {RecordsPurged: Purger(runtime, secrets).purged})]
+    return [Subscription(PURGES, {RecordsPurged: Handlers(runtime, secrets).purged})]

@@ -1,45 +1,55 @@
-"""What release does with other services' events, and what it does by the clock."""
+"""One handler a consumed topic."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 from uuid import UUID
 
-from services.release.actions import steps
 from services.release.domain.requests import Status
 from services.release.store import Failure, Package, Requests
 from shared.core.errors import InvalidInput
 from shared.events import Event, ReleaseFailed, ReleasePackaged
 from shared.kafka.consumer import Handler, Subscription
 from shared.postgres.database import first_sight
-from shared.postgres.outbox import emit
 from shared.service.runtime import Runtime
 
 GROUP = "release"
 
+E = TypeVar("E", bound=Event)
 
-def handlers(runtime: Runtime) -> Mapping[type[Event], Handler]:
-    """Return what is done with each type of event."""
 
-    async def packaged(events: Sequence[Any]) -> None:
-        async with runtime.db.begin() as connection:
+class Handlers:
+    """What each event does here."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._db = runtime.db
+
+    async def packaged(self, events: Sequence[ReleasePackaged]) -> None:
+        """Put packages on file. Raises: InvalidInput for a request that was never approved."""
+        await self._once(events, _packaged)
+
+    async def failed(self, events: Sequence[ReleaseFailed]) -> None:
+        """Put on file that there will be no package. Raises: InvalidInput for a request never approved."""
+        await self._once(events, _failed)
+
+    async def _once(
+        self, events: Sequence[E], effect: Callable[[Requests, E], Awaitable[None]]
+    ) -> None:
+        """Have each event's effect, in one transaction; none where the event was handled before."""
+        async with self._db.begin() as connection:
             requests = Requests(connection)
             for event in events:
                 if await first_sight(connection, GROUP, event.event_id):
-                    await _packaged(requests, event)
+                    await effect(requests, event)
 
-    async def failed(events: Sequence[Any]) -> None:
-        async with runtime.db.begin() as connection:
-            requests = Requests(connection)
-            for event in events:
-                if await first_sight(connection, GROUP, event.event_id):
-                    await _failed(requests, event)
-
-    return {ReleasePackaged: packaged, ReleaseFailed: failed}
+    @property
+    def by_event(self) -> dict[type[Event], Handler]:
+        """The handler of each consumed event."""
+        return {ReleasePackaged: self.packaged, ReleaseFailed: self.failed}
 
 
 def subscriptions(runtime: Runtime) -> list[Subscription]:
     """Return release's one subscription."""
-    return [Subscription(GROUP, handlers(runtime))]
+    return [Subscription(GROUP, Handlers(runtime).by_event)]
 
 
 async def _packaged(requests: Requests, event: ReleasePackaged) -> None:
@@ -72,19 +82,3 @@ async def _approved(requests: Requests, request_id: UUID, what: str) -> None:
     if found is None or found.status is not Status.APPROVED:
         state = found.status.value if found else "unknown here"
         raise InvalidInput(f"{what} came for a request that is {state}")
-
-
-async def expire_due(runtime: Runtime) -> int:
-    """Remove packages whose download has expired; return how many. The requests stay on file."""
-    now = runtime.clock.now()
-    software = steps.software(runtime.policy.department.ori)
-    async with runtime.db.begin() as connection:
-        requests = Requests(connection)
-        due = await requests.due(now)
-        for request_id, package_key in due:
-            await runtime.objects.delete(package_key)
-            await requests.move(request_id, Status.EXPIRED)
-            await emit(
-                connection, runtime.service, steps.step(request_id, software, now, "expired")
-            )
-    return len(due)

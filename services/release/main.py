@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from services.release.actions.expiry import expire_due
 from services.release.api import router
-from services.release.events import expire_due, subscriptions
+from services.release.events import subscriptions
 from services.release.service import ReleaseService
 from services.release.settings import Settings
 from services.release.spec import SPEC

@@ -68,6 +68,44 @@ def test_a_service_consumes_what_the_registry_says(service):
     assert consumed_by(service) == registered
 
 
+def subscribing(path: Path) -> int:
+    """How many subscriptions a module makes."""
+    return sum(name in {"Subscription", "WholeSubscription"} for name, _ in called_names(path))
+
+
+def handled(path: Path) -> list[str]:
+    """Event classes that are keys of dictionaries in a module: what is handled there, as often as it is."""
+    keys = (
+        key.id
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Dict)
+        for key in node.keys
+        if isinstance(key, ast.Name)
+    )
+    return [name for name in keys if name in EVENTS]
+
+
+@pytest.mark.parametrize("service", [s for s in SERVICES if s != "identity"])
+def test_a_service_subscribes_in_its_events_and_handles_each_topic_once(service):
+    """Identity alone hears of no other service."""
+    events = ROOT / "services" / service / "events.py"
+    assert subscribing(events), "no subscription found: the walk is broken"
+    for path in modules(f"services/{service}"):
+        assert path == events or not subscribing(path), f"{path.relative_to(ROOT)} subscribes"
+    found = handled(events)
+    assert len(found) == len(set(found)), f"handled twice: {sorted(found)}"
+
+
+def test_a_topic_that_is_handled_twice_is_found(tmp_path):
+    planted = tmp_path / "events.py"
+    planted.write_text(
+        "def subscriptions(a, b):\n"
+        "    return [Subscription('a', {RecordsPurged: a}), Subscription('b', {RecordsPurged: b})]\n"
+    )
+    assert subscribing(planted) == 2
+    assert handled(planted) == ["RecordsPurged", "RecordsPurged"]
+
+
 def test_audit_subscribes_by_the_registry_itself():
     source = "".join(path.read_text() for path in modules("services/audit"))
     assert ".audited" in source

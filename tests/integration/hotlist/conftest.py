@@ -15,7 +15,7 @@ import httpx
 import pytest
 import uvicorn
 
-from services.hotlist.events import handlers
+from services.hotlist.events import Handlers
 from services.hotlist.main import build_app
 from services.hotlist.service import HotlistService
 from services.hotlist.settings import Settings
@@ -80,7 +80,7 @@ class Hotlist:
         self.authority = authority
         self.bus = bus
         self.clock = clock
-        self.handlers = handlers(runtime, self.running.raiser, self.running.secrets)
+        self.handlers = Handlers(runtime, self.running.raiser, self.running.secrets).by_event
 
     @property
     def running(self):

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from services.ingest.events import Purger
+from services.ingest.events import Handlers
 from services.ingest.settings import Settings
 from shared.core.errors import InvalidInput, Unavailable
 from shared.core.vault import Vault, VaultFault
@@ -46,7 +46,7 @@ def a_purge(station, before):
 
 async def purge(station, before):
     parts = station.running
-    await Purger(parts.runtime, parts.secrets).purged([a_purge(station, before)])
+    await Handlers(parts.runtime, parts.secrets).purged([a_purge(station, before)])
 
 
 @pytest.mark.clause("wall/keyed-ids")

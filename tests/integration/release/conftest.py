@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from services.release.events import handlers
+from services.release.events import Handlers
 from services.release.main import build_app
 from services.release.settings import Settings
 from shared.core.permissions import Permission
@@ -202,7 +202,7 @@ def packaged(runtime, bus, objects, clock):
         before = list(bus.records)
         bus.records.clear()
         await bus.publish([event])
-        await bus.deliver(handlers(runtime))
+        await bus.deliver(Handlers(runtime).by_event)
         bus.records.extend(before)
         return content, event
 
@@ -219,7 +219,7 @@ def failed(runtime, bus, clock):
         before = list(bus.records)
         bus.records.clear()
         await bus.publish([event])
-        await bus.deliver(handlers(runtime))
+        await bus.deliver(Handlers(runtime).by_event)
         bus.records.extend(before)
         return event
 

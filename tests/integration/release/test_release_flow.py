@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 
-from services.release.events import expire_due
+from services.release.actions.expiry import expire_due
 from shared.core.errors import InvalidInput
 from shared.events import (
     AccessAttempted,
@@ -73,14 +73,14 @@ async def test_a_request_is_filed_approved_packaged_and_downloaded_with_a_receip
 async def test_the_same_package_event_twice_is_worked_once(
     client, filed, decide, packaged, requester, runtime, bus
 ):
-    from services.release.events import handlers
+    from services.release.events import Handlers
 
     request_id = await filed()
     await decide(request_id)
     _, event = await packaged(request_id)
     bus.records.clear()
     await bus.publish([event])
-    await bus.deliver(handlers(runtime))
+    await bus.deliver(Handlers(runtime).by_event)
     response = await client.get(f"/v1/requests/{request_id}/package", headers=requester())
     assert response.status_code == 200
 

@@ -1,0 +1,23 @@
+"""The end of downloads: packages go when their time is over."""
+
+from services.release.actions import steps
+from services.release.domain.requests import Status
+from services.release.store import Requests
+from shared.postgres.outbox import emit
+from shared.service.runtime import Runtime
+
+
+async def expire_due(runtime: Runtime) -> int:
+    """Remove packages whose download has expired; return how many. The requests stay on file."""
+    now = runtime.clock.now()
+    software = steps.software(runtime.policy.department.ori)
+    async with runtime.db.begin() as connection:
+        requests = Requests(connection)
+        due = await requests.due(now)
+        for request_id, package_key in due:
+            await runtime.objects.delete(package_key)
+            await requests.move(request_id, Status.EXPIRED)
+            await emit(
+                connection, runtime.service, steps.step(request_id, software, now, "expired")
+            )
+    return len(due)
