@@ -85,6 +85,50 @@ def test_a_use_of_a_name_is_found(line):
     assert "issue_grant" in names_used(ast.parse(line))
 
 
+SUFFIXES = {"purpose_needed": "ForPurpose", "scope_by_record": "OfRecord", "picture_of": "Picture"}
+"""What a guard asks besides the permission, as the name of a grant says it."""
+
+
+def misnamed_grants(parsed):
+    """Yield each name given to a guarded grant that is not that of its permission, with the right one."""
+    for node in parsed.body:
+        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+            continue
+        for call in ast.walk(node.value):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "access":
+                words = call.args[0].attr.split("_")
+                given = {keyword.arg for keyword in call.keywords}
+                right = "".join(map(str.capitalize, words))
+                right += "".join(suffix for name, suffix in SUFFIXES.items() if name in given)
+                if node.targets[0].id != right:
+                    yield node.targets[0].id, right
+
+
+def test_a_grant_has_the_name_of_its_permission_everywhere():
+    paths = [path for path in modules("services") if "access" in names_used(tree(path))]
+    assert len(paths) >= 20, "found hardly any: the walk is broken"
+    for path in paths:
+        assert not list(misnamed_grants(tree(path))), path.relative_to(ROOT)
+
+
+@pytest.mark.parametrize(
+    ("line", "right"),
+    [
+        ("Reader = Annotated[Grant, access(Permission.HOLD_READ)]", "HoldRead"),
+        (
+            "HoldRead = Annotated[Grant, access(Permission.HOLD_READ, purpose_needed=True)]",
+            "HoldReadForPurpose",
+        ),
+        (
+            "Seen = Annotated[Grant, access(Permission.IMAGE_READ, picture_of='x', scope_by_record=True)]",
+            "ImageReadOfRecordPicture",
+        ),
+    ],
+)
+def test_another_name_for_a_grant_is_found(line, right):
+    assert [one for _, one in misnamed_grants(ast.parse(line))] == [right]
+
+
 @pytest.fixture
 def app(service, tmp_path):
     """A service's app, built but not started."""

@@ -30,7 +30,7 @@ from shared.service.runtime import runtime_of
 router = APIRouter(prefix="/audits", tags=["audits"])
 
 Change = Literal["drawn", "item_reviewed", "signed_off"]
-WorkOn = Annotated[Grant, access(Permission.AUDIT_WORK)]
+AuditWork = Annotated[Grant, access(Permission.AUDIT_WORK)]
 
 
 class AuditIn(RequestBody):
@@ -115,7 +115,7 @@ class AuditOut(BaseModel):
 
 
 @router.post("", status_code=201)
-async def draw_audit(body: AuditIn, grant: WorkOn, work: Work, request: Request) -> AuditOut:
+async def draw_audit(body: AuditIn, grant: AuditWork, work: Work, request: Request) -> AuditOut:
     """Draw the sample of a period's accesses, sized to find 1% misuse with 95% confidence.
 
     Nobody chooses it: the plan sets the period, an entry of the log fixes it, and the seed is of the second
@@ -177,7 +177,7 @@ async def review_item(
     audit_id: UUID,
     number: Annotated[int, Path(ge=1, le=MAX_INT)],
     body: ReviewIn,
-    grant: WorkOn,
+    grant: AuditWork,
     work: Work,
     request: Request,
 ) -> AuditOut:
@@ -206,7 +206,7 @@ async def review_item(
 
 @router.post("/{audit_id}/sign-off")
 async def sign_off_audit(
-    audit_id: UUID, body: SignOffIn, grant: WorkOn, work: Work, request: Request
+    audit_id: UUID, body: SignOffIn, grant: AuditWork, work: Work, request: Request
 ) -> AuditOut:
     """Sign an audit that is reviewed in full; by another person than drew or reviewed it."""
     check_department(runtime_of(request), grant)

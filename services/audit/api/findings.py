@@ -21,7 +21,7 @@ from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/findings", tags=["findings"])
 
-WorkOn = Annotated[Grant, access(Permission.AUDIT_WORK, purpose_needed=True)]
+AuditWorkForPurpose = Annotated[Grant, access(Permission.AUDIT_WORK, purpose_needed=True)]
 """The finding comes back with its details, which may name a plate."""
 
 
@@ -132,7 +132,7 @@ async def get_finding(finding_id: UUID, grant: AuditRead, work: Work) -> Finding
 
 @router.post("/{finding_id}/assignment")
 async def assign_finding(
-    finding_id: UUID, body: AssignIn, grant: WorkOn, work: Work, request: Request
+    finding_id: UUID, body: AssignIn, grant: AuditWorkForPurpose, work: Work, request: Request
 ) -> FindingOut:
     """Assign a finding to somebody, whom it is not about."""
     step = Step(
@@ -147,7 +147,7 @@ async def assign_finding(
 
 @router.post("/{finding_id}/comments", status_code=201)
 async def comment_finding(
-    finding_id: UUID, body: CommentIn, grant: WorkOn, work: Work, request: Request
+    finding_id: UUID, body: CommentIn, grant: AuditWorkForPurpose, work: Work, request: Request
 ) -> FindingOut:
     """Write down what was found out."""
     step = Step(change="commented", by=grant.actor, at=grant.now, note=body.note)
@@ -156,7 +156,7 @@ async def comment_finding(
 
 @router.post("/{finding_id}/closure")
 async def close_finding(
-    finding_id: UUID, body: CloseIn, grant: WorkOn, work: Work, request: Request
+    finding_id: UUID, body: CloseIn, grant: AuditWorkForPurpose, work: Work, request: Request
 ) -> FindingOut:
     """Close a finding with its outcome; it stays on record."""
     step = Step(change="closed", by=grant.actor, at=grant.now, note=body.note, outcome=body.outcome)

@@ -20,7 +20,7 @@ from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/policy", tags=["policy"])
 
-Acknowledge = Annotated[Grant, access(Permission.POLICY_ACKNOWLEDGE)]
+PolicyAcknowledge = Annotated[Grant, access(Permission.POLICY_ACKNOWLEDGE)]
 Role = Literal["alpr_administrator", "auditor"]
 EXAMPLE_DIGEST = "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e"
 
@@ -67,7 +67,7 @@ class PolicyOut(BaseModel):
 
 @router.get("")
 async def list_policies(
-    grant: Acknowledge,
+    grant: PolicyAcknowledge,
     work: Work,
     request: Request,
     after: After | None = None,
@@ -84,7 +84,7 @@ async def list_policies(
 async def acknowledge_policy(
     digest: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")],
     body: AcknowledgeIn,
-    grant: Acknowledge,
+    grant: PolicyAcknowledge,
     work: Work,
     request: Request,
 ) -> PolicyOut:

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from services.hotlist.api.fields import EntriesIn, EntryIn, EntrySearch
-from services.hotlist.api.lists import Manage, ReadPlates
+from services.hotlist.api.lists import HotlistManage, HotlistReadForPurpose
 from services.hotlist.api.versions import put_in_force
 from services.hotlist.api.views import EntriesAdded, EntriesOut, EntryOut, EntryRemoved
 from services.hotlist.domain.entries import (
@@ -32,7 +32,7 @@ router = APIRouter(prefix="/lists/{list_id}/entries", tags=["entries"])
 
 @router.post("", status_code=201)
 async def add_entries(
-    list_id: UUID, body: EntriesIn, grant: Manage, hotlist: Running
+    list_id: UUID, body: EntriesIn, grant: HotlistManage, hotlist: Running
 ) -> EntriesAdded:
     """Add entries to what is in force; all of them or, where one is at fault, none."""
     async with hotlist.changing() as work:
@@ -68,7 +68,7 @@ async def add_entries(
 async def remove_entry(
     list_id: UUID,
     entry_id: UUID,
-    grant: Manage,
+    grant: HotlistManage,
     hotlist: Running,
     reason: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = None,
 ) -> EntryRemoved:
@@ -84,7 +84,7 @@ async def remove_entry(
 
 @router.post("/search")
 async def search_entries(
-    list_id: UUID, body: EntrySearch, grant: ReadPlates, work: Work
+    list_id: UUID, body: EntrySearch, grant: HotlistReadForPurpose, work: Work
 ) -> EntriesOut:
     """Entries of the version in force, by plate as listed or by record kind; a page at a time."""
     hot_list = await Lists(work.connection).get(grant, list_id)

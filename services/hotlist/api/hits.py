@@ -33,9 +33,9 @@ from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/hits", tags=["hits"])
 
-Read = Annotated[Grant, access(Permission.HIT_READ)]
-Verify = Annotated[Grant, access(Permission.HIT_VERIFY)]
-Dispose = Annotated[Grant, access(Permission.HIT_DISPOSE)]
+HitRead = Annotated[Grant, access(Permission.HIT_READ)]
+HitVerify = Annotated[Grant, access(Permission.HIT_VERIFY)]
+HitDispose = Annotated[Grant, access(Permission.HIT_DISPOSE)]
 
 MAX_DISPOSITIONS = 100
 
@@ -52,7 +52,7 @@ Visible = Annotated[Hits, Depends(visible_hits, scope="function")]
 @router.get("")
 async def list_hits(
     request: Request,
-    grant: Read,
+    grant: HitRead,
     work: Work,
     hits: Visible,
     since: Annotated[Moment | None, Query(description="Raised at or after.")] = None,
@@ -91,7 +91,7 @@ async def list_hits(
 
 
 @router.get("/waiting")
-async def list_waiting_hits(grant: Read, hits: Visible) -> WaitingHits:
+async def list_waiting_hits(grant: HitRead, hits: Visible) -> WaitingHits:
     """How many hits wait for a verification, by tier, and since when; no purpose is needed for that."""
     found = {one.tier: one for one in await hits.waiting(grant)}
     tiers = [WaitingTier.model_validate(found[tier]) for tier in get_args(Tier) if tier in found]
@@ -104,7 +104,7 @@ async def list_waiting_hits(grant: Read, hits: Visible) -> WaitingHits:
 
 @router.get("/{hit_id}")
 async def get_hit(
-    request: Request, hit_id: UUID, grant: Read, work: Work, hits: Visible
+    request: Request, hit_id: UUID, grant: HitRead, work: Work, hits: Visible
 ) -> HitWhole:
     """One hit with its sightings, verification and dispositions; 404 where not visible to the caller.
 
@@ -115,7 +115,12 @@ async def get_hit(
 
 @router.post("/{hit_id}/verification", status_code=201)
 async def verify_hit(
-    request: Request, hit_id: UUID, body: VerificationIn, grant: Verify, work: Work, hits: Visible
+    request: Request,
+    hit_id: UUID,
+    body: VerificationIn,
+    grant: HitVerify,
+    work: Work,
+    hits: Visible,
 ) -> HitWhole:
     """Record what checking a hit with the entering agency gave; once."""
     hit = await hits.get(grant, hit_id, lock=True)
@@ -148,7 +153,12 @@ async def verify_hit(
 
 @router.post("/{hit_id}/disposition", status_code=201)
 async def dispose_hit(
-    request: Request, hit_id: UUID, body: DispositionIn, grant: Dispose, work: Work, hits: Visible
+    request: Request,
+    hit_id: UUID,
+    body: DispositionIn,
+    grant: HitDispose,
+    work: Work,
+    hits: Visible,
 ) -> HitWhole:
     """Record what came of a hit. What was recorded before stays beside it."""
     hit = await hits.get(grant, hit_id, lock=True)

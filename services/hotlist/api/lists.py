@@ -26,10 +26,10 @@ from shared.http.models import Page
 
 router = APIRouter(prefix="/lists", tags=["lists"])
 
-Read = Annotated[Grant, access(Permission.HOTLIST_READ)]
-ReadPlates = Annotated[Grant, access(Permission.HOTLIST_READ, purpose_needed=True)]
-Manage = Annotated[Grant, access(Permission.HOTLIST_MANAGE)]
-ManagePlates = Annotated[Grant, access(Permission.HOTLIST_MANAGE, purpose_needed=True)]
+HotlistRead = Annotated[Grant, access(Permission.HOTLIST_READ)]
+HotlistReadForPurpose = Annotated[Grant, access(Permission.HOTLIST_READ, purpose_needed=True)]
+HotlistManage = Annotated[Grant, access(Permission.HOTLIST_MANAGE)]
+HotlistManageForPurpose = Annotated[Grant, access(Permission.HOTLIST_MANAGE, purpose_needed=True)]
 """`Plates`: routes that show entries or lines of a file."""
 
 
@@ -66,7 +66,7 @@ def _staleness_s(hours: int | None, source: Source, rules: Rules) -> int | None:
 
 @router.post("", status_code=201)
 async def create_list(
-    body: ListIn, grant: Manage, work: Work, hotlist: Running, request: Request
+    body: ListIn, grant: HotlistManage, work: Work, hotlist: Running, request: Request
 ) -> ListOut:
     """Make a hot list, empty and with nothing in force."""
     policy = hotlist.runtime.policy
@@ -96,7 +96,7 @@ async def create_list(
 
 
 @router.get("")
-async def list_lists(grant: Read, work: Work, hotlist: Running) -> Page[ListOut]:
+async def list_lists(grant: HotlistRead, work: Work, hotlist: Running) -> Page[ListOut]:
     """All hot lists whose source the caller is entitled to."""
     rules = hotlist.runtime.policy.hotlists
     found = await Lists(work.connection).all(grant)
@@ -104,14 +104,16 @@ async def list_lists(grant: Read, work: Work, hotlist: Running) -> Page[ListOut]
 
 
 @router.get("/{list_id}")
-async def get_list(list_id: UUID, grant: Read, work: Work, hotlist: Running) -> ListOut:
+async def get_list(list_id: UUID, grant: HotlistRead, work: Work, hotlist: Running) -> ListOut:
     """One hot list."""
     found = await Lists(work.connection).get(grant, list_id)
     return list_out(found, hotlist.runtime.policy.hotlists, work.clock)
 
 
 @router.patch("/{list_id}")
-async def change_list(list_id: UUID, body: ListChange, grant: Manage, hotlist: Running) -> ListOut:
+async def change_list(
+    list_id: UUID, body: ListChange, grant: HotlistManage, hotlist: Running
+) -> ListOut:
     """Switch a list, or record kinds of it, off or on; narrow its staleness limit."""
     policy = hotlist.runtime.policy
     async with hotlist.changing() as work:
@@ -144,7 +146,7 @@ async def change_list(list_id: UUID, body: ListChange, grant: Manage, hotlist: R
 
 @router.get("/{list_id}/yield")
 async def get_yield(
-    list_id: UUID, grant: Read, work: Work, since: Moment | None = None
+    list_id: UUID, grant: HotlistRead, work: Work, since: Moment | None = None
 ) -> YieldOut:
     """Counted figures of what a list brought: hits, what verification found, enforcement."""
     await Lists(work.connection).get(grant, list_id)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.hotlist.api.hits import Read, Visible
+from services.hotlist.api.hits import HitRead, Visible
 from services.hotlist.store.hits import Hits
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -15,7 +15,7 @@ from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/hits/{hit_id}", tags=["hits"])
 
-OfferedRead = Annotated[Grant, access(Permission.HIT_READ, picture_of="hit_id")]
+HitReadPicture = Annotated[Grant, access(Permission.HIT_READ, picture_of="hit_id")]
 LinkToken = Annotated[
     str | None,
     Query(description="As a hit's `crop_url` has it: the picture is part of that answer's access"),
@@ -39,7 +39,7 @@ _MAGIC = (
 @router.get("/crop", response_class=Response, responses=PICTURE)
 async def get_hit_crop(
     hit_id: UUID,
-    grant: OfferedRead,
+    grant: HitReadPicture,
     hits: Visible,
     request: Request,
     link_token: LinkToken = None,
@@ -49,7 +49,7 @@ async def get_hit_crop(
 
 
 @router.get("/image", response_class=Response, responses=PICTURE)
-async def get_hit_image(hit_id: UUID, grant: Read, hits: Visible, request: Request) -> Response:
+async def get_hit_image(hit_id: UUID, grant: HitRead, hits: Visible, request: Request) -> Response:
     """The whole frame that the plate was read from: an access of its own, since no page fetches it by itself."""
     return await _picture(request, hits, grant, hit_id, "image_key")
 

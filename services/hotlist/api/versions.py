@@ -17,7 +17,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from services.hotlist.api.fields import RollbackIn, WithdrawalIn
-from services.hotlist.api.lists import Manage, ManagePlates, Read, list_out
+from services.hotlist.api.lists import HotlistManage, HotlistManageForPurpose, HotlistRead, list_out
 from services.hotlist.api.views import ListOut, SetAsideOut, VersionOut
 from services.hotlist.domain.csv_import import MAX_SET_ASIDE, Fault, SetAside, Sheet
 from services.hotlist.domain.entries import Checker, Entry, Kinds, kinds_of
@@ -63,7 +63,7 @@ CSV_BODY: dict[str, Any] = {
 async def upload_version(
     list_id: UUID,
     request: Request,
-    grant: Manage,
+    grant: HotlistManage,
     hotlist: Running,
     as_of: Annotated[
         Moment | None, Query(description="When the source made the extract; default now.")
@@ -180,7 +180,7 @@ async def _pieces(request: Request, stall_s: float) -> AsyncIterator[bytes]:
 
 @router.get("/versions")
 async def list_versions(
-    list_id: UUID, grant: Read, work: Work, hotlist: Running
+    list_id: UUID, grant: HotlistRead, work: Work, hotlist: Running
 ) -> Page[VersionOut]:
     """The latest hundred versions of a list, newest first."""
     lists = Lists(work.connection)
@@ -205,7 +205,7 @@ async def list_versions(
 async def list_set_aside(
     list_id: UUID,
     version: Number,
-    grant: ManagePlates,
+    grant: HotlistManageForPurpose,
     work: Work,
     after: After | None = None,
     limit: Limit = 100,
@@ -225,7 +225,7 @@ async def list_set_aside(
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
 async def download_set_aside(
-    list_id: UUID, version: Number, grant: ManagePlates, work: Work
+    list_id: UUID, version: Number, grant: HotlistManageForPurpose, work: Work
 ) -> Response:
     """All of these lines as CSV: line, column, field, fault, content."""
     found = await _one_version(work, grant, list_id, version)
@@ -256,7 +256,7 @@ async def _one_version(work: UnitOfWork, grant: Grant, list_id: UUID, version: i
 
 @router.post("/versions/{version}/activation")
 async def activate_version(
-    list_id: UUID, version: Number, request: Request, grant: Manage, hotlist: Running
+    list_id: UUID, version: Number, request: Request, grant: HotlistManage, hotlist: Running
 ) -> ListOut:
     """Put a version in force in place of the present one; an older one is a roll-back.
 
@@ -274,7 +274,7 @@ async def activate_version(
 
 @router.post("/rollback")
 async def roll_back_list(
-    list_id: UUID, body: RollbackIn, request: Request, grant: Manage, hotlist: Running
+    list_id: UUID, body: RollbackIn, request: Request, grant: HotlistManage, hotlist: Running
 ) -> ListOut:
     """Go back to the version that was in force before, or to the one named."""
     async with hotlist.changing() as work:
@@ -289,7 +289,7 @@ async def roll_back_list(
 
 @router.post("/withdrawal")
 async def withdraw_list(
-    list_id: UUID, body: WithdrawalIn, grant: Manage, hotlist: Running
+    list_id: UUID, body: WithdrawalIn, grant: HotlistManage, hotlist: Running
 ) -> ListOut:
     """Take a list out of force; its versions stay, and one can be put in force again."""
     async with hotlist.changing() as work:

@@ -26,9 +26,9 @@ from shared.http.models import After, Limit, OriText, Page, Reason, RequestBody,
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
-Reads = Annotated[Grant, access(Permission.ACCOUNT_READ)]
-Manages = Annotated[Grant, access(Permission.ACCOUNT_MANAGE)]
-Delivers = Annotated[Grant, access(Permission.ACCOUNT_DELIVER)]
+AccountRead = Annotated[Grant, access(Permission.ACCOUNT_READ)]
+AccountManage = Annotated[Grant, access(Permission.ACCOUNT_MANAGE)]
+AccountDeliver = Annotated[Grant, access(Permission.ACCOUNT_DELIVER)]
 MOST_WAITING = 200
 Roles = Annotated[list[Name], Field(max_length=20)]
 Sources = Annotated[list[Source], Field(max_length=3)]
@@ -113,7 +113,7 @@ class ReviewAccount(RequestBody):
 
 @router.post("", status_code=201)
 async def create_account(
-    body: CreateAccount, grant: Manages, identity: Running, work: Work
+    body: CreateAccount, grant: AccountManage, identity: Running, work: Work
 ) -> InvitedAccount:
     """Create an account and its invitation, which another person delivers."""
     new = administration.NewAccount(**body.model_dump())
@@ -123,7 +123,7 @@ async def create_account(
 
 @router.get("")
 async def list_accounts(
-    grant: Reads,
+    grant: AccountRead,
     work: Work,
     status: Status | None = None,
     role: Annotated[str | None, Query(max_length=50, pattern="^[a-z_]+$")] = None,
@@ -141,21 +141,21 @@ async def list_accounts(
 
 
 @router.get("/reviews/due")
-async def list_reviews_due(grant: Reads, work: Work) -> Page[AccountOut]:
+async def list_reviews_due(grant: AccountRead, work: Work) -> Page[AccountOut]:
     """List people whose rights were not reviewed for a year, oldest first."""
     found = await administration.reviews_due(work)
     return Page.of([AccountOut.of(work, a) for a in found])
 
 
 @router.get("/{account_id}")
-async def get_account(account_id: UUID, grant: Reads, work: Work) -> AccountOut:
+async def get_account(account_id: UUID, grant: AccountRead, work: Work) -> AccountOut:
     """Show one account."""
     return AccountOut.of(work, await work.accounts.get(account_id))
 
 
 @router.patch("/{account_id}")
 async def update_account(
-    account_id: UUID, body: UpdateAccount, grant: Manages, work: Work
+    account_id: UUID, body: UpdateAccount, grant: AccountManage, work: Work
 ) -> AccountOut:
     """Change a person's name or job title."""
     changed = await administration.update(
@@ -166,7 +166,7 @@ async def update_account(
 
 @router.put("/{account_id}/roles")
 async def assign_roles(
-    account_id: UUID, body: AssignRoles, grant: Manages, work: Work
+    account_id: UUID, body: AssignRoles, grant: AccountManage, work: Work
 ) -> AccountOut:
     """Give a person these roles and no others; nobody can change their own."""
     changed = await administration.assign_roles(
@@ -177,7 +177,7 @@ async def assign_roles(
 
 @router.put("/{account_id}/sources")
 async def assign_sources(
-    account_id: UUID, body: AssignSources, grant: Manages, work: Work
+    account_id: UUID, body: AssignSources, grant: AccountManage, work: Work
 ) -> AccountOut:
     """Entitle a person to these data sources and no others."""
     changed = await administration.assign_sources(
@@ -188,7 +188,7 @@ async def assign_sources(
 
 @router.post("/{account_id}/lock")
 async def lock_account(
-    account_id: UUID, body: WithReason, grant: Manages, work: Work
+    account_id: UUID, body: WithReason, grant: AccountManage, work: Work
 ) -> AccountOut:
     """Lock an account; its sessions and tokens end now."""
     return AccountOut.of(
@@ -198,7 +198,7 @@ async def lock_account(
 
 @router.post("/{account_id}/lock/release")
 async def unlock_account(
-    account_id: UUID, body: WithReason, grant: Manages, work: Work
+    account_id: UUID, body: WithReason, grant: AccountManage, work: Work
 ) -> AccountOut:
     """Release an account that was locked, or its sign-in that failures locked."""
     return AccountOut.of(
@@ -208,7 +208,7 @@ async def unlock_account(
 
 @router.post("/{account_id}/reinstatement")
 async def reinstate_account(
-    account_id: UUID, body: WithReason, grant: Manages, work: Work
+    account_id: UUID, body: WithReason, grant: AccountManage, work: Work
 ) -> AccountOut:
     """Bring back an account that was disabled as inactive; training must be current."""
     return AccountOut.of(
@@ -218,7 +218,7 @@ async def reinstate_account(
 
 @router.post("/{account_id}/separation")
 async def separate_account(
-    account_id: UUID, body: WithReason, grant: Manages, work: Work
+    account_id: UUID, body: WithReason, grant: AccountManage, work: Work
 ) -> AccountOut:
     """End an account for good: the person has left. Sessions and tokens end now."""
     return AccountOut.of(
@@ -228,7 +228,7 @@ async def separate_account(
 
 @router.post("/{account_id}/invitation", status_code=201)
 async def invite_again(
-    account_id: UUID, body: WithReason, grant: Manages, identity: Running, work: Work
+    account_id: UUID, body: WithReason, grant: AccountManage, identity: Running, work: Work
 ) -> InvitedAccount:
     """Invite a person to enrol anew: lost password, authenticator or invitation.
 
@@ -243,7 +243,7 @@ async def invite_again(
 
 @router.post("/{account_id}/invitation/approval", status_code=201)
 async def approve_invitation(
-    account_id: UUID, grant: Manages, identity: Running, work: Work, request: HttpRequest
+    account_id: UUID, grant: AccountManage, identity: Running, work: Work, request: HttpRequest
 ) -> InvitedAccount:
     """Invite a person anew as another administrator proposed."""
     async with refusals_recorded(request, grant):
@@ -254,7 +254,7 @@ async def approve_invitation(
 @router.post("/{account_id}/invitation/delivery", status_code=201)
 async def deliver_invitation(
     account_id: UUID,
-    grant: Delivers,
+    grant: AccountDeliver,
     identity: Running,
     work: Work,
     request: HttpRequest,
@@ -271,7 +271,7 @@ async def deliver_invitation(
 
 
 @router.get("/invitations/waiting")
-async def list_waiting_invitations(grant: Delivers, work: Work) -> Page[WaitingInvitation]:
+async def list_waiting_invitations(grant: AccountDeliver, work: Work) -> Page[WaitingInvitation]:
     """List the invitations that nobody has delivered, those that end first."""
     found = await work.invitations.to_deliver(work.now, MOST_WAITING)
     return Page.of(
@@ -283,7 +283,7 @@ async def list_waiting_invitations(grant: Delivers, work: Work) -> Page[WaitingI
 
 
 @router.get("/invitations/proposed")
-async def list_proposed_invitations(grant: Manages, work: Work) -> Page[ProposedInvitation]:
+async def list_proposed_invitations(grant: AccountManage, work: Work) -> Page[ProposedInvitation]:
     """List the proposals to invite somebody anew that nobody has approved, those that end first."""
     found = await work.invitations.proposed(work.now, MOST_WAITING)
     return Page.of(
@@ -301,7 +301,7 @@ async def list_proposed_invitations(grant: Manages, work: Work) -> Page[Proposed
 
 @router.post("/{account_id}/review")
 async def review_account(
-    account_id: UUID, body: ReviewAccount, grant: Manages, work: Work
+    account_id: UUID, body: ReviewAccount, grant: AccountManage, work: Work
 ) -> AccountOut:
     """Record that what a person holds was looked at and stays."""
     return AccountOut.of(

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic import StringConstraints as Constraints
 
 from services.identity.actions import limits
-from services.identity.api.accounts import Manages, Reads
+from services.identity.api.accounts import AccountManage, AccountRead
 from services.identity.service import Work
 from services.identity.store.records import LimitLift
 from shared.http.models import After, Limit, Page, Reason, RequestBody, key_of
@@ -54,7 +54,9 @@ class LimitLiftOut(BaseModel):
 
 
 @router.post("", status_code=201)
-async def lift_limit(account_id: UUID, body: LiftLimit, grant: Manages, work: Work) -> LimitLiftOut:
+async def lift_limit(
+    account_id: UUID, body: LiftLimit, grant: AccountManage, work: Work
+) -> LimitLiftOut:
     """Let a person be shown more records in a day than the policy allows, for one case; nobody can
     release themselves. The person then declares a purpose for that case again."""
     lift = await limits.lift(
@@ -65,7 +67,7 @@ async def lift_limit(account_id: UUID, body: LiftLimit, grant: Manages, work: Wo
 
 @router.get("")
 async def list_limit_lifts(
-    account_id: UUID, grant: Reads, work: Work, after: After | None = None, limit: Limit = 100
+    account_id: UUID, grant: AccountRead, work: Work, after: After | None = None, limit: Limit = 100
 ) -> Page[LimitLiftOut]:
     """List a person's releases, newest first. 404 where there is no such account."""
     await work.accounts.get(account_id)

@@ -17,7 +17,7 @@ from shared.http.models import RequestBody
 
 router = APIRouter(prefix="/v1/me", tags=["me"])
 
-Self = Annotated[Grant, access(Permission.ACCOUNT_SELF)]
+AccountSelf = Annotated[Grant, access(Permission.ACCOUNT_SELF)]
 
 
 class ChangePassword(RequestBody):
@@ -29,14 +29,14 @@ class ChangePassword(RequestBody):
 
 
 @router.get("")
-async def get_me(grant: Self, work: Work) -> AccountOut:
+async def get_me(grant: AccountSelf, work: Work) -> AccountOut:
     """Show one's own account, permissions and training."""
     return AccountOut.of(work, await work.accounts.get(UUID(grant.principal.account_id)))
 
 
 @router.post("/password", status_code=204)
 async def change_password(
-    body: ChangePassword, grant: Self, request: HttpRequest, identity: Running
+    body: ChangePassword, grant: AccountSelf, request: HttpRequest, identity: Running
 ) -> None:
     """Change one's own password; all one's sessions end, and one signs in anew.
 

@@ -20,7 +20,7 @@ from shared.http.models import After, Limit, Page, RequestBody, WholePlate, key_
 
 router = APIRouter(prefix="/v1/purposes", tags=["purposes"])
 
-Declares = Annotated[Grant, access(Permission.PURPOSE_DECLARE)]
+PurposeDeclare = Annotated[Grant, access(Permission.PURPOSE_DECLARE)]
 
 
 class Scope(RequestBody):
@@ -95,7 +95,7 @@ class PurposeOut(BaseModel):
 
 @router.post("", status_code=201)
 async def declare_purpose(
-    body: DeclarePurpose, grant: Declares, identity: Running
+    body: DeclarePurpose, grant: PurposeDeclare, identity: Running
 ) -> AcceptedPurpose:
     """Say why data are needed and get the token that searches carry. Prohibited kinds are recorded."""
     scope = body.scope.model_dump(mode="json", exclude_none=True) if body.scope else {}
@@ -110,7 +110,7 @@ async def declare_purpose(
 
 @router.get("")
 async def list_purposes(
-    grant: Declares, work: Work, after: After | None = None, limit: Limit = 100
+    grant: PurposeDeclare, work: Work, after: After | None = None, limit: Limit = 100
 ) -> Page[PurposeOut]:
     """List one's own purposes, newest first; their tokens are not shown again."""
     found = await work.purposes.of(grant, after=key_of(after, UUID), limit=limit)

@@ -19,7 +19,7 @@ from shared.http.models import Page, RequestBody
 
 router = APIRouter(prefix="/v1", tags=["training"])
 
-Records = Annotated[Grant, access(Permission.TRAINING_RECORD)]
+TrainingRecord = Annotated[Grant, access(Permission.TRAINING_RECORD)]
 
 
 class RecordTraining(RequestBody):
@@ -59,7 +59,7 @@ class TrainingOut(BaseModel):
 
 
 @router.post("/training", status_code=201)
-async def record_training(body: RecordTraining, grant: Records, work: Work) -> TrainingOut:
+async def record_training(body: RecordTraining, grant: TrainingRecord, work: Work) -> TrainingOut:
     """Record that somebody else completed a course; their next token carries it."""
     record = await training.record(
         work, grant.actor, body.account_id, course=body.course, completed_on=body.completed_on
@@ -68,7 +68,7 @@ async def record_training(body: RecordTraining, grant: Records, work: Work) -> T
 
 
 @router.get("/training/due")
-async def list_training_due(grant: Records, work: Work) -> Page[AccountOut]:
+async def list_training_due(grant: TrainingRecord, work: Work) -> Page[AccountOut]:
     """List people whose training is missing, lapsed, or lapses soon."""
     found = await training.refresher_due(work)
     return Page.of([AccountOut.of(work, account) for account in found])

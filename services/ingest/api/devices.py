@@ -138,8 +138,8 @@ class Because(RequestBody):
     reason: Reason
 
 
-Managing = Annotated[Grant, access(Permission.DEVICE_MANAGE)]
-Reading = Annotated[Grant, access(Permission.DEVICE_READ)]
+DeviceManage = Annotated[Grant, access(Permission.DEVICE_MANAGE)]
+DeviceRead = Annotated[Grant, access(Permission.DEVICE_READ)]
 
 
 def registry_of(request: Request, grant: Grant) -> Registry:
@@ -149,7 +149,9 @@ def registry_of(request: Request, grant: Grant) -> Registry:
 
 
 @router.post("", status_code=201)
-async def register_device(request: Request, new: NewDevice, grant: Managing) -> IssuedCredential:
+async def register_device(
+    request: Request, new: NewDevice, grant: DeviceManage
+) -> IssuedCredential:
     """Register a device; its credential is in the answer and never shown again."""
     ingest = service_of(request.app, IngestService)
     issued = await registry_of(request, grant).register(
@@ -166,7 +168,7 @@ async def register_device(request: Request, new: NewDevice, grant: Managing) -> 
 @router.get("")
 async def list_devices(
     request: Request,
-    grant: Reading,
+    grant: DeviceRead,
     after: After | None = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
 ) -> Page[DeviceView]:
@@ -177,14 +179,14 @@ async def list_devices(
 
 
 @router.get("/{device_id}")
-async def get_device(request: Request, device_id: UUID, grant: Reading) -> DeviceView:
+async def get_device(request: Request, device_id: UUID, grant: DeviceRead) -> DeviceView:
     """One device."""
     return DeviceView.of(await registry_of(request, grant).get(device_id))
 
 
 @router.patch("/{device_id}")
 async def update_device(
-    request: Request, device_id: UUID, changes: DeviceChanges, grant: Managing
+    request: Request, device_id: UUID, changes: DeviceChanges, grant: DeviceManage
 ) -> DeviceView:
     """Change a device's name, place, rates, or how long it may keep captures back."""
     fields: dict[str, Any] = {
@@ -199,7 +201,7 @@ async def update_device(
 
 @router.post("/{device_id}/credential", status_code=201)
 async def rotate_credential(
-    request: Request, device_id: UUID, rotation: Rotation, grant: Managing
+    request: Request, device_id: UUID, rotation: Rotation, grant: DeviceManage
 ) -> IssuedCredential:
     """Issue a new credential; the old one stops at once, or after the overlap that is asked for."""
     overlap = timedelta(minutes=rotation.overlap_minutes)
@@ -208,7 +210,7 @@ async def rotate_credential(
 
 @router.post("/{device_id}/revocation")
 async def revoke_device(
-    request: Request, device_id: UUID, because: Because, grant: Managing
+    request: Request, device_id: UUID, because: Because, grant: DeviceManage
 ) -> DeviceView:
     """Take nothing from this device from now on."""
     registry = registry_of(request, grant)
@@ -217,7 +219,7 @@ async def revoke_device(
 
 @router.post("/{device_id}/reinstatement", status_code=201)
 async def reinstate_device(
-    request: Request, device_id: UUID, because: Because, grant: Managing
+    request: Request, device_id: UUID, because: Because, grant: DeviceManage
 ) -> IssuedCredential:
     """Let a revoked device in again, with a new credential; the old one stays dead."""
     registry = registry_of(request, grant)

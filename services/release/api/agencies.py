@@ -23,12 +23,14 @@ from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/agencies", tags=["agencies"])
 
-Manage = Annotated[Grant, access(Permission.AGENCY_MANAGE)]
-Read = Annotated[Grant, access(Permission.RELEASE_READ)]
+AgencyManage = Annotated[Grant, access(Permission.AGENCY_MANAGE)]
+ReleaseRead = Annotated[Grant, access(Permission.RELEASE_READ)]
 
 
 @router.post("", status_code=201)
-async def register_agency(body: AgencyIn, grant: Manage, work: Work, request: Request) -> AgencyOut:
+async def register_agency(
+    body: AgencyIn, grant: AgencyManage, work: Work, request: Request
+) -> AgencyOut:
     """Register an agency that may ask for data."""
     await check_department(request, grant)
     policy = runtime_of(request).policy
@@ -45,7 +47,7 @@ async def register_agency(body: AgencyIn, grant: Manage, work: Work, request: Re
 
 @router.patch("/{ori}")
 async def change_agency(
-    ori: OriText, body: AgencyChange, grant: Manage, work: Work, request: Request
+    ori: OriText, body: AgencyChange, grant: AgencyManage, work: Work, request: Request
 ) -> AgencyOut:
     """Change what is registered of an agency, or bar it (`active` false)."""
     await check_department(request, grant)
@@ -64,7 +66,7 @@ async def change_agency(
 
 
 @router.get("")
-async def list_agencies(grant: Read, work: Work, request: Request) -> Page[AgencyOut]:
+async def list_agencies(grant: ReleaseRead, work: Work, request: Request) -> Page[AgencyOut]:
     """All registered agencies, by name."""
     policy = runtime_of(request).policy
     found = await Agencies(work.connection).all()
@@ -72,7 +74,7 @@ async def list_agencies(grant: Read, work: Work, request: Request) -> Page[Agenc
 
 
 @router.get("/{ori}")
-async def get_agency(ori: OriText, grant: Read, work: Work, request: Request) -> AgencyOut:
+async def get_agency(ori: OriText, grant: ReleaseRead, work: Work, request: Request) -> AgencyOut:
     """One registered agency."""
     agency = await Agencies(work.connection).get(ori)
     if agency is None:

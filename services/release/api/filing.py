@@ -36,7 +36,7 @@ router = APIRouter(tags=["requester"])
 
 _CRITERIA = "body.criteria."
 
-Ask = Annotated[Grant, access(Permission.RELEASE_REQUEST)]
+ReleaseRequest = Annotated[Grant, access(Permission.RELEASE_REQUEST)]
 
 
 @router.post(
@@ -46,7 +46,7 @@ Ask = Annotated[Grant, access(Permission.RELEASE_REQUEST)]
     responses={403: {"model": Problem, "description": "Refused by rule; kept on file as refused"}},
 )
 async def file_request(
-    body: RequestIn, grant: Ask, work: Work, request: Request
+    body: RequestIn, grant: ReleaseRequest, work: Work, request: Request
 ) -> RequestOut | JSONResponse:
     """File a written request for data. What the law forbids is refused at once, with its citation."""
     policy = runtime_of(request).policy
@@ -67,7 +67,7 @@ async def file_request(
 
 @router.get("/agency/requests")
 async def list_agency_requests(
-    grant: Ask,
+    grant: ReleaseRequest,
     work: Work,
     status: Status | None = None,
     after: After | None = None,
@@ -83,7 +83,7 @@ async def list_agency_requests(
 
 @router.get("/agency/requests/{request_id}")
 async def get_agency_request(
-    request_id: UUID, grant: Ask, work: Work, request: Request
+    request_id: UUID, grant: ReleaseRequest, work: Work, request: Request
 ) -> RequestOut:
     """One request of one's own agency. 404 both when absent and when another agency's."""
     ori = grant.principal.agency_ori
@@ -92,7 +92,7 @@ async def get_agency_request(
 
 @router.post("/agency/requests/{request_id}/withdrawal")
 async def withdraw_request(
-    request_id: UUID, body: WithdrawIn, grant: Ask, work: Work, request: Request
+    request_id: UUID, body: WithdrawIn, grant: ReleaseRequest, work: Work, request: Request
 ) -> RequestOut:
     """Withdraw a request that is not decided yet; it stays on file."""
     requests = Requests(work.connection)

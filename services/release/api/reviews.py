@@ -43,13 +43,13 @@ from shared.service.runtime import Runtime, runtime_of
 
 router = APIRouter(prefix="/requests", tags=["department"])
 
-Read = Annotated[Grant, access(Permission.RELEASE_READ, purpose_needed=True)]
-Count = Annotated[Grant, access(Permission.RELEASE_READ)]
+ReleaseReadForPurpose = Annotated[Grant, access(Permission.RELEASE_READ, purpose_needed=True)]
+ReleaseRead = Annotated[Grant, access(Permission.RELEASE_READ)]
 
 
 @router.get("")
 async def list_requests(
-    grant: Read,
+    grant: ReleaseReadForPurpose,
     work: Work,
     request: Request,
     status: Status | None = None,
@@ -65,7 +65,9 @@ async def list_requests(
 
 
 @router.get("/waiting")
-async def list_waiting_requests(grant: Count, work: Work, request: Request) -> WaitingRequests:
+async def list_waiting_requests(
+    grant: ReleaseRead, work: Work, request: Request
+) -> WaitingRequests:
     """How many requests await a decision, by where they stand, and since when; needs no purpose."""
     await check_department(request, grant)
     found = await Requests(work.connection).waiting(grant)
@@ -78,7 +80,9 @@ async def list_waiting_requests(grant: Count, work: Work, request: Request) -> W
 
 
 @router.get("/{request_id}")
-async def get_request(request_id: UUID, grant: Read, work: Work, request: Request) -> RequestOut:
+async def get_request(
+    request_id: UUID, grant: ReleaseReadForPurpose, work: Work, request: Request
+) -> RequestOut:
     """One request with all that is on file about it."""
     await check_department(request, grant)
     found = await Requests(work.connection).get(grant, request_id)

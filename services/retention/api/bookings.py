@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from services.retention.api.evidence import Key, Manager, Reader, export_of
+from services.retention.api.evidence import HoldManageOfRecord, HoldReadForPurpose, Key, export_of
 from services.retention.api.fields import Number
 from services.retention.domain.evidence import (
     BOOKING,
@@ -105,7 +105,7 @@ class BookingOut(BaseModel):
 async def book_evidence(
     export_id: UUID,
     body: BookingIn,
-    grant: Manager,
+    grant: HoldManageOfRecord,
     key: Key,
     work: Work,
     request: Request,
@@ -131,7 +131,7 @@ async def book_evidence(
 
 
 @router.get("", summary="Bookings of an export")
-async def list_bookings(export_id: UUID, grant: Reader, work: Work) -> Page[BookingOut]:
+async def list_bookings(export_id: UUID, grant: HoldReadForPurpose, work: Work) -> Page[BookingOut]:
     """Every copy that was booked into evidence, and every correction."""
     await export_of(work, grant, export_id)
     found = await Bookings(work.connection).of_export(grant, export_id)
@@ -140,7 +140,7 @@ async def list_bookings(export_id: UUID, grant: Reader, work: Work) -> Page[Book
 
 @router.get("/{booking_id}/statement", summary="The signed statement of a booking")
 async def get_booking_statement(
-    export_id: UUID, booking_id: UUID, grant: Reader, work: Work
+    export_id: UUID, booking_id: UUID, grant: HoldReadForPurpose, work: Work
 ) -> dict[str, Any]:
     """For whoever checks the copy on the medium: `verify-package FILE --booking STATEMENT.json`."""
     for booking in await Bookings(work.connection).of_export(grant, export_id):

@@ -36,8 +36,8 @@ from shared.service.runtime import Runtime
 
 router = APIRouter(prefix="/v1/evidence-exports", tags=["evidence"])
 
-Reader = Annotated[Grant, access(Permission.HOLD_READ, purpose_needed=True)]
-Manager = Annotated[Grant, access(Permission.HOLD_MANAGE, scope_by_record=True)]
+HoldReadForPurpose = Annotated[Grant, access(Permission.HOLD_READ, purpose_needed=True)]
+HoldManageOfRecord = Annotated[Grant, access(Permission.HOLD_MANAGE, scope_by_record=True)]
 Key = Annotated[
     str,
     Header(
@@ -124,7 +124,7 @@ class ExportOut(BaseModel):
 @router.post("", status_code=202, summary="Export what a hold keeps")
 async def request_export(
     body: ExportIn,
-    grant: Manager,
+    grant: HoldManageOfRecord,
     key: Key,
     work: Work,
     request: Request,
@@ -165,7 +165,7 @@ async def request_export(
 
 @router.get("", summary="Exports for evidence")
 async def list_exports(
-    grant: Reader,
+    grant: HoldReadForPurpose,
     work: Work,
     retention: Running,
     hold_id: UUID | None = None,
@@ -182,7 +182,9 @@ async def list_exports(
 
 
 @router.get("/{export_id}", summary="One export")
-async def get_export(export_id: UUID, grant: Reader, work: Work, retention: Running) -> ExportOut:
+async def get_export(
+    export_id: UUID, grant: HoldReadForPurpose, work: Work, retention: Running
+) -> ExportOut:
     """Where an export stands, and its package's digest once there is one."""
     return ExportOut.of(await export_of(work, grant, export_id), _rule(retention))
 
@@ -194,7 +196,7 @@ async def get_export(export_id: UUID, grant: Reader, work: Work, retention: Runn
     responses=_ZIP,
 )
 async def download_evidence(
-    export_id: UUID, grant: Manager, work: Work, request: Request, retention: Running
+    export_id: UUID, grant: HoldManageOfRecord, work: Work, request: Request, retention: Running
 ) -> StreamingResponse:
     """The signed package; its last piece leaves once all of it is right and the download on record."""
     export = await export_of(work, grant, export_id)
@@ -217,7 +219,7 @@ async def download_evidence(
 async def withdraw_export(
     export_id: UUID,
     body: WithdrawalIn,
-    grant: Manager,
+    grant: HoldManageOfRecord,
     work: Work,
     request: Request,
     retention: Running,

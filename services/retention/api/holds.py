@@ -42,9 +42,9 @@ from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/v1/holds", tags=["holds"])
 
-Reader = Annotated[Grant, access(Permission.HOLD_READ, purpose_needed=True)]
-Counter = Annotated[Grant, access(Permission.HOLD_READ)]
-Manager = Annotated[Grant, access(Permission.HOLD_MANAGE, scope_by_record=True)]
+HoldReadForPurpose = Annotated[Grant, access(Permission.HOLD_READ, purpose_needed=True)]
+HoldRead = Annotated[Grant, access(Permission.HOLD_READ)]
+HoldManageOfRecord = Annotated[Grant, access(Permission.HOLD_MANAGE, scope_by_record=True)]
 
 
 class CriteriaIn(RequestBody):
@@ -173,7 +173,9 @@ class WaitingHoldsOut(BaseModel):
 
 
 @router.post("", status_code=201, summary="Place a hold")
-async def place_hold(body: HoldIn, grant: Manager, work: Work, request: Request) -> HoldOut:
+async def place_hold(
+    body: HoldIn, grant: HoldManageOfRecord, work: Work, request: Request
+) -> HoldOut:
     """Matching records stay, those there now and those to come, until the hold is released.
 
     One that takes in more than a search may keeps them too, and shows them once a second person has
@@ -202,7 +204,7 @@ async def place_hold(body: HoldIn, grant: Manager, work: Work, request: Request)
 
 @router.get("", summary="Holds")
 async def list_holds(
-    grant: Reader,
+    grant: HoldReadForPurpose,
     work: Work,
     request: Request,
     in_force: bool | None = None,
@@ -218,14 +220,16 @@ async def list_holds(
 
 
 @router.get("/waiting", summary="What of holds waits")
-async def list_waiting_holds(grant: Counter, work: Work) -> WaitingHoldsOut:
+async def list_waiting_holds(grant: HoldRead, work: Work) -> WaitingHoldsOut:
     """How many holds are in force and exports unbooked, and since when; no purpose is needed for that."""
     waiting = await Holds(work.connection).waiting(grant)
     return WaitingHoldsOut.model_validate(waiting, from_attributes=True)
 
 
 @router.get("/{hold_id}", summary="One hold")
-async def get_hold(hold_id: UUID, grant: Reader, work: Work, request: Request) -> HoldOut:
+async def get_hold(
+    hold_id: UUID, grant: HoldReadForPurpose, work: Work, request: Request
+) -> HoldOut:
     """A hold with its criteria, who placed it, and whether it is in force."""
     return HoldOut.of(await _get(work, grant, hold_id), _rule(request))
 
@@ -233,7 +237,7 @@ async def get_hold(hold_id: UUID, grant: Reader, work: Work, request: Request) -
 @router.get("/{hold_id}/records", summary="What a hold keeps")
 async def list_held_records(
     hold_id: UUID,
-    grant: Manager,
+    grant: HoldManageOfRecord,
     work: Work,
     request: Request,
     after: After | None = None,
@@ -260,7 +264,7 @@ async def list_held_records(
 
 @router.post("/{hold_id}/confirmation", summary="Confirm a hold that is wider than a search")
 async def confirm_hold(
-    hold_id: UUID, body: ConfirmationIn, grant: Manager, work: Work, request: Request
+    hold_id: UUID, body: ConfirmationIn, grant: HoldManageOfRecord, work: Work, request: Request
 ) -> HoldOut:
     """By another person than placed it, with a purpose that names the hold's case. Then what it keeps is shown."""
     hold = await _get(work, grant, hold_id, lock=True)
@@ -281,7 +285,7 @@ async def confirm_hold(
 
 @router.post("/{hold_id}/release", summary="Release a hold")
 async def release_hold(
-    hold_id: UUID, body: ReleaseIn, grant: Manager, work: Work, request: Request
+    hold_id: UUID, body: ReleaseIn, grant: HoldManageOfRecord, work: Work, request: Request
 ) -> HoldOut:
     """By another person than placed it. What only it kept past the schedule goes with the next purge.
 

@@ -32,10 +32,10 @@ from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, 
 
 router = APIRouter(prefix="/v1", tags=["purges"])
 
-Reader = Annotated[Grant, access(Permission.PURGE_READ)]
-Proposer = Annotated[Grant, access(Permission.PURGE_PROPOSE)]
-Authoriser = Annotated[Grant, access(Permission.PURGE_AUTHORISE)]
-Executor = Annotated[Grant, access(Permission.PURGE_EXECUTE)]
+PurgeRead = Annotated[Grant, access(Permission.PURGE_READ)]
+PurgePropose = Annotated[Grant, access(Permission.PURGE_PROPOSE)]
+PurgeAuthorise = Annotated[Grant, access(Permission.PURGE_AUTHORISE)]
+PurgeExecute = Annotated[Grant, access(Permission.PURGE_EXECUTE)]
 Change = Literal["proposed", "authorised", "refused", "executed", "certified"]
 
 
@@ -126,7 +126,7 @@ class ScheduleOut(BaseModel):
 
 
 @router.get("/schedule", summary="The retention schedule")
-async def get_schedule(grant: Reader, work: Work, retention: Running) -> ScheduleOut:
+async def get_schedule(grant: PurgeRead, work: Work, retention: Running) -> ScheduleOut:
     """Ages, schedule, resolution and consent as the policy has them now."""
     basis = _present(retention)
     leave = await Runs(work.connection).standing()
@@ -141,7 +141,7 @@ async def get_schedule(grant: Reader, work: Work, retention: Running) -> Schedul
 
 @router.post("/purge-runs", status_code=201, summary="Propose a purge")
 async def propose_purge(
-    body: ProposalIn, grant: Proposer, work: Work, retention: Running
+    body: ProposalIn, grant: PurgePropose, work: Work, retention: Running
 ) -> RunOut:
     """By the custodian. Refused unless age, schedule, resolution and consent are there."""
     basis = _present(retention)
@@ -169,7 +169,7 @@ async def propose_purge(
 
 @router.get("/purge-runs", summary="Purge runs")
 async def list_purges(
-    grant: Reader,
+    grant: PurgeRead,
     work: Work,
     after: After | None = None,
     limit: Limit = 50,
@@ -181,14 +181,14 @@ async def list_purges(
 
 
 @router.get("/purge-runs/{run_id}", summary="One purge run")
-async def get_purge(run_id: UUID, grant: Reader, work: Work) -> RunOut:
+async def get_purge(run_id: UUID, grant: PurgeRead, work: Work) -> RunOut:
     """Where a run stands, on what it rests, and what it destroyed."""
     return RunOut.of(await _get(work, run_id))
 
 
 @router.post("/purge-runs/{run_id}/authorisation", summary="Authorise a purge")
 async def authorise_purge(
-    run_id: UUID, body: NoteIn, grant: Authoriser, work: Work, retention: Running
+    run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work: Work, retention: Running
 ) -> RunOut:
     """By the ALPR administrator, who is not the one who proposed it."""
     run = await _get(work, run_id, lock=True)
@@ -203,7 +203,7 @@ async def authorise_purge(
 
 
 @router.post("/purge-runs/{run_id}/refusal", summary="Refuse a purge")
-async def refuse_purge(run_id: UUID, body: NoteIn, grant: Authoriser, work: Work) -> RunOut:
+async def refuse_purge(run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work: Work) -> RunOut:
     """Nothing is destroyed; the proposal stays on file."""
     run = await _get(work, run_id, lock=True)
     await _decide(work, grant, run, next_state(run.state, "refuse"), body.note)
@@ -212,7 +212,7 @@ async def refuse_purge(run_id: UUID, body: NoteIn, grant: Authoriser, work: Work
 
 
 @router.post("/purge-runs/{run_id}/withdrawal", summary="Withdraw an authorisation")
-async def withdraw_purge(run_id: UUID, body: NoteIn, grant: Authoriser, work: Work) -> RunOut:
+async def withdraw_purge(run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work: Work) -> RunOut:
     """Of a standing leave, with which daily purges stop, one in hand too; or of a run not yet begun."""
     run = await _get(work, run_id, lock=True)
     await Runs(work.connection).stop_daily(run_id)
@@ -223,7 +223,7 @@ async def withdraw_purge(run_id: UUID, body: NoteIn, grant: Authoriser, work: Wo
 
 @router.post("/purge-runs/{run_id}/execution", status_code=202, summary="Execute a purge")
 async def execute_purge(
-    run_id: UUID, grant: Executor, work: Work, retention: Running, after: BackgroundTasks
+    run_id: UUID, grant: PurgeExecute, work: Work, retention: Running, after: BackgroundTasks
 ) -> RunOut:
     """By a third person. Begins an authorised single run; `state` tells when it is executed, then certified."""
     run = await _get(work, run_id, lock=True)
@@ -242,7 +242,7 @@ async def execute_purge(
 
 
 @router.get("/purge-runs/{run_id}/certificate", summary="The certificate of destruction")
-async def get_certificate(run_id: UUID, grant: Reader, work: Work) -> dict[str, Any]:
+async def get_certificate(run_id: UUID, grant: PurgeRead, work: Work) -> dict[str, Any]:
     """What was destroyed, on whose authority, signed with the key at `/v1/signing-key`."""
     run = await _get(work, run_id)
     if run.certificate is None:

@@ -18,8 +18,8 @@ from shared.service.runtime import runtime_of
 
 router = APIRouter(tags=["records"])
 
-Viewer = Annotated[Grant, access(Permission.IMAGE_READ, scope_by_record=True)]
-PictureViewer = Annotated[
+ImageReadOfRecord = Annotated[Grant, access(Permission.IMAGE_READ, scope_by_record=True)]
+ImageReadOfRecordPicture = Annotated[
     Grant, access(Permission.IMAGE_READ, scope_by_record=True, picture_of="read_id")
 ]
 LinkToken = Annotated[
@@ -38,7 +38,9 @@ _IMAGES: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/v1/reads/{read_id}", summary="One read")
-async def get_read(read_id: UUID, grant: Viewer, work: Work, request: Request) -> ReadOut:
+async def get_read(
+    read_id: UUID, grant: ImageReadOfRecord, work: Work, request: Request
+) -> ReadOut:
     """404 when absent, of another agency, or outside the declared purpose: the answer is the same."""
     read = await Records(work.connection).get(grant, read_id)
     if read is None:
@@ -48,7 +50,7 @@ async def get_read(read_id: UUID, grant: Viewer, work: Work, request: Request) -
 
 
 @router.get("/v1/captures/{capture_id}", summary="One capture")
-async def get_capture(capture_id: UUID, grant: Viewer, work: Work) -> CaptureOut:
+async def get_capture(capture_id: UUID, grant: ImageReadOfRecord, work: Work) -> CaptureOut:
     """404 when absent, of another agency, or outside the declared purpose: the answer is the same."""
     capture = await Records(work.connection).capture(grant, capture_id)
     if capture is None:
@@ -64,7 +66,7 @@ async def get_capture(capture_id: UUID, grant: Viewer, work: Work) -> CaptureOut
 )
 async def get_crop(
     read_id: UUID,
-    grant: PictureViewer,
+    grant: ImageReadOfRecordPicture,
     work: Work,
     request: Request,
     link_token: LinkToken = None,
@@ -83,7 +85,7 @@ async def get_crop(
     responses=_IMAGES,
 )
 async def get_image(
-    capture_id: UUID, grant: Viewer, work: Work, request: Request
+    capture_id: UUID, grant: ImageReadOfRecord, work: Work, request: Request
 ) -> StreamingResponse:
     """The frame as the camera sent it, held against its SHA-256 before the first byte leaves."""
     capture = await Records(work.connection).pictured(grant, capture_id)
