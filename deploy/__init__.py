@@ -1,1 +1,1 @@
-"""Running Plateward: the embedded stack, Apache Kafka, images, Kubernetes."""
+"""Deployment of Plateward: images, compose, Kubernetes, Apache Kafka, locked requirements."""

@@ -1,6 +1,6 @@
 """Renews the hashed requirement files: for development, for training, and one per image.
 
-No address of a registry is written: `uv pip compile` is told of none and its header is left out.
+It writes no registry address: `uv pip compile` gets none, and its header is left out.
 """
 
 import subprocess
@@ -13,11 +13,11 @@ from services.registry import SPECS
 ROOT = Path(__file__).parents[1]
 REQUIREMENTS = ROOT / "requirements"
 TRAINING = "training"
-"""The extra that brings PyTorch, several gigabytes; it has a virtual environment of its own."""
+"""The extra with PyTorch, several gigabytes; it has a virtual environment of its own."""
 
 
 def lock(output: str, *choice: str, text: str = "") -> None:
-    """Write the versions and hashes of the chosen extras, or of what `text` asks for, to `output`."""
+    """Lock the chosen extras, or the requirements in `text`, with hashes into `output`."""
     uv = Path(sys.executable).with_name("uv")
     command = [
         str(uv), "pip", "compile", "-" if text else "pyproject.toml", *choice,
@@ -29,7 +29,7 @@ def lock(output: str, *choice: str, text: str = "") -> None:
 
 
 def main() -> None:
-    """Lock everything; images get the versions that development tests."""
+    """Lock everything; images get the versions that the development environment tests."""
     described = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     extras = set(described["project"]["optional-dependencies"]) - {TRAINING}
     lock("dev.txt", *(f"--extra={extra}" for extra in sorted(extras)))

@@ -21,7 +21,7 @@ Every service answers `/metrics` in the Prometheus text format, beside what the 
 
 
 class Metric(NamedTuple):
-    """One metric as it is declared."""
+    """One declared metric."""
 
     name: str
     kind: str
@@ -33,13 +33,13 @@ class Metric(NamedTuple):
 
     @property
     def row(self) -> str:
-        """Its line in the table."""
+        """Its row in the table."""
         labels = ", ".join(self.labels) or "–"
         return f"| `{self.name}` | {self.kind} | {labels} | {self.owner} | {self.help} |\n"
 
 
 def declared(path: Path) -> Iterator[Metric]:
-    """Yield the metrics that a module declares. Raises: ValueError for one whose text cannot be read."""
+    """Yield the metrics that a module declares. Raises: ValueError if an argument is not a literal."""
     owner = path.relative_to(ROOT).parts
     for node in ast.walk(ast.parse(path.read_text())):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):

@@ -21,7 +21,7 @@ SERVICES = names(Kind.API, Kind.WORKER)
 
 
 def app_of(service: str, objects: Path) -> FastAPI:
-    """Return a service's app, built but not started; nothing it would connect to need be there."""
+    """Build a service's app without starting it; its stores need not exist."""
     drawn = kept_keys(objects / "keys", {}, first_start=True)
     drawn = environment_of(service, {**drawn, **audits_mac_keys(drawn)})
     keys = {name.lower(): value for name, value in drawn.items()}
@@ -39,7 +39,7 @@ def document(service: str) -> dict[str, Any]:
 
 
 def text(service: str) -> str:
-    """Return a service's OpenAPI document as it is committed."""
+    """Return a service's OpenAPI document as committed."""
     return json.dumps(document(service), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 

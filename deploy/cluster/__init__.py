@@ -1,1 +1,1 @@
-"""A control plane of Kubernetes on loopback, against which deploy/k8s is tried (`make test-kubernetes`)."""
+"""A Kubernetes control plane on loopback that tests deploy/k8s (`make test-kubernetes`)."""

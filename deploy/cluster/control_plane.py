@@ -1,7 +1,7 @@
-"""One API server of Kubernetes and its etcd on loopback: it takes objects, checks them and runs nothing.
+"""One Kubernetes API server and its etcd on loopback: it accepts and validates objects and runs nothing.
 
-There is no node and no controller, so no root and no container engine is needed. What it says of an object, its
-schema and its Pod Security, is what a whole cluster of the same version says.
+It has no node and no controller, so it needs neither root nor a container engine. It checks an object's schema and
+Pod Security exactly as a whole cluster of the same version does.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ ANSWERS_WITHIN_S = 180.0
 
 @dataclass
 class ControlPlane(Server):
-    """Over `folder`, which keeps what it was told."""
+    """A control plane over `folder`, which stores its state."""
 
     NAME: ClassVar[str] = "Kubernetes"
 
@@ -37,7 +37,7 @@ class ControlPlane(Server):
     )
 
     def start(self) -> None:
-        """Run until the API server is ready. Raises: LocalError."""
+        """Start, and wait until the API server is ready. Raises: LocalError."""
         self._programs = programs()
         self.folder = self.folder.absolute()
         self._held.enter_context(held(self.folder, self.NAME))
@@ -55,7 +55,7 @@ class ControlPlane(Server):
             raise
 
     def stop(self) -> None:
-        """End both in order; does nothing when not started."""
+        """Stop both in order; does nothing if not started."""
         for part in (self._server, self._etcd):
             if part is not None:
                 part.stop()
@@ -95,7 +95,7 @@ class ControlPlane(Server):
         path.write_bytes(content)
 
     def _start_etcd(self) -> str:
-        """Return the address of the store, once it runs."""
+        """Start etcd; returns its address."""
         clients, peers = (f"http://{LOOPBACK}:{free_port()}" for _ in range(2))
         options = {
             "data-dir": str(self.folder / "etcd"),
@@ -117,7 +117,7 @@ class ControlPlane(Server):
         options = {
             "etcd-servers": store,
             "bind-address": LOOPBACK,
-            "advertise-address": "192.0.2.1",  # of documentation: nothing is to come back by it
+            "advertise-address": "192.0.2.1",  # a documentation address: no traffic may use it
             "secure-port": str(self.port),
             "tls-cert-file": str(self.folder / "server.crt"),
             "tls-private-key-file": str(self.folder / "server.key"),

@@ -13,10 +13,10 @@ from local.stack.process import LocalError
 
 HERE = Path(__file__).parent
 VERSION = "v1.34.4"
-"""Of Kubernetes, as go.mod has it; a test holds the two together."""
+"""Kubernetes' version, as in go.mod; a test compares the two."""
 
 KEPT = Path(__file__).resolve().parents[2] / ".kubernetes"
-"""Where the programs are kept between runs; never committed."""
+"""Cache of the programs between runs; never committed."""
 
 _PACKAGES = {
     "etcd": "go.etcd.io/etcd/server/v3",
@@ -30,12 +30,12 @@ _STAMPS = {
     "k8s.io/component-base/version.gitTreeState": "clean",
     "k8s.io/client-go/pkg/version.gitVersion": VERSION,
 }
-"""What Kubernetes' own build writes into the programs; the server takes its API's version from it."""
+"""Build stamps that Kubernetes' own build sets; the server takes its API's version from them."""
 
 
 @dataclass(frozen=True)
 class Programs:
-    """Where the three programs are."""
+    """Paths of the three programs."""
 
     folder: Path
 
@@ -47,9 +47,9 @@ class Programs:
 
 
 def programs(kept: Path = KEPT) -> Programs:
-    """Return the programs, built with Go where they are not there yet (about 13 min of one core).
+    """Return the programs; builds them with Go if they are missing (about 13 min of one core).
 
-    Raises: LocalError when Go is needed and missing, or cannot build them.
+    Raises: LocalError if Go is needed and missing, or cannot build them.
     """
     wanted = hashlib.sha256((HERE / "go.mod").read_bytes() + (HERE / "go.sum").read_bytes())
     folder = kept / f"{VERSION}-{wanted.hexdigest()[:12]}"
@@ -61,7 +61,7 @@ def programs(kept: Path = KEPT) -> Programs:
     unfinished = kept / f"{folder.name}.{os.getpid()}"
     for name, package in _PACKAGES.items():
         _build(go, package, unfinished.absolute() / name)
-    with contextlib.suppress(OSError):  # another process was quicker
+    with contextlib.suppress(OSError):  # another process has built it first
         unfinished.rename(folder)
     return Programs(folder)
 

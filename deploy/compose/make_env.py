@@ -1,10 +1,10 @@
-"""Writes .env for docker-compose.yml with secrets drawn at random; needs nothing but Python.
+"""Writes .env for docker-compose.yml with random secrets; needs nothing but Python.
 
-What is there is kept: a second run adds only what is missing. Whoever can read .env can read the
-data, so it is readable by its owner alone; keep a copy where the department keeps its keys.
+Existing values stay: a second run adds only missing ones. Whoever can read .env can read the data, so only its
+owner may read it; store a copy with the department's other keys.
 
-The root that certifies signing keys (docs/adr/0018-two-levels-of-keys.md) goes into a file of its own,
-root.key, which no container is given: move it to a medium that is kept offline.
+The root that certifies signing keys (docs/adr/0018-two-levels-of-keys.md) goes into a file of its own, root.key,
+which no container gets: move it to a medium that is kept offline.
 """
 
 import os
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-if __name__ == "__main__":  # run as a file, Python looks for modules beside it only
+if __name__ == "__main__":  # a script's import path is its own folder only
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from local.stack.key_material import (
@@ -53,7 +53,7 @@ NEEDED: dict[str, Callable[[], str]] = {
 
 
 def complete(path: Path) -> list[str]:
-    """Add what is missing in an environment file; return the names added. Raises: RootMissing."""
+    """Add the missing values to an environment file; returns the names added. Raises: RootMissing."""
     lines = path.read_text().splitlines() if path.exists() else []
     present = dict(line.split("=", 1) for line in lines if "=" in line)
     drawn = {name: draw() for name, draw in NEEDED.items() if name not in present}
@@ -69,7 +69,7 @@ def complete(path: Path) -> list[str]:
 
 
 def _quoted(value: str) -> str:
-    """Return a value as an environment file takes it: on one line."""
+    """Return a value in the syntax of an environment file: on one line."""
     return '"' + value.replace("\n", "\\n") + '"' if "\n" in value else value
 
 

@@ -1,9 +1,9 @@
-"""Draws the keys and certificates of the links to Kafka; runs in a container of docker-compose.yml.
+"""Draws the keys and certificates for TLS with Kafka; runs in a container of docker-compose.yml.
 
-Kafka and its clients show certificates of one signer and take no other. Each client has one of its own, whose
-name (CN) Kafka takes for who it is, and its ACLs go by that. The signer signs once and its key is kept nowhere,
-so nobody can make another. What is there is kept; where one is missing, as when a service is new, all are drawn
-again, and Kafka and the services are started again. To have new ones, empty the folders with everything stopped.
+Kafka and its clients present certificates of one signer and accept no other. Each client has its own; its name (CN)
+is its Kafka principal, to which the ACLs apply. The signer's key exists only during one run, so it cannot issue more
+certificates. Existing files stay; if one is missing, for example for a new service, all are drawn again, and Kafka
+and the services restart. To renew them, empty the folders while everything is stopped.
 """
 
 import ipaddress
@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 VALID_DAYS = 3650
-"""A host is replaced before that; until then nothing has to be renewed by night."""
+"""Longer than a host's life, so that no certificate expires in operation."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class Signer:
         draft = draft.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         draft = draft.add_extension(_signs_certificates(), critical=True)
         self.certificate = _pem(draft.sign(self._key, SHA256()))
-        """What whoever is to trust those that it signs keeps, PEM."""
+        """The signer's certificate (PEM), which the other end trusts."""
 
     def sign(self, name: str, hosts: Sequence[str] = ()) -> Signed:
-        """Return a new key with a certificate for either end of a link.
+        """Return a new key with a certificate for either end of a connection.
 
         Args:
-            name: who shows it; Kafka knows a client as CN=<name>.
-            hosts: names and addresses at which a server that shows it is reached.
+            name: its owner; Kafka knows a client as CN=<name>.
+            hosts: names and addresses at which clients reach a server with this certificate.
         """
         key = generate_private_key(SECP256R1())
         draft = _draft(_named(name), self._name, key)
@@ -67,10 +67,10 @@ class Signer:
 
 
 def complete(broker: Path, *clients: Path) -> bool:
-    """Fill the folder of the broker and those of its clients; False where they are filled already.
+    """Fill the folder of the broker and those of its clients; returns False if they are complete already.
 
-    A client is named like its folder. Every container that has a folder mounted may read it; which has
-    which is the protection.
+    A client is named like its folder. Every container that mounts a folder can read it; mounting each folder only in
+    its own container is the protection.
     """
     last = broker / "broker.pem"
     if last.exists() and _all_of_one_signer(broker, clients):
@@ -100,9 +100,9 @@ def _all_of_one_signer(broker: Path, clients: Sequence[Path]) -> bool:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; its reader has another user id."""
+    """Write a file atomically and readable by all: its reader has another user id."""
     unfinished = path.with_suffix(".new")
-    unfinished.unlink(missing_ok=True)  # one broken off before is read-only
+    unfinished.unlink(missing_ok=True)  # a leftover of an interrupted run is read-only
     unfinished.write_bytes(content)
     unfinished.chmod(0o444)
     unfinished.replace(path)
@@ -156,7 +156,7 @@ def _pem(certificate: x509.Certificate) -> bytes:
 
 
 def main() -> int:
-    """Fill the folders named: the broker's first, then one for each client."""
+    """Fill the named folders: the broker's first, then one for each client."""
     broker, *clients = map(Path, sys.argv[1:])
     print("drawn" if complete(broker, *clients) else "there already")
     return 0

@@ -1,4 +1,4 @@
-"""A Java runtime and Apache Kafka's jars, from what the machine has and from Maven Central."""
+"""Finds a Java runtime, and fetches Apache Kafka's jars from Maven Central."""
 
 import hashlib
 import os
@@ -13,13 +13,13 @@ from local.stack.process import LocalError
 JAVA_AT_LEAST = 17  # Kafka 4's broker
 POM = Path(__file__).with_name("pom.xml")
 KEPT = Path(__file__).resolve().parents[2] / ".kafka"
-"""Where the jars are kept between runs; never committed."""
+"""Cache of the jars between runs; never committed."""
 
 
 def java() -> Path:
-    """Return a Java runtime of version 17 or later: the machine's, else the one out of a wheel.
+    """Return a Java runtime of version 17 or later: the machine's, else the one from a wheel.
 
-    Raises: LocalError when there is none.
+    Raises: LocalError if there is none.
     """
     home = os.environ.get("JAVA_HOME")
     for found in (home and f"{home}/bin/java", shutil.which("java"), _java_from_wheel()):
@@ -32,9 +32,9 @@ def java() -> Path:
 
 
 def jars(kept: Path = KEPT) -> Path:
-    """Return the folder of Kafka's jars as pom.xml names them, fetched by Maven when not there yet.
+    """Return the folder of Kafka's jars as pom.xml names them; Maven fetches them if they are missing.
 
-    Raises: LocalError when Maven is needed and missing, or cannot fetch them.
+    Raises: LocalError if Maven is needed and missing, or cannot fetch them.
     """
     folder = kept / f"jars-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
     if folder.is_dir():
@@ -69,7 +69,7 @@ def _java_from_wheel() -> str | None:
 
 
 def _version(program: str) -> int:
-    """Return a runtime's major version, 0 when it does not run."""
+    """Return a runtime's major version, 0 if it does not run."""
     try:
         said = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
     except OSError:

@@ -1,7 +1,7 @@
 """Apache Kafka in KRaft mode on loopback, one node: `make kafka`, or a context manager in tests.
 
-With principals it is as docker-compose.yml has it: nothing without TLS, every client known by a certificate,
-and nobody may do what no ACL allows.
+With principals it matches docker-compose.yml: TLS only, a certificate for every client, and no access without an
+ACL.
 """
 
 import argparse
@@ -29,7 +29,7 @@ _SETTINGS = {
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
     "auto.create.topics.enable": "false",
-    # To Kafka, who may delete records may delete the topic too: nobody may.
+    # Kafka lets a principal that may delete records delete the topic too, so none may.
     "delete.topic.enable": "false",
     "num.partitions": "4",
     # One node keeps one copy of everything.
@@ -38,7 +38,7 @@ _SETTINGS = {
     "transaction.state.log.replication.factor": "1",
     "transaction.state.log.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
-    # A killed node comes back only after its own former session has run out.
+    # A killed node restarts only after its own previous session has expired.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
     # Sized for two cores and half a gigabyte.
@@ -48,14 +48,14 @@ _SETTINGS = {
     "log.segment.bytes": "134217728",
 }
 BROKER = "kafka"
-"""How the node itself is named in its certificate."""
+"""The node's own name in its certificate."""
 
 AUTHORIZER = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "allow.everyone.if.no.acl.found": "false",
     "super.users": f"User:CN={BROKER};User:CN={TOPICS_COMMAND}",
 }
-"""The broker talks to itself as a principal too. `topics` makes the ACLs, so it could give itself any."""
+"""The broker needs rights as a principal too. `topics` creates the ACLs, so it could give itself any right."""
 
 _JVM = (
     "-Xms128m",
@@ -67,19 +67,19 @@ _JVM = (
 
 @dataclass(frozen=True)
 class Door:
-    """One more listener on loopback, beside the one without TLS that the node always has."""
+    """One more listener on loopback, beside the node's listener without TLS."""
 
     name: str
-    """In capitals, as Kafka writes it."""
+    """In capitals, as in Kafka's settings."""
 
     protocol: str
     """SSL or SASL_SSL."""
 
     settings: Mapping[str, str]
-    """Properties of this listener alone, without its prefix, e.g. ssl.client.auth."""
+    """Properties of this listener only, without its prefix, e.g. ssl.client.auth."""
 
     host: str = LOOPBACK
-    """The name by which clients are told to come back; leads to loopback."""
+    """The advertised host name; resolves to loopback."""
 
     port: int = field(default_factory=free_port)
 
@@ -98,8 +98,8 @@ class Door:
 class ApacheKafka(Server):
     """One Apache Kafka node over `folder`, broker and controller in one process.
 
-    What it acknowledged outlives kill -9 of any process. One node does not outlive its machine:
-    that takes three, as in docker-compose's and Kubernetes' notes.
+    Acknowledged records survive kill -9 of any process. One node does not survive the loss of its machine: that takes
+    three, as in docker-compose's and Kubernetes' notes.
     """
 
     NAME: ClassVar[str] = "Apache Kafka"
@@ -109,9 +109,9 @@ class ApacheKafka(Server):
     """Loopback port; 0 picks a free one at the first start."""
     doors: Sequence[Door] = ()
     principals: Sequence[str] = ()
-    """Who has a certificate. With any, the node is reached by TLS alone and ACLs are enforced."""
+    """Names that get a certificate. With any, the node accepts TLS only and enforces ACLs."""
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Passwords by user, for SCRAM-SHA-512; the node keeps those of its first start."""
+    """Passwords by user, for SCRAM-SHA-512; only those of the first start apply."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Further properties of the node."""
     _server: Child | None = field(default=None, init=False, repr=False)
@@ -120,7 +120,7 @@ class ApacheKafka(Server):
     )
 
     def start(self, *, within_s: float = 60.0) -> None:
-        """Format the folder at the first start, then run until clients are answered."""
+        """Format the folder at the first start, then start the node and wait until it answers clients."""
         self.folder = self.folder.absolute()
         self._held.enter_context(held(self.folder, "Apache Kafka"))
         try:
@@ -134,13 +134,13 @@ class ApacheKafka(Server):
             raise
 
     def stop(self) -> None:
-        """Shut down in order; does nothing when not started."""
+        """Stop cleanly; does nothing if not started."""
         if self._server is not None:
             self._server.stop(within_s=60.0)
         self._held.close()
 
     def kill(self) -> None:
-        """Kill -9; `start` again brings back all that was acknowledged."""
+        """Kill -9; the next `start` recovers all acknowledged records."""
         self.child.kill()
         self._held.close()
 
@@ -155,7 +155,7 @@ class ApacheKafka(Server):
         return f"{LOOPBACK}:{self.port}"
 
     def link(self, principal: str) -> KafkaSettings:
-        """Return the settings by which one of `principals` reaches the node."""
+        """Return the Kafka settings of one of `principals`."""
         folder = self._tls / principal
         return KafkaSettings(
             kafka_bootstrap=self.bootstrap,
@@ -175,7 +175,7 @@ class ApacheKafka(Server):
         return speaks_kafka(self.port, tls)
 
     def _walls(self) -> dict[str, str]:
-        """Draw the certificates where there are none; return the properties that ask for them."""
+        """Draw missing certificates; returns the properties that require them."""
         folders = [self._tls / name for name in (BROKER, *self.principals)]
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
@@ -236,13 +236,13 @@ class ApacheKafka(Server):
         return self.folder / "server.properties"
 
     def _java(self, tool: str, *arguments: str) -> list[str]:
-        """Return the command of one of Kafka's programs; the properties come last."""
+        """Return the command of one of Kafka's programs; append its arguments and the properties."""
         start = [str(java()), *_JVM, "-cp", f"{jars()}/*", tool]
         return [*start, *arguments, str(self._properties)]
 
 
 def _how_to_reach(kafka: ApacheKafka) -> str:
-    """Return the settings of its clients; with principals each service has a folder of its own."""
+    """Return the settings for clients; with principals each service has a folder of its own."""
     if not kafka.principals:
         return f"KAFKA_BOOTSTRAP={kafka.bootstrap}"
     folder = kafka.folder / "tls" / "{service}"

@@ -1,6 +1,6 @@
-"""Writes Strimzi's KafkaUsers: one for each principal, with the rules that the registry derives.
+"""Writes Strimzi's KafkaUsers: one for each principal, with ACLs derived from the registry.
 
-`python -m deploy.kafka.users` writes deploy/k8s/strimzi/kafka-users.yaml; a test holds the file to it.
+`python -m deploy.kafka.users` writes deploy/k8s/strimzi/kafka-users.yaml; a test compares the file with it.
 """
 
 from collections import defaultdict
@@ -10,7 +10,7 @@ from shared.kafka.acls import Acl, Operation, Pattern, Resource, acls, principal
 
 FILE = Path(__file__).parents[1] / "k8s" / "strimzi" / "kafka-users.yaml"
 NAME = "kafka-{name}"
-"""Of the KafkaUser, and of the Secret with its password that Strimzi makes."""
+"""Name of the KafkaUser, and of the Secret that Strimzi creates with its password."""
 
 _HEAD = """\
 # Written by `python -m deploy.kafka.users` from the registry of topics (shared/kafka/topics.py): do not edit.
@@ -56,7 +56,7 @@ def _resource(kind: Resource, pattern: Pattern, name: str) -> str:
     if kind == Resource.CLUSTER:
         return "{ type: cluster }"
     patterns = {Pattern.LITERAL: "literal", Pattern.PREFIXED: "prefix"}
-    name = f'"{name}"' if name == "*" else name  # bare, it is an alias to YAML
+    name = f'"{name}"' if name == "*" else name  # unquoted, YAML reads it as an alias
     return f"{{ type: {kind.name.lower()}, name: {name}, patternType: {patterns[pattern]} }}"
 
 

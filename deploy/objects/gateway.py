@@ -13,20 +13,20 @@ from typing import ClassVar
 from local.stack.process import LOOPBACK, Child, LocalError, Server, free_port, held, listens
 
 VERSION = "v1.8.0"
-"""As docker-compose.yml has it; a test holds the two together."""
+"""As in docker-compose.yml; a test compares the two."""
 
 MODULE = "github.com/versity/versitygw/cmd/versitygw"
 KEPT = Path(__file__).resolve().parents[2] / ".objects"
-"""Where the program is kept between runs; never committed."""
+"""Cache of the program between runs; never committed."""
 
 REGION = "us-east-1"
 ROOT = "plateward"
 
 
 def program(kept: Path = KEPT) -> Path:
-    """Return the server's program, built with Go when it is not there yet (about 2.5 min of one core).
+    """Return the server's program; builds it with Go if it is missing (about 2.5 min of one core).
 
-    Raises: LocalError when Go is needed and missing, or cannot build it.
+    Raises: LocalError if Go is needed and missing, or cannot build it.
     """
     found = kept / VERSION / "versitygw"
     if found.exists():
@@ -45,7 +45,7 @@ def program(kept: Path = KEPT) -> Path:
     )
     if done.returncode != 0:
         raise LocalError(f"Go could not build versitygw: {done.stdout.strip()[-1500:]}")
-    with contextlib.suppress(OSError):  # another process was quicker
+    with contextlib.suppress(OSError):  # another process has built it first
         unfinished.rename(found.parent)
     return found
 
@@ -60,14 +60,14 @@ class Gateway(Server):
     port: int = 0
     """Loopback port; 0 picks a free one at the first start."""
     root_secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
-    """The key ROOT's; it may do everything."""
+    """Secret of the key ROOT, which has all rights."""
     _server: Child | None = field(default=None, init=False, repr=False)
     _held: contextlib.ExitStack = field(
         default_factory=contextlib.ExitStack, init=False, repr=False
     )
 
     def start(self) -> None:
-        """Run until clients are answered. Raises: LocalError."""
+        """Start, and wait until it answers clients. Raises: LocalError."""
         self.folder = self.folder.absolute()
         self._held.enter_context(held(self.folder, self.NAME))
         self.port = self.port or free_port()
@@ -90,7 +90,7 @@ class Gateway(Server):
             raise
 
     def stop(self) -> None:
-        """End; does nothing when not started."""
+        """Stop; does nothing if not started."""
         if self._server is not None:
             self._server.stop()
         self._held.close()
