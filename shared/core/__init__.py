@@ -1,1 +1,1 @@
-"""Words, rules and mathematics that every service uses; imports nothing else of ours."""
+"""Types, rules and algorithms that every service uses; imports nothing else of ours."""

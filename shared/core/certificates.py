@@ -1,9 +1,9 @@
 """Certificates of signing keys, under a root that is kept offline (ADR-0018).
 
-A root (Ed25519) certifies a key for one usage and for 400 days at most, and can revoke what it certified.
-Both are signed texts: `base64url(body).base64url(signature)`, where the body is canonical JSON (keys in
-order, no blanks, UTF-8) and the signature covers the kind of text and the body. A service is given one or
-two public roots (`ROOT_PUBLIC_KEYS`); with two, the root can change while everything runs.
+A root (Ed25519) certifies a key for one usage and for 400 days at most, and can revoke it. Certificates and
+revocations are signed texts: `base64url(body).base64url(signature)`, where the body is canonical JSON (sorted keys,
+no blanks, UTF-8) and the signature covers the kind of text and the body. A service has one or two public roots
+(`ROOT_PUBLIC_KEYS`); with two, the root can change without downtime.
 """
 
 import hashlib
@@ -35,20 +35,20 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class CertificateRefused(AlprError):
-    """A certificate or revocation does not hold: its form, signature, time, usage, or it is revoked."""
+    """A certificate or revocation is invalid: its form, signature, time or usage; or it is revoked."""
 
     title = "A certificate does not hold"
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What a root says of a key: what it signs, and from when until when (UTC, whole seconds)."""
+    """A root's statement about a key: its usage, and its period of validity (UTC, whole seconds)."""
 
     KIND: ClassVar[str] = "plateward certificate v1"
 
     usage: Usage
     public_key: bytes  # Ed25519, 32 bytes
-    serial: int  # counts up with each certificate of a root
+    serial: int  # increases with each certificate of a root
     not_before: datetime
     not_after: datetime
 
@@ -58,7 +58,7 @@ class Certificate:
         return key_id(self.public_key)
 
     def fields(self) -> dict[str, Any]:
-        """Return the body. Raises: CertificateRefused for what may not be certified."""
+        """Return the body. Raises: CertificateRefused if the values may not be certified."""
         if self.not_after - self.not_before > LONGEST:
             raise CertificateRefused(f"a certificate is for {LONGEST.days} days at most")
         if self.not_after <= self.not_before:
@@ -76,7 +76,7 @@ class Certificate:
 
     @classmethod
     def read(cls, fields: dict[str, Any]) -> Self:
-        """Return the certificate of a body. Raises: KeyError, TypeError, ValueError."""
+        """Build a certificate from a body. Raises: KeyError, TypeError, ValueError."""
         public = b64decode(fields["public_key"], validate=True)
         if len(public) != PUBLIC_KEY_BYTES or fields["kid"] != key_id(public):
             raise ValueError("kid and public_key do not go together")
@@ -91,7 +91,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Revocation:
-    """What a root says of a certificate that no longer holds, whatever it signed and whenever."""
+    """A root's statement that a certificate is invalid, for all its signatures at any time."""
 
     KIND: ClassVar[str] = "plateward revocation v1"
 
@@ -113,7 +113,7 @@ class Revocation:
 
     @classmethod
     def read(cls, fields: dict[str, Any]) -> Self:
-        """Return the revocation of a body. Raises: KeyError, TypeError, ValueError."""
+        """Build a revocation from a body. Raises: KeyError, TypeError, ValueError."""
         return cls(
             usage=_usage(fields["usage"]),
             kid=_text(fields["kid"]),
@@ -134,7 +134,7 @@ class Roots:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the roots of a setting: base64 of 32 bytes each, separated by spaces. Raises: ValueError."""
+        """Parse a setting: base64 of 32 bytes each, separated by spaces. Raises: ValueError."""
         try:
             keys = [b64decode(part, validate=True) for part in text.split()]
         except ValueError:
@@ -144,7 +144,7 @@ class Roots:
         return cls(keys)
 
     def certificate(self, text: str) -> Certificate:
-        """Return a certificate that one of the roots signed; its time is not looked at.
+        """Verify a certificate's signature and return it; does not check its time.
 
         Raises: CertificateRefused.
         """
@@ -159,7 +159,7 @@ class Roots:
         return certificate
 
     def revocation(self, text: str) -> Revocation:
-        """Return a revocation that one of the roots signed. Raises: CertificateRefused."""
+        """Verify a revocation's signature and return it. Raises: CertificateRefused."""
         body = self._body(text, Revocation.KIND)
         try:
             revocation = Revocation.read(body)
@@ -171,7 +171,7 @@ class Roots:
         return revocation
 
     def _body(self, text: str, kind: str) -> dict[str, Any]:
-        """Return the fields of a signed text of one kind. Raises: CertificateRefused."""
+        """Verify a signed text of one kind and return its fields. Raises: CertificateRefused."""
         body, signature = _parts(text)
         if not any(_holds(key, signature, _signed(kind, body)) for key in self._keys):
             raise CertificateRefused("no root that is trusted here signed this")
@@ -186,22 +186,22 @@ class Roots:
 
 
 class Trust:
-    """The roots, and the certificates that they have revoked; what services check signers with."""
+    """The roots, and the certificates that they have revoked; services verify signatures with it."""
 
     def __init__(self, roots: Roots) -> None:
         self._roots = roots
         self._revoked: set[tuple[str, int, str]] = set()
         self._read: dict[str, Certificate] = {}
-        """Certificates whose signature was checked: each is in many events."""
+        """Certificates whose signature is verified; a cache, since each is in many events."""
 
     def learn_revocation(self, text: str) -> Revocation:
-        """Take in a revocation, for good. Raises: CertificateRefused if no root signed it."""
+        """Add a revocation permanently. Raises: CertificateRefused if no root signed it."""
         revocation = self._roots.revocation(text)
         self._revoked.add((revocation.usage, revocation.serial, revocation.kid))
         return revocation
 
     def check(self, text: str, usage: Usage, now: datetime) -> Certificate:
-        """Return a certificate that holds now, for `usage`. Raises: CertificateRefused."""
+        """Return a certificate that is valid now for `usage`. Raises: CertificateRefused."""
         certificate = self._read.get(text) or self._roots.certificate(text)
         if len(self._read) < MAX_READ:
             self._read[text] = certificate
@@ -218,9 +218,9 @@ class Trust:
     def verify(
         self, text: str, usage: Usage, now: datetime, *, signature: bytes, message: bytes
     ) -> Certificate:
-        """Return the certificate under whose key `signature` covers `message`.
+        """Verify `signature` over `message`, and return the certificate of its key.
 
-        Raises: CertificateRefused when certificate or signature does not hold.
+        Raises: CertificateRefused if the certificate or the signature is invalid.
         """
         certificate = self.check(text, usage, now)
         key = Ed25519PublicKey.from_public_bytes(certificate.public_key)
@@ -230,16 +230,16 @@ class Trust:
 
 
 class Signer:
-    """A certified private key, as the service that signs with it has it."""
+    """A certified private key of the service that signs with it."""
 
     def __init__(self, seed: bytes, certificate: str, roots: Roots, usage: Usage) -> None:
         """Sign with the key of `seed` (32 bytes), which a root certified for `usage`.
 
-        Raises: CertificateRefused when the certificate is not the key's, or not by a trusted root.
+        Raises: CertificateRefused if the certificate is of another key, or no trusted root signed it.
         """
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.text = certificate
-        """The certificate as it goes beside each signature."""
+        """The certificate, sent beside each signature."""
         self.certificate = roots.certificate(certificate)
         if self.certificate.public_key != self._key.public_key().public_bytes_raw():
             raise CertificateRefused("the certificate is of another key")
@@ -269,7 +269,7 @@ def key_id(public_key: bytes) -> str:
 
 
 def canonical_json(fields: dict[str, Any]) -> bytes:
-    """Return `fields` as canonical JSON: keys in order, no blanks, UTF-8."""
+    """Return `fields` as canonical JSON: sorted keys, no blanks, UTF-8."""
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode()
 
@@ -293,7 +293,7 @@ SigningSeed = Annotated[SecretStr, AfterValidator(_certified_key)]
 
 
 def signer(seed: SecretStr, certificate: str, roots: str, usage: Usage) -> Signer:
-    """Return the signer of three settings. Raises: CertificateRefused, ValueError."""
+    """Build a signer from three settings. Raises: CertificateRefused, ValueError."""
     return Signer(_seed(seed), certificate, Roots.parse(roots), usage)
 
 
@@ -313,12 +313,12 @@ def _sign(root: Ed25519PrivateKey, kind: str, fields: dict[str, Any]) -> str:
 
 
 def _signed(kind: str, body: bytes) -> bytes:
-    """Return what a signature covers; the kind keeps one sort of text from passing for another."""
+    """Return the bytes that a signature covers; they include the kind, so that one kind cannot pass for another."""
     return kind.encode() + b"\n" + body
 
 
 def _parts(text: str) -> tuple[bytes, bytes]:
-    """Return body and signature of a signed text. Raises: CertificateRefused."""
+    """Split a signed text into body and signature. Raises: CertificateRefused."""
     parts = text.split(".")
     if len(text) > MAX_TEXT_CHARACTERS or len(parts) != 2:
         raise CertificateRefused("this is not a signed text")

@@ -1,10 +1,10 @@
-"""What can go wrong in a way that a caller should be told. `http.py` alone knows statuses."""
+"""Errors that a caller sees. Only `shared/http` knows their statuses."""
 
 from typing import ClassVar
 
 
 class AlprError(Exception):
-    """A rule refused; `detail` is for the caller and names the fault, never a plate or a secret."""
+    """A rule refused the request; `detail` names the fault for the caller, and never a plate or a secret."""
 
     title: ClassVar[str] = "The request could not be carried out"
 
@@ -16,43 +16,43 @@ class AlprError(Exception):
 
 
 class InvalidInput(AlprError):
-    """Well-formed, but a value is not acceptable; `field` says which."""
+    """A well-formed value is not acceptable; `field` names it."""
 
     title = "A value is not acceptable"
 
 
 class Malformed(AlprError):
-    """The body or a header cannot be read as what it says it is."""
+    """The body or a header does not match its declared format."""
 
     title = "The request cannot be read"
 
 
 class NotAuthenticated(AlprError):
-    """No credential, or one that does not hold."""
+    """The request has no credential, or an invalid one."""
 
     title = "A valid credential is required"
 
 
 class CredentialEnded(NotAuthenticated):
-    """A credential that held once: it has expired, or was revoked."""
+    """The credential was valid, but has expired or was revoked."""
 
 
 class NotAuthorised(AlprError):
-    """Known, but not permitted."""
+    """The caller is authenticated, but not permitted."""
 
     title = "Not permitted"
     on_record = False
-    """Whether an event already says that this was refused, so that no refused attempt has to."""
+    """Whether an event already records this refusal, so that no refused attempt is written."""
 
 
 class NotFound(AlprError):
-    """Absent, or outside what the caller may see: the answer is the same."""
+    """The thing does not exist, or the caller may not see it; the response is the same."""
 
     title = "Not found"
 
 
 class Conflict(AlprError):
-    """The present state does not allow it."""
+    """The current state does not allow it."""
 
     title = "The present state does not allow this"
 
@@ -64,13 +64,13 @@ class TooLarge(AlprError):
 
 
 class UnsupportedMedia(AlprError):
-    """The content is of a kind that is not taken."""
+    """The content type is not accepted."""
 
     title = "This kind of content is not taken"
 
 
 class TooManyRequests(AlprError):
-    """Over the rate; try again after `retry_after_s`."""
+    """The caller exceeds the rate limit; retry after `retry_after_s`."""
 
     title = "Too many requests"
 
@@ -80,7 +80,7 @@ class TooManyRequests(AlprError):
 
 
 class Unavailable(AlprError):
-    """Something needed is down; nothing was done, try again after `retry_after_s`."""
+    """A dependency is down, and nothing was done; retry after `retry_after_s`."""
 
     title = "Temporarily unavailable"
 

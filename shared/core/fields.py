@@ -1,4 +1,4 @@
-"""What text and keys must be like, wherever they come in."""
+"""Validation of text, times and keys from outside."""
 
 from base64 import b64decode
 from datetime import UTC, datetime
@@ -9,11 +9,11 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, SecretStr
 KEY_BYTES = 32
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 MAX_INT = 2**31 - 1
-"""The largest number that a Postgres integer holds; for versions, counts and pages in requests."""
+"""The largest Postgres integer; the bound of versions, counts and pages in requests."""
 
 
 def storable(text: str) -> str:
-    """Return `text` if Postgres can keep it. Raises: ValueError for NUL and lone surrogates."""
+    """Return `text` if Postgres can store it. Raises: ValueError for NUL and lone surrogates."""
     if "\x00" in text:
         raise ValueError("holds a NUL character")
     try:
@@ -24,25 +24,25 @@ def storable(text: str) -> str:
 
 
 def _written_out(value: Any) -> Any:
-    """Return a time that is written out: a bare number might be seconds or milliseconds, a date any zone."""
+    """Refuse bare numbers and dates: a number may be seconds or milliseconds, a date has no zone."""
     if isinstance(value, int | float) or (isinstance(value, str) and "T" not in value.upper()):
         raise ValueError("is written as RFC 3339 has it, e.g. 2026-06-01T12:00:00Z")
     return value
 
 
 def _of_our_time(moment: datetime) -> datetime:
-    """Return `moment` if every zone and every sum of times with it is a date that can be kept."""
+    """Return `moment` if it can be stored in every zone and with any duration added."""
     if not EARLIEST <= moment < LATEST:
         raise ValueError(f"is not between the years {EARLIEST.year} and {LATEST.year}")
     return moment
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_of_our_time)]
-"""A moment in a request, with its time zone."""
+"""A time in a request, with its zone."""
 
 
 def is_key(text: str) -> bool:
-    """Return whether `text` is base64 of 32 bytes."""
+    """Whether `text` is base64 of 32 bytes."""
     try:
         return len(b64decode(text, validate=True)) == KEY_BYTES
     except ValueError:

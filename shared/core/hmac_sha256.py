@@ -6,16 +6,16 @@ _BLOCK_BYTES = 64
 
 
 class HmacSha256:
-    """One key, with its pads made once.
+    """One key, with its pads hashed once.
 
-    A fifth of the cost of `hmac.digest` a message: OpenSSL looks the algorithm up anew in each call of
-    that, and the copy of a state that has the pad costs it more than to hash the pad again.
+    A message costs a fifth of `hmac.digest`: OpenSSL looks the algorithm up in each call of that, and copying a state
+    that includes the pad costs it more than hashing the pad again.
     """
 
     __slots__ = ("_inner", "_outer")
 
     def __init__(self, key: bytes) -> None:
-        """`key` is no longer than a block, 64 bytes. Raises: ValueError."""
+        """`key` has 64 bytes, one block, at most. Raises: ValueError."""
         if len(key) > _BLOCK_BYTES:
             raise ValueError("a key has 64 bytes at most")
         padded = key.ljust(_BLOCK_BYTES, b"\0")

@@ -1,7 +1,7 @@
-"""Ids that are derived, not drawn: the same thing twice has the same id.
+"""Derived ids: the same thing always gets the same id.
 
-Ids of sightings are keyed with the secret of their month (`shared.postgres.month_secrets`): without it nobody can
-compute which id a plate, a camera and a time would have.
+Ids of sightings are keyed with the secret of their month (`shared.postgres.month_secrets`): without it the id of a
+plate, a camera and a time cannot be computed.
 """
 
 from hashlib import blake2b
@@ -13,28 +13,28 @@ _CLEAR = ~((0xF000 << 64) | (0xC000 << 48))
 
 
 def derive_id(kind: str, *parts: object) -> UUID:
-    """Return the UUID (version 8, RFC 9562) of `parts` within `kind`; equal parts, equal id."""
+    """Return the UUID (version 8, RFC 9562) of `parts` within `kind`; equal parts give equal ids."""
     name = "\x1f".join((kind, *map(str, parts)))
     number = int.from_bytes(blake2b(name.encode(), digest_size=16).digest(), "big")
     return UUID(int=(number & _CLEAR) | _VERSION_8 | _VARIANT)
 
 
 class Deriver:
-    """Derives many keyed ids that begin alike, for a third of the time that each would take alone."""
+    """Derives many keyed ids with a common beginning, in a third of the time that each takes alone."""
 
     def __init__(self, secret: bytes, kind: str, *parts: object) -> None:
-        """`secret` has 32 bytes; parts are joined by \\x1f, which none of them may hold."""
+        """`secret` has 32 bytes; \\x1f separates the parts, so no part may contain it."""
         name = "\x1f".join((kind, *map(str, parts), ""))
         self._begun = blake2b(name.encode(), key=secret, digest_size=16)
 
     def derive(self, rest: str) -> UUID:
-        """Return the id (UUID version 8) of the parts so far and `rest`."""
+        """Return the id (UUID version 8) of the common parts and `rest`."""
         hashed = self._begun.copy()
         hashed.update(rest.encode())
         return _made(int.from_bytes(hashed.digest(), "big"))
 
     def derive_akin(self, shared: str, rest: str) -> UUID:
-        """Return an id whose first half comes from `shared` alone: ids that agree in it are `akin`."""
+        """Return an id whose first half depends on `shared` only; ids with an equal half are `akin`."""
         hashed = self._begun.copy()
         hashed.update(shared.encode())
         half = hashed.digest()[:8]
@@ -43,13 +43,13 @@ class Deriver:
 
 
 def akin(one: UUID) -> int:
-    """Return the first half of an id, which ids of `derive_akin` have in common when `shared` is equal."""
+    """Return the first half of an id of `derive_akin`; it is equal for equal `shared`."""
     return one.int >> 64
 
 
 def _made(number: int) -> UUID:
     made = _new(UUID)
-    # What UUID(int=...) does after it has looked at its six other arguments.
+    # The last step of UUID(int=...), without the checks of its six other arguments.
     _set(made, "int", (number & _CLEAR) | _VERSION_8 | _VARIANT)
     _set(made, "is_safe", _UNKNOWN)
     return made

@@ -1,4 +1,4 @@
-"""What links to Kafka and to Postgres have in common: when they need TLS, and what it checks."""
+"""Common rules of connections to Kafka and Postgres: when they need TLS, and what TLS verifies."""
 
 import ipaddress
 import ssl
@@ -9,16 +9,16 @@ from pydantic import BeforeValidator
 
 
 def _unless_empty(value: Any) -> Any:
-    """Return None for an empty text: that is how compose writes "not set"."""
+    """Return None for an empty text, which compose passes for an unset variable."""
     return None if value == "" else value
 
 
 Given = BeforeValidator(_unless_empty)
-"""Beside `... | None`: an empty variable is one that is not set."""
+"""For fields of type `... | None`: an empty variable counts as unset."""
 
 
 def is_this_machine(host: str) -> bool:
-    """Whether an address does not leave this machine; a name other than localhost may lead anywhere."""
+    """Whether an address is this machine's; any name other than localhost may resolve elsewhere."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -26,10 +26,10 @@ def is_this_machine(host: str) -> bool:
 
 
 def checked_tls(ca_file: Path | None, name: str) -> ssl.SSLContext:
-    """Return TLS 1.2 or later that checks the server's name, and its signer by the file of `name`.
+    """Return a TLS 1.2+ context that verifies the server's name and certificate.
 
-    The operating system's signers are trusted where there is no file.
-    Raises: ValueError where the file holds no certificates.
+    `ca_file` (the setting `name`) holds the trusted signers; without it, those of the operating system are trusted.
+    Raises: ValueError if the file holds no certificates.
     """
     try:
         context = ssl.create_default_context(cafile=ca_file)

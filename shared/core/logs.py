@@ -1,7 +1,7 @@
-"""Logging: one line each to standard error, and errors by their kind, for their text may hold a plate.
+"""Logging: one line per entry to standard error. Errors appear by type, since their text may contain a plate.
 
-Postgres puts values into its errors ("Key (plate)=(...) already exists"), as does any library that says
-what it could not read. So of an error that was caught only the kind and the way there are kept.
+Postgres puts values into its errors ("Key (plate)=(...) already exists"), and so does any library that quotes its
+input. So only the type and the traceback of a caught error are logged.
 """
 
 import logging
@@ -17,10 +17,10 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tup
 
 
 class DiscreetFormatter(logging.Formatter):
-    """Shows where an error came from and of what kind it is; its text only where it is our own."""
+    """Formats errors with traceback and type; includes the text only of our own errors."""
 
     def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 - logging's name
-        """Return the error and what led to it, innermost first."""
+        """Return the error and its causes, innermost first."""
         parts: list[str] = []
         error, seen = ei[1], set[int]()
         while error is not None and id(error) not in seen:
@@ -31,18 +31,18 @@ class DiscreetFormatter(logging.Formatter):
 
 
 class OfRequest(logging.Filter):
-    """Says in each line of which request it is, by our id; `-` where it is of none."""
+    """Adds our request id to each record; `-` outside a request."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Mark `record`; every line is written."""
+        """Mark `record`; always returns True."""
         record.request_id = current_request_id() or "-"
         return True
 
 
 class Seldom(logging.Filter):
-    """Lets a library that repeats itself say each thing once in `every_s`.
+    """Limits each message of a repetitive library to one in `every_s`.
 
-    While Kafka is away aiokafka writes 400 lines a second, which would fill the disk in a weekend.
+    While Kafka is down, aiokafka writes 400 lines a second, which would fill the disk in a weekend.
     """
 
     def __init__(self, library: str, *, every_s: float = 30.0) -> None:
@@ -51,7 +51,7 @@ class Seldom(logging.Filter):
         self._said_at_s: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether `record` is written; what others say always is."""
+        """Return whether to write `record`; records of other libraries always pass."""
         if not super().filter(record):
             return True
         what = (record.name, str(record.msg))
@@ -64,7 +64,7 @@ class Seldom(logging.Filter):
 
 
 def named(error: BaseException) -> str:
-    """Return what kind of error this is, and what Postgres or a rule of ours says in fixed words."""
+    """Return an error's type, with the fixed wording of a Postgres error or of a rule of ours."""
     kind = f"{type(error).__module__}.{type(error).__qualname__}"
     if isinstance(error, AlprError):
         return f"{kind}: {error.detail}"

@@ -1,4 +1,4 @@
-"""Merkle tree hashes after RFC 6962, 2.1: of the audit log and of purge lists.
+"""Merkle tree hashes after RFC 6962, 2.1, for the audit log and purge lists.
 
 Hashes are SHA-256, 32 bytes. A tree of `size` leaves has leaves 0 to size - 1.
 """
@@ -15,14 +15,14 @@ Hash = bytes
 
 
 class Span(NamedTuple):
-    """Entries from `start` up to and without `end`."""
+    """Entries from `start` to `end`, `end` excluded."""
 
     start: int
     end: int
 
 
 class Node(NamedTuple):
-    """A complete subtree: entries number * 2**level up to and without (number + 1) * 2**level."""
+    """A complete subtree: entries from number * 2**level to (number + 1) * 2**level, the latter excluded."""
 
     level: int
     number: int
@@ -44,7 +44,7 @@ def node_hash(left: Hash, right: Hash) -> Hash:
 
 
 def fold(parts: Sequence[Hash]) -> Hash:
-    """Return the root over complete subtrees of falling size, left to right."""
+    """Return the root over complete subtrees of decreasing size, left to right."""
     if not parts:
         return EMPTY_ROOT
     root = parts[-1]
@@ -55,13 +55,13 @@ def fold(parts: Sequence[Hash]) -> Hash:
 
 @dataclass
 class Frontier:
-    """The roots of a log's complete subtrees, largest first: all that appending needs."""
+    """The roots of a log's complete subtrees, largest first: all the state that appending needs."""
 
     size: int = 0
     peaks: list[Hash] = field(default_factory=list)
 
     def append(self, leaf: Hash, least: int = 1) -> list[tuple[Node, Hash]]:
-        """Add one leaf; return the subtrees of level `least` and above that it completed, smallest first."""
+        """Add one leaf; returns the subtrees of level `least` and above that it completed, smallest first."""
         completed = []
         number, level = self.size, 0
         while number & 1:
@@ -79,7 +79,7 @@ class Frontier:
         return fold(self.peaks)
 
     def copy(self) -> "Frontier":
-        """Return another one that can go its own way."""
+        """Return an independent copy."""
         return Frontier(self.size, list(self.peaks))
 
 

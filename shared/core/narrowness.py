@@ -1,7 +1,7 @@
-"""How wide anybody may ask: one rule for searches, releases and what a hold shows (ADR-0028).
+"""How wide a request may be: one rule for searches, releases and the records that a hold shows (ADR-0028).
 
-Nobody carries off the whole record: where little of a plate is known the window is short, whatever cameras
-or area are named beside it.
+It keeps anyone from copying the whole record: if little of a plate is known, the window must be short, whatever
+cameras or area the request names.
 """
 
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ from shared.core.policy import Narrowness
 
 @dataclass(frozen=True)
 class Breadth:
-    """How much criteria take in; their conditions hold all together."""
+    """The extent of some criteria, all of which must match."""
 
     pattern: PlatePattern | None
     captured_from: datetime | None
     captured_to: datetime | None
     names_place: bool
-    """Devices or an area are named."""
+    """Whether devices or an area are named."""
 
     names_reads: bool = False
-    """Reads are named by their ids, which somebody was shown before."""
+    """Whether reads are named by their ids, which only an earlier disclosure reveals."""
 
 
 def too_wide(asked: Breadth, rule: Narrowness, *, at: str = "") -> InvalidInput | None:
     """Return the refusal of criteria that are wider than a search may be, or None.
 
-    `at` is the path of the criteria in the request's body, with its dot: the refusal names the field.
+    `at` is the path of the criteria in the request's body, with a trailing dot; the refusal names the field.
     """
     if asked.names_reads:
         return None
@@ -51,7 +51,7 @@ def too_wide(asked: Breadth, rule: Narrowness, *, at: str = "") -> InvalidInput 
 
 
 def _within(asked: Breadth, longest: timedelta) -> bool:
-    """Tell whether the window has both ends and is no longer than `longest`."""
+    """Whether the window has both ends and is no longer than `longest`."""
     if asked.captured_from is None or asked.captured_to is None:
         return False
     return asked.captured_to - asked.captured_from <= longest

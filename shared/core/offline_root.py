@@ -1,7 +1,7 @@
 """The offline root's commands: `python -m shared.core.offline_root make-root | certify | revoke`.
 
-They need no service, no network and no setting. Run them on a machine that is kept offline: the root's
-private half is a file there, and no running process is ever given it.
+They need no service, network or setting. Run them on a machine that is kept offline: the root's private half is a
+file there, and no running process ever gets it.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from shared.core.certificates import (
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
-    """Do what the command line says; exits 1 with the reason when that is refused."""
+    """Run the command line; exits 1 with the reason of a refusal."""
     chosen = _parser().parse_args(arguments)
     try:
         print(chosen.do(chosen))
@@ -37,7 +37,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 
 def write_secret(path: Path, text: str) -> None:
-    """Write a new file that its owner alone can read. Raises: FileExistsError."""
+    """Write a new file that only its owner can read. Raises: FileExistsError."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
 
@@ -53,7 +53,7 @@ def read_root(path: Path) -> Ed25519PrivateKey:
 
 
 def public_half(key: Ed25519PrivateKey) -> str:
-    """Return the public half as settings have it: base64 of 32 bytes."""
+    """Return the public half in the format of settings: base64 of 32 bytes."""
     return b64encode(key.public_key().public_bytes_raw()).decode()
 
 
@@ -64,7 +64,7 @@ def _make_root(chosen: argparse.Namespace) -> str:
 
 
 def _certify(chosen: argparse.Namespace) -> str:
-    """Certify a given public key, or draw a new key: its private half is printed, and kept nowhere."""
+    """Certify a given public key, or a new key, whose private half is printed and not stored."""
     root = read_root(chosen.root)
     drawn = None if chosen.public_key else Ed25519PrivateKey.generate()
     public = drawn.public_key().public_bytes_raw() if drawn else b64decode(chosen.public_key)
@@ -77,7 +77,7 @@ def _certify(chosen: argparse.Namespace) -> str:
         not_after=begins - timedelta(minutes=5) + timedelta(days=chosen.days),
     )
     text = certify(root, certificate)
-    Roots([root.public_key().public_bytes_raw()]).certificate(text)  # what is handed out, holds
+    Roots([root.public_key().public_bytes_raw()]).certificate(text)  # verify before handing it out
     names = {"tokens": "IDENTITY_ISSUER", "captures": "INGEST_SIGNING"}
     lines = [f"{names[chosen.usage]}_CERTIFICATE={text}"]
     if drawn is not None:

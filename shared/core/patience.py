@@ -1,4 +1,4 @@
-"""Waits at a start for a store that is slow to come up, instead of ending and being started again."""
+"""Waits at the start for a store that is slow to come up, instead of exiting to be restarted."""
 
 import asyncio
 import logging
@@ -17,13 +17,13 @@ FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 5.0
 async def patiently(
     waiter: str, store: str, connect: Callable[[], Awaitable[T]], *, within_s: float
 ) -> T:
-    """Return what `connect` does, trying it again for up to `within_s` while the store does not answer.
+    """Return the result of `connect`, retrying for up to `within_s` while the store does not answer.
 
     Args:
-        waiter: who waits, as log lines call it.
-        store: what it waits for, likewise.
+        waiter: the waiting service's name in log lines.
+        store: the store's name in log lines.
 
-    Raises: Unavailable when the store does not come up.
+    Raises: Unavailable if the store does not come up.
     """
     loop = asyncio.get_running_loop()
     until, pause_s = loop.time() + within_s, FIRST_PAUSE_S

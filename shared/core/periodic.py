@@ -1,4 +1,4 @@
-"""Work that a service does by itself, again and again: one class for all of it, seen in /readyz and a gauge."""
+"""Periodic background tasks of a service: one class for all of them, visible in /readyz and a gauge."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ DRAINS_WITHIN_S = 5.0
 
 
 class PeriodicTask:
-    """Calls `work` every `every_s` seconds, and at once when woken; a failed turn is logged and tried again."""
+    """Calls `work` every `every_s` seconds, and at once when woken; a failed run is logged and retried."""
 
     def __init__(
         self,
@@ -30,12 +30,12 @@ class PeriodicTask:
         """Set up a task; nothing runs before `start`.
 
         Args:
-            name: what /readyz, the gauge and log lines call it.
-            work: one turn.
-            every_s: how long it waits between turns.
-            at_once: take the first turn at the start, not after the first wait.
-            drain: at the stop, let the turn in hand end (5 s at most), since cutting off a query
-                costs its connection. Otherwise it is cancelled.
+            name: its name in /readyz, the gauge and log lines.
+            work: one run.
+            every_s: pause between runs.
+            at_once: begin with a run instead of a pause.
+            drain: at the stop, let the current run finish (5 s at most), since cancelling a query costs its
+                connection. Otherwise the run is cancelled.
         """
         self.name = name
         self._work = work
@@ -58,20 +58,20 @@ class PeriodicTask:
         return self._task is not None
 
     def start(self) -> None:
-        """Begin in the background."""
+        """Start in the background."""
         self._stopping = False
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     def wake(self) -> None:
-        """Take the next turn now."""
+        """Begin the next run now."""
         self._woken.set()
 
     def works(self) -> None:
-        """Clear the fault in the middle of a turn that goes on for long."""
+        """Clear the failure in the middle of a long run."""
         self._set(None)
 
     async def stop(self) -> None:
-        """Stop. What is cancelled rolls back and is done after the next start."""
+        """Stop. A cancelled run rolls back, and is repeated after the next start."""
         if self._task is None:
             return
         self._stopping = True
@@ -82,13 +82,13 @@ class PeriodicTask:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def once(self) -> None:
-        """Take one turn now; a failure is logged and not raised."""
+        """Run once now; a failure is logged and not raised."""
         try:
             await self._work()
         except AlprError as exc:
             self._set(exc.detail)
             log.warning("%s waits: %s", self.name, exc.detail)
-        except Exception as exc:  # whatever it is, the next turn may succeed
+        except Exception as exc:  # of any kind: the next run may succeed
             self._set(type(exc).__name__)
             log.exception("%s failed; again in %.0f s", self.name, self._every_s)
         else:

@@ -1,9 +1,9 @@
-"""Every permission there is, and what each demands besides being held."""
+"""All permissions, and the further conditions of each."""
 
 from enum import StrEnum
 
 PURPOSE_MISSING = "purpose_missing"
-"""The code of a refusal that a declared purpose would mend."""
+"""Code of a refusal that declaring a purpose would resolve."""
 
 
 class Permission(StrEnum):
@@ -43,30 +43,30 @@ class Permission(StrEnum):
 
     @property
     def needs_training(self) -> bool:
-        """Held only with current training (468.4(d)): all that operates the system or shows its data."""
+        """It requires current training (468.4(d)): it operates the system or shows its data."""
         return self not in _WITHOUT_TRAINING
 
     @property
     def needs_purpose(self) -> bool:
-        """Each use carries a declared purpose (468.4(a)); alerts need none (468.4(b))."""
+        """Each use requires a declared purpose (468.4(a)); alerts need none (468.4(b))."""
         return self in _WITH_PURPOSE
 
     @property
     def is_opened_by_purpose(self) -> bool:
-        """At least some use of it carries a declared purpose: the policy says which kinds open it (ADR-0046)."""
+        """At least some uses require a declared purpose; the policy says which kinds open it (ADR-0046)."""
         return self in _WITH_PURPOSE | _WITH_PURPOSE_IN_PART
 
     @property
     def needs_current_accounts(self) -> bool:
-        """Used only while accounts are current (ADR-0031): all that shows, releases or holds ALPR data.
+        """Works only while accounts are current (ADR-0031): it shows, releases or holds ALPR data.
 
-        What is not listed below needs it, so a new permission does until somebody decides otherwise.
+        Every permission that is not exempted below needs it, so a new one does by default.
         """
         return self not in _WITHOUT_CURRENT_ACCOUNTS
 
     @property
     def works_while_the_log_is_behind(self) -> bool:
-        """Access ends by it, an account's or a device's, and nothing of the record is shown."""
+        """It only ends the access of an account or a device, and shows nothing of the record."""
         return self in _ENDS_ACCESS
 
 
@@ -76,15 +76,15 @@ _ENDS_ACCESS = frozenset(
 
 _WITHOUT_CURRENT_ACCOUNTS = frozenset(
     {
-        # identity's own: its tables are where accounts are current, and an administrator must be able
-        # to end one while Kafka is away.
+        # identity's own: its tables are the source of accounts, and an administrator must be able to end one
+        # while Kafka is down.
         Permission.ACCOUNT_SELF,
         Permission.ACCOUNT_READ,
         Permission.ACCOUNT_MANAGE,
         Permission.ACCOUNT_DELIVER,
         Permission.TRAINING_RECORD,
         Permission.PURPOSE_DECLARE,
-        # Cameras are no ALPR data: a stolen one must be revocable.
+        # Cameras are not ALPR data, and a stolen one must be revocable.
         Permission.DEVICE_READ,
         Permission.DEVICE_MANAGE,
     }
@@ -109,14 +109,14 @@ _WITH_PURPOSE = frozenset(
 
 _WITH_PURPOSE_IN_PART = frozenset(
     {
-        # By route: what shows plates, cases or people.
+        # Depends on the route: those that show plates, cases or people.
         Permission.HOTLIST_READ,
         Permission.HOTLIST_MANAGE,
         Permission.HOLD_READ,
         Permission.RELEASE_READ,
         Permission.RELEASE_REVIEW,
         Permission.AUDIT_WORK,
-        # By age: a hit of some hours ago is no patrol.
+        # Depends on age: a hit from hours ago is not patrol.
         Permission.HIT_READ,
         Permission.HIT_VERIFY,
         Permission.HIT_DISPOSE,
@@ -126,4 +126,4 @@ _WITH_PURPOSE_IN_PART = frozenset(
 PATROL_PERMISSIONS = frozenset(
     {Permission.ALERT_RECEIVE, Permission.HIT_READ, Permission.HIT_VERIFY, Permission.HIT_DISPOSE}
 )
-"""Recorded as routine patrol when no purpose was declared (468.4(b))."""
+"""Recorded as routine patrol if no purpose was declared (468.4(b))."""

@@ -1,8 +1,8 @@
-"""The language of plates: one alphabet, one limit, one pattern syntax.
+"""The notation of plates: one alphabet, one limit, one pattern syntax.
 
-A plate in its normal form has 1 to 12 characters of A-Z and 0-9. A pattern has `?` for one unknown
-character and `*` for any number of them. Normalising drops characters and folds case and width; it never
-turns one letter or digit into another, so text with any other letter or digit is refused.
+A plate in its normal form has 1 to 12 characters of A-Z and 0-9. A pattern has `?` for one unknown character and
+`*` for any number of them. Normalising drops separators and symbols and folds case and width; it never turns one
+letter or digit into another, so text with any other letter or digit is refused.
 """
 
 import re
@@ -17,17 +17,17 @@ MAX_TYPED_CHARACTERS = 40
 """The longest text that a request may give for a plate, separators included."""
 
 MIN_KNOWN_ALONE = 2
-"""Known characters of a pattern that is looked for on every device."""
+"""Known characters that a pattern needs to be searched on every device."""
 
 TOO_LITTLE_KNOWN = "too little of the plate is known: give two known characters beside each other"
 
 ONE, MANY = "?", "*"
 WILDCARDS = frozenset(ONE + MANY)
 CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-"""All that a plate in its normal form is made of, in the order in which plates sort."""
+"""The characters of a plate in its normal form, in the order in which plates sort."""
 
 _OTHER_WILDCARDS = frozenset("_%#@")
-"""Unknown characters in other systems' notations: dropping one would name another vehicle."""
+"""Wildcards of other systems' notations: dropping one would name another vehicle."""
 
 _KEPT = frozenset(CHARACTERS) | WILDCARDS | _OTHER_WILDCARDS
 _ASCII: dict[int, str | None] = {
@@ -42,10 +42,10 @@ _BESIDE = re.compile(r"^\??[A-Z0-9]|[A-Z0-9]\??[A-Z0-9]|[A-Z0-9]\??$")
 def normalise_plate(text: str) -> PlateText:
     """Return `text` as a plate in its normal form: upper case; separators and symbols dropped.
 
-    Raises: ValueError for another letter or digit than A-Z and 0-9, for a character that stands for an
-    unknown one, and for none or more than 12 characters.
+    Raises: ValueError for letters or digits other than A-Z and 0-9, for wildcards of any notation, and for 0 or
+    more than 12 characters.
     """
-    if text.isascii() and text.isalnum():  # as nearly all come
+    if text.isascii() and text.isalnum():  # the common case
         plate = text.upper()
     else:
         plate = _plain(text)
@@ -57,7 +57,7 @@ def normalise_plate(text: str) -> PlateText:
 
 
 def plate_characters(text: str) -> str:
-    """Return the letters and digits of a plate in what an engine read; whatever else it read is dropped."""
+    """Return the letters and digits of an engine's text that a plate can have; drops all others."""
     kept = []
     for character in text.translate(_FULL_WIDTH):
         plain = character.upper() if character.isascii() else ""
@@ -68,7 +68,7 @@ def plate_characters(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PlatePattern:
-    """A plate as far as it is known. Made by `parse`, so that its text is always in its normal form."""
+    """A plate as far as it is known. `parse` makes it, so that its text is always in its normal form."""
 
     text: str
     lookalike: bool = False
@@ -76,10 +76,10 @@ class PlatePattern:
 
     @classmethod
     def parse(cls, text: str, *, lookalike: bool = False) -> Self:
-        """Return what a person typed as a pattern. Parsing its `text` again gives the same pattern.
+        """Parse a person's text as a pattern. Parsing its `text` again gives the same pattern.
 
-        Raises: ValueError for what no plate has, for more than 12 characters, known or not (`*` may stand
-        for none and counts as none), and where no character is known.
+        Raises: ValueError for characters that no plate has, for more than 12 characters, known or not (`*` may match
+        none and counts as none), and without a known character.
         """
         plain = _plain(text)
         _refuse_strange(plain, allowed=WILDCARDS)
@@ -95,28 +95,28 @@ class PlatePattern:
 
     @property
     def whole(self) -> bool:
-        """No character is unknown."""
+        """Whether every character is known."""
         return WILDCARDS.isdisjoint(self.text)
 
     @property
     def exact(self) -> bool:
-        """One plate and no other."""
+        """Whether it matches exactly one plate."""
         return self.whole and not self.lookalike
 
     @property
     def known_characters(self) -> int:
-        """How many characters are known."""
+        """The number of known characters."""
         return sum(1 for character in self.text if character not in WILDCARDS)
 
     @property
     def searchable(self) -> bool:
-        """Enough is known to look for it without naming devices or an area."""
+        """Whether enough is known to search it without naming devices or an area."""
         return self.known_characters >= MIN_KNOWN_ALONE and self.indexed
 
     @property
     def indexed(self) -> bool:
-        """Whether an index narrows it: two known characters beside each other or one apart, or one at an
-        end or one from it."""
+        """Whether an index narrows it: two known characters that are adjacent or one apart, or one known character at
+        an end or next to it."""
         return _BESIDE.search(self.text) is not None
 
 
@@ -140,8 +140,8 @@ def _plain_character(character: str) -> str:
 
 
 def _is_dropped(character: str) -> bool:
-    """Whether it is a separator or symbol. One that stands for letters, such as a trade mark, is not."""
-    if ord(character) in _VARIATION_SELECTORS:  # of the symbol before it
+    """Whether it is a separator or symbol; a symbol that stands for letters, such as a trade mark, is not."""
+    if ord(character) in _VARIATION_SELECTORS:  # modifies the symbol before it
         return True
     if any(part.isalnum() for part in unicodedata.normalize("NFKC", character)):
         return False

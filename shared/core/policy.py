@@ -43,10 +43,10 @@ class ExclusiveRoles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Roles that no one person holds together."""
 
     alone: frozenset[str]
-    """Held with no other role."""
+    """Roles that exclude every other role."""
 
     apart: frozenset[tuple[str, str]]
-    """Held not with each other."""
+    """Pairs of roles that exclude each other."""
 
     def pairs_in(self, roles: Iterable[str]) -> list[tuple[str, str]]:
         """Return the pairs among `roles` that exclude each other, each in alphabetical order."""
@@ -63,7 +63,7 @@ class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Purposes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The closed list of purposes, what each opens, and what the law forbids by name with its citation."""
+    """The closed list of purposes, what each opens, and those that the law forbids, with their citations."""
 
     allowed: frozenset[str]
     patrol: str
@@ -73,7 +73,7 @@ class Purposes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     opens: tuple[Opening, ...]
 
     def kinds_for(self, permission: Permission | str) -> frozenset[str]:
-        """Return the kinds of purpose that open a permission; all that are allowed where no row names it."""
+        """Return the kinds of purpose that open a permission; all allowed kinds if no row names it."""
         for row in self.opens:
             if permission in row.permissions:
                 return row.kinds
@@ -89,7 +89,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long records stay, and on whose authority they go (468.5, Government Code 34090.6)."""
+    """How long records are kept, and by whose authority they are destroyed (468.5, Government Code 34090.6)."""
 
     floor_days: int
     schedule_days: int
@@ -109,7 +109,7 @@ class Sharing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     package_days: int
     kept_years: int
     frame_margin_widths: float
-    """How much of a frame a release shows around a plate, each way, in the plate's widths."""
+    """Margin of the frame that a release shows around a plate, each way, in the plate's widths."""
 
 
 LEGAL_FILE_YEARS = 2
@@ -129,10 +129,10 @@ class HotLists(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     minimum_confidence: float
     lookalike_substitutions: int
     bad_lines_share: float
-    """Of an upload's lines, how many may be set aside as bad; more refuse the file."""
+    """Share of an upload's lines that may be set aside as bad; a file with more is refused."""
 
     shrink_share: float
-    """A version that loses more of the list's entries needs a second person."""
+    """A version that loses more than this share of the list's entries needs a second person."""
 
     staleness_hours: Mapping[str, int]
     tiers: Mapping[str, Tier]
@@ -150,56 +150,56 @@ class Accounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     known_browser_days: int
     known_browsers: int
     two_to_reinvite: frozenset[str]
-    """Roles that two administrators let enrol anew."""
+    """Roles whose new enrolment needs two administrators."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long the system works on while something that it depends on is away; how much a person is shown."""
+    """How long the system works while a dependency is down, and how many records a person is shown."""
 
     audit_behind_refuses_s: int
     alerts_without_revocation_s: int
     disclosed_finding: int
-    """More records than this shown to a person in a day (UTC), by all services, are a finding."""
+    """If all services together show a person more records than this in a day (UTC), that is a finding."""
 
     disclosed_refused: int
-    """More than this a service does not show to a person in a day, unless they were released for a case."""
+    """One service shows a person at most this many records a day, unless the limit was lifted for a case."""
 
     limit_lifted_h: int
-    """How long such a release holds."""
+    """How long such a lift lasts."""
 
     hits_without_purpose_h: int
-    """Hits captured longer ago than this are shown for a declared purpose alone."""
+    """Hits captured longer ago than this are shown only for a declared purpose."""
 
 
 class Narrowness(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How wide anybody may ask (shared/core/narrowness.py)."""
+    """How wide a request may be (shared/core/narrowness.py)."""
 
     known_characters: int
-    """Known characters of a plate from which on the window may be as long as the schedule."""
+    """With this many known characters of a plate, the window may be as long as the schedule."""
 
     days: int
-    """The longest window where fewer are known."""
+    """The longest window if fewer are known."""
 
 
 class Devices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long devices may keep captures back, and until when what they send is live (ADR-0032)."""
+    """How long devices may hold captures back, and how recent a live capture is (ADR-0032)."""
 
     live_within_s: int
-    """A capture that is older than this is no alert; a device that keeps nothing back sends it late."""
+    """A capture that is older than this raises no alert; a device that may hold nothing back sends it late."""
 
     may_buffer_h: Mapping[Literal["fixed", "vehicle"], float]
-    """By kind, the most that a device may be registered with, and what it has unless it says otherwise."""
+    """By kind, the longest that a device may be registered with, and its default."""
 
 
 class AuditPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """For which periods accesses are audited, and how soon their samples are drawn (468.6(c))."""
+    """The periods whose accesses are audited, and how soon their samples are drawn (468.6(c))."""
 
     period_months: int = 1
     drawn_within_hours: int = 24
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The policy, whole."""
+    """The whole policy."""
 
     version: str
     department: Department
@@ -222,7 +222,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digest: str = ""
     """SHA-256 of the file's content as canonical JSON (sorted names, no spaces), hexadecimal."""
     text: str = ""
-    """The file as it is written, comments and all."""
+    """The file's text, comments included."""
 
 
 class PolicyFault(ValueError):
@@ -233,23 +233,23 @@ LEGAL_FLOOR_DAYS = 365
 """Government Code 34090.6(a): one year."""
 
 MOST_DAYS = 92
-"""A quarter: a longer window of every vehicle by a camera is no longer narrow."""
+"""A quarter: a longer window of every vehicle at a camera is no longer narrow."""
 
 WIDEST_FRAME_MARGIN = 5
-"""In plate widths (12 in, SAE J686): 5 ft to each side is all of the vehicle, and the lane beside it."""
+"""In plate widths (12 in, SAE J686): 5 ft to each side show all of the vehicle, and the lane beside it."""
 
 LONGEST_LIFT_H = 168
-"""A person is released from the limit of records a day for a week at most; then somebody decides again."""
+"""A week: the longest lift of a person's limit of records a day; after it an administrator decides again."""
 
 LONGEST_PATROL_H = 72
-"""What lies longer ago than three days is no patrol (policy 468.4(b))."""
+"""Hits older than three days are not patrol (policy 468.4(b))."""
 
 PERIOD_MONTHS = frozenset({1, 2, 3, 4, 6, 12})
 """Lengths of an audit's period that fill a calendar year."""
 
 
 def digest_of(content: Mapping[str, Any]) -> str:
-    """Return the digest of a policy's content; comments and the order of its parts do not matter."""
+    """Return the digest of a policy's content; comments and order do not matter."""
     canonical = json.dumps(
         content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_written
     )
@@ -263,7 +263,7 @@ def _written(value: object) -> str:
 
 
 def load_policy(path: Path) -> Policy:
-    """Return the policy in `path`. Raises: PolicyFault naming what is wrong with it."""
+    """Load the policy in `path`. Raises: PolicyFault naming its fault."""
     try:
         text = path.read_text()
         content = tomllib.loads(text)
@@ -329,9 +329,9 @@ def _check_named_roles(policy: Policy) -> None:
 
 
 def _check_opens(purposes: Purposes) -> None:
-    """Raise PolicyFault unless the table of purposes says of each permission that needs one what opens it.
+    """Raise PolicyFault unless the table of purposes lists every permission that needs a purpose.
 
-    Those count, too, of which only some routes need one, or only what is old.
+    This includes permissions that need one on some routes only, or only for old hits.
     """
     named = [permission for row in purposes.opens for permission in row.permissions]
     if twice := {permission for permission in named if named.count(permission) > 1}:

@@ -1,7 +1,7 @@
 """Issuers of plates: `US-CA`, or the code of a country that issues its plates itself, such as `DE`.
 
-Full tables of subdivisions for the United States, Canada, Mexico and Australia, whose states or provinces
-issue; those of other countries by their form. Source: ISO 3166-1 and 3166-2.
+Has full tables of subdivisions for the United States, Canada, Mexico and Australia, whose states or provinces
+issue plates; checks those of other countries by form only. Source: ISO 3166-1 and 3166-2.
 """
 
 import re
@@ -271,15 +271,15 @@ ALLOWED = "ISO 3166-2 such as US-CA, or a country that issues its plates itself 
 
 
 class Region(NamedTuple):
-    """A region as a person or a list gave it."""
+    """A region from a person's or a list's text."""
 
     region: str
     taken_from: str | None
-    """The short form that was given; None where it was the full one."""
+    """The short form of the text; None if it was the full form."""
 
 
 def is_region(text: str) -> bool:
-    """Whether `text` is a region in its full form, as devices and events have it."""
+    """Whether `text` is a region in its full form, as in devices and events."""
     if text in KNOWN or text in COUNTRIES:
         return True
     form = _FORM.fullmatch(text)
@@ -287,12 +287,12 @@ def is_region(text: str) -> bool:
 
 
 def parse_region(text: str, department_state: str) -> Region:
-    """Return the region that a person or a list means by `text`.
+    """Parse a person's or a list's text as a region.
 
-    Two letters are a subdivision of the country of `department_state` (such as US-CA) where it has one of
-    that name, whatever country they may stand for otherwise: at a department in California DE is Delaware.
+    Two letters mean a subdivision in the country of `department_state` (such as US-CA) if it has one of that name, even
+    if they also are a country's code: for a department in California, DE is Delaware.
 
-    Raises: ValueError, saying what is allowed.
+    Raises: ValueError that names the allowed values.
     """
     home = department_state.partition("-")[0]
     plain = text.strip().upper() if text.isascii() else ""

@@ -18,7 +18,7 @@ SEED_BYTES = 32
 
 
 class BadNote(ValueError):
-    """The note is not one, or its signature does not hold; the text says which."""
+    """The note is malformed, or its signature is invalid; the message says which."""
 
 
 class NotSigned(BadNote):
@@ -35,25 +35,25 @@ def _note(text: str, name: str, blob: bytes) -> str:
 
 @dataclass(frozen=True)
 class Verifier:
-    """A public key and the name under which it signs."""
+    """A public key with its name."""
 
     name: str
     public: bytes
 
     @property
     def vkey(self) -> str:
-        """The key as C2SP writes it: name, key hash, key."""
+        """The key in C2SP's format: name, key hash, key."""
         key_hash = _key_hash(self.name, self.public).hex()
         return f"{self.name}+{key_hash}+{b64encode(_ED25519 + self.public).decode()}"
 
     @property
     def key_id(self) -> str:
-        """Name and key hash: enough to tell keys apart."""
+        """Name and key hash, which identify a key."""
         return f"{self.name}+{_key_hash(self.name, self.public).hex()}"
 
     @classmethod
     def parse(cls, vkey: str) -> "Verifier":
-        """Return the verifier that `vkey` writes. Raises: BadNote."""
+        """Parse a verifier key in C2SP's format. Raises: BadNote."""
         parts = vkey.strip().split("+", 2)
         try:
             name, key_hash, key = (
@@ -70,11 +70,11 @@ class Verifier:
         return cls(name, key[1:])
 
     def verify(self, note: str, *, exact: bool = False) -> str:
-        """Return the text of `note`.
+        """Verify `note` and return its text.
 
         Args:
-            exact: take the note only as `Signer.sign` writes it, with one signature and nothing more.
-                Otherwise it may have signatures of others, which are passed over.
+            exact: accept the note only in the form that `Signer.sign` writes, with one signature and nothing more.
+                Otherwise it may have other signers' signatures, which are ignored.
         Raises: BadNote unless this key signed it.
         """
         text, _, signatures = note.rpartition("\n\n")
@@ -104,7 +104,7 @@ class Verifier:
 
 
 class Signer:
-    """A private key and the name under which it signs."""
+    """A private key with its name."""
 
     def __init__(self, name: str, seed: bytes) -> None:
         """`seed` is 32 bytes (RFC 8032). Raises: ValueError for a name that a note cannot hold."""
@@ -124,7 +124,7 @@ class Signer:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The log at one size. What follows the root stands in extension lines, and may be absent."""
+    """The log at one size. The lines after the root are extensions, and may be absent."""
 
     origin: str
     size: int
@@ -133,10 +133,10 @@ class Checkpoint:
     chain: bytes | None = None
     """The chained hash of entry `size - 1`, 32 bytes."""
     previous: int | None = None
-    """Size of the newest checkpoint before this one, 0 for the first: one that was taken away is missed."""
+    """Size of the checkpoint before this one, 0 for the first, so that a removed checkpoint is noticed."""
 
     closing: bool = False
-    """Signed for the end of an export, and not on the log's record."""
+    """Signed for the end of an export; the log does not record it."""
 
     @property
     def text(self) -> str:
@@ -152,7 +152,7 @@ class Checkpoint:
 
     @classmethod
     def parse(cls, text: str) -> "Checkpoint":
-        """Return the checkpoint in a note's text. Raises: BadNote."""
+        """Parse the checkpoint in a note's text. Raises: BadNote."""
         try:
             origin, size, root, *more = text.split("\n")
             if not origin:

@@ -1,4 +1,4 @@
-"""Words that every service uses, with their one normal form."""
+"""Types that every service uses, each with one normal form."""
 
 import re
 from typing import Annotated, Literal, NewType
@@ -18,10 +18,10 @@ Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
 Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
 
 Source = Literal["department", "state", "federal"]
-"""Whose data a list is: an entitlement per person (policy 468.4(e))."""
+"""Owner of a list's data: an entitlement per person (policy 468.4(e))."""
 
 Tier = Literal["high", "medium", "low", "information"]
-"""How urgent a hit is shown; from the record kind, lowered by age, unknown state or difference."""
+"""Displayed urgency of a hit; from the record kind, lowered by age, unknown state or difference."""
 
 ORI_PATTERN = "^[A-Za-z]{2}[A-Za-z0-9]{7}$"
 _ORI = re.compile(ORI_PATTERN.strip("^$"))

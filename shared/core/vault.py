@@ -1,4 +1,4 @@
-"""Secrets at rest: AES-256-GCM under a key-encryption key, whose id stands before what it sealed (ADR-0017)."""
+"""Secrets at rest: AES-256-GCM under a key-encryption key, whose id precedes the sealed bytes (ADR-0017)."""
 
 import hmac
 import os
@@ -9,17 +9,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 NONCE_BYTES = 12
 MARK = b"plw-kek1"
-"""Begins what is sealed since keys have ids; a nonce from before begins so once in 2**64."""
+"""Prefix of secrets sealed since keys have ids; a nonce from before begins so once in 2**64."""
 
 ID_BYTES = 8
 
 
 class VaultFault(RuntimeError):
-    """A sealed secret does not open: its key-encryption key is missing, or its row was changed."""
+    """A sealed secret cannot be opened: its key-encryption key is missing, or its row was changed."""
 
 
 def key_id(key: bytes) -> str:
-    """Return what a key-encryption key is called, 16 hexadecimal digits; tells nothing of the key."""
+    """Return a key-encryption key's id, 16 hexadecimal digits; it reveals nothing of the key."""
     return hmac.digest(key, b"plateward key-encryption key", "sha256")[:ID_BYTES].hex()
 
 
@@ -33,7 +33,7 @@ class Vault:
 
     @property
     def key_ids(self) -> tuple[str, ...]:
-        """The keys at hand, the one that seals first."""
+        """The ids of the available keys, the sealing one first."""
         return tuple(self._ciphers)
 
     def seal(self, secret: bytes, place: str) -> bytes:
@@ -47,7 +47,7 @@ class Vault:
         return self._opened(sealed, place)[1]
 
     def opens_with(self, sealed: bytes, place: str) -> str:
-        """Return the id of the key that a secret is sealed with. Raises: VaultFault."""
+        """Return the id of the key that sealed a secret. Raises: VaultFault."""
         return self._opened(sealed, place)[0]
 
     def _opened(self, sealed: bytes, place: str) -> tuple[str, bytes]:
@@ -67,7 +67,7 @@ class Vault:
 
 
 def _named(sealed: bytes) -> str | None:
-    """Return the id of the key that a sealed secret names; None for one from before keys had ids."""
+    """Return the id of the key that a sealed secret names; None for secrets from before keys had ids."""
     if not sealed.startswith(MARK):
         return None
     return sealed[len(MARK) : len(MARK) + ID_BYTES].hex()
