@@ -1,8 +1,8 @@
-"""What each principal may do in Kafka: derived from the registry of topics, and nothing besides.
+"""The Kafka ACLs of each principal, derived from the registry of topics alone.
 
-A service writes the topics that it produces, reads those that it consumes, works in consumer groups of its
-own name, and puts dead letters of what it consumes aside. Since Kafka 3.0 a principal that may write any
-topic may write idempotently, so no right on the cluster is needed for that.
+A service may write the topics that it produces, read those that it consumes, use consumer groups of its own name, and
+write dead letters of the topics that it consumes. Since Kafka 3.0 a principal that may write any topic may write
+idempotently, so this needs no right on the cluster.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,19 +12,19 @@ from enum import IntEnum
 from shared.kafka.topics import TOPICS, Topic
 
 TOPICS_COMMAND = "topics"
-"""Principal of `python -m shared.kafka.topics_admin ensure`: makes topics, configs and ACLs."""
+"""Principal of `python -m shared.kafka.topics_admin ensure`: creates topics, configs and ACLs."""
 
 OPERATOR = "operator"
-"""Principal of `python -m shared.kafka.dead_letters`: lists dead letters and puts them back."""
+"""Principal of `python -m shared.kafka.dead_letters`: lists and replays dead letters."""
 
 OPERATOR_GROUP = "dead-letters"
 
 TRIMMER = "trim"
-"""Principal of `python -m shared.kafka.topics_admin trim`: deletes what everybody has, and dead letters that end."""
+"""Principal of `python -m shared.kafka.topics_admin trim`: deletes processed records and expired dead letters."""
 
 PREFIX = "alpr."
 CLUSTER = "kafka-cluster"
-"""The name that Kafka itself gives the cluster as a resource."""
+"""Kafka's own name of the cluster as a resource."""
 
 
 class Resource(IntEnum):
@@ -37,14 +37,14 @@ class Resource(IntEnum):
 
 
 class Pattern(IntEnum):
-    """How the name of a resource is compared, by the numbers of Kafka's protocol."""
+    """How an ACL matches a resource's name, by the numbers of Kafka's protocol."""
 
     LITERAL = 3
     PREFIXED = 4
 
 
 class Operation(IntEnum):
-    """What is done to a resource, by the numbers of Kafka's protocol."""
+    """Operations on a resource, by the numbers of Kafka's protocol."""
 
     READ = 3
     WRITE = 4
@@ -58,7 +58,7 @@ class Operation(IntEnum):
 
 @dataclass(frozen=True, order=True)
 class Acl:
-    """One thing that a principal may do. Nothing is ever denied: what is not allowed is not possible."""
+    """One right of a principal. There are no denials: an operation without an ACL is refused."""
 
     principal: str
     """A service's name, or a command's."""
@@ -70,17 +70,17 @@ class Acl:
 
 
 def services(topics: Iterable[Topic] = TOPICS.values()) -> list[str]:
-    """Return the services that reach Kafka, by name."""
+    """Return the names of the services that use Kafka."""
     return sorted({name for topic in topics for name in topic.producers | topic.consumers})
 
 
 def principals() -> list[str]:
-    """Return everyone who reaches Kafka: the services, and the three commands."""
+    """Return all principals: the services, and the three commands."""
     return [*services(), OPERATOR, TOPICS_COMMAND, TRIMMER]
 
 
 def acls(topics: Iterable[Topic] = TOPICS.values()) -> list[Acl]:
-    """Return what everybody may do, sorted. Pure: equal registries, equal rules."""
+    """Return all ACLs, sorted. Pure: equal registries give equal ACLs."""
     topics = list(topics)
     return sorted(
         {
@@ -111,13 +111,13 @@ def _of_the_operator(topics: Iterable[Topic]) -> Iterator[Acl]:
         if topic.workers:
             yield from _on(OPERATOR, topic.dead, Operation.READ)
             yield from _on(OPERATOR, topic.name, Operation.WRITE)
-            # To compare what is put back with what was refused: see shared/kafka/dead_letters.py.
+            # To compare a dead letter with the record that was refused: see shared/kafka/dead_letters.py.
             yield from _on(OPERATOR, topic.name, Operation.READ)
     yield Acl(OPERATOR, Resource.GROUP, Pattern.LITERAL, OPERATOR_GROUP, Operation.READ)
 
 
 def _of_the_topics_command() -> Iterator[Acl]:
-    """Yield what makes topics and mends them. Who gives rights is the broker's super user, or Strimzi."""
+    """Yield the rights to create and repair topics. ACLs come from the broker's super user, or Strimzi."""
     for operation in (
         Operation.CREATE,
         Operation.ALTER,
@@ -130,9 +130,9 @@ def _of_the_topics_command() -> Iterator[Acl]:
 
 
 def _of_the_trimmer(topics: Iterable[Topic]) -> Iterator[Acl]:
-    """Yield what deletes: of topics that are worked, and of dead letters, which it reads and puts behind others.
+    """Yield the rights to delete from trimmed topics, and to read, republish and delete dead letters.
 
-    What is replayed from its start, or followed, it cannot touch.
+    There is none for topics that services replay from the start or follow.
     """
     for topic in topics:
         if topic.is_trimmed:
@@ -144,6 +144,6 @@ def _of_the_trimmer(topics: Iterable[Topic]) -> Iterator[Acl]:
 
 
 def _on(principal: str, topic: str, operation: Operation) -> Iterator[Acl]:
-    """Yield an operation on a topic, and the sight of its configs, which readiness checks."""
+    """Yield an operation on a topic, and the right to read its configs, which readiness checks."""
     for each in (operation, Operation.DESCRIBE_CONFIGS):
         yield Acl(principal, Resource.TOPIC, Pattern.LITERAL, topic, each)

@@ -1,4 +1,4 @@
-"""Brings Kafka's ACLs to what `shared/kafka/acls.py` derives: adds what lacks, removes what is too much."""
+"""Makes Kafka's ACLs match `shared/kafka/acls.py`: adds missing ones, removes surplus ones."""
 
 import asyncio
 import time
@@ -18,15 +18,15 @@ IN_FORCE_WITHIN_S = 60
 
 
 async def ensure_acls(admin: AIOKafkaAdminClient, written: str) -> list[str]:
-    """Give each principal what the registry says and take from it what it does not say.
+    """Give each principal exactly the ACLs of the registry.
 
-    Rules of principals that are not ours are left alone; where they reach topics of ours they are
-    named in what is returned. A Kafka without an authorizer has no rules to mend.
+    ACLs of other principals stay; those that open our topics are named in the result. A Kafka without an
+    authorizer has no ACLs to change.
 
     Args:
-        written: how Kafka writes a principal, with `{name}` for the service.
+        written: format of a principal in Kafka, with `{name}` for the service.
 
-    Raises: Unavailable, with what Kafka refuses.
+    Raises: Unavailable, with Kafka's refusal.
     """
     present = await described(admin)
     if present is None:
@@ -51,19 +51,19 @@ async def ensure_acls(admin: AIOKafkaAdminClient, written: str) -> list[str]:
 
 
 async def _in_force(admin: AIOKafkaAdminClient, wanted: set[AclRow], gone: set[AclRow]) -> None:
-    """Return once a broker goes by the new rules, which reach it some time after they were taken."""
+    """Wait until a broker applies the new ACLs, which reach it some time after Kafka accepts them."""
     until = time.monotonic() + IN_FORCE_WITHIN_S
     while True:
         present = await described(admin) or set()
         if wanted <= present and not gone & present:
             return
         if time.monotonic() > until:
-            raise Unavailable("Kafka took the ACLs, and its brokers do not go by them")
+            raise Unavailable("Kafka accepted the ACLs, but its brokers do not apply them")
         await asyncio.sleep(0.1)
 
 
 def row(acl: Acl, written: str) -> AclRow:
-    """Return a rule as Kafka's protocol has it."""
+    """Return an ACL in the format of Kafka's protocol."""
     principal = written.format(name=acl.principal)
     return (
         int(acl.resource),
@@ -77,7 +77,7 @@ def row(acl: Acl, written: str) -> AclRow:
 
 
 async def described(admin: AIOKafkaAdminClient) -> set[AclRow] | None:
-    """Return all rules that there are, None where the broker has no authorizer. Raises: Unavailable."""
+    """Return all existing ACLs, None if the broker has no authorizer. Raises: Unavailable."""
     answer = await ask(admin, DescribeAclsRequest_v1(_ANY, None, _ANY, None, None, _ANY, _ANY))
     if answer.error_code == _SECURITY_DISABLED:
         return None
@@ -95,7 +95,7 @@ async def _create(admin: AIOKafkaAdminClient, rows: Sequence[AclRow]) -> None:
         return
     for code, _ in (await ask(admin, create_acls(list(rows)))).creation_responses:
         if code:
-            raise Unavailable(f"an ACL cannot be made: {for_code(code).__name__}")
+            raise Unavailable(f"an ACL cannot be created: {for_code(code).__name__}")
 
 
 async def _delete(admin: AIOKafkaAdminClient, rows: Sequence[AclRow]) -> None:
@@ -107,7 +107,7 @@ async def _delete(admin: AIOKafkaAdminClient, rows: Sequence[AclRow]) -> None:
 
 
 def _reaches(rule: AclRow, ours: set[str]) -> bool:
-    """Tell whether a rule of somebody else's opens a topic of ours."""
+    """Whether another principal's ACL opens a topic of ours."""
     kind, name, pattern, principal, _, _, permission = rule
     if principal in ours or permission != _ALLOW or kind != Resource.TOPIC:
         return False

@@ -19,20 +19,20 @@ from shared.kafka.event_mac import MacKey, all_with_macs
 log = logging.getLogger(__name__)
 
 SINGLE_LIMIT = 16
-"""Up to this many records go one by one, which the producer batches itself; more are built here."""
+"""Up to this many records are sent singly, and the producer batches them; more are batched here."""
 
 MAX_BATCH_BYTES = 512 * 1024
 
 
 class Bus(Protocol):
-    """Where events go."""
+    """Publishes events."""
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Return once every event is acknowledged by Kafka. Raises: Unavailable if one is not."""
+        """Return once Kafka has acknowledged every event. Raises: Unavailable if one is not acknowledged."""
         ...
 
     async def publish_records(self, records: Sequence[Record]) -> None:
-        """Publish what is encoded already (the outbox, dead letters). Raises: Unavailable."""
+        """Publish encoded records (the outbox, dead letters). Raises: Unavailable."""
         ...
 
     async def ping(self) -> None:
@@ -43,9 +43,9 @@ class Bus(Protocol):
 class KafkaBus:
     """A producer that is replaced when it breaks.
 
-    aiokafka's idempotent producer stays broken for good after some errors (a batch that ran out of
-    time leaves a gap in its sequence), so after any failure a fresh one is started. Until it stands,
-    every caller is refused at once: a camera that is told to come back must not first be kept waiting.
+    aiokafka's idempotent producer stays broken after some errors (a batch that timed out leaves a gap in its sequence),
+    so a fresh one is started after any failure. Until it is ready, every caller gets Unavailable at once: a camera that
+    must retry anyway should not wait first.
     """
 
     def __init__(
@@ -56,17 +56,17 @@ class KafkaBus:
         timeout_s: float = 5,
         mac_key: MacKey | None = None,
     ) -> None:
-        """`mac_key` is needed to publish audited events without the outbox."""
+        """`mac_key` is required to publish audited events without the outbox."""
         self._kafka = Kafka.at(kafka)
         self._source = source
         self._mac_key = mac_key
         self._timeout_s = timeout_s
         self._producer: AIOKafkaProducer | None = None
         self._away = False
-        """Kafka was not to be had when it was last tried."""
+        """The last connection attempt failed."""
 
         self._fault = AWAY
-        """Why it was not."""
+        """Why it failed."""
 
         self._connecting: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -91,7 +91,7 @@ class KafkaBus:
         await self.publish_records(all_with_macs(encode_all(events, self._source), self._mac_key))
 
     async def publish_records(self, records: Sequence[Record]) -> None:
-        """Return once every record is acknowledged; on failure some may have been taken."""
+        """Return once every record is acknowledged; after a failure some may be in Kafka."""
         if not records:
             return
         producer = await self._ready()
@@ -101,8 +101,8 @@ class KafkaBus:
                     await _send_singly(producer, records)
                 else:
                     await _send_batches(producer, records)
-        except MessageSizeTooLargeError as exc:  # nothing is wrong with the producer
-            raise TooLarge("an event is larger than Kafka takes") from exc
+        except MessageSizeTooLargeError as exc:  # the producer itself is fine
+            raise TooLarge("an event is larger than Kafka accepts") from exc
         except (KafkaError, TimeoutError) as exc:
             self._discard(producer, exc)
             raise Unavailable("Kafka did not acknowledge") from exc
@@ -111,7 +111,7 @@ class KafkaBus:
         """Return if a broker answers a metadata request."""
         try:
             producer = await self._ready()
-        except Unavailable as exc:  # readiness tells what callers of the API need not know
+        except Unavailable as exc:  # readiness shows the reason, API callers do not see it
             raise Unavailable(self._fault) from exc
         try:
             async with asyncio.timeout(2):
@@ -120,7 +120,7 @@ class KafkaBus:
             raise Unavailable(AWAY) from exc
 
     async def _ready(self) -> AIOKafkaProducer:
-        """Return the producer. Raises: Unavailable, at once while Kafka is known to be away."""
+        """Return the producer. Raises: Unavailable, at once if the last connection attempt failed."""
         if self._producer is None:
             if self._connecting is None or self._connecting.done():
                 self._connecting = asyncio.create_task(self._connect(), name="connect to Kafka")
@@ -131,12 +131,12 @@ class KafkaBus:
         return self._producer
 
     async def _connect(self) -> None:
-        """Try once to start a producer; all who wait for one wait for this."""
+        """Try once to start a producer; concurrent callers share one attempt."""
         producer = self._kafka.producer(
             acks="all",
             enable_idempotence=True,
-            # Events of one batch are much alike: a tenth of the bytes, for 0.2 us a read. The embedded
-            # broker, which rewrites its log as JSON every 3 s, spends a fifteenth (ADR-0003).
+            # Events of one batch resemble each other: zstd leaves a tenth of the bytes, for 0.2 us a read. The
+            # embedded broker, which rewrites its log as JSON every 3 s, needs a fifteenth (ADR-0003).
             compression_type="zstd",
             linger_ms=0,
             max_batch_size=MAX_BATCH_BYTES,
@@ -156,14 +156,14 @@ class KafkaBus:
             self._producer, self._away, self._fault = producer, False, AWAY
 
     async def _ask_why(self) -> None:
-        """Find out what stands between here and Kafka, and say it once."""
+        """Find out why Kafka cannot be reached, and log each new reason once."""
         before, self._fault = self._fault, await self._kafka.fault()
         if self._fault not in {before, AWAY}:
             log.error("%s", self._fault)
 
     @asynccontextmanager
     async def _patience(self) -> AsyncIterator[None]:
-        """Wait for acknowledgements no longer than is set, or until the producer is given up."""
+        """Wait for acknowledgements until the timeout, or until the producer is discarded."""
         patience = asyncio.timeout(self._timeout_s)
         try:
             async with patience:
@@ -173,10 +173,10 @@ class KafkaBus:
             self._sending.discard(patience)
 
     def _discard(self, broken: AIOKafkaProducer, why: BaseException) -> None:
-        """Give up a producer; whoever waits for its acknowledgements is refused now, not in turn."""
+        """Discard a producer; all callers that wait for its acknowledgements fail now, not one by one."""
         if self._producer is not broken:
             return
-        log.warning("Kafka does not take what is published: %s", type(why).__name__)
+        log.warning("publishing to Kafka failed: %s", type(why).__name__)
         self._producer, self._away = None, True
         now = asyncio.get_running_loop().time()
         for patience in self._sending:
@@ -191,14 +191,14 @@ class KafkaBus:
 
 
 async def _stop_quietly(producer: AIOKafkaProducer) -> None:
-    """Stop a broken producer; what it still holds is not sent, and was not acknowledged."""
+    """Stop a broken producer; its remaining records are not sent, and were not acknowledged."""
     try:
         async with asyncio.timeout(1):
             await producer.stop()
     except (KafkaError, TimeoutError, OSError) as exc:
         log.info("a broken producer did not stop cleanly: %s", type(exc).__name__)
     finally:
-        # A stop that ran out of time was still flushing: its sender would go on and reconnect.
+        # After a timeout the producer would still flush: close its sender, which otherwise reconnects.
         if producer._sender is not None:
             await producer._sender.close()
         await producer.client.close()
@@ -213,7 +213,7 @@ async def _send_singly(producer: AIOKafkaProducer, records: Iterable[Record]) ->
 
 async def _send_batches(producer: AIOKafkaProducer, records: Iterable[Record]) -> None:
     by_partition: dict[tuple[str, int], list[Record]] = defaultdict(list)
-    by_key: dict[tuple[str, bytes], list[Record]] = {}  # aiokafka takes 5 us to hash a key
+    by_key: dict[tuple[str, bytes], list[Record]] = {}  # aiokafka needs 5 us to hash a key
     for record in records:
         members = by_key.get((record.topic, record.key))
         if members is None:

@@ -1,6 +1,6 @@
-"""The one maker of Kafka clients: whatever they are for, their links are as the settings say.
+"""Creates all Kafka clients, so that every connection follows the settings.
 
-An architecture test holds that no client is made elsewhere.
+An architecture test checks that no client is created elsewhere.
 """
 
 import asyncio
@@ -27,23 +27,23 @@ log = logging.getLogger(__name__)
 AWAY = "Kafka does not answer"
 FAULT_WITHIN_S = 2.0
 STOPS_WITHIN_S = 3.0
-"""aiokafka may wait for a connection to close until the process is killed; no stop is worth that."""
+"""aiokafka may wait for a connection to close until the process is killed; `stop_client` gives up earlier."""
 
 
 @dataclass(frozen=True)
 class Kafka:
-    """Where Kafka is, how links to it are encrypted, and how this end proves who it is."""
+    """Kafka's address, the encryption of connections, and this client's credentials."""
 
     bootstrap: str
     _link: Mapping[str, Any] = field(repr=False)
     """aiokafka's arguments for every connection; a secret."""
 
     one_copy: bool = False
-    """Whether what Kafka acknowledges may rest on one broker (KAFKA_ALLOW_ONE_COPY)."""
+    """Whether one broker alone may hold acknowledged records (KAFKA_ALLOW_ONE_COPY)."""
 
     @classmethod
     def of(cls, settings: KafkaSettings) -> Self:
-        """Return the Kafka of `settings`. Raises: ValueError for a file that no longer holds."""
+        """Build from `settings`. Raises: ValueError for a file that has become invalid."""
         link: dict[str, Any] = {"security_protocol": settings.kafka_security_protocol}
         if settings.kafka_by_tls:
             link["ssl_context"] = settings.kafka_tls()
@@ -55,9 +55,9 @@ class Kafka:
 
     @classmethod
     def at(cls, where: "Kafka | str") -> "Kafka":
-        """Return `where`; a bare address, as tools and tests have it, is linked to as the environment says.
+        """Return `where`; a bare address, as in tools and tests, takes its other settings from the environment.
 
-        Raises: ValueError (pydantic's) when the environment's settings do not suit the address.
+        Raises: ValueError (pydantic's) if the environment's settings do not fit the address.
         """
         return where if isinstance(where, Kafka) else cls.of(KafkaSettings(kafka_bootstrap=where))
 
@@ -74,10 +74,10 @@ class Kafka:
         return AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, **self._link)
 
     async def fault(self) -> str:
-        """Return in words why no client gets through; for logs and readiness, without a secret.
+        """Return why clients cannot connect, in words without secrets, for logs and readiness.
 
-        A client only says that it found no broker. So each address is tried once more, which a link
-        without TLS and password, where there is nothing to refuse, is spared.
+        A client only reports that it found no broker, so this tries each address once more. It skips that for
+        connections without TLS and password, which Kafka has no reason to refuse.
         """
         if self._link["security_protocol"] == "PLAINTEXT":
             return AWAY
@@ -94,7 +94,7 @@ class Kafka:
 
 
 async def stop_client(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
-    """Stop a client, for 3 s at most: what it still has open ends with the process."""
+    """Stop a client within 3 s; its remaining connections end with the process."""
     try:
         async with asyncio.timeout(STOPS_WITHIN_S):
             await client.stop()
@@ -103,7 +103,7 @@ async def stop_client(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
 
 
 def _in_words(fault: BaseException) -> str | None:
-    """Return what a connection failed by, None where Kafka is simply not there."""
+    """Return why a connection failed, None if Kafka simply cannot be reached."""
     for exc in _with_causes(fault):
         match exc:
             case SaslAuthenticationFailed():
@@ -120,7 +120,7 @@ def _in_words(fault: BaseException) -> str | None:
 
 
 def _with_causes(fault: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what led to it."""
+    """Yield an error and its causes."""
     at: BaseException | None = fault
     while at is not None:
         yield at

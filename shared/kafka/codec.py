@@ -22,7 +22,7 @@ _decoders: dict[str, msgspec.json.Decoder[Any]] = {
 
 
 class Record(NamedTuple):
-    """What is put into Kafka."""
+    """A record to publish."""
 
     topic: str
     key: bytes
@@ -31,7 +31,7 @@ class Record(NamedTuple):
 
 
 class Message(NamedTuple):
-    """What comes out of Kafka."""
+    """A consumed record."""
 
     topic: str
     partition: int
@@ -47,12 +47,12 @@ def event_type(event: type[Event] | Event) -> str:
 
 
 def encode(event: Event, source: str) -> Record:
-    """Return `event` as a record that `source` (a service's name) publishes."""
+    """Encode `event` as a record from `source` (a service's name)."""
     return encode_all((event,), source)[0]
 
 
 def encode_all(events: Iterable[Event], source: str) -> list[Record]:
-    """Return `events` as records; what they have in common is made once."""
+    """Encode `events` as records; common headers are built once."""
     ce_source = ("ce_source", f"/plateward/{source}".encode())
     traceparent = current_traceparent()
     trace = [("traceparent", traceparent.encode())] if traceparent is not None else []
@@ -77,9 +77,9 @@ _JSON = ("content-type", b"application/json")
 
 
 def decode(message: Message) -> Event:
-    """Return the event in `message`.
+    """Decode the event in `message`.
 
-    Raises: Malformed when its type is unknown here or its body does not fit the type.
+    Raises: Malformed if its type is unknown or its body does not fit the type.
     """
     name = message.headers.get("ce_type", b"").decode(errors="replace")
     decoder = _decoders.get(name)

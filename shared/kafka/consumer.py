@@ -1,7 +1,7 @@
-"""Consuming from Kafka: batches, explicit commits, dead letters with their reason.
+"""Consumes Kafka topics in batches, with explicit commits, and dead-letters refused events.
 
-Delivery is at least once. A handler makes its effect once, by derived ids or by the inbox. What a rule
-refuses goes to the dead letters; any other failure stops the consumer at its offset, and it tries again.
+Delivery is at least once. A handler's effect happens once, by derived ids or by the inbox. An event that a rule refuses
+becomes a dead letter with its reason; after any other failure the consumer retries from its committed offset.
 """
 
 import asyncio
@@ -28,25 +28,25 @@ from shared.kafka.topics import TOPICS, topic_of
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Sequence[Any]], Awaitable[None]]
-"""Takes events of one type, in order. Raises AlprError for what retrying cannot help."""
+"""Handles events of one type, in order. Raises AlprError if retrying cannot help."""
 
 MessageHandler = Callable[[Sequence[Message]], Awaitable[None]]
-"""Takes messages as they came. Raises AlprError for what retrying cannot help, SomeRefused where the
-handler knows which messages that are and has worked the others."""
+"""Handles undecoded messages. Raises AlprError if retrying cannot help, SomeRefused if it knows which messages it
+refused and has processed the others."""
 
 LAG = Gauge("alpr_consumer_lag", "Messages not yet worked", ["group", "topic", "partition"])
 DEAD = Counter("alpr_dead_letters", "Messages put aside", ["group", "topic"])
 
 PROMPT, UNHURRIED = 5, 25
-"""So many first pauses is the longest that an idle consumer waits between fetches (ADR-0003): of what people
-wait for, or of what may come half a second later."""
+"""The longest pause between an idle consumer's fetches, in multiples of the first (ADR-0003): for events that
+people wait for, and for those that may be half a second late."""
 
 FIRST_PAUSE_S = 0.2
 MAX_PAUSE_S = 5.0
 
 
 class SomeRefused(AlprError):
-    """A handler worked a batch but for these messages, each with why it was refused."""
+    """A handler processed a batch except these messages, each with its refusal."""
 
     def __init__(self, refused: Sequence[tuple[Message, AlprError]]) -> None:
         super().__init__(f"{len(refused)} messages were refused")
@@ -55,25 +55,25 @@ class SomeRefused(AlprError):
 
 @dataclass(frozen=True)
 class Subscription:
-    """What one group does with which events."""
+    """A consumer group with a handler for each type of event."""
 
     group: str
     handlers: Mapping[type[Event], Handler]
     max_records: int = 1000
     gather_s: float = 0
-    """After a small batch wait this long for the next to grow, where each costs a transaction."""
+    """After a small batch, wait this long so that the next one grows; for handlers with a transaction per batch."""
     pauses: int = UNHURRIED
-    """`PROMPT` where somebody waits for it."""
+    """`PROMPT` if a person waits for the effect."""
 
     @property
     def events(self) -> Collection[type[Event]]:
-        """The types that are worked."""
+        """The types that it handles."""
         return self.handlers.keys()
 
 
 @dataclass(frozen=True)
 class WholeSubscription:
-    """What one group does with messages as they came, undecoded: all of a poll in one call."""
+    """A consumer group with one handler for undecoded messages: it gets all messages of a poll in one call."""
 
     group: str
     events: Collection[type[Event]]
@@ -105,25 +105,25 @@ class Consumer:
         self._failing: str | None = None
         self._pause_s = FIRST_PAUSE_S
         self.restarts = 0
-        """How often it has begun again after a failure."""
+        """How often it has restarted after a failure."""
 
     @property
     def failing(self) -> str | None:
-        """Why the consumer stands still, or None while it works."""
+        """Why the consumer is stopped, or None while it works."""
         return self._failing
 
     def start(self) -> None:
-        """Begin consuming in the background."""
+        """Start consuming in the background."""
         self._task = asyncio.create_task(self._run(), name=f"consumer {self._subscription.group}")
 
     async def stop(self) -> None:
-        """Leave the group; what is in hand and uncommitted will be delivered again."""
+        """Leave the group; uncommitted messages will be delivered again."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        """Consume; after a failure begin again at the committed offset, each time more slowly."""
+        """Consume; after a failure, resume at the committed offset after a growing pause."""
         while True:
             try:
                 await self._consume()
@@ -179,15 +179,13 @@ class Consumer:
     ) -> None:
         done: dict[TopicPartition, int] = {}
         subscription = self._subscription
-        # Of all partitions together: one call, and one transaction, for what one poll brought.
+        # Messages of all partitions together: one poll costs one call and one transaction.
         messages = [_message(record) for raw in batches.values() for record in raw]
         if isinstance(subscription, WholeSubscription):
             await self._hand_over(subscription.handler, messages)
         else:
             await self._handle(subscription, messages)
-        for partition in (
-            batches.keys() & consumer.assignment()
-        ):  # one may have been rebalanced away
+        for partition in batches.keys() & consumer.assignment():  # a rebalance may have removed one
             done[partition] = batches[partition][-1].offset + 1
             lag = (consumer.highwater(partition) or done[partition]) - done[partition]
             LAG.labels(self._subscription.group, partition.topic, partition.partition).set(lag)
@@ -195,7 +193,7 @@ class Consumer:
             if done:
                 await consumer.commit(done)
         except (CommitFailedError, IllegalStateError):
-            # Rebalanced away: redelivered to whoever has it now, and the effects are not doubled.
+            # The new owner gets these messages again; their effects happen once.
             log.info("commit of %s lost to a rebalance", self._subscription.group)
 
     async def _hand_over(self, handler: MessageHandler, messages: Sequence[Message]) -> None:
@@ -212,7 +210,7 @@ class Consumer:
             if len(messages) == 1:
                 await self.dead_letter(messages[0], exc)
                 return
-        for message in messages:  # one of them was refused: find it, and let the others through
+        for message in messages:  # one of them was refused: handle each alone to find it
             await self._hand_over(handler, [message])
 
     async def _handle(self, subscription: Subscription, messages: Sequence[Message]) -> None:
@@ -236,13 +234,13 @@ class Consumer:
             if len(run) == 1:
                 await self.dead_letter(run[0][0], exc)
                 return
-        # One of them was refused. Halving finds it and lets the others through, many at a time.
+        # One of them was refused. Halving finds it, and handles the others in large batches.
         middle = len(run) // 2
         await self._dispatch(handler, run[:middle])
         await self._dispatch(handler, run[middle:])
 
     async def dead_letter(self, message: Message, exc: AlprError) -> None:
-        """Put `message` aside with its reason; returns once Kafka has it."""
+        """Publish `message` as a dead letter with its reason; returns once Kafka has acknowledged it."""
         DEAD.labels(self._subscription.group, message.topic).inc()
         log.warning("dead letter from %s offset %d: %s", message.topic, message.offset, exc.title)
         reason = {
@@ -276,16 +274,16 @@ def _adopt_trace(message: Message) -> None:
 
 
 def is_being_cancelled() -> bool:
-    """Whether the running task itself was cancelled, not something that it awaited."""
+    """Whether the running task itself was cancelled, rather than a call that it awaited."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 def pace(consumer: AIOKafkaConsumer, pause_s: float, longest_s: float) -> None:
-    """Wait after each empty fetch, longer each time: the embedded broker has no long poll (ADR-0003).
+    """Pause after each empty fetch, longer each time: the embedded broker has no long poll (ADR-0003).
 
-    A fetch holds its node until it ends, so ending it late is what keeps the next one back. aiokafka
-    has no public hook for this; the pinned version's fetcher is wrapped, and a test watches that it is.
+    While a fetch runs, aiokafka sends no other to that node, so delaying its end delays the next one. aiokafka has
+    no public hook for this; this wraps the pinned version's fetcher, and a test checks that it does.
     """
     fetcher = consumer._fetcher
     fetch = fetcher._proc_fetch_request
@@ -297,8 +295,8 @@ def pace(consumer: AIOKafkaConsumer, pause_s: float, longest_s: float) -> None:
         if found:
             idle_s = pause_s
         else:
-            # aiokafka awaits a fetch that it cancelled, so like its own fetches this ends, and is
-            # not cancelled: otherwise the cancellation comes out of consumer.stop().
+            # aiokafka awaits a fetch after cancelling it, so the fetch must return normally, as aiokafka's
+            # own fetches do: otherwise the cancellation escapes from consumer.stop().
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.sleep(idle_s)
             idle_s = min(idle_s * 1.2, longest_s)

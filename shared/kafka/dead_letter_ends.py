@@ -1,8 +1,8 @@
-"""Ends dead letters that tell of sightings past the schedule, which a purge does not reach in Kafka.
+"""Deletes dead letters of sightings past the schedule, which a purge does not reach in Kafka.
 
-A dead letter may be of a read that was sent late and is purged long before its 28 days there are over. Kafka
-deletes only from a partition's beginning, so what is to stay before the last that ends is put behind it first.
-Whatever it is about, a dead letter ends after 28 days, also one that was put behind others.
+A dead letter may concern a read that came late and is purged long before the dead letter's 28 days are over. Kafka
+deletes only from the start of a partition, so dead letters that must stay are first republished at its end.
+Every dead letter ends 28 days after it was written first, also a republished one.
 """
 
 import re
@@ -23,23 +23,23 @@ from shared.kafka.topics import TOPICS
 from shared.kafka.topics_wanted import DEAD_RETENTION_S
 
 _AT_ONCE = 500
-# By name, and not decoded: a body that does not decode tells of its sighting all the same. Within a signed
-# capture, which is text within a body, quotes are escaped.
+# Finds times by field name without decoding, since a malformed body may concern a sighting too. Within a signed
+# capture, which is text inside a body, quotes are escaped.
 _CAPTURED = re.compile(
     rb'\\?"(?:captured_at|captured_on|first_seen_at|last_seen_at)\\?"\s*:\s*\\?"([0-9TZ:.+-]{10,40})'
 )
 
 
 class DeadLetterEnds:
-    """Looks through all dead letters and ends those whose time has come."""
+    """Scans all dead letters and deletes the expired ones."""
 
     def __init__(self, kafka: Kafka | str, schedule: timedelta) -> None:
-        """`schedule`: sightings captured longer ago than this are to be gone."""
+        """`schedule`: sightings captured longer ago than this must be gone."""
         self._kafka = Kafka.at(kafka)
         self._schedule = schedule
 
     async def once(self, now: datetime | None = None) -> int:
-        """End what is past its time at `now`; return how many dead letters went. Raises: Unavailable."""
+        """Delete the dead letters that are expired at `now`; returns their number. Raises: Unavailable."""
         consumer = self._kafka.consumer(enable_auto_commit=False)
         try:
             await consumer.start()
@@ -82,7 +82,7 @@ class DeadLetterEnds:
         replayed: Mapping[TopicPartition, int],
         now: datetime,
     ) -> None:
-        """Publish again what is to stay of the dead letters up to `last`, but those that were put back."""
+        """Republish the dead letters before `last` that must stay and were not replayed."""
         kept: list[Record] = []
         bus = KafkaBus(self._kafka, "trim")
         await bus.start()
@@ -106,7 +106,7 @@ class DeadLetterEnds:
 
 
 async def _replayed(admin: AIOKafkaAdminClient) -> dict[TopicPartition, int]:
-    """Return up to where the operator has put dead letters back."""
+    """Return the offset up to which the operator has replayed each partition's dead letters."""
     offsets = await admin.list_consumer_group_offsets(GROUP)
     return {partition: at.offset for partition, at in offsets.items() if at.offset >= 0}
 
@@ -114,7 +114,7 @@ async def _replayed(admin: AIOKafkaAdminClient) -> dict[TopicPartition, int]:
 async def _read(
     consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
 ) -> AsyncIterator[tuple[TopicPartition, Any]]:
-    """Yield what lies in the partitions now."""
+    """Yield the records that the partitions hold now."""
     first = await consumer.beginning_offsets(partitions)
     ends = await consumer.end_offsets(partitions)
     left = {p: end for p, end in ends.items() if first[p] < end}
@@ -129,7 +129,7 @@ async def _read(
 
 
 def captured_times(body: bytes) -> list[datetime]:
-    """Return every time of capture that a body names, also one that does not decode."""
+    """Return every capture time in a body, which may be malformed."""
     return [at for text in _CAPTURED.findall(body) if (at := _moment(text)) is not None]
 
 

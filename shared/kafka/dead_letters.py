@@ -1,10 +1,9 @@
-"""What was put aside: list it with its reason, and put it back to be worked again.
+"""Lists dead letters with their reasons, and replays them.
 
 `python -m shared.kafka.dead_letters` lists every dead letter; `--replay TOPIC` publishes those of one topic again
-under their old key, id and type, with all headers that they came with. Effects are made once, so a replay cannot
-double anything. A dead letter that is not the record that was refused is left out and named; one whose record the
-topic no longer has is put back with `--unproven` only. Bodies are not shown: they may hold plates, and this is no
-door to data.
+with their original key, id, type and headers. Effects happen once, so a replay duplicates none. It skips and names a
+dead letter that differs from the record that was refused; if the topic no longer has the record, it replays only
+with `--unproven`. It never prints bodies, which may hold plates.
 """
 
 import argparse
@@ -30,9 +29,9 @@ GROUP = "dead-letters"
 async def dead_letters(
     kafka: Kafka | str, topic: Topic, *, replayed: bool
 ) -> AsyncIterator[Record]:
-    """Yield what lies in a topic's dead letters; with `replayed` only what was not put back yet.
+    """Yield a topic's dead letters; with `replayed`, only those not replayed yet.
 
-    With `replayed`, going on to the next one commits that the last was put back.
+    With `replayed`, advancing to the next one commits that the previous one was replayed.
     """
     partition = TopicPartition(topic.dead, 0)
     consumer = Kafka.at(kafka).consumer(
@@ -57,7 +56,7 @@ async def dead_letters(
 
 
 async def show(kafka: Kafka | str) -> int:
-    """Print each dead letter's topic, id, time and reason; return how many there are."""
+    """Print each dead letter's topic, id, time and reason; returns their number."""
     count = 0
     for topic in (topic for topic in TOPICS.values() if topic.workers):
         async for record in dead_letters(kafka, topic, replayed=False):
@@ -70,9 +69,9 @@ async def show(kafka: Kafka | str) -> int:
 
 
 async def replay(kafka: Kafka | str, topic: Topic, *, unproven: bool = False) -> int:
-    """Publish a topic's dead letters again, once each; return how many.
+    """Publish a topic's dead letters again, once each; returns their number.
 
-    Stops before the first whose record is gone from the topic, unless `unproven` takes its word.
+    Stops before the first whose record is gone from the topic, unless `unproven`.
     """
     bus = KafkaBus(kafka, "operator")
     await bus.start()
@@ -100,9 +99,11 @@ def _id(record: Record) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """List, or replay one topic."""
+    """List dead letters, or replay one topic."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--replay", choices=sorted(TOPICS), help="topic whose dead letters go back")
+    parser.add_argument(
+        "--replay", choices=sorted(TOPICS), help="topic whose dead letters to replay"
+    )
     parser.add_argument(
         "--unproven", action="store_true", help="take those whose record is gone at their word"
     )
@@ -121,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _kafka(bootstrap: str | None) -> Kafka:
-    """Return the Kafka to look at; ends the program where its settings do not fit together."""
+    """Return the Kafka to use; exits if its settings are inconsistent."""
     try:
         return Kafka.of(
             KafkaSettings() if bootstrap is None else KafkaSettings(kafka_bootstrap=bootstrap)

@@ -1,4 +1,4 @@
-"""How full the disks of the brokers are, where Kafka can tell (3.3 or later; the embedded broker cannot)."""
+"""Disk use of the brokers, if Kafka reports it (3.3 or later; the embedded broker does not)."""
 
 from dataclasses import dataclass
 
@@ -18,11 +18,11 @@ class Disk:
 
     broker: int
     used: float
-    """Share of it that is in use by anything, 0 to 1."""
+    """Share of it in use, 0 to 1."""
 
 
 async def disks(kafka: Kafka) -> list[Disk]:
-    """Return each broker's fullest disk; none where Kafka does not tell. Raises: Unavailable."""
+    """Return each broker's fullest disk; empty if Kafka does not report it. Raises: Unavailable."""
     admin = kafka.admin()
     try:
         await admin.start()

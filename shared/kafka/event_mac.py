@@ -1,7 +1,7 @@
 """MACs of audited events: they prove to the audit service which service made an event (ADR-0022).
 
-Each service shares a key with audit alone. The MAC is made when the event is emitted, so audit also
-refuses an event that was changed in the outbox or in Kafka.
+Each service shares a key with audit only. The MAC is computed when the event is emitted, so audit also refuses an
+event that was changed in the outbox or in Kafka.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _JSON = "content-type"
 
 
 class NoMacKey(AlprError):
-    """An audited event was emitted by a process that has no EVENT_MAC_KEY; audit would refuse it."""
+    """A process without EVENT_MAC_KEY emitted an audited event; audit would refuse it."""
 
     title = "EVENT_MAC_KEY is not set: audit would take no event of this service"
 
@@ -45,9 +45,9 @@ class MacKey:
     def mac(self, topic: str, key: bytes, headers: Mapping[str, bytes], body: bytes) -> str:
         """Return the MAC of an event in hexadecimal.
 
-        Covers the topic, the record's key, every header that becomes part of the log entry (`ce_*`
-        and `content-type`, by name) and the body. The number of parts and the length of each come
-        first, as 64-bit big-endian integers, so no two events have the same bytes.
+        It covers the topic, the record's key, every header that becomes part of the log entry (`ce_*` and
+        `content-type`, by name) and the body. The number of parts and the length of each come first, as 64-bit
+        big-endian integers, so no two events have the same bytes.
         """
         parts = [topic.encode(), key]
         for name, encoded in _covered(tuple(headers)):
@@ -58,7 +58,7 @@ class MacKey:
         return self._hmac.hexdigest(covered)
 
     def holds(self, message: Message) -> bool:
-        """Return whether the message carries the MAC that this key makes of it."""
+        """Whether the message carries the MAC that this key computes for it."""
         body, key = message.value or b"", message.key or b""
         wanted = self.mac(message.topic, key, message.headers, body)
         return compare_digest(wanted.encode(), message.headers.get(MAC, b""))
@@ -66,12 +66,12 @@ class MacKey:
 
 @lru_cache(maxsize=256)
 def _covered(names: tuple[str, ...]) -> Sequence[tuple[str, bytes]]:
-    """Return those of a message's headers that its MAC covers, by name, as they are and encoded."""
+    """Return the headers that a message's MAC covers, sorted by name, as they are and encoded."""
     return [(n, n.encode()) for n in sorted(names) if n.startswith("ce_") or n == _JSON]
 
 
 def with_mac(record: Record, key: MacKey | None) -> Record:
-    """Return `record` with its MAC if its topic is audited, else as it is.
+    """Return `record` with its MAC if its topic is audited, else unchanged.
 
     Raises: NoMacKey for an audited topic without a key.
     """
@@ -79,7 +79,7 @@ def with_mac(record: Record, key: MacKey | None) -> Record:
 
 
 def all_with_macs(records: list[Record], key: MacKey | None) -> list[Record]:
-    """Return `records`, those of audited topics with their MACs. Costs nothing where there are none.
+    """Return `records`, those of audited topics with their MACs. Costs nothing without audited topics.
 
     Raises: NoMacKey for an audited topic without a key.
     """

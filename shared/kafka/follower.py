@@ -1,4 +1,4 @@
-"""Follows topics without a consumer group: every process learns every event."""
+"""Follows topics without a consumer group, so that every process gets every event."""
 
 import asyncio
 import logging
@@ -21,10 +21,10 @@ AGAIN_AFTER_S = 1.0
 
 
 class TopicFollower:
-    """Hands the events of some types to `learn`, in order within a partition, until stopped.
+    """Passes the events of some types to `learn`, in order within a partition, until stopped.
 
-    After a failure it begins again where it first began, so `learn` may be given an event twice. A record
-    that cannot be decoded is logged and skipped: one bad record must not lock everybody out.
+    After a failure it starts from its first position again, so `learn` may get an event twice. It logs and skips
+    records that cannot be decoded: one bad record must not lock everyone out.
     """
 
     def __init__(
@@ -40,19 +40,18 @@ class TopicFollower:
         from_now: Collection[type[Event]] = (),
         idle_pause_s: float = 0,
     ) -> None:
-        """Set up a follower; nothing is connected before `start`.
+        """Set up a follower; `start` connects.
 
         Args:
-            kafka: where the topics are.
-            name: what /readyz, the gauge and log lines call it.
+            kafka: the topics' Kafka.
+            name: its name in /readyz, the gauge and log lines.
             events: the types to follow.
-            from_start: read the topics from their start; otherwise what comes from now on.
-            learn: takes decoded events, some at a time.
-            begun: awaited once the ends are known, before the first event: reads from elsewhere what
-                came earlier.
-            newest: those of the types of whose earlier events only the newest one is read.
-            from_now: those of the types of which no earlier event is read.
-            idle_pause_s: the pause after an empty fetch that the embedded broker needs (ADR-0003).
+            from_start: read the topics from their start; otherwise only new events.
+            learn: receives decoded events in batches.
+            begun: awaited once the ends are known, before the first event; loads earlier state from elsewhere.
+            newest: the types of whose earlier events only the newest is read.
+            from_now: the types of which no earlier event is read.
+            idle_pause_s: pause after an empty fetch, for the embedded broker (ADR-0003).
         """
         self.name = name
         self._kafka = Kafka.at(kafka)
@@ -66,15 +65,15 @@ class TopicFollower:
         self._task: asyncio.Task[None] | None = None
         self._failing: str | None = None
         self.caught_up = asyncio.Event()
-        """Set once everything is learnt that was published before the start, or asked of `begun`."""
+        """Set once `learn` has had every event published before the start, and `begun` has returned."""
 
     @property
     def failing(self) -> str | None:
-        """Why it does not follow, or None while it does."""
+        """Why it is not following, or None while it is."""
         return self._failing
 
     def start(self) -> None:
-        """Begin in the background."""
+        """Start in the background."""
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def stop(self) -> None:
@@ -84,7 +83,7 @@ class TopicFollower:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def ping(self) -> None:
-        """Return once everything published so far is known. Raises: Unavailable before that."""
+        """Return if it has caught up and is following. Raises: Unavailable otherwise."""
         if not self.caught_up.is_set():
             raise Unavailable("not everything published so far is known yet")
         if self._failing is not None:
@@ -161,5 +160,5 @@ def _event(record: Any) -> Event | None:
     try:
         return decode(Message(*place, record.key, record.value, dict(record.headers)))
     except (AlprError, ValueError) as exc:
-        log.error("%s offset %d not understood: %s", record.topic, record.offset, exc)
+        log.error("%s offset %d cannot be decoded: %s", record.topic, record.offset, exc)
         return None

@@ -1,7 +1,7 @@
-"""Compares a dead letter with the record that was refused, which lies where it lay in its topic.
+"""Compares a dead letter with the record that was refused, at its offset in the topic.
 
-Whoever consumes a topic may write its dead letters, and what is put back speaks with the voice of who may
-write the topic. So a dead letter is put back only if it is the record that it says it is.
+Every consumer of a topic may write its dead letters, and a replay writes to the topic itself. So a dead letter is
+replayed only if it equals the record that it names.
 """
 
 from enum import Enum
@@ -15,26 +15,26 @@ from shared.kafka.codec import Record
 from shared.kafka.topics import TOPICS
 
 OWN = "dead_"
-"""Headers that putting aside added begin so; all others, MACs included, are the record's and stay."""
+"""Prefix of the headers that dead-lettering adds; all other headers, MACs included, are the record's own."""
 
 
 class Verdict(Enum):
-    """What a dead letter is, held against its topic."""
+    """Result of comparing a dead letter with its topic."""
 
     GENUINE = "genuine"
     FORGED = "forged"
     GONE = "gone"
-    """The topic no longer has the record, so nobody can tell."""
+    """The topic no longer has the record, so they cannot be compared."""
 
 
 def undone(record: Record) -> Record:
-    """Return a dead letter as the record that was refused: without what putting aside added."""
+    """Return the record that was refused: the dead letter without its added headers."""
     kept = [(name, value) for name, value in record.headers if not name.startswith(OWN)]
     return record._replace(headers=kept)
 
 
 class Originals:
-    """Reads single records of topics, in no group."""
+    """Reads single records of topics, without a consumer group."""
 
     def __init__(self, kafka: Kafka | str) -> None:
         self._consumer = Kafka.at(kafka).consumer(enable_auto_commit=False)
@@ -52,7 +52,7 @@ class Originals:
         await self._consumer.stop()
 
     async def verdict(self, dead: Record) -> Verdict:
-        """Return whether `dead` (its topic is the one that it goes back to) is what was refused."""
+        """Compare `dead`, whose topic is the one it goes back to, with the record that was refused."""
         said = dict(dead.headers)
         try:
             partition = TopicPartition(dead.topic, int(said["dead_partition"]))
@@ -80,7 +80,7 @@ class Originals:
                 continue
             [record] = found
             if record.offset != offset:
-                return Verdict.GONE  # compacted away
+                return Verdict.GONE  # compaction removed it
             headers = [(name, bytes(value)) for name, value in record.headers]
             same = (record.key or b"", record.value or b"", headers) == (
                 dead.key,

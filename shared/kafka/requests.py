@@ -1,7 +1,7 @@
-"""Requests of Kafka's protocol that aiokafka 0.14 does not have, or sends one by one.
+"""Requests of Kafka's protocol that aiokafka 0.14 lacks, or sends one by one.
 
-Each is one version that both Apache Kafka 4 and the embedded broker take; the field names are those of
-Kafka's own message definitions (clients/src/main/resources/common/message).
+Each has one version, which both Apache Kafka 4 and the embedded broker accept; field names are those of Kafka's own
+message definitions (clients/src/main/resources/common/message).
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ _COMPACT = CompactString("utf-8")
 
 
 class MetadataResponse(Response):
-    """Topics with their partitions, and what the caller may do with each."""
+    """Topics with their partitions, and the caller's rights on each."""
 
     API_KEY = 3
     API_VERSION = 8
@@ -66,7 +66,7 @@ class MetadataResponse(Response):
 
 
 class MetadataRequest(RequestStruct):
-    """Metadata, version 8: the last before the flexible ones."""
+    """Metadata, version 8: the last version before flexible ones."""
 
     API_KEY = 3
     API_VERSION = 8
@@ -80,7 +80,7 @@ class MetadataRequest(RequestStruct):
 
 
 class AlterConfigsResponse(Response):
-    """What became of each resource."""
+    """The result for each resource."""
 
     API_KEY = 44
     API_VERSION = 0
@@ -99,7 +99,7 @@ class AlterConfigsResponse(Response):
 
 
 class AlterConfigsRequest(RequestStruct):
-    """IncrementalAlterConfigs: sets what is named and leaves all else as it is (KIP-339)."""
+    """IncrementalAlterConfigs: sets the named configs and leaves all others unchanged (KIP-339)."""
 
     API_KEY = 44
     API_VERSION = 0
@@ -118,7 +118,7 @@ class AlterConfigsRequest(RequestStruct):
 
 
 class LogDirsResponse(Response):
-    """The folders of one broker, with the size of the disks that they lie on (KIP-827)."""
+    """The log folders of one broker, with the size of their disks (KIP-827)."""
 
     API_KEY = 35
     API_VERSION = 4
@@ -157,7 +157,7 @@ class LogDirsResponse(Response):
 
 
 class LogDirsRequest(RequestStruct):
-    """DescribeLogDirs of the broker that is asked; `topics` as None asks for all."""
+    """DescribeLogDirs of one broker; `topics` as None means all."""
 
     API_KEY = 35
     API_VERSION = 4
@@ -175,7 +175,7 @@ class LogDirsRequest(RequestStruct):
 
 
 class ReassignResponse(Response):
-    """What became of each partition."""
+    """The result for each partition."""
 
     API_KEY = 45
     API_VERSION = 0
@@ -204,7 +204,7 @@ class ReassignResponse(Response):
 
 
 class Reassign(RequestStruct):
-    """AlterPartitionReassignments: names the brokers that are to keep a partition (KIP-455)."""
+    """AlterPartitionReassignments: names the brokers that hold a partition's replicas (KIP-455)."""
 
     API_KEY = 45
     API_VERSION = 0
@@ -232,7 +232,7 @@ class Reassign(RequestStruct):
 
 
 class _AsItIs(Request[RequestStruct]):
-    """A request of one version, which needs no negotiation beyond being taken or not."""
+    """A request of one fixed version, which the broker supports or not."""
 
     API_KEY = -1
 
@@ -253,9 +253,9 @@ class _AsItIs(Request[RequestStruct]):
 async def ask(
     admin: AIOKafkaAdminClient, request: RequestStruct, node_id: int | None = None
 ) -> Any:
-    """Send one request to a broker, any one where none is named, and return its answer.
+    """Send one request to a broker, by default any one, and return its response.
 
-    Raises: NotImplementedError where the broker does not know the request; KafkaError.
+    Raises: NotImplementedError if the broker does not know the request; KafkaError.
     """
     client = admin._client
     return await client.send(
@@ -268,7 +268,7 @@ AclRow = tuple[int, str, int, str, str, int, int]
 
 
 def create_acls(rows: list[AclRow]) -> RequestStruct:
-    """Return the request that makes all of `rows`."""
+    """Return the request that creates all of `rows`."""
     return CreateAclsRequest_v1(rows)
 
 

@@ -1,7 +1,7 @@
-"""How Kafka is reached and who says so: settings, and what is refused about them at start, by name.
+"""Settings for connecting and authenticating to Kafka, with validation at the start.
 
-Links are encrypted and both ends proved (CJIS SC-8, IA-3; policy 468.5) unless Kafka is on this machine.
-`shared/kafka/client.py` makes clients of them.
+Connections are encrypted and both ends authenticated (CJIS SC-8, IA-3; policy 468.5) unless Kafka is on this machine.
+`shared/kafka/client.py` creates clients from them.
 """
 
 import ssl
@@ -24,53 +24,52 @@ OF_SASL = (
 
 
 class KafkaSettings(BaseSettings):
-    """What every client of Kafka reads from its environment."""
+    """Settings of every Kafka client."""
 
-    # A setting that is refused is not shown: it may be a secret.
+    # Errors do not show the value of a refused setting: it may be a secret.
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     kafka_bootstrap: str = "127.0.0.1:9092"
-    """host:port of one broker, or of several with commas between them."""
+    """host:port of one broker, or of several, separated by commas."""
 
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    """SSL: TLS, and this end proves itself by a certificate. SASL_SSL: TLS, and this end proves itself by
-    a password. The two without TLS are for a Kafka on this machine; see `kafka_allow_plaintext`."""
+    """SSL: TLS, with a client certificate. SASL_SSL: TLS, with a password. The two without TLS are for a Kafka on this
+    machine; see `kafka_allow_plaintext`."""
 
     kafka_allow_plaintext: bool = False
-    """Reach a Kafka on another machine without TLS all the same: where something else encrypts the
-    whole way to it, a service mesh or a tunnel."""
+    """Allow a Kafka on another machine without TLS, if a service mesh or a tunnel encrypts the whole path to it."""
 
     kafka_allow_one_copy: bool = False
-    """Take a Kafka of fewer than three brokers. What it acknowledges may then rest on a single one, so a
-    receipt does not outlive the loss of that machine; receipts and readiness say so."""
+    """Accept a Kafka of fewer than three brokers. Acknowledged records may then be on one broker only, so a receipt
+    does not survive the loss of that machine; receipts and readiness say so."""
 
     kafka_ca_file: Annotated[Path | None, Given] = None
-    """Certificates (PEM) of those who may sign the brokers'; the operating system's where not set."""
+    """Certificates (PEM) of trusted signers of brokers; the operating system's if not set."""
 
     kafka_certificate_file: Annotated[Path | None, Given] = None
-    """This client's certificate (PEM), with those between it and its signer."""
+    """This client's certificate (PEM), with intermediate certificates."""
 
     kafka_key_file: Annotated[Path | None, Given] = None
-    """The private key (PEM, not encrypted) of `kafka_certificate_file`; a secret."""
+    """The private key (PEM, unencrypted) of `kafka_certificate_file`; a secret."""
 
     kafka_sasl_mechanism: Annotated[
         Literal["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"] | None, Given
     ] = None
-    """SCRAM-SHA-512 where not set. PLAIN sends the password itself, so only within TLS."""
+    """SCRAM-SHA-512 if not set. PLAIN sends the password itself, so it requires TLS."""
 
     kafka_sasl_username: Annotated[str | None, Given] = None
 
     kafka_sasl_password: Annotated[SecretStr | None, Given] = None
 
     kafka_sasl_password_file: Annotated[Path | None, Given] = None
-    """A file that holds the password and nothing else, in place of `kafka_sasl_password`."""
+    """A file that contains only the password, instead of `kafka_sasl_password`."""
 
     kafka_empty_fetch_pause_ms: Annotated[int, Field(ge=0, le=1000)] = 0
-    """Wait after an empty fetch; only for the embedded broker, which has no long poll (ADR-0003)."""
+    """Pause after an empty fetch; only for the embedded broker, which has no long poll (ADR-0003)."""
 
     @model_validator(mode="after")
     def _kafka_fits_together(self) -> Self:
-        """Refuse what contradicts itself or would leave a link open, and files that do not hold."""
+        """Refuse contradictory settings, unencrypted connections, and invalid files."""
         self._refuse_open_links()
         self._refuse_what_has_no_effect()
         if self.kafka_by_sasl:
@@ -86,21 +85,21 @@ class KafkaSettings(BaseSettings):
 
     @property
     def kafka_by_tls(self) -> bool:
-        """Whether links are encrypted."""
+        """Whether connections are encrypted."""
         return self.kafka_security_protocol in {"SSL", "SASL_SSL"}
 
     @property
     def kafka_by_sasl(self) -> bool:
-        """Whether this end proves itself by a user and a password."""
+        """Whether this client authenticates by user and password."""
         return self.kafka_security_protocol in {"SASL_PLAINTEXT", "SASL_SSL"}
 
     @property
     def kafka_mechanism(self) -> str:
-        """How the password is proved."""
+        """The SASL mechanism."""
         return self.kafka_sasl_mechanism or "SCRAM-SHA-512"
 
     def kafka_password(self) -> str:
-        """Return the password, out of its file where there is one. Raises: ValueError."""
+        """Return the password, from its file if set. Raises: ValueError."""
         if self.kafka_sasl_password is not None:
             return self.kafka_sasl_password.get_secret_value()
         assert self.kafka_sasl_password_file is not None  # noqa: S101 - refused before
@@ -113,9 +112,9 @@ class KafkaSettings(BaseSettings):
         return text
 
     def kafka_tls(self) -> ssl.SSLContext:
-        """Return what a link is encrypted with: TLS 1.2 or later, name and signer of the broker checked.
+        """Return the TLS context of connections: TLS 1.2 or later, verifying the broker's name and signer.
 
-        Raises: ValueError for a file that does not hold.
+        Raises: ValueError for an invalid file.
         """
         context = checked_tls(self.kafka_ca_file, "KAFKA_CA_FILE")
         if self.kafka_certificate_file is None:
@@ -132,7 +131,7 @@ class KafkaSettings(BaseSettings):
         return context
 
     def _refuse_open_links(self) -> None:
-        """Raise ValueError if anybody between here and Kafka could read along."""
+        """Raise ValueError if a connection to Kafka could be read by others."""
         try:
             hosts = [host for host, _, _ in collect_hosts(self.kafka_bootstrap, randomize=False)]
         except ValueError:
@@ -152,7 +151,7 @@ class KafkaSettings(BaseSettings):
             )
 
     def _refuse_what_has_no_effect(self) -> None:
-        """Raise ValueError for a setting that the protocol leaves out: whoever set it relies on it."""
+        """Raise ValueError for settings that the protocol ignores: whoever set them relies on them."""
         idle = (*(() if self.kafka_by_tls else OF_TLS), *(() if self.kafka_by_sasl else OF_SASL))
         if given := [name.upper() for name in idle if getattr(self, name) is not None]:
             raise ValueError(
@@ -165,7 +164,7 @@ class KafkaSettings(BaseSettings):
             raise ValueError("KAFKA_CERTIFICATE_FILE is set without KAFKA_KEY_FILE")
 
     def _refuse_half_a_login(self) -> None:
-        """Raise ValueError unless there is a user and one password."""
+        """Raise ValueError unless a user and exactly one password are set."""
         if self.kafka_sasl_username is None:
             raise ValueError(
                 f"KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} needs KAFKA_SASL_USERNAME"
@@ -177,5 +176,5 @@ class KafkaSettings(BaseSettings):
 
 
 def _no_passphrase() -> str:
-    """Return what opens no encrypted key: else OpenSSL would ask at the terminal, and wait for ever."""
+    """Return an empty passphrase: otherwise OpenSSL would prompt at the terminal, and wait for ever."""
     return ""

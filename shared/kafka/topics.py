@@ -1,6 +1,6 @@
-"""The registry of topics: who publishes, who consumes, key, partitions, how long it is kept.
+"""The registry of topics: producers, consumers, key, partitions, retention.
 
-An architecture test holds this against the code: a topic is produced and consumed as it says here.
+An architecture test checks that the code produces and consumes topics as declared here.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ PEOPLE_FOLLOWERS = frozenset({"ingest", "hotlist", "retention", "release", "audi
 
 @dataclass(frozen=True)
 class Topic:
-    """One topic and the rules for it."""
+    """One topic and its rules."""
 
     event: type[Event]
     producers: frozenset[str]
@@ -26,11 +26,11 @@ class Topic:
     audited: bool = False
     """The audit service appends every event of it to its log."""
     replayed: bool = False
-    """Read from the start by whoever starts: compacted by key, never trimmed."""
+    """Every starting process reads it from the start: compacted by key, never trimmed."""
     followed: bool = False
-    """Read by the runtime of each consumer, the newest event first; no group works it."""
+    """Every consumer's runtime reads it, newest event first; no consumer group processes it."""
     fleeting: bool = False
-    """Read by followers as it comes, and by nobody later."""
+    """Followers read it as events come; later events replace earlier ones."""
 
     @property
     def name(self) -> str:
@@ -39,19 +39,19 @@ class Topic:
 
     @property
     def workers(self) -> frozenset[str]:
-        """The consumers that work it in a group of theirs, and may put its events aside."""
+        """The consumers that process it in consumer groups, and may dead-letter its events."""
         if self.followed:
             return self.consumers & {"audit"} if self.audited else frozenset()
         return self.consumers
 
     @property
     def is_trimmed(self) -> bool:
-        """Whether an event is deleted once every consumer has worked it."""
+        """Whether an event is deleted once every consumer has processed it."""
         return bool(self.consumers) and not self.replayed and not self.followed
 
     @property
     def dead(self) -> str:
-        """Where events go that cannot be worked, with their reason."""
+        """Topic of its dead letters, each with its reason."""
         return f"{self.name}.dead"
 
 

@@ -1,9 +1,9 @@
-"""Makes topics, their configs and the rules of who may do what: the one command that does.
+"""Creates and repairs topics, their configs and ACLs; no other command does.
 
-`python -m shared.kafka.topics_admin ensure` makes what is missing and mends what differs; it is safe to repeat.
-It has a principal of its own (`topics`): services only look whether all is there (shared/kafka/topics_check.py).
-`trim` deletes what every consumer has, and dead letters past the schedule; its principal is `trim`.
-Where Strimzi's operator makes the rules, `--without-acls` leaves them to it.
+`python -m shared.kafka.topics_admin ensure` creates missing topics and repairs differing ones; repeating it is safe.
+It has a principal of its own (`topics`): services only check the topics (shared/kafka/topics_check.py).
+`trim` deletes records that every consumer has processed, and dead letters past the schedule; its principal is `trim`.
+If Strimzi's operator manages ACLs, use `--without-acls`.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from shared.kafka.topics_wanted import LEAST_SAFE_COPIES, Wanted, copies_on, wan
 from shared.kafka.trim import Trimmer, services_to_wait_for
 
 PRINCIPALS = "User:CN={name}"
-"""How Kafka names who shows a certificate of a service; `{name}` is the service."""
+"""Kafka's principal for a service's certificate; `{name}` is the service."""
 
 DEAD_LETTERS_EVERY_S = 3600.0
 
@@ -46,12 +46,12 @@ _SET = 0
 async def ensure_topics(
     kafka: Kafka | str, *, acls: bool = True, principals: str = PRINCIPALS
 ) -> list[str]:
-    """Make and mend all topics, and unless told otherwise the ACLs; return what was done.
+    """Create and repair all topics, and ACLs unless `acls` is false; returns the changes.
 
     Args:
-        principals: how Kafka writes a principal, with `{name}` for the service.
+        principals: format of a principal in Kafka, with `{name}` for the service.
 
-    Raises: Unavailable, with what Kafka refuses, or where a receipt would rest on one broker and
+    Raises: Unavailable, with Kafka's refusal, or if acknowledged records would be on one broker only and
         KAFKA_ALLOW_ONE_COPY does not allow it.
     """
     kafka = Kafka.at(kafka)
@@ -103,17 +103,17 @@ async def _create(admin: AIOKafkaAdminClient, missing: Sequence[Wanted]) -> list
     for name, code, *_ in (await admin.create_topics(new)).topic_errors:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:
-            raise Unavailable(f"topic {name} could not be made: {error.__name__}")
+            raise Unavailable(f"topic {name} could not be created: {error.__name__}")
     await _are_there(admin, {topic.name for topic in missing})
     return [f"{topic.name}: made" for topic in missing]
 
 
 async def _are_there(admin: AIOKafkaAdminClient, names: set[str]) -> None:
-    """Return once a broker knows the topics, which it hears of some time after they were made."""
+    """Wait until a broker knows the topics, which it learns some time after their creation."""
     until = time.monotonic() + _THERE_WITHIN_S
     while not all(t["partitions"] for t in await admin.describe_topics(sorted(names))):
         if time.monotonic() > until:
-            raise Unavailable("Kafka made topics, and its brokers do not know them")
+            raise Unavailable("Kafka created topics, but its brokers do not know them")
         await asyncio.sleep(0.1)
 
 
@@ -141,7 +141,7 @@ async def _mend_copies(
     partitions: Sequence[Mapping[str, Any]],
     brokers: Sequence[int],
 ) -> list[str]:
-    """Have more brokers keep a topic that was made while there were fewer of them."""
+    """Add replicas of a topic that was created while there were fewer brokers."""
     moves: list[tuple[int, list[int], dict[int, bytes]]] = []
     for partition in partitions:
         replicas = list(partition["replicas"])
@@ -162,9 +162,10 @@ async def _mend_copies(
 
 
 async def _trim(kafka: Kafka, every_s: float | None, touched: Path | None) -> None:
-    """Trim once, or so often until stopped; dead letters are looked through once an hour.
+    """Trim once, or every `every_s` until stopped; scans dead letters once an hour.
 
-    `touched` is a file whose time tells when it last succeeded. Raises: PolicyFault; Unavailable, when it is done once. While it goes on, a failure is printed.
+    Touches `touched` after each success. Raises: PolicyFault; Unavailable if it runs once. A repeated run prints a
+    failure and goes on.
     """
     policy = load_policy(Path(os.environ.get("POLICY_FILE", "policy.toml"))).retention
     schedule = timedelta(days=max(policy.schedule_days, policy.floor_days))
@@ -181,28 +182,26 @@ async def _trim(kafka: Kafka, every_s: float | None, touched: Path | None) -> No
         except Unavailable as exc:
             if every_s is None:
                 raise
-            print(f"nothing is trimmed: {exc.detail}", file=sys.stderr, flush=True)
+            print(f"trimming failed: {exc.detail}", file=sys.stderr, flush=True)
         if every_s is None:
             return
         await asyncio.sleep(every_s)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Ensure or trim; prints what was done, and ends with 1 and the reason where that fails."""
+    """Ensure or trim; prints the changes, and exits with 1 and the reason of a failure."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    ensure = commands.add_parser("ensure", help="make what is missing, mend what differs")
+    ensure = commands.add_parser("ensure", help="create missing topics, repair differing ones")
+    ensure.add_argument("--without-acls", action="store_true", help="leave ACLs to Strimzi")
     ensure.add_argument(
-        "--without-acls", action="store_true", help="another makes the rules (Strimzi)"
-    )
-    ensure.add_argument(
-        "--principals", default=PRINCIPALS, help="how Kafka names a service, with {name}"
+        "--principals", default=PRINCIPALS, help="format of a service's principal, with {name}"
     )
     trim = commands.add_parser("trim", help="delete what every consumer and the audit log have")
     trim.add_argument(
-        "--every", type=float, metavar="SECONDS", help="go on, so often, until stopped"
+        "--every", type=float, metavar="SECONDS", help="repeat at this interval until stopped"
     )
-    trim.add_argument("--touch", type=Path, metavar="FILE", help="touched each time it succeeded")
+    trim.add_argument("--touch", type=Path, metavar="FILE", help="touch after each success")
     chosen = parser.parse_args(arguments)
     try:
         kafka = Kafka.of(KafkaSettings())

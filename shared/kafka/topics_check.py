@@ -1,7 +1,7 @@
-"""Looks whether a service finds its topics as the registry says, and may use them: part of its readiness.
+"""Checks that a service's topics match the registry and that it may use them: part of its readiness.
 
-Services make nothing: `python -m shared.kafka.topics_admin ensure` does, as a principal of its own. What is asked
-here is what every principal may ask about the topics that it uses.
+Services create no topics: `python -m shared.kafka.topics_admin ensure` does, with a principal of its own. The check
+uses only requests that every principal may make about its own topics.
 """
 
 import time
@@ -20,7 +20,7 @@ from shared.kafka.topics import TOPICS
 from shared.kafka.topics_wanted import LEAST_SAFE_COPIES, MIN_INSYNC, Wanted, wanted
 
 LOOKED_AT_S = 30.0
-"""What was well is asked again after so long; what was not is asked again at once."""
+"""How long a successful check is reused; a failed one is repeated at once."""
 
 MOST_NAMED = 5
 _NOT_TOLD = -(2**31)
@@ -29,7 +29,7 @@ HINT = "run `python -m shared.kafka.topics_admin ensure`"
 
 
 class TopicsCheck:
-    """One service's topics."""
+    """The topics of one service."""
 
     def __init__(
         self, kafka: Kafka, service: str, *, now: Callable[[], float] = time.monotonic
@@ -39,12 +39,12 @@ class TopicsCheck:
         self._now = now
         self._well_at: float | None = None
         self.copies = 1
-        """How many brokers have an event before it is acknowledged; 1 until more was seen."""
+        """Brokers that have an event before it is acknowledged; 1 until a check has found more."""
 
     async def ping(self) -> None:
-        """Return if every topic is there, kept as wanted and may be used.
+        """Return if every topic exists, is configured as wanted and may be used.
 
-        Raises: Unavailable, naming what is missing.
+        Raises: Unavailable, naming the faults.
         """
         if self._well_at is not None and self._now() - self._well_at < LOOKED_AT_S:
             return
@@ -54,7 +54,7 @@ class TopicsCheck:
             await admin.start()
             faults = await self._look(admin)
         except (KafkaError, OSError, NotImplementedError) as exc:
-            raise Unavailable("Kafka does not say what topics there are") from exc
+            raise Unavailable("Kafka does not list its topics") from exc
         finally:
             await admin.close()
         if faults:
@@ -63,7 +63,7 @@ class TopicsCheck:
         self._well_at = self._now()
 
     async def _look(self, admin: AIOKafkaAdminClient) -> list[str]:
-        """Return what is wrong, in words; learn how safe an acknowledgement is."""
+        """Return the faults in words; also updates `copies`."""
         answer = await ask(admin, MetadataRequest(sorted(self._uses), False, False, True))
         seen = {topic["topic"]: topic for topic in answer.to_object()["topics"]}
         usable, faults = [], []
@@ -92,7 +92,7 @@ class TopicsCheck:
 
 
 def uses(service: str) -> dict[str, tuple[Operation, ...]]:
-    """Return what a service does with which topics, dead letters included."""
+    """Return a service's operations by topic, dead letters included."""
     found: dict[str, tuple[Operation, ...]] = {}
     for topic in TOPICS.values():
         if service in topic.producers:
@@ -120,7 +120,7 @@ def _fault(topic: Wanted, seen: Mapping[str, Any], operations: Sequence[Operatio
 
 
 def _kept_otherwise(topic: Wanted, found: Mapping[str, str]) -> str | None:
-    """Return how a topic is kept otherwise than wanted; copies apart, which a broker away may lower."""
+    """Return how a topic's configs differ, or None; ignores in-sync copies, which a broker's absence may lower."""
     others = sorted(set(differing(topic, found)) - {MIN_INSYNC})
     return f"{topic.name} is kept otherwise ({', '.join(others)})" if others else None
 
@@ -128,7 +128,7 @@ def _kept_otherwise(topic: Wanted, found: Mapping[str, str]) -> str | None:
 async def configs_of(
     admin: AIOKafkaAdminClient, topics: Sequence[Wanted]
 ) -> dict[str, dict[str, str]]:
-    """Return, by topic, the values of the configs that are wanted of it. Raises: Unavailable."""
+    """Return, by topic, the current values of its wanted configs. Raises: Unavailable."""
     if not topics:
         return {}
     asked = [ConfigResource(ConfigResourceType.TOPIC, t.name, dict(t.configs)) for t in topics]
@@ -142,5 +142,5 @@ async def configs_of(
 
 
 def differing(topic: Wanted, found: Mapping[str, str]) -> dict[str, str]:
-    """Return the configs of a topic that are other than wanted, with the values wanted."""
+    """Return the configs of a topic that differ, with the wanted values."""
     return {name: value for name, value in topic.configs.items() if found.get(name) != value}

@@ -1,4 +1,4 @@
-"""How each topic is to be kept in Kafka: copies, partitions, time. Pure; `shared/kafka/topics_admin.py` sees to it."""
+"""The wanted state of each topic in Kafka: replicas, partitions, retention. Pure; `topics_admin` applies it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ SEGMENT_S = DAY_S
 """Kafka deletes whole segments, so a record outlives its topic's retention by up to this."""
 
 LONGEST_S = 30 * DAY_S
-"""Nothing that tells of a sighting lies in Kafka for longer, dead letters included."""
+"""The longest that a record of a sighting stays in Kafka, dead letters included."""
 
 MOST_COPIES = 3
 LEAST_SAFE_COPIES = 2
@@ -21,7 +21,7 @@ MIN_INSYNC = "min.insync.replicas"
 
 @dataclass(frozen=True)
 class Wanted:
-    """One topic as it is to be."""
+    """The wanted state of one topic."""
 
     name: str
     partitions: int
@@ -30,17 +30,17 @@ class Wanted:
 
 
 def copies_on(brokers: int) -> tuple[int, int]:
-    """Return how many brokers keep a record, and how many of them have it before it is acknowledged.
+    """Return the number of replicas, and how many of them have a record before it is acknowledged.
 
-    Three copies outlive any one broker: two acknowledge, so the third may be away. On fewer than three
-    brokers a record may rest on a single one when it is acknowledged.
+    Three replicas survive the loss of any one broker: two acknowledge, so the third may be down. With fewer than
+    three brokers, an acknowledged record may be on one broker only.
     """
     copies = min(MOST_COPIES, max(1, brokers))
     return copies, max(1, copies - 1)
 
 
 def wanted(brokers: int, topics: Iterable[Topic] = TOPICS.values()) -> list[Wanted]:
-    """Return every topic and its dead letters, for a cluster of so many brokers."""
+    """Return every topic and its dead letters, for a cluster of `brokers` brokers."""
     copies, acknowledged = copies_on(brokers)
     found = []
     for topic in topics:
@@ -54,9 +54,9 @@ def wanted(brokers: int, topics: Iterable[Topic] = TOPICS.values()) -> list[Want
 
 
 def kept_as(topic: Topic) -> dict[str, str]:
-    """Return the configs by which a topic keeps its records."""
+    """Return a topic's retention configs."""
     if topic.replayed:
-        # An audited topic keeps each event for whoever is behind as long as any other topic does.
+        # An audited topic keeps each event for a slow consumer as long as any other topic does.
         return {
             **_ALWAYS,
             "cleanup.policy": "compact",
@@ -66,7 +66,7 @@ def kept_as(topic: Topic) -> dict[str, str]:
 
 
 _ALWAYS = {
-    # The broker's clock decides what is old: a producer's could keep a record for ever, or lose it.
+    # The broker's clock decides a record's age: a producer's could keep it for ever, or lose it.
     "message.timestamp.type": "LogAppendTime",
     "unclean.leader.election.enable": "false",
 }

@@ -1,8 +1,8 @@
-"""Deletes from Kafka what every consumer has worked: sightings do not wait there for their topic to age.
+"""Deletes records from Kafka once every consumer has processed them, so that sightings do not wait for retention.
 
 The embedded stack trims every 2 s, since its broker's cost grows with its log (ADR-0003); elsewhere
 `python -m shared.kafka.topics_admin trim` does it, every 5 minutes in compose and Kubernetes. Audit commits an
-offset only after its durable append, so what it has not logged is never deleted.
+offset only after its durable append, so a record that it has not appended is never deleted.
 """
 
 import asyncio
@@ -22,28 +22,27 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 2.0
 KEPT = 10
-"""Records kept of each topic that nobody reads later."""
+"""Records kept of each fleeting topic."""
 
 
 @dataclass
 class Trimmer:
-    """Deletes records up to the lowest offset that every service working a topic has committed.
+    """Deletes records up to the lowest offset that all services of a topic have committed.
 
-    A partition that one of the services has not committed in yet is left alone. A service
-    works a topic in one consumer group, named like the service or beginning with its name and a
-    dash.
+    It skips partitions in which one of the services has no committed offset yet. A service processes a topic in one
+    consumer group, named like the service or beginning with its name and a dash.
     """
 
     kafka: Kafka | str
     services: Mapping[str, Collection[str]]
-    """By topic, the services that must have worked a record before it goes. Never dead letters, and
-    never topics that services replay from the start."""
+    """By topic, the services that must have processed a record before it is deleted. Never dead letters, and never
+    topics that services replay from the start."""
     fleeting: Collection[str] = ()
-    """Topics that nobody reads later: all but the last records go."""
+    """Topics of which only the newest records are kept."""
     _trimmed: dict[TopicPartition, int] = field(default_factory=dict, init=False)
 
     async def run(self) -> None:
-        """Trim every 2 s until cancelled; a broker that restarts or a slow one is tried again."""
+        """Trim every 2 s until cancelled; retries if the broker is slow or restarting."""
         while True:
             try:
                 await self._trim_repeatedly()
@@ -65,7 +64,7 @@ class Trimmer:
             await admin.close()
 
     async def once(self) -> int:
-        """Connect and trim once; return how many records went. Raises: Unavailable."""
+        """Connect and trim once; returns the number of deleted records. Raises: Unavailable."""
         kafka = Kafka.at(self.kafka)
         admin = kafka.admin()
         try:
@@ -79,7 +78,7 @@ class Trimmer:
     async def trim(
         self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer | None = None
     ) -> int:
-        """Trim once, fleeting topics too if there is a consumer; return how many records went."""
+        """Trim once, with a consumer also fleeting topics; returns the number of deleted records."""
         floors = await self._floors(admin)
         if consumer is not None:
             floors |= await self._fleeting(consumer)
@@ -92,7 +91,7 @@ class Trimmer:
         return gone
 
     async def _fleeting(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
-        """Return where the last records begin of topics that nobody reads later."""
+        """Return the first offset to keep in each partition of fleeting topics."""
         if not self.fleeting:
             return {}
         topics = [TOPICS[name] for name in self.fleeting]
@@ -101,7 +100,7 @@ class Trimmer:
         return {partition: end - KEPT for partition, end in ends.items() if end > KEPT}
 
     async def _floors(self, admin: AIOKafkaAdminClient) -> dict[TopicPartition, int]:
-        """Return the lowest committed offset of each partition that all of its services know."""
+        """Return the lowest offset that all services of a partition have committed."""
         committed = await self._committed(admin)
         floors: dict[TopicPartition, int] = {}
         for topic, services in self.services.items():
@@ -111,7 +110,7 @@ class Trimmer:
         return {partition: offset for partition, offset in floors.items() if offset > 0}
 
     async def _committed(self, admin: AIOKafkaAdminClient) -> dict[str, dict[TopicPartition, int]]:
-        """Return what each service's groups have committed, the lowest where several have."""
+        """Return each service's committed offsets, the lowest of its groups."""
         found: dict[str, dict[TopicPartition, int]] = {}
         for group, _ in await admin.list_consumer_groups():
             offsets = found.setdefault(group.split("-", 1)[0], {})
@@ -127,8 +126,8 @@ def fleeting_topics() -> list[str]:
 
 
 def services_to_wait_for() -> dict[str, list[str]]:
-    """Return, by topic, the services that work it.
+    """Return, by topic, the services that process it.
 
-    Topics that are replayed from their start are left out, and those that nobody works.
+    Leaves out topics that are replayed from their start, and those that no service processes.
     """
     return {topic.name: sorted(topic.consumers) for topic in TOPICS.values() if topic.is_trimmed}

@@ -1,1 +1,1 @@
-"""The object store: images and packages, who may do what to them, and lists of what was purged."""
+"""The object store: images and packages, the services' rights, and purge lists."""

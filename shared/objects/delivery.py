@@ -1,4 +1,4 @@
-"""A package on its way out: checked while it streams, and its last piece held back until it is right."""
+"""Streams a package and verifies its digest; holds its last piece back until the digest is right."""
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 async def opened(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Return `pieces` with the first one in hand. Raises: NotFound, Unavailable if there is none."""
+    """Fetch the first piece and return all `pieces`. Raises: NotFound, Unavailable if there is none."""
     first = await anext(pieces, b"")
 
     async def all_of_it() -> AsyncIterator[bytes]:
@@ -24,9 +24,9 @@ async def opened(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 async def sealed(
     pieces: AsyncIterator[bytes], expected_sha256: str, receipt: Callable[[], Awaitable[None]]
 ) -> AsyncIterator[bytes]:
-    """Yield `pieces`; the last one only when the digest of all is right and `receipt` is on file.
+    """Yield `pieces`; yields the last one only after the whole digest is right and `receipt` is stored.
 
-    Raises: Unavailable when the digest is another one; the recipient then holds a truncated body.
+    Raises: Unavailable if the digest differs; the recipient then has a truncated body.
     """
     digest = sha256()
     held: bytes | None = None

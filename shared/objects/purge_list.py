@@ -1,9 +1,8 @@
-"""The list of what a purge run took and what holds kept: written by retention, read by its followers.
+"""The list of records that a purge run destroyed and of those that holds kept: retention writes it, followers read it.
 
-docs/purge-list.md is the specification. `purges/<run id>/` holds a manifest and the parts of two
-sections, `purged` and `held`. Each line of a part names one record; the lines of a section are sorted,
-and the section's root is the Merkle tree hash (RFC 6962) over them. Neither side ever holds more than
-one part in memory.
+docs/purge-list.md is the specification. `purges/<run id>/` holds a manifest and the parts of two sections, `purged`
+and `held`. Each line of a part names one record; the lines of a section are sorted, and the section's root is the
+Merkle tree hash (RFC 6962) over them. Writer and reader hold at most one part in memory.
 """
 
 import asyncio
@@ -35,14 +34,14 @@ Kind = Literal["capture", "read"]
 
 
 class Record(NamedTuple):
-    """One capture or read. Records sort as their lines do."""
+    """One capture or read. Records sort like their lines."""
 
     kind: Kind
     record_id: UUID
 
     @property
     def line(self) -> bytes:
-        """The record's line, without its end: `read 0b6d9f5e-7b56-8f0a-9a4e-3f2d6f2f7a10`."""
+        """The record's line, without line end: `read 0b6d9f5e-7b56-8f0a-9a4e-3f2d6f2f7a10`."""
         return f"{self.kind} {self.record_id}".encode()
 
 
@@ -63,7 +62,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What `purges/<run id>/manifest.json` says."""
+    """The content of `purges/<run id>/manifest.json`."""
 
     format: str
     run_id: UUID
@@ -83,7 +82,7 @@ def folder_of(run_id: UUID) -> str:
 
 
 class ListWriter:
-    """Writes the list of one run. Writing it again overwrites it."""
+    """Writes the list of one run; a second write overwrites the first."""
 
     def __init__(self, objects: ObjectStore, run_id: UUID, before: datetime) -> None:
         self._objects = objects
@@ -95,9 +94,9 @@ class ListWriter:
         purged: AsyncIterator[Sequence[Record]],
         held: AsyncIterator[Sequence[Record]],
     ) -> PurgeList:
-        """Put the parts and then the manifest; return what the event says of them.
+        """Store the parts and then the manifest; returns the event's summary of them.
 
-        Args: pages of records, sorted over all pages, none twice.
+        Args: pages of records, sorted over all pages, without duplicates.
         Raises: Unavailable; ValueError for records out of order.
         """
         manifest = Manifest(
@@ -144,7 +143,7 @@ class ListWriter:
 
 
 class ListReader:
-    """Reads a list that an event names. Every byte is checked before a record of it is returned."""
+    """Reads a list that an event names, and verifies every byte before it returns a record of it."""
 
     def __init__(self, objects: ObjectStore, run_id: UUID, named: PurgeList) -> None:
         self._objects = objects
@@ -153,7 +152,7 @@ class ListReader:
         self._manifest: Manifest | None = None
 
     async def manifest(self) -> Manifest:
-        """Return the manifest. Raises: InvalidInput where it is not the one that the event names;
+        """Return the manifest. Raises: InvalidInput if it differs from the one that the event names;
         NotFound; Unavailable.
         """
         if self._manifest is None:
@@ -190,24 +189,26 @@ class ListReader:
                 pass
 
     async def section(self, name: SectionName) -> AsyncIterator[list[Record]]:
-        """Yield the records of a section, a part at a time, in their order.
+        """Yield the records of a section, a part at a time, in order.
 
-        A part's digest is checked before its records are yielded, the root after the last of them: who
-        may not act on a list whose root is wrong calls `verify` first.
-        Raises: InvalidInput where something is not as the event says; NotFound; Unavailable.
+        Verifies a part's digest before yielding its records, and the root after the last part: a caller that must not
+        act on a list with a wrong root calls `verify` first.
+        Raises: InvalidInput if the list differs from the event; NotFound; Unavailable.
         """
         manifest = await self.manifest()
         section: Section = getattr(manifest, name)
         tree, last = Frontier(), b""
         for number, part in enumerate(section.parts):
             if part.key != f"{folder_of(self._run_id)}/{name}-{number:06}.txt":
-                raise _fault(f"part {number} of {name} lies elsewhere")
+                raise _fault(f"part {number} of {name} has another key")
             body = await _get(self._objects, part.key, MAX_PART_BYTES)
             if sha256(body).hexdigest() != part.sha256:
                 raise _fault(f"the SHA-256 of part {number} of {name} is not the manifest's")
             lines = body.split(b"\n")
             if lines.pop() != b"" or len(lines) != part.lines:
-                raise _fault(f"part {number} of {name} has not the lines that the manifest says")
+                raise _fault(
+                    f"part {number} of {name} does not have the number of lines that the manifest names"
+                )
             if any(a >= b for a, b in pairwise([last, *lines])):
                 raise _fault(f"part {number} of {name} is not sorted")
             last = lines[-1] if lines else last

@@ -1,8 +1,8 @@
-"""Which service may do what to which objects: one table, from which every policy is made (ADR-0021).
+"""The services' rights on objects: one table, from which every policy is generated (ADR-0021).
 
-`python -m shared.objects.rights BUCKET ACCOUNT` prints an S3 bucket policy for the department's provider. What
-compose's server is told is made from the same table (shared/objects/setup.py), and a test holds a server
-that enforces it against the table.
+`python -m shared.objects.rights BUCKET ACCOUNT` prints an S3 bucket policy for the department's provider. Compose's
+server gets its policy from the same table (shared/objects/setup.py), and a test compares the table with a server that
+enforces it.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Verb(StrEnum):
-    """What can be done to objects. PUT may leave an upload in parts off; LIST sees names and sizes."""
+    """Operations on objects. PUT includes aborting a multipart upload; LIST shows names and sizes."""
 
     GET = "get"
     PUT = "put"
@@ -31,7 +31,7 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[Verb]]] = {
         "crops/": frozenset({GET}),
         "purges/": frozenset({GET}),
     },
-    # It destroys pictures and makes none: what a purge list once said it cannot take back.
+    # It deletes pictures and writes none; it cannot delete a purge list.
     "retention": {
         "captures/": frozenset({GET, DELETE, LIST}),
         "crops/": frozenset({GET, DELETE, LIST}),
@@ -42,13 +42,13 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[Verb]]] = {
     "release": {"release/": frozenset({GET, PUT}), "packages/": frozenset({GET, DELETE})},
     "audit": {"purges/": frozenset({GET})},
 }
-"""By service and by what keys begin with. Who is not here has no key of the object store at all."""
+"""By service and key prefix. A service that is not listed has no key of the object store."""
 
 PING = "ping"
-"""An empty object that every service here may read: by it a service knows that its key is taken."""
+"""An empty object that every listed service may read, to check that the store accepts its key."""
 
 READY_WITHOUT = frozenset({"audit"})
-"""Services whose readiness does not ask for the object store; they use it in the background alone."""
+"""Services whose readiness does not require the object store; they use it in the background only."""
 
 _ACTIONS = {
     GET: ("s3:GetObject",),
@@ -58,19 +58,19 @@ _ACTIONS = {
 
 
 def user_of(service: str) -> str:
-    """Return the name of a service's key, or user, at the object store."""
+    """Return the name of a service's user at the object store."""
     return f"plateward-{service}"
 
 
 def bucket_policy(
     bucket: str, principal: Callable[[str], str] = user_of, *, below: str = ""
 ) -> dict[str, Any]:
-    """Return the bucket policy that the table says.
+    """Return the bucket policy that grants the table's rights.
 
     Args:
         bucket: its name.
-        principal: how the server calls a service's user; its access key by default, an ARN at AWS.
-        below: the prefix of OBJECT_STORE_URL with a slash at its end, empty where it has none.
+        principal: maps a service's user to the server's name for it; its access key by default, an ARN at AWS.
+        below: the prefix of OBJECT_STORE_URL with a trailing slash, empty without one.
     """
     where = f"arn:aws:s3:::{bucket}"
     everybody = [principal(service) for service in RIGHTS]
@@ -93,7 +93,7 @@ def bucket_policy(
 
 
 def _allow(who: list[str], actions: list[str], resources: list[str]) -> dict[str, Any]:
-    """Short, without ids: a server that keeps the policy beside the bucket's folder has 4 KiB for it."""
+    """Build one statement, short and without ids: some servers store the policy in 4 KiB beside the bucket."""
     return {
         "Effect": "Allow",
         "Principal": {"AWS": who},
@@ -106,7 +106,7 @@ def main() -> None:
     """Print the policy for a provider whose users are ARNs."""
     parser = argparse.ArgumentParser(prog="python -m shared.objects.rights", description=__doc__)
     parser.add_argument("bucket")
-    parser.add_argument("account", help="the AWS account, 12 digits, or the provider's like of it")
+    parser.add_argument("account", help="the AWS account, 12 digits, or the provider's equivalent")
     parser.add_argument("--partition", default="aws", help="aws-us-gov in GovCloud")
     parser.add_argument("--below", default="", help="the prefix of OBJECT_STORE_URL, e.g. alpr/")
     chosen = parser.parse_args()

@@ -1,8 +1,8 @@
 """Gives each service its user and rights at a versitygw server; runs once in a container of compose.
 
-`python -m shared.objects.setup` makes the bucket, the users that are missing (and sets their secrets), the bucket
-policy of shared/objects/rights.py and the object `ping`. Done again it changes nothing. It needs the server's
-root key, which no service is given.
+`python -m shared.objects.setup` creates the bucket, missing users (and sets their secrets), the bucket policy of
+shared/objects/rights.py and the object `ping`. Repeating it changes nothing. It needs the server's root key, which
+no service has.
 
 Settings: AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the server's root,
 OBJECTS_BUCKET, and OBJECTS_SECRET_<SERVICE> for each service with a key.
@@ -28,12 +28,12 @@ WITHIN_S = 20.0
 
 
 class SetupFault(Exception):
-    """The server refused something; the text says what, and holds no secret."""
+    """The server refused a request; the message says which, and holds no secret."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """An S3 server and the key that requests to it are signed with (AWS Signature Version 4)."""
+    """An S3 server and the key that signs requests to it (AWS Signature Version 4)."""
 
     url: str
     region: str
@@ -47,7 +47,7 @@ class Server:
         query: Mapping[str, str] | None = None,
         body: bytes = b"",
     ) -> tuple[int, bytes]:
-        """Send a signed request; return status and body. Raises: OSError where nothing answers."""
+        """Send a signed request; returns status and body. Raises: OSError if the server does not answer."""
         asked = urlencode(sorted((query or {}).items()), quote_via=quote)
         headers = self._signed(method, path, asked, body, datetime.now(UTC))
         address = f"{self.url}{path}{'?' + asked if asked else ''}"
@@ -89,7 +89,7 @@ class Server:
 
 
 def set_up(server: Server, bucket: str, secrets: Mapping[str, str]) -> None:
-    """Make bucket, users, policy and `ping`. `secrets`: by service. Raises: SetupFault, OSError."""
+    """Create bucket, users, policy and `ping`. `secrets`: by service. Raises: SetupFault, OSError."""
     if server.send("HEAD", f"/{bucket}")[0] == HTTPStatus.NOT_FOUND:
         _must(server.send("PUT", f"/{bucket}"), "the bucket")
     for service in RIGHTS:
@@ -117,7 +117,7 @@ def _must(answer: tuple[int, bytes], what: str) -> None:
 
 
 def main() -> int:
-    """Set the server up as the environment says."""
+    """Set the server up from the environment."""
     environ = os.environ
     try:
         server = Server(

@@ -1,4 +1,4 @@
-"""Images and packages: a folder or S3, through obstore; a put returns only when it is safe."""
+"""Stores images and packages in a folder or S3, through obstore; a put returns only once it is durable."""
 
 import asyncio
 import os
@@ -36,33 +36,33 @@ _CHUNK_BYTES = 256 * 1024
 _PROBE_BYTES = 4096
 
 PAGE = 1000
-"""Objects that S3 lists in one answer."""
+"""Objects in one page of S3's listing."""
 
 
 class Stored(NamedTuple):
-    """An object as a listing shows it."""
+    """An object in a listing."""
 
     key: str
     put_at: datetime
-    """When it was put last, by the store's clock, UTC."""
+    """Time of the last put, by the store's clock, UTC."""
 
 
 class Level(NamedTuple):
-    """What lies directly in a folder: whole paths, each in the order of the keys there."""
+    """Direct contents of a folder: whole paths, each list in the order of keys."""
 
     folders: list[str]
     objects: list[Stored]
 
 
 class ObjectStore(Protocol):
-    """Where bytes are kept by key. Keys are ours: letters, digits, `._-/`, never a plate."""
+    """Stores bytes by key. We choose the keys: letters, digits, `._-/`, never a plate."""
 
     async def put(self, key: str, data: bytes) -> None:
-        """Keep `data`; durable when this returns. Raises: Unavailable."""
+        """Store `data`; durable on return. Raises: Unavailable."""
         ...
 
     async def put_file(self, key: str, path: Path) -> None:
-        """Keep the content of a file, in pieces; durable when this returns. Raises: Unavailable."""
+        """Store the content of a file, in pieces; durable on return. Raises: Unavailable."""
         ...
 
     async def get(self, key: str) -> bytes:
@@ -74,22 +74,22 @@ class ObjectStore(Protocol):
         ...
 
     async def delete(self, key: str) -> None:
-        """Remove `key` if it is there. Raises: Unavailable."""
+        """Remove `key` if it exists. Raises: Unavailable."""
         ...
 
     async def level(self, folder: str) -> Level:
-        """Return what lies directly in a folder; nothing where there is none. Raises: Unavailable.
+        """Return the direct contents of a folder; empty if it does not exist. Raises: Unavailable.
 
-        A listing shows keys as the store has them, those too that no `put` here would take.
+        A listing shows all keys in the store, also those that `put` would refuse.
         """
         ...
 
     async def page(
         self, folder: str, *, after: str | None = None, limit: int = PAGE
     ) -> list[Stored]:
-        """Return objects in a folder and those below it, by key, the first `limit` behind `after`.
+        """Return the first `limit` objects after `after`, by key, in a folder and its subfolders.
 
-        Fewer than `limit` are the last ones. Raises: Unavailable.
+        Fewer than `limit` means the end. Raises: Unavailable.
         """
         ...
 
@@ -99,7 +99,7 @@ class ObjectStore(Protocol):
 
 
 def open_store(url: str) -> ObjectStore:
-    """Return the store at `url`: file:///folder (made if absent) or s3://bucket/prefix."""
+    """Open the store at `url`: file:///folder (created if absent) or s3://bucket/prefix."""
     parts = urlsplit(url)
     if parts.scheme == "file":
         return LocalObjects(Path(parts.path))
@@ -111,24 +111,24 @@ def open_store(url: str) -> ObjectStore:
 
 
 class _Objects:
-    """Any store that obstore opens; S3 answers a put only when the object is durable."""
+    """Any store that obstore opens; S3 answers a put only once the object is durable."""
 
     def __init__(self, store: LocalStore | S3Store) -> None:
         self._store = store
 
     async def put(self, key: str, data: bytes) -> None:
-        """Keep `data` at `key`."""
+        """Store `data` at `key`."""
         try:
             await obstore.put_async(self._store, _checked(key), data)
         except (BaseError, OSError) as exc:
-            raise Unavailable("the object store did not take it") from exc
+            raise Unavailable("the object could not be stored") from exc
 
     async def put_file(self, key: str, path: Path) -> None:
-        """Keep the content of a file at `key`; a large one goes up in parts."""
+        """Store the content of a file at `key`; uploads a large one in parts."""
         try:
             await obstore.put_async(self._store, _checked(key), path)
         except (BaseError, OSError) as exc:
-            raise Unavailable("the object store did not take it") from exc
+            raise Unavailable("the object could not be stored") from exc
 
     async def get(self, key: str) -> bytes:
         """Return the bytes at `key`."""
@@ -146,7 +146,7 @@ class _Objects:
             raise Unavailable("the object store does not answer") from exc
 
     async def delete(self, key: str) -> None:
-        """Remove `key`; absent is fine."""
+        """Remove `key`; it may be absent."""
         try:
             await obstore.delete_async(self._store, _checked(key))
         except (NotFoundError, FileNotFoundError):
@@ -155,7 +155,7 @@ class _Objects:
             raise Unavailable("the object store does not answer") from exc
 
     async def level(self, folder: str) -> Level:
-        """Ask for what has no further delimiter in its key."""
+        """List up to the next delimiter."""
         try:
             found = await obstore.list_with_delimiter_async(self._store, _checked(folder))
         except (BaseError, OSError) as exc:
@@ -166,7 +166,7 @@ class _Objects:
     async def page(
         self, folder: str, *, after: str | None = None, limit: int = PAGE
     ) -> list[Stored]:
-        """Ask for one page; an S3 server lists by key, and one that does not is not believed."""
+        """List one page; refuses a server that does not list in the order of keys, as S3 does."""
         listed = obstore.list(self._store, _checked(folder), offset=after, chunk_size=limit)
         found: list[Stored] = []
         try:
@@ -181,7 +181,7 @@ class _Objects:
         return found
 
     async def ping(self) -> None:
-        """Look for the object that every service may read; where it is missing, the store answers all the same."""
+        """Request an object that every service may read; a store that reports it missing has answered, too."""
         try:
             await obstore.head_async(self._store, PING)
         except (NotFoundError, FileNotFoundError):
@@ -195,7 +195,7 @@ class _Objects:
 
 
 class LocalObjects(_Objects):
-    """A folder. obstore's own local puts never fsync; these do, file and folder, before they return."""
+    """A folder. obstore's local puts never fsync; these fsync file and folder before they return."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -208,7 +208,7 @@ class LocalObjects(_Objects):
         await self._keep(key, lambda file: file.write(data))
 
     async def put_file(self, key: str, path: Path) -> None:
-        """Copy a file as `put` writes its bytes."""
+        """Copy a file, written as `put` writes bytes."""
 
         def copy(file: BinaryIO) -> None:
             with path.open("rb") as source:
@@ -217,14 +217,14 @@ class LocalObjects(_Objects):
         await self._keep(key, copy)
 
     async def level(self, folder: str) -> Level:
-        """Look into the folder. A file that a crash left half written shows, under a name with a dot."""
+        """List the folder. A file that a crash left half written appears under a name with a dot."""
         path = self._folder / _checked(folder)
         return await self._listed(lambda: _level(path, folder))
 
     async def page(
         self, folder: str, *, after: str | None = None, limit: int = PAGE
     ) -> list[Stored]:
-        """Walk the folder and those in it, in the order of keys, as obstore's own walk does not."""
+        """Walk the folder and its subfolders in the order of keys, which obstore's own walk does not."""
         path = self._folder / _checked(folder)
         return await self._listed(lambda: list(islice(_walk(path, folder, after), limit)))
 
@@ -239,10 +239,10 @@ class LocalObjects(_Objects):
         try:
             await asyncio.get_running_loop().run_in_executor(self._threads, _put, path, write)
         except OSError as exc:
-            raise Unavailable("the object store did not take it") from exc
+            raise Unavailable("the object could not be stored") from exc
 
     async def ping(self) -> None:
-        """The folder is there and takes a file: a full disk, or one mounted read-only, does not."""
+        """Check that the folder accepts a file; a full or read-only disk does not."""
         try:
             await asyncio.get_running_loop().run_in_executor(self._threads, _probe, self._folder)
         except OSError as exc:
@@ -273,7 +273,7 @@ def _put(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 class _Entry(NamedTuple):
-    """A file or a folder, with the key that it has or that all keys in it begin with."""
+    """A file or folder, with its key, or for a folder the prefix of all keys in it."""
 
     key: str
     path: Path
@@ -282,12 +282,12 @@ class _Entry(NamedTuple):
 
 
 def _entries(path: Path, folder: str) -> list[_Entry]:
-    """Return what lies in a folder, in the order of keys, in which a folder's name ends with `/`."""
+    """Return the contents of a folder in the order of keys, in which a folder's name ends with `/`."""
     found = []
     try:
         with os.scandir(path) as entries:
             for entry in entries:
-                # What is no UTF-8 is no key of ours; it shows, and can be neither read nor deleted.
+                # A name that is not UTF-8 is no key of ours; it is listed, but cannot be read or deleted.
                 name = os.fsencode(entry.name).decode(errors="replace")
                 is_folder = entry.is_dir(follow_symlinks=False)
                 if not is_folder and not entry.is_file(follow_symlinks=False):
@@ -295,7 +295,7 @@ def _entries(path: Path, folder: str) -> list[_Entry]:
                 try:
                     put_at = datetime.fromtimestamp(entry.stat().st_mtime, UTC)
                 except FileNotFoundError:
-                    continue  # deleted since
+                    continue  # deleted in the meantime
                 key = f"{folder}/{name}{'/' if is_folder else ''}"
                 found.append(_Entry(key, path / entry.name, is_folder, put_at))
     except (FileNotFoundError, NotADirectoryError):
@@ -312,7 +312,7 @@ def _level(path: Path, folder: str) -> Level:
 
 
 def _walk(path: Path, folder: str, after: str | None) -> Iterator[Stored]:
-    """Yield the objects behind `after`, looking into no folder that is wholly before it."""
+    """Yield the objects after `after`, skipping folders that are wholly before it."""
     for entry in _entries(path, folder):
         begun = after is not None and after.startswith(entry.key)
         if after is not None and entry.key <= after and not (entry.is_folder and begun):
@@ -324,7 +324,7 @@ def _walk(path: Path, folder: str, after: str | None) -> Iterator[Stored]:
 
 
 def _make_folder(folder: Path) -> list[Path]:
-    """Make `folder`; return the parents whose new entries must be fsynced too."""
+    """Create `folder`; returns the parents whose new entries must be fsynced too."""
     changed = []
     missing = folder
     while not missing.exists():
