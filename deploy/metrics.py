@@ -13,7 +13,8 @@ PREFIX = "alpr_"
 
 HEAD = """# Metrics
 
-Every service answers `/metrics` in the Prometheus text format, beside what the Python client tells of the process. Written by `make metrics` from the code.
+Every service answers `/metrics` in the Prometheus text format, with the Python client's metrics of the process beside
+its own. `make metrics` writes this page from the code.
 
 | metric | kind | labels | of | meaning |
 |---|---|---|---|---|
