@@ -1,6 +1,7 @@
-"""Documents lead to one another, and what is written from the code is as the code has it."""
+"""Documents link to existing files, wrap their prose, and agree with the code that they are written from."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ from deploy import metrics
 from tests.architecture.source import ROOT
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+URL = re.compile(r"https?://\S+")
+WIDTH = 120
+"""The most characters of a line of prose, URLs apart."""
+
 PAPERS = sorted(
     path
     for path in ROOT.rglob("*.md")
@@ -35,6 +40,40 @@ def test_a_broken_link_is_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("[there](page.md#part), [web](https://example.org), [gone](gone.md)")
     assert broken(page) == ["gone.md"]
+
+
+def prose(text: str) -> Iterator[str]:
+    """Yield the lines of a document without code blocks, tables and headings with links."""
+    fenced = indented = False
+    before = ""
+    for line in text.splitlines():
+        fence = line.lstrip().startswith("```")
+        fenced ^= fence
+        indented = line.startswith("    ") and (indented or not before)
+        before = line.strip()
+        heading = line.startswith("#") and LINK.search(line)
+        if not (fence or fenced or indented or heading or line.startswith("|")):
+            yield line
+
+
+def too_wide(text: str) -> list[str]:
+    """The lines of prose of more than `WIDTH` characters."""
+    return [line for line in prose(text) if len(URL.sub("", line)) > WIDTH]
+
+
+def test_prose_is_wrapped():
+    found = {str(path.relative_to(ROOT)): too_wide(path.read_text()) for path in PAPERS}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+    assert sum(1 for path in PAPERS for _ in prose(path.read_text())) > 1_000
+
+
+def test_a_wide_line_of_prose_is_found():
+    wide = "word " * 30
+    code = f"```\n{wide}\n```\n\n    {wide}\n    {wide}\n"
+    apart = f"| {wide} |\n# {wide}[link](page.md)\nsee https://example.org/{'a' * WIDTH}\n"
+    assert too_wide(code + apart) == []
+    violations = [wide, f"- {wide}", f"# {wide}", f"  {wide}", f"{wide}[link](page.md)"]
+    assert too_wide(code + "\n".join(["text", *violations, apart])) == violations
 
 
 def test_the_table_of_metrics_is_the_codes():
