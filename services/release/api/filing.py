@@ -139,7 +139,7 @@ async def _filed(
         purpose_kind=body.purpose_kind,
         case_number=body.case_number,
         offence_type=body.offence_type,
-        criteria=_criteria(body.criteria),
+        criteria=criteria_of(body.criteria),
         restricted=how == "restricted",
         legal_authority=authority,
     )
@@ -157,7 +157,8 @@ def check_scope(asked: Criteria, rule: Narrowness) -> None:
         raise refusal
 
 
-def _criteria(asked: Criteria) -> ReleaseCriteria:
+def criteria_of(asked: Criteria) -> ReleaseCriteria:
+    """Return what a request asks for as events have it."""
     return ReleaseCriteria(**asked.model_dump())
 
 
