@@ -77,6 +77,14 @@ _HITS = text(
 )
 
 
+class ToldEvent(NamedTuple):
+    """An event about a hit, as it was published."""
+
+    kind: str
+    """raised, verified or disposed."""
+    body: dict[str, Any]
+
+
 class ToldHit(NamedTuple):
     """A hit with everything that was told of it."""
 
@@ -89,8 +97,8 @@ class ToldHit(NamedTuple):
     list_name: str | None
     outcome: str | None
     disposition: str | None
-    told: list[dict[str, Any]]
-    """Events as they were published: `kind` and `body`. Empty from before they were kept."""
+    told: list[ToldEvent]
+    """Empty from before events were kept."""
 
 
 @dataclass(frozen=True)
@@ -240,7 +248,10 @@ class Released:
             return []
         values = {"ids": [read.read_id for read in reads], "sources": self._sources}
         rows = await self._connection.execute(_HITS, values)
-        found = [ToldHit(**row) for row in rows.mappings()]
+        found = [
+            ToldHit(**{**row, "told": [ToldEvent(**event) for event in row["told"]]})
+            for row in rows.mappings()
+        ]
         plates = {read.read_id: read.plate for read in reads}
         shown = [
             Shown(

@@ -9,7 +9,8 @@ from uuid import UUID
 import msgspec
 from prometheus_client import Gauge
 
-from services.retention.actions.packaging import Contents, Cover, gather_records, make_package
+from services.retention.actions.gathering import Contents, gather_records
+from services.retention.actions.packaging import Cover, make_package
 from services.retention.actions.scratch import sweep
 from services.retention.actions.signer import SigningKeys
 from services.retention.domain.evidence import check_request

@@ -9,13 +9,8 @@ import msgspec
 from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.retention.actions.packaging import (
-    Contents,
-    Cover,
-    Cutting,
-    gather_records,
-    make_package,
-)
+from services.retention.actions.gathering import Contents, Cutting, gather_records
+from services.retention.actions.packaging import Cover, make_package
 from services.retention.actions.signer import SigningKeys
 from services.retention.domain.criteria import Criteria, check_release
 from services.retention.domain.telling import HITS

@@ -1,0 +1,184 @@
+"""The records of a package, put into files, and the list of images that belong to them.
+
+Evidence has images as they were captured. A release has them cut to what it is of (ADR-0029).
+
+Rows go from the database's cursor into files: a package may be larger than memory.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from services.retention.actions.package_lines import (
+    COLUMNS,
+    CUT_TYPE,
+    doubts,
+    image_path,
+    plain_capture,
+    plain_hit,
+    plain_read,
+    without_formulas,
+)
+from services.retention.domain.parts import Parts, PlaceUnknown, parts_of
+from services.retention.domain.telling import HITS
+from services.retention.store.packages import Released
+from services.retention.store.records import Capture
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """How the pictures of a release are cut."""
+
+    margin_widths: float
+    """How much of a frame is shown around a plate, each way, in the plate's widths."""
+    originals: frozenset[UUID] = frozenset()
+    """Captures whose frames the approver named, to be handed over as they were captured."""
+
+
+class Wanted(NamedTuple):
+    """An object that belongs into the package."""
+
+    path: str
+    object_key: str
+    sha256: str | None
+    cut: bool = False
+    """Made anew from its pixels, those outside `parts` filled."""
+    parts: Parts | None = None
+    """None for all of it."""
+
+
+@dataclass
+class Contents:
+    """What was put together so far, in a folder of its own."""
+
+    folder: Path
+    reads: int = 0
+    hits: int = 0
+    captures: int = 0
+    images: int = 0
+    late: int = 0
+    """Reads that came later than their device may keep them back."""
+    omitted: list[tuple[str, str]] = field(default_factory=list)
+    originals: set[UUID] = field(default_factory=set)
+    """Captures whose frames are in it as they were captured, in a release."""
+
+    @property
+    def records_jsonl(self) -> Path:
+        """One read a line, whole."""
+        return self.folder / "records.jsonl"
+
+    @property
+    def records_csv(self) -> Path:
+        """The same as a table."""
+        return self.folder / "records.csv"
+
+    @property
+    def hits_jsonl(self) -> Path:
+        """One hit a line: what was told of it, as it was published."""
+        return self.folder / HITS
+
+    @property
+    def captures_jsonl(self) -> Path:
+        """One capture a line: its image's digest, and what came of it, a plate or none."""
+        return self.folder / "captures.jsonl"
+
+    @property
+    def wanted(self) -> Path:
+        """The objects to fetch, one a line."""
+        return self.folder / "wanted.jsonl"
+
+
+async def gather_records(
+    released: Released, folder: Path, *, images: bool, cutting: Cutting | None = None
+) -> Contents:
+    """Write the records to files in `folder`, and list the images that belong to them.
+
+    With `cutting` images are cut to what is released; without they are as they were captured.
+    """
+    contents = Contents(folder)
+    is_cut = cutting is not None
+    with (
+        contents.records_jsonl.open("wb") as lines,
+        contents.records_csv.open("w", newline="") as table,
+        contents.hits_jsonl.open("wb") as matches,
+        contents.captures_jsonl.open("wb") as frames,
+        contents.wanted.open("wb") as wanted,
+    ):
+        rows = csv.DictWriter(table, COLUMNS, lineterminator="\r\n")
+        rows.writeheader()
+        async for chunk in released.reads():
+            captured = [r.capture_id for r in chunk if images and r.capture_id is not None]
+            kinds = await released.media_types(captured)
+            hits = await released.hits(chunk)
+            for hit in hits:
+                matches.write(msgspec.json.encode(plain_hit(hit)) + b"\n")
+            contents.hits += len(hits)
+            for read in chunk:
+                plain = plain_read(read, kinds, images=images, cut=is_cut)
+                if released.whole:
+                    plain |= doubts(read)
+                if released.has_hits:
+                    plain["hits"] = [str(h.hit_id) for h in hits if h.read_id == read.read_id]
+                lines.write(msgspec.json.encode(plain) + b"\n")
+                rows.writerow(without_formulas({name: plain[name] for name in COLUMNS}))
+                if images and read.crop_key is not None:
+                    _want(wanted, Wanted(plain["crop"], read.crop_key, None, cut=is_cut))
+            contents.reads += len(chunk)
+            contents.late += sum(read.late is True for read in chunk)
+        if images:
+            async for captures in released.captures():
+                if cutting is not None:
+                    await _want_parts(wanted, released, captures, cutting, contents)
+                else:
+                    _want_frames(wanted, frames, captures)
+                contents.captures += len(captures)
+    return contents
+
+
+def _want_frames(wanted: Any, frames: Any, captures: Sequence[Capture]) -> None:
+    """List frames as they were captured."""
+    for capture in captures:
+        path = image_path(capture.capture_id, capture.media_type)
+        frames.write(msgspec.json.encode(plain_capture(capture, path)) + b"\n")
+        _want(wanted, Wanted(path, capture.object_key, capture.sha256))
+
+
+async def _want_parts(
+    wanted: Any,
+    released: Released,
+    captures: Sequence[Capture],
+    cutting: Cutting,
+    contents: Contents,
+) -> None:
+    """List the parts of frames that are released, and beside them the originals that were named."""
+    places = await released.places(captures)
+    for capture in captures:
+        key, sha256 = capture.object_key, capture.sha256
+        if capture.capture_id in cutting.originals:
+            path = image_path(capture.capture_id, capture.media_type, folder="originals")
+            _want(wanted, Wanted(path, key, sha256))
+            contents.originals.add(capture.capture_id)
+        path = image_path(capture.capture_id, CUT_TYPE)
+        place = places[capture.capture_id]
+        try:
+            parts = parts_of(place.released, place.others, margin_widths=cutting.margin_widths)
+        except PlaceUnknown as exc:
+            contents.omitted.append((path, str(exc)))
+            continue
+        _want(wanted, Wanted(path, key, sha256, cut=True, parts=parts))
+
+
+def _want(file: Any, wanted: Wanted) -> None:
+    file.write(msgspec.json.encode(wanted) + b"\n")
+
+
+def wanted_in(path: Path) -> Iterator[Wanted]:
+    """Yield what a file of `Contents.wanted` lists."""
+    with path.open("rb") as lines:
+        for line in lines:
+            yield msgspec.json.decode(line, type=Wanted)

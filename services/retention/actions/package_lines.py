@@ -1,0 +1,115 @@
+"""Reads, hits and captures as the lines of a package have them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from services.retention.actions.images import MEDIA_TYPES
+from services.retention.store.packages import ToldHit
+from services.retention.store.records import Capture, Read
+
+COLUMNS = (
+    "read_id", "captured_at", "plate", "plate_as_read", "region", "confidence", "latitude", "longitude",
+    "heading_deg", "device_id", "device_name", "capture_id", "source", "model", "received_at", "image",
+    "crop", "late",
+)  # fmt: skip
+_TEXTS = ("plate_as_read", "device_name", "model")
+CUT_TYPE = "image/png"
+"""Of cut pictures: pixels as they were, and beside them nothing."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def plain_read(read: Read, kinds: Mapping[UUID, str], *, images: bool, cut: bool) -> dict[str, Any]:
+    """Return a read as its line has it.
+
+    `kinds` are the media types of captures whose images belong into the package; `cut`: as PNG.
+    """
+    suffix = Path(read.crop_key).suffix if read.crop_key else ""
+    if cut:
+        suffix = MEDIA_TYPES[CUT_TYPE]
+    return {
+        "read_id": str(read.read_id),
+        "captured_at": read.captured_at.isoformat(),
+        "received_at": read.received_at.isoformat(),
+        "late": read.late,
+        "plate": read.plate,
+        "plate_as_read": read.plate_as_read,
+        "region": read.region,
+        "confidence": read.confidence,
+        "characters": [{"text": t, "confidence": c} for t, c in read.details.characters],
+        "box_px": read.details.box_px,
+        "latitude": read.latitude,
+        "longitude": read.longitude,
+        "heading_deg": read.heading_deg,
+        "device_id": str(read.device_id),
+        "device_name": read.device_name,
+        "capture_id": str(read.capture_id) if read.capture_id else None,
+        "source": read.source,
+        "model": read.model,
+        "image": image_path(read.capture_id, CUT_TYPE if cut else kinds[read.capture_id])
+        if read.capture_id is not None and read.capture_id in kinds
+        else None,
+        "crop": f"crops/{read.read_id}{suffix}" if images and read.crop_key else None,
+    }
+
+
+def doubts(read: Read) -> dict[str, Any]:
+    """Return what speaks against a read: evidence has what exonerates, too."""
+    flag = read.pass_flag
+    return {
+        "misread_risk": read.details.misread_risk,
+        "alternatives": [{"plate": p, "probability": q} for p, q in read.details.alternatives],
+        "pass_id": str(flag.pass_id) if flag else None,
+        "pass_agrees": flag.agrees if flag else None,
+    }
+
+
+def plain_hit(hit: ToldHit) -> dict[str, Any]:
+    """Return a hit as a package tells it: the events themselves, so that they can be held against the log."""
+    bodies: dict[str, list[Any]] = {"raised": [], "verified": [], "disposed": []}
+    for event in hit.told:
+        bodies[event.kind].append(event.body)
+    plain: dict[str, Any] = {
+        "hit_id": str(hit.hit_id),
+        "read_id": str(hit.read_id),
+        "raised": next(iter(bodies["raised"]), None),
+        "verification": next(iter(bodies["verified"]), None),
+        "dispositions": bodies["disposed"],
+    }
+    if plain["raised"] is None:  # from before events were kept: its flags are all that there is
+        flags = ("source", "record_kind", "tier", "list_name", "outcome", "disposition")
+        plain["flags"] = {name: getattr(hit, name) for name in flags}
+    return plain
+
+
+_CAPTURE_PLAIN = (
+    "time_source", "device_name", "latitude", "longitude", "heading_deg", "outcome", "reason", "reads",
+    "model", "sha256", "media_type", "size_bytes", "width_px", "height_px",
+)  # fmt: skip
+
+
+def plain_capture(capture: Capture, path: str) -> dict[str, Any]:
+    """Return a capture as its line has it; its image lies at `path`."""
+    return {
+        "capture_id": str(capture.capture_id),
+        "captured_at": capture.captured_at.isoformat(),
+        "received_at": capture.received_at.isoformat(),
+        "late": capture.late,
+        "device_id": str(capture.device_id),
+        **{name: getattr(capture, name) for name in _CAPTURE_PLAIN},
+        "image": path,
+    }
+
+
+def image_path(capture_id: UUID, media_type: str, folder: str = "images") -> str:
+    """Return where the image of a capture lies in a package."""
+    return f"{folder}/{capture_id}{MEDIA_TYPES.get(media_type, '')}"
+
+
+def without_formulas(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row in which no text is a formula to a spreadsheet; the JSON lines have it unchanged."""
+    return {
+        name: f"'{value}" if name in _TEXTS and str(value).startswith(_FORMULA) else value
+        for name, value in row.items()
+    }
