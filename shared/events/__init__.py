@@ -10,6 +10,18 @@ from shared.events.access import (
     RecordsDisclosed,
     RefusalsCounted,
 )
+from shared.events.audit_log import (
+    AuditChanged,
+    CheckpointSigned,
+    FindingChanged,
+    FindingRaised,
+    LogClosed,
+    LogDestroyed,
+    PeriodFixed,
+    SigningKeyChanged,
+    ValuesErased,
+    ValuesExported,
+)
 from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
 from shared.events.captures import (
     Alternative,
@@ -34,6 +46,7 @@ from shared.events.hits import (
     HotListActivated,
     HotListChanged,
 )
+from shared.events.holds import EvidenceBooked, EvidenceChanged, HoldChanged
 from shared.events.passes import Dissent, PassReading, PassRecorded
 from shared.events.people import (
     AccountChanged,
@@ -48,21 +61,9 @@ from shared.events.people import (
     SessionChanged,
     TrainingRecorded,
 )
-from shared.events.records import (
+from shared.events.purges import PurgeChanged, PurgeList, RecordsPurged
+from shared.events.releases import (
     AgencyChanged,
-    AuditChanged,
-    CheckpointSigned,
-    EvidenceBooked,
-    EvidenceChanged,
-    FindingChanged,
-    FindingRaised,
-    HoldChanged,
-    LogClosed,
-    LogDestroyed,
-    PeriodFixed,
-    PurgeChanged,
-    PurgeList,
-    RecordsPurged,
     ReleaseApproved,
     ReleaseChanged,
     ReleaseCriteria,
@@ -71,9 +72,6 @@ from shared.events.records import (
     ReleasePackaged,
     ReleaseReceived,
     ReleaseRequested,
-    SigningKeyChanged,
-    ValuesErased,
-    ValuesExported,
 )
 from shared.events.standing import LogCovered, PolicyAcknowledged, PolicyLoaded
 

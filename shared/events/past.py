@@ -6,7 +6,7 @@ from uuid import UUID
 
 from shared.core.types import Ori
 from shared.events.base import AdministrativeEvent, Event
-from shared.events.records import ReleaseCriteria
+from shared.events.releases import ReleaseCriteria
 
 
 class RefusalsCountedV1(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -16,7 +16,7 @@ from shared.access.disclosing import Shown, disclose
 from shared.access.grant import Grant
 from shared.core.ids import derive_id
 from shared.events import Actor, FindingRaised
-from shared.events.records import OPEN_IN_FINDINGS
+from shared.events.audit_log import OPEN_IN_FINDINGS
 from shared.postgres.outbox import emit
 
 CONTRADICTING_READ = "contradicting_read"

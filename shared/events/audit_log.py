@@ -1,0 +1,209 @@
+"""The audit log's own events: checkpoints, erased values, findings and audits; and changes of signing keys."""
+
+from datetime import date, datetime
+from typing import Any, ClassVar, Literal
+from uuid import UUID
+
+from shared.events.access import PurposeRecord
+from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
+
+
+class CheckpointSigned(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The audit log at one size: publish it, and nobody can rewrite what came before."""
+
+    TOPIC: ClassVar[str] = "alpr.checkpoint.signed"
+
+    origin: str
+    size: int
+    root_hash: str  # base64
+    note: str  # the signed note, whole
+
+
+class ValuesErased(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The audit log erased its sealed values of what a purge run destroyed (docs/audit-log.md)."""
+
+    TOPIC: ClassVar[str] = "alpr.values.erased"
+
+    run_id: UUID
+    purged_event_id: UUID  # of the `records.purged` entry that this follows
+    before: datetime  # the run destroyed what was captured before this
+    groups: int  # of which all or some was erased
+    records: int  # single disclosed records among that
+    list_sha256: str  # lower-case hex, over the lines that name what was erased
+    captured_from: date | None = None  # first and last capture day of it
+    captured_to: date | None = None
+    certificate_sha256: (
+        str  # of the run's certificate of destruction, canonical JSON, lower-case hex
+    )
+    purged_root: str  # of the purge list, as the certificate has it
+    held_root: str
+
+    @property
+    def key(self) -> str:
+        """The run."""
+        return str(self.run_id)
+
+
+class ValuesExported(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An export of the audit log took its sealed values along; in the log before a byte leaves."""
+
+    TOPIC: ClassVar[str] = "alpr.values.exported"
+
+    attempt_id: UUID  # of the access attempt
+    purpose: PurposeRecord
+    request_id: str
+    origin: str  # of the log
+    first: int  # entries first to end - 1
+    end: int
+    values: int  # groups of values that were there; entries, of the log before this one
+    old_log: bool = False  # the log before this one, whose entries have them in plaintext
+
+    @property
+    def key(self) -> str:
+        """The attempt, so that it stays in order with its access record."""
+        return str(self.attempt_id)
+
+
+class LogClosed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Entry 0 of a log that goes on from another: commits to where that one ended."""
+
+    TOPIC: ClassVar[str] = "alpr.log.closed"
+
+    origin: str  # of the log that ended
+    size: int
+    root_hash: str  # base64
+    note: str  # its last checkpoint, signed, whole
+    export_sha256: str | None = None  # of its export to that checkpoint, lower-case hex
+
+
+class LogDestroyed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The log before this one was destroyed whole, on the schedule of access records."""
+
+    TOPIC: ClassVar[str] = "alpr.log.destroyed"
+
+    actor: Actor  # the software
+    origin: str  # of the log that is gone
+    size: int
+    root_hash: str  # base64, as in `log.closed`
+    newest_at: datetime  # when its last entry was appended
+    kept_years: int  # from then on, by the policy
+    schedule_id: str
+    resolution_id: str
+    attorney_consent_id: str
+
+
+OPEN_IN_FINDINGS = frozenset(
+    [
+        "account_id",
+        "attempt_id",
+        "audit_id",
+        "cases",
+        "claimed_source",
+        "count",
+        "days",
+        "delay_s",
+        "digests",
+        "door",
+        "due_after_days",
+        "event_id",
+        "event_kind",
+        "fault",
+        "first_seq",
+        "kafka_place",
+        "key_owner",
+        "leaf_hash_kept",
+        "leaf_hash_refused",
+        "limit",
+        "limit_percent",
+        "minutes",
+        "pairs",
+        "policy_digest",
+        "route",
+        "seq",
+        "service",
+        "since",
+        "topic",
+        "used_percent",
+        "why",
+    ]
+)
+"""Details that stay in the log: figures, and numbers of entries. Plates, cameras, times and object
+keys are sealed, and so is what is not named here."""
+
+
+class FindingRaised(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Something an auditor should look at (policy 468.3.1(c))."""
+
+    TOPIC: ClassVar[str] = "alpr.finding.raised"
+    SEALED: ClassVar[Sealing | None] = Sealing(
+        group="details",
+        open=frozenset(["finding_id", "kind", "subject", "captured_on"]),
+        inside={"details": OPEN_IN_FINDINGS},
+        day="captured_on",
+    )
+
+    finding_id: UUID
+    kind: str
+    subject: str
+    details: dict[str, Any] = {}
+    captured_on: date | None = None  # UTC; of the sighting that it tells of, where it tells of one
+
+
+class FindingChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A finding was worked: assigned, commented on or closed, and by whom."""
+
+    TOPIC: ClassVar[str] = "alpr.finding.changed"
+
+    finding_id: UUID
+    change: Literal["assigned", "commented", "closed"]
+    details: dict[str, str] = {}
+
+    @property
+    def key(self) -> str:
+        """The finding."""
+        return str(self.finding_id)
+
+
+class AuditChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A step of a periodic audit of accesses (policy 468.6(c)): drawn, reviewed, signed off."""
+
+    TOPIC: ClassVar[str] = "alpr.audit.changed"
+
+    audit_id: UUID
+    change: Literal["drawn", "item_reviewed", "signed_off"]
+    details: dict[str, str] = {}
+
+    @property
+    def key(self) -> str:
+        """The audit."""
+        return str(self.audit_id)
+
+
+class PeriodFixed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A period of the audit plan has ended; its accesses are those that the log held until this entry."""
+
+    TOPIC: ClassVar[str] = "alpr.period.fixed"
+
+    occurred_from: datetime
+    occurred_to: datetime  # not included
+
+
+class SigningKeyChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A service signs with another key from now on; the key before it vouches for that.
+
+    Of checkpoints: the entry of this event is the last that the old key's checkpoints cover. Of packages
+    and certificates: `statement` is signed by the old key.
+    """
+
+    TOPIC: ClassVar[str] = "alpr.signing_key.changed"
+
+    signs: Literal["checkpoints", "packages"]
+    old_key: str  # public: name+hash+key of checkpoints, PEM of packages
+    new_key: str
+    reason: str
+    statement: dict[str, Any] | None = None
+
+    @property
+    def key(self) -> str:
+        """What is signed with the key."""
+        return self.signs

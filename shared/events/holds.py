@@ -1,0 +1,82 @@
+"""Holds, and what they keep handed over as evidence."""
+
+from typing import Any, ClassVar, Literal
+from uuid import UUID
+
+from shared.events.base import AdministrativeEvent, Sealing
+
+
+class HoldChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A hold that keeps matching records, present and future, was placed, confirmed or lifted."""
+
+    TOPIC: ClassVar[str] = "alpr.hold.changed"
+
+    hold_id: UUID
+    change: Literal["placed", "confirmed", "released"]
+    basis: str  # evidence, civil_action, criminal_action, discovery, lawful_demand, exculpatory
+    case_number: str
+    criteria: dict[str, Any] = {}
+
+    @property
+    def key(self) -> str:
+        """The hold."""
+        return str(self.hold_id)
+
+
+class EvidenceChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A step of an export of held records, up to a copy's booking into evidence (policy 468.5)."""
+
+    TOPIC: ClassVar[str] = "alpr.evidence.changed"
+    SEALED: ClassVar[Sealing | None] = Sealing(
+        group="details",
+        open=frozenset(["actor", "export_id", "hold_id", "change", "case_number"]),
+        inside={
+            "details": frozenset(
+                [
+                    "attempt_id",
+                    "captures",
+                    "images",
+                    "omitted",
+                    "reads",
+                    "reason",
+                    "sha256",
+                    "signed_by",
+                    "size_bytes",
+                ]
+            )
+        },
+    )
+
+    export_id: UUID
+    hold_id: UUID
+    change: Literal["requested", "packaged", "failed", "downloaded", "withdrawn"]
+    case_number: str
+    details: dict[str, Any] = {}
+
+    @property
+    def key(self) -> str:
+        """The export."""
+        return str(self.export_id)
+
+
+class EvidenceBooked(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A copy of held records on portable media was booked into evidence, or a booking corrected."""
+
+    TOPIC: ClassVar[str] = "alpr.evidence.booked"
+
+    booking_id: UUID
+    export_id: UUID
+    hold_id: UUID
+    case_number: str
+    evidence_number: str
+    custodian_name: str  # who received the medium
+    custodian_title: str
+    media_description: str
+    media_serial: str
+    sha256: str  # of the copy as read back, and of the package
+    corrects: UUID | None = None  # the booking that this one takes the place of
+
+    @property
+    def key(self) -> str:
+        """The export."""
+        return str(self.export_id)

@@ -1,0 +1,75 @@
+"""Purges, and what they destroyed."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+from uuid import UUID
+
+import msgspec
+
+from shared.events.base import AdministrativeEvent, Event, Sealing
+
+
+class PurgeChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A step of a purge run: proposed, authorised, refused, executed, certified."""
+
+    TOPIC: ClassVar[str] = "alpr.purge.changed"
+    SEALED: ClassVar[Sealing | None] = Sealing(
+        group="details",
+        open=frozenset(["actor", "run_id", "change"]),
+        inside={
+            "details": frozenset(
+                [
+                    "basis",
+                    "before",
+                    "captures",
+                    "certificate_sha256",
+                    "checkpoint",
+                    "key_id",
+                    "kept_under_hold",
+                    "kind",
+                    "months_dropped",
+                    "objects",
+                    "policy_digest",
+                    "route",
+                    "purged_root",
+                    "reads",
+                    "reason",
+                    "without_record",
+                ]
+            )
+        },
+    )
+
+    run_id: UUID
+    change: Literal["proposed", "authorised", "refused", "executed", "certified"]
+    details: dict[str, Any] = {}
+
+    @property
+    def key(self) -> str:
+        """The run."""
+        return str(self.run_id)
+
+
+class PurgeList(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the list of a run's records lies, and what proves it (docs/purge-list.md)."""
+
+    key: str  # of the manifest in the object store
+    sha256: str  # of the manifest, lower-case hex
+    purged: int  # captures and reads that are gone
+    purged_root: str  # Merkle tree hash over their lines (RFC 6962), lower-case hex
+    held: int  # captures and reads from before that holds keep
+    held_root: str
+
+
+class RecordsPurged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Records older than `before` are gone, save held ones; others drop what they keep of them."""
+
+    TOPIC: ClassVar[str] = "alpr.records.purged"
+
+    run_id: UUID
+    before: datetime
+    reads: int
+    captures: int
+    objects: int
+    kept_under_hold: int
+    purge_list: PurgeList | None = None  # None from runs of before there were lists

@@ -1,0 +1,159 @@
+"""Written requests of other agencies, from filing to receipt."""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+import msgspec
+
+from shared.core.types import Ori, Source
+from shared.events.base import Actor, AdministrativeEvent, Event
+
+
+class ReleaseCriteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a request may receive: the package is scoped to exactly this."""
+
+    captured_from: datetime
+    captured_to: datetime
+    plate: str | None = None  # exact, or with * and ?
+    device_ids: list[UUID] = []
+    include_images: bool = True
+
+
+class ReleaseRequested(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """Another agency asked in writing (policy 468.7(a))."""
+
+    TOPIC: ClassVar[str] = "alpr.release.requested"
+    VERSION: ClassVar[int] = 2
+
+    request_id: UUID
+    agency_ori: Ori
+    agency_name: str
+    requester_name: str
+    requester_title: str
+    purpose: str
+    purpose_kind: str | None = None
+    case_number: str | None = None
+    offence_type: str | None = None
+    criteria: ReleaseCriteria | None = None
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
+class ReleaseChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A step of a request that has no event of its own."""
+
+    TOPIC: ClassVar[str] = "alpr.release.changed"
+
+    request_id: UUID
+    change: Literal["authority_recorded", "first_approved", "withdrawn", "expired"]
+    details: dict[str, str] = {}
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
+class ReleaseApproved(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A request was reviewed and approved; `retention` builds the package (policy 468.7(b))."""
+
+    TOPIC: ClassVar[str] = "alpr.release.approved"
+
+    request_id: UUID
+    agency_ori: Ori
+    agency_name: str
+    requester: Actor
+    purpose: str
+    criteria: ReleaseCriteria
+    expires_at: datetime  # of the package's download
+    case_number: str | None = None
+    offence_type: str | None = None
+    originals: list[UUID] = []  # captures that every approver named, handed over whole
+    list_sources: list[Source] = []  # hits of lists of these go into the package, of others none
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
+class ReleaseDenied(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A request was refused, and why."""
+
+    TOPIC: ClassVar[str] = "alpr.release.denied"
+
+    request_id: UUID
+    reason: str
+    citation: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
+class ReleasePackaged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The package of an approved request is in the object store."""
+
+    TOPIC: ClassVar[str] = "alpr.release.packaged"
+
+    request_id: UUID
+    package_key: str
+    sha256: str
+    size_bytes: int
+    reads: int
+    images: int
+    manifest_signed_by: str  # key id
+    omitted: int = 0  # pictures that are not in it; the package names each with the reason
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
+class ReleaseFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """No package can be made of an approved request; nobody tries again. The agency may file anew."""
+
+    TOPIC: ClassVar[str] = "alpr.release.failed"
+
+    request_id: UUID
+    reason: str  # for the requester and the reviewer; never a plate
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
+class ReleaseReceived(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """The requester downloaded the package (policy 468.7: receipt recorded)."""
+
+    TOPIC: ClassVar[str] = "alpr.release.received"
+
+    request_id: UUID
+    sha256: str
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
+class AgencyChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A recipient agency was registered or changed."""
+
+    TOPIC: ClassVar[str] = "alpr.agency.changed"
+
+    agency_ori: Ori
+    change: str
+    details: dict[str, str] = {}
+
+    @property
+    def key(self) -> str:
+        """The agency."""
+        return str(self.agency_ori)
