@@ -210,17 +210,20 @@ class HitDisclosures:
             await disclose(self._connection, grant, "hit", released(there))
 
 
+class _Documents(msgspec.Struct, frozen=True):
+    """The columns of a hit that hold JSON; one type for all of them is decoded at once."""
+
+    entry: EntryShown | None
+    place: Place | None
+    differences: list[Difference]
+    warnings: list[CautionShown]
+
+
 def hit_of(row: RowMapping) -> Hit:
     """Return a row of `HIT` as a hit."""
-    return Hit(
-        **{
-            **row,
-            "entry": row["entry"] and msgspec.convert(row["entry"], EntryShown),
-            "place": row["place"] and msgspec.convert(row["place"], Place),
-            "differences": msgspec.convert(row["differences"], list[Difference]),
-            "warnings": msgspec.convert(row["warnings"], list[CautionShown]),
-        }
-    )
+    values = dict(row)
+    documents = msgspec.convert(values, _Documents)
+    return Hit(**(values | msgspec.structs.asdict(documents)))
 
 
 def released(hits: Sequence[Hit]) -> list[Shown]:
