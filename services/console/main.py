@@ -17,7 +17,7 @@ from shared.service.running import attach
 
 
 def build_app(settings: Settings, console: ConsoleService | None = None) -> FastAPI:
-    """Return the console's app. It offers pages, no API, so it has no OpenAPI document."""
+    """Build the console's app. It serves pages and no API, so it has no OpenAPI document."""
     console = console or ConsoleService.of(settings)
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What a running console holds."""
+"""The resources of a running console."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ class ConsoleService(Service):
         clock: Clock | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> "ConsoleService":
-        """Build the service, not started. Raises: PolicyFault."""
+        """Build the service without starting it. Raises: PolicyFault."""
         policy = load_policy(settings.policy_file)
         clock = clock or SystemClock()
         services = Services(
@@ -49,13 +49,13 @@ class ConsoleService(Service):
         )
 
     async def check(self) -> dict[str, str]:
-        """Return the state of what the console needs: its policy, which it would not start without.
+        """Return the console's own state: it needs only its policy, without which it does not start.
 
-        Services that are down are theirs to report; the policy page is served without them.
+        Services report their own state; the policy page works without them.
         """
         return {"policy": "ok"}
 
 
 def console_of(request: Request) -> ConsoleService:
-    """Return the console that serves `request`."""
+    """Return the console service behind `request`."""
     return service_of(request.app, ConsoleService)

@@ -1,4 +1,4 @@
-"""What the console reads from its environment."""
+"""The console's settings, read from its environment."""
 
 import re
 from typing import Annotated
@@ -9,7 +9,7 @@ from shared.core.fields import SecretKey, key_bytes
 from shared.service.settings import CommonSettings
 
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s?#]+[^\s?#/]$")]
-"""Where a service answers, without a slash at the end; its routes lie below, at /v1."""
+"""A service's address, without a trailing slash; its routes are below, at /v1."""
 
 
 ADDRESS_FIELD = re.compile(r"console_([a-z]+)_url")
@@ -19,10 +19,10 @@ class Settings(CommonSettings):
     """Everything the console reads from its environment; built once, in main."""
 
     root_public_keys: str = ""
-    """The console checks no token itself, so it is told no root."""
+    """Unused: the console verifies no tokens itself."""
 
     console_session_key: SecretKey
-    """Base64 of 32 random bytes. Seals sessions (AES-256-GCM); with a new one, everybody signs in again."""
+    """Base64 of 32 random bytes. Seals sessions (AES-256-GCM); after a change, everyone signs in again."""
 
     console_identity_url: Address
     console_hotlist_url: Address
@@ -39,6 +39,6 @@ class Settings(CommonSettings):
 
     @property
     def services(self) -> dict[str, str]:
-        """The address of each service that the console calls, by the names of the fields."""
+        """The addresses of the services that the console calls, by name."""
         found = {name: ADDRESS_FIELD.fullmatch(name) for name in type(self).model_fields}
         return {field[1]: getattr(self, name) for name, field in found.items() if field}

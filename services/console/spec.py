@@ -1,4 +1,4 @@
-"""What the console declares of itself."""
+"""The console's declaration."""
 
 from shared.service.spec import Kind, ServiceSpec
 
@@ -6,6 +6,6 @@ SPEC = ServiceSpec(
     name="console",
     kind=Kind.PAGES,
     description="Pages for people.",
-    # A form with a file, which is passed on as it arrives; the service that takes it bounds it.
+    # Applies to a form with a file, which the console forwards as it arrives; the receiving service bounds it.
     uploads=(r"/hotlists/[^/]+/upload$",),
 )

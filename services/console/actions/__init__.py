@@ -1,1 +1,1 @@
-"""Console: what a caller can have done, one module for each."""
+"""Console: sessions, calls to the services, and their errors."""

@@ -1,4 +1,4 @@
-"""What ends a request early; `main` turns each into a page."""
+"""Exceptions that end a request early; `main` turns each into a page."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -8,7 +8,7 @@ import httpx
 
 
 class Refused(Exception):
-    """A service refused, or does not answer. `detail` is in the service's own words."""
+    """A service refused a request, or does not answer. `detail` is in the service's own words."""
 
     def __init__(
         self,
@@ -26,22 +26,22 @@ class Refused(Exception):
         self.detail = detail
         self.field = field
         self.code = code
-        """What kind of refusal it is, for the program; None where the service did not say."""
+        """The kind of refusal, for the program; None if the service did not name it."""
 
         self.opened = opened
-        """The permission that a purpose, or one of another kind, would open; "" where that is not what lacks."""
+        """The permission that a purpose, or one of another kind, would open; "" if a purpose would not help."""
 
         self.faults = tuple(faults)
-        """What is wrong in a file: line, column, field and fault of each, where the service named them."""
+        """Faults in a file: line, column, field and fault of each, if the service named them."""
 
     @property
     def temporary(self) -> bool:
-        """Whether the same may succeed later, and says nothing about the person."""
+        """Whether a retry may succeed later; the refusal then does not concern the person."""
         return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class SignedOut(Exception):
-    """Nobody is signed in here, or not any more; `why` is for the person."""
+    """The browser has no session, or an ended one; `why` is for the person."""
 
     def __init__(self, why: str = "") -> None:
         super().__init__(why)
@@ -49,9 +49,9 @@ class SignedOut(Exception):
 
 
 class PurposeNeeded(Exception):
-    """What was asked for needs a purpose to be declared first; `back` is where to go on then.
+    """The request needs a declared purpose first; the browser then continues at `back`.
 
-    It is to open `permission`; where that is "", the person is offered what opens any of theirs.
+    The purpose must open `permission`; if that is "", the person may choose among all that open one of theirs.
     """
 
     def __init__(self, back: str, permission: str = "") -> None:
@@ -61,7 +61,7 @@ class PurposeNeeded(Exception):
 
 
 def refusal(answer: httpx.Response) -> Refused:
-    """Return a problem document (RFC 9457) as what to raise; its body must have been read."""
+    """Turn a problem document (RFC 9457) into an exception; its body must have been read."""
     try:
         said = answer.json()
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a browser keeps for the console, sealed: it can neither be read nor changed there."""
+"""Encrypts the console's data in the browser, which can neither read nor change it."""
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -16,21 +16,21 @@ _Sealed = TypeVar("_Sealed", bound=msgspec.Struct)
 
 
 class Seal:
-    """AES-256-GCM over JSON, bound to the type of what is sealed; and the proof that forms carry."""
+    """AES-256-GCM over JSON, bound to the type of the value; also makes the tokens of forms."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(_derived(key, b"plateward console session"))
         self._form_key = _derived(key, b"plateward console forms")
 
     def seal(self, value: msgspec.Struct) -> str:
-        """Return `value` as a cookie or a hidden field carries it."""
+        """Encrypt `value` for a cookie or a hidden field."""
         nonce = token_bytes(_NONCE_BYTES)
         kind = type(value).__name__.encode()
         sealed = self._cipher.encrypt(nonce, msgspec.json.encode(value), kind)
         return urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
 
     def open(self, kind: type[_Sealed], text: str) -> _Sealed | None:
-        """Return what was sealed as a `kind`; None for anything that this key did not seal so."""
+        """Decrypt a `kind`; returns None for anything that this key did not seal as one."""
         try:
             raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
             sealed, nonce = raw[_NONCE_BYTES:], raw[:_NONCE_BYTES]
@@ -40,7 +40,7 @@ class Seal:
             return None
 
     def form_token(self, browser: str, session_id: str) -> str:
-        """Return what a form carries to show that it is ours: bound to the browser and the session."""
+        """Return a token that shows that a form is ours, bound to the browser and the session."""
         told = f"{browser}|{session_id}".encode()
         return hmac.digest(self._form_key, told, "sha256").hex()
 

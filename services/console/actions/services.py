@@ -1,4 +1,4 @@
-"""The services' public HTTP APIs, as any client calls them."""
+"""A client of the services' public HTTP APIs."""
 
 import logging
 from collections.abc import AsyncIterator, Mapping
@@ -10,11 +10,11 @@ import httpx
 from services.console.actions.errors import Refused, refusal
 
 HEARTBEATS_WITHIN_S = 60.0
-"""An alert stream that is silent for longer is dead; hotlist sends a sign of life more often."""
+"""An alert stream that is silent for longer is dead; hotlist sends heartbeats more often."""
 
 
 class Services:
-    """Sends requests; a service that does not answer is a `Refused` like any other."""
+    """Sends requests; raises `Refused` also for a service that does not answer."""
 
     def __init__(
         self,
@@ -24,8 +24,8 @@ class Services:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._addresses = addresses
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses, with ids in them
-        # No environment: a proxy named there must not see what people look at.
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs URLs, which contain ids
+        # Ignores the environment: a proxy named there must not see the requests.
         self._http = httpx.AsyncClient(timeout=timeout_s, transport=transport, trust_env=False)
 
     async def close(self) -> None:
@@ -45,11 +45,11 @@ class Services:
         within_s: float | None = None,
         stream: bool = False,
     ) -> httpx.Response:
-        """Send a request; any status comes back. A `stream` is for the caller to close.
+        """Send a request and return the response of any status. The caller closes a `stream`.
 
-        `content` is a body that is passed on as it comes. The answer may take `within_s` seconds.
+        `content` is a body to forward as it arrives. The response may take `within_s` seconds.
 
-        Raises: Refused (503) when the service cannot be reached.
+        Raises: Refused (503) if the service cannot be reached.
         """
         request = self._http.build_request(
             method,
@@ -73,7 +73,7 @@ class Services:
             ) from exc
 
     async def must(self, service: str, method: str, path: str, **request: Any) -> Any:
-        """Send a request that has to succeed; gives its JSON, None where there is no body.
+        """Send a request that has to succeed; returns its JSON, None without a body.
 
         Raises: Refused in the service's own words.
         """
@@ -81,7 +81,7 @@ class Services:
 
 
 def content(answer: httpx.Response) -> Any:
-    """Return an answer's JSON, None where there is no body. Raises: Refused."""
+    """Return a response's JSON, None without a body. Raises: Refused."""
     if not answer.is_success:
         raise refusal(answer)
     if answer.status_code == HTTPStatus.NO_CONTENT:

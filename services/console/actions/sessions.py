@@ -1,8 +1,8 @@
-"""Sessions: the tokens of people who are signed in, refreshed one at a time.
+"""Sessions: the tokens of signed-in people, refreshed one at a time.
 
-The cookie carries a session whole, so a restart signs nobody out. This process also remembers the
-newest tokens of each session: a browser sends several requests with one cookie, and identity closes a
-session whose refresh token comes twice (RFC 9700, 4.14.2), so the second must get the first one's.
+The cookie contains the whole session, so a restart signs no one out. This process also caches the newest tokens of
+each session: a browser sends several requests with one cookie, and identity closes a session whose refresh token is
+used twice (RFC 9700, 4.14.2), so the second request must get the first one's tokens.
 """
 
 import asyncio
@@ -18,36 +18,36 @@ from shared.core.clock import Clock
 from shared.core.policy import Accounts
 
 MAX_KNOWN = 12
-"""People of one browser: what their tokens take stays under what a cookie may have."""
+"""Accounts of one browser; their tokens together stay below the limit of a cookie."""
 
 
 class Session(msgspec.Struct, kw_only=True, frozen=True):
-    """A person's session at identity. The cookie that holds it is sealed."""
+    """A person's session at identity, stored in a sealed cookie."""
 
     session_id: str
     person_id: str = ""
-    """Whose account it is, so that pages can say what the services would refuse this very person.
-    Empty in a cookie from before this was kept: then nothing is told in advance."""
+    """The person's account id, so that pages can say what the services would refuse this very person. Empty in cookies
+    from before it was stored: pages then say nothing in advance."""
 
     name: str
     title: str
     permissions: frozenset[str]
-    """What the pages offer; whether it is allowed is the services' to say."""
+    """Permissions for choosing what pages offer; the services decide what is allowed."""
 
     access_token: str
     refresh_token: str
     expires_at: datetime
-    """When the access token ends."""
+    """Expiry of the access token."""
 
     active_at: datetime
-    """When the person last did something; a page that reloads itself is nobody."""
+    """Time of the person's last action; automatic reloads do not count."""
 
     def __repr__(self) -> str:
-        return f"Session({self.session_id})"  # without its tokens, wherever it is shown
+        return f"Session({self.session_id})"  # without its tokens
 
 
 class Purpose(msgspec.Struct, kw_only=True, frozen=True):
-    """A declared purpose, for as long as its token holds; another cookie, sealed."""
+    """A declared purpose, until its token expires; in a sealed cookie of its own."""
 
     session_id: str
     token: str
@@ -61,13 +61,13 @@ class Purpose(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class KnownBrowser(msgspec.Struct, kw_only=True, frozen=True):
-    """What shows identity that an account was signed in to from this browser; a lasting cookie, sealed."""
+    """Shows identity that an account signed in from this browser before; in a lasting, sealed cookie."""
 
     tokens: dict[str, str]
-    """By username, the last that signed in last; they open nothing by themselves."""
+    """By username, the most recent sign-in last; they grant nothing by themselves."""
 
     def and_also(self, username: str, token: str) -> "KnownBrowser":
-        """Return it with another token, and without those of who signed in longest ago."""
+        """Return a copy with another token, without those of the oldest sign-ins."""
         others = {name: kept for name, kept in self.tokens.items() if name != username}
         newest = dict(list(others.items())[1 - MAX_KNOWN :])
         return KnownBrowser(tokens={**newest, username: token})
@@ -83,18 +83,18 @@ class _Held:
 
 
 class Sessions:
-    """The newest state of each session that was seen here."""
+    """The newest state of each session that this process has seen."""
 
     def __init__(self, services: Services, clock: Clock, rules: Accounts) -> None:
         self._services = services
         self._clock = clock
         self._held: dict[str, _Held] = {}
         self._ended: dict[str, datetime] = {}
-        """When sessions ended here whose cookies are not idle yet: who kept one sees no page with it."""
+        """End times of sessions whose cookies are not idle yet, so that a copied cookie shows no page."""
 
         self.idle = timedelta(minutes=rules.idle_minutes)
         self._refreshed_when_left = timedelta(minutes=rules.access_token_minutes) / 2
-        """Identity counts idleness from the last refresh, so people who work refresh early."""
+        """Remaining life at which a token is refreshed, early, since identity counts idleness from the last refresh."""
 
     def current(self, cookie: Session) -> Session:
         """Return the newest known state of the session in `cookie`."""
@@ -105,22 +105,22 @@ class Sessions:
         return msgspec.structs.replace(newer, active_at=active_at)
 
     def is_idle(self, session: Session) -> bool:
-        """Return whether nobody has used the session for as long as ends it (468.6)."""
+        """Whether the session has been unused for as long as ends it (468.6)."""
         return self._clock.now() - session.active_at >= self.idle
 
     def keep(self, session: Session) -> Session:
-        """Remember a session's newest state; forget those that have ended by themselves."""
+        """Store a session's newest state; drops idle sessions."""
         for session_id in [key for key, held in self._held.items() if self.is_idle(held.session)]:
             del self._held[session_id]
         self._held.setdefault(session.session_id, _Held(session)).session = session
         return session
 
     def touch(self, session: Session) -> Session:
-        """Note that the person did something."""
+        """Record an action of the person."""
         return self.keep(msgspec.structs.replace(session, active_at=self._clock.now()))
 
     def forget(self, session: Session) -> None:
-        """Drop a session that has ended. Its cookie is taken for none until it is idle by itself."""
+        """Drop an ended session. Its cookie is refused until it is idle by itself."""
         self._held.pop(session.session_id, None)
         now = self._clock.now()
         for session_id in [key for key, at in self._ended.items() if now - at >= self.idle]:
@@ -128,14 +128,14 @@ class Sessions:
         self._ended[session.session_id] = now
 
     def has_ended(self, session: Session) -> bool:
-        """Return whether a session ended here, whatever a cookie says that somebody kept."""
+        """Whether a session ended here, even if its cookie is presented again."""
         return session.session_id in self._ended
 
     async def fresh(self, session: Session, *, refused: bool = False) -> Session:
-        """Return the session with an access token that holds for a while.
+        """Return the session with an access token that stays valid for a while.
 
-        `refused`: a service did not take the present one. Raises: SignedOut; Refused when identity
-        does not answer and the present token has ended.
+        `refused`: a service refused the current token. Raises: SignedOut; Refused if identity does not answer and
+        the current token has expired.
         """
         held = self._held.setdefault(session.session_id, _Held(session))
         async with held.refreshing:
@@ -149,8 +149,8 @@ class Sessions:
             except Refused as exc:
                 later = exc.temporary or exc.status == HTTPStatus.TOO_MANY_REQUESTS
                 if later and not refused and left > timedelta(0):
-                    # Identity is down, or others at this address flood it (ADR-0015): work goes on
-                    # until the token ends (ADR-0007).
+                    # Identity is down, or others at this address flood it (ADR-0015): the session continues
+                    # until the token expires (ADR-0007).
                     return newest
                 if exc.status == HTTPStatus.UNAUTHORIZED:
                     self.forget(session)

@@ -1,4 +1,4 @@
-"""Alerts as they happen."""
+"""Live alerts."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -24,7 +24,7 @@ LastId = Annotated[str | None, Header(pattern=r"^[0-9]{0,18}$")]
 
 @router.get("")
 async def show_alerts(request: Request, visit: Working) -> Response:
-    """The newest hits, late ones apart; the page's script adds each new one as it is raised."""
+    """Show the newest hits, late ones apart; the page's script adds each new one as it is raised."""
     asked = {"limit": SHOWN_AT_FIRST, "late": "false"}
     found = await visit.must("hotlist", "GET", "/v1/hits", params=asked, purpose_for=READ)
     waiting = await visit.must("hotlist", "GET", "/v1/hits/waiting", purpose_for=READ)
@@ -42,7 +42,7 @@ async def show_alerts(request: Request, visit: Working) -> Response:
 
 @router.get("/late")
 async def show_late_hits(request: Request, visit: Working, after: After = "") -> Response:
-    """Hits of reads that came long after their capture: they were no alerts."""
+    """Show hits of reads that came long after their capture: they raised no alert."""
     asked = {"limit": SHOWN_AT_FIRST, "late": "true", **({"after": after} if after else {})}
     found = await visit.must("hotlist", "GET", "/v1/hits", params=asked, purpose_for=READ)
     return page(request, "late_hits.html", visit, found=found)
@@ -52,9 +52,9 @@ async def show_late_hits(request: Request, visit: Working, after: After = "") ->
 async def stream_alerts(
     request: Request, after: Number = None, last_event_id: LastId = None
 ) -> Response:
-    """Hotlist's stream for this person, resumed where the browser left it.
+    """Stream hotlist's alerts to this person, resumed after the browser's last event.
 
-    A browser can read neither the status nor the body of a refused stream, so faults are events too.
+    A browser can read neither the status nor the body of a refused stream, so faults are sent as events.
     """
     try:
         visit = await watching(request)

@@ -1,4 +1,4 @@
-"""The audit log as auditors see it: its state, searches of it, one entry (policy 468.6(c))."""
+"""The audit log for auditors: its state, a search form, single entries (policy 468.6(c))."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,9 +37,9 @@ Seq = Annotated[int, Path(ge=0, lt=1 << 62)]
 
 
 async def auditing(request: Request) -> Visit:
-    """A visit of somebody who declared an audit. Raises: SignedOut, PurposeNeeded.
+    """Return the visit of a person with an audit purpose. Raises: SignedOut, PurposeNeeded.
 
-    Who may not read the log at all is let through, to be refused, on record, by the log itself.
+    A person without the permission passes: the audit service refuses them, on record.
     """
     visit = await working(request)
     if not visit.has_purpose_for(READ) and READ in visit.session.permissions:
@@ -53,12 +53,12 @@ Auditing = Annotated[Visit, Depends(auditing)]
 
 @router.get("")
 async def show_audit(request: Request, visit: Auditing) -> Response:
-    """How the log stands, what is open, and the newest sampled audits."""
+    """Show the state of the log, open findings, and the newest sampled audits."""
     return await audit_page(request, visit)
 
 
 async def audit_page(request: Request, visit: Visit, problem: Refused | None = None) -> Response:
-    """Return the page that audits begin from, and why none was drawn where that was refused."""
+    """Build the start page of audits, with the reason of a refused draw."""
     checkpoint = await _checkpoint(visit)
     newest = await _search(visit, {"limit": 1})
     open_ones = {"status": "open", "limit": ON_A_PAGE}
@@ -82,13 +82,13 @@ async def audit_page(request: Request, visit: Visit, problem: Refused | None = N
 
 @router.get("/entries")
 async def show_entry_search(request: Request, visit: Auditing) -> Response:
-    """The form to search the log with."""
+    """Show the form to search the log."""
     return page(request, "entries.html", visit, form={}, found=None)
 
 
 @router.post("/entries")
 async def search_entries(request: Request, form: Form, visit: Auditing) -> Response:
-    """Search the log. A POST, and answered by itself: plates and names stand in no address."""
+    """Search the log. A POST that answers with the page itself, so that no URL contains plates or names."""
     try:
         found = await _search(visit, query(form))
     except Refused as exc:
@@ -100,13 +100,13 @@ async def search_entries(request: Request, form: Form, visit: Auditing) -> Respo
 
 @router.get("/entries/{seq}")
 async def show_entry(request: Request, seq: Seq, visit: Auditing) -> Response:
-    """One entry as it was logged, with the exact text that was hashed."""
+    """Show one entry as logged, with the exact text that was hashed."""
     entry = await visit.must("audit", "GET", f"/v1/entries/{seq}")
     return page(request, "entry.html", visit, entry=entry, others=await same_request(visit, entry))
 
 
 async def same_request(visit: Visit, entry: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the other entries of the same request: what an access was shown stands there."""
+    """Return the other entries of the same request, such as the disclosures of an access."""
     if entry["request_id"] is None:
         return []
     asked = {"request_id": entry["request_id"], "limit": ON_A_PAGE}
@@ -115,7 +115,7 @@ async def same_request(visit: Visit, entry: Mapping[str, Any]) -> list[dict[str,
 
 
 def query(form: Mapping[str, str]) -> dict[str, Any]:
-    """Return a search as audit takes it. What cannot be a number goes as it is, to be refused."""
+    """Return a search in audit's format. Invalid numbers pass through, and audit refuses them."""
     asked: dict[str, Any] = {name: form[name] for name in ASKED if name in form}
     for name in ("occurred_from", "occurred_to"):
         if name in form:
@@ -129,17 +129,17 @@ async def _search(visit: Visit, asked: Mapping[str, Any]) -> Any:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a signed checkpoint says (C2SP tlog-checkpoint)."""
+    """The content of a signed checkpoint (C2SP tlog-checkpoint)."""
 
     origin: str
     size: int
     root: str
     signed_at: datetime | None
-    """To the second; None where the service did not tell."""
+    """To the second; None if the service did not send it."""
 
 
 async def _checkpoint(visit: Visit) -> Checkpoint | None:
-    """Return the newest signed checkpoint. Raises: Refused when it cannot be read."""
+    """Return the newest signed checkpoint. Raises: Refused if it cannot be read."""
     answer = await visit.ask("audit", "GET", "/v1/checkpoint")
     if answer.status_code == HTTPStatus.NOT_FOUND:
         return None

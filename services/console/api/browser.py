@@ -1,4 +1,4 @@
-"""What the console and a browser agree on: cookies, and headers that keep pages to themselves."""
+"""Cookies, and the headers that isolate pages from other sites."""
 
 from dataclasses import dataclass, field
 
@@ -9,16 +9,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 SESSION = "plateward_session"
 PURPOSE = "plateward_purpose"
 KNOWN = "plateward_known"
-"""Outlasts the session and the browser's end: who signed in here before (ADR-0033)."""
+"""Outlasts the session and the browser's end: accounts that signed in here before (ADR-0033)."""
 
 BROWSER = "plateward_browser"
-"""Not a secret of a person: ties forms to the browser that got them."""
+"""Not a person's secret: binds forms to the browser that got them."""
 
 MAX_COOKIE_BYTES = 4096
-"""Browsers drop a larger one (RFC 6265, 6.1) without a word."""
+"""Browsers silently drop a larger one (RFC 6265, 6.1)."""
 
 HEADERS = {
-    # Nothing but our own style sheet, script and pictures; nothing inline; no frame around us.
+    # Only our own style sheet, script and pictures; no inline code; no embedding in frames.
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
         " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -34,11 +34,11 @@ HEADERS = {
 
 @dataclass
 class Jar:
-    """Cookies to set with the answer to one request; None removes one."""
+    """Cookies to set with the response to one request; None removes one."""
 
     changed: dict[str, str | None] = field(default_factory=dict)
     lasting_s: dict[str, int] = field(default_factory=dict)
-    """How long a cookie stays that does not end with the browser, in seconds."""
+    """Lifetime of cookies that outlast the browser, in seconds."""
 
     def lines(self, *, path: str, secure: bool) -> list[str]:
         """Return the Set-Cookie headers."""
@@ -56,10 +56,10 @@ class Jar:
 
 
 def name_of(cookie: str, *, path: str, secure: bool) -> str:
-    """Return what a cookie is called.
+    """Return a cookie's full name.
 
-    Over https browsers take it only from this very host and by TLS (`__Host-`), or, below a prefix, only by
-    TLS (`__Secure-`). Plain HTTP is for this machine alone, and browsers refuse such names there.
+    Over https browsers accept it only from this very host over TLS (`__Host-`) or, below a path prefix, only over TLS
+    (`__Secure-`). Plain HTTP is for this machine only, and browsers refuse such names there.
     """
     if not secure:
         return cookie
@@ -67,14 +67,14 @@ def name_of(cookie: str, *, path: str, secure: bool) -> str:
 
 
 def cookie_of(request: Request, name: str) -> str:
-    """Return a cookie of the request, "" where there is none."""
+    """Return a cookie of the request, "" without one."""
     path = f"{request.scope.get('root_path', '')}/"
     given = name_of(name, path=path, secure=request.url.scheme == "https")
     return request.cookies.get(given, "")
 
 
 def jar_of(request: Request) -> Jar:
-    """Return the cookies that the answer to `request` will set."""
+    """Return the cookies that the response to `request` will set."""
     jar: Jar = request.state.jar
     return jar
 
@@ -90,23 +90,23 @@ def set_cookie(request: Request, name: str, value: str, *, lasting_s: int | None
 
 
 def drop_cookies(request: Request) -> None:
-    """Remove what belongs to a session."""
+    """Remove the session's cookies."""
     jar_of(request).changed.update({SESSION: None, PURPOSE: None})
 
 
 def origin_of(request: Request) -> str:
-    """Return the origin that the browser knows us by."""
+    """Return the console's origin, as the browser sees it."""
     return f"{request.url.scheme}://{request.headers.get('host', '')}"
 
 
 class Pages:
-    """Adds the headers, and the cookies that the request's handler set, to each answer."""
+    """Middleware that adds the security headers and the handler's cookies to each response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""QR codes (ISO/IEC 18004), drawn into the page: no file, no address that a browser would fetch and keep."""
+"""QR codes (ISO/IEC 18004), drawn into the page, so that no file or URL of them remains in the browser."""
 
 import segno
 from markupsafe import Markup
@@ -8,9 +8,9 @@ QUIET_ZONE = 4
 
 
 def qr_code(text: str, label: str) -> Markup:
-    """Return `text` as a QR code: an inline SVG, black on white by day, by night and on paper.
+    """Draw `text` as a QR code: an inline SVG, black on white in every theme and on paper.
 
-    It has no style of its own, which the pages' Content-Security-Policy would refuse; its class has the size.
+    It has no inline style, which the pages' Content-Security-Policy would refuse; its class sets the size.
     """
     code = segno.make_qr(text, error="m")
     drawn = code.svg_inline(

@@ -1,4 +1,4 @@
-"""Enrolment: somebody who was invited chooses a password and takes a second factor into use."""
+"""Enrolment: an invited person chooses a password and confirms a second factor."""
 
 from http import HTTPStatus
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/enrolment")
 
 
 class Factor(msgspec.Struct, kw_only=True, frozen=True):
-    """A second factor that is not in use yet; sealed in the form, for identity shows it once."""
+    """A second factor before its confirmation; sealed in the form, since identity shows it once."""
 
     invitation_token: str
     username: str
@@ -30,13 +30,13 @@ class Factor(msgspec.Struct, kw_only=True, frozen=True):
 
 @router.get("")
 async def show_enrolment(request: Request) -> Response:
-    """The form for the invitation, which is typed or pasted: an address would be kept in logs."""
+    """Show the form for the invitation, which is typed or pasted, since logs would keep a URL."""
     return page(request, "enrolment.html")
 
 
 @router.post("")
 async def begin_enrolment(request: Request, form: Form) -> Response:
-    """Hand in invitation and password; identity gives the second factor."""
+    """Send invitation and password; identity returns the second factor."""
     if form.get("password") != form.get("password_again"):
         differ = Refused(
             HTTPStatus.UNPROCESSABLE_ENTITY, "A value is not acceptable", "the two passwords differ"
@@ -60,7 +60,7 @@ async def begin_enrolment(request: Request, form: Form) -> Response:
 
 @router.post("/code")
 async def finish_enrolment(request: Request, form: Form) -> Response:
-    """Show with a code that the second factor works; the account is then active."""
+    """Confirm the second factor with a code; the account is then active."""
     console = console_of(request)
     factor = console.seal.open(Factor, form.get("factor", ""))
     if factor is None:

@@ -1,4 +1,4 @@
-"""What went wrong, as a page."""
+"""Error pages."""
 
 import logging
 from http import HTTPStatus
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Have each kind of fault answered by a page."""
+    """Register a page for each kind of error."""
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(SignedOut, _signed_out)
     app.add_exception_handler(PurposeNeeded, _purpose_needed)
@@ -32,7 +32,7 @@ async def _refused(request: Request, exc: Exception) -> Response:
 
 
 async def _signed_out(request: Request, exc: Exception) -> Response:
-    """The sign-in page in place of what was asked for: a picture or a stream gets its status."""
+    """Show the sign-in page; a picture or a stream gets the status."""
     assert isinstance(exc, SignedOut)  # noqa: S101 - registered for this class
     drop_cookies(request)
     return page(request, "sign_in.html", status=HTTPStatus.UNAUTHORIZED, notice=exc.why)
@@ -68,5 +68,5 @@ async def _unexpected(request: Request, exc: Exception) -> Response:
     detail = f"The fault is ours. Give this to whoever runs the system: {request.state.request_id}"
     answer = await _refused(request, Refused(500, "Internal error", detail))
     answer.headers["X-Request-ID"] = request.state.request_id
-    answer.headers.update(HEADERS)  # this handler stands outside the middleware that adds them
+    answer.headers.update(HEADERS)  # this handler runs outside the middleware that adds them
     return answer

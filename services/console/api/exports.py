@@ -1,4 +1,4 @@
-"""Evidence: exports of what a hold keeps, and the copies of them that were booked (policy 468.5)."""
+"""Evidence: exports of the records that a hold keeps, and their booked copies (policy 468.5)."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -29,7 +29,7 @@ OPTIONAL = ("note", "corrects")
 
 @router.post("/{hold_id}/exports")
 async def request_export(request: Request, hold_id: UUID, form: Form, visit: Managing) -> Response:
-    """Have a package made of what the hold keeps now; the key of the form makes it one only."""
+    """Request a package of the records that the hold keeps now; the form's key makes a repeat harmless."""
     try:
         export = await visit.must(
             "retention",
@@ -47,20 +47,20 @@ async def request_export(request: Request, hold_id: UUID, form: Form, visit: Man
 
 @router.get("/exports/{export_id}")
 async def show_export(request: Request, export_id: UUID, visit: Working) -> Response:
-    """One export with its bookings, and the forms to book a copy and to give it up."""
+    """Show one export with its bookings, and the forms to book a copy and to withdraw it."""
     return await _export_page(request, visit, export_id, {})
 
 
 @router.get("/exports/{export_id}/package")
 async def download_package(export_id: UUID, visit: Managing) -> Response:
-    """The signed package, to be written to a medium; retention records the download."""
+    """Download the signed package, to be written to a medium; retention records the download."""
     path = f"/v1/evidence-exports/{export_id}/package"
     return await visit.file("retention", path, {"application/zip"}, f"evidence-{export_id}")
 
 
 @router.post("/exports/{export_id}/bookings")
 async def book_copy(request: Request, export_id: UUID, form: Form, visit: Managing) -> Response:
-    """Book the copy on one medium into evidence, or correct a booking by a further one."""
+    """Book the copy on one medium into evidence, or correct a booking by another one."""
     body = {name: form.get(name, "") for name in BOOKED}
     body |= {name: form[name] for name in OPTIONAL if name in form}
     path = f"/v1/evidence-exports/{export_id}/bookings"
@@ -75,7 +75,7 @@ async def book_copy(request: Request, export_id: UUID, form: Form, visit: Managi
 
 @router.get("/exports/{export_id}/bookings/{booking_id}/statement")
 async def download_statement(export_id: UUID, booking_id: UUID, visit: Working) -> Response:
-    """The signed statement of a booking, for whoever checks the copy on its medium."""
+    """Download the signed statement of a booking, for checking the copy on its medium."""
     path = f"/v1/evidence-exports/{export_id}/bookings/{booking_id}/statement"
     return await visit.file("retention", path, {"application/json"}, f"booking-{booking_id}")
 
@@ -84,7 +84,7 @@ async def download_statement(export_id: UUID, booking_id: UUID, visit: Working) 
 async def withdraw_export(
     request: Request, export_id: UUID, form: Form, visit: Managing
 ) -> Response:
-    """Give up an export of which no copy is booked, with the reason."""
+    """Withdraw an export without a booked copy, with the reason."""
     body = {"reason": form.get("reason", "")}
     path = f"/v1/evidence-exports/{export_id}/withdrawal"
     try:

@@ -1,4 +1,4 @@
-"""A form with a file, passed on as it arrives: nothing of it is kept here, in memory or on a disk."""
+"""A form with a file, forwarded as it arrives: the console stores none of it, in memory or on disk."""
 
 import asyncio
 import logging
@@ -14,19 +14,19 @@ from starlette.requests import ClientDisconnect
 
 from services.console.actions.errors import Refused
 
-logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it logs what it reads
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it logs its input
 
 MAX_FIELDS = 40
 MAX_FIELD_BYTES = 4096
 STALLED_S = 30.0
-"""A browser that sends nothing for so long is not waited for."""
+"""Longest wait for the browser's next data."""
 
 
 class FileForm:
     """Reads a form whose last field is a file: first the fields, then the file piece by piece."""
 
     def __init__(self, request: Request) -> None:
-        """Raises: Refused where the request carries no such form."""
+        """Raises: Refused if the request has no such form."""
         kind, options = parse_options_header(request.headers.get("content-type"))
         boundary = options.get(b"boundary", b"")
         if kind != b"multipart/form-data" or not boundary:
@@ -60,9 +60,9 @@ class FileForm:
         return self._fields
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """Yield the file's content. Raises: Refused where the form ends before its end is reached.
+        """Yield the file's content. Raises: Refused if the form is cut off.
 
-        What was passed on until then is no whole file: whoever takes it must not take it for one.
+        The pieces yielded before then are an incomplete file: the receiver must not accept it as whole.
         """
         more = True
         while more:
@@ -74,7 +74,7 @@ class FileForm:
             yield piece
 
     async def _read(self) -> bool:
-        """Read on. Returns False at the form's end. Raises: Refused where that is missing."""
+        """Read the next data. Returns False at the form's end. Raises: Refused if the end is missing."""
         try:
             async with asyncio.timeout(STALLED_S):
                 piece = await anext(self._stream, None)

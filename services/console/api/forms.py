@@ -1,4 +1,4 @@
-"""Forms: taken from our own pages only, and bounded."""
+"""Forms: accepted from our own pages only, and bounded."""
 
 import hmac
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ MAX_FIELDS = 40
 
 
 def form_token(request: Request) -> str:
-    """Return what a form on the page that answers `request` carries, as a hidden field."""
+    """Return the hidden field of a form on the page that answers `request`."""
     session = session_in(request)
     is_over = session is None or jar_of(request).changed.get(SESSION, "") is None
     session_id = "" if is_over or session is None else session.session_id
@@ -32,10 +32,10 @@ def form_token(request: Request) -> str:
 
 
 async def own_form(request: Request) -> Mapping[str, str]:
-    """Return a form's fields, stripped, empty ones left out. Raises: Refused unless the form is ours.
+    """Return a form's fields, stripped, without empty ones. Raises: Refused unless the form is ours.
 
-    Three independent signs, each enough against another site's page: where the browser says that the
-    form comes from; a token that only our pages carry; and cookies that are sent from our pages alone.
+    It checks three independent signs, each enough against another site's page: the origin that the browser names, a
+    token that only our pages contain, and cookies that browsers send from our pages only.
     """
     _check_origin(request)
     async with request.form(max_fields=MAX_FIELDS, max_files=0) as form:
@@ -44,9 +44,9 @@ async def own_form(request: Request) -> Mapping[str, str]:
 
 
 async def own_file_form(request: Request) -> tuple[Mapping[str, str], FileForm]:
-    """Return the fields of a form whose last one is a file, and the file to read, once the form shows to be ours.
+    """Return the fields of a form whose last one is a file, and the file to read, after checking that the form is ours.
 
-    Raises: as `own_form`, before anything of the file is read.
+    Raises: as `own_form`, before it reads any of the file.
     """
     _check_origin(request)
     form = FileForm(request)
@@ -59,7 +59,7 @@ def _check_origin(request: Request) -> None:
 
 
 def _own(request: Request, fields: dict[str, str]) -> Mapping[str, str]:
-    """Return the fields without the token, which is checked, and without empty ones. Raises: Refused."""
+    """Check the token, and return the fields without it and without empty ones. Raises: Refused."""
     session = session_in(request)
     session_id = session.session_id if session else ""
     browser = cookie_of(request, BROWSER)
@@ -71,17 +71,17 @@ def _own(request: Request, fields: dict[str, str]) -> Mapping[str, str]:
 
 
 def new_key() -> str:
-    """Return an Idempotency-Key for a form: sent twice, it is one act."""
+    """Return an Idempotency-Key for a form, so that a form sent twice acts once."""
     return token_urlsafe(18)
 
 
 def moment_of(typed: str) -> str:
-    """Return a moment typed into a form, which says that it is UTC."""
+    """Return a time typed into a form that asks for UTC."""
     return f"{typed}Z" if typed else ""
 
 
 def number(text: str) -> float | str:
-    """Return a number; what is none as it was typed, for the service to refuse by its field."""
+    """Return a number, or invalid text unchanged, so that the service refuses it by field."""
     try:
         return float(text)
     except ValueError:
@@ -89,7 +89,7 @@ def number(text: str) -> float | str:
 
 
 def whole(text: str) -> int | str:
-    """Return a whole number; what is none as it was typed, for the service to refuse by its field."""
+    """Return a whole number, or invalid text unchanged, so that the service refuses it by field."""
     return int(text) if text.isdecimal() and len(text) < 20 else text
 
 

@@ -1,4 +1,4 @@
-"""One hit: what was matched, what checking it gave, and what came of it."""
+"""One hit: the match, its verification, and its disposition."""
 
 from typing import Any
 from uuid import UUID
@@ -14,40 +14,40 @@ from services.console.api.visit import LinkToken, Visit, Watching, Working, offe
 router = APIRouter(prefix="/hits/{hit_id}")
 
 READ = "hit:read"
-"""A fresh hit needs no purpose (468.4(b)): one that does not open hits is not sent."""
+"""A fresh hit needs no purpose (468.4(b)), so a purpose that does not open hits is left out."""
 
 STEPS = {"verification": "hit:verify", "disposition": "hit:dispose"}
 
 
 @router.get("")
 async def show_hit(request: Request, hit_id: UUID, visit: Working) -> Response:
-    """The hit with its verification and dispositions, and the forms for both."""
+    """Show the hit with its verification and dispositions, and the forms for both."""
     return page(request, "hit.html", visit, hit=await _hit(visit, hit_id), form={}, refused="")
 
 
 @router.get("/crop")
 async def show_hit_crop(hit_id: UUID, visit: Watching, link_token: LinkToken = "") -> Response:
-    """The plate, cut out of the picture; hotlist records that it was shown, as part of the alert or page."""
+    """Return the crop of the plate; hotlist records its disclosure with the alert or page."""
     path, offer = f"/v1/hits/{hit_id}/crop", offered_by(link_token)
     return await visit.picture("hotlist", path, params=offer, purpose_for=READ)
 
 
 @router.get("/image")
 async def show_hit_image(hit_id: UUID, visit: Working) -> Response:
-    """The whole picture; hotlist records that it was shown."""
+    """Return the whole picture; hotlist records its disclosure."""
     return await visit.picture("hotlist", f"/v1/hits/{hit_id}/image", purpose_for=READ)
 
 
 @router.post("/verification")
 async def verify_hit(request: Request, hit_id: UUID, form: Form, visit: Working) -> Response:
-    """Record what checking with the entering agency gave."""
+    """Record the result of the check with the entering agency."""
     body = {"method": "CLETS"} | _chosen(form, "reference", "outcome", "note")
     return await _record(request, visit, hit_id, "verification", body, form)
 
 
 @router.post("/disposition")
 async def dispose_hit(request: Request, hit_id: UUID, form: Form, visit: Working) -> Response:
-    """Record what came of it. Enforcement on a hit that nobody verified needs a reason (468.4(f))."""
+    """Record the disposition. Enforcement on an unverified hit needs a reason (468.4(f))."""
     body = {"enforcement": form.get("enforcement") == "yes"}
     body |= _chosen(form, "disposition", "unverified_reason")
     return await _record(request, visit, hit_id, "disposition", body, form)
@@ -64,7 +64,7 @@ async def _hit(visit: Visit, hit_id: UUID) -> Any:
 async def _record(
     request: Request, visit: Visit, hit_id: UUID, what: str, body: dict[str, Any], form: Form
 ) -> Response:
-    """Record, and show the hit again; on a refusal with the words of it, and what was typed."""
+    """Record it and show the hit again; after a refusal with its reason and the typed values."""
     try:
         path = f"/v1/hits/{hit_id}/{what}"
         await visit.must("hotlist", "POST", path, json=body, purpose_for=STEPS[what])

@@ -1,4 +1,4 @@
-"""Holds: what keeps records from the purge, why, until when; placed and released (policy 468.5)."""
+"""Holds: which records they keep from the purge, why, until when; placed and released (policy 468.5)."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -23,9 +23,9 @@ After = Annotated[str, Query(max_length=300)]
 
 
 async def managing(request: Request) -> Visit:
-    """A visit of somebody who declared a purpose that opens holds. Raises: SignedOut, PurposeNeeded.
+    """Return the visit of a person with a purpose that opens holds. Raises: SignedOut, PurposeNeeded.
 
-    Who may not manage holds at all is let through, to be refused, on record, by the service itself.
+    A person without the permission passes: retention refuses them, on record.
     """
     visit = await working(request)
     if not visit.has_purpose_for(MANAGE) and MANAGE in visit.session.permissions:
@@ -44,9 +44,9 @@ async def show_holds(
     kept: Literal["in_force", "released", "all"] = "in_force",
     after: After = "",
 ) -> Response:
-    """The holds of one's agency, newest first, and the exports that await a booking.
+    """Show the holds of the person's agency, newest first, and the exports that await a booking.
 
-    Without a purpose that opens them, how many there are and since when.
+    Without a purpose that opens them, shows only how many there are and since when.
     """
     if not visit.has_purpose_for(READ):
         waiting = await visit.must("retention", "GET", "/v1/holds/waiting", with_purpose=False)
@@ -66,19 +66,19 @@ async def show_holds(
 
 @router.get("/new")
 async def show_new_hold(request: Request, visit: Managing) -> Response:
-    """The form to place a hold on what matches, records to come too."""
+    """Show the form to place a hold on all matching records, future ones included."""
     return _form_page(request, visit, {})
 
 
 @router.get("/new/{read_id}")
 async def show_new_hold_on_read(request: Request, read_id: UUID, visit: Managing) -> Response:
-    """The form to place a hold on one read."""
+    """Show the form to place a hold on one read."""
     return _form_page(request, visit, {"read_id": str(read_id)})
 
 
 @router.post("/new")
 async def place_hold(request: Request, form: Form, visit: Managing) -> Response:
-    """Place a hold. A POST, so that no plate stands in an address."""
+    """Place a hold. A POST, so that no URL contains a plate."""
     body = {name: form.get(name, "") for name in ("basis", "case_number", "description")}
     try:
         hold = await visit.must(
@@ -93,7 +93,7 @@ async def place_hold(request: Request, form: Form, visit: Managing) -> Response:
 
 @router.get("/{hold_id}")
 async def show_hold(request: Request, hold_id: UUID, visit: Working) -> Response:
-    """One hold with its exports, and the forms to export what it keeps and to release it."""
+    """Show one hold with its exports, and the forms to export its records and to release it."""
     return await hold_page(request, visit, hold_id, {})
 
 
@@ -101,7 +101,7 @@ async def show_hold(request: Request, hold_id: UUID, visit: Working) -> Response
 async def show_held_records(
     request: Request, hold_id: UUID, visit: Managing, after: After = ""
 ) -> Response:
-    """What a hold keeps now. Retention records every read that is shown."""
+    """Show the records that a hold keeps now. Retention records the disclosure of every read."""
     asked: dict[str, Any] = {"limit": ON_A_PAGE} | ({"after": after} if after else {})
     hold = await visit.must("retention", "GET", f"/v1/holds/{hold_id}")
     found = await visit.must("retention", "GET", f"/v1/holds/{hold_id}/records", params=asked)
@@ -110,13 +110,13 @@ async def show_held_records(
 
 @router.post("/{hold_id}/release")
 async def release_hold(request: Request, hold_id: UUID, form: Form, visit: Managing) -> Response:
-    """End a hold, with the reason."""
+    """Release a hold, with the reason."""
     return await _step(request, visit, hold_id, form, "release", form.get("reason", ""))
 
 
 @router.post("/{hold_id}/confirmation")
 async def confirm_hold(request: Request, hold_id: UUID, form: Form, visit: Managing) -> Response:
-    """Stand behind a hold that another person placed and that is wider than a search, with the reason."""
+    """Confirm another person's hold that is wider than a search, with the reason."""
     reason = form.get("confirmation_reason", "")
     return await _step(request, visit, hold_id, form, "confirmation", reason)
 
@@ -129,7 +129,7 @@ async def _step(
     step: Literal["release", "confirmation"],
     reason: str,
 ) -> Response:
-    """Take a step of a hold with its reason; back to its page, which says why a step was refused."""
+    """Change a hold's state with a reason, and return to its page, which says why a change was refused."""
     path, body = f"/v1/holds/{hold_id}/{step}", {"reason": reason}
     try:
         await visit.must("retention", "POST", path, json=body)
@@ -148,7 +148,7 @@ async def hold_page(
     problem: Refused | None = None,
     refused: Literal["", "release", "export", "confirmation"] = "",
 ) -> Response:
-    """Return the page of one hold; with what was refused, and what was typed for it."""
+    """Build the page of one hold, with a refusal and the values typed for it."""
     hold = await visit.must("retention", "GET", f"/v1/holds/{hold_id}")
     asked = {"hold_id": str(hold_id), "limit": ON_A_PAGE}
     exports = await visit.must("retention", "GET", "/v1/evidence-exports", params=asked)
@@ -167,7 +167,7 @@ async def hold_page(
 
 
 def criteria(form: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a hold keeps, as retention takes it; what is not acceptable is refused by field."""
+    """Return a hold's criteria in retention's format; retention refuses invalid values by field."""
     asked: dict[str, Any] = {}
     if "read_id" in form:
         asked["read_ids"] = [form["read_id"]]

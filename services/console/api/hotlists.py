@@ -1,4 +1,4 @@
-"""Hot lists: their age, entries, and versions with the lines that were set aside (policy 468.4(c), (e))."""
+"""Hot lists: their age, entries, and versions with the lines set aside (policy 468.4(c), (e))."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -22,7 +22,7 @@ ON_A_PAGE = 50
 READ = "hotlist:read"
 MANAGE = "hotlist:manage"
 UPLOADED_WITHIN_S = 300.0
-"""A million lines are read and compared before the answer comes."""
+"""Longest wait for an upload: hotlist reads and compares a million lines before it answers."""
 
 SEARCHED = ("plate", "record_kind", "after")
 ENTERED = (
@@ -40,7 +40,7 @@ ENTERED = (
 
 @router.get("")
 async def show_lists(request: Request, visit: Working) -> Response:
-    """All lists whose source one is entitled to."""
+    """Show all lists whose source the person is entitled to."""
     found = await visit.must("hotlist", "GET", "/v1/lists", with_purpose=False)
     now = visit.console.clock.now()
     return page(request, "hotlists.html", visit, lists=found["items"], now=now)
@@ -48,13 +48,13 @@ async def show_lists(request: Request, visit: Working) -> Response:
 
 @router.get("/new")
 async def show_new_list(request: Request, visit: Working) -> Response:
-    """The form for a hot list."""
+    """Show the form for a hot list."""
     return page(request, "new_list.html", visit, form={})
 
 
 @router.post("/new")
 async def make_list(request: Request, form: Form, visit: Working) -> Response:
-    """Make a hot list, with nothing in it, and go on to its first upload."""
+    """Create an empty hot list and continue to its first upload."""
     body: dict[str, Any] = {name: form.get(name, "") for name in ("name", "source")}
     if "staleness_hours" in form:
         body["staleness_hours"] = whole(form["staleness_hours"])
@@ -69,13 +69,13 @@ async def make_list(request: Request, form: Form, visit: Working) -> Response:
 
 @router.get("/{list_id}")
 async def show_list(request: Request, list_id: UUID, visit: Working) -> Response:
-    """One list, and the form to look entries up in it."""
+    """Show one list, and the form to search its entries."""
     return await _list_page(request, visit, list_id, {})
 
 
 @router.post("/{list_id}")
 async def search_entries(request: Request, list_id: UUID, form: Form, visit: Working) -> Response:
-    """Look entries up. A POST, and answered by itself: plates stand in no address."""
+    """Search entries. A POST that answers with the page itself, so that no URL contains plates."""
     body = {name: form[name] for name in SEARCHED if name in form} | {"limit": ON_A_PAGE}
     try:
         found = await visit.must(
@@ -90,7 +90,7 @@ async def search_entries(request: Request, list_id: UUID, form: Form, visit: Wor
 
 @router.get("/{list_id}/new")
 async def show_new_entry(request: Request, list_id: UUID, visit: Working) -> Response:
-    """The form for an entry."""
+    """Show the form for an entry."""
     return await _form_page(request, visit, "new_entry.html", list_id, {})
 
 
@@ -111,7 +111,7 @@ async def add_entry(request: Request, list_id: UUID, form: Form, visit: Working)
 async def end_entry(
     request: Request, list_id: UUID, entry_id: UUID, form: Form, visit: Working
 ) -> Response:
-    """Take an entry out of force at once, with the reason."""
+    """End an entry at once, with the reason."""
     asked = {"reason": form["reason"]} if "reason" in form else {}
     path = f"/v1/lists/{list_id}/entries/{entry_id}"
     try:
@@ -125,7 +125,7 @@ async def end_entry(
 
 @router.get("/{list_id}/versions")
 async def show_versions(request: Request, list_id: UUID, visit: Working) -> Response:
-    """The versions of a list: what each holds, what was set aside, which waits for a second word."""
+    """Show a list's versions: their entries, the lines set aside, and which one awaits a second person."""
     return await _versions_page(request, visit, list_id)
 
 
@@ -133,7 +133,7 @@ async def show_versions(request: Request, list_id: UUID, visit: Working) -> Resp
 async def activate_version(
     request: Request, list_id: UUID, version: Number, form: Form, visit: Working
 ) -> Response:
-    """Put a version in force; one that waits, as the second person."""
+    """Activate a version; for one that awaits a second person, as that person."""
     path = f"/v1/lists/{list_id}/versions/{version}/activation"
     try:
         await visit.must("hotlist", "POST", path, purpose_for=MANAGE)
@@ -146,7 +146,7 @@ async def activate_version(
 
 @router.get("/{list_id}/upload")
 async def show_upload(request: Request, list_id: UUID, visit: Working) -> Response:
-    """The form to upload a list as a file."""
+    """Show the form to upload a list as a file."""
     return await _form_page(request, visit, "upload.html", list_id, {"activate": "yes"})
 
 
@@ -154,7 +154,7 @@ async def show_upload(request: Request, list_id: UUID, visit: Working) -> Respon
 async def upload_version(
     request: Request, list_id: UUID, sent: FileFields, visit: Working
 ) -> Response:
-    """Pass a file on to hotlist as it arrives, and show what became of its lines."""
+    """Forward a file to hotlist as it arrives, and show the result for its lines."""
     form, file = sent
     hot_list = await _list(visit, list_id)
     asked = {"activate": "true" if "activate" in form else "false"}
@@ -183,7 +183,7 @@ async def upload_version(
 async def show_set_aside(
     request: Request, list_id: UUID, version: Number, visit: Working, after: After = ""
 ) -> Response:
-    """The lines of a version's upload that did not become entries, each with its fault."""
+    """Show the lines of a version's upload that became no entries, each with its fault."""
     hot_list = await _list(visit, list_id)
     asked = {"limit": ON_A_PAGE, **({"after": after} if after else {})}
     path = f"/v1/lists/{list_id}/versions/{version}/set-aside"
@@ -193,13 +193,13 @@ async def show_set_aside(
 
 @router.get("/{list_id}/versions/{version}/set-aside.csv")
 async def download_set_aside(list_id: UUID, version: Number, visit: Working) -> Response:
-    """All of these lines as a file; hotlist records the disclosure."""
+    """Download all of these lines as a file; hotlist records the disclosure."""
     path = f"/v1/lists/{list_id}/versions/{version}/set-aside.csv"
     return await visit.file("hotlist", path, {"text/csv"}, f"set-aside-{version}")
 
 
 def entry(form: Mapping[str, str]) -> dict[str, Any]:
-    """Return an entry as hotlist takes it; what is not acceptable is refused by its field."""
+    """Return an entry in hotlist's format; hotlist refuses invalid values by field."""
     made: dict[str, Any] = {"plate": "", "record_kind": "", "reason": ""}
     made |= {name: form[name] for name in ENTERED if name in form}
     if "expires_at" in form:
@@ -208,7 +208,7 @@ def entry(form: Mapping[str, str]) -> dict[str, Any]:
 
 
 async def _list(visit: Visit, list_id: UUID) -> Any:
-    """Return what is known of a list without its entries, which needs no purpose. Raises: Refused, SignedOut."""
+    """Return a list's details without entries, which need no purpose. Raises: Refused, SignedOut."""
     return await visit.must("hotlist", "GET", f"/v1/lists/{list_id}", with_purpose=False)
 
 
@@ -257,7 +257,7 @@ async def _form_page(
     form: Mapping[str, str],
     problem: Refused | None = None,
 ) -> Response:
-    """Return a page with a form about one list; with what was refused, and what was typed for it."""
+    """Build a page with a form about one list, with a refusal and the values typed for it."""
     hot_list = await _list(visit, list_id)
     status = problem.status if problem else HTTPStatus.OK
     return page(request, template, visit, status, list=hot_list, form=form, problem=problem)

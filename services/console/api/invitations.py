@@ -1,4 +1,4 @@
-"""Invitations: handed to people on paper, by another person than invited them (468.3; ADR-0025)."""
+"""Invitations: printed and handed over by another person than the inviter (468.3; ADR-0025)."""
 
 from urllib.parse import urlencode
 from uuid import UUID
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/invitations")
 
 @router.get("")
 async def show_invitations(request: Request, visit: Working) -> Response:
-    """The invitations that nobody has handed over yet."""
+    """Show the invitations that are not handed over yet."""
     return await _listed(request, visit)
 
 
@@ -25,7 +25,7 @@ async def show_invitations(request: Request, visit: Working) -> Response:
 async def print_invitation(
     request: Request, account_id: UUID, form: Form, visit: Working
 ) -> Response:
-    """The sheet for one person, to be printed now: identity gives the token once."""
+    """Show the sheet for one person, to be printed now: identity returns the token once."""
     try:
         sheet = await visit.must(
             "identity", "POST", f"/v1/accounts/{account_id}/invitation/delivery"
@@ -41,9 +41,9 @@ async def print_invitation(
 
 
 def enrolment_link(address: str, token: str) -> str:
-    """Return the address to enrol at with the invitation in it.
+    """Return the enrolment URL with the invitation in it.
 
-    It stands behind `#`, which browsers send to no server: no log or proxy has it (ADR-0045).
+    The invitation is in the fragment (`#`), which browsers never send, so no log or proxy has it (ADR-0045).
     """
     return f"{address}#{urlencode({'invitation': token})}"
 

@@ -1,4 +1,4 @@
-"""Pages: templates with what all of them need. Everything put into them is escaped."""
+"""Renders pages from templates with their common values. All values are escaped."""
 
 import json
 import math
@@ -33,7 +33,7 @@ def page(
     problem: Refused | None = None,
     **values: Any,
 ) -> HTMLResponse:
-    """Return a page; `visit` is of the person whom it is for, if anybody is signed in."""
+    """Render a page; `visit` is of the signed-in person, None for anyone else."""
     session: Session | None = visit.session if visit else None
     purpose: Purpose | None = visit.purpose if visit else None
     console = console_of(request)
@@ -60,31 +60,31 @@ def waiting_page(
     rows: Sequence[tuple[str, int, str | None]],
     permission: str,
 ) -> HTMLResponse:
-    """Return what waits, without a purpose: each row's name, count, and when the oldest began.
+    """Render the list of waiting items that a person sees without a purpose: name, count and oldest of each row.
 
-    `back` is the page that shows it all once a purpose that opens `permission` is declared.
+    `back` is the page with the details, for after declaring a purpose that opens `permission`.
     """
     now, declare = console_of(request).clock.now(), purpose_path(back, permission)
     return page(request, "waiting.html", visit, heading=title, declare=declare, rows=rows, now=now)
 
 
 def purpose_path(back: str, permission: str) -> str:
-    """Return where a purpose is declared that opens `permission`, any if it is "", to go on to `back` then."""
+    """Return the URL to declare a purpose that opens `permission`, any purpose if "", and then continue at `back`."""
     return f"/purpose?{urlencode({'back': back} | ({'opens': permission} if permission else {}))}"
 
 
 def fragment(template: str, **values: Any) -> str:
-    """Return a part of a page, for a page that is open already."""
+    """Render a part of a page, for a page that is already open."""
     return TEMPLATES.get_template(template).render(**values)
 
 
 def words(name: str) -> str:
-    """`stolen_vehicle` as people write it."""
+    """Write `stolen_vehicle` as words."""
     return name.replace("_", " ")
 
 
 def moment(at: str | datetime) -> Markup:
-    """A time, to the second, in UTC as the access records have it; the page's script adds local time."""
+    """Render a time to the second in UTC, as in the access records; the page's script adds local time."""
     known = datetime.fromisoformat(at) if isinstance(at, str) else at
     told = known.astimezone(UTC)
     return Markup('<time datetime="{}">{} UTC</time>').format(
@@ -93,7 +93,7 @@ def moment(at: str | datetime) -> Markup:
 
 
 def span(seconds: int) -> str:
-    """How long something is, in the two largest units."""
+    """Return a duration in its two largest units."""
     for size, unit, smaller, part in ((86400, "d", 3600, "h"), (3600, "h", 60, "min")):
         if seconds >= size:
             return f"{seconds // size} {unit} {seconds % size // smaller} {part}"
@@ -101,28 +101,28 @@ def span(seconds: int) -> str:
 
 
 def age(at: str | datetime, now: datetime) -> str:
-    """How long ago something was, in the two largest units."""
+    """Return an age in its two largest units."""
     known = datetime.fromisoformat(at) if isinstance(at, str) else at
     return span(max(0, int((now - known).total_seconds())))
 
 
 def indented(value: Any) -> str:
-    """JSON for people to read."""
+    """Return JSON, indented for reading."""
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def percent(share: float) -> str:
-    """A confidence in whole percent, rounded down: what is not certain never reads 100%."""
+    """Return a confidence in whole percent, rounded down, so that uncertainty never reads 100%."""
     return f"{math.floor(round(share * 100, 6))}%"
 
 
 def risk(share: float) -> str:
-    """A risk in whole percent, rounded up: what may be wrong never reads 0%."""
+    """Return a risk in whole percent, rounded up, so that a risk never reads 0%."""
     return f"{math.ceil(round(share * 100, 6))}%"
 
 
 def marked(text: str | None, differences: list[dict[str, Any]]) -> Markup:
-    """A plate with the positions marked where reading and listing differ."""
+    """Render a plate with the positions marked at which reading and listing differ."""
     if text is None:
         return Markup("<em>no longer kept</em>")
     at = {difference["position"] for difference in differences}

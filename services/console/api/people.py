@@ -1,4 +1,4 @@
-"""People: invited anew, where it takes two by two, and released from a day's limit for a case (468.3; ADR-0040)."""
+"""People: new invitations, where it takes two by two administrators, and lifts of a day's limit (468.3; ADR-0040)."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -28,7 +28,7 @@ After = Annotated[str, Query(max_length=300)]
 async def show_people(
     request: Request, visit: Working, state: State = "", after: After = ""
 ) -> Response:
-    """The people who have an account, by user name, and whom somebody proposed to invite anew."""
+    """Show all accounts by user name, and the proposals to invite people anew."""
     asked: dict[str, Any] = {"limit": ON_A_PAGE}
     asked |= {"status": state} if state else {}
     asked |= {"after": after} if after else {}
@@ -41,26 +41,26 @@ async def show_people(
 
 @router.get("/{account_id}")
 async def show_person(request: Request, account_id: UUID, visit: Working) -> Response:
-    """One person, and what may be done."""
+    """Show one person, and the actions available."""
     return await _person_page(request, visit, account_id, {})
 
 
 @router.post("/{account_id}/invitation")
 async def invite_anew(request: Request, account_id: UUID, form: Form, visit: Working) -> Response:
-    """Invite a person anew, or propose it where that takes two."""
+    """Invite a person anew, or propose it if it takes two administrators."""
     body = {"reason": form.get("reason", "")}
     return await _done(request, visit, account_id, form, "invitation", body)
 
 
 @router.post("/{account_id}/approval")
 async def approve(request: Request, account_id: UUID, form: Form, visit: Working) -> Response:
-    """Invite a person anew as another administrator proposed."""
+    """Invite a person anew, as another administrator proposed."""
     return await _done(request, visit, account_id, form, "invitation/approval", None)
 
 
 @router.post("/{account_id}/limit")
 async def lift_limit(request: Request, account_id: UUID, form: Form, visit: Working) -> Response:
-    """Let a person be shown more records in a day, for one case."""
+    """Lift a person's limit of records a day, for one case."""
     body = {name: form.get(name, "") for name in ("case_number", "reason")}
     return await _done(request, visit, account_id, form, "limit-lifts", body)
 
@@ -83,7 +83,7 @@ async def _done(
 
 
 async def _proposed(visit: Visit) -> list[Any]:
-    """Return what was proposed and nobody has approved, for those who may."""
+    """Return the open proposals, for people who may approve them."""
     if MANAGE not in visit.session.permissions:
         return []
     found = await visit.must("identity", "GET", "/v1/accounts/invitations/proposed")
@@ -98,7 +98,7 @@ async def _person_page(
     problem: Refused | None = None,
     act: str = "",
 ) -> Response:
-    """Return a person's page; a `problem` stands in the part of the `act` that was refused."""
+    """Build a person's page; a `problem` appears in the section of the refused `act`."""
     path = f"/v1/accounts/{account_id}"
     person = await visit.must("identity", "GET", path)
     lifts = await visit.must("identity", "GET", f"{path}/limit-lifts", params={"limit": LIFTS})

@@ -1,4 +1,4 @@
-"""What is no page: style and script, and whether the console lives, for whoever runs it."""
+"""Files and health: style sheet, script, and probes for operators."""
 
 from http import HTTPStatus
 
@@ -23,19 +23,19 @@ FILES = {
 
 @router.get("/livez")
 async def livez() -> dict[str, str]:
-    """The process runs and its event loop turns."""
+    """Answer while the process runs and its event loop turns."""
     return {"status": "ok"}
 
 
 @router.get("/readyz")
 async def readyz(request: Request) -> dict[str, str]:
-    """The policy is loaded."""
+    """Answer once the policy is loaded."""
     return await console_of(request).check()
 
 
 @router.get("/static/{name}")
 async def show_file(name: str) -> FileResponse:
-    """A style sheet or a script."""
+    """Return a style sheet or a script."""
     if name not in FILES:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     return FileResponse(FOLDER / "static" / name, media_type=FILES[name])

@@ -1,4 +1,4 @@
-"""The public policy page (Civil Code 1798.90.51(b)), and how anybody can check the audit log."""
+"""The public policy page (Civil Code 1798.90.51(b)), and the data for verifying the audit log."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -13,19 +13,19 @@ router = APIRouter()
 
 @router.get("/policy")
 async def show_policy(request: Request) -> Response:
-    """The department's policy on plate readers, from policy.toml; for anybody."""
+    """Show the department's policy on plate readers, from policy.toml; public."""
     return page(request, "policy.html", visitor(request))
 
 
 @router.get("/checkpoint")
 async def show_checkpoint(request: Request) -> Response:
-    """The audit log's newest signed checkpoint; for anybody, and it holds no ALPR data."""
+    """Show the audit log's newest signed checkpoint; public, without ALPR data."""
     return await _passed_on(request, "/v1/checkpoint")
 
 
 @router.get("/keys")
 async def show_keys(request: Request) -> Response:
-    """The public keys that checkpoints are checked with; for anybody."""
+    """Show the public keys that verify checkpoints; public."""
     return await _passed_on(request, "/v1/keys")
 
 

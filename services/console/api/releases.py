@@ -1,4 +1,4 @@
-"""Requests of other agencies for data: read, decided on, and what was delivered (policy 468.7)."""
+"""Other agencies' requests for data: shown, decided, delivered (policy 468.7)."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -30,7 +30,7 @@ STATES = (
     "withdrawn",
 )
 SOURCES = ("department", "state", "federal")
-"""Of hot lists."""
+"""Sources of hot lists."""
 DOCUMENTS = frozenset({"application/pdf", "image/png", "image/jpeg"})
 
 After = Annotated[str, Query(max_length=300, pattern=r"^[A-Za-z0-9_=-]*$")]
@@ -41,9 +41,9 @@ State = Annotated[str, Query(pattern=r"^[a-z_]{0,30}$")]
 async def show_requests(
     request: Request, visit: Working, status: State = "", after: After = ""
 ) -> Response:
-    """The requests of all agencies, newest first, with where each stands and how old it is.
+    """Show all agencies' requests, newest first, with status and age.
 
-    Without a purpose that opens them, how many await a decision and since when.
+    Without a purpose that opens them, shows only how many await a decision and since when.
     """
     if not visit.has_purpose_for(READ):
         waiting = await visit.must("release", "GET", "/v1/requests/waiting", with_purpose=False)
@@ -62,7 +62,7 @@ async def show_requests(
 
 @router.get("/{request_id}")
 async def show_request(request: Request, request_id: UUID, visit: Working) -> Response:
-    """One request with all that is on file about it, and the form to decide on it."""
+    """Show one request with its whole file, and the form to decide on it."""
     return await _shown(request, visit, request_id, {})
 
 
@@ -70,7 +70,7 @@ async def show_request(request: Request, request_id: UUID, visit: Working) -> Re
 async def decide_request(
     request: Request, request_id: UUID, form: Form, visit: Working
 ) -> Response:
-    """Approve or deny; who may, and how many it takes, is the release service's to say."""
+    """Approve or deny; the release service decides who may and how many people it takes."""
     body: dict[str, object] = {name: form.get(name, "") for name in ("decision", "reason")}
     if named := [source for source in SOURCES if f"list_{source}" in form]:
         body["list_sources"] = named
@@ -87,7 +87,7 @@ async def decide_request(
 
 @router.get("/documents/{document_id}")
 async def show_document(document_id: UUID, visit: Working) -> Response:
-    """A document of legal authority, to be saved: what another agency sent is not opened in a page."""
+    """Download a document of legal authority; another agency's file is never opened in a page."""
     name = f"authority-{document_id}"
     return await visit.file("release", f"/v1/documents/{document_id}", DOCUMENTS, name)
 

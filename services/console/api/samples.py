@@ -23,7 +23,7 @@ Number = Annotated[int, Path(ge=1, le=1_000_000)]
 
 @router.post("")
 async def draw_sample(request: Request, form: Form, visit: Auditing) -> Response:
-    """Draw the sample of a period's accesses; which and how many, nobody chooses."""
+    """Draw the sample of a period's accesses; no person chooses its size or its members."""
     body = {"period_seq": whole(form.get("period_seq", ""))}
     try:
         drawn = await visit.must("audit", "POST", "/v1/audits", json=body)
@@ -36,7 +36,7 @@ async def draw_sample(request: Request, form: Form, visit: Auditing) -> Response
 
 @router.get("/{audit_id}")
 async def show_sample(request: Request, audit_id: UUID, visit: Auditing) -> Response:
-    """One sampled audit with its items, and the form to sign it off."""
+    """Show one sampled audit with its items, and the form to sign it off."""
     return await _sample_page(request, visit, audit_id, {})
 
 
@@ -44,7 +44,7 @@ async def show_sample(request: Request, audit_id: UUID, visit: Auditing) -> Resp
 async def sign_off_sample(
     request: Request, audit_id: UUID, form: Form, visit: Auditing
 ) -> Response:
-    """Sign an audit that was reviewed in full; never one's own work."""
+    """Sign off a fully reviewed audit; the signer must not have worked on it."""
     body = {"statement": form.get("statement", "")}
     try:
         await visit.must("audit", "POST", f"/v1/audits/{audit_id}/sign-off", json=body)
@@ -57,7 +57,7 @@ async def sign_off_sample(
 
 @router.get("/{audit_id}/items/{number}")
 async def show_item(request: Request, audit_id: UUID, number: Number, visit: Auditing) -> Response:
-    """One access that was drawn, what it was shown, and the form to review it."""
+    """Show one sampled access, its disclosures, and the form to review it."""
     return await _item_page(request, visit, audit_id, number, {})
 
 
@@ -65,7 +65,7 @@ async def show_item(request: Request, audit_id: UUID, number: Number, visit: Aud
 async def review_item(
     request: Request, audit_id: UUID, number: Number, form: Form, visit: Auditing
 ) -> Response:
-    """Record what the review of one access found; then comes the next that nobody reviewed yet."""
+    """Record the review of one access, and continue to the next unreviewed one."""
     body = {name: form.get(name, "") for name in ("outcome", "note")}
     path = f"/v1/audits/{audit_id}/items/{number}"
     try:
@@ -128,16 +128,16 @@ async def _item_page(
 
 
 def next_item(audit: Mapping[str, Any], number: int) -> int | None:
-    """Return the next item that nobody reviewed yet, from `number` on and round; None when all are.
+    """Return the next unreviewed item after `number`, wrapping around; None if all are reviewed.
 
-    Not the first of all: that may be an access of one's own, which stays for somebody else.
+    It does not start from the first: that may be an access of one's own, which another person reviews.
     """
     left = [item["number"] for item in audit["items"] if item["outcome"] is None]
     return next((later for later in left if later > number), left[0] if left else None)
 
 
 def why_not_sign(audit: Mapping[str, Any], visit: Visit) -> str:
-    """Return why this person cannot sign an audit off now; empty where nothing is in the way."""
+    """Return why this person cannot sign an audit off now; empty if they can."""
     if WORK not in visit.session.permissions:
         return f"this needs the permission {WORK}, which is not among yours"
     if left := len(audit["items"]) - audit["reviewed"]:
@@ -149,7 +149,7 @@ def why_not_sign(audit: Mapping[str, Any], visit: Visit) -> str:
 
 
 def why_not_review(entry: Mapping[str, Any], visit: Visit) -> str:
-    """Return why this person cannot review an access; empty where nothing is in the way."""
+    """Return why this person cannot review an access; empty if they can."""
     if WORK not in visit.session.permissions:
         return f"this needs the permission {WORK}, which is not among yours"
     if visit.session.person_id == entry["person_id"]:

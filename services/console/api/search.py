@@ -1,4 +1,4 @@
-"""Searches: a purpose first, then what is looked for (policy 468.4(a))."""
+"""Searches: first a purpose, then the criteria (policy 468.4(a))."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ ON_A_PAGE = 50
 START = "/search"
 SEARCH = "record:search"
 _BACK = re.compile(r"/(search|audit|holds|releases|hotlists|hits|alerts)(/[0-9a-z-]{1,60}){0,4}")
-"""Where a purpose may lead on to: pages of ours that need one."""
+"""Pages that a declared purpose may continue to: ours that need one."""
 
 _TYPED = "%Y-%m-%dT%H:%M"
 
@@ -36,7 +36,7 @@ Opens = Annotated[str, Query(pattern=r"^[a-z:]{0,60}$")]
 async def show_purpose(
     request: Request, visit: Working, back: Back = START, opens: Opens = ""
 ) -> Response:
-    """The form to declare why data are needed; `back` is the page that needs it, to open `opens`."""
+    """Show the form to declare a purpose; `back` is the page that needs it, `opens` the permission."""
     only = visit.kinds_for(opens) if opens else []
     chosen = {"kind": only[0]} if len(only) == 1 else {}
     return _purpose_page(request, visit, chosen, back=back, only=only)
@@ -44,7 +44,7 @@ async def show_purpose(
 
 @router.post("/purpose")
 async def declare_purpose(request: Request, form: Form, visit: Working) -> Response:
-    """Declare a purpose to identity; a refusal is shown in its words, citation and all."""
+    """Declare a purpose to identity; shows a refusal in identity's words, with the citation."""
     names = ("kind", "offence_type", "case_number", "call_number", "justification")
     body = {name: form[name] for name in names if name in form}
     body = {"kind": "", "offence_type": "", "justification": ""} | body
@@ -92,7 +92,7 @@ def _purpose_page(
 
 @router.get("/search")
 async def show_search(request: Request, visit: Working) -> Response:
-    """The form; without a purpose, the form for that comes first."""
+    """Show the search form; without a purpose, the purpose form comes first."""
     if not visit.has_purpose_for(SEARCH):
         return to(request, "/purpose")
     now = visit.console.clock.now()
@@ -105,7 +105,7 @@ async def show_search(request: Request, visit: Working) -> Response:
 
 @router.post("/search")
 async def search(request: Request, form: Form, visit: Working) -> Response:
-    """Search the records. A POST, and answered by itself: plates stand in no address."""
+    """Search the records. A POST that answers with the page itself, so that no URL contains plates."""
     if not visit.has_purpose_for(SEARCH):
         return to(request, "/purpose")
     try:
@@ -119,7 +119,7 @@ async def search(request: Request, form: Form, visit: Working) -> Response:
 
 @router.get("/reads/{read_id}/crop")
 async def show_read_crop(read_id: UUID, visit: Watching, link_token: LinkToken = "") -> Response:
-    """The plate, cut out of the picture; retention records that it was shown, as part of the search."""
+    """Return the crop of the plate; retention records its disclosure with the search."""
     return await visit.picture(
         "retention", f"/v1/reads/{read_id}/crop", params=offered_by(link_token)
     )
@@ -127,12 +127,12 @@ async def show_read_crop(read_id: UUID, visit: Watching, link_token: LinkToken =
 
 @router.get("/captures/{capture_id}/image")
 async def show_capture_image(capture_id: UUID, visit: Working) -> Response:
-    """The whole picture; retention records that it was shown, and the purpose."""
+    """Return the whole picture; retention records its disclosure, and the purpose."""
     return await visit.picture("retention", f"/v1/captures/{capture_id}/image")
 
 
 def query(form: Mapping[str, str]) -> dict[str, Any]:
-    """Return a search as retention takes it. What cannot be a number goes as it is, to be refused."""
+    """Return a search in retention's format. Invalid numbers pass through, and retention refuses them."""
     asked: dict[str, Any] = {name: form[name] for name in ("plate", "after") if name in form}
     asked |= {name: moment_of(form.get(name, "")) for name in ("captured_from", "captured_to")}
     asked |= {"limit": ON_A_PAGE, "lookalike": form.get("lookalike") == "yes"}

@@ -1,4 +1,4 @@
-"""Signing in with password and second factor, and out."""
+"""Signs people in with password and second factor, and out."""
 
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -27,7 +27,7 @@ router = APIRouter()
 
 @router.get("/")
 async def show_start(request: Request) -> Response:
-    """Where a person goes from here."""
+    """Show the start page, with links to the person's pages."""
     try:
         visit = await working(request)
     except SignedOut as exc:
@@ -39,7 +39,7 @@ async def show_start(request: Request) -> Response:
 
 @router.get("/sign-in")
 async def show_sign_in(request: Request) -> Response:
-    """The form."""
+    """Show the sign-in form."""
     return page(request, "sign_in.html", notice="")
 
 
@@ -83,7 +83,7 @@ async def sign_in(request: Request, form: Form) -> Response:
 
 @router.post("/sign-out")
 async def sign_out(request: Request, form: Form, visit: Working) -> Response:
-    """Close the session at identity, and forget it here whatever identity says."""
+    """Close the session at identity, and drop it here whatever identity answers."""
     try:
         await visit.ask("identity", "DELETE", "/v1/sessions/current")
     finally:
@@ -94,15 +94,15 @@ async def sign_out(request: Request, form: Form, visit: Working) -> Response:
 
 @router.get("/idle")
 async def show_idle(request: Request, visit: Watching) -> Response:
-    """Where a page goes by itself after the time that ends a session; another page may be in use."""
+    """Show the page that an open page goes to by itself at the idle limit; another page may be in use."""
     return page(request, "start.html", visit)
 
 
 @router.post("/active", status_code=HTTPStatus.NO_CONTENT)
 async def note_activity(form: Form, visit: Working) -> None:
-    """Somebody uses a page that otherwise asks for nothing, such as the alerts."""
+    """Record activity on a page that sends no other requests, such as the alerts."""
 
 
 def to(request: Request, path: str) -> RedirectResponse:
-    """Send the browser to another page with GET."""
+    """Redirect the browser to another page with GET."""
     return RedirectResponse(f"{request.scope.get('root_path', '')}{path}", HTTPStatus.SEE_OTHER)

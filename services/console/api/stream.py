@@ -1,4 +1,4 @@
-"""The alert stream on its way to a browser: each hit becomes the card that the page shows."""
+"""Forwards the alert stream to a browser: renders each hit as a card of the page."""
 
 import json
 from collections.abc import AsyncIterator
@@ -14,14 +14,14 @@ RETRY_MS = 3000
 
 @dataclass(frozen=True)
 class Event:
-    """A server-sent event (WHATWG HTML, 9.2); one without a name is a sign of life."""
+    """A server-sent event (WHATWG HTML, 9.2); one without a name is a heartbeat."""
 
     name: str
     data: str = ""
     event_id: str = ""
 
     def encode(self) -> bytes:
-        """Return it as it goes over the wire."""
+        """Encode it for the wire."""
         if not self.name:
             return b": alive\n\n"
         lines = [f"id: {self.event_id}"] if self.event_id else []
@@ -33,7 +33,7 @@ class Event:
 
 
 async def events_in(lines: AsyncIterator[str]) -> AsyncIterator[Event]:
-    """Yield the events in a stream's lines, which come without their ends."""
+    """Yield the events in a stream's lines, given without line ends."""
     name, data, event_id = "", list[str](), ""
     async for line in lines:
         field, _, value = line.partition(":")
@@ -50,7 +50,7 @@ async def events_in(lines: AsyncIterator[str]) -> AsyncIterator[Event]:
 
 
 def shown(event: Event, base: str) -> Event:
-    """Return an event of hotlist as the page takes it: an alert as a card, all else as it is."""
+    """Convert hotlist's event for the page: an alert becomes a card, other events stay."""
     if event.name != "alert":
         return event
     card = fragment("hit_card.html", hit=json.loads(event.data), base=base, live=True)
@@ -58,7 +58,7 @@ def shown(event: Event, base: str) -> Event:
 
 
 async def passed_on(visit: Visit, answer: httpx.Response, base: str) -> AsyncIterator[bytes]:
-    """Yield hotlist's open stream for the browser, until it ends or nobody uses the page any more."""
+    """Yield hotlist's open stream for the browser, until it ends or the session is idle."""
     yield f"retry: {RETRY_MS}\n\n".encode()
     try:
         async for event in events_in(answer.aiter_lines()):
@@ -68,6 +68,6 @@ async def passed_on(visit: Visit, answer: httpx.Response, base: str) -> AsyncIte
                 return
             yield shown(event, base).encode()
     except httpx.TransportError:
-        return  # the browser comes back with the last id, and misses nothing
+        return  # the browser reconnects with the last id and misses no event
     finally:
         await answer.aclose()

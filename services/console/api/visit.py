@@ -1,4 +1,4 @@
-"""One request of somebody who is signed in."""
+"""One request of a signed-in person."""
 
 from collections.abc import AsyncIterator, Collection
 from http import HTTPStatus
@@ -17,7 +17,7 @@ from services.console.service import ConsoleService, console_of
 from shared.core.permissions import PURPOSE_MISSING
 
 PASSED_ON = ("Content-Length", "X-Content-SHA256", "Repr-Digest")
-"""What tells a browser, or a person, whether a file came whole."""
+"""Response headers that show a browser or a person whether a file is complete."""
 
 OVER = "The session has ended; sign in again."
 
@@ -28,12 +28,12 @@ LinkToken = Annotated[str, Query(max_length=200)]
 
 
 def offered_by(link_token: str) -> dict[str, str]:
-    """Return what a service is asked for a picture with: the link of the answer that offered it, if any."""
+    """Return the query of a picture: the link token of the response that offered it, if any."""
     return {"link_token": link_token} if link_token else {}
 
 
 class Visit:
-    """Calls services as the person: with their token and, where declared, their purpose."""
+    """Calls services as the person: with their token and any declared purpose."""
 
     def __init__(self, request: Request, console: ConsoleService, session: Session) -> None:
         self._request = request
@@ -42,7 +42,7 @@ class Visit:
         self.purpose = _purpose(request, console, session)
 
     def has_purpose_for(self, permission: str) -> bool:
-        """Tell whether a purpose is declared that opens a permission by the policy's table."""
+        """Whether the declared purpose, if any, opens a permission by the policy's table."""
         return self.purpose is not None and self.purpose.kind in self.kinds_for(permission)
 
     def kinds_for(self, permission: str) -> list[str]:
@@ -51,7 +51,7 @@ class Visit:
 
     @property
     def kinds_of_purpose(self) -> list[str]:
-        """The kinds of purpose that open something that this person may do, in order."""
+        """The kinds of purpose that open one of this person's permissions, in order."""
         purposes, held = self.console.policy.purposes, self.session.permissions
         kinds = {
             kind for row in purposes.opens if row.permissions & set(held) for kind in row.kinds
@@ -59,27 +59,27 @@ class Visit:
         return sorted(kinds or purposes.allowed)
 
     async def ask(self, service: str, method: str, path: str, **request: Any) -> httpx.Response:
-        """Send a request, once more with a new token where the present one was revoked.
+        """Send a request; retries once with a new token if the current one was revoked.
 
-        `with_purpose=False` leaves the declared purpose out, for what is shown without one; `purpose_for`, a
-        permission, where the purpose does not open that. A purpose that is sent is held to the policy's table.
+        `with_purpose=False` leaves the declared purpose out, for data that need none; `purpose_for`, a permission,
+        leaves it out if it does not open that permission. The service checks a purpose that is sent against the policy.
 
-        Raises: Refused when the service does not answer, SignedOut when the session has ended.
+        Raises: Refused if the service does not answer, SignedOut if the session has ended.
         """
         self._renewed(await self.console.sessions.fresh(self.session))
         answer = await self._send(service, method, path, **request)
         if answer.status_code == HTTPStatus.UNAUTHORIZED and "content" not in request:
-            # Tokens are revoked by account; the session itself may go on (ADR-0007). What was passed on
-            # as it came cannot be sent again.
+            # Tokens are revoked by account; the session itself may continue (ADR-0007). A body that was
+            # forwarded as it arrived cannot be sent again.
             await answer.aclose()
             self._renewed(await self.console.sessions.fresh(self.session, refused=True))
             answer = await self._send(service, method, path, **request)
         return answer
 
     async def must(self, service: str, method: str, path: str, **request: Any) -> Any:
-        """Send a request that has to succeed; gives its JSON.
+        """Send a request that has to succeed; returns its JSON.
 
-        Raises: Refused, SignedOut; PurposeNeeded where a declared purpose is all that is missing.
+        Raises: Refused, SignedOut; PurposeNeeded if only a declared purpose is missing.
         """
         try:
             return content(await self.ask(service, method, path, **request))
@@ -87,7 +87,7 @@ class Visit:
             raise self._mendable(exc) from None
 
     async def picture(self, service: str, path: str, **request: Any) -> Response:
-        """Pass a picture on. Raises: Refused, SignedOut, PurposeNeeded."""
+        """Forward a picture. Raises: Refused, SignedOut, PurposeNeeded."""
         answer = await self.ask(service, "GET", path, **request)
         kind = answer.headers.get("content-type", "").partition(";")[0].strip()
         if not answer.is_success or kind not in PICTURES:
@@ -95,11 +95,11 @@ class Visit:
         return Response(answer.content, media_type=kind)
 
     async def file(self, service: str, path: str, kinds: Collection[str], name: str) -> Response:
-        """Pass a file of one of these kinds on as it comes, for the browser to save.
+        """Forward a file of one of these kinds as it arrives, for the browser to save.
 
         Raises: Refused, SignedOut, PurposeNeeded.
         """
-        plain = {"Accept-Encoding": "identity"}  # the length that is passed on is that of the file
+        plain = {"Accept-Encoding": "identity"}  # the forwarded length is that of the file
         answer = await self.ask(service, "GET", path, headers=plain, stream=True)
         kind = answer.headers.get("content-type", "").partition(";")[0].strip()
         if not answer.is_success or kind not in kinds:
@@ -111,11 +111,11 @@ class Visit:
         return StreamingResponse(_pieces(answer), media_type=kind, headers=headers)
 
     def save(self) -> None:
-        """Have the browser keep the session as it is now."""
+        """Store the current session in the browser's cookie."""
         set_cookie(self._request, SESSION, self.console.seal.seal(self.session))
 
     def _mendable(self, exc: Refused) -> Refused | PurposeNeeded:
-        """Return a refusal, or, where a declared purpose, or another, is all that is missing, that one is needed."""
+        """Return the refusal, or PurposeNeeded if a purpose, or another one, would resolve it."""
         if exc.code == PURPOSE_MISSING or exc.opened:
             return PurposeNeeded(page_of(self._request), exc.opened)
         return exc
@@ -141,14 +141,14 @@ class Visit:
 
 
 def page_of(request: Request) -> str:
-    """Return the page that a request is of: its own address, or of a form or picture that of its page."""
+    """Return the page of a request: its own path, or for a form or picture that of its page."""
     here = request.url.path.removeprefix(request.scope.get("root_path", "")).lower()
     of_page = request.method == "GET" and not here.endswith(("/crop", "/image"))
     return here if of_page else "/".join(here.split("/")[:3])
 
 
 async def _pieces(answer: httpx.Response) -> AsyncIterator[bytes]:
-    """Yield an open answer's body. One that breaks off leaves the browser with too little, and a fault."""
+    """Yield an open response's body. If it breaks off, the browser gets too little, and an error."""
     try:
         async for piece in answer.aiter_bytes():
             yield piece
@@ -157,23 +157,23 @@ async def _pieces(answer: httpx.Response) -> AsyncIterator[bytes]:
 
 
 def caller(request: Request) -> dict[str, str]:
-    """Return what tells a service for whom the console asks: address and request id."""
+    """Return the headers that name the console's own caller: address and request id."""
     address = request.client.host if request.client else ""
     headers = {"X-Request-ID": str(request.state.request_id)}
     return {**headers, "X-Forwarded-For": address} if address else headers
 
 
 def session_in(request: Request) -> Session | None:
-    """Return the session in the request's cookie, over or not; None where there is none."""
+    """Return the session in the request's cookie, idle or not; None without one."""
     console = console_of(request)
     cookie = console.seal.open(Session, cookie_of(request, SESSION))
     if cookie is None or console.sessions.has_ended(cookie):
-        return None  # `watching` says which
+        return None  # `watching` gives the reason
     return console.sessions.current(cookie)
 
 
 def _has_ended(request: Request) -> bool:
-    """Return whether the request's cookie is of a session that ended here: somebody kept it, or copied it."""
+    """Whether the request's cookie is of a session that ended here, such as a copied cookie."""
     console = console_of(request)
     cookie = console.seal.open(Session, cookie_of(request, SESSION))
     return cookie is not None and console.sessions.has_ended(cookie)
@@ -187,7 +187,7 @@ def _purpose(request: Request, console: ConsoleService, session: Session) -> Pur
 
 
 def visitor(request: Request) -> Visit | None:
-    """Return who is signed in, for a page that is for everybody; None where nobody is."""
+    """Return the visit of a signed-in person on a public page; None if the browser has no session."""
     console, session = console_of(request), session_in(request)
     is_gone = jar_of(request).changed.get(SESSION, "") is None
     if session is None or is_gone or console.sessions.is_idle(session):
@@ -196,7 +196,7 @@ def visitor(request: Request) -> Visit | None:
 
 
 async def watching(request: Request) -> Visit:
-    """A visit that the browser makes by itself: it keeps nobody signed in. Raises: SignedOut."""
+    """Return a visit that the browser makes by itself: it does not count as activity. Raises: SignedOut."""
     console = console_of(request)
     session = session_in(request)
     if session is None:
@@ -211,7 +211,7 @@ async def watching(request: Request) -> Visit:
 
 
 async def working(request: Request) -> Visit:
-    """A visit that a person makes. Raises: SignedOut."""
+    """Return a visit that the person makes: it counts as activity. Raises: SignedOut."""
     visit = await watching(request)
     visit.session = visit.console.sessions.touch(visit.session)
     visit.save()
@@ -219,7 +219,7 @@ async def working(request: Request) -> Visit:
 
 
 async def _end(request: Request, console: ConsoleService, session: Session) -> None:
-    """Close an idle session at identity too, which does so by itself if it cannot be reached now."""
+    """Close an idle session at identity too; if identity cannot be reached, it does so by itself."""
     console.sessions.forget(session)
     headers = {**caller(request), "Authorization": f"Bearer {session.access_token}"}
     try:

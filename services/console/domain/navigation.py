@@ -1,6 +1,6 @@
-"""Where a person can go from here, for the navigation and the start page alike.
+"""The pages that a person may open, for the navigation and the start page.
 
-Whether somebody may is the services' to say; what a person's permissions do not hold is not offered.
+It offers the pages that a person's permissions cover; the services decide what is allowed.
 """
 
 from collections.abc import Collection
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Way:
-    """A page that a person can go to, and the permission that its first look needs."""
+    """A page in the navigation, and the permission that opening it needs."""
 
     permission: str
     path: str
@@ -79,5 +79,5 @@ WAYS = (
 
 
 def ways_of(permissions: Collection[str]) -> list[Way]:
-    """Return the pages that somebody with these permissions is offered."""
+    """Return the pages offered to a person with these permissions."""
     return [way for way in WAYS if way.permission in permissions]

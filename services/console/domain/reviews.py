@@ -1,6 +1,6 @@
-"""What a page tells of a release request before somebody decides on it (policy 468.7(b)).
+"""Tells a reviewer in advance which decisions on a release request would be refused (policy 468.7(b)).
 
-The release service decides who may. This says in words, from what it showed, what would be refused.
+The release service decides who may. This derives from its responses, in words, what it would refuse.
 """
 
 from collections.abc import Collection, Mapping
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 OPEN = frozenset({"submitted", "first_approved"})
-"""A request in one of these awaits a decision."""
+"""Statuses in which a request awaits a decision."""
 
 REVIEW = "release:review"
 
 
 @dataclass(frozen=True)
 class Review:
-    """How an open request stands for one person. The reasons are empty where nothing is in the way."""
+    """One person's options for an open request. A reason is empty if the option is open."""
 
     approvals_needed: int
     approvals: int
     why_not: str
-    """Why this person can decide nothing."""
+    """Why this person may not decide."""
 
     why_not_approve: str
-    """Why nobody, or not this person, can approve it; it can still be denied."""
+    """Why the request cannot be approved, by anyone or by this person; it can still be denied."""
 
 
 def review_of(
@@ -32,7 +32,7 @@ def review_of(
     person_id: str,
     permissions: Collection[str],
 ) -> Review:
-    """Return how an open request stands for a person; `agency` is what is registered of it today."""
+    """Return a person's options for an open request; `agency` is the agency's current registration."""
     approved_by = [
         decision["decided_by"]["person_id"]
         for decision in asked["decisions"]
