@@ -1,4 +1,4 @@
-"""One handler a consumed topic; its own devices' changes are followed by a worker."""
+"""Ingest's handlers, one for each consumed topic; a worker follows changes of its own devices."""
 
 import logging
 from collections.abc import Sequence
@@ -18,16 +18,16 @@ PURGES = "ingest-purges"
 
 
 class Handlers:
-    """What each event does here."""
+    """Handlers of other services' events."""
 
     def __init__(self, runtime: Runtime, secrets: MonthSecrets) -> None:
         self._runtime = runtime
         self._secrets = secrets
 
     async def purged(self, events: Sequence[RecordsPurged]) -> None:
-        """Forget when purged frames came, and destroy the secrets of months that are wholly purged.
+        """Delete the arrival times of purged frames, and the secrets of wholly purged months.
 
-        Safe to repeat. Raises: InvalidInput for a purge below the legal floor; Unavailable.
+        Idempotent. Raises: InvalidInput for a purge below the legal floor; Unavailable.
         """
         floor = timedelta(days=self._runtime.policy.retention.floor_days)
         for event in events:
@@ -46,5 +46,5 @@ class Handlers:
 
 
 def subscriptions(runtime: Runtime, secrets: MonthSecrets) -> list[Subscription]:
-    """Return what ingest consumes, besides its own devices' changes."""
+    """Return ingest's subscriptions, except to its own devices' changes."""
     return [Subscription(PURGES, {RecordsPurged: Handlers(runtime, secrets).purged})]

@@ -16,7 +16,7 @@ from shared.service.runtime import Runtime
 
 
 def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
-    """Return the app; nothing is connected before its lifespan begins."""
+    """Build the app; its lifespan connects."""
     runtime = runtime or Runtime(SPEC.name, settings)
     ingest = IngestService.of(runtime, settings)
 

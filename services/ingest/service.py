@@ -1,4 +1,4 @@
-"""What the routes of a running ingest work with, started and stopped with its runtime."""
+"""The resources of a running ingest, started and stopped with its runtime."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,11 +33,11 @@ class IngestService(RuntimeService):
     housekeeping: Housekeeping
     silence: Silence
     follower: TopicFollower | None
-    """Follows changes of devices; None where there is no Kafka."""
+    """Follows changes of devices; None without Kafka."""
 
     @classmethod
     def of(cls, runtime: Runtime, settings: Settings) -> "IngestService":
-        """Return the service, not started."""
+        """Build the service without starting it."""
         cache = DeviceCache(runtime.db, ttl_s=settings.ingest_devices_ttl_s)
         last_seen = LastSeen(runtime.db, every_s=settings.ingest_last_seen_every_s)
         secrets = MonthSecrets(
@@ -62,7 +62,7 @@ class IngestService(RuntimeService):
         )
 
     async def start(self) -> None:
-        """Know every device, then follow their changes. Raises: Unavailable."""
+        """Load every device, then follow their changes. Raises: Unavailable."""
         await self.secrets.load()
         await self.cache.load()
         self.runtime.run(
@@ -76,7 +76,7 @@ class IngestService(RuntimeService):
             self.runtime.run(self.follower)
 
     async def stop(self) -> None:
-        """Write down what is left, after the runtime's tasks have stopped."""
+        """Store the remaining last-seen times, after the runtime's tasks have stopped."""
         if self.last_seen.writing.started:
             await self.last_seen.writing.once()
 
@@ -90,7 +90,7 @@ class IngestService(RuntimeService):
 
 
 def _follower(runtime: Runtime, cache: DeviceCache) -> TopicFollower:
-    """Return what has the cache know of devices that another process changed."""
+    """Return a follower that updates the cache when another process changes a device."""
 
     async def changed(events: Sequence[DeviceChanged]) -> None:
         await cache.refresh({event.device_id for event in events})

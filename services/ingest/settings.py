@@ -13,64 +13,64 @@ MEBIBYTE = 1024 * 1024
 
 
 class Settings(CommonSettings):
-    """Limits of the doors. Environment names are the fields' in capitals, e.g. INGEST_MAX_FRAME_BYTES."""
+    """Ingest's limits and keys. Environment names are the fields' in capitals, e.g. INGEST_MAX_FRAME_BYTES."""
 
     ingest_signing_key: SigningSeed
     """Base64 of 32 random bytes: the Ed25519 key that signs captures (ADR-0020)."""
 
     ingest_signing_certificate: str
-    """What a root of `root_public_keys` says of that key (usage `captures`), for 400 days at most."""
+    """The certificate of that key (usage `captures`) by a root of `root_public_keys`, for 400 days at most."""
 
     ingest_id_key: SecretKey
-    """Base64 of 32 random bytes. Seals the secrets of months under which ids of captures and reads are keyed (ADR-0026)."""
+    """Base64 of 32 random bytes. Seals the months' secrets, which key the ids of captures and reads (ADR-0026)."""
 
     ingest_other_id_keys: SecretKeys = SecretStr("")
-    """Such keys separated by spaces: what they sealed still opens and is sealed again with `ingest_id_key`."""
+    """Earlier such keys, separated by spaces: they open secrets, which `ingest_id_key` then seals again."""
 
     ingest_max_frame_bytes: Annotated[int, Field(ge=1024)] = 25_000_000
 
     ingest_max_batch_bytes: Annotated[int, Field(ge=1024)] = 8 * MEBIBYTE
-    """Of one body of reads, before and after unpacking."""
+    """Limit of one body of reads, before and after unpacking."""
 
     ingest_max_batch_reads: Annotated[int, Field(ge=1, le=100_000)] = 10_000
 
     ingest_max_bytes_in_flight: Annotated[int, Field(ge=MEBIBYTE)] = 256 * MEBIBYTE
-    """Of all bodies together that one process holds; more is answered 503, not with its death."""
+    """Limit of all bodies in one process; a request beyond it gets 503, instead of exhausting memory."""
 
     ingest_body_timeout_s: Annotated[float, Field(gt=0)] = 60
-    """A body that has not arrived whole by then is given up."""
+    """Longest time for a body to arrive whole."""
 
     ingest_clock_skew_s: Annotated[float, Field(ge=0)] = 300
     """How far in the future a device's clock may be."""
 
     ingest_fixed_within_m: Annotated[float, Field(gt=0)] = 200
-    """A fixed camera that says it is farther from its registered place than this is refused."""
+    """A fixed camera that sends a position farther from its registered place than this is refused."""
 
     ingest_frames_per_s: Annotated[float, Field(gt=0)] = 20
-    """Of a device that was registered without a rate of its own."""
+    """Default for a device that is registered without a rate."""
 
     ingest_reads_per_s: Annotated[float, Field(gt=0)] = 2_000
 
     ingest_devices_ttl_s: Annotated[float, Field(gt=0)] = 15
-    """Every device is read again this often, should an event about one not have come."""
+    """Interval of reloading all devices, in case an event about one was lost."""
 
     ingest_silent_after_s: Annotated[int, Field(ge=60)] = 4 * 3600
-    """A fixed camera that says nothing for so long is told of; vehicles may stand in the garage."""
+    """A fixed camera that sends nothing for this long is reported; vehicles may be parked."""
 
     ingest_silence_every_s: Annotated[float, Field(gt=0)] = 60
-    """How often that is looked at."""
+    """Interval of that check."""
 
     ingest_last_seen_every_s: Annotated[float, Field(gt=0)] = 5
 
     @property
     def id_vault(self) -> Vault:
-        """What seals and opens the secrets of months."""
+        """The vault that seals and opens the secrets of months."""
         others = [key_bytes(key) for key in keys_of(self.ingest_other_id_keys)]
         return Vault(key_bytes(self.ingest_id_key), others)
 
     @model_validator(mode="after")
     def _signer_holds_together(self) -> Self:
-        """Refuse a certificate of another key, for another usage, or by a root that is not trusted."""
+        """Refuse a certificate of another key, for another usage, or by an untrusted root."""
         try:
             self.signer()
         except CertificateRefused as exc:
@@ -78,7 +78,7 @@ class Settings(CommonSettings):
         return self
 
     def signer(self) -> Signer:
-        """Return what signs captures. Raises: CertificateRefused."""
+        """Return the signer of captures. Raises: CertificateRefused."""
         return signer(
             self.ingest_signing_key,
             self.ingest_signing_certificate,

@@ -1,4 +1,4 @@
-"""What ingest declares of itself."""
+"""Ingest's declaration."""
 
 from shared.service.spec import ServiceSpec
 

@@ -182,10 +182,10 @@ class Narrowness(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Devices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long devices may hold captures back, and how recent a live capture is (ADR-0032)."""
+    """How long devices may keep captures back, and how recent a live capture is (ADR-0032)."""
 
     live_within_s: int
-    """A capture that is older than this raises no alert; a device that may hold nothing back sends it late."""
+    """A capture that is older than this raises no alert; a device that may keep nothing back sends it late."""
 
     may_buffer_h: Mapping[Literal["fixed", "vehicle"], float]
     """By kind, the longest that a device may be registered with, and its default."""

@@ -1,1 +1,1 @@
-"""Ingest: what a caller can have done, one module for each."""
+"""Ingest: its use cases: captures, edge reads, and the device registry."""

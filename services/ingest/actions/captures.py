@@ -1,4 +1,4 @@
-"""Keeps a frame: into the object store, then into Kafka, and only then a receipt."""
+"""Stores a frame in the object store, then publishes it to Kafka, and only then returns a receipt."""
 
 import asyncio
 from collections import OrderedDict
@@ -25,14 +25,14 @@ from shared.service.runtime import Runtime
 TimeSource = Literal["device", "server"]
 
 REMEMBERED = 20_000
-"""Receipts that this process can give again as they were."""
+"""Receipts that this process can repeat unchanged."""
 
 INLINE_BYTES = 1_000_000
-"""A larger frame is looked at in a thread: 25 MB take 100 ms."""
+"""Larger frames are inspected in a thread: 25 MB need 100 ms."""
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """Says that a frame is safe; the same frame again has the same capture id."""
+    """Acknowledges a durable frame; the same frame again gets the same capture id."""
 
     capture_id: UUID
     sha256: str
@@ -44,20 +44,20 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class Captures:
-    """Takes frames of authenticated devices."""
+    """Accepts frames of authenticated devices."""
 
     def __init__(self, runtime: Runtime, signer: Signer, secrets: MonthSecrets) -> None:
-        """`signer` is certified for captures: what was read of a frame is kept only with its word."""
+        """`signer` is certified for captures: other services accept reads of a frame only with its signature."""
         self._runtime = runtime
         self._signer = signer
         self._secrets = secrets
         self._receipts: OrderedDict[UUID, Receipt] = OrderedDict()
 
     async def keep(self, device: Device, upload: Upload, said: Circumstances) -> Receipt:
-        """Keep a frame durably and announce it.
+        """Store a frame durably and publish its event.
 
-        Raises: Malformed, UnsupportedMedia, TooLarge, MonthEnded, InvalidInput, and nothing is stored; Unavailable, and the
-        frame may be sent again: it has the same id.
+        Raises: Malformed, UnsupportedMedia, TooLarge, MonthEnded, InvalidInput, before anything is stored; Unavailable:
+        the frame may be sent again and gets the same id.
         """
         frame = await _look(upload.data)
         received_at = self._runtime.clock.now()
@@ -114,7 +114,7 @@ async def _look(data: bytes) -> Frame:
 def _capture_id(
     secret: bytes, device: Device, upload: Upload, captured_at: datetime | None
 ) -> UUID:
-    """Return the id of a frame, keyed by the secret of its month; without a time of the device's own."""
+    """Return the id of a frame, keyed by its month's secret; leaves the time out if the device gave none."""
     digest = upload.sha256.hex()
     ids = Deriver(secret, "capture", device.device_id)
     if captured_at is None:

@@ -1,6 +1,6 @@
-"""Reads that a camera made itself: decoded, checked and given their ids. The hot path.
+"""Decodes and validates reads that a camera made itself, and derives their ids. The hot path.
 
-All or nothing: the first faulty read refuses the whole batch, by its place in it and its field.
+All or nothing: the first faulty read refuses the whole batch; the error names its position and field.
 """
 
 import re
@@ -39,12 +39,12 @@ class EdgeCharacter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EdgeRead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One read as a camera sends it."""
+    """One read in a camera's format."""
 
     plate: Annotated[str, Meta(min_length=1, max_length=32)]
     confidence: Confidence
     captured_at: msgspec.Raw
-    """Decoded by `Batch`: the read's id covers the time as the device wrote it."""
+    """Decoded by `Batch`, since the read's id covers the time as the device wrote it."""
 
     source_id: Text | None = None
     region: str | None = None
@@ -72,8 +72,8 @@ DECODERS: dict[str, Callable[[bytes], list[EdgeRead]]] = {
 def unpack(body: bytes, encoding: str, most_bytes: int) -> bytes:
     """Return `body` without its content encoding.
 
-    Raises: TooLarge when it unpacks to more than `most_bytes`, of which no more is unpacked;
-    Malformed when it is broken, UnsupportedMedia for encodings other than gzip.
+    Raises: TooLarge if it unpacks to more than `most_bytes`, and unpacks no further; Malformed if it is broken,
+    UnsupportedMedia for encodings other than gzip.
     """
     if encoding in ("", "identity"):
         return body
@@ -92,7 +92,7 @@ def unpack(body: bytes, encoding: str, most_bytes: int) -> bytes:
 
 
 def decode(body: bytes, media_type: str, most: int) -> list[EdgeRead]:
-    """Return the reads in `body`.
+    """Decode the reads in `body`.
 
     Raises: UnsupportedMedia, Malformed, TooLarge for more than `most`, InvalidInput naming the
     first faulty read and its field.
@@ -121,7 +121,7 @@ _FIELD = re.compile(r"field `(.{1,64})`")
 
 
 def _named(message: str) -> InvalidInput:
-    """Turn msgspec's words into which read, which field, what fault."""
+    """Turn msgspec's message into the index of the read, its field, and the fault."""
     found = _PLACE.fullmatch(message)
     if found is None:
         return InvalidInput("a read is not valid")
@@ -140,11 +140,11 @@ def _fault(index: int, field: str | None, fault: str) -> InvalidInput:
 
 
 class Batch:
-    """Turns decoded reads of one device into events; ids are derived, so a batch sent again has none new.
+    """Turns decoded reads of one device into events; ids are derived, so a repeated batch adds none.
 
-    An id covers the device, the time as the device wrote it, source id, plate, region and confidence: a
-    read that contradicts another is a read of its own. Its first half covers only what says that it is
-    the same sighting, so that retention sees by two ids that their reads contradict each other.
+    An id covers the device, the time as the device wrote it, source id, plate, region and confidence, so a read that
+    contradicts another is a separate read. Its first half covers only the identity of the sighting, so two ids show
+    retention that their reads contradict each other.
     """
 
     def __init__(
@@ -158,8 +158,8 @@ class Batch:
         most_m: float,
         may_take: timedelta,
     ) -> None:
-        """`most_m` is how far from its place a fixed camera may say that it is; what comes longer after its
-        capture than `may_take` is late."""
+        """`most_m` is the greatest distance between a fixed camera's place and the place that it sends; a read that
+        arrives more than `may_take` after its capture is late."""
         self._most_m = most_m
         self._may_take = may_take
         self._device = device
@@ -171,12 +171,12 @@ class Batch:
         self._month = (0, 0)
         self._kept: dict[UUID, EdgeRead] = {}
         self.ids: list[UUID] = []
-        """One for each read, in order."""
+        """One id per read, in order."""
         self.late = 0
-        """How many different reads were late."""
+        """Number of distinct late reads."""
 
     def events(self, reads: Sequence[EdgeRead]) -> list[ReadRecorded]:
-        """Return one event for each read that is not one of the batch's already.
+        """Return one event for each distinct read of the batch.
 
         Raises: InvalidInput naming the first faulty read and its field.
         """
@@ -195,7 +195,7 @@ class Batch:
         return events
 
     def _hold_to_all(self, events: Sequence[ReadRecorded]) -> None:
-        """Refuse what hotlist and retention would put aside: a receipt says that a read is kept."""
+        """Refuse reads that hotlist and retention would dead-letter: a receipt promises that a read is kept."""
         try:
             check_reads(events, self._now)
         except InvalidInput:
@@ -222,7 +222,7 @@ class Batch:
             self._refuse("captured_at", "is no time of this age")
 
     def _check(self, read: EdgeRead, at: datetime) -> None:
-        """What the decoder's types cannot say."""
+        """Check what the decoder's types cannot express."""
         if (fault := self._window.fault(at)) is not None:
             self._refuse("captured_at", fault)
         if read.region is not None and not is_region(read.region):
@@ -243,7 +243,7 @@ class Batch:
             ids = self._ids = self._deriver(at)
             self._month = (at.year, at.month)
         time, source = bytes(read.captured_at).decode(), read.source_id
-        # With its time: a camera that counts from 1 again after a restart loses no read.
+        # Includes the time: no read is lost if a camera numbers from 1 again after a restart.
         same = (
             f"plate\x1f{time}\x1f{plate}"
             if source is None
@@ -252,7 +252,7 @@ class Batch:
         return ids.derive_akin(same, f"\x1f{plate}\x1f{read.confidence!r}\x1f{read.region or ''}")
 
     def _deriver(self, at: datetime) -> Deriver:
-        if (fault := self._window.fault(at)) is not None:  # has no secret, so it is looked at first
+        if (fault := self._window.fault(at)) is not None:  # such times have no secret
             self._refuse("captured_at", fault)
         try:
             return Deriver(self._secrets.secret(at), "read", self._device.device_id)

@@ -1,4 +1,4 @@
-"""Changes to the device registry: each commits with its event, and holds in this process at once."""
+"""Changes to the device registry: each commits with its event, and applies in this process at once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,17 +20,17 @@ from shared.service.runtime import Runtime
 
 @dataclass(frozen=True)
 class Issued:
-    """A device and its new credential, which is nowhere else."""
+    """A device and its new credential, which is stored nowhere else."""
 
     device: Device
     credential: str
 
 
 class Registry:
-    """What an ALPR administrator may do with devices."""
+    """An ALPR administrator's operations on devices."""
 
     def __init__(self, runtime: Runtime, known: Callable[[Device], None], grant: Grant) -> None:
-        """`known` is told of each change that has committed, so that it holds in this process at once."""
+        """`known` is called with each committed change, so that it applies in this process at once."""
         self._put = known
         self._grant = grant
         self._runtime = runtime
@@ -55,9 +55,9 @@ class Registry:
         reads_per_s: float,
         may_buffer_h: float | None,
     ) -> Issued:
-        """Add a device; `may_buffer_h` None is what the policy has for its kind.
+        """Add a device; `may_buffer_h` None means the policy's maximum for its kind.
 
-        Raises: Conflict when its name is taken, InvalidInput for its place or how long it may keep captures back.
+        Raises: Conflict if its name exists, InvalidInput for its place or how long it may keep captures back.
         """
         rules = self._runtime.policy.devices
         device = Device(
@@ -109,7 +109,7 @@ class Registry:
         return await self._issued(device_id, secret)
 
     async def revoke(self, device_id: UUID, *, reason: str) -> Device:
-        """Take nothing from a device from now on. Raises: NotFound, Conflict."""
+        """Refuse everything from a device from now on. Raises: NotFound, Conflict."""
         async with self._runtime.db.begin() as connection:
             devices = Devices(connection)
             device = await _found(devices, device_id, lock=True)
@@ -121,7 +121,7 @@ class Registry:
         return await self._known(device_id)
 
     async def reinstate(self, device_id: UUID, *, reason: str) -> Issued:
-        """Let a revoked device in again, with a new credential: the old one may be known to others.
+        """Reinstate a revoked device with a new credential, since others may know the old one.
 
         Raises: NotFound, Conflict.
         """
@@ -144,7 +144,7 @@ class Registry:
         return Issued(await self._known(device_id), f"{device_id}.{secret}")
 
     async def _known(self, device_id: UUID) -> Device:
-        """Read a device as committed, and let this process know it before anybody is answered."""
+        """Read a device as committed, and update this process's cache before the request is answered."""
         device = await self.get(device_id)
         self._put(device)
         return device
@@ -177,7 +177,7 @@ def _check_place(device: Device) -> None:
 
 
 def _told(device: Device) -> dict[str, str]:
-    """What the audit log keeps of a device's make-up."""
+    """Return the device's properties that the audit log records."""
     place = device.place
     told = {
         "name": device.name,

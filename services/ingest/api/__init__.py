@@ -1,4 +1,4 @@
-"""Ingest's doors: for cameras, and for those who manage them."""
+"""Ingest's routes: for cameras, and for administrators of devices."""
 
 from fastapi import FastAPI
 

@@ -20,7 +20,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class CaptureReceipt(BaseModel):
-    """Says that a frame is safe: in the object store, and in Kafka."""
+    """Acknowledges a durable frame: in the object store, and in Kafka."""
 
     model_config = ConfigDict(
         use_attribute_docstrings=True,
@@ -41,17 +41,17 @@ class CaptureReceipt(BaseModel):
     )
 
     capture_id: UUID
-    """The same for the same frame of the same device and time, however often it is sent."""
+    """Always the same for the same frame of the same device and time."""
     sha256: str
     captured_at: datetime
     received_at: datetime
     time_source: Literal["device", "server"]
-    """`server` when the device gave no time: `captured_at` is when the frame first came."""
+    """`server` if the device gave no time: `captured_at` is then the time at which the frame first arrived."""
     copies: int
-    """On how many brokers of Kafka the capture's event lies at least. 1: the loss of that one loses it
+    """How many Kafka brokers have the capture's event, at the least. 1: the loss of that broker loses it
     (KAFKA_ALLOW_ONE_COPY); the image itself is in the object store."""
     late: bool
-    """It is older than the device may keep it back: it is kept, and shown as late."""
+    """It arrived later than the device may keep captures back: it is kept, and shown as late."""
     checkpoint: str | None
     """The newest signed checkpoint of the audit log, a signed note; null only before the first one."""
 
@@ -98,10 +98,10 @@ _OPENAPI: dict[str, Any] = {
 
 
 async def post_capture(request: Request, device: Camera) -> Response:
-    """Take one frame: a JPEG, PNG or WebP body, or a form with one file; answered once it is safe.
+    """Accept one frame: a JPEG, PNG or WebP body, or a form with one file; answered once it is durable.
 
     Time and place come by query, header or form field. The same frame again is the same capture.
-    503 with Retry-After when it cannot be kept: send it again, nothing was acknowledged.
+    503 with Retry-After if it cannot be stored: send it again, it was not acknowledged.
     """
     ingest = service_of(request.app, IngestService)
     settings = ingest.settings

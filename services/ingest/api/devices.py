@@ -37,7 +37,7 @@ Rate = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
 
 
 class PlaceModel(RequestBody):
-    """Where a fixed camera stands: WGS 84 degrees, heading clockwise from north."""
+    """Position of a fixed camera: WGS 84 degrees, heading clockwise from north."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -46,12 +46,12 @@ class PlaceModel(RequestBody):
     heading_deg: Annotated[float | None, Field(ge=0, lt=360, examples=[90])] = None
 
     def place(self) -> Place:
-        """As events carry it."""
+        """Return it in the format of events."""
         return Place(self.latitude, self.longitude, self.heading_deg)
 
 
 class NewDevice(RequestBody):
-    """A device to register; a rate that is left out is the setting's."""
+    """A device to register; a missing rate defaults to the setting."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -61,12 +61,12 @@ class NewDevice(RequestBody):
     frames_per_s: Rate | None = None
     reads_per_s: Rate | None = None
     may_buffer_h: Hours | None = None
-    """How many hours it may keep captures back; what comes later is late. Left out: the most that the policy
-    allows its kind."""
+    """How many hours it may keep captures back; later ones are late. Default: the most that the policy allows its
+    kind."""
 
 
 class DeviceChanges(RequestBody):
-    """What is to be changed; what is left out stays."""
+    """The fields to change; others stay."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -78,7 +78,7 @@ class DeviceChanges(RequestBody):
 
 
 class DeviceView(BaseModel):
-    """A device as it stands."""
+    """A device in its current state."""
 
     model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
@@ -89,20 +89,20 @@ class DeviceView(BaseModel):
     frames_per_s: float
     reads_per_s: float
     may_buffer_h: float
-    """How many hours it may keep captures back; the policy's bound for its kind holds where it is less."""
+    """How many hours it may keep captures back; if the policy allows its kind less, that applies."""
     status: Status
     registered_at: datetime
     last_seen_at: datetime | None
-    """When it last sent anything; written down every few seconds."""
+    """When it last sent anything; stored every few seconds."""
 
     @classmethod
     def of(cls, device: Device) -> "DeviceView":
-        """Return what is shown of `device`: nothing of its credentials."""
+        """Build the view of `device`, without its credentials."""
         return cls.model_validate(device)
 
 
 class IssuedCredential(BaseModel):
-    """A device with its new credential, which is shown this once and kept nowhere."""
+    """A device with its new credential, which is shown only once and stored nowhere."""
 
     device: DeviceView
     credential: Annotated[
@@ -117,21 +117,21 @@ class IssuedCredential(BaseModel):
 
     @classmethod
     def of(cls, issued: Issued) -> "IssuedCredential":
-        """Return what is shown once."""
+        """Build the view that is shown once."""
         return cls(device=DeviceView.of(issued.device), credential=issued.credential)
 
 
 class Rotation(RequestBody):
-    """How a credential is replaced."""
+    """How to replace a credential."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     overlap_minutes: Annotated[float, Field(ge=0, le=MAX_OVERLAP_MINUTES, examples=[10])] = 0
-    """How long the old one holds too; 0 stops it at once."""
+    """How long the old one stays valid; 0 ends it at once."""
 
 
 class Because(RequestBody):
-    """Why; it is kept in the audit log."""
+    """The reason; the audit log records it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "unit 12 was stolen"}]})
 
@@ -143,7 +143,7 @@ DeviceRead = Annotated[Grant, access(Permission.DEVICE_READ)]
 
 
 def registry_of(request: Request, grant: Grant) -> Registry:
-    """Return what an administrator may do with the devices of the app that serves `request`."""
+    """Return the device registry of the app that serves `request`, for one grant."""
     ingest = service_of(request.app, IngestService)
     return Registry(ingest.runtime, ingest.cache.put, grant)
 
@@ -152,7 +152,7 @@ def registry_of(request: Request, grant: Grant) -> Registry:
 async def register_device(
     request: Request, new: NewDevice, grant: DeviceManage
 ) -> IssuedCredential:
-    """Register a device; its credential is in the answer and never shown again."""
+    """Register a device; the response contains its credential, which is never shown again."""
     ingest = service_of(request.app, IngestService)
     issued = await registry_of(request, grant).register(
         new.name,
@@ -172,7 +172,7 @@ async def list_devices(
     after: After | None = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
 ) -> Page[DeviceView]:
-    """Devices by name, with when each was last seen."""
+    """List devices by name, with the time at which each was last seen."""
     found = await registry_of(request, grant).page(after=key_of(after, str) or "", limit=limit)
     last = found[-1].name if len(found) == limit else None
     return Page.of([DeviceView.of(device) for device in found], last=last)
@@ -180,7 +180,7 @@ async def list_devices(
 
 @router.get("/{device_id}")
 async def get_device(request: Request, device_id: UUID, grant: DeviceRead) -> DeviceView:
-    """One device."""
+    """Show one device."""
     return DeviceView.of(await registry_of(request, grant).get(device_id))
 
 
@@ -203,7 +203,7 @@ async def update_device(
 async def rotate_credential(
     request: Request, device_id: UUID, rotation: Rotation, grant: DeviceManage
 ) -> IssuedCredential:
-    """Issue a new credential; the old one stops at once, or after the overlap that is asked for."""
+    """Issue a new credential; the old one ends at once, or after the requested overlap."""
     overlap = timedelta(minutes=rotation.overlap_minutes)
     return IssuedCredential.of(await registry_of(request, grant).rotate(device_id, overlap=overlap))
 
@@ -212,7 +212,7 @@ async def rotate_credential(
 async def revoke_device(
     request: Request, device_id: UUID, because: Because, grant: DeviceManage
 ) -> DeviceView:
-    """Take nothing from this device from now on."""
+    """Refuse everything from this device from now on."""
     registry = registry_of(request, grant)
     return DeviceView.of(await registry.revoke(device_id, reason=because.reason))
 
@@ -221,6 +221,6 @@ async def revoke_device(
 async def reinstate_device(
     request: Request, device_id: UUID, because: Because, grant: DeviceManage
 ) -> IssuedCredential:
-    """Let a revoked device in again, with a new credential; the old one stays dead."""
+    """Reinstate a revoked device with a new credential; the old one stays invalid."""
     registry = registry_of(request, grant)
     return IssuedCredential.of(await registry.reinstate(device_id, reason=because.reason))

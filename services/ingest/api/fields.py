@@ -1,4 +1,4 @@
-"""What cameras' requests are made of: bodies taken in piece by piece, and frames as they were sent."""
+"""Reads requests of cameras: bodies piece by piece, and frames as they were sent."""
 
 import asyncio
 import logging
@@ -16,13 +16,13 @@ from services.ingest.domain.in_flight import Held
 from services.ingest.domain.upload import Upload
 from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
 
-# It says each broken form in the log; its sender is told, and the log is not the sender's to fill.
+# It logs each broken form; the sender gets an error, and must not be able to fill the log.
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 MAX_PARTS = 16
 MAX_FIELD_BYTES = 256
 FORM_OVERHEAD_BYTES = 64 * 1024
-"""What a form may add to its file: boundaries, headers, fields."""
+"""Most bytes that a form may add to its file: boundaries, headers, fields."""
 
 
 async def pour(
@@ -33,10 +33,10 @@ async def pour(
     most_bytes: int,
     within_s: float,
 ) -> None:
-    """Hand a request's body to `into`, piece by piece as it arrives.
+    """Write a request's body to `into`, piece by piece as it arrives.
 
-    Raises: TooLarge as soon as it is known to be, Malformed when it does not arrive whole in time,
-    Unavailable when this process holds too much already.
+    Raises: TooLarge as soon as the size is known, Malformed if it does not arrive whole in time, Unavailable if this
+    process holds too many bytes already.
     """
     check_length(request, most_bytes)
     count_bytes = 0
@@ -55,7 +55,7 @@ async def pour(
 
 
 def check_length(request: Request, most_bytes: int) -> None:
-    """Refuse a body by what its sender says of it, before any of it is read. Raises: TooLarge."""
+    """Refuse a body by its declared length, before reading any of it. Raises: TooLarge."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most_bytes:
         raise _too_large(most_bytes)
@@ -66,7 +66,7 @@ def _too_large(most_bytes: int) -> TooLarge:
 
 
 async def receive(request: Request, held: Held, *, most_bytes: int, within_s: float) -> Upload:
-    """Return the frame in a request.
+    """Read the frame in a request.
 
     Raises: TooLarge, Malformed, UnsupportedMedia, InvalidInput, Unavailable.
     """
@@ -84,24 +84,24 @@ async def receive(request: Request, held: Held, *, most_bytes: int, within_s: fl
 
 
 class _Raw:
-    """Collects a body that is the frame itself, and its digest on the way."""
+    """Collects a body that is the frame itself, and hashes it on arrival."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self._seen = sha256()
 
     def write(self, piece: bytes) -> None:
-        """Take in a piece of the body."""
+        """Add a piece of the body."""
         self._seen.update(piece)
         self._pieces.append(piece)
 
     def upload(self) -> Upload:
-        """Return what was sent."""
+        """Return the frame."""
         return Upload(b"".join(self._pieces), self._seen.digest())
 
 
 class _Form:
-    """Collects one file and a few short fields; refuses the rest as soon as it shows."""
+    """Collects one file and a few short fields; refuses anything else as soon as it appears."""
 
     def __init__(self, boundary: bytes, most_bytes: int) -> None:
         if not boundary:
@@ -123,14 +123,14 @@ class _Form:
             raise Malformed("the multipart boundary is not valid", field="Content-Type") from None
 
     def write(self, piece: bytes) -> None:
-        """Take in a piece of the body."""
+        """Add a piece of the body."""
         try:
             self._parser.write(piece)
         except FormParserError:
             raise Malformed("the multipart body does not parse") from None
 
     def upload(self) -> Upload:
-        """Return what was sent, whole."""
+        """Return the frame, once complete."""
         if not self._ended:
             raise Malformed("the multipart body is truncated")
         if self._file is None:

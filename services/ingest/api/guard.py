@@ -1,4 +1,4 @@
-"""The guard of the cameras' routes: a device credential, the device's rate, and no query."""
+"""The guard of the cameras' routes: checks credential and rate without a query."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any
@@ -44,7 +44,7 @@ async def authenticate(request: Request) -> Device:
 
 
 async def still(request: Request) -> Device:
-    """Return the device as it is now. A route asks again once the body is in: it may have been revoked since.
+    """Return the device in its current state. Routes call it again after the body: it may have been revoked since.
 
     Raises: NotAuthenticated, Unavailable.
     """
@@ -57,7 +57,7 @@ async def still(request: Request) -> Device:
 
 
 async def identify(request: Request) -> Device | Principal:
-    """Return who sends `request`, by what its route takes. Raises: NotAuthenticated, Unavailable."""
+    """Authenticate the sender of `request`, as its route requires. Raises: NotAuthenticated, Unavailable."""
     if request.url.path.endswith(CAMERA_PATHS):
         return await _device(request)
     return await principals.identify(request)
@@ -74,7 +74,7 @@ async def device_credential(
     bearer: Annotated[object, Depends(_BEARER)],
     basic: Annotated[object, Depends(_BASIC)],
 ) -> Device:
-    """The guard as FastAPI and the OpenAPI document see it."""
+    """The guard as a dependency, for FastAPI and the OpenAPI document."""
     return await authenticate(request)
 
 
@@ -84,10 +84,10 @@ Camera = Annotated[Device, Depends(device_credential)]
 
 
 class CameraRoute(APIRoute):
-    """A route whose endpoint takes a request and the device, nothing else.
+    """A route whose endpoint gets the request and the device only.
 
-    FastAPI's solving of dependencies costs more than all else that a single read needs, so the guard
-    is called directly; a test watches that every such route is refused without a credential.
+    FastAPI's dependency resolution costs more than the rest of a single read, so this calls the guard directly; a test
+    checks that every such route refuses requests without a credential.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -99,7 +99,7 @@ class CameraRoute(APIRoute):
                 device = await authenticate(request)
             except NotAuthenticated as exc:
                 answer = problem(request, status_of(exc), exc.title, exc.detail)
-                # Many cameras send a password only once they are asked for one in this way.
+                # Many cameras send a password only after this challenge.
                 answer.headers.append("WWW-Authenticate", 'Basic realm="Plateward"')
                 return answer
             return await endpoint(request, device)
@@ -114,9 +114,9 @@ def add_camera_route(
     receipt: type[BaseModel],
     openapi: dict[str, Any],
 ) -> None:
-    """Add a POST route for cameras, where it is found first.
+    """Add a POST route for cameras before all other routes.
 
-    Directly on the app: a router that is included is searched anew, twice, for every request.
+    It goes directly on the app: FastAPI searches an included router twice for every request.
     """
     app.router.add_api_route(
         path,

@@ -1,4 +1,4 @@
-"""`POST /v1/reads`: a batch of reads that a camera made itself, taken whole or not at all."""
+"""`POST /v1/reads`: a batch of reads that a camera made itself, accepted whole or not at all."""
 
 import asyncio
 from collections.abc import Mapping
@@ -23,10 +23,10 @@ from shared.service.running import service_of
 from shared.service.standing import NOTE_EXAMPLE
 
 IDS_UP_TO = 100
-"""Batches up to this size are answered with the reads' ids, larger ones when asked (`?ids=true`)."""
+"""Responses to batches up to this size include the reads' ids; to larger ones on request (`?ids=true`)."""
 
 SLICE = 1000
-"""Reads worked before others get their turn on the event loop."""
+"""Reads processed before the event loop runs other tasks."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -42,7 +42,7 @@ class _Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ReadsReceipt(BaseModel):
-    """Says that a batch is safe: Kafka has acknowledged every read."""
+    """Acknowledges a durable batch: Kafka has acknowledged every read."""
 
     model_config = ConfigDict(
         use_attribute_docstrings=True,
@@ -63,22 +63,21 @@ class ReadsReceipt(BaseModel):
     )
 
     accepted: int
-    """Different reads in the batch."""
+    """How many distinct reads the batch has."""
     duplicates: int
-    """Reads that the batch has more than once, beyond the first."""
+    """How many repeated reads the batch has, beyond the first of each."""
     sha256: str
-    """Of the body as it was sent."""
+    """Of the body as sent."""
     received_at: datetime
     copies: int
-    """On how many brokers of Kafka the reads lie at least. 1: the loss of that one loses them
+    """How many Kafka brokers have the reads, at the least. 1: the loss of that broker loses them
     (KAFKA_ALLOW_ONE_COPY)."""
     late: int
-    """How many of the different reads are older than the device may keep them back: they are kept, and shown
-    as late."""
+    """How many distinct reads arrived later than the device may keep them back: they are kept, and shown as late."""
     checkpoint: str | None
     """The newest signed checkpoint of the audit log, a signed note; null only before the first one."""
     read_ids: list[UUID] | None = None
-    """One for each read of the body, in its order."""
+    """One per read of the body, in its order."""
 
 
 def _openapi() -> dict[str, Any]:
@@ -114,11 +113,11 @@ def _openapi() -> dict[str, Any]:
 
 
 async def post_reads(request: Request, device: Camera) -> Response:
-    """Take 1 to 10,000 reads as a JSON array or NDJSON, all or none; answered once they are safe.
+    """Accept 1 to 10,000 reads as a JSON array or NDJSON, all or none; answered once they are durable.
 
-    The first faulty read is named by its place in the batch and its field. A read that is sent
-    again with equal time (as written), `source_id`, plate, region and confidence is the same read: a
-    batch may be sent again, whole or in part.
+    An error names the first faulty read by its position in the batch and its field. A read that is sent again with
+    equal time (as written), `source_id`, plate, region and confidence is the same read, so a batch may be sent again,
+    whole or in part.
     """
     ingest = service_of(request.app, IngestService)
     ids = _ids_wanted(request.query_params)

@@ -1,4 +1,4 @@
-"""How long a device may keep captures back, and what comes late (ADR-0032)."""
+"""How long a device may keep captures back, and which captures are late (ADR-0032)."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from shared.core.policy import Devices
 
 
 def check_buffer(device: Device, rules: Devices) -> None:
-    """Hold a device's registration to the policy. Raises: InvalidInput, with what is allowed."""
+    """Check a device's registration against the policy. Raises: InvalidInput, naming the maximum."""
     most_h = rules.may_buffer_h[device.kind.value]
     if device.may_buffer_h > most_h:
         raise InvalidInput(
@@ -19,9 +19,9 @@ def check_buffer(device: Device, rules: Devices) -> None:
 
 
 def may_take(device: Device, rules: Devices) -> timedelta:
-    """Return how long after its capture something of this device is still in time.
+    """Return how long after its capture a read or frame of this device is in time.
 
-    The policy of today bounds what a device was registered with; nothing that is live is late.
+    The current policy bounds the registered time; live captures are never late.
     """
     hours = min(device.may_buffer_h, rules.may_buffer_h[device.kind.value])
     return max(timedelta(hours=hours), timedelta(seconds=rules.live_within_s))

@@ -1,4 +1,4 @@
-"""When and where a frame was taken, as its device says: by query, by header or by form field."""
+"""Time and place of a frame, as its device sends them: by query, by header or by form field."""
 
 import math
 import re
@@ -17,34 +17,34 @@ HEADERS = {
 }
 MAX_TEXT = 64
 
-# In a query "+" means a space, and cameras that write 12:00:00+00:00 there do not know it.
+# In a query "+" means a space, and some cameras write 12:00:00+00:00 there unescaped.
 _LOST_PLUS = re.compile(r"(T.*\d) (\d\d:?\d\d)")
 
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What a device says of a frame."""
+    """A device's statements about a frame."""
 
     captured_at: datetime | None
-    """Aware, in UTC; None when the device has no clock."""
+    """Aware, in UTC; None if the device has no clock."""
 
     place: Place | None
 
 
 @dataclass(frozen=True)
 class Window:
-    """Times that a capture may have."""
+    """Allowed times of a capture."""
 
     earliest: datetime
     latest: datetime
 
     @classmethod
     def around(cls, now: datetime, *, kept_days: int, skew_s: float) -> "Window":
-        """Return the window at `now`: not older than records are kept, hardly in the future."""
+        """Return the window at `now`: from the age at which records are purged to the allowed clock skew."""
         return cls(now - timedelta(days=kept_days), now + timedelta(seconds=skew_s))
 
     def fault(self, at: datetime) -> str | None:
-        """Return what is wrong with a time, or None."""
+        """Return the fault of a time, or None."""
         if at > self.latest:
             return "is in the future: the device's clock is wrong"
         if at < self.earliest:
@@ -58,7 +58,7 @@ def circumstances(
     fields: Mapping[str, str],
     window: Window,
 ) -> Circumstances:
-    """Return what is said, wherever it is said. Raises: InvalidInput naming the field."""
+    """Collect time and place from query, headers and fields. Raises: InvalidInput naming the field."""
     said = _said(query, headers, fields)
     return Circumstances(
         captured_at=_time(said["captured_at"], window) if "captured_at" in said else None,
@@ -69,7 +69,7 @@ def circumstances(
 def _said(
     query: Iterable[tuple[str, str]], headers: Mapping[str, str], fields: Mapping[str, str]
 ) -> dict[str, str]:
-    """Gather the values. A name that is not known is refused: it may be a misspelt `captured_at`."""
+    """Collect the values. Refuses an unknown name, which may be a misspelt `captured_at`."""
     said: dict[str, str] = {}
     pairs = [*query, *fields.items()]
     pairs += [(name, headers[header]) for name, header in HEADERS.items() if header in headers]
@@ -125,7 +125,7 @@ def _number(said: Mapping[str, str], name: str, least: float, most: float) -> fl
     if name not in said:
         return None
     try:
-        number = float(said[name].replace("_", "?"))  # Python's own digit groups, nobody else's
+        number = float(said[name].replace("_", "?"))  # no digit groups
     except ValueError:
         number = math.nan
     if not least <= number <= most:

@@ -1,7 +1,7 @@
-"""Device credentials: `<device id>.<secret>`, the secret 256 random bits, kept as its SHA-256 only.
+"""Device credentials: `<device id>.<secret>`, a secret of 256 random bits, stored as its SHA-256 only.
 
-A slow hash is for secrets that people choose; nobody guesses 256 bits, and cameras send theirs with
-every frame (NIST SP 800-63B 5.1.1.2 asks for a slow hash of memorised secrets only).
+A slow hash protects secrets that people choose. 256 random bits cannot be guessed, and cameras send theirs with
+every frame (NIST SP 800-63B 5.1.1.2 requires a slow hash of memorised secrets only).
 """
 
 import binascii
@@ -21,33 +21,33 @@ MAX_HEADER_CHARACTERS = 400
 
 @dataclass(frozen=True)
 class Credential:
-    """What is kept of one credential."""
+    """The stored part of one credential."""
 
     secret_sha256: bytes
     issued_at: datetime
     ends_at: datetime | None = None
-    """When it stops, once another has been issued; None while it is the current one."""
+    """When it ends, once another has been issued; None for the current one."""
 
     def holds(self, secret_sha256: bytes, now: datetime) -> bool:
-        """Tell whether a secret with this digest is accepted at `now`."""
+        """Whether a secret with this digest is accepted at `now`."""
         same = hmac.compare_digest(self.secret_sha256, secret_sha256)
         return same and (self.ends_at is None or now < self.ends_at)
 
 
 def new_secret() -> str:
-    """Return a fresh secret, safe in a header and in a camera's password field."""
+    """Return a new secret that is safe in a header and in a camera's password field."""
     return secrets.token_urlsafe(SECRET_BYTES)
 
 
 def digest(secret: str) -> bytes:
-    """Return what is kept of `secret`."""
+    """Return the digest that is stored for `secret`."""
     return sha256(secret.encode()).digest()
 
 
 def presented(authorization: str | None) -> tuple[UUID, bytes]:
-    """Return device id and secret digest of an Authorization header, Bearer or Basic.
+    """Parse device id and secret digest from an Authorization header, Bearer or Basic.
 
-    Raises: NotAuthenticated when there is none or it is not of that form; never quotes it.
+    Raises: NotAuthenticated if it is missing or malformed; the error never quotes it.
     """
     if not authorization:
         raise NotAuthenticated(

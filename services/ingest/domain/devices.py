@@ -1,4 +1,4 @@
-"""Devices: cameras that stand still and cameras that drive."""
+"""Devices: fixed cameras and cameras in vehicles."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,14 +10,14 @@ from shared.events import Place
 
 
 class Kind(StrEnum):
-    """Whether a camera has one place."""
+    """Whether a camera is fixed or in a vehicle."""
 
     FIXED = "fixed"
     VEHICLE = "vehicle"
 
 
 class Status(StrEnum):
-    """Whether a device's credential is taken."""
+    """Whether a device's credential is accepted."""
 
     ACTIVE = "active"
     REVOKED = "revoked"
@@ -31,26 +31,26 @@ class Device:
     name: str
     kind: Kind
     place: Place | None
-    """Where a fixed camera stands; None for a vehicle."""
+    """Position of a fixed camera; None for a vehicle."""
 
     frames_per_s: float
     reads_per_s: float
     status: Status
     registered_at: datetime
     last_seen_at: datetime | None = None
-    """As last written down, which trails by a few seconds."""
+    """As last stored, a few seconds behind."""
 
     version: int = 1
-    """Grows with each change, so that what was read earlier never replaces what was read later."""
+    """Increases with each change, so that an older state never replaces a newer one."""
 
     may_buffer_h: float = 0
-    """How many hours it may keep captures back; what comes later is late (`buffering`)."""
+    """How many hours it may keep captures back; later ones are late (`buffering`)."""
 
     credentials: tuple[Credential, ...] = field(default=(), repr=False)
-    """Those that may still hold, the current one first."""
+    """Those that may still be valid, the current one first."""
 
     def accepts(self, secret_sha256: bytes, now: datetime) -> bool:
-        """Tell whether a secret with this digest is one of the device's at `now`."""
+        """Whether a secret with this digest is one of the device's at `now`."""
         return self.status is Status.ACTIVE and any(
             credential.holds(secret_sha256, now) for credential in self.credentials
         )

@@ -1,4 +1,4 @@
-"""How many bytes of bodies one process holds at once, and that it takes no more than it may."""
+"""Bounds the bytes of request bodies that one process holds at once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ BUSY_RETRY_S = 2
 
 
 class InFlight:
-    """Counts the bytes of all bodies that this process holds, and takes no more than it may."""
+    """Counts the bytes of all bodies in this process, and refuses more than `most_bytes`."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
@@ -17,7 +17,7 @@ class InFlight:
 
     @contextmanager
     def body(self) -> Iterator["Held"]:
-        """Count one request's body; what it held is free again at the end."""
+        """Count one request's body; releases its bytes at the end."""
         held = Held(self)
         try:
             yield held
@@ -25,20 +25,20 @@ class InFlight:
             self.held_bytes -= held.count_bytes
 
     def take(self, count_bytes: int) -> None:
-        """Raises: Unavailable when it would be too much."""
+        """Reserve bytes. Raises: Unavailable if the limit would be exceeded."""
         if self.held_bytes + count_bytes > self._most_bytes:
             raise Unavailable("too much is being taken in", retry_after_s=BUSY_RETRY_S)
         self.held_bytes += count_bytes
 
 
 class Held:
-    """One body's share of what is in flight."""
+    """One body's share of the bytes in flight."""
 
     def __init__(self, in_flight: InFlight) -> None:
         self._in_flight = in_flight
         self.count_bytes = 0
 
     def take(self, count_bytes: int) -> None:
-        """Count more of it. Raises: Unavailable."""
+        """Reserve more bytes for it. Raises: Unavailable."""
         self._in_flight.take(count_bytes)
         self.count_bytes += count_bytes

@@ -1,4 +1,4 @@
-"""Where a camera may say that it is."""
+"""Bounds the position that a camera may send."""
 
 from math import asin, cos, radians, sin, sqrt
 
@@ -19,9 +19,9 @@ def metres_between(one: Place, other: Place) -> float:
 
 
 def keep_to_place(device: Device, said: Place, most_m: float) -> None:
-    """Hold a fixed camera to its registered place; a vehicle may be anywhere.
+    """Check a fixed camera's position against its registered place; a vehicle may be anywhere.
 
-    Raises: InvalidInput when `said` is more than `most_m` metres from it.
+    Raises: InvalidInput if `said` is more than `most_m` metres away from it.
     """
     if device.kind is not Kind.FIXED or device.place is None:
         return

@@ -1,7 +1,7 @@
-"""How much a device may send: a token bucket for each, which may go into debt.
+"""Rate limit of devices: a token bucket for each, which may go into debt.
 
-Debt lets a vehicle send 10,000 reads in one body after an outage; it then waits until that is paid off.
-Counted by each process for itself: behind several replicas a device may send so many times its rate.
+Debt lets a vehicle send 10,000 reads in one body after an outage; it then waits until the debt is paid off. Each
+process counts separately, so with n replicas a device may send n times its rate.
 """
 
 import time
@@ -12,11 +12,11 @@ from shared.core.errors import TooManyRequests
 from shared.core.token_bucket import Bucket
 
 BURST_S = 10
-"""How long a device that was silent may send at once what its rate allows in that time."""
+"""A silent device may send this many seconds' worth of its rate at once."""
 
 
 class Rates:
-    """One bucket a device, for one kind of thing."""
+    """One bucket per device, for one kind of item."""
 
     def __init__(self, what: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._what = what
@@ -24,7 +24,7 @@ class Rates:
         self._buckets: dict[UUID, Bucket] = {}
 
     def take(self, device_id: UUID, per_s: float) -> None:
-        """Take one. Raises: TooManyRequests, with the time until there is one again."""
+        """Spend one token. Raises: TooManyRequests, with the time until the next one."""
         bucket = self._bucket(device_id, per_s)
         if bucket.tokens < 1:
             raise TooManyRequests(
@@ -34,7 +34,7 @@ class Rates:
         bucket.tokens -= 1
 
     def charge(self, device_id: UUID, count: int) -> None:
-        """Take `count` more of what was let in already."""
+        """Spend `count` tokens more for an accepted request."""
         if (bucket := self._buckets.get(device_id)) is not None:
             bucket.tokens -= count
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Upload:
-    """What arrived."""
+    """A frame with its form fields, before inspection."""
 
     data: bytes
     sha256: bytes
     fields: dict[str, str] = field(default_factory=dict)
-    """A form's fields; none for a raw body."""
+    """A form's fields; empty for a raw body."""

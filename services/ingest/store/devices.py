@@ -56,7 +56,7 @@ _SEEN = text(
     WHERE d.device_id = s.device_id
     """
 )
-# One replica's update wins, and a device is told of again only after it was heard of in between.
+# One replica's update wins, and a device is reported again only after it was heard from in between.
 _FALL_SILENT = text(
     """
     UPDATE devices SET silence_told_at = :now
@@ -66,7 +66,7 @@ _FALL_SILENT = text(
     RETURNING device_id, name, coalesce(last_seen_at, registered_at) AS last_heard_at
     """
 )
-# DO UPDATE, so that the row comes back whoever wrote it, also when that was a moment ago.
+# DO UPDATE, so that the row is returned whoever wrote it, also if that was a moment ago.
 _FIRST_SEEN = text(
     """
     INSERT INTO first_seen AS f (device_id, sha256, received_at) VALUES (:id, :sha256, :now)
@@ -78,7 +78,7 @@ _FIRST_SEEN = text(
 
 @dataclass(frozen=True)
 class Silent:
-    """A device that fell silent, and when it was last heard of."""
+    """A device that fell silent, and the time at which it last sent anything."""
 
     device_id: UUID
     name: str
@@ -106,17 +106,17 @@ class Devices:
         return [_device(row) for row in rows.mappings()]
 
     async def get(self, device_id: UUID, *, lock: bool = False) -> Device | None:
-        """Return one device; with `lock` nobody else changes it until the transaction ends."""
+        """Return one device; with `lock`, locked until the transaction ends."""
         if lock:
             await self._connection.execute(_LOCK, {"id": device_id})
         return next(iter(await self.some([device_id])), None)
 
     async def add(self, device: Device) -> None:
-        """Keep a new device. Raises: Conflict when its name is taken."""
+        """Insert a new device. Raises: Conflict if its name exists."""
         await self._write(_INSERT, {**_columns(device), "registered_at": device.registered_at})
 
     async def save(self, device: Device) -> None:
-        """Keep a changed device. Raises: Conflict when its name is taken."""
+        """Update a changed device. Raises: Conflict if its name exists."""
         await self._write(_UPDATE, _columns(device))
 
     async def issue(self, device_id: UUID, secret_sha256: bytes, now: datetime) -> None:
@@ -130,7 +130,7 @@ class Devices:
         )
 
     async def end_credentials(self, device_id: UUID, at: datetime, now: datetime) -> None:
-        """End all of a device's credentials at `at` or before; forget those that ended already."""
+        """End all of a device's credentials at `at` or before; deletes those that have ended."""
         await self._connection.execute(
             text("UPDATE credentials SET ends_at = least(ends_at, :at) WHERE device_id = :id"),
             {"id": device_id, "at": at},
@@ -141,11 +141,11 @@ class Devices:
         )
 
     async def seen(self, times: Mapping[UUID, datetime]) -> None:
-        """Note when devices were last seen."""
+        """Store when devices were last seen."""
         await self._connection.execute(_SEEN, {"ids": list(times), "times": list(times.values())})
 
     async def fall_silent(self, before: datetime, now: datetime) -> list[Silent]:
-        """Return the fixed devices last heard of before `before`; each silence is returned once."""
+        """Return the fixed devices last heard from before `before`; returns each silence once."""
         rows = await self._connection.execute(_FALL_SILENT, {"before": before, "now": now})
         return [Silent(**row) for row in rows.mappings()]
 
@@ -160,13 +160,13 @@ class Devices:
 
 
 class FirstSeen:
-    """When frames without a device time first came, so that the same frame twice has one time."""
+    """First arrival times of frames without a device time, so that the same frame always gets the same time."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def note(self, device_id: UUID, sha256: bytes, now: datetime) -> datetime:
-        """Return when this frame of this device first came: before, or `now`."""
+        """Return when this frame of this device first arrived: an earlier time, or `now`."""
         row = await self._connection.execute(
             _FIRST_SEEN, {"id": device_id, "sha256": sha256, "now": now}
         )
@@ -174,7 +174,7 @@ class FirstSeen:
         return first
 
     async def forget(self, before: datetime) -> int:
-        """Forget frames that came before `before`; return how many."""
+        """Delete frames that arrived before `before`; returns their number."""
         result = await self._connection.execute(
             text("DELETE FROM first_seen WHERE received_at < :before"), {"before": before}
         )

@@ -1,1 +1,1 @@
-"""Ingest: what runs by itself."""
+"""Ingest: its background tasks."""

@@ -1,5 +1,5 @@
-"""Every device in memory, so that a frame costs no query: read whole at start and every few seconds,
-one by one when an event says that it changed, and at once by whoever changed it in this process."""
+"""Holds every device in memory, so that a frame costs no query. It reloads all devices at the start and every few
+seconds, one when an event reports a change, and one at once after a change in this process."""
 
 import time
 from collections.abc import Iterable
@@ -13,22 +13,22 @@ from shared.core.periodic import PeriodicTask
 from shared.postgres.database import Database
 
 LOOKUPS_PER_S = 10
-"""Credentials that do not hold are looked up again, in case they are new, this often in all."""
+"""The most lookups a second, in all, of unknown credentials, which may be new."""
 
 
 class DeviceCache:
-    """What this process knows of devices."""
+    """This process's copy of all devices."""
 
     def __init__(self, db: Database, *, ttl_s: float) -> None:
         self._db = db
         self._devices: dict[UUID, Device] = {}
         self._loaded = False
-        # While the database is away what is known stays in use: nobody can revoke either.
+        # While the database is down, the cached devices stay in use: no revocation is possible either.
         self.reloading = PeriodicTask("device cache", self.load, ttl_s)
         self._looked_up_at_s = 0.0
 
     async def load(self) -> None:
-        """Read every device. Raises: Unavailable."""
+        """Load every device. Raises: Unavailable."""
         async with self._db.begin() as connection:
             devices = await Devices(connection).every()
         for device in devices:
@@ -36,27 +36,27 @@ class DeviceCache:
         self._loaded = True
 
     async def refresh(self, ids: Iterable[UUID]) -> None:
-        """Read some devices again. Raises: Unavailable."""
+        """Load some devices again. Raises: Unavailable."""
         async with self._db.begin() as connection:
             devices = await Devices(connection).some(ids)
         for device in devices:
             self.put(device)
 
     def put(self, device: Device) -> None:
-        """Remember a device as read in a committed state, unless a later one is known."""
+        """Store a device's committed state, unless a later one is known."""
         known = self._devices.get(device.device_id)
         if known is None or known.version <= device.version:
             self._devices[device.device_id] = device
 
     async def authenticate(self, device_id: UUID, secret_sha256: bytes, now: datetime) -> Device:
-        """Return the device whose credential this is. Raises: NotAuthenticated, Unavailable."""
+        """Return the device of a credential. Raises: NotAuthenticated, Unavailable."""
         device = self._devices.get(device_id)
         if device is not None and device.accepts(secret_sha256, now):
             return device
         if not self._loaded:
             raise Unavailable("devices are not yet known")
         if self._may_look_up():
-            # It may have been issued by another process a moment ago.
+            # Another process may have issued it a moment ago.
             await self.refresh([device_id])
             device = self._devices.get(device_id)
             if device is not None and device.accepts(secret_sha256, now):

@@ -1,4 +1,4 @@
-"""Forgets, once a day, frames that came longer ago than records are kept."""
+"""Deletes, once a day, arrival times of frames past the retention schedule."""
 
 import logging
 from datetime import timedelta
@@ -13,14 +13,14 @@ EVERY_S = 86_400
 
 
 class Housekeeping:
-    """Runs in the background; several processes at it do no harm."""
+    """Runs in the background; safe in several processes at once."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.daily = PeriodicTask("ingest housekeeping", self.forget, EVERY_S, at_once=True)
 
     async def forget(self) -> int:
-        """Forget what is past the schedule; return how many frames. Raises: Unavailable."""
+        """Delete arrival times past the schedule; returns the number of frames. Raises: Unavailable."""
         kept = timedelta(days=self._runtime.policy.retention.schedule_days)
         async with self._runtime.db.begin() as connection:
             count = await FirstSeen(connection).forget(self._runtime.clock.now() - kept)

@@ -1,4 +1,4 @@
-"""When each device was last heard of, written down together every few seconds, never by a request."""
+"""Stores when each device last sent anything, in one write every few seconds instead of one per request."""
 
 from datetime import datetime
 from uuid import UUID
@@ -9,7 +9,7 @@ from shared.postgres.database import Database
 
 
 class LastSeen:
-    """Remembers, and writes down in the background."""
+    """Collects the times, and stores them in the background."""
 
     def __init__(self, db: Database, *, every_s: float) -> None:
         self._db = db
@@ -17,11 +17,11 @@ class LastSeen:
         self.writing = PeriodicTask("last seen", self.flush, every_s)
 
     def note(self, device_id: UUID, now: datetime) -> None:
-        """A device was heard of."""
+        """Record that a device sent something."""
         self._times[device_id] = now
 
     async def flush(self) -> None:
-        """Write down what was noted; what fails is kept for the next time. Raises: Unavailable."""
+        """Store the collected times; after a failure they stay for the next flush. Raises: Unavailable."""
         times, self._times = self._times, {}
         if not times:
             return

@@ -1,4 +1,4 @@
-"""Tells, once for each silence, that a fixed camera has not been heard of (policy 468.3.1(c))."""
+"""Reports, once for each silence, that a fixed camera sends nothing (policy 468.3.1(c))."""
 
 import logging
 from datetime import timedelta
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Silence:
-    """Looks in the background; several processes at it tell no silence twice."""
+    """Checks in the background; several processes report each silence once."""
 
     def __init__(self, runtime: Runtime, settings: Settings, last_seen: LastSeen) -> None:
         self._runtime = runtime
@@ -24,8 +24,8 @@ class Silence:
         self.looking = PeriodicTask("device silence", self.look, settings.ingest_silence_every_s)
 
     async def look(self) -> int:
-        """Tell of the devices that fell silent; return how many. Raises: Unavailable."""
-        await self._last_seen.flush()  # what this process heard a moment ago counts
+        """Report the devices that fell silent; returns their number. Raises: Unavailable."""
+        await self._last_seen.flush()  # include this process's newest times
         now = self._runtime.clock.now()
         async with self._runtime.db.begin() as connection:
             silent = await Devices(connection).fall_silent(

@@ -1,4 +1,4 @@
-"""A frame that was looked at, the limits that every kind shares, and how a fault is named."""
+"""An inspected frame, the limits of all image formats, and their errors."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,8 +8,8 @@ from shared.core.errors import Malformed, TooLarge, UnsupportedMedia
 MAX_PIXELS = 50_000_000
 MAX_SIDE_PX = 65_535
 MAX_PIECES = 10_000
-"""Segments or chunks of one file. A 25 MB PNG in pieces of 4 KiB has 6,000; a file of millions of
-empty ones would cost seconds to walk, in every service that looks at it."""
+"""Segments or chunks of one file. A 25 MB PNG in pieces of 4 KiB has 6,000; a file of millions of empty ones would
+cost seconds to walk, in every service that opens it."""
 
 MediaType = Literal["image/jpeg", "image/png", "image/webp"]
 EXTENSIONS: dict[MediaType, str] = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
@@ -17,7 +17,7 @@ EXTENSIONS: dict[MediaType, str] = {"image/jpeg": "jpg", "image/png": "png", "im
 
 @dataclass(frozen=True)
 class Frame:
-    """What the header of a whole image says; sides in pixels, before any EXIF rotation."""
+    """Header data of a whole image; sides in pixels, before any EXIF rotation."""
 
     media_type: MediaType
     width_px: int
@@ -30,12 +30,12 @@ class Frame:
 
 
 def broken(fault: str) -> Malformed:
-    """Return the refusal of a file that is not what it begins as; `fault` says where."""
+    """Return the refusal of a file that breaks its own format; `fault` says where."""
     return Malformed(f"the image is broken: {fault}", field="image")
 
 
 def not_taken(kind: str) -> UnsupportedMedia:
-    """Return the refusal of a kind of image that no camera here sends."""
+    """Return the refusal of an image format that cameras do not send."""
     return UnsupportedMedia(f"{kind}; send a still JPEG, PNG or WebP image", field="image")
 
 

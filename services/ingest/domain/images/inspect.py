@@ -1,4 +1,4 @@
-"""Tells a whole still image from junk, a truncated file or a bomb, whatever its sender calls it."""
+"""Distinguishes a whole still image from junk, a truncated file or a bomb, whatever its declared type."""
 
 from services.ingest.domain.images.frame import Frame, not_taken
 from services.ingest.domain.images.jpeg import inspect_jpeg
@@ -17,10 +17,10 @@ _NAMED = {
 
 
 def inspect(data: bytes) -> Frame:
-    """Return what `data` is.
+    """Identify `data` as an image.
 
-    Raises: UnsupportedMedia for what is no still JPEG, PNG or WebP; Malformed for a truncated or
-    contradictory file; TooLarge for more than 50 megapixels.
+    Raises: UnsupportedMedia unless it is a still JPEG, PNG or WebP; Malformed for a truncated or contradictory
+    file; TooLarge for more than 50 megapixels.
     """
     if data.startswith(b"\xff\xd8\xff"):
         return inspect_jpeg(data)

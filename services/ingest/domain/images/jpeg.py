@@ -1,8 +1,8 @@
 """JPEG (ITU-T T.81) by its markers: every segment from SOI to EOI, without decoding a coefficient.
 
-Bytes after EOI: padding (00 or FF) is taken, since cameras fill blocks up. Where an MPF segment
-(CIPA DC-007) announces further pictures, as phones do, each must be a whole JPEG by the same rule.
-Anything else after EOI is refused: a frame is evidence, and nobody could say what that is.
+Bytes after EOI: padding (00 or FF) is accepted, since cameras fill blocks up. If an MPF segment (CIPA DC-007)
+announces further pictures, as on phones, each must be a whole JPEG by the same rule. Anything else after EOI is
+refused: a frame is evidence, and such bytes have no explanation.
 """
 
 import itertools
@@ -42,7 +42,7 @@ def inspect_jpeg(data: bytes) -> Frame:
 
 
 class _Picture:
-    """One SOI to EOI, walked at once; what it found is in its fields."""
+    """One SOI to EOI, walked by the constructor; its fields hold the results."""
 
     def __init__(self, data: bytes, start: int) -> None:
         if data[start : start + 2] != b"\xff\xd8":
@@ -73,7 +73,7 @@ class _Picture:
         raise AssertionError("the count does not end")
 
     def _marker(self, at: int) -> tuple[int, int]:
-        """Return the marker at `at`, past any fill bytes, and where what follows it begins."""
+        """Return the marker at `at`, past any fill bytes, and the position after it."""
         data = self._data
         if at < len(data) and data[at] != 0xFF:
             raise broken(f"a marker is missing at byte {at}")
@@ -113,7 +113,7 @@ class _Picture:
         check_sides(self.width_px, self.height_px)
 
     def _scan(self, at: int) -> int:
-        """Return where the scan that begins at `at` ends: at its next real marker."""
+        """Return the end of the scan that begins at `at`: its next real marker."""
         if not self.width_px:
             raise broken("picture data comes before the frame header")
         self._scans += 1
@@ -127,7 +127,7 @@ class _Picture:
         return found.start()
 
 
-# One class of bytes and a repeat, nothing else: such a run costs a nanosecond a byte, not thirty.
+# One class of bytes and a repeat only: such a run costs a nanosecond a byte, not thirty.
 _FILL = re.compile(rb"\xff*")
 _PADDING = re.compile(rb"[\x00\xff]*")
 

@@ -1,6 +1,6 @@
 """PNG (third edition) by its chunks: lengths, order and CRCs from signature to IEND.
 
-Bytes after IEND: zeros, as a block device leaves them, are taken; anything else is refused.
+Bytes after IEND: zeros, as a block device leaves them, are accepted; anything else is refused.
 """
 
 import itertools
@@ -57,7 +57,7 @@ def _header(body: bytes) -> tuple[Frame, bool]:
 
 
 def _chunk(data: bytes, at: int) -> tuple[bytes, memoryview, int]:
-    """Return type and body of the chunk at `at`, its CRC checked, and where the next begins."""
+    """Check the CRC of the chunk at `at`; returns its type and body, and the position of the next."""
     length = int.from_bytes(data[at : at + 4], "big")
     end = at + 12 + length
     if at + 12 > len(data) or end > len(data):

@@ -1,7 +1,7 @@
 """WebP (RFC 9649) by its RIFF chunks: sizes from the container and from the picture must agree.
 
-WebP has neither an end marker nor checksums: a hole filled up to the declared length does not show here.
-Bytes after the RIFF chunk: zeros, as a block device leaves them, are taken; anything else is refused.
+WebP has neither an end marker nor checksums, so a hole filled up to the declared length is not detected. Bytes after
+the RIFF chunk: zeros, as a block device leaves them, are accepted; anything else is refused.
 """
 
 import itertools
@@ -46,7 +46,7 @@ def inspect_webp(data: bytes) -> Frame:
 
 
 def _chunk(data: bytes, at: int, end: int) -> tuple[bytes, bytes, int]:
-    """Return type and body of the chunk at `at`, and where the next begins; chunks are even."""
+    """Return type and body of the chunk at `at`, and the position of the next; chunks have even lengths."""
     length = int.from_bytes(data[at + 4 : at + 8], "little")
     body_end = at + 8 + length
     following = body_end + (length & 1)

@@ -1,4 +1,4 @@
-"""When it was told that a device had fallen silent, so that each silence is told once."""
+"""When a device's silence was reported, so that each silence is reported once."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Secrets of months, under which ids are keyed (ADR-0026)."""
+"""Secrets of months, which key ids (ADR-0026)."""
 
 from alembic import op
 
