@@ -95,6 +95,21 @@ def test_every_decision_is_in_the_index_with_its_title_and_date():
         )
 
 
+def missing(decision: str) -> list[str]:
+    """What a decision lacks of a dated status and a list of rejected alternatives."""
+    needed = {
+        "date": r"^Status: accepted, \d{1,2} [A-Z][a-z]+ 20\d\d\.",
+        "rejected": r"^## Rejected\n.+",
+    }
+    return [name for name, found in needed.items() if not re.search(found, decision, re.MULTILINE)]
+
+
+def test_every_decision_has_a_date_and_rejected_alternatives():
+    decisions = {path.name: path.read_text() for path in (ROOT / "docs" / "adr").glob("0*.md")}
+    assert {name: missing(text) for name, text in decisions.items() if missing(text)} == {}
+    assert missing("Status: accepted.\n\n## Rejected\n\n## Consequences") == ["date", "rejected"]
+
+
 def test_every_document_is_in_the_index():
     index = (ROOT / "docs" / "README.md").read_text()
     for path in (ROOT / "docs").iterdir():
