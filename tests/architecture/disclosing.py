@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 
 DISCLOSERS = frozenset({"disclose", "disclosures"})
 FROM = "shared.access.disclosing"
-UNNAMED = frozenset({"Row", "RowMapping", "MappingResult", "Any"})
-"""Types that do not say what they hold: from a store, they hold rows."""
+UNNAMED = frozenset({"Row", "RowMapping", "MappingResult", "Any", "bytes"})
+"""Types that do not say what they hold: from a store, they hold rows, or plates that are packed."""
 
 PLATES = frozenset({"PlateText", "PlatePattern"})
+STREAMS = frozenset({"AsyncIterator", "AsyncGenerator", "AsyncIterable"})
+"""Of text, they hold lines of records."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -111,8 +113,12 @@ class Stores:
             if not isinstance(method.node, ast.AsyncFunctionDef):
                 continue
             private = method.name.startswith("_") or method.owner.startswith("_")
-            if not private and self._returned(method) & (self._records | UNNAMED):
+            if not private and self._holds_records(self._returned(method)):
                 yield method
+
+    def _holds_records(self, types: set[str]) -> bool:
+        lines = "str" in types and bool(types & STREAMS)
+        return lines or bool(types & (self._records | UNNAMED | PLATES))
 
     def made_with(self, method: Method) -> list[Function]:
         """Return what makes the class of a method, if it has a class that is made with anything."""

@@ -16,6 +16,9 @@ CLIENTS = names(Kind.PAGES)
 HUMAN_SERVICES = names(Kind.API)
 
 
+IMPORTERS = ("import_module", "importlib.import_module", "__import__")
+
+
 @cache
 def tree(path: Path) -> ast.Module:
     """The parsed module at `path`."""
@@ -30,13 +33,17 @@ def modules(folder: str) -> list[Path]:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """The dotted names that a module imports."""
+    """The dotted names that a module imports, by statement or by name."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in IMPORTERS and node.args:
+            named = node.args[0]
+            if isinstance(named, ast.Constant) and isinstance(named.value, str):
+                yield named.value
 
 
 def called_names(path: Path) -> Iterator[tuple[str, int]]:

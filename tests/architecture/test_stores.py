@@ -19,11 +19,17 @@ NOT_GIVEN_OUT = {
     "services.audit.store.stream:Stream.disclosed": "counts, for the rules",
     "services.audit.store.stream:Stream.searches": "what the rules look at; findings are shown",
     "services.audit.store.stream:Stream.since": "what the rules look at; findings are shown",
+    "services.audit.store.values:Values.certificate": "how much a purge destroyed; no plate",
     "services.audit.store.values:Values.erase": "how much was erased",
+    "services.audit.store.values:Values.lines": "exports, which `disclose_span` records",
+    "services.audit.store.values:Values.lines_before": "exports, which `disclose_span` records",
     "services.audit.store.values:Values.of": "values beside entries that `search.Entries` discloses",
     "services.audit.store.values:Values.of_span": "exports, which `disclose_span` records",
     "services.hotlist.store.alerts:Alerts.after": "feeds the hub; `deliver` discloses each alert first",
     "services.hotlist.store.entries:Entries.remove_doubled": "lines of the upload that is under way",
+    "services.hotlist.store.feed:Feed.difference": "what the index in memory is made from",
+    "services.hotlist.store.feed:Feed.partials": "what the index in memory is made from",
+    "services.hotlist.store.feed:Feed.plates": "what the index in memory is made from",
     "services.hotlist.store.raised:Raised.listed": "what the matcher raises hits from",
     "services.release.store.requests:Requests.lock": "for the step that follows; `get` shows it after",
     "services.retention.store.exports:ExportQueue.claim": "work that waits; its reads are disclosed when packed",
@@ -202,6 +208,18 @@ class Elsewhere:
     "a stream": """
     async def bad(self, grant: Grant) -> AsyncIterator[Read]:
         yield await self._find()
+""",
+    "a plate by itself": """
+    async def bad(self, grant: Grant) -> PlateText | None:
+        return None
+""",
+    "plates that are packed": """
+    async def bad(self, grant: Grant) -> AsyncIterator[list[bytes]]:
+        yield []
+""",
+    "lines of text": """
+    async def bad(self, grant: Grant) -> AsyncIterator[str]:
+        yield ""
 """,
     "another disclose": """
     async def bad(self, grant: Grant) -> Read:

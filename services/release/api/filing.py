@@ -22,13 +22,13 @@ from services.release.domain.requests import refusal as refused_by_rule
 from services.release.store import Authority, Documents, Filed, Requests
 from shared.access.grant import Grant
 from shared.access.guard import access
-from shared.core.errors import Conflict, InvalidInput, NotFound
+from shared.core.errors import Conflict, InvalidInput, NotAuthorised, NotFound
 from shared.core.narrowness import Breadth, too_wide
 from shared.core.permissions import Permission
 from shared.core.plates import PlatePattern
 from shared.core.policy import Narrowness, Policy
 from shared.events import ReleaseCriteria
-from shared.http.app import Problem, Work, problem
+from shared.http.app import Problem, Work, problem, status_of
 from shared.http.models import After, Limit, Page, key_of
 from shared.service.runtime import runtime_of
 
@@ -61,7 +61,9 @@ async def file_request(
         await requests.decide(filed.request_id, decision)
         await work.emit(steps.denial(filed, decision))
         members = {"citation": refused.citation, "request_id": str(filed.request_id)}
-        return problem(request, 403, "Not permitted", refused.reason, **members)
+        # Answered, not raised: raising would take the request off the file again.
+        status, title = status_of(NotAuthorised()), NotAuthorised.title
+        return problem(request, status, title, refused.reason, **members)
     return request_out(await requests.get(grant, filed.request_id), request)
 
 

@@ -1,0 +1,106 @@
+"""Services raise AlprErrors; `shared/http` alone turns them into statuses, and routes declare their good answers."""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from tests.architecture.source import ROOT, SERVICES, modules, tree
+
+KNOW_STATUSES = {
+    "shared/limits/body_limit.py": "refuses a body while it comes in, before FastAPI could turn an error into a 400",
+    "shared/limits/limiter.py": "answers before the guard, and counts what the app answered",
+    "shared/objects/setup.py": "a client: reads what the object store answers",
+}
+"""Modules beside `shared/http` that know statuses of errors, and why."""
+
+NAMES = {"HTTPStatus", "HTTPException"}
+ANSWERS = {"problem", "Response", "JSONResponse", "PlainTextResponse", "StreamingResponse"}
+KEYWORDS = {"status", "status_code"}
+MAY_IMPORT_FASTAPI = {"api", "service", "main", "spec"}
+"""Rooms of a service that see requests; the console's pages are beside this (ADR-0008)."""
+
+
+def statuses(parsed: ast.Module) -> Iterator[tuple[int, int]]:
+    """Yield each status that a module answers with, 0 for a name of `NAMES`, with its line."""
+    for node in ast.walk(parsed):
+        if (isinstance(node, ast.alias) and node.name.split(".")[-1] in {*NAMES, "status"}) or (
+            isinstance(node, ast.Attribute) and node.attr in NAMES
+        ):
+            yield 0, node.lineno
+        elif isinstance(node, ast.Call):
+            given = [word.value for word in node.keywords if word.arg in KEYWORDS]
+            if ast.unparse(node.func).split(".")[-1] in ANSWERS:
+                given += node.args
+            for value in given:
+                if isinstance(value, ast.Constant) and isinstance(value.value, int):
+                    yield value.value, node.lineno
+
+
+def knowing() -> dict[str, list[tuple[int, int]]]:
+    """Return what knows statuses of errors, or of any answer outside a service's `api`."""
+    paths = [path for path in modules("shared") if ROOT / "shared/http" not in path.parents]
+    paths += [path for service in SERVICES for path in modules(f"services/{service}")]
+    found = {}
+    for path in paths:
+        in_api = "api" in path.parts
+        errors = [one for one in statuses(tree(path)) if not (in_api and 200 <= one[0] < 300)]
+        if errors:
+            found[path.relative_to(ROOT).as_posix()] = errors
+    return found
+
+
+def test_only_http_knows_statuses():
+    found = knowing()
+    assert found.keys() == KNOW_STATUSES.keys(), found
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_only_what_sees_requests_imports_the_framework(service):
+    checked = 0
+    for path in modules(f"services/{service}"):
+        room = path.relative_to(ROOT / "services" / service).parts[0].removesuffix(".py")
+        if room not in MAY_IMPORT_FASTAPI:
+            checked += 1
+            assert not list(framework(tree(path))), path.relative_to(ROOT)
+    assert checked >= 10
+
+
+def framework(parsed: ast.Module) -> Iterator[str]:
+    """Yield what a module imports of the web framework."""
+    for node in ast.walk(parsed):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+        yield from (name for name in names if name.split(".")[0] in {"fastapi", "starlette"})
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("from http import HTTPStatus", 0),
+        ("import http\nx = http.HTTPStatus.CONFLICT", 0),
+        ("from fastapi import HTTPException as Fault", 0),
+        ("from starlette import status", 0),
+        ("problem(request, 403, 'Not permitted')", 403),
+        ("return_ = JSONResponse({}, status_code=404)", 404),
+        ("app.problem(request, status=409)", 409),
+        ("Response(b'', 202)", 202),
+    ],
+)
+def test_a_status_is_found(line, status):
+    assert [found for found, _ in statuses(ast.parse(line))] == [status]
+
+
+@pytest.mark.parametrize(
+    "line", ["LIMIT = 404", "@router.get('/', responses={403: {'model': Problem}})\ndef f(): ..."]
+)
+def test_what_is_no_answer_is_no_status(line):
+    assert not list(statuses(ast.parse(line)))
+
+
+@pytest.mark.parametrize(
+    "line", ["from fastapi import Request", "import starlette.responses", "import fastapi"]
+)
+def test_the_framework_is_found(line):
+    assert list(framework(ast.parse(line)))
