@@ -129,7 +129,9 @@ def _check(story: Story) -> None:
     listed, alerted = {plate for plate, _ in story.listed}, {a.plate_listed for a in story.alerts}
     surely = {read.plate for read in story.reads if read.confidence >= SURE}
     if missing := len(surely & listed - alerted):
-        raise StepFailed(f"{missing} listed plates were read surely and raised no alert")
+        raise StepFailed(
+            f"{missing} listed plates were read with high confidence and raised no alert"
+        )
 
 
 if __name__ == "__main__":

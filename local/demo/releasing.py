@@ -48,7 +48,7 @@ async def release(
         size_bytes=told["size_bytes"],
         sha256=told["sha256"],
         signed_by=told["manifest_signed_by"],
-        checks=("what was downloaded has the digest on file", verdict),
+        checks=("the download has the digest on file", verdict),
     )
 
 

@@ -63,7 +63,7 @@ def kept_keys(folder: Path, given: Mapping[str, str], *, first_start: bool) -> d
 
 
 def root_file(folder: Path) -> Path:
-    """Return the path of the root's private half; the file is absent once a person has taken it offline."""
+    """Return the path of the root's private half; the file is absent once a person has moved it offline."""
     return folder / ROOT_FILE
 
 

@@ -80,7 +80,7 @@ class Stack:
                 environment = self._start_servers()
                 await make_tables([s for s in self._services if s in APIS], environment)
                 environment.pop(OWNER, None)  # no service needs it
-                if self._services or "broker" in self._servers:  # else nobody here uses Kafka
+                if self._services or "broker" in self._servers:  # otherwise Kafka is unused
                     await make_topics(environment)
                 self._start_services(environment)
                 if await self._ready(stop):

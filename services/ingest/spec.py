@@ -2,10 +2,10 @@
 
 from shared.service.spec import ServiceSpec
 
-DESCRIPTION = """Where cameras post frames and reads, and where devices are registered.
+DESCRIPTION = """Cameras post frames and reads here, and administrators register devices.
 
-A receipt (202) means that what was sent is safe: the image in the object store, the event in Kafka.
-Anything else means that it was not kept; what was answered 429 or 503 may be sent again later."""
+A receipt (202) means that the data are durable: the image in the object store, the event in Kafka.
+Any other response means that they were not stored; after 429 or 503 they may be sent again later."""
 
 SPEC = ServiceSpec(
     name="ingest",

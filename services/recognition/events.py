@@ -34,7 +34,7 @@ from shared.objects.store import ObjectStore
 
 log = logging.getLogger(__name__)
 
-FRAMES = Counter("alpr_frames", "Frames looked at", ["outcome"])
+FRAMES = Counter("alpr_frames", "Frames processed", ["outcome"])
 FRAME_S = Histogram(
     "alpr_frame_seconds",
     "From decoding a frame to its crops, in the worker",

@@ -1,4 +1,4 @@
-"""What recognition declares of itself."""
+"""Recognition's declaration."""
 
 from shared.service.spec import Kind, ServiceSpec
 

@@ -58,7 +58,7 @@ class Conflict(AlprError):
 
 
 class TooLarge(AlprError):
-    """The body, or what it unpacks to, is over the limit."""
+    """The body is over the limit, as sent or unpacked."""
 
     title = "Too large"
 
@@ -66,7 +66,7 @@ class TooLarge(AlprError):
 class UnsupportedMedia(AlprError):
     """The content type is not accepted."""
 
-    title = "This kind of content is not taken"
+    title = "This content type is not accepted"
 
 
 class TooManyRequests(AlprError):

@@ -1,6 +1,6 @@
-"""What counts as the same plate: look-alikes, plates with unknown characters, and where a read differs.
+"""Matches plates: look-alikes, patterns with unknown characters, and the positions where a read differs.
 
-Nothing here needs a server: a computer in a vehicle matches by the same rules.
+It needs no server, so a computer in a vehicle matches by the same rules.
 """
 
 import re
@@ -11,7 +11,7 @@ import msgspec
 from shared.core.plates import MANY, ONE
 
 LOOKALIKE_CLASSES = ("0ODQ", "1I", "2Z", "5S", "8B", "6G")
-"""Characters that readers take for one another; the first stands for its class (Genetec's classes)."""
+"""Characters that readers confuse; the first represents its class (Genetec's classes)."""
 
 _MEMBERS = "".join(members[1:] for members in LOOKALIKE_CLASSES)
 _FIRSTS = "".join(members[0] * (len(members) - 1) for members in LOOKALIKE_CLASSES)
@@ -21,7 +21,7 @@ LOOKALIKE_BYTES = bytes.maketrans(_MEMBERS.encode(), _FIRSTS.encode())
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One position where what was read differs from what is listed."""
+    """One position where the read differs from the listed plate."""
 
     position: int  # from 0
     read: str
@@ -29,12 +29,12 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def skeleton(plate: str) -> str:
-    """Return a plate or pattern with each look-alike as the first of its class."""
+    """Return a plate or pattern with each look-alike replaced by the first of its class."""
     return plate.translate(LOOKALIKES)
 
 
 def fold(plate: str) -> bytes:
-    """Return the skeleton of a plate as bytes; what is not ASCII becomes `?`."""
+    """Return the skeleton of a plate as bytes; other characters than ASCII become `?`."""
     return plate.encode("ascii", "replace").translate(LOOKALIKE_BYTES)
 
 
@@ -48,7 +48,7 @@ def differences(read: str, listed: str) -> list[Difference]:
 
 
 def have_a_plate_in_common(one: str, other: str) -> bool:
-    """Whether some text fits two patterns, given in their normal form; how long it would be does not count."""
+    """Whether some text of any length matches both patterns, given in their normal form."""
     at = {(0, 0)}
     seen = set(at)
     while at:
@@ -69,7 +69,7 @@ def have_a_plate_in_common(one: str, other: str) -> bool:
 
 
 class CompiledPattern:
-    """One partial plate of a list, in the two ways it is looked for: as written, and with look-alikes."""
+    """One partial plate of a list, compiled to match as written and with look-alikes."""
 
     __slots__ = ("_exact", "_folded", "_runs", "entry_id")
 
@@ -82,7 +82,7 @@ class CompiledPattern:
     def match(self, plate: str, folded: bytes) -> tuple[Difference, ...] | None:
         """Return where `plate` differs from the known characters; None if it does not match at all.
 
-        `folded` is `fold(plate)`, which the caller makes once for all patterns.
+        `folded` is `fold(plate)`, which the caller computes once for all patterns.
         """
         if self._exact.fullmatch(plate.encode("ascii", "replace")):
             return ()
@@ -98,7 +98,7 @@ class CompiledPattern:
 
 
 def _regex(text: str) -> str:
-    """A group for each run of known characters, so that a match says where they stood."""
+    """Return a regex with a group for each run of known characters, so that a match gives their positions."""
     parts = re.split("([?*])", text)
     ways = {"?": ".", "*": ".*?", "": ""}
     return "".join(ways.get(part, f"({part})") for part in parts)

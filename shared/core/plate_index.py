@@ -1,6 +1,6 @@
-"""Plates to look for, in memory: for each folded plate the entries that look so, and partial plates by a character.
+"""An in-memory index of listed plates: entries by folded plate, and partial plates by one of their characters.
 
-About 170 bytes an entry. An entry is packed as its id (16 bytes) and its plate.
+About 170 bytes per entry. An entry is packed as its id (16 bytes) and its plate.
 """
 
 from collections import defaultdict
@@ -19,23 +19,23 @@ from shared.core.plates import WILDCARDS
 _ID_BYTES = 16
 _FROM_END, _ANYWHERE = 1 << 16, 2 << 16
 Found = tuple[UUID, Sequence[Difference]]
-"""An entry that looks like a plate, and where the two differ."""
+"""An entry that matches a plate, and the positions where the two differ."""
 
 
 class PatternIndex:
-    """Patterns by one known character each, so that a read is tried on few of them."""
+    """Indexes each pattern by one known character, so that a read is compared with few of them."""
 
     def __init__(self) -> None:
         self._buckets: dict[int, dict[UUID, CompiledPattern]] = defaultdict(dict)
         self._anchors: dict[UUID, int] = {}
         self._unanchored = 0
-        """How many are not found by a character at a place counted from the start."""
+        """How many are not indexed by a character at a position from the start."""
 
     def __len__(self) -> int:
         return len(self._anchors)
 
     def add(self, entry_id: UUID, text: str) -> None:
-        """Look for `text` from now on."""
+        """Add the pattern `text`, or replace the entry's earlier one."""
         self.remove(entry_id)
         anchor = min(_anchors(skeleton(text)), key=lambda a: len(self._buckets.get(a, ())))
         self._buckets[anchor][entry_id] = CompiledPattern(entry_id, text)
@@ -43,7 +43,7 @@ class PatternIndex:
         self._unanchored += anchor >= _FROM_END
 
     def remove(self, entry_id: UUID) -> None:
-        """Look for it no longer."""
+        """Remove an entry's pattern, if it is there."""
         anchor = self._anchors.pop(entry_id, None)
         if anchor is not None:
             self._unanchored -= anchor >= _FROM_END
@@ -52,7 +52,7 @@ class PatternIndex:
                 del self._buckets[anchor]
 
     def find(self, plate: str, folded: bytes) -> list[tuple[UUID, tuple[Difference, ...]]]:
-        """Return the entries that `plate` matches, with what differs."""
+        """Return the entries whose pattern matches `plate`, with the differences."""
         get = self._buckets.get
         tried: list[CompiledPattern] = []
         for position, code in enumerate(folded):
@@ -97,7 +97,7 @@ class PlateIndex:
             self._whole += 1
 
     def remove(self, entries: Iterable[bytes]) -> None:
-        """Remove packed entries; one that is not there is no fault."""
+        """Remove packed entries; ignores missing ones."""
         for packed in entries:
             folded = packed[_ID_BYTES:].translate(LOOKALIKE_BYTES)
             present = _several(self._plates.get(folded, ()))
@@ -123,12 +123,12 @@ class PlateIndex:
         self._has_partials = len(self._partials) > 0
 
     def find(self, plate: str, folded: bytes, most_differences: int) -> Sequence[Found]:
-        """Return the entries that look like a plate. Called for every read and list: most find nothing.
+        """Return the entries that match a plate. Called for every read and list; most calls find none.
 
         Args:
             plate: in its normal form.
-            folded: `fold(plate)`, which the caller makes once for all lists.
-            most_differences: how many characters may be look-alikes of those listed.
+            folded: `fold(plate)`, which the caller computes once for all lists.
+            most_differences: how many characters may be look-alikes of the listed ones.
         """
         packed = self._plates.get(folded)
         if packed is None and not self._has_partials:
@@ -148,7 +148,7 @@ def _unpack(plate: str, packed: bytes | tuple[bytes, ...]) -> Iterator[Found]:
 
 
 def _anchors(text: str) -> list[int]:
-    """Where a known character must stand in every plate that matches: the best kind that there is."""
+    """Return positions with known characters in every matching plate: from the start or end, else anywhere."""
     head, tail = text.split("*", 1)[0], text.rsplit("*", 1)[-1]
     from_start = [n << 8 | ord(c) for n, c in enumerate(head) if c != "?"]
     from_end = (

@@ -40,7 +40,7 @@ class Titles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ExclusiveRoles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Roles that no one person holds together."""
+    """Roles that one person may not hold together."""
 
     alone: frozenset[str]
     """Roles that exclude every other role."""

@@ -27,7 +27,7 @@ class Vault:
     """Seals and opens small secrets. `place` binds one to its row, so that rows cannot be swapped."""
 
     def __init__(self, key: bytes, others: Sequence[bytes] = ()) -> None:
-        """Seal with `key`; open what it or one of `others` sealed."""
+        """Seal with `key`; open secrets sealed by it or by one of `others`."""
         self.current = key_id(key)
         self._ciphers = {key_id(one): AESGCM(one) for one in (key, *others)}
 

@@ -34,8 +34,8 @@ MessageHandler = Callable[[Sequence[Message]], Awaitable[None]]
 """Handles undecoded messages. Raises AlprError if retrying cannot help, SomeRefused if it knows which messages it
 refused and has processed the others."""
 
-LAG = Gauge("alpr_consumer_lag", "Messages not yet worked", ["group", "topic", "partition"])
-DEAD = Counter("alpr_dead_letters", "Messages put aside", ["group", "topic"])
+LAG = Gauge("alpr_consumer_lag", "Messages not yet processed", ["group", "topic", "partition"])
+DEAD = Counter("alpr_dead_letters", "Messages dead-lettered", ["group", "topic"])
 
 PROMPT, UNHURRIED = 5, 25
 """The longest pause between an idle consumer's fetches, in multiples of the first (ADR-0003): for events that

@@ -34,7 +34,7 @@ class DeadLetterEnds:
     """Scans all dead letters and deletes the expired ones."""
 
     def __init__(self, kafka: Kafka | str, schedule: timedelta) -> None:
-        """`schedule`: sightings captured longer ago than this must be gone."""
+        """`schedule`: sightings captured longer ago than this must be deleted."""
         self._kafka = Kafka.at(kafka)
         self._schedule = schedule
 

@@ -90,7 +90,7 @@ async def replay(kafka: Kafka | str, topic: Topic, *, unproven: bool = False) ->
                 count += 1
     finally:
         await bus.stop()
-    print(f"{count} of {topic.name} put back")
+    print(f"{count} of {topic.name} replayed")
     return count
 
 
@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--replay", choices=sorted(TOPICS), help="topic whose dead letters to replay"
     )
     parser.add_argument(
-        "--unproven", action="store_true", help="take those whose record is gone at their word"
+        "--unproven", action="store_true", help="also replay dead letters whose record is gone"
     )
     parser.add_argument("--bootstrap", help="address of Kafka; KAFKA_BOOTSTRAP where not given")
     chosen = parser.parse_args(arguments)

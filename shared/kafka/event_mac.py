@@ -27,7 +27,7 @@ _JSON = "content-type"
 class NoMacKey(AlprError):
     """A process without EVENT_MAC_KEY emitted an audited event; audit would refuse it."""
 
-    title = "EVENT_MAC_KEY is not set: audit would take no event of this service"
+    title = "EVENT_MAC_KEY is not set: audit would refuse every event of this service"
 
 
 class MacKey:

@@ -243,7 +243,7 @@ class _AsItIs(Request[RequestStruct]):
     def prepare(self, versions: dict[int, tuple[int, int]]) -> RequestStruct:
         low, high = versions.get(self.API_KEY, (0, -1))
         if not low <= self._struct.API_VERSION <= high:
-            raise NotImplementedError(f"this Kafka does not take {type(self._struct).__name__}")
+            raise NotImplementedError(f"this Kafka does not support {type(self._struct).__name__}")
         return self._struct
 
     def build(self, request_struct_class: type[RequestStruct]) -> RequestStruct:

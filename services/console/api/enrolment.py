@@ -64,7 +64,9 @@ async def finish_enrolment(request: Request, form: Form) -> Response:
     console = console_of(request)
     factor = console.seal.open(Factor, form.get("factor", ""))
     if factor is None:
-        raise Refused(HTTPStatus.FORBIDDEN, "This form was not taken", "begin the enrolment again")
+        raise Refused(
+            HTTPStatus.FORBIDDEN, "This form was not accepted", "begin the enrolment again"
+        )
     body = {"invitation_token": factor.invitation_token, "totp": form.get("totp", "")}
     known = console.seal.open(KnownBrowser, cookie_of(request, KNOWN)) or KnownBrowser(tokens={})
     headers = {**caller(request), "X-Known-Browsers": ",".join(known.tokens.values())}

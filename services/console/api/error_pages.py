@@ -65,7 +65,7 @@ async def _http_exception(request: Request, exc: Exception) -> Response:
 
 async def _unexpected(request: Request, exc: Exception) -> Response:
     log.error("request %s failed: %s", request.state.request_id, type(exc).__name__)
-    detail = f"The fault is ours. Give this to whoever runs the system: {request.state.request_id}"
+    detail = f"This is an error of the system. Give this number to its operators: {request.state.request_id}"
     answer = await _refused(request, Refused(500, "Internal error", detail))
     answer.headers["X-Request-ID"] = request.state.request_id
     answer.headers.update(HEADERS)  # this handler runs outside the middleware that adds them

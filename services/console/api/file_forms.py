@@ -31,7 +31,9 @@ class FileForm:
         boundary = options.get(b"boundary", b"")
         if kind != b"multipart/form-data" or not boundary:
             raise Refused(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "This form was not taken", "it carries no file"
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                "This form was not accepted",
+                "it carries no file",
             )
         self._stream = request.stream()
         self._fields: dict[str, str] = {}
@@ -140,4 +142,4 @@ class FileForm:
 
 
 def _unread(why: str) -> Refused:
-    return Refused(HTTPStatus.BAD_REQUEST, "This form was not taken", why)
+    return Refused(HTTPStatus.BAD_REQUEST, "This form was not accepted", why)

@@ -94,7 +94,7 @@ def whole(text: str) -> int | str:
 
 
 def _foreign(why: str) -> Refused:
-    return Refused(HTTPStatus.FORBIDDEN, "This form was not taken", why)
+    return Refused(HTTPStatus.FORBIDDEN, "This form was not accepted", why)
 
 
 Form = Annotated[Mapping[str, str], Depends(own_form)]

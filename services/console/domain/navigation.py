@@ -1,6 +1,6 @@
 """The pages that a person may open, for the navigation and the start page.
 
-It offers the pages that a person's permissions cover; the services decide what is allowed.
+It offers the pages that a person's permissions cover; the services decide about access.
 """
 
 from collections.abc import Collection

@@ -27,7 +27,10 @@ class InFlight:
     def take(self, count_bytes: int) -> None:
         """Reserve bytes. Raises: Unavailable if the limit would be exceeded."""
         if self.held_bytes + count_bytes > self._most_bytes:
-            raise Unavailable("too much is being taken in", retry_after_s=BUSY_RETRY_S)
+            raise Unavailable(
+                "this process holds too many request bytes; try again later",
+                retry_after_s=BUSY_RETRY_S,
+            )
         self.held_bytes += count_bytes
 
 

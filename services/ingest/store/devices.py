@@ -66,7 +66,7 @@ _FALL_SILENT = text(
     RETURNING device_id, name, coalesce(last_seen_at, registered_at) AS last_heard_at
     """
 )
-# DO UPDATE, so that the row is returned whoever wrote it, also if that was a moment ago.
+# DO UPDATE returns the row whoever inserted it, also if another transaction just did.
 _FIRST_SEEN = text(
     """
     INSERT INTO first_seen AS f (device_id, sha256, received_at) VALUES (:id, :sha256, :now)

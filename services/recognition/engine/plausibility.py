@@ -146,7 +146,7 @@ def objection(line: TextLine) -> Objection | None:
 
 
 class Support(IntEnum):
-    """What a line needs around it before it counts as a plate."""
+    """The surroundings that a line needs to count as a plate."""
 
     NONE = 0
     ANY = 1

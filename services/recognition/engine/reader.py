@@ -68,7 +68,7 @@ class Text:
 
     @property
     def confidence(self) -> float:
-        """The lowest probability of any character, 0 where there is none."""
+        """The lowest probability of any character, 0 without characters."""
         return min((character.confidence for character in self.characters), default=0.0)
 
 

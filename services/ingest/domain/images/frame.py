@@ -52,6 +52,6 @@ def check_sides(width_px: int, height_px: int) -> None:
     if width_px > MAX_SIDE_PX or height_px > MAX_SIDE_PX or width_px * height_px > MAX_PIXELS:
         raise TooLarge(
             f"the image's header says {width_px} x {height_px} pixels; {MAX_PIXELS // 1_000_000} "
-            f"megapixels and {MAX_SIDE_PX} pixels a side are taken at most",
+            f"megapixels and {MAX_SIDE_PX} pixels a side are the limit",
             field="image",
         )

@@ -27,7 +27,7 @@ def upgrade() -> None:
         ) WITH (fillfactor = 70)
         """
     )
-    # Two cameras that differ in capitals only would be taken for one in testimony.
+    # Testimony could confuse two cameras whose names differ in capitals only.
     op.execute("CREATE UNIQUE INDEX devices_name ON devices (lower(name))")
     op.execute(
         """
