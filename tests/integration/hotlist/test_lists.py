@@ -453,7 +453,7 @@ async def test_another_replica_learns_of_an_activation(
         index = other.running.refresher.index
         await eventually(lambda: any(str(one.list_id) == list_id for one in index.lists))
         await hotlist.add(list_id, "8XYZ999")
-        await eventually(lambda: [one.size for one in index.lists] == [2])
+        await eventually(lambda: [len(one) for one in index.lists] == [2])
         await other.see(other.read("8XYZ999"))
         assert len(await hotlist.hits()) == 1
 
