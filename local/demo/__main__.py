@@ -125,7 +125,7 @@ def _clear(folder: Path) -> None:
 def _check(story: Story) -> None:
     """Raise StepFailed if the results are inconsistent."""
     if story.audit is None or not story.audit.ok:
-        raise StepFailed("the audit log does not hold; see the report")
+        raise StepFailed("the audit log fails verification; see the report")
     listed, alerted = {plate for plate, _ in story.listed}, {a.plate_listed for a in story.alerts}
     surely = {read.plate for read in story.reads if read.confidence >= SURE}
     if missing := len(surely & listed - alerted):

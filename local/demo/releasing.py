@@ -101,5 +101,5 @@ async def _verified(people: Department, package: Path) -> str:
     )  # fmt: skip
     said, _ = await process.communicate()
     if process.returncode != 0:
-        raise StepFailed(f"the package does not hold: {said.decode(errors='replace').strip()}")
+        raise StepFailed(f"the package fails verification: {said.decode(errors='replace').strip()}")
     return said.decode().strip().splitlines()[-1]

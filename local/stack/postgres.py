@@ -49,9 +49,8 @@ _SETTINGS = {
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # A failed statement, its parameters and its DETAIL may hold a plate, and no log may. The
-    # level `log` keeps what the server says of itself and drops the errors of statements; the
-    # services report those in their own words.
+    # A failed statement, its parameters and its DETAIL may contain a plate, which no log may. The level `log` keeps
+    # the server's own messages and drops the errors of statements; the services report those in their own words.
     "log_min_messages": "log",
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",

@@ -72,7 +72,7 @@ class Stack:
         self._state_file = StateFile(self._folder / "stack.json")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until `stop` is set. Raises: LocalError when it cannot start or go on."""
+        """Run until `stop` is set. Raises: LocalError if it cannot start or continue."""
         with held(self._folder, "the stack"):
             began = time.monotonic()
             trimming: asyncio.Task[None] | None = None

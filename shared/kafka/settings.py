@@ -77,7 +77,7 @@ class KafkaSettings(BaseSettings):
         elif self.kafka_by_tls and self.kafka_certificate_file is None:
             raise ValueError(
                 "KAFKA_SECURITY_PROTOCOL=SSL needs KAFKA_CERTIFICATE_FILE and KAFKA_KEY_FILE: without "
-                "them Kafka could not tell who reaches it"
+                "them Kafka cannot authenticate this client"
             )
         if self.kafka_by_tls:
             self.kafka_tls()

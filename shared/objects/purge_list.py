@@ -124,7 +124,7 @@ class ListWriter:
         async for page in pages:
             lines = [record.line for record in page]
             if any(a >= b for a, b in pairwise([last, *lines])):
-                raise ValueError("a purge list's records are sorted, and none is there twice")
+                raise ValueError("a purge list's records must be sorted, without duplicates")
             last = lines[-1] if lines else last
             await asyncio.to_thread(_grow, tree, lines)
             waiting += lines

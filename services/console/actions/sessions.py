@@ -26,8 +26,8 @@ class Session(msgspec.Struct, kw_only=True, frozen=True):
 
     session_id: str
     person_id: str = ""
-    """The person's account id, so that pages can say what the services would refuse this very person. Empty in cookies
-    from before it was stored: pages then say nothing in advance."""
+    """The person's account id, so that pages can name refusals of this very person in advance. Empty in cookies
+    from before it was stored."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""People: new invitations, where it takes two by two administrators, and lifts of a day's limit (468.3; ADR-0040)."""
+"""People: new invitations, some of which take two administrators, and lifts of a day's limit (468.3; ADR-0040)."""
 
 from collections.abc import Mapping
 from http import HTTPStatus

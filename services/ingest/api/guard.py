@@ -19,7 +19,7 @@ from shared.http.app import problem, status_of
 from shared.limits.limiter import note_uncounted
 from shared.service.running import service_of
 
-REFUSED = Counter("alpr_device_refused", "Requests with a device credential that does not hold")
+REFUSED = Counter("alpr_device_refused", "Requests with an invalid device credential")
 
 CAMERA_PATHS = ("/v1/captures", "/v1/reads")
 

@@ -28,6 +28,6 @@ def keep_to_place(device: Device, said: Place, most_m: float) -> None:
     if (away_m := metres_between(device.place, said)) > most_m:
         raise InvalidInput(
             f"the place is {away_m:,.0f} m from where this fixed camera is registered, and {most_m:,.0f} m are"
-            " allowed; leave the place out, or have the camera registered anew",
+            " allowed; leave the place out, or have the registered place changed",
             field="latitude",
         )

@@ -163,7 +163,7 @@ class WorkerPool:
             try:
                 await self._read(worker, frames)
             except WorkerDied as exc:
-                log.warning("a worker ended with %d frames in hand: %s", len(frames), exc)
+                log.warning("a worker died with %d frames in progress: %s", len(frames), exc)
                 worker = await self._replace(worker)
                 spent = 1 if len(frames) == 1 else 0
                 for frame in frames:
