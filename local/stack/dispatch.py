@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http.app import PROBLEM
+from shared.http.handlers import add_handler
 from shared.service.running import Service, service_of
 from shared.service.runtime import is_ok
 
@@ -57,8 +58,7 @@ def _front(apps: Mapping[str, FastAPI]) -> Starlette:
         ready = all(is_ok(value) for parts in state.values() for value in parts.values())
         return JSONResponse(state, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
-    async def unknown(request: Request, exc: Exception) -> Response:
-        assert isinstance(exc, HTTPException)  # noqa: S101 - registered for this class
+    async def unknown(request: Request, exc: HTTPException) -> Response:
         phrase = HTTPStatus(exc.status_code).phrase
         body = {"type": "about:blank", "title": phrase, "status": exc.status_code}
         if exc.status_code == HTTPStatus.NOT_FOUND:
@@ -66,7 +66,9 @@ def _front(apps: Mapping[str, FastAPI]) -> Starlette:
         return JSONResponse(body, exc.status_code, exc.headers, media_type=PROBLEM)
 
     routes = [Route("/", index), Route("/livez", livez), Route("/readyz", readyz)]
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: unknown})
+    front = Starlette(routes=routes, lifespan=lifespan)
+    add_handler(front, HTTPException, unknown)
+    return front
 
 
 async def _state(app: FastAPI) -> dict[str, str]:

@@ -46,6 +46,14 @@ class Grant:
         return self.principal.actor
 
     @property
+    def declared(self) -> Purpose:
+        """The purpose, of a route that cannot do without. Raises: LookupError in another."""
+        if self.purpose is None:
+            message = f"{self.permission} was granted without a purpose"
+            raise LookupError(message)
+        return self.purpose
+
+    @property
     def agencies(self) -> frozenset[Ori]:
         """Whose records this person may see: their own agency's."""
         return frozenset({self.principal.agency_ori})

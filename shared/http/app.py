@@ -28,6 +28,7 @@ from shared.core.trace import (
     set_traceparent,
 )
 from shared.http.docs import DOCS, add_docs
+from shared.http.handlers import add_handler
 from shared.http.openapi import describe
 from shared.limits.body_limit import BodyLimit
 from shared.limits.limiter import Identify, Turnstile, Vouch
@@ -112,10 +113,10 @@ def create_app(
         answer=_alpr_error,
     )
     app.add_middleware(RequestContext, root_path=runtime.settings.root_path)
-    app.add_exception_handler(AlprError, _alpr_error)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http_exception)
-    app.add_exception_handler(Exception, _unexpected)
+    add_handler(app, AlprError, _alpr_error)
+    add_handler(app, RequestValidationError, _invalid)
+    add_handler(app, HTTPException, _http_exception)
+    add_handler(app, Exception, _unexpected)
     app.get("/livez", tags=["health"])(livez)
     app.get("/readyz", tags=["health"])(readyz)
     app.get("/metrics", tags=["health"], response_class=Response)(metrics)
@@ -219,8 +220,7 @@ def status_of(exc: AlprError) -> int:
     return next(STATUS[kind] for kind in type(exc).__mro__ if kind in STATUS)
 
 
-async def _alpr_error(request: Request, exc: Exception) -> JSONResponse:
-    assert isinstance(exc, AlprError)  # noqa: S101 - registered for this class
+async def _alpr_error(request: Request, exc: AlprError) -> JSONResponse:
     if isinstance(exc, errors.NotAuthorised):
         try:
             await record_unrecorded(request, exc)
@@ -232,8 +232,7 @@ async def _alpr_error(request: Request, exc: Exception) -> JSONResponse:
     return problem(request, status_of(exc), exc.title, exc.detail, **members)
 
 
-async def _invalid(request: Request, exc: Exception) -> JSONResponse:
-    assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for this class
+async def _invalid(request: Request, exc: RequestValidationError) -> JSONResponse:
     found = [
         {"field": ".".join(str(part) for part in error["loc"]), "fault": error["msg"]}
         for error in exc.errors()
@@ -247,8 +246,7 @@ async def _invalid(request: Request, exc: Exception) -> JSONResponse:
     )
 
 
-async def _http_exception(request: Request, exc: Exception) -> JSONResponse:
-    assert isinstance(exc, HTTPException)  # noqa: S101 - registered for this class
+async def _http_exception(request: Request, exc: HTTPException) -> JSONResponse:
     answer = problem(request, exc.status_code, HTTPStatus(exc.status_code).phrase, str(exc.detail))
     answer.headers.update(exc.headers or {})
     return answer

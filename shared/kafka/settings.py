@@ -102,7 +102,8 @@ class KafkaSettings(BaseSettings):
         """Return the password, from its file if set. Raises: ValueError."""
         if self.kafka_sasl_password is not None:
             return self.kafka_sasl_password.get_secret_value()
-        assert self.kafka_sasl_password_file is not None  # noqa: S101 - refused before
+        if self.kafka_sasl_password_file is None:
+            raise ValueError("KAFKA_SASL_PASSWORD or KAFKA_SASL_PASSWORD_FILE is missing")
         try:
             text = self.kafka_sasl_password_file.read_text().removesuffix("\n")
         except (OSError, UnicodeDecodeError):

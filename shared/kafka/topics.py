@@ -10,7 +10,10 @@ from shared.events import Event
 
 DAY_S = 86_400
 
-PEOPLE_FOLLOWERS = frozenset({"ingest", "hotlist", "retention", "release", "audit", "identity"})
+GUARDED = "ingest hotlist retention release audit identity"
+"""Services with routes for people: each of them may record an access."""
+
+PEOPLE_FOLLOWERS = frozenset(GUARDED.split())
 """Services that replay keys and accounts to check tokens offline; all but recognition."""
 
 
@@ -63,9 +66,6 @@ def _topic(event: type[Event], producers: str, consumers: str = "", **rules: obj
         readers |= PEOPLE_FOLLOWERS
     return Topic(event, frozenset(producers.split()), frozenset(readers), **rules)  # type: ignore[arg-type]
 
-
-GUARDED = "ingest hotlist retention release audit identity"
-"""Services with routes for people: each of them may record an access."""
 
 TOPICS: dict[str, Topic] = {
     topic.name: topic

@@ -45,7 +45,7 @@ class Turnstile:
         vouch: Vouch | None = None,
         exempt: Collection[str],
         doors: Collection[str],
-        answer: Callable[[Request, Exception], Awaitable[Response]],
+        answer: Callable[[Request, AlprError], Awaitable[Response]],
     ) -> None:
         """Paths that are `exempt` always pass; `doors` are open routes that refuse by themselves."""
         self._app = app

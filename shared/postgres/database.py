@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -35,6 +36,15 @@ MADE_BY = "plateward_mac_key"
 
 POOL_TIMEOUT_S = 5.0
 """A request that no connection came free for is better refused than kept waiting."""
+
+
+async def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
+    """Return asyncpg's own connection, for COPY and cursors. Raises: TypeError for another driver's."""
+    raw = (await connection.get_raw_connection()).driver_connection
+    if not isinstance(raw, asyncpg.Connection):
+        message = f"a database is reached by asyncpg, not by {type(raw).__name__}"
+        raise TypeError(message)
+    return raw
 
 
 class Database:

@@ -244,11 +244,10 @@ async def _span(work: Work, body: ExportIn) -> Span:
 
 
 def _taking(grant: Grant, body: ExportIn, span: Span) -> Taking:
-    assert grant.purpose is not None  # noqa: S101 - for_audit demands it
     return Taking(
         attempt_id=grant.attempt_id,
         actor=grant.actor,
-        purpose=grant.purpose.record,
+        purpose=grant.declared.record,
         request_id=grant.request_id,
         first=span.start,
         end=span.end,

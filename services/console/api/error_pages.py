@@ -12,40 +12,37 @@ from services.console.actions.errors import PurposeNeeded, Refused, SignedOut
 from services.console.api.browser import HEADERS, drop_cookies
 from services.console.api.pages import page, purpose_path
 from services.console.api.visit import visitor
+from shared.http.handlers import add_handler
 
 log = logging.getLogger(__name__)
 
 
 def add_handlers(app: FastAPI) -> None:
     """Register a page for each kind of error."""
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(SignedOut, _signed_out)
-    app.add_exception_handler(PurposeNeeded, _purpose_needed)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http_exception)
-    app.add_exception_handler(Exception, _unexpected)
+    add_handler(app, Refused, _refused)
+    add_handler(app, SignedOut, _signed_out)
+    add_handler(app, PurposeNeeded, _purpose_needed)
+    add_handler(app, RequestValidationError, _invalid)
+    add_handler(app, HTTPException, _http_exception)
+    add_handler(app, Exception, _unexpected)
 
 
-async def _refused(request: Request, exc: Exception) -> Response:
-    assert isinstance(exc, Refused)  # noqa: S101 - registered for this class
+async def _refused(request: Request, exc: Refused) -> Response:
     return page(request, "problem.html", visitor(request), exc.status, problem=exc)
 
 
-async def _signed_out(request: Request, exc: Exception) -> Response:
+async def _signed_out(request: Request, exc: SignedOut) -> Response:
     """Show the sign-in page; a picture or a stream gets the status."""
-    assert isinstance(exc, SignedOut)  # noqa: S101 - registered for this class
     drop_cookies(request)
     return page(request, "sign_in.html", status=HTTPStatus.UNAUTHORIZED, notice=exc.why)
 
 
-async def _purpose_needed(request: Request, exc: Exception) -> Response:
-    assert isinstance(exc, PurposeNeeded)  # noqa: S101 - registered for this class
+async def _purpose_needed(request: Request, exc: PurposeNeeded) -> Response:
     address = f"{request.scope.get('root_path', '')}{purpose_path(exc.back, exc.permission)}"
     return RedirectResponse(address, HTTPStatus.SEE_OTHER)
 
 
-async def _invalid(request: Request, exc: Exception) -> Response:
-    assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for this class
+async def _invalid(request: Request, exc: RequestValidationError) -> Response:
     first = exc.errors()[0]
     name = str(first["loc"][-1])
     problem = Refused(
@@ -54,8 +51,7 @@ async def _invalid(request: Request, exc: Exception) -> Response:
     return await _refused(request, problem)
 
 
-async def _http_exception(request: Request, exc: Exception) -> Response:
-    assert isinstance(exc, HTTPException)  # noqa: S101 - registered for this class
+async def _http_exception(request: Request, exc: HTTPException) -> Response:
     phrase = HTTPStatus(exc.status_code).phrase
     detail = "" if exc.detail == phrase else exc.detail
     answer = await _refused(request, Refused(exc.status_code, phrase, detail))

@@ -18,6 +18,7 @@ from services.hotlist.store.lists import HotList, Version
 from shared.access.disclosing import Shown, disclose
 from shared.access.grant import Grant
 from shared.core.errors import Conflict, NotFound, Unavailable
+from shared.postgres.database import driver_of
 
 COLUMNS = (
     "entry_id",
@@ -77,8 +78,7 @@ class Entries:
             (snapshot_id, 0, line, *(getattr(entry, column) for column in COLUMNS))
             for line, entry in rows
         ]
-        raw = (await self._connection.get_raw_connection()).driver_connection
-        assert isinstance(raw, asyncpg.Connection)  # noqa: S101 - for the type checker
+        raw = await driver_of(self._connection)
         try:
             await raw.copy_records_to_table(
                 "entries",

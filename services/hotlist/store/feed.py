@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.store.entries import IN_VERSION
 from shared.core.errors import Unavailable
+from shared.postgres.database import driver_of
 
 _PIECE = 5000
 _PACKED = "uuid_send(e.entry_id) || convert_to(e.plate, 'UTF8')"
@@ -51,8 +52,7 @@ class Feed:
 
     async def plates(self, version: InForce) -> AsyncGenerator[Sequence[bytes]]:
         """Yield the whole plates of a version in pieces, packed as the index wants them."""
-        raw = (await self._connection.get_raw_connection()).driver_connection
-        assert isinstance(raw, asyncpg.Connection)  # noqa: S101 - for the type checker
+        raw = await driver_of(self._connection)
         try:
             cursor = await raw.cursor(
                 f"SELECT {_PACKED} FROM entries e WHERE e.snapshot_id = $1 AND e.from_version <= $2"

@@ -65,8 +65,12 @@ async def cut(
         start_new_session=True,
     )
     try:
+        if process.stdin is None or process.stdout is None:
+            raise CutFailed("the process that cuts pictures has no pipes")
         async with asyncio.timeout(timeout_s):
-            png, _ = await asyncio.gather(_answer(process), _feed(process, asked + picture))
+            png, _ = await asyncio.gather(
+                _answer(process, process.stdout), _feed(process.stdin, asked + picture)
+            )
             status = await process.wait()
     except TimeoutError:
         raise CutFailed(_REASONS[-signal.SIGXCPU]) from None
@@ -84,12 +88,13 @@ async def cut(
     return png
 
 
-async def _answer(process: asyncio.subprocess.Process) -> bytes | None:
+async def _answer(
+    process: asyncio.subprocess.Process, written: asyncio.StreamReader
+) -> bytes | None:
     """Return what a process writes; None when that is more than a picture may be, which ends it."""
-    assert process.stdout is not None  # noqa: S101 - it is a pipe
     pieces: list[bytes] = []
     size_bytes = 0
-    while piece := await process.stdout.read(256 * 1024):
+    while piece := await written.read(256 * 1024):
         pieces.append(piece)
         size_bytes += len(piece)
         if size_bytes > MAX_CUT_BYTES:
@@ -98,13 +103,12 @@ async def _answer(process: asyncio.subprocess.Process) -> bytes | None:
     return b"".join(pieces)
 
 
-async def _feed(process: asyncio.subprocess.Process, given: bytes) -> None:
+async def _feed(pipe: asyncio.StreamWriter, given: bytes) -> None:
     """Write all of it; a process that ends before it has read it says why by its status."""
-    assert process.stdin is not None  # noqa: S101 - it is a pipe
     with suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write(given)
-        await process.stdin.drain()
-        process.stdin.close()
+        pipe.write(given)
+        await pipe.drain()
+        pipe.close()
 
 
 def _is_plain(png: bytes) -> bool:

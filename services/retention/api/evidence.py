@@ -145,7 +145,6 @@ async def request_export(
         in_force=hold.released_at is None,
         keeps_any=await Holds(work.connection).keeps_any(grant, hold),
     )
-    assert grant.purpose is not None  # noqa: S101 - the permission needs one
     export = Export(
         export_id=export_id,
         hold_id=hold.hold_id,
@@ -153,7 +152,7 @@ async def request_export(
         state=State.REQUESTED,
         requested_by=grant.actor,
         requested_at=grant.now,
-        purpose=grant.purpose.record,
+        purpose=grant.declared.record,
         case_number=hold.case_number,
         criteria=hold.criteria,
     )
@@ -203,13 +202,12 @@ async def download_evidence(
     await check_purpose(request, grant, export.criteria)
     await check_may_be_shown(request, grant, export.criteria, export.confirmed_at)
     check_download(export.state, in_force=export.in_force, removed=export.removed_at is not None)
-    assert export.sha256 is not None  # noqa: S101 - it is ready
     runtime = retention.runtime
     pieces = await opened(runtime.objects.stream(export.object_key))
     holds = max(1, sum(n or 0 for n in (export.reads, export.captures, export.hits)))
     await disclose(work.connection, grant, "package", [Shown(record_id=export_id, holds=holds)])
     return StreamingResponse(
-        sealed(pieces, export.sha256, _receipt(runtime, grant, export)),
+        sealed(pieces, export.digest, _receipt(runtime, grant, export)),
         media_type="application/zip",
         headers=_headers(export),
     )

@@ -42,6 +42,13 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return bool(self.read_ids) or any(condition is not None for condition in conditions)
 
     @property
+    def window(self) -> tuple[datetime, datetime]:
+        """The window of a search: from, and to without it. Raises: InvalidInput where it has none."""
+        if self.captured_from is None or self.captured_to is None:
+            raise InvalidInput("a search has a window of time", field="captured_from")
+        return self.captured_from, self.captured_to
+
+    @property
     def fingerprint(self) -> str:
         """Equal for equal criteria."""
         return blake2b(msgspec.json.encode(self), digest_size=8).hexdigest()
@@ -62,9 +69,7 @@ def within_retention(criteria: Criteria, now: datetime, schedule_days: int) -> C
 
     Raises: InvalidInput, naming the field, for a window that is missing, empty or past all records.
     """
-    asked_from, asked_to = criteria.captured_from, criteria.captured_to
-    if asked_from is None or asked_to is None:
-        raise InvalidInput("a search has a window of time", field="captured_from")
+    asked_from, asked_to = criteria.window
     if asked_from >= asked_to:
         raise InvalidInput("is not after captured_from", field="captured_to")
     oldest = now - timedelta(days=schedule_days)

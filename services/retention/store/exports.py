@@ -120,6 +120,13 @@ class Export:
     """Since when the package is no longer kept here."""
     copies_booked: int = 0
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the package in hex. Raises: Conflict when there is none."""
+        if self.sha256 is None:
+            raise Conflict(f"this export is {self.state.value}; there is no package")
+        return self.sha256
+
     def changed(self, by: Actor, at: datetime, change: Any, **details: Any) -> EvidenceChanged:
         """Return what is announced when something becomes of it."""
         return EvidenceChanged(

@@ -14,7 +14,6 @@ from uuid import UUID
 import asyncpg
 import msgspec
 from prometheus_client import Counter
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.area import cell_of
 from services.retention.domain.months import month_of
@@ -25,7 +24,7 @@ from shared.core.clock import Clock
 from shared.core.errors import InvalidInput, Unavailable
 from shared.core.matching import skeleton
 from shared.events import CaptureProcessed, ReadRecorded
-from shared.postgres.database import Database
+from shared.postgres.database import Database, driver_of
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +185,7 @@ class Recorder:
     async def _raw(self) -> AsyncIterator[asyncpg.Connection]:
         try:
             async with self._db.engine.connect() as connection:
-                raw = await _driver(connection)
+                raw = await driver_of(connection)
                 try:
                     yield raw
                 except _FAULTS:
@@ -228,12 +227,6 @@ class Recorder:
             self._device_days.clear()
             self._devices.clear()
             self._remembered_on = today
-
-
-async def _driver(connection: AsyncConnection) -> asyncpg.Connection:
-    raw = (await connection.get_raw_connection()).driver_connection
-    assert isinstance(raw, asyncpg.Connection)  # noqa: S101 - the engine is made for asyncpg
-    return raw
 
 
 def _ends(times: Sequence[datetime]) -> Sequence[datetime]:

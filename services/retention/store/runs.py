@@ -120,6 +120,13 @@ class Run:
         return cls(**plain)
 
 
+@dataclass(frozen=True)
+class DueRun(Run):
+    """A run that destroys what was captured before a time: any but a standing leave."""
+
+    before: datetime
+
+
 class Runs:
     """Purge runs; they name nobody's vehicle."""
 
@@ -137,7 +144,15 @@ class Runs:
         """Return one run."""
         query = f"{_GET} WHERE run_id = :run_id{' FOR UPDATE' if lock else ''}"
         row = (await self._connection.execute(text(query), {"run_id": run_id})).first()
-        return None if row is None else Run.of(row)
+        return None if row is None else _run(row)
+
+    async def due(self, run_id: UUID) -> DueRun:
+        """Return a run that is there and destroys. Raises: LookupError when there is none such."""
+        run = await self.get(run_id)
+        if not isinstance(run, DueRun):
+            message = f"no run {run_id} that destroys"
+            raise LookupError(message)
+        return run
 
     async def page(self, *, limit: int, after: UUID | None) -> list[Run]:
         """Return runs, newest first, after one of them."""
@@ -147,7 +162,7 @@ class Runs:
             " ORDER BY proposed_at DESC, run_id DESC LIMIT :limit"
         )
         rows = await self._connection.execute(text(query), {"after": after, "limit": limit})
-        return [Run.of(row) for row in rows]
+        return [_run(row) for row in rows]
 
     async def standing(self) -> Run | None:
         """Return the standing leave in force, if there is one."""
@@ -155,10 +170,10 @@ class Runs:
         row = (await self._connection.execute(text(query))).first()
         return None if row is None else Run.of(row)
 
-    async def unfinished(self) -> list[Run]:
+    async def unfinished(self) -> list[DueRun]:
         """Return runs that destroy, or whose objects are still being deleted; oldest first."""
         query = f"{_GET} WHERE state IN ('executing', 'executed') ORDER BY started_at, run_id"
-        return [Run.of(row) for row in await self._connection.execute(text(query))]
+        return [DueRun.of(row) for row in await self._connection.execute(text(query))]
 
     async def decide(
         self, run_id: UUID, state: State, *, by: Actor, at: datetime, note: str | None
@@ -227,6 +242,10 @@ class Runs:
         await self._connection.execute(
             _CERTIFY, {"run_id": run_id, "at": at, "certificate": _json(certificate)}
         )
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run.of(row) if row.before is None else DueRun.of(row)
 
 
 def _json(value: object) -> str | None:

@@ -119,15 +119,14 @@ def _way(criteria: Criteria, plates: list[int] | None) -> tuple[str, dict[str, A
             "starts": list(criteria.device_ids)
         }
     south, west, north, east = criteria.area.bounds.cells
-    assert criteria.captured_from is not None  # noqa: S101 - a search has a window
-    assert criteria.captured_to is not None  # noqa: S101
+    captured_from, captured_to = criteria.window
     return _AREA, {
         "lat0": south,
         "lat1": north,
         "lon0": west,
         "lon1": east,
-        "day0": criteria.captured_from.astimezone(UTC).date(),
-        "day1": (criteria.captured_to - timedelta(microseconds=1)).astimezone(UTC).date(),
+        "day0": captured_from.astimezone(UTC).date(),
+        "day1": (captured_to - timedelta(microseconds=1)).astimezone(UTC).date(),
     }
 
 

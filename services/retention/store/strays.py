@@ -197,7 +197,8 @@ class Strays:
     async def _has_leave(self, run: Run) -> bool:
         if run.kind is not Kind.DAILY:
             return True
-        assert run.standing_id is not None  # noqa: S101 - the schema says so
+        if run.standing_id is None:
+            return False
         leave = await Runs(self._connection).get(run.standing_id, lock=True)
         return leave is not None and leave.state is State.AUTHORISED
 

@@ -31,7 +31,7 @@ from services.retention.store.destroying import Destruction, HoldArrived, Step
 from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
 from services.retention.store.partitions import Partitions
 from services.retention.store.remains import Remains
-from services.retention.store.runs import Run, Runs
+from services.retention.store.runs import DueRun, Run, Runs
 from services.retention.store.strays import Strays, is_open
 from services.retention.workers.purge_lists import PurgeLists
 from services.retention.workers.sweeper import Sweeper
@@ -91,7 +91,7 @@ class Purger:
         await self._lists.end_old()
         await self._count_overdue()
 
-    async def _unfinished(self) -> list[Run]:
+    async def _unfinished(self) -> list[DueRun]:
         async with self._runtime.db.begin() as connection:
             return await Runs(connection).unfinished()
 
@@ -120,8 +120,8 @@ class Purger:
             if await Runs(connection).add(run):
                 log.info("daily purge %s of records before %s", run.run_id, run.before)
 
-    def _daily(self, leave: Run, basis: Basis, now: datetime) -> Run:
-        return Run(
+    def _daily(self, leave: Run, basis: Basis, now: datetime) -> DueRun:
+        return DueRun(
             run_id=derive_id("purge", now.date().isoformat()),
             kind=Kind.DAILY,
             state=State.EXECUTING,
@@ -142,9 +142,8 @@ class Purger:
     def _software(self) -> Actor:
         return Actor.software("retention", self._runtime.policy.department.ori)
 
-    async def _carry_out(self, run: Run) -> None:
+    async def _carry_out(self, run: DueRun) -> None:
         now = self._runtime.clock.now()
-        assert run.before is not None  # noqa: S101 - only a standing leave has none
         if (refusal := self._refusal(run, now)) is not None:
             OVERDUE.set(1)
             log.error("purge %s stands still: %s", run.run_id, refusal)
@@ -159,9 +158,8 @@ class Purger:
         except Unavailable as exc:
             log.warning("purge %s cannot end yet: %s", run.run_id, exc.detail)
 
-    def _refusal(self, run: Run, now: datetime) -> str | None:
+    def _refusal(self, run: DueRun, now: datetime) -> str | None:
         """Return why a run may not destroy anything, or None."""
-        assert run.before is not None  # noqa: S101
         try:
             check_still(run.basis, Basis.of(self._runtime.policy.retention))
             check_basis(run.basis, now)
@@ -170,7 +168,7 @@ class Purger:
             return exc.detail
         return None
 
-    async def _sweep(self, run: Run) -> None:
+    async def _sweep(self, run: DueRun) -> None:
         """Have what no record names deleted too, on the same facts. What fails here delays nothing else."""
         if (refusal := self._refusal(run, self._runtime.clock.now())) is not None:
             log.error("purge %s is not swept: %s", run.run_id, refusal)
@@ -183,9 +181,8 @@ class Purger:
             # Its text may have a key in it.
             log.error("the sweep of purge %s failed: %s", run.run_id, type(exc).__name__)
 
-    async def _take(self, run: Run, step: Step | None) -> None:
+    async def _take(self, run: DueRun, step: Step | None) -> None:
         """Take a step, or, without one, what released holds have freed; anew when a hold comes."""
-        assert run.before is not None  # noqa: S101
         for _ in range(ATTEMPTS):
             try:
                 async with self._runtime.db.begin() as connection:
@@ -204,8 +201,7 @@ class Purger:
                 await asyncio.sleep(0.1)  # someone reads what is about to go; let them end
         raise Unavailable("the purge could not get its turn")
 
-    async def _end(self, run: Run) -> None:
-        assert run.before is not None  # noqa: S101
+    async def _end(self, run: DueRun) -> None:
         now = self._runtime.clock.now()
         async with self._runtime.db.begin() as connection:
             runs = Runs(connection)
@@ -215,8 +211,7 @@ class Purger:
             kept = await Destruction(connection).kept_under_hold(run.before)
             named = await self._lists.write(connection, run.run_id, run.before)
             await runs.end(run.run_id, at=now, kept_under_hold=kept, purge_list=named)
-            ended = await runs.get(run.run_id)
-            assert ended is not None  # noqa: S101 - it was there a moment ago
+            ended = await runs.due(run.run_id)
             await self._emit(connection, ended, "executed", _counts(ended))
             purged = RecordsPurged(
                 occurred_at=now,
@@ -257,7 +252,7 @@ class Purger:
         now = self._runtime.clock.now()
         async with self._runtime.db.begin() as connection:
             run = await Runs(connection).get(run_id, lock=True)
-            if run is None or run.state is not State.EXECUTED:
+            if not isinstance(run, DueRun) or run.state is not State.EXECUTED:
                 return False
             if await Remains(connection).left(run_id) or await self._may_sweep(
                 connection, run, now
@@ -282,16 +277,16 @@ class Purger:
         except (Unavailable, DBAPIError, TimeoutError) as exc:
             log.warning("statistics are not renewed after a purge: %s", type(exc).__name__)
 
-    async def _may_sweep(self, connection: AsyncConnection, run: Run, now: datetime) -> bool:
+    async def _may_sweep(self, connection: AsyncConnection, run: DueRun, now: datetime) -> bool:
         """Tell whether objects without a record are still to be looked for in this run."""
-        assert run.executed_at is not None  # noqa: S101 - only an executed run is certified
         return (
-            now < run.executed_at + SWEEP_WITHIN
+            run.executed_at is not None
+            and now < run.executed_at + SWEEP_WITHIN
             and self._refusal(run, now) is None
             and await Strays(connection).may_go_on(run.run_id, run.sweep_after)
         )
 
-    def _certificate(self, run: Run, now: datetime) -> dict[str, Any]:
+    def _certificate(self, run: DueRun, now: datetime) -> dict[str, Any]:
         policy = self._runtime.policy
         department = policy.department
         return {
@@ -342,9 +337,8 @@ def _counts(run: Run) -> dict[str, Any]:
     }
 
 
-def _without_record(run: Run) -> dict[str, Any]:
+def _without_record(run: DueRun) -> dict[str, Any]:
     """Return what became of objects that no record names; `swept` is None where not all was seen."""
-    assert run.before is not None  # noqa: S101 - only a standing leave has none
     return {
         "captured_before": _iso(cutoff(run.before)),
         "deleted": run.strays,

@@ -28,7 +28,7 @@ from services.retention.domain.strays import (
     is_settled,
     look,
 )
-from services.retention.store.runs import Run, Runs
+from services.retention.store.runs import DueRun, Runs
 from services.retention.store.strays import Named, Strays, Tally
 from shared.core.errors import NotFound, Unavailable
 from shared.objects.store import PAGE, Stored
@@ -66,7 +66,7 @@ class Sweeper:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    async def sweep(self, run: Run) -> None:
+    async def sweep(self, run: DueRun) -> None:
         """Go on where the run's sweep stopped, as far as one turn reaches. Raises: Unavailable."""
         try:
             await _Sweep(self._runtime, run).carry_on()
@@ -77,8 +77,7 @@ class Sweeper:
 class _Sweep:
     """One turn. After an exception it is not used again: what it has not written down is not so."""
 
-    def __init__(self, runtime: Runtime, run: Run) -> None:
-        assert run.before is not None  # noqa: S101 - only a standing leave has none
+    def __init__(self, runtime: Runtime, run: DueRun) -> None:
         self._runtime = runtime
         self._objects = runtime.objects
         self._run_id = run.run_id
@@ -102,8 +101,7 @@ class _Sweep:
             await Strays(connection).save_progress(self._run_id, self._tally)
             await Strays(connection).end(self._run_id, self._now)
             await Strays(connection).forget(self._now)
-            run = await Runs(connection).get(self._run_id)
-        assert run is not None  # noqa: S101 - it was claimed
+            run = await Runs(connection).due(self._run_id)
         LEFT.labels("in doubt").set(run.strays_kept)
         LEFT.labels("odd").set(run.odd_objects)
         log.info(

@@ -1,0 +1,22 @@
+"""Handlers of exceptions, each with the type of what it handles."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from fastapi import Request, Response
+from starlette.applications import Starlette
+
+E = TypeVar("E", bound=Exception)
+
+
+def add_handler(
+    app: Starlette, kind: type[E], answer: Callable[[Request, E], Awaitable[Response]]
+) -> None:
+    """Have an app answer exceptions of a class, and of its subclasses, by `answer`."""
+
+    async def handle(request: Request, exc: Exception) -> Response:
+        if not isinstance(exc, kind):
+            raise exc
+        return await answer(request, exc)
+
+    app.add_exception_handler(kind, handle)

@@ -1,0 +1,253 @@
+"""A service declares itself: one folder, one line of the registry, one typed object for its app."""
+
+import ast
+import dataclasses
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from deploy.openapi import app_of
+from services.registry import NAMES, SPECS, names
+from shared.kafka.topics import GUARDED
+from shared.objects.rights import RIGHTS
+from shared.service.running import Service, service_of
+from shared.service.spec import Kind, ServiceSpec
+from tests.architecture.source import ROOT, SERVICES, modules, tree
+
+SOURCES = ("services", "shared", "local", "deploy")
+MANY = 3
+"""A literal with so many names of services is a list of services."""
+
+MAY_NAME_SERVICES = {
+    "services/registry.py": "the one list",
+    "shared/kafka/topics.py": "who publishes and who consumes what; an image has it without the registry",
+    "shared/objects/rights.py": "who may do what in the object store; as above",
+}
+ACCESSOR = ROOT / "shared" / "service" / "running.py"
+
+
+def folders(services: Path) -> set[str]:
+    """The services that there are, by their folders."""
+    return {path.parent.name for path in services.glob("*/__init__.py")}
+
+
+def words_of(node: ast.AST) -> list[object]:
+    """The constants that a literal is made of, or the words of a string."""
+    match node:
+        case ast.Tuple(elts=elements) | ast.List(elts=elements) | ast.Set(elts=elements):
+            return [one.value for one in elements if isinstance(one, ast.Constant)]
+        case ast.Dict(keys=keys):
+            return [one.value for one in keys if isinstance(one, ast.Constant)]
+        case ast.Constant(value=str(text)) if re.fullmatch(r"[\w ,/|.-]*", text):
+            return re.findall(r"\w+", text)
+    return []
+
+
+def lists_of_services(path: Path) -> Iterator[int]:
+    """Yield the lines at which a module lists services by hand."""
+    for node in ast.walk(tree(path)):
+        if len({word for word in words_of(node) if word in SPECS}) >= MANY:
+            yield node.lineno
+
+
+def states_of_apps(path: Path) -> Iterator[str]:
+    """Yield what a module does with the state of an app: any `<app>.state`, or an attribute of it."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Attribute) and (_is_state(node) or _is_state_of_some(node)):
+            yield f"{ast.unparse(node)} at line {node.lineno}"
+
+
+def _is_state(node: ast.Attribute) -> bool:
+    """Tell whether a node is the state of what is called an app: `x.app.state`, `apps[0].state`."""
+    owner = node.value
+    if isinstance(owner, ast.Subscript) and ast.unparse(owner.value).endswith("apps"):
+        owner = owner.value
+    return node.attr == "state" and bool(re.search(r"\bapps?\b(['\"]\])?$", ast.unparse(owner)))
+
+
+def _is_state_of_some(node: ast.Attribute) -> bool:
+    """Tell whether a node is an attribute of a state: of a request it may be, and an enumeration has a value."""
+    state = node.value
+    return (
+        isinstance(state, ast.Attribute)
+        and state.attr == "state"
+        and node.attr != "value"
+        and not ast.unparse(state.value).endswith("request")
+    )
+
+
+def asserts(path: Path) -> list[int]:
+    """The lines of a module's asserts: what cannot be is given a type, or raises."""
+    return [node.lineno for node in ast.walk(tree(path)) if isinstance(node, ast.Assert)]
+
+
+@pytest.fixture
+def planted(tmp_path):
+    def plant(text: str) -> Path:
+        path = tmp_path / "planted.py"
+        path.write_text(text)
+        return path
+
+    return plant
+
+
+def test_every_folder_is_registered_and_every_name_has_a_folder():
+    assert folders(ROOT / "services") == set(NAMES)
+    assert len(NAMES) == len(set(NAMES))
+
+
+def test_a_folder_that_is_not_registered_is_found(tmp_path):
+    for name in (*NAMES, "another"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    assert folders(tmp_path) != set(NAMES)
+
+
+@pytest.mark.parametrize("service", NAMES)
+def test_a_declaration_imports_nothing_but_what_declarations_are_made_of(service):
+    """The registry is read by the locks, the local stack and the tests: it costs them no service."""
+    found = {
+        alias
+        for node in ast.walk(tree(ROOT / "services" / service / "spec.py"))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in [getattr(node, "module", None) or node.names[0].name]
+    }
+    assert found == {"shared.service.spec"}
+
+
+@pytest.mark.parametrize("service", NAMES)
+def test_a_service_starts_from_its_declaration(service):
+    main = tree(ROOT / "services" / service / "__main__.py")
+    called = [ast.unparse(n) for n in ast.walk(main) if isinstance(n, ast.Call)]
+    assert any(re.match(r"(command\.)?run\(SPEC\b", call) for call in called)
+    assert SPECS[service].migrations.is_dir() == SPECS[service].has_tables
+
+
+@pytest.mark.parametrize("service", NAMES)
+def test_the_object_of_a_service_is_frozen(service):
+    module = import_module(f"services.{service}.service")
+    own = [
+        kind
+        for kind in vars(module).values()
+        if isinstance(kind, type)
+        and issubclass(kind, Service)
+        and kind.__module__ == module.__name__
+    ]
+    [kind] = own
+    assert dataclasses.is_dataclass(kind)
+    assert kind.__dataclass_params__.frozen
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_app_holds_its_service_and_nothing_else(service, tmp_path):
+    app = app_of(service, tmp_path)
+    assert set(app.state._state) == {"service"}
+    assert type(service_of(app, Service)).__module__ == f"services.{service}.service"
+
+
+def test_an_app_of_another_service_is_refused(tmp_path):
+    audit = type(service_of(app_of("audit", tmp_path / "audit"), Service))
+    with pytest.raises(TypeError, match="ReleaseService, not AuditService"):
+        service_of(app_of("release", tmp_path / "release"), audit)
+
+
+def test_no_list_of_services_is_written_by_hand():
+    found = {
+        path.relative_to(ROOT).as_posix(): list(lists_of_services(path))
+        for folder in SOURCES
+        for path in modules(folder)
+    }
+    assert {name for name, lines in found.items() if lines} == set(MAY_NAME_SERVICES)
+
+
+def test_what_else_names_services_names_those_that_there_are():
+    assert set(GUARDED.split()) == set(names(Kind.API))
+    assert set(RIGHTS) <= set(SPECS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'SERVICES = ("identity", "ingest", "audit")',
+        'def f():\n    return ["hotlist", "release", "console", "other"]',
+        'SOME = frozenset({"hotlist", "retention", "recognition"})',
+        'PORTS = {"ingest": 1, "hotlist": 2, "retention": 3}',
+        'GUARDED = "ingest hotlist retention"',
+        'DEFAULT = "ingest,hotlist,retention"',
+    ],
+)
+def test_a_list_by_hand_is_found(text, planted):
+    assert list(lists_of_services(planted(text)))
+
+
+def test_prose_that_names_services_is_no_list(planted):
+    assert not list(
+        lists_of_services(planted('"""Hears: identity, hotlist and audit; no more."""'))
+    )
+
+
+def test_the_state_of_an_app_is_touched_in_one_place():
+    found = {
+        path.relative_to(ROOT).as_posix(): list(states_of_apps(path))
+        for folder in (*SOURCES, "tests")
+        for path in modules(folder)
+        if path not in {ACCESSOR, Path(__file__)}
+    }
+    assert not {name: uses for name, uses in found.items() if uses}
+    assert {use.split(" at ")[0] for use in states_of_apps(ACCESSOR)} == {
+        "app.state",
+        "app.state.service",
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "app.state.parts = 1",
+        "wake = request.app.state.wake",
+        "state = request.app.state",
+        'setattr(app.state, "writer", 1)',
+        'getattr(self.app.state, "writer")',
+        'x = scope["app"].state.x',
+        'apps["retention"].state.packager.work()',
+        "apps[0].state",
+        "retention.state.purger.work()",
+    ],
+)
+def test_another_attribute_of_an_app_is_found(text, planted):
+    assert list(states_of_apps(planted(text)))
+
+
+@pytest.mark.parametrize("text", ["request.state.request_id", "run.state.value", "self.state"])
+def test_other_states_are_none_of_an_app(text, planted):
+    assert not list(states_of_apps(planted(text)))
+
+
+def test_nothing_is_asserted_for_the_type_checker():
+    found = {
+        path.relative_to(ROOT).as_posix(): asserts(path)
+        for folder in SOURCES
+        for path in modules(folder)
+    }
+    assert not {name: lines for name, lines in found.items() if lines}
+
+
+def test_an_assert_is_found(planted):
+    assert asserts(planted("def f(x):\n    assert x is not None  # noqa: S101 - it is there\n"))
+
+
+def test_a_service_that_is_none_is_refused(monkeypatch):
+    """What a declaration promises is checked when it is asked for, not believed."""
+    main = import_module("services.release.main")
+    monkeypatch.setattr(main, "build_app", lambda settings: object())
+    with pytest.raises(TypeError, match="returns a FastAPI app"):
+        SPECS["release"].build_app(None)
+    monkeypatch.setattr(import_module("services.release.settings"), "Settings", FastAPI)
+    with pytest.raises(TypeError, match="a class of CommonSettings"):
+        SPECS["release"].settings_class()
+    with pytest.raises(ModuleNotFoundError):
+        ServiceSpec(name="absent", description="").settings_class()
