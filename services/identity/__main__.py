@@ -1,4 +1,4 @@
-"""The command line: serve, make the tables, make the first administrator, rotate the key, release a lock."""
+"""The command line: serve, migrate, create the first administrator, rotate the key, release a lock."""
 
 import argparse
 import asyncio
@@ -22,12 +22,12 @@ from shared.service.command import Command
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
-    """Do what the command line says; exits 1 with the reason when a rule refuses it."""
+    """Run the command that the arguments name; exit 1 with the reason if a rule refuses it."""
     command.run(SPEC, COMMANDS, arguments)
 
 
 def _called(name: str) -> Callable[[Sequence[str]], int]:
-    """Return what runs one command with the words after its name."""
+    """Return a function that runs one command with the words after its name."""
 
     def run_it(words: Sequence[str]) -> int:
         chosen = _parser().parse_args([name, *words])

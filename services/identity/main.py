@@ -17,14 +17,14 @@ from shared.service.runtime import UNHURRIED, Runtime
 
 
 def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
-    """Return the service, ready to be served."""
+    """Return the wired application."""
     runtime = runtime or Runtime(SPEC.name, settings)
     identity = Identity.of(settings, runtime)
     runtime.refusals.allowance.narrow(SIGN_IN, settings.identity_sign_in_burst)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        """Start: runtime, keys, accounts, housekeeping. Stop: the other way round."""
+        """Start the runtime, keys, accounts and housekeeping; stop in reverse order."""
         await runtime.start(SPEC.migrations)
         try:
             await rewrap.check_keys(identity)

@@ -1,4 +1,4 @@
-"""What the routes of a running identity work with."""
+"""The service object of identity, and the dependencies that its routes use."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from shared.service.runtime import RuntimeService
 
 @dataclass(frozen=True)
 class IdentityService(RuntimeService):
-    """One process of identity: its runtime, and what its actions work with."""
+    """One process of identity: its runtime and the context of its actions."""
 
     identity: Identity
 

@@ -1,4 +1,4 @@
-"""What identity reads from its environment."""
+"""Identity's settings, read from its environment."""
 
 from typing import Annotated, Self
 
@@ -17,40 +17,40 @@ class Settings(CommonSettings):
     """Base64 of 32 random bytes. Encrypts signing keys and second-factor secrets at rest (AES-256-GCM)."""
 
     identity_other_key_encryption_keys: SecretKeys = SecretStr("")
-    """Such keys separated by spaces: what they sealed still opens, but nothing is sealed with them. The
-    key that is to come, then the one that was, while the key-encryption key is changed (ADR-0017)."""
+    """Further such keys, separated by spaces: they open secrets but seal no new ones. While the key-encryption
+    key changes, this holds first the coming key, then the former one (ADR-0017)."""
 
     identity_issuer_key: SigningSeed
     """Base64 of 32 random bytes: the Ed25519 key that signs token keys and account changes (ADR-0018)."""
 
     identity_issuer_certificate: str
-    """What a root of `root_public_keys` says of that key, for 400 days at most."""
+    """The certificate of that key by a root of `root_public_keys`, valid for 400 days at most."""
 
     identity_key_rotation_days: Annotated[int, Field(ge=1, le=365)] = 30
 
     identity_invitation_hours: Annotated[int, Field(ge=1, le=336)] = 72
 
     identity_session_hours: Annotated[int, Field(ge=1, le=24)] = 12
-    """However busy, a session ends after this; a shift."""
+    """The longest session, even one in use: a shift."""
 
     identity_argon2_memory_kib: Annotated[int, Field(ge=19_456, le=1_048_576)] = 65_536
-    """RFC 9106's second choice; never under OWASP's least (19 MiB)."""
+    """The second recommendation of RFC 9106; never below OWASP's minimum (19 MiB)."""
 
     identity_argon2_time_cost: Annotated[int, Field(ge=2, le=10)] = 3
 
     identity_argon2_workers: Annotated[int, Field(ge=1, le=16)] = 2
-    """Passwords hashed at the same time, besides one of those who are known; memory in use is this and one
-    times the memory cost."""
+    """The number of threads that hash passwords; known browsers and sessions have one more. The hasher uses up
+    to (this + 1) times the memory cost."""
 
     identity_sign_in_burst: Annotated[int, Field(ge=5)] = 20
-    """So many refused sign-ins at once are looked at for an address, and then `refusals_per_minute`: passwords
-    cost more than other refusals. A known browser has an allowance of its own."""
+    """The burst of refused sign-ins that one address may make, then `refusals_per_minute`: checking a password
+    costs more than other refusals. Each known browser has its own allowance."""
 
     identity_mail_url: SecretStr = SecretStr("")
-    """Where invitations are mailed, if they are: smtps://user:password@host, or smtp+starttls://."""
+    """The server that mails invitations: smtps://user:password@host, or smtp+starttls://; empty for no mail."""
 
     identity_mail_from: str = ""
-    """From whom those mails are: an address."""
+    """The sender address of those mails."""
 
     @model_validator(mode="after")
     def _mail_is_whole(self) -> Self:
@@ -78,7 +78,7 @@ class Settings(CommonSettings):
         return self
 
     def issuer(self) -> Signer:
-        """Return what signs token keys and accounts. Raises: CertificateRefused."""
+        """Return the signer of token keys and accounts. Raises: CertificateRefused."""
         return signer(
             self.identity_issuer_key,
             self.identity_issuer_certificate,
@@ -93,5 +93,5 @@ class Settings(CommonSettings):
 
     @property
     def other_key_encryption_keys(self) -> list[bytes]:
-        """The keys that open only, 32 bytes each."""
+        """The keys that open secrets but do not seal, 32 bytes each."""
         return [key_bytes(key) for key in keys_of(self.identity_other_key_encryption_keys)]

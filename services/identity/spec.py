@@ -1,4 +1,4 @@
-"""What identity declares of itself."""
+"""Identity's declaration: name, description and open routes."""
 
 from shared.service.spec import ServiceSpec
 
@@ -11,7 +11,7 @@ searches carry (`X-ALPR-Purpose`)."""
 SIGN_IN_ROUTES = frozenset(
     {"/v1/enrolment", "/v1/enrolment/confirmation", "/v1/sessions", "/v1/sessions/refresh"}
 )
-"""Where a person proves who they are."""
+"""The routes on which a person proves their identity."""
 
 SPEC = ServiceSpec(
     name="identity",

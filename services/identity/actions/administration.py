@@ -1,4 +1,4 @@
-"""What an ALPR administrator does to accounts; each act is an event with who, whom, what, why (468.3)."""
+"""The account changes that ALPR administrators make; each publishes an event with who, whom, what, why (468.3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ REVIEWED_EVERY = timedelta(days=365)
 
 @dataclass(frozen=True)
 class NewAccount:
-    """Who is to have an account, and with what."""
+    """A person to create an account for, with their roles and data sources."""
 
     username: str
     name: str
@@ -40,7 +40,7 @@ class NewAccount:
 
 
 async def create(identity: Identity, unit: Unit, by: Actor, new: NewAccount) -> Invited:
-    """Make an account and its invitation. Raises: InvalidInput, Conflict."""
+    """Create an account and its invitation. Raises: InvalidInput, Conflict."""
     roles, sources = _sorted(new.roles), _sorted(new.sources)
     check_assignment(
         unit.policy, title=new.title, agency_ori=new.agency_ori, roles=roles, sources=sources
@@ -69,7 +69,7 @@ async def create(identity: Identity, unit: Unit, by: Actor, new: NewAccount) -> 
 async def update(
     unit: Unit, by: Actor, account_id: UUID, *, name: str | None, title: str | None
 ) -> Account:
-    """Change a name or job title; what the new title may not hold must be taken away first."""
+    """Change a name or job title. Remove the roles and sources that the new title may not hold first."""
     old = await _changeable(unit, by, account_id, "updated", doing="change")
     new = old.revoked(unit.now, name=name or old.name, title=title or old.title)
     _check(unit, new)
@@ -81,7 +81,7 @@ async def update(
 async def assign_roles(
     unit: Unit, by: Actor, account_id: UUID, roles: Sequence[str], reason: str | None
 ) -> Account:
-    """Give a person these roles and no others; tokens that say otherwise end now."""
+    """Replace a person's roles with these, and revoke their tokens."""
     old = await _changeable(unit, by, account_id, "roles_assigned", doing="assign roles to")
     new = old.revoked(unit.now, roles=_sorted(roles))
     _check(unit, new)
@@ -95,7 +95,7 @@ async def assign_roles(
 async def assign_sources(
     unit: Unit, by: Actor, account_id: UUID, sources: Sequence[str], reason: str | None
 ) -> Account:
-    """Entitle a person to these data sources and no others (468.4(e))."""
+    """Replace a person's data sources with these, and revoke their tokens (468.4(e))."""
     old = await _changeable(unit, by, account_id, "sources_assigned", doing="entitle")
     new = old.revoked(unit.now, sources=_sorted(sources))
     _check(unit, new)
@@ -107,7 +107,7 @@ async def assign_sources(
 
 
 async def lock(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Account:
-    """Lock an active account until it is unlocked."""
+    """Lock an active account until it is unlocked; revoke its tokens and close its sessions."""
     old = await _changeable(unit, by, account_id, "locked", doing="lock")
     new = old.revoked(unit.now, status="locked")
     await account_changed(unit, new, "locked", by, reason=reason)
@@ -126,7 +126,7 @@ async def unlock(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Accoun
 
 
 async def reinstate(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Account:
-    """Bring a disabled account back, once training is current again (State Auditor 2019-118)."""
+    """Reactivate a disabled account, once training is current again (State Auditor 2019-118)."""
     old = await _changeable(unit, by, account_id, "reinstated", doing="reinstate")
     _check_trained(unit, old)
     new = replace(old, status="active", last_active_at=max(unit.now, old.last_active_at))
@@ -152,7 +152,7 @@ async def invite_again(
 ) -> Invited:
     """Let a person enrol anew, for a lost password, authenticator or invitation.
 
-    Where it takes two people this proposes it, and changes nothing about the account.
+    For an account that takes two people, this only stores a proposal; the account stays as it is.
     """
     old = await _changeable(unit, by, account_id, "reinvited", doing="invite")
     if old.status == "disabled":
@@ -183,7 +183,7 @@ async def approve_invitation(
 async def renew(
     identity: Identity, unit: Unit, old: Account, reason: str, by: Actor, *proposers: Actor
 ) -> Invited:
-    """Forget a person's credential and invite them; their sessions and tokens end now."""
+    """Delete a person's credential and invite them; close their sessions and revoke their tokens."""
     await unit.invitations.end_proposal(old.account_id)
     await unit.credentials.drop(old.account_id)
     await unit.credentials.clear_failures(old.account_id)
@@ -196,7 +196,7 @@ async def renew(
 
 
 async def review(unit: Unit, by: Actor, account_id: UUID, note: str) -> Account:
-    """Record that what an account holds was looked at and stays (yearly, CJIS Security Policy 5.9.5)."""
+    """Record that a reviewer left an account's rights unchanged (yearly, CJIS Security Policy 5.9.5)."""
     old = await _changeable(unit, by, account_id, "reviewed", doing="review")
     new = replace(old, reviewed_at=unit.now)
     await unit.accounts.add_review(new, UUID(by.person_id), unit.now, note)
@@ -207,7 +207,7 @@ async def review(unit: Unit, by: Actor, account_id: UUID, note: str) -> Account:
 
 
 async def reviews_due(unit: Unit) -> Sequence[Account]:
-    """Return people whose rights nobody reviewed for a year, oldest first."""
+    """Return people whose last review of rights is a year old or older, oldest first."""
     return await unit.accounts.reviewed_before(unit.now - REVIEWED_EVERY)
 
 

@@ -10,7 +10,7 @@ from shared.core.types import Ori
 from shared.events import AccountChanged, Actor, SessionChanged
 
 NOBODY = Actor(person_id="unknown", name="unknown", title="", agency_ori=Ori(""))
-"""Whoever gave a username or token that is not known. What they typed is not kept: people type
+"""The actor of an unknown username or token. Identity does not store the text that was typed: people type
 passwords into the wrong field."""
 
 
@@ -24,7 +24,7 @@ async def account_changed(
 
 
 def account_event(account: Account, change: str, by: Actor, **details: Any) -> AccountChanged:
-    """Return the event of an account as it now stands."""
+    """Return the event that describes an account's current state."""
     whom = {"username": account.username, "name": account.name, "title": account.title}
     return AccountChanged(
         occurred_at=account.changed_at,
@@ -48,7 +48,7 @@ async def session_changed(
     client_address: str = "",
     reason: str | None = None,
 ) -> None:
-    """Announce that somebody signed in or out, or failed to."""
+    """Announce a sign-in, a refresh, a sign-out or a refusal."""
     await unit.emit(
         SessionChanged(
             occurred_at=unit.now,
@@ -63,7 +63,7 @@ async def session_changed(
 
 
 async def close_sessions(unit: Unit, account: Account, by: Actor, reason: str) -> None:
-    """Close all sessions of a person. Their access tokens end with `tokens_valid_from`."""
+    """Close all sessions of a person. `tokens_valid_from` revokes their access tokens."""
     for session_id in await unit.sessions.close_all(account.account_id, unit.now, reason):
         await session_changed(
             unit,

@@ -1,6 +1,6 @@
-"""The first administrator, and the way back in when the last one is locked: by whoever runs the machine.
+"""Commands for the operator of the host: create the first administrator, and release a locked last one.
 
-Both need the database and the key-encryption key, and leave events like any other change.
+Both need the database and the key-encryption key, and publish events like any other change.
 """
 
 from collections.abc import AsyncIterator
@@ -32,7 +32,7 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 @dataclass(frozen=True)
 class FirstAdministrator:
-    """What the first administrator enrols with; shown once."""
+    """The invitation of an administrator; its token is shown once."""
 
     username: str
     invitation_token: str
@@ -49,7 +49,7 @@ async def bootstrap(
 ) -> FirstAdministrator:
     """Create the first ALPR administrator, or invite them again if the invitation ran out.
 
-    Works before the service first runs and while it runs; its events wait in the outbox.
+    Works before the service first runs and while it runs; its events stay in the outbox until the service runs.
 
     Raises: Conflict when there is an administrator already, InvalidInput for the title.
     """
@@ -74,16 +74,16 @@ async def bootstrap(
 
 
 def host_of(identity: Identity) -> Actor:
-    """Whoever runs the machine, where they hand an invitation over."""
+    """Return the actor for the operator of the host, who hands an invitation over."""
     return msgspec.structs.replace(identity.system, person_id="system:host", name="identity's host")
 
 
 async def deliver_invitation(
     settings: Settings, *, username: str, clock: Clock | None = None
 ) -> FirstAdministrator:
-    """Hand an invitation over from the command line, while nobody who may deliver it is there.
+    """Hand an invitation over from the command line, if no active person may deliver it.
 
-    Raises: NotFound; Conflict where somebody is there, or no invitation waits.
+    Raises: NotFound; Conflict if a person can deliver it, or no invitation is pending.
     """
     async with standalone(settings, clock) as identity, identity.begin() as unit:
         await unit.accounts.lock_bootstrap()
@@ -111,12 +111,12 @@ async def release_lock(
     invite: bool = False,
     clock: Clock | None = None,
 ) -> FirstAdministrator | None:
-    """Let an administrator back in from the command line, where no other administrator can.
+    """Release an administrator's account from the command line, if other administrators cannot.
 
-    Unlocks the account, which one other administrator could; or, to `invite`, has the person enrol anew, which
-    two others could. Audit makes a finding of it, which the person cannot work.
+    Unlocks the account, if no other administrator is able to sign in; with `invite`, invites the person to
+    enrol anew, if fewer than two are. Audit records a finding, which the person released cannot work.
 
-    Raises: NotFound; Conflict where others can, where it is no administrator, or nothing is locked.
+    Raises: NotFound; Conflict if others can release it, if it is no administrator, or if it is not locked.
     """
     async with standalone(settings, clock) as identity, identity.begin() as unit:
         await unit.accounts.lock_bootstrap()
@@ -147,7 +147,7 @@ async def release_lock(
 
 @asynccontextmanager
 async def standalone(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Identity]:
-    """Identity's parts without the service: a database brought up to date, and no Kafka."""
+    """Yield identity's context without the service: migrates the database, and uses no Kafka."""
     mac_key = settings.mac_key_of(SERVICE)
     db = Database(settings.database_link(), SERVICE, pool_size=1, mac_key=mac_key)
     policy, clock = load_policy(settings.policy_file), clock or SystemClock()
@@ -172,7 +172,10 @@ async def standalone(settings: Settings, clock: Clock | None = None) -> AsyncIte
 
 
 async def _lapsed_invitation(unit: Unit, username: str) -> Account | None:
-    """Return the invited administrator of this username if nobody can get in any more."""
+    """Return the administrator of this username if every administrator's invitation has expired.
+
+    Raises: Conflict if an administrator is active, or has an invitation that has not expired.
+    """
     lapsed = None
     for account in await unit.accounts.administrators():
         invitation = await unit.invitations.of(account.account_id)

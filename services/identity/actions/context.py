@@ -1,4 +1,4 @@
-"""What identity's actions work with, besides the runtime that every service has."""
+"""The context of identity's actions: settings, keys, hasher and transactions."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ from shared.service.runtime import Runtime
 
 
 class Identity:
-    """What the service works with besides the runtime that every service has."""
+    """The context of identity's actions: settings, database, policy, clock, accounts, keys and hasher."""
 
     def __init__(
         self, settings: Settings, *, db: Database, policy: Policy, clock: Clock, people: People
@@ -43,7 +43,7 @@ class Identity:
 
     @classmethod
     def of(cls, settings: Settings, runtime: Runtime) -> "Identity":
-        """Return the parts that go with a runtime."""
+        """Return the context that shares a runtime's database, policy, clock and accounts."""
         return cls(
             settings,
             db=runtime.db,
@@ -54,12 +54,12 @@ class Identity:
 
     @property
     def system(self) -> Actor:
-        """The software itself, where no person did it."""
+        """The actor of changes that the software makes itself."""
         return Actor.software(SERVICE, self.policy.department.ori)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Unit]:
-        """A transaction; once committed, this process knows its keys and accounts without Kafka."""
+        """Open a transaction; after the commit, this process knows its keys and accounts without Kafka."""
         async with self.db.begin() as connection:
             unit = Unit(connection, self.policy, self.clock.now(), self.issuer)
             yield unit

@@ -17,12 +17,13 @@ from shared.core.errors import Conflict, InvalidInput, NotAuthenticated
 from shared.events import Actor
 
 BESIDE_WITHIN = timedelta(hours=1)
-"""Who used a session so lately at the place of an enrolment may have enrolled for the person."""
+"""A person who handled the invitation and used a session this recently, from the same address or browser, may
+have enrolled for the invited person."""
 
 
 @dataclass(frozen=True)
 class Invited:
-    """An account, and until when its invitation holds, or what was proposed of it."""
+    """An account, and the expiry of its invitation or of the proposal to invite."""
 
     account: Account
     state: Literal["proposed", "to_be_delivered"]
@@ -40,7 +41,7 @@ class Delivered:
 
 @dataclass(frozen=True)
 class Place:
-    """Where somebody enrols: the address, and the browsers that are known there."""
+    """The origin of an enrolment: its address, and the known browsers that it names."""
 
     client_address: str
     browsers: frozenset[UUID] = frozenset()
@@ -48,7 +49,7 @@ class Place:
 
 @dataclass(frozen=True)
 class SecondFactor:
-    """What goes into an authenticator app; shown once."""
+    """The secret for an authenticator app; shown once."""
 
     username: str
     totp_secret: str
@@ -56,12 +57,12 @@ class SecondFactor:
 
 
 def totp_place(account_id: UUID | str) -> str:
-    """Return what a sealed second factor is bound to."""
+    """Return the associated data that binds a sealed second factor to its account."""
     return f"second factor {account_id}"
 
 
 async def invite(identity: Identity, unit: Unit, account: Account, *by: Actor) -> Invited:
-    """Make an invitation in place of any earlier one; somebody other than `by` delivers it."""
+    """Create an invitation that replaces any earlier one; a person other than `by` delivers it."""
     expires = unit.now + timedelta(hours=identity.settings.identity_invitation_hours)
     people = [who.person_id for who in by]
     await unit.invitations.put(account.account_id, people, expires)
@@ -71,9 +72,9 @@ async def invite(identity: Identity, unit: Unit, account: Account, *by: Actor) -
 async def deliver(
     unit: Unit, account: Account, by: Actor, *, mailed_to: str | None = None
 ) -> Delivered:
-    """Make the token of an invitation, once, for `by` to hand over, or to have mailed to an address.
+    """Create the token of an invitation, once; `by` hands it over or has it mailed to an address.
 
-    Raises: Conflict where none waits for that; NotAuthorised for who invited, and for the invited person.
+    Raises: Conflict if no invitation is pending; NotAuthorised for the inviter and for the invited person.
     """
     invitation = await unit.invitations.of(account.account_id, lock=True)
     if account.status != "invited" or invitation is None or invitation.expires_at <= unit.now:
@@ -96,10 +97,10 @@ async def deliver(
 async def mail(
     identity: Identity, unit: Unit, account: Account, by: Actor, address: str
 ) -> Delivered:
-    """Have an invitation mailed by `by`, who does not see the token.
+    """Mail an invitation on behalf of `by`, who does not see the token.
 
-    Sent before the commit: what the server does not take is not delivered. Raises: as `deliver`; InvalidInput
-    where no mail is sent; Unavailable.
+    Sends before the commit: if the mail server refuses it, the delivery rolls back. Raises: as `deliver`;
+    InvalidInput if no mail server is set; Unavailable.
     """
     server = identity.settings.mail_server
     if server is None:
@@ -126,7 +127,7 @@ async def mail(
 async def begin(identity: Identity, invitation_token: str, password: str) -> SecondFactor:
     """Set the password and return a fresh second factor; may be repeated until it is confirmed.
 
-    Raises: NotAuthenticated for an invitation that does not hold, InvalidInput for the password.
+    Raises: NotAuthenticated for an invalid invitation, InvalidInput for the password.
     """
     password = normalise_password(password)
     async with identity.begin() as unit:
@@ -147,9 +148,10 @@ async def begin(identity: Identity, invitation_token: str, password: str) -> Sec
 async def confirm(
     identity: Identity, unit: Unit, invitation_token: str, code: str, place: Place
 ) -> Account:
-    """Make the account active once a code shows that the second factor works; ends the invitation.
+    """Activate the account once a code proves that the second factor works, and delete the invitation.
 
-    Who had the invitation in hand and was signed in at the same place lately is told with the event.
+    The event names each person who handled the invitation and was recently signed in from the same address or
+    browser.
 
     Raises: NotAuthenticated, InvalidInput for the code.
     """

@@ -1,4 +1,4 @@
-"""Passwords hashed with argon2id (RFC 9106), off the event loop and only so many at a time."""
+"""Hashes passwords with argon2id (RFC 9106), off the event loop and a bounded number at a time."""
 
 import asyncio
 import secrets
@@ -14,16 +14,16 @@ from shared.core.errors import TooManyRequests
 T = TypeVar("T")
 
 MAX_WAITING = 32
-"""More than this many sign-ins at once are turned away, so that memory and waiting stay bounded."""
+"""The most sign-ins at once; further ones get 429, so that memory and waiting stay bounded."""
 
 MAX_KNOWN_WAITING = 16
-"""The same for browsers and sessions that are known: a flood of others does not stop them (ADR-0033)."""
+"""The same for known browsers and sessions, so that a flood of others does not block them (ADR-0033)."""
 
 
 class Hasher:
-    """Hashes and verifies; argon2 lets go of the interpreter lock, so threads do.
+    """Hashes and verifies passwords in threads; argon2 releases the interpreter lock.
 
-    Who is `known` has a thread of their own, besides the `workers` of everybody.
+    Callers that pass `known` share one further thread besides the `workers`.
     """
 
     def __init__(self, *, memory_kib: int, time_cost: int, workers: int) -> None:
@@ -37,7 +37,7 @@ class Hasher:
         return await self._lane(known).run(self._argon2.hash, password)
 
     async def verify(self, hashed: str | None, password: str, *, known: bool = False) -> bool:
-        """Return whether `password` is the one hashed; None takes as long, for people unknown.
+        """Return whether `password` matches `hashed`; None, for an unknown person, takes as long.
 
         Raises: TooManyRequests.
         """
@@ -49,7 +49,7 @@ class Hasher:
         return self._argon2.check_needs_rehash(hashed)
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Shut the threads down."""
         for lane in (self._everybody, self._known):
             lane.pool.shutdown(wait=False, cancel_futures=True)
 
@@ -64,7 +64,7 @@ class Hasher:
 
 
 class _Lane:
-    """Threads, and how many may wait for them."""
+    """Threads, and a bound on the calls that wait for them."""
 
     def __init__(self, workers: int, most: int, name: str) -> None:
         self.pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
@@ -72,7 +72,7 @@ class _Lane:
         self._waiting = 0
 
     async def run(self, work: Callable[..., T], *args: str) -> T:
-        """Return what `work` gives. Raises: TooManyRequests."""
+        """Run `work` in a thread and return its result. Raises: TooManyRequests."""
         if self._waiting >= self._most:
             raise TooManyRequests("too many people sign in at once", retry_after_s=2)
         self._waiting += 1

@@ -1,4 +1,4 @@
-"""What identity does by the clock: inactive accounts, idle sessions, key rotation."""
+"""Identity's periodic work: inactive accounts, idle sessions, key rotation."""
 
 import logging
 from datetime import timedelta
@@ -23,12 +23,12 @@ ANNOUNCED_AT_ONCE = 200
 
 
 def task(identity: Identity) -> PeriodicTask:
-    """Return the task that keeps house."""
+    """Return the housekeeping task."""
     return PeriodicTask("housekeeping", lambda: once(identity), EVERY_S, at_once=True)
 
 
 async def once(identity: Identity) -> None:
-    """Disable who is inactive, close what is idle, rotate the key when it is due."""
+    """Disable inactive accounts, close idle sessions, delete unused browsers, rotate the key when it is due."""
     await disable_all_inactive(identity)
     await close_stale_sessions(identity)
     async with identity.begin() as unit:
@@ -38,7 +38,7 @@ async def once(identity: Identity) -> None:
 
 
 async def disable_all_inactive(identity: Identity) -> int:
-    """Disable accounts that nobody used for 90 days (468.6); return how many."""
+    """Disable accounts unused for 90 days (468.6); return how many."""
     async with identity.begin() as unit:
         since = unit.now - timedelta(days=unit.policy.accounts.inactive_days)
         found = await unit.accounts.inactive_since(since)
@@ -48,7 +48,7 @@ async def disable_all_inactive(identity: Identity) -> int:
 
 
 async def close_stale_sessions(identity: Identity) -> int:
-    """Close sessions over the idle or longest limit; return how many. Their tokens ran out before."""
+    """Close sessions over the idle or the total limit; return how many. Their tokens have already expired."""
     async with identity.begin() as unit:
         idle = timedelta(minutes=unit.policy.accounts.idle_minutes)
         longest = timedelta(hours=identity.settings.identity_session_hours)
@@ -72,10 +72,10 @@ async def close_stale_sessions(identity: Identity) -> int:
 
 
 async def recall_people(identity: Identity) -> None:
-    """At start: learn every account, and announce again those that changed while tokens may still hold.
+    """At start, learn every account, and announce again those that changed within the longest token's lifetime.
 
-    So a change that a broker lost before its disk had it still reaches everybody. Under a new issuer
-    certificate, or after the upgrade to signed accounts, all accounts are announced.
+    This way a change that a broker lost before writing it to disk still reaches every service. Under a new issuer
+    certificate, or after the upgrade to signed accounts, this announces all accounts.
     """
     async with identity.begin() as unit:
         for account in await unit.accounts.changed_since(unit.now - longest_token(unit.policy)):
@@ -94,9 +94,9 @@ async def recall_people(identity: Identity) -> None:
 
 
 async def tell_exclusive_roles(identity: Identity) -> int:
-    """At start, when a policy may be new: announce who holds roles that exclude each other; return how many.
+    """At start, announce the accounts whose roles exclude each other under the policy; return how many.
 
-    Their rights go on, since a department may have nobody else. Audit makes each a finding.
+    They keep their rights, since a department may have no one else. Audit records a finding for each.
     """
     told = 0
     async with identity.begin() as unit:

@@ -1,4 +1,4 @@
-"""The key set: ES256 on P-256, published before it signs, verifying until its last token is gone."""
+"""The key set: ES256 on P-256. A key is published before it signs, and verifies until its last token expires."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -17,22 +17,22 @@ from shared.core.policy import Policy
 from shared.events import KeyPublished
 
 PUBLISH_AHEAD = timedelta(seconds=30)
-"""A key's public half is everywhere before the first token that needs it."""
+"""Every service has a key's public half before it gets a token that the key signed."""
 
 SPARE = timedelta(days=7)
-"""How much longer than its rotation a key verifies, should nobody be there to rotate it."""
+"""How long a key verifies beyond its rotation age, in case the rotation is late."""
 
 
 def longest_token(policy: Policy) -> timedelta:
-    """Return how long the longest-lived token holds."""
+    """Return the lifetime of the longest-lived token."""
     minutes = max(policy.accounts.access_token_minutes, policy.purposes.token_minutes)
     return timedelta(minutes=minutes, seconds=LEEWAY_S)
 
 
 async def prepare(identity: Identity) -> None:
-    """Make the first key if there is none, check that keys open, publish all that still verify.
+    """Create the first key if there is none, check that the keys open, publish all that still verify.
 
-    Raises: VaultFault when the key-encryption key is not the one they were sealed with.
+    Raises: VaultFault if the key-encryption key is not the one that sealed them.
     """
     async with identity.begin() as unit:
         await unit.keys.lock()
@@ -44,9 +44,9 @@ async def prepare(identity: Identity) -> None:
 
 
 async def rotate(identity: Identity, *, compromised: bool = False) -> str:
-    """Make a new key and return its id; the old ones verify until their tokens are gone.
+    """Create a new key and return its id; the old ones verify until their tokens expire.
 
-    After a compromise the old keys stop at once, and everybody's tokens with them.
+    After a compromise the old keys stop verifying at once, which ends all tokens.
     """
     async with identity.begin() as unit:
         await unit.keys.lock()
@@ -57,7 +57,7 @@ async def rotate_when_due(identity: Identity) -> str | None:
     """Rotate if the youngest key is older than the settings allow; return the new key's id."""
     age = timedelta(days=identity.settings.identity_key_rotation_days)
     async with identity.begin() as unit:
-        await unit.keys.lock()  # another replica may be at it; then its key is found here
+        await unit.keys.lock()  # if another replica rotates now, this finds its key
         old = await unit.keys.valid(unit.now)
         if old and unit.now - old[0].created_at < age:
             return None
@@ -78,9 +78,9 @@ async def _rotate(
 
 
 async def sign_token(identity: Identity, unit: Unit, claims: dict[str, Any]) -> str:
-    """Return `claims` signed with the key of now."""
+    """Return `claims` signed with the current key."""
     key = await _signing(unit)
-    if key is None:  # nobody rotated in time; better late than locked out
+    if key is None:  # the rotation is late: add a key now, so that people can sign in
         await unit.keys.lock()
         key = await _signing(unit) or await _add(identity, unit, signs_from=unit.now)
     identity.people.keys.add(key.kid, key.jwk, key.not_after)
@@ -88,7 +88,7 @@ async def sign_token(identity: Identity, unit: Unit, claims: dict[str, Any]) -> 
 
 
 async def _signing(unit: Unit) -> StoredKey | None:
-    """Return the youngest key that signs and outlives what it would sign."""
+    """Return the youngest key that signs now and outlives the longest token that it could sign."""
     lasting = unit.now + longest_token(unit.policy)
     keys = [
         key
@@ -125,7 +125,7 @@ def _open(identity: Identity, key: StoredKey) -> dict[str, str]:
 
 
 def signing_key_place(kid: str) -> str:
-    """Return what a sealed signing key is bound to."""
+    """Return the associated data that binds a sealed signing key to its id."""
     return f"signing key {kid}"
 
 

@@ -16,8 +16,8 @@ async def lift(
 ) -> LimitLift:
     """Release a person for a case, for as long as the policy says.
 
-    Purposes that the person declares for that case from now on carry it. Raises: NotFound,
-    NotAuthorised for one's own account, Conflict where the account is not active, InvalidInput.
+    It applies to purposes that the person declares for that case from now on. Raises: NotFound,
+    NotAuthorised for one's own account, Conflict if the account is not active, InvalidInput.
     """
     account = await unit.accounts.get(account_id, lock=True)
     check_somebody_else(account, by, doing="lift the limit of")

@@ -12,7 +12,7 @@ TIMEOUT_S = 10.0
 
 
 async def send(server: MailServer, message: EmailMessage) -> None:
-    """Hand a message to the server, in a thread. Raises: Unavailable when it does not take it."""
+    """Send a message through the server, in a thread. Raises: Unavailable if the server refuses it."""
     try:
         await asyncio.to_thread(_send, server, message)
     except (OSError, smtplib.SMTPException) as exc:
@@ -41,7 +41,7 @@ def _send(server: MailServer, message: EmailMessage) -> None:
 def invitation_mail(
     *, sender: str, to: str, department: str, name: str, username: str, token: str, until: str
 ) -> EmailMessage:
-    """Return the mail that an invitation goes out in."""
+    """Return the mail that carries an invitation."""
     message = EmailMessage()
     message["From"], message["To"] = sender, to
     message["Subject"] = f"Invitation to the license plate reader system of {department}"

@@ -1,4 +1,4 @@
-"""A person changes their own password, and shows both factors for it."""
+"""Changes a person's own password, after a check of both factors."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -16,7 +16,7 @@ REFUSED = "the password in use or the code is not right"
 
 @dataclass(frozen=True)
 class Change:
-    """What somebody in a session typed, and from where."""
+    """A request to change a password, from within a session."""
 
     account_id: UUID
     session_id: UUID
@@ -27,9 +27,9 @@ class Change:
 
 
 async def change(identity: Identity, wanted: Change) -> None:
-    """Set another password and close the person's sessions.
+    """Set a new password and close the person's sessions.
 
-    Raises: InvalidInput, Conflict; NotAuthenticated where too many failures closed the session.
+    Raises: InvalidInput, Conflict; NotAuthenticated if the session is closed, by too many failures or before.
     """
     current, new = normalise_password(wanted.current), normalise_password(wanted.new)
     async with identity.begin() as unit:
@@ -56,7 +56,7 @@ async def change(identity: Identity, wanted: Change) -> None:
 async def _prove(identity: Identity, wanted: Change, proven: Credential | None) -> AlprError | None:
     """Use the code up; or record and count the failure like a failed sign-in, and return the refusal.
 
-    The session has a count of its own, and is closed when it is full.
+    Each session has its own count; a full count closes the session.
     """
     async with identity.begin() as unit:
         account = await unit.accounts.get(wanted.account_id, lock=True)

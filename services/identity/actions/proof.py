@@ -1,7 +1,6 @@
-"""Password and code together, and what becomes of those who do not have both.
+"""Checks a password and a code together, and counts failures.
 
-Failures lock sign-in, not the sessions that were opened with the right ones (CJIS Security Policy 5.9.5,
-AC-7; ADR-0033).
+Failures lock sign-in but not the open sessions (CJIS Security Policy 5.9.5, AC-7; ADR-0033).
 """
 
 from dataclasses import dataclass, replace
@@ -19,21 +18,21 @@ from services.identity.store.unit_of_work import Unit
 
 @dataclass(frozen=True)
 class Proof:
-    """What was shown by a password and a code."""
+    """The result of checking a password and a code."""
 
     step: int | None
-    """The step of the code, if both hold and the code is good."""
+    """The step of the code if password and code are both right, else None."""
 
     repeated: bool
-    """Both are right, but the code is the one used last: sent twice, not guessed."""
+    """Both are right, but the code is the last one used: sent twice, not guessed."""
 
 
 async def prove(
     identity: Identity, unit: Unit, account: Account, code: str, proven: Credential | None
 ) -> Proof:
-    """Return what a code shows together with the credential whose password was right, if it was.
+    """Check a code together with `proven`, the credential whose password was right, or None.
 
-    The account is locked against change, so that of one code sent twice one is the first.
+    Lock the account first: of one code sent twice, exactly one then succeeds.
     """
     credential = await unit.credentials.find(account.account_id)
     if credential is None:
@@ -53,9 +52,9 @@ async def count_failure(
     counted_for: UUID | None,
     client_address: str,
 ) -> bool:
-    """Note a failure of a known browser, a session, or of neither; return whether its own count is full.
+    """Record a failure of a known browser, a session, or neither; return whether its own count is full.
 
-    All failures count for the account: those that fill the window lock sign-in, until it is released.
+    Every failure also counts for the account: a full window locks sign-in until an administrator releases it.
     """
     rules = unit.policy.accounts
     since = unit.now - timedelta(minutes=rules.lock_window_minutes)
@@ -77,5 +76,5 @@ async def count_failure(
 
 
 def known_since(unit: Unit) -> datetime:
-    """Return since when a browser must have signed in to be known still."""
+    """Return the moment since which a browser must have signed in to count as known."""
     return unit.now - timedelta(days=unit.policy.accounts.known_browser_days)

@@ -1,6 +1,6 @@
-"""Who had an account in hand, as identity's own topic tells of it: read at each start.
+"""Reads the provisioners of accounts from identity's own topic, at each start.
 
-Accounts from before `provisioners` was kept get theirs so, as far as compaction has left them.
+This fills `provisioners` for accounts older than that table, as far as compaction left their events.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ READ = (AccountChanged,)
 
 
 async def recall(identity: Identity, events: Sequence[AccountChanged]) -> None:
-    """Note the provisioners that `events` name, and announce the accounts of which more is known now.
+    """Store the provisioners that `events` name, and announce the accounts whose record grew.
 
-    While an account's creation is there, nothing of it was compacted away: all of them are known.
+    If an account's creation is still in the topic, compaction removed none of its events: all are known.
     """
     own = [event for event in events if _is_own(identity, event)]
     async with identity.begin() as unit:

@@ -1,4 +1,4 @@
-"""Declaring a purpose: taken, refused as too vague, or forbidden by law and recorded (468.4(a), 468.6(b))."""
+"""Declares a purpose: accepted, refused as too vague, or prohibited by law and recorded (468.4(a), 468.6(b))."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -21,7 +21,7 @@ from shared.events import Actor, PurposeDeclared, PurposeRecord
 
 @dataclass(frozen=True)
 class Accepted:
-    """A purpose that was taken, with its token."""
+    """An accepted purpose with its token."""
 
     purpose: DeclaredPurpose
     purpose_token: str

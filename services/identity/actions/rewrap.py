@@ -1,6 +1,6 @@
-"""Changing the key-encryption key: everything sealed with another key is sealed with today's (ADR-0017).
+"""Changes the key-encryption key: seals with the current key every secret that another key sealed (ADR-0017).
 
-A batch and its record commit together. So it may be interrupted and run again, while the service runs.
+A batch and its event commit together, so a run may be interrupted and repeated while the service runs.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from shared.core.vault import VaultFault
 from shared.events import Actor, SecretsRewrapped
 
 BATCH = 200
-"""Rows that are held at a time; who signs in meanwhile waits for milliseconds."""
+"""Rows locked at a time; a sign-in that needs one waits for milliseconds."""
 
 SETTING = "IDENTITY_OTHER_KEY_ENCRYPTION_KEYS"
 
@@ -28,25 +28,25 @@ class Usage:
 
     current: str
     counts: Mapping[str, int]
-    """Of every key at hand, those that nothing needs any more included."""
+    """For every configured key, including those that seal no secret any more."""
 
     @property
     def unused(self) -> list[str]:
-        """The keys, besides the one that seals, that nothing needs any more."""
+        """The keys other than the current one that seal no secret any more."""
         return [name for name, count in self.counts.items() if not count and name != self.current]
 
 
 @dataclass
 class Rewrapped:
-    """What one run has sealed anew."""
+    """The number of secrets of each kind that one run sealed anew."""
 
     counts: Counter[Kind] = field(default_factory=Counter)
 
 
 async def check_keys(identity: Identity) -> None:
-    """Refuse to go on without a key that something is sealed with.
+    """Check that every key that seals a secret is configured.
 
-    Raises: VaultFault, with the ids of those that are missing.
+    Raises: VaultFault, with the ids of the missing keys.
     """
     async with identity.begin() as unit:
         missing = _missing(identity, await unit.sealed.named())
@@ -55,15 +55,15 @@ async def check_keys(identity: Identity) -> None:
 
 
 async def usage(identity: Identity) -> Usage:
-    """Return what each key seals. Raises: Conflict when one is missing, or a secret does not open."""
+    """Return how many secrets each key seals. Raises: Conflict if a key is missing or a secret does not open."""
     async with identity.begin() as unit:
         return await _usage(identity, unit)
 
 
 async def rewrap(identity: Identity, actor: Actor, reason: str) -> Rewrapped:
-    """Seal everything with the key of now, and put on record who had it done.
+    """Seal every secret with the current key, and record who ordered it.
 
-    Raises: Conflict, before anything is changed, when a key is missing or a secret does not open.
+    Raises: Conflict, before any change, if a key is missing or a secret does not open.
     """
     await usage(identity)
     done = Rewrapped()

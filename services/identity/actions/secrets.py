@@ -1,4 +1,4 @@
-"""One-time and refresh tokens: random, shown once, kept as hashes."""
+"""One-time and refresh tokens: random, shown once, stored as hashes."""
 
 import hashlib
 import secrets
@@ -12,5 +12,5 @@ def new_token() -> str:
 
 
 def token_hash(token: str) -> bytes:
-    """Return what is kept of a token. It is random, so a plain SHA-256 cannot be searched."""
+    """Return the hash to store of a token. Tokens are random, so plain SHA-256 resists guessing."""
     return hashlib.sha256(token.encode()).digest()

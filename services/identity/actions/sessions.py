@@ -1,4 +1,4 @@
-"""Sessions after sign-in: refreshed by rotating tokens, closed when idle, stolen, or signed out."""
+"""Sessions after sign-in: refreshed by rotating tokens; closed when idle, too old, stolen or signed out."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -64,9 +64,9 @@ async def _decide(
 async def _why_not(
     identity: Identity, unit: Unit, account: Account, session: Session, hashed: bytes
 ) -> str | None:
-    """Return why a session is not refreshed, closing it where that is the answer; None if it is."""
+    """Return the reason to refuse a refresh, after closing the session if need be; None to allow it."""
     if not await unit.sessions.use_token(hashed, unit.now):
-        # Somebody else has this token too (RFC 9700, 4.14.2); nobody knows which of them is right.
+        # Two clients have this token (RFC 9700, 4.14.2), and either may be the thief.
         await close(unit, account, session.session_id, identity.system, "refresh token used twice")
         return "refresh token used twice"
     if session.closed_at is not None:
@@ -79,7 +79,7 @@ async def _why_not(
 
 
 def over_limit(identity: Identity, unit: Unit, session: Session) -> str | None:
-    """Return which limit a session is over, or None (468.6: 30 minutes idle)."""
+    """Return the limit that a session exceeds, in words, or None (468.6: 30 minutes idle)."""
     idle = timedelta(minutes=unit.policy.accounts.idle_minutes)
     if unit.now - session.used_at > idle:
         return f"idle for more than {unit.policy.accounts.idle_minutes} minutes"
@@ -90,9 +90,9 @@ def over_limit(identity: Identity, unit: Unit, session: Session) -> str | None:
 
 
 async def close(unit: Unit, account: Account, session_id: UUID, by: Actor, reason: str) -> None:
-    """Close a session and revoke its access token, with those of the person's other sessions.
+    """Close a session and revoke its access token, along with those of the person's other sessions.
 
-    Those fetch new ones by their refresh tokens; tokens are revoked by account (`shared/accounts/known_accounts.py`).
+    Revocation is by account (`shared/accounts/known_accounts.py`); the other sessions refresh theirs.
     """
     if not await unit.sessions.close(session_id, unit.now, reason):
         return
@@ -109,6 +109,6 @@ async def close(unit: Unit, account: Account, session_id: UUID, by: Actor, reaso
 
 
 async def sign_out(unit: Unit, account_id: UUID, session_id: UUID) -> None:
-    """Close the session that the person is in."""
+    """Close the person's current session."""
     account = await unit.accounts.get(account_id, lock=True)
     await close(unit, account, session_id, account.actor, "signed out")

@@ -1,8 +1,8 @@
-"""Signing in: password and code, decided one attempt at a time for each account.
+"""Signs people in by password and code, one attempt at a time for each account.
 
-A refusal says the same to everybody; why is in the event. Five failures in 15 minutes lock sign-in until
-an administrator releases it (468.6; CJIS Security Policy 5.9.5, AC-7), but for browsers that signed in to
-the account before: each has five of its own (ADR-0033).
+Every refusal reads the same; the event has the reason. Five failures in 15 minutes lock sign-in until an
+administrator releases it (468.6; CJIS Security Policy 5.9.5, AC-7). Browsers that signed in to the account
+before are exempt: each has its own five (ADR-0033).
 """
 
 from dataclasses import dataclass, replace
@@ -33,19 +33,19 @@ REFUSED = (
 
 @dataclass(frozen=True)
 class Attempt:
-    """What somebody typed, and from where."""
+    """One sign-in attempt: username, password, code and origin."""
 
     username: str
     password: str
     code: str
     client_address: str
     browser_id: UUID | None = None
-    """Which browser its token says it is; known only if it signed in to this account before."""
+    """The browser that its token names; known only if it signed in to this account before."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A session with its tokens, as the person gets them."""
+    """A session with its tokens."""
 
     account: Account
     session_id: UUID
@@ -54,13 +54,13 @@ class Opened:
     refresh_token: str
     idle_until: datetime
     browser_token: str | None = None
-    """At sign-in: what the browser shows at its next sign-in to this account."""
+    """At sign-in only: the token that the browser sends at its next sign-in to this account."""
 
 
 async def sign_in(identity: Identity, attempt: Attempt) -> Opened:
-    """Open a session. Strangers wait for a turn, before which nothing is looked up or hashed for them.
+    """Open a session. Unknown browsers wait for a turn before the first query or hash.
 
-    Raises: NotAuthenticated, the refusal is recorded first; TooManyRequests, and nothing was looked at.
+    Raises: NotAuthenticated, after recording the refusal; TooManyRequests, before checking anything.
     """
     if await _comes_known(identity, attempt):
         return await _sign_in(identity, attempt, known=True)
@@ -71,7 +71,7 @@ async def sign_in(identity: Identity, attempt: Attempt) -> Opened:
 
 
 async def _comes_known(identity: Identity, attempt: Attempt) -> bool:
-    """Return whether a browser signed in to this account before; a query only where its token is ours."""
+    """Return whether a browser signed in to this account before; queries only for a token that we signed."""
     if attempt.browser_id is None:
         return False
     async with identity.begin() as unit:
@@ -106,7 +106,7 @@ async def _decide(
     if account is None:
         await _refuse(unit, attempt, None, "unknown username")
         return None
-    # From here on attempts wait for each other, so that guessing in parallel gains nothing.
+    # The lock makes attempts wait for each other, so guessing in parallel has no advantage.
     account = await unit.accounts.get(account.account_id, lock=True)
     browser_id = await _known_browser(unit, attempt, account)
     if account.status == "active" and account.is_inactive(unit.policy, unit.now):
@@ -144,7 +144,7 @@ async def _fail(
     *,
     counted: bool,
 ) -> None:
-    """Refuse, and count it unless it is a code sent twice. A browser whose count is full is forgotten."""
+    """Refuse, and count the failure unless the code was sent twice. A full count deletes the known browser."""
     reason = "wrong password or code" if counted else "this code was used already"
     await _refuse(unit, attempt, account, reason)
     if not counted:
@@ -182,7 +182,7 @@ async def _open(
 
 
 async def issue(identity: Identity, unit: Unit, account: Account, session_id: UUID) -> Opened:
-    """Return fresh tokens for an open session and note that the person is there."""
+    """Return fresh tokens for an open session and record that the person is active."""
     refresh_token = new_token()
     await unit.sessions.add_token(session_id, token_hash(refresh_token))
     await unit.sessions.touch(session_id, unit.now)
@@ -204,7 +204,7 @@ async def _refuse(unit: Unit, attempt: Attempt, account: Account | None, reason:
 
 
 async def disable_inactive(identity: Identity, unit: Unit, account: Account) -> Account:
-    """Disable an account that nobody used for 90 days (468.6); return it as it now stands."""
+    """Disable an account unused for 90 days (468.6); return the disabled account."""
     disabled = account.revoked(unit.now, status="disabled")
     reason = f"not used for {unit.policy.accounts.inactive_days} days"
     await account_changed(unit, disabled, "disabled", identity.system, reason=reason)

@@ -1,6 +1,7 @@
-"""The tick: how far accounts and keys have come, signed, every 2 s, so that nobody misses a change in silence.
+"""The tick: the latest account and key numbers, signed, every 2 s, so that a service detects a missed change.
 
-It goes past the outbox: it is worth nothing later, and shows that identity and Kafka are there now.
+Identity publishes it without the outbox: a late tick is worthless, and a prompt one shows that identity and Kafka
+are up.
 """
 
 from services.identity.actions.context import Identity
@@ -14,13 +15,13 @@ EVERY_S = 2.0
 
 
 def task(identity: Identity, bus: Bus) -> PeriodicTask:
-    """Return the task that ticks."""
+    """Return the task that publishes ticks."""
     return PeriodicTask("identity tick", lambda: tick(identity, bus), EVERY_S, at_once=True)
 
 
 async def tick(identity: Identity, bus: Bus) -> None:
-    """Say how far the numbers have come. Raises: Unavailable."""
-    now = identity.clock.now()  # first: what commits from here on is not covered
+    """Publish the latest account and key numbers. Raises: Unavailable."""
+    now = identity.clock.now()  # before the query: the tick does not cover later commits
     async with identity.begin() as unit:
         numbers = await unit.numbers.current()
     event = IdentityTicked(

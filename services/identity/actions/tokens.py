@@ -1,4 +1,4 @@
-"""Access and purpose tokens; what is in them is what every service goes by."""
+"""Access and purpose tokens; every service authorises by their claims."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,8 +15,8 @@ from shared.accounts.tokens import AUDIENCE
 async def access_token(
     identity: Identity, unit: Unit, account: Account, session_id: UUID
 ) -> tuple[str, datetime, datetime]:
-    """Return a person's access token, when it was issued and when it expires."""
-    # Another replica's clock may be a little ahead: a new token never counts as revoked.
+    """Return a person's access token, its time of issue and its expiry."""
+    # Another replica's clock may be a little ahead: the maximum prevents a new token from counting as revoked.
     issued = max(unit.now, account.tokens_valid_from)
     expires = issued + timedelta(minutes=unit.policy.accounts.access_token_minutes)
     permissions = permissions_of(unit.policy, account.title, account.roles)
@@ -40,7 +40,7 @@ async def purpose_token(
 ) -> str:
     """Return the token of a declared purpose; its `jti` is the purpose's id.
 
-    `lifted_until` is until when its case lifts the limit of records shown to the person in a day.
+    `lifted_until` is the end of the limit lift that the person has for the purpose's case.
     """
     said = {
         "kind": purpose.kind,

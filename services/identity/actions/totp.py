@@ -7,7 +7,7 @@ import pyotp
 
 STEP_S = 30
 WINDOW_STEPS = 1
-"""A code of the step before or after is taken too: clocks differ and typing takes time."""
+"""The codes of the steps before and after are accepted too: clocks differ and typing takes time."""
 
 
 def new_secret() -> str:
@@ -26,7 +26,7 @@ def step_at(now: datetime) -> int:
 
 
 def is_of_step(secret: str, code: str, now: datetime, step: int) -> bool:
-    """Return whether this is the code of `step`, and `step` is one whose code could be taken now."""
+    """Return whether this is the code of `step`, and `step` is within the window of `now`."""
     near = abs(step - step_at(now)) <= WINDOW_STEPS
     same = hmac.compare_digest(
         pyotp.TOTP(secret, interval=STEP_S).generate_otp(max(step, 0)).encode(), code.encode()
@@ -37,7 +37,7 @@ def is_of_step(secret: str, code: str, now: datetime, step: int) -> bool:
 def matching_step(secret: str, code: str, now: datetime, last_step: int) -> int | None:
     """Return the step whose code this is, or None.
 
-    Only steps after `last_step` count, so no code is good twice (CJIS Security Policy 5.9.5).
+    Only steps after `last_step` count, so each code works once (CJIS Security Policy 5.9.5).
     """
     totp = pyotp.TOTP(secret, interval=STEP_S)
     current = step_at(now)

@@ -14,9 +14,9 @@ from shared.events import Actor, TrainingRecorded
 async def record(
     unit: Unit, by: Actor, account_id: UUID, *, course: str | None, completed_on: date
 ) -> Training:
-    """Keep that a person completed a course; the policy says how long that holds.
+    """Record that a person completed a course; the policy sets how long it is valid.
 
-    Raises: NotFound, NotAuthorised for one's own, Conflict for who has left, InvalidInput.
+    Raises: NotFound, NotAuthorised for one's own, Conflict for a person who has left, InvalidInput.
     """
     account = await unit.accounts.get(account_id, lock=True)
     check_somebody_else(account, by, doing="record training for")

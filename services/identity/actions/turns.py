@@ -1,8 +1,8 @@
-"""Who of the strangers at sign-in is next: few at a time, and those first whose address has failed least.
+"""Queues sign-ins from unknown browsers: a few at a time, addresses with the fewest failures first.
 
-A stranger costs nothing before their turn but a look at a counter: no query, no hash. So a flood waits for
-itself, and somebody at a new browser, whose address has not failed, is ahead of it (ADR-0033). Counted by each
-process for itself, in bounded memory.
+Before its turn an attempt costs one counter lookup: no query, no hash. So a flood delays itself, and a person at
+a new browser, whose address has not failed, comes before it (ADR-0033). Each process counts separately, in
+bounded memory.
 """
 
 import asyncio
@@ -16,24 +16,24 @@ from shared.core.errors import TooManyRequests
 from shared.limits.refusals import place_of
 
 MAX_WAITING = 32
-"""More strangers than this do not wait: memory and waiting stay bounded."""
+"""The most waiting attempts; past it the last in line gets 429, so that memory and waiting stay bounded."""
 
 MOST_PLACES = 10_000
-"""Addresses that are counted; the one longest unused is forgotten first."""
+"""The most addresses counted; the least recently used is evicted first."""
 
 FORGIVEN_PER_S = 0.1
-"""What an address has asked in vain counts for less with time: six a minute are forgiven."""
+"""The rate at which the failures of an address decay: six a minute."""
 
 
 class _Asked(NamedTuple):
-    """What an address has asked in vain so far, and when that was reckoned."""
+    """The decayed number of failed attempts of an address, and the time of that count."""
 
     in_vain: float
     at_s: float
 
 
 class _Waiting(NamedTuple):
-    """Somebody who waits."""
+    """One waiting attempt."""
 
     place: str
     number: int
@@ -41,7 +41,7 @@ class _Waiting(NamedTuple):
 
 
 class Turns:
-    """Turns at the door for strangers, `at_once` at a time."""
+    """Turns for sign-ins from unknown browsers, `at_once` at a time."""
 
     def __init__(
         self,
@@ -59,9 +59,9 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, client_address: str) -> AsyncIterator[None]:
-        """Wait for a turn and have it. Who does not say that they were `right` has asked in vain.
+        """Wait for a turn and hold it. The attempt counts as failed until `right` is called.
 
-        Raises: TooManyRequests where as many wait already, and none at an address that has failed more.
+        Raises: TooManyRequests if the queue is full and no address in it has more failures.
         """
         place = place_of(client_address)
         self._count(place)
@@ -72,13 +72,13 @@ class Turns:
             self._go()
 
     def right(self, client_address: str) -> None:
-        """Take back that somebody asked in vain: they signed in."""
+        """Uncount one attempt of an address after its success."""
         place = place_of(client_address)
         if (asked := self._asked.get(place)) is not None:
             self._asked[place] = asked._replace(in_vain=max(0.0, asked.in_vain - 1))
 
     def _count(self, place: str) -> float:
-        """Count one more, and return how many an address asked in vain before."""
+        """Count one attempt, and return the decayed count before it."""
         now_s = self._monotonic()
         last = self._asked.pop(place, _Asked(0.0, now_s))
         before = max(0.0, last.in_vain - (now_s - last.at_s) * FORGIVEN_PER_S)
@@ -88,9 +88,9 @@ class Turns:
         return before
 
     def _place_in_line(self, waiting: _Waiting) -> tuple[float, int]:
-        """Return what people come to their turn by: what their address has asked in vain by now, then their order.
+        """Return the sort key of a waiting attempt: the failures of its address now, then its arrival.
 
-        By now: of a flood's first guesses, which wait with everybody else, the others of the flood tell.
+        Uses the current count: later attempts of a flood also push back its first ones, already in the queue.
         """
         asked = self._asked.get(waiting.place)
         return (asked.in_vain if asked is not None else 0.0, waiting.number)
@@ -103,7 +103,7 @@ class Turns:
         one = _Waiting(place, self._number, asyncio.get_running_loop().create_future())
         self._waiting.append(one)
         if len(self._waiting) > self._most_waiting:
-            # The newest of the worst: who waits at the same address for longer stays.
+            # Drop the newest of the address with most failures; its older attempts stay.
             last = max(self._waiting, key=self._place_in_line)
             self._waiting.remove(last)
             last.turn.set_exception(
@@ -115,11 +115,11 @@ class Turns:
             if one in self._waiting:
                 self._waiting.remove(one)
             elif one.turn.done() and not one.turn.cancelled() and one.turn.exception() is None:
-                self._go()  # it had come to its turn
+                self._go()  # the cancelled attempt already had its turn
             raise
 
     def _go(self) -> None:
-        """Pass a turn on."""
+        """Give the turn to the next waiting attempt, or free it."""
         if not self._waiting:
             self._free += 1
             return

@@ -1,4 +1,4 @@
-"""identity reads its own topics: a key or account change that it never made is put on record."""
+"""Reads identity's own topics and records each key or account change that identity did not make."""
 
 import logging
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ RENEW_BEFORE = timedelta(days=60)
 
 
 async def watch(identity: Identity, events: Sequence[KeyPublished | AccountChanged]) -> None:
-    """Put on record which of `events` are not identity's. Raises: Unavailable."""
+    """Record those of `events` that identity did not publish. Raises: Unavailable."""
     misused = [found for event in events if (found := await _misuse(identity, event))]
     if not misused:
         return
@@ -58,7 +58,7 @@ async def _misuse(identity: Identity, event: KeyPublished | AccountChanged) -> I
 
 
 def certificate_task(identity: Identity) -> PeriodicTask:
-    """Return the task that fails, and so shows in /readyz, while the issuer certificate ends soon."""
+    """Return the task that fails, visible in /readyz, when the issuer certificate ends within 60 days."""
 
     async def look() -> None:
         ends = identity.issuer.certificate.not_after
@@ -72,7 +72,7 @@ def certificate_task(identity: Identity) -> PeriodicTask:
 
 
 async def announce_revocation(identity: Identity, text: str) -> CertificateRevoked:
-    """Announce what the root revoked. Raises: CertificateRefused unless a trusted root signed it."""
+    """Announce a revocation by the root. Raises: CertificateRefused unless a trusted root signed it."""
     revoked = identity.people.trust.learn_revocation(text)
     async with identity.begin() as unit:
         event = CertificateRevoked(

@@ -1,4 +1,4 @@
-"""The kinds of text that requests carry, with their limits."""
+"""Types of request fields, with their limits."""
 
 import re
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The public keys that tokens are checked with."""
+"""The public keys that verify tokens."""
 
 from typing import Literal
 

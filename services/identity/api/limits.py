@@ -49,7 +49,7 @@ class LimitLiftOut(BaseModel):
 
     @classmethod
     def of(cls, lift: LimitLift) -> "LimitLiftOut":
-        """Return a release as it is shown."""
+        """Return the response model of a release."""
         return cls(**vars(lift))
 
 

@@ -1,4 +1,4 @@
-"""What a person may see and change about themselves."""
+"""A person's own account and password."""
 
 from typing import Annotated
 from uuid import UUID

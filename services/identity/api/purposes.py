@@ -1,4 +1,4 @@
-"""Declaring why ALPR data are needed (468.4(a), 468.6(b))."""
+"""Routes to declare and list purposes (468.4(a), 468.6(b))."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -43,8 +43,8 @@ class DeclarePurpose(RequestBody):
 
     model_config = ConfigDict(
         json_schema_extra={
-            # Said here and checked by the domain, not by validation: a prohibited kind is refused as
-            # such and recorded, however little else was said.
+            # The schema lists these as required, but the domain checks them, not validation: it refuses and
+            # records a prohibited kind even if other fields are missing.
             "required": ["kind", "offence_type", "justification"],
             "examples": [
                 {
@@ -89,7 +89,7 @@ class PurposeOut(BaseModel):
 
     @classmethod
     def of(cls, purpose: DeclaredPurpose) -> "PurposeOut":
-        """Return a purpose as it is shown."""
+        """Return the response model of a purpose."""
         return cls(**{name: getattr(purpose, name) for name in cls.model_fields})
 
 

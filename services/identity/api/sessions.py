@@ -20,7 +20,7 @@ from shared.core.permissions import Permission
 from shared.http.models import RequestBody
 
 SIGN_IN = "/v1/sessions"
-"""The door of sign-in, and what the addresses of sessions begin with."""
+"""The sign-in route, and the prefix of the other session routes."""
 
 router = APIRouter(prefix=SIGN_IN, tags=["sessions"])
 
@@ -67,7 +67,7 @@ async def open_session(
 
 
 async def known_browser(identity: Identity, request: HttpRequest, door: str) -> str | None:
-    """Return which known browser a sign-in comes from, or None: a flood at its address does not stop it."""
+    """Return the known browser of a sign-in, or None. A flood at its address does not block a known browser."""
     if door != SIGN_IN:
         return None
     token = request.headers.get("X-Known-Browser")

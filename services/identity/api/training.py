@@ -54,7 +54,7 @@ class TrainingOut(BaseModel):
 
     @classmethod
     def of(cls, record: Training) -> "TrainingOut":
-        """Return a record as it is shown."""
+        """Return the response model of a training record."""
         return cls(**{**vars(record), "completed_on": record.completed_on.date()})
 
 

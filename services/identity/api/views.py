@@ -1,4 +1,4 @@
-"""People and sessions as they are shown; never with a secret that was shown before."""
+"""Response models for people and sessions. A secret appears in one response only."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -59,7 +59,7 @@ class AccountOut(BaseModel):
 
     @classmethod
     def of(cls, unit: Unit, account: Account) -> "AccountOut":
-        """Return an account as it is shown."""
+        """Return the response model of an account."""
         return cls(
             account_id=account.account_id,
             username=account.username,

@@ -1,1 +1,1 @@
-"""The rules of identity: accounts and roles, passwords, reasons. No input or output."""
+"""The rules of identity: accounts and roles, passwords, purposes. No input or output."""

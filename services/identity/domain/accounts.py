@@ -1,4 +1,4 @@
-"""Accounts: who may hold what, and which change may follow which."""
+"""Accounts: which roles and sources a person may hold, and which change may follow which state."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ ALLOWED_FROM: Mapping[str, tuple[Status, ...]] = {
     "roles_assigned": ("invited", "active", "locked", "disabled"),
     "sources_assigned": ("invited", "active", "locked", "disabled"),
 }
-"""Which change may follow which state. Separation is final: who comes back gets a new account."""
+"""The states in which each change is allowed. Separation is final: a person who returns gets a new account."""
 
 PROVISIONING = frozenset(
     {
@@ -45,15 +45,15 @@ PROVISIONING = frozenset(
         "reinstated",
     }
 )
-"""Changes that make somebody a provisioner: they give an account, or say whose it is or what it may do.
+"""Changes that make their actor a provisioner: they give an account, or set its person or its rights.
 
-Locks and their release, reviews and separation give nothing to anybody.
+Locks and their release, reviews and separation give no rights.
 """
 
 
 @dataclass(frozen=True)
 class Account:
-    """A person as identity knows them, without their secrets."""
+    """A person's account, without secrets."""
 
     account_id: UUID
     username: str
@@ -68,18 +68,18 @@ class Account:
     reviewed_at: datetime
     created_at: datetime
     changed_at: datetime
-    """When this state was announced; later for each state, whatever replicas' clocks say."""
+    """When this state was announced; strictly increasing, even if replicas' clocks differ."""
 
     trained_until: datetime | None = None
     sign_in_locked_at: datetime | None = None
-    """When failed sign-ins locked sign-in; sessions and browsers known before go on (ADR-0033)."""
+    """When failures locked sign-in; open sessions and known browsers are not affected (ADR-0033)."""
 
     number: int = 0
     """How many changes of the account were announced."""
 
     @property
     def actor(self) -> Actor:
-        """The person as events name them."""
+        """The person as an actor of events."""
         return Actor(
             person_id=str(self.account_id),
             name=self.name,
@@ -88,7 +88,7 @@ class Account:
         )
 
     def revoked(self, now: datetime, **changes: Any) -> "Account":
-        """Return the account with `changes`, and no token issued so far valid.
+        """Return the account with `changes`, and with every token issued so far revoked.
 
         Another replica's clock may be ahead: its last token's time counts as well (`last_active_at`).
         """
@@ -112,14 +112,16 @@ class Account:
         return self.trained_until is None or self.trained_until <= soon
 
     def is_inactive(self, policy: Policy, now: datetime) -> bool:
-        """Return whether nobody has used the account for as long as disables it (468.6)."""
+        """Return whether the account is unused for long enough to be disabled (468.6)."""
         return now - self.last_active_at >= timedelta(days=policy.accounts.inactive_days)
 
 
 def check_assignment(
     policy: Policy, *, title: str, agency_ori: str, roles: Iterable[str], sources: Iterable[str]
 ) -> None:
-    """Raise InvalidInput, naming the field, if such a person may not hold these roles and sources.
+    """Check that a person of this title and agency may hold these roles and sources.
+
+    Raises: InvalidInput, naming the field.
 
     Roles that exclude each other are refused with their names (policy.toml, exclusive_roles).
 
@@ -163,7 +165,7 @@ def _check_exclusive(policy: Policy, roles: Iterable[str]) -> None:
 
 
 def permissions_of(policy: Policy, title: str, roles: Iterable[str]) -> frozenset[str]:
-    """Return what a person may do by the policy of today, whatever was assigned under an older one."""
+    """Return a person's permissions under the current policy, whatever an older one allowed."""
     if title in policy.titles.external:
         roles = set(roles) & {EXTERNAL_ROLE}
     elif title in policy.titles.authorised:
@@ -174,7 +176,7 @@ def permissions_of(policy: Policy, title: str, roles: Iterable[str]) -> frozense
 
 
 def provisioner_of(event: AccountChanged) -> str | None:
-    """Return who became a provisioner of an account by its change, or None: software, or its own person."""
+    """Return the id of the person whom a change makes a provisioner; None for software or the account's person."""
     person_id = event.actor.person_id
     is_own = person_id == str(event.account_id)
     if event.change not in PROVISIONING or is_own or event.actor.is_software:
@@ -183,12 +185,12 @@ def provisioner_of(event: AccountChanged) -> str | None:
 
 
 def is_privileged(policy: Policy, account: Account) -> bool:
-    """Return whether it takes two people to invite somebody anew: they hold a role of `two_to_reinvite`."""
+    """Return whether re-inviting takes two people: the account has a role of `two_to_reinvite`."""
     return bool(policy.accounts.two_to_reinvite & set(account.roles))
 
 
 def check_deliverer(account: Account, invited_by: Collection[str], who: Actor) -> None:
-    """Raise NotAuthorised if the invited person, or who invited them, would hand the invitation over."""
+    """Raise NotAuthorised if `who` is the invited person or an inviter."""
     check_somebody_else(account, who, doing="deliver the invitation to")
     if who.person_id in invited_by:
         raise NotAuthorised(
@@ -199,7 +201,7 @@ def check_deliverer(account: Account, invited_by: Collection[str], who: Actor) -
 
 
 def check_approver(account: Account, proposed_by: UUID, who: Actor) -> None:
-    """Raise NotAuthorised if the person, or who proposed to invite them anew, would approve it."""
+    """Raise NotAuthorised if `who` is the person to invite anew or the proposer."""
     check_somebody_else(account, who, doing="invite")
     if str(proposed_by) == who.person_id:
         raise NotAuthorised(
@@ -210,6 +212,6 @@ def check_approver(account: Account, proposed_by: UUID, who: Actor) -> None:
 
 
 def check_somebody_else(account: Account, who: Actor, *, doing: str) -> None:
-    """Raise NotAuthorised if a person is about to administer their own account (no self-elevation)."""
+    """Raise NotAuthorised if `who` would administer their own account (no self-elevation)."""
     if str(account.account_id) == who.person_id:
         raise NotAuthorised(f"nobody can {doing} their own account", code="own_account")

@@ -1,6 +1,6 @@
-"""Tokens by which a browser shows that its account was signed in to from it: signed, and kept nowhere.
+"""Signed tokens with which a browser proves that it signed in to an account before; identity stores none.
 
-They open nothing. A password and a code are asked for all the same (ADR-0033).
+They grant no access: sign-in still requires a password and a code (ADR-0033).
 """
 
 import binascii
@@ -18,7 +18,7 @@ class BrowserTokens:
     """HMAC-SHA256 over the id of a known browser, under keys derived from the key-encryption keys."""
 
     def __init__(self, key: bytes, others: Sequence[bytes] = ()) -> None:
-        """Sign with `key`; take what it or one of `others` signed."""
+        """Sign with `key`; accept tokens that it or one of `others` signed."""
         self._keys = [hmac.digest(one, _PURPOSE, "sha256") for one in (key, *others)]
 
     def token_of(self, browser_id: UUID) -> str:
@@ -27,7 +27,7 @@ class BrowserTokens:
         return urlsafe_b64encode(browser_id.bytes + signature).decode()
 
     def browser_of(self, token: str | None) -> UUID | None:
-        """Return the id in a token; None for anything that no key of ours signed."""
+        """Return the id in a token; None unless one of our keys signed it."""
         if token is None or len(token) != _TOKEN_CHARACTERS or not token.isascii():
             return None
         try:

@@ -1,16 +1,16 @@
-"""Where mail is handed over, as its setting says."""
+"""The mail server, parsed from its setting."""
 
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
 PORTS = {"smtps": 465, "smtp+starttls": 587}
-"""By scheme: TLS from the first byte (RFC 8314), or after STARTTLS, without which nothing is sent."""
+"""Default ports by scheme: TLS from the first byte (RFC 8314), or mandatory STARTTLS."""
 
 
 @dataclass(frozen=True)
 class MailServer:
-    """A server that takes mail, reached by TLS only; its certificate is checked against its name."""
+    """A mail server, reached by TLS only, with a check of its certificate against its name."""
 
     scheme: str
     host: str

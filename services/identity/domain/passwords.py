@@ -1,4 +1,4 @@
-"""Which passwords are taken (468.6; NIST SP 800-63B): long enough, and not one that leaked lists hold."""
+"""Rules for passwords (468.6; NIST SP 800-63B): long enough, and not on a list of leaked ones."""
 
 import unicodedata
 from functools import cache
@@ -12,17 +12,17 @@ COMMON = Path(__file__).parent.parent / "data" / "common_passwords.txt"
 
 @cache
 def common_passwords() -> frozenset[str]:
-    """Return the committed list of passwords that everybody tries first, in lower case."""
+    """Return the committed list of common passwords, in lower case."""
     return frozenset(COMMON.read_text(encoding="ascii").split())
 
 
 def normalise_password(password: str) -> str:
-    """Return `password` in NFKC, so that one typed on another keyboard is the same."""
+    """Return `password` in NFKC, so that the same password typed on another keyboard is equal."""
     return unicodedata.normalize("NFKC", password)
 
 
 def check_password(password: str, *, username: str, minimum_characters: int) -> None:
-    """Raise InvalidInput, saying which rule, if a normalised password is not good enough."""
+    """Raise InvalidInput, naming the rule, if a normalised password breaks one."""
     folded = password.casefold()
     if len(password) < minimum_characters:
         raise _refused(f"has fewer than {minimum_characters} characters")
@@ -37,7 +37,7 @@ def check_password(password: str, *, username: str, minimum_characters: int) -> 
 
 
 def _core(folded: str) -> str:
-    """Return the middle of `folded`: "Baseball2026!" is "baseball" with an afterthought."""
+    """Return `folded` from its first to its last letter: "baseball2026!" gives "baseball"."""
     letters = [n for n, character in enumerate(folded) if character.isalpha()]
     return folded[letters[0] : letters[-1] + 1] if letters else folded
 

@@ -1,4 +1,4 @@
-"""Why somebody needs data: the closed list, what the law forbids, and what is too vague to be a reason."""
+"""Rules for purposes: the closed list, the kinds that the law prohibits, and a check for vague reasons."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"(?=.*\d)[A-Za-z0-9][A-Za-z0-9-]{2,31}")
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a person says about why they need data."""
+    """A purpose as a person declares it."""
 
     kind: str
     offence_type: str
@@ -32,7 +32,7 @@ class Declaration:
 
 @cache
 def generic_words() -> frozenset[str]:
-    """Return the committed list of words that say nothing about why this search."""
+    """Return the committed list of words too generic to justify a search."""
     return frozenset(GENERIC.read_text(encoding="ascii").split())
 
 
@@ -42,7 +42,7 @@ def normalise_kind(text: str) -> str:
 
 
 def forbidden(policy: Policy, kind: str) -> NotAuthorised | None:
-    """Return the refusal of a kind that the law forbids, with its citation; None if it does not."""
+    """Return the refusal of a kind that the law prohibits, with its citation; None for other kinds."""
     citation = policy.purposes.prohibited.get(kind)
     if citation is None:
         return None
@@ -56,7 +56,7 @@ def forbidden(policy: Policy, kind: str) -> NotAuthorised | None:
 
 
 def check_declaration(policy: Policy, declared: Declaration) -> None:
-    """Raise InvalidInput, naming the field, unless this is a reason that the policy takes."""
+    """Raise InvalidInput, naming the field, unless the policy accepts this purpose."""
     if declared.kind not in policy.purposes.allowed:
         known = ", ".join(sorted(policy.purposes.allowed))
         raise InvalidInput(f"not a purpose of the policy, which are: {known}", field="kind")
@@ -75,7 +75,7 @@ def check_declaration(policy: Policy, declared: Declaration) -> None:
 
 
 def check_case_number(number: str, name: str = "case_number") -> None:
-    """Raise InvalidInput, naming the field, unless this may be a case or call-for-service number."""
+    """Raise InvalidInput, naming the field, unless this has the form of a case or call-for-service number."""
     if not _NUMBER.fullmatch(number):
         raise InvalidInput(
             "3 to 32 letters, digits and dashes, at least one of them a digit", field=name

@@ -24,7 +24,7 @@ SELECT a.account_id, a.username, a.name, a.title, a.agency_ori, a.status, a.role
 
 
 class Accounts:
-    """People. `course` is the training that the policy asks for."""
+    """The accounts table. `course` is the training that the policy requires."""
 
     def __init__(self, connection: AsyncConnection, course: str) -> None:
         self._connection = connection
@@ -85,7 +85,7 @@ class Accounts:
         )
 
     async def inactive_since(self, moment: datetime) -> Sequence[Account]:
-        """Return active accounts that nobody used after `moment`, locked; rows in use are left out."""
+        """Return active accounts unused since `moment`, locked; skips rows that others have locked."""
         return await self._many(
             "WHERE a.status = 'active' AND a.last_active_at <= :moment FOR UPDATE OF a SKIP LOCKED",
             moment=moment,
@@ -108,19 +108,19 @@ class Accounts:
         return await self._many("")
 
     async def administrators(self) -> Sequence[Account]:
-        """Return everybody who is, or is invited to be, an ALPR administrator."""
+        """Return the active and the invited ALPR administrators."""
         return await self._many(
             "WHERE a.status IN ('active', 'invited') AND :role = ANY(a.roles)", role=ADMINISTRATOR
         )
 
     async def lock_bootstrap(self) -> None:
-        """Let one bootstrap at a time run, until the transaction ends."""
+        """Exclude other bootstraps until the transaction ends."""
         await self._connection.execute(
             text("SELECT pg_advisory_xact_lock(hashtext('bootstrap'), hashtext(current_schema()))")
         )
 
     async def add(self, account: Account) -> None:
-        """Keep a new account. Raises: Conflict if the username is taken."""
+        """Insert a new account. Raises: Conflict if the username is taken."""
         try:
             async with self._connection.begin_nested():
                 await self._connection.execute(_INSERT, _row(account))
@@ -128,11 +128,11 @@ class Accounts:
             raise Conflict("this username is taken", field="username") from None
 
     async def save(self, account: Account) -> None:
-        """Keep a changed account."""
+        """Update a changed account."""
         await self._connection.execute(_UPDATE, _row(account))
 
     async def touch(self, account_id: UUID, now: datetime) -> None:
-        """Note that the person is there."""
+        """Record that the person is active."""
         await self._connection.execute(
             text(
                 "UPDATE accounts SET last_active_at = greatest(last_active_at, :now)"
@@ -142,7 +142,7 @@ class Accounts:
         )
 
     async def add_review(self, account: Account, reviewer: UUID, now: datetime, note: str) -> None:
-        """Keep that somebody looked at what an account holds."""
+        """Record a review of an account's roles and sources."""
         await self._connection.execute(
             text(
                 "INSERT INTO reviews (review_id, account_id, reviewed_by, reviewed_at, roles,"

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 class Browsers:
-    """Each belongs to one account; what is in its token is its id and a signature."""
+    """Known browsers, each of one account. A browser's token has its id and a signature."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -28,7 +28,7 @@ class Browsers:
         return found.one_or_none() is not None
 
     async def note(self, browser_id: UUID, account_id: UUID, now: datetime) -> None:
-        """Note that a browser signed in."""
+        """Record that a browser signed in."""
         await self._run(
             "INSERT INTO known_browsers (browser_id, account_id, known_since, used_at)"
             " VALUES (:browser_id, :account_id, :now, :now)"
@@ -39,7 +39,7 @@ class Browsers:
         )
 
     async def keep_newest(self, account_id: UUID, most: int) -> None:
-        """Forget all but the `most` browsers of an account that signed in last."""
+        """Delete all but the `most` browsers of an account that signed in last."""
         await self._run(
             "DELETE FROM known_browsers WHERE browser_id IN (SELECT browser_id FROM known_browsers"
             " WHERE account_id = :account_id ORDER BY used_at DESC, known_since DESC OFFSET :most)",
@@ -48,19 +48,19 @@ class Browsers:
         )
 
     async def forget(self, browser_id: UUID) -> None:
-        """Forget one browser."""
+        """Delete one browser."""
         await self._run(
             "DELETE FROM known_browsers WHERE browser_id = :browser_id", browser_id=browser_id
         )
 
     async def forget_all(self, account_id: UUID) -> None:
-        """Forget all browsers of an account."""
+        """Delete all browsers of an account."""
         await self._run(
             "DELETE FROM known_browsers WHERE account_id = :account_id", account_id=account_id
         )
 
     async def forget_unused(self, since: datetime) -> None:
-        """Forget browsers that have not signed in since `since`."""
+        """Delete browsers that have not signed in after `since`."""
         await self._run("DELETE FROM known_browsers WHERE used_at <= :since", since=since)
 
     async def _run(self, statement: str, **values: Any) -> Any:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 @dataclass(frozen=True)
 class Credential:
-    """What a person proves who they are with, as far as it is kept."""
+    """A person's password hash and sealed second factor."""
 
     account_id: UUID
     password_hash: str
@@ -24,11 +24,11 @@ class Failures:
 
     of_account: int
     of_one: int
-    """Those of the same known browser or session; or those of neither."""
+    """Failures of the same known browser or session, or those of neither."""
 
 
 class Credentials:
-    """One row a person, read by enrolment and sign-in alone."""
+    """Credentials, one row a person, and failed sign-ins."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -48,7 +48,7 @@ class Credentials:
     async def put(
         self, account_id: UUID, password_hash: str, totp_sealed: bytes, now: datetime
     ) -> None:
-        """Keep a person's credential in place of any earlier one."""
+        """Store a person's credential; replaces any earlier one."""
         await self._connection.execute(
             text(
                 "INSERT INTO credentials (account_id, password_hash, password_changed_at,"
@@ -66,7 +66,7 @@ class Credentials:
         )
 
     async def set_password(self, account_id: UUID, password_hash: str, now: datetime) -> None:
-        """Keep another password hash."""
+        """Store a new password hash."""
         await self._connection.execute(
             text(
                 "UPDATE credentials SET password_hash = :password_hash, password_changed_at = :now"
@@ -76,14 +76,14 @@ class Credentials:
         )
 
     async def use_step(self, account_id: UUID, step: int) -> None:
-        """Note the step of the last code taken: it and those before are used up."""
+        """Store the step of the last accepted code, which uses up that step and all before it."""
         await self._connection.execute(
             text("UPDATE credentials SET totp_last_step = :step WHERE account_id = :account_id"),
             {"account_id": account_id, "step": step},
         )
 
     async def drop(self, account_id: UUID) -> None:
-        """Forget a person's credential."""
+        """Delete a person's credential."""
         await self._connection.execute(
             text("DELETE FROM credentials WHERE account_id = :account_id"),
             {"account_id": account_id},
@@ -92,7 +92,7 @@ class Credentials:
     async def add_failure(
         self, account_id: UUID, now: datetime, since: datetime, *, counted_for: UUID | None
     ) -> Failures:
-        """Note a failed sign-in and return how many there were since `since`; older ones go."""
+        """Record a failed sign-in, delete those before `since`, and return the counts."""
         values = {"account_id": account_id, "now": now, "since": since, "one": counted_for}
         await self._connection.execute(
             text(
@@ -118,7 +118,7 @@ class Credentials:
         return Failures(**found.one()._mapping)
 
     async def clear_failures_of(self, account_id: UUID, counted_for: UUID | None) -> None:
-        """Forget the failures of a browser or session that proved who it is; those of others stay."""
+        """Delete the failures of one browser or session, after it signed in; those of others stay."""
         await self._connection.execute(
             text(
                 "DELETE FROM failed_sign_ins WHERE account_id = :account_id"
@@ -128,7 +128,7 @@ class Credentials:
         )
 
     async def clear_failures(self, account_id: UUID) -> None:
-        """Forget all failed sign-ins: an administrator let the person in."""
+        """Delete all failed sign-ins of an account, when an administrator releases it or invites the person anew."""
         await self._connection.execute(
             text("DELETE FROM failed_sign_ins WHERE account_id = :account_id"),
             {"account_id": account_id},

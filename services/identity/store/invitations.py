@@ -1,4 +1,4 @@
-"""Invitations and who had them in hand, and proposals to invite somebody anew."""
+"""Invitations with their inviters and deliverers, and proposals to invite a person anew."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ _COLUMNS = "account_id, invited_by, expires_at, delivered_by, delivered_at"
 
 @dataclass(frozen=True)
 class Invitation:
-    """Leave to enrol once; the token is made at its delivery, and kept nowhere."""
+    """The right to enrol once. The token is created at delivery; only its hash is stored."""
 
     account_id: UUID
     invited_by: tuple[str, ...]
-    """Who invited, and who proposed it where that takes two: account ids, or the software's."""
+    """The inviter, and the proposer if it takes two: account ids, or the software's id."""
 
     expires_at: datetime
     delivered_by: str | None
@@ -26,7 +26,7 @@ class Invitation:
 
     @property
     def had_it(self) -> frozenset[str]:
-        """Everybody who had it in hand."""
+        """The ids of the inviters and the deliverer."""
         return frozenset(filter(None, (*self.invited_by, self.delivered_by)))
 
 
@@ -48,7 +48,7 @@ class Invitations:
         self._connection = connection
 
     async def put(self, account_id: UUID, by: Sequence[str], expires_at: datetime) -> None:
-        """Keep an invitation in place of any earlier one, to be delivered."""
+        """Store an undelivered invitation; replaces any earlier one."""
         await self._run(
             "INSERT INTO invitations (account_id, invited_by, expires_at)"
             " VALUES (:account_id, :by, :expires_at) ON CONFLICT (account_id) DO UPDATE"
@@ -60,7 +60,7 @@ class Invitations:
         )
 
     async def deliver(self, account_id: UUID, token_hash: bytes, by: str, at: datetime) -> None:
-        """Keep who hands the invitation over, and the hash of its token."""
+        """Store the deliverer of an invitation, and the hash of its token."""
         await self._run(
             "UPDATE invitations SET token_hash = :token_hash, delivered_by = :by,"
             " delivered_at = :at WHERE account_id = :account_id",
@@ -80,7 +80,7 @@ class Invitations:
         return await self._one(f"account_id = :account_id{suffix}", account_id=account_id)
 
     async def to_deliver(self, now: datetime, limit: int) -> list[Invitation]:
-        """Return invitations that nobody has delivered and that still hold, those that end first."""
+        """Return undelivered, unexpired invitations, the first to expire first."""
         found = await self._run(
             f"SELECT {_COLUMNS} FROM invitations"  # noqa: S608 - constants
             " WHERE delivered_at IS NULL AND expires_at > :now ORDER BY expires_at LIMIT :limit",
@@ -90,7 +90,7 @@ class Invitations:
         return [_invitation(row) for row in found]
 
     async def drop(self, account_id: UUID) -> None:
-        """Forget an account's invitation, and what was proposed of it."""
+        """Delete an account's invitation and the proposal to invite anew."""
         for table in ("invitations", "reinvitations"):
             await self._run(
                 f"DELETE FROM {table} WHERE account_id = :account_id",  # noqa: S608 - constants
@@ -98,7 +98,7 @@ class Invitations:
             )
 
     async def propose(self, proposal: Reinvitation) -> None:
-        """Keep a proposal in place of any earlier one."""
+        """Store a proposal; replaces any earlier one."""
         await self._run(
             "INSERT INTO reinvitations (account_id, proposed_by, reason, proposed_at, expires_at)"
             " VALUES (:account_id, :proposed_by, :reason, :proposed_at, :expires_at)"
@@ -109,7 +109,7 @@ class Invitations:
         )
 
     async def proposal(self, account_id: UUID) -> Reinvitation | None:
-        """Return what was proposed of an account, locked, or None."""
+        """Return the proposal of an account, locked, or None."""
         found = await self._run(
             "SELECT account_id, proposed_by, reason, proposed_at, expires_at FROM reinvitations"
             " WHERE account_id = :account_id FOR UPDATE",
@@ -119,7 +119,7 @@ class Invitations:
         return Reinvitation(**row._mapping) if row else None
 
     async def proposed(self, now: datetime, limit: int) -> list[Reinvitation]:
-        """Return the proposals that still hold, those that end first."""
+        """Return the unexpired proposals, the first to expire first."""
         found = await self._run(
             "SELECT account_id, proposed_by, reason, proposed_at, expires_at FROM reinvitations"
             " WHERE expires_at > :now ORDER BY expires_at, account_id LIMIT :limit",
@@ -129,7 +129,7 @@ class Invitations:
         return [Reinvitation(**row._mapping) for row in found]
 
     async def end_proposal(self, account_id: UUID) -> None:
-        """Forget a proposal."""
+        """Delete a proposal."""
         await self._run(
             "DELETE FROM reinvitations WHERE account_id = :account_id", account_id=account_id
         )

@@ -30,7 +30,7 @@ class Keys:
         self._connection = connection
 
     async def lock(self) -> None:
-        """Let one replica at a time change the key set, until the transaction ends."""
+        """Exclude other replicas from changing the key set until the transaction ends."""
         await self._connection.execute(
             text(
                 "SELECT pg_advisory_xact_lock(hashtext('signing-keys'), hashtext(current_schema()))"
@@ -38,7 +38,7 @@ class Keys:
         )
 
     async def add(self, key: StoredKey) -> None:
-        """Keep a new key."""
+        """Insert a new key."""
         await self._connection.execute(
             text(
                 f"INSERT INTO signing_keys ({_COLUMNS}) VALUES (:kid, CAST(:jwk AS jsonb), :sealed,"  # noqa: S608
@@ -48,7 +48,7 @@ class Keys:
         )
 
     async def end(self, kid: str, not_after: datetime) -> None:
-        """Set when a key stops verifying."""
+        """Set the time at which a key stops verifying."""
         await self._connection.execute(
             text("UPDATE signing_keys SET not_after = :not_after WHERE kid = :kid"),
             {"kid": kid, "not_after": not_after},

@@ -1,4 +1,4 @@
-"""How many account and key events there have been, counted in the order of their commits."""
+"""Counters of account and key events, in the order of their commits."""
 
 from uuid import UUID
 
@@ -9,13 +9,14 @@ ACCOUNTS, KEYS = "accounts", "keys"
 
 
 class Numbers:
-    """The counters. Whoever advances one holds it until the commit, so no number is left out or overtaken."""
+    """The counters. An advance locks its counter until the commit, so committed numbers have no gap and stay in
+    order."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def advance(self, name: str, count: int) -> int:
-        """Take `count` numbers; return the last of them."""
+        """Advance a counter by `count`; return the new value."""
         found = await self._connection.execute(
             text("UPDATE numbers SET number = number + :count WHERE name = :name RETURNING number"),
             {"name": name, "count": count},
@@ -23,7 +24,7 @@ class Numbers:
         return int(found.scalar_one())
 
     async def current(self) -> dict[str, int]:
-        """Return the last number of each counter that was committed."""
+        """Return the last committed number of each counter."""
         found = await self._connection.execute(text("SELECT name, number FROM numbers"))
         return {row.name: int(row.number) for row in found}
 

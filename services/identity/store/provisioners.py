@@ -1,4 +1,4 @@
-"""Who created, re-invited or changed which account."""
+"""The provisioners of accounts: people who created, re-invited or changed one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 @dataclass(frozen=True)
 class Provisioned:
-    """By whom an account was provisioned, as its events say it."""
+    """The provisioners of an account, as its events list them."""
 
     by: list[str]
     """Ids of people."""
@@ -21,13 +21,13 @@ class Provisioned:
 
 
 class Provisioners:
-    """People are only ever added: who had an account in hand once decides on none of its requests."""
+    """Provisioners are added and never removed: none of them ever decides on the account's requests."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def add(self, account_id: UUID, person_id: str, since: datetime) -> bool:
-        """Note a provisioner of an account that is there; False if noted before."""
+        """Add a provisioner of an existing account; return False if already there."""
         added = await self._run(
             "INSERT INTO provisioners (account_id, person_id, since)"
             " SELECT account_id, :person_id, :since FROM accounts WHERE account_id = :account_id"
@@ -39,7 +39,7 @@ class Provisioners:
         return bool(added.rowcount)
 
     async def now_known(self, account_id: UUID) -> bool:
-        """Note that all provisioners of an account are on record; False if they were before."""
+        """Mark the provisioners of an account as complete; return False if already marked."""
         changed = await self._run(
             "UPDATE accounts SET provisioners_known = true"
             " WHERE account_id = :account_id AND NOT provisioners_known",
@@ -48,7 +48,7 @@ class Provisioners:
         return bool(changed.rowcount)
 
     async def of(self, account_id: UUID) -> Provisioned:
-        """Return what events of an account say of its provisioners (shared/accounts/known_accounts.py)."""
+        """Return the provisioners of an account, for its events (shared/accounts/known_accounts.py)."""
         found = await self._run(
             "SELECT a.provisioners_known AS known, array(SELECT p.person_id FROM provisioners p"
             " WHERE p.account_id = a.account_id ORDER BY p.person_id) AS people"

@@ -1,4 +1,4 @@
-"""Training records and declared purposes."""
+"""Training records, declared purposes and limit lifts."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ class Training:
 
 @dataclass(frozen=True)
 class DeclaredPurpose:
-    """One reason that a person gave and that was taken."""
+    """One accepted purpose of a person."""
 
     purpose_id: UUID
     account_id: UUID
@@ -45,7 +45,7 @@ class DeclaredPurpose:
 
 @dataclass(frozen=True)
 class LimitLift:
-    """That for one case a person may be shown more records in a day than the policy's limit."""
+    """A person's release, for one case, from the policy's limit of records a day."""
 
     lift_id: UUID
     account_id: UUID
@@ -63,7 +63,7 @@ class Trainings:
         self._connection = connection
 
     async def add(self, training: Training) -> None:
-        """Keep a record."""
+        """Insert a record."""
         await self._connection.execute(
             text(
                 "INSERT INTO trainings (training_id, account_id, course, completed_on, valid_until,"
@@ -93,7 +93,7 @@ class Purposes:
         self._connection = connection
 
     async def add(self, purpose: DeclaredPurpose) -> None:
-        """Keep a purpose."""
+        """Insert a purpose."""
         await self._connection.execute(
             text(
                 "INSERT INTO purposes (purpose_id, account_id, kind, offence_type, case_number,"
@@ -107,9 +107,9 @@ class Purposes:
     async def of(
         self, grant: Grant, *, after: UUID | None, limit: int
     ) -> Sequence[DeclaredPurpose]:
-        """Return the purposes of whom the grant is, newest first, declared before the one named `after`.
+        """Return the purposes of the grant's person, newest first, declared before the one named `after`.
 
-        Records that they were shown, with the plates that they are narrowed to.
+        Records their disclosure, with the plates of their scopes.
         """
         account_id = UUID(grant.principal.account_id)
         found = await self._connection.execute(
@@ -139,7 +139,7 @@ class LimitLifts:
         self._connection = connection
 
     async def add(self, lift: LimitLift) -> None:
-        """Keep a release."""
+        """Insert a release."""
         await self._connection.execute(
             text(
                 "INSERT INTO limit_lifts (lift_id, account_id, case_number, reason, lifted_by,"
@@ -150,7 +150,7 @@ class LimitLifts:
         )
 
     async def until(self, account_id: UUID, case_number: str, now: datetime) -> datetime | None:
-        """Return until when a person's limit is lifted for a case; None where it is not."""
+        """Return the end of a person's limit lift for a case; None without one."""
         found = await self._connection.execute(
             text(
                 "SELECT max(until) FROM limit_lifts WHERE account_id = :account_id"

@@ -1,4 +1,4 @@
-"""What is sealed under a key-encryption key, wherever it lies: to find, count and seal anew."""
+"""Finds, counts and updates the secrets sealed under key-encryption keys, in all tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _WHERE: Mapping[Kind, tuple[str, str, str]] = {
 
 @dataclass(frozen=True)
 class SealedSecret:
-    """One sealed secret and whose it is."""
+    """One sealed secret and the row that holds it."""
 
     kind: Kind
     row_id: str
@@ -35,7 +35,7 @@ class Sealed:
         self._connection = connection
 
     async def lock(self) -> None:
-        """Let one at a time seal anew, until the transaction ends."""
+        """Exclude other rewraps until the transaction ends."""
         await self._connection.execute(
             text("SELECT pg_advisory_xact_lock(hashtext('rewrap'), hashtext(current_schema()))")
         )
@@ -62,16 +62,16 @@ class Sealed:
         return found
 
     async def unnamed(self, kind: Kind) -> Sequence[SealedSecret]:
-        """Return what was sealed before keys had ids."""
+        """Return the secrets sealed before keys had ids."""
         return await self._find(kind, MARK, "")
 
     async def others(self, kind: Kind, key_id: str, limit: int) -> Sequence[SealedSecret]:
-        """Return what is not sealed with the key of this id; nobody changes it meanwhile."""
+        """Return secrets that other keys than this one sealed, locked until the transaction ends."""
         head = MARK + bytes.fromhex(key_id)
         return await self._find(kind, head, " LIMIT :limit FOR UPDATE", limit=limit)
 
     async def left(self, key_id: str) -> int:
-        """Return how many secrets are not sealed with the key of this id."""
+        """Return how many secrets other keys than this one sealed."""
         head = MARK + bytes.fromhex(key_id)
         count = 0
         for table, _, column in _WHERE.values():
@@ -85,7 +85,7 @@ class Sealed:
         return count
 
     async def put(self, secret: SealedSecret) -> None:
-        """Keep a secret sealed anew."""
+        """Store a secret that was sealed anew."""
         table, key, column = _WHERE[secret.kind]
         await self._connection.execute(
             text(f"UPDATE {table} SET {column} = :sealed WHERE CAST({key} AS text) = :row_id"),  # noqa: S608
@@ -95,7 +95,7 @@ class Sealed:
     async def _find(
         self, kind: Kind, head: bytes, rest: str, **values: int
     ) -> Sequence[SealedSecret]:
-        """Return what does not begin with `head`."""
+        """Return the secrets that do not begin with `head`."""
         table, key, column = _WHERE[kind]
         found = await self._connection.execute(
             text(

@@ -1,4 +1,4 @@
-"""Sessions and their refresh tokens, which are kept as hashes."""
+"""Sessions and their refresh tokens, which are stored as hashes."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Session:
 
 
 class Sessions:
-    """Who is signed in."""
+    """Sessions and refresh tokens."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -36,7 +36,7 @@ class Sessions:
         client_address: str,
         browser_id: UUID,
     ) -> None:
-        """Keep a new session, and where it was opened."""
+        """Insert a new session with its address and browser."""
         await self._run(
             "INSERT INTO sessions (session_id, account_id, opened_at, used_at, client_address,"
             " browser_id) VALUES (:session_id, :account_id, :now, :now, :address, :browser_id)",
@@ -55,9 +55,9 @@ class Sessions:
         client_address: str,
         browsers: Collection[UUID],
     ) -> dict[str, str]:
-        """Return who of `people` used a session since then in one of `browsers`, or at the address.
+        """Return which of `people` used a session after `since` in one of `browsers` or from the address.
 
-        By account id: "browser", or "address" where only that is the same.
+        Maps the account id to "browser", or to "address" if only the address is the same.
         """
         found = await self._run(
             "SELECT CAST(account_id AS text) AS person_id,"
@@ -104,7 +104,7 @@ class Sessions:
         return bool(found.rowcount)
 
     async def add_token(self, session_id: UUID, token_hash: bytes) -> None:
-        """Keep a session's next refresh token."""
+        """Store a session's next refresh token."""
         await self._run(
             "INSERT INTO refresh_tokens (token_hash, session_id) VALUES (:token_hash, :session_id)",
             session_id=session_id,
@@ -112,7 +112,7 @@ class Sessions:
         )
 
     async def touch(self, session_id: UUID, now: datetime) -> None:
-        """Note that the session is in use."""
+        """Record that the session is in use."""
         await self._run(
             "UPDATE sessions SET used_at = :now WHERE session_id = :session_id",
             session_id=session_id,
@@ -142,7 +142,7 @@ class Sessions:
         return list(found.scalars())
 
     async def stale(self, used_before: datetime, opened_before: datetime) -> Sequence[Session]:
-        """Return sessions that are open but over a limit; rows in use are left out."""
+        """Return open sessions over a limit, locked; skips rows that others have locked."""
         found = await self._run(
             "SELECT session_id, account_id, opened_at, used_at, closed_at FROM sessions"
             " WHERE closed_at IS NULL AND (used_at <= :used_before OR opened_at <= :opened_before)"
@@ -153,7 +153,7 @@ class Sessions:
         return [Session(**row._mapping) for row in found]
 
     async def drop_tokens(self, closed_before: datetime) -> None:
-        """Forget refresh tokens of sessions closed long enough for a replay to be no news."""
+        """Delete refresh tokens of sessions closed before `closed_before`: their replay needs no detection."""
         await self._run(
             "DELETE FROM refresh_tokens r USING sessions s"
             " WHERE r.session_id = s.session_id AND s.closed_at < :closed_before",

@@ -60,7 +60,7 @@ class Unit:
             self._keys.append(event)
 
     async def finish(self) -> None:
-        """Number and sign what was announced. The last thing before the commit: others wait for it."""
+        """Number, sign and emit the announced events. Call last before the commit: this locks the counters."""
         numbered: list[AccountChanged | KeyPublished] = []
         serial = self._issuer.certificate.serial
         for event in self._accounts:
@@ -83,6 +83,6 @@ class Unit:
                 await self.emit(sign_event(self._issuer, counted))
 
     async def emit(self, *events: Event) -> None:
-        """Announce `events` once the transaction commits."""
+        """Write `events` to the outbox, which publishes them after the commit."""
         await emit(self.connection, SERVICE, *events)
         self.announced += events
