@@ -37,7 +37,8 @@ def _mac_keys(value: SecretStr) -> SecretStr:
 
 _KEY = re.compile(r"(?P<service>[a-z]+):(?P<key>[A-Za-z0-9+/]+=*)(@(?P<until>\S+))?")
 _AUDITED = frozenset(s for topic in TOPICS.values() if topic.audited for s in topic.producers)
-_SERVICES = frozenset(service for topic in TOPICS.values() for service in topic.producers)
+PRODUCERS = frozenset(service for topic in TOPICS.values() for service in topic.producers)
+"""Services that publish events."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def _parse_key(number: int, item: str) -> TakenKey:
     match = _KEY.fullmatch(item)
     if match is None:
         raise ValueError(f"item {number} is not service:base64 or service:base64@time")
-    if match["service"] not in _SERVICES:
+    if match["service"] not in PRODUCERS:
         raise ValueError(f"item {number} names no service that publishes events")
     if not is_key(match["key"]):
         raise ValueError(f"the key of item {number} is not base64 of {KEY_BYTES} bytes")

@@ -120,6 +120,13 @@ def _lines(text: str) -> str:
     return storable(text)
 
 
+ShortText = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(storable),
+]
+"""A name, a number or another word of one line: 1 to 200 characters."""
+
 Reason = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=3, max_length=MAX_REASON_CHARACTERS),

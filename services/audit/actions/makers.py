@@ -10,7 +10,7 @@ from typing import NamedTuple
 from prometheus_client import Counter
 
 from services.audit.domain.entries import Prepared
-from services.audit.settings import TakenKey
+from services.audit.settings import PRODUCERS, TakenKey
 from services.audit.store.findings import a_finding
 from shared.core.errors import AlprError
 from shared.events import FindingRaised
@@ -27,7 +27,6 @@ UNSIGNED_DAYS = 7
 """No audited topic keeps an event longer, so no event from before MACs is left in Kafka after it."""
 
 _SOURCE = "/plateward/"
-_SERVICES = frozenset(service for topic in TOPICS.values() for service in topic.producers)
 
 
 class Fault(StrEnum):
@@ -148,4 +147,4 @@ class Makers:
 def _claimed(source: bytes) -> str | None:
     said = source.decode(errors="replace")
     service = said.removeprefix(_SOURCE)
-    return service if said.startswith(_SOURCE) and service in _SERVICES else None
+    return service if said.startswith(_SOURCE) and service in PRODUCERS else None

@@ -8,13 +8,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.audit.actions.breach import EXPORTED, KINDS, Reach, Reached
-from services.audit.api.fields import Term
 from services.audit.api.guard import AuditRead
 from services.audit.store.search import Entries
 from shared.core.errors import InvalidInput
 from shared.core.fields import Moment
 from shared.http.app import Work
-from shared.http.models import RequestBody
+from shared.http.models import RequestBody, ShortText
 
 router = APIRouter(prefix="/breach-reports", tags=["breach"])
 
@@ -34,7 +33,7 @@ class BreachQuery(RequestBody):
         },
     )
 
-    person_id: Term
+    person_id: ShortText
     occurred_from: Moment
     occurred_to: Moment = Field(description="Not included")
     limit: Annotated[int, Field(ge=1, le=100_000)] = 10_000

@@ -8,7 +8,6 @@ import msgspec
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from services.audit.api.fields import Term
 from services.audit.api.guard import AuditRead
 from services.audit.domain.sealing import value_of
 from services.audit.store.log import Row
@@ -16,7 +15,7 @@ from services.audit.store.search import Entries, Query
 from shared.core.errors import InvalidInput, NotFound
 from shared.core.fields import Moment
 from shared.http.app import Work
-from shared.http.models import After, Page, PlatePatternText, RequestBody, key_of
+from shared.http.models import After, Page, PlatePatternText, RequestBody, ShortText, key_of
 
 router = APIRouter(prefix="/entries", tags=["entries"])
 
@@ -32,20 +31,24 @@ class EntryQuery(RequestBody):
         },
     )
 
-    person_id: Term | None = None
-    person_name: Term | None = None
+    person_id: ShortText | None = None
+    person_name: ShortText | None = None
     plate: PlatePatternText | None = Field(
         default=None, description="A plate as searched or shown; one with * or ? as it was typed"
     )
-    purpose_kind: Term | None = None
-    case_number: Term | None = Field(default=None, description="Case or call-for-service number")
+    purpose_kind: ShortText | None = None
+    case_number: ShortText | None = Field(
+        default=None, description="Case or call-for-service number"
+    )
     occurred_from: Moment | None = None
     occurred_to: Moment | None = Field(default=None, description="Not included")
-    kind: Term | None = Field(default=None, description="E.g. access.attempted, records.disclosed")
+    kind: ShortText | None = Field(
+        default=None, description="E.g. access.attempted, records.disclosed"
+    )
     outcome: Literal["allowed", "refused"] | None = None
-    service: Term | None = None
-    permission: Term | None = None
-    request_id: Term | None = Field(
+    service: ShortText | None = None
+    permission: ShortText | None = None
+    request_id: ShortText | None = Field(
         default=None,
         description="As `X-Request-ID` of an answer has it; what a caller sent is not looked at",
     )

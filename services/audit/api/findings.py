@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict
 
-from services.audit.api.fields import Term
 from services.audit.api.guard import AuditRead, check_department
 from services.audit.store.findings import Finding, Findings, FindingStatus, Step
 from shared.access.grant import Grant
@@ -16,7 +15,7 @@ from shared.core.errors import Conflict, NotAuthorised, NotFound
 from shared.core.permissions import Permission
 from shared.events import FindingChanged
 from shared.http.app import Work
-from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, key_of
+from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, ShortText, key_of
 from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/findings", tags=["findings"])
@@ -39,7 +38,7 @@ class AssignIn(RequestBody):
         },
     )
 
-    assigned_to: Term
+    assigned_to: ShortText
     note: Reason
 
 
@@ -112,7 +111,7 @@ async def list_findings(
     grant: AuditRead,
     work: Work,
     status: FindingStatus | None = None,
-    kind: Annotated[Term | None, Query(max_length=100)] = None,
+    kind: Annotated[ShortText | None, Query(max_length=100)] = None,
     after: After | None = None,
     limit: Limit = 50,
 ) -> Page[FindingOut]:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import Request
 from python_multipart import MultipartParser
@@ -13,6 +12,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect
 
 from services.console.actions.errors import Refused
+from shared.http.form_parts import FormParts
 
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it logs its input
 
@@ -22,7 +22,7 @@ STALLED_S = 30.0
 """Longest wait for the browser's next data."""
 
 
-class FileForm:
+class FileForm(FormParts):
     """Reads a form whose last field is a file: first the fields, then the file piece by piece."""
 
     def __init__(self, request: Request) -> None:
@@ -35,17 +35,15 @@ class FileForm:
                 "This form was not accepted",
                 "it carries no file",
             )
+        super().__init__()
         self._stream = request.stream()
         self._fields: dict[str, str] = {}
         self._pieces: list[bytes] = []
         self._name = ""
-        self._header = bytearray()
         self._text = bytearray()
-        self._disposition = b""
         self._has_file = False
-        self._ended = False
         try:
-            self._parser = MultipartParser(boundary, self._callbacks())
+            self._parser = MultipartParser(boundary, self.callbacks())
         except FormParserError:
             raise _unread("its boundary is not valid") from None
 
@@ -85,7 +83,7 @@ class FileForm:
         except ClientDisconnect:
             raise _unread("it did not arrive whole") from None
         if piece is None:
-            if not self._ended:
+            if not self.ended:
                 raise _unread("it did not arrive whole")
             return False
         try:
@@ -94,51 +92,33 @@ class FileForm:
             raise _unread("it does not parse") from None
         return True
 
-    def _callbacks(self) -> Any:
-        return {
-            "on_part_begin": self._begin,
-            "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
-            "on_header_value": lambda data, start, end: self._text.extend(data[start:end]),
-            "on_header_end": self._end_header,
-            "on_headers_finished": self._end_headers,
-            "on_part_data": self._data,
-            "on_part_end": self._end_part,
-            "on_end": self._end,
-        }
-
-    def _begin(self) -> None:
+    def field_begun(self) -> None:
+        """Refuse a field after the file, and too many."""
         if self._has_file:
             raise _unread("its file is not the last field")
         if len(self._fields) >= MAX_FIELDS:
             raise _unread(f"it has more than {MAX_FIELDS} fields")
-        self._disposition = b""
 
-    def _end_header(self) -> None:
-        if bytes(self._header).lower() == b"content-disposition":
-            self._disposition = bytes(self._text)
-        self._header.clear()
-        self._text.clear()
-
-    def _end_headers(self) -> None:
-        _, options = parse_options_header(self._disposition)
+    def field_named(self, disposition: bytes) -> None:
+        """Note the name of a field, and whether it is the file."""
+        _, options = parse_options_header(disposition)
         self._name = options.get(b"name", b"").decode("utf-8", "replace")[:64]
         self._has_file = b"filename" in options
 
-    def _data(self, data: bytes, start: int, end: int) -> None:
+    def field_data(self, data: bytes) -> None:
+        """Pass on a piece of the file, or add to a field that is held to a length."""
         if self._has_file:
-            self._pieces.append(data[start:end])
+            self._pieces.append(data)
             return
-        self._text += data[start:end]
+        self._text += data
         if len(self._text) > MAX_FIELD_BYTES:
             raise _unread(f"a field has more than {MAX_FIELD_BYTES} bytes")
 
-    def _end_part(self) -> None:
+    def field_ended(self) -> None:
+        """Keep a whole field, stripped."""
         if not self._has_file:
             self._fields[self._name] = self._text.decode("utf-8", "replace").strip()
         self._text.clear()
-
-    def _end(self) -> None:
-        self._ended = True
 
 
 def _unread(why: str) -> Refused:

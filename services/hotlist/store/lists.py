@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.hotlist.store.hits import visible_to
 from shared.access.grant import Grant
 from shared.core.errors import Conflict, NotFound
 from shared.events import Source
@@ -124,7 +125,7 @@ class Lists:
 
     async def all(self, grant: Grant) -> list[HotList]:
         """Return the lists, by name."""
-        rows = await self._connection.execute(text(f"{_LIST} ORDER BY l.name"), _visible(grant))
+        rows = await self._connection.execute(text(f"{_LIST} ORDER BY l.name"), visible_to(grant))
         return [HotList(**row) for row in rows.mappings()]
 
     async def get(self, grant: Grant, list_id: UUID, *, lock: bool = False) -> HotList:
@@ -137,7 +138,7 @@ class Lists:
                 {"list_id": list_id},
             )
         rows = await self._connection.execute(
-            text(f"{_LIST} AND l.list_id = :list_id"), {**_visible(grant), "list_id": list_id}
+            text(f"{_LIST} AND l.list_id = :list_id"), {**visible_to(grant), "list_id": list_id}
         )
         row = rows.mappings().one_or_none()
         if row is None:
@@ -260,7 +261,3 @@ class Lists:
     async def _changed(self) -> None:
         await self._connection.execute(text("UPDATE generation SET number = number + 1"))
         await self._connection.execute(text(f"NOTIFY {CHANNEL}"))
-
-
-def _visible(grant: Grant) -> dict[str, list[str]]:
-    return {"agencies": sorted(grant.agencies), "sources": sorted(grant.principal.sources)}

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Any
 
 from fastapi import Request
 from python_multipart import MultipartParser
@@ -15,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from services.ingest.domain.in_flight import Held
 from services.ingest.domain.upload import Upload
 from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
+from shared.http.form_parts import FormParts
 
 # It logs each broken form; the sender gets an error, and must not be able to fill the log.
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
@@ -100,25 +100,22 @@ class _Raw:
         return Upload(b"".join(self._pieces), self._seen.digest())
 
 
-class _Form:
+class _Form(FormParts):
     """Collects one file and a few short fields; refuses anything else as soon as it appears."""
 
     def __init__(self, boundary: bytes, most_bytes: int) -> None:
         if not boundary:
             raise Malformed("the multipart body has no boundary", field="Content-Type")
+        super().__init__()
         self._most_bytes = most_bytes
         self._parts = 0
         self._file: bytearray | None = None
         self._fields: dict[str, str] = {}
         self._name = ""
-        self._header = bytearray()
-        self._value = bytearray()
-        self._disposition = b""
         self._part = bytearray()
         self._is_file = False
-        self._ended = False
         try:
-            self._parser = MultipartParser(boundary, self._callbacks())
+            self._parser = MultipartParser(boundary, self.callbacks())
         except FormParserError:
             raise Malformed("the multipart boundary is not valid", field="Content-Type") from None
 
@@ -131,40 +128,23 @@ class _Form:
 
     def upload(self) -> Upload:
         """Return the frame, once complete."""
-        if not self._ended:
+        if not self.ended:
             raise Malformed("the multipart body is truncated")
         if self._file is None:
             raise InvalidInput("the form has no file", field="image")
         data = bytes(self._file)
         return Upload(data, sha256(data).digest(), self._fields)
 
-    def _callbacks(self) -> Any:
-        return {
-            "on_part_begin": self._begin,
-            "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
-            "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
-            "on_header_end": self._end_header,
-            "on_headers_finished": self._end_headers,
-            "on_part_data": self._data,
-            "on_part_end": self._end_part,
-            "on_end": self._end,
-        }
-
-    def _begin(self) -> None:
+    def field_begun(self) -> None:
+        """Begin a field; refuse too many."""
         self._parts += 1
         if self._parts > MAX_PARTS:
             raise TooLarge(f"the form has more than {MAX_PARTS} parts")
-        self._disposition = b""
         self._part = bytearray()
 
-    def _end_header(self) -> None:
-        if bytes(self._header).lower() == b"content-disposition":
-            self._disposition = bytes(self._value)
-        self._header.clear()
-        self._value.clear()
-
-    def _end_headers(self) -> None:
-        _, options = parse_options_header(self._disposition)
+    def field_named(self, disposition: bytes) -> None:
+        """Note the name of a field, and whether it is the file; refuse one that came before."""
+        _, options = parse_options_header(disposition)
         name = options.get(b"name")
         if name is None:
             raise Malformed("a part of the form has no name")
@@ -175,13 +155,15 @@ class _Form:
         if not self._is_file and self._name in self._fields:
             raise InvalidInput("the form has this field twice", field=self._name)
 
-    def _data(self, data: bytes, start: int, end: int) -> None:
-        self._part += data[start:end]
+    def field_data(self, data: bytes) -> None:
+        """Add to a field, up to its length."""
+        self._part += data
         most_bytes = self._most_bytes if self._is_file else MAX_FIELD_BYTES
         if len(self._part) > most_bytes:
             raise TooLarge(f"this part has more than {most_bytes} bytes", field=self._name)
 
-    def _end_part(self) -> None:
+    def field_ended(self) -> None:
+        """Keep a whole field, or the file."""
         if self._is_file:
             self._file = self._part
             return
@@ -189,6 +171,3 @@ class _Form:
             self._fields[self._name] = self._part.decode()
         except UnicodeDecodeError:
             raise InvalidInput("this field is not UTF-8", field=self._name) from None
-
-    def _end(self) -> None:
-        self._ended = True

@@ -3,18 +3,13 @@
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from services.release.domain.requests import AgencyKind
-from shared.core.fields import Moment, storable
+from shared.core.fields import Moment
 from shared.events import Source
-from shared.http.models import OriText, PlatePatternText, Reason, RequestBody
+from shared.http.models import OriText, PlatePatternText, Reason, RequestBody, ShortText
 
-Name = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(storable),
-]
 StateText = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")]
 
 
@@ -36,10 +31,10 @@ class AgencyIn(RequestBody):
     )
 
     ori: OriText
-    name: Name
+    name: ShortText
     kind: AgencyKind
     state: StateText = Field(description="ISO 3166-2, e.g. US-CA")
-    contact: Name
+    contact: ShortText
 
 
 class AgencyChange(RequestBody):
@@ -47,10 +42,10 @@ class AgencyChange(RequestBody):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"active": False}]})
 
-    name: Name | None = None
+    name: ShortText | None = None
     kind: AgencyKind | None = None
     state: StateText | None = None
-    contact: Name | None = None
+    contact: ShortText | None = None
     active: bool | None = None
 
 
@@ -75,7 +70,7 @@ class Criteria(RequestBody):
 class AuthorityIn(RequestBody):
     """Legal authority for a release that the law otherwise forbids."""
 
-    reference: Name = Field(description="E.g. court and number of an order")
+    reference: ShortText = Field(description="E.g. court and number of an order")
     document_id: UUID = Field(description="Of POST /v1/documents, uploaded by the same agency")
 
 
@@ -102,14 +97,16 @@ class RequestIn(RequestBody):
         }
     )
 
-    requester_name: Name | None = Field(default=None, description="Default: the token's name")
-    requester_title: Name | None = Field(default=None, description="Default: the token's title")
+    requester_name: ShortText | None = Field(default=None, description="Default: the token's name")
+    requester_title: ShortText | None = Field(
+        default=None, description="Default: the token's title"
+    )
     purpose: Reason
     purpose_kind: Annotated[str, Field(max_length=60)] = Field(
         description="One of the policy's purposes; kinds that the law forbids are refused by name"
     )
-    case_number: Name
-    offence_type: Name
+    case_number: ShortText
+    offence_type: ShortText
     criteria: Criteria
     legal_authority: AuthorityIn | None = None
 
