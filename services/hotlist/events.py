@@ -1,4 +1,4 @@
-"""One handler a consumed topic."""
+"""One handler for each consumed topic."""
 
 import logging
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Handlers:
-    """What each event does here."""
+    """The handlers of the consumed events."""
 
     def __init__(self, runtime: Runtime, raiser: Raiser, secrets: MonthSecrets) -> None:
         self._runtime = runtime
@@ -31,20 +31,20 @@ class Handlers:
         self._purge = HitPurge(runtime, secrets)
 
     async def reads(self, events: Sequence[ReadRecorded]) -> None:
-        """Raise the hits of reads that cameras made. Raises: CaptureRefused, as the raiser."""
+        """Raise the hits of reads that cameras made. Raises: CaptureRefused; the errors of `Raiser.reads`."""
         await self._raiser.reads(self._runtime.captures.edge(events))
 
     async def recognised(self, events: Sequence[ReadRecognised]) -> None:
         """Raise the hits of reads of frames, with the device, time and place that ingest signed.
 
-        Raises: CaptureRefused, as the raiser.
+        Raises: CaptureRefused; the errors of `Raiser.reads`.
         """
         await self._raiser.reads(self._runtime.captures.reads(events))
 
     async def purged(self, events: Sequence[RecordsPurged]) -> None:
-        """Drop what hits have of reads that are gone. Safe to repeat.
+        """Delete the data of purged reads from hits. Safe to repeat.
 
-        Raises: InvalidInput for a purge below the legal floor, or a list that is not what the event says;
+        Raises: InvalidInput for a purge below the legal floor, or a list that does not match the event;
         NotFound for a list that has ended; Unavailable.
         """
         now = self._runtime.clock.now()
@@ -55,14 +55,14 @@ class Handlers:
                     f"a purge may not reach the last {floor.days} days (Government Code 34090.6)",
                     field="before",
                 )
-            if event.purge_list is None:  # of an older version, which wrote none
+            if event.purge_list is None:  # an older version of the event, without a list
                 log.warning("purge run %s has no list; the next run's covers it", event.run_id)
                 continue
             gone = await self._purge.follow(event, event.purge_list)
             log.info("purge run %s: %d hits cleared of their reads", event.run_id, gone)
 
     async def passes(self, events: Sequence[PassRecorded]) -> None:
-        """Have hits say so where the other frames of the vehicle read another plate. Safe to repeat."""
+        """Record the reads that the vehicle's other frames contradict; their hits show it. Safe to repeat."""
         async with self._runtime.db.begin() as connection:
             await Outvoted(connection).add(events)
 
@@ -78,11 +78,11 @@ class Handlers:
 
 
 READS = (ReadRecorded, ReadRecognised)
-"""What alerts come from."""
+"""The events that raise alerts."""
 
 
 def subscriptions(runtime: Runtime, raiser: Raiser, secrets: MonthSecrets) -> list[Subscription]:
-    """One group each, so that neither a purge nor a pass holds up reads."""
+    """Return one subscription per topic, each with its own group: a purge or a pass does not delay reads."""
     return [
         Subscription(
             f"hotlist-{event.TOPIC}",

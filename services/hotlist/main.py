@@ -1,7 +1,7 @@
 """Wires hotlist: runtime, matcher, alert streams, routes.
 
-Start: the runtime (schema, then the consumers, which wait for the index), the hotlist. Stop: streams end
-first, told by the signal itself, because the server waits for them; then the parts, then the runtime.
+Start: the runtime (schema, then the consumers, which wait for the index), the hotlist. Stop: the signal handler
+ends the streams first, because the server waits for them; then the runtime stops.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from shared.service.runtime import Runtime
 
 
 def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
-    """Return the app; nothing is connected before its lifespan begins."""
+    """Return the app; it connects when its lifespan begins."""
     runtime = runtime or Runtime(SPEC.name, settings)
     hotlist = HotlistService.of(runtime, settings, alert)
 
@@ -48,9 +48,9 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
 
 @contextmanager
 def _told_of_stop(close: Callable[[], None]) -> Iterator[None]:
-    """Call `close` when the process is told to stop, before whoever else handles the signal.
+    """Call `close` on SIGINT and SIGTERM, before the handler that was installed earlier.
 
-    The server ends its lifespan only after every response has ended, and an alert stream never would.
+    The server ends its lifespan only after every response has ended; an alert stream would not end by itself.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

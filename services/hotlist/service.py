@@ -1,4 +1,4 @@
-"""What the routes of a running hotlist work with."""
+"""The object that the routes of a running hotlist use."""
 
 import logging
 from asyncio import Semaphore
@@ -24,7 +24,7 @@ from shared.service.runtime import Runtime, RuntimeService
 log = logging.getLogger(__name__)
 
 MAX_UPLOADS = 2
-"""In one process at a time."""
+"""The most uploads at a time in one process."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class HotlistService(RuntimeService):
     raiser: Raiser
     notices: Notices
     uploads: Semaphore = field(default_factory=lambda: Semaphore(MAX_UPLOADS))
-    """Taken for as long as an upload arrives."""
+    """Limits the uploads in progress; an upload holds it until it has arrived."""
 
     @classmethod
     def of(cls, runtime: Runtime, settings: Settings, encode: Encode) -> "HotlistService":
@@ -61,7 +61,7 @@ class HotlistService(RuntimeService):
         return cls(runtime, settings, secrets, refresher, broadcaster, raiser, notices)
 
     def start(self) -> None:
-        """Follow lists, hear notices, broadcast."""
+        """Start the tasks that refresh the index, listen for notices and broadcast alerts."""
         self.runtime.run(
             self.secrets.reloading,
             self.refresher.task,
@@ -71,19 +71,19 @@ class HotlistService(RuntimeService):
 
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[UnitOfWork]:
-        """A transaction; what it put in force is matched here when this ends, elsewhere soon after."""
+        """Open a transaction and refresh this process's index after commit; replicas follow soon after."""
         async with self.runtime.db.begin() as connection:
             yield UnitOfWork(connection, self.runtime.service, self.runtime.clock)
         try:
             await self.refresher.refresh()
-        except Unavailable as exc:  # committed all the same; the refresher tries again by itself
+        except Unavailable as exc:  # already committed; the refresher retries by itself
             log.warning("hot lists not refreshed after a change: %s", exc.detail)
 
     @asynccontextmanager
     async def uploading(self) -> AsyncIterator[None]:
-        """One of few uploads at a time: each holds a database connection until it has arrived.
+        """Limit the uploads in progress: each holds a database connection until it has arrived.
 
-        Raises: Unavailable when too many are under way.
+        Raises: Unavailable when `MAX_UPLOADS` are in progress.
         """
         if self.uploads.locked():
             raise Unavailable("other hot lists are being uploaded", retry_after_s=10)

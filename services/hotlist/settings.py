@@ -16,37 +16,37 @@ class Settings(CommonSettings):
     """Base64 of 32 random bytes. Seals the secrets of months under which ids of hits are keyed (ADR-0026)."""
 
     hotlist_other_id_keys: SecretKeys = SecretStr("")
-    """Such keys separated by spaces: what they sealed still opens and is sealed again with `hotlist_id_key`."""
+    """Older keys separated by spaces: they open existing secrets, which are sealed again with `hotlist_id_key`."""
 
     hotlist_poll_s: Annotated[float, Field(gt=0, le=60)] = 2.0
-    """How often another replica's changes are looked for when Postgres's notice of them is missed."""
+    """Seconds between polls for other replicas' changes, in case a Postgres notice is missed."""
 
     hotlist_heartbeat_s: Annotated[float, Field(gt=0, le=60)] = 10.0
-    """A silent alert stream says at least so often that it lives, and looks whether it still may."""
+    """Seconds of silence after which an alert stream sends a heartbeat and checks its token again."""
 
     hotlist_stream_buffer: Annotated[int, Field(ge=1)] = 256
-    """Alerts kept for one slow client; past this it reads again from Postgres at its own pace."""
+    """Alerts buffered for one slow client; past this the stream reads from Postgres at the client's pace."""
 
     hotlist_max_streams: Annotated[int, Field(ge=1)] = 500
-    """Open alert streams of this process."""
+    """The most open alert streams of this process."""
 
     hotlist_reserved_streams: Annotated[int, Field(ge=0)] = 100
-    """Of those, so many are kept for accounts that have none open here."""
+    """The streams of these that are reserved for accounts with no open stream here."""
 
     hotlist_account_streams: Annotated[int, Field(ge=1)] = 5
-    """Open streams of one account in this process; one more ends its oldest."""
+    """The most open streams of one account in this process; one more ends its oldest."""
 
     hotlist_max_upload_bytes: Annotated[int, Field(ge=1)] = 100_000_000
     hotlist_max_upload_rows: Annotated[int, Field(ge=1)] = 1_000_000
 
     hotlist_upload_stall_s: Annotated[float, Field(gt=0)] = 30.0
-    """An upload that sends nothing for so long is given up; it holds a database connection."""
+    """Seconds without data after which an upload is aborted; it holds a database connection."""
 
     hotlist_kept_snapshots: Annotated[int, Field(ge=1)] = 4
-    """Uploads kept per list to roll back to, besides the one in force."""
+    """The latest uploads per list whose entries are kept for a rollback; the one in force is always kept."""
 
     @property
     def id_vault(self) -> Vault:
-        """What seals and opens the secrets of months."""
+        """The vault that seals and opens the secrets of months."""
         others = [key_bytes(key) for key in keys_of(self.hotlist_other_id_keys)]
         return Vault(key_bytes(self.hotlist_id_key), others)

@@ -1,4 +1,4 @@
-"""What hotlist declares of itself."""
+"""Hotlist's declaration of itself as a service."""
 
 from shared.service.spec import ServiceSpec
 

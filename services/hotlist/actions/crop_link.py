@@ -1,4 +1,4 @@
-"""The link by which a page fetches the picture of a hit."""
+"""Makes the link by which a page fetches the picture of a hit."""
 
 from datetime import datetime
 
@@ -9,9 +9,9 @@ from shared.core.permissions import Permission
 
 
 def crop_link(hit: Hit, grant: Grant, links: PictureLinks, now: datetime) -> str | None:
-    """Return what the link of a hit's picture carries for who is shown the hit; None where they may see none.
+    """Return the token of a link to a hit's picture for the caller; None if there is none or they lack `hit:read`.
 
-    The picture that a page fetches by it belongs to the attempt whose answer the hit is in (ADR-0035).
+    A fetch by this link belongs to the access attempt whose answer contains the hit (ADR-0035).
     """
     if hit.crop_key is None or Permission.HIT_READ not in grant.principal.permissions:
         return None

@@ -1,4 +1,4 @@
-"""What a purge of the custodian's takes from hits: no hit outlives its read as a copy of it (468.5)."""
+"""Applies the custodian's purges to hits: no hit outlives its read as a copy of it (468.5)."""
 
 from collections.abc import Iterator, Sequence
 from uuid import UUID
@@ -15,16 +15,16 @@ LOOKED_UP_AT_ONCE = 10_000
 
 
 class HitPurge:
-    """Drops what hits have of reads that are gone, and keeps the hits of reads that a hold keeps."""
+    """Deletes the data of purged reads from hits; hits of held reads stay unchanged."""
 
     def __init__(self, runtime: Runtime, secrets: MonthSecrets) -> None:
         self._runtime = runtime
         self._secrets = secrets
 
     async def follow(self, event: RecordsPurged, named: PurgeList) -> int:
-        """Follow one purge, by its list; return how many hits went. Safe to repeat.
+        """Apply one purge by its list; return the number of hits deleted or cleared. Safe to repeat.
 
-        Raises: InvalidInput for a list that is not what the event says; NotFound for one that has ended;
+        Raises: InvalidInput for a list that does not match the event; NotFound for one that has ended;
         Unavailable.
         """
         now = self._runtime.clock.now()
@@ -47,7 +47,7 @@ class HitPurge:
         return gone
 
     async def _held(self, event: RecordsPurged, named: PurgeList) -> tuple[set[UUID], set[UUID]]:
-        """Return the hits that stay, and the held reads that anything here is of."""
+        """Return the hits that stay, and the held reads that hits or outvotes refer to."""
         reader = ListReader(self._runtime.objects, event.run_id, named)
         await reader.verify()
         hits: set[UUID] = set()

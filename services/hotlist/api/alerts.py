@@ -1,4 +1,4 @@
-"""Alerts: hits as they happen, over Server-Sent Events (WHATWG HTML, section 9.2)."""
+"""The route of alerts: live hits over Server-Sent Events (WHATWG HTML, section 9.2)."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -37,16 +37,16 @@ async def stream_alerts(
         Query(alias="last_event_id", description="The same, for clients that cannot set headers."),
     ] = None,
 ) -> StreamingResponse:
-    """Hits of the caller's agency from sources that the caller is entitled to, as they are raised.
+    """Stream hits of the caller's agency, from sources that the caller is entitled to, as they are raised.
 
-    Late hits are not among them: `GET /v1/hits?late=true`.
+    Late hits are not on the stream: use `GET /v1/hits?late=true`.
 
-    Each delivery is recorded as a disclosure before it is sent. The stream ends when the token expires
-    or is revoked, or training lapses; open it again with the last id, and nothing is missed or doubled
-    that was captured in the hours that the policy calls patrol; what lies longer ago is in `GET /v1/hits`.
-    An account has five streams here; one more ends its oldest. Some are kept for accounts that have none.
-    While account changes are not heard from identity no stream is opened; an open one says so (`unchecked`,
-    with when it ends for it) and goes on for as long as the policy allows, which is on record.
+    The service records each delivery as a disclosure before it sends the alert. The stream ends when the token
+    expires or is revoked, or training lapses. Reopen it with the last id: it then sends each missed hit once if
+    it was captured within the policy's patrol hours; older ones are in `GET /v1/hits`.
+    An account has five streams here; one more ends its oldest. Some streams are reserved for accounts with none.
+    While the service receives no account changes from identity, it opens no stream. An open one sends
+    `unchecked` with the time of its end and continues as long as the policy allows; the log records this.
     """
     runtime, broadcaster = hotlist.runtime, hotlist.broadcaster
     if broadcaster.full_for(grant.principal.account_id):

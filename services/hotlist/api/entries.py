@@ -1,4 +1,4 @@
-"""Single entries: each addition or removal is a new version, in force at once, without a copy of the list."""
+"""Routes of single entries: each change makes a new version, in force at once, without a copy of the list."""
 
 from typing import Annotated
 from uuid import UUID
@@ -34,7 +34,7 @@ router = APIRouter(prefix="/lists/{list_id}/entries", tags=["entries"])
 async def add_entries(
     list_id: UUID, body: EntriesIn, grant: HotlistManage, hotlist: Running
 ) -> EntriesAdded:
-    """Add entries to what is in force; all of them or, where one is at fault, none."""
+    """Add entries to the version in force: all of them, or none if one has a fault."""
     async with hotlist.changing() as work:
         hot_list = await Lists(work.connection).get(grant, list_id, lock=True)
         kinds = kinds_of(hotlist.runtime.policy, hot_list.kinds_off)
@@ -72,7 +72,7 @@ async def remove_entry(
     hotlist: Running,
     reason: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = None,
 ) -> EntryRemoved:
-    """Take one entry out of force at once, e.g. a vehicle that was recovered."""
+    """Remove one entry from force at once, e.g. a recovered vehicle."""
     async with hotlist.changing() as work:
         hot_list = await Lists(work.connection).get(grant, list_id, lock=True)
         snapshot_id, version = await _next_version(work, grant, hot_list, -1)
@@ -86,7 +86,7 @@ async def remove_entry(
 async def search_entries(
     list_id: UUID, body: EntrySearch, grant: HotlistReadForPurpose, work: Work
 ) -> EntriesOut:
-    """Entries of the version in force, by plate as listed or by record kind; a page at a time."""
+    """Search the entries of the version in force, by plate as listed or by record kind."""
     hot_list = await Lists(work.connection).get(grant, list_id)
     plate = None
     if body.plate is not None:

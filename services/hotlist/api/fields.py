@@ -1,4 +1,4 @@
-"""What requests are made of."""
+"""The bodies of requests."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,12 +11,12 @@ from shared.core.fields import MAX_INT, Moment
 from shared.events import Source
 from shared.http.models import After, Reason, RequestBody
 
-# No control characters: they cannot be stored (NUL) or hide what is written.
+# No control characters: Postgres cannot store NUL, and others hide text.
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 
 
 def line(most: int, least: int = 1) -> Any:
-    """One line of text of so many characters, spaces at its ends dropped."""
+    """Return the constraints of one line of `least` to `most` characters, without spaces at its ends."""
     return StringConstraints(
         strip_whitespace=True, min_length=least, max_length=most, pattern=_PRINTABLE
     )
@@ -38,7 +38,7 @@ class ListIn(RequestBody):
 
 
 class ListChange(RequestBody):
-    """What to change of a hot list; what is left out stays."""
+    """Changes of a hot list; fields left out stay unchanged."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": False}]})
 
@@ -50,7 +50,7 @@ class ListChange(RequestBody):
 
 
 class RollbackIn(RequestBody):
-    """Which version to go back to; the one in force before the present one when null."""
+    """The version to roll back to; null for the one in force before the present one."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"version": 3, "reason": "incomplete extract"}]}
@@ -61,7 +61,7 @@ class RollbackIn(RequestBody):
 
 
 class WithdrawalIn(RequestBody):
-    """Why a list goes out of force."""
+    """The reason to withdraw a list."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"reason": "source no longer maintained"}]}
@@ -106,7 +106,7 @@ class EntriesIn(RequestBody):
 
 
 class EntrySearch(RequestBody):
-    """Which entries of the version in force to show; a plate matches as it is listed."""
+    """A search in the version in force; a plate matches as it is listed."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"plate": "7ABC123"}]})
 
@@ -117,7 +117,7 @@ class EntrySearch(RequestBody):
 
 
 class VerificationIn(RequestBody):
-    """What checking a hit with the entering agency gave."""
+    """The result of checking a hit with the entering agency."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -132,7 +132,7 @@ class VerificationIn(RequestBody):
 
 
 class DispositionIn(RequestBody):
-    """What came of a hit. Enforcement on a hit not verified as correct needs a stated reason."""
+    """The outcome of a hit. Enforcement on a hit not verified as correct needs a stated reason."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"disposition": "vehicle recovered", "enforcement": True}]}

@@ -1,4 +1,4 @@
-"""Hits: what was matched, what a person found out about it, and what came of it."""
+"""Routes of hits: their matches, verifications and dispositions."""
 
 from datetime import timedelta
 from typing import Annotated, Literal, get_args
@@ -41,7 +41,7 @@ MAX_DISPOSITIONS = 100
 
 
 def visible_hits(work: Work, request: Request) -> Hits:
-    """Return the hits of the department's policy."""
+    """Return the store of hits, with the policy's limit for hits without a purpose."""
     hours = runtime_of(request).policy.limits.hits_without_purpose_h
     return Hits(work.connection, timedelta(hours=hours))
 
@@ -60,17 +60,17 @@ async def list_hits(
     list_id: UUID | None = None,
     status: Literal["unverified", "verified"] | None = None,
     late: Annotated[
-        bool | None, Query(description="Late ones alone, or none of them; both when left out.")
+        bool | None, Query(description="True: only late hits; false: none of them; left out: both.")
     ] = None,
     after: After | None = None,
     limit: Limit = 50,
 ) -> HitsOut:
-    """Hits, newest first, from lists whose source the caller is entitled to.
+    """List hits, newest first, from lists whose source the caller is entitled to.
 
-    Without a declared purpose those alone that were captured after `captured_since` (policy 468.4(b)).
+    Without a declared purpose, only hits captured after `captured_since` (policy 468.4(b)).
 
-    Late hits, of reads that came long after their capture, are no alerts and never on the stream: they
-    are here, with `late=true`.
+    Late hits, of reads that arrived long after their capture, raise no alert and never appear on the stream;
+    list them here with `late=true`.
     """
     wanted = HitFilter(
         since=since,
@@ -92,7 +92,7 @@ async def list_hits(
 
 @router.get("/waiting")
 async def list_waiting_hits(grant: HitRead, hits: Visible) -> WaitingHits:
-    """How many hits wait for a verification, by tier, and since when; no purpose is needed for that."""
+    """Count the unverified hits by tier, with the time of the oldest; needs no purpose."""
     found = {one.tier: one for one in await hits.waiting(grant)}
     tiers = [WaitingTier.model_validate(found[tier]) for tier in get_args(Tier) if tier in found]
     return WaitingHits(
@@ -106,9 +106,9 @@ async def list_waiting_hits(grant: HitRead, hits: Visible) -> WaitingHits:
 async def get_hit(
     request: Request, hit_id: UUID, grant: HitRead, work: Work, hits: Visible
 ) -> HitWhole:
-    """One hit with its sightings, verification and dispositions; 404 where not visible to the caller.
+    """Return one hit with its sightings, verification and dispositions; 404 if the caller may not see it.
 
-    One that was captured hours ago needs a declared purpose, whatever is done with it.
+    A hit captured before `captured_since` needs a declared purpose, whatever the request does with it.
     """
     return await _whole(request, work, hits, grant, await hits.get(grant, hit_id))
 
@@ -122,7 +122,7 @@ async def verify_hit(
     work: Work,
     hits: Visible,
 ) -> HitWhole:
-    """Record what checking a hit with the entering agency gave; once."""
+    """Record the result of checking a hit with the entering agency; once for each hit."""
     hit = await hits.get(grant, hit_id, lock=True)
     if hit.status != "unverified":
         raise Conflict("this hit has been verified")
@@ -160,7 +160,7 @@ async def dispose_hit(
     work: Work,
     hits: Visible,
 ) -> HitWhole:
-    """Record what came of a hit. What was recorded before stays beside it."""
+    """Add a disposition to a hit; earlier ones stay."""
     hit = await hits.get(grant, hit_id, lock=True)
     if body.enforcement and hit.outcome != "correct_read" and not body.unverified_reason:
         raise InvalidInput(
@@ -203,7 +203,7 @@ def _read_id(hit: Hit) -> UUID:
 async def _whole(
     request: Request, work: UnitOfWork, hits: Hits, grant: Grant, hit: Hit
 ) -> HitWhole:
-    """Return a hit, whose release was recorded when it was read, with what belongs to it."""
+    """Return a hit with its verification, dispositions and sightings; `Hits` has recorded its disclosure."""
     outcomes = Outcomes(work.connection)
     hit_id = hit.hit_id
     now = work.clock.now()

@@ -68,7 +68,7 @@ def _staleness_s(hours: int | None, source: Source, rules: Rules) -> int | None:
 async def create_list(
     body: ListIn, grant: HotlistManage, work: Work, hotlist: Running, request: Request
 ) -> ListOut:
-    """Make a hot list, empty and with nothing in force."""
+    """Create an empty hot list with no version in force."""
     policy = hotlist.runtime.policy
     if body.source not in grant.principal.sources:
         refusal = f"no entitlement to {body.source} data (policy 468.4(e))"
@@ -97,7 +97,7 @@ async def create_list(
 
 @router.get("")
 async def list_lists(grant: HotlistRead, work: Work, hotlist: Running) -> Page[ListOut]:
-    """All hot lists whose source the caller is entitled to."""
+    """List the hot lists whose source the caller is entitled to."""
     rules = hotlist.runtime.policy.hotlists
     found = await Lists(work.connection).all(grant)
     return Page.of([list_out(one, rules, work.clock) for one in found])
@@ -105,7 +105,7 @@ async def list_lists(grant: HotlistRead, work: Work, hotlist: Running) -> Page[L
 
 @router.get("/{list_id}")
 async def get_list(list_id: UUID, grant: HotlistRead, work: Work, hotlist: Running) -> ListOut:
-    """One hot list."""
+    """Return one hot list."""
     found = await Lists(work.connection).get(grant, list_id)
     return list_out(found, hotlist.runtime.policy.hotlists, work.clock)
 
@@ -114,7 +114,7 @@ async def get_list(list_id: UUID, grant: HotlistRead, work: Work, hotlist: Runni
 async def change_list(
     list_id: UUID, body: ListChange, grant: HotlistManage, hotlist: Running
 ) -> ListOut:
-    """Switch a list, or record kinds of it, off or on; narrow its staleness limit."""
+    """Switch a list or its record kinds off or on, or set its staleness limit within the policy's."""
     policy = hotlist.runtime.policy
     async with hotlist.changing() as work:
         lists = Lists(work.connection)
@@ -148,7 +148,7 @@ async def change_list(
 async def get_yield(
     list_id: UUID, grant: HotlistRead, work: Work, since: Moment | None = None
 ) -> YieldOut:
-    """Counted figures of what a list brought: hits, what verification found, enforcement."""
+    """Count a list's hits, their verification outcomes and enforcement."""
     await Lists(work.connection).get(grant, list_id)
     counts = await Outcomes(work.connection).counts(list_id, since)
     return YieldOut(

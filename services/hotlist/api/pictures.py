@@ -1,4 +1,4 @@
-"""The pictures behind a hit: the plate's crop beside the listing is what a person checks first."""
+"""Routes of a hit's pictures: a person first compares the plate's crop with the listing."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/hits/{hit_id}", tags=["hits"])
 HitReadPicture = Annotated[Grant, access(Permission.HIT_READ, picture_of="hit_id")]
 LinkToken = Annotated[
     str | None,
-    Query(description="As a hit's `crop_url` has it: the picture is part of that answer's access"),
+    Query(description="From a hit's `crop_url`: the picture is part of that answer's access"),
 ]
 PICTURE: dict[int | str, dict[str, Any]] = {
     200: {
@@ -44,20 +44,20 @@ async def get_hit_crop(
     request: Request,
     link_token: LinkToken = None,
 ) -> Response:
-    """The plate as it was seen. Without a link an access of its own."""
+    """Return the crop of the plate. Without a link the request is an access of its own."""
     return await _picture(request, hits, grant, hit_id, "crop_key")
 
 
 @router.get("/image", response_class=Response, responses=PICTURE)
 async def get_hit_image(hit_id: UUID, grant: HitRead, hits: Visible, request: Request) -> Response:
-    """The whole frame that the plate was read from: an access of its own, since no page fetches it by itself."""
+    """Return the whole frame of the read: always an access of its own, since no page fetches it by itself."""
     return await _picture(request, hits, grant, hit_id, "image_key")
 
 
 async def _picture(
     request: Request, hits: Hits, grant: Grant, hit_id: UUID, column: str
 ) -> Response:
-    """Fetched before the disclosure commits: what cannot be shown is not recorded as shown."""
+    """Fetch the picture before its disclosure commits: a failed fetch records none."""
     key = await hits.picture_key(grant, hit_id, column)
     data = await runtime_of(request).objects.get(key)
     for magic, start, media_type in _MAGIC:

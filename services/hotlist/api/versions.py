@@ -1,7 +1,7 @@
-"""Versions of a hot list: uploaded, put in force, rolled back, withdrawn.
+"""Routes of a hot list's versions: upload, activation, rollback, withdrawal.
 
-Lines of an upload that are bad are set aside, up to a share that the policy sets; the rest is the version.
-A version that loses much of the list waits for another person than uploaded it (ADR-0034).
+An upload sets bad lines aside, up to a share that the policy sets; the other lines make the version.
+If a version loses much of the list, a person who did not upload it must put it in force (ADR-0034).
 """
 
 import asyncio
@@ -40,7 +40,7 @@ Number = Annotated[int, Path(ge=1, le=MAX_INT)]
 
 COPIED_AT_ONCE = 2000
 SHOWN_AT_ONCE = 1000
-"""Set-aside lines that one record of disclosure names: each stays below what Kafka takes."""
+"""The most set-aside lines of one disclosure, so that its event stays below Kafka's size limit."""
 
 SET_ASIDE_COLUMNS = ("line", "column", "field", "fault", "content")
 _FORMULA = ("=", "+", "-", "@")
@@ -70,10 +70,10 @@ async def upload_version(
     ] = None,
     activate: Annotated[bool, Query(description="Put it in force at once.")] = False,
 ) -> VersionOut:
-    """Upload a list as CSV. Bad lines are set aside; with more of them than the policy allows nothing is kept.
+    """Upload a list as CSV. Sets bad lines aside; refuses the upload if they exceed the policy's share.
 
-    With `activate`, a version that loses more of the list than the policy allows stays a draft all the
-    same, and says `needs_second_word`: another person than who uploaded it puts it in force.
+    Even with `activate`, a version that loses more of the list than the policy allows stays a draft with
+    `needs_second_word`: a person who did not upload it must put it in force.
     """
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "text/csv":
         raise UnsupportedMedia("a hot list is uploaded as text/csv")
@@ -151,7 +151,7 @@ async def _receive(
 async def _set_doubled_aside(
     sheet: Sheet, entries: Entries, snapshot_id: UUID, hotlist: HotlistService
 ) -> None:
-    """Set lines aside whose entry an earlier line has. Raises: InvalidInput when too many lines are bad."""
+    """Set aside lines whose entry an earlier line has. Raises: InvalidInput if too many lines are bad."""
     share = hotlist.runtime.policy.hotlists.bad_lines_share
     doubled = {
         later: Fault(later, None, "plate", f"the same entry as line {first}")
@@ -182,7 +182,7 @@ async def _pieces(request: Request, stall_s: float) -> AsyncIterator[bytes]:
 async def list_versions(
     list_id: UUID, grant: HotlistRead, work: Work, hotlist: Running
 ) -> Page[VersionOut]:
-    """The latest hundred versions of a list, newest first."""
+    """List the latest hundred versions of a list, newest first."""
     lists = Lists(work.connection)
     hot_list = await lists.get(grant, list_id)
     policy = hotlist.runtime.policy
@@ -210,7 +210,7 @@ async def list_set_aside(
     after: After | None = None,
     limit: Limit = 100,
 ) -> Page[SetAsideOut]:
-    """Lines of the version's upload that did not become entries, each with its fault; a page at a time."""
+    """List the lines of the version's upload that did not become entries, each with its fault."""
     found = await _one_version(work, grant, list_id, version)
     lines = await Entries(work.connection).set_aside(
         grant, found, after=key_of(after, int) or 0, limit=limit
@@ -227,7 +227,7 @@ async def list_set_aside(
 async def download_set_aside(
     list_id: UUID, version: Number, grant: HotlistManageForPurpose, work: Work
 ) -> Response:
-    """All of these lines as CSV: line, column, field, fault, content."""
+    """Download all lines that were set aside as CSV: line, column, field, fault, content."""
     found = await _one_version(work, grant, list_id, version)
     entries = Entries(work.connection)
     sheet = io.StringIO()
@@ -243,7 +243,7 @@ async def download_set_aside(
 
 
 def _set_aside_row(line: SetAside) -> list[Any]:
-    # Not a formula where it is opened as a spreadsheet.
+    # A leading quote prevents a spreadsheet from reading the line as a formula.
     content = f"'{line.content}" if line.content.startswith(_FORMULA) else line.content
     fault = line.fault
     return [fault.line, fault.column, fault.field, fault.fault, content]
@@ -258,9 +258,9 @@ async def _one_version(work: UnitOfWork, grant: Grant, list_id: UUID, version: i
 async def activate_version(
     list_id: UUID, version: Number, request: Request, grant: HotlistManage, hotlist: Running
 ) -> ListOut:
-    """Put a version in force in place of the present one; an older one is a roll-back.
+    """Put a version in force in place of the present one; an older one is a rollback.
 
-    One that loses more of the list than the policy allows is refused to the person who uploaded it.
+    Refuses the person who uploaded a version that loses more of the list than the policy allows.
     """
     async with hotlist.changing() as work:
         lists = Lists(work.connection)
@@ -276,7 +276,7 @@ async def activate_version(
 async def roll_back_list(
     list_id: UUID, body: RollbackIn, request: Request, grant: HotlistManage, hotlist: Running
 ) -> ListOut:
-    """Go back to the version that was in force before, or to the one named."""
+    """Roll back to the version that was in force before, or to the named one."""
     async with hotlist.changing() as work:
         lists = Lists(work.connection)
         hot_list = await lists.get(grant, list_id, lock=True)
@@ -291,7 +291,7 @@ async def roll_back_list(
 async def withdraw_list(
     list_id: UUID, body: WithdrawalIn, grant: HotlistManage, hotlist: Running
 ) -> ListOut:
-    """Take a list out of force; its versions stay, and one can be put in force again."""
+    """Withdraw a list from force; its versions stay and can be put in force again."""
     async with hotlist.changing() as work:
         lists = Lists(work.connection)
         hot_list = await lists.get(grant, list_id, lock=True)
@@ -310,7 +310,7 @@ async def _second_word(
     hot_list: HotList,
     version: int,
 ) -> None:
-    """Refuse a version that loses much of a locked list to who uploaded it. Raises: NotAuthorised."""
+    """Refuse the uploader of a version that loses much of a locked list. Raises: NotAuthorised."""
     lists = Lists(work.connection)
     found = await lists.version(hot_list, version)
     last = await lists.last_entries(hot_list)
@@ -346,7 +346,7 @@ async def put_in_force(
     change: Change,
     reason: str | None = None,
 ) -> None:
-    """Make `version` of a locked list (None: nothing) what counts, and announce it."""
+    """Put `version` of a locked list in force (None withdraws the list) and emit the event."""
     lists = Lists(work.connection)
     await lists.put_in_force(grant, hot_list, version, change, reason)
     told = version or hot_list.active_version or 0

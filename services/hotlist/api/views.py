@@ -1,4 +1,4 @@
-"""What answers and the alert stream show."""
+"""The bodies of answers and of alerts on the stream."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -24,7 +24,7 @@ UNVERIFIED_NOTICE = (
 
 
 class DifferenceOut(BaseModel):
-    """A position, from 0, where what was read differs from what is listed."""
+    """A position, from 0, where the read differs from the listing."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -43,7 +43,7 @@ class CautionOut(BaseModel):
 
 
 class ListedOut(BaseModel):
-    """What the list says of the vehicle, and who entered it."""
+    """The list's description of the vehicle, and the agency that entered it."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -84,7 +84,7 @@ class DispositionOut(BaseModel):
 
 
 class SightingOut(BaseModel):
-    """A read of the pass that a hit stands for."""
+    """A read of the pass that a hit represents."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -104,7 +104,7 @@ class HitOut(BaseModel):
 
     status: Literal["unverified", "verified"]
     notice: str | None
-    """Said wherever an unverified hit is shown (468.4(f))."""
+    """The notice to show with an unverified hit (468.4(f)); null once verified."""
 
     outcome: Outcome | None
     tier: Tier
@@ -114,7 +114,7 @@ class HitOut(BaseModel):
     list_name: str
     list_version: int
     list_age_s: int
-    """How old the listing was when the hit was raised."""
+    """The age of the listing when the hit was raised."""
 
     list_stale: bool
     source: Source
@@ -129,7 +129,7 @@ class HitOut(BaseModel):
     differences: list[DifferenceOut]
     warnings: list[CautionOut]
     read_id: UUID | None
-    """Null, as all else that tells of the vehicle, once the read is destroyed."""
+    """Null, like all fields about the vehicle, once the read is destroyed."""
 
     capture_id: UUID | None
     device_id: UUID | None
@@ -139,7 +139,7 @@ class HitOut(BaseModel):
     received_at: datetime | None
     raised_at: datetime
     age_s: int | None
-    """How long ago the vehicle was there, as this is sent."""
+    """The age of the capture when the service sends this."""
 
     late: bool
     """The capture was old when the hit was raised, e.g. uploaded after an outage: no alert went out."""
@@ -148,8 +148,8 @@ class HitOut(BaseModel):
     last_at: datetime | None
     sightings: int
     crop_url: str | None
-    """Below this service's address, as is the next; null where there is no such picture. Good for who is shown
-    the hit, for ten minutes: the picture is part of the access that this answer, or stream, is."""
+    """A path below this service's address, like `image_url`; null without such a picture. Valid for this viewer, for
+    ten minutes: the picture is part of the access of this answer or stream."""
 
     image_url: str | None
     """Fetching it is an access of its own."""
@@ -158,7 +158,7 @@ class HitOut(BaseModel):
 
 
 class HitWhole(HitOut):
-    """A hit with all that happened to it."""
+    """A hit with its verification, dispositions and sightings."""
 
     verification: VerificationOut | None
     dispositions: list[DispositionOut]
@@ -166,14 +166,14 @@ class HitWhole(HitOut):
 
 
 class HitsOut(Page[HitOut]):
-    """One page of hits, and from when on they are shown."""
+    """One page of hits, and the capture time from which it shows them."""
 
     captured_since: datetime | None = None
-    """Where no purpose was declared: hits captured before this are shown for a purpose alone."""
+    """Without a declared purpose: hits captured before this time need one. Null with a purpose."""
 
 
 class WaitingTier(BaseModel):
-    """Hits of one tier that nobody has verified."""
+    """The unverified hits of one tier."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -184,7 +184,7 @@ class WaitingTier(BaseModel):
 
 
 class WaitingHits(BaseModel):
-    """What waits for a verification: counts and ages, no hit."""
+    """Counts and ages of unverified hits; shows no hit."""
 
     count: int
     oldest_at: datetime | None
@@ -192,7 +192,7 @@ class WaitingHits(BaseModel):
 
 
 def hit_fields(hit: Hit, now: datetime, link: str | None) -> dict[str, Any]:
-    """Return a hit's fields; keys of the object store are not shown, only that there is a picture."""
+    """Return a hit's fields, with links to its pictures in place of their keys in the object store."""
     fields = msgspec.structs.asdict(hit)
     outvoted_by = fields.pop("outvoted_by")
     crop_key, image_key = fields.pop("crop_key"), fields.pop("image_key")
@@ -210,7 +210,7 @@ def hit_fields(hit: Hit, now: datetime, link: str | None) -> dict[str, Any]:
 
 
 def _outvoted(reads: int | None) -> list[CautionShown]:
-    """Return what to say of a read that the other frames of its vehicle contradict, if they do."""
+    """Return the caution for a read that the other frames of its vehicle contradict, if they do."""
     if reads is None:
         return []
     told = f"The {reads} frames of this vehicle, taken together, read another plate"
@@ -218,12 +218,12 @@ def _outvoted(reads: int | None) -> list[CautionShown]:
 
 
 def hit_out(hit: Hit, now: datetime, link: str | None) -> HitOut:
-    """Return a hit as lists of hits and alerts show it, with the `crop_link` of who is shown it."""
+    """Return a hit as lists of hits and alerts show it, with the viewer's `crop_link`."""
     return HitOut.model_validate(hit_fields(hit, now, link))
 
 
 def alert(hit: Hit, now: datetime, link: str | None) -> bytes:
-    """Return a hit as a Server-Sent Event whose id is where to resume."""
+    """Return a hit as a Server-Sent Event; a client resumes from its id."""
     data = hit_out(hit, now, link).model_dump_json()
     return f"id: {hit.seq}\nevent: alert\ndata: {data}\n\n".encode()
 
@@ -237,7 +237,7 @@ def hit_whole(
     dispositions: Sequence[Disposition],
     sightings: Sequence[Sighting],
 ) -> HitWhole:
-    """Return a hit with all that happened to it."""
+    """Return a hit with its verification, dispositions and sightings."""
     return HitWhole.model_validate(
         {
             **hit_fields(hit, now, link),
@@ -249,7 +249,7 @@ def hit_whole(
 
 
 class ListOut(BaseModel):
-    """A hot list, and which version of it is in force."""
+    """A hot list, and its version in force."""
 
     list_id: UUID
     name: str
@@ -282,13 +282,13 @@ class VersionOut(BaseModel):
 
     skipped_because: list[str] = []
     set_aside: int
-    """Lines of its upload that were bad; `GET …/versions/{version}/set-aside` gives them with their faults."""
+    """Count of bad lines of its upload; `GET …/versions/{version}/set-aside` lists them with their faults."""
 
     needs_second_word: bool
-    """It loses so much of the list that another person than uploaded it must put it in force."""
+    """The version loses so much of the list that a person who did not upload it must put it in force."""
 
     regions: list[RegionTaken] = []
-    """Of an upload: what each short form of a state was taken for."""
+    """For an upload: each short form of a state, with the region that the service read it as."""
 
     sha256: str | None
     created_at: datetime
@@ -303,7 +303,7 @@ class SetAsideOut(BaseModel):
     field: str | None
     fault: str
     content: str
-    """As it came, cut after 2,000 characters; of an entry that was there twice, as it was taken."""
+    """The line as uploaded, cut after 2,000 characters; for a duplicate entry, rebuilt from its fields."""
 
     @classmethod
     def of(cls, one: SetAside) -> Self:
@@ -312,17 +312,17 @@ class SetAsideOut(BaseModel):
 
 
 class EntriesAdded(BaseModel):
-    """The version that has the entries, in force."""
+    """The version in force with the new entries."""
 
     list_id: UUID
     version: int
     entry_ids: list[UUID]
     regions: list[RegionTaken] = []
-    """What each short form of a state was taken for."""
+    """Each short form of a state, with the region that the service read it as."""
 
 
 class EntryRemoved(BaseModel):
-    """The version that no longer has the entry, in force."""
+    """The version in force without the entry."""
 
     list_id: UUID
     version: int
@@ -361,7 +361,7 @@ class EntriesOut(Page[EntryOut]):
 
 
 class YieldOut(BaseModel):
-    """What a list brought: a list whose hits are mostly misreads costs more than it gives."""
+    """Counts of a list's hits: a list whose hits are mostly misreads costs more than it gives."""
 
     list_id: UUID
     since: datetime | None

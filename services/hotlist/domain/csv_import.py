@@ -1,4 +1,4 @@
-"""A hot list as CSV, read as it arrives: a header, one record a line; a bad line is set aside with its fault."""
+"""Parses a hot list as CSV as it arrives: a header, one record a line; sets bad lines aside with their faults."""
 
 import csv
 import hashlib
@@ -35,20 +35,20 @@ ALIASES = {
 }
 MAX_LINE_BYTES = 8192
 MAX_FAULTS = 100
-"""Named in a refusal."""
+"""The most faults that a refusal names."""
 
 MAX_SET_ASIDE = 10_000
-"""Bad lines of one upload: more than anybody works through, whatever share of the file they are."""
+"""The most bad lines of one upload, whatever their share of the file: a person cannot work through more."""
 
 KEPT_CHARACTERS = 2000
-"""Of a line that is set aside; a good one has fewer."""
+"""The most characters stored of a line that is set aside; a good line has fewer."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong, where; lines and columns count from 1."""
+    """A fault and its position; lines and columns count from 1."""
 
     line: int
     column: int | None
@@ -76,18 +76,18 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A line that did not become an entry, with why."""
+    """A line that did not become an entry, with the reason."""
 
     fault: Fault
     content: str
-    """The line as it came, without what cannot be stored, at most `KEPT_CHARACTERS`."""
+    """The line as uploaded, at most `KEPT_CHARACTERS`; characters that Postgres cannot store are escaped."""
 
     plate: str | None
-    """The plate in it in its normal form, where there is one."""
+    """The line's plate in its normal form; None if it has no valid plate."""
 
 
 def refuse(faults: Sequence[Fault], why: str = "") -> InvalidInput:
-    """Return the error that names the first of `faults`, and `why` they are too many."""
+    """Return the error that names the first of `faults`, and `why` the upload is refused."""
     many = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     shown = [fault.shown for fault in faults[:MAX_FAULTS]]
     return InvalidInput(
@@ -96,7 +96,7 @@ def refuse(faults: Sequence[Fault], why: str = "") -> InvalidInput:
 
 
 class Sheet:
-    """Reads pieces of a CSV file; gives the entries of its good lines, and keeps the bad ones in `aside`.
+    """Parses pieces of a CSV file; returns the entries of good lines and collects bad lines in `aside`.
 
     Raises (in `feed` and `finish`): TooLarge past a limit; InvalidInput when the header makes the rest
     meaningless, or when more than `MAX_SET_ASIDE` lines are bad.
@@ -108,7 +108,7 @@ class Sheet:
         """Rows left out because the import of their kind is switched off."""
 
         self.rows = 0
-        """Lines with anything on them, the header apart; bad and skipped ones too."""
+        """Lines that are not blank, without the header; includes bad and skipped lines."""
 
         self._partials = 0
         self.size_bytes = 0
@@ -122,12 +122,12 @@ class Sheet:
 
     @property
     def entries(self) -> int:
-        """How many lines became entries."""
+        """The number of lines that became entries."""
         return self.rows - self.skipped.total() - len(self.aside)
 
     @property
     def sha256(self) -> str:
-        """Of all that was read."""
+        """The hex SHA-256 of all bytes fed so far."""
         return self._digest.hexdigest()
 
     def feed(self, piece: bytes) -> list[tuple[int, Entry]]:
@@ -139,7 +139,7 @@ class Sheet:
         *lines, self._rest = (self._rest + piece).split(b"\n")
         found = self._read(lines)
         if len(self._rest) > MAX_LINE_BYTES:
-            # Too long already: what is kept of it says so when its end comes; the rest is not held.
+            # The line is too long already: keep just enough to refuse it when it ends.
             self._rest = self._rest[: MAX_LINE_BYTES + 1]
         return found
 
@@ -152,7 +152,7 @@ class Sheet:
         return found
 
     def check_share(self, most: float, doubled: Sequence[Fault] = ()) -> None:
-        """Hold bad lines, those `doubled` too, to a share of all. Raises: InvalidInput naming them."""
+        """Refuse an upload whose bad and `doubled` lines exceed the share `most`. Raises: InvalidInput naming them."""
         faults = sorted(
             [*(one.fault for one in self.aside), *doubled], key=lambda fault: fault.line
         )
@@ -163,7 +163,7 @@ class Sheet:
             )
 
     def set_doubled_aside(self, fault: Fault, entry: Entry) -> None:
-        """Set an entry aside that an earlier line has already; its line is written anew."""
+        """Set aside an entry that an earlier line has; rebuilds its line from the entry's fields."""
         values = {**asdict(entry), "plate": entry.plate_listed, "state": entry.region}
         line = io.StringIO()
         csv.writer(line, lineterminator="").writerow(
@@ -249,7 +249,7 @@ class Sheet:
     def _set_aside(self, raw: bytes, cells: list[str], fault: Fault) -> None:
         content = raw.decode(errors="backslashreplace").rstrip("\r").replace("\x00", "\\x00")
         if (kind := self._immigration(content)) is not None:
-            self.skipped[kind] += 1  # what is not imported is not kept as a bad line either
+            self.skipped[kind] += 1  # never stored, not even as a bad line
             return
         self._keep(SetAside(fault, content[:KEPT_CHARACTERS], self._plate(cells)))
 
@@ -273,7 +273,7 @@ class Sheet:
 
 
 class _LineFault(Exception):
-    """A line cannot be read as one of CSV."""
+    """A line is not valid CSV."""
 
     def __init__(self, fault: str) -> None:
         super().__init__(fault)
@@ -281,12 +281,12 @@ class _LineFault(Exception):
 
 
 def _cells(raw: bytes) -> list[str]:
-    """Return the cells of a line, none of a blank one. Raises: _LineFault."""
+    """Return the cells of a line; an empty list for a blank one. Raises: _LineFault."""
     if len(raw) > MAX_LINE_BYTES:
         raise _LineFault(f"over {MAX_LINE_BYTES} bytes")
     try:
         text = raw.decode().rstrip("\r")
-        # One line at a time: a quote left open is that line's fault, and does not swallow the rest.
+        # Parse one line at a time: an open quote is that line's fault and does not swallow the rest.
         return next(csv.reader((text,), strict=True)) if text.strip() else []
     except UnicodeDecodeError as exc:
         raise _LineFault(f"not UTF-8 at byte {exc.start + 1}") from None

@@ -1,4 +1,4 @@
-"""What an entry of a hot list must be, from whichever door it comes: named faults, one normal form."""
+"""Validates hot list entries, uploaded or entered singly: named faults, one normal form."""
 
 import re
 from collections.abc import Mapping
@@ -27,16 +27,16 @@ LIMITS = {
     "valid_from": 40,
     "expires_at": 40,
 }
-"""The fields of an entry, and how many characters each may have."""
+"""The fields of an entry, each with its limit in characters."""
 
 MIN_KNOWN_CHARACTERS = 3
-"""Of a partial plate: fewer would match a good part of all traffic."""
+"""The fewest known characters of a partial plate: fewer would match a good part of all traffic."""
 
 MAX_PARTIALS = 1000
-"""In one list: each is tried on many reads, and more of them alert on everybody."""
+"""The most partial plates of one list: each is compared with many reads, and more would match all traffic."""
 
 LONGEST_PARTIAL = timedelta(days=90)
-"""A partial plate names no vehicle; it is looked for while the crime is fresh (468.4(c))."""
+"""The longest time until a partial plate expires: it names no vehicle and serves a recent crime (468.4(c))."""
 
 
 class EntryFault(ValueError):
@@ -78,7 +78,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedEntry(Entry):
-    """An entry of a version, with when it was listed and by whom."""
+    """An entry of a version, with the time and the person that listed it."""
 
     entered_at: datetime
     entered_by: str
@@ -90,7 +90,7 @@ class Kinds:
 
     known: frozenset[str]
     off: Mapping[str, str]
-    """Switched off, each with why."""
+    """The kinds that are switched off, each with the reason."""
 
     def check(self, text: str) -> str:
         """Return a record kind in its normal form. Raises: EntryFault, KindRefused."""
@@ -152,7 +152,7 @@ class Checker:
         self._now = now
         self._department_state = department_state
         self.regions: dict[str, str] = {}
-        """Each short form that was given, with the region that it was taken for."""
+        """Each short form in the input, with the region that the checker read it as."""
 
     def is_off(self, kind: str) -> bool:
         """Whether the import of a record kind is switched off."""
@@ -181,7 +181,7 @@ class Checker:
         valid_from = _time("valid_from", fields.get("valid_from"))
         expires_at = _time("expires_at", fields.get("expires_at"))
         self._check_times(valid_from, expires_at, partial)
-        # Of its content, so that an entry keeps its id, and its passes, when the list is refreshed.
+        # Derived from the content: an entry keeps its id, and its passes, when the list is refreshed.
         entry_id = derive_id("entry", self._list_id, plate, region, kind, ori, reference)
         return Entry(
             entry_id=entry_id,
@@ -228,7 +228,7 @@ class Checker:
 
 
 def plate_of(text: str) -> tuple[str, bool]:
-    """Return a plate in its normal form, and whether it is a partial one. Raises: EntryFault."""
+    """Return a plate in its normal form, and whether it is partial. Raises: EntryFault."""
     try:
         pattern = PlatePattern.parse(text)
     except ValueError as exc:
@@ -248,7 +248,7 @@ def _time(name: str, text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text)
         if moment.utcoffset() is None:
             raise EntryFault(name, "a time without its zone")
-        moment = moment.astimezone(UTC)  # what Postgres keeps, so it must exist in this zone
+        moment = moment.astimezone(UTC)  # Postgres stores UTC, so the time must exist in UTC
     except (ValueError, OverflowError) as exc:
         if isinstance(exc, EntryFault):
             raise

@@ -1,4 +1,4 @@
-"""Hits as they are kept: what matched, what a person found out about it, and what came of it."""
+"""Stored hits: the match, its verification by a person, and its dispositions."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ Status = Literal["unverified", "verified"]
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
-    """A match of a read with an entry. What tells of the vehicle is None once its read is destroyed."""
+    """A match of a read with an entry. The fields about the vehicle are None once its read is destroyed."""
 
     hit_id: UUID
     seq: int
@@ -24,7 +24,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
 
     status: Status
     outcome: Outcome | None
-    """Of the verification; None while nobody has verified it."""
+    """The verification's outcome; None while the hit is unverified."""
 
     tier: Tier
     record_kind: str
@@ -63,7 +63,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     image_key: str | None
     purged_at: datetime | None
     outvoted_by: int | None
-    """How many frames of the vehicle, taken together, read another plate; None: they do not."""
+    """The number of frames of the vehicle that together read another plate; None if they do not."""
 
     @property
     def captured_on(self) -> date | None:
@@ -72,7 +72,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
-    """A read of the pass that a hit stands for."""
+    """A read of the pass that a hit represents."""
 
     read_id: UUID
     captured_at: datetime
@@ -82,7 +82,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """What checking a hit with the entering agency gave."""
+    """The result of checking a hit with the entering agency."""
 
     method: str
     reference: str
@@ -93,7 +93,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Disposition(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a hit."""
+    """The outcome of a hit."""
 
     disposition: str
     enforcement: bool
@@ -103,7 +103,7 @@ class Disposition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnverifiedTier(msgspec.Struct, frozen=True, kw_only=True):
-    """How many hits of a tier nobody has verified."""
+    """The count and age of a tier's unverified hits."""
 
     tier: Tier
     count: int
@@ -112,7 +112,7 @@ class UnverifiedTier(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HitGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """How many hits of a list are alike."""
+    """The number of a list's hits with the same tier, status and outcome."""
 
     tier: Tier
     status: Status
@@ -123,7 +123,7 @@ class HitGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListYield(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts of what a list brought."""
+    """Counts of a list's hits and their outcomes."""
 
     hits: int
     unverified: int

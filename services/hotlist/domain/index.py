@@ -1,6 +1,6 @@
-"""What is in force, in memory: for each agency its lists.
+"""The in-memory index of the lists in force, by agency.
 
-Everything but id and plate of an entry is read from Postgres when a read looks like it, so the index only nominates.
+The index stores only the id and plate of an entry and finds candidates; the matcher reads the rest from Postgres.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +26,7 @@ class ListIndex(PlateIndex):
 
 
 class Index:
-    """All lists in force. Changed only between awaits, so a batch of reads sees one state."""
+    """All lists in force. Changes happen only between awaits, so a batch of reads sees one state."""
 
     def __init__(self) -> None:
         self._lists: dict[UUID, ListIndex] = {}
@@ -38,21 +38,21 @@ class Index:
 
     @property
     def lists(self) -> Iterable[ListIndex]:
-        """What is in force."""
+        """The lists in force."""
         return self._lists.values()
 
     def put(self, index: ListIndex) -> None:
-        """Put a version in force in place of the one before."""
+        """Replace a list's version with this one, or add the list."""
         self._lists[index.list_id] = index
         self._arrange()
 
     def drop(self, list_id: UUID) -> None:
-        """Put a list out of force."""
+        """Remove a list, if it is present."""
         self._lists.pop(list_id, None)
         self._arrange()
 
     def _arrange(self) -> None:
-        """Sort lists by the agency whose cameras they are held against: the one that owns them."""
+        """Group lists by the agency that owns them; they match reads of its cameras only."""
         by_agency: dict[str, list[ListIndex]] = {}
         for index in self._lists.values():
             by_agency.setdefault(index.agency_ori, []).append(index)
@@ -61,7 +61,7 @@ class Index:
     def candidates(
         self, reads: Sequence[ReadRecorded], *, minimum_confidence: float, most_differences: int
     ) -> list[Candidate]:
-        """Return what in `reads` looks like an entry. The hot loop: a read that does not costs about 0.5 µs."""
+        """Return the reads that resemble an entry. The hot loop: a read that does not costs about 0.5 µs."""
         by_agency = self._by_agency
         nothing: tuple[ListIndex, ...] = ()
         found: list[Candidate] = []

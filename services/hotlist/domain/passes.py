@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 LONGEST_PASS = timedelta(minutes=30)
-"""A vehicle that stays before one camera is one pass, but is told again each half hour."""
+"""The longest span of one pass: a vehicle that stays before a camera raises a new hit every half hour."""
 
 
 @dataclass(slots=True)
 class Pass:
-    """The span of captures that one hit stands for."""
+    """The span of captures that one hit represents."""
 
     hit_id: UUID
     first_at: datetime
@@ -29,7 +29,7 @@ class Pass:
         return self.away(at) <= window and span <= max(LONGEST_PASS, window)
 
     def extend(self, at: datetime) -> None:
-        """Take in one more capture."""
+        """Add one capture to the span."""
         self.first_at = min(self.first_at, at)
         self.last_at = max(self.last_at, at)
         self.sightings += 1
@@ -45,17 +45,17 @@ class Passes:
 
     @property
     def extended(self) -> Iterable[Pass]:
-        """Passes that took in reads."""
+        """The passes that reads of this batch joined."""
         return self._extended.values()
 
     def add(self, entry_id: UUID, device_id: UUID, known: Pass) -> None:
-        """Make a pass known."""
+        """Add a pass that later reads may join."""
         self._known[entry_id, device_id].append(known)
 
     def join(self, entry_id: UUID, device_id: UUID, at: datetime) -> UUID | None:
-        """Return the hit whose pass a capture belongs to (the nearest), or None: it is a new one.
+        """Add a capture to the nearest pass that fits and return its hit, or None if a new pass begins.
 
-        Reads of vehicles come in bulk and out of order (468.5), so a capture may lie before the pass.
+        Vehicles upload reads in bulk and out of order (468.5), so a capture may precede the pass.
         """
         fitting = [p for p in self._known[entry_id, device_id] if p.takes(at, self._window)]
         if not fitting:

@@ -1,4 +1,4 @@
-"""The rules of a hit: how urgent it is, and what must be said with it."""
+"""The rules that rate a hit: its urgency and the cautions shown with it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ TIERS: tuple[Tier, ...] = ("high", "medium", "low", "information")
 """From the most urgent down."""
 
 LIKELY_MISREAD = 0.4
-"""Risk that a character is wrong from which a hit says so: two such reads in five are wrong."""
+"""The misread risk from which a hit carries a caution: two such reads in five are wrong."""
 
 Outcome = Literal["correct_read", "wrong_state", "misread", "list_out_of_date", "dismissed"]
-"""What a person found who checked a hit with the entering agency (468.4(f))."""
+"""A person's finding after checking a hit with the entering agency (468.4(f))."""
 
 
 class Caution(msgspec.Struct, frozen=True):
-    """Something that whoever sees a hit must be told with it."""
+    """A warning that accompanies a hit wherever a person sees it."""
 
     code: str
     text: str
@@ -32,7 +32,7 @@ class Caution(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """An entry as it stands in the version that is in force, with what its list says of it."""
+    """An entry of the version in force, with the properties of its list."""
 
     list_id: UUID
     list_name: str
@@ -42,7 +42,7 @@ class Listed:
     """The list's own limit, where it is narrower than the policy's."""
 
     as_of: datetime
-    """When the entry was last known to be true: the extract's time, or when it was entered singly."""
+    """When the entry was last known to be true: the extract's time, or the time a person entered it singly."""
 
     entry_id: UUID
     plate: str
@@ -61,7 +61,7 @@ class Listed:
 
     @property
     def shown(self) -> dict[str, Any]:
-        """What a hit keeps and shows of the entry, beside the plate itself."""
+        """The fields of the entry that a hit stores and shows, beside the plate itself."""
         return {
             "plate_listed_as": self.plate_listed,
             "reason": self.reason,
@@ -77,7 +77,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A read that the index found to look like an entry; whether it is a hit, the rules decide."""
+    """A read that resembles an entry, as the index found; the rules decide whether it is a hit."""
 
     read: ReadRecorded
     list_id: UUID
@@ -87,7 +87,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rating:
-    """How urgent a match is, and why it is not more so."""
+    """The urgency of a match, and the cautions that lowered it or accompany it."""
 
     tier: Tier
     cautions: tuple[Caution, ...]
@@ -139,7 +139,7 @@ def rate(
 def _doubts(
     read: ReadRecorded, listed: Listed, differing: Sequence[Difference]
 ) -> list[tuple[Caution, int]]:
-    """Return each reason to doubt a match, with by how many tiers it lowers the urgency."""
+    """Return each reason to doubt a match, with the number of tiers by which it lowers the urgency."""
     doubts = []
     if (state := _state_doubt(read.region, listed.region)) is not None:
         doubts.append(state)
@@ -155,14 +155,14 @@ def _doubts(
         text = f"The make differs: seen {read.vehicle_make}, listed {listed.make}"
         doubts.append((Caution("make_differs", text), 1))
     if colours_differ(read.vehicle_colour, listed.colour):
-        # Told, but no reason to rank lower: lamps and infrared change colours.
+        # A caution that does not lower the tier: lamps and infrared change colours.
         text = f"The colour differs: seen {read.vehicle_colour}, listed {listed.colour}"
         doubts.append((Caution("colour_differs", text), 0))
     return doubts
 
 
 def _state_doubt(read: str | None, listed: str | None) -> tuple[Caution, int] | None:
-    """The state is part of the key: another one is hardly the vehicle, an unknown one may be."""
+    """Return the doubt about the state: a different state lowers by two tiers, an unknown one by one."""
     if read is None or listed is None:
         which = "listing" if read else "read" if listed else "read and listing"
         return Caution("state_unknown", f"The state is not known in the {which}"), 1

@@ -1,8 +1,8 @@
-"""Whether two words for a vehicle's make or colour contradict each other; doubt is no contradiction."""
+"""Compares words for a vehicle's make or colour; only a clear contradiction counts as a difference."""
 
 import re
 
-# NCIC vehicle make codes (VMA) of makes whose code is not simply how the name begins.
+# NCIC vehicle make codes (VMA) that are not the first letters of the make's name.
 _MAKE_CODES = {
     "TOYT": "TOYOTA",
     "LEXS": "LEXUS",
@@ -80,7 +80,7 @@ def _make(text: str | None) -> str:
 
 
 def colours_differ(seen: str | None, listed: str | None) -> bool:
-    """Return whether both are known and no camera would take one for the other."""
+    """Return whether both are known and no camera would confuse them."""
     ones, others = _groups(seen), _groups(listed)
     if not ones or not others or ones & others:
         return False
@@ -88,6 +88,6 @@ def colours_differ(seen: str | None, listed: str | None) -> bool:
 
 
 def _groups(text: str | None) -> set[str]:
-    """Two-tone vehicles are listed with both colours, e.g. BLK/WHI."""
+    """Return the colour groups in a text; two-tone vehicles have both colours, e.g. BLK/WHI."""
     words = re.split("[^A-Z]+", (text or "").upper())
     return {_GROUP_OF[word] for word in words if word in _GROUP_OF}

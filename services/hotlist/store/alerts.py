@@ -1,4 +1,4 @@
-"""Hits in the order in which they were raised, for the alert streams."""
+"""Reads hits in the order in which they were raised, for the alert streams."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -21,11 +21,11 @@ from shared.access.grant import Grant
 from shared.postgres.outbox import emit
 
 LIVE = "NOT h.late"
-"""A hit of a read that came long after its capture is on the list of late hits, and no alert: the vehicle is gone."""
+"""Leaves out late hits, whose vehicle is gone: they appear on the list of late hits and raise no alert."""
 
 
 class Alerts:
-    """Reads for streams. What is read is shown to nobody until `deliver` has recorded it."""
+    """Queries for streams. Send hits from `after` only once `deliver` has recorded them."""
 
     def __init__(self, connection: AsyncConnection, patrol: timedelta) -> None:
         self._connection = connection
@@ -38,7 +38,7 @@ class Alerts:
         return seq
 
     async def after(self, seq: int, limit: int) -> Sequence[Hit]:
-        """Return the live hits after `seq`, of all agencies and sources; the stream withholds by viewer."""
+        """Return the live hits after `seq`, of all agencies and sources; the stream filters them for each viewer."""
         rows = await self._connection.execute(
             text(f"{HIT} WHERE h.seq > :seq AND {LIVE} ORDER BY h.seq LIMIT :limit"),
             {"seq": seq, "limit": limit},
@@ -48,8 +48,8 @@ class Alerts:
     async def missed(self, grant: Grant, seq: int, limit: int, *, now: datetime) -> Sequence[Hit]:
         """Return the viewer's live hits after `seq`, recorded as delivered.
 
-        Those captured in the last `patrol`, whatever purpose was declared: a stream that is resumed from
-        long ago is no way to page through old hits, which `hit:read` shows and counts.
+        Only those captured in the last `patrol`, whatever the declared purpose: a resumed stream must not
+        page through old hits, which `hit:read` shows and counts.
         """
         rows = await self._connection.execute(
             text(
@@ -63,7 +63,7 @@ class Alerts:
         return found
 
     async def deliver(self, shares: Iterable[tuple[Grant, Sequence[Hit]]]) -> None:
-        """Record which hits go to which viewers; they are sent only once this is committed."""
+        """Record the disclosure of hits to viewers; send them only after this is committed."""
         told = []
         for grant, hits in shares:
             if hits:

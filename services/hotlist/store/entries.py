@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - statements are put together from names in this file, values are bound
-"""Entries as atomic versions: an upload is a snapshot; single changes add and close rows in it."""
+"""Stores entries as atomic versions: an upload is a snapshot; single changes add and close rows in it."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -49,13 +49,13 @@ _OF_DELETED = ", ".join(f"d.{column}" for column in COLUMNS)
 
 
 class Entries:
-    """The rows behind versions. Writers hold the lock of the list."""
+    """The rows of versions. Writers lock the list first."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def begin_snapshot(self, grant: Grant, list_id: UUID, as_of: datetime) -> UUID:
-        """Keep a new, empty snapshot; return its id."""
+        """Create an empty snapshot; return its id."""
         snapshot_id = uuid4()
         await self._connection.execute(
             text(
@@ -91,7 +91,7 @@ class Entries:
     async def finish_snapshot(
         self, snapshot_id: UUID, sha256: str, size_bytes: int, aside: Sequence[SetAside]
     ) -> None:
-        """Keep what the upload was, with the lines of it that are `aside`."""
+        """Store the upload's hash and size, and its lines that were set `aside`."""
         await self._connection.execute(
             text(
                 "UPDATE snapshots SET sha256 = :sha256, size_bytes = :size_bytes,"
@@ -128,7 +128,7 @@ class Entries:
     async def set_aside(
         self, grant: Grant, version: Version, *, after: int, limit: int
     ) -> list[SetAside]:
-        """Return lines that were set aside, by their numbers, and record that they were shown."""
+        """Return lines that were set aside, by number, and record their disclosure."""
         rows = await self._connection.execute(
             text(
                 "SELECT line, at_column, field, fault, content, plate FROM set_aside"
@@ -151,7 +151,7 @@ class Entries:
         return found
 
     async def doubled(self, snapshot_id: UUID, limit: int) -> list[tuple[int, int]]:
-        """Return pairs of lines, first and later, that hold the same entry."""
+        """Return pairs of lines, first and later, that contain the same entry."""
         rows = await self._connection.execute(
             text(
                 f"SELECT first, line FROM ({_FIRSTS}) e WHERE line > first ORDER BY line LIMIT :limit"
@@ -161,7 +161,7 @@ class Entries:
         return [(first, later) for first, later in rows]
 
     async def remove_doubled(self, snapshot_id: UUID) -> list[tuple[int, Entry]]:
-        """Remove entries that an earlier line has already, and return each with its line."""
+        """Delete entries that an earlier line has already, and return each with its line."""
         rows = await self._connection.execute(
             text(
                 f"DELETE FROM entries d USING ({_FIRSTS}) e WHERE d.snapshot_id = :snapshot_id"
@@ -172,7 +172,7 @@ class Entries:
         return [(line, Entry(**dict(zip(COLUMNS, values, strict=True)))) for line, *values in rows]
 
     async def branch(self, snapshot_id: UUID, base: int, version: int) -> None:
-        """Make `version` begin as `base` was, though later versions of the snapshot changed it."""
+        """Give `version` the entries of `base`, although later versions of the snapshot changed them."""
         values = {"snapshot_id": snapshot_id, "base": base, "version": version}
         await self._connection.execute(
             text(
@@ -194,7 +194,7 @@ class Entries:
     async def add(
         self, grant: Grant, snapshot_id: UUID, version: int, entries: Sequence[Entry]
     ) -> None:
-        """Add single entries from `version` on. Raises: Conflict when one is there already."""
+        """Add single entries from `version` on. Raises: Conflict if one is listed already."""
         ids = [entry.entry_id for entry in entries]
         present = await self._connection.execute(
             text(f"SELECT count(*) FROM entries e WHERE {IN_VERSION} AND e.entry_id = ANY(:ids)"),
@@ -220,7 +220,7 @@ class Entries:
         )
 
     async def partials(self, snapshot_id: UUID, version: int) -> int:
-        """Return how many partial plates a version has."""
+        """Return the number of partial plates in a version."""
         rows = await self._connection.execute(
             text(f"SELECT count(*) FROM entries e WHERE {IN_VERSION} AND e.partial"),
             {"snapshot_id": snapshot_id, "version": version},
@@ -229,7 +229,7 @@ class Entries:
         return count
 
     async def remove(self, snapshot_id: UUID, version: int, entry_id: UUID) -> None:
-        """Leave an entry out from `version` on. Raises: NotFound when it is not there."""
+        """Remove an entry from `version` on. Raises: NotFound if the version lacks it."""
         result = await self._connection.execute(
             text(
                 f"UPDATE entries e SET to_version = :version WHERE {IN_VERSION}"
@@ -250,7 +250,7 @@ class Entries:
         after: UUID | None,
         limit: int,
     ) -> list[ListedEntry]:
-        """Return entries of the version in force, by id, and record that they were shown."""
+        """Return entries of the version in force, by id, and record their disclosure."""
         if hot_list.snapshot_id is None:
             return []
         columns = ", ".join(f"e.{column}" for column in COLUMNS)
@@ -285,7 +285,7 @@ class Entries:
         return found
 
     async def drop_old(self, kept: int) -> int:
-        """Drop the entries of one snapshot beyond the `kept` latest ones of its list; return how many."""
+        """Delete the entries of one snapshot older than the `kept` latest of its list; return their number."""
         statement = text(
             "SELECT snapshot_id FROM (SELECT s.snapshot_id, s.dropped_at, row_number() OVER"
             " (PARTITION BY s.list_id ORDER BY s.created_at DESC, s.snapshot_id) AS place"
@@ -296,7 +296,7 @@ class Entries:
         snapshot_id = (await self._connection.execute(statement, {"kept": kept})).scalar()
         if snapshot_id is None:
             return 0
-        # The list is held, so that nobody rolls back to the snapshot meanwhile.
+        # Lock the list against a rollback to the snapshot meanwhile.
         held = await self._connection.execute(
             text(
                 "SELECT l.active_version FROM lists l JOIN snapshots s USING (list_id)"

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - statements are put together from names in this file, values are bound
-"""What is in force, for the matcher's index: whole versions, and the difference between two."""
+"""Reads the versions in force for the matcher's index: whole versions, and the difference between two."""
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _PACKED = "uuid_send(e.entry_id) || convert_to(e.plate, 'UTF8')"
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """A list that reads are held against."""
+    """A list in force, which reads are matched with."""
 
     list_id: UUID
     agency_ori: str
@@ -28,13 +28,13 @@ class InForce:
 
 
 class Feed:
-    """Reads for the index; shown to nobody."""
+    """Queries for the index; no person sees their results."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def generation(self) -> int:
-        """Return the number that every change to what is in force raises."""
+        """Return the number that each change of the lists in force increases."""
         rows = await self._connection.execute(text("SELECT number FROM generation"))
         number: int = rows.scalar_one()
         return number
@@ -51,7 +51,7 @@ class Feed:
         return [InForce(**row) for row in rows.mappings()]
 
     async def plates(self, version: InForce) -> AsyncGenerator[Sequence[bytes]]:
-        """Yield the whole plates of a version in pieces, packed as the index wants them."""
+        """Yield the whole plates of a version in pieces, packed for the index. Raises: Unavailable."""
         raw = await driver_of(self._connection)
         try:
             cursor = await raw.cursor(
@@ -66,7 +66,7 @@ class Feed:
             raise Unavailable("the database does not answer") from exc
 
     async def partials(self, version: InForce) -> list[bytes]:
-        """Return the partial plates of a version, packed likewise."""
+        """Return the partial plates of a version, packed for the index."""
         rows = await self._connection.execute(
             text(f"SELECT {_PACKED} FROM entries e WHERE {IN_VERSION} AND e.partial"),
             {"snapshot_id": version.snapshot_id, "version": version.version},
@@ -76,9 +76,9 @@ class Feed:
     async def difference(
         self, version: InForce, before: int
     ) -> tuple[list[tuple[bytes, bool]], list[tuple[bytes, bool]]]:
-        """Return what `version` has that `before` (of the same snapshot) had not, and the reverse.
+        """Return the entries that `version` added to `before` (of the same snapshot), and those it removed.
 
-        Each is packed, and whether it is partial. Only single changes differ within a snapshot.
+        Each entry is packed, with whether it is partial. Versions of a snapshot differ only by single changes.
         """
         low, high = sorted((before, version.version))
         span = {"snapshot_id": version.snapshot_id, "low": low, "high": high}

@@ -1,4 +1,4 @@
-"""Hits as people see them: every read takes a grant and records what it released."""
+"""Hits as people see them: every query needs a grant and records the hits that it released."""
 # ruff: noqa: S608 - statements are put together from names in this file, values are bound
 
 from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ HIT = """
 """
 T = TypeVar("T")
 
-# 468.4(b): without a declared purpose, what lies so short ago that looking at it is patrol.
+# 468.4(b): without a declared purpose, only captures recent enough that viewing them is patrol.
 FRESH = "(h.captured_at >= :fresh_since AND h.purged_at IS NULL)"
 # 468.4(e): the caller's agency, and only lists whose source the caller is entitled to.
 VISIBLE = "h.agency_ori = ANY(:agencies) AND h.source = ANY(:sources)"
@@ -38,7 +38,7 @@ VISIBLE = "h.agency_ori = ANY(:agencies) AND h.source = ANY(:sources)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HitFilter:
-    """Which hits; None leaves a condition out."""
+    """The conditions of a query for hits; None leaves one out."""
 
     since: datetime | None = None
     tier: Tier | None = None
@@ -52,7 +52,7 @@ class HitFilter:
 class Hits:
     """Hits of the caller's agency from sources that the caller is entitled to.
 
-    Without a declared purpose only those that were captured in the last `patrol` (policy 468.4(b)).
+    Without a declared purpose, only hits captured in the last `patrol` (policy 468.4(b)).
     """
 
     def __init__(self, connection: AsyncConnection, patrol: timedelta) -> None:
@@ -60,7 +60,7 @@ class Hits:
         self._patrol = patrol
 
     async def page(self, grant: Grant, wanted: HitFilter) -> Sequence[Hit]:
-        """Return hits, newest first; without a purpose, fresh ones alone."""
+        """Return hits, newest first; without a purpose, only fresh ones."""
         conditions = [VISIBLE]
         values: dict[str, Any] = {**visible_to(grant), "limit": wanted.limit}
         if grant.purpose is None:
@@ -81,9 +81,9 @@ class Hits:
         return await self._released(grant, query, values)
 
     async def get(self, grant: Grant, hit_id: UUID, *, lock: bool = False) -> Hit:
-        """Return one hit, held against other changes if `lock`.
+        """Return one hit, locked until the transaction ends if `lock`.
 
-        Raises: NotFound, also where not visible; NotAuthorised for an older one without a purpose.
+        Raises: NotFound, also if it is not visible; NotAuthorised for an older one without a purpose.
         """
         await self._check_purpose(grant, hit_id)
         if lock:
@@ -98,9 +98,9 @@ class Hits:
         return found[0]
 
     async def picture_key(self, grant: Grant, hit_id: UUID, column: str) -> str:
-        """Return where a hit's `crop_key` or `image_key` picture is, and record that it is shown.
+        """Return the object key of a hit's `crop_key` or `image_key` picture, and record its disclosure.
 
-        Raises: NotFound where the hit is not visible, or has no such picture (any more); NotAuthorised
+        Raises: NotFound if the hit is not visible or has no such picture (any more); NotAuthorised
         for an older one without a purpose.
         """
         await self._check_purpose(grant, hit_id)
@@ -126,7 +126,7 @@ class Hits:
         return str(key)
 
     async def sightings(self, grant: Grant, hit_id: UUID) -> Sequence[Sighting]:
-        """Return the reads of a visible hit's pass, as far as the first hundred.
+        """Return the first hundred reads of a visible hit's pass.
 
         Raises: NotAuthorised for an older hit without a purpose.
         """
@@ -156,9 +156,9 @@ class Hits:
         return found
 
     async def waiting(self, grant: Grant) -> Sequence[UnverifiedTier]:
-        """Return by tier how many visible hits nobody has verified, and when the first was raised.
+        """Return by tier the count of visible unverified hits, and the time of the first.
 
-        Counts and ages: no hit is told apart, so nothing is disclosed and no purpose is needed.
+        Counts and ages identify no hit, so this discloses none and needs no purpose.
         """
         rows = await self._connection.execute(
             text(
@@ -170,11 +170,11 @@ class Hits:
         return [UnverifiedTier(**row) for row in rows.mappings()]
 
     def fresh_since(self, grant: Grant) -> datetime:
-        """Return from when on a hit's capture is fresh for this request."""
+        """Return the time from which a capture is fresh for this request."""
         return grant.now - self._patrol
 
     async def _check_purpose(self, grant: Grant, hit_id: UUID) -> None:
-        """Raise NotAuthorised for a visible hit that is not fresh, where no purpose was declared."""
+        """Raise NotAuthorised for a visible hit that is not fresh, if the caller declared no purpose."""
         if grant.purpose is not None:
             return
         rows = await self._connection.execute(
@@ -195,13 +195,13 @@ class Hits:
 
 
 class HitDisclosures:
-    """Records of which hits somebody was shown."""
+    """Records the disclosure of hits."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def record(self, grant: Grant, hits: Sequence[Hit]) -> None:
-        """Record what was shown. Of a hit whose read is destroyed nobody knows the day of the capture."""
+        """Record the hits as disclosed. A hit whose read is destroyed has no capture day; its kind is `purged_hit`."""
         purged = [hit for hit in hits if hit.captured_at is None]
         if purged:
             await disclose(self._connection, grant, "purged_hit", released(purged))
@@ -211,7 +211,7 @@ class HitDisclosures:
 
 
 class _Documents(msgspec.Struct, frozen=True):
-    """The columns of a hit that hold JSON; one type for all of them is decoded at once."""
+    """The JSON columns of a hit, in one type so that they are decoded at once."""
 
     entry: EntryShown | None
     place: Place | None
@@ -227,7 +227,7 @@ def hit_of(row: RowMapping) -> Hit:
 
 
 def released(hits: Sequence[Hit]) -> list[Shown]:
-    """Return hits as shown, with both plates of each: an auditor may ask by either."""
+    """Return hits for a disclosure, with both plates of each: an auditor may search by either."""
     return [
         Shown(
             record_id=hit.hit_id,
@@ -240,7 +240,7 @@ def released(hits: Sequence[Hit]) -> list[Shown]:
 
 
 def visible_to(grant: Grant) -> dict[str, list[str]]:
-    """Return the bounds of what a grant shows."""
+    """Return the agencies and sources that bound the hits a grant may see."""
     return {"agencies": sorted(grant.agencies), "sources": sorted(grant.principal.sources)}
 
 

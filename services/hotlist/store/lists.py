@@ -1,4 +1,4 @@
-"""Hot lists, their versions, and which of them is in force."""
+"""Stores hot lists, their versions, and the version in force."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from shared.core.errors import Conflict, NotFound
 from shared.events import Source
 
 CHANNEL = "hotlist_lists"
-"""Postgres notifies here when what is in force changes, so that other replicas look at once."""
+"""The Postgres channel with a notice when the lists in force change, which wakes other replicas at once."""
 
 Change = Literal["activated", "rolled_back", "withdrawn"]
 
@@ -44,7 +44,7 @@ _VERSION = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HotList:
-    """A list as it stands."""
+    """The current state of a list."""
 
     list_id: UUID
     agency_ori: str
@@ -80,7 +80,7 @@ class Version:
     state: Literal["draft", "active", "retired", "dropped"]
 
     def is_by(self, grant: Grant) -> bool:
-        """Whether the caller made it; of an old version, whether somebody of the caller's name did."""
+        """Whether the caller made it; an old version has no account id, so compare the name."""
         if self.created_by_id is None:
             return self.created_by == grant.principal.name
         return self.created_by_id == grant.principal.account_id
@@ -102,7 +102,7 @@ class Lists:
         staleness_s: int | None,
         kinds_off: list[str],
     ) -> None:
-        """Keep a new list without entries. Raises: Conflict when its name is taken."""
+        """Create a list without entries. Raises: Conflict if a list has this name."""
         statement = text(
             "INSERT INTO lists (list_id, agency_ori, name, source, staleness_s, kinds_off,"
             " created_at, created_by) VALUES (:list_id, :ori, :name, :source, :staleness_s,"
@@ -129,9 +129,9 @@ class Lists:
         return [HotList(**row) for row in rows.mappings()]
 
     async def get(self, grant: Grant, list_id: UUID, *, lock: bool = False) -> HotList:
-        """Return one list, held against other changes if `lock`. Raises: NotFound."""
-        # A statement of its own, so that what is read next is as of the lock. Not FOR UPDATE: that would
-        # wait for every upload in progress, whose snapshot refers to the list.
+        """Return one list, locked until the transaction ends if `lock`. Raises: NotFound."""
+        # Lock in a separate statement, so that the next one sees the list after the lock. Not FOR UPDATE: that
+        # would wait for every upload in progress, whose snapshot refers to the list.
         if lock:
             await self._connection.execute(
                 text("SELECT FROM lists WHERE list_id = :list_id FOR NO KEY UPDATE"),
@@ -182,7 +182,7 @@ class Lists:
     async def add_version(
         self, grant: Grant, list_id: UUID, snapshot_id: UUID, entries: int, skipped: str = "{}"
     ) -> int:
-        """Keep the next version of a locked list; `skipped` is JSON. Return its number."""
+        """Create the next version of a locked list; `skipped` is JSON. Return its number."""
         statement = text(
             "INSERT INTO versions (list_id, version, snapshot_id, entries, skipped, created_at,"
             " created_by, created_by_id) SELECT :list_id, coalesce(max(version), 0) + 1, :snapshot_id, :entries,"
@@ -202,7 +202,7 @@ class Lists:
         return version
 
     async def last_entries(self, hot_list: HotList) -> int:
-        """Return how many entries the version has that is or was last in force, 0 if none ever was."""
+        """Return the number of entries of the version that is or was last in force, 0 if none ever was."""
         statement = text(
             "SELECT v.entries FROM activations a JOIN versions v USING (list_id, version)"
             " WHERE a.list_id = :list_id ORDER BY a.number DESC LIMIT 1"
@@ -211,7 +211,7 @@ class Lists:
         return (await self._connection.execute(statement, values)).scalar() or 0
 
     async def before(self, hot_list: HotList) -> int:
-        """Return the version that was in force before the present one. Raises: Conflict if none was."""
+        """Return the version in force before the present one. Raises: Conflict if none was."""
         statement = text(
             "SELECT a.version FROM activations a JOIN versions v USING (list_id, version)"
             " JOIN snapshots s USING (snapshot_id) WHERE a.list_id = :list_id"
@@ -232,7 +232,7 @@ class Lists:
         change: Change,
         reason: str | None = None,
     ) -> None:
-        """Make `version` (None: nothing) what reads are held against from this commit on."""
+        """Put `version` in force from this commit on; None puts the list out of force."""
         values = {
             "list_id": hot_list.list_id,
             "version": version,

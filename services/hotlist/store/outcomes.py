@@ -1,4 +1,4 @@
-"""What people found and did about hits, and what a list brought."""
+"""Verifications and dispositions of hits, and the counts of a list's outcomes."""
 # ruff: noqa: S608 - statements are put together from names in this file, values are bound
 
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ _BY = ":person_id, :person_name, :person_title, :person_ori"
 
 
 class Outcomes:
-    """Verifications and dispositions. A hit is locked by `Hits.get` before it is changed."""
+    """Verifications and dispositions. Lock a hit with `Hits.get` before a change."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def verification(self, grant: Grant, hit_id: UUID) -> Verification | None:
-        """Return what checking a hit gave, if it was checked."""
+        """Return the verification of a hit, or None."""
         rows = await self._connection.execute(
             text(
                 f"SELECT method, reference, outcome, note, at, {_PERSON} FROM verifications"
@@ -36,7 +36,7 @@ class Outcomes:
         return None if row is None else Verification(**_with_person(row))
 
     async def dispositions(self, grant: Grant, hit_id: UUID) -> Sequence[Disposition]:
-        """Return what came of a hit, in the order of recording."""
+        """Return the first hundred dispositions of a hit, in the order of recording."""
         rows = await self._connection.execute(
             text(
                 f"SELECT disposition, enforcement, unverified_reason, at, {_PERSON}"
@@ -56,7 +56,7 @@ class Outcomes:
         outcome: str,
         note: str | None,
     ) -> None:
-        """Keep a verification of a hit that has none."""
+        """Store the verification of a hit that has none."""
         await self._connection.execute(
             text(
                 f"INSERT INTO verifications (hit_id, method, reference, outcome, note, at, {_PERSON})"
@@ -84,7 +84,7 @@ class Outcomes:
         enforcement: bool,
         unverified_reason: str | None,
     ) -> None:
-        """Keep what came of a hit; what was recorded before stays."""
+        """Add a disposition to a hit; earlier ones stay."""
         await self._connection.execute(
             text(
                 "INSERT INTO dispositions (hit_id, disposition, enforcement, unverified_reason, at,"
@@ -101,7 +101,7 @@ class Outcomes:
         )
 
     async def counts(self, list_id: UUID, since: datetime | None) -> ListYield:
-        """Return counted figures of a list's hits; no record is shown."""
+        """Return counts of a list's hits raised from `since` on; discloses no record."""
         statement = text(
             """
             SELECT h.tier, h.status, v.outcome, count(*) AS hits, count(*) FILTER (WHERE EXISTS

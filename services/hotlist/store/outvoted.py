@@ -1,4 +1,4 @@
-"""Reads that the other frames of their vehicle contradict; hits on them say so."""
+"""Reads that the other frames of their vehicle contradict; their hits show a caution."""
 
 from collections.abc import Sequence
 
@@ -18,13 +18,13 @@ _ADD = text(
 
 
 class Outvoted:
-    """Which reads they are, of passes of how many."""
+    """The outvoted reads, each with the number of reads of its pass."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def add(self, passes: Sequence[PassRecorded]) -> None:
-        """Keep what passes say. Safe to repeat."""
+        """Store the outvoted reads of passes. Safe to repeat."""
         found = [(read_id, one) for one in passes for read_id in one.outvoted_read_ids]
         if not found:
             return

@@ -1,4 +1,4 @@
-"""What a purge takes of hits, and what it leaves because a hold keeps their reads."""
+"""Deletes or clears the hits of purged reads; leaves those whose reads a hold keeps."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -49,12 +49,12 @@ class Purging:
         self._connection = connection
 
     async def hits_of(self, reads: Sequence[UUID], before: datetime) -> list[tuple[UUID, UUID]]:
-        """Return pairs of read and hit: which hits from before `before` these reads belong to."""
+        """Return pairs of a read and its hit, for unpurged hits captured before `before`."""
         rows = await self._connection.execute(_OF_READS, {"reads": reads, "before": before})
         return [(row.read_id, row.hit_id) for row in rows]
 
     async def outvoted_of(self, reads: Sequence[UUID]) -> list[UUID]:
-        """Return which of these reads the other frames of their vehicle contradict."""
+        """Return those of `reads` that the other frames of their vehicle contradict."""
         return list((await self._connection.execute(_OUTVOTED, {"reads": reads})).scalars())
 
     async def purge(
@@ -65,12 +65,12 @@ class Purging:
         now: datetime,
         limit: int,
     ) -> tuple[int, tuple[datetime, UUID] | None]:
-        """Take what hits captured before `before` have of the read; look at `limit` behind `after`.
+        """Purge the hits captured before `before`, of the next `limit` after `after`.
 
-        A hit that nobody worked is nothing but a copy of its read and goes whole. Of one that was verified
-        or disposed of, what people did stays (Government Code 34090(d)), and what was read goes. Hits in
-        `kept` stay as they are.
-        Returns: how many went, and where to go on; None at the end.
+        Deletes a hit without a verification or disposition: it is only a copy of its read. Clears the read's
+        data from any other hit and keeps people's records of it (Government Code 34090(d)). Hits in `kept`
+        stay unchanged.
+        Returns: the number of hits deleted or cleared, and the next `after`; None at the end.
         """
         parameters = {"before": before, "at": after[0], "after": after[1], "limit": limit}
         rows = (await self._connection.execute(_DUE, parameters)).all()
@@ -87,9 +87,12 @@ class Purging:
     async def purge_beside(
         self, before: datetime, hits: Collection[UUID], reads: Collection[UUID]
     ) -> None:
-        """Take from hits that stay the sightings by reads that are gone, and what outvoted such reads.
+        """Delete the purged reads' sightings of hits that stay, and the outvotes of purged reads.
 
-        Args: the hits that stay, and the held reads among those that hits or outvotes are of.
+        Args:
+            before: the purge's time limit.
+            hits: the hits that stay.
+            reads: the held reads that hits or outvotes refer to.
         """
         parameters = {"before": before, "hits": list(hits), "reads": list(reads)}
         await self._connection.execute(_OTHER_SIGHTINGS, parameters)

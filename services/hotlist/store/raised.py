@@ -1,4 +1,4 @@
-"""Hits as the matcher raises them, one writer at a time."""
+"""Writes the hits that the matcher raises, one writer at a time."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from services.hotlist.domain.passes import Pass, Passes
 from services.hotlist.domain.rating import Candidate, Listed
 
 CHANNEL = "hotlist_alerts"
-"""Postgres notifies here when hits were raised, so that other replicas' streams look at once."""
+"""The Postgres channel with a notice for raised hits, which wakes other replicas' streams at once."""
 
 _LISTED = text(
     """
@@ -52,7 +52,7 @@ HIT_COLUMNS = (
     " captured_at, received_at, confidence, plate_read, plate_as_read, region_read, plate_listed,"
     " region_listed, entry, differences, warnings, crop_key, image_key, first_at, last_at, sightings"
 )
-# One statement, because hits wait for one another: the fewer trips under the lock, the better.
+# One statement keeps the lock short: it costs one round trip.
 _ADD = text(
     f"WITH raised AS (INSERT INTO hits ({HIT_COLUMNS}) SELECT {HIT_COLUMNS}"  # noqa: S608 - names from this file
     " FROM jsonb_populate_recordset(NULL::hits, CAST(:hits AS jsonb)) RETURNING hit_id),"
@@ -69,15 +69,15 @@ _EXTEND = text(
 
 
 class Raised:
-    """The matcher's own view of hits; shown to nobody."""
+    """The matcher's own queries on hits; no person sees their results."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def lock(self) -> None:
-        """Wait to be the only writer of hits, until the transaction ends.
+        """Wait for the lock on writing hits; the transaction holds it until it ends.
 
-        So replicas agree on what is one pass, and `seq` rises in the order of commits.
+        Replicas therefore agree on passes, and `seq` rises in the order of commits.
         """
         await self._connection.execute(
             text("SELECT pg_advisory_xact_lock(hashtext('hits'), hashtext(current_schema()))")
@@ -86,7 +86,7 @@ class Raised:
     async def listed(
         self, candidates: Sequence[Candidate], now: datetime
     ) -> dict[tuple[UUID, UUID], Listed]:
-        """Return the entries, by list and id, that are in force now: the index may lag, this does not."""
+        """Return the candidates' entries in force now, by list and id. The index may lag, this query does not."""
         wanted = sorted({(c.list_id, c.entry_id) for c in candidates})
         rows = await self._connection.execute(
             _LISTED,
@@ -98,7 +98,7 @@ class Raised:
     async def known(
         self, candidates: Sequence[Candidate], window_s: int
     ) -> tuple[set[tuple[UUID, UUID]], Passes]:
-        """Return which pairs of read and entry had their effect, and the passes that others may belong to."""
+        """Return the pairs of read and entry that already have a sighting, and the passes that others may join."""
         spans: dict[tuple[UUID, UUID], tuple[datetime, datetime]] = {}
         for c in candidates:
             at = c.read.captured_at
@@ -131,9 +131,9 @@ class Raised:
         extended: Iterable[Pass],
         sender: str,
     ) -> None:
-        """Keep new hits, all sightings, and the passes that grew; tell other processes of new hits.
+        """Store new hits, all sightings and extended passes; notify other processes of new hits.
 
-        `sender` is this process, which wakes its own streams.
+        `sender` identifies this process, which wakes its own streams.
         """
         values = {
             "hits": _json(hits),

@@ -1,1 +1,1 @@
-"""Hotlist: what runs by itself."""
+"""Hotlist: background tasks."""

@@ -1,8 +1,8 @@
-"""Alerts to everybody who listens, each recorded as disclosed before it is sent.
+"""Broadcasts alerts to viewers; records each alert as disclosed before sending it.
 
 One task reads new hits once for all viewers and commits their disclosures together. A viewer that
-is new, slow, or was left out by a fault reads from Postgres at its own pace until it has caught up;
-so nobody waits for anybody, and what waits in memory is bounded.
+is new, slow or missed alerts through a fault reads from Postgres at its own pace until it has caught up.
+Viewers therefore do not wait for each other, and the buffers in memory are bounded.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -24,26 +24,26 @@ from shared.postgres.outbox import emit
 from shared.service.runtime import Runtime
 
 Encode = Callable[[Hit, datetime, str | None], bytes]
-"""Makes a Server-Sent Event of a hit, at a time, with the link to its picture."""
+"""Encodes a hit as a Server-Sent Event, from the hit, the time and the token of the link to its picture."""
 
 VIEWERS = Gauge("alpr_alert_streams", "Open alert streams")
 DELIVERED = Counter("alpr_alerts_delivered", "Alerts sent to viewers")
 
 PIECE = 200
-"""Alerts read at once."""
+"""The most alerts of one query."""
 
 REPLACED = "this account opened another stream; it has as many as it may"
-"""Why a stream ends; the console's page does not come back after it."""
+"""The reason that ends a replaced stream; the console's page does not reconnect after it."""
 
 HEARTBEAT = b": heartbeat\n\n"
 RETRY_MS = 1000
 
 
 class Broadcaster:
-    """The alert streams of this process. Whoever hears of new hits wakes `task`."""
+    """The alert streams of this process. Wake `task` when there are new hits."""
 
     def __init__(self, runtime: Runtime, settings: Settings, encode: Encode) -> None:
-        """`encode` makes a Server-Sent Event of a hit."""
+        """`encode` encodes a hit as a Server-Sent Event."""
         self.task = PeriodicTask(
             "alert broadcaster", self._look, settings.hotlist_poll_s, at_once=True, drain=True
         )
@@ -51,17 +51,17 @@ class Broadcaster:
         self._settings = settings
         self._encode = encode
         self._position = 0
-        """The last hit that was considered for all live viewers."""
+        """The `seq` of the last hit that was delivered to, or withheld from, all live viewers."""
 
         self._viewers: dict[Viewer, None] = {}
-        """In the order in which they came."""
+        """The open streams, oldest first."""
 
         self._closing = False
         self._link_here = token_hex(16)
-        """Stands in an alert for the link of whoever it goes to; drawn, so that no camera's words hold it."""
+        """A placeholder for the viewer's own link in an encoded alert; random, so that no camera's text contains it."""
 
     def close(self) -> None:
-        """Let every stream say its end: a server that stops waits for them."""
+        """End every stream with a reason: a server that stops waits for them."""
         self._closing = True
         for viewer in self._viewers:
             viewer.wake()
@@ -69,8 +69,8 @@ class Broadcaster:
     def full_for(self, account_id: str) -> bool:
         """Return whether an account can open no stream here.
 
-        A stream that ended for another of its account still counts until its client has gone, so that
-        clients that read nothing do not pile up.
+        A stream that a newer one of its account replaced still counts until its client disconnects, so that
+        clients that do not read cannot pile up.
         """
         own, settings = len(self._of(account_id)), self._settings
         most = settings.hotlist_max_streams - (settings.hotlist_reserved_streams if own else 0)
@@ -85,7 +85,7 @@ class Broadcaster:
         return [viewer for viewer in self._viewers if viewer.account_id == account_id]
 
     def _make_room(self, account_id: str) -> None:
-        """End the oldest streams of an account that has more than it may."""
+        """End the oldest streams of an account above its limit."""
         going_on = [viewer for viewer in self._of(account_id) if viewer.ended is None]
         for viewer in going_on[: -self._settings.hotlist_account_streams]:
             viewer.end(REPLACED)
@@ -96,7 +96,7 @@ class Broadcaster:
             return await self._alerts(connection).last()
 
     async def stream(self, viewer: Viewer) -> AsyncIterator[bytes]:
-        """Yield Server-Sent Events until the viewer's standing ends, or the process does."""
+        """Yield Server-Sent Events until the viewer may no longer receive them or the process stops."""
         self._viewers[viewer] = None
         self._make_room(viewer.account_id)
         VIEWERS.set(len(self._viewers))
@@ -123,7 +123,7 @@ class Broadcaster:
         return viewer.ended or viewer.standing.fault(self._runtime.clock.now())
 
     async def _notice(self, viewer: Viewer) -> bytes:
-        """Tell the viewer, and the log, once that the account cannot be checked, and once that it can again."""
+        """Return a notice, once, that the account cannot be checked, and emit the event; or that it can be again."""
         now = self._runtime.clock.now()
         unchecked = viewer.standing.unchecked(now)
         if (unchecked is not None) is viewer.unchecked:
@@ -147,12 +147,12 @@ class Broadcaster:
         return f"event: unchecked\ndata: {said}\n\n".encode()
 
     async def _next(self, viewer: Viewer) -> bytes:
-        """Return what to send next: alerts that wait, then alerts that were missed, or a sign of life."""
+        """Return the next bytes to send: buffered alerts, else missed alerts, else a heartbeat."""
         if sent := await viewer.take(self._settings.hotlist_heartbeat_s):
             return sent
         if viewer.behind:
             return await self._catch_up(viewer)
-        # Nothing came for a while: time to look at the token more closely than between alerts.
+        # The stream was silent for a heartbeat: check the token's signature too, which is too slow for each alert.
         viewer.standing.look_deeper(self._runtime.clock.now())
         return HEARTBEAT
 
@@ -162,26 +162,26 @@ class Broadcaster:
             last = await alerts.last()
             now = self._runtime.clock.now()
             missed = await alerts.missed(viewer.grant, viewer.cursor, PIECE, now=now)
-        # Committed: from here on they may be sent.
+        # The disclosures are committed, so the alerts may be sent.
         if len(missed) == PIECE:
             viewer.cursor = missed[-1].seq
         else:
             viewer.cursor = max(last, viewer.cursor, *(hit.seq for hit in missed))
-            # No await between these, so the broadcaster misses nobody.
+            # No await between these statements: the broadcaster sees every viewer that has caught up.
             if not self._anybody_live:
                 self._position = max(self._position, viewer.cursor)
             viewer.behind = viewer.cursor < self._position
-            self.task.wake()  # what was raised since the look had nobody live to go to
+            self.task.wake()  # hits raised since the query had no live viewer
         return b"".join(self._encoded(missed, viewer))
 
     async def _look(self) -> None:
         self._wake_fallen()
-        # Whoever is not live reads from Postgres first, so nothing need be read for nobody.
+        # Skip the query while no viewer is live; the others catch up on their own.
         while self._anybody_live and await self._deliver():
             pass
 
     def _wake_fallen(self) -> None:
-        """End the streams of those who may see nothing any more at once, and not at their next sign of life."""
+        """Wake streams whose viewer may no longer receive alerts, so that they end now and not at a heartbeat."""
         now = self._runtime.clock.now()
         for viewer in self._viewers:
             if viewer.standing.fault(now) is not None:
@@ -204,7 +204,7 @@ class Broadcaster:
                 self._position = max(self._position, hits[-1].seq)
                 await alerts.deliver((viewer.grant, share) for viewer, share in shares.items())
         except BaseException:
-            # Nothing was recorded, so nothing was sent: they read it themselves.
+            # The disclosures did not commit, so no alert was sent: these viewers read them from Postgres.
             for viewer in shares:
                 viewer.fall_behind()
             raise
@@ -216,7 +216,7 @@ class Broadcaster:
         return len(hits) == PIECE
 
     def _share(self, hits: Sequence[Hit]) -> dict[Viewer, list[Hit]]:
-        """Return who is shown what, of those who have room for it and may still see it."""
+        """Return the hits that each live viewer may see, if its buffer has room and its token still holds."""
         now = self._runtime.clock.now()
         shares = {}
         for viewer in self._viewers:
@@ -232,17 +232,17 @@ class Broadcaster:
         return shares
 
     def _encoded(self, hits: Sequence[Hit], viewer: Viewer) -> list[bytes]:
-        """Return hits as one viewer gets them."""
+        """Return hits encoded for one viewer."""
         encoded = self._once_for_all(hits)
         return [self._with_link(hit, encoded[hit.seq], viewer) for hit in hits]
 
     def _once_for_all(self, hits: Sequence[Hit]) -> dict[int, bytes]:
-        """Return hits as everybody gets them, with `_link_here` where each viewer's own link belongs."""
+        """Return hits by `seq`, encoded once, with `_link_here` in place of each viewer's own link."""
         now = self._runtime.clock.now()
         return {hit.seq: self._encode(hit, now, self._link_here) for hit in hits}
 
     def _with_link(self, hit: Hit, alert: bytes, viewer: Viewer) -> bytes:
-        """Return an alert with the viewer's own link to its picture: part of the stream's access (ADR-0035)."""
+        """Return an alert with the viewer's own link to its picture, part of the stream's access (ADR-0035)."""
         if hit.crop_key is None:
             return alert
         now = self._runtime.clock.now()
@@ -253,7 +253,7 @@ class Broadcaster:
 
 
 def _opening(cursor: int) -> bytes:
-    """Where the stream begins, so that a client cut off before its first alert can resume too."""
+    """Return the first event with the stream's start, so that a client cut off before its first alert can resume."""
     return f"retry: {RETRY_MS}\nid: {cursor}\nevent: ready\ndata: {cursor}\n\n".encode()
 
 

@@ -1,4 +1,4 @@
-"""Keeps the index as Postgres says: at start, on Postgres's notice, and by a cheap look now and then."""
+"""Refreshes the index from Postgres: at start, on a Postgres notice, and by a cheap periodic poll."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ ENTRIES = Gauge("alpr_hotlist_entries", "Entries that reads are held against", [
 
 
 class Refresher:
-    """Follows what is in force. Whoever hears of a change wakes `task`."""
+    """Keeps the index equal to the lists in force. Wake `task` when they change."""
 
     def __init__(self, runtime: Runtime, settings: Settings) -> None:
         self.index = Index()
@@ -34,12 +34,12 @@ class Refresher:
         self._one_at_a_time = asyncio.Lock()
 
     async def ready(self) -> None:
-        """Return once the index was loaded: no read may pass an empty one. Raises: Unavailable."""
+        """Load the index unless it is loaded, so that no read is matched with an empty one. Raises: Unavailable."""
         if self._generation == 0:
             await self.refresh()
 
     async def refresh(self) -> None:
-        """Bring the index to what is in force now. Raises: Unavailable."""
+        """Update the index to the lists now in force. Raises: Unavailable."""
         async with self._one_at_a_time, self._runtime.db.begin() as connection:
             feed = Feed(connection)
             generation = await feed.generation()
@@ -60,7 +60,7 @@ class Refresher:
             self.index.put(await _load(feed, version))
         elif present.version != version.version:
             added, removed = await feed.difference(version, present.version)
-            # Both together, between awaits. Removed first: an entry may be in both (Entries.branch).
+            # No await between these calls. Remove first: an entry may be in both (Entries.branch).
             present.remove(packed for packed, partial in removed if not partial)
             present.remove_partials(packed for packed, partial in removed if partial)
             present.add(packed for packed, partial in added if not partial)
@@ -77,12 +77,12 @@ class Refresher:
     async def _look(self) -> None:
         await self.refresh()
         generation = self._generation
-        if generation != self._tidied:  # also after a refresh by others, or a look that failed here
+        if generation != self._tidied:  # also after a refresh elsewhere or a failed poll
             await self._drop_old()
             self._tidied = generation
 
     async def _drop_old(self) -> None:
-        """Drop the entries of uploads too old to be rolled back to."""
+        """Drop the entries of uploads that are too old for a rollback."""
         while True:
             async with self._runtime.db.begin() as connection:
                 dropped = await Entries(connection).drop_old(self._kept_snapshots)

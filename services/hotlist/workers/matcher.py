@@ -1,4 +1,4 @@
-"""Reads in, hits out: the index nominates, Postgres says what is in force, the rules decide."""
+"""Matches reads with hot lists: the index finds candidates, Postgres gives the entries in force, the rules rate."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -27,10 +27,10 @@ from shared.service.runtime import Runtime
 log = logging.getLogger(__name__)
 
 _DATA_EXCEPTION = "22"
-"""The class of SQLSTATEs that say that a value is at fault."""
+"""The class of SQLSTATEs for an invalid value."""
 
 AT_ONCE = 200
-"""Candidates in one transaction: hits wait for one another, so none takes long."""
+"""The most candidates of one transaction: only one writes hits at a time, so each stays short."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Match:
 
 
 class Raiser:
-    """Works batches of reads."""
+    """Raises the hits of batches of reads."""
 
     def __init__(
         self,
@@ -60,15 +60,15 @@ class Raiser:
         self._live_within = timedelta(seconds=runtime.policy.devices.live_within_s)
         self._refresher = refresher
         self._raised = raised
-        """Called when hits were raised; Postgres's notice tells the other replicas."""
+        """Called after hits were raised; a Postgres notice wakes the other replicas."""
 
         self._sender = sender
         self._secrets = secrets
 
     async def reads(self, reads: Sequence[ReadRecorded]) -> None:
-        """Raise the hits of a batch. Delivered again, it raises none.
+        """Raise the hits of a batch; a redelivery raises none.
 
-        Raises: InvalidInput for a read whose values cannot be kept; Unavailable.
+        Raises: InvalidInput for a read whose values Postgres cannot store; Unavailable.
         """
         await self._refresher.ready()
         candidates = self._refresher.index.candidates(
@@ -103,7 +103,7 @@ class Raiser:
             raise
 
     async def _not_purged(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Return those of months whose records are not destroyed: nothing new is raised about those."""
+        """Return the candidates without those of months whose records are destroyed, which raise no hits."""
         await self._secrets.ensure(candidate.read.captured_at for candidate in candidates)
         kept = []
         for candidate in candidates:
@@ -118,7 +118,7 @@ class Raiser:
     async def _keep(
         self, raised: Raised, matches: Sequence[Match], passes: Passes, now: datetime
     ) -> list[Match]:
-        """Keep each match as a new hit or as a sighting of one. Return those that are new hits."""
+        """Store each match as a sighting, of a new hit or of a known one. Return the matches that are new hits."""
         new: list[Match] = []
         sightings = []
         for match in matches:
@@ -259,7 +259,7 @@ def _cautions(rating: Rating) -> list[CautionShown]:
 
 
 def _kept(text: str | None) -> str | None:
-    """Return text as Postgres can keep it: a camera's words must not stop the consumer."""
+    """Return text that Postgres can store, so that a camera's text cannot stop the consumer."""
     if text is None:
         return None
     return text.replace("\x00", "\ufffd").encode(errors="replace").decode()[:500]

@@ -1,7 +1,7 @@
-"""Postgres's notices: how replicas hear at once of one another's hits and activations.
+"""Listens to Postgres notices, by which replicas learn at once of each other's hits and activations.
 
-A notice is only a hint to look. Where it is missed (a lost connection, a pooler between), each of
-those who are waked also looks by itself every few seconds.
+A notice is only a hint. The tasks that it wakes also poll every few seconds, in case a notice is lost
+(a broken connection, a pooler between).
 """
 
 import asyncio
@@ -18,9 +18,9 @@ RECONNECT_S = 2.0
 
 
 class Notices:
-    """Listens to channels on a connection of its own, and calls what is given for each channel.
+    """Listens to channels on its own connection and calls the function of the channel that has a notice.
 
-    What is signed with `own` was sent from here, where those concerned are woken without a notice.
+    Ignores notices with the payload `own`: this process sent them and has woken its tasks already.
     """
 
     def __init__(
@@ -33,11 +33,11 @@ class Notices:
         self._connected = asyncio.Event()
 
     async def connected(self) -> None:
-        """Return once notices are heard."""
+        """Return once the connection listens to all channels."""
         await self._connected.wait()
 
     async def _listen(self) -> None:
-        """Listen until the connection ends. Raises: Unavailable then, so that it is made again."""
+        """Listen until the connection ends. Raises: Unavailable then; the task reconnects."""
         try:
             await self._hear_out()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
@@ -57,7 +57,7 @@ class Notices:
                 await connection.add_listener(channel, self._hear)
             self._connected.set()
             self.task.works()
-            for wake in self._channels.values():  # what happened before is looked for too
+            for wake in self._channels.values():  # also catch changes from before the connection
                 wake()
             await ended.wait()
         finally:

@@ -1,4 +1,4 @@
-"""One client of the alert stream: what it may see, whether it still may, and what waits for it."""
+"""One client of the alert stream: the hits it may see, the validity of its token, and its buffered alerts."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from shared.service.coverage import Coverage
 
 
 class Standing:
-    """Whether the token that a stream was opened with still holds; a stream outlives its request's check."""
+    """Checks again whether a stream's token is valid; the stream outlives the check of its request."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Standing:
         self._unchecked_for = unchecked_for
 
     def unchecked(self, now: datetime) -> tuple[datetime, datetime] | None:
-        """Return since when the account cannot be checked, and when the stream ends for it; or None."""
+        """Return the times when account checks were lost and when the stream ends for it; None if checks work."""
         lost = self._people.lost_for(now)
         return None if lost is None else (now - lost, now - lost + self._unchecked_for)
 
@@ -59,7 +59,7 @@ class Standing:
         return None
 
     def look_deeper(self, now: datetime) -> None:
-        """Check the signature and its key again too; `fault` tells from then on what was found."""
+        """Check the signature and its key again too; `fault` returns a failure from then on."""
         try:
             verify(self._token, self._people.keys, "access", now)
         except NotAuthenticated as exc:
@@ -67,20 +67,20 @@ class Standing:
 
 
 class Viewer:
-    """A live client. `cursor` is the last alert that was considered for it, shown or withheld."""
+    """An open stream's client. `cursor` is the last alert that was sent to it or withheld from it."""
 
     def __init__(self, grant: Grant, standing: Standing, cursor: int, buffer: int) -> None:
         self.grant = grant
         self.standing = standing
         self.cursor = cursor
         self.unchecked = False
-        """Whether the viewer has been told that their account cannot be checked."""
+        """Whether the stream has sent the notice that the account cannot be checked."""
 
         self.ended: str | None = None
-        """Why the stream is to end, whatever its token says."""
+        """The reason to end the stream although its token is valid; None to continue."""
 
         self.behind = True
-        """Reads from Postgres by itself, until it has caught up with the broadcaster."""
+        """Whether the stream reads from Postgres by itself, until it has caught up with the broadcaster."""
 
         self._buffer = buffer
         self._waiting: list[bytes] = []
@@ -88,40 +88,39 @@ class Viewer:
 
     @property
     def account_id(self) -> str:
-        """Whose stream it is."""
+        """The account that opened the stream."""
         return self.grant.principal.account_id
 
     def end(self, why: str) -> None:
-        """Let the stream say `why` and end, at once."""
+        """End the stream at once with `why` as the reason."""
         self.ended = why
         self.wake()
 
     def sees(self, hit: Hit) -> bool:
-        """Return whether a hit is shown: the own agency's, from a source of one's own (468.4(e))."""
+        """Return whether the viewer may see a hit: of their agency, from a source they are entitled to (468.4(e))."""
         return hit.agency_ori in self.grant.agencies and hit.source in self.grant.principal.sources
 
     def room(self, count: int) -> bool:
-        """Return whether `count` more alerts may wait."""
+        """Return whether the buffer has room for `count` more alerts."""
         return len(self._waiting) + count <= self._buffer
 
     def give(self, alerts: Sequence[bytes], cursor: int) -> None:
-        """Let `alerts` be sent; nothing up to `cursor` is owed after them."""
+        """Buffer `alerts` to be sent and move the viewer's cursor to `cursor`."""
         self._waiting.extend(alerts)
         self.cursor = max(self.cursor, cursor)
         self.wake()
 
     def fall_behind(self) -> None:
-        """Leave the broadcast: what comes is read from Postgres after what waits was sent."""
+        """Leave the broadcast: the stream sends its buffer, then reads later hits from Postgres."""
         self.behind = True
         self.wake()
 
     def wake(self) -> None:
-        """Let the stream look at once."""
+        """Wake the stream to check for alerts or its end."""
         self._wake.set()
 
     async def take(self, within_s: float) -> bytes:
-        """Return what waits, as soon as there is some; nothing when the viewer is to catch up, or after
-        `within_s`."""
+        """Empty the buffer and return it; wait up to `within_s` for alerts unless the viewer is behind."""
         if not self._waiting and not self.behind:
             self._wake.clear()
             try:
