@@ -1,4 +1,4 @@
-"""One handler a consumed topic."""
+"""Release's consumer: one handler for each consumed topic."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -18,23 +18,23 @@ E = TypeVar("E", bound=Event)
 
 
 class Handlers:
-    """What each event does here."""
+    """The handler of each consumed event."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._db = runtime.db
 
     async def packaged(self, events: Sequence[ReleasePackaged]) -> None:
-        """Put packages on file. Raises: InvalidInput for a request that was never approved."""
+        """Store packages. Raises: InvalidInput for a request that was never approved."""
         await self._once(events, _packaged)
 
     async def failed(self, events: Sequence[ReleaseFailed]) -> None:
-        """Put on file that there will be no package. Raises: InvalidInput for a request never approved."""
+        """Store failures to make a package. Raises: InvalidInput for a request never approved."""
         await self._once(events, _failed)
 
     async def _once(
         self, events: Sequence[E], effect: Callable[[Requests, E], Awaitable[None]]
     ) -> None:
-        """Have each event's effect, in one transaction; none where the event was handled before."""
+        """Apply `effect` to each event in one transaction; skip events that were handled before."""
         async with self._db.begin() as connection:
             requests = Requests(connection)
             for event in events:
@@ -43,7 +43,7 @@ class Handlers:
 
     @property
     def by_event(self) -> dict[type[Event], Handler]:
-        """The handler of each consumed event."""
+        """Handlers by event type."""
         return {ReleasePackaged: self.packaged, ReleaseFailed: self.failed}
 
 
@@ -53,7 +53,7 @@ def subscriptions(runtime: Runtime) -> list[Subscription]:
 
 
 async def _packaged(requests: Requests, event: ReleasePackaged) -> None:
-    """Put the package on file. Raises: InvalidInput for a request that was never approved."""
+    """Store the package. Raises: InvalidInput for a request that was never approved."""
     await _approved(requests, event.request_id, "a package")
     package = Package(
         package_key=event.package_key,
@@ -70,7 +70,7 @@ async def _packaged(requests: Requests, event: ReleasePackaged) -> None:
 
 
 async def _failed(requests: Requests, event: ReleaseFailed) -> None:
-    """Put on file that there will be no package. Raises: InvalidInput for a request never approved."""
+    """Store the failure to make a package. Raises: InvalidInput for a request never approved."""
     await _approved(requests, event.request_id, "a failure")
     failure = Failure(reason=event.reason, failed_at=event.occurred_at)
     await requests.fail(event.request_id, failure)

@@ -17,7 +17,7 @@ from shared.service.runtime import Runtime
 
 
 def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
-    """Return the service's app."""
+    """Return the wired application."""
     runtime = runtime or Runtime(SPEC.name, settings)
     every_s = settings.release_expiry_sweep_s
 

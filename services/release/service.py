@@ -1,4 +1,4 @@
-"""What the routes of a running release work with."""
+"""The service object of release, which its routes use."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,7 +10,7 @@ from shared.service.runtime import RuntimeService
 
 @dataclass(frozen=True)
 class ReleaseService(RuntimeService):
-    """One process of release."""
+    """One process of release: its runtime and settings."""
 
     settings: Settings
 

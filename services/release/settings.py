@@ -1,4 +1,4 @@
-"""What release reads from its environment."""
+"""Release's settings, read from its environment."""
 
 from typing import Annotated
 
@@ -11,10 +11,10 @@ class Settings(CommonSettings):
     """Common settings, and release's own; built once, in main."""
 
     release_document_limit_bytes: Annotated[int, Field(ge=1024)] = 20 * 1024 * 1024
-    """A legal-authority document larger than this is refused."""
+    """The largest legal-authority document accepted."""
 
     release_document_timeout_s: Annotated[float, Field(gt=0)] = 60.0
-    """A document that takes longer to arrive is refused."""
+    """The longest time that the upload of a document may take."""
 
     release_expiry_sweep_s: Annotated[float, Field(gt=0)] = 600.0
-    """How often expired packages are looked for and removed."""
+    """The interval at which release removes expired packages."""

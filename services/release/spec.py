@@ -1,4 +1,4 @@
-"""What release declares of itself."""
+"""Release's declaration: name, description and upload routes."""
 
 from shared.service.spec import ServiceSpec
 

@@ -1,1 +1,1 @@
-"""Release: what a caller can have done, one module for each."""
+"""Release's actions: the expiry of packages, and the events of each step."""

@@ -1,4 +1,4 @@
-"""The end of downloads: packages go when their time is over."""
+"""Removes expired packages."""
 
 from services.release.actions import steps
 from services.release.domain.requests import Status
@@ -8,7 +8,7 @@ from shared.service.runtime import Runtime
 
 
 async def expire_due(runtime: Runtime) -> int:
-    """Remove packages whose download has expired; return how many. The requests stay on file."""
+    """Delete up to 100 packages whose download has expired; return how many. The requests stay on file."""
     now = runtime.clock.now()
     software = steps.software(runtime.policy.department.ori)
     async with runtime.db.begin() as connection:

@@ -1,4 +1,4 @@
-"""What each step of a request puts on file and announces."""
+"""Builds the events and decisions of each step of a request."""
 
 from datetime import datetime
 from typing import Literal
@@ -21,12 +21,12 @@ Change = Literal["authority_recorded", "first_approved", "withdrawn", "expired"]
 
 
 def software(department: Ori) -> Actor:
-    """The software itself, where it acts without a person."""
+    """Return the actor of steps that the software takes itself."""
     return Actor.software("release", department)
 
 
 def filed(request: Filed) -> list[AdministrativeEvent]:
-    """Return what is announced when a request is filed."""
+    """Return the events of a newly filed request."""
     events: list[AdministrativeEvent] = [
         ReleaseRequested(
             occurred_at=request.filed_at,
@@ -57,7 +57,7 @@ def filed(request: Filed) -> list[AdministrativeEvent]:
 
 
 def refused(request: Filed, why: Refusal, department: Ori) -> Decision:
-    """Return a refusal by rule, for the file."""
+    """Return the decision of a refusal by rule."""
     return Decision(
         decision_id=uuid4(),
         decision="refuse",
@@ -69,7 +69,7 @@ def refused(request: Filed, why: Refusal, department: Ori) -> Decision:
 
 
 def denial(request: Filed, decision: Decision) -> ReleaseDenied:
-    """Return what is announced of a refusal or a denial."""
+    """Return the event of a refusal or a denial."""
     return ReleaseDenied(
         occurred_at=decision.decided_at,
         actor=decision.decided_by,
@@ -87,10 +87,11 @@ def approval(
     originals: list[UUID],
     list_sources: list[Source],
 ) -> ReleaseApproved:
-    """Return what is announced of the deciding approval: retention builds the package on it.
+    """Return the event of the final approval, on which retention builds the package.
 
-    Args: what every approver named: captures whose frames are handed over whole, and sources of hot lists
-        whose hits are.
+    Args:
+        originals: captures whose whole frames every approver releases.
+        list_sources: sources of hot lists whose hits every approver releases.
     """
     return ReleaseApproved(
         occurred_at=decision.decided_at,
@@ -112,7 +113,7 @@ def approval(
 def step(
     request_id: UUID, by: Actor, at: datetime, change: Change, **details: str
 ) -> ReleaseChanged:
-    """Return a step that has no event of its own."""
+    """Return the event of a step that has no event type of its own."""
     return ReleaseChanged(
         occurred_at=at, actor=by, request_id=request_id, change=change, details=details
     )

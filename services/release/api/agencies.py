@@ -1,4 +1,4 @@
-"""Agencies that may ask: registered by the ALPR administrator."""
+"""Recipient agencies, registered by the ALPR administrator."""
 
 from dataclasses import asdict, replace
 from typing import Annotated

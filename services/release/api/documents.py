@@ -1,4 +1,4 @@
-"""Documents of legal authority: uploaded by the agency that asks, read by who reviews."""
+"""Documents of legal authority: the requesting agency uploads them, reviewers read them."""
 
 from hashlib import sha256
 from typing import Annotated
@@ -20,7 +20,7 @@ from shared.limits.body_limit import whole_body
 
 router = APIRouter(prefix="/documents", tags=["documents"])
 
-# What a document is, is told by its first bytes, not by its header.
+# The first bytes of a document determine its type, not the header of the request.
 MAGIC = {
     b"%PDF-": "application/pdf",
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -46,7 +46,7 @@ async def _body(request: Request, release: Running) -> bytes:
 async def upload_document(
     request: Request,
     grant: Annotated[Grant, access(Permission.RELEASE_REQUEST)],
-    # Before `work`: a transaction is not held open for as long as somebody takes to send a file.
+    # Before `work`, so that no transaction stays open during the upload.
     content: Annotated[bytes, Depends(_body)],
     work: Work,
     release: Running,

@@ -1,4 +1,4 @@
-"""What requests are made of."""
+"""Request models."""
 
 from typing import Annotated, Literal, Self
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The requester's side: file a request, follow it, withdraw it. One's own agency's only."""
+"""Routes for requesters: file, follow and withdraw requests of their own agency."""
 
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -61,7 +61,7 @@ async def file_request(
         await requests.decide(filed.request_id, decision)
         await work.emit(steps.denial(filed, decision))
         members = {"citation": refused.citation, "request_id": str(filed.request_id)}
-        # Answered, not raised: raising would take the request off the file again.
+        # Returned, not raised: an exception would roll the filed request back.
         status, title = status_of(NotAuthorised()), NotAuthorised.title
         return problem(request, status, title, refused.reason, **members)
     return request_out(await requests.get(grant, filed.request_id), request)
@@ -111,7 +111,7 @@ async def withdraw_request(
 async def _filed(
     body: RequestIn, grant: Grant, work: Work, agency: Agency, policy: Policy
 ) -> Filed:
-    """Return the request as it will stand on file. Raises: InvalidInput naming the field."""
+    """Return the request to file. Raises: InvalidInput naming the field."""
     known = policy.purposes.allowed | policy.purposes.prohibited.keys()
     if body.purpose_kind not in known:
         allowed = ", ".join(sorted(policy.purposes.allowed))
@@ -160,7 +160,7 @@ def check_scope(asked: Criteria, rule: Narrowness) -> None:
 
 
 def criteria_of(asked: Criteria) -> ReleaseCriteria:
-    """Return what a request asks for as events have it."""
+    """Return the criteria of a request in the form that events carry."""
     return ReleaseCriteria(**asked.model_dump())
 
 
@@ -179,7 +179,7 @@ async def _authority(body: RequestIn, grant: Grant, work: Work) -> Authority | N
 
 
 def _refusal(filed: Filed, agency: Agency, policy: Policy) -> Refusal | None:
-    """Return why the law or the policy refuses this request out of hand, or None."""
+    """Return the refusal of a request by law or policy, or None."""
     sharing = policy.sharing
     how = treatment(agency, sharing.recipients, sharing.states)
     refused = refused_by_rule(

@@ -1,4 +1,4 @@
-"""Whose people may do what: the department's own, and those of registered agencies."""
+"""Checks that a person belongs to the department, or to a registered agency."""
 
 from fastapi import Request
 
@@ -12,14 +12,14 @@ from shared.service.runtime import runtime_of
 
 
 async def check_department(request: Request, grant: Grant) -> None:
-    """Raise NotAuthorised, on record, for people of any agency but this department."""
+    """Raise NotAuthorised, and record it, for people of any agency but this department."""
     async with refusals_recorded(request, grant):
         if grant.principal.agency_ori != runtime_of(request).policy.department.ori:
             raise NotAuthorised("this is for people of this department", code="agency")
 
 
 async def registered_agency(request: Request, work: Work, grant: Grant) -> Agency:
-    """Return the requester's agency. Raises: NotAuthorised, on record, when it is barred or unknown."""
+    """Return the requester's agency. Raises: NotAuthorised, and records it, if it is barred or unknown."""
     ori = grant.principal.agency_ori
     async with refusals_recorded(request, grant):
         agency = await Agencies(work.connection).get(ori)

@@ -1,4 +1,4 @@
-"""Download of an approved package: by the requester's agency, before it expires, with a receipt."""
+"""The requester's agency downloads an approved package before it expires, with a receipt."""
 
 import mimetypes
 from base64 import b64encode
@@ -69,7 +69,7 @@ async def download_package(
 def _receipt(
     runtime: Runtime, grant: Grant, request_id: UUID, package: Package
 ) -> Callable[[], Awaitable[None]]:
-    """Return what puts the receipt on file and announces it."""
+    """Return a function that stores the receipt and announces it."""
 
     async def receive() -> None:
         async with runtime.db.begin() as connection:

@@ -1,4 +1,4 @@
-"""The department's side: read requests and decide on them (policy 468.7(b))."""
+"""Routes for reviewers: read requests and decide on them (policy 468.7(b))."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -137,7 +137,7 @@ async def decide_request(
 
 
 async def _standing(work: Work, found: OnFile, runtime: Runtime) -> Standing:
-    """Return how the request stands now: what its agency is today counts beside what it was."""
+    """Return the facts of a request for a review; the agency's current state counts beside its state at filing."""
     agencies, sharing = Agencies(work.connection), runtime.policy.sharing
     agency = await agencies.get(found.agency_ori)
     if agency is None:
@@ -160,7 +160,7 @@ async def _standing(work: Work, found: OnFile, runtime: Runtime) -> Standing:
 def _decided(
     found: OnFile, standing: Standing, decision: Decision, sharing: Sharing
 ) -> tuple[Status, Decision, AdministrativeEvent]:
-    """Return where the request stands now, the decision as filed, and what is announced."""
+    """Return the new status, the decision to store, and the event."""
     if decision.decision == "deny":
         return Status.DENIED, decision, steps.denial(found, decision)
     by = decision.decided_by

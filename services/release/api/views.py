@@ -1,4 +1,4 @@
-"""What answers show."""
+"""Response models."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -255,9 +255,9 @@ class WaitingRequests(BaseModel):
 def request_out(
     found: Request | None, asked: HttpRequest, standing: Standing | None = None
 ) -> RequestOut:
-    """Return a request for an answer, with the newest checkpoint. Raises: NotFound when there is none.
+    """Return the response model of a request, with the newest checkpoint. Raises: NotFound if there is no request.
 
-    `standing`: for whoever reviews it.
+    `standing` adds the facts that a reviewer needs.
     """
     out = _out(found)
     if standing is not None and out.status in OPEN:
@@ -274,6 +274,6 @@ def _out(found: Request | None) -> RequestOut:
 
 
 def page_out(found: Sequence[Request], limit: int) -> Page[RequestOut]:
-    """Return one page; a full one names where the next begins."""
+    """Return one page; a full page names the start of the next."""
     following = found[-1].request_id if len(found) == limit else None
     return Page.of([_out(request) for request in found], last=following)

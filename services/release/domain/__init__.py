@@ -1,1 +1,1 @@
-"""Release: the rules."""
+"""The rules of release."""

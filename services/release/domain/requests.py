@@ -1,4 +1,4 @@
-"""Who may receive data, who may review, and what each step of a request allows (policy 468.7)."""
+"""Rules for recipients, reviewers and the steps of a request (policy 468.7)."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from shared.core.types import Ori
 from shared.events import Source
 
 Named = TypeVar("Named", UUID, Source)
-"""What approvers name in a decision."""
+"""A capture or a hot-list source that an approver names in a decision."""
 
 AgencyKind = Literal["law_enforcement", "prosecutor", "other_public", "federal", "private"]
 
@@ -24,7 +24,8 @@ RECORDS_CITATION = "Records Maintenance and Release Policy; Civil Code 1798.90.5
 
 
 class Status(StrEnum):
-    """Where a request stands. Refused: by rule, at filing. Denied: by a reviewer. Failed: no package can be made."""
+    """The status of a request. Refused: by rule, at filing. Denied: by a reviewer. Failed: retention could make no
+    package."""
 
     SUBMITTED = "submitted"
     FIRST_APPROVED = "first_approved"
@@ -38,22 +39,22 @@ class Status(StrEnum):
 
 
 OPEN = frozenset({Status.SUBMITTED, Status.FIRST_APPROVED})
-"""A request in one of these awaits a review."""
+"""Statuses in which a request awaits a review."""
 
 
 class Treatment(StrEnum):
-    """What the law lets us do with a request from a recipient."""
+    """How the law lets the department treat a recipient's requests."""
 
     ORDINARY = "ordinary"
     RESTRICTED = "restricted"
-    """Only with a legal-authority document and a second approver."""
+    """Requires a legal-authority document and a second approver."""
     RECORDS_RELEASE = "records_release"
-    """Not here: the Records Maintenance and Release Policy applies."""
+    """Outside this service: the Records Maintenance and Release Policy applies."""
 
 
 @dataclass(frozen=True)
 class Agency:
-    """An agency that may ask, as the ALPR administrator registered it."""
+    """A recipient agency, as the ALPR administrator registered it."""
 
     ori: Ori
     name: str
@@ -66,7 +67,7 @@ class Agency:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a request is refused by rule, and on what authority."""
+    """The reason and the citation of a refusal by rule."""
 
     reason: str
     citation: str
@@ -74,7 +75,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a review has to know of a request."""
+    """The facts about a request on which a review depends."""
 
     status: Status
     restricted: bool
@@ -83,24 +84,24 @@ class Standing:
     agency_ori: Ori
     has_authority: bool
     barred: bool = False
-    """The agency was barred, or is none that may ask, since it filed."""
+    """Since filing, the agency was barred or lost the right to request."""
     approved_by: frozenset[str] = frozenset()
-    """Account ids of those who have approved so far."""
+    """Account ids of the approvers so far."""
     account_by: frozenset[str] = frozenset()
-    """Account ids of those who created, re-invited or changed the requester's account."""
+    """Account ids of the provisioners of the requester's account."""
     agency_by: frozenset[str] = frozenset()
-    """Account ids of those who registered or changed the agency."""
+    """Account ids of the people who registered or changed the agency."""
     provisioners_known: bool = True
-    """Whether those are all; not where account or agency is from before they were kept."""
+    """Whether both sets are complete; False if the account or agency is older than their records."""
 
     @property
     def approvals_needed(self) -> int:
-        """Two where the law wants it, and where one approver might have made the requester."""
+        """Two for a restricted request, or if one approver might be a provisioner of the requester."""
         return 2 if self.restricted or not self.provisioners_known else 1
 
 
 def treatment(agency: Agency, recipients: frozenset[str], states: frozenset[str]) -> Treatment:
-    """Return how requests of `agency` are treated, given the policy's recipients and states."""
+    """Return the treatment of an agency's requests under the policy's recipients and states."""
     if agency.kind in recipients and agency.state in states:
         return Treatment.ORDINARY
     if agency.kind == "other_public":
@@ -111,7 +112,7 @@ def treatment(agency: Agency, recipients: frozenset[str], states: frozenset[str]
 def refusal(
     agency: Agency, how: Treatment, *, has_authority: bool, citation: str
 ) -> Refusal | None:
-    """Return why a request of `agency` is refused at filing, or None when it may be reviewed."""
+    """Return the refusal of a request at filing, or None if it may be reviewed."""
     if how is Treatment.RECORDS_RELEASE:
         return Refusal(f"Refused: {RECORDS_POLICY}.", RECORDS_CITATION)
     if how is Treatment.RESTRICTED and not has_authority:
@@ -132,11 +133,11 @@ def _described(agency: Agency) -> str:
 
 
 def check_reviewer(request: Standing, reviewer: str, reviewer_ori: Ori, department: Ori) -> None:
-    """Raise unless this person may decide on the request now.
+    """Check that a person may decide on the request now.
 
     Raises: NotAuthorised for the requester, people of the requesting agency or of any agency but
-    this department, and whoever had the requester's account or agency in hand (ADR-0025); Conflict
-    when there is nothing to decide.
+    this department, and provisioners of the requester's account or agency (ADR-0025); Conflict
+    if the request awaits no decision.
     """
     if reviewer_ori != department or reviewer_ori == request.agency_ori:
         raise NotAuthorised(
@@ -160,10 +161,10 @@ def check_reviewer(request: Standing, reviewer: str, reviewer_ori: Ori, departme
 
 
 def after_approval(request: Standing, reviewer: str, citation: str) -> Status:
-    """Return where the request stands once `reviewer` has approved it.
+    """Return the status of the request after `reviewer` approves it.
 
-    Raises: NotAuthorised when a restricted request lacks its document, or the second of two approvers
-    is the first; Conflict when the agency was barred.
+    Raises: NotAuthorised if a restricted request lacks its document, or the second of two approvers
+    is the first; Conflict if the agency is barred.
     """
     if request.barred:
         raise Conflict("the agency may not receive data any more")
@@ -186,7 +187,7 @@ def after_approval(request: Standing, reviewer: str, citation: str) -> Status:
 def check_named(
     originals: Collection[UUID], list_sources: Collection[str], *, approves: bool, pictures: bool
 ) -> None:
-    """Raise InvalidInput where whole frames or hits are named that cannot be handed over."""
+    """Raise InvalidInput if the decision names whole frames or lists that it cannot release."""
     if list_sources and not approves:
         raise InvalidInput("a denial hands nothing over: name no lists", field="list_sources")
     if originals and not approves:
@@ -199,7 +200,7 @@ def check_named(
 
 
 def agreed(named: Sequence[Iterable[Named]]) -> list[Named]:
-    """Return what every approver named; of two, what one alone would hand over is not handed over."""
+    """Return the items that every approver named; items that only one of two named are not released."""
     return sorted(set.intersection(*map(set, named))) if named else []
 
 
@@ -216,9 +217,9 @@ def check_download(status: Status, expires_at: datetime | None, now: datetime) -
 
 
 def check_recipient(request: Standing, *, filed_it: bool) -> None:
-    """Raise NotAuthorised if an approver had the downloader's account in hand, or might have had.
+    """Raise NotAuthorised if an approver is, or might be, a provisioner of the downloader's account.
 
-    `request` has the provisioners of the downloader's account; `filed_it`: the request is theirs.
+    `request` has the provisioners of the downloader's account; `filed_it` means that the downloader filed it.
     """
     may_be_one = not request.provisioners_known and not filed_it and len(request.approved_by) < 2
     if request.account_by & request.approved_by or may_be_one:

@@ -1,4 +1,4 @@
-"""The only queries of release. Everything that shows a request takes a grant and leaves a trace."""
+"""Release's tables and the only queries on them. Each query that discloses a request takes a grant and records it."""
 
 from services.release.store.agencies import Agencies
 from services.release.store.documents import Document, Documents

@@ -1,4 +1,4 @@
-"""Registered agencies: no ALPR data, so no grant."""
+"""Registered agencies. They are no ALPR data, so the queries take no grant."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -13,13 +13,13 @@ _COLUMNS = "ori, name, kind, state, contact, active"
 
 
 class Agencies:
-    """The registry of agencies that may ask."""
+    """The registry of recipient agencies."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def get(self, ori: str, *, lock: bool = False) -> Agency | None:
-        """Return one agency, locked against changes if asked."""
+        """Return one agency, locked if `lock`, or None."""
         suffix = " FOR UPDATE" if lock else ""
         found = await self._connection.execute(
             text(f"SELECT {_COLUMNS} FROM agencies WHERE ori = :ori{suffix}"),  # noqa: S608 - constants
@@ -29,14 +29,14 @@ class Agencies:
         return Agency(**row) if row is not None else None
 
     async def all(self) -> list[Agency]:
-        """Return every agency by name."""
+        """Return all agencies, by name."""
         found = await self._connection.execute(
             text(f"SELECT {_COLUMNS} FROM agencies ORDER BY name, ori")  # noqa: S608 - constants
         )
         return [Agency(**row) for row in found.mappings()]
 
     async def provisioned(self, ori: str) -> Provisioned:
-        """Return who registered or changed an agency, and whether all of them are known."""
+        """Return the people who registered or changed an agency, and whether the list is complete."""
         found = await self._connection.execute(
             text(
                 "SELECT a.provisioners_known AS known, array(SELECT p.person_id"
@@ -49,7 +49,7 @@ class Agencies:
         return Provisioned(frozenset(row.people), row.known)
 
     async def add(self, agency: Agency, by: str, at: datetime) -> bool:
-        """Register `agency`, by an account id; False when its ORI is registered already."""
+        """Register `agency` for the account id `by`; return False if its ORI is registered already."""
         result = await self._connection.execute(
             text(
                 "INSERT INTO agencies (ori, name, kind, state, contact, active, changed_at)"
@@ -63,7 +63,7 @@ class Agencies:
         return result.rowcount == 1
 
     async def change(self, agency: Agency, by: str, at: datetime) -> None:
-        """Set everything but the ORI to what `agency` says, by an account id."""
+        """Update all columns of an agency but its ORI, for the account id `by`."""
         await self._connection.execute(
             text(
                 "UPDATE agencies SET name = :name, kind = :kind, state = :state,"

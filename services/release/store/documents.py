@@ -1,4 +1,4 @@
-"""Documents of legal authority: what and whose; the bytes are in the object store."""
+"""Documents of legal authority: their metadata; the object store has the bytes."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -29,13 +29,13 @@ class Document:
 
 
 class Documents:
-    """The documents that agencies uploaded; kept for good."""
+    """The documents that agencies uploaded; never deleted."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def add(self, document: Document) -> None:
-        """Put `document` on file."""
+        """Insert `document`."""
         row = asdict(document) | {"uploaded_by": msgspec.json.encode(document.uploaded_by).decode()}
         await self._connection.execute(
             text(
@@ -53,7 +53,7 @@ class Documents:
         return found if found is not None and found.agency_ori == ori else None
 
     async def read(self, grant: Grant, document_id: UUID) -> Document | None:
-        """Return a document for reading, and record that it was read."""
+        """Return a document, or None, and record its disclosure."""
         found = await self._one(document_id)
         if found is not None:
             shown = Shown(record_id=document_id)

@@ -1,4 +1,4 @@
-"""What is on file about a request, as Python sees it."""
+"""The records of the file of requests, as Python objects."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from shared.events import Actor, ReleaseCriteria, Source
 
 
 class Authority(msgspec.Struct, frozen=True):
-    """Legal authority on record: what it is, and the document that shows it."""
+    """Legal authority on record: its reference, and the document that proves it."""
 
     reference: str
     document_id: UUID
@@ -21,7 +21,7 @@ class Authority(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision. `refuse` was by rule, at filing."""
+    """One decision. `refuse` is by rule, at filing."""
 
     decision_id: UUID
     decision: Literal["approve", "deny", "refuse"]
@@ -31,9 +31,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     citation: str | None = None
     expires_at: datetime | None = None
     originals: list[UUID] = []
-    """Captures whose frames this approver would hand over whole."""
+    """Captures whose whole frames this approver releases."""
     list_sources: list[Source] = []
-    """Sources of hot lists whose hits this approver would hand over."""
+    """Sources of hot lists whose hits this approver releases."""
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,14 +50,14 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """Why no package can be made."""
+    """The reason why retention could make no package."""
 
     reason: str
     failed_at: datetime
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody took the package, whole."""
+    """Proof that a person downloaded the whole package."""
 
     receipt_id: UUID
     received_by: Actor
@@ -67,7 +67,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Filed:
-    """A written request as filed (policy 468.7(a)); none of this ever changes."""
+    """A written request as filed (policy 468.7(a)); immutable."""
 
     request_id: UUID
     agency_ori: Ori
@@ -89,7 +89,7 @@ class Filed:
 
 @dataclass(frozen=True, kw_only=True)
 class Request(Filed):
-    """A request as it stands."""
+    """A request with its status, decisions, package and receipts."""
 
     status: Status
     decisions: list[Decision]
@@ -99,12 +99,12 @@ class Request(Filed):
 
     @property
     def expires_at(self) -> datetime | None:
-        """Until when the package can be downloaded; None before approval."""
+        """The end of the download; None before approval."""
         return next((d.expires_at for d in self.decisions if d.expires_at is not None), None)
 
     @property
     def standing(self) -> Standing:
-        """What a review has to know."""
+        """The facts on which a review depends, as far as the file has them."""
         return Standing(
             status=self.status,
             restricted=self.restricted,

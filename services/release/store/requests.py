@@ -1,4 +1,4 @@
-"""The file of requests. Rows are added; of what is there only the status moves, and only forward."""
+"""The file of requests. It is append-only, but for the status of a request, which only moves forward."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ from shared.access.grant import Grant
 from shared.core.types import Ori
 from shared.events import Actor, ReleaseCriteria
 
-# The three lists come as JSON, so that a page of requests is one query.
+# Decisions, receipts, package and failure come as JSON, so that a page of requests is one query.
 _SELECT = """
     SELECT r.*, d.sha256 AS document_sha256, to_jsonb(p) AS package, to_jsonb(f) AS failure,
         (SELECT coalesce(jsonb_agg(to_jsonb(x) ORDER BY x.decided_at), '[]')
@@ -83,13 +83,13 @@ _DUE = text(
 
 
 class Requests:
-    """The only code that touches the file. Whoever is shown a request leaves a trace."""
+    """The only code that reads and writes the file. It records each disclosure of a request."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def file(self, filed: Filed, status: Status) -> None:
-        """Put a request on file."""
+        """Insert a request."""
         row = {name: getattr(filed, name) for name in Filed.__dataclass_fields__}
         authority: Authority | None = row.pop("legal_authority")
         row |= {
@@ -104,7 +104,7 @@ class Requests:
     async def get(
         self, grant: Grant, request_id: UUID, *, agency: Ori | None = None
     ) -> Request | None:
-        """Return one request (of `agency`, if one is named) and record that it was shown."""
+        """Return one request (of `agency`, if given) and record its disclosure."""
         found = await self._find("r.request_id = :id", {"id": request_id})
         if not found or (agency is not None and found[0].agency_ori != agency):
             return None
@@ -120,7 +120,7 @@ class Requests:
         after: UUID | None,
         limit: int,
     ) -> list[Request]:
-        """Return requests, newest first, filed before the one named `after`."""
+        """Return requests, newest first, filed before the one named `after`, and record their disclosure."""
         conditions = "(CAST(:agency AS text) IS NULL OR r.agency_ori = :agency)"
         conditions += " AND (CAST(:status AS text) IS NULL OR r.status = :status)"
         if after is not None:
@@ -136,9 +136,9 @@ class Requests:
         return found
 
     async def waiting(self, grant: Grant) -> list[tuple[Status, int, datetime]]:
-        """Return how many requests await a decision, by status, and when the first was filed.
+        """Return the number of requests that await a decision and the oldest filing time, by status.
 
-        Counts and ages: no request is told apart, so nothing is disclosed.
+        Counts and ages identify no request, so this is no disclosure.
         """
         found = await self._connection.execute(
             text(
@@ -150,7 +150,7 @@ class Requests:
         return [(Status(row.status), row.waiting, row.oldest_at) for row in found]
 
     async def lock(self, request_id: UUID) -> Request | None:
-        """Return one request for a step of its own, until the transaction ends nobody else's."""
+        """Return one request, locked until the transaction ends, or None."""
         await self._connection.execute(
             text("SELECT 1 FROM requests WHERE request_id = :id FOR UPDATE"), {"id": request_id}
         )
@@ -158,36 +158,36 @@ class Requests:
         return found[0] if found else None
 
     async def move(self, request_id: UUID, status: Status) -> None:
-        """Set where the request stands."""
+        """Set the status of a request."""
         await self._connection.execute(
             text("UPDATE requests SET status = :status WHERE request_id = :id"),
             {"id": request_id, "status": status.value},
         )
 
     async def decide(self, request_id: UUID, decision: Decision) -> None:
-        """Put a decision on file."""
+        """Insert a decision."""
         row = msgspec.structs.asdict(decision) | {"decided_by": _json(decision.decided_by)}
         await self._connection.execute(_DECIDE, {**row, "request_id": request_id})
 
     async def package(self, request_id: UUID, package: Package) -> None:
-        """Put on file what was built."""
+        """Insert the package that retention built."""
         await self._connection.execute(
             _PACKAGE, {**msgspec.structs.asdict(package), "request_id": request_id}
         )
 
     async def fail(self, request_id: UUID, failure: Failure) -> None:
-        """Put on file why no package can be made."""
+        """Insert the reason why retention could make no package."""
         await self._connection.execute(
             _FAIL, {**msgspec.structs.asdict(failure), "request_id": request_id}
         )
 
     async def receive(self, request_id: UUID, receipt: Receipt) -> None:
-        """Put a receipt on file."""
+        """Insert a receipt."""
         row = msgspec.structs.asdict(receipt) | {"received_by": _json(receipt.received_by)}
         await self._connection.execute(_RECEIVE, {**row, "request_id": request_id})
 
     async def due(self, now: datetime) -> list[tuple[UUID, str]]:
-        """Return ids and package keys of requests whose download has expired, and lock them."""
+        """Return ids and package keys of up to 100 requests whose download has expired, locked."""
         found = await self._connection.execute(_DUE, {"now": now})
         return [(row.request_id, row.package_key) for row in found]
 

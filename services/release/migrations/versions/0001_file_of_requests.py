@@ -1,4 +1,4 @@
-"""Agencies, documents, and the file of requests, which nothing deletes."""
+"""Agencies, documents, and the file of requests, which release never deletes."""
 
 from alembic import op
 
@@ -70,7 +70,7 @@ TABLES = (
         expires_at timestamptz
     )
     """,
-    # The second approver is never the first, whatever the code above does.
+    # The second approver is never the first, even if the service's check fails.
     """
     CREATE UNIQUE INDEX one_decision_a_person
         ON decisions (request_id, decision, (decided_by->>'person_id'))
@@ -100,7 +100,7 @@ TABLES = (
 )
 
 # Policy 468.7(c): the approved request is retained on file; Government Code 34090(d): two years at
-# least. Nothing here is ever deleted or altered; only the status moves, and only forward.
+# least. No row is ever deleted or altered, but for the status, which only moves forward.
 REFUSE = """
     CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

@@ -1,4 +1,4 @@
-"""An approved request of which no package can be made ends as failed, with the reason."""
+"""An approved request ends as failed, with the reason, if retention can make no package."""
 
 from alembic import op
 
