@@ -1,1 +1,1 @@
-"""Accounts and tokens as every service checks them, offline."""
+"""Offline checks of accounts and tokens, used by every service."""

@@ -1,7 +1,7 @@
-"""What a service knows of keys and accounts, so that tokens are checked offline and revoked within seconds.
+"""A service's copy of keys and accounts, with which it checks tokens offline and revokes them within seconds.
 
-Nothing is taken at its word: each event leads back to a root (ADR-0018). Nothing is missed in silence:
-account and key events are numbered, and identity's tick says how far the numbers go (ADR-0031).
+Each event is signed under a certificate of a root (ADR-0018). Account and key events are numbered, and identity's
+tick carries the latest numbers, so a service detects a missing event (ADR-0031).
 """
 
 import logging
@@ -22,7 +22,7 @@ from shared.events.signed_events import verify_event
 log = logging.getLogger(__name__)
 
 FOLLOWED = (KeyPublished, AccountChanged, CertificateRevoked)
-"""What is replayed from the start; ticks are followed from now on."""
+"""Events that a service replays from the start; it follows ticks from the end of their topic."""
 
 CURRENT_FOR = timedelta(seconds=5)
 TICKS_KEPT = 10
@@ -35,22 +35,22 @@ class _Known:
 
     number: int
     serial: int
-    """Of the certificate it was signed under; 0 for what identity knows from its own tables."""
+    """Serial of the certificate that signed it; 0 for events that identity made from its own tables."""
 
 
 @dataclass(frozen=True)
 class Provisioned:
-    """Who created, re-invited or changed an account: none of them decides on its requests (ADR-0025)."""
+    """People who created, re-invited or changed an account and may not decide on its requests (ADR-0025)."""
 
     by: frozenset[str] = frozenset()
     """Account ids."""
 
     known: bool = False
-    """Whether these are all; not of an account from before they were kept."""
+    """Whether the list is complete; False for accounts older than the record of provisioners."""
 
     @classmethod
     def told_by(cls, event: AccountChanged) -> "Provisioned":
-        """Return what the newest event of an account says; the topic is compacted, so each says all."""
+        """Return the provisioners that an account's event lists. The topic is compacted, so each event lists all."""
         told = event.details.get("provisioned")
         if not isinstance(told, dict) or not isinstance(told.get("by"), list):
             return cls()
@@ -58,7 +58,7 @@ class Provisioned:
 
 
 class People:
-    """Keys and accounts: enough to check a token, nothing more; and whether that is current."""
+    """The keys and accounts that token checks need, and whether they are current."""
 
     def __init__(self, issuer: str, trust: Trust, policy: Policy, clock: Clock) -> None:
         self.keys = KeyRing(issuer, longest_tokens(policy))
@@ -79,7 +79,7 @@ class People:
         self._was_current = False
 
     async def learn_all(self, events: Sequence[Event]) -> None:
-        """Take in events as a follower hands them over; one bad event must not lock everybody out."""
+        """Learn events from a follower. Logs and skips a bad event, so that it locks no account out."""
         for event in events:
             try:
                 self.learn(event)
@@ -87,7 +87,7 @@ class People:
                 log.error("an event of %s is not taken: %s", event.TOPIC, exc)
 
     def learn(self, event: Event) -> None:
-        """Take in one event that came by Kafka. Raises: CertificateRefused, ValueError, KeyError."""
+        """Verify and learn one event from Kafka. Raises: CertificateRefused, ValueError, KeyError."""
         if isinstance(event, CertificateRevoked):
             self._revoke(event.revocation)
             return
@@ -99,7 +99,7 @@ class People:
             self.know(event, serial)
 
     def know(self, event: Event, serial: int = 0) -> None:
-        """Take in a key or an account that is known to be identity's."""
+        """Learn a key or an account from an event already verified as identity's."""
         if isinstance(event, KeyPublished):
             self._key(event, serial)
         elif isinstance(event, AccountChanged):
@@ -117,11 +117,11 @@ class People:
             raise CredentialEnded("this token was revoked")
 
     def provisioned(self, account_id: str) -> Provisioned:
-        """Return who had an account in hand, as far as its newest event says."""
+        """Return the provisioners of an account, as its newest event lists them."""
         return self._provisioned.get(account_id, Provisioned())
 
     def check_current(self, now: datetime) -> None:
-        """Raise Unavailable unless every change of accounts and keys up to 5 s ago is known here."""
+        """Raise Unavailable unless this process knows every account and key change up to 5 s ago."""
         if self.lost_for(now) is not None:
             raise Unavailable(
                 "whether your account still holds cannot be checked now: nothing was heard from identity "
@@ -129,7 +129,7 @@ class People:
             )
 
     def lost_for(self, now: datetime) -> timedelta | None:
-        """Return for how long accounts have not been current here; None while they are."""
+        """Return how long this process's accounts have been out of date; None while they are current."""
         if self._current_until is not None and now <= self._current_until:
             self._lost_at = None
             return None
@@ -138,12 +138,12 @@ class People:
         return now - self._lost_at
 
     def assume_current(self, until: datetime = FOR_EVER) -> None:
-        """Count as current until then without a tick; for tests, whose tokens come from no identity."""
+        """Count as current until `until` without a tick; for tests, which run without identity."""
         self._current_until = until
 
     @property
     def was_current(self) -> bool:
-        """Whether accounts have been current here since the start."""
+        """Whether this process's accounts have been current at any time since its start."""
         return self._was_current
 
     async def ping(self) -> None:
@@ -155,14 +155,14 @@ class People:
         account = str(event.account_id)
         known = self._accounts.get(account, _Known(0, 0))
         if event.account_number < known.number or (event.account_number == known.number and serial):
-            return  # an older state, brought again
+            return  # a redelivery of an older state
         if event.account_number < 1:
             raise ValueError("an account's event has no number")
         self._account_sum += event.account_number - known.number
         self._accounts[account] = _Known(event.account_number, serial)
         self._newest_change = max(self._newest_change or event.occurred_at, event.occurred_at)
         self._valid_from[account] = event.tokens_valid_from
-        if serial or "provisioned" in event.details:  # else it is identity's own, from its tables
+        if serial or "provisioned" in event.details:  # else identity made the event from its tables
             self._provisioned[account] = Provisioned.told_by(event)
         self._barred.pop(account, None)
         if event.status != "active":
@@ -181,9 +181,9 @@ class People:
             self._newest_change = max(self._newest_change or event.occurred_at, event.occurred_at)
 
     def _revoke(self, text: str) -> None:
-        """Forget what a revoked issuer said: its keys, and the numbers that it gave.
+        """Drop the keys and numbers that a revoked issuer certificate signed.
 
-        Who it barred stays barred until the next issuer says otherwise.
+        Accounts that it barred stay barred until an event under a new certificate changes them.
         """
         revoked = self.trust.learn_revocation(text)
         if revoked.usage != "tokens":
@@ -211,7 +211,7 @@ class People:
         self._settle()
 
     def _went_back(self, tick: IdentityTicked, leeway: timedelta) -> bool:
-        """Whether the tick knows fewer changes than an earlier tick, or than came long before it."""
+        """Whether the tick has lower numbers than an earlier tick, or than the events known well before it."""
 
         def fewer(accounts: int, keys: int, at: datetime | None) -> bool:
             later = at is not None and tick.occurred_at > at + leeway
@@ -223,10 +223,10 @@ class People:
         )
 
     def _settle(self) -> None:
-        """Become current by the ticks whose numbers are all known here.
+        """Become current by each tick whose numbers this process has reached.
 
-        Each event counts its account up by one and all accounts up by one, so the newest numbers of all
-        accounts add up to the tick's exactly when none is missing, in a compacted topic too.
+        Each event adds one to its account's number and one to the total, so the newest numbers of all accounts add
+        up to the tick's total only if no event is missing, in a compacted topic too.
         """
         for tick, came_at in list(self._ticks):
             if self._account_sum >= tick.account_number and self._key_sum >= tick.key_number:

@@ -1,7 +1,7 @@
-"""Links by which a page fetches the pictures that an answer offered (ADR-0035).
+"""Links with which a page fetches the pictures that an answer offered (ADR-0035).
 
-Such a picture is part of the access that offered it and not a request of its own: the link says which
-attempt that was, and is good for one record, one person and ten minutes.
+Such a picture is part of the access that offered it, not a separate access: the link names that access attempt,
+and is valid for one record, one person and ten minutes.
 """
 
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ LINK_TOKEN = "link_token"  # noqa: S105 - a name, not a secret
 
 GOOD_FOR = timedelta(minutes=10)
 _USE = "picture link"
-"""In place of a topic, so that no MAC of an event is one of a link."""
+"""Replaces the topic in the MAC, so that an event's MAC is never valid for a link."""
 
 
 class PictureLinks:
@@ -26,14 +26,14 @@ class PictureLinks:
         self._key = key
 
     def token(self, attempt_id: UUID, record_id: UUID, person_id: str, now: datetime) -> str:
-        """Return what a link carries for a record that the attempt disclosed."""
+        """Return the token of a link to a record that the attempt disclosed."""
         said = f"{attempt_id}.{int((now + GOOD_FOR).timestamp())}"
         return f"{said}.{self._mac(said, record_id, person_id)}"
 
     def attempt_of(self, token: str, record_id: UUID, person_id: str, now: datetime) -> UUID:
         """Return the attempt whose answer offered the record to the person.
 
-        Raises: NotAuthorised for a link of another record or person, a forged one and one that is over.
+        Raises: NotAuthorised for a forged or expired link, or one for another record or person.
         """
         said, _, mac = token.rpartition(".")
         if not compare_digest(mac.encode(), self._mac(said, record_id, person_id).encode()):

@@ -1,7 +1,7 @@
 """Access and purpose tokens: ES256 JWTs. The only importer of jose (ADR-0002).
 
-python-jose's defaults are loose; here the algorithm, issuer, audience and type are fixed, keys are
-JWKs found by key id only, and a header that names another key or a critical extension is refused.
+python-jose's defaults are loose. This module fixes algorithm, issuer, audience and type, finds keys (JWKs)
+by key id only, and refuses a header that names another key or a critical extension.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ class KeyRing:
     """Public keys by key id, as identity published them."""
 
     def __init__(self, issuer: str, longest: Mapping[TokenType, timedelta]) -> None:
-        """`longest` says how long a token of each type may hold, by the policy."""
+        """`longest` is the policy's longest lifetime of each type of token."""
         self.issuer = issuer
         self.longest = longest
         self._keys: dict[str, tuple[dict[str, str], datetime]] = {}
@@ -46,15 +46,15 @@ class KeyRing:
             raise ValueError("a signing key is an EC key on P-256")
         known = self._keys.get(kid)
         if known is not None:
-            not_after = min(not_after, known[1])  # an end only ever moves earlier
+            not_after = min(not_after, known[1])  # the end of a key only moves earlier
         self._keys[kid] = ({**public, "alg": ALGORITHM, "use": "sig"}, not_after)
 
     def drop(self, kid: str) -> None:
-        """Trust a key no more."""
+        """Stop trusting a key."""
         self._keys.pop(kid, None)
 
     def find(self, kid: str, now: datetime) -> dict[str, str] | None:
-        """Return the key with this id while it holds, or None."""
+        """Return the key with this id if it is valid at `now`, or None."""
         jwk, not_after = self._keys.get(kid, (None, now))
         return jwk if jwk is not None and now < not_after else None
 
@@ -66,9 +66,10 @@ def sign(claims: Mapping[str, Any], *, jwk: Mapping[str, str], kid: str) -> str:
 
 
 def verify(token: str, keys: KeyRing, kind: TokenType, now: datetime) -> dict[str, Any]:
-    """Return the claims of `token`.
+    """Verify `token` and return its claims.
 
-    Raises: NotAuthenticated when it is not ours, not of this kind, expired, or oddly made.
+    Raises: CredentialEnded if it has expired; NotAuthenticated if its key, signature, kind, lifetime or form
+    is wrong.
     """
     header = _header(token)
     jwk = keys.find(str(header.get("kid", "")), now)
@@ -86,8 +87,8 @@ def verify(token: str, keys: KeyRing, kind: TokenType, now: datetime) -> dict[st
                 "require_aud": True,
                 "require_iss": True,
                 "require_jti": True,
-                # exp and iat are held against the injected clock below; a "require_exp" here would
-                # switch jose's own check on again, against the machine's clock.
+                # _holds_at checks exp and iat against the injected clock; "require_exp" here would
+                # switch on jose's own check against the machine's clock.
                 "verify_exp": False,
                 "leeway": LEEWAY_S,
             },
@@ -112,7 +113,7 @@ def thumbprint(jwk: Mapping[str, str]) -> str:
 
 
 def longest_tokens(policy: Policy) -> dict[TokenType, timedelta]:
-    """Return how long a token of each type may hold."""
+    """Return the policy's longest lifetime of each type of token."""
     return {
         "access": timedelta(minutes=policy.accounts.access_token_minutes),
         "purpose": timedelta(minutes=policy.purposes.token_minutes),

@@ -1,1 +1,1 @@
-"""Postgres: a service's schema, transactions, the outbox and what is kept beside it."""
+"""Postgres: a service's schema, transactions, outbox, inbox and shared tables."""

@@ -1,4 +1,4 @@
-"""Postgres: engines, transactions, migrations, and the inbox that makes an event's effect single."""
+"""Postgres: engines, transactions, migrations, and the inbox, with which a redelivery has no second effect."""
 
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -25,17 +25,17 @@ log = logging.getLogger(__name__)
 
 SHARED_MIGRATIONS = Path(__file__).parent / "migrations"
 SHARED_VERSIONS, OWN_VERSIONS = "alembic_version_shared", "alembic_version"
-"""The tables in which it is kept how far a schema has been brought."""
+"""The tables with the migration version of a schema: of the shared tables, and of the service's own."""
 
 GRANTS = "grants.sql"
-"""Beside the migrations: what the role that works may do to each table, `{role}` for its name (ADR-0016)."""
+"""The file beside the migrations with the working role's rights; `{role}` is replaced by its name (ADR-0016)."""
 
 EMITTED = "plateward_emitted"
 MADE_BY = "plateward_mac_key"
 """Keys of a connection's `info`: whether the transaction wrote to the outbox, and the service's MAC key."""
 
 POOL_TIMEOUT_S = 5.0
-"""A request that no connection came free for is better refused than kept waiting."""
+"""A request waits this long for a free connection, then fails."""
 
 
 async def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
@@ -58,7 +58,7 @@ class Database:
         pool_size: int = 5,
         mac_key: MacKey | None = None,
     ) -> None:
-        """`mac_key` is needed by whoever emits audited events (shared/kafka/event_mac.py)."""
+        """`mac_key` is required to emit audited events (shared/kafka/event_mac.py)."""
         link = DatabaseLink.at(where)
         self.schema = schema
         self.mac_key = mac_key
@@ -87,9 +87,9 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction: committed at the end, rolled back on any error.
+        """Open a transaction; commit it at the end, roll it back on any error.
 
-        Raises: Unavailable when Postgres does not answer.
+        Raises: Unavailable if Postgres does not answer or cannot serve it now.
         """
         try:
             async with self.engine.begin() as connection:
@@ -117,13 +117,13 @@ class Database:
             await connection.execute(text("SELECT 1"))
 
     async def migrate(self, migrations: Path, *, role: str | None = None) -> None:
-        """Bring the schema up to date, shared tables first; only one process at a time does it.
+        """Migrate the schema, shared tables first; one process at a time, under an advisory lock.
 
         Args:
-            migrations: the folder of the service's own.
-            role: who works with the tables; is granted what the grants beside the migrations say, and
-                nothing else. None where the owner works itself.
-        Raises: Unavailable when Postgres does not answer.
+            migrations: the folder of the service's own migrations.
+            role: the working role, which gets exactly the rights of the grants files. None if the owner works
+                itself.
+        Raises: Unavailable if Postgres does not answer.
         """
         async with self.begin() as connection:
             await connection.execute(
@@ -136,7 +136,7 @@ class Database:
                 await _grant(connection, self.schema, role, migrations)
 
     async def is_current(self, migrations: Path) -> bool:
-        """Whether the schema is as far as this program knows, no less and no more. Raises: Unavailable."""
+        """Whether the schema is exactly at this program's newest migrations. Raises: Unavailable."""
         async with self.begin() as connection:
             shared = await connection.run_sync(_is_at_head, SHARED_MIGRATIONS, SHARED_VERSIONS)
             return shared and await connection.run_sync(_is_at_head, migrations, OWN_VERSIONS)
@@ -155,8 +155,8 @@ _FAULTS = (
 
 
 _PASSING = ("08", "40", "53", "57P", "58", "25006")
-"""SQLSTATEs by their beginnings: connection, deadlock, disk or memory or connections spent, shutting
-down, its own I/O, and a standby that only reads. None of them is the fault of what was asked."""
+"""Prefixes of SQLSTATEs that are not the query's fault: connection, deadlock, disk or memory or connections
+spent, shutdown, I/O error, and a read-only standby."""
 
 
 def _passing(exc: DBAPIError) -> bool:
@@ -169,7 +169,7 @@ def _connection_fault(exc: DBAPIError) -> bool:
 
 def _upgrade(connection: Connection, migrations: Path, version_table: str) -> None:
     if _heads(migrations) and _is_at_head(connection, migrations, version_table):
-        return  # a folder without versions has its table made too
+        return  # a folder without versions goes on, which creates its version table
     config = _alembic(migrations)
     config.attributes["connection"] = connection
     config.attributes["version_table"] = version_table
@@ -183,7 +183,7 @@ def _is_at_head(connection: Connection, migrations: Path, version_table: str) ->
 
 @lru_cache
 def _heads(migrations: Path) -> frozenset[str]:
-    """Return the newest versions that a folder knows: a running program's do not change."""
+    """Return the newest versions in a folder; cached, since they do not change while the program runs."""
     return frozenset(ScriptDirectory.from_config(_alembic(migrations)).get_heads())
 
 
@@ -195,7 +195,7 @@ def _alembic(migrations: Path) -> Config:
     return config
 
 
-# Whoever was granted anything in a schema: on itself, its tables and sequences, their columns, its functions.
+# Roles with any grant in a schema: on the schema, its tables and sequences, their columns, its functions.
 _GRANTEES = text(
     """
     SELECT DISTINCT pg_get_userbyid(granted.grantee)::text
@@ -212,9 +212,9 @@ _GRANTEES = text(
 
 
 async def _grant(connection: AsyncConnection, schema: str, role: str, migrations: Path) -> None:
-    """Leave `role` what the grants say, and nobody else anything that the owner granted before.
+    """Grant `role` the rights of the grants files, and revoke all other grants of the owner.
 
-    So the role that all services shared once, or that of another service, loses what it had (ADR-0021).
+    The role that all services once shared, or another service's role, thus loses its rights (ADR-0021).
     """
     quote = connection.dialect.identifier_preparer.quote_identifier
     found = (await connection.execute(_GRANTEES, {"schema": schema})).scalars()
@@ -237,7 +237,7 @@ async def _grant(connection: AsyncConnection, schema: str, role: str, migrations
 
 
 async def first_sight(connection: AsyncConnection, group: str, event_id: UUID) -> bool:
-    """Return True once for an event and group; the answer commits with the caller's transaction."""
+    """Add an event to a group's inbox; return False if it is there already. Commits with the caller's transaction."""
     statement = text(
         "INSERT INTO inbox (consumer, event_id) VALUES (:consumer, :event_id) ON CONFLICT DO NOTHING"
     )

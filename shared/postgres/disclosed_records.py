@@ -1,7 +1,7 @@
-"""How many records a person was shown in a day: counted where they are disclosed, refused past a limit.
+"""Counts the records that a person is shown in a day, where they are disclosed, and refuses past a limit.
 
-Each service counts in a table of its own schema, in the transaction that discloses; audit sums over all
-of them from the log (ADR-0040).
+Each service counts in a table of its own schema, in the transaction that discloses; audit adds up all
+services from the log (ADR-0040).
 """
 
 from datetime import date, timedelta
@@ -13,7 +13,7 @@ from shared.core.errors import NotAuthorised
 from shared.core.permissions import Permission
 
 PICTURES = frozenset({"crop", "image"})
-"""Kinds of disclosures that are pictures of a record, which counted in the answer that offered the picture."""
+"""Record kinds that are pictures of a record; the answer that offered the picture already counted the record."""
 
 PUSHED = frozenset({Permission.ALERT_RECEIVE.value})
 """Permissions under which the software, and not the person, chooses what is shown: live alerts."""
@@ -21,7 +21,7 @@ PUSHED = frozenset({Permission.ALERT_RECEIVE.value})
 LIMIT_CODE = "disclosure_limit"
 
 KEPT = timedelta(days=2)
-"""Counts stay until no request of their day can still be open."""
+"""Counts stay until every request of their day has ended."""
 
 _ADD = text(
     "INSERT INTO disclosed_counts AS c (person_id, day, records) VALUES (:person_id, :day, :records)"
@@ -42,8 +42,8 @@ class DisclosureLimit(NotAuthorised):
 def is_counted(permission: str, record_kind: str, *, offered: bool = False) -> bool:
     """Whether a disclosure counts towards what a person was shown in a day.
 
-    `offered`: an earlier answer showed the record and offered its picture. Whoever has only the id of a record,
-    from somewhere else, is shown another record by its picture.
+    `offered`: an earlier answer showed the record and offered its picture. Without such an answer, the picture
+    discloses a further record.
     """
     return not (offered and record_kind in PICTURES) and permission not in PUSHED
 
@@ -51,12 +51,12 @@ def is_counted(permission: str, record_kind: str, *, offered: bool = False) -> b
 async def count(
     connection: AsyncConnection, person_id: str, day: date, records: int, most: int | None
 ) -> None:
-    """Add `records` to what a person was shown on a day (UTC), in the transaction that discloses them.
+    """Add `records` to a person's count of a day (UTC), in the transaction that discloses them.
 
-    Others who disclose to the same person wait until it ends, so that requests at once cannot each
-    stay below the limit. `most` is None for who was released from it.
-    Raises: DisclosureLimit when the sum is over `most`; then nothing of this may be shown. Also where `most`
-    were shown before and there is nothing more to show: else the refusal would tell what there is.
+    Other disclosures to the same person wait until it ends, so that concurrent requests cannot each stay
+    below the limit. `most` is None for a person released from the limit.
+    Raises: DisclosureLimit if the sum exceeds `most`; the caller then discloses no record. Also if the count
+    already equals `most` and `records` is 0: otherwise the refusal would reveal whether records match.
     """
     values = {"person_id": person_id, "day": day, "records": records}
     total = int((await connection.execute(_ADD, values)).scalar_one())
@@ -69,10 +69,10 @@ async def count(
 
 
 async def shut(connection: AsyncConnection, person_id: str, day: date, most: int) -> None:
-    """Show a person nothing more on a day: a refusal has told them that there is more than was left to them."""
+    """Set a person's count of a day to the limit: a refusal revealed that more records match than were left."""
     await connection.execute(_SHUT, {"person_id": person_id, "day": day, "most": most})
 
 
 async def drop_old(connection: AsyncConnection, today: date) -> None:
-    """Forget counts of days that are over."""
+    """Delete counts older than two days."""
     await connection.execute(_DROP, {"before": today - KEPT})

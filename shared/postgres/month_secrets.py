@@ -1,7 +1,7 @@
-"""Secrets of months, under which ids are keyed (ADR-0026): shared by replicas, gone with the month's records.
+"""Monthly secrets that key the ids of sightings (ADR-0026); replicas share them.
 
-Whoever has a month's secret can compute the id of any sighting of that month and so look for a car. The
-secret is sealed in the service's own schema and destroyed by the purge that takes the whole month.
+With a month's secret one can compute the id of any sighting of that month, and so search for a car. The
+service's own schema holds the secret sealed; the purge of the whole month destroys it.
 """
 
 import logging
@@ -31,7 +31,7 @@ CREATE TABLE month_secrets (
     CHECK ((sealed IS NULL) = (destroyed_at IS NOT NULL))
 )
 """
-"""What a service's migration makes; the role that works may select, insert and update."""
+"""The table that a service's migration creates; the working role may select, insert and update."""
 
 _ADD = text(
     "INSERT INTO month_secrets (month, sealed) VALUES (:month, :sealed) ON CONFLICT DO NOTHING"
@@ -48,14 +48,14 @@ _DESTROY = text(
 
 
 class MonthEnded(InvalidInput):
-    """The records of that month are destroyed, and with them the secret of its ids."""
+    """The purge destroyed the records of that month and the secret of its ids."""
 
 
 class MonthSecrets:
-    """One service's secrets, in memory: once loaded they serve without Postgres."""
+    """One service's monthly secrets, in memory; once loaded, they need no Postgres."""
 
     def __init__(self, db: Database, clock: Clock, vault: Vault, *, kept_days: int) -> None:
-        """`kept_days` is the schedule: so far back records may still come."""
+        """`kept_days` is the retention schedule: the greatest age of a record that may still arrive."""
         self._db = db
         self._clock = clock
         self._vault = vault
@@ -67,9 +67,9 @@ class MonthSecrets:
         )
 
     async def load(self) -> None:
-        """Make the secrets that are missing, from the schedule's edge to the next month, and read all.
+        """Create missing secrets, from the start of the schedule to the next month, and read all.
 
-        Raises: Unavailable; VaultFault when the key-encryption key is another one.
+        Raises: Unavailable; VaultFault if another key-encryption key sealed them.
         """
         now = self._clock.now()
         month, last = month_of(now - self._kept), _next(month_of(now))
@@ -82,7 +82,7 @@ class MonthSecrets:
             await self._read(connection)
 
     async def ensure(self, moments: Iterable[datetime]) -> None:
-        """Have the secrets of these moments' months, unless they ended. Raises: Unavailable."""
+        """Load or create the secrets of these moments' months, except destroyed ones. Raises: Unavailable."""
         missing = {month_of(moment) for moment in moments} - self._secrets.keys() - self._ended
         if missing:
             async with self._db.begin() as connection:
@@ -92,7 +92,7 @@ class MonthSecrets:
     def secret(self, moment: datetime) -> bytes:
         """Return the secret of a moment's month, 32 bytes.
 
-        Raises: MonthEnded when it is destroyed; Unavailable while it is not known here.
+        Raises: MonthEnded if it is destroyed; Unavailable if this process has not loaded it.
         """
         month = month_of(moment)
         found = self._secrets.get(month)

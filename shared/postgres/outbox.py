@@ -1,7 +1,7 @@
-"""The outbox: events commit with the effect that they tell of, and are relayed to Kafka after.
+"""The outbox: events commit with the change that they describe; a relay then publishes them to Kafka.
 
-Rows are relayed in `seq` order under an advisory lock and deleted once Kafka has them. Reading by
-"what is still there" rather than by a high-water mark never skips a transaction that commits late.
+The relay publishes rows in `seq` order under an advisory lock and deletes them once Kafka acknowledges. It
+reads the rows still there instead of using a high-water mark, so it never skips a transaction that commits late.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ INBOX_KEPT = timedelta(days=30)
 """Longer than any topic keeps its events, so a redelivery always finds its inbox row."""
 
 MAX_EVENT_BYTES = 900_000
-"""Kafka takes 1 MiB with headers. One that is larger would hold up all that follow it, for ever."""
+"""Kafka accepts 1 MiB with headers. A larger event would block all later ones for ever."""
 
 DIGEST = (
     "sha256(convert_to(jsonb_build_array(o.seq, o.topic, encode(o.key, 'hex'), o.headers,"
@@ -55,8 +55,8 @@ _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('outbox'), hashtext(curr
 async def emit(connection: AsyncConnection, source: str, *events: Event) -> None:
     """Write `events` of service `source` to the outbox, in the caller's transaction.
 
-    Audited events get their MAC here, so a row that is changed later no longer proves its maker.
-    Raises: TooLarge for one that Kafka would never take; what cannot be told is not done. NoMacKey.
+    Audited events get their MAC here, so a later change to the row invalidates it.
+    Raises: TooLarge for an event that Kafka would never accept, which rolls the transaction back; NoMacKey.
     """
     if not events:
         return
@@ -86,7 +86,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.backlog = 0
-        """Events waiting, as last counted; access is refused past a set number."""
+        """Events not yet published, as last counted; past a set number the service refuses access."""
         db.add_listener(self._wake.set)
 
     def start(self) -> None:
@@ -94,7 +94,7 @@ class Relay:
         self._task = asyncio.create_task(self._run(), name=f"relay {self._db.schema}")
 
     async def stop(self) -> None:
-        """Relay what is left if Kafka takes it, then stop."""
+        """Relay the remaining events for up to 3 s, then stop."""
         if self._task is None:
             return
         self._task.cancel()
@@ -106,7 +106,7 @@ class Relay:
             log.warning("outbox of %s not drained at stop: %s", self._db.schema, type(exc).__name__)
 
     async def drain(self) -> int:
-        """Relay until nothing is left; return how many events went."""
+        """Relay until the outbox is empty; return the number of events relayed."""
         moved = 0
         while count := await self._move():
             moved += count
@@ -138,7 +138,7 @@ class Relay:
     async def _move(self) -> int:
         async with self._db.begin() as connection:
             if not (await connection.execute(_LOCK)).scalar_one():
-                return 0  # another replica is at it
+                return 0  # another replica is relaying
             rows = (await connection.execute(_TAKE, {"limit": self._batch})).all()
             if not rows:
                 self._set_backlog(0)

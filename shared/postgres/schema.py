@@ -1,4 +1,4 @@
-"""A service's tables: their owner makes and changes them, a role that owns none works with them (ADR-0016)."""
+"""A service's tables: their owner creates and changes them; the working role owns none (ADR-0016)."""
 
 import logging
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _COULD_CHANGE = text(
     FROM ({_OWNERS}) AS owners
     """  # noqa: S608 - constants
 )
-# The schemas of a service are known by the table that tells their version.
+# A schema belongs to a service if it has the table of migration versions.
 _REACHED = text(
     """
     SELECT CAST(n.nspname AS text) FROM pg_namespace n
@@ -46,15 +46,15 @@ _OF_OTHERS = text(
 
 
 class SchemaFault(AlprError):
-    """The tables, or the role that asks for them, are not as a service needs them."""
+    """The tables, or the rights of the role, are not as the service needs them."""
 
     title = "The database is not as the service needs it"
 
 
 async def prepare(db: Database, settings: DatabaseSettings, migrations: Path) -> None:
-    """Bring a service's tables up to date if their owner's address is given, and see that `db` is another's.
+    """Migrate a service's tables if the owner's address is set, and check the rights of the working role.
 
-    Without that address a role that owns the tables itself does it, where that is allowed at all.
+    Without that address, a working role that owns the tables migrates them itself, if the settings allow it.
     Raises: SchemaFault, Unavailable.
     """
     owner = settings.database_owner_link()
@@ -77,9 +77,9 @@ async def prepare(db: Database, settings: DatabaseSettings, migrations: Path) ->
 async def migrate_as(
     owner: DatabaseLink, schema: str, migrations: Path, *, role: str | None
 ) -> None:
-    """Bring a schema up to date as its owner, and grant `role` what it needs to work.
+    """Migrate a schema as its owner, and grant `role` the rights that its work needs.
 
-    Raises: SchemaFault where some of it belongs to another role, Unavailable.
+    Raises: SchemaFault if another role owns part of the schema; Unavailable.
     """
     db = Database(owner, schema, pool_size=1)
     try:
@@ -101,14 +101,14 @@ async def _others(connection: AsyncConnection, schema: str) -> list[str]:
 
 
 async def _could_change(db: Database) -> bool:
-    """Whether the role that works could change its tables, or would own them once they are made."""
+    """Whether the working role could change its tables, or would own them once created."""
     async with db.begin() as connection:
         parameters = {"schema": db.schema, "of_database": True}
         return bool((await connection.execute(_COULD_CHANGE, parameters)).scalar_one())
 
 
 async def _reached(db: Database) -> list[str]:
-    """Return the schemas of other services that the role that works may enter (ADR-0021)."""
+    """Return the schemas of other services that the working role may use (ADR-0021)."""
     async with db.begin() as connection:
         parameters = {"schema": db.schema, "versions": OWN_VERSIONS}
         return list((await connection.execute(_REACHED, parameters)).scalars())
@@ -129,7 +129,7 @@ def _reaches(schemas: Sequence[str]) -> str:
 
 
 def _warn_or_refuse(settings: DatabaseSettings, fault: str) -> None:
-    """Say that the role has more than its work needs. Raises: SchemaFault unless that is allowed."""
+    """Log that the role has more rights than its work needs. Raises: SchemaFault unless the settings allow it."""
     kept_apart = settings.database_owner_url is not None or not settings.database_link().stays
     if kept_apart and not settings.database_allow_owner:
         raise SchemaFault(

@@ -1,7 +1,7 @@
-"""How Postgres is reached: settings, and what is refused about them at start, by name.
+"""Settings of the connection to Postgres, and their checks at start.
 
-As with Kafka (`shared/kafka/settings.py`), a link to another machine is encrypted and the server proves
-who it is, unless it is said that something else sees to it.
+As with Kafka (`shared/kafka/settings.py`), a link to another machine is encrypted and authenticates the server,
+unless a setting allows otherwise.
 """
 
 import ssl
@@ -17,29 +17,29 @@ from sqlalchemy.exc import ArgumentError
 from shared.core.links import Given, checked_tls, is_this_machine
 
 MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-"""libpq's; asyncpg takes the same."""
+"""libpq's TLS modes, which asyncpg accepts too."""
 
 
 @dataclass(frozen=True)
 class DatabaseLink:
-    """Where Postgres is, with user and password (a secret), and how the link is encrypted."""
+    """Postgres' address with user and password (a secret), and the TLS of the link."""
 
     url: URL
-    """Without its parameter for TLS; its own repr hides the password."""
+    """The address without its TLS parameter; its repr hides the password."""
 
     tls: ssl.SSLContext | str | None
-    """A context, or a mode of libpq's; asyncpg's default (prefer) where None."""
+    """A context or one of libpq's modes; None for asyncpg's default (prefer)."""
 
     @classmethod
     def at(cls, where: "DatabaseLink | str") -> "DatabaseLink":
-        """Return `where`; a bare address, as tests have it, is linked to as the environment says."""
+        """Return `where`; for a bare address, as in tests, the link with the environment's TLS settings."""
         if isinstance(where, DatabaseLink):
             return where
         return DatabaseSettings(database_url=where, database_owner_url=None).database_link()
 
     @property
     def role(self) -> str | None:
-        """Who signs in; the operating system's user where None."""
+        """The role that signs in; None for the operating system's user."""
         return self.url.username
 
     @property
@@ -49,7 +49,7 @@ class DatabaseLink:
 
     @property
     def dsn(self) -> str:
-        """The address as asyncpg itself takes it; a secret."""
+        """The address in asyncpg's form; a secret."""
         return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     @property
@@ -59,38 +59,37 @@ class DatabaseLink:
 
 
 class DatabaseSettings(BaseSettings):
-    """What every client of Postgres reads from its environment."""
+    """The settings that every client of Postgres reads from its environment."""
 
-    # A setting that is refused is not shown: it may be a secret.
+    # Errors hide a refused setting: it may be a secret.
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: str = "postgresql://postgres@127.0.0.1:5432/plateward"
-    """postgresql://user:password@host:port/database, of the role that works; a secret."""
+    """postgresql://user:password@host:port/database, of the working role; a secret."""
 
     database_owner_url: Annotated[str | None, Given] = None
-    """The same database by the role that owns the tables; with it, and then only by it, they are made and
-    changed (ADR-0016). A secret that a service at work needs no more."""
+    """The same database for the role that owns the tables. If set, only this role creates and changes them
+    (ADR-0016). A secret; a running service does not need it."""
 
     database_allow_owner: bool = False
-    """Work on another machine's database as a role that could change the tables, or reaches another service's, all
-    the same."""
+    """Allow a working role that could change the tables, or that reaches another service's, on another machine's
+    database."""
 
     database_ca_file: Annotated[Path | None, Given] = None
-    """Certificates (PEM) of those who may sign the server's. With it links are encrypted and the server's
-    name and signer checked, which is `ssl=verify-full` in the address."""
+    """CA certificates (PEM) for the server's certificate. If set, links are encrypted and check the server's name
+    and signer, like `ssl=verify-full` in the address."""
 
     database_allow_unverified: bool = False
-    """Reach a database on another machine without that all the same: where something else protects the
-    whole way to it."""
+    """Allow a database on another machine without that check: for networks that protect the whole path to it."""
 
     database_pool_size: Annotated[int, Field(ge=1, le=100)] = 5
 
     start_patience_s: Annotated[float, Field(ge=0)] = 120
-    """How long a service, and what makes its tables, waits at its start for Postgres (and Kafka) to answer."""
+    """How long a service or its migration waits at its start for Postgres (and Kafka) to answer."""
 
     @model_validator(mode="after")
     def _database_fits_together(self) -> Self:
-        """Refuse what contradicts itself or would leave a link open, and a file that does not hold."""
+        """Refuse contradictory settings, an unprotected link, and an invalid certificate file."""
         links = {"DATABASE_URL": self.database_link()}
         if (owner := self.database_owner_link()) is not None:
             _refuse_one_role(links["DATABASE_URL"].role, owner.role)
@@ -101,11 +100,11 @@ class DatabaseSettings(BaseSettings):
         return self
 
     def database_link(self) -> DatabaseLink:
-        """Return how Postgres is reached at work. Raises: ValueError."""
+        """Return the link of the working role. Raises: ValueError."""
         return self._link(self.database_url, "DATABASE_URL")
 
     def database_owner_link(self) -> DatabaseLink | None:
-        """Return how its tables' owner reaches Postgres, if that is told. Raises: ValueError."""
+        """Return the link of the tables' owner, or None if not set. Raises: ValueError."""
         if self.database_owner_url is None:
             return None
         return self._link(self.database_owner_url, "DATABASE_OWNER_URL")
@@ -130,7 +129,7 @@ class DatabaseSettings(BaseSettings):
 
 
 def _mode(url: URL, name: str) -> str | None:
-    """Return what an address says of TLS, by either of its names. Raises: ValueError."""
+    """Return the TLS mode of an address (`ssl` or `sslmode`), or None. Raises: ValueError."""
     said = [mode for key in ("ssl", "sslmode") for mode in url.normalized_query.get(key, ())]
     if not said:
         return None
@@ -140,14 +139,14 @@ def _mode(url: URL, name: str) -> str | None:
 
 
 def _stays(url: URL) -> bool:
-    """Whether all that an address names is on this machine."""
+    """Whether every host of an address is this machine."""
     hosts = [*([url.host] if url.host else []), *url.normalized_query.get("host", ())]
     names = [host.rsplit(":", 1)[0] if host.count(":") == 1 else host for host in hosts]
     return all(name.startswith("/") or is_this_machine(name) for name in names)
 
 
 def _refuse_open_link(link: DatabaseLink, name: str) -> None:
-    """Raise ValueError if anybody between here and Postgres could read along, or be it."""
+    """Raise ValueError if a third party on the network could read the link or impersonate Postgres."""
     if not link.stays:
         raise ValueError(
             f"{name} reaches a database on another machine that could be anybody: set "
@@ -157,7 +156,7 @@ def _refuse_open_link(link: DatabaseLink, name: str) -> None:
 
 
 def _refuse_one_role(works: str | None, owns: str | None) -> None:
-    """Raise ValueError unless it is told who works, and that it is not who owns."""
+    """Raise ValueError unless the working role is named and differs from the owner."""
     if works is None:
         raise ValueError(
             "DATABASE_URL names no role, to which that of DATABASE_OWNER_URL could grant its tables"

@@ -1,6 +1,6 @@
-"""What Postgres' planner remembers of columns: samples of their values, which outlive the rows.
+"""Renews the planner's statistics, whose samples of column values outlive the rows.
 
-Each schema with sightings has a function of its owner's that renews them; whoever purged calls it.
+Each schema with sightings has a function, owned by its owner, that renews them; a purge calls it.
 """
 
 from sqlalchemy import text
@@ -10,5 +10,5 @@ _FORGET = text("SELECT forget_statistics()")
 
 
 async def forget_statistics(connection: AsyncConnection) -> None:
-    """Have the planner forget the values of rows that are gone. A table that is empty now keeps its old samples."""
+    """Remove the values of deleted rows from the planner's samples. A table that is now empty keeps its old ones."""
     await connection.execute(_FORGET)

@@ -8,7 +8,7 @@ from shared.postgres.outbox import emit
 
 
 class UnitOfWork:
-    """What a route or a handler does happens in here together, or not at all."""
+    """One transaction of a route or a handler: its changes and events commit together or not at all."""
 
     def __init__(self, connection: AsyncConnection, service: str, clock: Clock) -> None:
         self.connection = connection
@@ -16,5 +16,5 @@ class UnitOfWork:
         self.clock = clock
 
     async def emit(self, *events: Event) -> None:
-        """Announce `events` once the transaction commits."""
+        """Write `events` to the outbox, which publishes them after the commit."""
         await emit(self.connection, self.service, *events)
