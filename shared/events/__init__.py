@@ -1,4 +1,4 @@
-"""Every event type. Bodies are JSON by msgspec; examples/ keeps one of each for ever."""
+"""All event types. Bodies are JSON by msgspec; examples/ has one of each, which never changes."""
 
 from shared.core.types import Source, Tier
 from shared.events.access import (

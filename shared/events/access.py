@@ -10,7 +10,7 @@ from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
 
 
 class PurposeRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why somebody looked, as declared."""
+    """The declared purpose of an access."""
 
     kind: str
     offence_type: str | None = None
@@ -21,23 +21,23 @@ class PurposeRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class AccessAttempted(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody asked. Written durably before anything is read, allowed or refused."""
+    """A person or client requested access. Written durably before any data is read, allowed or refused."""
 
     TOPIC: ClassVar[str] = "alpr.access.attempted"
 
     attempt_id: UUID
-    actor: Actor | None  # None: no credential that holds
+    actor: Actor | None  # None: no valid credential
     service: str
     permission: str
     method: str
     route: str  # the template, e.g. /v1/hits/{hit_id}
     elements: dict[str, Any]  # plate or other data elements queried, cameras, area, time window
     allowed: bool
-    request_id: str  # ours, and of no other request
+    request_id: str  # the service's own, unique
     client_address: str
     reason: str | None = None  # why refused
     caller_request_id: str | None = (
-        None  # what the caller calls it: anything, at most 64 characters
+        None  # the caller's own name for the request: any text, at most 64 characters
     )
     purpose: PurposeRecord | None = None
 
@@ -48,7 +48,7 @@ class AccessAttempted(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RefusalsCounted(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Unauthenticated requests that were refused in one minute and have no entry each (ADR-0015)."""
+    """The number of refused unauthenticated requests in one minute that have no entry of their own (ADR-0015)."""
 
     TOPIC: ClassVar[str] = "alpr.refusals.counted"
     VERSION: ClassVar[int] = 2
@@ -59,30 +59,30 @@ class RefusalsCounted(Event, frozen=True, kw_only=True, omit_defaults=True):
     count: int
     since: datetime  # the first of them
     until: datetime  # the last, within the same minute
-    allowed: bool  # false; so that they are found among what was refused
+    allowed: bool  # always false, so that a search for refusals finds them
 
 
 class DisclosedRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One record that was shown, and the plates that it showed."""
+    """One disclosed record, and the plates that it showed."""
 
     record_id: str
     plates: list[str] = []
-    read_ids: list[str] = []  # the reads that it tells of, where it is neither read nor capture
+    read_ids: list[str] = []  # the reads that it describes, if it is neither read nor capture
 
 
 class DisclosedDay(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The records of one capture day (UTC) that were shown; None for records without a capture."""
+    """The disclosed records of one capture day (UTC); None for records without a capture."""
 
     captured_on: date | None = None
     shown: list[DisclosedRecord]
 
 
 class RecordsDisclosed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """What was released to somebody, by id; committed with the transaction that read it."""
+    """The records that an access released, by id; commits with the transaction that read them."""
 
     TOPIC: ClassVar[str] = "alpr.records.disclosed"
     MAX_DAYS: ClassVar[int] = 6
-    """Days in one event. Who shows records of more days emits several events."""
+    """The most days in one event. A disclosure of more days emits several events."""
 
     SEALED: ClassVar[Sealing | None] = Sealing(
         group="unknown",
@@ -110,7 +110,7 @@ class RecordsDisclosed(Event, frozen=True, kw_only=True, omit_defaults=True):
     count: int
     request_id: str
     purpose: PurposeRecord | None = None
-    record_ids: list[str] = []  # of events from before records were told by day
+    record_ids: list[str] = []  # only in events from before records were grouped by day
     plates: list[str] = []  # likewise
 
     @property
@@ -130,12 +130,12 @@ class RecordsDisclosed(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def shown_plates(self) -> list[str]:
-        """Every plate that was shown, once."""
+        """The distinct plates of all records."""
         return sorted({plate for record in self.shown for plate in record.plates})
 
 
 class PurposeDeclared(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody said why they need data; or tried a kind that the law forbids."""
+    """A person declared a purpose, or tried a kind that the law prohibits."""
 
     TOPIC: ClassVar[str] = "alpr.purpose.declared"
 

@@ -9,7 +9,7 @@ from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
 
 
 class CheckpointSigned(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The audit log at one size: publish it, and nobody can rewrite what came before."""
+    """The signed audit log at one size; once published, it exposes any later change of the entries before it."""
 
     TOPIC: ClassVar[str] = "alpr.checkpoint.signed"
 
@@ -20,13 +20,13 @@ class CheckpointSigned(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ValuesErased(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The audit log erased its sealed values of what a purge run destroyed (docs/audit-log.md)."""
+    """The audit log erased the sealed values of the records that a purge run destroyed (docs/audit-log.md)."""
 
     TOPIC: ClassVar[str] = "alpr.values.erased"
 
     run_id: UUID
     purged_event_id: UUID  # of the `records.purged` entry that this follows
-    before: datetime  # the run destroyed what was captured before this
+    before: datetime  # the run destroyed records captured before this
     groups: int  # of which all or some was erased
     records: int  # single disclosed records among that
     list_sha256: str  # lower-case hex, over the lines that name what was erased
@@ -45,7 +45,7 @@ class ValuesErased(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ValuesExported(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """An export of the audit log took its sealed values along; in the log before a byte leaves."""
+    """An export of the audit log includes its sealed values; in the log before the first byte is sent."""
 
     TOPIC: ClassVar[str] = "alpr.values.exported"
 
@@ -55,7 +55,7 @@ class ValuesExported(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
     origin: str  # of the log
     first: int  # entries first to end - 1
     end: int
-    values: int  # groups of values that were there; entries, of the log before this one
+    values: int  # groups of values exported; of the log before this one, entries
     old_log: bool = False  # the log before this one, whose entries have them in plaintext
 
     @property
@@ -65,7 +65,7 @@ class ValuesExported(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
 
 
 class LogClosed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Entry 0 of a log that goes on from another: commits to where that one ended."""
+    """Entry 0 of a log that continues another; commits to the end of that one."""
 
     TOPIC: ClassVar[str] = "alpr.log.closed"
 
@@ -77,12 +77,12 @@ class LogClosed(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LogDestroyed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The log before this one was destroyed whole, on the schedule of access records."""
+    """The whole log before this one was destroyed, on the schedule of access records."""
 
     TOPIC: ClassVar[str] = "alpr.log.destroyed"
 
     actor: Actor  # the software
-    origin: str  # of the log that is gone
+    origin: str  # of the destroyed log
     size: int
     root_hash: str  # base64, as in `log.closed`
     newest_at: datetime  # when its last entry was appended
@@ -127,12 +127,12 @@ OPEN_IN_FINDINGS = frozenset(
         "why",
     ]
 )
-"""Details that stay in the log: figures, and numbers of entries. Plates, cameras, times and object
-keys are sealed, and so is what is not named here."""
+"""Details that stay in the log: figures, and numbers of entries. The log seals all others, among them plates,
+cameras, times and object keys."""
 
 
 class FindingRaised(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Something an auditor should look at (policy 468.3.1(c))."""
+    """An observation that an auditor is asked to review (policy 468.3.1(c))."""
 
     TOPIC: ClassVar[str] = "alpr.finding.raised"
     SEALED: ClassVar[Sealing | None] = Sealing(
@@ -146,7 +146,7 @@ class FindingRaised(Event, frozen=True, kw_only=True, omit_defaults=True):
     kind: str
     subject: str
     details: dict[str, Any] = {}
-    captured_on: date | None = None  # UTC; of the sighting that it tells of, where it tells of one
+    captured_on: date | None = None  # UTC; of the sighting that it concerns, if any
 
 
 class FindingChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -189,7 +189,7 @@ class PeriodFixed(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SigningKeyChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """A service signs with another key from now on; the key before it vouches for that.
+    """A service signs with a new key from now on; the old key vouches for it.
 
     Of checkpoints: the entry of this event is the last that the old key's checkpoints cover. Of packages
     and certificates: `statement` is signed by the old key.
@@ -205,5 +205,5 @@ class SigningKeyChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_def
 
     @property
     def key(self) -> str:
-        """What is signed with the key."""
+        """The kind of things that the key signs."""
         return self.signs

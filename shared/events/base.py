@@ -1,4 +1,4 @@
-"""What every event has: an id, a time, a topic, a version, a key; and who did it."""
+"""The base of all events: id, time, topic, version, key and actor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @classmethod
     def software(cls, service: str, department: Ori) -> "Actor":
-        """Return the software itself, where a service acts without a person."""
+        """Return the actor of a service that acts without a person."""
         return cls(
             person_id=f"system:{service}", name=service, title="software", agency_ori=department
         )
@@ -34,10 +34,10 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Sealing:
-    """What of an event the audit log seals, so that a purge can erase it (docs/audit-log.md).
+    """The fields of an event that the audit log seals, so that a purge can erase them (docs/audit-log.md).
 
-    Only what is named here stays in the entry. Everything else is sealed, also a field that this
-    version does not know yet.
+    The fields named here stay in the entry. The log seals all others, including fields that this version does
+    not know yet.
     """
 
     group: str
@@ -60,12 +60,12 @@ class Sealing:
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something that happened. A body only ever gains optional fields (ADR-0005)."""
+    """A published fact. A body may gain optional fields, and never changes otherwise (ADR-0005)."""
 
     TOPIC: ClassVar[str] = ""
     VERSION: ClassVar[int] = 1
     SEALED: ClassVar[Sealing | None] = None
-    """None: the entry in the audit log is the body as it came."""
+    """None: the entry in the audit log is the body as received."""
 
     event_id: UUID = msgspec.field(default_factory=uuid4)
     occurred_at: datetime
@@ -77,6 +77,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AdministrativeEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """An event that a person caused, kept in the audit log with who, what, when."""
+    """An event that a person caused; the audit log records who, what and when."""
 
     actor: Actor

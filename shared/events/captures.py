@@ -11,7 +11,7 @@ from shared.events.base import Event, Sealing
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a camera stood; WGS 84 degrees, heading clockwise from north."""
+    """The position of a camera; WGS 84 degrees, heading clockwise from north."""
 
     latitude: Latitude
     longitude: Longitude
@@ -19,7 +19,7 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):
-    """An image in the object store, and what proves that it is unchanged."""
+    """An image in the object store, and the digest that proves it unchanged."""
 
     object_key: str
     sha256: str  # lower-case hex
@@ -39,21 +39,21 @@ class Box(msgspec.Struct, frozen=True):
 
 
 class Character(msgspec.Struct, frozen=True):
-    """One character as read, with its probability where the engine gives one."""
+    """One character as read, with its probability if the engine gives one."""
 
     text: str
     confidence: Confidence | None = None
 
 
 class Alternative(msgspec.Struct, frozen=True):
-    """A plate that the engine held possible, with the probability that it is this one."""
+    """A plate that the engine considered, with its probability."""
 
     plate: PlateText
     probability: Confidence
 
 
 class SignedCapture(msgspec.Struct, frozen=True):
-    """A capture exactly as ingest signed it (ADR-0020): what else is said of it, nobody needs to believe."""
+    """A capture exactly as ingest signed it (ADR-0020); consumers trust no other data about it."""
 
     body: str  # a CaptureReceived as canonical JSON, without `signed`
     signature: str  # base64; Ed25519 by the certified key, over shared.events.signed_captures.message(body)
@@ -75,7 +75,7 @@ class CaptureReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
     image: Image
     place: Place | None = None
     late: bool | None = (
-        None  # came later than its device may keep it back; None: nobody judged it then
+        None  # arrived later than its device may buffer it; None: from before ingest judged this
     )
     signed: SignedCapture | None = None  # None: published before ingest signed
 
@@ -129,8 +129,8 @@ class ReadRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
 class ReadRecognised(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A plate was read from a capture, by recognition.
 
-    Device, time, place and keys of images are those of the signed capture and stand nowhere else:
-    recognition decodes hostile images, and is believed in what it read alone.
+    Only the signed capture has device, time, place and keys of images: recognition decodes hostile images, and
+    consumers trust it for the text read only.
     """
 
     TOPIC: ClassVar[str] = "alpr.read.recognised"
@@ -159,20 +159,20 @@ class ReadRecognised(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ReadContradicted(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A device sent reads of one moment and source id that say otherwise; all are kept (ADR-0026)."""
+    """A device sent contradictory reads of one moment and source id; all are stored (ADR-0026)."""
 
     TOPIC: ClassVar[str] = "alpr.read.contradicted"
     SEALED: ClassVar[Sealing | None] = Sealing(
         group="sighting", open=frozenset(["count"]), day="captured_on"
     )
     MAX_NAMED: ClassVar[int] = 50
-    """Reads that one event names."""
+    """The most reads that one event names."""
 
     device_id: UUID
     captured_on: date  # UTC
     count: int  # reads that contradict another
     read_ids: list[UUID]  # of them; the first, where there are very many
-    plates: list[PlateText]  # what these say
+    plates: list[PlateText]  # the plates of these reads
 
     @property
     def key(self) -> str:
@@ -181,7 +181,7 @@ class ReadContradicted(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CaptureProcessed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A frame was looked at. Every acknowledged frame comes to exactly one of these."""
+    """Recognition processed a frame. Every acknowledged frame gets exactly one of these."""
 
     TOPIC: ClassVar[str] = "alpr.capture.processed"
 

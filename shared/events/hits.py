@@ -12,14 +12,14 @@ from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
 
 
 class CautionShown(msgspec.Struct, frozen=True):
-    """Something that whoever sees a hit is told with it."""
+    """A caution shown with a hit."""
 
     code: str
     text: str
 
 
 class EntryShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a hit shows of the list entry, beside its plate and state: as it stood when the hit was raised."""
+    """The fields of the list entry that a hit shows beside plate and state, as they were when the hit was raised."""
 
     plate_listed_as: str
     entering_ori: str
@@ -97,7 +97,7 @@ class HitRaised(Event, frozen=True, kw_only=True, omit_defaults=True):
     differences: list[Difference] = []
     capture_id: UUID | None = None
     crop_key: str | None = None
-    # What else people are shown of it; None from hits of before that was told.
+    # Further fields that people see; None in events older than these fields.
     entry: EntryShown | None = None
     region_listed: str | None = None
     plate_as_read: str | None = None
@@ -139,7 +139,7 @@ class HitVerified(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AlertsUnchecked(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """An open alert stream goes on though nobody can tell whether its viewer's account was ended meanwhile."""
+    """An open alert stream continues while the service cannot check whether its viewer's account has ended."""
 
     TOPIC: ClassVar[str] = "alpr.alerts.unchecked"
 
@@ -149,7 +149,7 @@ class AlertsUnchecked(AdministrativeEvent, frozen=True, kw_only=True, omit_defau
 
 
 class HitDisposed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """What came of a hit."""
+    """A person entered the outcome of a hit."""
 
     TOPIC: ClassVar[str] = "alpr.hit.disposed"
     SEALED: ClassVar[Sealing | None] = Sealing(

@@ -1,4 +1,4 @@
-"""Holds, and what they keep handed over as evidence."""
+"""Holds, and the export of held records as evidence."""
 
 from typing import Any, ClassVar, Literal
 from uuid import UUID
@@ -74,7 +74,7 @@ class EvidenceBooked(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
     media_description: str
     media_serial: str
     sha256: str  # of the copy as read back, and of the package
-    corrects: UUID | None = None  # the booking that this one takes the place of
+    corrects: UUID | None = None  # the booking that this one replaces
 
     @property
     def key(self) -> str:

@@ -1,4 +1,4 @@
-"""Passes: what the reads of one vehicle in successive frames of one camera come to."""
+"""Passes: the vote over the reads of one vehicle in successive frames of one camera."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -27,9 +27,9 @@ class Dissent(msgspec.Struct, frozen=True):
 
 
 class PassRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A vehicle passed a camera, and its reads, two or more, were voted on. Told once, when closed.
+    """A vehicle passed a camera, and its reads, two or more, were voted on. Published once, when the pass closes.
 
-    `plate` is what at least one of the frames read. The reads stay as they were told.
+    `plate` is the plate of at least one read. The reads themselves stay unchanged.
     """
 
     TOPIC: ClassVar[str] = "alpr.pass.recorded"

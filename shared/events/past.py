@@ -1,4 +1,4 @@
-"""Former versions of events. Nothing publishes them; the log and Kafka may still hold some (ADR-0030)."""
+"""Former versions of events. No service publishes them; the log and Kafka may still hold some (ADR-0030)."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -25,7 +25,7 @@ class RefusalsCountedV1(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ReleaseRequestedV1(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """`ReleaseRequested` when it said the name alone, as `requester`."""
+    """`ReleaseRequested` when it had only the requester's name, as `requester`."""
 
     TOPIC: ClassVar[str] = "alpr.release.requested"
     VERSION: ClassVar[int] = 1

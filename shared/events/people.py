@@ -1,4 +1,4 @@
-"""Accounts, training and signing keys; replayed by every service, so that tokens are checked offline."""
+"""Accounts, training and signing keys; every service replays accounts and keys, to check tokens offline."""
 
 from datetime import datetime
 from typing import Any, ClassVar, Literal
@@ -8,7 +8,7 @@ from shared.events.base import AdministrativeEvent, Event
 
 
 class KeyPublished(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A public signing key, and until when its tokens hold. Compacted by key id."""
+    """A public signing key, and the time until which it verifies tokens. Compacted by key id."""
 
     TOPIC: ClassVar[str] = "alpr.key.published"
 
@@ -43,9 +43,9 @@ class CertificateRevoked(AdministrativeEvent, frozen=True, kw_only=True, omit_de
 
 
 class IdentityTicked(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """identity is there, and how far accounts and keys have come at `occurred_at`.
+    """Identity is up, and has published account and key events up to these numbers at `occurred_at`.
 
-    Whoever has not heard this for 5 s, or lacks an event up to these numbers, does not know who may act.
+    A service without a tick for 5 s, or without an event up to these numbers, cannot check accounts.
     """
 
     TOPIC: ClassVar[str] = "alpr.identity.ticked"
@@ -57,7 +57,7 @@ class IdentityTicked(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class IssuerMisused(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """identity saw a key or an account change under its own name that it never made."""
+    """Identity found a key or an account change under its name that it did not make."""
 
     TOPIC: ClassVar[str] = "alpr.issuer.misused"
 
@@ -68,7 +68,7 @@ class IssuerMisused(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def key(self) -> str:
-        """What it was about."""
+        """The key id or the account id."""
         return self.subject
 
 
@@ -86,7 +86,7 @@ class SecretsRewrapped(AdministrativeEvent, frozen=True, kw_only=True, omit_defa
 
 
 class AccountChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """An account as it now stands. Tokens issued before `tokens_valid_from` no longer hold."""
+    """The current state of an account. Tokens issued before `tokens_valid_from` are revoked."""
 
     TOPIC: ClassVar[str] = "alpr.account.changed"
 
@@ -107,7 +107,7 @@ class AccountChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
 
 
 class SessionChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody signed in or out, or failed to."""
+    """A person signed in or out, refreshed a session, or was refused."""
 
     TOPIC: ClassVar[str] = "alpr.session.changed"
 
@@ -135,7 +135,7 @@ class TrainingRecorded(AdministrativeEvent, frozen=True, kw_only=True, omit_defa
 
 
 class LimitLifted(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """For one case a person may be shown more records in a day than the policy's limit (ADR-0040)."""
+    """An administrator released a person, for one case, from the limit of records a day (ADR-0040)."""
 
     TOPIC: ClassVar[str] = "alpr.limit.lifted"
 
@@ -151,13 +151,13 @@ class LimitLifted(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=
 
 
 class DeviceSilenced(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A fixed camera has not been heard of for longer than it should (policy 468.3.1(c))."""
+    """A fixed camera has sent no data for longer than it should (policy 468.3.1(c))."""
 
     TOPIC: ClassVar[str] = "alpr.device.silenced"
 
     device_id: UUID
     device_name: str
-    last_heard_at: datetime  # when it was registered, if it never spoke
+    last_heard_at: datetime  # the time of registration, if it never sent data
     silent_after_s: int
 
     @property

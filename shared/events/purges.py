@@ -51,18 +51,18 @@ class PurgeChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults
 
 
 class PurgeList(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the list of a run's records lies, and what proves it (docs/purge-list.md)."""
+    """The location and the proofs of the list of a run's records (docs/purge-list.md)."""
 
     key: str  # of the manifest in the object store
     sha256: str  # of the manifest, lower-case hex
-    purged: int  # captures and reads that are gone
+    purged: int  # captures and reads that the run destroyed
     purged_root: str  # Merkle tree hash over their lines (RFC 6962), lower-case hex
     held: int  # captures and reads from before that holds keep
     held_root: str
 
 
 class RecordsPurged(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Records older than `before` are gone, save held ones; others drop what they keep of them."""
+    """Retention destroyed the records older than `before`, except held ones; other services delete their copies."""
 
     TOPIC: ClassVar[str] = "alpr.records.purged"
 

@@ -1,7 +1,8 @@
-"""What a read or a capture must be to be kept and matched: ingest, hotlist and retention hold it to the same.
+"""Rules that a read or a capture must meet to be stored and matched, the same in ingest, hotlist and retention.
 
-Ingest takes none that the others would put aside: its receipt would be a promise that nobody keeps. Each decides for itself, waits for nobody, and dead-letters exactly what the other does. Otherwise a hit could
-be raised on a read that nobody keeps, or a kept read match nothing.
+Ingest refuses reads that the others would dead-letter, since its receipt promises storage. Hotlist and retention
+decide independently and dead-letter exactly the same reads. Otherwise hotlist could raise a hit on a read that
+retention does not store, or retention could store a read that hotlist never matches.
 """
 
 import re
@@ -16,7 +17,7 @@ FULL_CIRCLE_DEG = 360
 
 OLDEST = timedelta(days=3660)
 AHEAD = timedelta(days=1)
-"""Captured earlier or later than this is a broken clock: it would make partitions for no month of ours."""
+"""A capture time outside these bounds comes from a broken clock, and would create partitions of wrong months."""
 
 _PLATE = re.compile(f"[A-Z0-9]{{1,{MAX_PLATE_CHARACTERS}}}")
 _PLATES = re.compile("[A-Z0-9]+")
@@ -34,9 +35,9 @@ _TEXTS = (
 
 
 def check_reads(reads: Sequence[ReadRecorded], now: datetime) -> None:
-    """Raise InvalidInput for the first read that cannot be kept or reckoned with.
+    """Raise InvalidInput for the first read that cannot be stored or computed with.
 
-    The hot path: a batch is looked at as a whole, and read by read only where something is wrong.
+    The hot path: checks a batch as a whole, and read by read only if that check fails.
     """
     if not reads or _all_good(reads, now):
         return
@@ -66,7 +67,7 @@ def _all_good(reads: Sequence[ReadRecorded], now: datetime) -> bool:
 
 
 def check_read(read: ReadRecorded, now: datetime) -> None:
-    """Raise InvalidInput, naming the field, for a read that cannot be kept or reckoned with."""
+    """Raise InvalidInput, naming the field, for a read that cannot be stored or computed with."""
     _check_times(read.captured_at, read.received_at, now)
     if _PLATE.fullmatch(read.plate) is None:
         raise InvalidInput("a plate in its normal form is 1 to 12 of A-Z and 0-9", field="plate")
@@ -83,16 +84,16 @@ def check_read(read: ReadRecorded, now: datetime) -> None:
 
 
 def check_capture(capture: CaptureReceived, now: datetime) -> None:
-    """Raise InvalidInput, naming the field, for a capture with times that cannot be reckoned with."""
+    """Raise InvalidInput, naming the field, for a capture with an invalid time or heading."""
     _check_times(capture.captured_at, capture.received_at, now)
     _check_place(capture.place)
 
 
 def is_late(captured_at: datetime, arrived_at: datetime, may_take: timedelta) -> bool:
-    """Return whether what was captured then arrived later than it may (ADR-0032).
+    """Return whether a capture arrived later than `may_take` after its time (ADR-0032).
 
-    Ingest asks it of what a device sends, by how long that device may keep it back; hotlist of what it
-    matches, by how long a capture is live. There is no other rule of what is late.
+    Ingest applies it to captures and reads on arrival, with the device's buffering time; hotlist to reads that it
+    matches, with the time for which a capture is live. This is the only rule of lateness.
     """
     return arrived_at - captured_at > may_take
 

@@ -11,7 +11,7 @@ from shared.events.base import Actor, AdministrativeEvent, Event
 
 
 class ReleaseCriteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a request may receive: the package is scoped to exactly this."""
+    """The criteria of a request; the package holds exactly the records that match."""
 
     captured_from: datetime
     captured_to: datetime
@@ -21,7 +21,7 @@ class ReleaseCriteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 
 class ReleaseRequested(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """Another agency asked in writing (policy 468.7(a))."""
+    """Another agency filed a written request (policy 468.7(a))."""
 
     TOPIC: ClassVar[str] = "alpr.release.requested"
     VERSION: ClassVar[int] = 2
@@ -72,8 +72,8 @@ class ReleaseApproved(AdministrativeEvent, frozen=True, kw_only=True, omit_defau
     expires_at: datetime  # of the package's download
     case_number: str | None = None
     offence_type: str | None = None
-    originals: list[UUID] = []  # captures that every approver named, handed over whole
-    list_sources: list[Source] = []  # hits of lists of these go into the package, of others none
+    originals: list[UUID] = []  # captures that every approver named, released as whole frames
+    list_sources: list[Source] = []  # the package has hits of lists of these sources only
 
     @property
     def key(self) -> str:
@@ -82,7 +82,7 @@ class ReleaseApproved(AdministrativeEvent, frozen=True, kw_only=True, omit_defau
 
 
 class ReleaseDenied(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """A request was refused, and why."""
+    """A request was denied by a reviewer or refused by rule, with the reason."""
 
     TOPIC: ClassVar[str] = "alpr.release.denied"
 
@@ -108,7 +108,7 @@ class ReleasePackaged(Event, frozen=True, kw_only=True, omit_defaults=True):
     reads: int
     images: int
     manifest_signed_by: str  # key id
-    omitted: int = 0  # pictures that are not in it; the package names each with the reason
+    omitted: int = 0  # pictures left out; the package names each with the reason
 
     @property
     def key(self) -> str:
@@ -117,7 +117,7 @@ class ReleasePackaged(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ReleaseFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """No package can be made of an approved request; nobody tries again. The agency may file anew."""
+    """Retention could make no package of an approved request, and does not retry. The agency may file anew."""
 
     TOPIC: ClassVar[str] = "alpr.release.failed"
 

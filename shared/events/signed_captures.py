@@ -1,7 +1,7 @@
-"""Captures that ingest signed: made once a frame, and verified by whoever keeps or matches what was read of it.
+"""Captures signed by ingest, once a frame; services that store or match its reads verify them.
 
-Recognition decodes hostile images, so it is believed in what it read and in nothing else: device, time, place
-and keys of images come out of the text that ingest signed (ADR-0020).
+Recognition decodes hostile images, so other services trust it for the text read only: device, time, place and
+keys of images come from the text that ingest signed (ADR-0020).
 """
 
 from base64 import b64decode, b64encode
@@ -33,7 +33,7 @@ REFUSED = Counter(
 )
 
 REMEMBERED = 4096
-"""Captures that were verified: a frame has several reads and an outcome, and is verified once."""
+"""The most verified captures cached: a frame has several reads and an outcome, and is verified once."""
 
 _DOMAIN = b"plateward capture v1\n"
 _body = msgspec.json.Encoder(order="sorted")
@@ -41,18 +41,18 @@ _capture = msgspec.json.Decoder(CaptureReceived)
 
 
 class CaptureRefused(AlprError):
-    """The capture of a read or outcome was not signed by ingest, or says something else than it."""
+    """Ingest did not sign the capture of a read or outcome, or the two contradict each other."""
 
     title = "The capture is not as ingest signed it"
 
 
 def message(body: str) -> bytes:
-    """Return what a signature covers; the domain keeps other texts from passing for captures."""
+    """Return the signed bytes; the domain prefix prevents signatures of other texts from counting for captures."""
     return _DOMAIN + body.encode()
 
 
 def sign(capture: CaptureReceived, signer: Signer) -> CaptureReceived:
-    """Return the capture with what proves it: one Ed25519 signature, about 50 µs."""
+    """Return the capture with its proof: one Ed25519 signature, about 50 µs."""
     body = written(capture)
     signature = b64encode(signer.sign(message(body))).decode()
     return msgspec.structs.replace(capture, signed=SignedCapture(body, signature, signer.text))
@@ -64,7 +64,7 @@ def written(capture: CaptureReceived) -> str:
 
 
 def of(capture: CaptureReceived) -> SignedCapture:
-    """Return what recognition passes on; of a capture from before ingest signed, one without a signature."""
+    """Return the signed capture that recognition passes on; its signature is empty for captures older than signing."""
     return capture.signed or SignedCapture(written(capture), "", "")
 
 
@@ -74,7 +74,7 @@ def read_id_of(capture_id: UUID, number: int) -> UUID:
 
 
 def crop_key_of(capture: CaptureReceived, read_id: UUID) -> str:
-    """Return where a read's crop lies in the object store: where its capture's crops lie, and nowhere else."""
+    """Return the object key of a read's crop, derived from its capture."""
     return f"crops/{capture.device_id}/{capture.captured_at:%Y/%m/%d}/{read_id}.jpg"
 
 
@@ -84,17 +84,17 @@ class CaptureProofs:
     def __init__(
         self, trust: Trust, clock: Clock, *, unsigned_until: datetime | None = None
     ) -> None:
-        """`unsigned_until`: captures without a signature are taken before this, while an upgrade lasts."""
+        """`unsigned_until`: the end of an upgrade, before which captures without a signature are accepted."""
         self._trust = trust
         self._clock = clock
         self._unsigned_until = unsigned_until
         self._verified: OrderedDict[SignedCapture, CaptureReceived] = OrderedDict()
 
     def reads(self, events: Sequence[ReadRecognised]) -> Sequence[ReadRecorded]:
-        """Return reads as they are kept and matched: all that is said of their capture is ingest's word.
+        """Return reads to store and match, with all data of their capture from the text that ingest signed.
 
-        Raises: CaptureRefused for the first whose capture is unsigned or forged, or that says otherwise;
-        InvalidInput for the first that cannot be kept (`shared.events.read_rules`).
+        Raises: CaptureRefused for the first whose capture is unsigned or forged, or that contradicts it;
+        InvalidInput for the first that cannot be stored (`shared.events.read_rules`).
         """
         return self._checked([self._read(event) for event in events])
 
@@ -109,7 +109,8 @@ class CaptureProofs:
     def edge(self, events: Sequence[ReadRecorded]) -> Sequence[ReadRecorded]:
         """Return reads that cameras made.
 
-        Raises: CaptureRefused for one that recognition made; InvalidInput for one that cannot be kept. Before ADR-0020 recognition published such; they are taken while an upgrade lasts.
+        Raises: CaptureRefused for a read by recognition; InvalidInput for one that cannot be stored. Before ADR-0020
+        recognition published such reads, so they are accepted during an upgrade.
         """
         if any(event.source != "edge" for event in events) and not self._takes_unsigned():
             REFUSED.labels("read.recorded").inc()
@@ -163,7 +164,7 @@ class CaptureProofs:
         return event
 
     def _capture(self, signed: SignedCapture, event: str) -> CaptureReceived:
-        """Return the capture that ingest signed. Raises: CaptureRefused, and it is counted."""
+        """Return the capture that ingest signed. Raises: CaptureRefused, after counting it."""
         known = self._verified.get(signed)
         if known is not None:
             return known
@@ -172,7 +173,7 @@ class CaptureProofs:
         except CaptureRefused:
             REFUSED.labels(event).inc()
             raise
-        if signed.signature:  # whether unsigned ones are taken depends on the time
+        if signed.signature:  # not cached if unsigned: its acceptance depends on the time
             self._verified[signed] = capture
             if len(self._verified) > REMEMBERED:
                 self._verified.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Events that prove who made them, whatever they came through: signed with a key that a root certified."""
+"""Events that prove their maker on any path: signed with a key that a root certified."""
 
 from base64 import b64decode, b64encode
 from datetime import datetime
@@ -20,7 +20,7 @@ E = TypeVar("E", bound=Event)
 
 
 def sign_event(signer: Signer, event: E) -> E:
-    """Return `event` with the certificate of `signer` and its signature over all the rest."""
+    """Return `event` with the certificate of `signer` and its signature over all other fields."""
     named = msgspec.structs.replace(event, issuer_certificate=signer.text, signature="")
     signature = signer.sign(signed_bytes(named))
     return msgspec.structs.replace(named, signature=b64encode(signature).decode())
@@ -39,7 +39,7 @@ def verify_event(trust: Trust, event: Event, usage: Usage, now: datetime) -> Cer
 
 
 def signed_bytes(event: Event) -> bytes:
-    """Return what a signature covers: the topic, and the body as canonical JSON without the signature."""
+    """Return the signed bytes: the topic, and the body as canonical JSON without the signature."""
     fields = msgspec.to_builtins(event)
     fields.pop("signature", None)
     return f"plateward event {event.TOPIC}\n".encode() + canonical_json(fields)

@@ -1,4 +1,4 @@
-"""How far the audit log is, and which policy is in force: what services hold each other to."""
+"""The progress of the audit log and the policy in force, which services check of each other."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -7,7 +7,7 @@ from shared.events.base import AdministrativeEvent, Event
 
 
 class LogCovered(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Every event that Kafka had of an audited topic at `covered_until` is in the audit log."""
+    """The audit log contains every event of an audited topic that Kafka had at `covered_until`."""
 
     TOPIC: ClassVar[str] = "alpr.log.covered"
 
@@ -15,7 +15,7 @@ class LogCovered(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def key(self) -> str:
-        """One and the same: the newest is what counts."""
+        """A constant: only the newest event counts."""
         return "log"
 
 
@@ -30,12 +30,12 @@ class PolicyLoaded(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def key(self) -> str:
-        """The service: of each the newest counts."""
+        """The service; only its newest event counts."""
         return self.service
 
 
 class PolicyAcknowledged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody who answers for the policy has read the one with this digest."""
+    """A person responsible for the policy has read the one with this digest."""
 
     TOPIC: ClassVar[str] = "alpr.policy.acknowledged"
 

@@ -1,4 +1,4 @@
-"""Bounds on request bodies, so that nobody fills a service's memory or its time, signed in or not."""
+"""Bounds on the size and the duration of request bodies, for all clients, signed in or not."""
 
 import asyncio
 import re
@@ -12,10 +12,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.core.errors import Malformed, TooLarge
 
 MAX_BODY_BYTES = 1024 * 1024
-"""Plenty for what people send. Routes that take files bound them themselves, each by its own limit."""
+"""The limit for ordinary requests. Upload routes have their own limits."""
 
 WITHIN_S = 30.0
-"""A body that takes longer is refused: a sender who never ends one would be waited for without end."""
+"""The longest time that a body may take; without it, a body that never ends would hold its request open."""
 
 
 async def whole_body(request: Request, *, most_bytes: int, within_s: float = WITHIN_S) -> bytes:
@@ -59,7 +59,7 @@ class BodyLimit:
             nonlocal taken, whole
             if too_long:
                 raise _too_large()
-            if whole:  # a stream waits here for its reader to go away, as long as it takes
+            if whole:  # an event stream waits here for its client to disconnect, without a deadline
                 return await receive()
             try:
                 async with asyncio.timeout_at(deadline):
@@ -81,6 +81,6 @@ def _too_slow(within_s: float) -> HTTPException:
 
 
 def _too_large() -> HTTPException:
-    # An HTTPException, for FastAPI turns any other error while it reads a body into a 400.
+    # An HTTPException, because FastAPI turns any other error during the read of a body into a 400.
     detail = f"the body is larger than {MAX_BODY_BYTES // 1024} KiB"
     return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)

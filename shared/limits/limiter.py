@@ -1,7 +1,7 @@
-"""Stands before the guard: a flood of requests of nobody known is answered without work (ADR-0015).
+"""Middleware that answers floods of unauthenticated requests with 429, before the guard (ADR-0015).
 
-Only refusals are limited. Whoever holds a credential is never slowed, whatever others at the same
-address do; it costs them one more look at it while the address is over its allowance.
+It limits refusals only. A client with a valid credential is never slowed by others at its address; while the
+address is over its allowance, the service verifies the credential once more.
 """
 
 from collections.abc import Awaitable, Callable, Collection
@@ -17,19 +17,19 @@ from shared.limits.refusals import GUARD, Door, place_of
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 Identify = Callable[[Request], Awaitable[object]]
-"""Raises NotAuthenticated unless a request carries a credential that holds, and leaves no trace."""
+"""Raises NotAuthenticated unless a request carries a valid credential; records no access."""
 
 Vouch = Callable[[Request, str], Awaitable[str | None]]
-"""Returns who is known, without being signed in yet, at an open route; they have an allowance of their own."""
+"""Returns the name of a known but not yet signed-in client of an open route, with its own allowance; else None."""
 
 
 def note_known(request: Request) -> None:
-    """Say that it is known who asks: a refusal from here on is theirs, and on record as such."""
+    """Mark a request as authenticated: later refusals of it are recorded under its person, and not counted."""
     request.state.known = True
 
 
 def note_uncounted(request: Request) -> None:
-    """Say that a refusal of this request leaves no entry of its own, so that it is to be counted."""
+    """Mark a request whose refusal writes no audit entry, so that the limiter counts it."""
     request.state.uncounted = True
 
 
@@ -47,7 +47,7 @@ class Turnstile:
         doors: Collection[str],
         answer: Callable[[Request, AlprError], Awaitable[Response]],
     ) -> None:
-        """Paths that are `exempt` always pass; `doors` are open routes that refuse by themselves."""
+        """`exempt` paths always pass; `doors` are open routes that refuse requests themselves."""
         self._app = app
         self._refusals = refusals
         self._identify = identify
@@ -79,7 +79,7 @@ class Turnstile:
         await answer(scope, receive, send)
 
     async def _own_door(self, request: Request, door: Door) -> Door | None:
-        """Return the door of somebody known, one refusal reserved; None for others, or over it too."""
+        """Reserve a refusal at a known client's own door and return it; None if unknown or over its allowance."""
         if self._vouch is None or door.name == GUARD:
             return None
         try:
@@ -90,7 +90,7 @@ class Turnstile:
         return own if own is not None and self._refusals.reserve(own) else None
 
     async def _fault(self, request: Request, door: Door) -> AlprError | None:
-        """Return why a request over the allowance is refused; None for somebody known."""
+        """Return the refusal of a request over the allowance; None for an authenticated one."""
         wait_s = self._refusals.allowance.wait_s(door)
         over = TooManyRequests(
             "too many refused requests came from this address; send a credential that holds, or wait",
@@ -101,7 +101,7 @@ class Turnstile:
         try:
             await self._identify(request)
         except CredentialEnded as exc:
-            return exc  # whose it is must hear that it ended, to fetch another
+            return exc  # the client must learn that its credential ended, to fetch a new one
         except NotAuthenticated:
             return over
         except AlprError as exc:
@@ -111,14 +111,14 @@ class Turnstile:
     async def _watched(
         self, scope: Scope, receive: Receive, send: Send, door: Door, *, reserved: bool
     ) -> None:
-        """Run the app; keep what was reserved if it refuses, else give it back as it answers."""
+        """Run the app; spend the reservation if the app refuses, else give it back with the answer."""
         state = scope.setdefault("state", {})
 
         async def answer(message: Message) -> None:
             nonlocal reserved
             if message["type"] == "http.response.start":
                 status = message["status"]
-                # At a sign-in: too many came at once, and nothing was looked at. It leaves no entry either.
+                # A sign-in refused because too many came at once: it was not checked and has no audit entry.
                 turned_away = status == HTTPStatus.TOO_MANY_REQUESTS and door.name != GUARD
                 if (turned_away or status in _REFUSED) and not state.get("known"):
                     reserved = False

@@ -1,4 +1,4 @@
-"""Tells the audit log, minute by minute, how many requests were refused without an entry of their own."""
+"""Publishes, minute by minute, the counts of refused requests that have no audit entry of their own."""
 
 import logging
 from collections.abc import Callable
@@ -26,10 +26,10 @@ COUNTED = Counter(
 
 
 class RefusalLog:
-    """One service's allowance and tally, and the task that puts the tally on record.
+    """One service's allowance and tally, and the task that publishes the tally.
 
-    What a process counted in its last minute is lost with it if it is killed; refusals within the
-    allowance are on record before they are answered.
+    A killed process loses the counts of its last minute. Refusals within the allowance are on record before
+    the answer.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class RefusalLog:
         per_minute: float,
         crowded: Callable[[], bool],
     ) -> None:
-        """`crowded` tells whether the log is behind: then it has room left for people known alone."""
+        """`crowded` returns whether the log is behind; the guard then records authenticated requests only."""
         self.allowance = Allowance(burst, per_minute)
         self._crowded = crowded
         self._tally = Tally()
@@ -54,22 +54,22 @@ class RefusalLog:
         self.telling = PeriodicTask(f"refusals of {service}", self.record, LOOK_EVERY_S)
 
     def reserve(self, door: Door) -> bool:
-        """Take one of a door's allowance; False where a refusal there gets no entry of its own."""
+        """Reserve a refusal at a door; return False if a refusal there gets no audit entry of its own."""
         if door.name == GUARD and self._crowded():
             return False
         return self.allowance.reserve(door)
 
     def count(self, door: Door) -> None:
-        """Count one refusal, just now."""
+        """Count one refusal, at the current time."""
         self._tally.add(door, self._clock.now())
         self._counted.inc()
 
     def start(self) -> None:
-        """Begin telling in the background."""
+        """Start publishing in the background."""
         self.telling.start()
 
     async def stop(self) -> None:
-        """Tell what is left, the minute that runs included, then stop."""
+        """Publish all counts, the current minute included, then stop."""
         await self.telling.stop()
         try:
             await self.record(self._clock.now() + MINUTE)
@@ -77,9 +77,9 @@ class RefusalLog:
             log.error("%d counts of refusals not on record: %s", len(self._tally), exc.detail)
 
     async def record(self, before: datetime | None = None) -> int:
-        """Put the minutes on record that ended by `before`, now unless it is said.
+        """Publish the minutes that ended by `before`, by default now.
 
-        Returns: how many entries that made. Raises: Unavailable; what was counted stays counted.
+        Returns: the number of events written. Raises: Unavailable, after putting the counts back.
         """
         taken = self._tally.take(before or self._clock.now())
         if not taken:
@@ -95,7 +95,7 @@ class RefusalLog:
 
     def _event(self, counted: Counted) -> RefusalsCounted:
         place, door = counted.door
-        # Derived, so that what is told twice, a commit's answer having been lost, is one entry.
+        # The id is derived: a retry after a lost commit reply writes the same entry.
         told = ("refusals", self._service, self._process, counted.minute, place, door)
         return RefusalsCounted(
             event_id=derive_id(*told),

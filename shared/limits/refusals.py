@@ -1,7 +1,7 @@
-"""Refused requests of nobody known: how many of an address are looked at, and how many there were.
+"""Limits and counts the refused unauthenticated requests of each address.
 
-Rules alone; `shared/limits/limiter.py` applies them to requests, `shared/limits/refusal_log.py` tells the audit log.
-Counted by each process for itself, in bounded memory however many addresses there are (ADR-0015).
+This module has the rules; `shared/limits/limiter.py` applies them to requests, `shared/limits/refusal_log.py`
+publishes the counts. Each process counts separately, in bounded memory for any number of addresses (ADR-0015).
 """
 
 import time
@@ -16,30 +16,31 @@ from typing import NamedTuple
 from shared.core.token_bucket import Bucket
 
 GUARD = "guard"
-"""The door of every route that needs a credential; an open route that refuses is a door of its own."""
+"""The door shared by all routes that need a credential; each open route that refuses is a separate door."""
 
 MOST_PLACES = 10_000
-"""Buckets kept. The one longest unused goes first; what begins afresh by that is held by `OVERALL`."""
+"""The most buckets in memory. The least recently used is evicted first; `OVERALL` bounds the fresh allowances that
+evictions give."""
 
 OVERALL = 20
-"""So many times what one address may, all of them together may at the guard."""
+"""The allowance of all addresses together at the guard, as a multiple of one address's."""
 
 MOST_NAMED = 100
-"""Places and doors told one by one for a minute; what others did is told in one sum for each door."""
+"""The most pairs of place and door counted separately in a minute; each door has one sum for the rest."""
 
 MOST_MINUTES = 60
-"""Minutes that wait to be told, the database being away; later ones are kept as sums alone."""
+"""The most unpublished minutes with separate places, while the database is down; later ones have sums only."""
 
 MINUTE = timedelta(minutes=1)
 _LONGEST_ADDRESS = 64
 
 
 class Door(NamedTuple):
-    """Whose requests, and where: what has one bucket."""
+    """The key of a bucket: a client's place and a route."""
 
     place: str
-    """An IPv4 address or an IPv6 network of 64 bits; "" where none is known. Where an open
-    route knows whose a request is: who that is."""
+    """An IPv4 address or an IPv6 network of 64 bits; "" if unknown. For a known client of an open route, its
+    name."""
 
     name: str
     """`GUARD`, or the path of an open route."""
@@ -57,7 +58,8 @@ class Counted:
 
 
 def place_of(host: str) -> str:
-    """Return what stands for a client's address: whoever has one of IPv6 has 2**64 of them."""
+    """Return the IPv4 address or the IPv6 /64 of a client, since a holder of one IPv6 address has 2**64; "" if
+    invalid."""
     return _place(host) if len(host) <= _LONGEST_ADDRESS else ""
 
 
@@ -75,10 +77,10 @@ def _place(host: str) -> str:
 
 
 class Allowance:
-    """How many refusals each door has left: `burst` at once, then `per_minute`.
+    """The refusals that each door has left: `burst` at once, then `per_minute`.
 
-    A request reserves one before it is looked at and gets it back unless it is refused, so that no
-    number of requests at the same time goes past what is left.
+    A request reserves one before its check and gives it back unless it is refused, so that concurrent requests
+    cannot exceed the allowance.
     """
 
     def __init__(
@@ -101,11 +103,11 @@ class Allowance:
         return len(self._buckets)
 
     def narrow(self, name: str, burst: int) -> None:
-        """Allow fewer at once at the door of this name, where looking at a request costs more."""
+        """Set a smaller burst for doors of this name, whose requests cost more to check."""
         self._narrower[name] = burst
 
     def reserve(self, door: Door) -> bool:
-        """Take one; False where none is left."""
+        """Reserve one; return False if none is left."""
         bucket = self._bucket(door)
         overall = self._all() if door.name == GUARD else None
         if bucket.tokens < 1 or (overall is not None and overall.tokens < 1):
@@ -116,14 +118,14 @@ class Allowance:
         return True
 
     def give_back(self, door: Door) -> None:
-        """Put back what was reserved: the request was not refused."""
+        """Give a reservation back, for a request that was not refused."""
         if (bucket := self._buckets.get(door)) is not None:
             bucket.tokens += 1
         if door.name == GUARD:
             self._overall.tokens += 1
 
     def wait_s(self, door: Door) -> int:
-        """Return after how many seconds there is one again, as far as it is this door's doing."""
+        """Return the seconds until this door's bucket has one again; ignores the overall bucket."""
         return self._bucket(door).wait_s(self._per_s)
 
     def _bucket(self, door: Door) -> Bucket:
@@ -145,7 +147,7 @@ class Allowance:
 
 
 class Tally:
-    """Refusals that have no entry of their own, by minute and door; none is left out of the sums."""
+    """Counts of the refusals without an audit entry, by minute and door. The sums include every refusal."""
 
     def __init__(self, *, most_named: int = MOST_NAMED, most_minutes: int = MOST_MINUTES) -> None:
         self._most_named = most_named
@@ -157,10 +159,10 @@ class Tally:
         return sum(map(len, self._minutes.values()))
 
     def add(self, door: Door, at: datetime) -> None:
-        """Count one."""
+        """Count one refusal."""
         minute = at.replace(second=0, microsecond=0)
         if self._open_from is not None and minute < self._open_from:
-            minute = self._open_from  # the clock was put back: what was told stays as it was told
+            minute = self._open_from  # the clock was set back: published minutes stay unchanged
         doors = self._minutes.setdefault(minute, {})
         if door not in doors:
             late = len(self._minutes) > self._most_minutes
@@ -174,7 +176,7 @@ class Tally:
             doors[door] = replace(counted, last_at=last_at, count=counted.count + 1)
 
     def take(self, before: datetime) -> list[Counted]:
-        """Return, and forget, the minutes that had ended at `before`."""
+        """Remove and return the counts of the minutes that ended by `before`."""
         ended = [minute for minute in sorted(self._minutes) if minute + MINUTE <= before]
         taken = [counted for minute in ended for counted in self._minutes.pop(minute).values()]
         if ended:
@@ -182,6 +184,6 @@ class Tally:
         return taken
 
     def put_back(self, taken: list[Counted]) -> None:
-        """Keep what was taken and could not be told; it is taken again as it was."""
+        """Put counts back after a failed write; the next `take` returns them unchanged."""
         for counted in taken:
             self._minutes.setdefault(counted.minute, {})[counted.door] = counted

@@ -1,4 +1,4 @@
-"""Makes tokens for tests, with a key of its own, as identity would."""
+"""Makes tokens and account events for tests, with its own key, as identity would."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ ISSUER = "plateward"
 
 
 def some_people(clock: Clock) -> People:
-    """Return people of the department's policy who trust the tests' root, and know nobody yet."""
+    """Return an empty `People` with the department's policy and trust in the tests' root."""
     policy = load_policy(Path(__file__).parents[2] / "policy.toml")
     return People(ISSUER, Trust(TestRoot().roots), policy, clock)
 
@@ -53,9 +53,9 @@ class TestAuthority:
         *,
         provisioned_by: Iterable[str] | None = None,
     ) -> AccountChanged:
-        """Return the next change of an account, numbered and signed as identity's are.
+        """Return the next change of an account, numbered and signed as by identity.
 
-        `provisioned_by` are all who had it in hand; None: nobody knows, as of an account from before.
+        `provisioned_by` are all its provisioners; None if unknown, as for an account older than their record.
         """
         account = str(account_id)
         self._numbers[account] = self._numbers.get(account, 0) + 1
@@ -75,7 +75,7 @@ class TestAuthority:
         return sign_event(self.issuer, event)
 
     def publish_key(self) -> KeyPublished:
-        """Return the event that makes services take this authority's tokens; names the key by its thumbprint."""
+        """Return the event that makes services accept this authority's tokens; sets `kid` to the key's thumbprint."""
         public = {name: self._jwk[name] for name in ("kty", "crv", "x", "y")}
         self.kid = thumbprint(public)
         self._keys_published += 1
@@ -92,7 +92,7 @@ class TestAuthority:
         return sign_event(self.issuer, event)
 
     def tick(self) -> IdentityTicked:
-        """Return identity's tick after the changes and keys that this authority made."""
+        """Return identity's tick with the numbers of this authority's account and key events."""
         event = IdentityTicked(
             occurred_at=self.clock.now(),
             account_number=sum(self._numbers.values()),
@@ -113,7 +113,7 @@ class TestAuthority:
         trained_until: datetime | str | None = "current",
         **claims: Any,
     ) -> str:
-        """Return an access token; a trained officer of the department unless told otherwise."""
+        """Return an access token, by default of a trained officer of the department."""
         now = self.clock.now()
         if trained_until == "current":
             trained_until = now + timedelta(days=100)

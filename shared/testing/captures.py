@@ -1,4 +1,4 @@
-"""Captures signed as ingest signs them, and what recognition says of them, for tests."""
+"""Captures signed as by ingest, and reads recognised from them, for tests."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from shared.testing.root import TestRoot
 
 
 def signed(capture: CaptureReceived, root: TestRoot | None = None) -> CaptureReceived:
-    """Return a capture signed by a key that `root` certified from when it was taken."""
+    """Return a capture signed by a key whose certificate by `root` is valid at the capture time."""
     signer = (root or TestRoot()).signer("captures", now=capture.captured_at)
     return signed_captures.sign(capture, signer)
 
@@ -16,7 +16,7 @@ def signed(capture: CaptureReceived, root: TestRoot | None = None) -> CaptureRec
 def recognised(
     capture: CaptureReceived, plate: str = "7ABC123", *, number: int = 0, **changes: Any
 ) -> ReadRecognised:
-    """Return what recognition publishes of one plate of a capture."""
+    """Return the event that recognition publishes for one plate of a capture."""
     read_id = signed_captures.read_id_of(capture.capture_id, number)
     fields: dict[str, Any] = {
         "event_id": derive_id("read.recognised", read_id),

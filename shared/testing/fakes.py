@@ -19,9 +19,9 @@ E = TypeVar("E", bound=Event)
 
 
 class FakeBus:
-    """Keeps what is published; `down` makes it refuse like a Kafka that does not answer.
+    """Stores published records; `down` makes it refuse like a Kafka that does not answer.
 
-    Events of audited topics are published as one of the topic's producers, with its MAC.
+    Publishes events of audited topics as one of the topic's producers, with its MAC.
     """
 
     def __init__(self, source: str = "test") -> None:
@@ -30,7 +30,7 @@ class FakeBus:
         self._source = source
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Keep `events` as records. Raises: Unavailable while down."""
+        """Store `events` as records. Raises: Unavailable while down."""
         await self.publish_records([self._record(event) for event in events])
 
     def _record(self, event: Event) -> Record:
@@ -40,7 +40,7 @@ class FakeBus:
         return with_mac(encode(event, maker), mac_key(maker))
 
     async def publish_records(self, records: Sequence[Record]) -> None:
-        """Keep `records`. Raises: Unavailable while down."""
+        """Store `records`. Raises: Unavailable while down."""
         if self.down:
             raise Unavailable("Kafka did not acknowledge")
         self.records.extend(records)
@@ -51,14 +51,14 @@ class FakeBus:
             raise Unavailable("Kafka does not answer")
 
     def events(self, kind: type[E]) -> list[E]:
-        """Return what was published of one type, decoded as a consumer would."""
+        """Return the published events of one type, decoded as a consumer would."""
         found = [
             decode(_message(r, n)) for n, r in enumerate(self.records) if r.topic == kind.TOPIC
         ]
         return [event for event in found if isinstance(event, kind)]
 
     async def deliver(self, handlers: Mapping[type[Event], Handler]) -> None:
-        """Hand all that was published and has a handler to it, in order, and forget it."""
+        """Pass each published event to its handler, if it has one, in order; then clear all records."""
         records, self.records = self.records, []
         for number, record in enumerate(records):
             event = decode(_message(record, number))
@@ -66,7 +66,7 @@ class FakeBus:
                 await handler([event])
 
     async def deliver_whole(self, handler: MessageHandler) -> None:
-        """Hand all that was published to `handler` as it came, in one call, and forget it."""
+        """Pass all published records to `handler` undecoded, in one call; then clear them."""
         records, self.records = self.records, []
         if records:
             await handler([_message(record, number) for number, record in enumerate(records)])
@@ -77,7 +77,7 @@ def _message(record: Record, offset: int) -> Message:
 
 
 class FakeObjects:
-    """Keeps bytes by key; `down` makes it refuse. What `put_at` does not name was put just now."""
+    """Stores bytes by key; `down` makes it refuse. Objects missing in `put_at` count as stored now."""
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
@@ -89,32 +89,32 @@ class FakeObjects:
             raise Unavailable("the object store does not answer")
 
     async def put(self, key: str, data: bytes) -> None:
-        """Keep `data`."""
+        """Store `data`."""
         self._check()
         self.kept[key] = data
 
     async def put_file(self, key: str, path: Path) -> None:
-        """Keep the content of a file."""
+        """Store the content of a file."""
         await self.put(key, await asyncio.to_thread(path.read_bytes))
 
     async def get(self, key: str) -> bytes:
-        """Return what is kept. Raises: NotFound."""
+        """Return the stored bytes. Raises: NotFound."""
         self._check()
         if key not in self.kept:
             raise NotFound("no such object")
         return self.kept[key]
 
     async def stream(self, key: str) -> AsyncIterator[bytes]:
-        """Yield what is kept. Raises: NotFound."""
+        """Yield the stored bytes. Raises: NotFound."""
         yield await self.get(key)
 
     async def delete(self, key: str) -> None:
-        """Forget `key`."""
+        """Delete `key`."""
         self._check()
         self.kept.pop(key, None)
 
     async def level(self, folder: str) -> Level:
-        """Return what lies directly in a folder."""
+        """Return the folders and objects directly in a folder."""
         below = await self.page(folder, limit=len(self.kept))
         start = len(folder) + 1
         return Level(
@@ -137,7 +137,7 @@ class FakeObjects:
 
 
 class FakeClock:
-    """A clock that moves when told to."""
+    """A clock that moves only by `advance`."""
 
     def __init__(self, now: datetime | None = None) -> None:
         self._now = now or datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""MAC keys for tests: one for each service, always the same."""
+"""MAC keys for tests: one for each service, the same in every run."""
 
 from base64 import b64encode
 from hashlib import sha256
@@ -27,6 +27,6 @@ def all_mac_keys() -> str:
 
 
 def maker_of(topic: str, service: str | None) -> str:
-    """Return the service that a test's event of `topic` is from: `service` if it publishes it."""
+    """Return the maker of a test's event of `topic`: `service` if it is a producer of it, else the first producer."""
     producers = TOPICS[topic].producers
     return service if service in producers else min(producers)

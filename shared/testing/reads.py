@@ -1,4 +1,4 @@
-"""Reads that nobody may take, keep or match, as changes to a good one; all services are tested with the same."""
+"""Invalid reads, as changes to a valid one; the tests of all services use the same."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,7 +32,7 @@ BAD_PLATES = ("lower1", "ABCDEFGHIJKLM", "", "7ABC 23", "7ABC\u0660")
 
 
 def as_sent(changes: dict[str, Any]) -> dict[str, Any]:
-    """Return changes of a read as a camera would have to send them to have them published."""
+    """Return changes of a read in the form in which a camera would send them."""
     sent: dict[str, Any] = {}
     for name, value in changes.items():
         if isinstance(value, Place):
@@ -45,5 +45,5 @@ def as_sent(changes: dict[str, Any]) -> dict[str, Any]:
 
 
 FOLDED = ("ß7A1", "\ufb017A", "\u01317A1", "7A\u017f1", "7A1\u2122", "\u212a7A1")
-"""What upper case or compatibility forms would make other letters of: sharp s, the ligature fi, dotless i, long s,
-the trade mark, the kelvin sign. A plate that is read as another is another vehicle's."""
+"""Texts that upper-casing or compatibility forms would turn into other letters: sharp s, the ligature fi, dotless i,
+long s, the trade mark, the kelvin sign. A plate that changes so is another vehicle's."""

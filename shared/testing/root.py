@@ -10,14 +10,14 @@ from shared.core.certificates import Certificate, Revocation, Roots, Signer, Usa
 
 
 class TestRoot:
-    """A root with a key that follows from its name, so that every process of a test run has the same."""
+    """A root whose key derives from its name, so that every process of a test run has the same."""
 
     __test__ = False
 
     def __init__(self, name: str = "root") -> None:
         self.key = Ed25519PrivateKey.from_private_bytes(_seed(name))
         self.public = b64encode(self.key.public_key().public_bytes_raw()).decode()
-        """As `ROOT_PUBLIC_KEYS` has it."""
+        """In the form of `ROOT_PUBLIC_KEYS`."""
         self.roots = Roots.parse(self.public)
 
     def certificate(

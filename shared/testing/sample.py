@@ -1,4 +1,4 @@
-"""A service that is none of ours, for tests of what all services have."""
+"""A sample service, for tests of the code that all services share."""
 
 from shared.service.spec import ServiceSpec
 

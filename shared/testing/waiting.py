@@ -1,4 +1,4 @@
-"""Waiting without sleeping: poll until it is so."""
+"""Polls until a condition is true, instead of a fixed sleep."""
 
 import asyncio
 import inspect
@@ -13,7 +13,7 @@ async def eventually(
 ) -> T:
     """Return the first truthy result of `look`. Raises: AssertionError when time runs out.
 
-    A `look` that raises AssertionError is asked again; its last words are in the failure.
+    Calls `look` again if it raises AssertionError; the failure shows the last result or error.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + within_s
