@@ -1,4 +1,4 @@
-"""Bookings of copies into evidence: each is written once, and corrected only by a further one."""
+"""Bookings of copies into evidence. A booking never changes; a further booking corrects it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,19 +38,19 @@ _OF_EXPORT = text(
 
 @dataclass(frozen=True)
 class Booking:
-    """That a copy of a package, on one medium, is in evidence."""
+    """The record that a copy of a package, on one medium, is in evidence."""
 
     booking_id: UUID
     export_id: UUID
     corrects: UUID | None
     evidence_number: str
     custodian_name: str
-    """Who received the medium, as the title is."""
+    """Name of the person who received the medium; the title is that person's."""
     custodian_title: str
     media_description: str
     media_serial: str
     sha256: str
-    """Of the copy as it was read back from the medium."""
+    """SHA-256 of the copy, read back from the medium."""
     note: str | None
     booked_by: Actor
     booked_at: datetime
@@ -84,9 +84,9 @@ class Bookings:
         await self._connection.execute(_ADD, parameters)
 
     async def of_export(self, grant: Grant, export_id: UUID) -> Sequence[Booking]:
-        """Return all bookings of an export, those that were corrected too, in their order.
+        """Return all bookings of an export in order of time, corrected ones included.
 
-        Records that they were shown.
+        Discloses them.
         """
         parameters = {"export_id": export_id, "agencies": sorted(grant.agencies)}
         rows = await self._connection.execute(_OF_EXPORT, parameters)

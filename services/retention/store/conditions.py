@@ -1,4 +1,4 @@
-"""Criteria as SQL: one condition each, with its parameters. Used to search, to hold and to release."""
+"""Criteria as SQL conditions with parameters. Searches, holds and releases use them."""
 
 from typing import Any
 
@@ -26,16 +26,16 @@ class Conditions:
 
     @property
     def sql(self) -> str:
-        """All of them, or TRUE when there is none."""
+        """The conditions joined by AND; TRUE without any."""
         return " AND ".join(self.terms) or "TRUE"
 
     def add(self, term: str, **parameters: Any) -> None:
-        """Add a condition; `{p}` in it stands for the prefix of its parameters."""
+        """Add a condition; `{p}` in it is replaced by the prefix of its parameters."""
         self.terms.append(term.format(p=self._prefix))
         self.parameters |= {f"{self._prefix}{name}": value for name, value in parameters.items()}
 
     def add_place_and_time(self, criteria: Criteria) -> None:
-        """Add what reads and captures both have: window, devices, area."""
+        """Add the conditions that reads and captures share: window, devices, area."""
         if criteria.captured_from is not None:
             self.add("r.captured_at >= :{p}from", **{"from": criteria.captured_from})
         if criteria.captured_to is not None:
@@ -46,7 +46,7 @@ class Conditions:
             self.add_area(criteria.area)
 
     def add_area(self, area: Area) -> None:
-        """Add that the record's place lies within an area; a record without a place does not."""
+        """Require the record's place to lie within an area; a record without a place never matches."""
         south, west, north, east = area.bounds
         self.add("r.latitude BETWEEN :{p}south AND :{p}north", south=south, north=north)
         self.add("r.longitude BETWEEN :{p}west AND :{p}east", west=west, east=east)
@@ -59,9 +59,9 @@ class Conditions:
             )
 
     def add_read(self, criteria: Criteria) -> None:
-        """Add what only reads have, the plate apart."""
+        """Add the conditions that only reads have, except the plate."""
         if criteria.region is not None:
-            # A region that was not determined is not another region.
+            # A read whose region was not determined may be of this region.
             self.add("(r.region = :{p}region OR r.region IS NULL)", region=criteria.region)
         if criteria.minimum_confidence is not None:
             self.add("r.confidence >= :{p}confidence", confidence=criteria.minimum_confidence)
@@ -69,7 +69,7 @@ class Conditions:
             self.add("r.read_id = ANY(:{p}reads)", reads=list(criteria.read_ids))
 
     def add_plate(self, pattern: PlatePattern | None) -> None:
-        """Add that the read's plate matches."""
+        """Require the read's plate to match."""
         if pattern is None:
             return
         if pattern.exact:
@@ -83,7 +83,7 @@ class Conditions:
         self.parameters |= plates.parameters
 
     def add_pattern(self, pattern: PlatePattern) -> None:
-        """Add conditions on `p`, a row of plates, that its indexes answer."""
+        """Add conditions on `p`, a row of plates, that the indexes of plates serve."""
         if pattern.lookalike and pattern.whole:
             self.add("p.skeleton = :{p}skeleton", skeleton=skeleton(pattern.text))
             return
@@ -100,7 +100,7 @@ class Conditions:
 
 
 def of_reads(criteria: Criteria, prefix: str = "") -> Conditions:
-    """Return all that criteria say of a read."""
+    """Return the conditions that criteria put on reads."""
     conditions = Conditions(prefix)
     conditions.add_place_and_time(criteria)
     conditions.add_read(criteria)
@@ -109,7 +109,7 @@ def of_reads(criteria: Criteria, prefix: str = "") -> Conditions:
 
 
 def of_captures(criteria: Criteria, prefix: str = "") -> Conditions:
-    """Return all that criteria say of a capture; only for those that do not name reads."""
+    """Return the conditions that criteria put on captures; the criteria must not name reads."""
     conditions = Conditions(prefix)
     conditions.add_place_and_time(criteria)
     return conditions

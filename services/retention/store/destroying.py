@@ -1,7 +1,7 @@
-"""Destroying what is due, in steps that each commit whole; what is under a hold moves aside first.
+"""Destroys due records in steps, one transaction each; copies records under a hold to other tables first.
 
-A hold placed while a step runs wins: the last thing before a commit is to look, with placing shut out,
-whether holds came since the step began; if so the step is rolled back and begun anew.
+A hold placed during a step wins. Before each commit the step locks the holds against new ones and compares
+them with those at its start; if a hold was added, the step rolls back and starts again.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class Slice(NamedTuple):
 
 @dataclass(frozen=True)
 class Step:
-    """What one transaction destroys: slices of a month, and the month itself when all of it is due."""
+    """The work of one transaction: slices of a month, and the month itself if all of it is due."""
 
     slices: tuple[Slice, ...]
     month: Month | None = None
@@ -159,7 +159,8 @@ _TIDY = (
         "DELETE FROM device_days"
         " WHERE day < CAST(CAST(:before AS timestamptz) AT TIME ZONE 'UTC' AS date)"
     ),
-    # Of hits whose read never came, or went before they did; of passes made while their reads went.
+    # Flags of hits whose read never arrived or was destroyed before the hit arrived, and memberships of passes
+    # made while their reads were destroyed.
     *(
         text(
             f"DELETE FROM {table} r WHERE r.captured_at < :before"  # noqa: S608 - constants
@@ -167,7 +168,7 @@ _TIDY = (
         )
         for table in ("hits", "pass_reads")
     ),
-    # A pass goes with the last of its reads: what a hold keeps of it keeps the vote.
+    # A pass is deleted with the last of its reads: a read under a hold keeps the pass and its vote.
     text(
         "DELETE FROM passes p WHERE p.first_at < :before"
         " AND NOT EXISTS (SELECT FROM pass_reads m WHERE m.pass_id = p.pass_id)"
@@ -177,13 +178,13 @@ _TIDY = (
 
 
 class Destruction:
-    """Destroys what is due, one step a transaction."""
+    """Destroys due records, one step per transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def plan(self, before: datetime) -> list[Step]:
-        """Return the steps that leave nothing captured before `before` in the months, oldest first."""
+        """Return the steps that destroy every record captured before `before`, oldest month first."""
         steps: list[Step] = []
         for month in await Partitions(self._connection).months():
             if month.end <= before:
@@ -195,9 +196,9 @@ class Destruction:
         return steps
 
     async def _slices(self, start: datetime, end: datetime) -> list[Slice]:
-        """Return slices that lie end to end from `start` to `end`, each of `SLICE_ROWS` or one hour.
+        """Return adjacent slices from `start` to `end`, each of up to `SLICE_ROWS` rows or of one hour.
 
-        No gap is left for what arrives late: in a month that is dropped, every row is looked at for holds.
+        The slices leave no gap: late rows of a dropped month are also checked against the holds.
         """
         edges = [start]
         rows = 0
@@ -213,9 +214,9 @@ class Destruction:
         return [Slice(*pair) for pair in pairwise([*edges, end])]
 
     async def run_step(self, run_id: UUID, step: Step) -> None:
-        """Destroy one step, holds apart, and add its counts to the run.
+        """Destroy the records of one step, except those under a hold, and add the counts to the run.
 
-        Raises: HoldArrived when the caller must roll back and begin the step anew.
+        Raises: HoldArrived if the caller must roll back and start the step again.
         """
         await self._connection.execute(text("SET LOCAL lock_timeout = '2s'"))
         in_force = await HoldsInForce(self._connection).all()
@@ -255,9 +256,9 @@ class Destruction:
         *,
         dropping: bool,
     ) -> tuple[dict[str, int], int]:
-        """Return how many reads and captures of a slice go, and how many objects must follow.
+        """Destroy one slice; return its counts of reads and captures, and of objects to delete.
 
-        Rows of a month that is dropped are only named: they go with it, at a fraction of a DELETE's cost.
+        In a month that is dropped, only lists the rows: DROP destroys them at a fraction of a DELETE's cost.
         """
         window = {"start": one.start, "end": one.end}
         await self._copy_held(window, in_force)
@@ -276,7 +277,7 @@ class Destruction:
         return gone, objects
 
     async def _copy_held(self, window: dict[str, Any], in_force: Sequence[Hold]) -> None:
-        """Copy what is under a hold aside."""
+        """Copy records under a hold to the held tables."""
         for hold in in_force:
             for table, held in _tables_of(hold):
                 statement = (
@@ -287,9 +288,9 @@ class Destruction:
         await self._connection.execute(_KEEP_CAPTURES_OF_READS, window)
 
     async def run_freed(self, run_id: UUID, before: datetime) -> None:
-        """Destroy what only a hold kept that has been released since.
+        """Destroy records whose last hold has been released.
 
-        Raises: HoldArrived when the caller must roll back and begin anew.
+        Raises: HoldArrived if the caller must roll back and start again.
         """
         in_force = await HoldsInForce(self._connection).all()
         await self._mark_still_held(in_force)
@@ -334,10 +335,10 @@ class Destruction:
         )
 
     async def kept_under_hold(self, before: datetime) -> int:
-        """Return how many records past their schedule are still there because of a hold."""
+        """Return how many records past their schedule a hold keeps."""
         return int((await self._connection.execute(_KEPT, {"before": before})).scalar_one())
 
     async def tidy(self, before: datetime) -> None:
-        """Delete where devices were on days that are past, and flags and passes that no read has any more."""
+        """Delete past places of devices, and flags and passes without reads."""
         for statement in _TIDY:
             await self._connection.execute(statement, {"before": before})

@@ -1,4 +1,4 @@
-"""Exports of held records as evidence, one row each, and the queue of packages to make."""
+"""Exports of held records as evidence, and the queue of their packages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ _REMOVED = text("UPDATE evidence_exports SET removed_at = :at WHERE export_id = 
 
 @dataclass(frozen=True)
 class Export:
-    """What a hold kept when it was exported, as one package."""
+    """One export: the records that a hold kept at the time, as one package."""
 
     export_id: UUID
     hold_id: UUID
@@ -95,10 +95,10 @@ class Export:
     requested_at: datetime
     purpose: PurposeRecord
     case_number: str
-    """Of the hold, as its criteria are."""
+    """Case number of the hold; the criteria are the hold's too."""
     criteria: Criteria
     in_force: bool = True
-    """Whether the hold is."""
+    """Whether the hold is in force."""
     confirmed_at: datetime | None = None
     """When a second person confirmed the hold."""
     attempts: int = 0
@@ -108,7 +108,7 @@ class Export:
     size_bytes: int | None = None
     reads: int | None = None
     hits: int | None = None
-    """Of hot lists, told with the reads; None, too, for a package of before they were counted."""
+    """Hits that the package contains; None before it is built, and for packages built before hits were counted."""
     captures: int | None = None
     images: int | None = None
     omitted: int | None = None
@@ -117,7 +117,7 @@ class Export:
     withdrawn_at: datetime | None = None
     withdrawal_reason: str | None = None
     removed_at: datetime | None = None
-    """Since when the package is no longer kept here."""
+    """When this service deleted the package."""
     copies_booked: int = 0
 
     @property
@@ -128,7 +128,7 @@ class Export:
         return self.sha256
 
     def changed(self, by: Actor, at: datetime, change: Any, **details: Any) -> EvidenceChanged:
-        """Return what is announced when something becomes of it."""
+        """Return the event that announces a change of this export."""
         return EvidenceChanged(
             occurred_at=at,
             actor=by,
@@ -156,12 +156,12 @@ class Export:
 
     @property
     def object_key(self) -> str:
-        """Where its package lies."""
+        """Object key of the package."""
         return object_key(self.export_id)
 
 
 def object_key(export_id: UUID) -> str:
-    """Return where an export's package lies: the same at each attempt, so that none is left over."""
+    """Return the object key of an export's package. Every attempt uses the same key, so none leaves an orphan."""
     return f"evidence/{export_id}.zip"
 
 
@@ -172,7 +172,7 @@ class Exports:
         self._connection = connection
 
     async def add(self, export: Export) -> bool:
-        """Have a package made; False if it was asked for before."""
+        """Add an export to the queue; False if it exists already."""
         parameters = {
             "export_id": export.export_id,
             "hold_id": export.hold_id,
@@ -184,9 +184,9 @@ class Exports:
         return (await self._connection.execute(_ADD, parameters)).rowcount == 1
 
     async def get(self, grant: Grant, export_id: UUID, *, lock: bool = False) -> Export | None:
-        """Return one export, and record that it was shown; with `lock`, others who would change it wait until we commit.
+        """Return one export and disclose it; with `lock`, other writers wait until the transaction ends.
 
-        Raises: Conflict when its package is being made, which may take long.
+        Raises: Conflict while its package is being built, which may last long.
         """
         if lock:
             await self._lock(export_id)
@@ -196,7 +196,7 @@ class Exports:
         return exports[0] if exports else None
 
     async def _lock(self, export_id: UUID) -> None:
-        """Lock an export before it is read: what others did to it and its bookings is seen then."""
+        """Lock an export; the caller's next query sees every committed change to it and its bookings."""
         await self._connection.execute(text("SET LOCAL lock_timeout = '2s'"))
         try:
             await self._connection.execute(_LOCK, {"export_id": export_id})
@@ -214,7 +214,7 @@ class Exports:
         hold_id: UUID | None,
         unbooked: bool | None,
     ) -> list[Export]:
-        """Return exports, newest first, after one of them, and record that they were shown."""
+        """Return a page of exports, newest first, starting behind `after`, and disclose them."""
         query = (
             f"SELECT {_COLUMNS} {FROM_EXPORTS} WHERE e.agency_ori = ANY(:agencies)"  # noqa: S608 - constants
             " AND (CAST(:hold_id AS uuid) IS NULL OR e.hold_id = :hold_id)"
@@ -236,7 +236,7 @@ class Exports:
         return await self._released(grant, rows.all())
 
     async def _released(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Export]:
-        """Return rows of `_COLUMNS` as exports, and record that they were given out."""
+        """Return rows of `_COLUMNS` as exports and disclose them."""
         exports = [Export.of(row) for row in rows]
         shown = [
             Shown(
@@ -250,29 +250,29 @@ class Exports:
         return exports
 
     async def unbooked(self, hold_id: UUID) -> Sequence[UUID]:
-        """Return exports of a hold that stand and of which no copy is booked into evidence."""
+        """Return a hold's requested and ready exports without a booking."""
         return (await self._connection.execute(_OF_HOLD, {"hold_id": hold_id})).scalars().all()
 
     async def withdraw(self, export_id: UUID, *, by: Actor, at: datetime, reason: str) -> None:
-        """Give an export up; its package goes."""
+        """Withdraw an export; its package is deleted later."""
         await self._connection.execute(
             _WITHDRAW, {"export_id": export_id, "by": _json(by), "at": at, "reason": reason}
         )
 
 
 class ExportQueue:
-    """The queue of evidence packages to make, and of those to remove."""
+    """The queues of evidence packages to build and to delete."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def claim(self, now: datetime) -> Export | None:
-        """Return an export whose package waits to be made; ours until the transaction ends."""
+        """Return the next export to build; other workers skip it until the transaction ends."""
         row = (await self._connection.execute(_CLAIM, {"now": now})).first()
         return None if row is None else Export.of(row)
 
     async def built(self, export_id: UUID, package: Built, at: datetime) -> None:
-        """Record that a package is there."""
+        """Record that the package is built."""
         parameters = {
             name: getattr(package, name)
             for name in (
@@ -289,28 +289,28 @@ class ExportQueue:
         await self._connection.execute(_BUILT, {"export_id": export_id, "at": at, **parameters})
 
     async def again(self, export_id: UUID, *, again: datetime, fault: str) -> None:
-        """Record what was in the way, and when to try again."""
+        """Record why a try failed and when to retry."""
         await self._connection.execute(
             _AGAIN, {"export_id": export_id, "again": again, "fault": fault[:500]}
         )
 
     async def failed(self, export_id: UUID, *, fault: str) -> bool:
-        """Record that there will be no package; False when that is no news."""
+        """Record that building failed for good; False if the export is not waiting for its package."""
         result = await self._connection.execute(
             _FAILED, {"export_id": export_id, "fault": fault[:500]}
         )
         return result.rowcount == 1
 
     async def waiting(self) -> int:
-        """Return how many packages are still to be made."""
+        """Return how many packages wait to be built."""
         return int((await self._connection.execute(_WAITING)).scalar_one())
 
     async def to_remove(self, limit: int) -> Sequence[UUID]:
-        """Return exports whose packages are to go; others keep from them until the transaction ends."""
+        """Return exports whose packages are due for deletion; other workers skip them until the transaction ends."""
         return (await self._connection.execute(_TO_REMOVE, {"limit": limit})).scalars().all()
 
     async def removed(self, ids: Sequence[UUID], at: datetime) -> None:
-        """Record that these packages are no longer kept."""
+        """Record that the packages of these exports are deleted."""
         await self._connection.execute(_REMOVED, {"ids": list(ids), "at": at})
 
 

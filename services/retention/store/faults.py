@@ -1,4 +1,4 @@
-"""What Postgres says when it gives up, by SQLSTATE (PostgreSQL documentation, appendix A)."""
+"""Recognises errors of Postgres by SQLSTATE (PostgreSQL documentation, appendix A)."""
 
 from sqlalchemy.exc import DBAPIError
 
@@ -7,5 +7,5 @@ QUERY_CANCELED = "57014"
 
 
 def is_state(fault: DBAPIError, state: str) -> bool:
-    """Tell whether a database error has this SQLSTATE."""
+    """Return whether a database error has this SQLSTATE."""
     return getattr(fault.orig, "sqlstate", None) == state

@@ -1,4 +1,4 @@
-"""Hits as flags on reads, and beside them what was told of each. Events about one hit may come in any order."""
+"""Hits as flags on reads, and the events about each hit. Those events may arrive in any order."""
 
 from typing import Literal
 
@@ -16,7 +16,7 @@ _RAISED = text(
         record_kind = excluded.record_kind, tier = excluded.tier, list_name = excluded.list_name
     """
 )
-# Before its hit is known the row has no source yet, so nobody is shown it.
+# Until the raised event arrives, the row has no source, and queries by source skip it.
 _VERIFIED = text(
     """
     INSERT INTO hits (hit_id, read_id, captured_at, outcome)
@@ -40,13 +40,13 @@ _TOLD = text(
 
 
 class Hits:
-    """Flags on reads."""
+    """Hits as flags on reads, with their events."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def raised(self, event: HitRaised) -> None:
-        """Flag a read."""
+        """Flag the read of a raised hit, and store the event."""
         await self._connection.execute(
             _RAISED,
             {
@@ -62,13 +62,13 @@ class Hits:
         await self._told("raised", event)
 
     async def verified(self, event: HitVerified) -> None:
-        """Keep what the verification found."""
+        """Store the outcome of a verification, and the event."""
         named = {"hit_id": event.hit_id, "read_id": event.read_id, "at": event.occurred_at}
         await self._connection.execute(_VERIFIED, {**named, "outcome": event.outcome})
         await self._told("verified", event)
 
     async def disposed(self, event: HitDisposed) -> None:
-        """Keep what came of it."""
+        """Store the disposition of a hit, and the event."""
         named = {"hit_id": event.hit_id, "read_id": event.read_id, "at": event.occurred_at}
         await self._connection.execute(_DISPOSED, {**named, "disposition": event.disposition})
         await self._told("disposed", event)
@@ -78,7 +78,7 @@ class Hits:
         kind: Literal["raised", "verified", "disposed"],
         event: HitRaised | HitVerified | HitDisposed,
     ) -> None:
-        """Keep an event as the log has it, for evidence."""
+        """Store an event exactly as the log has it, for evidence."""
         told = {
             "event_id": event.event_id,
             "hit_id": event.hit_id,

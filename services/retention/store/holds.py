@@ -1,4 +1,4 @@
-"""Holds: what they are, and what they keep."""
+"""Holds and the records that they keep."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ class WaitingHolds:
 
 @dataclass(frozen=True)
 class Hold:
-    """Keeps what matches its criteria, present and future, until it is released."""
+    """An order that keeps present and future records matching its criteria until its release."""
 
     hold_id: UUID
     agency_ori: str
@@ -82,7 +82,7 @@ class Hold:
     released_at: datetime | None = None
     release_reason: str | None = None
     confirmed_by: Actor | None = None
-    """The second person, where it takes in more than a search may (ADR-0028)."""
+    """The second person, for a hold that covers more than a search may (ADR-0028)."""
     confirmed_at: datetime | None = None
     confirmation_reason: str | None = None
 
@@ -98,17 +98,17 @@ class Hold:
 
 
 class HoldsInForce:
-    """The holds in force of all agencies: whoever placed one, its records stay."""
+    """The holds in force of all agencies; the purge obeys every one of them."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def all(self) -> list[Hold]:
-        """Return every hold in force, of all agencies: whoever placed it, its records stay."""
+        """Return every hold in force, oldest first."""
         return [Hold.of(row) for row in await self._connection.execute(_ACTIVE)]
 
     async def ids(self) -> frozenset[UUID]:
-        """Return which holds are in force."""
+        """Return the ids of the holds in force."""
         return frozenset((await self._connection.execute(_ACTIVE_IDS)).scalars())
 
 
@@ -119,7 +119,7 @@ class Holds:
         self._connection = connection
 
     async def place(self, hold: Hold) -> None:
-        """Put a hold into force; a purge that has not committed by then will see it, and begin anew."""
+        """Put a hold into force; a purge step that has not committed yet sees it and starts again."""
         await Locks(self._connection).exclusive(HOLDS)
         await self._connection.execute(
             _INSERT,
@@ -136,7 +136,7 @@ class Holds:
         )
 
     async def get(self, grant: Grant, hold_id: UUID, *, lock: bool = False) -> Hold | None:
-        """Return one hold, and record that it was shown."""
+        """Return one hold and disclose it; `lock` locks its row until the transaction ends."""
         query = (
             f"SELECT {_COLUMNS} FROM holds WHERE hold_id = :hold_id"  # noqa: S608 - constants
             f" AND agency_ori = ANY(:agencies){' FOR UPDATE' if lock else ''}"
@@ -150,7 +150,7 @@ class Holds:
     async def page(
         self, grant: Grant, *, limit: int, after: UUID | None, in_force: bool | None
     ) -> list[Hold]:
-        """Return holds, newest first, after one of them, and record that they were shown."""
+        """Return a page of holds, newest first, starting behind `after`, and disclose them."""
         query = (
             f"SELECT {_COLUMNS} FROM holds WHERE agency_ori = ANY(:agencies)"  # noqa: S608
             " AND (CAST(:in_force AS boolean) IS NULL OR (released_at IS NULL) = :in_force)"
@@ -170,12 +170,12 @@ class Holds:
         return await self._released(grant, rows.all())
 
     async def waiting(self, grant: Grant) -> WaitingHolds:
-        """Return how many holds are in force and exports unbooked, and since when; none is told apart."""
+        """Return counts and oldest times of holds in force and unbooked exports; discloses no single one."""
         rows = await self._connection.execute(_WAITING, {"agencies": sorted(grant.agencies)})
         return WaitingHolds(**rows.one()._mapping)
 
     async def _released(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Hold]:
-        """Return rows of `_COLUMNS` as holds, and record that they were given out."""
+        """Return rows of `_COLUMNS` as holds and disclose them."""
         holds = [Hold.of(row) for row in rows]
         shown = [
             Shown(
@@ -189,19 +189,19 @@ class Holds:
         return holds
 
     async def release(self, hold_id: UUID, *, by: Actor, at: datetime, reason: str) -> None:
-        """End a hold; what only it kept goes with the next purge."""
+        """End a hold; the next purge destroys the due records that only this hold kept."""
         await self._connection.execute(
             _RELEASE, {"hold_id": hold_id, "by": _json(by), "at": at, "reason": reason}
         )
 
     async def confirm(self, hold_id: UUID, *, by: Actor, at: datetime, reason: str) -> None:
-        """Record that a second person stands behind a hold; from now on what it keeps is shown."""
+        """Record a second person's confirmation of a hold; its records may be shown from then on."""
         await self._connection.execute(
             _CONFIRM, {"hold_id": hold_id, "by": _json(by), "at": at, "reason": reason}
         )
 
     async def keeps_any(self, grant: Grant, hold: Hold) -> bool:
-        """Tell whether a hold keeps any record now, with or without a plate."""
+        """Return whether a hold keeps any record now, with or without a plate."""
         tables = [(name, of_reads(hold.criteria, "h")) for name in ("reads", "held_reads")]
         if not hold.criteria.names_reads:
             tables += [(t, of_captures(hold.criteria, "h")) for t in ("captures", "held_captures")]
@@ -215,7 +215,7 @@ class Holds:
     async def records(
         self, grant: Grant, hold: Hold, *, limit: int, after: Cursor | None = None
     ) -> tuple[Sequence[Read], bool]:
-        """Return the reads that a hold keeps now, newest first, and whether there are more."""
+        """Return the reads that a hold keeps now, newest first, disclosed, and whether more follow."""
         kept = of_reads(hold.criteria, "h")
         kept.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
         if grant.purpose is not None and grant.purpose.scope:

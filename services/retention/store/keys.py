@@ -1,4 +1,4 @@
-"""Signing keys: the public half of every key that ever signed, so that old packages can be verified."""
+"""Signing keys: the public half of every key that ever signed, for the verification of old packages."""
 
 import json
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class KeyChange:
 
 @dataclass(frozen=True)
 class PublicKey:
-    """What others verify signatures with."""
+    """A public key that verifies signatures of this service."""
 
     key_id: str
     public_pem: str
@@ -58,7 +58,7 @@ class Keys:
         private_pem: str | None,
         at: datetime,
     ) -> None:
-        """Keep a key; its private half only where the settings gave none."""
+        """Store a key; with its private half only if the settings name no key."""
         await self._connection.execute(
             _ADD,
             {"key_id": key_id, "public_pem": public_pem, "private_pem": private_pem, "at": at},
@@ -69,22 +69,22 @@ class Keys:
         return [PublicKey(*row) for row in await self._connection.execute(_PUBLIC)]
 
     async def private_pem(self) -> str | None:
-        """Return the private key that was made here, if one was."""
+        """Return the private key that this service generated, if any, as PEM."""
         return (await self._connection.execute(_PRIVATE)).scalar_one_or_none()
 
     async def changes(self) -> list[KeyChange]:
-        """Return every change of the key, oldest first."""
+        """Return every key change, oldest first."""
         return [KeyChange(*row) for row in await self._connection.execute(_CHANGES)]
 
     async def add_change(self, change: KeyChange) -> None:
-        """Put a change of the key on record."""
+        """Record a key change."""
         values = {"old": change.old_key_id, "new": change.new_key_id, "at": change.changed_at}
         await self._connection.execute(
             _ADD_CHANGE, {**values, "statement": json.dumps(change.statement)}
         )
 
     async def lock(self) -> None:
-        """Let nobody else change the key until the transaction ends."""
+        """Lock the signing key against other changes until the transaction ends."""
         await self._connection.execute(
             text(
                 "SELECT pg_advisory_xact_lock(hashtext('signing-key'), hashtext(current_schema()))"

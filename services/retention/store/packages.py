@@ -1,4 +1,4 @@
-"""Packages that were approved, one per request, and the records that go into them."""
+"""Approved packages, one per request, and the records that they contain."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ _ATTEMPTED = text("UPDATE packages SET attempt_id = :attempt_id WHERE request_id
 _WAITING = text("SELECT count(*) FROM packages WHERE built_at IS NULL AND failed_at IS NULL")
 
 
-# As each event was published: what the log has sealed of it is the same.
+# The bodies of events are as published and match the values that the log sealed.
 _HITS = text(
     """
     SELECT h.hit_id, h.read_id, h.captured_at, h.source, h.record_kind, h.tier, h.list_name, h.outcome,
@@ -86,7 +86,7 @@ class ToldEvent(NamedTuple):
 
 
 class ToldHit(NamedTuple):
-    """A hit with everything that was told of it."""
+    """A hit with the events about it."""
 
     hit_id: UUID
     read_id: UUID
@@ -98,32 +98,32 @@ class ToldHit(NamedTuple):
     outcome: str | None
     disposition: str | None
     told: list[ToldEvent]
-    """Empty from before events were kept."""
+    """Empty for hits from before this service stored events."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """A package that is to be made."""
+    """A package to build."""
 
     approval: ReleaseApproved
     attempts: int
     """How many tries failed."""
     attempt_id: UUID | None
-    """The access attempt under which its records are read; None before the first reading."""
+    """The access attempt that covers reading its records; None before the first try."""
 
 
 class Places(NamedTuple):
-    """Where the plates of one capture are in its frame: x, y, width, height in pixels; None: not known."""
+    """Boxes of the plates of one capture in its frame: x, y, width, height in pixels; None if unknown."""
 
     released: list[Box | None]
-    """Of the reads that are released."""
+    """Boxes of the released reads."""
     others: list[Box | None]
-    """Of all other reads of the capture; nothing else of them is read."""
+    """Boxes of all other reads of the capture; the query reads only their ids and boxes."""
 
 
 @dataclass(frozen=True)
 class Built:
-    """A package as it lies in the object store."""
+    """A package in the object store."""
 
     key: str
     sha256: str
@@ -133,18 +133,18 @@ class Built:
     captures: int
     images: int
     omitted: int
-    """Images that belong into it and could not be put there."""
+    """Images that belong to the package but could not be included."""
     signed_by: str
 
 
 class Packages:
-    """The queue of approved packages to make."""
+    """The queue of approved packages to build."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def order(self, approval: ReleaseApproved, now: datetime) -> None:
-        """Have the package of an approved request built; once, however often it is asked for."""
+        """Enqueue the package of an approved request; a repeated call has no effect."""
         await self._connection.execute(
             _ORDER,
             {
@@ -156,20 +156,20 @@ class Packages:
         )
 
     async def claim(self, now: datetime) -> Order | None:
-        """Return an order that waits; no other worker gets it until the transaction ends."""
+        """Return the next order; other workers skip it until the transaction ends."""
         row = (await self._connection.execute(_CLAIM, {"now": now})).first()
         if row is None:
             return None
         return Order(msgspec.convert(row.approval, ReleaseApproved), row.attempts, row.attempt_id)
 
     async def attempted(self, request_id: UUID, attempt_id: UUID) -> None:
-        """Keep under which access attempt the records of an order are read."""
+        """Store the access attempt that covers reading the records of an order."""
         await self._connection.execute(
             _ATTEMPTED, {"request_id": request_id, "attempt_id": attempt_id}
         )
 
     async def built(self, request_id: UUID, package: Built, at: datetime) -> None:
-        """Record that a package is there."""
+        """Record that the package is built."""
         await self._connection.execute(
             _BUILT,
             {
@@ -185,26 +185,26 @@ class Packages:
         )
 
     async def again(self, request_id: UUID, *, again: datetime, fault: str) -> None:
-        """Record that a try failed, and when to try again."""
+        """Record why a try failed and when to retry."""
         await self._connection.execute(
             _AGAIN, {"request_id": request_id, "again": again, "fault": fault[:500]}
         )
 
     async def failed(self, request_id: UUID, *, at: datetime, fault: str) -> bool:
-        """Record that no package can be made; False when one was made, or this is known already."""
+        """Record that building failed for good; False if the package is built or has failed already."""
         values = {"request_id": request_id, "at": at, "fault": fault[:500]}
         return (await self._connection.execute(_FAILED, values)).rowcount > 0
 
     async def waiting(self) -> int:
-        """Return how many packages are still to be built."""
+        """Return how many packages wait to be built."""
         return int((await self._connection.execute(_WAITING)).scalar_one())
 
 
 class Released:
-    """The records of a request, in order of time, in chunks; those that only a hold keeps included.
+    """The records of a request in order of time, in chunks, including those that only a hold keeps.
 
-    With `whole`, as a hold keeps them: captures in which no plate was read, too, and hits of every list.
-    Else with hits of lists of `sources` alone.
+    With `whole`, includes captures without a read plate, and the hits of every list.
+    Otherwise includes only hits of lists from `sources`.
     """
 
     def __init__(
@@ -229,7 +229,7 @@ class Released:
             self._frames.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
 
     async def reads(self) -> AsyncIterator[Sequence[Read]]:
-        """Yield reads, each chunk disclosed as it is read."""
+        """Yield reads in chunks, and disclose each chunk."""
         query = " UNION ALL ".join(
             f"SELECT {COLUMNS} FROM {table} r WHERE {self._scope.sql}"  # noqa: S608 - constants
             for table in ("reads", "held_reads")
@@ -238,12 +238,12 @@ class Released:
             yield await Records(self._connection).released(self._grant, rows)
 
     async def media_types(self, capture_ids: Sequence[UUID]) -> dict[UUID, str]:
-        """Return of what kind the images of these captures are."""
+        """Return the media types of the images of these captures."""
         rows = await self._connection.execute(_MEDIA_TYPES, {"ids": list(capture_ids)})
         return {row.capture_id: row.media_type for row in rows}
 
     async def hits(self, reads: Sequence[Read]) -> Sequence[ToldHit]:
-        """Return the hits of these reads, disclosed: of all lists, or of those of the named sources."""
+        """Return the hits of these reads and disclose them: of all lists, or of those from the named sources."""
         if not self.has_hits:
             return []
         values = {"ids": [read.read_id for read in reads], "sources": self._sources}
@@ -267,7 +267,7 @@ class Released:
         return found
 
     async def places(self, captures: Sequence[Capture]) -> dict[UUID, Places]:
-        """Return where the plates of these captures are, to cut frames by."""
+        """Return the boxes of the plates of these captures, by which frames are cut."""
         found = {capture.capture_id: Places([], []) for capture in captures}
         wanted = {
             "capture_ids": [c.capture_id for c in captures],
@@ -290,7 +290,7 @@ class Released:
         return found
 
     async def captures(self) -> AsyncIterator[Sequence[Capture]]:
-        """Yield the captures that the reads come from, or that are held, each chunk disclosed as read."""
+        """Yield the captures of the reads, and with `whole` those under the hold; disclose each chunk."""
         of_reads_sql = " UNION ALL ".join(
             f"SELECT r.capture_id FROM {table} r WHERE {self._scope.sql}"  # noqa: S608 - constants
             for table in ("reads", "held_reads")
@@ -309,7 +309,7 @@ class Released:
             yield await Records(self._connection).released_captures(self._grant, rows)
 
     async def _chunks(self, query: str) -> AsyncIterator[Sequence[Any]]:
-        """Yield a query's rows without holding them all: a cursor in the database."""
+        """Yield a query's rows in chunks from a cursor in the database; memory never has all of them."""
         parameters = dict(self._scope.parameters)
         if self._frames is not None:
             parameters |= self._frames.parameters

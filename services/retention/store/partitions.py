@@ -1,6 +1,6 @@
-"""Monthly partitions of reads and captures, made ahead and on demand. There is no default one.
+"""Monthly partitions of reads and captures, made ahead and on demand. There is no default partition.
 
-They are made and dropped by functions of the tables' owner, which the role that works may call (ADR-0016).
+Functions of the tables' owner make and drop them; the service's role may call these functions (ADR-0016).
 """
 
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ class Month(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As the partitions' names have it."""
+        """The month in the partitions' names, such as 2026_06."""
         return month_name(self.start)
 
 
@@ -46,7 +46,7 @@ class Partitions:
         self._connection = connection
 
     async def months(self) -> list[Month]:
-        """Return the months that are there, oldest first."""
+        """Return the months that have partitions, oldest first."""
         found: set[datetime] = set()
         for table in TABLES:
             names = (await self._connection.execute(_NAMES, {"parent": table})).scalars()
@@ -54,21 +54,21 @@ class Partitions:
         return [Month(start, next_month(start)) for start in sorted(found)]
 
     async def overdue(self, before: datetime) -> list[str]:
-        """Return the names of months that ended by `before` and are still there."""
+        """Return the names of months that ended by `before` and still have partitions."""
         return [month.name for month in await self.months() if month.end <= before]
 
     async def make(self, moment: datetime) -> None:
-        """Make the partitions of a moment's month unless they are there.
+        """Make the partitions of a moment's month unless they exist.
 
-        The table is made beside and attached, which does not wait for readers and writers of other months.
+        Creates a separate table and attaches it, which does not wait for readers and writers of other months.
         """
         await Locks(self._connection).exclusive(PARTITIONS)
         await self._connection.execute(_MAKE, {"moment": moment})
 
     async def drop(self, month: Month) -> bool:
-        """Detach and drop a month's partitions; all that was in them is gone when this commits.
+        """Detach and drop a month's partitions; the commit destroys all rows in them.
 
-        Postgres refuses it unless a purge run that is being executed reaches past the month.
-        Returns: False when they were gone already.
+        Postgres refuses unless an executing purge run reaches past the month.
+        Returns: False if the partitions did not exist.
         """
         return bool((await self._connection.execute(_DROP, {"moment": month.start})).scalar_one())

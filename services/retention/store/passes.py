@@ -1,4 +1,4 @@
-"""Passes as they are given out: by a grant, and disclosed with the reads in them (ADR-0011)."""
+"""Reads passes under a grant, and discloses them with their reads (ADR-0011)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,7 @@ _LATE = text("SELECT read_id FROM pass_reads WHERE pass_id = :pass_id AND late O
 
 @dataclass(frozen=True)
 class Pass:
-    """One pass as it was told, with those of its reads that may be shown."""
+    """One pass as published, with those of its reads that the grant may see."""
 
     pass_id: UUID
     first_at: datetime
@@ -42,10 +42,10 @@ class Pass:
     best_read_id: UUID
     details: PassDetails
     withheld: int
-    """How many other plates were read of which the purpose does not allow to tell."""
+    """How many other plates of the pass the purpose withholds."""
     reads: tuple[Read, ...]
     late: frozenset[UUID]
-    """Reads that came after the vote."""
+    """Reads that joined after the vote."""
 
 
 class Passes:
@@ -55,11 +55,11 @@ class Passes:
         self._connection = connection
 
     async def get(self, grant: Grant, pass_id: UUID) -> Pass | None:
-        """Return one pass with its reads, in the order of their capture.
+        """Return one pass with its reads, in order of capture, and disclose them.
 
-        None also where its plate is not one that the purpose is narrowed to, or none of its reads may
-        be shown. Under a purpose narrowed to a plate, other plates that frames read are withheld:
-        they may be other people's cars.
+        Returns None also if the pass's plate is outside the scope of the purpose, or if every read is.
+        A purpose narrowed to a plate withholds the other plates that frames gave: they may be of other
+        people's cars.
         """
         scope = scope_of(grant.purpose.scope) if grant.purpose else Criteria()
         row = await self._row(grant, scope, pass_id)
@@ -102,7 +102,7 @@ class Passes:
 
     async def _row(self, grant: Grant, scope: Criteria, pass_id: UUID) -> Row[Any] | None:
         allowed = conditions.Conditions("s")
-        # Where it was stands in its reads: of them those within the area are shown.
+        # Places are in the reads; `_members` applies the area to them.
         allowed.add_place_and_time(msgspec.structs.replace(scope, area=None))
         allowed.add_plate(scope.pattern)
         allowed.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))

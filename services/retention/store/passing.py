@@ -1,6 +1,6 @@
-"""Passes as they are made: what is due, the reads around it, and what was decided (ADR-0011).
+"""Makes passes: due reads, the reads around them, and the results (ADR-0011).
 
-For the service's own work; `store.passes` is what people see.
+Only the service's own workers use it; `store.passes` answers people.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,9 +22,9 @@ from services.retention.store.recording import Details
 from shared.events import PassRecorded, Place
 
 MOST_READS = 5000
-"""Looked at in one go."""
+"""The most reads of one query from the start of the due span on."""
 MOST_BEFORE = 500
-"""Of the reads before what is due, which are looked at for singles that belong to it."""
+"""The most reads of one query before the due span; single ones among them may belong to a due pass."""
 
 _READY = text(
     "SELECT device_id FROM pass_due GROUP BY device_id HAVING min(stored_at) <= :settled"
@@ -85,7 +85,7 @@ _ALL_DONE = text("DELETE FROM pass_due WHERE due_id = ANY(:due_ids)")
 
 
 class PassDetails(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is shown of a pass and never looked for."""
+    """The details of a pass that are shown but never searched."""
 
     characters: list[tuple[str, float]] = []
     alternatives: list[tuple[str, int, float]] = []  # plate, reads, share of all votes
@@ -94,7 +94,7 @@ class PassDetails(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True)
 class Due:
-    """That reads of a device were stored, and have not been decided on."""
+    """A span of a device's stored reads that await a decision on their passes."""
 
     due_id: int
     span: Span
@@ -103,44 +103,44 @@ class Due:
 
 @dataclass(frozen=True)
 class Around:
-    """The reads of a device around what is due."""
+    """The reads of a device in and around a due span."""
 
     free: tuple[Sighting, ...]
-    """In no pass."""
+    """Reads in no pass."""
     closed: tuple[Track, ...]
-    """Passes that are near, each with all its reads."""
+    """Passes near the span, each with all its reads."""
     looked_at: int
     seen_to: datetime | None
-    """Nothing captured after this was looked at, there being too many; None: all was."""
+    """Time of the last read fetched if the limit cut the query; None if it fetched all."""
 
     @property
     def sightings(self) -> Iterator[Sighting]:
-        """All these reads."""
+        """All reads, of passes or not."""
         return chain(self.free, *(track.sightings for track in self.closed))
 
 
 class Passing:
-    """What the pass keeper reads and writes, in one transaction."""
+    """The queries of the worker that makes passes, in one transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
 
     async def ready(self, settled: datetime) -> list[UUID]:
-        """Return the devices of which something was stored by `settled`, longest waiting first."""
+        """Return the devices with due reads stored by `settled`, longest waiting first."""
         rows = await self.connection.execute(_READY, {"settled": settled})
         return list(rows.scalars())
 
     async def waiting(self) -> int:
-        """Return how many batches of reads wait."""
+        """Return how many due spans wait."""
         return int((await self.connection.execute(_WAITING)).scalar_one())
 
     async def claim(self, device_id: UUID) -> bool:
-        """Keep others from a device until the transaction ends; False: another is at it."""
+        """Lock a device until the transaction ends; False if another worker has the lock."""
         named = {"lock": locks.PASSES, "device": str(device_id)}
         return bool((await self.connection.execute(_CLAIM, named)).scalar_one())
 
     async def due(self, device_id: UUID) -> list[Due]:
-        """Return what is due of a device."""
+        """Return the due spans of a device."""
         rows = await self.connection.execute(_DUE, {"device": device_id})
         return [Due(r.due_id, Span(r.first_at, r.last_at), r.stored_at) for r in rows]
 
@@ -149,9 +149,9 @@ class Passing:
 
         Args:
             device_id: the device.
-            since: how far before the span reads are looked for.
-            span: what is due.
-            until: how far after it.
+            since: the earliest capture, before the span.
+            span: the due span.
+            until: the latest capture, after the span.
         """
         named = {"device": device_id, "start": span.first_at}
         before = await self.connection.execute(
@@ -177,12 +177,12 @@ class Passing:
         return [Track(sightings, pass_id) for pass_id, sightings in members.items() if sightings]
 
     async def device_name(self, device_id: UUID) -> str:
-        """Return a device's name as it is now."""
+        """Return a device's current name."""
         found = await self.connection.execute(_DEVICE_NAME, {"device": device_id})
         return str(found.scalar_one())
 
     async def record(self, event: PassRecorded, sightings: Sequence[Sighting]) -> None:
-        """Keep a pass and which reads are in it."""
+        """Store a pass and the ids of its reads."""
         details = PassDetails(
             characters=[(c.text, c.confidence or 0.0) for c in event.characters],
             alternatives=[(other.plate, other.reads, other.share) for other in event.alternatives],
@@ -205,7 +205,7 @@ class Passing:
         await self._join(event.pass_id, sightings, late=False)
 
     async def join_late(self, pass_id: UUID, sightings: Sequence[Sighting]) -> None:
-        """Put reads into a pass that was told already; what was told stays as it is."""
+        """Add late reads to a published pass; the pass itself stays unchanged."""
         await self._join(pass_id, sightings, late=True)
 
     async def _join(self, pass_id: UUID, sightings: Sequence[Sighting], *, late: bool) -> None:
@@ -218,12 +218,12 @@ class Passing:
         await self.connection.execute(_PASS_READS, named)
 
     async def first_contradictions(self, ids: Sequence[UUID]) -> list[UUID]:
-        """Return those of the ids that were not passed here before."""
+        """Record the ids as processed; return those that are new."""
         rows = await self.connection.execute(_FIRST_CONTRADICTIONS, {"ids": ids})
         return list(rows.scalars())
 
     async def done(self, due: Iterable[Due], open_from: datetime | None) -> None:
-        """Strike off what is decided: all before `open_from`, or all."""
+        """Remove due spans up to `open_from`, or all of them if it is None."""
         due_ids = [one.due_id for one in due]
         if open_from is None:
             await self.connection.execute(_ALL_DONE, {"due_ids": due_ids})

@@ -1,4 +1,4 @@
-"""Ids of what a run destroyed, kept from step to step until the run's list is written from them."""
+"""Ids of the records that a run destroyed, stored until the run writes its list."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from shared.objects.purge_list import Kind, Record
 
 PAGE = 10_000
 KINDS: tuple[Kind, ...] = ("capture", "read")
-"""By the number that `purged_records.kind` has for each."""
+"""Kinds of records; the index of each is its number in `purged_records.kind`."""
 
 NOWHERE = UUID(int=0)
 
@@ -72,26 +72,26 @@ _CLEAR = text(
 
 
 class Purged:
-    """Ids of what runs destroyed."""
+    """Ids of the records that runs destroyed."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def stage(self, run_id: UUID, kind: Kind, window: dict[str, Any]) -> int:
-        """Note the records of a window that no hold keeps; return how many there are."""
+        """Store the ids of a window's records, except those under a hold; return their count."""
         result = await self._connection.execute(_STAGE[kind], {**window, "run_id": run_id})
         return result.rowcount
 
     async def adopt(self, run_id: UUID, before: datetime) -> None:
-        """Name in this run's list what runs destroyed that were withdrawn before they could write theirs."""
+        """Move to this run the ids of runs that were withdrawn before they wrote their lists."""
         await self._connection.execute(_ADOPT, {"run_id": run_id, "before": before})
 
     def of_run(self, run_id: UUID) -> AsyncIterator[Sequence[Record]]:
-        """Yield what a run destroyed, in pages, in the list's order."""
+        """Yield the records that a run destroyed, in pages, in the list's order."""
         return self._pages(_PURGED, {"run_id": run_id})
 
     def held(self, before: datetime) -> AsyncIterator[Sequence[Record]]:
-        """Yield what holds keep of records captured before `before`, in pages, in the list's order."""
+        """Yield the records captured before `before` that holds keep, in pages, in the list's order."""
         return self._pages(_HELD, {"before": before})
 
     async def _pages(
@@ -108,5 +108,5 @@ class Purged:
                 after = ids[-1]
 
     async def clear(self, limit: int) -> int:
-        """Forget up to `limit` ids of runs whose lists are written; return how many."""
+        """Delete up to `limit` ids of runs whose lists are written; return how many."""
         return (await self._connection.execute(_CLEAR, {"limit": limit})).rowcount

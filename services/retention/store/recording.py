@@ -1,7 +1,7 @@
-"""The hot path: reads and captures into their months, in batches, each once.
+"""The hot path: stores batches of reads and captures in their months, each record once.
 
-Ids are derived from what they name, so a batch that comes again conflicts with itself and has no second
-effect. It goes through asyncpg itself: SQLAlchemy would cost as much as Postgres does.
+Ids are derived from the records' content, so a redelivered batch conflicts with its first copy and has no
+effect. The statements use asyncpg directly: SQLAlchemy would cost as much as Postgres does.
 """
 
 import logging
@@ -60,7 +60,7 @@ _NEW_PLATES = """
 SELECT seen FROM unnest($1::bigint[]) seen
 WHERE NOT EXISTS (SELECT FROM plates WHERE plate_id = seen)
 """
-# In order, so that two who meet the same new plates do not wait for each other in a circle.
+# Ordered, so that two transactions with the same new plates do not deadlock.
 _PLATES = """
 INSERT INTO plates (plate_id, plate, grams)
 SELECT plate_id, plate, grams::smallint[] FROM unnest($1::bigint[], $2::text[], $3::text[])
@@ -79,7 +79,7 @@ INSERT INTO device_days (lat_cell, lon_cell, day, device_id)
 SELECT * FROM unnest($1::smallint[], $2::smallint[], $3::date[], $4::uuid[]) ORDER BY 1, 2, 3, 4
 ON CONFLICT DO NOTHING
 """
-# What the pass keeper has to look at (ADR-0011): appended, so that no writer waits for another.
+# Due spans for the worker that makes passes (ADR-0011); only appended, so that no writer waits for another.
 _DUE = """
 INSERT INTO pass_due (device_id, first_at, last_at, stored_at)
 SELECT device_id, first_at, last_at, $4::timestamptz
@@ -94,7 +94,7 @@ _REMEMBERED = 100_000
 
 
 class Details(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What few reads have: each character with its probability, and the plate's place in the frame."""
+    """Optional details of a read: its characters with their probabilities, and the plate's box in the frame."""
 
     characters: list[tuple[str, float | None]] = []
     box_px: tuple[int, int, int, int] | None = None  # x, y, width, height
@@ -103,7 +103,7 @@ class Details(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Recorder:
-    """Stores reads and captures. What it remembers only spares statements, and is forgotten daily."""
+    """Stores reads and captures. Its caches only save statements; it clears them daily."""
 
     def __init__(self, db: Database, clock: Clock, *, floor_days: int) -> None:
         self._db = db
@@ -115,7 +115,7 @@ class Recorder:
         self._remembered_on = clock.now().date()
 
     async def reads(self, events: Sequence[ReadRecorded]) -> None:
-        """Store each read once. Raises: InvalidInput for a batch with one that cannot be stored."""
+        """Store each read once. Raises: InvalidInput if one of the batch cannot be stored; Unavailable."""
         numbers = _plate_numbers(events)
         columns = _read_columns(events, list(numbers))
         plates = dict(zip(numbers, (event.plate for event in events), strict=True))
@@ -138,7 +138,7 @@ class Recorder:
         self._devices.update(devices)
 
     async def captures(self, events: Sequence[CaptureProcessed]) -> None:
-        """Store each capture once. Raises: InvalidInput for a batch with one that cannot be stored."""
+        """Store each capture once. Raises: InvalidInput if one of the batch cannot be stored; Unavailable."""
         columns = _capture_columns(events)
         captures = [event.capture for event in events]
         devices = self._new_devices({c.device_id: (c.device_name, c.agency_ori) for c in captures})
@@ -152,7 +152,7 @@ class Recorder:
         self._devices.update(devices)
 
     async def make_ahead(self, months: int = 2) -> None:
-        """Make the partitions of this month and the ones to come, so that none is made in a hurry."""
+        """Make the partitions of this month and of the next `months`, before records need them."""
         moment = month_of(self._clock.now())
         for _ in range(months + 1):
             await self._ensure({moment})
@@ -166,14 +166,14 @@ class Recorder:
         try:
             status = await self._in_transaction(months, write)
         except asyncpg.CheckViolationError:
-            # A month that was there has been purged since; what comes late to it is stored all the same.
+            # The purge has dropped a cached month since; late records of that month are stored all the same.
             self._months.clear()
             await self._ensure(months)
             status = await self._in_transaction(months, write)
         return int(status.rsplit(" ", 1)[1])
 
     async def _in_transaction(self, months: set[datetime], write: _Write) -> str:
-        # No month has fewer than 28 days: one of these may be dropped while we write.
+        # A month has at least 28 days; the purge may drop any of these months during this transaction.
         old = sorted(m for m in months if m + timedelta(days=27) < self._clock.now() - self._floor)
         async with self._raw() as raw, raw.transaction():
             for month in old:
@@ -189,7 +189,7 @@ class Recorder:
                 try:
                     yield raw
                 except _FAULTS:
-                    # After a restart of Postgres all pooled connections are dead: leave them all.
+                    # After a restart of Postgres all pooled connections are dead: discard them all.
                     await connection.invalidate()
                     await self._db.engine.dispose()
                     raise
@@ -230,13 +230,13 @@ class Recorder:
 
 
 def _ends(times: Sequence[datetime]) -> Sequence[datetime]:
-    """Return the times that tell which months there are: two of them where all lie in one month."""
+    """Return times that cover every month of `times`: the first and last if all lie in one month."""
     first, last = min(times), max(times)
     return (first, last) if month_of(first) == month_of(last) else times
 
 
 def _spans(events: Sequence[ReadRecorded]) -> tuple[list[UUID], list[datetime], list[datetime]]:
-    """Return the devices that read something, and each one's first and last time of capture."""
+    """Return three columns: devices, and each one's first and last time of capture."""
     first: dict[UUID, datetime] = {}
     last: dict[UUID, datetime] = {}
     for event in events:
@@ -269,7 +269,7 @@ def _plate_numbers(events: Sequence[ReadRecorded]) -> list[int]:
 
 
 def _read_columns(events: Sequence[ReadRecorded], numbers: list[int]) -> list[list[Any]]:
-    """Return the columns of `_READS`; one that is empty throughout is an empty array, which is NULLs."""
+    """Return the columns of `_READS`; a column without values is an empty array, which `unnest` fills with NULL."""
     places = [event.place for event in events]
     return [
         [e.read_id for e in events],

@@ -1,4 +1,4 @@
-"""Reads and captures as they are given out: every row by a grant, every row disclosed."""
+"""Returns reads and captures under a grant, and discloses every row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -41,28 +41,28 @@ CAPTURE_COLUMNS = (
 
 @dataclass(frozen=True)
 class HitFlag:
-    """That a read matched a hot list, as far as the viewer is entitled to that list's source."""
+    """A hit on a read, shown only to viewers entitled to the hot list's source."""
 
     hit_id: UUID
     record_kind: str
     tier: str
     source: str
     outcome: str | None
-    """Of the verification; None while nobody has verified it."""
+    """Outcome of the verification; None until then."""
     disposition: str | None
 
 
 class PassFlag(NamedTuple):
-    """That a read is of a vehicle with other reads beside it, and whether they agreed on its plate."""
+    """The pass that a read belongs to."""
 
     pass_id: UUID
     agrees: bool
-    """The pass's vote is this read's plate."""
+    """Whether the pass voted for this read's plate."""
 
 
 @dataclass(frozen=True)
 class Read:
-    """One read as it is kept."""
+    """One stored read."""
 
     read_id: UUID
     captured_at: datetime
@@ -84,14 +84,14 @@ class Read:
     image_key: str | None
     details: Details
     late: bool | None
-    """It came later than its device may keep it back; None: kept before anybody judged that."""
+    """Whether it arrived later than its device may keep it back; None for reads from before this was judged."""
     pass_flag: PassFlag | None = None
     hits: tuple[HitFlag, ...] = field(default=())
 
 
 @dataclass(frozen=True)
 class Capture:
-    """One capture as it is kept."""
+    """One stored capture."""
 
     capture_id: UUID
     captured_at: datetime
@@ -114,7 +114,7 @@ class Capture:
     reason: str | None
     reads: int
     late: bool | None
-    """As of a read."""
+    """As for a read."""
 
 
 class Records:
@@ -124,13 +124,13 @@ class Records:
         self._connection = connection
 
     async def get(self, grant: Grant, read_id: UUID) -> Read | None:
-        """Return one read, also one that only a hold still keeps."""
+        """Return one read and disclose it; also one that only a hold keeps."""
         allowed = self._allowed(grant)
         found = await self._one("reads", "read_id", COLUMNS, read_id, allowed)
         return (await self.released(grant, [found]))[0] if found is not None else None
 
     async def crop_key(self, grant: Grant, read_id: UUID) -> str | None:
-        """Return where a read's picture of its plate is, and record that it is shown."""
+        """Return the object key of a read's plate image and disclose the image; None if there is none."""
         found = await self._one("reads", "read_id", COLUMNS, read_id, self._allowed(grant))
         if found is None or found.crop_key is None:
             return None
@@ -141,7 +141,7 @@ class Records:
         return str(found.crop_key)
 
     async def pictured(self, grant: Grant, capture_id: UUID) -> Capture | None:
-        """Return one capture whose frame is shown, and record that it is."""
+        """Return one capture whose frame the caller shows, and disclose the frame."""
         found = await self._capture(grant, capture_id)
         if found is None:
             return None
@@ -151,7 +151,7 @@ class Records:
         return capture
 
     async def capture(self, grant: Grant, capture_id: UUID) -> Capture | None:
-        """Return one capture, also one that only a hold still keeps."""
+        """Return one capture and disclose it; also one that only a hold keeps."""
         found = await self._capture(grant, capture_id)
         return None if found is None else (await self.released_captures(grant, [found]))[0]
 
@@ -164,14 +164,14 @@ class Records:
         return found
 
     async def released_captures(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Capture]:
-        """Return rows of `CAPTURE_COLUMNS` as captures, and record that they were given out."""
+        """Return rows of `CAPTURE_COLUMNS` as captures and disclose them."""
         captures = await self._captures(rows)
         shown = [Shown(record_id=c.capture_id, captured=c.captured_at) for c in captures]
         await disclose(self._connection, grant, "capture", shown)
         return captures
 
     async def released(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Read]:
-        """Return rows of `COLUMNS` as reads, and record that they were given out."""
+        """Return rows of `COLUMNS` as reads and disclose them."""
         names = await self._names(rows)
         hits = await self._hits(grant, [row.read_id for row in rows])
         passes = await self._passes(rows)
@@ -208,7 +208,7 @@ class Records:
         return rows.first()
 
     async def _shows_scoped_plate(self, scope: Criteria, capture: Row[Any]) -> bool:
-        """Whether a capture shows the plate that the purpose is narrowed to, if it is to one."""
+        """Return whether a capture shows the plate that the scope names; True if it names none."""
         if scope.plate is None:
             return True
         plate = conditions.Conditions("s")

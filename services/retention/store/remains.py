@@ -1,6 +1,6 @@
-"""What is left to do after records are gone: their objects, and plates that no read has any more.
+"""Deletes the objects of destroyed records, and plates without reads.
 
-The lists are written in the transaction that destroyed the records, and worked until they are empty.
+The transaction that destroys records also lists their objects and plates; a worker empties these lists.
 """
 
 from uuid import UUID
@@ -38,24 +38,24 @@ _LEFT = text(
 
 
 class Remains:
-    """Objects and plates that are still to go."""
+    """The lists of objects and plates to delete."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def objects(self, limit: int) -> list[str]:
-        """Return keys of objects to delete, and keep others from them until the transaction ends."""
+        """Return keys of objects to delete; other workers skip them until the transaction ends."""
         return list((await self._connection.execute(_OBJECTS, {"limit": limit})).scalars())
 
     async def objects_done(self, gone: list[str], failed: list[str]) -> None:
-        """Strike off what is deleted; what could not be is tried again, after all others."""
+        """Remove deleted objects from the list; failed ones are retried after all others."""
         await self._connection.execute(_GONE, {"keys": gone})
         await self._connection.execute(_FAILED, {"keys": failed})
 
     async def forget_plates(self, limit: int) -> int:
-        """Forget plates that no read has any more; return how many were looked at.
+        """Delete listed plates that have no read; return how many were checked.
 
-        Nobody stores a read meanwhile, who might have found a plate here that is about to go.
+        Locks out writers of reads meanwhile: they might refer to a plate that is being deleted.
         """
         if (await self._connection.execute(_NO_PLATES)).scalar_one():
             return 0
@@ -63,5 +63,5 @@ class Remains:
         return int((await self._connection.execute(_PLATES, {"limit": limit})).scalar_one())
 
     async def left(self, run_id: UUID) -> int:
-        """Return how many objects and plates of a run are still to go."""
+        """Return how many objects and plates of a run remain listed."""
         return int((await self._connection.execute(_LEFT, {"run_id": run_id})).scalar_one())

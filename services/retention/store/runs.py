@@ -1,4 +1,4 @@
-"""Purge runs: who proposed, who authorised, on what basis, and what came of it."""
+"""Purge runs: who proposed and authorised each one, its basis and its outcome."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -67,13 +67,13 @@ _CERTIFY = text(
 
 @dataclass(frozen=True)
 class Run:
-    """One run, or the standing leave for daily ones."""
+    """One purge run, or the standing leave for daily runs."""
 
     run_id: UUID
     kind: Kind
     state: State
     before: datetime | None
-    """Records captured before this go; None for a standing leave."""
+    """The run destroys records captured before this; None for a standing leave."""
     basis: Basis
     reason: str
     proposed_by: Actor
@@ -93,17 +93,17 @@ class Run:
     kept_under_hold: int = 0
     months_dropped: tuple[str, ...] = ()
     strays: int = 0
-    """Objects that no record named, deleted or about to be."""
+    """Orphans, deleted or listed for deletion."""
     strays_kept: int = 0
-    """Others that stay in doubt: a hold may be about them, or something on its way names them."""
+    """Orphans in doubt, kept: a hold may cover them, or a pending event may name them."""
     odd_objects: int = 0
-    """Objects that stay since their names tell no camera and day, or a day to come."""
+    """Objects kept because their names give no camera and day, or a future day."""
     sweep_after: str | None = None
-    """The last key that the sweep looked at, while it is under way; shown to nobody."""
+    """The last key that a sweep in progress checked; never shown."""
     swept_at: datetime | None = None
     certificate: dict[str, Any] | None = None
     purge_list: PurgeList | None = None
-    """None until the run is executed, and of runs from before there were lists."""
+    """None until the run is executed, and for runs from before lists existed."""
 
     @classmethod
     def of(cls, row: Row[Any]) -> Self:
@@ -122,32 +122,32 @@ class Run:
 
 @dataclass(frozen=True)
 class DueRun(Run):
-    """A run that destroys what was captured before a time: any but a standing leave."""
+    """A run that destroys records captured before `before`: any run except a standing leave."""
 
     before: datetime
 
 
 class Runs:
-    """Purge runs; they name nobody's vehicle."""
+    """Purge runs; they contain no plates, so reading them discloses no record."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def add(self, run: Run) -> bool:
-        """Add a run; False if the daily run of that day is there already."""
+        """Add a run; False if the daily run of that day exists."""
         parameters = {name: getattr(run, name) for name in _COLUMNS.replace(",", "").split()}
         parameters |= {name: _json(getattr(run, name)) for name in _ACTORS}
         parameters["basis"] = _json(run.basis.as_json())
         return (await self._connection.execute(_INSERT, parameters)).rowcount == 1
 
     async def get(self, run_id: UUID, *, lock: bool = False) -> Run | None:
-        """Return one run."""
+        """Return one run; `lock` locks its row until the transaction ends."""
         query = f"{_GET} WHERE run_id = :run_id{' FOR UPDATE' if lock else ''}"
         row = (await self._connection.execute(text(query), {"run_id": run_id})).first()
         return None if row is None else _run(row)
 
     async def due(self, run_id: UUID) -> DueRun:
-        """Return a run that is there and destroys. Raises: LookupError when there is none such."""
+        """Return a run that destroys records. Raises: LookupError if no such run exists."""
         run = await self.get(run_id)
         if not isinstance(run, DueRun):
             message = f"no run {run_id} that destroys"
@@ -155,7 +155,7 @@ class Runs:
         return run
 
     async def page(self, *, limit: int, after: UUID | None) -> list[Run]:
-        """Return runs, newest first, after one of them."""
+        """Return a page of runs, newest first, starting behind `after`."""
         query = (
             f"{_GET} WHERE CAST(:after AS uuid) IS NULL OR (proposed_at, run_id) <"  # noqa: S608
             " (SELECT proposed_at, run_id FROM purge_runs WHERE run_id = :after)"
@@ -165,13 +165,13 @@ class Runs:
         return [_run(row) for row in rows]
 
     async def standing(self) -> Run | None:
-        """Return the standing leave in force, if there is one."""
+        """Return the standing leave in force, if any."""
         query = f"{_GET} WHERE kind = 'standing' AND state = 'authorised'"
         row = (await self._connection.execute(text(query))).first()
         return None if row is None else Run.of(row)
 
     async def unfinished(self) -> list[DueRun]:
-        """Return runs that destroy, or whose objects are still being deleted; oldest first."""
+        """Return runs that still destroy records or delete objects, oldest first."""
         query = f"{_GET} WHERE state IN ('executing', 'executed') ORDER BY started_at, run_id"
         return [DueRun.of(row) for row in await self._connection.execute(text(query))]
 
@@ -192,17 +192,17 @@ class Runs:
             raise Conflict("another standing leave is in force; withdraw it first") from None
 
     async def stop_daily(self, standing_id: UUID) -> None:
-        """Stop the daily runs in hand under a standing leave; what they destroyed stays counted."""
+        """Stop the executing daily runs of a standing leave; their counts stay."""
         await self._connection.execute(_STOP, {"standing_id": standing_id})
 
     async def begin(self, run_id: UUID, *, by: Actor, at: datetime) -> None:
-        """Record that a run is being carried out."""
+        """Record that a run is executing."""
         await self._connection.execute(_BEGIN, {"run_id": run_id, "by": _json(by), "at": at})
 
     async def add_counts(
         self, run_id: UUID, *, reads: int, captures: int, objects: int, months: list[str]
     ) -> None:
-        """Add what a step destroyed."""
+        """Add the counts of one step."""
         await self._connection.execute(
             _ADD,
             {
@@ -217,7 +217,7 @@ class Runs:
     async def end(
         self, run_id: UUID, *, at: datetime, kept_under_hold: int, purge_list: PurgeList
     ) -> None:
-        """Record that nothing that was due is left, and where its list lies."""
+        """Record that a run has destroyed all due records, and the place of its list."""
         await self._connection.execute(
             _END,
             {
@@ -229,7 +229,7 @@ class Runs:
         )
 
     async def lists_past(self, before: datetime, limit: int) -> list[UUID]:
-        """Return runs that ended before `before` and whose lists are still there; oldest first."""
+        """Return runs that ended before `before` and still have their lists, oldest first."""
         rows = await self._connection.execute(_LISTS_PAST, {"before": before, "limit": limit})
         return list(rows.scalars())
 
@@ -238,7 +238,7 @@ class Runs:
         await self._connection.execute(_END_LIST, {"run_id": run_id, "at": at})
 
     async def certify(self, run_id: UUID, *, at: datetime, certificate: dict[str, Any]) -> None:
-        """Keep the signed certificate."""
+        """Store the signed certificate."""
         await self._connection.execute(
             _CERTIFY, {"run_id": run_id, "at": at, "certificate": _json(certificate)}
         )

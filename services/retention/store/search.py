@@ -1,7 +1,7 @@
-"""Search, newest first, in pages that stay put while records arrive.
+"""Searches reads, newest first, in pages that do not shift while records arrive.
 
-Three ways, chosen by what the criteria name, each beginning at an index: the plates that match, then each
-plate's reads; the days on which devices were in an area, then their reads; the devices' reads.
+The criteria choose one of three queries, each starting at an index: matching plates and then each plate's reads;
+the days on which devices were in an area and then their reads; the devices' reads.
 """
 
 from datetime import UTC, timedelta
@@ -21,7 +21,7 @@ from shared.core.errors import InvalidInput
 from shared.core.plates import TOO_LITTLE_KNOWN, PlatePattern
 
 MAX_PLATES = 50_000
-"""A pattern that more plates match is too wide to be a question about a vehicle."""
+"""The most plates that a pattern may match; a wider one does not describe a vehicle."""
 
 _NEWEST = "ORDER BY r.captured_at DESC, r.read_id DESC LIMIT :limit"
 
@@ -36,9 +36,9 @@ class Searches:
     async def page(
         self, grant: Grant, criteria: Criteria, *, limit: int, after: Cursor | None = None
     ) -> tuple[list[Read], bool]:
-        """Return up to `limit` reads after a cursor, and whether there are more.
+        """Return up to `limit` reads after a cursor, disclosed, and whether more follow.
 
-        Raises: InvalidInput when the question is too wide to be answered in time.
+        Raises: InvalidInput if the search is too wide or exceeds the time limit.
         """
         try:
             await self._settle()
@@ -70,7 +70,7 @@ class Searches:
             asked.add_plate(pattern)
         if after is not None:
             asked.add(
-                # The first half is for the index, which the second cannot use.
+                # The first condition uses the index; the second cannot.
                 "r.captured_at <= :{p}after_at"
                 " AND (r.captured_at, r.read_id) < (:{p}after_at, :{p}after_id)",
                 after_at=after.captured_at,
@@ -85,7 +85,7 @@ class Searches:
         return list(await self._connection.execute(text(sql.format(asked=asked.sql)), parameters))
 
     async def _plates(self, criteria: Criteria, pattern: PlatePattern) -> list[int] | None:
-        """Return the plates that match; None when they are to be tested one by one within an area."""
+        """Return the matching plates; None if the query tests the plate of each read by area or device."""
         if pattern.exact:
             return [plate_number(pattern.text)]
         narrow = criteria.area is not None or bool(criteria.device_ids)
@@ -111,7 +111,7 @@ class Searches:
 
 
 def _way(criteria: Criteria, plates: list[int] | None) -> tuple[str, dict[str, Any]]:
-    """Return the query, with a place for its conditions, and the parameters of its beginning."""
+    """Return the query, with the placeholder `{asked}` for its conditions, and its own parameters."""
     if plates is not None:
         return _each("plate_id", "unnest(CAST(:starts AS bigint[]))"), {"starts": plates}
     if criteria.area is None:

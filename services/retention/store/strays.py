@@ -1,6 +1,6 @@
-"""Which objects no record names, what holds keep all the same, and how far a sweep has come.
+"""Finds orphans, excepts those that holds may cover, and stores the progress of sweeps.
 
-Keys go no further than the list of what is to be deleted: they tell a camera and a time.
+Keys are written only to the list of objects to delete: a key contains a camera and a time.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ from services.retention.store.locks import HOLDS, Locks
 from services.retention.store.runs import Run, Runs
 
 REMEMBERED = timedelta(days=180)
-"""A day that was swept clean is looked at again after this long."""
+"""How long after a clean sweep a day is swept again."""
 
 _SEEN = "FROM unnest(CAST(:keys AS text[]), CAST(:ids AS uuid[])) AS seen (key, id) WHERE"
 _NOT_DOOMED = "NOT EXISTS (SELECT FROM doomed_objects d WHERE d.object_key = seen.key)"
 
-# Found by its id wherever it is, by its key among the camera's records of that time: a key's date and
-# camera are those of the record that names it.
+# Ids are searched in all records; keys only in the camera's records around that day, because a key contains
+# the date and camera of the record that names it.
 _NEAR = "r.device_id = :device_id AND r.captured_at >= :start AND r.captured_at < :end"
 _WITHOUT_RECORD = {
     FRAMES: text(
@@ -87,19 +87,19 @@ _END = text("UPDATE purge_runs SET swept_at = :at, sweep_after = NULL WHERE run_
 
 
 class Named(NamedTuple):
-    """An object whose name is one of ours."""
+    """An object whose key has this service's format."""
 
     key: str
     id: UUID
-    """Of the capture, read or request that it would be of."""
+    """Id of the capture, read or request in the key."""
 
 
 @dataclass
 class Tally:
-    """What a sweep has found since it last wrote that down."""
+    """Counts of a sweep since it last saved them."""
 
     begun: str | None
-    """The last key that was written down; another purger that has gone on changed it."""
+    """The last key saved; it differs in the database if another purger has continued the sweep."""
     after: str | None = None
     deleted: int = 0
     kept: int = 0
@@ -115,18 +115,18 @@ def _columns(objects: Sequence[Named]) -> dict[str, list[object]]:
 
 
 def is_open(run: Run) -> bool:
-    """Tell whether a run destroyed its records and its sweep has not come to an end."""
+    """Return whether a run has destroyed its records and its sweep has not ended."""
     return run.state is State.EXECUTED and run.swept_at is None
 
 
 class Strays:
-    """Looks for objects without a record, and saves how far a sweep has come."""
+    """Finds orphans and saves the progress of a sweep."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def without_record(self, day: Day, objects: Sequence[Named]) -> set[str]:
-        """Return the keys that no record, hit or pass names, and that are not to be deleted anyway."""
+        """Return the keys that no record, hit or pass names and that are not listed for deletion yet."""
         parameters = {
             **_columns(objects),
             "device_id": day.device_id,
@@ -138,12 +138,12 @@ class Strays:
         )
 
     async def without_release(self, objects: Sequence[Named], now: datetime) -> set[str]:
-        """Return the keys of packages that no approval waits for or still gives out."""
+        """Return the keys of packages without an approval that is unbuilt or unexpired."""
         parameters = {**_columns(objects), "now": now}
         return set((await self._connection.execute(_NO_RELEASE, parameters)).scalars())
 
     async def held(self, day: Day, objects: Sequence[Named]) -> set[str]:
-        """Return the keys that a hold in force may be about; none is placed until the transaction ends."""
+        """Return the keys that a hold in force may cover; blocks new holds until the transaction ends."""
         await Locks(self._connection).exclusive(HOLDS)
         criteria = [hold.criteria for hold in await HoldsInForce(self._connection).all()]
         if any(may_hold(one, day) for one in criteria):
@@ -152,12 +152,12 @@ class Strays:
         return {one.key for one in objects if one.id in named}
 
     async def is_known(self, day: Day) -> bool:
-        """Tell whether any record ever came of a day's camera: else this may be another database's store."""
+        """Return whether the camera ever had a record; if not, the objects may belong to another database."""
         parameters = {"device_id": day.device_id}
         return bool((await self._connection.execute(_IS_KNOWN, parameters)).scalar_one())
 
     async def has_pending_event(self, folder: str) -> bool:
-        """Tell whether an event that waits for Kafka names an object in a folder."""
+        """Return whether an event in the outbox names an object in a folder."""
         return bool(
             (
                 await self._connection.execute(_HAS_PENDING_EVENT, {"folder": f"{folder}/"})
@@ -165,26 +165,26 @@ class Strays:
         )
 
     async def doom(self, run_id: UUID, keys: Sequence[str]) -> int:
-        """Have objects deleted after the commit; return how many were not to be deleted before."""
+        """List objects for deletion after the commit; return how many are newly listed."""
         result = await self._connection.execute(_DOOM, {"keys": list(keys), "run_id": run_id})
         return result.rowcount
 
     async def is_clean(self, folder: str) -> bool:
-        """Tell whether a day was swept before, and all that was left in it has a record."""
+        """Return whether an earlier sweep found a record for every object of a day."""
         return bool((await self._connection.execute(_IS_CLEAN, {"folder": folder})).scalar_one())
 
     async def remember(self, folder: str, at: datetime) -> None:
-        """Note that all that is left of a day has a record."""
+        """Store that every object of a day has a record."""
         await self._connection.execute(_REMEMBER, {"folder": folder, "at": at})
 
     async def forget(self, now: datetime) -> None:
-        """Have days looked at again that were swept long ago."""
+        """Forget clean days swept more than `REMEMBERED` ago, so that they are swept again."""
         await self._connection.execute(_FORGET, {"before": now - REMEMBERED})
 
     async def may_go_on(self, run_id: UUID, after: str | None) -> bool:
-        """Tell whether a run is still to be swept from `after` on, and keep others from it until we commit.
+        """Return whether the sweep of a run continues from `after`, and lock the run until the transaction ends.
 
-        A daily run is swept under its standing leave: once that is withdrawn, nothing more goes.
+        A daily run needs its standing leave; a withdrawn leave stops the sweep.
         """
         run = await Runs(self._connection).get(run_id, lock=True)
         return (
@@ -203,7 +203,7 @@ class Strays:
         return leave is not None and leave.state is State.AUTHORISED
 
     async def save_progress(self, run_id: UUID, tally: Tally) -> None:
-        """Add what was found to the run."""
+        """Add the counts of a sweep to the run, and save its position."""
         parameters = {
             "run_id": run_id,
             "deleted": tally.deleted,
@@ -214,5 +214,5 @@ class Strays:
         await self._connection.execute(_SAVE_PROGRESS, parameters)
 
     async def end(self, run_id: UUID, at: datetime) -> None:
-        """Record that a run's sweep came to its end."""
+        """Record that a run's sweep has ended."""
         await self._connection.execute(_END, {"run_id": run_id, "at": at})
