@@ -1,1 +1,1 @@
-"""Retention: what a caller can have done, one module for each."""
+"""Retention's actions: what a caller can do, one module each."""

@@ -1,8 +1,8 @@
-"""The process that cuts one picture, run as a script of its own; it imports nothing of ours.
+"""Cuts one picture, as a script in its own process; it imports no module of this repository.
 
-It reads the parts to keep as one line of JSON and then the picture from standard input, and writes a PNG to
-standard output, or ends with a status of `Fault`. Before it looks at the picture it gives up everything but
-computing: no file, no socket, no other program, so much memory and so much of the processor (ADR-0029).
+It reads the parts to keep as one line of JSON and then the picture from standard input. It writes a PNG to
+standard output, or exits with a status of `Fault`. Before it decodes the picture it drops its rights to files,
+sockets and other programs, and limits its memory and processor time (ADR-0029).
 """
 
 import ctypes
@@ -17,15 +17,15 @@ from enum import IntEnum
 from typing import Any
 
 MEMORY_BYTES = 640 * 1024 * 1024
-"""Of address space, 300 MB of which are libraries: what it can fill fits into a pod beside the service."""
+"""Limit of address space, 300 MB of which are libraries; the rest fits into a pod beside the service."""
 CPU_S = 20
 MAX_PICTURE_PX = 50_000_000
 FILL = (128, 128, 128)
-"""What everything outside the parts becomes, in each channel; no pixel of the picture goes into it."""
+"""Colour outside the parts, one value per channel; it does not depend on the picture."""
 
 
 class Fault(IntEnum):
-    """Why no picture came of it: the exit status."""
+    """Exit statuses: why there is no cut picture."""
 
     NOT_CONFINED = 3
     NO_PICTURE = 4
@@ -33,7 +33,7 @@ class Fault(IntEnum):
     TOO_LARGE = 6
 
 
-# What decoding and encoding in memory takes: read, write, memory, clocks, locks, signals, the end.
+# System calls that decoding and encoding in memory need: read, write, memory, clocks, locks, signals, exit.
 _ALLOWED = {
     "x86_64": (
         0xC000003E,
@@ -48,7 +48,7 @@ _ALLOWED = {
 }  # fmt: skip
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _MODE_FILTER = 38, 22, 2
 _LOAD, _EQUAL, _RETURN = 0x20, 0x15, 0x06
-_ALLOW, _REFUSE = 0x7FFF0000, 0x00050001  # go on; fail with EPERM
+_ALLOW, _REFUSE = 0x7FFF0000, 0x00050001  # allow; fail with EPERM
 
 
 class _Program(ctypes.Structure):
@@ -56,7 +56,7 @@ class _Program(ctypes.Structure):
 
 
 def limit() -> None:
-    """Bound memory and processor time, and let no file be written."""
+    """Limit memory and processor time, and forbid writing to files."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -64,7 +64,7 @@ def limit() -> None:
 
 
 def confine() -> None:
-    """Give up every system call but those of `_ALLOWED`, for good. Raises: OSError where that fails."""
+    """Forbid every system call except those of `_ALLOWED`, permanently. Raises: OSError if that fails."""
     if (known := _ALLOWED.get(platform.machine())) is None:
         raise OSError("system calls of this machine are not known")
     architecture, numbers = known

@@ -1,7 +1,7 @@
-"""Cuts pictures for releases, each in a process of its own: the pictures come from outside, and may be hostile.
+"""Cuts pictures for releases, each in its own process: pictures come from outside and may be hostile.
 
-The process has no environment, no open file but its pipes, and no way to more (cutter.py). Whatever a picture
-does to it ends with it: the package then names the picture and the reason.
+The process has no environment and no open file except its pipes, and cannot get more (cutter.py). A picture that
+crashes it affects no other one; the package names the omitted picture and the reason.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ _ALL_KEPT: dict[str, list[Box] | None] = {"keep": None, "fill": [], "plates": []
 
 
 class CutFailed(Exception):
-    """No picture came of it; the text is for who receives the package."""
+    """The picture could not be cut; the text is written for the recipient of the package."""
 
 
 async def cut(
@@ -44,11 +44,11 @@ async def cut(
     timeout_s: float = TIMEOUT_S,
     command: Sequence[str] = _COMMAND,
 ) -> bytes:
-    """Return a picture as PNG with nothing beside its pixels: outside `parts` one flat colour.
+    """Return a picture as PNG without metadata, filled with one flat colour outside `parts`.
 
     Args:
-        picture: JPEG, PNG or WebP as it lies in the object store.
-        parts: None for all of the picture.
+        picture: JPEG, PNG or WebP, as stored.
+        parts: the parts to keep; None for the whole picture.
 
     Raises: CutFailed with the reason.
     """
@@ -91,7 +91,7 @@ async def cut(
 async def _answer(
     process: asyncio.subprocess.Process, written: asyncio.StreamReader
 ) -> bytes | None:
-    """Return what a process writes; None when that is more than a picture may be, which ends it."""
+    """Return the output of a process; kills it and returns None above `MAX_CUT_BYTES`."""
     pieces: list[bytes] = []
     size_bytes = 0
     while piece := await written.read(256 * 1024):
@@ -104,7 +104,7 @@ async def _answer(
 
 
 async def _feed(pipe: asyncio.StreamWriter, given: bytes) -> None:
-    """Write all of it; a process that ends before it has read it says why by its status."""
+    """Write the input to a process; if it exits before reading all, its exit status gives the reason."""
     with suppress(BrokenPipeError, ConnectionResetError):
         pipe.write(given)
         await pipe.drain()
@@ -112,7 +112,7 @@ async def _feed(pipe: asyncio.StreamWriter, given: bytes) -> None:
 
 
 def _is_plain(png: bytes) -> bool:
-    """Tell whether a PNG (RFC 2083) has header, pixels and end, and nothing else in it or behind it."""
+    """Return whether a PNG (RFC 2083) consists of header, pixels and end only, without trailing bytes."""
     if not png.startswith(_PNG):
         return False
     at, name = len(_PNG), b""

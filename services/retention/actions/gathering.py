@@ -1,8 +1,8 @@
-"""The records of a package, put into files, and the list of images that belong to them.
+"""Writes the records of a package to files, and lists the images that belong to them.
 
-Evidence has images as they were captured. A release has them cut to what it is of (ADR-0029).
+Evidence contains images as captured. A release contains them cut to the released plates (ADR-0029).
 
-Rows go from the database's cursor into files: a package may be larger than memory.
+Rows are written from the database's cursor to files: a package may be larger than memory.
 """
 
 import csv
@@ -32,29 +32,29 @@ from services.retention.store.records import Capture
 
 @dataclass(frozen=True)
 class Cutting:
-    """How the pictures of a release are cut."""
+    """The rules for cutting the pictures of a release."""
 
     margin_widths: float
-    """How much of a frame is shown around a plate, each way, in the plate's widths."""
+    """Margin of the frame shown around a plate, each way, in widths of the plate."""
     originals: frozenset[UUID] = frozenset()
-    """Captures whose frames the approver named, to be handed over as they were captured."""
+    """Captures that the approver named; the release contains their frames as captured."""
 
 
 class Wanted(NamedTuple):
-    """An object that belongs into the package."""
+    """An object to include in the package."""
 
     path: str
     object_key: str
     sha256: str | None
     cut: bool = False
-    """Made anew from its pixels, those outside `parts` filled."""
+    """Whether to encode it again from its pixels, with a flat colour outside `parts`."""
     parts: Parts | None = None
-    """None for all of it."""
+    """The parts to keep; None for the whole picture."""
 
 
 @dataclass
 class Contents:
-    """What was put together so far, in a folder of its own."""
+    """The files of a package so far, in their own folder, with their counts."""
 
     folder: Path
     reads: int = 0
@@ -62,34 +62,34 @@ class Contents:
     captures: int = 0
     images: int = 0
     late: int = 0
-    """Reads that came later than their device may keep them back."""
+    """Reads that arrived later than their device may keep them back."""
     omitted: list[tuple[str, str]] = field(default_factory=list)
     originals: set[UUID] = field(default_factory=set)
-    """Captures whose frames are in it as they were captured, in a release."""
+    """Captures whose frames a release contains as captured."""
 
     @property
     def records_jsonl(self) -> Path:
-        """One read a line, whole."""
+        """One complete read per line."""
         return self.folder / "records.jsonl"
 
     @property
     def records_csv(self) -> Path:
-        """The same as a table."""
+        """The reads as a table."""
         return self.folder / "records.csv"
 
     @property
     def hits_jsonl(self) -> Path:
-        """One hit a line: what was told of it, as it was published."""
+        """One hit per line: its events as published."""
         return self.folder / HITS
 
     @property
     def captures_jsonl(self) -> Path:
-        """One capture a line: its image's digest, and what came of it, a plate or none."""
+        """One capture per line: the digest of its image and its outcome, with or without a plate."""
         return self.folder / "captures.jsonl"
 
     @property
     def wanted(self) -> Path:
-        """The objects to fetch, one a line."""
+        """One object to fetch per line."""
         return self.folder / "wanted.jsonl"
 
 
@@ -98,7 +98,7 @@ async def gather_records(
 ) -> Contents:
     """Write the records to files in `folder`, and list the images that belong to them.
 
-    With `cutting` images are cut to what is released; without they are as they were captured.
+    With `cutting`, images are cut to the released parts; without it they are as captured.
     """
     contents = Contents(folder)
     is_cut = cutting is not None
@@ -141,7 +141,7 @@ async def gather_records(
 
 
 def _want_frames(wanted: Any, frames: Any, captures: Sequence[Capture]) -> None:
-    """List frames as they were captured."""
+    """List frames to include as captured."""
     for capture in captures:
         path = image_path(capture.capture_id, capture.media_type)
         frames.write(msgspec.json.encode(plain_capture(capture, path)) + b"\n")
@@ -155,7 +155,7 @@ async def _want_parts(
     cutting: Cutting,
     contents: Contents,
 ) -> None:
-    """List the parts of frames that are released, and beside them the originals that were named."""
+    """List the released parts of frames, and the originals that the approver named."""
     places = await released.places(captures)
     for capture in captures:
         key, sha256 = capture.object_key, capture.sha256
@@ -178,7 +178,7 @@ def _want(file: Any, wanted: Wanted) -> None:
 
 
 def wanted_in(path: Path) -> Iterator[Wanted]:
-    """Yield what a file of `Contents.wanted` lists."""
+    """Yield the objects that a file of `Contents.wanted` lists."""
     with path.open("rb") as lines:
         for line in lines:
             yield msgspec.json.decode(line, type=Wanted)

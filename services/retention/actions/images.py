@@ -1,4 +1,4 @@
-"""Images from the object store, checked before the first byte leaves and never whole in memory."""
+"""Streams images from the object store; checks each before its first byte is sent, without loading it whole."""
 
 import hashlib
 import logging
@@ -21,7 +21,7 @@ UNKNOWN = "application/octet-stream"
 
 @dataclass
 class Spooled:
-    """An object that was read whole, in memory or, when large, in a temporary file."""
+    """A whole object, in memory or, if large, in a temporary file."""
 
     file: IO[bytes]
     sha256: str
@@ -29,7 +29,7 @@ class Spooled:
     media_type: str
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """Yield the bytes; the file is gone afterwards."""
+        """Yield the bytes, then delete the file."""
         with self.file:
             while piece := self.file.read(PIECE_BYTES):
                 yield piece
@@ -43,11 +43,11 @@ async def spool(
     sha256: str | None = None,
     media_type: str | None = None,
 ) -> Spooled:
-    """Return an object's bytes, held against `sha256` where one is known.
+    """Return an object's bytes, checked against `sha256` if given.
 
-    `record_id` is the capture or read that it belongs to. The log names that and never the key, which
-    has a camera and a day.
-    Raises: NotFound when it is not there; Unavailable when it is not what was recorded.
+    `record_id` is the capture or read that the object belongs to. Log lines name it instead of the key, which
+    contains a camera and a day.
+    Raises: NotFound if the object does not exist; Unavailable if its digest differs from `sha256`.
     """
     digest = hashlib.sha256()
     file: IO[bytes] = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - closed by `pieces`
@@ -69,7 +69,7 @@ async def spool(
 
 
 def sniffed(head: bytes) -> str:
-    """Return the media type that an image's first bytes tell."""
+    """Return the media type that an image's first bytes indicate."""
     if head.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):

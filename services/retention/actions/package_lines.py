@@ -1,4 +1,4 @@
-"""Reads, hits and captures as the lines of a package have them."""
+"""Formats reads, hits and captures as lines of a package."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,14 +16,14 @@ COLUMNS = (
 )  # fmt: skip
 _TEXTS = ("plate_as_read", "device_name", "model")
 CUT_TYPE = "image/png"
-"""Of cut pictures: pixels as they were, and beside them nothing."""
+"""Media type of cut pictures: lossless, without metadata."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def plain_read(read: Read, kinds: Mapping[UUID, str], *, images: bool, cut: bool) -> dict[str, Any]:
-    """Return a read as its line has it.
+    """Return the line of a read.
 
-    `kinds` are the media types of captures whose images belong into the package; `cut`: as PNG.
+    `kinds` are the media types of captures whose images the package contains; with `cut`, images are PNG.
     """
     suffix = Path(read.crop_key).suffix if read.crop_key else ""
     if cut:
@@ -55,7 +55,7 @@ def plain_read(read: Read, kinds: Mapping[UUID, str], *, images: bool, cut: bool
 
 
 def doubts(read: Read) -> dict[str, Any]:
-    """Return what speaks against a read: evidence has what exonerates, too."""
+    """Return the doubts about a read, which evidence has to contain because they may exonerate."""
     flag = read.pass_flag
     return {
         "misread_risk": read.details.misread_risk,
@@ -66,7 +66,7 @@ def doubts(read: Read) -> dict[str, Any]:
 
 
 def plain_hit(hit: ToldHit) -> dict[str, Any]:
-    """Return a hit as a package tells it: the events themselves, so that they can be held against the log."""
+    """Return the line of a hit: the events themselves, which a recipient can compare with the log."""
     bodies: dict[str, list[Any]] = {"raised": [], "verified": [], "disposed": []}
     for event in hit.told:
         bodies[event.kind].append(event.body)
@@ -77,7 +77,7 @@ def plain_hit(hit: ToldHit) -> dict[str, Any]:
         "verification": next(iter(bodies["verified"]), None),
         "dispositions": bodies["disposed"],
     }
-    if plain["raised"] is None:  # from before events were kept: its flags are all that there is
+    if plain["raised"] is None:  # from before events were stored: only its flags exist
         flags = ("source", "record_kind", "tier", "list_name", "outcome", "disposition")
         plain["flags"] = {name: getattr(hit, name) for name in flags}
     return plain
@@ -90,7 +90,7 @@ _CAPTURE_PLAIN = (
 
 
 def plain_capture(capture: Capture, path: str) -> dict[str, Any]:
-    """Return a capture as its line has it; its image lies at `path`."""
+    """Return the line of a capture; `path` is its image's path in the package."""
     return {
         "capture_id": str(capture.capture_id),
         "captured_at": capture.captured_at.isoformat(),
@@ -103,12 +103,12 @@ def plain_capture(capture: Capture, path: str) -> dict[str, Any]:
 
 
 def image_path(capture_id: UUID, media_type: str, folder: str = "images") -> str:
-    """Return where the image of a capture lies in a package."""
+    """Return the path of a capture's image in a package."""
     return f"{folder}/{capture_id}{MEDIA_TYPES.get(media_type, '')}"
 
 
 def without_formulas(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row in which no text is a formula to a spreadsheet; the JSON lines have it unchanged."""
+    """Return a row whose texts no spreadsheet reads as formulas; the JSON lines have them unchanged."""
     return {
         name: f"'{value}" if name in _TEXTS and str(value).startswith(_FORMULA) else value
         for name, value in row.items()

@@ -1,6 +1,6 @@
-"""A package: what it is for, what was gathered for it, its images, its signature.
+"""Writes packages: cover, gathered records, images and signature.
 
-Images go from the object store into the ZIP a piece at a time: a package may be larger than memory.
+Images are copied from the object store to the ZIP in pieces: a package may be larger than memory.
 """
 
 import hashlib
@@ -28,22 +28,22 @@ from shared.service.standing import NewestCheckpoint
 
 @dataclass(frozen=True)
 class Cover:
-    """What a package says of itself."""
+    """A package's description of itself."""
 
     name: str
-    """Of the folder that holds all of it."""
+    """Name of the folder that contains the whole package."""
     moment: datetime
-    """That its files bear, so that alike packages are the same bytes."""
+    """Time stamp of all its files, so that equal packages have equal bytes."""
     file: str
-    """What `content` is called in it."""
+    """Name of the file with `content`."""
     content: dict[str, Any]
-    """Who asked, on whose authority, and for what."""
+    """Requester, authority and purpose."""
     identifier: str
     description: str
     tables: tuple[str, ...] = ("records.jsonl", "records.csv")
-    """Files of `Contents` that belong into it."""
+    """Files of `Contents` to include."""
     has_policy: bool = False
-    """Whether the policy in force goes into it, as written."""
+    """Whether to include the text of the policy in force."""
 
 
 async def make_package(
@@ -54,9 +54,9 @@ async def make_package(
     runtime: Runtime,
     signer: Signer,
 ) -> Built:
-    """Return a package of what `gather` puts into a folder, kept at `key` and not yet announced.
+    """Build a package of the files that `gather` writes, and store it at `key` without announcing it.
 
-    Raises: Unavailable when the object store does not answer; whatever `gather` raises.
+    Raises: Unavailable if the object store does not answer; errors of `gather`.
     """
     with scratch() as folder:
         contents = await gather(folder)
@@ -96,7 +96,7 @@ async def write_bag(
     checkpoint: NewestCheckpoint,
     now: datetime,
 ) -> None:
-    """Write the signed package. Raises: Unavailable when an image cannot be fetched now."""
+    """Write the signed package. Raises: Unavailable if an image cannot be fetched now."""
     bag = BagWriter(path, cover.name, cover.moment)
     try:
         with bag.file(cover.file, compress=True) as file:
@@ -131,7 +131,7 @@ async def write_bag(
 async def _add_object(
     bag: BagWriter, wanted: Wanted, objects: ObjectStore, contents: Contents
 ) -> None:
-    """Put one image into the package; one that is gone or not what was recorded is named as omitted."""
+    """Add one image to the package; lists a missing, altered or uncuttable one as omitted."""
     try:
         digest = await _digest(objects.stream(wanted.object_key))
     except NotFound:
@@ -157,7 +157,7 @@ async def _add_object(
 
 
 async def _picture(objects: ObjectStore, key: str) -> bytes:
-    """Return a picture whole; of one that is too large to be cut as much as tells that."""
+    """Return a whole picture; of one too large to cut, only slightly more than `MAX_PICTURE_BYTES`."""
     picture = bytearray()
     async for piece in objects.stream(key):
         picture += piece
@@ -179,7 +179,7 @@ def _sha256(path: Path) -> str:
 
 
 def _of_log(checkpoint: NewestCheckpoint) -> dict[str, str]:
-    """Return what bag-info.txt says of the checkpoint; nothing before the first one."""
+    """Return the entries of bag-info.txt about the checkpoint; empty before the first checkpoint."""
     if checkpoint.size is None or checkpoint.signed_at is None:
         return {}
     signed_at = checkpoint.signed_at.astimezone(UTC).isoformat()

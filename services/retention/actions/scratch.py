@@ -1,6 +1,6 @@
-"""Folders that packages are put together in: gone afterwards, and after a kill as soon as another looks.
+"""Temporary folders for building packages. They are deleted afterwards; after a kill, the next sweep deletes them.
 
-What lies in them are records; left behind, they would outlive their schedule.
+They contain records, which would outlive their schedule if left behind.
 """
 
 import fcntl
@@ -14,12 +14,12 @@ from pathlib import Path
 
 PREFIX = "alpr-package-"
 SETTLED_S = 60
-"""A folder is locked by who works in it; a younger one may not be yet."""
+"""Age from which a folder without a lock is abandoned; a younger one may not be locked yet."""
 
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Give a folder of one's own, which is gone afterwards."""
+    """Create a private folder, and delete it afterwards."""
     with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
         descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -40,7 +40,7 @@ def _abandoned(folder: Path) -> bool:
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
-        return False  # gone by now, or no folder of ours
+        return False  # deleted meanwhile, or not ours
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return time.time() - os.fstat(descriptor).st_mtime > SETTLED_S

@@ -1,4 +1,4 @@
-"""The keys that this service signs with: from the settings, or made once and kept; changed on record."""
+"""The keys that this service signs with: from the settings, or generated once and stored. Changes are recorded."""
 
 import logging
 from collections.abc import Sequence
@@ -18,20 +18,20 @@ log = logging.getLogger(__name__)
 
 
 class SigningKeys:
-    """Holds the private keys that this process was given."""
+    """The private keys of this process."""
 
     def __init__(self, db: Database, signers: Sequence[Signer] = ()) -> None:
-        """`signers`: of today's key, and of the next one while it changes; or `open` finds them."""
+        """`signers`: the present key, and the next one during a change; without them, `open` loads them."""
         self._db = db
         self._signers = signers
 
     async def open(self, settings: Settings, at: datetime) -> None:
-        """Find the keys that this process was given. Raises: KeyFault for a key that is none."""
+        """Load the keys of this process. Raises: KeyFault for an invalid key."""
         async with self._db.begin() as connection:
             self._signers = await signers_of(connection, settings, at)
 
     async def in_force(self) -> Signer:
-        """Return the signer of the key in force. Raises: Unavailable when this process lacks it."""
+        """Return the signer of the key in force. Raises: Unavailable if this process lacks it."""
         async with self._db.begin() as connection:
             return await self._in_force(connection)
 
@@ -76,9 +76,9 @@ class SigningKeys:
 
 
 async def signers_of(connection: AsyncConnection, settings: Settings, at: datetime) -> list[Signer]:
-    """Return the signers that this process was given, and publish the first one's public key.
+    """Return the signers of this process, and store the first one's public key.
 
-    Raises: KeyFault for a key that is none.
+    Raises: KeyFault for an invalid key.
     """
     keys = Keys(connection)
     given, private_pem = settings.retention_signing_key, None

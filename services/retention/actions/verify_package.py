@@ -1,9 +1,9 @@
 """`python -m services.retention verify-package FILE --key PUBLIC.pem [--vkey AUDIT-KEY] [--booking STATEMENT.json]`.
 
-For who received a package, and for who checks a copy on a medium against its booking into evidence.
+For recipients of packages, and for people who check a copy on a medium against its booking into evidence.
 
-Exit status: 0 when the package was verified with the given public key and nothing is wrong; 1 when
-something is wrong; 2 when nothing was verified, because of a missing key or a file that cannot be used.
+Exit status: 0 if the package was verified with the given public key and has no fault; 1 if it has a fault;
+2 if nothing was verified, because of a missing key or an unusable file.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def verify_command(arguments: Sequence[str]) -> int:
 
 
 def _tell_checkpoint(verdict: Verdict) -> None:
-    """Print what the package's checkpoint says of the audit log, and whether it is verified."""
+    """Print the package's checkpoint of the audit log, and whether it is verified."""
     if verdict.checkpoint is None:
         return
     print("The newest checkpoint of the audit log when it was made, for comparison with others:")
@@ -136,4 +136,4 @@ def _sha256(path: Path) -> str | None:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
-        return None  # told as a fault of the package
+        return None  # the verdict names it as a fault

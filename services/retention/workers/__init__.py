@@ -1,1 +1,1 @@
-"""Retention: what runs by itself."""
+"""Retention's workers: periodic tasks."""

@@ -1,8 +1,8 @@
-"""Reads of one device that contradict each other, told to the audit log once (ADR-0026).
+"""Reports contradicting reads of one device to the audit log, once (ADR-0026).
 
-The first half of a camera read's id covers what says that it is the same sighting: device, time and source
-id. Reads whose ids are akin and that name other plates, or other regions, contradict each other. All of them
-are kept; which one is right, a person decides.
+The first half of a camera read's id identifies the sighting: device, time and source id. Reads whose ids share
+that half but name different plates or regions contradict each other. The service keeps all of them; a person
+decides which one is right.
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ from shared.postgres.outbox import emit
 async def report(
     passing: Passing, service: str, device_id: UUID, sightings: Iterable[Sighting], now: datetime
 ) -> int:
-    """Emit one event for each capture day with contradictions that were not told yet; return how many reads."""
+    """Emit one event per capture day with new contradictions; return how many reads they contain."""
     found = {_id_of(group): group for group in contradictions(sightings)}
     if not found:
         return 0
@@ -35,10 +35,10 @@ async def report(
 
 
 def contradictions(sightings: Iterable[Sighting]) -> list[list[Sighting]]:
-    """Return the groups of reads that tell of one sighting and name more than one plate or region.
+    """Return the groups of reads of one sighting that name more than one plate or region.
 
-    Another confidence alone is no contradiction: a camera that numbers nothing and tells whole seconds
-    sends several reads of one vehicle with one time.
+    A different confidence alone is no contradiction: a camera without read numbers and with times in whole
+    seconds sends several reads of one vehicle with one time.
     """
     akin_to = defaultdict[int, list[Sighting]](list)
     for sighting in sightings:
@@ -53,7 +53,7 @@ def _differ(group: Sequence[Sighting]) -> bool:
 
 
 def _id_of(group: Sequence[Sighting]) -> UUID:
-    """Return what these reads together are known by; a further read makes it another."""
+    """Return the id of a group, derived from its reads; a further read changes it."""
     return derive_id("contradiction", *sorted(sighting.read_id for sighting in group))
 
 

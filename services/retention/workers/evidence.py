@@ -1,4 +1,4 @@
-"""Makes the evidence packages that were asked for, and removes those that are no longer to be kept."""
+"""Builds requested evidence packages, and deletes those of failed, withdrawn or released exports."""
 
 import logging
 from datetime import datetime, timedelta
@@ -34,19 +34,19 @@ WAITING = Gauge("alpr_evidence_waiting", "Evidence exports whose package is not 
 
 MAX_PAUSE = timedelta(minutes=10)
 MAX_ATTEMPTS = 20
-"""Over about two hours; then somebody has to look, and to ask anew."""
+"""Tries over about two hours; then the export fails, and a person has to investigate and request it again."""
 REMOVED_AT_ONCE = 100
 
 
 class EvidenceMaker:
-    """One worker; others beside it take other exports."""
+    """One worker; several may run, each on its own exports."""
 
     def __init__(self, runtime: Runtime, keys: SigningKeys) -> None:
         self._runtime = runtime
         self._keys = keys
 
     async def work(self) -> None:
-        """Make every package that waits, then remove what is to go. Raises: Unavailable."""
+        """Build every waiting package, then delete packages that are due. Raises: Unavailable."""
         sweep()
         while await self._one():
             pass
@@ -55,7 +55,7 @@ class EvidenceMaker:
         await self._remove()
 
     async def _one(self) -> bool:
-        """Make one package; False when none waits. The claim ends with the transaction, crash or not."""
+        """Build one package; False if none waits. The claim ends with the transaction, after a crash too."""
         now = self._runtime.clock.now()
         failed: tuple[Export, Exception] | None = None
         async with self._runtime.db.begin() as connection:
@@ -64,7 +64,7 @@ class EvidenceMaker:
                 return False
             try:
                 built, grant = await self._make(export)
-            except Exception as exc:  # noqa: BLE001 - whatever it is, others must not wait for it
+            except Exception as exc:  # noqa: BLE001 - no error may block the other exports
                 failed = (export, exc)
             else:
                 await ExportQueue(connection).built(export.export_id, built, now)
@@ -75,11 +75,11 @@ class EvidenceMaker:
         return True
 
     async def _make(self, export: Export) -> tuple[Built, Grant]:
-        """Return the package, in the object store and not yet announced, and by what it was read.
+        """Build a package in the object store, without announcing it; return it and the grant of its records.
 
-        The records are read on behalf of who asked: the attempt first, every row disclosed.
+        Reads the records on behalf of the requester: records the attempt first, then discloses every row.
 
-        Raises: Conflict when its hold awaits a confirmation, before anything is read or recorded.
+        Raises: Conflict if the hold awaits a confirmation, before it reads or records anything.
         """
         wide = is_wide(export.criteria, self._runtime.policy.narrowness)
         check_packed(wide=wide, confirmed_at=export.confirmed_at)
@@ -110,7 +110,7 @@ class EvidenceMaker:
         return built, grant
 
     async def _gather(self, grant: Grant, hold: Hold, folder: Path) -> Contents:
-        """Put what the hold keeps now into files. Raises: Conflict when that is nothing."""
+        """Write the records that the hold keeps now to files. Raises: Conflict if it keeps none or is released."""
         async with self._runtime.db.begin() as connection:
             released = Released(connection, grant, hold.criteria, whole=True)
             contents = await gather_records(released, folder, images=True)
@@ -121,7 +121,7 @@ class EvidenceMaker:
         return contents
 
     async def _not_made(self, export: Export, exc: Exception, *, now: datetime) -> None:
-        """Try again later, or never: where a rule refused, or it was tried often enough."""
+        """Schedule a retry; or fail the export if a rule refused it or its tries are used up."""
         fault = fault_of(exc)
         if isinstance(exc, Conflict) or export.attempts + 1 >= MAX_ATTEMPTS:
             log.error("evidence export %s failed: %s", export.export_id, fault)
@@ -153,7 +153,7 @@ class EvidenceMaker:
 
 
 def fault_of(exc: Exception) -> str:
-    """Return what to tell of a failure: of an error that is not ours only its kind, never a value."""
+    """Return the text of a failure; of errors of other software only the type, since messages may hold values."""
     if isinstance(exc, AlprError):
         return exc.detail
     if isinstance(exc, OSError) and exc.strerror:
@@ -162,7 +162,7 @@ def fault_of(exc: Exception) -> str:
 
 
 def _details(built: Built, grant: Grant) -> dict[str, Any]:
-    """Return what the log keeps of a package; what is in it was disclosed to the attempt named here."""
+    """Return the details of a package for the log; its records were disclosed under the attempt named here."""
     return {
         "sha256": built.sha256,
         "size_bytes": built.size_bytes,

@@ -1,4 +1,4 @@
-"""Builds the packages of approved requests, one after another, apart from the hot path."""
+"""Builds the packages of approved requests one after another, outside the hot path."""
 
 import logging
 from datetime import datetime, timedelta
@@ -31,25 +31,25 @@ WAITING = Gauge("alpr_packages_waiting", "Approved requests whose package is not
 
 MAX_PAUSE = timedelta(minutes=10)
 MAX_ATTEMPTS = 20
-"""Tries that meet a fault of the software, over about two hours, before an order fails for good."""
+"""Tries that a software fault may fail, over about two hours, before the order fails for good."""
 
 
 class Packager:
-    """One worker; others beside it take other requests."""
+    """One worker; several may run, each on its own requests."""
 
     def __init__(self, runtime: Runtime, keys: SigningKeys) -> None:
         self._runtime = runtime
         self._keys = keys
 
     async def work(self) -> None:
-        """Build every package that waits. One that fails waits longer each time, or ends as failed."""
+        """Build every waiting package. After an error a package waits longer each time, or fails for good."""
         while await self._one():
             pass
         async with self._runtime.db.begin() as connection:
             WAITING.set(await Packages(connection).waiting())
 
     async def _one(self) -> bool:
-        """Build one package; False when none waits. The claim ends with the transaction, crash or not."""
+        """Build one package; False if none waits. The claim ends with the transaction, after a crash too."""
         now = self._runtime.clock.now()
         failed: tuple[Order, Exception] | None = None
         async with self._runtime.db.begin() as connection:
@@ -58,7 +58,7 @@ class Packager:
                 return False
             try:
                 built = await self._build(connection, order, now)
-            except Exception as exc:  # noqa: BLE001 - whatever it is, others must not wait for it
+            except Exception as exc:  # noqa: BLE001 - no error may block the other orders
                 failed = (order, exc)
             else:
                 await Packages(connection).built(order.approval.request_id, built, now)
@@ -68,10 +68,10 @@ class Packager:
         return True
 
     async def _build(self, connection: AsyncConnection, order: Order, now: datetime) -> Built:
-        """Return the package of a request, put into the object store and not yet announced.
+        """Build the package of a request in the object store, without announcing it.
 
-        Raises: Conflict when the approval has expired; InvalidInput when its criteria cannot be read.
-        Both come before an access attempt is recorded, for nothing is read.
+        Raises: Conflict if the approval has expired; InvalidInput if its criteria are invalid.
+        Both precede the record of the access attempt, because no record is read.
         """
         approval = order.approval
         if approval.expires_at <= now:
@@ -89,7 +89,7 @@ class Packager:
         )
 
     async def _grant(self, order: Order, criteria: Criteria) -> Grant:
-        """Return a grant on the requester's behalf; one access attempt stands for all tries."""
+        """Return a grant on the requester's behalf; all tries share one access attempt."""
         approval = order.approval
         return await system_grant(
             self._runtime,
@@ -109,7 +109,7 @@ class Packager:
     async def _gather(
         self, approval: ReleaseApproved, criteria: Criteria, grant: Grant, folder: Path
     ) -> Contents:
-        """Read the records, every row disclosed."""
+        """Write the records to files, and disclose every row."""
         async with self._runtime.db.begin() as connection:
             released = Released(connection, grant, criteria, sources=approval.list_sources)
             cutting = self._cutting(approval)
@@ -126,7 +126,7 @@ class Packager:
         return Cutting(margin_widths, frozenset(approval.originals))
 
     async def _not_built(self, order: Order, exc: Exception, *, now: datetime) -> None:
-        """Try again later; or never, where a rule refused or every try of many met an unknown fault."""
+        """Schedule a retry; or fail the order if the error is final."""
         request_id, fault = order.approval.request_id, fault_of(exc)
         if is_final(exc, order.attempts + 1):
             log.error("package of %s failed for good: %s", request_id, fault)
@@ -142,9 +142,9 @@ class Packager:
 
 
 def is_final(exc: Exception, attempts: int) -> bool:
-    """Whether another try cannot help: a rule refused, or `attempts` tries met a fault of the software.
+    """Return whether a retry cannot help: a rule refused, or a software fault failed the last of `attempts` tries.
 
-    What is unavailable is waited for as long as the approval lasts.
+    Unavailable is never final: the order waits until the approval expires.
     """
     if isinstance(exc, Unavailable):
         return False
@@ -166,9 +166,9 @@ def _packaged(approval: ReleaseApproved, built: Built, now: datetime) -> Release
 
 
 def criteria_of(approval: ReleaseApproved, rule: Narrowness) -> Criteria:
-    """Return the criteria of an approved request: exactly these, and nothing beside.
+    """Return exactly the criteria of an approved request.
 
-    Raises: InvalidInput when they cannot be met, or are wider than a release may be.
+    Raises: InvalidInput if they are invalid or wider than a release may be.
     """
     asked = approval.criteria
     criteria = Criteria(
@@ -195,7 +195,7 @@ def _cover(approval: ReleaseApproved, cutting: Cutting) -> Cover:
 
 
 def _pictures(cutting: Cutting) -> dict[str, Any]:
-    """Return what the package says of its pictures."""
+    """Return the package's description of its pictures."""
     return {
         "cut": "outside the part around the released plates every pixel is of one flat colour",
         "margin_plate_widths": cutting.margin_widths,
@@ -204,7 +204,7 @@ def _pictures(cutting: Cutting) -> dict[str, Any]:
 
 
 def _request(approval: ReleaseApproved) -> dict[str, Any]:
-    """Return what the package says of its request: who asked, who approved, and for what."""
+    """Return the package's description of its request: requester, approver and purpose."""
     return {
         "request_id": str(approval.request_id),
         "agency": {"name": approval.agency_name, "ori": approval.agency_ori},

@@ -1,7 +1,7 @@
-"""Votes the reads of each vehicle into one pass, beside the hot path (ADR-0011).
+"""Votes the reads of each vehicle into one pass, outside the hot path (ADR-0011).
 
-What is to be done stands in the database, written with the reads; deciding, telling and striking off
-commit together. So a crash only delays, and working the same again has no second effect.
+The transaction that stores reads also writes their due spans. One transaction decides, publishes and removes a
+span, so a crash only delays it, and a repetition has no second effect.
 """
 
 import asyncio
@@ -36,13 +36,13 @@ LATE = Counter("alpr_passes_late_reads", "Reads that came after their pass was t
 WAITING = Gauge("alpr_passes_waiting", "Batches of reads that passes were not looked for in yet")
 
 READS_A_TURN: Final = MOST_READS
-"""A turn ends after about this many, so that a flood of reads is stored first and voted on after."""
+"""A turn ends after about this many reads, so that storing a flood of reads comes before voting on it."""
 JUST_AFTER: Final = timedelta(microseconds=1)
-"""The next moment, as finely as Postgres keeps time."""
+"""The resolution of times in Postgres."""
 
 
 class PassKeeper:
-    """One worker; others beside it take other devices."""
+    """One worker; several may run, each on its own devices."""
 
     def __init__(self, runtime: Runtime, settings: Settings) -> None:
         self._runtime = runtime
@@ -53,7 +53,7 @@ class PassKeeper:
         )
 
     async def work(self) -> None:
-        """Look for passes in what has settled, up to a turn's worth. Raises: Unavailable."""
+        """Decide passes in settled reads, up to `READS_A_TURN`. Raises: Unavailable."""
         settled = self._runtime.clock.now() - self._settle
         async with self._runtime.db.begin() as connection:
             passing = Passing(connection)
@@ -66,7 +66,7 @@ class PassKeeper:
             looked_at += await self._work_device(device_id, settled)
 
     async def _work_device(self, device_id: UUID, settled: datetime) -> int:
-        """Decide what has settled of one device; return how many reads were looked at."""
+        """Decide the settled spans of one device; return how many reads were examined."""
         looked_at = 0
         async with self._runtime.db.begin() as connection:
             passing = Passing(connection)
@@ -92,20 +92,20 @@ class PassKeeper:
         due: Sequence[Due],
         expected: Sequence[Span],
     ) -> int:
-        """Close the passes of one stretch of a device's time; return how many reads were looked at."""
+        """Close the passes of one span of a device; return how many reads were examined."""
         gap = self._rules.gap
         around = await passing.around(device_id, span.first_at - gap, span, span.last_at + gap)
         told = await report(
             passing, self._runtime.service, device_id, around.sightings, self._runtime.clock.now()
         )
         CONTRADICTED.inc(told)
-        # Beside the event loop: thousands of reads take a while, and people wait for answers.
+        # In a thread: thousands of reads take a while, and the event loop has to answer requests meanwhile.
         follow = Follower(self._rules).follow
         tracks = await asyncio.to_thread(follow, around.free, around.closed)
         waiting = still_open(tracks, expected, self._rules, around.seen_to)
         open_from = min((track.first_at for track in waiting), default=around.seen_to)
         if around.seen_to is not None and open_from is not None and open_from <= span.first_at:
-            # More vehicles at once than any camera sees: what was looked at is decided as it is.
+            # More vehicles at once than any camera sees: decide the fetched reads without waiting for others.
             waiting = []
             open_from = max(around.seen_to, span.first_at + JUST_AFTER)
         for track in tracks:
@@ -115,7 +115,7 @@ class PassKeeper:
         return around.looked_at
 
     async def _close(self, passing: Passing, device_id: UUID, track: Track) -> None:
-        """Tell a pass, once; a read that stands alone stays one."""
+        """Record and publish a pass once, or add its late reads; a single read makes no pass."""
         if track.pass_id is not None:
             await passing.join_late(track.pass_id, track.late)
             LATE.inc(len(track.late))

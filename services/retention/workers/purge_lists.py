@@ -1,4 +1,4 @@
-"""Lists of what runs destroyed: written as a run ends, deleted when nothing can ask for them any more."""
+"""Lists of the records that runs destroyed: written at a run's end, deleted when no service needs them."""
 
 import logging
 from datetime import datetime, timedelta
@@ -16,22 +16,22 @@ from shared.service.runtime import Runtime
 log = logging.getLogger(__name__)
 
 KEPT = timedelta(days=30)
-"""A list stays as long as Kafka can deliver the event that names it."""
+"""Age at which a list is deleted; until then Kafka can deliver the event that names it."""
 
 CLEARED_AT_ONCE = 50_000
 ENDED_AT_ONCE = 50
 
 
 class PurgeLists:
-    """The lists of one process's purger (docs/purge-list.md)."""
+    """Writes and deletes the lists of purge runs (docs/purge-list.md)."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
     async def write(self, connection: AsyncConnection, run_id: UUID, before: datetime) -> PurgeList:
-        """Write the list of a run that the caller's transaction holds locked, so that no step adds to it.
+        """Write the list of a run. The caller's transaction has locked the run, so no step adds to it.
 
-        Raises: Unavailable when the object store does not take it.
+        Raises: Unavailable if the object store does not accept it.
         """
         await Purged(connection).adopt(run_id, before)
         writer = ListWriter(self._runtime.objects, run_id, before)
@@ -40,14 +40,14 @@ class PurgeLists:
         )
 
     async def clear(self) -> None:
-        """Forget the ids of runs whose lists are written."""
+        """Delete the stored ids of runs whose lists are written."""
         cleared = CLEARED_AT_ONCE
         while cleared == CLEARED_AT_ONCE:
             async with self._runtime.db.begin() as connection:
                 cleared = await Purged(connection).clear(CLEARED_AT_ONCE)
 
     async def end_old(self) -> None:
-        """Delete lists that are past their time; one that cannot be deleted is tried again."""
+        """Delete lists older than `KEPT`; a failed deletion is retried in the next turn."""
         now = self._runtime.clock.now()
         async with self._runtime.db.begin() as connection:
             runs = await Runs(connection).lists_past(now - KEPT, ENDED_AT_ONCE)

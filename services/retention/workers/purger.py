@@ -1,7 +1,7 @@
-"""Carries purges out: daily under a standing leave, and single runs that were authorised.
+"""Executes purges: daily runs under a standing leave, and single authorised runs.
 
-Every step commits whole and may be begun anew, so a crash only delays. A run is executed once nothing
-that was due is left and the list of it is written, and certified once its objects are gone too, and those that no record names.
+Every step is one transaction and can be repeated, so a crash only delays a run. A run is executed when all due
+records are destroyed and its list is written. It is certified when its objects and the orphans are deleted too.
 """
 
 import asyncio
@@ -56,14 +56,14 @@ MONTHS_OVERDUE = Gauge(
 OBJECTS_AT_ONCE = 200
 PLATES_AT_ONCE = 1000
 ATTEMPTS = 20
-"""A step that holds interrupt more often than this waits for the next turn."""
+"""Tries of a step in one turn; new holds or locks may interrupt that many."""
 
 SWEEP_WITHIN = timedelta(days=1)
-"""A certificate waits no longer for a sweep that cannot be ended; it says so, and the next run sweeps."""
+"""Longest wait of a certificate for an unfinished sweep; the certificate then says so, and the next run sweeps."""
 
 
 class Purger:
-    """One worker; others beside it wait for the same rows and find nothing left to do."""
+    """One worker; others wait for the same row locks and then skip the finished work."""
 
     def __init__(self, runtime: Runtime, keys: SigningKeys) -> None:
         self._runtime = runtime
@@ -72,12 +72,12 @@ class Purger:
         self._lists = PurgeLists(runtime)
 
     async def work(self) -> None:
-        """Do all that may be done now. Raises: Unavailable."""
+        """Do all work that is due and allowed now. Raises: Unavailable."""
         await self._begin_daily()
         for run in await self._unfinished():
             if run.state is State.EXECUTING:
                 await self._carry_out(run)
-        await self._delete_objects()  # so that a sweep has fewer to look at
+        await self._delete_objects()  # so that a sweep has fewer objects to check
         unfinished = await self._unfinished()
         for run in unfinished:
             if is_open(run):
@@ -101,7 +101,7 @@ class Purger:
             MONTHS_OVERDUE.set(len(await Partitions(connection).overdue(due)))
 
     async def _begin_daily(self) -> None:
-        """Begin today's run if the standing leave allows it and it was not begun yet."""
+        """Start today's run if the standing leave allows it and it has not started yet."""
         now = self._runtime.clock.now()
         present = Basis.of(self._runtime.policy.retention)
         async with self._runtime.db.begin() as connection:
@@ -146,7 +146,7 @@ class Purger:
         now = self._runtime.clock.now()
         if (refusal := self._refusal(run, now)) is not None:
             OVERDUE.set(1)
-            log.error("purge %s stands still: %s", run.run_id, refusal)
+            log.error("purge %s is stopped: %s", run.run_id, refusal)
             return
         async with self._runtime.db.begin() as connection:
             steps = await Destruction(connection).plan(run.before)
@@ -159,7 +159,7 @@ class Purger:
             log.warning("purge %s cannot end yet: %s", run.run_id, exc.detail)
 
     def _refusal(self, run: DueRun, now: datetime) -> str | None:
-        """Return why a run may not destroy anything, or None."""
+        """Return the reason why a run may not destroy records; None if it may."""
         try:
             check_still(run.basis, Basis.of(self._runtime.policy.retention))
             check_basis(run.basis, now)
@@ -169,7 +169,7 @@ class Purger:
         return None
 
     async def _sweep(self, run: DueRun) -> None:
-        """Have what no record names deleted too, on the same facts. What fails here delays nothing else."""
+        """Sweep the orphans of a run, under the same conditions as its records. An error delays no other work."""
         if (refusal := self._refusal(run, self._runtime.clock.now())) is not None:
             log.error("purge %s is not swept: %s", run.run_id, refusal)
             return
@@ -177,12 +177,12 @@ class Purger:
             await self._sweeper.sweep(run)
         except Unavailable as exc:
             log.warning("the sweep of purge %s waits: %s", run.run_id, exc.detail)
-        except Exception as exc:  # noqa: BLE001 - whatever it is, deletions must not wait for it
-            # Its text may have a key in it.
+        except Exception as exc:  # noqa: BLE001 - no error may block the deletions
+            # The message may contain an object key.
             log.error("the sweep of purge %s failed: %s", run.run_id, type(exc).__name__)
 
     async def _take(self, run: DueRun, step: Step | None) -> None:
-        """Take a step, or, without one, what released holds have freed; anew when a hold comes."""
+        """Run a step, or without one destroy the records that released holds free; retry if a hold is placed."""
         for _ in range(ATTEMPTS):
             try:
                 async with self._runtime.db.begin() as connection:
@@ -194,11 +194,11 @@ class Purger:
                         await Destruction(connection).run_step(run.run_id, step)
                 return
             except HoldArrived:
-                log.info("purge %s: a hold came; the step begins anew", run.run_id)
+                log.info("purge %s: a hold was placed; the step starts again", run.run_id)
             except DBAPIError as exc:
                 if not is_state(exc, LOCK_NOT_AVAILABLE):
                     raise
-                await asyncio.sleep(0.1)  # someone reads what is about to go; let them end
+                await asyncio.sleep(0.1)  # a reader has the table; let it end
         raise Unavailable("the purge could not get its turn")
 
     async def _end(self, run: DueRun) -> None:
@@ -226,7 +226,7 @@ class Purger:
             await emit(connection, self._runtime.service, purged)
 
     async def _delete_objects(self) -> None:
-        """Delete the objects of what is gone; the list stays until each is deleted."""
+        """Delete listed objects; each stays listed until its deletion succeeds."""
         while True:
             async with self._runtime.db.begin() as connection:
                 keys = await Remains(connection).objects(OBJECTS_AT_ONCE)
@@ -248,7 +248,7 @@ class Purger:
                 looked_at = await Remains(connection).forget_plates(PLATES_AT_ONCE)
 
     async def _certify(self, run_id: UUID) -> bool:
-        """Sign what was done once nothing of it is left to do; return whether it was signed now."""
+        """Sign the certificate of a run once its work is complete; return whether it was signed now."""
         now = self._runtime.clock.now()
         async with self._runtime.db.begin() as connection:
             run = await Runs(connection).get(run_id, lock=True)
@@ -270,7 +270,7 @@ class Purger:
         return True
 
     async def _forget_statistics(self) -> None:
-        """Have the planner forget what is gone. What fails here is done with the next run."""
+        """Remove destroyed values from the planner's statistics. After an error the next run does so."""
         try:
             async with self._runtime.db.begin() as connection:
                 await forget_statistics(connection)
@@ -278,7 +278,7 @@ class Purger:
             log.warning("statistics are not renewed after a purge: %s", type(exc).__name__)
 
     async def _may_sweep(self, connection: AsyncConnection, run: DueRun, now: datetime) -> bool:
-        """Tell whether objects without a record are still to be looked for in this run."""
+        """Return whether the run may still sweep orphans."""
         return (
             run.executed_at is not None
             and now < run.executed_at + SWEEP_WITHIN
@@ -322,7 +322,7 @@ class Purger:
 
 
 async def _is_executing(connection: AsyncConnection, run_id: UUID) -> bool:
-    """Tell whether a run is still to be carried out, and keep others from it until we commit."""
+    """Return whether a run is executing, and lock it until the transaction ends."""
     run = await Runs(connection).get(run_id, lock=True)
     return run is not None and run.state is State.EXECUTING
 
@@ -338,7 +338,7 @@ def _counts(run: Run) -> dict[str, Any]:
 
 
 def _without_record(run: DueRun) -> dict[str, Any]:
-    """Return what became of objects that no record names; `swept` is None where not all was seen."""
+    """Return the counts of a run's orphans; `swept` is None if the sweep did not finish."""
     return {
         "captured_before": _iso(cutoff(run.before)),
         "deleted": run.strays,

@@ -1,10 +1,10 @@
-"""Looks for strays: objects that no record names, which no purge of records would ever take along.
+"""Finds orphans (in the code: strays): objects that no record names, so that a purge of records misses them.
 
-Part of a run, after its records are gone and before its certificate: on the same authority, and never
-nearer than two days to what the run may reach. Only days past that are listed, camera by camera. What it
-found is written down with the last key looked at, a page in one transaction, so that a crash, the end of
-a turn or another purger loses and doubles nothing. What is to go joins the run's other objects. In doubt
-an object stays and is counted. Keys are not logged: they tell a camera and a time.
+A run sweeps after it has destroyed its records and before its certificate, on the same authority, and leaves
+two days before the run's cutoff alone. It lists only earlier days, camera by camera. One transaction saves the
+counts of a page together with its last key, so a crash, the end of a turn or another purger neither loses nor
+repeats a page. Orphans join the run's other objects to delete; those in doubt stay and are counted. Keys are
+never logged: they contain a camera and a time.
 """
 
 import asyncio
@@ -46,28 +46,28 @@ LEFT = Gauge(
 )
 
 TURN_S = 60.0
-"""A sweep that takes longer goes on in the next turn; the purger has other work, too."""
+"""Length of a turn; a longer sweep continues in the next turn, so that the purger's other work gets done."""
 
 _END = "\U0010ffff"
-"""Comes after every name: a folder's with this is a key behind all that is in it."""
+"""Sorts after every name: `folder + _END` means that the folder is done."""
 
 
 class _Unlisted(Exception):
-    """A store that answers does not list a folder: it has a key that is none to us."""
+    """The object store answers but cannot list a folder: the folder contains an invalid key."""
 
 
 class _TurnOver(Exception):
-    """The next turn goes on, another purger does, or nobody may."""
+    """This turn ends: the next one continues, another purger does, or the run may not continue."""
 
 
 class Sweeper:
-    """Sweeps for runs whose records are gone."""
+    """Sweeps for runs that have destroyed their records."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
     async def sweep(self, run: DueRun) -> None:
-        """Go on where the run's sweep stopped, as far as one turn reaches. Raises: Unavailable."""
+        """Continue the run's sweep for one turn. Raises: Unavailable."""
         try:
             await _Sweep(self._runtime, run).carry_on()
         except _TurnOver:
@@ -75,7 +75,7 @@ class Sweeper:
 
 
 class _Sweep:
-    """One turn. After an exception it is not used again: what it has not written down is not so."""
+    """One turn. An exception discards it with its unsaved counts."""
 
     def __init__(self, runtime: Runtime, run: DueRun) -> None:
         self._runtime = runtime
@@ -88,7 +88,7 @@ class _Sweep:
         self._ends_at = asyncio.get_running_loop().time() + TURN_S
 
     async def carry_on(self) -> None:
-        """Sweep to the end. Raises: _TurnOver where that is not reached; Unavailable."""
+        """Sweep to the end. Raises: _TurnOver if the turn ends before; Unavailable."""
         try:
             for folder in DATED:
                 if not self._is_behind(f"{folder}/"):
@@ -142,7 +142,7 @@ class _Sweep:
                 pass
 
     async def _listed(self, listing: Awaitable[T]) -> T:
-        """Return a listing. Raises: _Unlisted; Unavailable, where the store answers nothing else either."""
+        """Return a listing. Raises: _Unlisted; Unavailable if the store does not answer a ping either."""
         try:
             return await listing
         except (NotFound, Unavailable) as exc:
@@ -150,7 +150,7 @@ class _Sweep:
             raise _Unlisted from exc
 
     def _is_behind(self, entry: str) -> bool:
-        """Tell whether an object, or all that can be in a folder, was looked at before."""
+        """Return whether the sweep has passed an object, or a whole folder."""
         after = self._tally.after
         if after is None or entry > after:
             return False
@@ -158,7 +158,7 @@ class _Sweep:
         return not in_it or after == f"{entry}{_END}"
 
     async def _pages(self, folder: str) -> AsyncIterator[Sequence[Stored]]:
-        """Yield what was not looked at yet; whoever is given a page moves `after` to its end."""
+        """Yield the remaining pages of a folder; the caller moves `after` to the end of each page."""
         full = True
         while full:
             begun = self._tally.after is not None and self._tally.after.startswith(f"{folder}/")
@@ -175,12 +175,12 @@ class _Sweep:
             await self._pause()
 
     async def _sweep_day(self, day: Day) -> None:
-        """Sweep a day. One in which only what has a record is left is not looked at again."""
+        """Sweep a day. A day without orphans is stored as clean and skipped by later sweeps."""
         async with self._runtime.db.begin() as connection:
             if await Strays(connection).is_clean(day.folder):
                 return
         after = self._tally.after
-        clean = after is None or not after.startswith(f"{day.folder}/")  # else not all is seen now
+        clean = after is None or not after.startswith(f"{day.folder}/")  # else a part is done
         left = 0
         async for page in self._pages(day.folder):
             found = await self._sweep_page(day, page)
@@ -207,7 +207,7 @@ class _Sweep:
             return await self._write_down(connection, page, named, found, go)
 
     async def _sweep_packages(self) -> None:
-        """Packages have no date in their keys, so they go by when they were put."""
+        """Sweep packages by the time of their upload: their keys contain no date."""
         if self._is_behind(f"{PACKAGES}/"):
             return
         async for page in self._pages(PACKAGES):
@@ -235,7 +235,7 @@ class _Sweep:
         found: set[str],
         go: set[str],
     ) -> Tally:
-        """Have `go` of the strays `found` in a page deleted; return what became of the page."""
+        """List `go`, of the strays `found` in a page, for deletion; save and return the page's counts."""
         tally = self._tally
         deleted = await Strays(connection).doom(self._run_id, sorted(go))
         of_page = Tally(begun=tally.begun, after=page[-1].key)
@@ -250,7 +250,7 @@ class _Sweep:
         return of_page
 
     async def _pause(self) -> None:
-        """End the turn once it took long enough, with all written down that was found."""
+        """Save the counts and end the turn if its time is over. Raises: _TurnOver."""
         if asyncio.get_running_loop().time() < self._ends_at:
             return
         async with self._runtime.db.begin() as connection:
