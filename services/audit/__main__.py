@@ -1,4 +1,4 @@
-"""`python -m services.audit` serves; with a command, such as `verify`, it does that and ends."""
+"""`python -m services.audit` serves; with a command, such as `verify`, it runs the command and ends."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""The consumer: every audited topic, as it came, a whole poll in one commit."""
+"""The consumer of every audited topic: it appends the raw messages of a whole poll in one commit."""
 
 from services.audit.actions.writer import Writer
 from services.audit.settings import GROUP

@@ -1,4 +1,4 @@
-"""Wires audit: the log's writer, its consumer, its clockwork and its routes."""
+"""Wires audit: the log's writer, its consumer, its periodic tasks and its routes."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -45,9 +45,9 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
 
 
 def begins(runtime: Runtime, writer: Writer, settings: Settings) -> Callable[[], Awaitable[None]]:
-    """Return what starts the consumer once it is known which events need no MAC; then it does nothing.
+    """Return the function that starts the consumer, once it has recorded which events need no MAC.
 
-    It is called again after a failure: Kafka may have no topics yet.
+    The task calls it again after a failure, as Kafka may have no topics yet; after a success it does nothing.
     """
     begun = False
 

@@ -1,4 +1,4 @@
-"""What the routes of a running audit work with."""
+"""The object that the routes of a running audit use."""
 
 from asyncio import Semaphore
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from shared.service.running import needs
 from shared.service.runtime import RuntimeService
 
 MAX_EXPORTS = 2
-"""At a time: each holds a database connection."""
+"""The most exports at a time: each holds a database connection."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class AuditService(RuntimeService):
     settings: Settings
     writer: Writer
     exports: Semaphore = field(default_factory=lambda: Semaphore(MAX_EXPORTS))
-    """Taken for as long as an export runs."""
+    """Limits the running exports; each holds it until it ends."""
 
 
 Running = Annotated[AuditService, needs(AuditService)]

@@ -1,4 +1,4 @@
-"""What audit reads from its environment."""
+"""The settings that audit reads from its environment."""
 
 import re
 from base64 import b64decode
@@ -22,7 +22,7 @@ from shared.postgres.settings import DatabaseSettings
 from shared.service.settings import CommonSettings
 
 GENERATION = 2
-"""Of the log. The first, whose entries held what is sealed now, has the bare origin as its name."""
+"""The log's generation. The first, which sealed no values, has the bare origin as its name."""
 
 
 def origin_of(audit_origin: str) -> str:
@@ -43,7 +43,7 @@ PRODUCERS = frozenset(service for topic in TOPICS.values() for service in topic.
 
 @dataclass(frozen=True)
 class TakenKey:
-    """A key whose MACs are taken, for a service's last key only until a moment."""
+    """A key whose MACs audit accepts; a service's last key has an end."""
 
     key: MacKey
     until: datetime | None
@@ -83,14 +83,14 @@ def _parse_key(number: int, item: str) -> TakenKey:
 
 
 GROUP = "audit"
-"""Its consumer group."""
+"""Audit's consumer group."""
 
 
 class LogSettings(DatabaseSettings):
-    """What is needed to verify the log: no key."""
+    """The settings to verify the log; they contain no key."""
 
     audit_origin: Annotated[str, Field(pattern=r"^[^\s+]{1,198}$")] = "plateward.local/audit"
-    """What the log's name begins with; never changed once a log has begun."""
+    """The beginning of the log's name; never change it once a log has begun."""
 
     audit_checkpoint_entries: Annotated[int, Field(ge=1)] = 10_000
     """A checkpoint is signed once the log has grown by this many entries ..."""
@@ -105,12 +105,12 @@ class LogSettings(DatabaseSettings):
 
     @property
     def cadence(self) -> Cadence:
-        """How often checkpoints are signed."""
+        """The growth and the time after which the service signs a checkpoint."""
         return Cadence(self.audit_checkpoint_entries, self.audit_checkpoint_s)
 
 
 class SigningSettings(LogSettings, MacSettings):
-    """What is needed to sign checkpoints and to export the log."""
+    """The settings to sign checkpoints and to export the log."""
 
     policy_file: Path = Path("policy.toml")
 
@@ -123,13 +123,13 @@ class SigningSettings(LogSettings, MacSettings):
 
     @property
     def signers(self) -> list[Signer]:
-        """What signs checkpoints: with the key of today, and with the next one where it is given."""
+        """The signers of checkpoints: of today's key, and of the next one if it is set."""
         keys = filter(None, (self.audit_signing_key, self.audit_next_signing_key))
         return [Signer(self.log_origin, key_bytes(key)) for key in keys]
 
     @property
     def old_signer(self) -> Signer:
-        """What signs the last checkpoint of the log before this one."""
+        """The signer of the previous log's last checkpoint."""
         return Signer(self.audit_origin, key_bytes(self.audit_signing_key))
 
 
@@ -143,10 +143,10 @@ class Settings(SigningSettings, CommonSettings):
     """Earlier such keys, separated by spaces, as long as a day's key is sealed under one."""
 
     audit_watch_s: Annotated[float, Field(gt=0)] = 5.0
-    """How often the log is looked over for findings."""
+    """Seconds between two runs of the rules over new entries."""
 
     audit_batch_entries: Annotated[int, Field(ge=1, le=20_000)] = 2_000
-    """At most so many entries are appended in one transaction."""
+    """The most entries that one transaction appends."""
 
     audit_refusals: Annotated[int, Field(ge=1)] = 5
     audit_refusals_minutes: Annotated[int, Field(ge=1)] = 15
@@ -161,7 +161,7 @@ class Settings(SigningSettings, CommonSettings):
     """So many searches of one plate by one person, or for so many cases, within so many days."""
 
     audit_late_minutes: Annotated[int, Field(ge=1)] = 30
-    """An entry appended so long after its event raises a finding: a log stood still somewhere."""
+    """An entry appended so long after its event raises a finding: a log was stopped somewhere."""
 
     audit_gap_minutes: Annotated[int, Field(ge=1)] = 15
     """A disclosure whose attempt is not in the log after so long raises a finding."""
@@ -170,27 +170,27 @@ class Settings(SigningSettings, CommonSettings):
     """So long after the last audit was signed off, the next is overdue (policy 468.6(c))."""
 
     audit_stall_minutes: Annotated[float, Field(gt=0, le=60)] = 5.0
-    """A consumer that stands still for so long raises a finding (CJIS: within an hour)."""
+    """A consumer that is stopped for so long raises a finding (CJIS: within an hour)."""
 
     audit_disk_s: Annotated[float, Field(gt=0)] = 300.0
-    """How often the disks of Kafka's brokers are looked at."""
+    """Seconds between two checks of the disks of Kafka's brokers."""
 
     audit_disk_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """A broker's disk that is in use from this share on raises a finding."""
 
     audit_notice_url: str = ""
-    """Where new findings are sent by HTTP POST: a chat's or ticket system's webhook. https, or this machine."""
+    """The address that gets new findings by HTTP POST: a chat's or ticket system's webhook. https, or this machine."""
 
     audit_notice_token: SecretStr | None = None
     """Sent as `Authorization: Bearer` with each notice."""
 
     audit_notice_s: Annotated[float, Field(gt=0)] = 10.0
-    """How often findings that wait are sent."""
+    """Seconds between two deliveries of due findings."""
 
     @field_validator("audit_notice_url")
     @classmethod
     def _encrypted(cls, url: str) -> str:
-        """Refuse an address that would take notices off this machine in the clear."""
+        """Refuse an address that would send notices to another machine unencrypted."""
         parts = urlsplit(url)
         on_this_machine = parts.scheme == "http" and is_this_machine(parts.hostname or "")
         if url and not on_this_machine and (parts.scheme != "https" or not parts.hostname):
@@ -198,16 +198,16 @@ class Settings(SigningSettings, CommonSettings):
         return url
 
     audit_event_mac_keys: Annotated[SecretStr, AfterValidator(_mac_keys)]
-    """Every service's EVENT_MAC_KEY, as `service:key`, separated by spaces. While one is changed, its
-    last key too, as `service:key@time`: taken until that time, 30 days ahead at most (ADR-0022)."""
+    """Every service's EVENT_MAC_KEY, as `service:key`, separated by spaces. While one changes, its last key too,
+    as `service:key@time`: audit accepts it until that time, 30 days ahead at most (ADR-0022)."""
 
     @property
     def mac_keys(self) -> list[TakenKey]:
-        """The keys whose MACs are taken."""
+        """The keys whose MACs audit accepts."""
         return parse_keys(self.audit_event_mac_keys.get_secret_value())
 
     @property
     def vault(self) -> Vault:
-        """Seals the keys of capture days."""
+        """The vault that seals the keys of capture days."""
         others = [key_bytes(key) for key in keys_of(self.audit_values_old_keys)]
         return Vault(key_bytes(self.audit_values_key), others)

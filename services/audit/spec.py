@@ -1,4 +1,4 @@
-"""What audit declares of itself."""
+"""Audit's declaration of itself as a service."""
 
 from shared.service.spec import ServiceSpec
 
@@ -10,6 +10,6 @@ policy 468.6): entries, signed checkpoints, proofs, findings, breach reports and
 SPEC = ServiceSpec(
     name="audit",
     description=DESCRIPTION,
-    # What lets anybody hold the log to what it was.
+    # With these, an outsider can verify that the log did not change.
     open_routes=frozenset({"/v1/checkpoint", "/v1/keys"}),
 )

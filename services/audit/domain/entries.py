@@ -1,8 +1,8 @@
-"""An entry of the log: its exact bytes, what it can be found by, and the values that lie beside it.
+"""An entry of the log: its exact bytes, its search fields, and the values stored beside it.
 
-An entry is a CloudEvents 1.0 event in JSON format: the attributes that came with it, sorted, and as
-`data` the body byte for byte as it was received. Of an event that declares what is sealed (`SEALED`), the
-body's sealed values are replaced by their digests. Nothing is dropped that this version does not know.
+An entry is a CloudEvents 1.0 event in JSON format: the message's attributes, sorted, and as `data` the body
+byte for byte as received. If the event declares sealed fields (`SEALED`), digests replace their values.
+An entry keeps fields that this version does not know.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _encoder = msgspec.json.Encoder(order="sorted")
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What an entry is found by. Derived from its bytes, so that verification can derive it again."""
+    """The search fields of an entry. They derive from its bytes, so that verification can derive them again."""
 
     event_id: UUID
     kind: str
@@ -40,7 +40,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """What is appended: the bytes, their leaf hash, what they are found by, and the values beside them."""
+    """An entry to append: its bytes, their leaf hash, its search fields, and the values stored beside it."""
 
     content: bytes
     leaf: Hash
@@ -49,17 +49,17 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):
-    """A message on its way to an entry, before its groups are sealed."""
+    """A message prepared for its entry, before its groups are sealed."""
 
     found: Found
-    """What the entry will be found by: what is sealed has no part in it."""
+    """The search fields of the entry; they contain no sealed value."""
 
     attributes: Mapping[str, str]
     came: bytes
-    """The body as it came."""
+    """The body as received."""
 
     stays: bytes
-    """What stays of it in the entry: of an event without groups, all."""
+    """The part of the body that stays in the entry: all of it if the event has no groups."""
 
     groups: Sequence[Group] = ()
 
@@ -70,7 +70,7 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def plain_leaf(self) -> Hash:
-        """The leaf that it had in the log before this one, which sealed nothing."""
+        """The event's leaf hash in the previous log, which sealed no values."""
         return leaf_hash(_encoder.encode({**self.attributes, "data": msgspec.Raw(self.came)}))
 
     def entry(self, keys: Mapping[date, HmacSha256]) -> Entry:
@@ -89,5 +89,5 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
 
 
 def kind_of(event: type[Event]) -> str:
-    """Return what the log calls this type of event."""
+    """Return the log's name of this type of event."""
     return event.TOPIC.removeprefix(PREFIX)

@@ -1,4 +1,4 @@
-"""Plates that a value names, in the normal form in which the log is asked for them."""
+"""Extracts the plates that a value names, in the normal form by which people search the log."""
 
 import re
 from functools import lru_cache
@@ -19,10 +19,10 @@ _NESTED = (dict, list)
 
 
 def as_plate(text: str) -> str:
-    """Return a plate or pattern in the normal form in which the log is asked for it; "" for no plate.
+    """Return a plate or pattern in the normal form by which people search the log; "" if it is no plate.
 
-    ASCII text that is no pattern, such as one of 13 characters, keeps the form that entries before
-    `PlatePattern` are indexed under.
+    ASCII text that is no pattern, such as one of 13 characters, keeps the form in which the log indexed it
+    before `PlatePattern`.
     """
     if (
         text.isascii() and text.isalnum() and len(text) <= MAX_PLATE_CHARACTERS
@@ -40,11 +40,11 @@ def _parsed(text: str) -> str:
 
 
 KNOWN_OF_ONE = 4
-"""A pattern with fewer known characters is of no one plate: it is looked for when little is known."""
+"""The fewest known characters of a pattern for one plate; fewer match too many plates."""
 
 
 def of_one_plate(one: str, other: str) -> bool:
-    """Whether two plates or patterns in their normal form are of one plate, as far as each is known."""
+    """Whether two plates or patterns in their normal form can be the same plate, as far as each is known."""
     if one == other:
         return True
     return (
@@ -55,12 +55,12 @@ def of_one_plate(one: str, other: str) -> bool:
 
 
 def known_of(plate: str) -> int:
-    """Return how many characters of a plate or pattern are known."""
+    """Return the number of known characters of a plate or pattern."""
     return sum(character not in WILDCARDS for character in plate)
 
 
 def plates_in(value: Any) -> list[str]:
-    """Return every plate that is named as one, however deep."""
+    """Return the plates in the plate fields of a value, nested up to 10 levels deep."""
     found: list[str] = []
     if type(value) in _NESTED:
         _gather(value, found, 0)
@@ -83,7 +83,7 @@ def _gather(value: Any, found: list[str], depth: int) -> None:
 
 
 def named(value: Any) -> list[str]:
-    """Return the plates of a list, or the one plate that a value is."""
+    """Return the plates of a list, or the plate of a single text."""
     if isinstance(value, str):
         plate = as_plate(value)
         return [plate] if plate else []

@@ -1,7 +1,7 @@
 """The periods of the audit plan: calendar months, or several of a year, one after another (ADR-0035).
 
-UTC. A period ends where the plan has its next boundary, and the next begins there: no gap, no overlap, also
-where the plan changes.
+Times are in UTC. A period ends at the plan's next boundary, where the next period begins: periods have no gap
+and no overlap, even when the plan changes.
 """
 
 from datetime import UTC, datetime
@@ -10,15 +10,15 @@ BY_SOFTWARE = "EVENT"
 """The method of an attempt that the software made for a person: an approved release is one request."""
 
 SOFTWARE = "system:"
-"""Begins the id of an actor that is no person."""
+"""The prefix of an actor's id that is not a person."""
 
 
 PERIOD, ENTRIES = "period_seq", "entries"
-"""Details of the entry that says that a sample was drawn: of which period, and the entries in their order."""
+"""Details of the entry that records the draw of a sample: its period, and the drawn entries in order."""
 
 
 def start_of(at: datetime, months: int) -> datetime:
-    """Return when the period began that `at` lies in."""
+    """Return the start of the period that contains `at`."""
     day = at.astimezone(UTC)
     first = (day.month - 1) // months * months + 1
     return datetime(day.year, first, 1, tzinfo=UTC)
@@ -34,12 +34,12 @@ def end_of(start: datetime, months: int) -> datetime:
 def due_period(
     log_began: datetime, last_end: datetime | None, months: int, now: datetime
 ) -> tuple[datetime, datetime] | None:
-    """Return the next period to fix, from and to; None while it has not ended.
+    """Return the start and end of the next period to fix; None while it has not ended.
 
     Args:
-        log_began: when the log's first entry was appended; the first period is the one around it.
-        last_end: where the last period that was fixed ends, None if none was.
-        months: of a period.
+        log_began: the time of the log's first entry; the first period contains it.
+        last_end: the end of the last fixed period, None if there is none.
+        months: the length of a period.
     """
     start = last_end if last_end is not None else start_of(log_began, months)
     end = end_of(start, months)

@@ -9,7 +9,7 @@ from hashlib import sha256
 from shared.core.merkle import EMPTY_ROOT, HASH_BYTES, Hash, Node, Span, fold, node_hash
 
 GENESIS = bytes(HASH_BYTES)
-"""What the first entry is chained to."""
+"""The chain hash before the first entry."""
 
 
 def chained(previous: Hash, leaf: Hash) -> Hash:
@@ -20,7 +20,7 @@ def chained(previous: Hash, leaf: Hash) -> Hash:
 def nodes_of(span: Span) -> list[Node]:
     """Return the complete subtrees that make up `span`, left to right.
 
-    The span begins at a multiple of the largest power of two in its length, as those of proofs do.
+    The span begins at a multiple of the largest power of two in its length, as spans of proofs do.
     """
     nodes, at = [], span.start
     while at < span.end:
@@ -54,7 +54,7 @@ def inclusion_spans(index: int, size: int) -> list[Span]:
 def consistency_spans(old_size: int, new_size: int) -> list[Span]:
     """Return the spans whose roots prove that the log of `new_size` extends that of `old_size`.
 
-    RFC 6962, 2.1.2. Nothing needs proof when the sizes are equal, or the old log was empty.
+    RFC 6962, 2.1.2. Returns no span if the sizes are equal or the old log was empty.
     """
     if not 0 <= old_size <= new_size:
         raise ValueError("the older log is not the larger one")

@@ -1,7 +1,7 @@
-"""Recomputes a log from its exact entries and compares it with what was stored and signed.
+"""Recomputes a log from its exact entries and compares it with the stored hashes and signed checkpoints.
 
-Needs neither database nor service: an outsider with an export and a public key does the same. Takes
-entries and checkpoints one by one, in the log's order, and keeps none of them.
+Needs neither database nor service: an outsider can run it with an export and a public key. Reads entries and
+checkpoints one by one, in the log's order, and stores none of them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,12 +13,12 @@ from shared.core.merkle import Frontier, Hash, leaf_hash
 from shared.core.signed_notes import BadNote, Checkpoint, Verifier
 
 MAX_FAULTS = 1000
-"""So many faults are kept; the others are counted."""
+"""The most faults that a verdict lists; it only counts the others."""
 
 
 @dataclass(frozen=True)
 class Cadence:
-    """A checkpoint is signed after this many entries, or this long after an entry."""
+    """The number of entries, or the seconds after an entry, after which the service signs a checkpoint."""
 
     entries: int
     seconds: float
@@ -26,13 +26,13 @@ class Cadence:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that is not as it should be, and where."""
+    """A deviation from the expected log, and its place."""
 
     what: str
     seq: int | None = None
     """Number of the entry."""
     until: int | None = None
-    """Number of the last entry, where one of several is wrong."""
+    """Number of the last entry, if one of several is wrong."""
     size: int | None = None
     """Size of the checkpoint."""
     line: int | None = None
@@ -41,7 +41,7 @@ class Fault:
 
 @dataclass
 class Faults:
-    """What was found wrong."""
+    """The faults found so far."""
 
     found: list[Fault] = field(default_factory=list)
     count: int = 0
@@ -51,7 +51,7 @@ class Faults:
     def add(
         self, what: str, seq: int | None = None, *, size: int | None = None, line: int | None = None
     ) -> None:
-        """Note a fault."""
+        """Add a fault."""
         self._add(Fault(what, seq, None, size, line))
         if seq is not None and (self.first_bad is None or seq < self.first_bad):
             self.first_bad = seq
@@ -59,7 +59,7 @@ class Faults:
     def among(
         self, what: str, first: int, last: int, *, size: int | None = None, line: int | None = None
     ) -> None:
-        """Note a fault in one or more of several entries; it names the first if no other fault does."""
+        """Add a fault in one or more of several entries; the first becomes `first_bad` unless that is set."""
         self._add(Fault(what, first, last, size, line))
         if self.first_bad is None:
             self.first_bad = first
@@ -72,7 +72,7 @@ class Faults:
 
 @dataclass(frozen=True)
 class ErasedSum:
-    """How much was erased under one purge run, and what proves the run."""
+    """The number of groups erased under one purge run, and the run's certificate."""
 
     run_id: str
     groups: int
@@ -82,7 +82,7 @@ class ErasedSum:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a recount found. `unsigned_entries` are the newest ones, which no verified signature covers."""
+    """The result of a recount. `unsigned_entries` counts the newest entries without a verified signature."""
 
     entries: int
     checkpoints: int
@@ -92,20 +92,20 @@ class Verdict:
     fault_count: int
     first_bad: int | None
     erased: Sequence[ErasedSum] = ()
-    """What purges have erased of the sealed values."""
+    """The sealed values that purges have erased, by run."""
     values: int = 0
-    """Groups of values that were there and compared with their digests."""
+    """Groups of values that were present and compared with their digests."""
     left_out: int = 0
     """Groups of values that an export without values leaves out."""
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there is no fault."""
         return not self.fault_count
 
 
 class Recount:
-    """Takes each entry, and each checkpoint after the last entry that it covers; says what is wrong."""
+    """Checks each entry, and each checkpoint after the last entry that it covers, and collects the faults."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class Recount:
         last: Hash = GENESIS,
         exported: bool = False,
     ) -> None:
-        """`exported`: the last checkpoint may be one that was signed for the export's end."""
+        """`exported`: the last checkpoint may be signed for the export's end."""
         self.faults = Faults()
         self.frontier = frontier or Frontier()
         self._origin = origin
@@ -125,7 +125,7 @@ class Recount:
         self._kept: dict[int, list[str]] = {}
         self._start = self.next = self.frontier.size
         self.signed = self.frontier.size
-        """Up to here verified signatures cover the entries."""
+        """The number of entries that verified signatures cover."""
         self.latest: int | None = None
         """Size of the log's own newest checkpoint."""
         self._exported = exported
@@ -136,11 +136,11 @@ class Recount:
 
     @property
     def unsigned(self) -> int:
-        """How many entries at the end no verified signature covers."""
+        """The number of entries at the end without a verified signature."""
         return self.next - self.signed
 
     def keep(self, notes: Iterable[str]) -> None:
-        """Compare the log, as it comes to their sizes, with checkpoints that were kept elsewhere."""
+        """Compare the log with checkpoints kept elsewhere, each when the log reaches its size."""
         for note in notes:
             try:
                 size = Checkpoint.parse(note).size
@@ -151,9 +151,9 @@ class Recount:
         self._meet_kept()
 
     def take(self, seq: int, content: bytes, entry_hash: Hash, leaf: Hash | None = None) -> None:
-        """Recompute the next entry and compare what is stored of it.
+        """Recompute the next entry's hashes and compare them with the stored ones.
 
-        The chain goes on from what is stored, so that one altered entry is one fault, not all after it.
+        The chain continues from the stored hash, so that one altered entry is one fault, and later ones are none.
         """
         self._leave()
         if seq != self.next:
@@ -175,7 +175,7 @@ class Recount:
         self._meet_kept()
 
     def prove_key(self, seq: int, entry: bytes, path: Sequence[Hash], note: str) -> None:
-        """Follow a change of the key that lies before the entries given, from its proof."""
+        """Apply a change of the key from before the given entries, by its proof."""
         try:
             if seq >= self._start:
                 raise BadNote("lies among the entries given")
@@ -184,7 +184,7 @@ class Recount:
             self.faults.add(f"the change of the key in entry {seq}: {exc}", seq)
 
     def sign(self, note: str, line: int | None = None) -> None:
-        """Check a checkpoint of the log itself: it covers the entries taken so far, and nothing else."""
+        """Check a checkpoint of the log itself: it must cover exactly the entries read so far."""
         checkpoint = self._opened(note, line, exact=True)
         if checkpoint is None:
             return
@@ -201,7 +201,7 @@ class Recount:
                 self._keys.settle(size)
 
     def sign_within(self, note: str, path: Sequence[Hash], line: int | None = None) -> None:
-        """Check a larger checkpoint of the log itself, with a proof that it covers the entries taken."""
+        """Check a larger checkpoint of the log itself, with a proof that it covers the entries read so far."""
         checkpoint = self._opened(note, line, exact=True)
         if checkpoint is None:
             return
@@ -216,14 +216,14 @@ class Recount:
         self.faults.add(what, size=size, line=line)
 
     def unsigned_from(self, why: str) -> None:
-        """Add the fault that the newest entries are not signed, if they are not."""
+        """Add a fault if the newest entries are not signed."""
         if not self.unsigned:
             return
         what = f"no verified signature covers entries {self.signed} to {self.next - 1}{why}"
         self.faults.among(what, self.signed, self.next - 1)
 
     def verdict(self) -> Verdict:
-        """Return what was found, once everything was taken."""
+        """Return the result, after the last entry and checkpoint."""
         self._leave(last=True)
         for size in sorted(self._kept):
             if size < self._start:
@@ -246,7 +246,7 @@ class Recount:
         )
 
     def beyond(self, note: str) -> None:
-        """Check a checkpoint of the log itself that covers more entries than there are."""
+        """Check a checkpoint of the log itself that covers more entries than exist."""
         if (checkpoint := self._opened(note, None, exact=True)) is not None:
             self._cut_off(checkpoint.size)
 
@@ -261,7 +261,7 @@ class Recount:
                 self._agreed = checkpoint.size
 
     def _leave(self, *, last: bool = False) -> None:
-        """Add a fault for each checkpoint that the log itself should have at the size it has now."""
+        """Add a fault for each checkpoint that the log lacks at its present size, or that only an export's end has."""
         if self._closed == self.next and not last:
             what = f"the checkpoint of size {self.next} was signed for an export that ends there"
             self.faults.add(what, size=self.next)
@@ -274,7 +274,7 @@ class Recount:
             self.faults.add(what, size=self.next)
 
     def _link(self, checkpoint: Checkpoint, line: int | None) -> None:
-        """Add a fault if the checkpoint that this one names as the one before it was not given."""
+        """Add a fault if the checkpoint's predecessor, which it names, is missing."""
         before, size = checkpoint.previous, checkpoint.size
         known = before == self._linked or (self._linked is None and (before or 0) <= self._start)
         if before is not None and not known:
@@ -288,7 +288,7 @@ class Recount:
                 self.faults.add(what, size=size, line=line)
 
     def _opened(self, note: str, line: int | None, *, exact: bool = False) -> Checkpoint | None:
-        """Return the checkpoint in a note that one of the keys signed; a fault and None otherwise."""
+        """Return the checkpoint in a note that one of the keys signed; otherwise add a fault and return None."""
         self._checked += 1
         try:
             checkpoint = self._keys.open(note, exact=exact)

@@ -1,4 +1,4 @@
-"""What on the stream of entries raises a finding (policy 468.3.1(c)): the rules alone."""
+"""The rules by which entries raise findings (policy 468.3.1(c)), without their queries."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True)
 class Search:
-    """One search of a plate: when, and for which case."""
+    """One search of a plate: its time and its case."""
 
     at: datetime
     case_number: str | None
 
 
 def crowded(times: Iterable[datetime], within: timedelta, limit: int) -> datetime | None:
-    """Return when `limit` of `times` first lay within `within` of each other; None if never."""
+    """Return the time at which `limit` of `times` first lay within `within` of each other; None if never."""
     ordered = sorted(times)
     for first, last in zip(ordered, ordered[limit - 1 :], strict=False):
         if last - first <= within:
@@ -25,9 +25,9 @@ def crowded(times: Iterable[datetime], within: timedelta, limit: int) -> datetim
 def repeated(
     searches: Sequence[Search], within: timedelta, *, searches_limit: int, cases_limit: int
 ) -> datetime | None:
-    """Return when one person's searches of one plate became remarkable; None if they did not.
+    """Return the time at which one person's searches of one plate reached a limit; None if they did not.
 
-    They are when there are `searches_limit` of them, or they name `cases_limit` cases, within `within`.
+    The limits within `within`: `searches_limit` searches, or `cases_limit` different cases.
     """
     often = crowded((s.at for s in searches), within, searches_limit)
     for many in _by_cases(sorted(searches, key=lambda s: s.at), within, cases_limit):
@@ -36,7 +36,7 @@ def repeated(
 
 
 def _by_cases(ordered: Sequence[Search], within: timedelta, limit: int) -> Iterable[datetime]:
-    """Yield when searches within the window named `limit` different cases."""
+    """Yield each time at which searches within the window had named `limit` different cases."""
     latest: dict[str, datetime] = {}
     for search in ordered:
         if search.case_number is None:

@@ -1,9 +1,8 @@
-"""Samples for periodic audits (policy 468.6(c)): sized to find misuse, and drawn so that anybody can redraw.
+"""Samples for periodic audits (policy 468.6(c)): large enough to find misuse, and reproducible by outsiders.
 
-Nobody chooses the seed or knows it before: it comes from a checkpoint that is signed only after the
-period was fixed, signature included (ADR-0035). The draw from the seed is SHA-256(seed || counter) for
-counter 0, 1, 2 ... (8 bytes, big-endian), its first 16 bytes modulo the population, numbers already drawn
-passed over.
+The seed is unpredictable: it derives from a checkpoint, signature included, that the service signs only after
+the period was fixed (ADR-0035). The draw from the seed is SHA-256(seed || counter) for counter 0, 1, 2 ...
+(8 bytes, big-endian), its first 16 bytes modulo the population; it skips numbers already drawn.
 """
 
 from datetime import UTC, datetime
@@ -15,9 +14,9 @@ CONFIDENCE = 0.95
 
 
 def sample_size(population: int, *, misuse: float = MISUSE, confidence: float = CONFIDENCE) -> int:
-    """Return how many of `population` to look at so that `misuse` of it is found with `confidence`.
+    """Return the sample size of a `population` that finds a share `misuse` of misuse with `confidence`.
 
-    The least n whose chance to hold none of the misused, drawn without replacement, is 1 - confidence
+    The least n whose chance to contain no misuse, drawn without replacement, is 1 - confidence
     or less: 299 of a very large population for the defaults.
     """
     misused = max(1, ceil(population * misuse)) if population else 0
@@ -29,13 +28,13 @@ def sample_size(population: int, *, misuse: float = MISUSE, confidence: float = 
 
 
 def seed_of(note: str, since: datetime, until: datetime) -> bytes:
-    """Return the seed of a draw: from a checkpoint's whole note and the audit's period."""
+    """Return the seed of a draw: the SHA-256 of a checkpoint's whole note and the audit's period."""
     period = (at.astimezone(UTC).isoformat() for at in (since, until))
     return sha256(b"\x00".join(text.encode() for text in (note, *period))).digest()
 
 
 def draw(seed: bytes, population: int, size: int) -> list[int]:
-    """Return `size` different places from 0 to population - 1, in the order drawn."""
+    """Return `size` different places from 0 to population - 1, in the order of the draw."""
     if not 0 <= size <= population:
         raise ValueError("a sample is not larger than its population")
     drawn: dict[int, None] = {}

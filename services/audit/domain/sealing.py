@@ -1,4 +1,4 @@
-"""Seals groups of an event's values: the entry keeps a digest, the value lies beside the log.
+"""Seals groups of an event's values: the entry has a digest, and the value is stored beside the log.
 
 After RFC 9901 (SD-JWT): a disclosure is base64url(JSON [salt, name, value]), its digest
 base64url(SHA-256(disclosure)). The records of a capture day are a group whose value names the digest of
@@ -30,20 +30,20 @@ _DIGESTS = DIGESTS.encode()
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 ARRAY_DIGEST = "..."
-"""What stands for an element of an array, as in RFC 9901."""
+"""The key of an array element's digest, as in RFC 9901."""
 
 _ARRAY_DIGEST = ARRAY_DIGEST.encode()
 
 MAX_GROUPS = 6
 RECORDS = "records"
 EARLIEST = date(2000, 1, 1)
-"""No plate reader's capture is older. A day before it, or in the future, is not taken as a day."""
+"""The earliest valid capture day: no plate reader's capture is older. Future days are invalid too."""
 
 _ONE_DAY = timedelta(days=1)
 
 Fields = dict[str, msgspec.Raw]
 Salts = Callable[[date, str, int], Sequence[bytes]]
-"""Returns so many salts for a group of a name, under the key of a day: 16 bytes each, in hexadecimal."""
+"""Returns salts for a day, a group's name and a count: 16 bytes each, in hexadecimal, under the day's key."""
 
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
@@ -69,11 +69,11 @@ _plates_of_days = msgspec.json.Decoder(list[_Plates]).decode
 
 
 class Group(msgspec.Struct, frozen=True, gc=False):
-    """Values of one event that are sealed together, before they are."""
+    """Values of one event to seal together."""
 
     name: str
     day: date
-    """Whose key makes the salts. The purge of this day erases the group where it is a sighting."""
+    """The day whose key makes the salts. The purge of this day erases the group if it is a sighting."""
 
     sighting: bool
     value: bytes = b""
@@ -82,7 +82,7 @@ class Group(msgspec.Struct, frozen=True, gc=False):
     records: Sequence[msgspec.Raw] = ()
     captured_on: date | None = None
     plates: Sequence[str] | None = None
-    """None where they are still to be looked for in the value."""
+    """The group's plates; None until `seal` extracts them from the value."""
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -99,17 +99,17 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Split(NamedTuple):
-    """An event's body, taken apart."""
+    """An event's body, split into its open part and its sealed groups."""
 
     stays: bytes
-    """What stays in the entry, as a JSON object with its fields sorted."""
+    """The part that stays in the entry, as a JSON object with its fields sorted."""
 
     groups: list[Group]
-    """What is sealed; empty where nothing is."""
+    """The groups to seal; empty if the event has none."""
 
 
 class Stored(Protocol):
-    """A sealed group as it is compared with its entry: in the database, or in an export."""
+    """A sealed group to compare with its entry, from the database or an export."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -120,18 +120,18 @@ class Stored(Protocol):
 
 
 def fields_of(body: bytes) -> Fields:
-    """Return the fields of a body, each as it came. Raises: Malformed for a body that is no JSON object."""
+    """Return the fields of a body, each as raw JSON. Raises: Malformed for a body that is no JSON object."""
     try:
-        str(body, "utf-8")  # msgspec checks all of what it passes over but that
+        str(body, "utf-8")  # msgspec does not check UTF-8 in values that it skips
         return _fields(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Malformed("the body is not a JSON object") from None
 
 
 def split(sealing: Sealing, fields: Fields, occurred_on: date) -> Split:
-    """Return what of an event's fields stays in the entry, and its groups.
+    """Split an event's fields into those that stay in the entry and the groups to seal.
 
-    What is not declared open is sealed, also what this version does not know.
+    Seals every field that is not declared open, including those that this version does not know.
     Raises: Malformed for a field that the entry itself writes.
     """
     if DIGESTS in fields:
@@ -158,7 +158,7 @@ def split(sealing: Sealing, fields: Fields, occurred_on: date) -> Split:
 
 
 def with_digests(stays: bytes, digests: Mapping[str, str]) -> bytes:
-    """Return an entry's data: what stays of the body, and the digests, which come first in its order."""
+    """Return an entry's data: the digests, which sort first, and the part of the body that stays."""
     rest = stays[1:] if stays == b"{}" else b"," + stays[1:]
     return b'{"%b":%b%b' % (_DIGESTS, _encode_sorted(digests), rest)
 
@@ -173,7 +173,7 @@ def _part(
     open_: dict[str, Any],
     closed: dict[str, Any],
 ) -> None:
-    """Put what `stays` of a mapping into `open_`, the rest into `closed`; all of what is no mapping."""
+    """Put the fields in `stays` into `open_`, the rest into `closed`; a value that is no mapping into `closed`."""
     try:
         inner = _fields(value)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -188,7 +188,7 @@ def _part(
 
 
 def _records(value: msgspec.Raw, occurred_on: date) -> list[Group]:
-    """Return a group for each day; none, where days are wrong or too many: then it is sealed whole."""
+    """Return a group for each day; none if days are invalid or too many, so that `split` seals the whole field."""
     try:
         days, plates = _days(value), _plates_of_days(value)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -214,7 +214,7 @@ def _records(value: msgspec.Raw, occurred_on: date) -> list[Group]:
 
 
 def _day_of(sealing: Sealing, fields: Fields, groups: Sequence[Group], occurred_on: date) -> date:
-    """Return the day that an event's values are sealed under: the capture's, else the event's own."""
+    """Return the day under which to seal an event's values: the capture's, else the event's own."""
     days = [group.day for group in groups]
     if sealing.day is not None and sealing.day in fields:
         days += filter(None, [_as_day(fields[sealing.day])])
@@ -237,7 +237,7 @@ def _is_day(day: date, occurred_on: date) -> bool:
 
 
 def seal(group: Group, salts: Salts) -> tuple[str, Value]:
-    """Return a group's digest and what is stored of it."""
+    """Return a group's digest and the value to store."""
     own, *of_records = salts(group.day, group.name, 1 + len(group.records))
     said = group.value
     records: list[str | None] | None = None
@@ -270,7 +270,7 @@ def _with_records(captured_on: date | None, digests: Iterable[bytes]) -> bytes:
 
 
 def salter(event_id: UUID, keys: Mapping[date, HmacSha256]) -> Salts:
-    """Return what makes the salts of an event: halves of HMAC-SHA256 under a day's key, in hexadecimal."""
+    """Return the function that makes an event's salts: halves of HMAC-SHA256 under a day's key, in hexadecimal."""
     identity = event_id.bytes
 
     def salts(day: date, name: str, count: int) -> Sequence[bytes]:
@@ -294,7 +294,7 @@ def _digest(disclosure: bytes) -> bytes:
 
 
 def opened(disclosure: str) -> list[Any]:
-    """Return the array that a disclosure encodes. Raises: ValueError when it encodes none."""
+    """Return the array that a disclosure encodes. Raises: ValueError if it encodes none."""
     padded = disclosure + "=" * (-len(disclosure) % 4)
     found = msgspec.json.decode(urlsafe_b64decode(padded.encode("ascii")))
     if not isinstance(found, list) or len(found) not in (2, 3):
@@ -303,7 +303,7 @@ def opened(disclosure: str) -> list[Any]:
 
 
 def value_of(value: Value) -> Any:
-    """Return what a group says, without what was erased of it. Raises: ValueError when it says nothing."""
+    """Return a group's value, without its erased records. Raises: ValueError if it cannot be decoded."""
     said = opened(value.disclosure)[-1]
     if value.records is None:
         return said
@@ -312,16 +312,16 @@ def value_of(value: Value) -> Any:
 
 
 class Part(NamedTuple):
-    """What a purge or a hold decides on as one: a disclosed record, or a group without records."""
+    """The unit of a purge or a hold: a disclosed record, or a group without records."""
 
     said: Mapping[str, Any]
     plates: list[str]
     read_ids: list[str]
-    """The reads and captures that it is about: a hold of one keeps it."""
+    """The reads and captures that it concerns: a hold on one of them keeps it."""
 
 
 def parts_of(value: Value) -> list[Part]:
-    """Return what is left of a stored group. Raises: ValueError when it says nothing."""
+    """Return the parts of a stored group that are not erased. Raises: ValueError if it cannot be decoded."""
     said = value_of(value)
     if value.records is None:
         return [Part(said, sorted(set(plates_in(said))), _reads(said))] if _is_object(said) else []
@@ -344,12 +344,12 @@ def _reads(said: Mapping[str, Any]) -> list[str]:
 
 
 def plates_of(value: Value) -> list[str]:
-    """Return the plates that are left in a stored group, as it is found by them. Raises: ValueError."""
+    """Return the searchable plates that are left in a stored group. Raises: ValueError."""
     return sorted({plate for part in parts_of(value) for plate in part.plates})
 
 
 def faults_of(value: Stored, digest: str) -> Iterator[str]:
-    """Yield what of a stored group does not match the digest in its entry."""
+    """Yield each mismatch of a stored group with the digest in its entry."""
     if digest_of(value.disclosure) != digest:
         yield f"the value of {value.name} is not the one that was logged"
         return

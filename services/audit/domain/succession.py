@@ -34,9 +34,9 @@ class KeyChange:
 
 
 def key_change(seq: int, content: bytes) -> KeyChange | None:
-    """Return the change of the log's key that an entry is; None for any other entry.
+    """Return the change of the log's key in an entry; None for any other entry.
 
-    Raises: BadNote for one whose keys are none.
+    Raises: BadNote if its keys are invalid.
     """
     if _MARK not in content:
         return None
@@ -51,14 +51,14 @@ def key_change(seq: int, content: bytes) -> KeyChange | None:
 
 
 class Succession:
-    """Opens checkpoints with the key that is the log's at their place.
+    """Opens checkpoints with the key in force at their place in the log.
 
-    Trust begins with the first of the `given` keys, which were got apart from the log, and moves on with
-    the log's own changes of the key. Where more are given, those are what it must change to, in order.
+    Trust begins with the first of the `given` keys, which the caller got apart from the log, and follows the
+    log's own changes of the key. If there are more `given` keys, the log must change to them in order.
     """
 
     def __init__(self, given: Sequence[Verifier]) -> None:
-        """Raises: BadNote where no key is given."""
+        """Raises: BadNote if no key is given."""
         if not given:
             raise BadNote("no public key is given")
         self._given = given
@@ -83,7 +83,7 @@ class Succession:
         raise BadNote("signed by none of the keys")
 
     def take(self, change: KeyChange) -> None:
-        """Note a change of the key. Raises: BadNote if that cannot be."""
+        """Record an announced change of the key. Raises: BadNote if the change is not allowed."""
         if change.old != self.current:
             raise BadNote(f"it changes the key {change.old.key_id}, which is not the log's here")
         if change.new == change.old or any(change.new == key for key, _ in self._former):
@@ -97,15 +97,15 @@ class Succession:
 
     @property
     def awaits(self) -> int | None:
-        """The size at which the old key must sign, or the new one is not trusted."""
+        """The size at which the old key must sign so that the new one is trusted; None without a change."""
         return None if self._announced is None else self._announced.last_size
 
     def drop(self) -> None:
-        """Pass over the announced change: the old key did not sign where it should have."""
+        """Discard the announced change: the old key did not sign at its last size."""
         self._announced = None
 
     def settle(self, size: int) -> None:
-        """Move to the new key, if the checkpoint of `size`, which holds, is the one that was awaited."""
+        """Change to the new key if the verified checkpoint of `size` is the old key's last."""
         change = self._announced
         if change is None or change.last_size != size:
             return
@@ -113,9 +113,9 @@ class Succession:
         self.current, self._announced = change.new, None
 
     def prove(self, seq: int, entry: bytes, path: Sequence[bytes], note: str) -> None:
-        """Follow one change of the key from its proof alone: entry, checkpoint of the old key, path.
+        """Apply one change of the key from its proof alone: entry, checkpoint of the old key, path.
 
-        Raises: BadNote when it proves nothing.
+        Raises: BadNote if the proof is invalid.
         """
         change = key_change(seq, entry)
         if change is None:

@@ -1,1 +1,1 @@
-"""Audit: what runs by itself."""
+"""Audit: background tasks."""

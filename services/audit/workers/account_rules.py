@@ -1,4 +1,4 @@
-"""Findings about accounts, from what identity announces of them (policy 468.3, 468.6)."""
+"""Findings about accounts, from the changes that identity publishes (policy 468.3, 468.6)."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from shared.events import FindingRaised
 
 
 def of_accounts(changes: Iterable[AccountChange]) -> list[FindingRaised]:
-    """Return the findings in what identity announced of accounts."""
+    """Return the findings in account changes."""
     return [
         finding
         for one in changes
@@ -18,15 +18,15 @@ def of_accounts(changes: Iterable[AccountChange]) -> list[FindingRaised]:
 
 
 def _exclusive_roles(one: AccountChange) -> Iterable[FindingRaised]:
-    """An account from before the policy said so holds roles that exclude each other."""
+    """Yield a finding for an account with exclusive roles from before the policy named them."""
     pairs = sorted([" and ".join(pair) for pair in one.details["pairs"]])
     yield a_finding("exclusive_roles", one.account_id, one.at, *pairs, pairs=pairs)
 
 
 def _enrolled_beside(one: AccountChange) -> Iterable[FindingRaised]:
-    """Somebody enrolled where a person who had the invitation in hand was signed in within the hour.
+    """Yield a finding if a person who held the invitation was signed in where the enrolment came from.
 
-    About that person, who so cannot work the finding.
+    The sign-in was within the hour before. The finding is about that person, who therefore cannot work it.
     """
     for person_id, what in sorted(one.details.get("beside", {}).items()):
         number = one.account_number
@@ -35,7 +35,7 @@ def _enrolled_beside(one: AccountChange) -> Iterable[FindingRaised]:
 
 
 def _from_the_host(one: AccountChange) -> Iterable[FindingRaised]:
-    """Somebody was let back in by whoever runs the machine; about that person, who so cannot work it."""
+    """Yield a finding if a command on the host released an account; it is about that person, who cannot work it."""
     if one.person_id.startswith("system:"):
         number = one.account_number
         yield a_finding("released_on_host", one.account_id, one.at, number, why=one.change)

@@ -1,4 +1,4 @@
-"""Tells every service up to when all audited partitions are in the log (ADR-0024)."""
+"""Publishes the time up to which the log contains all audited partitions (ADR-0024)."""
 
 from collections import deque
 from datetime import datetime, timedelta
@@ -23,10 +23,10 @@ MOST_PROBES = 2000
 
 
 class Covering:
-    """Notes where the partitions end, and looks later whether audit has committed that far.
+    """Records the partitions' end offsets and checks later whether audit has committed them.
 
-    Audit commits an offset once the entries are durable. So at the time of a note whose ends are
-    committed everything was in the log; where nothing is published, that is the newest note at once.
+    Audit commits an offset once its entries are durable. When the ends of a record are committed, the log
+    therefore contains every event up to its time; while nothing is published, the newest record is covered at once.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -37,7 +37,7 @@ class Covering:
         self._clients: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
 
     async def report(self) -> None:
-        """Look, publish how far the log is, and raise a finding when it is behind. Raises: Unavailable."""
+        """Publish the log's coverage, and raise a finding if it is behind. Raises: Unavailable."""
         if not self._runtime.kafka:
             return
         now = self._runtime.clock.now()
@@ -48,7 +48,7 @@ class Covering:
         await self.look(now)
 
     async def _ends_and_committed(self) -> tuple[Ends, Ends]:
-        """Ask Kafka by clients that stay open: to connect costs more than to ask. Raises: Unavailable."""
+        """Return the end and committed offsets, by clients that stay open to save connects. Raises: Unavailable."""
         kafka = self._runtime.brokers
         try:
             if self._clients is None:
@@ -61,7 +61,7 @@ class Covering:
         except (KafkaError, OSError) as exc:
             await self.close()
             raise Unavailable(await kafka.fault()) from exc
-        except BaseException:  # a turn that is cancelled may leave a client half started
+        except BaseException:  # a cancelled run may leave a client half started
             await self.close()
             raise
 
@@ -74,17 +74,17 @@ class Covering:
         await admin.close()
 
     def note(self, now: datetime, ends: Ends, done: Ends) -> None:
-        """Take in the partitions' ends of `now`, and the offsets up to which audit is done."""
+        """Record the partitions' ends at `now`, and advance the coverage by the committed offsets `done`."""
         self._probes.append((now, ends))
         while self._probes and all(
             done.get(partition, 0) >= end for partition, end in self._probes[0][1].items()
         ):
             self._until, _ = self._probes.popleft()
-        if len(self._probes) > MOST_PROBES:  # behind for hours: a coarser measure does
+        if len(self._probes) > MOST_PROBES:  # behind for hours: a coarser measure is enough
             self._probes = deque(list(self._probes)[::2])
 
     async def look(self, now: datetime) -> None:
-        """Raise a finding, one an hour, when the log is behind by more than a minute."""
+        """Raise a finding, at most one an hour, if the log is behind by more than `SHOWN_AFTER_S`."""
         since = self._until or self._since
         behind = now - since
         if behind <= timedelta(seconds=SHOWN_AFTER_S):
@@ -102,9 +102,9 @@ class Covering:
 
 
 async def committed(admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, ends: Ends) -> Ends:
-    """Return up to which offset audit's group is done with each partition.
+    """Return the offset that audit's group has committed in each partition.
 
-    What Kafka has deleted cannot be appended any more and counts as done.
+    Events that Kafka has deleted can no longer be appended and count as committed.
     """
     offsets = await admin.list_consumer_group_offsets(GROUP)
     done = {(p.topic, p.partition): max(0, at.offset) for p, at in offsets.items()}
@@ -124,6 +124,6 @@ class CoveringTask(PeriodicTask):
         super().__init__("coverage", self._covering.report, EVERY_S, at_once=True)
 
     async def stop(self) -> None:
-        """Stop, then close what it had open."""
+        """Stop the task, then close its clients."""
         await super().stop()
         await self._covering.close()

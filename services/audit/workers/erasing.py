@@ -1,8 +1,8 @@
-"""Erases from the log's values what a purge destroyed, as soon as the log holds that it is certified.
+"""Erases the sealed values of purged records, as soon as the log contains the purge's certificate.
 
-Follows the `records.purged` entries of its own log, so what it has not done yet shows in the database, and
-a turn that was cut off is taken again. Each commits whole, together with its `values.erased` entry, which
-names the purge's certificate of destruction.
+Follows the `records.purged` entries of its own log: the database shows which purges are pending, and an
+interrupted run is repeated. Each erasing commits whole, with its `values.erased` entry, which names the
+purge's certificate of destruction.
 """
 
 import logging
@@ -22,21 +22,21 @@ from shared.service.runtime import Runtime
 log = logging.getLogger(__name__)
 
 CERTIFIED_WITHIN = timedelta(days=2)
-"""A purge that is not certified by then is found: the log's values wait for it. Retention takes a day at most
-unless objects cannot be deleted."""
+"""The time after which a purge without a certificate raises a finding, as the log's values wait for it.
+Retention needs a day at most unless objects cannot be deleted."""
 
 
 class Eraser:
-    """One worker; another one beside it finds nothing left to do."""
+    """Erases values for purges; several may run, and each purge is applied once."""
 
     def __init__(self, runtime: Runtime, writer: Writer) -> None:
         self._runtime = runtime
         self._writer = writer
 
     async def catch_up(self) -> int:
-        """Erase for each purge that the log holds and that was not followed yet; return for how many.
+        """Erase the values of each pending purge; return the number of purges applied.
 
-        What a wrong list would have erased stays, and a finding says so. Raises: Unavailable.
+        A purge with a wrong list erases nothing and raises a finding. Raises: Unavailable.
         """
         async with self._runtime.db.begin() as connection:
             pending = await Values(connection).pending()
@@ -70,14 +70,14 @@ class Eraser:
         return erased is not None
 
     def _wait(self, pending: Pending) -> bool:
-        """Return that nothing was erased. Raises: InvalidInput once the certificate is overdue."""
+        """Return False, as nothing was erased. Raises: InvalidInput once the certificate is overdue."""
         if self._runtime.clock.now() - pending.appended_at > CERTIFIED_WITHIN:
             days = CERTIFIED_WITHIN.days
             raise InvalidInput(f"the purge is not certified after {days} days", field="run_id")
         return False
 
     async def _read(self, purged: RecordsPurged, named: PurgeList) -> tuple[list[str], list[str]]:
-        """Return what holds keep, and of the last day's values those whose records are gone."""
+        """Return the ids of held records, and the ids of purged records that values of the last day concern."""
         reader = ListReader(self._runtime.objects, purged.run_id, named)
         await reader.verify()
         async with self._runtime.db.begin() as connection:

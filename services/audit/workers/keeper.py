@@ -1,4 +1,4 @@
-"""What audit does by the clock: checkpoints, findings, and an eye on its own consumer."""
+"""Audit's periodic tasks: checkpoints, findings, and checks of its own consumer."""
 
 import logging
 from datetime import datetime, timedelta
@@ -18,11 +18,11 @@ from shared.service.runtime import Runtime
 log = logging.getLogger(__name__)
 
 OLD_LOG_S = 3600.0
-"""How often it is looked whether the log before this one is due to be destroyed."""
+"""Seconds between two checks whether the previous log is due for destruction."""
 
 
 class Keeper:
-    """The tasks that the runtime runs; a turn that fails is tried again, and never stops the log."""
+    """The tasks that the runtime runs; a failed run is retried and never stops the log."""
 
     def __init__(self, runtime: Runtime, settings: Settings, writer: Writer) -> None:
         self._runtime = runtime
@@ -44,16 +44,16 @@ class Keeper:
         )
 
     async def fix_periods(self) -> int:
-        """Fix each period of the audit plan that has ended, in the log itself; return how many."""
+        """Append the entries that fix the ended periods of the audit plan; return their number."""
         fixed, months = 0, self._runtime.policy.audits.period_months
         while await self._writer.fix_period(months) is not None:
             fixed += 1
         return fixed
 
     async def look_at_disks(self) -> None:
-        """Raise a finding, once a day, for each broker whose disk is fuller than it may be.
+        """Raise a finding, once a day, for each broker whose disk is at or above the limit.
 
-        A full disk stops Kafka, and with it all that is recorded. Raises: Unavailable.
+        A full disk stops Kafka, and with it all recording. Raises: Unavailable.
         """
         if not self._runtime.kafka:
             return
@@ -74,7 +74,7 @@ class Keeper:
                 await Findings(connection, self._runtime.service).raise_once(finding)
 
     async def look_at_consumer(self) -> None:
-        """Raise a finding when what feeds the log has stood still too long (CJIS AU-5: within an hour)."""
+        """Raise a finding if the log's consumer or Kafka is stopped for too long (CJIS AU-5: within an hour)."""
         state = await self._runtime.check()
         fault = state.get("consumers")
         if fault is None and state["kafka"] != "ok":

@@ -1,8 +1,8 @@
-"""Sends new findings to the department, so that somebody hears of them without opening a page (468.3.1(c)).
+"""Sends new findings to the department, so that people learn of them without opening a page (468.3.1(c)).
 
-One HTTP POST carries all findings that wait; they stay due until the receiver answers 2xx. A notice names
-what kind of finding it is and when it was raised, and nothing of the person, plate or record that it is about:
-those are shown under a purpose only.
+One HTTP POST sends all due findings; they stay due until the receiver answers 2xx. A notice has the finding's
+id, its kind and the time at which it was raised, and never the person, plate or record that it concerns: those
+require a declared purpose.
 """
 
 import logging
@@ -37,9 +37,9 @@ class NoticeSender:
             log.warning("AUDIT_NOTICE_URL is not set: findings are shown in the console only")
 
     async def send(self) -> int:
-        """Send what is due; return how many findings were delivered.
+        """Send due findings; return the number delivered.
 
-        Raises: Unavailable when the receiver does not take them; they are sent again, 15 minutes later at most.
+        Raises: Unavailable if the receiver does not accept them; a later run retries, after 15 minutes at most.
         """
         if not self._url:
             return 0
@@ -60,7 +60,7 @@ class NoticeSender:
         return len(due)
 
     async def _post(self, due: list[Notice]) -> str | None:
-        """Return None once the receiver has them, else what is wrong."""
+        """Return None if the receiver accepted the findings, else the fault."""
         body = {
             "findings": [
                 {

@@ -1,7 +1,7 @@
-"""Looks the log over as it grows, and raises findings (policy 468.3.1(c)).
+"""Runs the rules over new entries of the log and raises findings (policy 468.3.1(c)).
 
-Each rule remembers how far it has come; what it found and that it looked commit together. A rule that
-fails holds up findings, never the log.
+The findings and the position of the last entry read commit together. A rule that fails delays findings,
+never the log.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ HOUR = timedelta(hours=1)
 
 ACKNOWLEDGED_WITHIN = timedelta(days=1)
 ACKNOWLEDGING_ROLES = ("alpr_administrator", "auditor")
-"""Who acknowledges a policy, each another person."""
+"""The roles that acknowledge a policy, each by a different person."""
 
 
 class Watch:
@@ -52,7 +52,7 @@ class Watch:
         self._settings = settings
 
     async def catch_up(self) -> int:
-        """Look at everything not yet looked at; return how many findings were raised."""
+        """Run all rules over the entries that they have not read; return the number of findings raised."""
         raised = 0
         while (found := await self._look()) is not None:
             raised += found
@@ -101,7 +101,7 @@ class Watch:
             return await self._raise(Findings(connection, self._runtime.service), found)
 
     async def _look_at_calendar(self) -> int:
-        """An audit is due when none was signed off for so long (policy 468.6(c))."""
+        """Raise a finding if the last audit was signed off too long ago (policy 468.6(c)); return the count."""
         now, days = self._runtime.clock.now(), self._settings.audit_due_days
         async with self._runtime.db.begin() as connection:
             last = await Audits(connection).last_signed_off()
@@ -113,7 +113,7 @@ class Watch:
             return await self._raise(Findings(connection, self._runtime.service), [overdue])
 
     async def _look_at_periods(self) -> int:
-        """A period whose sample was not drawn in time (policy 468.6(c))."""
+        """Raise a finding for each period whose sample is not drawn in time (policy 468.6(c)); return the count."""
         now, hours = self._runtime.clock.now(), self._runtime.policy.audits.drawn_within_hours
         async with self._runtime.db.begin() as connection:
             late = [
@@ -133,7 +133,7 @@ class Watch:
     async def _policies(
         self, connection: AsyncConnection, stream: Stream, seen: Sequence[Seen]
     ) -> list[FindingRaised]:
-        """Two policies in force at once (ADR-0024)."""
+        """Return a finding if services run different policies at once (ADR-0024)."""
         told = [s.seq for s in seen if s.kind == kind_of(PolicyLoaded)]
         if not told:
             return []
@@ -150,7 +150,7 @@ class Watch:
         return list(found.values())
 
     async def _look_at_policies(self) -> int:
-        """A policy that administrator and auditor have not both acknowledged within a day."""
+        """Raise a finding for each policy not acknowledged by administrator and auditor within a day."""
         now = self._runtime.clock.now()
         async with self._runtime.db.begin() as connection:
             late = [
@@ -172,7 +172,7 @@ class Watch:
         return sum([await findings.raise_once(event) for event in found])
 
     async def _refusals(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
-        """Repeated refused access: failed sign-ins, refused purposes, missing rights."""
+        """Return findings of repeatedly refused access: failed sign-ins, refused purposes, missing rights."""
         refused = [s for s in seen if s.allowed is False]
         if not refused:
             return []
@@ -190,7 +190,7 @@ class Watch:
         return found
 
     async def _floods(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
-        """So many refusals in one entry; of an address whose refusals raised a finding, the same."""
+        """Return findings of entries that count too many refusals; the ids equal those of `_refusals` in that hour."""
         told = [s.seq for s in seen if s.kind == kind_of(RefusalsCounted)]
         if not told:
             return []
@@ -210,7 +210,7 @@ class Watch:
         ]
 
     async def _searches(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
-        """Unusual search: very many within an hour, or one plate over and over or for many cases."""
+        """Return findings of unusual searches: too many in an hour, or of one plate too often or for many cases."""
         attempted, search = kind_of(AccessAttempted), Permission.RECORD_SEARCH.value
         fresh = [
             s
@@ -302,7 +302,7 @@ def _one_of_each(own: Iterable[str], searches: Sequence[tuple[Search, Sequence[s
 
 
 async def _silences(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
-    """A camera that fell silent: broken, blinded, or switched off by somebody."""
+    """Return findings of cameras that fell silent: broken, blinded or switched off."""
     told = [s.seq for s in seen if s.kind == kind_of(DeviceSilenced)]
     if not told:
         return []
@@ -323,7 +323,7 @@ async def _silences(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]
 async def _contradictions(
     stream: Stream, findings: Findings, seen: Sequence[Seen]
 ) -> list[FindingRaised]:
-    """A camera that said two things of one moment: one finding at a time for each device and capture day."""
+    """Return findings of contradictory reads of one moment: one at a time for each device and capture day."""
     told = [s.seq for s in seen if s.kind == kind_of(ReadContradicted)]
     found: dict[tuple[str, date], FindingRaised] = {}
     for one in await stream.contradictions(told) if told else ():
@@ -337,7 +337,7 @@ async def _contradictions(
 
 
 def _misuses(seen: Sequence[Seen]) -> Iterable[FindingRaised]:
-    """A key or an account change in identity's name that identity never made (ADR-0018)."""
+    """Return findings of keys or account changes in identity's name that identity did not make (ADR-0018)."""
     for entry in seen:
         if entry.kind == kind_of(IssuerMisused):
             subject = f"entry {entry.seq}"
@@ -345,13 +345,13 @@ def _misuses(seen: Sequence[Seen]) -> Iterable[FindingRaised]:
 
 
 async def _accounts(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
-    """What identity announced of accounts that somebody should look into."""
+    """Return findings of account changes from identity that an auditor should review."""
     told = [s.seq for s in seen if s.kind == kind_of(AccountChanged)]
     return of_accounts(await stream.account_changes(told)) if told else []
 
 
 def _late(seen: Sequence[Seen], after: timedelta) -> Iterable[FindingRaised]:
-    """Log failure: entries that came long after their events, so that somewhere a log stood still."""
+    """Return findings of entries appended long after their events: a log was stopped somewhere."""
     for entry in seen:
         delay = entry.appended_at - entry.occurred_at
         if delay > after:
