@@ -1,5 +1,5 @@
-"""What is on record before the log leaves: with its values, by the API too, and by the command line, where no
-guard stands."""
+"""Records exports of the log before their first byte: of sealed values, also by the API, and by the command line,
+which has no guard."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from shared.postgres.outbox import emit
 
 @dataclass(frozen=True)
 class Taking:
-    """Who takes the log's entries `first` to `end` - 1 out, and why."""
+    """An export of the log's entries `first` to `end` - 1, with its person and purpose."""
 
     attempt_id: UUID
     actor: Actor
@@ -34,16 +34,16 @@ class Taking:
     first: int
     end: int
     old_log: bool = False
-    """Of the log before this one."""
+    """Whether the export is of the previous log."""
 
 
 async def log_values_export(
     connection: AsyncConnection, service: str, origin: str, taking: Taking, at: datetime
 ) -> None:
-    """Append the entry that says that sealed values leave the log with an export.
+    """Append the entry that records an export of sealed values.
 
-    It is in the log, and not only on its way there, before the export begins. Call it once the
-    checkpoint for the export's end is signed; the caller's transaction commits before the first byte.
+    Appends it directly, so that the log contains it before the export begins. Call it once the checkpoint
+    for the export's end is signed; the caller's transaction commits before the first byte.
     """
     log = Log(connection)
     await log.lock()
@@ -63,7 +63,7 @@ async def log_values_export(
     )
     head = await log.head(Head())
     await log.append(head, [entry_from(event, service)], at)
-    # The event goes to Kafka like every other; the log knows it when it comes back.
+    # Publish the event like every other; the consumer recognises it as already appended.
     await emit(connection, service, event)
 
 
@@ -77,7 +77,7 @@ async def record_export(
     values: bool,
     old_log: bool = False,
 ) -> Taking:
-    """Record that `actor` takes out the log's first `size` entries by command, before they are written."""
+    """Record `actor`'s export of the log's first `size` entries by command, before it is written."""
     now = datetime.now(UTC)
     taking = Taking(uuid4(), actor, purpose, str(uuid4()), 0, size, old_log)
     disclosed = RecordsDisclosed(
@@ -99,7 +99,7 @@ async def record_export(
 async def record_refusal(
     connection: AsyncConnection, service: str, actor: Actor, purpose: PurposeRecord, reason: str
 ) -> None:
-    """Record that `actor` was refused the log by command."""
+    """Record that the command refused `actor` an export."""
     taking = Taking(uuid4(), actor, purpose, str(uuid4()), 0, 0)
     now = datetime.now(UTC)
     await emit(connection, service, _attempt(service, taking, now, values=True, reason=reason))

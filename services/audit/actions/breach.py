@@ -1,4 +1,4 @@
-"""What an account reached in a period: the facts for the notices of Civil Code 1798.29."""
+"""Gathers the data that an account accessed in a period, for the notices of Civil Code 1798.29."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ KINDS = (kind_of(AccessAttempted), kind_of(RecordsDisclosed), EXPORTED)
 
 @dataclass
 class Reached:
-    """One record that was shown, when first and last, and how often."""
+    """One disclosed record, with its first and last time and its count."""
 
     record_kind: str
     record_id: str
@@ -32,12 +32,12 @@ class Reached:
 
 @dataclass
 class Reach:
-    """All that an account reached, gathered from its entries."""
+    """The data that an account accessed, gathered from its entries."""
 
     allowed: int = 0
     refused: int = 0
     erased: int = 0
-    """Groups and records of disclosures that purges have erased: they are counted, and not named."""
+    """The number of groups and records of disclosures that purges have erased; the report cannot name them."""
     records: dict[tuple[str, str], Reached] = field(default_factory=dict)
     plates: Counter[str] = field(default_factory=Counter)
     addresses: Counter[str] = field(default_factory=Counter)
@@ -45,14 +45,14 @@ class Reach:
     """Each record with plates once, as the report discloses it."""
 
     def take(self, row: Row) -> None:
-        """Count one entry in."""
+        """Add one entry."""
         if row.found.kind == KINDS[0]:
             self.allowed += row.found.allowed is True
             self.refused += row.found.allowed is False
             self.addresses.update(filter(None, [row.found.client_address]))
             return
         if row.found.kind == EXPORTED:
-            return  # what it took comes through `take_exported`
+            return  # its values come through `take_exported`
         body = msgspec.json.decode(row.content)["data"]
         parts = [(value, part) for value in row.values for part in parts_of(value)]
         for value, part in parts:
@@ -64,7 +64,7 @@ class Reach:
         self.erased += sum(1 if one.places is None else len(one.places) for one in row.erased)
 
     def take_exported(self, row: Row, value: Value) -> None:
-        """Count in one of the log's values that the export of entry `row` took."""
+        """Add one of the log's values that the export of entry `row` contained."""
         for part in parts_of(value):
             ids = part.read_ids or [part.said.get("hit_id", value.name)]
             self._show(row, value, part, ids[0])
@@ -72,7 +72,7 @@ class Reach:
             self._disclosed("log_value", ids, row)
 
     def take_exported_of_old(self, row: Row, old: Row) -> None:
-        """Count in an entry of the log before this one, which the export of entry `row` took."""
+        """Add an entry of the previous log that the export of entry `row` contained."""
         self.plates.update(old.plates)
         self._disclosed("old_log_entry", [old.seq], row)
 

@@ -1,4 +1,4 @@
-"""Signs checkpoints and puts them on record, in the transaction of whoever asks; changes the key."""
+"""Signs and stores checkpoints in the caller's transaction; changes the key."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from shared.postgres.outbox import emit
 
 
 class KeyMissing(Unavailable):
-    """The log's checkpoints are signed with a key that this process was not given."""
+    """This process does not have the key that signs the log's checkpoints."""
 
 
 class Checkpointer:
-    """Holds the keys. Call it under the log's lock, so that nobody signs the same size beside it."""
+    """Signs with the log's keys. Call it under the log's lock, so that no other process signs the same size."""
 
     def __init__(self, signers: Sequence[Signer], service: str) -> None:
         """`signers`: of today's key, and of the next one while it changes."""
@@ -34,7 +34,7 @@ class Checkpointer:
         return await Checkpoints(connection).newest()
 
     async def sign(self, connection: AsyncConnection, head: Head, at: datetime) -> Signed:
-        """Sign the log as it ends at `head`, put that on record and publish it. Raises: KeyMissing."""
+        """Sign the log up to `head`, store the checkpoint and publish it. Raises: KeyMissing."""
         return await self._put(connection, await self._in_force(connection), head, at)
 
     async def _put(
@@ -58,9 +58,9 @@ class Checkpointer:
     async def sign_for(self, connection: AsyncConnection, size: int, at: datetime) -> str | None:
         """Return the note of a checkpoint for exactly the first `size` entries, for an export's end.
 
-        One that is the newest goes on record and is published. One for less is not: a signature of the
-        same text is the same again, and the records stay a chain in which nothing can be missing. Returns
-        None where a former key was in force: that signs no more, and a larger checkpoint stands in.
+        Stores and publishes it only if it covers the whole log. A smaller one is not stored: signing the same text
+        again gives the same signature, and the stored checkpoints stay a complete chain. Returns None if a former
+        key was in force at that size: it no longer signs, and the export uses a larger checkpoint.
         Raises: KeyMissing.
         """
         log, checkpoints = Log(connection), Checkpoints(connection)
@@ -89,7 +89,7 @@ class Checkpointer:
     ) -> SigningKeyChanged:
         """Append the entry that changes the key to the other one, and sign up to it with the old key.
 
-        Raises: KeyMissing; Conflict when there is no other key, or nothing was signed yet.
+        Raises: KeyMissing; Conflict if there is no other key, the log used it before, or the log is empty.
         """
         log = Log(connection)
         old = await self._in_force(connection)
@@ -113,12 +113,12 @@ class Checkpointer:
         )
         await log.append(head, [entry_from(event, self._service)], at)
         await self._put(connection, old, head, at)
-        # The event goes to Kafka like every other; the log knows it when it comes back.
+        # Publish the event like every other; the consumer recognises it as already appended.
         await emit(connection, self._service, event)
         return event
 
     async def _in_force(self, connection: AsyncConnection) -> Signer:
-        """Return the signer of the log's key: of its last change, or that signed its checkpoints."""
+        """Return the signer of the log's key: that of its last change, or else of its latest checkpoint."""
         changes = await KeyChanges(connection).all()
         if changes:
             key_id = changes[-1].new.key_id

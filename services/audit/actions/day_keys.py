@@ -1,7 +1,7 @@
-"""The keys that salts are made with: one a capture day, destroyed with the day's purge.
+"""The keys that make salts: one for each capture day, destroyed with the day's purge.
 
-A key is 32 random bytes, sealed under `AUDIT_VALUES_KEY` in the database. Once it is destroyed, a new value
-of that day, of a record that a hold keeps, is sealed under a new key of the day.
+A key is 32 random bytes, sealed under `AUDIT_VALUES_KEY` in the database. After its destruction, a new key of
+the day seals new values of that day, which concern records under a hold.
 """
 
 import secrets
@@ -18,7 +18,7 @@ KEPT_IN_MEMORY = 2000
 
 
 class DayKeys:
-    """Gives out keys, and remembers them until values are erased somewhere."""
+    """Loads or creates keys, and caches them until any process erases values."""
 
     def __init__(self, db: Database, vault: Vault) -> None:
         self._db = db
@@ -26,15 +26,15 @@ class DayKeys:
         self._known: dict[date, HmacSha256] = {}
         self._months: set[date] = set()
         self.epoch = -1
-        """Under the log's lock, keys hold as long as `Values.epoch` is still this."""
+        """The epoch of the cached keys: under the log's lock, they are valid while `Values.epoch` equals it."""
 
     def forget(self) -> None:
-        """Drop what is remembered: values were erased, and keys destroyed with them."""
+        """Clear the cache: an erasing of values also destroys keys."""
         self._known.clear()
         self.epoch = -1
 
     async def of(self, days: Iterable[date]) -> Mapping[date, HmacSha256]:
-        """Return the keys of `days`, made where there is none; the months' tables too. Raises: Unavailable."""
+        """Return the keys of `days`; creates missing keys and the months' tables. Raises: Unavailable."""
         wanted = set(days)
         while missing := wanted - self._known.keys():
             await self._learn(missing)

@@ -1,4 +1,4 @@
-"""Who made an event: the MAC, the source and the topic must name one and the same service (ADR-0022)."""
+"""Verifies an event's producer: the MAC, the source and the topic must name the same service (ADR-0022)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,16 +21,16 @@ from shared.kafka.topics import TOPICS
 FORGED = Counter("alpr_forged_events", "Events that do not prove who made them", ["topic"])
 
 LAST_KEY_DAYS = 30
-"""A service's last key is taken for at most so long after the change."""
+"""The most days for which audit accepts a service's last key after the change."""
 
 UNSIGNED_DAYS = 7
-"""No audited topic keeps an event longer, so no event from before MACs is left in Kafka after it."""
+"""The longest retention of audited topics: after it, Kafka has no event from before MACs."""
 
 _SOURCE = "/plateward/"
 
 
 class Fault(StrEnum):
-    """Why an event does not prove who made it."""
+    """The reason why an event does not prove its producer."""
 
     NO_MAC = "the event has no MAC"
     UNKNOWN_KEY = "the event's MAC is by a key that audit does not know"
@@ -41,25 +41,25 @@ class Fault(StrEnum):
 
 
 class Forged(AlprError):
-    """An event that does not prove who made it. It is dead-lettered and never appended."""
+    """An event that does not prove its producer. The consumer dead-letters it and never appends it."""
 
     title = "The event does not prove who made it"
 
 
 @dataclass(frozen=True)
 class Unproved:
-    """One such event: what is wrong and who is known to have made it."""
+    """The fault of such an event, and the services that its key and its source name."""
 
     fault: Fault
     owner: str | None
-    """The service whose key made a correct MAC; None where no key proves anything."""
+    """The service whose key made a correct MAC; None if no known key did."""
 
     claimed: str | None
-    """The service that the event names as its source; None where that is no service."""
+    """The service that the event names as its source; None if that is no service."""
 
 
 class Suspect(NamedTuple):
-    """A message that does not prove who made it, as it would be logged, and why not."""
+    """A message that does not prove its producer, prepared as an entry, with its fault."""
 
     message: Message
     prepared: Prepared
@@ -67,9 +67,9 @@ class Suspect(NamedTuple):
 
 
 def forged_event(suspect: Suspect, at: datetime) -> FindingRaised:
-    """Return the finding; one an hour for each topic, fault and service, with the first place.
+    """Return the finding; one an hour for each topic, fault and service, with the first event's offset.
 
-    Names nothing out of the event itself but services: the rest is a forger's text.
+    Contains only services from the event itself: the rest is a forger's text.
     """
     message, fault = suspect.message, suspect.fault
     place = f"{message.topic}/{message.partition}/{message.offset}"
@@ -98,7 +98,7 @@ class Makers:
         self._unsigned_until: datetime | None = None
 
     def check_ends(self, now: datetime) -> None:
-        """Raise ValueError for a last key that would be taken too long."""
+        """Raise ValueError for a last key whose end is more than `LAST_KEY_DAYS` ahead."""
         latest = now + timedelta(days=LAST_KEY_DAYS)
         for taken in self._keys.values():
             if taken.until is not None and taken.until > latest:
@@ -107,14 +107,14 @@ class Makers:
                 )
 
     def take_unsigned(self, ends: Mapping[tuple[str, int], int], recorded_at: datetime) -> None:
-        """Take events without a MAC below these offsets of (topic, partition), for a week."""
+        """Accept events without a MAC below these offsets by (topic, partition), for a week after `recorded_at`."""
         self._unsigned = ends
         self._unsigned_until = recorded_at + timedelta(days=UNSIGNED_DAYS)
 
     def unproved(self, message: Message, service: str, now: datetime) -> Unproved | None:
-        """Return what is wrong with a message's proof, None if its maker is who it says.
+        """Return the fault in a message's proof of its producer; None if the proof is valid.
 
-        `service` is what the log would show as its service.
+        `service` is the service that the log would show.
         """
         claimed = _claimed(message.headers.get("ce_source", b""))
         if MAC not in message.headers:
@@ -129,7 +129,7 @@ class Makers:
         if not taken.key.holds(message):
             return Unproved(Fault.WRONG_MAC, None, claimed)
         owner = taken.key.service
-        # The body's `service`, where it has one, is what the log shows and is searched by.
+        # The log shows and indexes the body's `service`, if the body has one.
         if claimed != owner or service != owner:
             return Unproved(Fault.OTHER_SOURCE, owner, claimed)
         if owner not in TOPICS[message.topic].producers:
@@ -137,7 +137,7 @@ class Makers:
         return None
 
     def _was_in_flight(self, message: Message, now: datetime) -> bool:
-        """Whether an event lay in Kafka already when this log began to ask for MACs."""
+        """Whether an event was in Kafka already when this log began to require MACs."""
         if self._unsigned_until is None or now >= self._unsigned_until:
             return False
         return message.offset < self._unsigned.get((message.topic, message.partition), 0)

@@ -1,7 +1,8 @@
-"""The log before this one, whose entries hold in plaintext what is sealed now.
+"""The previous log, whose entries contain in plaintext the values that this log seals.
 
-It is closed once: signed at its last entry and exported, and entry 0 of this log commits to its root, size
-and export. After that it is only read, until it is destroyed whole, on the schedule of access records.
+The service closes it once: it signs and hashes the export up to the last entry, and entry 0 of this log commits
+to the root, size and export. The previous log is then read-only until the service destroys it whole, on the
+schedule of access records.
 """
 
 import logging
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class OldLog:
-    """Closes the log before this one, and knows its events."""
+    """Closes the previous log and finds its events."""
 
     def __init__(self, settings: SigningSettings, service: str) -> None:
         self._signer = settings.old_signer
@@ -41,7 +42,7 @@ class OldLog:
         self._is_there: bool | None = None
 
     async def known(self, connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Hash]:
-        """Return the leaf hashes of those events that are in the log before this one."""
+        """Return the leaf hashes of the events that are in the previous log."""
         if self._is_there is None:
             self._is_there = await Log(connection, OLD).size() > 0
         if not self._is_there or not ids:
@@ -49,7 +50,7 @@ class OldLog:
         return {i: known.leaf for i, known in (await Log(connection, OLD).known(ids)).items()}
 
     async def close(self, connection: AsyncConnection, at: datetime) -> list[Entry]:
-        """Sign the old log's end; return entry 0 of this log, or nothing where there is no old log.
+        """Sign the old log's end; return entry 0 of this log, or an empty list if there is no old log.
 
         Call it under the log's lock, while this log has no entry.
         """
@@ -70,8 +71,8 @@ class OldLog:
         return [entry_from(event, self._service)]
 
     async def _export(self, connection: AsyncConnection, size: int) -> str:
-        """Return the SHA-256 of the old log's export. The bytes are not kept: they would be one more
-        place with sightings in plaintext, and are the same whenever they are made."""
+        """Return the SHA-256 of the old log's export. Does not store the bytes: they would be another copy of
+        sightings in plaintext, and each export gives the same bytes."""
         digest = sha256()
         async for piece in lines_of_old(connection, self._signer.verifier.name, size):
             digest.update(piece)
@@ -94,13 +95,13 @@ class OldLog:
 
 
 class OldLogEnd:
-    """Destroys the log before this one once it is due, in one transaction with the entry that says so."""
+    """Destroys the previous log once it is due, in one transaction with the entry that records it."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
     async def destroy_if_due(self) -> bool:
-        """Return whether it was destroyed now. Raises: DBAPIError when the database says it is not due."""
+        """Destroy the log if it is due; return whether it did. Raises: DBAPIError if the database refuses."""
         policy, now = self._runtime.policy, self._runtime.clock.now()
         async with self._runtime.db.begin() as connection:
             due = await OldLogRows(connection).due(policy.access_records.kept_years)
@@ -134,12 +135,12 @@ class OldLogEnd:
         await OldLogRows(connection).destroy(event.event_id, event.kept_years)
         head = await this.head(Head())
         await this.append(head, [entry_from(event, self._runtime.service)], now)
-        # The event goes to Kafka like every other; the log knows it when it comes back.
+        # Publish the event like every other; the consumer recognises it as already appended.
         await emit(connection, self._runtime.service, event)
 
 
 def missing_authority(retention: Retention) -> list[str]:
-    """Return which authority for destroying records is not on record (Government Code 34090)."""
+    """Return the authorities for destroying records that the policy lacks (Government Code 34090)."""
     facts = {
         "schedule": retention.schedule_id,
         "resolution": retention.resolution_id,

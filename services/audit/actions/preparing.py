@@ -1,4 +1,4 @@
-"""Makes entries of messages: what is found by, what stays, and what is sealed."""
+"""Prepares messages as entries: search fields, open part and sealed groups."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ _INDEXED_CHARACTERS = 200
 
 
 def prepare(message: Message) -> Prepared:
-    """Return a message as far as it can be taken without keys. Raises: Malformed when it is no event."""
+    """Return a message prepared as far as possible without keys. Raises: Malformed if it is no event."""
     attributes = _attributes(message.headers)
     kind = attributes.get("type", "").rpartition(".v")[0]
     if kind != message.topic:
@@ -41,14 +41,14 @@ def prepare(message: Message) -> Prepared:
         if groups:
             found = _found(attributes, _object(stays), at, _names_plates(stays))
             return Prepared(found, attributes, body, stays, groups)
-    # Whole: what stands in the log must be readable later, and is found by what it says.
+    # Decode the whole body: entries must be readable later, and it gives the search fields.
     said = _object(body)
     at = _moment_of(attributes, said.get("occurred_at"))
     return Prepared(_found(attributes, said, at, _names_plates(body)), attributes, body, body)
 
 
 def _attributes(headers: Mapping[str, bytes]) -> dict[str, str]:
-    """Return the attributes of an event, by name. What is no UTF-8 has U+FFFD in its place."""
+    """Return the attributes of an event, by name, with U+FFFD in place of invalid UTF-8."""
     names = _names_of_attributes(tuple(headers))
     try:
         found = {name: headers[header].decode() for header, name in names}
@@ -61,13 +61,13 @@ def _attributes(headers: Mapping[str, bytes]) -> dict[str, str]:
 
 @lru_cache(maxsize=64)
 def _names_of_attributes(headers: tuple[str, ...]) -> Sequence[tuple[str, str]]:
-    """Return those of a message's headers that are attributes of its event, each with the attribute's name."""
+    """Return the headers of a message that are attributes of its event, each with the attribute's name."""
     names = [(header, header[3:]) for header in headers if header.startswith("ce_")]
     return [*names, (_TYPE, "datacontenttype")] if _TYPE in headers else names
 
 
 def _decoded(text: bytes) -> Any:
-    """Return what JSON says. Raises: Malformed."""
+    """Return decoded JSON. Raises: Malformed."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -88,14 +88,14 @@ def _names_plates(body: bytes) -> bool:
 
 
 def entry_from(event: Event, service: str) -> Entry:
-    """Return the entry of an event of audit's own that seals nothing, as it would come from Kafka."""
+    """Return the entry of audit's own event, which seals no value, as Kafka would deliver it."""
     record = encode(event, service)
     message = Message(record.topic, 0, 0, record.key, record.value, dict(record.headers))
     return prepare(message).entry({})
 
 
 def _moment_of(attributes: Mapping[str, Any], said: Any) -> datetime:
-    """Return when an event occurred, in UTC, by its body or else its attributes. Raises: Malformed."""
+    """Return the time of an event, in UTC, from its body or else its attributes. Raises: Malformed."""
     try:
         at = datetime.fromisoformat(str(said or attributes["time"]))
         if at.tzinfo is None:
@@ -110,7 +110,7 @@ def _lacks(exc: Exception) -> Malformed:
 
 
 def found_in(content: bytes) -> Found:
-    """Return what an entry is found by. Raises: Malformed when it lacks what each has."""
+    """Return the search fields of an entry. Raises: Malformed if it lacks an id or a time."""
     try:
         entry = msgspec.json.decode(content)
         said = entry["data"]
@@ -122,9 +122,9 @@ def found_in(content: bytes) -> Found:
 def _found(
     attributes: Mapping[str, Any], body: Mapping[str, Any], occurred_at: datetime, named: bool
 ) -> Found:
-    """Return what an event is found by: by its attributes, and by what its entry says in `data`.
+    """Return the search fields of an event, from its attributes and the open part of its body.
 
-    `named` is whether it may name plates. Raises: Malformed without an id.
+    `named`: whether the body may name plates. Raises: Malformed without an id.
     """
     event_id = _uuid(attributes.get("id"))
     if event_id is None:

@@ -1,7 +1,7 @@
-"""Tells whether an event that is in the log already came again as it was.
+"""Compares a redelivered event with its entry in the log.
 
-Its leaf says so as long as the key of its day is there. Once the key is destroyed, the salts cannot be made
-again: then what stays in the entry is compared, and each value that was not erased.
+While the key of its day exists, the leaf hash decides. A destroyed key cannot make the salts again: this module
+then compares the open part of the entry, and each value that was not erased.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from services.audit.store.values import Values
 
 
 async def is_same(connection: AsyncConnection, seq: int, prepared: Prepared) -> bool:
-    """Return whether entry `seq` is of the same event, as far as its values are still there."""
+    """Return whether entry `seq` is of the same event, as far as its values still exist."""
     if not prepared.groups:
         return False
     row = await Log(connection).entry(seq)

@@ -1,4 +1,4 @@
-"""Notes, when this log first asks for MACs, which events lay in Kafka without one (ADR-0022)."""
+"""Records, when this log first requires MACs, the events that were in Kafka without one (ADR-0022)."""
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -13,10 +13,10 @@ from shared.service.runtime import Runtime
 
 
 async def take_what_was_in_flight(runtime: Runtime, writer: Writer) -> None:
-    """Tell the writer which events it takes without a MAC. Call it before the consumer starts.
+    """Set the events that the writer accepts without a MAC. Call it before the consumer starts.
 
-    Records each audited partition's end the first time; of a log without entries, which cannot be an
-    old one, nothing is taken. Raises: Unavailable.
+    Records each audited partition's end the first time; a log without entries is new, so it accepts no such
+    event. Raises: Unavailable.
     """
     if not runtime.kafka:
         return
@@ -47,7 +47,7 @@ async def ends_of_audited(kafka: Kafka) -> Ends:
 
 
 async def ends_by(consumer: AIOKafkaConsumer) -> Ends:
-    """Return the end of each audited partition, asked by a consumer that is started."""
+    """Return the end of each audited partition, by a started consumer."""
     found = await consumer.end_offsets(
         [
             TopicPartition(topic.name, number)

@@ -290,7 +290,7 @@ class Watch:
 
 
 def _one_of_each(own: Iterable[str], searches: Sequence[tuple[Search, Sequence[str]]]) -> set[str]:
-    """Return for each plate of `own` what is best known of it among `searches`: its patterns are one plate."""
+    """Return the best known pattern among `searches` for each plate of `own`; patterns of one plate count as one."""
     asked = {plate for _, plates in searches for plate in plates}
     return {
         min(
@@ -337,7 +337,7 @@ async def _contradictions(
 
 
 def _misuses(seen: Sequence[Seen]) -> Iterable[FindingRaised]:
-    """Return findings of keys or account changes in identity's name that identity did not make (ADR-0018)."""
+    """Yield findings of keys or account changes in identity's name that identity did not make (ADR-0018)."""
     for entry in seen:
         if entry.kind == kind_of(IssuerMisused):
             subject = f"entry {entry.seq}"
