@@ -1,4 +1,4 @@
-"""`python -m services.retention` serves; with a command it does that and ends."""
+"""`python -m services.retention` serves; with a command, it runs that and exits."""
 
 from services.retention.actions.rotate_key import rotate_command
 from services.retention.actions.verify_package import verify_command

@@ -1,4 +1,4 @@
-"""One handler per consumed topic. The hot path is a group of its own; so is the slow work."""
+"""One handler per consumed topic. Records, hits and packages have a consumer group each."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
@@ -22,7 +22,7 @@ from shared.postgres.database import first_sight
 E = TypeVar("E", bound=Event)
 
 GATHER_S = 0.1
-"""A record is found this much later, and a quiet stream costs a tenth of the transactions."""
+"""Wait for a batch: delays a record by this much, and saves nine tenths of the transactions of a quiet stream."""
 
 HITS = "retention-hits"
 PACKAGES = "retention-packages"
@@ -30,7 +30,7 @@ RECORDS = "retention-records"
 
 
 class Handlers:
-    """What each event does here."""
+    """Handles the consumed events."""
 
     def __init__(self, retention: RetentionService) -> None:
         self._db = retention.runtime.db
@@ -40,13 +40,13 @@ class Handlers:
         self._proofs = retention.runtime.captures
 
     async def reads(self, events: Sequence[ReadRecorded]) -> None:
-        """Store reads that cameras made. Raises: InvalidInput for one that cannot be kept."""
+        """Store reads made by cameras. Raises: InvalidInput for one that cannot be stored."""
         await self._recorder.reads(self._proofs.edge(events))
 
     async def recognised(self, events: Sequence[ReadRecognised]) -> None:
         """Store reads of frames, with the device, time and place that ingest signed.
 
-        Raises: CaptureRefused for one whose capture ingest did not sign so.
+        Raises: CaptureRefused for a read whose capture does not have ingest's signature.
         """
         await self._recorder.reads(self._proofs.reads(events))
 
@@ -55,19 +55,19 @@ class Handlers:
         await self._recorder.captures(self._proofs.outcomes(events))
 
     async def raised(self, events: Sequence[HitRaised]) -> None:
-        """Flag reads that matched."""
+        """Flag reads that matched a hot list."""
         await self._once(HITS, events, lambda hits, event: hits.raised(event))
 
     async def verified(self, events: Sequence[HitVerified]) -> None:
-        """Keep what verifications found."""
+        """Store the outcomes of verifications."""
         await self._once(HITS, events, lambda hits, event: hits.verified(event))
 
     async def disposed(self, events: Sequence[HitDisposed]) -> None:
-        """Keep what came of hits."""
+        """Store the dispositions of hits."""
         await self._once(HITS, events, lambda hits, event: hits.disposed(event))
 
     async def approved(self, events: Sequence[ReleaseApproved]) -> None:
-        """Have packages built; another task builds them, however long it takes."""
+        """Enqueue the packages of approved requests, and wake the task that builds them."""
         for event in events:
             async with self._db.begin() as connection:
                 if await first_sight(connection, PACKAGES, event.event_id):
@@ -84,7 +84,7 @@ class Handlers:
 
 
 def subscriptions(retention: RetentionService) -> list[Subscription]:
-    """Return what this service consumes, by group."""
+    """Return the subscriptions of this service, one per group."""
     handlers = Handlers(retention)
     records: Mapping[type[Event], Handler] = {
         ReadRecorded: handlers.reads,

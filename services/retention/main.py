@@ -1,5 +1,5 @@
-"""Wires retention up. Start: schema, signing key, months to come, consumers, then the slow work.
-Stop: the slow work first, then consumers and all else."""
+"""Wires retention. Start order: schema, signing key, coming months, consumers, periodic tasks.
+Stop order: periodic tasks, then consumers and everything else."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from shared.service.runtime import Runtime
 
 
 def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
-    """Return the service."""
+    """Build the service's app."""
     runtime = runtime or Runtime(SPEC.name, settings)
     retention = RetentionService.of(runtime, settings)
 

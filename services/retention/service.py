@@ -1,4 +1,4 @@
-"""What the routes and the consumers of a running retention work with."""
+"""The running service: the objects that routes and consumers use."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -15,7 +15,7 @@ from shared.service.running import needs
 from shared.service.runtime import Runtime, RuntimeService
 
 MONTHS_EVERY_S = 6 * 3600
-"""How often tables of months to come are made."""
+"""Interval of making partitions of coming months."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class RetentionService(RuntimeService):
     purger: Purger
     passes: PassKeeper
     tasks: tuple[PeriodicTask, ...]
-    """The slow work, each by itself."""
+    """The periodic tasks of the workers."""
 
     @classmethod
     def of(cls, runtime: Runtime, settings: Settings) -> "RetentionService":
-        """Return the service, not started."""
+        """Build the service without starting it."""
         keys = SigningKeys(runtime.db)
         recorder = Recorder(
             runtime.db, runtime.clock, floor_days=runtime.policy.retention.floor_days
@@ -54,12 +54,12 @@ class RetentionService(RuntimeService):
         )
 
     async def prepare(self) -> None:
-        """Open the signing keys and make the tables of months to come. Raises: KeyFault, Unavailable."""
+        """Open the signing keys and make the partitions of coming months. Raises: KeyFault, Unavailable."""
         await self.keys.open(self.settings, self.runtime.clock.now())
         await self.recorder.make_ahead()
 
     def wake(self) -> None:
-        """Have the slow work look at once for what there is to do."""
+        """Run every periodic task now."""
         for task in self.tasks:
             task.wake()
 

@@ -1,4 +1,4 @@
-"""What retention reads from its environment."""
+"""Retention's settings from its environment."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from shared.service.settings import CommonSettings
 
 
 class Settings(CommonSettings):
-    """Common settings, and retention's own; built once, in main."""
+    """Common settings and retention's own; built once, in main."""
 
     retention_signing_key: SecretStr | None = None
     """Ed25519 private key, PEM (PKCS#8): signs packages and certificates. Without one, a key is made at

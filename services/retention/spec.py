@@ -1,4 +1,4 @@
-"""What retention declares of itself."""
+"""Retention's declaration of itself."""
 
 from shared.service.spec import ServiceSpec
 

@@ -80,11 +80,11 @@ def create_app(
     identify: Identify = identify,
     vouch: Vouch | None = None,
 ) -> FastAPI:
-    """Return an app with what every service has; its routes are added by the service.
+    """Return an app with the common middleware and routes; the service adds its own routes.
 
     Args:
-        identify: how a request shows who sends it, where that is no access token.
-        vouch: who is known at a door before they prove who they are.
+        identify: authenticates a request; default: by its access token.
+        vouch: recognises a known client on sign-in routes before it authenticates.
     """
     app = FastAPI(
         title=spec.title,
@@ -93,7 +93,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # a redirect goes to whatever host the caller named, unguarded
+        redirect_slashes=False,  # a redirect would use the host that the caller named, without a guard
         generate_unique_id_function=_operation_id,
         responses={
             "4XX": {"model": Problem, "description": "A problem document (RFC 9457)"},
@@ -162,12 +162,12 @@ Work = Annotated[UnitOfWork, Depends(unit_of_work, scope="function")]
 
 
 class RequestContext:
-    """Gives each request an id of ours and a trace, answers with both, and keeps answers out of caches.
+    """Gives each request an id and a trace, returns both in the answer, and forbids caching of answers.
 
-    What the caller calls the request is kept apart (`caller_request_id`) and is in no answer.
+    The caller's own id of the request is stored separately (`caller_request_id`) and appears in no answer.
 
-    Behind a proxy that serves the app below `root_path` it says so to the router, which then takes
-    addresses with the prefix and without.
+    If a proxy serves the app below `root_path`, passes it to the router, which then accepts paths
+    with and without the prefix.
     """
 
     def __init__(self, app: ASGIApp, root_path: str = "") -> None:
@@ -257,6 +257,6 @@ async def _unexpected(request: Request, exc: Exception) -> JSONResponse:
     answer = problem(
         request, 500, "Internal error", "the fault is ours; give the request id to operations"
     )
-    # This handler stands outside of the middleware that adds it.
+    # This handler runs outside the middleware that adds the header.
     answer.headers["X-Request-ID"] = request.state.request_id
     return answer

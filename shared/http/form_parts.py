@@ -1,21 +1,21 @@
-"""Follows a multipart form as its parser reads it: the head of each field, its data and its end."""
+"""Follows a multipart form during parsing: the headers of each field, its data and its end."""
 
 from typing import Any
 
 
 class FormParts:
-    """Gives python-multipart its callbacks; a subclass says what becomes of each field."""
+    """The callbacks of python-multipart; a subclass handles the fields."""
 
     def __init__(self) -> None:
         self.ended = False
-        """Whether the form's last boundary was read: one that was cut off has none."""
+        """Whether the form's last boundary was read; a truncated form has none."""
 
         self._header = bytearray()
         self._value = bytearray()
         self._disposition = b""
 
     def callbacks(self) -> Any:
-        """Return the callbacks of `MultipartParser`: a dictionary of the package's own, which only some services have."""
+        """Return the callbacks of `MultipartParser`, a dictionary type of a package that only some services have."""
         return {
             "on_part_begin": self._on_begin,
             "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
@@ -32,7 +32,7 @@ class FormParts:
         raise NotImplementedError
 
     def field_named(self, disposition: bytes) -> None:
-        """Learn of a field's name and whether it is a file, from its Content-Disposition."""
+        """Handle a field's Content-Disposition: its name, and whether it is a file."""
         raise NotImplementedError
 
     def field_data(self, data: bytes) -> None:

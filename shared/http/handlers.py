@@ -1,4 +1,4 @@
-"""Handlers of exceptions, each with the type of what it handles."""
+"""Typed handlers of exceptions."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -12,7 +12,7 @@ E = TypeVar("E", bound=Exception)
 def add_handler(
     app: Starlette, kind: type[E], answer: Callable[[Request, E], Awaitable[Response]]
 ) -> None:
-    """Have an app answer exceptions of a class, and of its subclasses, by `answer`."""
+    """Register `answer` as an app's handler of a class of exceptions and its subclasses."""
 
     async def handle(request: Request, exc: Exception) -> Response:
         if not isinstance(exc, kind):

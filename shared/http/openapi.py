@@ -10,7 +10,7 @@ from shared.core.permissions import Permission
 
 
 def permissions(dependant: Dependant) -> list[Permission]:
-    """Return the permissions that a route's dependencies ask for, each as often as it stands there."""
+    """Return the permissions that a route's dependencies require, duplicates included."""
     found = []
     permission = getattr(dependant.call, "permission", None)
     if isinstance(permission, Permission):
@@ -21,7 +21,7 @@ def permissions(dependant: Dependant) -> list[Permission]:
 
 
 def guards(dependant: Dependant) -> list[Any]:
-    """Return what guards a route: dependencies that ask for a permission, or for a device's credential."""
+    """Return the guards of a route: dependencies that require a permission or a device's credential."""
     own = isinstance(getattr(dependant.call, "permission", None), Permission)
     found = [dependant.call] if own or getattr(dependant.call, "device", False) is True else []
     for child in dependant.dependencies:

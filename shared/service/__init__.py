@@ -1,1 +1,1 @@
-"""A running service: its settings, its resources in order, its command line."""
+"""A running service: its settings, the start and stop of its resources, its command line."""

@@ -1,4 +1,4 @@
-"""The command line that every service has: serve, or bring its tables up to date and end."""
+"""The command line of every service: serves, migrates its tables, or runs one of its own commands."""
 
 import argparse
 import asyncio
@@ -25,11 +25,11 @@ MIGRATE = "bring the tables up to date, as DATABASE_OWNER_URL, and grant what DA
 
 @dataclass(frozen=True)
 class Command:
-    """A command that one service alone has."""
+    """A command of one service."""
 
     help: str
     run: Callable[[Sequence[str]], int]
-    """Gets the words after the command's name, and returns the exit status."""
+    """Receives the arguments after the command's name, and returns the exit status."""
 
 
 def run(
@@ -37,11 +37,11 @@ def run(
     own: Mapping[str, Command] = MappingProxyType({}),
     arguments: Sequence[str] | None = None,
 ) -> None:
-    """Serve, or do what the command line says; exits with a status other than 0, and the reason, where that fails.
+    """Serve, or run the command on the command line; if that fails, exit with its status, not 0.
 
     Args:
         own: the service's own commands by name.
-        arguments: the command line; that of the process if left out.
+        arguments: the command line; default: that of the process.
     """
     given = sys.argv[1:] if arguments is None else arguments
     if given and given[0] in own:
@@ -56,7 +56,7 @@ def run(
 
 
 def _parser(spec: ServiceSpec, own: Mapping[str, Command]) -> argparse.ArgumentParser:
-    """Return what reads a command line without one of the service's own commands, and lists all."""
+    """Return the parser of the common commands; its help lists the service's own commands too."""
     parser = argparse.ArgumentParser(
         prog=f"python -m services.{spec.name}", description="Without a command, it serves."
     )
@@ -69,7 +69,7 @@ def _parser(spec: ServiceSpec, own: Mapping[str, Command]) -> argparse.ArgumentP
 
 
 def migrate(service: str, migrations: Path) -> int:
-    """Bring a service's tables up to date with no setting but the database's; return the exit status."""
+    """Migrate a service's tables, with only the database's settings; return the exit status."""
     configure_logging()
     try:
         asyncio.run(_prepared(service, migrations))
@@ -77,7 +77,7 @@ def migrate(service: str, migrations: Path) -> int:
         faults = [str(fault["msg"]) for fault in exc.errors(include_input=False)]
     except AlprError as exc:
         faults = [exc.detail]
-    except DBAPIError as exc:  # its own text has the statement, and may have values
+    except DBAPIError as exc:  # its message has the statement, and may have values
         faults = [named(exc.orig or exc)]
     else:
         print(f"the tables of {service} are up to date")

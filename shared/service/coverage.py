@@ -1,4 +1,4 @@
-"""How far behind the audit log is, as audit itself tells; past the policy's limit access is refused (ADR-0024)."""
+"""The delay of the audit log, from audit's own events; above the policy's limit, access is refused (ADR-0024)."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -13,20 +13,20 @@ from shared.events import LogCovered
 BEHIND = Gauge("alpr_log_behind_seconds", "How far the audit log is behind Kafka", ["service"])
 
 SHOWN_AFTER_S = 60
-"""Behind by more than this, `/readyz` says so and audit raises a finding."""
+"""Delay above which `/readyz` reports it and audit raises a finding."""
 
 SKEW = timedelta(seconds=60)
-"""A time further ahead of this machine's clock than this is not believed."""
+"""Events with a time further ahead of this machine's clock are ignored."""
 
 
 class Coverage:
-    """Measures from the newest time that audit has told, so an audit that is silent is behind too.
+    """Measures the delay from the newest time in audit's events, so a silent audit counts as behind too.
 
-    Before audit has ever told anything it measures from the start of this process.
+    Before the first event, measures from the start of this process.
     """
 
     def __init__(self, service: str, clock: Clock, refuses_s: float) -> None:
-        """`refuses_s`: access is refused when the log is behind by more than this."""
+        """`refuses_s`: delay in seconds above which access is refused."""
         self._service = service
         self._clock = clock
         self._refuses_s = refuses_s
@@ -35,7 +35,7 @@ class Coverage:
         BEHIND.labels(service).set_function(self.behind_s)
 
     async def learn(self, events: Sequence[LogCovered]) -> None:
-        """Take in what audit told; of several replicas the furthest counts."""
+        """Apply audit's events; of several replicas the one furthest ahead counts."""
         for event in events:
             if event.covered_until > self._clock.now() + SKEW:
                 continue
@@ -43,7 +43,7 @@ class Coverage:
                 self._until, self._told = event.covered_until, True
 
     def behind_s(self) -> float:
-        """Return for how long nothing newer is known to be in the log."""
+        """Return the delay of the log in seconds."""
         behind: timedelta = self._clock.now() - self._until
         return max(0.0, behind.total_seconds())
 
@@ -53,7 +53,7 @@ class Coverage:
         return self.behind_s() > self._refuses_s
 
     def check(self, permission: Permission) -> None:
-        """Raise Unavailable while access is refused and `permission` is not one that ends access."""
+        """Raise Unavailable while access is refused, except for permissions that end access."""
         if self.refuses and not permission.works_while_the_log_is_behind:
             raise Unavailable(
                 "the audit log is too far behind, so no access is given; operations must mend it",
@@ -61,7 +61,7 @@ class Coverage:
             )
 
     def state(self) -> str:
-        """Return what `/readyz` shows. Cameras are served all the same, so ingest stays ready."""
+        """Return the state for `/readyz`. Ingest stays ready, because it serves cameras in any case."""
         behind_s = self.behind_s()
         if behind_s <= SHOWN_AFTER_S:
             return "ok"

@@ -1,4 +1,4 @@
-"""A time within which a request's headers must be whole; uvicorn has none (CWE-400, slow requests)."""
+"""A time limit for the headers of a request; uvicorn has none (CWE-400, slow requests)."""
 
 from asyncio import TimerHandle, Transport
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_TIMEOUT_S = 10.0
-"""From the connection, or the first bytes after an answer, to the end of a request's headers."""
+"""Limit from the connection, or the first bytes after an answer, to the end of a request's headers."""
 
 
 class HeaderTimeout(HttpToolsProtocol):
-    """Closes a connection whose next request does not get to the end of its headers in time.
+    """Closes a connection whose next request does not complete its headers in time.
 
-    Bodies have a time of their own (`shared/limits/body_limit.py`, uploads), silence after an answer uvicorn's.
+    Bodies have their own limits (`shared/limits/body_limit.py`, uploads); uvicorn limits silence after an answer.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -20,23 +20,23 @@ class HeaderTimeout(HttpToolsProtocol):
         self._due: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request."""
+        """Start the timer for the first request."""
         super().connection_made(transport)
         self._await_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing more."""
+        """Stop the timer."""
         self._headers_came()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; those that begin a request, or only seem to, start the time."""
+        """Parse bytes; start the timer unless a request is being answered."""
         super().data_received(data)
         if self._due is None and not self._answering:
             self._await_headers()
 
     def on_headers_complete(self) -> None:
-        """Stop the time: the headers are whole."""
+        """Stop the timer: the headers are complete."""
         self._headers_came()
         super().on_headers_complete()
 

@@ -1,4 +1,4 @@
-"""The one object that a running app holds, and the one way to it."""
+"""The service object of a running app, and the access to it."""
 
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -8,10 +8,10 @@ from fastapi import Depends, FastAPI, Request
 
 @dataclass(frozen=True)
 class Service:
-    """What an app works with. A service's own class adds what its routes, workers and tests share."""
+    """The base of a service object. Each service's class adds the objects that its routes, workers and tests share."""
 
     async def check(self) -> dict[str, str]:
-        """Return the state of each part that the service needs: "ok" or what is wrong."""
+        """Return the state of each dependency: "ok" or what is wrong."""
         return {}
 
 
@@ -19,12 +19,12 @@ S = TypeVar("S", bound=Service)
 
 
 def attach(app: FastAPI, service: Service) -> None:
-    """Give an app the service that it serves; nothing else is ever put into its state."""
+    """Store the service object in an app's state, as its only entry."""
     app.state.service = service
 
 
 def service_of(app: FastAPI, kind: type[S]) -> S:
-    """Return the service that an app serves. Raises: TypeError when it is of another class."""
+    """Return the service that an app serves. Raises: TypeError if it is of another class."""
     service = app.state.service
     if not isinstance(service, kind):
         message = f"this app serves {type(service).__name__}, not {kind.__name__}"
@@ -33,7 +33,7 @@ def service_of(app: FastAPI, kind: type[S]) -> S:
 
 
 def needs(kind: type[S]) -> Any:
-    """Return the dependency by which a route gets its service: `Annotated[Hotlist, needs(Hotlist)]`."""
+    """Return a route's dependency on its service: `Annotated[Hotlist, needs(Hotlist)]`."""
 
     async def find(request: Request) -> S:
         return service_of(request.app, kind)

@@ -1,8 +1,8 @@
-"""What a running service holds, started and stopped in order.
+"""The resources of a running service, with the order of start and stop.
 
-Start: tables, producer, relay, keys and accounts, consumers; the service is ready once its topics are there. A
-store that is slow at the start is waited for.
-Stop: background tasks and consumers first, so that no new work begins; relay last, so that what was done is told.
+Start: tables, producer, relay, keys and accounts, consumers; the service is ready once its topics exist. The
+start waits for a slow store.
+Stop: background tasks and consumers first, so that no new work starts; relay last, so that it publishes finished work.
 """
 
 import asyncio
@@ -44,42 +44,42 @@ from shared.service.standing import Standing
 log = logging.getLogger(__name__)
 
 TASK = "task "
-"""Begins the name of a background task in the state of a service."""
+"""Prefix of background tasks' names in the state of a service."""
 
 ANSWERS_WITHIN_S = 2.0
-"""What takes longer to answer a ping counts as away; probes have little patience themselves."""
+"""Time limit of a ping; probes have short limits themselves."""
 
 Ping = Callable[[], Awaitable[None]]
 OK = "ok"
 TICKED = PEOPLE_FOLLOWERS - {"identity", "ingest"}
-"""Services that show ALPR data: ready once they first know who may see it. Cameras post without that."""
+"""Services that show ALPR data: ready after identity's first current tick. Cameras post without it."""
 ONE_COPY = "ok, but a receipt may rest on one broker (KAFKA_ALLOW_ONE_COPY)"
 
 
 T = TypeVar("T")
 
 PAUSES = 12
-"""So many times a consumer's first pause has a follower, after each empty fetch: it learns within 0.25 s.
+"""A follower's pause after an empty fetch, in units of a consumer's first pause: it learns within 0.25 s.
 
-Ticks come every 2 s and hold for 5 s, so one may be lost and the next be late.
+Ticks arrive every 2 s and are valid for 5 s, so one may be lost and the next one late.
 """
 
 UNHURRIED = 50
-"""As much for what may be learnt a second later."""
+"""The same pause for events that may be learnt a second later."""
 
 
 class Task(Protocol):
-    """What runs in the background: a PeriodicTask or a TopicFollower."""
+    """A background task: a PeriodicTask or a TopicFollower."""
 
     name: str
 
     @property
     def failing(self) -> str | None:
-        """Why it fails, or None."""
+        """The reason for its failure, or None."""
         ...
 
     def start(self) -> None:
-        """Begin in the background."""
+        """Start in the background."""
         ...
 
     async def stop(self) -> None:
@@ -88,7 +88,7 @@ class Task(Protocol):
 
 
 class Runtime:
-    """One service's parts. Everything that a test replaces is an argument."""
+    """The resources of one service. Tests replace those that are arguments."""
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ class Runtime:
         return self._objects
 
     async def start(self, migrations: Path, subscriptions: Sequence[AnySubscription] = ()) -> None:
-        """Bring the service up; consumers run only on a real Kafka."""
+        """Start the service; consumers run only on a real Kafka."""
         await self.patiently("Postgres", lambda: prepare(self.db, self.settings, migrations))
         if isinstance(self.bus, KafkaBus):
             await self.patiently("Kafka", self.bus.start)
@@ -179,15 +179,15 @@ class Runtime:
                 self.consume(subscription)
 
     async def patiently(self, store: str, connect: Callable[[], Awaitable[T]]) -> T:
-        """Return what `connect` does, waiting up to `start_patience_s` for a store that is slow to come up.
+        """Return the result of `connect`, waiting up to `start_patience_s` for a store that starts slowly.
 
-        Raises: Unavailable when it does not come up.
+        Raises: Unavailable if the store does not start in time.
         """
         within_s = self.settings.start_patience_s
         return await patiently(self.service, store, connect, within_s=within_s)
 
     def policy_loaded(self) -> PolicyLoaded:
-        """Return the event by which a service tells at its start what policy it runs by."""
+        """Return the event that announces, at a service's start, the policy that it loaded."""
         policy = self.policy
         return PolicyLoaded(
             occurred_at=self.clock.now(),
@@ -197,7 +197,7 @@ class Runtime:
         )
 
     def follow_the_others(self) -> None:
-        """Follow the audit log's progress and newest checkpoint, and the others' policies."""
+        """Follow the audit log's progress and newest checkpoint, and the other services' policies."""
         newest = [e for e in (LogCovered, CheckpointSigned) if self._follows(e)]
         self.run(
             self.follower(
@@ -239,25 +239,25 @@ class Runtime:
         )
 
     def run(self, *tasks: Task) -> None:
-        """Start background tasks; they stop with the runtime, the last first, and show in `/readyz`."""
+        """Start background tasks; the runtime stops them in reverse order, and `/readyz` reports them."""
         for task in tasks:
             self._tasks.append(task)
             task.start()
 
     async def stop_tasks(self) -> None:
-        """Stop what `run` started, before the rest of the runtime."""
+        """Stop the background tasks, before the rest of the runtime."""
         while self._tasks:
             await self._tasks.pop().stop()
 
     def consume(self, subscription: AnySubscription) -> Consumer:
-        """Start one more consumer; it stops with the runtime."""
+        """Start a consumer; the runtime stops it."""
         consumer = Consumer(self.brokers, subscription, self.bus, idle_pause_s=self._idle_pause_s)
         self._consumers.append(consumer)
         consumer.start()
         return consumer
 
     async def stop(self) -> None:
-        """Take the service down."""
+        """Stop the service."""
         await self.stop_tasks()
         for consumer in self._consumers:
             await consumer.stop()
@@ -270,7 +270,7 @@ class Runtime:
         await self.db.close()
 
     async def check(self) -> dict[str, str]:
-        """Return the state of each part that the service needs: "ok" or what is wrong."""
+        """Return the state of each dependency: "ok" or what is wrong."""
         parts: dict[str, Ping] = {
             "postgres": self.db.ping,
             "kafka": self.bus.ping,
@@ -291,28 +291,28 @@ class Runtime:
         return state | self.standing.states() | self.failing_tasks()
 
     def failing_tasks(self) -> dict[str, str]:
-        """Return what background tasks fail by; shown by `/readyz`, but no reason to take no requests."""
+        """Return the errors of background tasks; `/readyz` reports them, and the service stays ready."""
         failing = {f"{TASK}{task.name}": task.failing for task in self._tasks if task.failing}
         if self._follower is not None and self.people.lost_for(self.clock.now()) is not None:
             failing[f"{TASK}identity tick"] = "not heard; what shows ALPR data is refused"
         return failing
 
     def with_topics(self, parts: Mapping[str, Ping]) -> dict[str, Ping]:
-        """Return `parts`, and on a real Kafka the look at its topics."""
+        """Return `parts`, and on a real Kafka the check of its topics."""
         return {**parts, "topics": self.topics.ping} if self.kafka else dict(parts)
 
     def say_of_copies(self, state: dict[str, str]) -> None:
-        """Have readiness name that what Kafka acknowledges may rest on one broker."""
+        """Add a remark to the state if Kafka may acknowledge events that only one broker has."""
         if state.get("topics") == OK and self.topics.copies == 1:
             state["topics"] = ONE_COPY
 
 
 WORKS_WITHOUT_POSTGRES = frozenset({"ingest"})
-"""Ready all the same: it takes frames and reads of cameras that it knows, which go to objects and Kafka."""
+"""Services ready without Postgres: ingest accepts data of known cameras, which it writes to objects and Kafka."""
 
 
 def is_ok(state: str) -> bool:
-    """Tell whether a part's state lets the service be ready; after "ok" there may be a remark."""
+    """Return whether the state of a dependency allows readiness; a remark may follow "ok"."""
     return state == OK or state.startswith(f"{OK}, ")
 
 
@@ -321,13 +321,13 @@ def _objects_of(service: str, settings: CommonSettings) -> ObjectStore | None:
 
 
 async def states_of(parts: Mapping[str, Ping]) -> dict[str, str]:
-    """Return each part's state by its ping, asked side by side: "ok" or what is wrong."""
+    """Ping all dependencies concurrently; return the state of each: "ok" or what is wrong."""
     states = await asyncio.gather(*(_state(ping) for ping in parts.values()))
     return dict(zip(parts, states, strict=True))
 
 
 async def _state(ping: Callable[[], Awaitable[None]]) -> str:
-    """Return "ok" or what is wrong, in time for whoever asks: what hangs is not well."""
+    """Return "ok" or what is wrong, within `ANSWERS_WITHIN_S`; a ping that hangs counts as an error."""
     try:
         async with asyncio.timeout(ANSWERS_WITHIN_S):
             await ping()
@@ -340,12 +340,12 @@ async def _state(ping: Callable[[], Awaitable[None]]) -> str:
 
 @dataclass(frozen=True)
 class RuntimeService(Service):
-    """A service with a runtime; its own class adds what else it holds."""
+    """The base of services with a runtime; each service's class adds its other objects."""
 
     runtime: Runtime
 
     async def check(self) -> dict[str, str]:
-        """Return the state of each part that the service needs: "ok" or what is wrong."""
+        """Return the state of each dependency: "ok" or what is wrong."""
         return await self.runtime.check()
 
 

@@ -12,9 +12,9 @@ from shared.service.spec import ServiceSpec
 
 
 def spare_collector() -> None:
-    """Have the cyclic garbage collector look less often, and never again at what is loaded by now.
+    """Run the cyclic garbage collector less often, and exclude the objects loaded so far.
 
-    Reads come by the thousand and hold no cycles; by default it was at work for 38% of ingest's time.
+    Reads arrive by the thousand and contain no cycles; by default the collector used 38% of ingest's time.
     """
     gc.collect()
     gc.freeze()
@@ -22,7 +22,10 @@ def spare_collector() -> None:
 
 
 def serve(spec: ServiceSpec) -> None:
-    """Serve a service, with its settings from the environment, until told to stop. No access log: addresses with query strings hold plates."""
+    """Serve a service, with its settings from the environment, until a signal stops it.
+
+    There is no access log, because query strings contain plates.
+    """
     settings = spec.settings_class()()
     app = spec.build_app(settings)
     configure_logging()
@@ -31,7 +34,7 @@ def serve(spec: ServiceSpec) -> None:
 
 
 def options(settings: CommonSettings) -> dict[str, Any]:
-    """Return what uvicorn is told; a proxy that is trusted tells it whose request it passes on."""
+    """Return the options of uvicorn; it accepts the client's address from trusted proxies."""
     return {
         "host": settings.host,
         "port": settings.port,

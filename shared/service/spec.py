@@ -1,7 +1,7 @@
-"""What a service declares of itself, for all that would otherwise list services by hand.
+"""The declaration of a service, so that no other place lists services by hand.
 
-A declaration (`services/<s>/spec.py`) imports this module alone, so the local stack, the locks and the tests
-read all of them at no cost. What they build is imported when it is asked for.
+A declaration (`services/<s>/spec.py`) imports only this module, so the local stack, the locks and the tests
+read all declarations cheaply. Settings and app are imported on demand.
 """
 
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ SERVICES = Path(__file__).parents[2] / "services"
 
 
 class Kind(StrEnum):
-    """What a service is there for."""
+    """The kind of a service."""
 
     API = "api"
-    """Answers people or cameras, and has tables."""
+    """Serves people or cameras, and has tables."""
 
     WORKER = "worker"
-    """Works events alone, in a process of its own."""
+    """Only processes events, in its own process."""
 
     PAGES = "pages"
-    """Shows pages, and calls the APIs as the person signed in; it starts after them."""
+    """Serves pages, and calls the APIs as the person signed in; starts after them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,23 +38,23 @@ class ServiceSpec:
     name: str
     kind: Kind = Kind.API
     description: str
-    """What the OpenAPI document begins with."""
+    """Description in the OpenAPI document."""
 
     called_by_pages: bool = True
-    """Of an API: whether the pages call it."""
+    """Whether the pages call this API."""
 
     uploads: tuple[str, ...] = ()
-    """Patterns of paths that take files and bound them by limits of their own; all others take 1 MiB."""
+    """Patterns of upload paths, which have their own size limits; all other paths accept 1 MiB."""
 
     open_routes: frozenset[str] = frozenset()
-    """Paths without a guard, besides those that every service has; none of them shows ALPR data."""
+    """Paths without a guard, besides those of every service; they never show ALPR data."""
 
     sign_in_routes: frozenset[str] = frozenset()
-    """Those of the open ones that refuse, as a sign-in does; each has an allowance of its own."""
+    """Open paths that may refuse, such as a sign-in; each has its own rate limit."""
 
     @property
     def has_tables(self) -> bool:
-        """Whether it has a schema of its own in Postgres."""
+        """Whether the service has its own schema in Postgres."""
         return self.kind is Kind.API
 
     @property
@@ -64,12 +64,12 @@ class ServiceSpec:
 
     @property
     def title(self) -> str:
-        """What pages and documents call it."""
+        """Name in pages and documents."""
         return f"Plateward {self.name}"
 
     def settings_class(self) -> "type[CommonSettings]":
-        """Import and return the class of its settings. Raises: TypeError when it is none."""
-        from shared.service.settings import CommonSettings  # costs a second
+        """Import and return the class of its settings. Raises: TypeError for another object."""
+        from shared.service.settings import CommonSettings  # takes a second
 
         found = import_module(f"services.{self.name}.settings").Settings
         if not (isinstance(found, type) and issubclass(found, CommonSettings)):
@@ -78,8 +78,8 @@ class ServiceSpec:
         return found
 
     def build_app(self, settings: "CommonSettings") -> "FastAPI":
-        """Import the service and return its app, not started. Raises: TypeError when it is none."""
-        from fastapi import FastAPI  # costs a second
+        """Import the service and return its app, not started. Raises: TypeError for another object."""
+        from fastapi import FastAPI  # takes a second
 
         app = import_module(f"services.{self.name}.main").build_app(settings)
         if not isinstance(app, FastAPI):

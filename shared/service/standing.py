@@ -1,4 +1,4 @@
-"""What every service follows of the others: the audit log's progress, its newest checkpoint, their policies."""
+"""The state that every service follows: the audit log's progress, its newest checkpoint, the services' policies."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,23 +16,23 @@ NOTE_EXAMPLE = (
     "plateward.local/audit\n7\nbjQLnP+zepicpUTmu3gKLHiQHT+zNzh2hRGjBhevoB0=\n\n"
     "\u2014 plateward.local/audit AAAAAA==\n"
 )
-"""For API documents."""
+"""Example in API documents."""
 
 
 class Policies:
-    """Which policy each service loaded last. Two at once keep all of them unready (ADR-0024)."""
+    """The policy that each service loaded last. While they differ, every service is unready (ADR-0024)."""
 
     def __init__(self, service: str, policy: Policy) -> None:
         self._digests = {service: policy.digest}
         self._service = service
 
     def learn(self, event: PolicyLoaded) -> None:
-        """Take in what a service loaded; what this process runs by it knows itself."""
+        """Record the policy of another service; this process knows its own."""
         if event.service != self._service:
             self._digests[event.service] = event.digest
 
     def state(self) -> str:
-        """Return "ok" while all services run by one policy, else who runs by which."""
+        """Return "ok" while all services have the same policy, else the policy of each."""
         if len(set(self._digests.values())) == 1:
             return "ok"
         shown = (
@@ -42,20 +42,20 @@ class Policies:
 
 
 class NewestCheckpoint:
-    """The newest checkpoint of the audit log that this service has heard of."""
+    """The newest checkpoint of the audit log that this service has received."""
 
     def __init__(self) -> None:
         self.note: str | None = None
-        """The signed note, whole; None only before the first one."""
+        """The whole signed note; None before the first one."""
 
         self.signed_at: datetime | None = None
-        """When audit says that it signed that one."""
+        """Time at which audit signed it."""
 
         self._size = -1
         self._end = _end_of(None)
 
     def learn(self, event: CheckpointSigned) -> None:
-        """Take in a checkpoint if it is well-formed and covers more than the one at hand."""
+        """Store a checkpoint if it is well-formed and covers more entries than the present one."""
         try:
             size = Checkpoint.parse(event.note.rpartition("\n\n")[0] + "\n").size
         except BadNote:
@@ -66,7 +66,7 @@ class NewestCheckpoint:
 
     @property
     def size(self) -> int | None:
-        """How many entries it covers; None only before the first one."""
+        """Number of entries that it covers; None before the first one."""
         return None if self.note is None else self._size
 
     def into(self, encoded: bytes) -> bytes:
@@ -79,7 +79,7 @@ def _end_of(note: str | None) -> bytes:
 
 
 class Standing:
-    """Hands each event to what keeps it."""
+    """Passes each event to the object that follows it."""
 
     def __init__(self, service: str, policy: Policy, coverage: Coverage | None) -> None:
         self.coverage = coverage
@@ -87,7 +87,7 @@ class Standing:
         self.checkpoint = NewestCheckpoint()
 
     async def learn(self, events: Sequence[Event]) -> None:
-        """Take in events in their order."""
+        """Apply events in order."""
         for event in events:
             match event:
                 case LogCovered() if self.coverage is not None:
@@ -98,6 +98,6 @@ class Standing:
                     self.checkpoint.learn(event)
 
     def states(self) -> dict[str, str]:
-        """Return what `/readyz` shows of it."""
+        """Return the states for `/readyz`."""
         covered = {} if self.coverage is None else {"audit_log": self.coverage.state()}
         return {**covered, "policy": self.policies.state()}

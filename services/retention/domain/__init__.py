@@ -1,1 +1,1 @@
-"""The rules of keeping, finding and destroying records; no machinery."""
+"""The rules for keeping, finding and destroying records; no input or output."""

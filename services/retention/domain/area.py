@@ -9,13 +9,13 @@ import msgspec
 from shared.core.errors import InvalidInput
 
 EARTH_RADIUS_M = 6_371_008.8
-"""Mean radius (IUGG); against the ellipsoid distances are off by 0.5% at most."""
+"""Mean radius (IUGG); distances differ from those on the ellipsoid by 0.5% at most."""
 
 METRES_PER_DEGREE = EARTH_RADIUS_M * radians(1)
 MAX_RADIUS_M = 50_000
 MAX_SIDE_M = 2 * MAX_RADIUS_M
 CELLS_PER_DEGREE = 100
-"""The index of where a device has been has cells of 0.01 degrees, about 1.1 km north to south."""
+"""The index of devices' places has cells of 0.01 degrees, about 1.1 km north to south."""
 
 
 class Bounds(NamedTuple):
@@ -34,7 +34,7 @@ class Bounds(NamedTuple):
 
 
 class Circle(msgspec.Struct, frozen=True, tag="circle"):
-    """All within `radius_m` metres of a point."""
+    """The points within `radius_m` metres of a centre."""
 
     latitude: float
     longitude: float
@@ -102,6 +102,6 @@ def cell_of(latitude: float, longitude: float) -> tuple[int, int]:
 
 
 def edges(polygon: Polygon) -> Iterator[str]:
-    """Yield the points of a polygon as Postgres writes them."""
+    """Yield the points of a polygon in the notation of Postgres."""
     for longitude, latitude in polygon.points:
         yield f"({longitude!r},{latitude!r})"

@@ -1,7 +1,7 @@
-"""A package as BagIt (RFC 8493) lays it out, in one ZIP file, with a signature of all that is in it.
+"""Writes a package in the layout of BagIt (RFC 8493), as one ZIP file with a signature of its whole content.
 
-`manifest-sha256.txt` names every payload file, `tagmanifest-sha256.txt` every other one, that manifest
-among them, so the signature of the latter covers the whole. Written in one pass, in pieces.
+`manifest-sha256.txt` names every payload file; `tagmanifest-sha256.txt` names every other file, including that
+manifest, so its signature covers the whole package. The writer works in one pass, in pieces.
 """
 
 import hashlib
@@ -19,9 +19,9 @@ TAG_MANIFEST = "tagmanifest-sha256.txt"
 SIGNATURE = f"{TAG_MANIFEST}.sig"
 KEY = "signing-key.pem"
 CHECKPOINT = "audit-log-checkpoint.txt"
-"""Below data/: the newest signed checkpoint of the audit log, so that it lies elsewhere too."""
+"""Below data/: the newest signed checkpoint of the audit log; packages spread copies of it."""
 LOG_SIZE, LOG_SIGNED_AT = "Audit-Log-Size", "Audit-Log-Signed-At"
-"""In bag-info.txt: how many entries that checkpoint covers, and when it was signed, which it does not say itself."""
+"""In bag-info.txt: the number of entries that the checkpoint covers, and its time, which the note itself lacks."""
 _DECLARATION = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 _README = f"""How to verify this package
 ==========================
@@ -41,7 +41,7 @@ AUDIT-KEY is the public key of the department's audit log, name+hash+key: it ver
 
 
 class _Hashed:
-    """A file being written, hashed and counted on the way."""
+    """A file being written; hashes and counts its bytes."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -56,7 +56,7 @@ class _Hashed:
 
 
 class BagWriter:
-    """Writes a bag into `path`; not whole before `finish`."""
+    """Writes a bag to `path`; `finish` completes it."""
 
     def __init__(self, path: Path, name: str, moment: datetime) -> None:
         self._zip = ZipFile(path, "w")
@@ -68,14 +68,14 @@ class BagWriter:
 
     @contextmanager
     def file(self, path: str, *, compress: bool = False) -> Iterator[_Hashed]:
-        """Open one file of the payload, which lies below `data/`, for writing."""
+        """Open one file of the payload, below `data/`, for writing."""
         with self._open(f"data/{path}", compress=compress) as hashed:
             yield hashed
         self._payload[f"data/{path}"] = hashed.digest.hexdigest()
         self._payload_bytes += hashed.size_bytes
 
     def finish(self, info: Mapping[str, str], signer: Signer) -> None:
-        """Write manifests, signature and the rest, and close the file."""
+        """Write tag files, manifests and signature, and close the file."""
         oxum = f"{self._payload_bytes}.{len(self._payload)}"
         info = {**info, "Payload-Oxum": oxum, "Signing-Key-Id": signer.key_id}
         self._tag("bagit.txt", _DECLARATION)
@@ -90,7 +90,7 @@ class BagWriter:
         self._zip.close()
 
     def abandon(self) -> None:
-        """Close the file, which is of no use."""
+        """Close the incomplete file."""
         self._zip.close()
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""What is looked for, held or released; and what nobody may ask for (policy 468.4)."""
+"""Criteria of searches, holds and releases, and their limits (policy 468.4)."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from shared.core.policy import Narrowness
 
 
 class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Conditions that a record meets all of."""
+    """Conditions on a record, joined by AND."""
 
     plate: str | None = None  # in pattern form
     lookalike: bool = False
@@ -43,18 +43,18 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def window(self) -> tuple[datetime, datetime]:
-        """The window of a search: from, and to without it. Raises: InvalidInput where it has none."""
+        """The window of a search, [from, to). Raises: InvalidInput if it is missing."""
         if self.captured_from is None or self.captured_to is None:
             raise InvalidInput("a search has a window of time", field="captured_from")
         return self.captured_from, self.captured_to
 
     @property
     def fingerprint(self) -> str:
-        """Equal for equal criteria."""
+        """A digest that is equal for equal criteria."""
         return blake2b(msgspec.json.encode(self), digest_size=8).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
-        """Return these as plain JSON values."""
+        """Return the criteria as plain JSON values."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         return plain
 
@@ -65,9 +65,9 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def within_retention(criteria: Criteria, now: datetime, schedule_days: int) -> Criteria:
-    """Return a search's criteria with its window cut to what the schedule keeps.
+    """Return a search's criteria with the window cut to the schedule's days.
 
-    Raises: InvalidInput, naming the field, for a window that is missing, empty or past all records.
+    Raises: InvalidInput, naming the field, for a window that is missing, empty or before the schedule's days.
     """
     asked_from, asked_to = criteria.window
     if asked_from >= asked_to:
@@ -90,7 +90,7 @@ def check_search(criteria: Criteria, rule: Narrowness) -> None:
 
 
 def check_hold(criteria: Criteria) -> None:
-    """Raise InvalidInput, naming the field, for a hold that says nothing or contradicts itself."""
+    """Raise InvalidInput, naming the field, for a hold that is empty or contradicts itself."""
     _checked_pattern(criteria)
     if criteria.area is not None:
         check_area(criteria.area, field="criteria.area")
@@ -102,13 +102,13 @@ def check_hold(criteria: Criteria) -> None:
 
 
 def check_release(criteria: Criteria, rule: Narrowness) -> None:
-    """Raise InvalidInput, naming the field, for criteria that no package is made of."""
+    """Raise InvalidInput, naming the field, for criteria that are invalid or too wide for a release."""
     _checked_pattern(criteria)
     _check_narrow(criteria, rule)
 
 
 def breadth_of(criteria: Criteria) -> Breadth:
-    """Return how much criteria take in."""
+    """Return how wide criteria are."""
     return Breadth(
         pattern=criteria.pattern,
         captured_from=criteria.captured_from,
@@ -134,9 +134,9 @@ def _checked_pattern(criteria: Criteria) -> PlatePattern | None:
 
 
 def scope_of(scope: dict[str, Any]) -> Criteria:
-    """Return the limits that a purpose was declared with, as criteria.
+    """Return the limits of a declared purpose as criteria.
 
-    Raises: NotAuthorised when they cannot be understood: what is not understood allows nothing.
+    Raises: NotAuthorised for unknown or malformed limits; such a purpose allows no access.
     """
     known = {"plate", "captured_from", "captured_to", "device_ids", "area"}
     if unknown := {name for name, value in scope.items() if value is not None} - known:
@@ -151,7 +151,7 @@ def scope_of(scope: dict[str, Any]) -> Criteria:
 
 
 def area_of(plain: Any) -> Area:
-    """Return an area written without its kind, which its fields tell."""
+    """Return an area from JSON without its kind; its fields identify the kind. Raises: KeyError."""
     kinds: tuple[type[Circle | Box | Polygon], ...] = (Circle, Box, Polygon)
     for kind in kinds:
         if set(kind.__struct_fields__) <= set(plain):
@@ -160,19 +160,19 @@ def area_of(plain: Any) -> Area:
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """Where a page ended: the next begins after this record. Newest first."""
+    """The end of a page, newest first: the next page starts after this record."""
 
     captured_at: datetime
     read_id: UUID
     fingerprint: str
 
     def encode(self) -> str:
-        """Return it as text without meaning to others."""
+        """Return it as opaque text."""
         return urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
 
 
 def decode_cursor(text: str, criteria: Criteria) -> Cursor:
-    """Return the cursor in `text`. Raises: InvalidInput when it is not one of this very search."""
+    """Return the cursor in `text`. Raises: InvalidInput if it belongs to another search."""
     try:
         cursor = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Cursor)
     except (ValueError, msgspec.DecodeError):

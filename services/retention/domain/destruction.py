@@ -1,8 +1,8 @@
 """When records may be destroyed, and when they must be (policy 468.3.1(f), 468.5).
 
 Five facts, all stored with the run: age, a schedule in force, the legislative body's resolution, the
-agency attorney's written consent (Government Code 34090.6), and no hold. The first four are of the run
-and checked when it is proposed, authorised and carried out; the fifth is of each record.
+agency attorney's written consent (Government Code 34090.6), and no hold. The first four concern the run;
+the service checks them at its proposal, authorisation and execution. The fifth concerns each record.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ from shared.core.policy import Retention
 
 
 class State(StrEnum):
-    """Where a run stands."""
+    """State of a run."""
 
     PROPOSED = "proposed"
     AUTHORISED = "authorised"
@@ -27,7 +27,7 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """Single: once, by two people. Standing: leave for daily runs, by two people. Daily: under it."""
+    """Single: one run, by two people. Standing: leave for daily runs, by two people. Daily: a run under that leave."""
 
     SINGLE = "single"
     STANDING = "standing"
@@ -36,7 +36,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Basis:
-    """On whose authority records go: facts two to four, and the two ages."""
+    """The authority for destroying records: facts two to four, and the two ages."""
 
     floor_days: int
     schedule_days: int
@@ -47,7 +47,7 @@ class Basis:
 
     @classmethod
     def of(cls, retention: Retention) -> "Basis":
-        """Return the basis that the policy gives now."""
+        """Return the basis in the present policy."""
         return cls(
             floor_days=retention.floor_days,
             schedule_days=retention.schedule_days,
@@ -59,20 +59,20 @@ class Basis:
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> "Basis":
-        """Return what `as_json` wrote."""
+        """Return the basis that `as_json` wrote."""
         start = date.fromisoformat(plain["schedule_in_force_from"])
         return cls(**{**plain, "schedule_in_force_from": start})
 
     def as_json(self) -> dict[str, Any]:
-        """Return this as plain JSON values."""
+        """Return the basis as plain JSON values."""
         return {**asdict(self), "schedule_in_force_from": self.schedule_in_force_from.isoformat()}
 
     def due(self, now: datetime) -> datetime:
-        """Return the moment before which records are past their schedule, and never under the floor."""
+        """Return the moment before which records are due: past the schedule and the floor."""
         return now - timedelta(days=max(self.schedule_days, self.floor_days))
 
     def missing(self, now: datetime) -> list[str]:
-        """Return which of facts two to four are not there."""
+        """Return those of facts two to four that are not on record."""
         missing = []
         in_force = self.schedule_in_force_from <= now.astimezone(UTC).date()
         if not self.schedule_id or not in_force:
@@ -110,7 +110,7 @@ def check_age(basis: Basis, before: datetime, now: datetime) -> None:
 
 
 def check_still(stored: Basis, present: Basis) -> None:
-    """Raise Conflict if the policy changed since a run was authorised: it covers the facts it names."""
+    """Raise Conflict if the basis changed since a run was authorised: the authorisation covers only its own basis."""
     if stored != present:
         raise Conflict(
             "schedule, resolution or consent changed since this was authorised; propose it anew",
@@ -127,7 +127,7 @@ _STEPS = {
 
 
 def next_state(state: State, step: str) -> State:
-    """Return the state after a person's step. Raises: Conflict when the run is not there."""
+    """Return the state after a person's step. Raises: Conflict if the run is not in the state that it needs."""
     needed, following = _STEPS[step]
     if state is not needed:
         raise Conflict(f"this run is {state.value}; to {step} it, it must be {needed.value}")
@@ -141,7 +141,7 @@ def check_other_person(proposed_by: str, authorised_by: str) -> None:
 
 
 def check_third_person(proposed_by: str, authorised_by: str | None, executed_by: str) -> None:
-    """Raise Conflict if who proposed or authorised a single run would also carry it out."""
+    """Raise Conflict if the person who proposed or authorised a single run would also execute it."""
     for person, done in ((proposed_by, "proposed"), (authorised_by, "authorised")):
         if person == executed_by:
             raise Conflict(

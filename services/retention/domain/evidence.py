@@ -1,7 +1,7 @@
-"""Held records as evidence: what may be done with an export of them, and when (policy 468.5).
+"""Held records as evidence: the permitted steps of an export (policy 468.5).
 
-An export is a package of what a hold keeps, to be written to portable media. A copy on a medium is booked
-into evidence once it was read back and is the package, byte for byte.
+An export is a package of the records under a hold, for portable media. A copy on a medium is booked into
+evidence after it was read back and equals the package byte for byte.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,11 +11,11 @@ from uuid import UUID
 from shared.core.errors import Conflict, InvalidInput, NotAuthorised
 
 BOOKING = "booking of ALPR records into evidence"
-"""What a signed booking says that it is."""
+"""Kind of statement in a signed booking."""
 
 
 class State(StrEnum):
-    """Where an export stands. Requested: its package is being made, or waits for it."""
+    """State of an export. Requested: its package waits or is being built."""
 
     REQUESTED = "requested"
     READY = "ready"
@@ -24,7 +24,7 @@ class State(StrEnum):
 
 
 def check_request(*, in_force: bool, keeps_any: bool) -> None:
-    """Raise Conflict unless there is something to export."""
+    """Raise Conflict unless the hold is in force and keeps a record."""
     if not in_force:
         raise Conflict("this hold was released; it keeps nothing")
     if not keeps_any:
@@ -32,7 +32,7 @@ def check_request(*, in_force: bool, keeps_any: bool) -> None:
 
 
 def check_download(state: State, *, in_force: bool, removed: bool) -> None:
-    """Raise Conflict unless the package is there to be taken."""
+    """Raise Conflict unless the package can be downloaded."""
     check_ready(state)
     if removed or not in_force:
         raise Conflict(
@@ -41,13 +41,13 @@ def check_download(state: State, *, in_force: bool, removed: bool) -> None:
 
 
 def check_ready(state: State) -> None:
-    """Raise Conflict unless the package was made and stands."""
+    """Raise Conflict unless the package is built and the export was not withdrawn."""
     if state is not State.READY:
         raise Conflict(f"this export is {state.value}; there is no package")
 
 
 def check_read_back(package_sha256: str | None, read_back_sha256: str) -> None:
-    """Raise InvalidInput unless what was read back from the medium is the package."""
+    """Raise InvalidInput unless the copy read back from the medium equals the package."""
     if read_back_sha256 != package_sha256:
         raise InvalidInput(
             "the copy on the medium is not the package that was exported: write it anew, read it back"
@@ -57,7 +57,7 @@ def check_read_back(package_sha256: str | None, read_back_sha256: str) -> None:
 
 
 def check_medium_free(booked_by_booking: UUID | None) -> None:
-    """Raise Conflict when a booking of the same copy is in force."""
+    """Raise Conflict if a booking of the same copy is in force."""
     if booked_by_booking is not None:
         raise Conflict(
             "the copy on this medium is booked already; correct that booking instead",
@@ -69,7 +69,7 @@ def check_medium_free(booked_by_booking: UUID | None) -> None:
 def check_correction(corrects: UUID, in_force: Collection[UUID], note: str | None) -> None:
     """Raise Conflict unless the booking to be corrected is one of this export and in force.
 
-    Raises: InvalidInput when nothing says what was wrong with it.
+    Raises: InvalidInput without a note that explains the error.
     """
     if note is None:
         raise InvalidInput(
@@ -83,7 +83,7 @@ def check_correction(corrects: UUID, in_force: Collection[UUID], note: str | Non
 
 
 def check_withdrawal(state: State, *, booked: bool) -> None:
-    """Raise Conflict unless an export may be given up: what is in evidence may not."""
+    """Raise Conflict unless an export may be withdrawn; an export with a booking may not."""
     if booked:
         raise Conflict("a copy of this package is booked into evidence; it cannot be withdrawn")
     if state not in (State.REQUESTED, State.READY):
@@ -91,7 +91,7 @@ def check_withdrawal(state: State, *, booked: bool) -> None:
 
 
 def check_released_by(placed_by: str, person_id: str) -> None:
-    """Raise NotAuthorised if who placed a hold would also release it; both are account ids."""
+    """Raise NotAuthorised if the person who placed a hold would also release it; both are account ids."""
     if placed_by == person_id:
         raise NotAuthorised(
             "who placed a hold does not release it; another person with hold:manage must (ADR-0036)",
@@ -100,9 +100,9 @@ def check_released_by(placed_by: str, person_id: str) -> None:
 
 
 def check_release(unbooked: Sequence[UUID]) -> None:
-    """Raise Conflict when a hold is to end while evidence of it was exported and not booked.
+    """Raise Conflict if a hold with unbooked exports would be released.
 
-    The package goes with the hold: whoever meant it for evidence would be left with an unbooked copy.
+    The release deletes the packages: the person who exported one would have an unbooked copy left.
     """
     if unbooked:
         raise Conflict(
@@ -113,5 +113,5 @@ def check_release(unbooked: Sequence[UUID]) -> None:
 
 
 def same_medium(serial: str) -> str:
-    """Return a medium's serial number as two writings of one are compared: no case, no spaces."""
+    """Return a medium's serial number for comparison: without case and spaces."""
     return "".join(serial.split()).casefold()

@@ -1,4 +1,4 @@
-"""Holds that take in more than a search may: they keep at once, and show nothing before a second person (ADR-0028)."""
+"""Wide holds: they keep records at once, and their records are shown only after a confirmation (ADR-0028)."""
 
 from datetime import datetime
 
@@ -13,12 +13,12 @@ AWAITED = (
 
 
 def is_wide(criteria: Criteria, rule: Narrowness) -> bool:
-    """Tell whether criteria take in more than a search may."""
+    """Return whether criteria cover more than a search may."""
     return too_wide(breadth_of(criteria), rule) is not None
 
 
 def check_shown(*, wide: bool, confirmed_at: datetime | None) -> None:
-    """Raise NotAuthorised while what a hold keeps is neither shown, counted nor packed."""
+    """Raise NotAuthorised for an unconfirmed wide hold: its records are not shown, counted or packed."""
     if wide and confirmed_at is None:
         raise NotAuthorised(
             f"this hold takes in more than a search may, and keeps what matches; to be shown it, {AWAITED}",
@@ -27,7 +27,7 @@ def check_shown(*, wide: bool, confirmed_at: datetime | None) -> None:
 
 
 def check_packed(*, wide: bool, confirmed_at: datetime | None) -> None:
-    """Raise Conflict unless a package may be made: an export from before this rule may wait for one."""
+    """Raise Conflict for an unconfirmed wide hold; exports from before this rule may still wait for a package."""
     if wide and confirmed_at is None:
         raise Conflict(
             f"the hold takes in more than a search may: {AWAITED}, then it is asked for anew"
@@ -41,7 +41,7 @@ def check_confirmation(
     hold_case: str,
     purpose_case: str | None,
 ) -> None:
-    """Raise NotAuthorised unless this is a second person with the hold's case.
+    """Raise NotAuthorised unless a second person confirms, under a purpose with the hold's case number.
 
     Args:
         placed_by, confirmed_by: account ids.

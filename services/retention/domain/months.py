@@ -1,4 +1,4 @@
-"""Calendar months in UTC, by which records are laid up."""
+"""Calendar months in UTC, the partitions of records."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,5 +9,5 @@ def month_of(moment: datetime) -> datetime:
 
 
 def next_month(month: datetime) -> datetime:
-    """Return the first moment of the month after."""
+    """Return the first moment of the next month."""
     return month_of(month + timedelta(days=32))

@@ -1,4 +1,4 @@
-"""Which part of a frame a release shows: what is around the plates that it is of, and of no other plate."""
+"""The parts of a frame that a release shows: around its released plates, without any other plate."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ Box = tuple[int, int, int, int]
 """x, y, width, height: pixels of the upright frame; x right, y down."""
 
 OTHERS_MARGIN_WIDTHS = 0.25
-"""How far around another plate is filled, in its widths: a detector's box may be a little short."""
+"""Margin filled around another plate, in its widths: a detector's box may be slightly too small."""
 
 
 class PlaceUnknown(ValueError):
@@ -17,11 +17,11 @@ class PlaceUnknown(ValueError):
 
 @dataclass(frozen=True)
 class Parts:
-    """What is done with a frame, in this order: fill all, show `keep`, fill `fill`, show `plates`."""
+    """Steps of cutting a frame, in this order: fill all, show `keep`, fill `fill`, show `plates`."""
 
     keep: tuple[Box, ...]
     fill: tuple[Box, ...]
-    """Other plates, which may lie within what is kept."""
+    """Other plates, which may overlap `keep`."""
     plates: tuple[Box, ...]
 
 
@@ -31,11 +31,11 @@ def parts_of(
     """Return the parts of a frame.
 
     Args:
-        released: places of the plates that are released; None where it is not known.
-        others: places of all other plates that were read in this frame.
-        margin_widths: how much around a released plate is shown, each way, in its widths.
+        released: boxes of the released plates; None if unknown.
+        others: boxes of all other plates read in this frame; None if unknown.
+        margin_widths: margin shown around a released plate, each way, in its widths.
 
-    Raises: PlaceUnknown when the place of any plate of this frame is not known.
+    Raises: PlaceUnknown if the box of any plate of this frame is unknown, or no plate is released.
     """
     plates = tuple(_known(box, "the plate's place in it is not known") for box in released)
     rest = tuple(_known(box, "the place of another plate in it is not known") for box in others)

@@ -1,8 +1,8 @@
-"""Which reads of one device are of one vehicle passing it (ADR-0011).
+"""Groups the reads of one device by passing vehicle (ADR-0011).
 
-Reads are followed in the order of the device's own time, whatever order they came in. Two reads of one
-moment are two vehicles. A read whose plate differs needs a reason to be the same vehicle: an unsure
-character, or a place in the frame that nothing else could have got to in that time.
+The device's own time orders the reads, whatever order they arrived in. Two reads of one moment are two vehicles.
+A read with a different plate joins a vehicle only for a reason: an unsure character, or a place in the frame that
+no other vehicle could have reached in that time.
 """
 
 from bisect import bisect_left, insort
@@ -20,34 +20,34 @@ from shared.core.ids import derive_id
 from shared.core.matching import skeleton
 
 SAME_PLATE: Final = 0.7
-"""Reads closer than this are of one plate where the frame does not speak against it: less than one
-character that both are sure of (0.96), more than a sure pair of look-alikes (0.48)."""
+"""Reads with a lower distance are of one plate unless the frame contradicts: less than one character
+that both are sure of (0.96), more than a sure pair of look-alikes (0.48)."""
 SAME_PLACE: Final = 2.0
-"""Reads closer than this are of one plate where it hardly moved: a vehicle does not change its plate
-for another within `INSTANT`."""
+"""Reads with a lower distance are of one plate if it hardly moved: a vehicle does not change its plate
+within `INSTANT`."""
 INSTANT: Final = timedelta(seconds=0.5)
 OVERLAP: Final = 0.3
-"""Two boxes that share this part of their union show the plate in the same place."""
+"""Two boxes that share this fraction of their union show the plate in the same place."""
 WIDTHS_AT_ONCE: Final = 4.0
 WIDTHS_A_SECOND: Final = 60.0
-"""How far a plate may be from where it was expected, in its own widths (0.3 m): 18 m/s across the
-picture, and some for the camera's shaking."""
+"""The most a plate may move, in its own widths (0.3 m): 18 m/s across the picture, and an allowance for the
+camera's shaking."""
 GROWTH: Final = 3.0
 """A plate's width does not change by more than this factor between two reads of a pass."""
 FOLLOWED_AT_MOST: Final = 24
-"""A camera sees no more vehicles at once; a device that sends more is compared by equal plates only."""
+"""The most vehicles that a camera sees at once; above it, reads without boxes are compared by equal plates only."""
 READS_AT_MOST: Final = 2000
-"""In one pass: bounds its event, at 30 frames a second for over a minute."""
+"""The most reads of one pass, which bounds its event: 30 frames a second for over a minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """When a pass ends."""
+    """The limits of a pass."""
 
     gap: timedelta
-    """This long without a read of the vehicle, in the device's time."""
+    """A pass ends this long after the vehicle's last read, in the device's time."""
     longest: timedelta
-    """From first read to last; a vehicle that stays is another pass after that."""
+    """The longest time from first read to last; a vehicle that stays starts another pass after that."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,7 +56,7 @@ class Track:
 
     sightings: list[Sighting]
     pass_id: UUID | None = None
-    """Of a pass that was closed before; what joins it now came late."""
+    """Id of a pass that is closed already; reads that join it are late."""
     late: list[Sighting] = field(default_factory=list)
     _surest: Sighting = field(init=False)
 
@@ -66,17 +66,17 @@ class Track:
 
     @property
     def first_at(self) -> datetime:
-        """When the vehicle was first read."""
+        """Time of the first read."""
         return self.sightings[0].captured_at
 
     @property
     def last_at(self) -> datetime:
-        """When it was last read."""
+        """Time of the last read."""
         return self.sightings[-1].captured_at
 
     @property
     def surest(self) -> Sighting:
-        """The read that is most likely right."""
+        """The read with the highest confidence."""
         return self._surest
 
     def take(self, sighting: Sighting) -> None:
@@ -92,28 +92,28 @@ class Track:
         return self.sightings[max(0, place - 1) : place + 1]
 
     def cost(self, sighting: Sighting, rules: Rules) -> float | None:
-        """Return how ill a read fits in, 0 and up; None: it is another vehicle's."""
+        """Return how badly a read fits this vehicle, 0 and up; None if it is of another vehicle."""
         at = sighting.captured_at
         span = max(self.last_at, at) - min(self.first_at, at)
         if span > rules.longest or len(self.sightings) >= READS_AT_MOST:
             return None
         near = self.near(at)
         if any(known.captured_at == at for known in near):
-            return None  # of this very moment it has a read: another vehicle of the same frame
+            return None  # the track has a read of this moment: this is another vehicle
         costs = [_cost(known, sighting, rules) for known in near]
         least = min((cost for cost in costs if cost is not None), default=None)
         if least is None or within(self.surest, sighting, SAME_PLACE) is None:
-            return None  # unsure reads must not lead from one plate to quite another, step by step
+            return None  # unsure reads must not lead step by step to a different plate
         return least
 
 
 def pass_id_of(first: Sighting) -> UUID:
-    """Return the id of the pass whose first read this is; a read is in one pass at most."""
+    """Return the id of the pass that starts with this read; a read is in one pass at most."""
     return derive_id("pass", first.read_id)
 
 
 def _cost(known: Sighting, sighting: Sighting, rules: Rules) -> float | None:
-    """How ill two reads fit each other as one vehicle's; None: they do not."""
+    """Return how badly two reads fit as one vehicle's; None if they are of two."""
     away = abs(sighting.captured_at - known.captured_at)
     if away > rules.gap or known.agency_ori != sighting.agency_ori:
         return None
@@ -125,7 +125,7 @@ def _cost(known: Sighting, sighting: Sighting, rules: Rules) -> float | None:
 
 
 def _limit(known: Sighting, sighting: Sighting, away: timedelta) -> float:
-    """How far apart two plates may read and be one; 0: by no means one."""
+    """Return the distance below which two reads may be of one plate; 0 if they cannot be."""
     if known.box is None or sighting.box is None:
         return SAME_PLATE if skeleton(known.plate) == skeleton(sighting.plate) else 0.0
     one, other = known.box, sighting.box
@@ -142,7 +142,7 @@ def _limit(known: Sighting, sighting: Sighting, away: timedelta) -> float:
 
 
 def _shared(known: Sighting, sighting: Sighting) -> float:
-    """The part of their union that two boxes share, 0 to 1."""
+    """Return the fraction of their union that two boxes share, 0 to 1."""
     one, other = known.box, sighting.box
     if one is None or other is None:
         return 0.0
@@ -154,7 +154,7 @@ def _shared(known: Sighting, sighting: Sighting) -> float:
 
 
 class Follower:
-    """Follows the vehicles before one device."""
+    """Assigns the reads of one device to vehicles."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
@@ -164,11 +164,11 @@ class Follower:
         self._by_plate: dict[str, list[Track]] = defaultdict(list)
 
     def follow(self, free: Iterable[Sighting], closed: Sequence[Track]) -> list[Track]:
-        """Return all tracks that took a read, the closed ones among them where reads came late.
+        """Return the tracks of all new vehicles, and the closed ones that late reads joined.
 
         Args:
             free: reads in no pass yet.
-            closed: the passes that were closed before, with all their reads that are near.
+            closed: closed passes near them, each with its reads.
         """
         for track in closed:
             self._add(track)
@@ -185,7 +185,7 @@ class Follower:
             self._by_plate[plate].append(track)
 
     def _leave(self, at: datetime) -> None:
-        """Let go of vehicles that were last read too long before a moment, now and then."""
+        """Drop vehicles whose last read is too long before a moment; runs every quarter of a gap."""
         if at < self._leave_at:
             return
         self._leave_at = at + self._rules.gap / 4
@@ -200,7 +200,7 @@ class Follower:
             self._tracks = [t for t in self._tracks if t.last_at + self._rules.gap >= at]
 
     def _assign(self, frame: Sequence[Sighting]) -> None:
-        """Give each read of one moment to a vehicle of its own, the best fitting pairs first."""
+        """Assign each read of one moment to a different vehicle, best fitting pairs first."""
         pairs = []
         for number, sighting in enumerate(frame):
             for track in self._candidates(sighting):
@@ -220,7 +220,7 @@ class Follower:
                 self._add(Track([sighting]))
 
     def _candidates(self, sighting: Sighting) -> list[Track]:
-        """The vehicles that a read may be of: those read so before, and the latest ones."""
+        """Return the vehicles that a read may be of: those with its plate, and the latest ones."""
         same = self._by_plate.get(sighting.plate, [])
         if sighting.box is None and len(self._tracks) > FOLLOWED_AT_MOST:
             return same[-FOLLOWED_AT_MOST:]
@@ -243,15 +243,15 @@ class Span(NamedTuple):
 def still_open(
     tracks: Sequence[Track], expected: Sequence[Span], rules: Rules, seen_to: datetime | None
 ) -> list[Track]:
-    """Return the tracks of several reads that a read not looked at yet may still join.
+    """Return the tracks of several reads that further reads may still join.
 
     Args:
-        tracks: as followed.
-        expected: reads that came so lately that others of their time may be under way.
-        rules: when a pass ends.
-        seen_to: nothing captured after this was looked at; None: all was.
+        tracks: from `Follower.follow`.
+        expected: spans stored so recently that other reads of their time may still arrive.
+        rules: the limits of a pass.
+        seen_to: time of the last read fetched; None if all were.
 
-    A single read is left out: until it is in a pass it is looked at again beside each later one.
+    Omits single reads: a read in no pass is compared again with each later one.
     """
     gap = rules.gap
     return [
@@ -270,7 +270,7 @@ def still_open(
 
 
 def clusters(spans: Iterable[Span], gap: timedelta) -> list[Span]:
-    """Return spans joined where reads in one may be of a pass with reads in the other."""
+    """Return the spans, joining those whose reads may share a pass."""
     joined: list[Span] = []
     for span in sorted(spans):
         if joined and span.first_at <= joined[-1].last_at + 2 * gap:

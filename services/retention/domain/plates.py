@@ -1,7 +1,7 @@
-"""Plates as numbers, and what an index is asked for patterns with unknown characters.
+"""Plates as numbers, and index conditions for patterns with unknown characters.
 
-A plate of up to 12 letters and digits is written as one 64-bit number (base 37, left-aligned), so a read
-carries 8 bytes, needs no look-up to be stored, and plates that begin alike are neighbours in an index.
+A plate of up to 12 letters and digits is stored as one 64-bit number (base 37, left-aligned). So a read has
+8 bytes for its plate, storing it needs no look-up, and plates with a common start are adjacent in an index.
 """
 
 from collections.abc import Iterator
@@ -55,9 +55,9 @@ def plate_of(number: int) -> PlateText:
 
 
 def grams(skeleton_text: str) -> list[int]:
-    """Return the codes of each two neighbours, and each two with one between, in a skeleton.
+    """Return the codes of the pairs of characters in a skeleton: adjacent ones, and ones with one between.
 
-    `skeleton_text` may be a pattern; what is next to an unknown character then has no code.
+    `skeleton_text` may be a pattern; pairs with an unknown character have no code.
     """
     return sorted(set(_codes(f"^{skeleton_text}$")))
 
@@ -84,7 +84,7 @@ def grams_of(pattern: PlatePattern) -> list[int]:
 
 
 def numbers_of(pattern: PlatePattern) -> tuple[int, int] | None:
-    """Return the range [from, to) of numbers of the plates that begin as this does; None if that is open."""
+    """Return the range [from, to) of numbers of plates with the pattern's start; None without a known start."""
     start = "".join(takewhile(lambda c: c not in WILDCARDS, pattern.text))
     if pattern.lookalike or not start:
         return None

@@ -1,4 +1,4 @@
-"""What a pass is made of: reads as sightings of a plate, and how far two of them lie apart."""
+"""Reads as sightings of a plate, the elements of passes, and the distance between two of them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from shared.core.types import Ori, PlateText
 from shared.events import Place
 
 LOOKALIKE_WEIGHT: Final = 0.5
-"""One character read for another of its class (8 for B) is half the evidence of another plate."""
+"""Weight of a difference within a class of look-alikes (8 for B): half the evidence of another plate."""
 
 
 class Box(NamedTuple):
@@ -27,7 +27,7 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """One read, as far as passes look at it."""
+    """The data of one read that passes need."""
 
     read_id: UUID
     captured_at: datetime
@@ -44,7 +44,7 @@ class Sighting:
 
     @property
     def order(self) -> tuple[datetime, UUID]:
-        """Place among the reads of a device: by device time, and settled where that is equal."""
+        """Sort key among the reads of a device: device time, then the id."""
         return self.captured_at, self.read_id
 
 
@@ -55,9 +55,9 @@ def sureness_of(
 
     Args:
         plate: in its normal form.
-        characters: as the engine read them, with what stands between them.
-        confidence: of the whole read, which stands in where a character has none, and for all of
-            them where the characters are not the plate's.
+        characters: as the engine read them, separators included.
+        confidence: of the whole read; used for a character without a probability, and for all of
+            them if the characters are not the plate's.
     """
     kept = [(text.upper(), sure) for text, sure in characters if text.isalnum()]
     if "".join(text for text, _ in kept) != plate or len(kept) != len(plate):
@@ -66,21 +66,21 @@ def sureness_of(
 
 
 def distance(one: Sighting, other: Sighting) -> float:
-    """Return how surely two reads are of different plates; 0 where they read the same.
+    """Return how surely two reads are of different plates; 0 for equal plates.
 
-    Each edit between them (a character changed, or one more) counts with the probability that both
-    are right in it: two clear reads of plates that differ in one character lie about 1 apart,
+    Each edit between them (a changed or an extra character) counts with the probability that both
+    are right there: two clear reads that differ in one character have a distance of about 1,
     a clear and a guessed one much less.
     """
     return 0.0 if one.plate == other.plate else _costs(one, other)[-1][-1]
 
 
 def within(one: Sighting, other: Sighting, limit: float) -> float | None:
-    """Return the distance of two reads if it is less than a limit, else None, mostly at a glance."""
+    """Return the distance of two reads if it is below a limit, else None; a cheap bound decides most cases."""
     if one.plate == other.plate:
         return 0.0 if limit > 0 else None
     ours, theirs = _letters(one.plate), _letters(other.plate)
-    # Each edit that no look-alike explains changes one of these, and costs this at the least.
+    # Each edit except one between look-alikes changes one of these counts, and costs at least this much.
     edits = max((ours - theirs).total(), (theirs - ours).total())
     if edits * min(one.sureness) * min(other.sureness) >= limit:
         return None
@@ -90,12 +90,12 @@ def within(one: Sighting, other: Sighting, limit: float) -> float | None:
 
 @lru_cache(maxsize=4096)
 def _letters(plate: str) -> Counter[str]:
-    """How often a plate has each class of look-alikes."""
+    """Count each class of look-alikes in a plate."""
     return Counter(skeleton(plate))
 
 
 def aligned(one: Sighting, other: Sighting) -> list[int | None]:
-    """Return, for each character of `one`, which of `other` stands against it; None: none does."""
+    """Return, for each character of `one`, the index of its counterpart in `other`, or None."""
     if one.plate == other.plate:
         return list(range(len(one.plate)))
     costs = _costs(one, other)
@@ -113,7 +113,7 @@ def aligned(one: Sighting, other: Sighting) -> list[int | None]:
 
 
 def _change(one: Sighting, i: int, other: Sighting, j: int) -> float:
-    """The cost of reading the one's character i as the other's j."""
+    """Return the cost of changing character i of `one` into character j of `other`."""
     ours, theirs = one.plate[i], other.plate[j]
     if ours == theirs:
         return 0.0
@@ -122,7 +122,7 @@ def _change(one: Sighting, i: int, other: Sighting, j: int) -> float:
 
 
 def _costs(one: Sighting, other: Sighting) -> list[list[float]]:
-    """The least cost of making the first i characters of one the first j of the other, by i and j."""
+    """Return the least costs of changing the first i characters of `one` into the first j of `other`, by i and j."""
     first = [0.0]
     for sure in other.sureness:
         first.append(first[-1] + sure)

@@ -1,4 +1,4 @@
-"""Signatures on packages and certificates: Ed25519 (RFC 8032), which signs one text always alike."""
+"""Signatures on packages and certificates: Ed25519 (RFC 8032), whose signatures are deterministic."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ def load_public(pem: bytes) -> Ed25519PublicKey:
 
 
 class Signer:
-    """Holds the private key."""
+    """Signs with one private key."""
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self._key = key
@@ -101,7 +101,7 @@ def canonical(content: dict[str, Any]) -> bytes:
 
 
 def holds(signature: bytes, data: bytes, key: Ed25519PublicKey) -> bool:
-    """Tell whether this is the key's signature of `data`."""
+    """Return whether this is the key's signature of `data`."""
     try:
         key.verify(signature, data)
     except InvalidSignature:
@@ -110,7 +110,7 @@ def holds(signature: bytes, data: bytes, key: Ed25519PublicKey) -> bool:
 
 
 def document_holds(document: dict[str, Any], key: Ed25519PublicKey) -> bool:
-    """Tell whether a document that `Signer.signed` made is unchanged and signed with this key."""
+    """Return whether a document of `Signer.signed` is unchanged and signed with this key."""
     content = {name: value for name, value in document.items() if name != "signature"}
     try:
         signature = b64decode(document["signature"]["value"], validate=True)
@@ -120,12 +120,12 @@ def document_holds(document: dict[str, Any], key: Ed25519PublicKey) -> bool:
 
 
 SUCCESSION = "succession of a signing key"
-"""What a statement by which one key vouches for the next says that it is."""
+"""Kind of the statement with which one key vouches for the next."""
 
 
 @dataclass(frozen=True)
 class TrustedKey:
-    """A public key, and from and to when it signs; None where nothing says so."""
+    """A public key and the time in which it signs; None if that is open."""
 
     key: Ed25519PublicKey
     since: datetime | None = None
@@ -146,9 +146,9 @@ def succession(old: Signer, new: Signer, at: datetime) -> dict[str, Any]:
 
 
 def follow(first: Ed25519PublicKey, statements: Iterable[dict[str, Any]]) -> list[TrustedKey]:
-    """Return the keys that `statements` lead to from a first one, which came another way.
+    """Return the chain of keys that `statements` build on a first key, which was obtained separately.
 
-    Statements of a time before that key are passed over. Raises: KeyFault for one that does not hold.
+    Skips statements from before that key. Raises: KeyFault for an invalid one.
     """
     trusted = [TrustedKey(first)]
     for statement in statements:

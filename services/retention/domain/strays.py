@@ -1,7 +1,7 @@
-"""Which objects may be strays, by their keys: `captures/<device>/2025/04/26/<capture>.jpg`, crops alike.
+"""Recognises possible strays by their keys: `captures/<device>/2025/04/26/<capture>.jpg`, and crops likewise.
 
-A stray is an object that no record names: a frame that was stored while Kafka was away and never sent
-again, a crop whose read was never told. A key's date is that of the capture, in UTC.
+A stray (orphan) is an object that no record names, such as a frame that was stored while Kafka was down and never
+sent again, or a crop whose read was never published. A key has the date of the capture, in UTC.
 """
 
 import re
@@ -15,14 +15,14 @@ from services.retention.domain.criteria import Criteria
 
 FRAMES, CROPS, PACKAGES = "captures", "crops", "packages"
 DATED = (FRAMES, CROPS)
-"""Folders of cameras' days, in the order of keys."""
+"""Folders with a subfolder per camera and day, in the order of keys."""
 
 MARGIN = timedelta(days=2)
-"""Beyond the schedule: a camera's clock, ours and the object store's are not the same."""
+"""Added to the schedule, because the clocks of cameras, services and the object store differ."""
 
 SETTLED = timedelta(days=14)
-"""An object put longer ago is named by nothing that is still on its way through Kafka: `capture.received` and
-`capture.processed` wait there for 7 days each. A test holds it to the registry of topics."""
+"""Age from which no pending event in Kafka names an object: `capture.received` and `capture.processed` stay
+there for 7 days each. A test compares it with the registry of topics."""
 
 _FIRST_YEAR = 2000
 _HEX = "[0-9a-f]"
@@ -34,29 +34,29 @@ _NAMES = {
     kind: re.compile(rf"(?P<id>{_UUID})\.(?:{endings})") for kind, endings in _ENDINGS.items()
 }
 _HALF_WRITTEN = re.compile(rf"\.(?P<name>{_UUID}\.[a-z]+)\.{_HEX}{{32}}")
-"""What a crash leaves in a store that is a folder (shared/objects/store.py)."""
+"""Names of files that a crash leaves in a store on a file system (shared/objects/store.py)."""
 
 
 class Look(Enum):
-    """What a sweep does with a folder."""
+    """Action of a sweep on a folder."""
 
     INTO = auto()
     SWEEP = auto()
     PASS = auto()
     ODD = auto()
-    """Of no camera, or of a day that is none or is to come: kept and counted."""
+    """A folder of no camera, of an invalid day or of a future day: kept and counted."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Days before `due` are wholly past the schedule; days after `last` are to come."""
+    """Days before `due` are wholly past the schedule; days after `last` are in the future."""
 
     due: date
     last: date
 
     @classmethod
     def of(cls, before: datetime, now: datetime) -> "Bounds":
-        """Return the bounds of a purge of what was captured before `before`, at `now`."""
+        """Return the bounds, at `now`, of a purge of records captured before `before`."""
         return cls(
             due=cutoff(before).astimezone(UTC).date(),
             last=(now + timedelta(days=1)).astimezone(UTC).date(),
@@ -64,7 +64,7 @@ class Bounds:
 
 
 def cutoff(before: datetime) -> datetime:
-    """Return the moment before which a stray goes in a purge of records captured before `before`."""
+    """Return the moment before which a purge of records captured before `before` deletes strays."""
     return before - MARGIN
 
 
@@ -77,22 +77,22 @@ class Day(NamedTuple):
 
     @property
     def start(self) -> datetime:
-        """Its first moment."""
+        """The first moment of the day."""
         return datetime.combine(self.day, time(), UTC)
 
     @property
     def end(self) -> datetime:
-        """The first moment of the next."""
+        """The first moment of the next day."""
         return self.start + timedelta(days=1)
 
     @property
     def folder(self) -> str:
-        """What its keys begin with."""
+        """The prefix of its keys."""
         return f"{self.kind}/{self.device_id}/{self.day:%Y/%m/%d}"
 
 
 def look(folder: str, bounds: Bounds) -> Look:
-    """Return what to do with a folder of `DATED`: one of them, a camera, a year, a month or a day."""
+    """Return the action on a folder of `DATED`, or on one of a camera, a year, a month or a day below."""
     _, *below = folder.split("/", 2)
     if below and not _DEVICE.fullmatch(below[0]):
         return Look.ODD
@@ -128,13 +128,13 @@ def _span(text: str) -> tuple[date, date] | None:
 
 
 def day_of(folder: str) -> Day:
-    """Return the day of a folder that is one to `SWEEP`."""
+    """Return the day of a folder whose action is `SWEEP`."""
     kind, device, day = folder.split("/", 2)
     return Day(kind, UUID(device), date.fromisoformat(day.replace("/", "-")))
 
 
 def id_in(key: str, folder: str) -> UUID | None:
-    """Return whose object this is, a capture's, a read's or a request's; None for an odd name."""
+    """Return the id of the capture, read or request in a key; None for an odd name."""
     name = key.removeprefix(f"{folder}/")
     if half := _HALF_WRITTEN.fullmatch(name):
         name = half["name"]
@@ -143,15 +143,15 @@ def id_in(key: str, folder: str) -> UUID | None:
 
 
 def is_settled(put_at: datetime, now: datetime) -> bool:
-    """Tell whether nothing that is on its way can name an object any more."""
+    """Return whether an object is so old that no pending event can name it."""
     return put_at < now - SETTLED
 
 
 def may_hold(criteria: Criteria, day: Day) -> bool:
-    """Tell whether a hold keeps frames of this camera and day, seen or not.
+    """Return whether a hold may cover frames of this camera and day.
 
-    One that names plates or reads keeps what was read. Where a frame was taken is not known here, so
-    an area is taken to be anywhere.
+    A hold that names plates or reads covers only reads. The place of a frame is unknown here, so an area
+    may be anywhere.
     """
     if criteria.names_reads:
         return False

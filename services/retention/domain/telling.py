@@ -1,7 +1,7 @@
-"""Whether what a package tells of hits and of the policy fits together, for who checks it offline.
+"""Checks offline that the hits and the policy in a package are consistent.
 
-Digests and signature say that nothing was changed since it was made. This says that what was made is whole:
-each hit is of a read that is there, each hit that a read names is there, and the policy is the one named.
+Digests and signature prove that a package is unchanged. These checks prove that it is complete: each hit belongs
+to a read in it, each hit that a read names is in it, and the policy has the digest that bag-info.txt names.
 """
 
 import tomllib
@@ -14,9 +14,9 @@ import msgspec
 from shared.core.policy import PolicyFault, digest_of
 
 HITS, POLICY, RECORDS = "hits.jsonl", "policy.toml", "records.jsonl"
-"""Below data/."""
+"""Names of files below data/."""
 HITS_TAG = "Hits"
-"""In bag-info.txt: how many hits the package tells. A package from before it told any has no such line."""
+"""In bag-info.txt: the number of hits in the package. Packages from before hits were included lack this line."""
 
 
 class _Read(msgspec.Struct):
@@ -25,7 +25,7 @@ class _Read(msgspec.Struct):
 
 
 class _Told(msgspec.Struct):
-    """What each event about a hit has."""
+    """The fields that every event about a hit has."""
 
     event_id: UUID
     hit_id: UUID
@@ -41,7 +41,7 @@ class _Hit(msgspec.Struct):
 
 
 class Telling(NamedTuple):
-    """What was found."""
+    """The faults found, and the number of hits."""
 
     faults: list[str]
     hits: int
@@ -52,11 +52,11 @@ _hit = msgspec.json.Decoder(_Hit).decode
 
 
 def hit_faults(archive: ZipFile, data: str, count: str) -> Telling:
-    """Return what speaks against the hits of a package.
+    """Return the faults of the hits in a package.
 
     Args:
         data: the folder of the payload in the archive.
-        count: what bag-info.txt says of how many there are.
+        count: the number of hits in bag-info.txt.
     """
     try:
         with archive.open(f"{data}/{RECORDS}") as lines:
@@ -84,7 +84,7 @@ def hit_faults(archive: ZipFile, data: str, count: str) -> Telling:
 
 
 def policy_faults(text: bytes, digest: str | None) -> list[str]:
-    """Return what speaks against a policy being the one whose digest is named."""
+    """Return the faults of a policy that should have this digest."""
     try:
         content: dict[str, Any] = tomllib.loads(text.decode())
         found = digest_of(content)

@@ -1,5 +1,5 @@
-"""Verifying a package offline, by who received it: nothing missing, added or changed, and by whom signed;
-and a copy of one against its booking into evidence."""
+"""Verifies a package offline, for its recipient: no file missing, added or changed, and whose signature it has.
+Also verifies a copy against its booking into evidence."""
 
 import hashlib
 import zlib
@@ -41,7 +41,7 @@ _NEEDED = (MANIFEST, TAG_MANIFEST, SIGNATURE, KEY, "bagit.txt", "bag-info.txt")
 
 @dataclass
 class Verdict:
-    """What was found; the package holds if there is no fault."""
+    """The findings; a package without faults is valid."""
 
     faults: list[str] = field(default_factory=list)
     files: int = 0
@@ -49,21 +49,21 @@ class Verdict:
     checkpoint: str | None = None
     """The checkpoint of the audit log that the package carries, a signed note."""
     log_size: int | None = None
-    """How many entries of the audit log it covers."""
+    """Number of entries of the audit log that the checkpoint covers."""
     log_signed_at: str | None = None
-    """When it was signed, as the package says: ISO 8601, UTC. The note itself does not say that."""
+    """Time of the checkpoint's signature from bag-info.txt: ISO 8601, UTC. The note itself has no time."""
     log_key: str | None = None
-    """Which key of the audit log, of those that were given, verified the checkpoint: name and hash."""
+    """The given key of the audit log that verified the checkpoint: name and hash."""
     hits: int | None = None
-    """How many hits the package tells; None where it tells of none, or is from before any were told."""
+    """Number of hits in the package; None if it has no list of hits, or is from before such lists."""
     policy: str | None = None
-    """The digest of the policy in it, which was in force when it was made; None where none is in it."""
+    """Digest of the included policy, which was in force when the package was built; None without one."""
     known_key: bool = False
-    """Verified with a key that came another way than the package."""
+    """Whether the package was verified with a key obtained apart from it."""
 
     @property
     def holds(self) -> bool:
-        """Whole, unchanged and signed."""
+        """Whether the package is whole, unchanged and signed."""
         return not self.faults
 
 
@@ -73,10 +73,10 @@ def verify_package(
     changes: Sequence[dict[str, Any]] = (),
     log_keys: Sequence[Verifier] = (),
 ) -> Verdict:
-    """Return the verdict on the package in `path`, by `key` or else by the key that it carries.
+    """Return the verdict on the package in `path`, verified with `key` or else with the key inside it.
 
     Args:
-        changes: statements that lead from `key` to those that followed it, each within its time.
+        changes: statements that lead from `key` to its successors, each valid in its own time.
         log_keys: public keys of the audit log. With any, the package's checkpoint must be signed by one.
     """
     verdict = Verdict()
@@ -92,12 +92,12 @@ def verify_package(
 
 
 def booking_faults(statement: bytes, sha256: str | None, key: Ed25519PublicKey) -> list[str]:
-    """Return what speaks against a file being the copy that a signed booking names.
+    """Return the differences between a file and the copy that a signed booking names.
 
     Args:
-        statement: the booking's statement, JSON as the service gave it out.
-        sha256: of the file, lower-case hexadecimal; None where it cannot be read.
-        key: the department's, of the time of the booking.
+        statement: the booking's statement, JSON as the service returned it.
+        sha256: digest of the file, lower-case hexadecimal; None if the file cannot be read.
+        key: the department's key at the time of the booking.
     """
     try:
         document = msgspec.json.decode(statement, type=dict[str, Any])
@@ -133,7 +133,7 @@ def _verify(
         return
     _check_signature(archive, top, trusted, verdict)
     tags = _entries(archive, top, TAG_MANIFEST, verdict)
-    _check_digests(archive, top, files, tags, verdict)  # the other manifest among them, so first
+    _check_digests(archive, top, files, tags, verdict)  # first: tags include the other manifest
     payload = _entries(archive, top, MANIFEST, verdict)
     _check_names(files, tags, payload, verdict)
     _check_digests(archive, top, files, payload, verdict)
@@ -148,7 +148,7 @@ def _verify(
 
 
 def _check_telling(archive: ZipFile, top: str, files: set[str], verdict: Verdict) -> None:
-    """Hold hits against records, and the policy against its digest, where the package tells them."""
+    """Compare hits with records, and the policy with its digest, if the package contains them."""
     info = _read(archive, f"{top}/bag-info.txt").decode()
     if (count := _tag_of(info, HITS_TAG)) is not None:
         telling = hit_faults(archive, f"{top}/data", count)
@@ -171,7 +171,7 @@ def _check_digests(
 def _check_checkpoint(
     note: bytes, info: str, log_keys: Sequence[Verifier], verdict: Verdict
 ) -> None:
-    """Take the checkpoint if it is well-formed, and verify it where the log's public keys are given."""
+    """Record a well-formed checkpoint in the verdict, and verify it if public keys of the log are given."""
     try:
         text = note.decode()
         body, found, signatures = text.rpartition("\n\n")
@@ -194,7 +194,7 @@ def _check_checkpoint(
 
 
 def _signed_by(note: str, checkpoint: Checkpoint, log_keys: Sequence[Verifier]) -> str:
-    """Return which of the log's keys signed a checkpoint. Raises: BadNote when none did."""
+    """Return the id of the log's key that signed a checkpoint. Raises: BadNote if no given key did."""
     for key in log_keys:
         try:
             key.verify(note, exact=True)
@@ -207,7 +207,7 @@ def _signed_by(note: str, checkpoint: Checkpoint, log_keys: Sequence[Verifier]) 
 
 
 def _tag_of(info: str, name: str) -> str | None:
-    """Return a tag of bag-info.txt."""
+    """Return the value of a tag in bag-info.txt, or None."""
     start = f"{name}: "
     found = [line.removeprefix(start) for line in info.splitlines() if line.startswith(start)]
     return found[0].strip() if found else None
@@ -232,7 +232,7 @@ def _check_signature(
 
 
 def _in_time(trusted: TrustedKey, info: str) -> bool:
-    """Tell whether a package's date lies in the time of its key; without a date only in an open one."""
+    """Return whether a package's date lies in its key's time; without a date, only if that time is open."""
     if trusted.since is None and trusted.until is None:
         return True
     date = _tag_of(info, "Bagging-Date")

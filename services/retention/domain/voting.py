@@ -1,7 +1,7 @@
-"""One plate out of the reads of a pass.
+"""Chooses one plate from the reads of a pass.
 
-The winner is one of the plates that frames read, character for character: reads vote, they are never
-blended into a text that none of them read. Where they disagree, the verdict says so.
+Reads vote for whole plates: the winner is always a plate that some frame gave, never a mixture of several. The
+verdict lists the characters on which reads disagree.
 """
 
 from collections import defaultdict
@@ -13,12 +13,12 @@ from services.retention.domain.sightings import Sighting, aligned
 from shared.core.types import PlateText
 
 LEAST_WEIGHT: Final = 0.01
-"""A read with no confidence at all still counts as one that was there."""
+"""Least weight of a read, even without confidence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One plate that frames of a pass read, how many of them, and its share of all votes, 0 to 1."""
+    """One plate read in a pass, the number of its reads, and its share of all votes, 0 to 1."""
 
     plate: PlateText
     reads: int
@@ -27,26 +27,26 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Dissent:
-    """One place of the winning plate that other reads saw otherwise."""
+    """One position of the winning plate where other reads differ."""
 
     place: int
     """Counted from 0."""
     others: tuple[tuple[str, float], ...]
-    """Each other character, empty for none, with its share of all votes; most first."""
+    """Each other character, empty for a missing one, with its share of all votes; largest share first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the reads of a pass come to."""
+    """The result of the vote of a pass's reads."""
 
     plate: PlateText
     best: Sighting
     """The surest read of the winning plate."""
     agreement: tuple[float, ...]
-    """Of each character of `plate`: its probability averaged over all reads, weighed by their
-    confidence; a read that saw something else there counts 0."""
+    """For each character of `plate`: its probability averaged over all reads, weighted by their
+    confidence; a read with another character there counts 0."""
     others: tuple[Reading, ...]
-    """Other plates that were read, by their share."""
+    """The other plates read, largest share first."""
     dissent: tuple[Dissent, ...]
     region: str | None
     misread_risk: float | None
@@ -58,7 +58,7 @@ class Verdict:
 
 
 class _Ballot:
-    """All reads of a pass that read the same plate."""
+    """All reads of a pass with the same plate."""
 
     def __init__(self, sightings: Sequence[Sighting]) -> None:
         self.best = max(sightings, key=lambda s: (s.confidence, s.crop_key is not None, s.order))
@@ -70,10 +70,10 @@ class _Ballot:
             sum(w * s.sureness[place] for w, s in zip(weights, sightings, strict=True))
             for place in range(len(self.plate))
         ]
-        """Of each character: its probabilities, each weighed by its read's confidence, summed."""
+        """For each character: the sum of its probabilities, each weighted by its read's confidence."""
 
     def support(self, other: "_Ballot") -> list[float]:
-        """Return what another ballot gives each of this one's characters; 0 where it differs."""
+        """Return another ballot's support for each of this one's characters; 0 where it differs."""
         return [
             other.sure[j] if j is not None and other.plate[j] == self.plate[i] else 0.0
             for i, j in enumerate(aligned(self.best, other.best))
@@ -81,10 +81,10 @@ class _Ballot:
 
 
 def vote(sightings: Sequence[Sighting]) -> Verdict:
-    """Return what one or more reads of a pass come to, in whatever order they are given.
+    """Return the verdict of one or more reads of a pass; their order does not matter.
 
-    Each candidate is compared with all reads place by place: what wins agrees best with them all,
-    which among equals is what most of them read, and where no two agree the one in the middle.
+    Compares each candidate with all reads, character by character; the one that agrees best with all of them wins.
+    For equally sure reads that is the plate of most reads, or the one in the middle if no two agree.
     """
     groups: dict[PlateText, list[Sighting]] = defaultdict(list)
     for sighting in sorted(sightings, key=lambda s: s.order):
@@ -109,7 +109,7 @@ def vote(sightings: Sequence[Sighting]) -> Verdict:
 
 
 def _is_cut_off(candidate: _Ballot, ballots: Sequence[_Ballot]) -> bool:
-    """Whether a plate is part of another that was read as often: it was half out of the frame."""
+    """Return whether a plate is part of another one read at least as often: the frame cut it off."""
     return any(
         candidate.plate in other.plate and candidate.reads <= other.reads
         for other in ballots
@@ -118,9 +118,9 @@ def _is_cut_off(candidate: _Ballot, ballots: Sequence[_Ballot]) -> bool:
 
 
 def _standing(candidate: _Ballot, ballots: Sequence[_Ballot]) -> tuple[float, float, str]:
-    """How well a candidate agrees with all reads (Dice's coefficient, weighed); ties are settled.
+    """Return how well a candidate agrees with all reads (weighted Dice coefficient), with values that break ties.
 
-    Longer plates have more characters to agree in, so what agrees is held against both lengths.
+    Longer plates have more characters to agree in, so the agreement is divided by both lengths.
     """
     score = sum(
         2 * sum(candidate.support(ballot)) / (len(candidate.plate) + len(ballot.plate))
@@ -143,7 +143,7 @@ def _dissent(winner: _Ballot, rest: Sequence[_Ballot], total: float) -> tuple[Di
 
 
 def _region(sightings: Sequence[Sighting]) -> str | None:
-    """The region that over half of the votes for any region name; None: not determined."""
+    """Return the region with over half of the votes for regions; None if there is none."""
     votes: dict[str, float] = defaultdict(float)
     for sighting in sightings:
         if sighting.region is not None:
@@ -155,9 +155,9 @@ def _region(sightings: Sequence[Sighting]) -> str | None:
 
 
 def _risk(winner: _Ballot, total: float) -> float | None:
-    """The best read's risk, raised by the share of the votes that read something else.
+    """Return the best read's risk, raised by the share of votes for other plates.
 
-    Reads that agree do not lower it: they share the dirt, the screw and the engine's habits.
+    Agreeing reads do not lower it: they share the dirt, the screw and the engine's habits.
     """
     if winner.best.misread_risk is None:
         return None
