@@ -120,6 +120,10 @@ conformance-mutants: $(STAMP) ## Break each rule in the services and see its tes
 openapi: $(STAMP) ## Write the OpenAPI document of each service to docs/openapi
 	@$(PY) -m deploy.openapi
 
+.PHONY: problems
+problems: $(STAMP) ## Write docs/problems.md from the lists of problem codes
+	@$(PY) -m deploy.problems
+
 .PHONY: metrics
 metrics: $(STAMP) ## Write docs/metrics.md from the metrics that the code declares
 	@$(PY) -m deploy.metrics

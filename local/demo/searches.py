@@ -12,6 +12,7 @@ from local.demo.client import Person, problem
 from local.demo.department import Device
 from local.demo.records import search
 from local.demo.story import Shown, StepFailed
+from shared.core.problem_codes import Common
 
 PROBLEM = "application/problem+json"
 CASE = "26-000412"
@@ -65,7 +66,7 @@ async def refused_untrained(person: Person, plate: str, window: tuple[datetime, 
     }
     answer = await person.ask("retention", "POST", "/v1/searches", json=body)
     request_id = answer.headers.get("X-Request-ID", "")
-    _must_refuse(answer, "training")
+    _must_refuse(answer, Common.TRAINING_MISSING.code)
     detail = answer.json()["detail"]
     return _shown(person, f"searched plate {plate}", None, answer.status_code, detail, request_id)
 
@@ -80,7 +81,7 @@ async def refused_purpose(person: Person) -> Shown:
     }
     answer = await person.ask("identity", "POST", "/v1/purposes", json=said)
     request_id = answer.headers.get("X-Request-ID", "")
-    _must_refuse(answer, "prohibited_purpose")
+    _must_refuse(answer, "purpose_prohibited")
     detail, what = answer.json()["detail"], "declared a prohibited purpose"
     shown = _shown(person, what, said, answer.status_code, detail, request_id)
     # The attempt to declare was allowed; the purpose was refused.

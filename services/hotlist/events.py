@@ -7,7 +7,7 @@ from datetime import timedelta
 from services.hotlist.actions.purging import HitPurge
 from services.hotlist.store.outvoted import Outvoted
 from services.hotlist.workers.matcher import Raiser
-from shared.core.errors import InvalidInput
+from shared.core.errors import InternalFault
 from shared.events import (
     Event,
     PassRecorded,
@@ -51,9 +51,8 @@ class Handlers:
         floor = timedelta(days=self._runtime.policy.retention.floor_days)
         for event in events:
             if event.before > now - floor:
-                raise InvalidInput(
-                    f"a purge may not reach the last {floor.days} days (Government Code 34090.6)",
-                    field="before",
+                raise InternalFault(
+                    f"a purge may not reach the last {floor.days} days (Government Code 34090.6)"
                 )
             if event.purge_list is None:  # an older version of the event, without a list
                 log.warning("purge run %s has no list; the next run's covers it", event.run_id)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 from uuid import uuid4
 
+from services.hotlist.domain.problem_codes import Code
 from services.hotlist.settings import Settings
 from services.hotlist.store.lists import CHANNEL as LISTS_CHANNEL
 from services.hotlist.store.raised import CHANNEL as ALERTS_CHANNEL
@@ -86,7 +87,7 @@ class HotlistService(RuntimeService):
         Raises: Unavailable when `MAX_UPLOADS` are in progress.
         """
         if self.uploads.locked():
-            raise Unavailable("other hot lists are being uploaded", retry_after_s=10)
+            raise Unavailable(Code.SHEET_UPLOADS_BUSY, retry_after_s=10)
         async with self.uploads:
             yield
 

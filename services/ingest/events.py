@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from services.ingest.store.devices import FirstSeen
-from shared.core.errors import InvalidInput
+from shared.core.errors import InternalFault
 from shared.events import RecordsPurged
 from shared.kafka.consumer import Subscription
 from shared.postgres.month_secrets import MonthSecrets
@@ -32,9 +32,8 @@ class Handlers:
         floor = timedelta(days=self._runtime.policy.retention.floor_days)
         for event in events:
             if event.before > self._runtime.clock.now() - floor:
-                raise InvalidInput(
-                    f"a purge may not reach the last {floor.days} days (Government Code 34090.6)",
-                    field="before",
+                raise InternalFault(
+                    f"a purge may not reach the last {floor.days} days (Government Code 34090.6)"
                 )
             async with self._runtime.db.begin() as connection:
                 await FirstSeen(connection).forget(event.before)

@@ -14,7 +14,7 @@ from services.recognition.engine.plausibility import Outcome, outcome
 from services.recognition.workers.child import FrameReading, Plate
 from services.recognition.workers.pool import WorkerPool
 from shared.core.clock import Clock
-from shared.core.errors import AlprError, NotFound, Unavailable
+from shared.core.errors import AlprError, InternalFault, NotFound, Unavailable
 from shared.core.ids import derive_id
 from shared.core.types import PlateText
 from shared.events import (
@@ -48,13 +48,13 @@ FRAMES_PER_WORKER: Final = 8
 each of them hangs twice."""
 
 
-class ImageMissing(AlprError):
+class ImageMissing(InternalFault):
     """The event names an image that is still not in the object store after the retries."""
 
     title = "The image is not in the object store"
 
 
-class ImageChanged(AlprError):
+class ImageChanged(InternalFault):
     """The image differs from the one that was acknowledged to the camera."""
 
     title = "The image is not the one that was acknowledged"

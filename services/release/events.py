@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.release.domain.requests import Status
 from services.release.store import Failure, Package, Requests
-from shared.core.errors import InvalidInput
+from shared.core.errors import InternalFault
 from shared.events import Event, ReleaseFailed, ReleasePackaged
 from shared.kafka.consumer import Handler, Subscription
 from shared.postgres.database import first_sight
@@ -81,4 +81,4 @@ async def _approved(requests: Requests, request_id: UUID, what: str) -> None:
     found = await requests.lock(request_id)
     if found is None or found.status is not Status.APPROVED:
         state = found.status.value if found else "unknown here"
-        raise InvalidInput(f"{what} came for a request that is {state}")
+        raise InternalFault(f"{what} came for a request that is {state}")

@@ -11,6 +11,7 @@ from fastapi import Request
 
 from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
+from shared.core.problem_codes import Common
 from shared.events import AccessAttempted, Actor, PurposeRecord
 from shared.postgres.outbox import emit
 from shared.service.runtime import Runtime, runtime_of
@@ -50,7 +51,7 @@ def check_recordable(runtime: Runtime, permission: Permission) -> None:
     if (coverage := runtime.standing.coverage) is not None:
         coverage.check(permission)
     if runtime.relay.backlog > runtime.settings.max_outbox_backlog:
-        raise Unavailable("too many access records wait for the audit log")
+        raise Unavailable(Common.ACCESS_RECORDS_WAIT)
 
 
 async def record_attempt(runtime: Runtime, attempt: AccessAttempted) -> None:

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.access.grant import Grant
 from shared.access.rule_refusals import RefusedByRule
+from shared.core.problem_codes import Common
 from shared.events import DisclosedDay, DisclosedRecord, RecordsDisclosed
-from shared.postgres.disclosed_records import LIMIT_CODE, DisclosureLimit, count, is_counted
+from shared.postgres.disclosed_records import DisclosureLimit, count, is_counted
 from shared.postgres.outbox import emit
 
 
@@ -52,10 +53,12 @@ async def disclose(
                 number,
                 grant.most_disclosed,
             )
-        except DisclosureLimit as exc:
+        except DisclosureLimit:
             # What one thing holds is known before; of others the refusal tells that they are there.
             shuts = all(record.holds == 1 for record in records)
-            raise RefusedByRule(grant, exc.detail, code=LIMIT_CODE, shuts=shuts) from None
+            raise RefusedByRule(
+                grant, Common.DISCLOSURE_LIMIT, shuts=shuts, most=grant.most_disclosed
+            ) from None
     await emit(connection, grant.service, *told)
 
 

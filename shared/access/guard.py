@@ -19,6 +19,7 @@ from shared.access.purposes import Purpose, purpose_of
 from shared.accounts.picture_links import LINK_TOKEN
 from shared.core.errors import AlprError, NotAuthenticated, NotAuthorised, Unavailable
 from shared.core.permissions import PATROL_PERMISSIONS, Permission
+from shared.core.problem_codes import Common
 from shared.events import PurposeRecord
 from shared.limits.limiter import note_known
 from shared.service.runtime import Runtime, runtime_of
@@ -110,7 +111,7 @@ class Guard:
         )
         await record_attempt(runtime, attempt)
         if fault is not None or principal is None:
-            raise fault or NotAuthenticated
+            raise fault or NotAuthenticated(Common.TOKEN_MISSING)
         request.state.granted = grant = self._issue(asking, principal, attempt.attempt_id)
         return grant
 
@@ -158,18 +159,13 @@ class Guard:
 
 def _authorise(permission: Permission, principal: Principal, now: datetime) -> None:
     if permission.value not in principal.permissions:
-        raise NotAuthorised(f"this needs the permission {permission.value}", code="permission")
+        raise NotAuthorised(Common.PERMISSION_MISSING, permission=permission)
     if not permission.needs_training:
         return
     if principal.trained_until is None:
-        raise NotAuthorised(
-            "department-approved training is not on record (policy 468.4(d))", code="training"
-        )
+        raise NotAuthorised(Common.TRAINING_MISSING)
     if principal.trained_until <= now:
-        raise NotAuthorised(
-            f"training lapsed on {principal.trained_until:%Y-%m-%d} (policy 468.4(d))",
-            code="training",
-        )
+        raise NotAuthorised(Common.TRAINING_LAPSED, lapsed_on=principal.trained_until.date())
 
 
 def _recorded(
@@ -193,7 +189,5 @@ def _offered_in(asking: _Asking, principal: Principal, parameter: str) -> UUID |
     try:
         record_id = UUID(asking.request.path_params[parameter])
     except ValueError:
-        raise NotAuthorised(
-            "no answer offered you this picture by this link", code="link"
-        ) from None
+        raise NotAuthorised(Common.PICTURE_NOT_OFFERED) from None
     return asking.runtime.links.attempt_of(token, record_id, principal.account_id, asking.now)

@@ -8,6 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from shared.accounts.tokens import verify
 from shared.core.errors import NotAuthenticated
+from shared.core.problem_codes import Common
 from shared.core.types import Ori
 from shared.events import Actor
 from shared.service.runtime import Runtime, runtime_of
@@ -50,7 +51,7 @@ def authenticate(
 ) -> Principal:
     """Return whose access token this is. Raises: NotAuthenticated."""
     if credentials is None:
-        raise NotAuthenticated("an access token is required (Authorization: Bearer)")
+        raise NotAuthenticated(Common.TOKEN_MISSING)
     claims = verify(credentials.credentials, runtime.people.keys, "access", now)
     runtime.people.check(claims)
     trained = claims.get("trained_until")
@@ -66,4 +67,4 @@ def authenticate(
             session_id=str(claims["sid"]),
         )
     except (KeyError, TypeError, ValueError) as exc:
-        raise NotAuthenticated("the token lacks what an access token has") from exc
+        raise NotAuthenticated(Common.TOKEN_INCOMPLETE) from exc

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from shared.accounts.tokens import verify
 from shared.core.errors import NotAuthenticated, NotAuthorised
-from shared.core.permissions import PURPOSE_MISSING, Permission
+from shared.core.permissions import Permission
 from shared.core.plates import PlatePattern
+from shared.core.problem_codes import Common
 from shared.events import PurposeRecord
 from shared.service.runtime import Runtime
 
@@ -94,25 +95,23 @@ def purpose_of(
     if token is None:
         if needed or permission.needs_purpose:
             raise NotAuthorised(
-                "this needs a declared purpose in X-ALPR-Purpose (policy 468.4(a))",
-                code=PURPOSE_MISSING,
-                kinds=sorted(opening),
-                permission=permission.value,
+                Common.PURPOSE_MISSING, kinds=sorted(opening), permission=permission
             )
         return None
     try:
         claims = verify(token, runtime.people.keys, "purpose", now)
     except NotAuthenticated as exc:
-        raise NotAuthorised(f"X-ALPR-Purpose: {exc.detail}", code="purpose") from None
+        raise NotAuthorised(
+            Common.PURPOSE_TOKEN_REFUSED, fault=exc.detail, because=exc.code
+        ) from None
     if claims["sub"] != account_id:
-        raise NotAuthorised("this purpose was declared by somebody else", code="purpose")
+        raise NotAuthorised(Common.PURPOSE_OF_ANOTHER_PERSON)
     if claims.get("kind") not in opening:
         raise NotAuthorised(
-            f"the purpose {claims.get('kind')} does not open this; {permission.value} is opened by:"
-            f" {', '.join(sorted(opening))}",
-            code="purpose",
+            Common.PURPOSE_DOES_NOT_OPEN,
+            kind=str(claims.get("kind")),
             kinds=sorted(opening),
-            permission=permission.value,
+            permission=permission,
         )
     record = PurposeRecord(
         kind=str(claims["kind"]),
@@ -133,7 +132,7 @@ def _lifted_until(claims: dict[str, Any]) -> datetime | None:
 
 
 def _outside(what: str) -> NotAuthorised:
-    return NotAuthorised(f"the {what} asked for is outside the declared purpose", code="purpose")
+    return NotAuthorised(Common.PURPOSE_SCOPE_EXCEEDED, what=what)
 
 
 def _time(value: Any) -> datetime | None:

@@ -3,14 +3,15 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC
+from typing import Any
 
 from fastapi import Request
 
 from shared.access.attempts import attempt_of, record_attempt
 from shared.access.data_elements import elements_of
 from shared.access.grant import Grant
-from shared.core.errors import NotAuthorised
-from shared.core.permissions import PURPOSE_MISSING
+from shared.core.errors import NotAuthorised, ProblemCode
+from shared.core.problem_codes import Common
 from shared.postgres.disclosed_records import shut
 from shared.service.runtime import runtime_of
 
@@ -18,8 +19,10 @@ from shared.service.runtime import runtime_of
 class RefusedByRule(NotAuthorised):
     """A store refused what the guard had let through. Recorded, with the request, once all is undone."""
 
-    def __init__(self, grant: Grant, detail: str, *, code: str, shuts: bool = False) -> None:
-        super().__init__(detail, code=code)
+    def __init__(
+        self, grant: Grant, problem: ProblemCode, *, shuts: bool = False, **params: Any
+    ) -> None:
+        super().__init__(problem, **params)
         self.grant = grant
         self.shuts = shuts
         """Whether nothing more is shown to the person that day, since the refusal told them something."""
@@ -27,8 +30,7 @@ class RefusedByRule(NotAuthorised):
 
 def purpose_missing(grant: Grant, what: str) -> RefusedByRule:
     """Return the refusal of what is shown for a declared purpose alone."""
-    detail = f"{what} needs a declared purpose in X-ALPR-Purpose (policy 468.4(a))"
-    return RefusedByRule(grant, detail, code=PURPOSE_MISSING)
+    return RefusedByRule(grant, Common.PURPOSE_MISSING_FOR, what=what)
 
 
 async def record_refusal(

@@ -14,8 +14,9 @@ from typing import Any
 from shared.accounts.tokens import LEEWAY_S, KeyRing, longest_tokens, thumbprint
 from shared.core.certificates import CertificateRefused, Trust
 from shared.core.clock import Clock
-from shared.core.errors import AlprError, CredentialEnded, Unavailable
+from shared.core.errors import AlprError, CredentialEnded, DependencyDown, Unavailable
 from shared.core.policy import Policy
+from shared.core.problem_codes import Common
 from shared.events import AccountChanged, CertificateRevoked, Event, IdentityTicked, KeyPublished
 from shared.events.signed_events import verify_event
 
@@ -110,11 +111,11 @@ class People:
         """Raise CredentialEnded if the account of `claims` may not act, or its token was revoked."""
         account = str(claims["sub"])
         if (status := self._barred.get(account)) is not None:
-            raise CredentialEnded(f"this account is {status}")
+            raise CredentialEnded(Common.ACCOUNT_ENDED, status=status)
         issued = datetime.fromtimestamp(float(claims["iat"]), UTC)
         valid_from = self._valid_from.get(account)
         if valid_from is not None and issued < valid_from:
-            raise CredentialEnded("this token was revoked")
+            raise CredentialEnded(Common.TOKEN_REVOKED)
 
     def provisioned(self, account_id: str) -> Provisioned:
         """Return the provisioners of an account, as its newest event lists them."""
@@ -123,10 +124,7 @@ class People:
     def check_current(self, now: datetime) -> None:
         """Raise Unavailable unless this process knows every account and key change up to 5 s ago."""
         if self.lost_for(now) is not None:
-            raise Unavailable(
-                "whether your account still holds cannot be checked now: nothing was heard from identity "
-                "for more than 5 seconds"
-            )
+            raise Unavailable(Common.ACCOUNTS_UNCHECKED)
 
     def lost_for(self, now: datetime) -> timedelta | None:
         """Return how long this process's accounts have been out of date; None while they are current."""
@@ -149,7 +147,7 @@ class People:
     async def ping(self) -> None:
         """Return while accounts are current. Raises: Unavailable."""
         if self.lost_for(self._clock.now()) is not None:
-            raise Unavailable("identity's tick is not heard, or an event before it is missing")
+            raise DependencyDown("identity's tick is not heard, or an event before it is missing")
 
     def _account(self, event: AccountChanged, serial: int) -> None:
         account = str(event.account_id)

@@ -9,6 +9,7 @@ from hmac import compare_digest
 from uuid import UUID
 
 from shared.core.errors import NotAuthorised
+from shared.core.problem_codes import Common
 from shared.kafka.event_mac import MacKey
 
 LINK_TOKEN = "link_token"  # noqa: S105 - a name, not a secret
@@ -37,10 +38,10 @@ class PictureLinks:
         """
         said, _, mac = token.rpartition(".")
         if not compare_digest(mac.encode(), self._mac(said, record_id, person_id).encode()):
-            raise NotAuthorised("no answer offered you this picture by this link", code="link")
+            raise NotAuthorised(Common.PICTURE_NOT_OFFERED)
         attempt_id, _, until = said.partition(".")
         if int(until) < now.timestamp():
-            raise NotAuthorised("this link is over: ask for the record again", code="link")
+            raise NotAuthorised(Common.PICTURE_LINK_OVER)
         return UUID(attempt_id)
 
     def _mac(self, said: str, record_id: UUID, person_id: str) -> str:

@@ -17,6 +17,7 @@ from jose.exceptions import JOSEError
 
 from shared.core.errors import CredentialEnded, NotAuthenticated
 from shared.core.policy import Policy
+from shared.core.problem_codes import Common
 
 ALGORITHM = "ES256"
 AUDIENCE = "plateward"
@@ -74,7 +75,7 @@ def verify(token: str, keys: KeyRing, kind: TokenType, now: datetime) -> dict[st
     header = _header(token)
     jwk = keys.find(str(header.get("kid", "")), now)
     if jwk is None:
-        raise NotAuthenticated("the token's key is not known")
+        raise NotAuthenticated(Common.TOKEN_KEY_UNKNOWN)
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
@@ -94,13 +95,13 @@ def verify(token: str, keys: KeyRing, kind: TokenType, now: datetime) -> dict[st
             },
         )
     except (JOSEError, ValueError, TypeError, KeyError) as exc:
-        raise NotAuthenticated("the token does not hold") from exc
+        raise NotAuthenticated(Common.TOKEN_INVALID) from exc
     if claims.get("typ") != kind:
-        raise NotAuthenticated(f"this is not a token for {kind}")
+        raise NotAuthenticated(Common.TOKEN_OF_ANOTHER_KIND, kind=kind)
     if not _holds_at(claims, now.timestamp()):
-        raise CredentialEnded("the token has expired")
+        raise CredentialEnded(Common.TOKEN_EXPIRED)
     if not _is_short(claims, keys.longest[kind]):
-        raise NotAuthenticated("the token would hold for longer than the policy allows")
+        raise NotAuthenticated(Common.TOKEN_LASTS_TOO_LONG)
     return claims
 
 
@@ -142,14 +143,14 @@ def _seconds(claims: Mapping[str, Any], name: str) -> float | None:
 def _header(token: str) -> dict[str, Any]:
     """Return the header of a compact JWS; refuses all but alg, kid and typ (no crit, jwk, jku, x5u)."""
     if len(token) > MAX_TOKEN_CHARACTERS or token.count(".") != 2 or not token.isascii():
-        raise NotAuthenticated("the token is not a signed JWT")
+        raise NotAuthenticated(Common.TOKEN_UNSIGNED)
     part = token.split(".", 1)[0]
     try:
         header = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (ValueError, Base64Error) as exc:
-        raise NotAuthenticated("the token is not a signed JWT") from exc
+        raise NotAuthenticated(Common.TOKEN_UNSIGNED) from exc
     if not isinstance(header, dict) or not header.keys() <= _HEADER_FIELDS:
-        raise NotAuthenticated("the token's header has fields that are not taken")
+        raise NotAuthenticated(Common.TOKEN_HEADER_UNKNOWN)
     if header.get("alg") != ALGORITHM:
-        raise NotAuthenticated(f"tokens are signed with {ALGORITHM} only")
+        raise NotAuthenticated(Common.TOKEN_ALGORITHM_UNKNOWN, algorithm=ALGORITHM)
     return header

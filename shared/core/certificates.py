@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import AfterValidator, SecretStr
 
-from shared.core.errors import AlprError
+from shared.core.errors import InternalFault
 
 Usage = Literal["tokens", "captures"]
 """`tokens`: identity's issuer key, which signs token keys and accounts. `captures`: ingest's signing key."""
@@ -34,7 +34,7 @@ SIGNATURE_BYTES = 64
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
-class CertificateRefused(AlprError):
+class CertificateRefused(InternalFault):
     """A certificate or revocation is invalid: its form, signature, time or usage; or it is revoked."""
 
     title = "A certificate does not hold"

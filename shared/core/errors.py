@@ -1,24 +1,129 @@
-"""Errors that a caller sees. Only `shared/http` knows their statuses."""
+"""What can go wrong in a way that a caller is told: an error is raised with a code of a closed list and its parameters.
 
-from typing import ClassVar
+`shared/http` alone knows statuses. The codes are in `shared/core/problem_codes.py` and in `problem_codes.py` of each
+service's domain.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from enum import Enum
+from string import Formatter
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeGuard
+
+
+class _Text(Formatter):
+    """Renders templates: a list as `a, b`, a list of pairs as `a and b; c and d`."""
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        if not _is_list(value):
+            return str(super().format_field(value, format_spec))
+        if any(map(_is_list, value)):
+            return "; ".join(" and ".join(map(str, pair)) for pair in value)
+        return ", ".join(map(str, value))
+
+
+def _is_list(value: object) -> TypeGuard[Collection[Any]]:
+    return isinstance(value, Collection) and not isinstance(value, str)
+
+
+_TEXT = _Text()
+
+
+class ProblemCode(Enum):
+    """The base of the lists of codes: `NAME = error class, template of the text, parameters that the text leaves out`.
+
+    The code is the name in lower case. A code is one rule: callers' programs may rely on it and on the parameters, while
+    the text may be worded anew. No template and no parameter holds a plate, a token or a secret.
+    """
+
+    def __init__(self, error: "type[AlprError]", text: str, *unsaid: str) -> None:
+        self.error = error
+        self.text = text
+        named = [name for _, name, _, _ in _TEXT.parse(text) if name is not None]
+        self.params: tuple[str, ...] = (*dict.fromkeys(named), *unsaid)
+        """The names of the parameters: those of the text in its order, then the others."""
+
+    @property
+    def code(self) -> str:
+        """The code as problem documents have it."""
+        return self.name.lower()
+
+    def render(self, params: Mapping[str, object]) -> str:
+        """Return the text with these parameters. Raises: TypeError for other parameters than the code's."""
+        if params.keys() != set(self.params):
+            raise TypeError(f"{self.code} has the parameters {self.params}, not {tuple(params)}")
+        return self.fill(params)
+
+    def fill(self, params: Mapping[str, object]) -> str:
+        """Return the text with at least the parameters that it names."""
+        return _TEXT.vformat(self.text, (), params)
 
 
 class AlprError(Exception):
-    """A rule refused the request; `detail` names the fault for the caller, and never a plate or a secret."""
+    """A rule refused. `detail` is for the caller: the code's text with `params`, never a plate or a secret.
+
+    `field` is the field of the request that the rule is about; `errors` lists each fault where there can be several.
+    """
 
     title: ClassVar[str] = "The request could not be carried out"
 
-    def __init__(self, detail: str = "", *, field: str | None = None, **members: object) -> None:
-        super().__init__(detail or self.title)
-        self.detail = detail or self.title
+    problem: ProblemCode | None = None
+    field: str | None = None
+    errors: Sequence[Mapping[str, Any]] | None = None
+    params: Mapping[str, Any] = MappingProxyType({})
+
+    def __init__(
+        self,
+        problem: ProblemCode,
+        *,
+        field: str | None = None,
+        errors: Sequence[Mapping[str, Any]] | None = None,
+        **params: Any,
+    ) -> None:
+        if not isinstance(self, problem.error):
+            raise TypeError(f"{problem.code} is raised as {problem.error.__name__}")
+        self._say(problem.render(params))
+        self.problem = problem
         self.field = field
-        self.members = members
+        self.errors = errors
+        self.params = params
+
+    def _say(self, detail: str) -> None:
+        Exception.__init__(self, detail)
+        self.detail = detail
+
+    @property
+    def code(self) -> str | None:
+        """The code as problem documents have it; None for what is for operations."""
+        return None if self.problem is None else self.problem.code
+
+
+class InternalFault(AlprError):
+    """A fault of start-up, a command or a consumer. Its text is for logs; a caller over HTTP learns only that it is ours."""
+
+    title = "Internal error"
+
+    def __init__(self, detail: str = "") -> None:
+        self._say(detail or self.title)
 
 
 class InvalidInput(AlprError):
     """A well-formed value is not acceptable; `field` names it."""
 
     title = "A value is not acceptable"
+
+
+class ValueRefused(ValueError):
+    """A value that a validator refuses by a coded rule; shared/http answers with the code, and the field that had it."""
+
+    def __init__(self, problem: ProblemCode, **params: Any) -> None:
+        super().__init__(problem.render(params))
+        self.problem = problem
+        self.params = params
+
+    def at(self, field: str | None) -> InvalidInput:
+        """Return the refusal of the field that had the value."""
+        return InvalidInput(self.problem, field=field, **self.params)
 
 
 class Malformed(AlprError):
@@ -69,13 +174,25 @@ class UnsupportedMedia(AlprError):
     title = "This content type is not accepted"
 
 
+class MethodNotAllowed(AlprError):
+    """The route is there, for other methods."""
+
+    title = "Method Not Allowed"
+
+
+class RequestTimeout(AlprError):
+    """The request did not arrive in time."""
+
+    title = "The request did not arrive in time"
+
+
 class TooManyRequests(AlprError):
     """The caller exceeds the rate limit; retry after `retry_after_s`."""
 
     title = "Too many requests"
 
-    def __init__(self, detail: str = "", *, retry_after_s: int = 1) -> None:
-        super().__init__(detail)
+    def __init__(self, problem: ProblemCode, *, retry_after_s: int = 1, **params: Any) -> None:
+        super().__init__(problem, **params)
         self.retry_after_s = retry_after_s
 
 
@@ -84,6 +201,14 @@ class Unavailable(AlprError):
 
     title = "Temporarily unavailable"
 
-    def __init__(self, detail: str = "", *, retry_after_s: int = 2) -> None:
-        super().__init__(detail)
+    def __init__(self, problem: ProblemCode, *, retry_after_s: int = 2, **params: Any) -> None:
+        super().__init__(problem, **params)
+        self.retry_after_s = retry_after_s
+
+
+class DependencyDown(Unavailable):
+    """What the service rests on is down or set up wrongly. Its text is for readiness and logs, not for callers."""
+
+    def __init__(self, detail: str, *, retry_after_s: int = 2) -> None:
+        self._say(detail)
         self.retry_after_s = retry_after_s

@@ -6,6 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, SecretStr
 
+from shared.core.errors import ValueRefused
+from shared.core.problem_codes import Common
+
 KEY_BYTES = 32
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 MAX_INT = 2**31 - 1
@@ -15,25 +18,25 @@ MAX_INT = 2**31 - 1
 def storable(text: str) -> str:
     """Return `text` if Postgres can store it. Raises: ValueError for NUL and lone surrogates."""
     if "\x00" in text:
-        raise ValueError("holds a NUL character")
+        raise ValueRefused(Common.TEXT_HAS_NUL)
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("holds half of a surrogate pair") from None
+        raise ValueRefused(Common.TEXT_HAS_HALF_SURROGATE) from None
     return text
 
 
 def _written_out(value: Any) -> Any:
     """Refuse bare numbers and dates: a number may be seconds or milliseconds, a date has no zone."""
     if isinstance(value, int | float) or (isinstance(value, str) and "T" not in value.upper()):
-        raise ValueError("is written as RFC 3339 has it, e.g. 2026-06-01T12:00:00Z")
+        raise ValueRefused(Common.MOMENT_NOT_WRITTEN_OUT)
     return value
 
 
 def _of_our_time(moment: datetime) -> datetime:
     """Return `moment` if it can be stored in every zone and with any duration added."""
     if not EARLIEST <= moment < LATEST:
-        raise ValueError(f"is not between the years {EARLIEST.year} and {LATEST.year}")
+        raise ValueRefused(Common.MOMENT_OUT_OF_RANGE, from_year=EARLIEST.year, to_year=LATEST.year)
     return moment
 
 

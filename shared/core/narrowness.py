@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.core.errors import InvalidInput
-from shared.core.plates import TOO_LITTLE_KNOWN, PlatePattern
+from shared.core.plates import PlatePattern
 from shared.core.policy import Narrowness
+from shared.core.problem_codes import Common
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,14 @@ def too_wide(asked: Breadth, rule: Narrowness, *, at: str = "") -> InvalidInput 
     if asked.names_reads:
         return None
     if asked.pattern is None and not asked.names_place:
-        return InvalidInput("give a plate, an area or devices", field=f"{at}plate")
+        return InvalidInput(Common.NOTHING_NAMED, field=f"{at}plate")
     if asked.pattern is not None and not asked.names_place and not asked.pattern.searchable:
-        return InvalidInput(f"{TOO_LITTLE_KNOWN}, or an area, or devices", field=f"{at}plate")
+        return InvalidInput(Common.PLATE_TOO_OPEN, field=f"{at}plate")
     known = asked.pattern.known_characters if asked.pattern is not None else 0
     if known >= rule.known_characters or _within(asked, timedelta(days=rule.days)):
         return None
     return InvalidInput(
-        f"the window is {rule.days} days at most where fewer than {rule.known_characters} characters of"
-        " the plate are known, whatever area or devices are named: give a shorter window, or more of the"
-        " plate",
+        Common.WINDOW_TOO_LONG,
         field=f"{at}captured_from",
         days=rule.days,
         known_characters=rule.known_characters,

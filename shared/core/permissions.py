@@ -2,9 +2,6 @@
 
 from enum import StrEnum
 
-PURPOSE_MISSING = "purpose_missing"
-"""Code of a refusal that declaring a purpose would resolve."""
-
 
 class Permission(StrEnum):
     """noun:verb; roles in policy.toml are sets of these."""

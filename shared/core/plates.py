@@ -10,6 +10,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Self
 
+from shared.core.errors import ValueRefused
+from shared.core.problem_codes import Common
 from shared.core.types import PlateText
 
 MAX_PLATE_CHARACTERS = 12
@@ -18,8 +20,6 @@ MAX_TYPED_CHARACTERS = 40
 
 MIN_KNOWN_ALONE = 2
 """Known characters that a pattern needs to be searched on every device."""
-
-TOO_LITTLE_KNOWN = "too little of the plate is known: give two known characters beside each other"
 
 ONE, MANY = "?", "*"
 WILDCARDS = frozenset(ONE + MANY)
@@ -42,7 +42,7 @@ _BESIDE = re.compile(r"^\??[A-Z0-9]|[A-Z0-9]\??[A-Z0-9]|[A-Z0-9]\??$")
 def normalise_plate(text: str) -> PlateText:
     """Return `text` as a plate in its normal form: upper case; separators and symbols dropped.
 
-    Raises: ValueError for letters or digits other than A-Z and 0-9, for wildcards of any notation, and for 0 or
+    Raises: ValueRefused for letters or digits other than A-Z and 0-9, for wildcards of any notation, and for 0 or
     more than 12 characters.
     """
     if text.isascii() and text.isalnum():  # the common case
@@ -51,8 +51,9 @@ def normalise_plate(text: str) -> PlateText:
         plate = _plain(text)
         _refuse_strange(plate, allowed=frozenset())
     if not 1 <= len(plate) <= MAX_PLATE_CHARACTERS:
-        message = f"a plate has 1 to {MAX_PLATE_CHARACTERS} letters and digits, not {len(plate)}"
-        raise ValueError(message)
+        raise ValueRefused(
+            Common.PLATE_LENGTH, max_characters=MAX_PLATE_CHARACTERS, characters=len(plate)
+        )
     return PlateText(plate)
 
 
@@ -78,7 +79,7 @@ class PlatePattern:
     def parse(cls, text: str, *, lookalike: bool = False) -> Self:
         """Parse a person's text as a pattern. Parsing its `text` again gives the same pattern.
 
-        Raises: ValueError for characters that no plate has, for more than 12 characters, known or not (`*` may match
+        Raises: ValueRefused for characters that no plate has, for more than 12 characters, known or not (`*` may match
         none and counts as none), and without a known character.
         """
         plain = _plain(text)
@@ -86,11 +87,12 @@ class PlatePattern:
         plain = _MANY_MANY.sub(MANY, plain)
         characters = len(plain.replace(MANY, ""))
         if not 1 <= characters <= MAX_PLATE_CHARACTERS and plain != MANY:
-            message = f"a plate has 1 to {MAX_PLATE_CHARACTERS} characters, known or not, not {characters}"
-            raise ValueError(message)
+            raise ValueRefused(
+                Common.PATTERN_LENGTH, max_characters=MAX_PLATE_CHARACTERS, characters=characters
+            )
         pattern = cls(plain, lookalike)
         if not pattern.known_characters:
-            raise ValueError("at least one character of the plate must be known")
+            raise ValueRefused(Common.PATTERN_ALL_UNKNOWN)
         return pattern
 
     @property
@@ -123,7 +125,7 @@ class PlatePattern:
 def _plain(text: str) -> str:
     """Return `text` in upper case without separators and symbols; wildcards of all notations stay.
 
-    Raises: ValueError for a letter, digit or mark that no plate has.
+    Raises: ValueRefused for a letter, digit or mark that no plate has.
     """
     if text.isascii():
         return text.translate(_ASCII)
@@ -135,8 +137,7 @@ def _plain_character(character: str) -> str:
         return _ASCII[ord(character)] or ""
     if _is_dropped(character):
         return ""
-    message = f"a plate has letters A-Z and digits 0-9, not {character!r}"
-    raise ValueError(message)
+    raise ValueRefused(Common.PLATE_CHARACTER_UNKNOWN, character=character)
 
 
 def _is_dropped(character: str) -> bool:
@@ -151,8 +152,6 @@ def _is_dropped(character: str) -> bool:
 def _refuse_strange(plain: str, *, allowed: frozenset[str]) -> None:
     strange = [c for c in plain if c not in CHARACTERS and c not in allowed]
     if strange and strange[0] in WILDCARDS:
-        message = f"a plate without unknown characters is wanted here, not {strange[0]!r}"
-        raise ValueError(message)
+        raise ValueRefused(Common.PLATE_NOT_WHOLE, character=strange[0])
     if strange:
-        message = f"a plate has letters A-Z and digits 0-9, ? and * for what is unknown, not {strange[0]!r}"
-        raise ValueError(message)
+        raise ValueRefused(Common.PATTERN_CHARACTER_UNKNOWN, character=strange[0])

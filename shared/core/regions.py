@@ -7,6 +7,9 @@ issue plates; checks those of other countries by form only. Source: ISO 3166-1 a
 import re
 from typing import NamedTuple
 
+from shared.core.errors import ValueRefused
+from shared.core.problem_codes import Common
+
 _SUBDIVISIONS = {
     "US": (
         "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM"
@@ -292,7 +295,7 @@ def parse_region(text: str, department_state: str) -> Region:
     Two letters mean a subdivision in the country of `department_state` (such as US-CA) if it has one of that name, even
     if they also are a country's code: for a department in California, DE is Delaware.
 
-    Raises: ValueError that names the allowed values.
+    Raises: ValueRefused that names the allowed values.
     """
     home = department_state.partition("-")[0]
     plain = text.strip().upper() if text.isascii() else ""
@@ -300,4 +303,4 @@ def parse_region(text: str, department_state: str) -> Region:
         return Region(f"{home}-{plain}", plain)
     if is_region(plain):
         return Region(plain, None)
-    raise ValueError(f"is no region: give {ALLOWED}, or a state of {home} by its letters")
+    raise ValueRefused(Common.REGION_UNKNOWN, allowed=ALLOWED, country=home)

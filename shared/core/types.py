@@ -5,6 +5,9 @@ from typing import Annotated, Literal, NewType
 
 import msgspec
 
+from shared.core.errors import ValueRefused
+from shared.core.problem_codes import Common
+
 Ori = NewType("Ori", str)
 """Originating agency identifier, nine characters as NCIC assigns it, e.g. CA0520100."""
 
@@ -30,5 +33,5 @@ _ORI = re.compile(ORI_PATTERN.strip("^$"))
 def parse_ori(text: str) -> Ori:
     """Return an ORI in upper case. Raises: ValueError for anything else."""
     if not _ORI.fullmatch(text):
-        raise ValueError("an ORI has two letters and seven letters or digits, e.g. CA0520100")
+        raise ValueRefused(Common.ORI_MALFORMED)
     return Ori(text.upper())

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from shared.core.errors import InvalidInput
 from shared.core.plates import MAX_PLATE_CHARACTERS
+from shared.core.problem_codes import Common
 from shared.events import CaptureReceived, Place, ReadRecorded
 
 FULL_CIRCLE_DEG = 360
@@ -70,17 +71,15 @@ def check_read(read: ReadRecorded, now: datetime) -> None:
     """Raise InvalidInput, naming the field, for a read that cannot be stored or computed with."""
     _check_times(read.captured_at, read.received_at, now)
     if _PLATE.fullmatch(read.plate) is None:
-        raise InvalidInput("a plate in its normal form is 1 to 12 of A-Z and 0-9", field="plate")
+        raise InvalidInput(Common.PLATE_NOT_NORMAL, field="plate")
     _check_place(read.place)
     for name in _TEXTS:
         if not _storable([getattr(read, name) or ""]):
-            raise InvalidInput("holds a character that cannot be stored", field=name)
+            raise InvalidInput(Common.TEXT_NOT_STORABLE, field=name)
     if read.characters and not _storable(one.text for one in read.characters):
-        raise InvalidInput("holds a character that cannot be stored", field="characters")
+        raise InvalidInput(Common.TEXT_NOT_STORABLE, field="characters")
     if read.alternatives and not all(_PLATE.fullmatch(a.plate) for a in read.alternatives):
-        raise InvalidInput(
-            "a plate in its normal form is 1 to 12 of A-Z and 0-9", field="alternatives"
-        )
+        raise InvalidInput(Common.PLATE_NOT_NORMAL, field="alternatives")
 
 
 def check_capture(capture: CaptureReceived, now: datetime) -> None:
@@ -100,7 +99,7 @@ def is_late(captured_at: datetime, arrived_at: datetime, may_take: timedelta) ->
 
 def _check_place(place: Place | None) -> None:
     if not _is_heading(place):
-        raise InvalidInput("a heading is from 0 to 360 degrees", field="heading_deg")
+        raise InvalidInput(Common.HEADING_OUT_OF_RANGE, field="heading_deg")
 
 
 def _is_heading(place: Place | None) -> bool:
@@ -110,9 +109,9 @@ def _is_heading(place: Place | None) -> bool:
 def _check_times(captured_at: datetime, received_at: datetime, now: datetime) -> None:
     if captured_at.tzinfo is None or received_at.tzinfo is None:
         field = "captured_at" if captured_at.tzinfo is None else "received_at"
-        raise InvalidInput("has no time zone", field=field)
+        raise InvalidInput(Common.TIME_WITHOUT_ZONE, field=field)
     if not now - OLDEST <= captured_at <= now + AHEAD:
-        raise InvalidInput("this was captured at no sane time", field="captured_at")
+        raise InvalidInput(Common.CAPTURE_TIME_NOT_SANE, field="captured_at")
 
 
 def _storable(texts: Iterable[str]) -> bool:

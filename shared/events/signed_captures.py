@@ -15,7 +15,7 @@ from prometheus_client import Counter
 
 from shared.core.certificates import CertificateRefused, Signer, Trust
 from shared.core.clock import Clock
-from shared.core.errors import AlprError
+from shared.core.errors import InternalFault
 from shared.core.ids import derive_id
 from shared.events import (
     CaptureProcessed,
@@ -40,8 +40,8 @@ _body = msgspec.json.Encoder(order="sorted")
 _capture = msgspec.json.Decoder(CaptureReceived)
 
 
-class CaptureRefused(AlprError):
-    """Ingest did not sign the capture of a read or outcome, or the two contradict each other."""
+class CaptureRefused(InternalFault):
+    """The capture of a read or outcome was not signed by ingest, or says something else than it."""
 
     title = "The capture is not as ingest signed it"
 

@@ -10,8 +10,9 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from msgspec import to_builtins
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,7 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.access.principals import identify
 from shared.access.rule_refusals import record_unrecorded
 from shared.core import errors
-from shared.core.errors import AlprError
+from shared.core.errors import AlprError, InternalFault
+from shared.core.problem_codes import Common
 from shared.core.trace import (
     callers_id,
     current_traceparent,
@@ -30,7 +32,8 @@ from shared.core.trace import (
 from shared.http.docs import DOCS, add_docs
 from shared.http.handlers import add_handler
 from shared.http.openapi import describe
-from shared.limits.body_limit import BodyLimit
+from shared.http.validation import invalid_request
+from shared.limits.body_limit import BodyLimit, BodyRefused
 from shared.limits.limiter import Identify, Turnstile, Vouch
 from shared.postgres.unit_of_work import UnitOfWork
 from shared.service.running import Service, attach, service_of
@@ -50,26 +53,35 @@ STATUS: Mapping[type[AlprError], int] = {
     errors.NotAuthorised: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.MethodNotAllowed: 405,
+    errors.RequestTimeout: 408,
     errors.TooLarge: 413,
     errors.UnsupportedMedia: 415,
     errors.InvalidInput: 422,
     errors.TooManyRequests: 429,
+    errors.InternalFault: 500,
     errors.Unavailable: 503,
 }
+"""The status of each class; the code of a problem names its class."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 class Problem(BaseModel):
-    """A problem document (RFC 9457); `errors` names each faulty field."""
+    """A problem document (RFC 9457); docs/problems.md lists the codes and their parameters."""
 
     type: str = "about:blank"
     title: str
     status: int
-    detail: str = ""
+    code: str = Field(description="The rule that refused: programs go by it, and not by the text")
+    params: dict[str, Any] = Field(description="The values of this refusal, by the code's names")
+    detail: str = Field(default="", description="The code's text with its parameters, for people")
     instance: str = ""
-    field: str | None = None
-    errors: list[dict[str, Any]] | None = None
+    field: str | None = Field(default=None, description="The field of the request that is at fault")
+    errors: list[dict[str, Any]] | None = Field(
+        default=None, description="Each fault, where there can be several"
+    )
+    retry_after_s: int | None = None
 
 
 def create_app(
@@ -121,7 +133,7 @@ def create_app(
     app.get("/readyz", tags=["health"])(readyz)
     app.get("/metrics", tags=["health"], response_class=Response)(metrics)
     add_docs(app)
-    describe(app)
+    describe(app, problem_codes=[*Common, *spec.problem_codes()])
     return app
 
 
@@ -202,22 +214,39 @@ class RequestContext:
         await self._app(scope, receive, answer)
 
 
-def problem(
-    request: Request, status: int, title: str, detail: str = "", **members: Any
-) -> JSONResponse:
-    """Return a problem document as a response."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    body["instance"] = f"urn:request:{request.state.request_id}"
+def status_of(error: type[AlprError]) -> int:
+    """Return the status of an error's class by the nearest class that has one."""
+    return next(STATUS[kind] for kind in error.__mro__ if kind in STATUS)
+
+
+def problem(request: Request, exc: AlprError) -> JSONResponse:
+    """Return an error as a problem document."""
+    code, detail, params = _said(exc)
+    status = status_of(type(exc))
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": exc.title,
+        "status": status,
+        "code": code,
+        "params": params,
+        "detail": detail,
+        "instance": f"urn:request:{request.state.request_id}",
+    }
+    retry_after_s: int | None = getattr(exc, "retry_after_s", None)
+    members = {"field": exc.field, "errors": exc.errors, "retry_after_s": retry_after_s}
     body.update({name: value for name, value in members.items() if value is not None})
-    headers = {"Retry-After": str(body["retry_after_s"])} if "retry_after_s" in body else {}
+    headers = {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(body, status, headers, media_type=PROBLEM)
 
 
-def status_of(exc: AlprError) -> int:
-    """Return the status of an error by the nearest class that has one."""
-    return next(STATUS[kind] for kind in type(exc).__mro__ if kind in STATUS)
+def _said(exc: AlprError) -> tuple[str, str, dict[str, Any]]:
+    """Return code, text and parameters; an error without a code is one whose text is for operations."""
+    if exc.problem is not None:
+        return exc.problem.code, exc.detail, to_builtins(exc.params)
+    general = Common.UNAVAILABLE if isinstance(exc, errors.Unavailable) else Common.INTERNAL
+    return general.code, general.text, {}
 
 
 async def _alpr_error(request: Request, exc: AlprError) -> JSONResponse:
@@ -226,37 +255,40 @@ async def _alpr_error(request: Request, exc: AlprError) -> JSONResponse:
             await record_unrecorded(request, exc)
         except errors.Unavailable as away:
             exc = away
-    members: dict[str, Any] = {"field": exc.field, **exc.members}
-    if (retry_after_s := getattr(exc, "retry_after_s", None)) is not None:
-        members["retry_after_s"] = retry_after_s
-    return problem(request, status_of(exc), exc.title, exc.detail, **members)
+    if isinstance(exc, InternalFault):
+        log.error("request %s failed: %s", request.state.request_id, type(exc).__name__)
+    return problem(request, exc)
 
 
 async def _invalid(request: Request, exc: RequestValidationError) -> JSONResponse:
-    found = [
-        {"field": ".".join(str(part) for part in error["loc"]), "fault": error["msg"]}
-        for error in exc.errors()
-    ]
-    first = found[0] if found else {"field": None, "fault": "invalid"}
-    malformed = any(error["type"] == "json_invalid" for error in exc.errors())
-    status = HTTPStatus.BAD_REQUEST if malformed else HTTPStatus.UNPROCESSABLE_ENTITY
-    detail = f"{first['field']}: {first['fault']}"
-    return problem(
-        request, status, "The request is not valid", detail, field=first["field"], errors=found
-    )
+    return problem(request, invalid_request(exc.errors()))
 
 
 async def _http_exception(request: Request, exc: HTTPException) -> JSONResponse:
-    answer = problem(request, exc.status_code, HTTPStatus(exc.status_code).phrase, str(exc.detail))
+    answer = problem(request, _error_of(exc))
     answer.headers.update(exc.headers or {})
     return answer
 
 
+def _error_of(exc: HTTPException) -> AlprError:
+    """Return what the framework refused as one of our errors."""
+    if isinstance(exc, BodyRefused):
+        return exc.error
+    match exc.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return errors.NotFound(Common.ROUTE_UNKNOWN)
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            allowed = (exc.headers or {}).get("Allow", "")
+            return errors.MethodNotAllowed(
+                Common.METHOD_NOT_ALLOWED, allowed=sorted(allowed.split(", "))
+            )
+        case _:
+            return errors.Malformed(Common.REQUEST_UNREADABLE)
+
+
 async def _unexpected(request: Request, exc: Exception) -> JSONResponse:
     log.error("request %s failed: %s", request.state.request_id, type(exc).__name__)
-    answer = problem(
-        request, 500, "Internal error", "the fault is ours; give the request id to operations"
-    )
-    # This handler runs outside the middleware that adds the header.
+    answer = problem(request, InternalFault(type(exc).__name__))
+    # This handler stands outside of the middleware that adds it.
     answer.headers["X-Request-ID"] = request.state.request_id
     return answer

@@ -7,9 +7,10 @@ from typing import Annotated, Generic, Self, TypeVar
 import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from shared.core.errors import InvalidInput
+from shared.core.errors import InvalidInput, ValueRefused
 from shared.core.fields import storable
 from shared.core.plates import MAX_TYPED_CHARACTERS, PlatePattern, normalise_plate
+from shared.core.problem_codes import Common
 from shared.core.types import ORI_PATTERN, parse_ori
 from shared.events import Actor
 
@@ -96,7 +97,7 @@ def key_of(after: str | None, kind: type[K]) -> K | None:
         if isinstance(key, int) and not 0 <= key < MAX_KEY:
             raise ValueError("is no number that was given out")
     except (ValueError, msgspec.DecodeError):
-        raise InvalidInput("is not the `next` of a page of this list", field="after") from None
+        raise InvalidInput(Common.CURSOR_UNKNOWN, field="after") from None
     return key
 
 
@@ -116,7 +117,7 @@ def regions_taken(regions: Mapping[str, str]) -> list[RegionTaken]:
 
 def _lines(text: str) -> str:
     if any(ord(one) < 32 or ord(one) == 127 for one in text.translate(_LINE_BREAKS)):
-        raise ValueError("has control characters")
+        raise ValueRefused(Common.TEXT_HAS_CONTROLS)
     return storable(text)
 
 

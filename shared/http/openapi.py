@@ -1,11 +1,13 @@
 """The OpenAPI document: which permission each route needs, problem media type, no surprises."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from shared.core.errors import ProblemCode
 from shared.core.permissions import Permission
 
 
@@ -29,8 +31,9 @@ def guards(dependant: Dependant) -> list[Any]:
     return found
 
 
-def describe(app: FastAPI) -> None:
-    """Make `app.openapi()` name the permission of each route, and problems by their media type."""
+def describe(app: FastAPI, *, problem_codes: Iterable[ProblemCode]) -> None:
+    """Make `app.openapi()` name the permission of each route, and problems by their media type and codes."""
+    codes = sorted(problem.code for problem in problem_codes)
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -38,6 +41,7 @@ def describe(app: FastAPI) -> None:
             document = plain()
             _add_permissions(app, document)
             _problem_media(document)
+            _problem_codes(document, codes)
             app.openapi_schema = document
         return app.openapi_schema
 
@@ -80,3 +84,7 @@ def _problem_media(document: dict[str, Any]) -> None:
     schemas = document.get("components", {}).get("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+
+
+def _problem_codes(document: dict[str, Any], codes: Sequence[str]) -> None:
+    document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] = list(codes)

@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import for_code
 from aiokafka.protocol.admin import DescribeAclsRequest_v1
 
-from shared.core.errors import Unavailable
+from shared.core.errors import DependencyDown
 from shared.kafka.acls import PREFIX, Acl, Pattern, Resource, acls, principals
 from shared.kafka.requests import AclRow, ask, create_acls, delete_acls
 
@@ -58,7 +58,7 @@ async def _in_force(admin: AIOKafkaAdminClient, wanted: set[AclRow], gone: set[A
         if wanted <= present and not gone & present:
             return
         if time.monotonic() > until:
-            raise Unavailable("Kafka accepted the ACLs, but its brokers do not apply them")
+            raise DependencyDown("Kafka accepted the ACLs, but its brokers do not apply them")
         await asyncio.sleep(0.1)
 
 
@@ -82,7 +82,7 @@ async def described(admin: AIOKafkaAdminClient) -> set[AclRow] | None:
     if answer.error_code == _SECURITY_DISABLED:
         return None
     if answer.error_code:
-        raise Unavailable(f"ACLs cannot be read: {for_code(answer.error_code).__name__}")
+        raise DependencyDown(f"ACLs cannot be read: {for_code(answer.error_code).__name__}")
     return {
         (kind, name, pattern, principal, host, operation, permission)
         for kind, name, pattern, rules in answer.resources
@@ -95,7 +95,7 @@ async def _create(admin: AIOKafkaAdminClient, rows: Sequence[AclRow]) -> None:
         return
     for code, _ in (await ask(admin, create_acls(list(rows)))).creation_responses:
         if code:
-            raise Unavailable(f"an ACL cannot be created: {for_code(code).__name__}")
+            raise DependencyDown(f"an ACL cannot be created: {for_code(code).__name__}")
 
 
 async def _delete(admin: AIOKafkaAdminClient, rows: Sequence[AclRow]) -> None:
@@ -103,7 +103,7 @@ async def _delete(admin: AIOKafkaAdminClient, rows: Sequence[AclRow]) -> None:
         return
     for code, _, _ in (await ask(admin, delete_acls(list(rows)))).filter_responses:
         if code:
-            raise Unavailable(f"an ACL cannot be removed: {for_code(code).__name__}")
+            raise DependencyDown(f"an ACL cannot be removed: {for_code(code).__name__}")
 
 
 def _reaches(rule: AclRow, ours: set[str]) -> bool:

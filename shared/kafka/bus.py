@@ -10,7 +10,8 @@ from typing import Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from shared.core.errors import TooLarge, Unavailable
+from shared.core.errors import DependencyDown, TooLarge, Unavailable
+from shared.core.problem_codes import Common
 from shared.events import Event
 from shared.kafka.client import AWAY, Kafka, stop_client
 from shared.kafka.codec import Record, encode_all
@@ -102,22 +103,22 @@ class KafkaBus:
                 else:
                     await _send_batches(producer, records)
         except MessageSizeTooLargeError as exc:  # the producer itself is fine
-            raise TooLarge("an event is larger than Kafka accepts") from exc
+            raise TooLarge(Common.EVENT_TOO_LARGE) from exc
         except (KafkaError, TimeoutError) as exc:
             self._discard(producer, exc)
-            raise Unavailable("Kafka did not acknowledge") from exc
+            raise Unavailable(Common.KAFKA_NOT_ACKNOWLEDGED) from exc
 
     async def ping(self) -> None:
         """Return if a broker answers a metadata request."""
         try:
             producer = await self._ready()
         except Unavailable as exc:  # readiness shows the reason, API callers do not see it
-            raise Unavailable(self._fault) from exc
+            raise DependencyDown(self._fault) from exc
         try:
             async with asyncio.timeout(2):
                 await producer.client.fetch_all_metadata()
         except (KafkaError, TimeoutError) as exc:
-            raise Unavailable(AWAY) from exc
+            raise Unavailable(Common.KAFKA_AWAY) from exc
 
     async def _ready(self) -> AIOKafkaProducer:
         """Return the producer. Raises: Unavailable, at once if the last connection attempt failed."""
@@ -127,7 +128,7 @@ class KafkaBus:
             if not self._away:
                 await asyncio.shield(self._connecting)
         if self._producer is None:
-            raise Unavailable(AWAY)
+            raise Unavailable(Common.KAFKA_AWAY)
         return self._producer
 
     async def _connect(self) -> None:
@@ -230,6 +231,6 @@ async def _send_batches(producer: AIOKafkaProducer, records: Iterable[Record]) -
                 pending.append(await producer.send_batch(batch, topic, partition=partition))
                 batch = producer.create_batch()
                 if batch.append(timestamp=None, **fields) is None:
-                    raise TooLarge("an event is larger than a Kafka batch")
+                    raise TooLarge(Common.EVENT_TOO_LARGE)
         pending.append(await producer.send_batch(batch, topic, partition=partition))
     await asyncio.gather(*pending)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from shared.core.errors import Malformed
+from shared.core.errors import InternalFault
 from shared.core.trace import current_traceparent
 from shared.events import Event
 from shared.events.past import PAST
@@ -84,9 +84,9 @@ def decode(message: Message) -> Event:
     name = message.headers.get("ce_type", b"").decode(errors="replace")
     decoder = _decoders.get(name)
     if decoder is None:
-        raise Malformed(f"event type {name[:80]!r} is not known")
+        raise InternalFault(f"event type {name[:80]!r} is not known")
     try:
         event: Event = decoder.decode(message.value or b"")
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise Malformed(f"{name} does not decode: {exc}") from None
+        raise InternalFault(f"{name} does not decode: {exc}") from None
     return event

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from prometheus_client import Counter, Gauge
 
-from shared.core.errors import AlprError, Unavailable
+from shared.core.errors import AlprError, InternalFault, Unavailable
 from shared.core.trace import set_traceparent
 from shared.events import Event
 from shared.kafka.bus import Bus
@@ -45,7 +45,7 @@ FIRST_PAUSE_S = 0.2
 MAX_PAUSE_S = 5.0
 
 
-class SomeRefused(AlprError):
+class SomeRefused(InternalFault):
     """A handler processed a batch except these messages, each with its refusal."""
 
     def __init__(self, refused: Sequence[tuple[Message, AlprError]]) -> None:

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import KafkaError
 
-from shared.core.errors import Unavailable
+from shared.core.errors import DependencyDown
 from shared.kafka.bus import KafkaBus
 from shared.kafka.client import Kafka, stop_client
 from shared.kafka.codec import Record
@@ -45,7 +45,7 @@ class DeadLetterEnds:
             await consumer.start()
             return await self._end_all(consumer, now or datetime.now(UTC))
         except (KafkaError, OSError) as exc:
-            raise Unavailable(await self._kafka.fault()) from exc
+            raise DependencyDown(await self._kafka.fault()) from exc
         finally:
             await stop_client(consumer)
 

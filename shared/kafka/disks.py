@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from aiokafka.errors import KafkaError, for_code
 from prometheus_client import Gauge
 
-from shared.core.errors import Unavailable
+from shared.core.errors import DependencyDown
 from shared.kafka.client import Kafka
 from shared.kafka.requests import LogDirsRequest, ask
 
@@ -30,7 +30,7 @@ async def disks(kafka: Kafka) -> list[Disk]:
         for broker in (await admin.describe_cluster())["brokers"]:
             answer = await ask(admin, LogDirsRequest(None, {}), broker["node_id"])
             if answer.error_code:
-                raise Unavailable(f"disks of Kafka: {for_code(answer.error_code).__name__}")
+                raise DependencyDown(f"disks of Kafka: {for_code(answer.error_code).__name__}")
             shares = [_used(total, free) for _, _, _, total, free, _ in answer.results if total > 0]
             if shares:
                 found.append(Disk(broker["node_id"], max(shares)))
@@ -39,7 +39,7 @@ async def disks(kafka: Kafka) -> list[Disk]:
     except NotImplementedError:
         return []
     except (KafkaError, OSError) as exc:
-        raise Unavailable(await kafka.fault()) from exc
+        raise DependencyDown(await kafka.fault()) from exc
     finally:
         await admin.close()
 

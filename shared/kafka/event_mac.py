@@ -10,7 +10,7 @@ from hashlib import sha256
 from hmac import compare_digest
 from struct import pack
 
-from shared.core.errors import AlprError
+from shared.core.errors import InternalFault
 from shared.core.hmac_sha256 import HmacSha256
 from shared.kafka.codec import Message, Record
 from shared.kafka.topics import AUDITED
@@ -24,7 +24,7 @@ MAC_KEY = "plateward_mac_key"
 _JSON = "content-type"
 
 
-class NoMacKey(AlprError):
+class NoMacKey(InternalFault):
     """A process without EVENT_MAC_KEY emitted an audited event; audit would refuse it."""
 
     title = "EVENT_MAC_KEY is not set: audit would refuse every event of this service"

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.core.errors import AlprError, Unavailable
+from shared.core.errors import AlprError, DependencyDown
 from shared.core.periodic import FAILING
 from shared.events import Event
 from shared.kafka.client import Kafka, stop_client
@@ -85,9 +85,9 @@ class TopicFollower:
     async def ping(self) -> None:
         """Return if it has caught up and is following. Raises: Unavailable otherwise."""
         if not self.caught_up.is_set():
-            raise Unavailable("not everything published so far is known yet")
+            raise DependencyDown("not everything published so far is known yet")
         if self._failing is not None:
-            raise Unavailable(self._failing)
+            raise DependencyDown(self._failing)
 
     async def _run(self) -> None:
         while True:

@@ -21,7 +21,7 @@ from aiokafka.admin.config_resource import ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from pydantic import ValidationError
 
-from shared.core.errors import Unavailable
+from shared.core.errors import DependencyDown, Unavailable
 from shared.core.policy import PolicyFault, load_policy
 from shared.kafka.acls_admin import ensure_acls
 from shared.kafka.client import Kafka
@@ -64,7 +64,7 @@ async def ensure_topics(
         if acls:
             done += await ensure_acls(admin, principals)
     except (KafkaError, OSError) as exc:
-        raise Unavailable(await kafka.fault()) from exc
+        raise DependencyDown(await kafka.fault()) from exc
     finally:
         await admin.close()
     return done
@@ -73,7 +73,7 @@ async def ensure_topics(
 def _refuse_one_copy(brokers: int, *, allowed: bool) -> None:
     _, acknowledged = copies_on(brokers)
     if acknowledged < LEAST_SAFE_COPIES and not allowed:
-        raise Unavailable(
+        raise DependencyDown(
             f"this Kafka has {brokers} broker{'s' if brokers != 1 else ''}: what it acknowledges may "
             "rest on a single one. Run three, or set KAFKA_ALLOW_ONE_COPY=true"
         )
@@ -103,7 +103,7 @@ async def _create(admin: AIOKafkaAdminClient, missing: Sequence[Wanted]) -> list
     for name, code, *_ in (await admin.create_topics(new)).topic_errors:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:
-            raise Unavailable(f"topic {name} could not be created: {error.__name__}")
+            raise DependencyDown(f"topic {name} could not be created: {error.__name__}")
     await _are_there(admin, {topic.name for topic in missing})
     return [f"{topic.name}: made" for topic in missing]
 
@@ -113,7 +113,7 @@ async def _are_there(admin: AIOKafkaAdminClient, names: set[str]) -> None:
     until = time.monotonic() + _THERE_WITHIN_S
     while not all(t["partitions"] for t in await admin.describe_topics(sorted(names))):
         if time.monotonic() > until:
-            raise Unavailable("Kafka created topics, but its brokers do not know them")
+            raise DependencyDown("Kafka created topics, but its brokers do not know them")
         await asyncio.sleep(0.1)
 
 
@@ -128,7 +128,7 @@ async def _mend_configs(admin: AIOKafkaAdminClient, topics: Sequence[Wanted]) ->
     ]
     for code, _, _, name in (await ask(admin, AlterConfigsRequest(resources, False))).responses:
         if code:
-            raise Unavailable(f"configs of {name}: {for_code(code).__name__}")
+            raise DependencyDown(f"configs of {name}: {for_code(code).__name__}")
     return [
         f"{name}: {', '.join(f'{key}={value}' for key, value in mend.items())}"
         for name, mend in mends.items()
@@ -157,7 +157,7 @@ async def _mend_copies(
     codes = [answer.error_code, *(c for _, ps, _ in answer.responses for _, c, _, _ in ps)]
     for code in codes:
         if code:
-            raise Unavailable(f"copies of {topic.name}: {for_code(code).__name__}")
+            raise DependencyDown(f"copies of {topic.name}: {for_code(code).__name__}")
     return [f"{topic.name}: {topic.copies} copies"]
 
 

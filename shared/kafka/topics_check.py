@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
-from shared.core.errors import Unavailable
+from shared.core.errors import DependencyDown
 from shared.kafka.acls import Operation
 from shared.kafka.client import Kafka
 from shared.kafka.requests import MetadataRequest, ask
@@ -54,12 +54,12 @@ class TopicsCheck:
             await admin.start()
             faults = await self._look(admin)
         except (KafkaError, OSError, NotImplementedError) as exc:
-            raise Unavailable("Kafka does not list its topics") from exc
+            raise DependencyDown("Kafka does not list its topics") from exc
         finally:
             await admin.close()
         if faults:
             more = f" and {len(faults) - MOST_NAMED} more" if len(faults) > MOST_NAMED else ""
-            raise Unavailable(f"{'; '.join(faults[:MOST_NAMED])}{more}: {HINT}")
+            raise DependencyDown(f"{'; '.join(faults[:MOST_NAMED])}{more}: {HINT}")
         self._well_at = self._now()
 
     async def _look(self, admin: AIOKafkaAdminClient) -> list[str]:
@@ -136,7 +136,7 @@ async def configs_of(
     for response in await admin.describe_configs(asked):
         for code, _, _, name, entries in response.resources:
             if code:
-                raise Unavailable(f"configs of {name}: {for_code(code).__name__}")
+                raise DependencyDown(f"configs of {name}: {for_code(code).__name__}")
             found[name] = {entry[0]: entry[1] for entry in entries}
     return found
 

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import KafkaError
 
-from shared.core.errors import Unavailable
+from shared.core.errors import DependencyDown
 from shared.kafka.client import Kafka, stop_client
 from shared.kafka.topics import TOPICS
 
@@ -71,7 +71,7 @@ class Trimmer:
             await admin.start()
             return await self.trim(admin)
         except (KafkaError, OSError) as exc:
-            raise Unavailable(await kafka.fault()) from exc
+            raise DependencyDown(await kafka.fault()) from exc
         finally:
             await admin.close()
 

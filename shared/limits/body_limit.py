@@ -9,7 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.core.errors import Malformed, TooLarge
+from shared.core.errors import AlprError, Malformed, RequestTimeout, TooLarge
+from shared.core.problem_codes import Common
 
 MAX_BODY_BYTES = 1024 * 1024
 """The limit for ordinary requests. Upload routes have their own limits."""
@@ -26,11 +27,11 @@ async def whole_body(request: Request, *, most_bytes: int, within_s: float = WIT
             async for piece in request.stream():
                 pieces += piece
                 if len(pieces) > most_bytes:
-                    raise TooLarge(f"the body has more than {most_bytes} bytes")
+                    raise TooLarge(Common.UPLOAD_TOO_LARGE, max_bytes=most_bytes)
     except TimeoutError:
-        raise Malformed(f"the body did not arrive whole within {within_s:g} s") from None
+        raise Malformed(Common.UPLOAD_TOO_SLOW, within_s=within_s) from None
     except ClientDisconnect:
-        raise Malformed("the body did not arrive whole") from None
+        raise Malformed(Common.UPLOAD_CUT_OFF) from None
     return bytes(pieces)
 
 
@@ -75,12 +76,19 @@ class BodyLimit:
         await self._app(scope, bounded, send)
 
 
-def _too_slow(within_s: float) -> HTTPException:
-    detail = f"the body did not arrive whole within {within_s:g} s"
-    return HTTPException(HTTPStatus.REQUEST_TIMEOUT, detail)
+class BodyRefused(HTTPException):
+    """Carries an error through FastAPI, which turns any other than an HTTPException, while it reads a body, into a 400."""
+
+    def __init__(self, status: int, error: AlprError) -> None:
+        super().__init__(status, error.detail)
+        self.error = error
 
 
-def _too_large() -> HTTPException:
-    # An HTTPException, because FastAPI turns any other error during the read of a body into a 400.
-    detail = f"the body is larger than {MAX_BODY_BYTES // 1024} KiB"
-    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+def _too_slow(within_s: float) -> BodyRefused:
+    error = RequestTimeout(Common.BODY_TOO_SLOW, within_s=within_s)
+    return BodyRefused(HTTPStatus.REQUEST_TIMEOUT, error)
+
+
+def _too_large() -> BodyRefused:
+    error = TooLarge(Common.BODY_TOO_LARGE, max_kib=MAX_BODY_BYTES // 1024)
+    return BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error)

@@ -11,6 +11,7 @@ from fastapi import Request, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.core.errors import AlprError, CredentialEnded, NotAuthenticated, TooManyRequests
+from shared.core.problem_codes import Common
 from shared.limits.refusal_log import RefusalLog
 from shared.limits.refusals import GUARD, Door, place_of
 
@@ -92,10 +93,7 @@ class Turnstile:
     async def _fault(self, request: Request, door: Door) -> AlprError | None:
         """Return the refusal of a request over the allowance; None for an authenticated one."""
         wait_s = self._refusals.allowance.wait_s(door)
-        over = TooManyRequests(
-            "too many refused requests came from this address; send a credential that holds, or wait",
-            retry_after_s=wait_s,
-        )
+        over = TooManyRequests(Common.TOO_MANY_REFUSED, retry_after_s=wait_s)
         if door.name != GUARD:
             return over
         try:

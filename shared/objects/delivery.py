@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import sha256
 
 from shared.core.errors import Unavailable
+from shared.core.problem_codes import Common
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ async def sealed(
         held = piece
     if digest.hexdigest() != expected_sha256:
         log.error("a package in the object store is not the one that was built; it was held back")
-        raise Unavailable("the package in the object store is not the one that was built")
+        raise Unavailable(Common.PACKAGE_CHANGED)
     await receipt()
     if held is not None:
         yield held

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import msgspec
 
-from shared.core.errors import InvalidInput
+from shared.core.errors import InternalFault
 from shared.core.merkle import Frontier, leaf_hash
 from shared.events import PurgeList
 from shared.objects.store import ObjectStore
@@ -157,7 +157,7 @@ class ListReader:
         """
         if self._manifest is None:
             if self._named.key != f"{folder_of(self._run_id)}/manifest.json":
-                raise InvalidInput("the event names no purge list of its run", field="purge_list")
+                raise InternalFault("the event names no purge list of its run")
             body = await _get(self._objects, self._named.key, MAX_MANIFEST_BYTES)
             if sha256(body).hexdigest() != self._named.sha256:
                 raise _fault("the manifest's SHA-256 is not the event's")
@@ -242,5 +242,5 @@ async def _get(objects: ObjectStore, key: str, most_bytes: int) -> bytes:
     return b"".join(pieces)
 
 
-def _fault(what: str) -> InvalidInput:
-    return InvalidInput(f"the purge list is not what its event says: {what}", field="purge_list")
+def _fault(what: str) -> InternalFault:
+    return InternalFault(f"the purge list is not what its event says: {what}")

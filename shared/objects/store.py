@@ -23,7 +23,8 @@ from obstore.exceptions import (
 )
 from obstore.store import LocalStore, S3Store
 
-from shared.core.errors import NotFound, Unavailable
+from shared.core.errors import DependencyDown, NotFound, Unavailable
+from shared.core.problem_codes import Common
 from shared.objects.rights import PING
 
 if TYPE_CHECKING:
@@ -121,14 +122,14 @@ class _Objects:
         try:
             await obstore.put_async(self._store, _checked(key), data)
         except (BaseError, OSError) as exc:
-            raise Unavailable("the object could not be stored") from exc
+            raise Unavailable(Common.OBJECT_NOT_STORED) from exc
 
     async def put_file(self, key: str, path: Path) -> None:
         """Store the content of a file at `key`; uploads a large one in parts."""
         try:
             await obstore.put_async(self._store, _checked(key), path)
         except (BaseError, OSError) as exc:
-            raise Unavailable("the object could not be stored") from exc
+            raise Unavailable(Common.OBJECT_NOT_STORED) from exc
 
     async def get(self, key: str) -> bytes:
         """Return the bytes at `key`."""
@@ -141,9 +142,9 @@ class _Objects:
             async for piece in found.stream(min_chunk_size=_CHUNK_BYTES):
                 yield bytes(piece)
         except (NotFoundError, FileNotFoundError):
-            raise NotFound("no such object") from None
+            raise NotFound(Common.OBJECT_MISSING) from None
         except (BaseError, OSError) as exc:
-            raise Unavailable("the object store does not answer") from exc
+            raise Unavailable(Common.OBJECT_STORE_AWAY) from exc
 
     async def delete(self, key: str) -> None:
         """Remove `key`; it may be absent."""
@@ -152,14 +153,14 @@ class _Objects:
         except (NotFoundError, FileNotFoundError):
             return
         except (BaseError, OSError) as exc:
-            raise Unavailable("the object store does not answer") from exc
+            raise Unavailable(Common.OBJECT_STORE_AWAY) from exc
 
     async def level(self, folder: str) -> Level:
         """List up to the next delimiter."""
         try:
             found = await obstore.list_with_delimiter_async(self._store, _checked(folder))
         except (BaseError, OSError) as exc:
-            raise Unavailable("the object store does not list") from exc
+            raise DependencyDown("the object store does not list") from exc
         folders = sorted(found["common_prefixes"], key=lambda folder: f"{folder}/")
         return Level(folders, sorted(map(_stored, found["objects"])))
 
@@ -174,10 +175,10 @@ class _Objects:
                 found = [_stored(one) for one in part]
                 break
         except (BaseError, OSError) as exc:
-            raise Unavailable("the object store does not list") from exc
+            raise DependencyDown("the object store does not list") from exc
         keys = [one.key for one in found]
         if any(a >= b for a, b in pairwise(keys if after is None else [after, *keys])):
-            raise Unavailable("the object store does not list in the order of keys")
+            raise DependencyDown("the object store does not list in the order of keys")
         return found
 
     async def ping(self) -> None:
@@ -187,11 +188,11 @@ class _Objects:
         except (NotFoundError, FileNotFoundError):
             return
         except (PermissionDeniedError, UnauthenticatedError) as exc:
-            raise Unavailable(
+            raise DependencyDown(
                 f"the object store refuses this service's key, or has no object {PING!r}"
             ) from exc
         except (BaseError, OSError) as exc:
-            raise Unavailable("the object store does not answer") from exc
+            raise Unavailable(Common.OBJECT_STORE_AWAY) from exc
 
 
 class LocalObjects(_Objects):
@@ -232,21 +233,21 @@ class LocalObjects(_Objects):
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, look)
         except OSError as exc:
-            raise Unavailable("the object folder cannot be listed") from exc
+            raise DependencyDown("the object folder cannot be listed") from exc
 
     async def _keep(self, key: str, write: Callable[[BinaryIO], object]) -> None:
         path = self._folder / _checked(key)
         try:
             await asyncio.get_running_loop().run_in_executor(self._threads, _put, path, write)
         except OSError as exc:
-            raise Unavailable("the object could not be stored") from exc
+            raise Unavailable(Common.OBJECT_NOT_STORED) from exc
 
     async def ping(self) -> None:
         """Check that the folder accepts a file; a full or read-only disk does not."""
         try:
             await asyncio.get_running_loop().run_in_executor(self._threads, _probe, self._folder)
         except OSError as exc:
-            raise Unavailable("the object folder cannot be written") from exc
+            raise DependencyDown("the object folder cannot be written") from exc
 
 
 def _probe(folder: Path) -> None:
@@ -348,5 +349,5 @@ def _stored(one: "ObjectMeta") -> Stored:
 
 def _checked(key: str) -> str:
     if not _KEY.fullmatch(key):
-        raise NotFound("no such object")
+        raise NotFound(Common.OBJECT_MISSING)
     return key

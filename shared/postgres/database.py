@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.core.errors import Unavailable
+from shared.core.problem_codes import Common
 from shared.kafka.event_mac import MacKey
 from shared.postgres.settings import DatabaseLink
 
@@ -98,14 +99,14 @@ class Database:
                 yield connection
                 emitted = connection.info.pop(EMITTED, False)
         except PoolTimeoutError as exc:
-            raise Unavailable("the database has more to do than it can take") from exc
+            raise Unavailable(Common.DATABASE_BUSY) from exc
         except (OSError, TimeoutError) as exc:
-            raise Unavailable("the database does not answer") from exc
+            raise Unavailable(Common.DATABASE_AWAY) from exc
         except DBAPIError as exc:
             if exc.connection_invalidated or _connection_fault(exc):
-                raise Unavailable("the database does not answer") from exc
+                raise Unavailable(Common.DATABASE_AWAY) from exc
             if _passing(exc):
-                raise Unavailable("the database cannot take it now") from exc
+                raise Unavailable(Common.DATABASE_READ_ONLY) from exc
             raise
         if emitted:
             for listener in self._listeners:

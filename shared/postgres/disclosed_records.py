@@ -11,14 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.core.errors import NotAuthorised
 from shared.core.permissions import Permission
+from shared.core.problem_codes import Common
 
 PICTURES = frozenset({"crop", "image"})
 """Record kinds that are pictures of a record; the answer that offered the picture already counted the record."""
 
 PUSHED = frozenset({Permission.ALERT_RECEIVE.value})
 """Permissions under which the software, and not the person, chooses what is shown: live alerts."""
-
-LIMIT_CODE = "disclosure_limit"
 
 KEPT = timedelta(days=2)
 """Counts stay until every request of their day has ended."""
@@ -61,11 +60,7 @@ async def count(
     values = {"person_id": person_id, "day": day, "records": records}
     total = int((await connection.execute(_ADD, values)).scalar_one())
     if most is not None and (total > most or (not records and total == most)):
-        raise DisclosureLimit(
-            f"no more records are shown to you today: {most} are allowed (policy, limits)."
-            " The ALPR administrator can release you for a case: then declare a purpose for it again",
-            code=LIMIT_CODE,
-        )
+        raise DisclosureLimit(Common.DISCLOSURE_LIMIT, most=most)
 
 
 async def shut(connection: AsyncConnection, person_id: str, day: date, most: int) -> None:

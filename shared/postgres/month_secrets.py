@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.core.clock import Clock
 from shared.core.errors import InvalidInput, Unavailable
 from shared.core.periodic import PeriodicTask
+from shared.core.problem_codes import Common
 from shared.core.vault import Vault
 from shared.postgres.database import Database
 
@@ -99,8 +100,8 @@ class MonthSecrets:
         if found is not None:
             return found
         if month in self._ended:
-            raise MonthEnded("is of a month whose records are destroyed", field="captured_at")
-        raise Unavailable("the secret of that month is not known yet")
+            raise MonthEnded(Common.MONTH_DESTROYED, field="captured_at")
+        raise Unavailable(Common.MONTH_SECRET_UNKNOWN)
 
     async def destroy(self, connection: AsyncConnection, before: datetime) -> list[date]:
         """Destroy the secrets of months that ended by `before`; return the months."""

@@ -15,6 +15,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.core.errors import AlprError, TooLarge
+from shared.core.problem_codes import Common
 from shared.events import Event
 from shared.kafka.bus import Bus
 from shared.kafka.codec import Record, encode_all
@@ -62,7 +63,7 @@ async def emit(connection: AsyncConnection, source: str, *events: Event) -> None
         return
     records = all_with_macs(encode_all(events, source), connection.info.get(MADE_BY))
     if any(len(record.value) > MAX_EVENT_BYTES for record in records):
-        raise TooLarge("the record of this would be larger than the log takes; ask for less")
+        raise TooLarge(Common.RECORD_TOO_LARGE)
     await connection.execute(
         _INSERT,
         {

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.core.errors import AlprError
+from shared.core.errors import InternalFault
 from shared.postgres.database import OWN_VERSIONS, Database
 from shared.postgres.settings import DatabaseLink, DatabaseSettings
 
@@ -45,8 +45,8 @@ _OF_OTHERS = text(
 )
 
 
-class SchemaFault(AlprError):
-    """The tables, or the rights of the role, are not as the service needs them."""
+class SchemaFault(InternalFault):
+    """The tables, or the role that asks for them, are not as a service needs them."""
 
     title = "The database is not as the service needs it"
 

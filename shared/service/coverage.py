@@ -8,6 +8,7 @@ from prometheus_client import Gauge
 from shared.core.clock import Clock
 from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
+from shared.core.problem_codes import Common
 from shared.events import LogCovered
 
 BEHIND = Gauge("alpr_log_behind_seconds", "How far the audit log is behind Kafka", ["service"])
@@ -55,10 +56,7 @@ class Coverage:
     def check(self, permission: Permission) -> None:
         """Raise Unavailable while access is refused, except for permissions that end access."""
         if self.refuses and not permission.works_while_the_log_is_behind:
-            raise Unavailable(
-                "the audit log is too far behind, so no access is given; operations must mend it",
-                retry_after_s=60,
-            )
+            raise Unavailable(Common.AUDIT_LOG_BEHIND, retry_after_s=60)
 
     def state(self) -> str:
         """Return the state for `/readyz`. Ingest stays ready, because it serves cameras in any case."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from shared.core.errors import ProblemCode
     from shared.service.settings import CommonSettings
 
 SERVICES = Path(__file__).parents[2] / "services"
@@ -76,6 +77,12 @@ class ServiceSpec:
             message = f"services.{self.name}.settings.Settings is a class of CommonSettings"
             raise TypeError(message)
         return found
+
+    def problem_codes(self) -> "list[ProblemCode]":
+        """Import and return what it refuses besides what every service does; nothing where it is no API."""
+        if self.kind is not Kind.API:
+            return []
+        return list(import_module(f"services.{self.name}.domain.problem_codes").Code)
 
     def build_app(self, settings: "CommonSettings") -> "FastAPI":
         """Import the service and return its app, not started. Raises: TypeError for another object."""

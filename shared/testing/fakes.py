@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from shared.core.errors import NotFound, Unavailable
+from shared.core.problem_codes import Common
 from shared.events import Event
 from shared.kafka.codec import Message, Record, decode, encode
 from shared.kafka.consumer import Handler, MessageHandler
@@ -42,13 +43,13 @@ class FakeBus:
     async def publish_records(self, records: Sequence[Record]) -> None:
         """Store `records`. Raises: Unavailable while down."""
         if self.down:
-            raise Unavailable("Kafka did not acknowledge")
+            raise Unavailable(Common.KAFKA_NOT_ACKNOWLEDGED)
         self.records.extend(records)
 
     async def ping(self) -> None:
         """Raise Unavailable while down."""
         if self.down:
-            raise Unavailable("Kafka does not answer")
+            raise Unavailable(Common.KAFKA_AWAY)
 
     def events(self, kind: type[E]) -> list[E]:
         """Return the published events of one type, decoded as a consumer would."""
@@ -86,7 +87,7 @@ class FakeObjects:
 
     def _check(self) -> None:
         if self.down:
-            raise Unavailable("the object store does not answer")
+            raise Unavailable(Common.OBJECT_STORE_AWAY)
 
     async def put(self, key: str, data: bytes) -> None:
         """Store `data`."""
@@ -101,7 +102,7 @@ class FakeObjects:
         """Return the stored bytes. Raises: NotFound."""
         self._check()
         if key not in self.kept:
-            raise NotFound("no such object")
+            raise NotFound(Common.OBJECT_MISSING)
         return self.kept[key]
 
     async def stream(self, key: str) -> AsyncIterator[bytes]:

@@ -7,11 +7,12 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.actions.preparing import entry_from
+from services.audit.domain.problem_codes import Code
 from services.audit.domain.succession import SIGNS
 from services.audit.store.checkpoints import Checkpoints, Signed
 from services.audit.store.keys import KeyChanges
 from services.audit.store.log import Head, Log
-from shared.core.errors import Conflict, Unavailable
+from shared.core.errors import InternalFault, Unavailable
 from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import Actor, CheckpointSigned, SigningKeyChanged
 from shared.postgres.outbox import emit
@@ -95,14 +96,18 @@ class Checkpointer:
         old = await self._in_force(connection)
         others = [signer for signer in self._signers if signer.verifier != old.verifier]
         if not others:
-            raise Conflict("give the next key as AUDIT_NEXT_SIGNING_KEY, beside the one in force")
+            raise InternalFault(
+                "give the next key as AUDIT_NEXT_SIGNING_KEY, beside the one in force"
+            )
         new = others[0].verifier
         changes = await KeyChanges(connection).all()
         if any(new in (change.old, change.new) for change in changes):
-            raise Conflict(f"{new.key_id} was the log's key before; a key is not used again")
+            raise InternalFault(f"{new.key_id} was the log's key before; a key is not used again")
         head = await log.head(Head())
         if not head.size:
-            raise Conflict("the log has no entry; begin it with the new key as AUDIT_SIGNING_KEY")
+            raise InternalFault(
+                "the log has no entry; begin it with the new key as AUDIT_SIGNING_KEY"
+            )
         event = SigningKeyChanged(
             occurred_at=at,
             actor=actor,
@@ -129,4 +134,4 @@ class Checkpointer:
         for signer in self._signers:
             if signer.verifier.key_id == key_id:
                 return signer
-        raise KeyMissing(f"the log's key is {key_id}, which this process was not given")
+        raise KeyMissing(Code.LOG_KEY_MISSING, key_id=key_id)

@@ -30,7 +30,7 @@ from services.audit.actions.verify import lines_of, verify_export, verify_stored
 from services.audit.domain.recount import Verdict
 from services.audit.settings import LogSettings, SigningSettings, origin_of
 from services.audit.store.log import OLD, Log
-from shared.core.errors import AlprError, Conflict, InvalidInput, NotAuthorised
+from shared.core.errors import AlprError, InternalFault
 from shared.core.merkle import Span
 from shared.core.policy import load_policy
 from shared.core.signed_notes import SEED_BYTES, BadNote, Signer, Verifier
@@ -261,7 +261,7 @@ def _export(asked: argparse.Namespace) -> int:
 async def _permitted(settings: SigningSettings, actor: Actor, asked: argparse.Namespace) -> None:
     """Check the purpose of an export with values. Raises: NotAuthorised, once the refusal is recorded."""
     if asked.old_log and not asked.with_values:
-        raise InvalidInput("the old log has its values in plaintext: ask for --with-values")
+        raise InternalFault("the old log has its values in plaintext: ask for --with-values")
     if not asked.with_values:
         return
     least = load_policy(settings.policy_file).purposes.minimum_justification_characters
@@ -278,7 +278,7 @@ async def _permitted(settings: SigningSettings, actor: Actor, asked: argparse.Na
             await record_refusal(connection, SERVICE, actor, declared, reason)
     finally:
         await db.close()
-    raise NotAuthorised(reason, code="purpose")
+    raise InternalFault(reason)
 
 
 def _database(settings: SigningSettings) -> Database:
@@ -295,7 +295,7 @@ def _rotate(asked: argparse.Namespace) -> int:
     """Change the key of checkpoints, on record."""
     settings = SigningSettings()
     if settings.audit_next_signing_key is None:
-        raise Conflict("give the next key as AUDIT_NEXT_SIGNING_KEY, beside AUDIT_SIGNING_KEY")
+        raise InternalFault("give the next key as AUDIT_NEXT_SIGNING_KEY, beside AUDIT_SIGNING_KEY")
     changed = asyncio.run(_rotated(settings, _actor(settings, asked), asked.reason))
     print(f"old key  {changed.old_key}")
     print(f"new key  {changed.new_key}")
@@ -327,7 +327,7 @@ async def _exported(
         async with db.begin() as connection:
             await Log(connection).lock()
             if not (size := await Log(connection, OLD if old else "").size()):
-                raise Conflict("the log has no entry, and there is nothing to export")
+                raise InternalFault("the log has no entry, and there is nothing to export")
             now = datetime.now(UTC)
             taking = await record_export(
                 connection, SERVICE, actor, purpose, size, values=values, old_log=old

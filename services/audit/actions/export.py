@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit.domain.problem_codes import Code
 from services.audit.domain.proofs import GENESIS, consistency_spans, inclusion_spans, nodes_of
 from services.audit.domain.sealing import Value
 from services.audit.store.checkpoints import Checkpoints, Signed
@@ -113,7 +114,7 @@ async def lines(
     await log.snapshot()
     stored = Values(connection) if values else None
     if stored is not None and await stored.erased_beyond(span.end):
-        raise Conflict("a purge erased values while the export began: ask for it again")
+        raise Conflict(Code.LOG_EXPORT_OVERTAKEN)
     opening = await _opening(connection, origin, span, values=values)
     before = stored.lines_before(span.start) if stored is not None else None
     checkpoints = Checkpoints(connection)
@@ -226,7 +227,7 @@ async def _proven(log: Log, checkpoints: Checkpoints, row: Row) -> KeyProof:
     """Return the proof of a change of the key. Raises: Conflict when its checkpoint is gone."""
     size = row.seq + 1
     if (signed := await checkpoints.at(size)) is None:
-        raise Conflict(f"the old key's checkpoint of size {size} is gone: verify the log")
+        raise Conflict(Code.LOG_CHECKPOINT_GONE, size=size)
     path = await log.proof(inclusion_spans(row.seq, size))
     return KeyProof(
         seq=row.seq,

@@ -8,9 +8,9 @@ from typing import Any
 
 from services.audit.actions.export import Disclosed, ErasedBefore, ErasedPart
 from services.audit.actions.value_check import Gone, ValueCheck
+from services.audit.domain.faults import Unreadable
 from services.audit.domain.recount import ErasedSum, Faults
 from services.audit.store.values import erased_line
-from shared.core.errors import Malformed
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,15 @@ class ExportedValues:
         return self._check.compared
 
     def before(self, line: ErasedBefore) -> None:
-        """Take a line about an entry before the span. Raises: Malformed where it does not belong."""
+        """Take a line about an entry before the span. Raises: Unreadable where it does not belong."""
         if not self._given or self._seq is not None:
-            raise Malformed(
+            raise Unreadable(
                 "what was erased before stands at the beginning of an export with values"
             )
         self._lists[line.purged_event_id].update(f"{line.erased}\n".encode())
         number = line.erased.partition(" ")[0]
         if not number.isdecimal() or int(number) >= self._start:
-            raise Malformed("a line of a list is about an entry of the export, or about none")
+            raise Unreadable("a line of a list is about an entry of the export, or about none")
         self._check.erased_of(line.purged_event_id, int(number))
 
     def entry(self, seq: int, content: bytes) -> None:
@@ -66,13 +66,13 @@ class ExportedValues:
             self.left_out += len(self._digests)
 
     def group(self, line: Disclosed) -> None:
-        """Take a group of the entry before it. Raises: Malformed where it does not belong."""
+        """Take a group of the entry before it. Raises: Unreadable where it does not belong."""
         if not self._given:
-            raise Malformed("a value stands in an export that says that values are left out")
+            raise Unreadable("a value stands in an export that says that values are left out")
         if line.of != self._seq:
-            raise Malformed(f"a value of entry {line.of} does not stand after it")
+            raise Unreadable(f"a value of entry {line.of} does not stand after it")
         if self._lines and line.name <= self._lines[-1].name:
-            raise Malformed("the values of an entry stand in the order of their names, each once")
+            raise Unreadable("the values of an entry stand in the order of their names, each once")
         self._lines.append(line)
 
     def leave(self) -> None:

@@ -12,7 +12,7 @@ from prometheus_client import Counter
 from services.audit.domain.entries import Prepared
 from services.audit.settings import PRODUCERS, TakenKey
 from services.audit.store.findings import a_finding
-from shared.core.errors import AlprError
+from shared.core.errors import InternalFault
 from shared.events import FindingRaised
 from shared.kafka.codec import Message
 from shared.kafka.event_mac import MAC, MAC_KEY
@@ -40,8 +40,8 @@ class Fault(StrEnum):
     NOT_A_PRODUCER = "the event's service does not publish this topic"
 
 
-class Forged(AlprError):
-    """An event that does not prove its producer. The consumer dead-letters it and never appends it."""
+class Forged(InternalFault):
+    """An event that does not prove who made it. It is dead-lettered and never appended."""
 
     title = "The event does not prove who made it"
 

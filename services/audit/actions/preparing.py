@@ -10,9 +10,9 @@ import msgspec
 from asyncpg.pgproto import pgproto
 
 from services.audit.domain.entries import PREFIX, Entry, Found, Prepared
+from services.audit.domain.faults import Unreadable
 from services.audit.domain.named_plates import plates_in
 from services.audit.domain.sealing import fields_of, split
-from shared.core.errors import Malformed
 from shared.events import Event, Sealing
 from shared.kafka.codec import Message, encode
 from shared.kafka.topics import TOPICS
@@ -28,11 +28,11 @@ _INDEXED_CHARACTERS = 200
 
 
 def prepare(message: Message) -> Prepared:
-    """Return a message prepared as far as possible without keys. Raises: Malformed if it is no event."""
+    """Return a message as far as it can be taken without keys. Raises: Unreadable when it is no event."""
     attributes = _attributes(message.headers)
     kind = attributes.get("type", "").rpartition(".v")[0]
     if kind != message.topic:
-        raise Malformed("ce_type is not a version of the topic's event")
+        raise Unreadable("ce_type is not a version of the topic's event")
     body, sealing = message.value or b"", SEALINGS.get(kind)
     if sealing is not None:
         fields = fields_of(body)
@@ -67,18 +67,18 @@ def _names_of_attributes(headers: tuple[str, ...]) -> Sequence[tuple[str, str]]:
 
 
 def _decoded(text: bytes) -> Any:
-    """Return decoded JSON. Raises: Malformed."""
+    """Return what JSON says. Raises: Unreadable."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Malformed("the body is not a JSON object") from None
+        raise Unreadable("the body is not a JSON object") from None
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
-    """Return a JSON object decoded. Raises: Malformed."""
+    """Return a JSON object decoded. Raises: Unreadable."""
     said = _decoded(body)
     if not isinstance(said, dict):
-        raise Malformed("the body is not a JSON object")
+        raise Unreadable("the body is not a JSON object")
     return said
 
 
@@ -95,22 +95,22 @@ def entry_from(event: Event, service: str) -> Entry:
 
 
 def _moment_of(attributes: Mapping[str, Any], said: Any) -> datetime:
-    """Return the time of an event, in UTC, from its body or else its attributes. Raises: Malformed."""
+    """Return when an event occurred, in UTC, by its body or else its attributes. Raises: Unreadable."""
     try:
         at = datetime.fromisoformat(str(said or attributes["time"]))
         if at.tzinfo is None:
-            raise Malformed("an entry's time has an offset")
+            raise Unreadable("an entry's time has an offset")
         return at.astimezone(UTC)
     except (LookupError, ValueError, OverflowError) as exc:
         raise _lacks(exc) from None
 
 
-def _lacks(exc: Exception) -> Malformed:
-    return Malformed(f"an entry needs an id and a time: {type(exc).__name__}")
+def _lacks(exc: Exception) -> Unreadable:
+    return Unreadable(f"an entry needs an id and a time: {type(exc).__name__}")
 
 
 def found_in(content: bytes) -> Found:
-    """Return the search fields of an entry. Raises: Malformed if it lacks an id or a time."""
+    """Return what an entry is found by. Raises: Unreadable when it lacks what each has."""
     try:
         entry = msgspec.json.decode(content)
         said = entry["data"]
@@ -124,11 +124,11 @@ def _found(
 ) -> Found:
     """Return the search fields of an event, from its attributes and the open part of its body.
 
-    `named`: whether the body may name plates. Raises: Malformed without an id.
+    `named` is whether it may name plates. Raises: Unreadable without an id.
     """
     event_id = _uuid(attributes.get("id"))
     if event_id is None:
-        raise Malformed("an entry needs an id and a time: the id is no UUID")
+        raise Unreadable("an entry needs an id and a time: the id is no UUID")
     said = body.get
     purpose = _mapping(said("purpose"))
     actor = _mapping(said("actor") or said("verified_by") or said("disposed_by"))

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from services.audit.actions.preparing import found_in
+from services.audit.domain.faults import Unreadable
 from services.audit.domain.periods import BY_SOFTWARE, ENTRIES, PERIOD, SOFTWARE
 from services.audit.domain.sampling import draw, sample_size, seed_of
-from shared.core.errors import Malformed
 from shared.core.signed_notes import Checkpoint
 
 SEED_CHECKPOINT = 2
@@ -58,11 +58,11 @@ class Redraw:
     _waiting: list[tuple[int, datetime]] = field(default_factory=list)
 
     def take(self, lines: Iterable[bytes]) -> None:
-        """Take all lines. Raises: Malformed for an export that does not begin with entry 0."""
+        """Take all lines. Raises: Unreadable for an export that does not begin with entry 0."""
         rest = iter(lines)
         opening = msgspec.json.decode(next(rest, b"{}"))
         if opening.get("first") != 0:
-            raise Malformed("a redraw needs an export that begins with entry 0")
+            raise Unreadable("a redraw needs an export that begins with entry 0")
         for line in rest:
             said = msgspec.json.decode(line)
             if "entry" in said:

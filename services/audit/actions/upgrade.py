@@ -6,7 +6,7 @@ from aiokafka.errors import KafkaError
 from services.audit.actions.writer import Writer
 from services.audit.store.before_macs import BeforeMacs, Ends
 from services.audit.store.log import Log
-from shared.core.errors import Unavailable
+from shared.core.errors import DependencyDown
 from shared.kafka.client import Kafka
 from shared.kafka.topics import TOPICS
 from shared.service.runtime import Runtime
@@ -41,7 +41,7 @@ async def ends_of_audited(kafka: Kafka) -> Ends:
         await consumer.start()
         return await ends_by(consumer)
     except (KafkaError, OSError) as exc:
-        raise Unavailable(await kafka.fault()) from exc
+        raise DependencyDown(await kafka.fault()) from exc
     finally:
         await consumer.stop()
 

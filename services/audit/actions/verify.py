@@ -13,12 +13,13 @@ from services.audit.actions.export import Disclosed, ErasedBefore, Line, Opening
 from services.audit.actions.exported_values import ExportedValues
 from services.audit.actions.preparing import found_in
 from services.audit.actions.value_check import ValueCheck
+from services.audit.domain.faults import Unreadable
 from services.audit.domain.proofs import GENESIS
 from services.audit.domain.recount import Cadence, Faults, Recount, Verdict
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import STORED_LEVEL, Log, Row
 from services.audit.store.values import Values
-from shared.core.errors import AlprError, Malformed
+from shared.core.errors import AlprError
 from shared.core.merkle import HASH_BYTES, Frontier, Hash, Node, Span
 from shared.core.signed_notes import Verifier
 
@@ -158,7 +159,7 @@ def verify_export(
     try:
         opening = _read(next(rest, b""), Opening)
         frontier, last = _start(opening)
-    except Malformed as exc:
+    except Unreadable as exc:
         recount = Recount("", keys)
         recount.faults.add(f"line 1: {exc.detail}", line=1)
         return recount.verdict()
@@ -169,7 +170,7 @@ def verify_export(
     for number, line in enumerate(rest, 2):
         try:
             _take_line(recount, values, number, line)
-        except Malformed as exc:
+        except Unreadable as exc:
             what = f"line {number}, where entry {recount.next} is due: {exc.detail}"
             recount.faults.add(what, recount.next, line=number)
     if recount.next != opening.end:
@@ -188,11 +189,11 @@ def verify_export(
 
 
 def _start(opening: Opening) -> tuple[Frontier, Hash]:
-    """Return what an export goes on from. Raises: Malformed where that cannot be."""
+    """Return what an export goes on from. Raises: Unreadable where that cannot be."""
     peaks, last = [_unhex(peak) for peak in opening.peaks], _unhex(opening.last)
     right = opening.first >= 0 and len(peaks) == opening.first.bit_count()
     if not right or (opening.first == 0) != (last == GENESIS):
-        raise Malformed("what the export goes on from does not fit where it begins")
+        raise Unreadable("what the export goes on from does not fit where it begins")
     return Frontier(opening.first, peaks), last
 
 
@@ -200,7 +201,7 @@ def _follow_keys(recount: Recount, opening: Opening) -> None:
     for proof in opening.keys:
         try:
             path = [_unhex(value) for value in proof.path]
-        except Malformed as exc:
+        except Unreadable as exc:
             recount.faults.add(
                 f"the change of the key in entry {proof.seq}: {exc.detail}", proof.seq
             )
@@ -231,22 +232,22 @@ def _take_line(recount: Recount, values: ExportedValues, number: int, line: byte
 
 
 def _read(line: bytes, kind: type[Shape]) -> Shape:
-    """Return a line as what it is. Raises: Malformed, also for a line in another form than exports have."""
+    """Return a line as what it is. Raises: Unreadable, also for a line in another form than exports have."""
     try:
         value = msgspec.json.decode(line, type=kind)
         if as_line(value) == line:
             return value
     except (msgspec.DecodeError, UnicodeError):
         pass
-    raise Malformed(f"this is no {kind.__name__.lower()} as exports have it")
+    raise Unreadable(f"this is no {kind.__name__.lower()} as exports have it")
 
 
 def _unhex(text: str) -> Hash:
-    """Return a hash. Raises: Malformed."""
+    """Return a hash. Raises: Unreadable."""
     try:
         value = bytes.fromhex(text)
     except ValueError:
         value = b""
     if len(value) != HASH_BYTES or value.hex() != text:
-        raise Malformed("a hash is 64 characters of lower-case hexadecimal")
+        raise Unreadable("a hash is 64 characters of lower-case hexadecimal")
     return value

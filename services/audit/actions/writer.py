@@ -14,13 +14,14 @@ from services.audit.actions.old_log import OldLog
 from services.audit.actions.preparing import entry_from, prepare
 from services.audit.actions.redelivery import is_same
 from services.audit.domain.entries import Entry, Prepared
+from services.audit.domain.faults import Unreadable
 from services.audit.domain.periods import due_period
 from services.audit.settings import Settings
 from services.audit.store.findings import Findings, a_finding, contradiction
 from services.audit.store.log import Head, Known, Log
 from services.audit.store.periods import Periods
 from services.audit.store.values import Values
-from shared.core.errors import AlprError, Conflict, Malformed
+from shared.core.errors import AlprError, InternalFault
 from shared.core.ids import derive_id
 from shared.core.merkle import Hash
 from shared.events import PeriodFixed, PurgeList, RecordsPurged, ValuesErased
@@ -49,7 +50,7 @@ class Writer:
     async def take(self, messages: Sequence[Message]) -> None:
         """Append what is new in `messages` and proves who made it; returns once it is durable.
 
-        Raises: SomeRefused naming the messages that do not, once the others are appended; Malformed
+        Raises: SomeRefused naming the messages that do not, once the others are appended; Unreadable
         for what is no event; Conflict for an event whose id stands in the log with other content.
         After those two nothing of the batch was appended.
         """
@@ -58,7 +59,7 @@ class Writer:
             some = messages[start : start + self._batch]
             try:
                 proved, unproved = self._prepared(some)
-            except Malformed as exc:
+            except Unreadable as exc:
                 if len(messages) == 1:  # the consumer has narrowed it down: this is the one
                     await self._not_logged(messages[0], exc)
                 raise
@@ -70,7 +71,7 @@ class Writer:
             raise SomeRefused(refused)
 
     def _prepared(self, messages: Sequence[Message]) -> tuple[list[Prepared], list[Suspect]]:
-        """Return what proves who made it, and what does not. Raises: Malformed."""
+        """Return what proves who made it, and what does not. Raises: Unreadable."""
         now = self._runtime.clock.now()
         proved: list[Prepared] = []
         unproved: list[Suspect] = []
@@ -258,7 +259,7 @@ class Writer:
             FORGED.labels(suspect.message.topic).inc()
         return [(s.message, Forged(s.fault.fault)) for s in forged]
 
-    async def _not_logged(self, message: Message, exc: Malformed) -> None:
+    async def _not_logged(self, message: Message, exc: Unreadable) -> None:
         """Raise a finding that something goes to the dead letters and not into the log."""
         place = f"{message.topic}/{message.partition}/{message.offset}"
         now = self._runtime.clock.now()
@@ -273,7 +274,7 @@ class Writer:
         async with self._runtime.db.begin() as connection:
             finding = contradiction(wrong, kept, self._runtime.clock.now())
             await Findings(connection, self._runtime.service).raise_once(finding)
-        raise Conflict("an event with this id stands in the log with other content")
+        raise InternalFault("an event with this id stands in the log with other content")
 
     async def _sign(self, connection: AsyncConnection, head: Head, by: int) -> bool:
         self._signed = await self._checkpointer.newest(connection)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.audit.api.guard import AuditRead, check_department
 from services.audit.domain.periods import ENTRIES, PERIOD
+from services.audit.domain.problem_codes import Code
 from services.audit.domain.sampling import draw, sample_size, seed_of
 from services.audit.store.audits import Audit, Audits, Drawn, Item, ItemOutcome
 from services.audit.store.checkpoints import Checkpoints, Signed
@@ -124,10 +125,10 @@ async def draw_audit(body: AuditIn, grant: AuditWork, work: Work, request: Reque
     check_department(runtime_of(request), grant)
     period = await Periods(work.connection).get(body.period_seq)
     if period is None:
-        raise NotFound("no entry of this number fixed a period; GET /v1/audits/periods lists them")
+        raise NotFound(Code.PERIOD_UNKNOWN)
     checkpoint = await Checkpoints(work.connection).second_beyond(period.seq)
     if checkpoint is None:
-        raise Conflict("two checkpoints are signed after a period's end before it is drawn")
+        raise Conflict(Code.PERIOD_UNSIGNED)
     drawn, numbers = await _draw(period, checkpoint, grant, work)
     audits = Audits(work.connection)
     await audits.add(drawn, numbers)
@@ -187,15 +188,15 @@ async def review_item(
     audit = await _open(audits, audit_id)
     item = next((i for i in audit.items if i.number == number), None)
     if item is None:
-        raise NotFound("no item of this audit has this number")
+        raise NotFound(Code.ITEM_UNKNOWN)
     if item.outcome is not None:
-        raise Conflict("this item was reviewed already")
+        raise Conflict(Code.ITEM_REVIEWED)
     rows = await Entries(work.connection).numbered(grant, [item.seq], old_log=audit.old_log)
     if not rows:
-        raise NotFound("the log that this audit was drawn from was destroyed on its schedule")
+        raise NotFound(Code.ITEM_LOG_DESTROYED)
     row = rows[0]
     if row.found.person_id == grant.principal.account_id:
-        raise NotAuthorised("nobody reviews an access of their own", code="subject")
+        raise NotAuthorised(Code.AUDIT_OF_OWN_ACCESS)
     await audits.review(audit_id, number, body.outcome, body.note, grant.actor, grant.now)
     details = {"number": str(number), "outcome": body.outcome}
     await work.emit(_changed(grant, audit_id, "item_reviewed", **details))
@@ -213,10 +214,10 @@ async def sign_off_audit(
     audits = Audits(work.connection)
     audit = await _open(audits, audit_id)
     if left := sum(item.outcome is None for item in audit.items):
-        raise Conflict(f"{left} items are not reviewed yet")
+        raise Conflict(Code.AUDIT_UNREVIEWED, items=left)
     people = {i.reviewed_by.person_id for i in audit.items if i.reviewed_by is not None}
     if grant.principal.account_id in people | {audit.drawn_by.person_id}:
-        raise NotAuthorised("an audit is signed off by another person", code="subject")
+        raise NotAuthorised(Code.AUDIT_SIGNED_BY_SUBJECT)
     await audits.sign_off(audit_id, body.statement, grant.actor, grant.now)
     await work.emit(_changed(grant, audit_id, "signed_off", statement=body.statement))
     return _out(await audits.get(grant, audit_id))
@@ -247,9 +248,9 @@ async def _draw(
 async def _open(audits: Audits, audit_id: UUID) -> Audit:
     audit = await audits.lock(audit_id)
     if audit is None:
-        raise NotFound("no such audit")
+        raise NotFound(Code.AUDIT_UNKNOWN)
     if audit.signed_off_at is not None:
-        raise Conflict("this audit is signed off")
+        raise Conflict(Code.AUDIT_SIGNED_OFF)
     return audit
 
 
@@ -269,7 +270,7 @@ def _changed(grant: Grant, audit_id: UUID, change: Change, **details: str) -> Au
 
 def _out(audit: Audit | None) -> AuditOut:
     if audit is None:
-        raise NotFound("no such audit")
+        raise NotFound(Code.AUDIT_UNKNOWN)
     shown = vars(audit) | {
         "root_hash": b64encode(audit.root_hash).decode(),
         "seed": b64encode(audit.seed).decode(),

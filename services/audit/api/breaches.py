@@ -12,6 +12,7 @@ from services.audit.api.guard import AuditRead
 from services.audit.store.search import Entries
 from shared.core.errors import InvalidInput
 from shared.core.fields import Moment
+from shared.core.problem_codes import Common
 from shared.http.app import Work
 from shared.http.models import RequestBody, ShortText
 
@@ -100,7 +101,12 @@ class BreachReport(BaseModel):
 async def report_breach(body: BreachQuery, grant: AuditRead, work: Work) -> BreachReport:
     """The records that an account reached in a period, for the notices that the law asks for."""
     if body.occurred_from >= body.occurred_to:
-        raise InvalidInput("occurred_from must be before occurred_to", field="body.occurred_from")
+        raise InvalidInput(
+            Common.WINDOW_BACKWARDS,
+            field="body.occurred_from",
+            start="occurred_from",
+            end="occurred_to",
+        )
     entries = Entries(work.connection)
     reach = Reach()
     period = (body.occurred_from, body.occurred_to)

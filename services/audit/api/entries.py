@@ -9,11 +9,13 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.audit.api.guard import AuditRead
+from services.audit.domain.problem_codes import Code
 from services.audit.domain.sealing import value_of
 from services.audit.store.log import Row
 from services.audit.store.search import Entries, Query
 from shared.core.errors import InvalidInput, NotFound
 from shared.core.fields import Moment
+from shared.core.problem_codes import Common
 from shared.http.app import Work
 from shared.http.models import After, Page, PlatePatternText, RequestBody, ShortText, key_of
 
@@ -133,7 +135,12 @@ class EntryOut(BaseModel):
 async def search_entries(body: EntryQuery, grant: AuditRead, work: Work) -> Page[EntryOut]:
     """Entries of the log that fit, newest first. The search is an entry itself."""
     if body.occurred_from and body.occurred_to and body.occurred_from >= body.occurred_to:
-        raise InvalidInput("occurred_from must be before occurred_to", field="body.occurred_from")
+        raise InvalidInput(
+            Common.WINDOW_BACKWARDS,
+            field="body.occurred_from",
+            start="occurred_from",
+            end="occurred_to",
+        )
     asked = body.model_dump(exclude={"outcome", "exact", "after"})
     allowed = None if body.outcome is None else body.outcome == "allowed"
     rows = await Entries(work.connection).search(
@@ -153,7 +160,7 @@ async def get_entry(
     """One entry by its number, with the exact text that was hashed."""
     row = await Entries(work.connection).get(grant, seq, old_log=old_log)
     if row is None:
-        raise NotFound("no entry has this number")
+        raise NotFound(Code.ENTRY_NUMBER_UNKNOWN)
     return entry_out(row, exact=True)
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict
 
 from services.audit.api.guard import AuditRead, check_department
+from services.audit.domain.problem_codes import Code
 from services.audit.store.findings import Finding, Findings, FindingStatus, Step
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -169,13 +170,11 @@ async def _work(
     findings = Findings(work.connection, work.service)
     finding = await findings.lock(finding_id)
     if finding is None:
-        raise NotFound("no such finding")
+        raise NotFound(Code.FINDING_UNKNOWN)
     if finding.subject in (step.by.person_id, step.assigned_to):
-        raise NotAuthorised(
-            "a finding is worked by another person than its subject", code="subject"
-        )
+        raise NotAuthorised(Code.FINDING_WORKED_BY_SUBJECT)
     if finding.status == "closed":
-        raise Conflict("this finding is closed")
+        raise Conflict(Code.FINDING_CLOSED)
     await findings.work(finding, step)
     details = {"note": step.note, "assigned_to": step.assigned_to, "outcome": step.outcome}
     await work.emit(
@@ -192,5 +191,5 @@ async def _work(
 
 def _out(finding: Finding | None) -> FindingOut:
     if finding is None:
-        raise NotFound("no such finding")
+        raise NotFound(Code.FINDING_UNKNOWN)
     return FindingOut.model_validate(finding, from_attributes=True)

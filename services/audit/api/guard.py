@@ -7,11 +7,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from services.audit.domain.problem_codes import Code
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.access.rule_refusals import record_refusal
 from shared.core.errors import NotAuthorised
 from shared.core.permissions import Permission
+from shared.core.problem_codes import Common
 from shared.service.runtime import Runtime, runtime_of
 
 
@@ -24,9 +26,9 @@ async def for_audit(
     """
     if grant.principal.agency_ori == runtime_of(request).policy.department.ori:
         return grant
-    reason = "the audit log is for people of this department"
-    await record_refusal(request, grant, reason)
-    raise NotAuthorised(reason, code="purpose")
+    refusal = NotAuthorised(Code.AUDIT_DEPARTMENT_ONLY)
+    await record_refusal(request, grant, refusal.detail)
+    raise refusal
 
 
 AuditRead = Annotated[Grant, Depends(for_audit)]
@@ -35,4 +37,4 @@ AuditRead = Annotated[Grant, Depends(for_audit)]
 def check_department(runtime: Runtime, grant: Grant) -> None:
     """Raise NotAuthorised for people of any agency but this department."""
     if grant.principal.agency_ori != runtime.policy.department.ori:
-        raise NotAuthorised("this is for people of this department", code="agency")
+        raise NotAuthorised(Common.DEPARTMENT_ONLY)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict
 
 from services.audit.api.guard import check_department
+from services.audit.domain.problem_codes import Code
 from services.audit.store.policies import LoadedPolicy, Policies
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -92,19 +93,17 @@ async def acknowledge_policy(
     runtime = runtime_of(request)
     check_department(runtime, grant)
     if not runtime.policy.roles[body.role] <= grant.principal.permissions:
-        reason = f"this is for people with the role {body.role}"
-        await record_refusal(request, grant, reason)
-        raise NotAuthorised(reason, code="permission")
+        refusal = NotAuthorised(Code.POLICY_ROLE_MISSING, role=body.role)
+        await record_refusal(request, grant, refusal.detail)
+        raise refusal
     policies = Policies(work.connection)
     if await policies.get(digest) is None:
-        raise NotFound("no service has loaded a policy with this digest")
+        raise NotFound(Code.POLICY_UNKNOWN)
     event = PolicyAcknowledged(
         occurred_at=grant.now, actor=grant.actor, digest=digest, role=body.role
     )
     if not await policies.acknowledge(event):
-        raise Conflict(
-            "this policy is acknowledged in this role already, or by you in the other one"
-        )
+        raise Conflict(Code.POLICY_ACKNOWLEDGED)
     await work.emit(event)
     return _out(await policies.get(digest))
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.audit.actions.access_record import Taking, log_values_export
 from services.audit.actions.export import lines, lines_of_old
 from services.audit.api.guard import AuditRead
+from services.audit.domain.problem_codes import Code
 from services.audit.domain.proofs import consistency_spans, inclusion_spans
 from services.audit.service import Running
 from services.audit.store.checkpoints import Checkpoints
@@ -123,7 +124,7 @@ async def get_checkpoint(work: Work) -> PlainTextResponse:
     """
     latest = await Checkpoints(work.connection).latest()
     if latest is None:
-        raise NotFound("no checkpoint was signed yet")
+        raise NotFound(Code.CHECKPOINT_NONE)
     signed_at = format_datetime(latest.signed_at.astimezone(UTC), usegmt=True)
     return PlainTextResponse(latest.note, headers={"Last-Modified": signed_at})
 
@@ -154,7 +155,7 @@ async def prove_inclusion(
     log = Log(work.connection)
     size = await _size(work, log, size)
     if seq >= size:
-        raise InvalidInput(f"entry {seq} is not in a log of {size}", field="query.seq")
+        raise InvalidInput(Code.PROOF_ENTRY_BEYOND_SIZE, field="query.seq", seq=seq, size=size)
     [leaf] = await log.leaves(Span(seq, seq + 1))
     path = await log.proof(inclusion_spans(seq, size))
     return InclusionProof(
@@ -174,7 +175,7 @@ async def prove_consistency(
     log = Log(work.connection)
     new_size = await _size(work, log, new_size)
     if old_size > new_size:
-        raise InvalidInput("the older log is the larger one", field="query.old_size")
+        raise InvalidInput(Code.PROOF_SIZES_REVERSED, field="query.old_size")
     path = await log.proof(consistency_spans(old_size, new_size))
     return ConsistencyProof(
         old_size=old_size,
@@ -197,7 +198,7 @@ async def export_entries(
     entry that it covers, and at the end one for exactly the export's end. Sealed values are left out
     unless they are asked for; then an entry says so before anything leaves."""
     if audit.exports.locked():
-        raise Unavailable("as many exports run as may", retry_after_s=30)
+        raise Unavailable(Code.LOG_EXPORTS_BUSY, retry_after_s=30)
     runtime, settings = audit.runtime, audit.settings
     log = Log(work.connection)
     if body.with_values:
@@ -230,16 +231,13 @@ async def export_entries(
 async def _span(work: Work, body: ExportIn) -> Span:
     """Return which entries to export. Raises: InvalidInput for ones that there are not, or not so."""
     if body.old_log and (not body.with_values or body.first or body.end is not None):
-        what = "the log before this one is exported whole, and has its values in plaintext:"
-        raise InvalidInput(f"{what} ask for `with_values`, and for no part", field="body.old_log")
+        raise InvalidInput(Code.LOG_EXPORT_OF_OLD_LOG, field="body.old_log")
     size = await Log(work.connection, OLD if body.old_log else "").size()
     end = size if body.end is None else body.end
     if end > size or body.first >= end:
-        what = f"the log has {size} entries: name a first and an end after it within them"
-        raise InvalidInput(what, field="body.end")
+        raise InvalidInput(Code.LOG_EXPORT_OUTSIDE, field="body.end", size=size)
     if body.with_values and end != size:
-        what = "an export with values goes to the log's end: leave `end` out"
-        raise InvalidInput(what, field="body.end")
+        raise InvalidInput(Code.LOG_EXPORT_VALUES_TO_END, field="body.end")
     return Span(body.first, end)
 
 
@@ -259,11 +257,11 @@ async def _size(work: Work, log: Log, asked: int | None) -> int:
     """Return the size to prove for. Raises: InvalidInput beyond the log, NotFound without a checkpoint."""
     if asked is not None:
         if asked > await log.size():
-            raise InvalidInput("the log is not that large", field="query.size")
+            raise InvalidInput(Code.PROOF_SIZE_BEYOND_LOG, field="query.size")
         return asked
     latest = await Checkpoints(work.connection).latest()
     if latest is None:
-        raise NotFound("no checkpoint was signed yet; name a size")
+        raise NotFound(Code.CHECKPOINT_NONE_FOR_PROOF)
     return latest.size
 
 

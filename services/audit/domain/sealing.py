@@ -16,8 +16,8 @@ from uuid import UUID
 
 import msgspec
 
+from services.audit.domain.faults import Unreadable
 from services.audit.domain.named_plates import named, plates_in
-from shared.core.errors import Malformed
 from shared.core.hmac_sha256 import HmacSha256
 from shared.events import Sealing
 
@@ -120,22 +120,22 @@ class Stored(Protocol):
 
 
 def fields_of(body: bytes) -> Fields:
-    """Return the fields of a body, each as raw JSON. Raises: Malformed for a body that is no JSON object."""
+    """Return the fields of a body, each as it came. Raises: Unreadable for a body that is no JSON object."""
     try:
         str(body, "utf-8")  # msgspec does not check UTF-8 in values that it skips
         return _fields(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Malformed("the body is not a JSON object") from None
+        raise Unreadable("the body is not a JSON object") from None
 
 
 def split(sealing: Sealing, fields: Fields, occurred_on: date) -> Split:
     """Split an event's fields into those that stay in the entry and the groups to seal.
 
-    Seals every field that is not declared open, including those that this version does not know.
-    Raises: Malformed for a field that the entry itself writes.
+    What is not declared open is sealed, also what this version does not know.
+    Raises: Unreadable for a field that the entry itself writes.
     """
     if DIGESTS in fields:
-        raise Malformed(f"a body has no field {DIGESTS}")
+        raise Unreadable(f"a body has no field {DIGESTS}")
     open_: dict[str, Any] = {}
     closed: dict[str, Any] = {}
     groups: list[Group] = []

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit.domain.problem_codes import Code
 from shared.access.disclosing import Shown, disclose
 from shared.access.grant import Grant
 from shared.core.errors import Conflict
@@ -107,7 +108,7 @@ class Audits:
         """
         row = vars(drawn) | {"drawn_by": _json(drawn.drawn_by)}
         if not (await self._connection.execute(_DRAW, row)).rowcount:
-            raise Conflict("the sample of this period was drawn before")
+            raise Conflict(Code.PERIOD_DRAWN)
         await self._connection.execute(_ITEMS, {"audit_id": drawn.audit_id, "seqs": list(numbers)})
 
     async def get(self, grant: Grant, audit_id: UUID) -> Audit | None:

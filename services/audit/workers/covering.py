@@ -11,7 +11,7 @@ from services.audit.actions.upgrade import ends_by
 from services.audit.settings import GROUP
 from services.audit.store.before_macs import Ends
 from services.audit.store.findings import Findings, a_finding
-from shared.core.errors import Unavailable
+from shared.core.errors import DependencyDown
 from shared.core.periodic import PeriodicTask
 from shared.events import LogCovered
 from shared.kafka.client import stop_client
@@ -60,8 +60,8 @@ class Covering:
             return ends, await committed(admin, consumer, ends)
         except (KafkaError, OSError) as exc:
             await self.close()
-            raise Unavailable(await kafka.fault()) from exc
-        except BaseException:  # a cancelled run may leave a client half started
+            raise DependencyDown(await kafka.fault()) from exc
+        except BaseException:  # a turn that is cancelled may leave a client half started
             await self.close()
             raise
 

@@ -13,7 +13,7 @@ import msgspec
 from services.audit.actions.writer import Writer
 from services.audit.store.findings import Findings, a_finding
 from services.audit.store.values import Pending, Values
-from shared.core.errors import AlprError, InvalidInput, NotFound
+from shared.core.errors import AlprError, InternalFault, NotFound
 from shared.events import PurgeList, RecordsPurged
 from shared.objects.purge_list import ListReader
 from shared.postgres.statistics import forget_statistics
@@ -44,7 +44,7 @@ class Eraser:
         for one in pending:
             try:
                 done += await self._follow(one)
-            except (InvalidInput, NotFound) as exc:
+            except (InternalFault, NotFound) as exc:
                 log.error("nothing is erased for purge entry %d: %s", one.seq, exc.detail)
                 await self._find(one, exc)
         return done
@@ -53,10 +53,10 @@ class Eraser:
         purged = _purged_in(pending)
         floor = timedelta(days=self._runtime.policy.retention.floor_days)
         if purged.before > self._runtime.clock.now() - floor:
-            raise InvalidInput(f"a purge may not reach the last {floor.days} days", field="before")
+            raise InternalFault(f"a purge may not reach the last {floor.days} days")
         named = purged.purge_list
         if named is None:
-            raise InvalidInput("the purge names no list of what it destroyed", field="purge_list")
+            raise InternalFault("the purge names no list of what it destroyed")
         async with self._runtime.db.begin() as connection:
             certificate = await Values(connection).certificate(purged.run_id)
         if certificate is None:
@@ -70,10 +70,10 @@ class Eraser:
         return erased is not None
 
     def _wait(self, pending: Pending) -> bool:
-        """Return False, as nothing was erased. Raises: InvalidInput once the certificate is overdue."""
+        """Return that nothing was erased. Raises: InternalFault once the certificate is overdue."""
         if self._runtime.clock.now() - pending.appended_at > CERTIFIED_WITHIN:
             days = CERTIFIED_WITHIN.days
-            raise InvalidInput(f"the purge is not certified after {days} days", field="run_id")
+            raise InternalFault(f"the purge is not certified after {days} days")
         return False
 
     async def _read(self, purged: RecordsPurged, named: PurgeList) -> tuple[list[str], list[str]]:
@@ -104,4 +104,4 @@ def _purged_in(pending: Pending) -> RecordsPurged:
     try:
         return msgspec.convert(msgspec.json.decode(pending.content)["data"], RecordsPurged)
     except (msgspec.DecodeError, LookupError, TypeError) as exc:
-        raise InvalidInput("the entry does not say what was purged", field="data") from exc
+        raise InternalFault("the entry does not say what was purged") from exc

@@ -13,7 +13,7 @@ from prometheus_client import Gauge
 
 from services.audit.settings import Settings
 from services.audit.store.notices import Notice, Notices
-from shared.core.errors import Unavailable
+from shared.core.errors import DependencyDown
 from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class NoticeSender:
                 await notices.failed(ids, again=now + pause, fault=fault)
             UNSENT.set(await notices.unsent())
         if fault is not None:
-            raise Unavailable(f"notices of findings are not delivered: {fault}")
+            raise DependencyDown(f"notices of findings are not delivered: {fault}")
         return len(due)
 
     async def _post(self, due: list[Notice]) -> str | None:

@@ -69,13 +69,15 @@ def refusal(answer: httpx.Response) -> Refused:
     if not isinstance(said, dict) or answer.is_success:
         return Refused(HTTPStatus.BAD_GATEWAY, "A service gave an answer that cannot be read")
     field, code, faults = said.get("field"), said.get("code"), said.get("errors")
+    params = said.get("params")
+    opened = params.get("permission") if isinstance(params, dict) and "kinds" in params else None
     return Refused(
         answer.status_code,
         str(said.get("title") or HTTPStatus(answer.status_code).phrase),
         str(said.get("detail") or ""),
         str(field) if field else None,
         str(code) if code else None,
-        str(said.get("permission", "")) if "kinds" in said else "",
+        str(opened or ""),
         [one for one in faults if isinstance(one, dict) and "line" in one]
         if isinstance(faults, list)
         else (),

@@ -14,12 +14,15 @@ from services.console.actions.services import content
 from services.console.actions.sessions import Purpose, Session
 from services.console.api.browser import PURPOSE, SESSION, cookie_of, jar_of, set_cookie
 from services.console.service import ConsoleService, console_of
-from shared.core.permissions import PURPOSE_MISSING
+from shared.core.problem_codes import Common
 
 PASSED_ON = ("Content-Length", "X-Content-SHA256", "Repr-Digest")
 """Response headers that show a browser or a person whether a file is complete."""
 
 OVER = "The session has ended; sign in again."
+
+MENDED_BY_PURPOSE = frozenset({Common.PURPOSE_MISSING.code, Common.PURPOSE_MISSING_FOR.code})
+"""Refusals that a declared purpose mends."""
 
 PICTURES = frozenset({"image/jpeg", "image/png", "image/webp"})
 
@@ -116,7 +119,7 @@ class Visit:
 
     def _mendable(self, exc: Refused) -> Refused | PurposeNeeded:
         """Return the refusal, or PurposeNeeded if a purpose, or another one, would resolve it."""
-        if exc.code == PURPOSE_MISSING or exc.opened:
+        if exc.code in MENDED_BY_PURPOSE or exc.opened:
             return PurposeNeeded(page_of(self._request), exc.opened)
         return exc
 

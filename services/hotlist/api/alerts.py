@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
+from services.hotlist.domain.problem_codes import Code
 from services.hotlist.service import Running
 from services.hotlist.workers.viewer import Standing, Viewer
 from shared.access.grant import Grant
@@ -50,7 +51,7 @@ async def stream_alerts(
     """
     runtime, broadcaster = hotlist.runtime, hotlist.broadcaster
     if broadcaster.full_for(grant.principal.account_id):
-        raise Unavailable("no more alert streams can be opened here", retry_after_s=5)
+        raise Unavailable(Code.ALERT_STREAMS_FULL, retry_after_s=5)
     last = await broadcaster.last()
     asked = _number(last_event_id if last_event_id is not None else resume_after)
     token = request.headers["authorization"].partition(" ")[2].strip()
@@ -78,5 +79,5 @@ def _number(text: str | None) -> int | None:
     if text is None or not text.strip():
         return None
     if not text.isdecimal() or not text.isascii() or len(text) > MOST_DIGITS:
-        raise InvalidInput("an id of this stream is a whole number", field="Last-Event-ID")
+        raise InvalidInput(Code.ALERT_ID_MALFORMED, field="Last-Event-ID")
     return int(text)

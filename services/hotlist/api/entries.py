@@ -17,6 +17,7 @@ from services.hotlist.domain.entries import (
     kinds_of,
     plate_of,
 )
+from services.hotlist.domain.problem_codes import Code
 from services.hotlist.service import Running
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.lists import HotList, Lists
@@ -50,7 +51,7 @@ async def add_entries(
         entries = Entries(work.connection)
         await entries.add(grant, snapshot_id, version, made)
         if await entries.partials(snapshot_id, version) > MAX_PARTIALS:
-            raise Conflict(f"a list has at most {MAX_PARTIALS} partial plates")
+            raise Conflict(Code.PARTIALS_TOO_MANY, max_partials=MAX_PARTIALS)
         await put_in_force(work, grant, hot_list, version, "activated")
         await work.emit(
             *(
@@ -93,7 +94,7 @@ async def search_entries(
         try:
             plate, _ = plate_of(body.plate)
         except EntryFault as exc:
-            raise InvalidInput(exc.fault, field="plate") from None
+            raise exc.at("plate") from None
     found = await Entries(work.connection).search(
         grant,
         hot_list,
@@ -122,7 +123,9 @@ def _checked(checker: Checker, entry: EntryIn, number: int) -> Entry:
         return checker.check(fields)
     except EntryFault as exc:
         field = f"entries.{number}.{exc.field}"
-        raise InvalidInput(f"{field}: {exc.fault}", field=field) from None
+        raise InvalidInput(
+            Code.ENTRY_REFUSED, field=field, name=field, fault=exc.fault, because=exc.problem.code
+        ) from None
 
 
 async def _next_version(
@@ -136,7 +139,7 @@ async def _next_version(
         await entries.branch(snapshot_id, hot_list.active_version, version)
         return snapshot_id, version
     if await lists.versions(hot_list, limit=1):
-        raise Conflict("no version is in force: activate one first")
+        raise Conflict(Code.VERSION_NOT_ACTIVATED)
     snapshot_id = await entries.begin_snapshot(grant, hot_list.list_id, grant.now)
     return snapshot_id, await lists.add_version(grant, hot_list.list_id, snapshot_id, max(more, 0))
 

@@ -18,6 +18,7 @@ from services.hotlist.api.views import (
     hit_whole,
 )
 from services.hotlist.domain.hits import Hit
+from services.hotlist.domain.problem_codes import Code
 from services.hotlist.store.hits import HitFilter, Hits
 from services.hotlist.store.outcomes import Outcomes
 from shared.access.grant import Grant
@@ -125,7 +126,7 @@ async def verify_hit(
     """Record the result of checking a hit with the entering agency; once for each hit."""
     hit = await hits.get(grant, hit_id, lock=True)
     if hit.status != "unverified":
-        raise Conflict("this hit has been verified")
+        raise Conflict(Code.HIT_VERIFIED)
     await Outcomes(work.connection).verify(
         grant,
         hit_id,
@@ -163,14 +164,10 @@ async def dispose_hit(
     """Add a disposition to a hit; earlier ones stay."""
     hit = await hits.get(grant, hit_id, lock=True)
     if body.enforcement and hit.outcome != "correct_read" and not body.unverified_reason:
-        raise InvalidInput(
-            "enforcement on a hit that was not verified as a correct read is recorded only with a"
-            " stated reason (policy 468.4(f))",
-            field="unverified_reason",
-        )
+        raise InvalidInput(Code.HIT_ENFORCED_UNVERIFIED, field="unverified_reason")
     outcomes = Outcomes(work.connection)
     if len(await outcomes.dispositions(grant, hit_id)) >= MAX_DISPOSITIONS:
-        raise Conflict("this hit has as many dispositions as are kept")
+        raise Conflict(Code.HIT_DISPOSITIONS_FULL)
     await outcomes.dispose(
         grant,
         hit_id,
@@ -196,7 +193,7 @@ async def dispose_hit(
 def _read_id(hit: Hit) -> UUID:
     """Return the read of a hit. Raises: Conflict once it is destroyed: its plate can no longer be checked."""
     if hit.read_id is None:
-        raise Conflict("the read of this hit was destroyed under the retention schedule")
+        raise Conflict(Code.HIT_READ_DESTROYED)
     return hit.read_id
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from services.hotlist.api.fields import ListChange, ListIn
 from services.hotlist.api.views import ListOut, YieldOut
 from services.hotlist.domain.entries import check_switches
+from services.hotlist.domain.problem_codes import Code
 from services.hotlist.domain.rating import staleness_limit_s
 from services.hotlist.service import Running
 from services.hotlist.store.lists import HotList, Lists
@@ -59,7 +60,7 @@ def _staleness_s(hours: int | None, source: Source, rules: Rules) -> int | None:
     limit = rules.staleness_hours.get(source, 0)
     if hours is not None and hours > limit:
         raise InvalidInput(
-            f"the policy's limit for a {source} list is {limit} hours", field="staleness_hours"
+            Code.LIST_STALENESS_TOO_LONG, field="staleness_hours", source=source, max_hours=limit
         )
     return None if hours is None else hours * 3600
 
@@ -71,9 +72,9 @@ async def create_list(
     """Create an empty hot list with no version in force."""
     policy = hotlist.runtime.policy
     if body.source not in grant.principal.sources:
-        refusal = f"no entitlement to {body.source} data (policy 468.4(e))"
-        await record_refusal(request, grant, refusal)
-        raise NotAuthorised(refusal, code="source")
+        refusal = NotAuthorised(Code.SOURCE_NOT_ENTITLED, source=body.source)
+        await record_refusal(request, grant, refusal.detail)
+        raise refusal
     lists, list_id = Lists(work.connection), uuid4()
     await lists.create(
         grant,

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from services.hotlist.api.hits import HitRead, Visible
+from services.hotlist.domain.problem_codes import Code
 from services.hotlist.store.hits import Hits
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -63,4 +64,4 @@ async def _picture(
     for magic, start, media_type in _MAGIC:
         if data[start : start + len(magic)] == magic:
             return Response(data, media_type=media_type)
-    raise NotFound("what is kept there is not a picture")
+    raise NotFound(Code.HIT_PICTURE_NOT_A_PICTURE)

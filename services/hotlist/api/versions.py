@@ -21,13 +21,21 @@ from services.hotlist.api.lists import HotlistManage, HotlistManageForPurpose, H
 from services.hotlist.api.views import ListOut, SetAsideOut, VersionOut
 from services.hotlist.domain.csv_import import MAX_SET_ASIDE, Fault, SetAside, Sheet
 from services.hotlist.domain.entries import Checker, Entry, Kinds, kinds_of
+from services.hotlist.domain.problem_codes import Code
 from services.hotlist.domain.rating import shrinks
 from services.hotlist.service import HotlistService, Running
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.lists import Change, HotList, Lists, Version
 from shared.access.grant import Grant
 from shared.access.rule_refusals import record_refusal
-from shared.core.errors import Conflict, InvalidInput, Malformed, NotAuthorised, UnsupportedMedia
+from shared.core.errors import (
+    Conflict,
+    InvalidInput,
+    Malformed,
+    NotAuthorised,
+    UnsupportedMedia,
+    ValueRefused,
+)
 from shared.core.fields import MAX_INT, Moment
 from shared.events import HotListActivated, HotListChanged
 from shared.http.app import Work
@@ -76,9 +84,9 @@ async def upload_version(
     `needs_second_word`: a person who did not upload it must put it in force.
     """
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "text/csv":
-        raise UnsupportedMedia("a hot list is uploaded as text/csv")
+        raise UnsupportedMedia(Code.SHEET_MEDIA_UNKNOWN)
     if as_of is not None and as_of > grant.now + CLOCKS_MAY_DIFFER:
-        raise InvalidInput("as_of lies in the future", field="as_of")
+        raise InvalidInput(Code.SHEET_AS_OF_AHEAD, field="as_of")
     async with hotlist.uploading(), hotlist.changing() as work:
         lists = Lists(work.connection)
         hot_list = await lists.get(grant, list_id)
@@ -143,7 +151,7 @@ async def _receive(
     await _set_doubled_aside(sheet, entries, snapshot_id, hotlist)
     if not sheet.entries:
         # An empty file is a failed extract more often than an empty list.
-        raise InvalidInput("no entry to list: to take all out of force, withdraw the list")
+        raise InvalidInput(Code.SHEET_WITHOUT_ENTRIES)
     await entries.finish_snapshot(snapshot_id, sheet.sha256, sheet.size_bytes, sheet.aside)
     return sheet
 
@@ -154,7 +162,7 @@ async def _set_doubled_aside(
     """Set aside lines whose entry an earlier line has. Raises: InvalidInput if too many lines are bad."""
     share = hotlist.runtime.policy.hotlists.bad_lines_share
     doubled = {
-        later: Fault(later, None, "plate", f"the same entry as line {first}")
+        later: Fault(later, None, "plate", ValueRefused(Code.SHEET_LINE_DOUBLED, first_line=first))
         for first, later in await entries.doubled(snapshot_id, MAX_SET_ASIDE + 1)
     }
     sheet.check_share(share, list(doubled.values()))
@@ -170,9 +178,9 @@ async def _pieces(request: Request, stall_s: float) -> AsyncIterator[bytes]:
             async with asyncio.timeout(stall_s):
                 piece = await anext(stream, None)
         except TimeoutError:
-            raise Malformed(f"nothing arrived for {stall_s:g} s") from None
+            raise Malformed(Code.SHEET_STALLED, stall_s=stall_s) from None
         except ClientDisconnect:
-            raise Malformed("the upload ended before its end") from None
+            raise Malformed(Code.SHEET_CUT_OFF) from None
         if piece is None:
             return
         yield piece
@@ -296,7 +304,7 @@ async def withdraw_list(
         lists = Lists(work.connection)
         hot_list = await lists.get(grant, list_id, lock=True)
         if hot_list.active_version is None:
-            raise Conflict("no version is in force")
+            raise Conflict(Code.VERSION_NONE_IN_FORCE)
         await put_in_force(work, grant, hot_list, None, "withdrawn", body.reason)
         after = await lists.get(grant, list_id)
     return list_out(after, hotlist.runtime.policy.hotlists, hotlist.runtime.clock)
@@ -317,13 +325,11 @@ async def _second_word(
     share = hotlist.runtime.policy.hotlists.shrink_share
     if not shrinks(last, found.entries, share) or not found.is_by(grant):
         return
-    refusal = (
-        f"the list would go from {last} to {found.entries} entries, by more than {share:.0%}: another"
-        " person than uploaded the version puts it in force; entries that are wrong can be ended singly,"
-        " or the list switched off or withdrawn"
+    refusal = NotAuthorised(
+        Code.VERSION_NEEDS_SECOND_PERSON, entries_before=last, entries=found.entries, share=share
     )
-    await record_refusal(request, grant, refusal)
-    raise NotAuthorised(refusal, code="second_person")
+    await record_refusal(request, grant, refusal.detail)
+    raise refusal
 
 
 async def _put_kept_in_force(
@@ -331,9 +337,9 @@ async def _put_kept_in_force(
 ) -> None:
     found = await Lists(work.connection).version(hot_list, version)
     if found.state == "dropped":
-        raise Conflict("the entries of this version are no longer kept", field="version")
+        raise Conflict(Code.VERSION_DROPPED, field="version")
     if found.state == "active":
-        raise Conflict("this version is in force already", field="version")
+        raise Conflict(Code.VERSION_IN_FORCE, field="version")
     change: Change = "rolled_back" if back else "activated"
     await put_in_force(work, grant, hot_list, version, change, reason)
 
@@ -373,7 +379,7 @@ def _version_out(version: Version, kinds: Kinds, needs_second_word: bool) -> Ver
         entries=version.entries,
         as_of=version.as_of,
         skipped=version.skipped,
-        skipped_because=[kinds.off[kind] for kind in version.skipped if kind in kinds.off],
+        skipped_because=[str(kinds.off[kind]) for kind in version.skipped if kind in kinds.off],
         set_aside=version.set_aside,
         needs_second_word=needs_second_word,
         sha256=version.sha256,

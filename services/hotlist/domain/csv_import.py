@@ -19,7 +19,8 @@ from services.hotlist.domain.entries import (
     KindRefused,
     plate_of,
 )
-from shared.core.errors import InvalidInput, TooLarge
+from services.hotlist.domain.problem_codes import Code
+from shared.core.errors import InvalidInput, TooLarge, ValueRefused
 
 REQUIRED = ("plate", "record_kind")
 ALIASES = {
@@ -53,7 +54,12 @@ class Fault:
     line: int
     column: int | None
     field: str | None
-    fault: str
+    why: ValueRefused
+
+    @property
+    def fault(self) -> str:
+        """What is wrong, in words."""
+        return str(self.why)
 
     def __str__(self) -> str:
         where = f"line {self.line}"
@@ -71,6 +77,8 @@ class Fault:
             "column": self.column,
             "field": self.field,
             "fault": self.fault,
+            "code": self.why.problem.code,
+            "params": self.why.params,
         }
 
 
@@ -86,13 +94,10 @@ class SetAside:
     """The line's plate in its normal form; None if it has no valid plate."""
 
 
-def refuse(faults: Sequence[Fault], why: str = "") -> InvalidInput:
-    """Return the error that names the first of `faults`, and `why` the upload is refused."""
-    many = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    shown = [fault.shown for fault in faults[:MAX_FAULTS]]
-    return InvalidInput(
-        f"{faults[0]}{many}{f': {why}' if why else ''}", field=faults[0].field, errors=shown
-    )
+def refuse(problem: Code, found: Sequence[Fault], **params: Any) -> InvalidInput:
+    """Return the error that names the first of `found` in its text, and the first of them one by one."""
+    shown = [fault.shown for fault in found[:MAX_FAULTS]]
+    return InvalidInput(problem, field=found[0].field, errors=shown, first=str(found[0]), **params)
 
 
 class Sheet:
@@ -134,7 +139,7 @@ class Sheet:
         """Return the entries on the lines that `piece` completes."""
         self.size_bytes += len(piece)
         if self.size_bytes > self._max_bytes:
-            raise TooLarge(f"a hot list has at most {self._max_bytes} bytes")
+            raise TooLarge(Code.SHEET_TOO_LARGE, max_bytes=self._max_bytes)
         self._digest.update(piece)
         *lines, self._rest = (self._rest + piece).split(b"\n")
         found = self._read(lines)
@@ -148,7 +153,11 @@ class Sheet:
         found = self._read([self._rest]) if self._rest else []
         self._rest = b""
         if not self._columns:
-            raise refuse([Fault(1, None, None, "empty: a header row is needed")])
+            raise refuse(
+                Code.SHEET_HEADER_REFUSED,
+                [Fault(1, None, None, ValueRefused(Code.SHEET_EMPTY))],
+                faults=1,
+            )
         return found
 
     def check_share(self, most: float, doubled: Sequence[Fault] = ()) -> None:
@@ -158,8 +167,7 @@ class Sheet:
         )
         if len(faults) > most * self.rows:
             raise refuse(
-                faults,
-                f"{len(faults)} of {self.rows} lines are bad, and the policy lets {most:.1%} be set aside",
+                Code.SHEET_BAD_LINES_SHARE, faults, faults=len(faults), lines=self.rows, share=most
             )
 
     def set_doubled_aside(self, fault: Fault, entry: Entry) -> None:
@@ -186,26 +194,29 @@ class Sheet:
         try:
             cells = _cells(raw.removeprefix(_BYTE_ORDER_MARK) if self._line == 1 else raw)
         except _LineFault as exc:
-            raise refuse([Fault(self._line, None, None, exc.fault)]) from None
+            raise refuse(
+                Code.SHEET_HEADER_REFUSED, [Fault(self._line, None, None, exc)], faults=1
+            ) from None
         columns: list[str] = []
         faults = []
         for number, cell in enumerate(cells, start=1):
             name = cell.strip().lower().replace(" ", "_")
             name = ALIASES.get(name, name)
             if name not in LIMITS:
-                fault = f"{name[:40]!r} is not a column of a hot list"
-                faults.append(Fault(self._line, number, None, fault))
+                why = ValueRefused(Code.SHEET_COLUMN_UNKNOWN, column=name[:40])
+                faults.append(Fault(self._line, number, None, why))
             elif name in columns:
-                faults.append(Fault(self._line, number, name, "a second column of this name"))
+                why = ValueRefused(Code.SHEET_COLUMN_TWICE)
+                faults.append(Fault(self._line, number, name, why))
             columns.append(name)
         if cells:
             faults += [
-                Fault(self._line, None, name, "this column is missing")
+                Fault(self._line, None, name, ValueRefused(Code.SHEET_COLUMN_MISSING))
                 for name in REQUIRED
                 if name not in columns
             ]
         if faults:
-            raise refuse(faults)
+            raise refuse(Code.SHEET_HEADER_REFUSED, faults, faults=len(faults))
         return columns
 
     def _row(self, raw: bytes) -> Entry | None:
@@ -220,21 +231,21 @@ class Sheet:
             self.skipped[exc.kind] += 1
         except EntryFault as exc:
             column = self._columns.index(exc.field) + 1 if exc.field in self._columns else None
-            self._set_aside(raw, cells, Fault(self._line, column, exc.field, exc.fault))
+            self._set_aside(raw, cells, Fault(self._line, column, exc.field, exc))
         except _LineFault as exc:
             if not cells:
                 self._count()
-            self._set_aside(raw, cells, Fault(self._line, None, None, exc.fault))
+            self._set_aside(raw, cells, Fault(self._line, None, None, exc))
         return None
 
     def _count(self) -> None:
         self.rows += 1
         if self.rows > self._max_rows:
-            raise TooLarge(f"a hot list has at most {self._max_rows} rows")
+            raise TooLarge(Code.SHEET_TOO_MANY_ROWS, max_rows=self._max_rows)
 
     def _entry(self, cells: list[str]) -> Entry:
         if len(cells) != len(self._columns):
-            raise _LineFault(f"{len(cells)} fields under a header of {len(self._columns)}")
+            raise _LineFault(Code.SHEET_CELLS_DIFFER, cells=len(cells), columns=len(self._columns))
         fields = {
             name: text
             for name, cell in zip(self._columns, cells, strict=True)
@@ -242,7 +253,7 @@ class Sheet:
         }
         entry = self._checker.check(fields)
         if entry.partial and self._partials >= MAX_PARTIALS:
-            raise EntryFault("plate", f"a list has at most {MAX_PARTIALS} partial plates")
+            raise EntryFault("plate", Code.PARTIALS_TOO_MANY_IN_SHEET, max_partials=MAX_PARTIALS)
         self._partials += entry.partial
         return entry
 
@@ -256,8 +267,8 @@ class Sheet:
     def _keep(self, one: SetAside) -> None:
         self.aside.append(one)
         if len(self.aside) > MAX_SET_ASIDE:
-            why = f"more than {MAX_SET_ASIDE} lines are bad"
-            raise refuse([one.fault for one in self.aside], why)
+            faults = [one.fault for one in self.aside]
+            raise refuse(Code.SHEET_BAD_LINES_MOST, faults, max_faults=MAX_SET_ASIDE)
 
     def _immigration(self, content: str) -> str | None:
         words = re.sub(r"[\s-]+", "_", content.lower())
@@ -272,23 +283,19 @@ class Sheet:
             return None
 
 
-class _LineFault(Exception):
-    """A line is not valid CSV."""
-
-    def __init__(self, fault: str) -> None:
-        super().__init__(fault)
-        self.fault = fault
+class _LineFault(ValueRefused):
+    """A line cannot be read as one of CSV."""
 
 
 def _cells(raw: bytes) -> list[str]:
     """Return the cells of a line; an empty list for a blank one. Raises: _LineFault."""
     if len(raw) > MAX_LINE_BYTES:
-        raise _LineFault(f"over {MAX_LINE_BYTES} bytes")
+        raise _LineFault(Code.SHEET_LINE_TOO_LONG, max_bytes=MAX_LINE_BYTES)
     try:
         text = raw.decode().rstrip("\r")
         # Parse one line at a time: an open quote is that line's fault and does not swallow the rest.
         return next(csv.reader((text,), strict=True)) if text.strip() else []
     except UnicodeDecodeError as exc:
-        raise _LineFault(f"not UTF-8 at byte {exc.start + 1}") from None
+        raise _LineFault(Code.SHEET_LINE_NOT_UTF8, byte=exc.start + 1) from None
     except csv.Error as exc:
-        raise _LineFault(f"not CSV: {exc}") from None
+        raise _LineFault(Code.SHEET_LINE_NOT_CSV, fault=str(exc)) from None

@@ -4,9 +4,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from shared.core.errors import InvalidInput
+from services.hotlist.domain.problem_codes import Code
+from shared.core.errors import InvalidInput, ProblemCode, ValueRefused
 from shared.core.fields import EARLIEST
 from shared.core.ids import derive_id
 from shared.core.plates import MAX_TYPED_CHARACTERS, PlatePattern
@@ -39,20 +41,24 @@ LONGEST_PARTIAL = timedelta(days=90)
 """The longest time until a partial plate expires: it names no vehicle and serves a recent crime (468.4(c))."""
 
 
-class EntryFault(ValueError):
+class EntryFault(ValueRefused):
     """A field of an entry is not acceptable; the fault never repeats a plate."""
 
-    def __init__(self, field: str, fault: str) -> None:
-        super().__init__(fault)
+    def __init__(self, field: str, problem: ProblemCode, **params: Any) -> None:
+        super().__init__(problem, **params)
         self.field = field
-        self.fault = fault
+
+    @property
+    def fault(self) -> str:
+        """What is wrong, in words."""
+        return str(self)
 
 
 class KindRefused(EntryFault):
     """The record kind is known but its import is switched off."""
 
-    def __init__(self, kind: str, fault: str) -> None:
-        super().__init__("record_kind", fault)
+    def __init__(self, kind: str, why: ValueRefused) -> None:
+        super().__init__("record_kind", why.problem, **why.params)
         self.kind = kind
 
 
@@ -89,8 +95,8 @@ class Kinds:
     """The import switch of each record kind for one list."""
 
     known: frozenset[str]
-    off: Mapping[str, str]
-    """The kinds that are switched off, each with the reason."""
+    off: Mapping[str, ValueRefused]
+    """Switched off, each with why."""
 
     def check(self, text: str) -> str:
         """Return a record kind in its normal form. Raises: EntryFault, KindRefused."""
@@ -98,7 +104,7 @@ class Kinds:
         if (why := self.off.get(kind)) is not None:
             raise KindRefused(kind, why)
         if kind not in self.known:
-            raise EntryFault("record_kind", f"{kind[:40]!r} is not a record kind of the policy")
+            raise EntryFault("record_kind", Code.RECORD_KIND_UNKNOWN, kind=kind[:40])
         return kind
 
 
@@ -116,11 +122,11 @@ def kinds_of(policy: Policy, switched_off: list[str]) -> Kinds:
         "immigration_enforcement", "Government Code 7284.6 (California Values Act)"
     )
     off = {
-        kind: f"{kind} is not imported: {citation}"
+        kind: ValueRefused(Code.RECORD_KIND_PROHIBITED, kind=kind, citation=citation)
         for kind in IMMIGRATION_KINDS
         if kind not in policy.hotlists.tiers
     }
-    off |= {kind: f"{kind} is switched off for this list" for kind in switched_off}
+    off |= {kind: ValueRefused(Code.RECORD_KIND_OFF, kind=kind) for kind in switched_off}
     return Kinds(frozenset(policy.hotlists.tiers), off)
 
 
@@ -128,9 +134,7 @@ def check_switches(policy: Policy, kinds: list[str]) -> list[str]:
     """Return record kinds to switch off, checked. Raises: InvalidInput naming one that does not exist."""
     for kind in kinds:
         if kind not in policy.hotlists.tiers:
-            raise InvalidInput(
-                f"{kind[:40]!r} is not a record kind of the policy", field="record_kinds_off"
-            )
+            raise InvalidInput(Code.RECORD_KIND_UNKNOWN, field="record_kinds_off", kind=kind[:40])
     return sorted(set(kinds))
 
 
@@ -165,18 +169,18 @@ class Checker:
         """
         for name, text in fields.items():
             if len(text) > LIMITS[name]:
-                raise EntryFault(name, f"more than {LIMITS[name]} characters")
+                raise EntryFault(name, Code.ENTRY_FIELD_TOO_LONG, max_characters=LIMITS[name])
             if not text.isprintable():
-                raise EntryFault(name, "a character that cannot be printed")
+                raise EntryFault(name, Code.ENTRY_FIELD_UNPRINTABLE)
         if "record_kind" not in fields:
-            raise EntryFault("record_kind", "missing")
+            raise EntryFault("record_kind", Code.ENTRY_KIND_MISSING)
         kind = self._kinds.check(fields["record_kind"])
         plate, partial = plate_of(fields.get("plate", ""))
         region = self._region(fields.get("state"))
         try:
             ori = parse_ori(fields.get("entering_ori", self._default_ori))
-        except ValueError as exc:
-            raise EntryFault("entering_ori", str(exc)) from None
+        except ValueRefused as exc:
+            raise EntryFault("entering_ori", exc.problem, **exc.params) from None
         reference = fields.get("entering_reference")
         valid_from = _time("valid_from", fields.get("valid_from"))
         expires_at = _time("expires_at", fields.get("expires_at"))
@@ -205,8 +209,8 @@ class Checker:
             return None
         try:
             region, taken_from = parse_region(text, self._department_state)
-        except ValueError as exc:
-            raise EntryFault("state", str(exc)) from None
+        except ValueRefused as exc:
+            raise EntryFault("state", exc.problem, **exc.params) from None
         if taken_from is not None:
             self.regions[taken_from] = region
         return region
@@ -215,28 +219,25 @@ class Checker:
         self, valid_from: datetime | None, expires_at: datetime | None, partial: bool
     ) -> None:
         if expires_at is not None and valid_from is not None and expires_at <= valid_from:
-            raise EntryFault("expires_at", "not after valid_from")
+            raise EntryFault("expires_at", Code.ENTRY_EXPIRES_BEFORE_VALID)
         if not partial:
             return
         if expires_at is None:
-            raise EntryFault("expires_at", "a partial plate needs one (policy 468.4(c))")
+            raise EntryFault("expires_at", Code.PARTIAL_WITHOUT_END)
         if expires_at - self._now > LONGEST_PARTIAL:
-            raise EntryFault(
-                "expires_at",
-                f"a partial plate is looked for at most {LONGEST_PARTIAL.days} days ahead",
-            )
+            raise EntryFault("expires_at", Code.PARTIAL_TOO_LONG, max_days=LONGEST_PARTIAL.days)
 
 
 def plate_of(text: str) -> tuple[str, bool]:
     """Return a plate in its normal form, and whether it is partial. Raises: EntryFault."""
     try:
         pattern = PlatePattern.parse(text)
-    except ValueError as exc:
-        raise EntryFault("plate", str(exc)) from None
+    except ValueRefused as exc:
+        raise EntryFault("plate", exc.problem, **exc.params) from None
     known = pattern.known_characters
     if not pattern.whole and known < MIN_KNOWN_CHARACTERS:
         raise EntryFault(
-            "plate", f"a partial plate needs {MIN_KNOWN_CHARACTERS} known characters, not {known}"
+            "plate", Code.PARTIAL_TOO_OPEN, min_characters=MIN_KNOWN_CHARACTERS, characters=known
         )
     return pattern.text, not pattern.whole
 
@@ -247,12 +248,12 @@ def _time(name: str, text: str | None) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
         if moment.utcoffset() is None:
-            raise EntryFault(name, "a time without its zone")
-        moment = moment.astimezone(UTC)  # Postgres stores UTC, so the time must exist in UTC
+            raise EntryFault(name, Code.ENTRY_TIME_WITHOUT_ZONE)
+        moment = moment.astimezone(UTC)  # what Postgres keeps, so it must exist in this zone
     except (ValueError, OverflowError) as exc:
         if isinstance(exc, EntryFault):
             raise
-        raise EntryFault(name, "not a time as ISO 8601 writes it") from None
+        raise EntryFault(name, Code.ENTRY_TIME_UNREADABLE) from None
     if moment < EARLIEST:
-        raise EntryFault(name, f"before the year {EARLIEST.year}")
+        raise EntryFault(name, Code.ENTRY_TIME_TOO_EARLY, from_year=EARLIEST.year)
     return moment

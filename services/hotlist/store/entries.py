@@ -14,10 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.domain.csv_import import Fault, SetAside
 from services.hotlist.domain.entries import Entry, ListedEntry
+from services.hotlist.domain.problem_codes import Code
 from services.hotlist.store.lists import HotList, Version
 from shared.access.disclosing import Shown, disclose
 from shared.access.grant import Grant
 from shared.core.errors import Conflict, NotFound, Unavailable
+from shared.core.problem_codes import Common
 from shared.postgres.database import driver_of
 
 COLUMNS = (
@@ -86,7 +88,7 @@ class Entries:
                 columns=["snapshot_id", "from_version", "line", *COLUMNS],
             )
         except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as exc:
-            raise Unavailable("the database does not answer") from exc
+            raise Unavailable(Common.DATABASE_AWAY) from exc
 
     async def finish_snapshot(
         self, snapshot_id: UUID, sha256: str, size_bytes: int, aside: Sequence[SetAside]
@@ -201,7 +203,7 @@ class Entries:
             {"snapshot_id": snapshot_id, "version": version, "ids": ids},
         )
         if present.scalar_one() or len(set(ids)) < len(ids):
-            raise Conflict("an entry with this plate, state, kind, agency and reference is listed")
+            raise Conflict(Code.ENTRY_LISTED)
         columns = ", ".join(COLUMNS)
         rows = msgspec.json.encode([asdict(entry) for entry in entries]).decode()
         await self._connection.execute(
@@ -238,7 +240,7 @@ class Entries:
             {"snapshot_id": snapshot_id, "version": version, "entry_id": entry_id},
         )
         if result.rowcount == 0:
-            raise NotFound("no such entry in the version in force")
+            raise NotFound(Code.ENTRY_UNKNOWN)
 
     async def search(
         self,

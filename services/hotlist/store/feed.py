@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.store.entries import IN_VERSION
 from shared.core.errors import Unavailable
+from shared.core.problem_codes import Common
 from shared.postgres.database import driver_of
 
 _PIECE = 5000
@@ -63,7 +64,7 @@ class Feed:
             while rows := await cursor.fetch(_PIECE):
                 yield [packed for (packed,) in rows]
         except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as exc:
-            raise Unavailable("the database does not answer") from exc
+            raise Unavailable(Common.DATABASE_AWAY) from exc
 
     async def partials(self, version: InForce) -> list[bytes]:
         """Return the partial plates of a version, packed for the index."""

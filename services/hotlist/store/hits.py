@@ -12,6 +12,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.domain.hits import Hit, Sighting, UnverifiedTier
+from services.hotlist.domain.problem_codes import Code
 from shared.access.disclosing import Shown, disclose
 from shared.access.grant import Grant
 from shared.access.rule_refusals import purpose_missing
@@ -94,7 +95,7 @@ class Hits:
         query = f"{HIT} WHERE {VISIBLE} AND h.hit_id = :hit_id"
         found = await self._released(grant, query, {**visible_to(grant), "hit_id": hit_id})
         if not found:
-            raise NotFound("no such hit")
+            raise NotFound(Code.HIT_UNKNOWN)
         return found[0]
 
     async def picture_key(self, grant: Grant, hit_id: UUID, column: str) -> str:
@@ -115,10 +116,10 @@ class Hits:
         )
         row = rows.first()
         if row is None:
-            raise NotFound("no such hit")
+            raise NotFound(Code.HIT_UNKNOWN)
         key, plate, read_id, captured_at = row
         if key is None:
-            raise NotFound("this hit has no such picture")
+            raise NotFound(Code.HIT_PICTURE_UNKNOWN)
         shown = Shown(
             record_id=hit_id, captured=captured_at, plates=_known([plate]), read_ids=[read_id]
         )

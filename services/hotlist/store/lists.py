@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.hotlist.domain.problem_codes import Code
 from services.hotlist.store.hits import visible_to
 from shared.access.grant import Grant
 from shared.core.errors import Conflict, NotFound
@@ -121,7 +122,7 @@ class Lists:
         try:
             await self._connection.execute(statement, values)
         except IntegrityError as exc:
-            raise Conflict("a hot list of this name exists", field="name") from exc
+            raise Conflict(Code.LIST_NAME_TAKEN, field="name") from exc
 
     async def all(self, grant: Grant) -> list[HotList]:
         """Return the lists, by name."""
@@ -142,7 +143,7 @@ class Lists:
         )
         row = rows.mappings().one_or_none()
         if row is None:
-            raise NotFound("no such hot list")
+            raise NotFound(Code.LIST_UNKNOWN)
         return HotList(**row)
 
     async def configure(
@@ -176,7 +177,7 @@ class Lists:
         values = {"list_id": hot_list.list_id, "version": version}
         row = (await self._connection.execute(statement, values)).mappings().one_or_none()
         if row is None:
-            raise NotFound("no such version")
+            raise NotFound(Code.VERSION_UNKNOWN)
         return Version(**row)
 
     async def add_version(
@@ -221,7 +222,7 @@ class Lists:
         values = {"list_id": hot_list.list_id, "active": hot_list.active_version}
         version: int | None = (await self._connection.execute(statement, values)).scalar()
         if version is None:
-            raise Conflict("no version was in force before")
+            raise Conflict(Code.VERSION_NONE_BEFORE)
         return version
 
     async def put_in_force(

@@ -15,7 +15,7 @@ from services.hotlist.domain.rating import Candidate, Listed, Rating, rate
 from services.hotlist.settings import Settings
 from services.hotlist.store.raised import Raised
 from services.hotlist.workers.index_refresh import Refresher
-from shared.core.errors import InvalidInput
+from shared.core.errors import InternalFault
 from shared.core.ids import Deriver
 from shared.core.types import PlateText
 from shared.events import CautionShown, EntryShown, HitRaised, ReadRecorded
@@ -99,7 +99,7 @@ class Raiser:
             self._raised()
         except DBAPIError as exc:
             if str(getattr(exc.orig, "sqlstate", None)).startswith(_DATA_EXCEPTION):
-                raise InvalidInput("a value of the read cannot be kept") from exc
+                raise InternalFault("a value of the read cannot be kept") from exc
             raise
 
     async def _not_purged(self, candidates: Sequence[Candidate]) -> list[Candidate]:

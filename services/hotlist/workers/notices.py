@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from shared.core.errors import Unavailable
+from shared.core.errors import DependencyDown
 from shared.core.periodic import PeriodicTask
 from shared.postgres.settings import DatabaseLink
 
@@ -41,10 +41,10 @@ class Notices:
         try:
             await self._hear_out()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
-            raise Unavailable(f"notices are not heard: {type(exc).__name__}") from exc
+            raise DependencyDown(f"notices are not heard: {type(exc).__name__}") from exc
         finally:
             self._connected.clear()
-        raise Unavailable("notices are not heard: the connection ended")
+        raise DependencyDown("notices are not heard: the connection ended")
 
     async def _hear_out(self) -> None:
         ended = asyncio.Event()

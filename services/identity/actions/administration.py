@@ -17,6 +17,7 @@ from services.identity.domain.accounts import (
     is_privileged,
     permissions_of,
 )
+from services.identity.domain.problem_codes import Code
 from services.identity.store.invitations import Reinvitation
 from services.identity.store.unit_of_work import Unit
 from shared.core.errors import Conflict
@@ -173,7 +174,7 @@ async def approve_invitation(
     old = await unit.accounts.get(account_id, lock=True)
     proposal = await unit.invitations.proposal(account_id)
     if proposal is None or proposal.expires_at <= unit.now:
-        raise Conflict("nobody proposed to invite this person anew; propose it first")
+        raise Conflict(Code.REINVITATION_NOT_PROPOSED)
     check_approver(old, proposal.proposed_by, by)
     old.check_change("reinvited")
     proposer = (await unit.accounts.get(proposal.proposed_by)).actor
@@ -234,7 +235,7 @@ def _check_trained(unit: Unit, account: Account) -> None:
     held = permissions_of(unit.policy, account.title, account.roles)
     needed = any(permission.needs_training for permission in Permission if permission in held)
     if needed and not account.is_trained(unit.now):
-        raise Conflict("training must be current before this account comes back", code="training")
+        raise Conflict(Code.ACCOUNT_TRAINING_NOT_CURRENT)
 
 
 def _sorted(values: Sequence[str]) -> tuple[str, ...]:

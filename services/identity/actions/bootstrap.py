@@ -15,12 +15,13 @@ from services.identity.actions.administration import NewAccount, create, renew, 
 from services.identity.actions.context import Identity
 from services.identity.actions.enrolment import deliver
 from services.identity.domain.accounts import ADMINISTRATOR, Account, permissions_of
+from services.identity.domain.problem_codes import Code
 from services.identity.settings import Settings
 from services.identity.store.unit_of_work import SERVICE, Unit
 from shared.accounts.known_accounts import People
 from shared.core.certificates import Roots, Trust
 from shared.core.clock import Clock, SystemClock
-from shared.core.errors import Conflict, NotFound
+from shared.core.errors import InternalFault, NotFound
 from shared.core.permissions import Permission
 from shared.core.policy import load_policy
 from shared.events import Actor
@@ -89,14 +90,14 @@ async def deliver_invitation(
         await unit.accounts.lock_bootstrap()
         account = await unit.accounts.find_username(username, lock=True)
         if account is None:
-            raise NotFound("no such account")
+            raise NotFound(Code.ACCOUNT_UNKNOWN)
         invitation = await unit.invitations.of(account.account_id)
         others = {str(account.account_id), *(invitation.invited_by if invitation else ())}
         for person in await unit.accounts.everybody():
             held = permissions_of(unit.policy, person.title, person.roles)
             may = person.status == "active" and Permission.ACCOUNT_DELIVER in held
             if may and str(person.account_id) not in others:
-                raise Conflict(
+                raise InternalFault(
                     f"{person.username} can deliver it: the host does so only while nobody else can"
                 )
         given = await deliver(unit, account, host_of(identity))
@@ -122,9 +123,9 @@ async def release_lock(
         await unit.accounts.lock_bootstrap()
         account = await unit.accounts.find_username(username, lock=True)
         if account is None:
-            raise NotFound("no such account")
+            raise NotFound(Code.ACCOUNT_UNKNOWN)
         if ADMINISTRATOR not in account.roles:
-            raise Conflict(
+            raise InternalFault(
                 "this is no ALPR administrator; an administrator can release the account"
             )
         others = [
@@ -135,7 +136,7 @@ async def release_lock(
             and person.account_id != account.account_id
         ]
         if len(others) >= (2 if invite else 1):
-            raise Conflict(f"other administrators can: {', '.join(sorted(others))}")
+            raise InternalFault(f"other administrators can: {', '.join(sorted(others))}")
         if not invite:
             await unlock(unit, identity.system, account.account_id, reason)
             return None
@@ -181,7 +182,7 @@ async def _lapsed_invitation(unit: Unit, username: str) -> Account | None:
         invitation = await unit.invitations.of(account.account_id)
         expired = invitation is None or invitation.expires_at <= unit.now
         if account.status == "active" or not expired:
-            raise Conflict("there is an ALPR administrator already, who can invite others")
+            raise InternalFault("there is an ALPR administrator already, who can invite others")
         if account.username == username:
             lapsed = account
     return lapsed

@@ -12,6 +12,7 @@ from services.identity.actions.mail import invitation_mail, send
 from services.identity.actions.secrets import new_token, token_hash
 from services.identity.domain.accounts import Account, check_deliverer
 from services.identity.domain.passwords import check_password, normalise_password
+from services.identity.domain.problem_codes import Code
 from services.identity.store.unit_of_work import Unit
 from shared.core.errors import Conflict, InvalidInput, NotAuthenticated
 from shared.events import Actor
@@ -78,14 +79,10 @@ async def deliver(
     """
     invitation = await unit.invitations.of(account.account_id, lock=True)
     if account.status != "invited" or invitation is None or invitation.expires_at <= unit.now:
-        raise Conflict("no invitation of this account waits to be delivered; ask for another")
+        raise Conflict(Code.INVITATION_NOT_WAITING)
     check_deliverer(account, invitation.invited_by, by)
     if invitation.delivered_at is not None:
-        raise Conflict(
-            f"this invitation was delivered on {invitation.delivered_at:%Y-%m-%d %H:%M} UTC, and is"
-            " shown once; if it is lost, an administrator invites anew",
-            code="delivered",
-        )
+        raise Conflict(Code.INVITATION_DELIVERED, delivered_at=invitation.delivered_at)
     token = new_token()
     await unit.invitations.deliver(account.account_id, token_hash(token), by.person_id, unit.now)
     domain = mailed_to.rpartition("@")[2] if mailed_to else None
@@ -104,10 +101,7 @@ async def mail(
     """
     server = identity.settings.mail_server
     if server is None:
-        raise InvalidInput(
-            "this system sends no mail (IDENTITY_MAIL_URL): leave email out, and hand the invitation over",
-            field="email",
-        )
+        raise InvalidInput(Code.MAIL_NOT_SET_UP, field="email")
     delivered = await deliver(unit, account, by, mailed_to=address)
     await send(
         server,
@@ -158,11 +152,11 @@ async def confirm(
     account = await _invited(unit, invitation_token)
     credential = await unit.credentials.find(account.account_id)
     if credential is None:
-        raise InvalidInput("set a password first", field="invitation_token")
+        raise InvalidInput(Code.PASSWORD_NOT_SET, field="invitation_token")
     secret = identity.vault.open(credential.totp_sealed, totp_place(account.account_id)).decode()
     step = totp.matching_step(secret, code, unit.now, credential.totp_last_step)
     if step is None:
-        raise InvalidInput("this is not the code of now", field="totp")
+        raise InvalidInput(Code.SECOND_FACTOR_WRONG, field="totp")
     await unit.credentials.use_step(account.account_id, step)
     invitation = await unit.invitations.of(account.account_id)
     beside = await unit.sessions.beside(
@@ -180,8 +174,8 @@ async def confirm(
 async def _invited(unit: Unit, invitation_token: str) -> Account:
     invitation = await unit.invitations.of_token(token_hash(invitation_token))
     if invitation is None or invitation.expires_at <= unit.now:
-        raise NotAuthenticated("this invitation is unknown, used or expired; ask for another")
+        raise NotAuthenticated(Code.INVITATION_NOT_HELD)
     account = await unit.accounts.get(invitation.account_id, lock=True)
     if account.status != "invited":
-        raise NotAuthenticated("this invitation is unknown, used or expired; ask for another")
+        raise NotAuthenticated(Code.INVITATION_NOT_HELD)
     return account

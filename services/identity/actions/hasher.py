@@ -9,6 +9,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from services.identity.domain.problem_codes import Code
 from shared.core.errors import TooManyRequests
 
 T = TypeVar("T")
@@ -74,7 +75,7 @@ class _Lane:
     async def run(self, work: Callable[..., T], *args: str) -> T:
         """Run `work` in a thread and return its result. Raises: TooManyRequests."""
         if self._waiting >= self._most:
-            raise TooManyRequests("too many people sign in at once", retry_after_s=2)
+            raise TooManyRequests(Code.SIGN_IN_BUSY, retry_after_s=2)
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self.pool, work, *args)

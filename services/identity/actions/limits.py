@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from services.identity.domain.accounts import check_somebody_else
+from services.identity.domain.problem_codes import Code
 from services.identity.domain.purposes import check_case_number
 from services.identity.store.records import LimitLift
 from services.identity.store.unit_of_work import Unit
@@ -22,7 +23,7 @@ async def lift(
     account = await unit.accounts.get(account_id, lock=True)
     check_somebody_else(account, by, doing="lift the limit of")
     if account.status != "active":
-        raise Conflict(f"this account is {account.status}: nobody works on a case with it")
+        raise Conflict(Code.LIMIT_OF_INACTIVE_ACCOUNT, status=account.status)
     check_case_number(case_number)
     given = LimitLift(
         lift_id=uuid4(),

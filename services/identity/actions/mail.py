@@ -6,6 +6,7 @@ import ssl
 from email.message import EmailMessage
 
 from services.identity.domain.mail_server import MailServer
+from services.identity.domain.problem_codes import Code
 from shared.core.errors import Unavailable
 
 TIMEOUT_S = 10.0
@@ -16,10 +17,7 @@ async def send(server: MailServer, message: EmailMessage) -> None:
     try:
         await asyncio.to_thread(_send, server, message)
     except (OSError, smtplib.SMTPException) as exc:
-        raise Unavailable(
-            f"the mail server did not take the mail ({type(exc).__name__}); nothing was delivered."
-            " Try again, or leave email out and hand the invitation over"
-        ) from exc
+        raise Unavailable(Code.MAIL_REFUSED, fault=type(exc).__name__) from exc
 
 
 def _send(server: MailServer, message: EmailMessage) -> None:

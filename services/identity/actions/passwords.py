@@ -8,10 +8,9 @@ from services.identity.actions.context import Identity
 from services.identity.actions.proof import count_failure, prove
 from services.identity.actions.sessions import close
 from services.identity.domain.passwords import check_password, normalise_password
+from services.identity.domain.problem_codes import Code
 from services.identity.store.credentials import Credential
 from shared.core.errors import AlprError, Conflict, InvalidInput, NotAuthenticated
-
-REFUSED = "the password in use or the code is not right"
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ async def change(identity: Identity, wanted: Change) -> None:
     minimum = identity.policy.accounts.password_minimum_characters
     check_password(new, username=account.username, minimum_characters=minimum)
     if new == current:
-        raise InvalidInput("the password is the one in use", field="password")
+        raise InvalidInput(Code.PASSWORD_IN_USE, field="password")
     right = await identity.hasher.verify(seen.password_hash if seen else None, current, known=True)
     if (refused := await _prove(identity, wanted, seen if right else None)) is not None:
         raise refused
@@ -47,7 +46,7 @@ async def change(identity: Identity, wanted: Change) -> None:
         account = await unit.accounts.get(wanted.account_id, lock=True)
         now_kept = await unit.credentials.find(wanted.account_id)
         if now_kept is None or seen is None or now_kept.password_hash != seen.password_hash:
-            raise Conflict("the password was changed meanwhile")
+            raise Conflict(Code.PASSWORD_CHANGED_MEANWHILE)
         await unit.credentials.set_password(wanted.account_id, hashed, unit.now)
         await close_sessions(unit, account, account.actor, "password changed")
         await account_changed(unit, account, "password_changed", account.actor)
@@ -62,7 +61,7 @@ async def _prove(identity: Identity, wanted: Change, proven: Credential | None) 
         account = await unit.accounts.get(wanted.account_id, lock=True)
         session = await unit.sessions.lock(wanted.session_id)
         if session is None or session.closed_at is not None:
-            return NotAuthenticated("the session is closed; sign in again")
+            return NotAuthenticated(Code.SESSION_CLOSED)
         proof = await prove(identity, unit, account, wanted.code, proven)
         if proof.step is not None:
             await unit.credentials.use_step(account.account_id, proof.step)
@@ -87,5 +86,5 @@ async def _prove(identity: Identity, wanted: Change, proven: Credential | None) 
         if full:
             account = await unit.accounts.get(account.account_id)
             await close(unit, account, session.session_id, identity.system, "too many failures")
-            return NotAuthenticated("too many failures: the session is closed; sign in again")
-    return InvalidInput(REFUSED, field="current_password")
+            return NotAuthenticated(Code.SESSION_CLOSED_BY_FAILURES)
+    return InvalidInput(Code.PASSWORD_PROOF_WRONG, field="current_password")

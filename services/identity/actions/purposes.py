@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from services.identity.actions.context import Identity
 from services.identity.actions.tokens import purpose_token
+from services.identity.domain.problem_codes import Code
 from services.identity.domain.purposes import (
     Declaration,
     check_declaration,
@@ -63,7 +64,7 @@ async def _accept(identity: Identity, unit: Unit, by: Actor, declared: Declarati
         )
     token = await purpose_token(identity, unit, purpose, lifted_until)
     if len(token) > MAX_TOKEN_CHARACTERS:
-        raise InvalidInput("justification and scope together are too long", field="justification")
+        raise InvalidInput(Code.PURPOSE_TOO_LONG, field="justification")
     return Accepted(purpose, token)
 
 

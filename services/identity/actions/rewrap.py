@@ -12,7 +12,7 @@ from services.identity.actions.enrolment import totp_place
 from services.identity.actions.keys import signing_key_place
 from services.identity.store.sealed import KINDS, Kind, SealedSecret
 from services.identity.store.unit_of_work import Unit
-from shared.core.errors import Conflict
+from shared.core.errors import InternalFault
 from shared.core.vault import VaultFault
 from shared.events import Actor, SecretsRewrapped
 
@@ -103,7 +103,7 @@ async def _batch(identity: Identity, kind: Kind, actor: Actor, reason: str) -> i
 async def _usage(identity: Identity, unit: Unit) -> Usage:
     named = await unit.sealed.named()
     if missing := _missing(identity, named):
-        raise Conflict(_complaint(missing))
+        raise InternalFault(_complaint(missing))
     counts = Counter({name: named.get(name, 0) for name in identity.vault.key_ids})
     for kind in KINDS:
         for secret in await unit.sealed.unnamed(kind):
@@ -126,7 +126,9 @@ def _opens_with(identity: Identity, secret: SealedSecret) -> str:
     try:
         return identity.vault.opens_with(secret.sealed, _place(secret))
     except VaultFault as exc:
-        raise Conflict(f"{exc}; nothing more is sealed anew until it does ({SETTING})") from None
+        raise InternalFault(
+            f"{exc}; nothing more is sealed anew until it does ({SETTING})"
+        ) from None
 
 
 def _place(secret: SealedSecret) -> str:

@@ -8,12 +8,11 @@ from services.identity.actions.context import Identity
 from services.identity.actions.secrets import token_hash
 from services.identity.actions.sign_in import Opened, issue
 from services.identity.domain.accounts import Account
+from services.identity.domain.problem_codes import Code
 from services.identity.store.sessions import Session
 from services.identity.store.unit_of_work import Unit
 from shared.core.errors import NotAuthenticated
 from shared.events import Actor
-
-REFUSED = "this refresh token does not hold; sign in again"
 
 
 async def refresh(identity: Identity, token: str, client_address: str) -> Opened:
@@ -21,7 +20,7 @@ async def refresh(identity: Identity, token: str, client_address: str) -> Opened
     async with identity.begin() as unit:
         opened = await _decide(identity, unit, token_hash(token), client_address)
     if opened is None:
-        raise NotAuthenticated(REFUSED)
+        raise NotAuthenticated(Code.REFRESH_TOKEN_INVALID)
     return opened
 
 

@@ -21,14 +21,10 @@ from services.identity.actions.secrets import new_token, token_hash
 from services.identity.actions.tokens import access_token
 from services.identity.domain.accounts import Account
 from services.identity.domain.passwords import normalise_password
+from services.identity.domain.problem_codes import Code
 from services.identity.store.credentials import Credential
 from services.identity.store.unit_of_work import Unit
 from shared.core.errors import NotAuthenticated
-
-REFUSED = (
-    "the username, password or code is not right, or the account is locked or disabled;"
-    " an ALPR administrator can tell"
-)
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ async def _sign_in(identity: Identity, attempt: Attempt, *, known: bool) -> Open
     async with identity.begin() as unit:
         opened = await _decide(identity, unit, attempt, account, seen if right else None)
     if opened is None:
-        raise NotAuthenticated(REFUSED)
+        raise NotAuthenticated(Code.SIGN_IN_REFUSED)
     if seen is not None and identity.hasher.is_outdated(seen.password_hash):
         await _rehash(identity, seen, password)
     return opened

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID, uuid4
 
 from services.identity.domain.accounts import Account, check_somebody_else
+from services.identity.domain.problem_codes import Code
 from services.identity.store.records import Training
 from services.identity.store.unit_of_work import Unit
 from shared.core.errors import Conflict, InvalidInput
@@ -21,9 +22,9 @@ async def record(
     account = await unit.accounts.get(account_id, lock=True)
     check_somebody_else(account, by, doing="record training for")
     if account.status == "separated":
-        raise Conflict("this person has left the department")
+        raise Conflict(Code.TRAINEE_SEPARATED)
     if completed_on > unit.now.date():
-        raise InvalidInput("training cannot be completed in the future", field="completed_on")
+        raise InvalidInput(Code.TRAINING_IN_FUTURE, field="completed_on")
     completed = datetime.combine(completed_on, time(), UTC)
     training = Training(
         training_id=uuid4(),

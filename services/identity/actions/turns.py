@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
+from services.identity.domain.problem_codes import Code
 from shared.core.errors import TooManyRequests
 from shared.limits.refusals import place_of
 
@@ -106,9 +107,7 @@ class Turns:
             # Drop the newest of the address with most failures; its older attempts stay.
             last = max(self._waiting, key=self._place_in_line)
             self._waiting.remove(last)
-            last.turn.set_exception(
-                TooManyRequests("too many people sign in at once", retry_after_s=2)
-            )
+            last.turn.set_exception(TooManyRequests(Code.SIGN_IN_BUSY, retry_after_s=2))
         try:
             await one.turn
         except asyncio.CancelledError:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from services.identity.actions.context import Identity
 from shared.core.certificates import CertificateRefused
-from shared.core.errors import Unavailable
+from shared.core.errors import DependencyDown
 from shared.core.ids import derive_id
 from shared.core.periodic import PeriodicTask
 from shared.events import AccountChanged, CertificateRevoked, IssuerMisused, KeyPublished
@@ -63,7 +63,7 @@ def certificate_task(identity: Identity) -> PeriodicTask:
     async def look() -> None:
         ends = identity.issuer.certificate.not_after
         if identity.clock.now() + RENEW_BEFORE >= ends:
-            raise Unavailable(
+            raise DependencyDown(
                 f"the issuer certificate ends on {ends:%Y-%m-%d}: certify a new issuer key"
                 " (deploy/README.md, the root of signing keys)"
             )

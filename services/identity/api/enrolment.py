@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 from services.identity.actions import enrolment
 from services.identity.api.fields import (
     BrowserTokens,
-    Code,
     OpaqueToken,
     Password,
+    TotpCode,
     client_address,
 )
 from services.identity.domain.accounts import Status
@@ -46,7 +46,7 @@ class ConfirmEnrolment(RequestBody):
     """A code that shows that the second factor works. It is then used up: sign in with the next."""
 
     invitation_token: OpaqueToken
-    totp: Code
+    totp: TotpCode
 
 
 class Enrolled(BaseModel):

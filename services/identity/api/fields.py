@@ -8,8 +8,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic import StringConstraints as Constraints
 
 from services.identity.domain.passwords import MAX_CHARACTERS
+from services.identity.domain.problem_codes import Code
 from services.identity.domain.purposes import MAX_JUSTIFICATION_CHARACTERS
+from shared.core.errors import ValueRefused
 from shared.core.fields import storable
+from shared.core.problem_codes import Common
 
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{2,31}")
 _LINE_BREAKS = "\n\r\t"
@@ -17,7 +20,7 @@ _LINE_BREAKS = "\n\r\t"
 
 def _one_line(text: str) -> str:
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
-        raise ValueError("has control characters")
+        raise ValueRefused(Common.TEXT_HAS_CONTROLS)
     return text
 
 
@@ -28,7 +31,7 @@ def _lines(text: str) -> str:
 
 def _username(text: str) -> str:
     if not USERNAME.fullmatch(text):
-        raise ValueError("has other than 3 to 32 letters, digits, dots, dashes and underscores")
+        raise ValueRefused(Code.USERNAME_MALFORMED)
     return text
 
 
@@ -75,7 +78,7 @@ Password = Annotated[
     AfterValidator(_secret_storable),
     Field(min_length=1, max_length=MAX_CHARACTERS, examples=["four plain words here"]),
 ]
-Code = Annotated[str, Constraints(pattern=r"^[0-9]{6}$"), Field(examples=["492039"])]
+TotpCode = Annotated[str, Constraints(pattern=r"^[0-9]{6}$"), Field(examples=["492039"])]
 OpaqueToken = Annotated[
     str,
     Constraints(pattern=r"^[A-Za-z0-9_-]{20,100}$"),

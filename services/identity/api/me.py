@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 
 from services.identity.actions import passwords
-from services.identity.api.fields import Code, Password, client_address
+from services.identity.api.fields import Password, TotpCode, client_address
 from services.identity.api.views import AccountOut
 from services.identity.service import Running, Work
 from shared.access.grant import Grant
@@ -24,7 +24,7 @@ class ChangePassword(RequestBody):
     """The password in use, a code that was not used yet, and the password to be."""
 
     current_password: Password
-    totp: Code
+    totp: TotpCode
     password: Password
 
 

@@ -14,8 +14,10 @@ from services.identity.service import Running, Work
 from services.identity.store.records import DeclaredPurpose
 from shared.access.grant import Grant
 from shared.access.guard import access
+from shared.core.errors import ValueRefused
 from shared.core.fields import Moment
 from shared.core.permissions import Permission
+from shared.core.problem_codes import Common
 from shared.http.models import After, Limit, Page, RequestBody, WholePlate, key_of
 
 router = APIRouter(prefix="/v1/purposes", tags=["purposes"])
@@ -34,7 +36,7 @@ class Scope(RequestBody):
     @model_validator(mode="after")
     def _window_runs_forward(self) -> "Scope":
         if self.captured_from and self.captured_to and self.captured_from >= self.captured_to:
-            raise ValueError("captured_to is not after captured_from")
+            raise ValueRefused(Common.WINDOW_BACKWARDS, start="captured_from", end="captured_to")
         return self
 
 

@@ -11,7 +11,13 @@ from services.identity.actions import sessions
 from services.identity.actions.context import Identity
 from services.identity.actions.proof import known_since
 from services.identity.actions.sign_in import Attempt, sign_in
-from services.identity.api.fields import BrowserToken, Code, OpaqueToken, Password, client_address
+from services.identity.api.fields import (
+    BrowserToken,
+    OpaqueToken,
+    Password,
+    TotpCode,
+    client_address,
+)
 from services.identity.api.views import OpenedOut, SessionOut
 from services.identity.service import Running, Work
 from shared.access.grant import Grant
@@ -38,7 +44,7 @@ class OpenSession(RequestBody):
 
     username: Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=64)]
     password: Password
-    totp: Code
+    totp: TotpCode
 
 
 class RefreshSession(RequestBody):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+from services.identity.domain.problem_codes import Code
 from shared.core.errors import Conflict, InvalidInput, NotAuthorised
 from shared.core.policy import Policy
 from shared.core.types import Ori
@@ -100,7 +101,9 @@ class Account:
         if change == "unlocked" and self.sign_in_locked_at is not None:
             return
         if self.status not in ALLOWED_FROM[change]:
-            raise Conflict(f"an account that is {self.status} cannot be {change.replace('_', ' ')}")
+            raise Conflict(
+                Code.ACCOUNT_STATE_FORBIDS, status=self.status, change=change.replace("_", " ")
+            )
 
     def is_trained(self, now: datetime) -> bool:
         """Return whether the department's training is current (468.4(d))."""
@@ -131,22 +134,20 @@ def check_assignment(
     ours = agency_ori == policy.department.ori
     if title in policy.titles.external:
         if ours:
-            raise InvalidInput("this title is for people of other agencies", field="agency_ori")
+            raise InvalidInput(Code.TITLE_OF_OTHER_AGENCIES, field="agency_ori")
         if set(roles) - {EXTERNAL_ROLE}:
-            raise InvalidInput(f"this title can hold the role {EXTERNAL_ROLE} only", field="roles")
+            raise InvalidInput(Code.TITLE_ALLOWS_ONE_ROLE, field="roles", role=EXTERNAL_ROLE)
         if set(sources):
-            raise InvalidInput("this title is entitled to no data source", field="sources")
+            raise InvalidInput(Code.TITLE_ALLOWS_NO_SOURCE, field="sources")
         return
     if title not in policy.titles.authorised:
-        raise InvalidInput(
-            "this job title is not authorised by the policy (468.3.1(a))", field="title"
-        )
+        raise InvalidInput(Code.TITLE_NOT_AUTHORISED, field="title")
     if not ours:
-        raise InvalidInput("this title is for people of the department", field="agency_ori")
+        raise InvalidInput(Code.TITLE_OF_THE_DEPARTMENT, field="agency_ori")
     if EXTERNAL_ROLE in roles:
-        raise InvalidInput(f"{EXTERNAL_ROLE} is for people of other agencies", field="roles")
+        raise InvalidInput(Code.ROLE_OF_OTHER_AGENCIES, field="roles", role=EXTERNAL_ROLE)
     if unknown := set(roles) - policy.roles.keys():
-        raise InvalidInput(f"no such role: {', '.join(sorted(unknown))}", field="roles")
+        raise InvalidInput(Code.ROLE_UNKNOWN, field="roles", roles=sorted(unknown))
     _check_exclusive(policy, roles)
 
 
@@ -154,14 +155,7 @@ def _check_exclusive(policy: Policy, roles: Iterable[str]) -> None:
     pairs = policy.exclusive_roles.pairs_in(roles)
     if not pairs:
         return
-    named = "; ".join(f"{one} and {other}" for one, other in pairs)
-    raise InvalidInput(
-        f"one person does not hold both roles: {named} (policy.toml, exclusive_roles)."
-        " Give one of them to somebody else",
-        field="roles",
-        code="exclusive_roles",
-        pairs=[list(pair) for pair in pairs],
-    )
+    raise InvalidInput(Code.EXCLUSIVE_ROLES, field="roles", pairs=pairs)
 
 
 def permissions_of(policy: Policy, title: str, roles: Iterable[str]) -> frozenset[str]:
@@ -193,25 +187,17 @@ def check_deliverer(account: Account, invited_by: Collection[str], who: Actor) -
     """Raise NotAuthorised if `who` is the invited person or an inviter."""
     check_somebody_else(account, who, doing="deliver the invitation to")
     if who.person_id in invited_by:
-        raise NotAuthorised(
-            "who invited somebody does not hand the invitation over; another person with"
-            " account:deliver does (ADR-0025)",
-            code="inviter",
-        )
+        raise NotAuthorised(Code.INVITER_DELIVERS)
 
 
 def check_approver(account: Account, proposed_by: UUID, who: Actor) -> None:
     """Raise NotAuthorised if `who` is the person to invite anew or the proposer."""
     check_somebody_else(account, who, doing="invite")
     if str(proposed_by) == who.person_id:
-        raise NotAuthorised(
-            "who proposed to invite this person anew does not approve it; another administrator does"
-            " (ADR-0025)",
-            code="second_administrator",
-        )
+        raise NotAuthorised(Code.REINVITATION_NEEDS_ANOTHER_PERSON)
 
 
 def check_somebody_else(account: Account, who: Actor, *, doing: str) -> None:
     """Raise NotAuthorised if `who` would administer their own account (no self-elevation)."""
     if str(account.account_id) == who.person_id:
-        raise NotAuthorised(f"nobody can {doing} their own account", code="own_account")
+        raise NotAuthorised(Code.OWN_ACCOUNT, doing=doing)

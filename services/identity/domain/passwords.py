@@ -4,6 +4,7 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
+from services.identity.domain.problem_codes import Code
 from shared.core.errors import InvalidInput
 
 MAX_CHARACTERS = 128
@@ -25,22 +26,20 @@ def check_password(password: str, *, username: str, minimum_characters: int) -> 
     """Raise InvalidInput, naming the rule, if a normalised password breaks one."""
     folded = password.casefold()
     if len(password) < minimum_characters:
-        raise _refused(f"has fewer than {minimum_characters} characters")
+        raise InvalidInput(
+            Code.PASSWORD_TOO_SHORT, field="password", min_characters=minimum_characters
+        )
     if len(password) > MAX_CHARACTERS:
-        raise _refused(f"has more than {MAX_CHARACTERS} characters")
+        raise InvalidInput(Code.PASSWORD_TOO_LONG, field="password", max_characters=MAX_CHARACTERS)
     if len(set(folded)) < 4:  # aaaaaaaa, 12121212
-        raise _refused("repeats too few characters")
+        raise InvalidInput(Code.PASSWORD_REPEATS, field="password")
     if username.casefold() in folded:
-        raise _refused("contains the username")
+        raise InvalidInput(Code.PASSWORD_HAS_USERNAME, field="password")
     if folded in common_passwords() or _core(folded) in common_passwords():
-        raise _refused("is on the list of commonly used and breached passwords")
+        raise InvalidInput(Code.PASSWORD_IS_COMMON, field="password")
 
 
 def _core(folded: str) -> str:
     """Return `folded` from its first to its last letter: "baseball2026!" gives "baseball"."""
     letters = [n for n, character in enumerate(folded) if character.isalpha()]
     return folded[letters[0] : letters[-1] + 1] if letters else folded
-
-
-def _refused(why: str) -> InvalidInput:
-    return InvalidInput(f"the password {why}", field="password")

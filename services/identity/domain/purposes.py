@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from services.identity.domain.problem_codes import Code
 from shared.core.errors import InvalidInput, NotAuthorised
 from shared.core.policy import Policy
 
@@ -46,27 +47,20 @@ def forbidden(policy: Policy, kind: str) -> NotAuthorised | None:
     citation = policy.purposes.prohibited.get(kind)
     if citation is None:
         return None
-    words = kind.replace("_", " ")
     return NotAuthorised(
-        f"{words} is a prohibited purpose ({citation}); the attempt is recorded",
-        field="kind",
-        code="prohibited_purpose",
-        citation=citation,
+        Code.PURPOSE_PROHIBITED, field="kind", purpose=kind.replace("_", " "), citation=citation
     )
 
 
 def check_declaration(policy: Policy, declared: Declaration) -> None:
     """Raise InvalidInput, naming the field, unless the policy accepts this purpose."""
     if declared.kind not in policy.purposes.allowed:
-        known = ", ".join(sorted(policy.purposes.allowed))
-        raise InvalidInput(f"not a purpose of the policy, which are: {known}", field="kind")
+        allowed = sorted(policy.purposes.allowed)
+        raise InvalidInput(Code.PURPOSE_KIND_UNKNOWN, field="kind", allowed=allowed)
     if not _WORD.search(declared.offence_type):
-        raise InvalidInput("name the type of offence in words", field="offence_type")
+        raise InvalidInput(Code.OFFENCE_NOT_IN_WORDS, field="offence_type")
     if declared.case_number is None and declared.call_number is None:
-        raise InvalidInput(
-            "a case number or a call-for-service number is required (policy 468.6(b))",
-            field="case_number",
-        )
+        raise InvalidInput(Code.CASE_NUMBER_MISSING, field="case_number")
     for name in ("case_number", "call_number"):
         number = getattr(declared, name)
         if number is not None:
@@ -77,9 +71,7 @@ def check_declaration(policy: Policy, declared: Declaration) -> None:
 def check_case_number(number: str, name: str = "case_number") -> None:
     """Raise InvalidInput, naming the field, unless this has the form of a case or call-for-service number."""
     if not _NUMBER.fullmatch(number):
-        raise InvalidInput(
-            "3 to 32 letters, digits and dashes, at least one of them a digit", field=name
-        )
+        raise InvalidInput(Code.CASE_NUMBER_MALFORMED, field=name)
 
 
 def check_justification(text: str, minimum_characters: int) -> None:
@@ -89,11 +81,9 @@ def check_justification(text: str, minimum_characters: int) -> None:
     letter repeated.
     """
     if len(" ".join(text.split())) < minimum_characters:
-        raise _vague(f"give a reason of {minimum_characters} characters or more")
+        raise InvalidInput(
+            Code.JUSTIFICATION_TOO_SHORT, field="justification", min_characters=minimum_characters
+        )
     words = {word.casefold() for word in _WORD.findall(text)}
     if sum(1 for word in words - generic_words() if len(set(word)) > 1) < 2:
-        raise _vague("say in at least two specific words why these data are needed")
-
-
-def _vague(why: str) -> InvalidInput:
-    return InvalidInput(why, field="justification", code="vague")
+        raise InvalidInput(Code.JUSTIFICATION_TOO_VAGUE, field="justification")

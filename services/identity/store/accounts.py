@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.domain.accounts import ADMINISTRATOR, Account
+from services.identity.domain.problem_codes import Code
 from shared.core.errors import Conflict, NotFound
 from shared.core.types import Ori
 
@@ -37,7 +38,7 @@ class Accounts:
     async def get(self, account_id: UUID, *, lock: bool = False) -> Account:
         """Return an account. Raises: NotFound."""
         if (account := await self.find(account_id, lock=lock)) is None:
-            raise NotFound("no such account")
+            raise NotFound(Code.ACCOUNT_UNKNOWN)
         return account
 
     async def find_username(self, username: str, *, lock: bool = False) -> Account | None:
@@ -125,7 +126,7 @@ class Accounts:
             async with self._connection.begin_nested():
                 await self._connection.execute(_INSERT, _row(account))
         except IntegrityError:
-            raise Conflict("this username is taken", field="username") from None
+            raise Conflict(Code.USERNAME_TAKEN, field="username") from None
 
     async def save(self, account: Account) -> None:
         """Update a changed account."""

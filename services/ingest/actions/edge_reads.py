@@ -16,9 +16,11 @@ from msgspec import Meta
 from services.ingest.domain.circumstances import Window
 from services.ingest.domain.devices import Device
 from services.ingest.domain.places import keep_to_place
-from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
+from services.ingest.domain.problem_codes import Code
+from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia, ValueRefused
 from shared.core.ids import Deriver
 from shared.core.plates import normalise_plate
+from shared.core.problem_codes import Common
 from shared.core.regions import ALLOWED, is_region
 from shared.core.types import Confidence, Latitude, Longitude, Ori, PlateText
 from shared.events import Character, Place, ReadRecorded
@@ -26,7 +28,6 @@ from shared.events.read_rules import check_read, check_reads, is_late
 from shared.postgres.month_secrets import MonthEnded, MonthSecrets
 
 MAX_TEXT = 128
-_UNPRINTABLE = "has characters that cannot be printed"
 
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 
@@ -78,16 +79,16 @@ def unpack(body: bytes, encoding: str, most_bytes: int) -> bytes:
     if encoding in ("", "identity"):
         return body
     if encoding not in ("gzip", "x-gzip"):
-        raise UnsupportedMedia("reads are sent plain or as gzip", field="Content-Encoding")
+        raise UnsupportedMedia(Code.READS_ENCODING_UNKNOWN, field="Content-Encoding")
     unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
         data = unpacker.decompress(body, most_bytes + 1)
     except zlib.error:
-        raise Malformed("the body is no gzip", field="Content-Encoding") from None
+        raise Malformed(Code.READS_NOT_GZIP, field="Content-Encoding") from None
     if len(data) > most_bytes:
-        raise TooLarge(f"the body unpacks to more than {most_bytes} bytes", max_bytes=most_bytes)
+        raise TooLarge(Code.READS_UNPACK_TOO_LARGE, max_bytes=most_bytes)
     if not unpacker.eof or unpacker.unused_data:
-        raise Malformed("the gzip body is truncated, or more follows it", field="Content-Encoding")
+        raise Malformed(Code.READS_GZIP_CUT_OFF, field="Content-Encoding")
     return data
 
 
@@ -99,8 +100,9 @@ def decode(body: bytes, media_type: str, most: int) -> list[EdgeRead]:
     """
     decoder = DECODERS.get(media_type)
     if decoder is None:
+        first, second, *_ = DECODERS
         raise UnsupportedMedia(
-            f"reads are sent as {' or '.join(list(DECODERS)[:2])}", field="Content-Type"
+            Code.READS_MEDIA_UNKNOWN, field="Content-Type", first=first, second=second
         )
     try:
         reads = decoder(body)
@@ -108,11 +110,11 @@ def decode(body: bytes, media_type: str, most: int) -> list[EdgeRead]:
         raise _named(str(exc)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         fault = str(exc) if isinstance(exc, msgspec.DecodeError) else "it is not UTF-8"
-        raise Malformed(f"the body is no JSON: {fault}") from None
+        raise Malformed(Code.READS_NOT_JSON, fault=fault) from None
     if not reads:
-        raise InvalidInput("the batch has no reads")
+        raise InvalidInput(Code.READS_EMPTY)
     if len(reads) > most:
-        raise TooLarge(f"a batch has {most} reads at most, not {len(reads)}", max_reads=most)
+        raise TooLarge(Code.READS_TOO_MANY, max_reads=most, reads=len(reads))
     return reads
 
 
@@ -124,19 +126,23 @@ def _named(message: str) -> InvalidInput:
     """Turn msgspec's message into the index of the read, its field, and the fault."""
     found = _PLACE.fullmatch(message)
     if found is None:
-        return InvalidInput("a read is not valid")
+        return InvalidInput(Code.READS_SHAPE_REFUSED, fault="a read is not valid")
     fault, index = found["fault"], found["index"]
     field = found["field"] or None
     if field is None and (named := _FIELD.search(fault)) is not None:
         field = named[1]
     if index is None:
-        return InvalidInput(fault, field=field)
+        return InvalidInput(Code.READS_SHAPE_REFUSED, field=field, fault=fault)
     return _fault(int(index), field, fault)
 
 
-def _fault(index: int, field: str | None, fault: str) -> InvalidInput:
-    at = f"read {index}" if field is None else f"read {index}, {field}"
-    return InvalidInput(f"{at}: {fault}", field=field, index=index)
+def _fault(index: int, field: str | None, fault: str, because: str | None = None) -> InvalidInput:
+    """Return the refusal of one read; `because` is the code of the rule, None where the shape is wrong."""
+    if field is None:
+        return InvalidInput(Code.READ_SHAPE_REFUSED, index=index, fault=fault)
+    return InvalidInput(
+        Code.READ_FIELD_REFUSED, field=field, index=index, name=field, fault=fault, because=because
+    )
 
 
 class Batch:
@@ -189,7 +195,7 @@ class Batch:
                 self._check(read, at)
                 events.append(self._event(read, read_id, plate, at))
             elif known != read and read.source_id is not None:
-                self._refuse("source_id", "another read of this batch has it and says otherwise")
+                self._refuse("source_id", InvalidInput(Code.READ_SOURCE_ID_REUSED))
             self.ids.append(read_id)
         self._hold_to_all(events)
         return events
@@ -203,39 +209,40 @@ class Batch:
                 try:
                     check_read(event, self._now)
                 except InvalidInput as exc:
-                    raise _fault(self.ids.index(event.read_id), exc.field, exc.detail) from None
+                    index = self.ids.index(event.read_id)
+                    raise _fault(index, exc.field, exc.detail, exc.code) from None
             raise
 
     def _plate(self, read: EdgeRead) -> PlateText:
         try:
             return normalise_plate(read.plate)
-        except ValueError as exc:
-            self._refuse("plate", str(exc))
+        except ValueRefused as exc:
+            self._refuse("plate", exc.at("plate"))
 
     def _time(self, read: EdgeRead) -> datetime:
         try:
             at = _time.decode(read.captured_at)
             return at if at.tzinfo is UTC else at.astimezone(UTC)
         except msgspec.ValidationError as exc:
-            self._refuse("captured_at", str(exc))
+            raise _fault(len(self.ids), "captured_at", str(exc)) from None
         except OverflowError:
-            self._refuse("captured_at", "is no time of this age")
+            self._refuse("captured_at", InvalidInput(Code.CAPTURED_AT_OUT_OF_AGE))
 
     def _check(self, read: EdgeRead, at: datetime) -> None:
         """Check what the decoder's types cannot express."""
         if (fault := self._window.fault(at)) is not None:
-            self._refuse("captured_at", fault)
+            self._refuse("captured_at", InvalidInput(fault))
         if read.region is not None and not is_region(read.region):
-            self._refuse("region", f"is no region in its full form: send {ALLOWED}")
+            self._refuse("region", InvalidInput(Code.READ_REGION_UNKNOWN, allowed=ALLOWED))
         if not read.plate.isprintable():
-            self._refuse("plate", _UNPRINTABLE)
+            self._refuse("plate", InvalidInput(Common.TEXT_UNPRINTABLE))
         for field, text in (
             ("model", read.model),
             ("vehicle_make", read.vehicle_make),
             ("vehicle_colour", read.vehicle_colour),
         ):
             if text is not None and not text.isprintable():
-                self._refuse(field, _UNPRINTABLE)
+                self._refuse(field, InvalidInput(Common.TEXT_UNPRINTABLE))
 
     def _id(self, read: EdgeRead, plate: PlateText, at: datetime) -> UUID:
         ids = self._ids
@@ -253,11 +260,11 @@ class Batch:
 
     def _deriver(self, at: datetime) -> Deriver:
         if (fault := self._window.fault(at)) is not None:  # such times have no secret
-            self._refuse("captured_at", fault)
+            self._refuse("captured_at", InvalidInput(fault))
         try:
             return Deriver(self._secrets.secret(at), "read", self._device.device_id)
         except MonthEnded as exc:
-            self._refuse("captured_at", exc.detail)
+            self._refuse("captured_at", exc)
 
     def _event(self, read: EdgeRead, read_id: UUID, plate: PlateText, at: datetime) -> ReadRecorded:
         device = self._device
@@ -290,20 +297,18 @@ class Batch:
 
     def _place(self, read: EdgeRead) -> Place:
         if read.latitude is None or read.longitude is None:
-            self._refuse(
-                "latitude", "latitude and longitude come together, and a heading with them"
-            )
+            self._refuse("latitude", InvalidInput(Code.READ_PLACE_INCOMPLETE))
         place = Place(read.latitude, read.longitude, read.heading_deg)
         try:
             keep_to_place(self._device, place, self._most_m)
         except InvalidInput as exc:
-            self._refuse("latitude", exc.detail)
+            self._refuse("latitude", exc)
         return place
 
     def _characters(self, read: EdgeRead) -> list[Character]:
         if not all(c.text.isprintable() for c in read.characters):
-            self._refuse("characters", _UNPRINTABLE)
+            self._refuse("characters", InvalidInput(Common.TEXT_UNPRINTABLE))
         return [Character(c.text, c.confidence) for c in read.characters]
 
-    def _refuse(self, field: str, fault: str) -> NoReturn:
-        raise _fault(len(self.ids), field, fault)
+    def _refuse(self, field: str, why: InvalidInput) -> NoReturn:
+        raise _fault(len(self.ids), field, why.detail, why.code)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.ingest.domain.buffering import check_buffer
 from services.ingest.domain.credentials import digest, new_secret
 from services.ingest.domain.devices import Device, Kind, Status
+from services.ingest.domain.problem_codes import Code
 from services.ingest.store.devices import Devices
 from shared.access.grant import Grant
 from shared.core.errors import Conflict, InvalidInput, NotFound
@@ -100,7 +101,7 @@ class Registry:
             devices = Devices(connection)
             device = await _found(devices, device_id, lock=True)
             if device.status is not Status.ACTIVE:
-                raise Conflict("this device is revoked; reinstate it to issue a credential")
+                raise Conflict(Code.DEVICE_REVOKED)
             await devices.end_credentials(device_id, self._grant.now + overlap, self._grant.now)
             secret = await self._issue(devices, device)
             await devices.save(device)
@@ -114,7 +115,7 @@ class Registry:
             devices = Devices(connection)
             device = await _found(devices, device_id, lock=True)
             if device.status is Status.REVOKED:
-                raise Conflict("this device is revoked already")
+                raise Conflict(Code.DEVICE_REVOKED_BEFORE)
             await devices.end_credentials(device_id, self._grant.now, self._grant.now)
             await devices.save(replace(device, status=Status.REVOKED))
             await self._emit(connection, device, "revoked", reason=reason)
@@ -129,7 +130,7 @@ class Registry:
             devices = Devices(connection)
             device = await _found(devices, device_id, lock=True)
             if device.status is Status.ACTIVE:
-                raise Conflict("this device is not revoked")
+                raise Conflict(Code.DEVICE_NOT_REVOKED)
             secret = await self._issue(devices, device)
             await devices.save(replace(device, status=Status.ACTIVE))
             await self._emit(connection, device, "reinstated", reason=reason)
@@ -165,15 +166,15 @@ class Registry:
 async def _found(devices: Devices, device_id: UUID, *, lock: bool = False) -> Device:
     device = await devices.get(device_id, lock=lock)
     if device is None:
-        raise NotFound("there is no such device")
+        raise NotFound(Code.DEVICE_UNKNOWN)
     return device
 
 
 def _check_place(device: Device) -> None:
     if device.kind is Kind.FIXED and device.place is None:
-        raise InvalidInput("a fixed device has a place: latitude and longitude", field="place")
+        raise InvalidInput(Code.DEVICE_PLACE_MISSING, field="place")
     if device.kind is Kind.VEHICLE and device.place is not None:
-        raise InvalidInput("a vehicle has no fixed place", field="place")
+        raise InvalidInput(Code.VEHICLE_HAS_NO_PLACE, field="place")
 
 
 def _told(device: Device) -> dict[str, str]:

@@ -12,7 +12,9 @@ from services.ingest.domain.devices import Device, Kind, Status
 from services.ingest.service import IngestService
 from shared.access.grant import Grant
 from shared.access.guard import access
+from shared.core.errors import ValueRefused
 from shared.core.permissions import Permission
+from shared.core.problem_codes import Common
 from shared.events import Place
 from shared.http.models import After, Page, Reason, RequestBody, key_of
 from shared.service.running import service_of
@@ -26,7 +28,7 @@ MAX_BUFFER_H = 366 * 24
 
 def _printable(text: str) -> str:
     if not text.isprintable():
-        raise ValueError("has characters that cannot be printed")
+        raise ValueRefused(Common.TEXT_UNPRINTABLE)
     return text
 
 

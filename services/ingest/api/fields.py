@@ -12,8 +12,10 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect
 
 from services.ingest.domain.in_flight import Held
+from services.ingest.domain.problem_codes import Code
 from services.ingest.domain.upload import Upload
 from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
+from shared.core.problem_codes import Common
 from shared.http.form_parts import FormParts
 
 # It logs each broken form; the sender gets an error, and must not be able to fill the log.
@@ -49,9 +51,9 @@ async def pour(
                 held.take(len(piece))
                 into(piece)
     except TimeoutError:
-        raise Malformed(f"the body did not arrive whole within {within_s:g} s") from None
+        raise Malformed(Common.UPLOAD_TOO_SLOW, within_s=within_s) from None
     except ClientDisconnect:
-        raise Malformed("the body did not arrive whole") from None
+        raise Malformed(Common.UPLOAD_CUT_OFF) from None
 
 
 def check_length(request: Request, most_bytes: int) -> None:
@@ -62,7 +64,7 @@ def check_length(request: Request, most_bytes: int) -> None:
 
 
 def _too_large(most_bytes: int) -> TooLarge:
-    return TooLarge(f"the body has more than {most_bytes} bytes", max_bytes=most_bytes)
+    return TooLarge(Common.UPLOAD_TOO_LARGE, max_bytes=most_bytes)
 
 
 async def receive(request: Request, held: Held, *, most_bytes: int, within_s: float) -> Upload:
@@ -71,9 +73,7 @@ async def receive(request: Request, held: Held, *, most_bytes: int, within_s: fl
     Raises: TooLarge, Malformed, UnsupportedMedia, InvalidInput, Unavailable.
     """
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise UnsupportedMedia(
-            "a frame is sent as it is, without a content encoding", field="Content-Encoding"
-        )
+        raise UnsupportedMedia(Code.FRAME_ENCODED, field="Content-Encoding")
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     into: _Form | _Raw = _Raw()
     if kind == b"multipart/form-data":
@@ -105,7 +105,7 @@ class _Form(FormParts):
 
     def __init__(self, boundary: bytes, most_bytes: int) -> None:
         if not boundary:
-            raise Malformed("the multipart body has no boundary", field="Content-Type")
+            raise Malformed(Code.FORM_BOUNDARY_MISSING, field="Content-Type")
         super().__init__()
         self._most_bytes = most_bytes
         self._parts = 0
@@ -117,21 +117,21 @@ class _Form(FormParts):
         try:
             self._parser = MultipartParser(boundary, self.callbacks())
         except FormParserError:
-            raise Malformed("the multipart boundary is not valid", field="Content-Type") from None
+            raise Malformed(Code.FORM_BOUNDARY_INVALID, field="Content-Type") from None
 
     def write(self, piece: bytes) -> None:
         """Add a piece of the body."""
         try:
             self._parser.write(piece)
         except FormParserError:
-            raise Malformed("the multipart body does not parse") from None
+            raise Malformed(Code.FORM_UNREADABLE) from None
 
     def upload(self) -> Upload:
         """Return the frame, once complete."""
         if not self.ended:
-            raise Malformed("the multipart body is truncated")
+            raise Malformed(Code.FORM_CUT_OFF)
         if self._file is None:
-            raise InvalidInput("the form has no file", field="image")
+            raise InvalidInput(Code.FORM_FILE_MISSING, field="image")
         data = bytes(self._file)
         return Upload(data, sha256(data).digest(), self._fields)
 
@@ -139,7 +139,7 @@ class _Form(FormParts):
         """Begin a field; refuse too many."""
         self._parts += 1
         if self._parts > MAX_PARTS:
-            raise TooLarge(f"the form has more than {MAX_PARTS} parts")
+            raise TooLarge(Code.FORM_TOO_MANY_PARTS, max_parts=MAX_PARTS)
         self._part = bytearray()
 
     def field_named(self, disposition: bytes) -> None:
@@ -147,20 +147,20 @@ class _Form(FormParts):
         _, options = parse_options_header(disposition)
         name = options.get(b"name")
         if name is None:
-            raise Malformed("a part of the form has no name")
+            raise Malformed(Code.FORM_PART_UNNAMED)
         self._name = name.decode("utf-8", "replace")[:64]
         self._is_file = b"filename" in options
         if self._is_file and self._file is not None:
-            raise InvalidInput("the form has more than one file", field=self._name)
+            raise InvalidInput(Code.FORM_FILE_TWICE, field=self._name)
         if not self._is_file and self._name in self._fields:
-            raise InvalidInput("the form has this field twice", field=self._name)
+            raise InvalidInput(Code.FORM_FIELD_TWICE, field=self._name)
 
     def field_data(self, data: bytes) -> None:
         """Add to a field, up to its length."""
         self._part += data
         most_bytes = self._most_bytes if self._is_file else MAX_FIELD_BYTES
         if len(self._part) > most_bytes:
-            raise TooLarge(f"this part has more than {most_bytes} bytes", field=self._name)
+            raise TooLarge(Code.FORM_PART_TOO_LARGE, field=self._name, max_bytes=most_bytes)
 
     def field_ended(self) -> None:
         """Keep a whole field, or the file."""
@@ -170,4 +170,4 @@ class _Form(FormParts):
         try:
             self._fields[self._name] = self._part.decode()
         except UnicodeDecodeError:
-            raise InvalidInput("this field is not UTF-8", field=self._name) from None
+            raise InvalidInput(Code.FORM_FIELD_NOT_UTF8, field=self._name) from None

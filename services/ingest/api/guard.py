@@ -15,7 +15,7 @@ from services.ingest.service import IngestService
 from shared.access import principals
 from shared.access.principals import Principal
 from shared.core.errors import NotAuthenticated
-from shared.http.app import problem, status_of
+from shared.http.app import problem
 from shared.limits.limiter import note_uncounted
 from shared.service.running import service_of
 
@@ -98,7 +98,7 @@ class CameraRoute(APIRoute):
             try:
                 device = await authenticate(request)
             except NotAuthenticated as exc:
-                answer = problem(request, status_of(exc), exc.title, exc.detail)
+                answer = problem(request, exc)
                 # Many cameras send a password only after this challenge.
                 answer.headers.append("WWW-Authenticate", 'Basic realm="Plateward"')
                 return answer

@@ -16,6 +16,7 @@ from services.ingest.api.fields import pour
 from services.ingest.api.guard import Camera, add_camera_route, still
 from services.ingest.domain.buffering import may_take
 from services.ingest.domain.devices import Device
+from services.ingest.domain.problem_codes import Code
 from services.ingest.service import IngestService
 from shared.core.errors import InvalidInput
 from shared.events import ReadRecorded
@@ -173,10 +174,10 @@ async def _take(
 def _ids_wanted(query: Mapping[str, str]) -> bool:
     for name in query:
         if name != "ids":
-            raise InvalidInput("there is no such parameter; there is `ids`", field=name[:64])
+            raise InvalidInput(Code.READS_PARAMETER_UNKNOWN, field=name[:64])
     asked = query.get("ids", "false").lower()
     if asked not in ("true", "false"):
-        raise InvalidInput("ids is true or false", field="ids")
+        raise InvalidInput(Code.READS_IDS_NOT_BOOLEAN, field="ids")
     return asked == "true"
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from services.ingest.domain.devices import Device
+from services.ingest.domain.problem_codes import Code
 from shared.core.errors import InvalidInput
 from shared.core.policy import Devices
 
@@ -12,9 +13,7 @@ def check_buffer(device: Device, rules: Devices) -> None:
     most_h = rules.may_buffer_h[device.kind.value]
     if device.may_buffer_h > most_h:
         raise InvalidInput(
-            f"a device of the kind {device.kind.value} may keep captures back for {most_h:g} hours at most"
-            " ([devices.may_buffer_h] of the policy)",
-            field="may_buffer_h",
+            Code.DEVICE_BUFFER_TOO_LONG, field="may_buffer_h", kind=device.kind, most_h=most_h
         )
 
 

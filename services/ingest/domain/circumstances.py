@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from services.ingest.domain.problem_codes import Code
 from shared.core.errors import InvalidInput
 from shared.events import Place
 
@@ -43,12 +44,12 @@ class Window:
         """Return the window at `now`: from the age at which records are purged to the allowed clock skew."""
         return cls(now - timedelta(days=kept_days), now + timedelta(seconds=skew_s))
 
-    def fault(self, at: datetime) -> str | None:
-        """Return the fault of a time, or None."""
+    def fault(self, at: datetime) -> Code | None:
+        """Return the rule that a time breaks, or None."""
         if at > self.latest:
-            return "is in the future: the device's clock is wrong"
+            return Code.CAPTURED_AT_IN_FUTURE
         if at < self.earliest:
-            return "is older than records are kept (policy 468.5)"
+            return Code.CAPTURED_AT_TOO_OLD
         return None
 
 
@@ -76,16 +77,16 @@ def _said(
     for name, value in pairs:
         if name not in HEADERS:
             raise InvalidInput(
-                f"there is no such field; there are {', '.join(HEADERS)}", field=name[:MAX_TEXT]
+                Code.CAPTURE_FIELD_UNKNOWN, field=name[:MAX_TEXT], allowed=list(HEADERS)
             )
         if not (value.isascii() and value.isprintable()):
-            raise InvalidInput(f"{name} has other than printable ASCII characters", field=name)
+            raise InvalidInput(Code.CAPTURE_FIELD_NOT_ASCII, field=name, name=name)
         if len(value) > MAX_TEXT:
             raise InvalidInput(
-                f"{name} is longer than {MAX_TEXT} characters", field=name[:MAX_TEXT]
+                Code.CAPTURE_FIELD_TOO_LONG, field=name, name=name, max_characters=MAX_TEXT
             )
         if said.setdefault(name, value.strip()) != value.strip():
-            raise InvalidInput(f"{name} is said twice, and differently", field=name)
+            raise InvalidInput(Code.CAPTURE_FIELD_CONTRADICTED, field=name, name=name)
     return said
 
 
@@ -93,17 +94,15 @@ def _time(text: str, window: Window) -> datetime:
     try:
         at = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+\2", text))
     except ValueError:
-        raise InvalidInput(
-            "captured_at is no time; send e.g. 2026-06-01T12:00:00.250Z", field="captured_at"
-        ) from None
+        raise InvalidInput(Code.CAPTURED_AT_UNREADABLE, field="captured_at") from None
     if at.tzinfo is None:
-        raise InvalidInput("captured_at has no time zone; add Z or an offset", field="captured_at")
+        raise InvalidInput(Code.CAPTURED_AT_WITHOUT_ZONE, field="captured_at")
     try:
         utc = at.astimezone(UTC)
     except OverflowError:
-        raise InvalidInput("captured_at is no time of this age", field="captured_at") from None
+        raise InvalidInput(Code.CAPTURED_AT_OUT_OF_AGE, field="captured_at") from None
     if (fault := window.fault(utc)) is not None:
-        raise InvalidInput(f"captured_at {fault}", field="captured_at")
+        raise InvalidInput(fault, field="captured_at")
     return utc
 
 
@@ -113,11 +112,11 @@ def _place(said: Mapping[str, str]) -> Place | None:
     heading_deg = _number(said, "heading_deg", 0, 360)
     if latitude is None and longitude is None:
         if heading_deg is not None:
-            raise InvalidInput("a heading needs latitude and longitude", field="heading_deg")
+            raise InvalidInput(Code.HEADING_WITHOUT_PLACE, field="heading_deg")
         return None
     if latitude is None or longitude is None:
         missing = "latitude" if latitude is None else "longitude"
-        raise InvalidInput("latitude and longitude come together", field=missing)
+        raise InvalidInput(Code.PLACE_INCOMPLETE, field=missing)
     return Place(latitude, longitude, None if heading_deg is None else heading_deg % 360)
 
 
@@ -129,5 +128,5 @@ def _number(said: Mapping[str, str], name: str, least: float, most: float) -> fl
     except ValueError:
         number = math.nan
     if not least <= number <= most:
-        raise InvalidInput(f"{name} is a number from {least} to {most}", field=name)
+        raise InvalidInput(Code.PLACE_OUT_OF_RANGE, field=name, name=name, least=least, most=most)
     return number

@@ -13,6 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
+from services.ingest.domain.problem_codes import Code
 from shared.core.errors import NotAuthenticated
 
 SECRET_BYTES = 32
@@ -50,28 +51,26 @@ def presented(authorization: str | None) -> tuple[UUID, bytes]:
     Raises: NotAuthenticated if it is missing or malformed; the error never quotes it.
     """
     if not authorization:
-        raise NotAuthenticated(
-            "a device credential is required (Authorization: Bearer <device id>.<secret>, or Basic)"
-        )
+        raise NotAuthenticated(Code.DEVICE_CREDENTIAL_MISSING)
     if len(authorization) > MAX_HEADER_CHARACTERS:
-        raise NotAuthenticated("this is no device credential")
+        raise NotAuthenticated(Code.DEVICE_CREDENTIAL_MALFORMED)
     scheme, _, rest = authorization.partition(" ")
     if scheme.lower() == "bearer":
         device, dot, secret = rest.strip().partition(".")
     elif scheme.lower() == "basic":
         device, dot, secret = _basic(rest.strip()).partition(":")
     else:
-        raise NotAuthenticated("a device credential is sent as Bearer or Basic")
+        raise NotAuthenticated(Code.DEVICE_CREDENTIAL_SCHEME)
     try:
         if dot and secret and len(device) == 36:
             return UUID(device), digest(secret)
     except ValueError:
         pass
-    raise NotAuthenticated("this is no device credential")
+    raise NotAuthenticated(Code.DEVICE_CREDENTIAL_MALFORMED)
 
 
 def _basic(encoded: str) -> str:
     try:
         return b64decode(encoded, validate=True).decode("ascii")
     except (binascii.Error, ValueError):
-        raise NotAuthenticated("this is no device credential") from None
+        raise NotAuthenticated(Code.DEVICE_CREDENTIAL_MALFORMED) from None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from services.ingest.domain.problem_codes import Code
 from shared.core.errors import Unavailable
 
 BUSY_RETRY_S = 2
@@ -27,10 +28,7 @@ class InFlight:
     def take(self, count_bytes: int) -> None:
         """Reserve bytes. Raises: Unavailable if the limit would be exceeded."""
         if self.held_bytes + count_bytes > self._most_bytes:
-            raise Unavailable(
-                "this process holds too many request bytes; try again later",
-                retry_after_s=BUSY_RETRY_S,
-            )
+            raise Unavailable(Code.TOO_MUCH_IN_FLIGHT, retry_after_s=BUSY_RETRY_S)
         self.held_bytes += count_bytes
 
 

@@ -3,6 +3,7 @@
 from math import asin, cos, radians, sin, sqrt
 
 from services.ingest.domain.devices import Device, Kind
+from services.ingest.domain.problem_codes import Code
 from shared.core.errors import InvalidInput
 from shared.events import Place
 
@@ -26,8 +27,4 @@ def keep_to_place(device: Device, said: Place, most_m: float) -> None:
     if device.kind is not Kind.FIXED or device.place is None:
         return
     if (away_m := metres_between(device.place, said)) > most_m:
-        raise InvalidInput(
-            f"the place is {away_m:,.0f} m from where this fixed camera is registered, and {most_m:,.0f} m are"
-            " allowed; leave the place out, or have the registered place changed",
-            field="latitude",
-        )
+        raise InvalidInput(Code.PLACE_TOO_FAR, field="latitude", away_m=away_m, most_m=most_m)

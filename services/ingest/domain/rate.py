@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
+from services.ingest.domain.problem_codes import Code
 from shared.core.errors import TooManyRequests
 from shared.core.token_bucket import Bucket
 
@@ -28,8 +29,10 @@ class Rates:
         bucket = self._bucket(device_id, per_s)
         if bucket.tokens < 1:
             raise TooManyRequests(
-                f"this device may send {per_s:g} {self._what} a second",
+                Code.DEVICE_RATE_EXCEEDED,
                 retry_after_s=bucket.wait_s(per_s),
+                per_s=per_s,
+                what=self._what,
             )
         bucket.tokens -= 1
 

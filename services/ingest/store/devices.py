@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.domain.credentials import Credential
 from services.ingest.domain.devices import Device, Kind, Status
+from services.ingest.domain.problem_codes import Code
 from shared.core.errors import Conflict
 from shared.events import Place
 
@@ -156,7 +157,7 @@ class Devices:
         except IntegrityError as exc:
             if "devices_name" not in str(exc.orig):
                 raise
-            raise Conflict("another device has this name", field="name") from None
+            raise Conflict(Code.DEVICE_NAME_TAKEN, field="name") from None
 
 
 class FirstSeen:

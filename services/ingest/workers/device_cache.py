@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.ingest.domain.devices import Device
+from services.ingest.domain.problem_codes import Code
 from services.ingest.store.devices import Devices
 from shared.core.errors import NotAuthenticated, Unavailable
 from shared.core.periodic import PeriodicTask
@@ -54,14 +55,14 @@ class DeviceCache:
         if device is not None and device.accepts(secret_sha256, now):
             return device
         if not self._loaded:
-            raise Unavailable("devices are not yet known")
+            raise Unavailable(Code.DEVICES_NOT_LOADED)
         if self._may_look_up():
             # Another process may have issued it a moment ago.
             await self.refresh([device_id])
             device = self._devices.get(device_id)
             if device is not None and device.accepts(secret_sha256, now):
                 return device
-        raise NotAuthenticated("this device credential is not known or no longer holds")
+        raise NotAuthenticated(Code.DEVICE_CREDENTIAL_UNKNOWN)
 
     def _may_look_up(self) -> bool:
         now_s = time.monotonic()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from shared.core.errors import AlprError
+from shared.core.errors import InternalFault
 
 MAX_IMAGE_BYTES: Final = 25 * 1024 * 1024
 MAX_IMAGE_PIXELS: Final = 50_000_000
@@ -26,7 +26,7 @@ _REDUCED: Final = {
 }
 
 
-class UndecodableImage(AlprError):
+class UndecodableImage(InternalFault):
     """The bytes are not a whole JPEG, PNG or WebP image; retrying cannot help."""
 
     title = "The image cannot be decoded"

@@ -20,7 +20,7 @@ from prometheus_client import Counter
 from services.recognition.engine.protocol import EngineFactory
 from services.recognition.workers.child import FrameReading, Ready
 from services.recognition.workers.process import Worker, WorkerDied, WorkerDoesNotStart
-from shared.core.errors import AlprError
+from shared.core.errors import InternalFault
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class FrameKilledWorker(AlprError):
+class FrameKilledWorker(InternalFault):
     """A frame killed its worker, or exceeded its time, twice."""
 
     title = "The frame killed its worker"

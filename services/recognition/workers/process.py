@@ -9,12 +9,12 @@ from typing import Any, Final
 from services.recognition.engine.decode import ImageTooLarge, UndecodableImage
 from services.recognition.engine.protocol import EngineFactory
 from services.recognition.workers.child import Failed, FrameReading, Ready, run
-from shared.core.errors import AlprError
+from shared.core.errors import AlprError, InternalFault
 
 START_TIMEOUT_S: Final = 120.0
 
 
-class EngineFailed(AlprError):
+class EngineFailed(InternalFault):
     """The engine raised on a frame, and would raise again."""
 
     title = "The engine failed on the frame"
@@ -28,7 +28,7 @@ class WorkerDied(Exception):
     """The process ended while it had frames, or was killed because its time was up."""
 
 
-_REFUSALS: Final[dict[str, type[AlprError]]] = {
+_REFUSALS: Final[dict[str, type[InternalFault]]] = {
     kind.__name__: kind for kind in (UndecodableImage, ImageTooLarge, EngineFailed)
 }
 

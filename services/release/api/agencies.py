@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from services.release.api.fields import AgencyChange, AgencyIn
 from services.release.api.guard import check_department
 from services.release.api.views import AgencyOut
+from services.release.domain.problem_codes import Code
 from services.release.domain.requests import Agency, treatment
 from services.release.store import Agencies
 from shared.access.grant import Grant
@@ -35,12 +36,12 @@ async def register_agency(
     await check_department(request, grant)
     policy = runtime_of(request).policy
     if body.ori == policy.department.ori:
-        raise InvalidInput("this department is not an agency that it releases to", field="ori")
+        raise InvalidInput(Code.AGENCY_IS_THE_DEPARTMENT, field="ori")
     agency = Agency(
         Ori(body.ori), name=body.name, kind=body.kind, state=body.state, contact=body.contact
     )
     if not await Agencies(work.connection).add(agency, grant.actor.person_id, grant.now):
-        raise Conflict("this ORI is registered already", field="ori")
+        raise Conflict(Code.AGENCY_REGISTERED_BEFORE, field="ori")
     await work.emit(_changed(grant, agency, "registered", _details(agency)))
     return _out(agency, policy)
 
@@ -54,10 +55,10 @@ async def change_agency(
     agencies = Agencies(work.connection)
     before = await agencies.get(ori, lock=True)
     if before is None:
-        raise NotFound("no agency is registered under this ORI")
+        raise NotFound(Code.AGENCY_UNKNOWN)
     after = replace(before, **body.model_dump(exclude_none=True))
     if after == before:
-        raise Conflict("nothing would change")
+        raise Conflict(Code.AGENCY_UNCHANGED)
     await agencies.change(after, grant.actor.person_id, grant.now)
     old = _details(before)
     details = {name: value for name, value in _details(after).items() if old[name] != value}
@@ -78,7 +79,7 @@ async def get_agency(ori: OriText, grant: ReleaseRead, work: Work, request: Requ
     """One registered agency."""
     agency = await Agencies(work.connection).get(ori)
     if agency is None:
-        raise NotFound("no agency is registered under this ORI")
+        raise NotFound(Code.AGENCY_UNKNOWN)
     return _out(agency, runtime_of(request).policy)
 
 

@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from services.release.api.guard import check_department, registered_agency
 from services.release.api.views import DocumentOut
+from services.release.domain.problem_codes import Code
 from services.release.service import Running
 from services.release.store import Document, Documents
 from shared.access.grant import Grant
@@ -38,7 +39,7 @@ async def _body(request: Request, release: Running) -> bytes:
         within_s=settings.release_document_timeout_s,
     )
     if not content:
-        raise InvalidInput("the body is empty", field="body")
+        raise InvalidInput(Code.DOCUMENT_EMPTY, field="body")
     return content
 
 
@@ -86,10 +87,10 @@ async def read_document(
     await check_department(request, grant)
     document = await Documents(work.connection).read(grant, document_id)
     if document is None:
-        raise NotFound("no such document")
+        raise NotFound(Code.DOCUMENT_UNKNOWN)
     content = await release.runtime.objects.get(document.object_key)
     if sha256(content).hexdigest() != document.sha256:
-        raise NotFound("the document in the object store is not the one that was uploaded")
+        raise NotFound(Code.DOCUMENT_CHANGED)
     headers = {"Content-Length": str(len(content)), "X-Content-SHA256": document.sha256}
     return StreamingResponse(iter((content,)), media_type=document.media_type, headers=headers)
 
@@ -98,4 +99,4 @@ def _media_type(content: bytes) -> str:
     for magic, media_type in MAGIC.items():
         if content.startswith(magic):
             return media_type
-    raise UnsupportedMedia("a document is a PDF, a PNG or a JPEG")
+    raise UnsupportedMedia(Code.DOCUMENT_KIND_UNKNOWN)

@@ -6,7 +6,9 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from services.release.domain.requests import AgencyKind
+from shared.core.errors import ValueRefused
 from shared.core.fields import Moment
+from shared.core.problem_codes import Common
 from shared.events import Source
 from shared.http.models import OriText, PlatePatternText, Reason, RequestBody, ShortText
 
@@ -63,7 +65,7 @@ class Criteria(RequestBody):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.captured_from >= self.captured_to:
-            raise ValueError("captured_from must be before captured_to")
+            raise ValueRefused(Common.WINDOW_BACKWARDS, start="captured_from", end="captured_to")
         return self
 
 

@@ -10,6 +10,7 @@ from services.release.actions import steps
 from services.release.api.fields import Criteria, RequestIn, WithdrawIn
 from services.release.api.guard import registered_agency
 from services.release.api.views import RequestOut, page_out, request_out
+from services.release.domain.problem_codes import Code
 from services.release.domain.requests import (
     OPEN,
     RECORDS_CITATION,
@@ -22,13 +23,13 @@ from services.release.domain.requests import refusal as refused_by_rule
 from services.release.store import Authority, Documents, Filed, Requests
 from shared.access.grant import Grant
 from shared.access.guard import access
-from shared.core.errors import Conflict, InvalidInput, NotAuthorised, NotFound
+from shared.core.errors import Conflict, InvalidInput, NotFound
 from shared.core.narrowness import Breadth, too_wide
 from shared.core.permissions import Permission
 from shared.core.plates import PlatePattern
 from shared.core.policy import Narrowness, Policy
 from shared.events import ReleaseCriteria
-from shared.http.app import Problem, Work, problem, status_of
+from shared.http.app import Problem, Work, problem
 from shared.http.models import After, Limit, Page, key_of
 from shared.service.runtime import runtime_of
 
@@ -60,10 +61,8 @@ async def file_request(
         decision = steps.refused(filed, refused, policy.department.ori)
         await requests.decide(filed.request_id, decision)
         await work.emit(steps.denial(filed, decision))
-        members = {"citation": refused.citation, "request_id": str(filed.request_id)}
-        # Returned, not raised: an exception would roll the filed request back.
-        status, title = status_of(NotAuthorised()), NotAuthorised.title
-        return problem(request, status, title, refused.reason, **members)
+        # Answered, not raised: raising would take the request off the file again.
+        return problem(request, refused.error(filed.request_id))
     return request_out(await requests.get(grant, filed.request_id), request)
 
 
@@ -100,9 +99,9 @@ async def withdraw_request(
     requests = Requests(work.connection)
     found = await requests.lock(request_id)
     if found is None or found.agency_ori != grant.principal.agency_ori:
-        raise NotFound("no such request")
+        raise NotFound(Code.REQUEST_UNKNOWN)
     if found.status not in OPEN:
-        raise Conflict(f"this request is {found.status.value} already")
+        raise Conflict(Code.REQUEST_ENDED, status=found.status)
     await requests.move(request_id, Status.WITHDRAWN)
     await work.emit(steps.step(request_id, grant.actor, grant.now, "withdrawn", reason=body.reason))
     return request_out(await requests.get(grant, request_id), request)
@@ -114,16 +113,15 @@ async def _filed(
     """Return the request to file. Raises: InvalidInput naming the field."""
     known = policy.purposes.allowed | policy.purposes.prohibited.keys()
     if body.purpose_kind not in known:
-        allowed = ", ".join(sorted(policy.purposes.allowed))
-        raise InvalidInput(f"purpose_kind is one of {allowed}", field="body.purpose_kind")
+        allowed = sorted(policy.purposes.allowed)
+        raise InvalidInput(Code.RELEASE_PURPOSE_UNKNOWN, field="body.purpose_kind", allowed=allowed)
     shortest = policy.purposes.minimum_justification_characters
     if len(body.purpose) < shortest:
-        raise InvalidInput(f"purpose has at least {shortest} characters", field="body.purpose")
-    if body.criteria.captured_from > grant.now:
         raise InvalidInput(
-            "captured_from lies ahead: a release is of records that exist",
-            field=f"{_CRITERIA}captured_from",
+            Code.RELEASE_PURPOSE_SHORT, field="body.purpose", min_characters=shortest
         )
+    if body.criteria.captured_from > grant.now:
+        raise InvalidInput(Code.RELEASE_FROM_AHEAD, field=f"{_CRITERIA}captured_from")
     check_scope(body.criteria, policy.narrowness)
     authority = await _authority(body, grant, work)
     how = treatment(agency, policy.sharing.recipients, policy.sharing.states)
@@ -171,10 +169,7 @@ async def _authority(body: RequestIn, grant: Grant, work: Work) -> Authority | N
     documents = Documents(work.connection)
     document = await documents.of_agency(named.document_id, grant.principal.agency_ori)
     if document is None:
-        raise InvalidInput(
-            "no document with this id was uploaded by this agency",
-            field="body.legal_authority.document_id",
-        )
+        raise InvalidInput(Code.DOCUMENT_OF_NO_UPLOAD, field="body.legal_authority.document_id")
     return Authority(named.reference, document.document_id, document.sha256)
 
 
@@ -192,6 +187,6 @@ def _refusal(filed: Filed, agency: Agency, policy: Policy) -> Refusal | None:
         return refused
     if (citation := policy.purposes.prohibited.get(filed.purpose_kind)) is not None:
         return Refusal(
-            f"Refused: ALPR data is not released for {filed.purpose_kind} ({citation}).", citation
+            Code.RELEASE_PURPOSE_PROHIBITED, citation, {"purpose_kind": filed.purpose_kind}
         )
     return refused

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from services.release.api.guard import registered_agency
+from services.release.domain.problem_codes import Code
 from services.release.domain.requests import check_download, check_recipient
 from services.release.store import Package, Receipt, Requests
 from shared.access.disclosing import Shown, disclose
@@ -48,14 +49,14 @@ async def download_package(
     agency = await registered_agency(request, work, grant)
     found = await Requests(work.connection).get(grant, request_id, agency=agency.ori)
     if found is None:
-        raise NotFound("no such request")
+        raise NotFound(Code.REQUEST_UNKNOWN)
     check_download(found.status, found.expires_at, grant.now)
     own = runtime.people.provisioned(grant.principal.account_id)
     standing = replace(found.standing, account_by=own.by, provisioners_known=own.known)
     async with refusals_recorded(request, grant):
         check_recipient(standing, filed_it=found.filed_by.person_id == grant.principal.account_id)
     if found.package is None:
-        raise NotFound("no such package")
+        raise NotFound(Code.PACKAGE_UNKNOWN)
     pieces = await opened(runtime.objects.stream(found.package.package_key))
     await disclose(work.connection, grant, "package", [Shown(record_id=request_id)])
     receipt = _receipt(runtime, grant, request_id, found.package)

@@ -18,6 +18,7 @@ from services.release.api.views import (
     page_out,
     request_out,
 )
+from services.release.domain.problem_codes import Code
 from services.release.domain.requests import (
     Standing,
     Status,
@@ -87,7 +88,7 @@ async def get_request(
     await check_department(request, grant)
     found = await Requests(work.connection).get(grant, request_id)
     if found is None:
-        raise NotFound("no such request")
+        raise NotFound(Code.REQUEST_UNKNOWN)
     return request_out(found, request, await _standing(work, found, runtime_of(request)))
 
 
@@ -109,7 +110,7 @@ async def decide_request(
     requests = Requests(work.connection)
     found = await requests.lock(request_id)
     if found is None:
-        raise NotFound("no such request")
+        raise NotFound(Code.REQUEST_UNKNOWN)
     standing = await _standing(work, found, runtime)
     decision = Decision(
         decision_id=uuid4(),
@@ -141,7 +142,7 @@ async def _standing(work: Work, found: OnFile, runtime: Runtime) -> Standing:
     agencies, sharing = Agencies(work.connection), runtime.policy.sharing
     agency = await agencies.get(found.agency_ori)
     if agency is None:
-        raise NotFound("no such agency")
+        raise NotFound(Code.AGENCY_UNKNOWN)
     account = runtime.people.provisioned(found.filed_by.person_id)
     registry = await agencies.provisioned(found.agency_ori)
     how = treatment(agency, sharing.recipients, sharing.states)

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import Request as HttpRequest
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from services.release.domain.problem_codes import Code
 from services.release.domain.requests import OPEN, AgencyKind, Standing, Status
 from services.release.store import Request
 from shared.core.errors import NotFound
@@ -269,7 +270,7 @@ def request_out(
 
 def _out(found: Request | None) -> RequestOut:
     if found is None:
-        raise NotFound("no such request")
+        raise NotFound(Code.REQUEST_UNKNOWN)
     return RequestOut.model_validate(found, from_attributes=True)
 
 

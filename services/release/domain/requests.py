@@ -1,12 +1,13 @@
 """Rules for recipients, reviewers and the steps of a request (policy 468.7)."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
+from services.release.domain.problem_codes import Code
 from shared.core.errors import Conflict, InvalidInput, NotAuthorised
 from shared.core.types import Ori
 from shared.events import Source
@@ -69,8 +70,20 @@ class Agency:
 class Refusal:
     """The reason and the citation of a refusal by rule."""
 
-    reason: str
+    problem: Code
     citation: str
+    params: Mapping[str, Any]
+
+    @property
+    def reason(self) -> str:
+        """The text, as it goes on file."""
+        return self.problem.fill({**self.params, "citation": self.citation})
+
+    def error(self, request_id: UUID) -> NotAuthorised:
+        """Return what the requester is answered; the request stands on file under this id."""
+        return NotAuthorised(
+            self.problem, citation=self.citation, request_id=request_id, **self.params
+        )
 
 
 @dataclass(frozen=True)
@@ -114,13 +127,9 @@ def refusal(
 ) -> Refusal | None:
     """Return the refusal of a request at filing, or None if it may be reviewed."""
     if how is Treatment.RECORDS_RELEASE:
-        return Refusal(f"Refused: {RECORDS_POLICY}.", RECORDS_CITATION)
+        return Refusal(Code.RECORDS_POLICY_APPLIES, RECORDS_CITATION, {"policy": RECORDS_POLICY})
     if how is Treatment.RESTRICTED and not has_authority:
-        return Refusal(
-            f"Refused: ALPR data is not shared with {_described(agency)} ({citation}) unless a "
-            "document of legal authority and a second approver are recorded.",
-            citation,
-        )
+        return Refusal(Code.AUTHORITY_NEEDED, citation, {"recipients": _described(agency)})
     return None
 
 
@@ -140,24 +149,15 @@ def check_reviewer(request: Standing, reviewer: str, reviewer_ori: Ori, departme
     if the request awaits no decision.
     """
     if reviewer_ori != department or reviewer_ori == request.agency_ori:
-        raise NotAuthorised(
-            "a request is reviewed by this department's Administration Sergeant or designee "
-            "(policy 468.7(b))",
-            code="reviewer",
-        )
+        raise NotAuthorised(Code.REVIEWER_OF_ANOTHER_AGENCY)
     if reviewer == request.filed_by:
-        raise NotAuthorised("nobody reviews a request of their own account", code="reviewer")
-    for people, done in (
-        (request.account_by, "created, invited or changed the requester's account"),
-        (request.agency_by, "registered or changed the requesting agency"),
-    ):
-        if reviewer in people:
-            raise NotAuthorised(
-                f"you {done}, so another person decides on its requests (ADR-0025)",
-                code="provisioner",
-            )
+        raise NotAuthorised(Code.REVIEWER_IS_REQUESTER)
+    if reviewer in request.account_by:
+        raise NotAuthorised(Code.REVIEWER_PROVISIONED_ACCOUNT)
+    if reviewer in request.agency_by:
+        raise NotAuthorised(Code.REVIEWER_PROVISIONED_AGENCY)
     if request.status not in OPEN:
-        raise Conflict(f"this request is {request.status.value}; there is nothing to decide")
+        raise Conflict(Code.REQUEST_DECIDED, status=request.status)
 
 
 def after_approval(request: Standing, reviewer: str, citation: str) -> Status:
@@ -167,20 +167,14 @@ def after_approval(request: Standing, reviewer: str, citation: str) -> Status:
     is the first; Conflict if the agency is barred.
     """
     if request.barred:
-        raise Conflict("the agency may not receive data any more")
+        raise Conflict(Code.AGENCY_BARRED_SINCE)
     if request.approvals_needed < 2:
         return Status.APPROVED
     if request.restricted and not request.has_authority:
-        raise NotAuthorised(
-            f"a document of legal authority is not on record ({citation})", citation=citation
-        )
+        raise NotAuthorised(Code.AUTHORITY_NOT_ON_RECORD, citation=citation)
     if reviewer in request.approved_by:
         why = citation if request.restricted else "nobody knows who made this account or agency"
-        raise NotAuthorised(
-            f"the second approver must be another person than the first ({why})",
-            code="second_approver",
-            citation=citation,
-        )
+        raise NotAuthorised(Code.SECOND_APPROVER_NEEDED, why=why, citation=citation)
     return Status.APPROVED if request.approved_by else Status.FIRST_APPROVED
 
 
@@ -189,14 +183,11 @@ def check_named(
 ) -> None:
     """Raise InvalidInput if the decision names whole frames or lists that it cannot release."""
     if list_sources and not approves:
-        raise InvalidInput("a denial hands nothing over: name no lists", field="list_sources")
+        raise InvalidInput(Code.DENIAL_NAMES_LISTS, field="list_sources")
     if originals and not approves:
-        raise InvalidInput("a denial hands nothing over: name no originals", field="originals")
+        raise InvalidInput(Code.DENIAL_NAMES_ORIGINALS, field="originals")
     if originals and not pictures:
-        raise InvalidInput(
-            "this request asks for no pictures, so there are no originals to name",
-            field="originals",
-        )
+        raise InvalidInput(Code.NO_PICTURES_ASKED, field="originals")
 
 
 def agreed(named: Sequence[Iterable[Named]]) -> list[Named]:
@@ -207,13 +198,13 @@ def agreed(named: Sequence[Iterable[Named]]) -> list[Named]:
 def check_download(status: Status, expires_at: datetime | None, now: datetime) -> None:
     """Raise Conflict unless the package can be downloaded now."""
     if status is Status.EXPIRED or (expires_at is not None and now >= expires_at):
-        raise Conflict("the package has expired; ask again with a new request", code="expired")
+        raise Conflict(Code.PACKAGE_EXPIRED)
     if status is Status.APPROVED:
-        raise Conflict("the package is being prepared", code="not_ready")
+        raise Conflict(Code.PACKAGE_NOT_READY)
     if status is Status.FAILED:
-        raise Conflict("no package could be made; ask again with a new request", code="failed")
+        raise Conflict(Code.PACKAGE_FAILED)
     if status is not Status.PACKAGED:
-        raise Conflict(f"this request is {status.value}; there is no package", code="no_package")
+        raise Conflict(Code.PACKAGE_NEVER_MADE, status=status)
 
 
 def check_recipient(request: Standing, *, filed_it: bool) -> None:
@@ -223,9 +214,4 @@ def check_recipient(request: Standing, *, filed_it: bool) -> None:
     """
     may_be_one = not request.provisioners_known and not filed_it and len(request.approved_by) < 2
     if request.account_by & request.approved_by or may_be_one:
-        raise NotAuthorised(
-            "who approved this request also created, invited or changed your account, or nobody knows"
-            " whether they did; another person of your agency fetches the package, or the request is"
-            " filed anew (ADR-0025)",
-            code="provisioner",
-        )
+        raise NotAuthorised(Code.RECIPIENT_PROVISIONED_BY_APPROVER)

@@ -8,6 +8,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO
 from uuid import UUID
 
+from services.retention.domain.problem_codes import Code
 from shared.core.errors import Unavailable
 from shared.objects.store import ObjectStore
 
@@ -59,7 +60,7 @@ async def spool(
             file.write(piece)
         if sha256 is not None and digest.hexdigest() != sha256:
             log.error("the image of %s is not what was recorded: its SHA-256 differs", record_id)
-            raise Unavailable("the image is not what was recorded, and is withheld")
+            raise Unavailable(Code.IMAGE_CHANGED)
     except BaseException:
         file.close()
         raise

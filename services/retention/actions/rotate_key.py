@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from services.retention.actions.signer import SigningKeys, signers_of
 from services.retention.domain.signing import KeyFault
 from services.retention.settings import Settings
-from shared.core.errors import AlprError, Conflict
+from shared.core.errors import AlprError, InternalFault
 from shared.core.policy import load_policy
 from shared.events import Actor, SigningKeyChanged
 from shared.postgres.database import Database
@@ -51,7 +51,9 @@ def rotate_command(arguments: Sequence[str]) -> int:
 
 async def _rotated(settings: Settings, asked: argparse.Namespace) -> SigningKeyChanged:
     if settings.retention_next_signing_key is None:
-        raise Conflict("give the next key as RETENTION_NEXT_SIGNING_KEY, beside the one in force")
+        raise InternalFault(
+            "give the next key as RETENTION_NEXT_SIGNING_KEY, beside the one in force"
+        )
     ori = load_policy(settings.policy_file).department.ori
     actor = Actor(person_id=asked.person_id, name=asked.name, title=asked.title, agency_ori=ori)
     mac_key = settings.mac_key_of(SERVICE)

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.retention.domain.problem_codes import Code
 from services.retention.domain.signing import Signer, succession
 from services.retention.settings import Settings
 from services.retention.store.keys import KeyChange, Keys
-from shared.core.errors import Conflict, Unavailable
+from shared.core.errors import InternalFault, Unavailable
 from shared.events import Actor, SigningKeyChanged
 from shared.postgres.database import Database
 from shared.postgres.outbox import emit
@@ -41,7 +42,7 @@ class SigningKeys:
         for signer in self._signers:
             if signer.key_id == key_id:
                 return signer
-        raise Unavailable(f"packages are signed with the key {key_id}, which this process lacks")
+        raise Unavailable(Code.SIGNING_KEY_MISSING, key_id=key_id)
 
     async def change(
         self, connection: AsyncConnection, service: str, actor: Actor, reason: str, at: datetime
@@ -52,12 +53,12 @@ class SigningKeys:
         old = await self._in_force(connection)
         others = [signer for signer in self._signers if signer.key_id != old.key_id]
         if not others:
-            raise Conflict(
+            raise InternalFault(
                 "give the next key as RETENTION_NEXT_SIGNING_KEY, beside the one in force"
             )
         new = others[0]
         if any(new.key_id == key.key_id for key in await keys.public()):
-            raise Conflict(f"{new.key_id} signed before; a key is not used again")
+            raise InternalFault(f"{new.key_id} signed before; a key is not used again")
         statement = succession(old, new, at)
         await keys.add(key_id=new.key_id, public_pem=new.public_pem, private_pem=None, at=at)
         change = KeyChange(old.key_id, new.key_id, at, statement)

@@ -18,6 +18,7 @@ from services.retention.domain.evidence import (
     check_ready,
     same_medium,
 )
+from services.retention.domain.problem_codes import Code
 from services.retention.domain.signing import Signer
 from services.retention.service import Running
 from services.retention.store.bookings import Booking, Bookings
@@ -146,13 +147,13 @@ async def get_booking_statement(
     for booking in await Bookings(work.connection).of_export(grant, export_id):
         if booking.booking_id == booking_id:
             return booking.statement
-    raise NotFound("no such booking")
+    raise NotFound(Code.BOOKING_UNKNOWN)
 
 
 def _same(booking: Booking, body: BookingIn) -> Booking:
     """Return what was booked under this key. Raises: Conflict when something else is asked for now."""
     if any(getattr(booking, name) != getattr(body, name) for name in _TAKEN):
-        raise Conflict("another booking was made with this Idempotency-Key")
+        raise Conflict(Code.BOOKING_KEY_REUSED)
     return booking
 
 

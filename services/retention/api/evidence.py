@@ -18,6 +18,7 @@ from services.retention.domain.evidence import (
     check_withdrawal,
 )
 from services.retention.domain.holding import is_wide
+from services.retention.domain.problem_codes import Code
 from services.retention.service import Running
 from services.retention.store.exports import Export, Exports
 from services.retention.store.holds import Holds
@@ -134,7 +135,7 @@ async def request_export(
     """Have a signed package made of the records that the hold keeps now, for portable media."""
     hold = await Holds(work.connection).get(grant, body.hold_id, lock=True)
     if hold is None:
-        raise NotFound("no such hold")
+        raise NotFound(Code.HOLD_UNKNOWN)
     await check_purpose(request, grant, hold.criteria)
     await check_may_be_shown(request, grant, hold.criteria, hold.confirmed_at)
     exports = Exports(work.connection)
@@ -238,7 +239,7 @@ async def export_of(work: Work, grant: Grant, export_id: UUID, *, lock: bool = F
     """Return an export of the caller's agency. Raises: NotFound, Conflict while it is worked on."""
     export = await Exports(work.connection).get(grant, export_id, lock=lock)
     if export is None:
-        raise NotFound("no such export")
+        raise NotFound(Code.EXPORT_UNKNOWN)
     return export
 
 

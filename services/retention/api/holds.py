@@ -17,6 +17,7 @@ from services.retention.domain.holding import (
     check_shown,
     is_wide,
 )
+from services.retention.domain.problem_codes import Code
 from services.retention.store.exports import Exports
 from services.retention.store.holds import Hold, Holds
 from shared.access.grant import Grant
@@ -183,7 +184,7 @@ async def place_hold(
     """
     bases = runtime_of(request).policy.retention.evidence_bases
     if body.basis not in bases:
-        raise InvalidInput(f"is one of: {', '.join(sorted(bases))}", field="basis")
+        raise InvalidInput(Code.HOLD_BASIS_UNKNOWN, field="basis", allowed=sorted(bases))
     criteria = body.criteria.criteria()
     check_hold(criteria)
     await check_purpose(request, grant, criteria)
@@ -294,7 +295,7 @@ async def release_hold(
     hold = await _get(work, grant, hold_id, lock=True)
     await check_purpose(request, grant, hold.criteria)
     if hold.released_at is not None:
-        raise Conflict("this hold was released before")
+        raise Conflict(Code.HOLD_RELEASED)
     async with refusals_recorded(request, grant):
         check_released_by(hold.placed_by.person_id, grant.actor.person_id)
     check_release(await Exports(work.connection).unbooked(hold_id))
@@ -327,7 +328,7 @@ def _rule(request: Request) -> Narrowness:
 async def _get(work: Work, grant: Grant, hold_id: UUID, *, lock: bool = False) -> Hold:
     hold = await Holds(work.connection).get(grant, hold_id, lock=lock)
     if hold is None:
-        raise NotFound("no such hold")
+        raise NotFound(Code.HOLD_UNKNOWN)
     return hold
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
 from services.retention.api.views import CharacterOut, ReadOut, reads_out
+from services.retention.domain.problem_codes import Code
 from services.retention.store.passes import Pass, Passes
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -138,5 +139,5 @@ async def get_pass(
     """404 when absent, of another agency, or outside the declared purpose: the answer is the same."""
     found = await Passes(work.connection).get(grant, pass_id)
     if found is None:
-        raise NotFound("no such pass")
+        raise NotFound(Code.PASS_UNKNOWN)
     return PassOut.of(found, reads_out(found.reads, grant, runtime_of(request).links))

@@ -18,6 +18,7 @@ from services.retention.domain.destruction import (
     check_third_person,
     next_state,
 )
+from services.retention.domain.problem_codes import Code
 from services.retention.service import Running
 from services.retention.store.partitions import Partitions
 from services.retention.store.runs import Run, Runs
@@ -151,7 +152,7 @@ async def propose_purge(
         before = body.before or basis.due(grant.now)
         check_age(basis, before, grant.now)
     elif body.before is not None:
-        raise InvalidInput("a standing leave goes by the schedule, not by a date", field="before")
+        raise InvalidInput(Code.PURGE_LEAVE_WITH_DATE, field="before")
     run = Run(
         run_id=uuid4(),
         kind=Kind(body.kind),
@@ -228,7 +229,7 @@ async def execute_purge(
     """By a third person. Begins an authorised single run; `state` tells when it is executed, then certified."""
     run = await _get(work, run_id, lock=True)
     if run.kind is Kind.STANDING or run.before is None:
-        raise Conflict("a standing leave is not executed; the daily purge runs under it")
+        raise Conflict(Code.PURGE_LEAVE_NOT_EXECUTED)
     next_state(run.state, "execute")
     authorised_by = run.decided_by.person_id if run.decided_by else None
     check_third_person(run.proposed_by.person_id, authorised_by, grant.actor.person_id)
@@ -246,7 +247,7 @@ async def get_certificate(run_id: UUID, grant: PurgeRead, work: Work) -> dict[st
     """What was destroyed, on whose authority, signed with the key at `/v1/signing-key`."""
     run = await _get(work, run_id)
     if run.certificate is None:
-        raise NotFound("this run is not certified")
+        raise NotFound(Code.PURGE_NOT_CERTIFIED)
     return run.certificate
 
 
@@ -257,7 +258,7 @@ def _present(retention: Running) -> Basis:
 async def _get(work: Work, run_id: UUID, *, lock: bool = False) -> Run:
     run = await Runs(work.connection).get(run_id, lock=lock)
     if run is None:
-        raise NotFound("no such purge run")
+        raise NotFound(Code.PURGE_UNKNOWN)
     return run
 
 

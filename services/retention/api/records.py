@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from services.retention.actions.images import Spooled, spool
 from services.retention.api.views import CaptureOut, ReadOut, reads_out
+from services.retention.domain.problem_codes import Code
 from services.retention.store.records import Records
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -44,7 +45,7 @@ async def get_read(
     """404 when absent, of another agency, or outside the declared purpose: the answer is the same."""
     read = await Records(work.connection).get(grant, read_id)
     if read is None:
-        raise NotFound("no such read")
+        raise NotFound(Code.READ_UNKNOWN)
     [shown] = reads_out([read], grant, runtime_of(request).links)
     return shown
 
@@ -54,7 +55,7 @@ async def get_capture(capture_id: UUID, grant: ImageReadOfRecord, work: Work) ->
     """404 when absent, of another agency, or outside the declared purpose: the answer is the same."""
     capture = await Records(work.connection).capture(grant, capture_id)
     if capture is None:
-        raise NotFound("no such capture")
+        raise NotFound(Code.CAPTURE_UNKNOWN)
     return CaptureOut.of(capture)
 
 
@@ -74,7 +75,7 @@ async def get_crop(
     """The plate cut out of its frame, as the character reader saw it. Without a link an access of its own."""
     key = await Records(work.connection).crop_key(grant, read_id)
     if key is None:
-        raise NotFound("no picture of this plate")
+        raise NotFound(Code.CROP_UNKNOWN)
     return _streamed(await spool(runtime_of(request).objects, key, read_id))
 
 
@@ -90,7 +91,7 @@ async def get_image(
     """The frame as the camera sent it, held against its SHA-256 before the first byte leaves."""
     capture = await Records(work.connection).pictured(grant, capture_id)
     if capture is None:
-        raise NotFound("no such capture")
+        raise NotFound(Code.CAPTURE_UNKNOWN)
     found = await spool(
         runtime_of(request).objects,
         capture.object_key,

@@ -19,7 +19,7 @@ from services.retention.service import Running
 from services.retention.store.search import Searches
 from shared.access.grant import Grant
 from shared.access.guard import access
-from shared.core.errors import InvalidInput
+from shared.core.errors import ValueRefused
 from shared.core.fields import Moment
 from shared.core.permissions import Permission
 from shared.core.regions import Region, parse_region
@@ -110,5 +110,5 @@ def _region(text: str | None, department_state: str) -> Region | None:
         return None
     try:
         return parse_region(text, department_state)
-    except ValueError as exc:
-        raise InvalidInput(str(exc), field="body.region") from None
+    except ValueRefused as exc:
+        raise exc.at("body.region") from None

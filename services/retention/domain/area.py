@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from services.retention.domain.problem_codes import Code
 from shared.core.errors import InvalidInput
 
 EARTH_RADIUS_M = 6_371_008.8
@@ -86,14 +87,14 @@ def check_area(area: Area, *, field: str = "area") -> None:
     """Raise InvalidInput for an area that is inside out, too large, or over the 180th meridian."""
     south, west, north, east = area.bounds
     if south > north or west > east:
-        raise InvalidInput("south is above north, or west beyond east", field=field)
+        raise InvalidInput(Code.AREA_INSIDE_OUT, field=field)
     if max(abs(south), abs(north)) > 90 or max(abs(west), abs(east)) > 180:
-        raise InvalidInput("reaches over a pole or the 180th meridian", field=field)
+        raise InvalidInput(Code.AREA_OVER_THE_EDGE, field=field)
     width_m = (east - west) * METRES_PER_DEGREE * cos(radians((south + north) / 2))
     height_m = (north - south) * METRES_PER_DEGREE
     # A circle's rectangle is wider than the circle, by 1% at 50 km.
     if max(width_m, height_m) > MAX_SIDE_M * 1.05:
-        raise InvalidInput(f"is over {MAX_SIDE_M // 1000} km across", field=field)
+        raise InvalidInput(Code.AREA_TOO_LARGE, field=field, max_km=MAX_SIDE_M // 1000)
 
 
 def cell_of(latitude: float, longitude: float) -> tuple[int, int]:

@@ -9,10 +9,12 @@ from uuid import UUID
 import msgspec
 
 from services.retention.domain.area import Area, Box, Circle, Polygon, check_area
-from shared.core.errors import InvalidInput, NotAuthorised
+from services.retention.domain.problem_codes import Code
+from shared.core.errors import InvalidInput, NotAuthorised, ValueRefused
 from shared.core.narrowness import Breadth, too_wide
 from shared.core.plates import PlatePattern
 from shared.core.policy import Narrowness
+from shared.core.problem_codes import Common
 
 
 class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,7 +47,7 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def window(self) -> tuple[datetime, datetime]:
         """The window of a search, [from, to). Raises: InvalidInput if it is missing."""
         if self.captured_from is None or self.captured_to is None:
-            raise InvalidInput("a search has a window of time", field="captured_from")
+            raise InvalidInput(Code.SEARCH_WITHOUT_WINDOW, field="captured_from")
         return self.captured_from, self.captured_to
 
     @property
@@ -71,12 +73,11 @@ def within_retention(criteria: Criteria, now: datetime, schedule_days: int) -> C
     """
     asked_from, asked_to = criteria.window
     if asked_from >= asked_to:
-        raise InvalidInput("is not after captured_from", field="captured_to")
+        raise InvalidInput(Code.SEARCH_WINDOW_EMPTY, field="captured_to")
     oldest = now - timedelta(days=schedule_days)
     if asked_to <= oldest:
         raise InvalidInput(
-            f"records are kept {schedule_days} days; this window is before that",
-            field="captured_to",
+            Code.SEARCH_WINDOW_TOO_OLD, field="captured_to", schedule_days=schedule_days
         )
     return msgspec.structs.replace(criteria, captured_from=max(asked_from, oldest))
 
@@ -95,10 +96,10 @@ def check_hold(criteria: Criteria) -> None:
     if criteria.area is not None:
         check_area(criteria.area, field="criteria.area")
     if criteria == Criteria():
-        raise InvalidInput("say what to hold", field="criteria")
+        raise InvalidInput(Code.HOLD_OF_NOTHING, field="criteria")
     start, end = criteria.captured_from, criteria.captured_to
     if start is not None and end is not None and start >= end:
-        raise InvalidInput("is not after captured_from", field="criteria.captured_to")
+        raise InvalidInput(Code.SEARCH_WINDOW_EMPTY, field="criteria.captured_to")
 
 
 def check_release(criteria: Criteria, rule: Narrowness) -> None:
@@ -126,10 +127,10 @@ def _check_narrow(criteria: Criteria, rule: Narrowness) -> None:
 def _checked_pattern(criteria: Criteria) -> PlatePattern | None:
     try:
         pattern = criteria.pattern
-    except ValueError as exc:
-        raise InvalidInput(str(exc), field="plate") from None
+    except ValueRefused as exc:
+        raise exc.at("plate") from None
     if criteria.lookalike and pattern is None:
-        raise InvalidInput("look-alikes are of a plate; give one", field="plate")
+        raise InvalidInput(Code.SEARCH_LOOKALIKE_WITHOUT_PLATE, field="plate")
     return pattern
 
 
@@ -140,14 +141,14 @@ def scope_of(scope: dict[str, Any]) -> Criteria:
     """
     known = {"plate", "captured_from", "captured_to", "device_ids", "area"}
     if unknown := {name for name, value in scope.items() if value is not None} - known:
-        raise NotAuthorised(f"the purpose's scope has a limit not known here: {min(unknown)}")
+        raise NotAuthorised(Code.SCOPE_LIMIT_UNKNOWN, limit=min(unknown))
     try:
         plain = {name: value for name, value in scope.items() if value is not None}
         if "area" in plain:
             plain["area"] = area_of(plain["area"])
         return msgspec.convert(plain, Criteria)
     except (msgspec.ValidationError, TypeError, KeyError) as exc:
-        raise NotAuthorised("the purpose's scope cannot be understood", code="purpose") from exc
+        raise NotAuthorised(Code.SCOPE_UNREADABLE) from exc
 
 
 def area_of(plain: Any) -> Area:
@@ -176,7 +177,7 @@ def decode_cursor(text: str, criteria: Criteria) -> Cursor:
     try:
         cursor = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Cursor)
     except (ValueError, msgspec.DecodeError):
-        raise InvalidInput("is not the `next` of a page of this list", field="after") from None
+        raise InvalidInput(Common.CURSOR_UNKNOWN, field="after") from None
     if cursor.fingerprint != criteria.fingerprint or cursor.captured_at.tzinfo is None:
-        raise InvalidInput("belongs to another search", field="after")
+        raise InvalidInput(Code.SEARCH_CURSOR_OF_ANOTHER, field="after")
     return cursor

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from services.retention.domain.problem_codes import Code
 from shared.core.errors import Conflict, InvalidInput
 from shared.core.policy import Retention
 
@@ -87,24 +88,21 @@ class Basis:
 def check_basis(basis: Basis, now: datetime) -> None:
     """Raise Conflict naming each of facts two to four that is not on record."""
     if missing := basis.missing(now):
-        raise Conflict(
-            f"not on record: {', '.join(missing)} (policy 468.5, Government Code 34090.6)",
-            missing=missing,
-        )
+        raise Conflict(Code.PURGE_FACTS_MISSING, missing=missing)
 
 
 def check_age(basis: Basis, before: datetime, now: datetime) -> None:
     """Raise InvalidInput if any record before `before` is under the floor, or not yet due."""
     if before > now - timedelta(days=basis.floor_days):
         raise InvalidInput(
-            f"records under {basis.floor_days} days old are never destroyed (Government Code 34090.6)",
-            field="before",
-            missing=["age"],
+            Code.PURGE_UNDER_FLOOR, field="before", floor_days=basis.floor_days, missing=["age"]
         )
     if before > basis.due(now):
         raise InvalidInput(
-            f"the schedule {basis.schedule_id} keeps records {basis.schedule_days} days",
+            Code.PURGE_BEFORE_SCHEDULE,
             field="before",
+            schedule_id=basis.schedule_id,
+            schedule_days=basis.schedule_days,
             missing=["schedule_in_force"],
         )
 
@@ -112,10 +110,7 @@ def check_age(basis: Basis, before: datetime, now: datetime) -> None:
 def check_still(stored: Basis, present: Basis) -> None:
     """Raise Conflict if the basis changed since a run was authorised: the authorisation covers only its own basis."""
     if stored != present:
-        raise Conflict(
-            "schedule, resolution or consent changed since this was authorised; propose it anew",
-            missing=["schedule_in_force"],
-        )
+        raise Conflict(Code.PURGE_BASIS_CHANGED, missing=["schedule_in_force"])
 
 
 _STEPS = {
@@ -130,21 +125,18 @@ def next_state(state: State, step: str) -> State:
     """Return the state after a person's step. Raises: Conflict if the run is not in the state that it needs."""
     needed, following = _STEPS[step]
     if state is not needed:
-        raise Conflict(f"this run is {state.value}; to {step} it, it must be {needed.value}")
+        raise Conflict(Code.PURGE_STATE_FORBIDS, status=state, step=step, needed=needed)
     return following
 
 
 def check_other_person(proposed_by: str, authorised_by: str) -> None:
     """Raise Conflict if one person would both propose and authorise."""
     if proposed_by == authorised_by:
-        raise Conflict("who proposed a purge does not authorise it; another person must")
+        raise Conflict(Code.PURGE_NEEDS_SECOND_PERSON)
 
 
 def check_third_person(proposed_by: str, authorised_by: str | None, executed_by: str) -> None:
     """Raise Conflict if the person who proposed or authorised a single run would also execute it."""
     for person, done in ((proposed_by, "proposed"), (authorised_by, "authorised")):
         if person == executed_by:
-            raise Conflict(
-                f"you {done} this purge; a third person with purge:execute carries it out (ADR-0036)",
-                code="third_person",
-            )
+            raise Conflict(Code.PURGE_NEEDS_THIRD_PERSON, done=done)

@@ -3,13 +3,10 @@
 from datetime import datetime
 
 from services.retention.domain.criteria import Criteria, breadth_of
+from services.retention.domain.problem_codes import Code
 from shared.core.errors import Conflict, NotAuthorised
 from shared.core.narrowness import too_wide
 from shared.core.policy import Narrowness
-
-AWAITED = (
-    "another person than placed it, whose purpose names the hold's case number, confirms it first"
-)
 
 
 def is_wide(criteria: Criteria, rule: Narrowness) -> bool:
@@ -20,18 +17,13 @@ def is_wide(criteria: Criteria, rule: Narrowness) -> bool:
 def check_shown(*, wide: bool, confirmed_at: datetime | None) -> None:
     """Raise NotAuthorised for an unconfirmed wide hold: its records are not shown, counted or packed."""
     if wide and confirmed_at is None:
-        raise NotAuthorised(
-            f"this hold takes in more than a search may, and keeps what matches; to be shown it, {AWAITED}",
-            code="unconfirmed",
-        )
+        raise NotAuthorised(Code.HOLD_UNCONFIRMED)
 
 
 def check_packed(*, wide: bool, confirmed_at: datetime | None) -> None:
     """Raise Conflict for an unconfirmed wide hold; exports from before this rule may still wait for a package."""
     if wide and confirmed_at is None:
-        raise Conflict(
-            f"the hold takes in more than a search may: {AWAITED}, then it is asked for anew"
-        )
+        raise Conflict(Code.HOLD_UNCONFIRMED_PACKAGE)
 
 
 def check_confirmation(
@@ -48,12 +40,9 @@ def check_confirmation(
         hold_case, purpose_case: case numbers, of the hold and of the confirming person's purpose.
     """
     if placed_by == confirmed_by:
-        raise NotAuthorised("who placed a hold does not confirm it", code="placed_it")
+        raise NotAuthorised(Code.HOLD_CONFIRMED_BY_PLACER)
     if purpose_case is None or _same(purpose_case) != _same(hold_case):
-        raise NotAuthorised(
-            "the purpose does not name this hold's case: declare one with its case number",
-            code="purpose",
-        )
+        raise NotAuthorised(Code.HOLD_CASE_NOT_NAMED)
 
 
 def check_awaits(
@@ -61,11 +50,11 @@ def check_awaits(
 ) -> None:
     """Raise Conflict unless a hold awaits a confirmation."""
     if released_at is not None:
-        raise Conflict("this hold was released before")
+        raise Conflict(Code.HOLD_RELEASED)
     if confirmed_at is not None:
-        raise Conflict("this hold was confirmed before")
+        raise Conflict(Code.HOLD_CONFIRMED)
     if not wide:
-        raise Conflict("this hold takes in no more than a search may; it needs no confirmation")
+        raise Conflict(Code.HOLD_NEEDS_NO_CONFIRMATION)
 
 
 def _same(case_number: str) -> str:

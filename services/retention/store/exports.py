@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.evidence import State
+from services.retention.domain.problem_codes import Code
 from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
 from services.retention.store.packages import Built
 from shared.access.disclosing import Shown, disclose
@@ -124,7 +125,7 @@ class Export:
     def digest(self) -> str:
         """SHA-256 of the package in hex. Raises: Conflict when there is none."""
         if self.sha256 is None:
-            raise Conflict(f"this export is {self.state.value}; there is no package")
+            raise Conflict(Code.EXPORT_WITHOUT_PACKAGE, status=self.state)
         return self.sha256
 
     def changed(self, by: Actor, at: datetime, change: Any, **details: Any) -> EvidenceChanged:
@@ -202,7 +203,7 @@ class Exports:
             await self._connection.execute(_LOCK, {"export_id": export_id})
         except DBAPIError as exc:
             if is_state(exc, LOCK_NOT_AVAILABLE):
-                raise Conflict("this export is being worked on; try again later") from None
+                raise Conflict(Code.EXPORT_BUSY) from None
             raise
 
     async def page(

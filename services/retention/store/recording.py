@@ -21,8 +21,9 @@ from services.retention.domain.plates import grams, plate_number
 from services.retention.store import locks
 from services.retention.store.partitions import Partitions
 from shared.core.clock import Clock
-from shared.core.errors import InvalidInput, Unavailable
+from shared.core.errors import InternalFault, Unavailable
 from shared.core.matching import skeleton
+from shared.core.problem_codes import Common
 from shared.events import CaptureProcessed, ReadRecorded
 from shared.postgres.database import Database, driver_of
 
@@ -194,11 +195,11 @@ class Recorder:
                     await self._db.engine.dispose()
                     raise
         except _FAULTS as exc:
-            raise Unavailable("the database does not answer") from exc
+            raise Unavailable(Common.DATABASE_AWAY) from exc
         except asyncpg.CheckViolationError:
             raise
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as exc:
-            raise InvalidInput(f"cannot be stored: {type(exc).__name__}") from exc
+            raise InternalFault(f"cannot be stored: {type(exc).__name__}") from exc
 
     async def _ensure(self, months: set[datetime]) -> None:
         for month in sorted(months):
@@ -265,7 +266,7 @@ def _plate_numbers(events: Sequence[ReadRecorded]) -> list[int]:
     try:
         return [plate_number(event.plate) for event in events]
     except ValueError as exc:
-        raise InvalidInput(str(exc), field="plate") from None
+        raise InternalFault(str(exc)) from None
 
 
 def _read_columns(events: Sequence[ReadRecorded], numbers: list[int]) -> list[list[Any]]:

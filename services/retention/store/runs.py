@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.destruction import Basis, Kind, State
+from services.retention.domain.problem_codes import Code
 from shared.core.errors import Conflict
 from shared.events import Actor, PurgeList
 
@@ -189,7 +190,7 @@ class Runs:
         try:
             await self._connection.execute(_DECIDE, parameters)
         except IntegrityError:
-            raise Conflict("another standing leave is in force; withdraw it first") from None
+            raise Conflict(Code.PURGE_LEAVE_IN_FORCE) from None
 
     async def stop_daily(self, standing_id: UUID) -> None:
         """Stop the executing daily runs of a standing leave; their counts stay."""

@@ -13,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.criteria import Criteria, Cursor, scope_of
 from services.retention.domain.plates import plate_number
+from services.retention.domain.problem_codes import Code
 from services.retention.store.conditions import Conditions, of_reads
 from services.retention.store.faults import QUERY_CANCELED, is_state
 from services.retention.store.records import COLUMNS, Read, Records
 from shared.access.grant import Grant
 from shared.core.errors import InvalidInput
-from shared.core.plates import TOO_LITTLE_KNOWN, PlatePattern
+from shared.core.plates import PlatePattern
 
 MAX_PLATES = 50_000
 """The most plates that a pattern may match; a wider one does not describe a vehicle."""
@@ -45,9 +46,7 @@ class Searches:
             rows = await self._rows(grant, criteria, limit + 1, after)
         except DBAPIError as exc:
             if is_state(exc, QUERY_CANCELED):
-                raise InvalidInput(
-                    "this takes too long; narrow it", field="captured_from"
-                ) from None
+                raise InvalidInput(Code.SEARCH_TOO_SLOW, field="captured_from") from None
             raise
         reads = await Records(self._connection).released(grant, rows[:limit])
         return reads, len(rows) > limit
@@ -92,7 +91,7 @@ class Searches:
         if not pattern.indexed:
             if narrow:
                 return None
-            raise InvalidInput(TOO_LITTLE_KNOWN, field="plate")
+            raise InvalidInput(Code.SEARCH_TOO_LITTLE_KNOWN, field="plate")
         matching = Conditions()
         matching.add_pattern(pattern)
         query = f"SELECT p.plate_id FROM plates p WHERE {matching.sql} LIMIT :limit"  # noqa: S608
@@ -104,10 +103,7 @@ class Searches:
             return plates
         if narrow:
             return None
-        raise InvalidInput(
-            f"over {MAX_PLATES:,} plates match; give more characters, an area or devices",
-            field="plate",
-        )
+        raise InvalidInput(Code.SEARCH_TOO_MANY_PLATES, field="plate", max_plates=MAX_PLATES)
 
 
 def _way(criteria: Criteria, plates: list[int] | None) -> tuple[str, dict[str, Any]]:

@@ -15,6 +15,7 @@ from services.retention.actions.scratch import sweep
 from services.retention.actions.signer import SigningKeys
 from services.retention.domain.evidence import check_request
 from services.retention.domain.holding import check_packed, is_wide
+from services.retention.domain.problem_codes import Code
 from services.retention.domain.telling import HITS
 from services.retention.store.exports import Export, ExportQueue, object_key
 from services.retention.store.holds import Hold, Holds
@@ -99,7 +100,7 @@ class EvidenceMaker:
         async with self._runtime.db.begin() as connection:
             hold = await Holds(connection).get(grant, export.hold_id)
         if hold is None:
-            raise NotFound("no such hold")
+            raise NotFound(Code.HOLD_UNKNOWN)
         built = await make_package(
             _cover(export, hold, grant.now),
             export.object_key,

@@ -13,6 +13,7 @@ from services.retention.actions.gathering import Contents, Cutting, gather_recor
 from services.retention.actions.packaging import Cover, make_package
 from services.retention.actions.signer import SigningKeys
 from services.retention.domain.criteria import Criteria, check_release
+from services.retention.domain.problem_codes import Code
 from services.retention.domain.telling import HITS
 from services.retention.store.packages import Built, Order, Packages, Released
 from services.retention.workers.evidence import fault_of
@@ -75,7 +76,7 @@ class Packager:
         """
         approval = order.approval
         if approval.expires_at <= now:
-            raise Conflict("the approval expired before a package could be made")
+            raise Conflict(Code.PACKAGE_APPROVAL_EXPIRED)
         criteria = criteria_of(approval, self._runtime.policy.narrowness)
         grant = await self._grant(order, criteria)
         if order.attempt_id is None:

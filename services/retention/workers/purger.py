@@ -35,7 +35,7 @@ from services.retention.store.runs import DueRun, Run, Runs
 from services.retention.store.strays import Strays, is_open
 from services.retention.workers.purge_lists import PurgeLists
 from services.retention.workers.sweeper import Sweeper
-from shared.core.errors import AlprError, Unavailable
+from shared.core.errors import AlprError, DependencyDown, Unavailable
 from shared.core.ids import derive_id
 from shared.events import Actor, PurgeChanged, RecordsPurged
 from shared.postgres.outbox import emit
@@ -198,8 +198,8 @@ class Purger:
             except DBAPIError as exc:
                 if not is_state(exc, LOCK_NOT_AVAILABLE):
                     raise
-                await asyncio.sleep(0.1)  # a reader has the table; let it end
-        raise Unavailable("the purge could not get its turn")
+                await asyncio.sleep(0.1)  # someone reads what is about to go; let them end
+        raise DependencyDown("the purge could not get its turn")
 
     async def _end(self, run: DueRun) -> None:
         now = self._runtime.clock.now()

@@ -30,7 +30,7 @@ from services.retention.domain.strays import (
 )
 from services.retention.store.runs import DueRun, Runs
 from services.retention.store.strays import Named, Strays, Tally
-from shared.core.errors import NotFound, Unavailable
+from shared.core.errors import DependencyDown, NotFound, Unavailable
 from shared.objects.store import PAGE, Stored
 from shared.service.runtime import Runtime
 
@@ -95,7 +95,7 @@ class _Sweep:
                     await self._look_into(folder)
             await self._sweep_packages()
         except _Unlisted:
-            raise Unavailable("the object store does not list") from None
+            raise DependencyDown("the object store does not list") from None
         async with self._runtime.db.begin() as connection:
             await self._claim(connection)
             await Strays(connection).save_progress(self._run_id, self._tally)

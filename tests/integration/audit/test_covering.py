@@ -12,7 +12,7 @@ from services.audit.actions.writer import Writer
 from services.audit.main import build_app
 from services.audit.settings import Settings
 from services.audit.workers.covering import Covering
-from shared.core.errors import Unavailable
+from shared.core.errors import DependencyDown, Unavailable
 from shared.events import LogCovered
 from shared.kafka.bus import KafkaBus
 from shared.kafka.client import Kafka
@@ -108,7 +108,7 @@ async def test_a_log_that_stands_still_is_told_to_be_behind_and_one_that_is_quie
 
     async def perhaps(writer, messages):
         if stands_still:
-            raise Unavailable("the log stands still")
+            raise DependencyDown("the log stands still")
         await take(writer, messages)
 
     monkeypatch.setattr(Writer, "take", perhaps)

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from services.audit.actions.writer import Writer
+from services.audit.domain.faults import Unreadable
 from services.audit.domain.proofs import verify_consistency, verify_inclusion
-from shared.core.errors import Conflict, Malformed, Unavailable
+from shared.core.errors import Conflict, Unavailable
 from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import AccessAttempted, CheckpointSigned, FindingRaised, HitRaised
 from shared.kafka.codec import Message, encode
@@ -342,7 +343,7 @@ async def test_what_is_no_event_is_malformed_and_not_logged(app, writer, clock, 
         {"value": b"{}", "headers": {**good.headers, "ce_time": b"yesterday"}},
         {"value": b"{}", "headers": {**good.headers, "ce_time": b"2026-06-01T12:00:00"}},
     ):
-        with pytest.raises(Malformed):
+        with pytest.raises(Unreadable):
             await writer.take([good, good._replace(**change)])
     assert await query("SELECT count(*) FROM entries") == [(0,)]
 
@@ -350,7 +351,7 @@ async def test_what_is_no_event_is_malformed_and_not_logged(app, writer, clock, 
 async def test_what_cannot_be_logged_is_a_finding(app, writer, clock, runtime, bus):
     bad = message_of(an_attempt(clock))._replace(value=b"not json", offset=7)
     for _ in range(2):
-        with pytest.raises(Malformed):
+        with pytest.raises(Unreadable):
             await writer.take([bad])
     await runtime.relay.drain()
     [finding] = bus.events(FindingRaised)

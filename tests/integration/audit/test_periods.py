@@ -309,7 +309,7 @@ async def test_an_audit_is_reviewed_and_signed_off_by_another(
     assert again.status_code == 409
     for part in (auditor(account_id=DRAWER), auditor()):  # who drew it, who reviewed it
         same = await client.post(f"{path}/sign-off", json=statement, headers=part)
-        assert (same.status_code, same.json()["code"]) == (403, "subject")
+        assert (same.status_code, same.json()["code"]) == (403, "audit_signed_by_subject")
     signed = await client.post(
         f"{path}/sign-off", json=statement, headers=auditor(account_id=SUPERVISOR)
     )

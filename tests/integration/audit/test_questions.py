@@ -349,7 +349,7 @@ async def test_who_was_let_back_in_on_the_host_is_a_finding_that_they_cannot_clo
     path = f"/v1/findings/{finding.finding_id}/closure"
     body = {"outcome": "explained", "note": "it was the last administrator"}
     own = await client.post(path, json=body, headers=auditor())
-    assert (own.status_code, own.json()["code"]) == (403, "subject")
+    assert (own.status_code, own.json()["code"]) == (403, "finding_worked_by_subject")
     other = await client.post(path, json=body, headers=auditor(account_id=OFFICER))
     assert other.status_code == 200
 
@@ -677,7 +677,10 @@ async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_
     )
     for step, body, _ in steps:
         response = await client.post(f"{path}/{step}", json=body, headers=subject)
-        assert (response.status_code, response.json()["code"]) == (403, "subject"), step
+        assert (response.status_code, response.json()["code"]) == (
+            403,
+            "finding_worked_by_subject",
+        ), step
     self_assigned = {**note, "assigned_to": OFFICER}
     response = await client.post(f"{path}/assignment", json=self_assigned, headers=auditor())
     assert response.status_code == 403
@@ -722,7 +725,7 @@ async def test_a_finding_is_not_worked_for_a_case(deliver, findings, clock, clie
     [raised] = await findings()
     path, note = f"/v1/findings/{raised.finding_id}/comments", {"note": "Asked the sergeant"}
     refused = await client.post(path, json=note, headers=auditor(kind="criminal_investigation"))
-    assert (refused.status_code, refused.json()["code"]) == (403, "purpose")
+    assert (refused.status_code, refused.json()["code"]) == (403, "purpose_does_not_open")
     assert "audit:work is opened by: audit" in refused.json()["detail"]
     assert "7ABC123" not in refused.text
 

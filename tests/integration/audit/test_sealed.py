@@ -10,8 +10,9 @@ import msgspec
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from services.audit.domain.faults import Unreadable
 from services.audit.domain.sealing import salter
-from shared.core.errors import Conflict, Malformed
+from shared.core.errors import Conflict
 from shared.events import DisclosedDay, DisclosedRecord, FindingRaised, HitRaised, HitVerified
 from shared.kafka.codec import encode
 from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
@@ -194,7 +195,7 @@ async def test_records_of_a_wrong_shape_are_sealed_whole_and_logged(
 async def test_a_body_with_digests_of_its_own_is_refused(app, writer, clock):
     message = message_of(a_hit(clock), "hotlist")
     body = msgspec.json.decode(message.value) | {"_sd": {"sighting": "x"}}
-    with pytest.raises(Malformed):
+    with pytest.raises(Unreadable):
         await writer.take([changed(message, body)])
 
 

@@ -224,17 +224,16 @@ def expected(case: Case, tables: Tables) -> Expected:
         return Expected(allowed=False, status=401)
     assert permission is not None
     if permission not in tables.roles[case.role]:
-        return Expected(allowed=False, status=403, code="permission")
+        return Expected(allowed=False, status=403, code="permission_missing")
     if matter is Matter.LAPSED and permission not in WITHOUT_TRAINING:
-        return Expected(allowed=False, status=403, code="training")
-    purpose = Expected(allowed=False, status=403, code="purpose")
+        return Expected(allowed=False, status=403, code="training_lapsed")
     needed = permission in WITH_PURPOSE or case.route.needs_purpose
     if matter is Matter.NO_PURPOSE and needed:
         return Expected(allowed=False, status=403, code="purpose_missing")
     if matter is Matter.WRONG_KIND and (permission in tables.opens or needed):
-        return purpose
+        return Expected(allowed=False, status=403, code="purpose_does_not_open")
     if matter is Matter.NARROWED and not case.route.by_record:
-        return purpose
+        return Expected(allowed=False, status=403, code="purpose_scope_exceeded")
     if matter is Matter.WRONG_AGENCY and permission in DEPARTMENT_ALONE:
         return Expected(allowed=True, status=403)
     if matter is Matter.OWN:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from services.hotlist.workers.broadcast import REPLACED
+from shared.core.problem_codes import Common
 from shared.events import RecordsDisclosed
 from shared.testing import eventually
 from tests.integration.hotlist.conftest import Streams, served, serving
@@ -184,7 +185,7 @@ async def test_nothing_is_sent_while_disclosures_cannot_be_kept(hotlist, streams
         await eventually(lambda: stream.events)
 
         async def fails(*_):
-            raise Unavailable("the database does not answer")
+            raise Unavailable(Common.DATABASE_AWAY)
 
         monkeypatch.setattr(alerts, "emit", fails)
         monkeypatch.setattr(HitDisclosures, "record", fails)

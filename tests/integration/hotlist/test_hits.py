@@ -481,7 +481,7 @@ async def test_a_purge_below_the_legal_floor_is_refused(hotlist):
 async def test_training_is_needed_to_see_a_hit(hotlist):
     untrained = hotlist.headers(trained_until=None)
     problem = await hotlist.call("GET", "/v1/hits", headers=untrained, status=403)
-    assert problem["code"] == "training"
+    assert problem["code"] == "training_missing"
 
 
 async def test_the_consumer_waits_for_the_index_and_misses_nothing(

@@ -158,7 +158,7 @@ async def test_a_version_that_loses_much_of_a_list_waits_for_another_person(hotl
     path = f"/v1/lists/{list_id}"
     activation = f"{path}/versions/3/activation"
     problem = await hotlist.call("POST", activation, status=403)
-    assert problem["code"] == "second_person"
+    assert problem["code"] == "version_needs_second_person"
     assert "from 75 to 56 entries" in problem["detail"]
     rollback = {"version": 3, "reason": "mine all the same"}
     assert (await hotlist.call("POST", f"{path}/rollback", json=rollback, status=403))["code"]
@@ -404,7 +404,7 @@ async def test_a_list_of_a_source_that_the_caller_lacks_does_not_exist_for_them(
     problem = await hotlist.call(
         "POST", "/v1/lists", json={"name": "x", "source": "federal"}, headers=without, status=403
     )
-    assert problem["code"] == "source"
+    assert problem["code"] == "source_not_entitled"
     refused = [a for a in await hotlist.announced(AccessAttempted) if not a.allowed]
     assert [(a.permission, "468.4(e)" in a.reason) for a in refused] == [("hotlist:manage", True)]
     other = hotlist.headers(ori="CA0999900")
@@ -416,7 +416,7 @@ async def test_who_may_not_manage_is_refused_and_recorded(hotlist):
     problem = await hotlist.call(
         "POST", "/v1/lists", json={"name": "x", "source": "state"}, headers=officer, status=403
     )
-    assert problem["code"] == "permission"
+    assert problem["code"] == "permission_missing"
     [attempt] = [a for a in await hotlist.announced(AccessAttempted) if not a.allowed]
     assert attempt.permission == "hotlist:manage"
 

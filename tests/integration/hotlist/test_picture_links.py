@@ -72,7 +72,7 @@ async def test_a_picture_of_an_alert_belongs_to_the_stream_of_each_who_got_it(se
                 assert told.attempt_id == attempts[told.actor.person_id]
                 assert await seen.announced(AccessAttempted) == []
                 stolen = await seen.client.get(alert["crop_url"], headers=other)
-                assert (stolen.status_code, stolen.json()["code"]) == (403, "link")
+                assert (stolen.status_code, stolen.json()["code"]) == (403, "picture_not_offered")
 
 
 @pytest.mark.clause("468.6(c)/pictures-of-an-access")
@@ -98,10 +98,10 @@ async def test_a_link_is_for_one_hit_one_person_and_ten_minutes(seen):
     borrowed = f"/v1/hits/{other['hit_id']}/crop?{token}"
     for path, headers in ((borrowed, seen.headers()), (hit["crop_url"], stranger)):
         answer = await seen.client.get(path, headers=headers)
-        assert (answer.status_code, answer.json()["code"]) == (403, "link")
+        assert (answer.status_code, answer.json()["code"]) == (403, "picture_not_offered")
     seen.clock.advance(minutes=10, seconds=1)
     answer = await seen.client.get(hit["crop_url"], headers=seen.headers())
-    assert (answer.status_code, answer.json()["code"]) == (403, "link")
+    assert (answer.status_code, answer.json()["code"]) == (403, "picture_link_over")
     refused = await seen.announced(AccessAttempted)
     assert [attempt.allowed for attempt in refused] == [False] * 3
     assert token.partition("=")[2] not in str(refused)

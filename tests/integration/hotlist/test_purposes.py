@@ -68,7 +68,7 @@ async def test_an_older_hit_needs_a_purpose_whatever_is_done_with_it(hotlist, hi
     for method, path, body, _ in acts(hit):
         answer = await patrol(hotlist, method, path, body)
         assert answer.status_code == 403, path
-        assert answer.json()["code"] == "purpose_missing"
+        assert answer.json()["code"] == "purpose_missing_for"
         assert "more than 12 hours ago" in answer.json()["detail"]
         assert "7ABC123" not in answer.text
     for kind in (RecordsDisclosed, HitVerified, HitDisposed):
@@ -178,7 +178,7 @@ async def test_the_entries_of_a_list_are_not_shown_for_a_purpose_of_another_kind
         return await hotlist.client.post(path, json={}, headers=headers)
 
     refused = await asked(kind)
-    assert (refused.status_code, refused.json()["code"]) == (403, "purpose")
+    assert (refused.status_code, refused.json()["code"]) == (403, "purpose_does_not_open")
     assert "hotlist:read is opened by" in refused.json()["detail"]
     assert "7ABC123" not in refused.text
     assert "7ABC123" in (await asked("stolen_plate")).text

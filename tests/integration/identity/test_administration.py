@@ -107,7 +107,7 @@ async def test_roles_that_exclude_each_other_are_refused_wherever_they_are_given
         assert answer.status_code == 422
         problem = answer.json()
         assert (problem["field"], problem["code"]) == ("roles", "exclusive_roles")
-        assert problem["pairs"] == [list(pair)]
+        assert problem["params"]["pairs"] == [list(pair)]
         assert all(role in problem["detail"] for role in pair)
     me = (await administrator.get(f"/v1/accounts/{person.account_id}")).json()
     assert me["roles"] == [pair[0]]

@@ -54,7 +54,7 @@ async def test_another_person_fetches_an_invitation_once_and_it_is_on_record(
         ("invitation_delivered", sergeant.account_id),
     ]
     again = await sergeant.post(f"{invited}/delivery")
-    assert (again.status_code, again.json()["code"]) == (409, "delivered")
+    assert (again.status_code, again.json()["code"]) == (409, "invitation_delivered")
     assert "token" not in again.json()
     assert (await sergeant.get("/v1/accounts/invitations/waiting")).json()["items"] == []
     await Person(client, clock, "j.rivera").enrol(given.json()["invitation_token"])
@@ -67,7 +67,7 @@ async def test_who_invited_or_is_invited_cannot_fetch_it(
 ):
     await second.sign_in()
     without = await second.post(f"{invited}/delivery")
-    assert (without.status_code, without.json()["code"]) == (403, "permission")
+    assert (without.status_code, without.json()["code"]) == (403, "permission_missing")
     both = await second.put(
         f"/v1/accounts/{administrator.account_id}/roles", roles=["alpr_administrator", "custodian"]
     )
@@ -76,7 +76,7 @@ async def test_who_invited_or_is_invited_cannot_fetch_it(
     waiting = (await administrator.get("/v1/accounts/invitations/waiting")).json()["items"]
     assert [one["yours"] for one in waiting] == [True]
     own = await administrator.post(f"{invited}/delivery")
-    assert (own.status_code, own.json()["code"]) == (403, "inviter")
+    assert (own.status_code, own.json()["code"]) == (403, "inviter_delivers")
     refused = [e for e in await published(AccessAttempted) if not e.allowed]
     assert "does not hand the invitation over" in refused[-1].reason
     assert "invitation_delivered" not in dict(changes(await published(AccountChanged), invited))
@@ -118,7 +118,7 @@ async def test_a_privileged_person_is_invited_anew_by_two(
     assert proposed.json()["account"]["status"] == "active"
     assert (await person.get("/v1/me")).status_code == 200  # nothing has changed
     own = await administrator.post(f"{path}/approval")
-    assert (own.status_code, own.json()["code"]) == (403, "second_administrator")
+    assert (own.status_code, own.json()["code"]) == (403, "reinvitation_needs_another_person")
     assert (await person.get("/v1/me")).status_code == 200
     await second.sign_in()
     approved = await second.post(f"{path}/approval")
@@ -156,7 +156,7 @@ async def test_what_was_proposed_is_listed_for_administrators_until_it_is_approv
     )
     assert await seen(second) == [other]
     reader = await sergeant.get(listed)
-    assert (reader.status_code, reader.json()["code"]) == (403, "permission")
+    assert (reader.status_code, reader.json()["code"]) == (403, "permission_missing")
     await second.post(f"{path}/approval")
     assert await seen(second) == []
     third = await hire("t.third", "alpr_administrator", title="Lieutenant")
@@ -182,7 +182,7 @@ async def test_neither_of_the_two_delivers(administrator, second, hire, as_owner
     assert (await second.post(f"{path}/approval")).status_code == 201
     for one in (administrator, second):
         answer = await one.post(f"{path}/delivery")
-        assert (answer.status_code, answer.json()["code"]) == (403, "inviter")
+        assert (answer.status_code, answer.json()["code"]) == (403, "inviter_delivers")
 
 
 @pytest.mark.clause("468.3/two-to-reinvite")

@@ -178,7 +178,7 @@ async def test_an_invitation_is_mailed_and_its_deliverer_does_not_see_it(
         assert not any(token in line for line in mail_box.in_the_clear)
         assert not any("RCPT" in line.upper() for line in mail_box.in_the_clear)
         again = await client.post(path, headers=sergeant.headers)
-        assert (again.status_code, again.json()["code"]) == (409, "delivered")
+        assert (again.status_code, again.json()["code"]) == (409, "invitation_delivered")
         await Person(client, clock, "j.rivera").enrol(token)
     [event] = [e for e in await published(AccountChanged) if e.change == "invitation_delivered" and
                str(e.account_id) in path]  # fmt: skip

@@ -86,7 +86,7 @@ async def test_what_the_law_forbids_is_refused_by_name_and_recorded(officer, pub
         for answer in (full, bare):
             problem = answer.json()
             assert (answer.status_code, problem["field"]) == (403, "kind")
-            assert citation in problem["citation"]
+            assert citation in problem["params"]["citation"]
             assert citation in problem["detail"]
             assert "token" not in answer.text
     events = await published(PurposeDeclared)

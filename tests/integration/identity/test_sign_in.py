@@ -293,7 +293,7 @@ async def test_who_lapsed_in_training_is_not_reinstated_before_retraining(
     await administrator.sign_in()
     path = f"/v1/accounts/{officer.account_id}/reinstatement"
     refused = await administrator.post(path, reason="back from leave")
-    assert (refused.status_code, refused.json()["code"]) == (409, "training")
+    assert (refused.status_code, refused.json()["code"]) == (409, "account_training_not_current")
 
 
 async def test_no_secret_is_logged_or_sent(hire, client, clock, waiting, caplog):

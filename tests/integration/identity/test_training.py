@@ -49,7 +49,7 @@ async def test_access_begins_with_training_and_stops_the_moment_it_lapses(
 ):
     officer = await hire("o.seven", "officer")
     untrained = await other.get("/v1/hits", headers=officer.headers)
-    assert (untrained.status_code, untrained.json()["code"]) == (403, "training")
+    assert (untrained.status_code, untrained.json()["code"]) == (403, "training_missing")
 
     await train(officer)
     assert (await other.get("/v1/hits", headers=officer.headers)).status_code == 200
@@ -69,7 +69,8 @@ async def test_access_begins_with_training_and_stops_the_moment_it_lapses(
     assert (await other.get("/v1/hits", headers=officer.headers)).status_code == 200
     clock.advance(seconds=30)
     lapsed = await other.get("/v1/hits", headers=officer.headers)
-    assert (lapsed.status_code, lapsed.json()["code"]) == (403, "training")
+    assert (lapsed.status_code, lapsed.json()["code"]) == (403, "training_lapsed")
+    assert lapsed.json()["params"] == {"lapsed_on": f"{recorded.valid_until:%Y-%m-%d}"}
     assert "lapsed" in lapsed.json()["detail"]
     assert (await officer.get("/v1/me")).status_code == 200
 
@@ -89,11 +90,11 @@ async def test_an_administrator_is_trained_by_the_training_sergeant(
     administrator, train, published
 ):
     refused = await administrator.post("/v1/purposes", kind="audit")
-    assert (refused.status_code, refused.json()["code"]) == (403, "training")
+    assert (refused.status_code, refused.json()["code"]) == (403, "training_missing")
     own = await administrator.post(
         "/v1/training", account_id=administrator.account_id, completed_on="2026-05-30"
     )
-    assert (own.status_code, own.json()["code"]) == (403, "permission")
+    assert (own.status_code, own.json()["code"]) == (403, "permission_missing")
     await train(administrator)
     [recorded] = await published(TrainingRecorded)
     assert str(recorded.account_id) == administrator.account_id
@@ -178,4 +179,4 @@ async def test_a_search_in_another_service_carries_the_declared_purpose(hire, tr
     assert found.json() == {"kind": "stolen_or_wanted_vehicle", "case": "26-001234"}
     assert (await other.get("/v1/search", headers=officer.headers)).status_code == 403
     borrowed = await other.get("/v1/search", headers={**colleague.headers, **purpose})
-    assert (borrowed.status_code, borrowed.json()["code"]) == (403, "purpose")
+    assert (borrowed.status_code, borrowed.json()["code"]) == (403, "purpose_of_another_person")

@@ -12,6 +12,7 @@ import pytest
 from services.ingest.store.devices import FirstSeen
 from shared.core.certificates import Trust
 from shared.core.errors import Unavailable
+from shared.core.problem_codes import Common
 from shared.events import CaptureReceived
 from shared.events.signed_captures import message, written
 from shared.testing import TestRoot
@@ -222,7 +223,7 @@ async def test_a_frame_over_the_limit_is_refused_by_what_its_sender_says_of_it(s
     headers = {"Content-Length": "25000001", "Authorization": f"Bearer {camera}"}
     sent = []
     answer = await station.client.post("/v1/captures", content=pieces(FRAME, sent), headers=headers)
-    assert (answer.status_code, answer.json()["max_bytes"]) == (413, 25_000_000)
+    assert (answer.status_code, answer.json()["params"]["max_bytes"]) == (413, 25_000_000)
     assert not sent, "the body was read"
     assert station.nothing_was_kept()
 
@@ -336,7 +337,7 @@ class NoDatabase:
     """A Postgres that is down."""
 
     def begin(self):
-        raise Unavailable("the database does not answer")
+        raise Unavailable(Common.DATABASE_AWAY)
 
 
 async def test_with_postgres_down_cameras_with_a_clock_go_on(station, camera):

@@ -123,7 +123,7 @@ async def test_the_read_that_others_would_put_aside_is_named_by_its_place(statio
     ahead = (wide.clock.now() + timedelta(days=2)).isoformat()
     reads = [wide.read(1), wide.read(1), wide.read(2, captured_at=ahead)]
     fault = (await wide.post_reads(camera, reads)).json()
-    assert (fault["index"], fault["field"]) == (2, "captured_at")
+    assert (fault["params"]["index"], fault["field"]) == (2, "captured_at")
 
 
 @pytest.mark.clause("468.5/one-validation")

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from services.ingest.events import Handlers
 from services.ingest.settings import Settings
 from shared.core.errors import InvalidInput, Unavailable
+from shared.core.problem_codes import Common
 from shared.core.vault import Vault, VaultFault
 from shared.events import RecordsPurged
 from shared.postgres.database import Database
@@ -105,7 +106,7 @@ async def test_reads_are_taken_on_while_postgres_is_away(station, camera, monkey
     parts = station.running
 
     def refuse(*arguments):
-        raise Unavailable("the database does not answer")
+        raise Unavailable(Common.DATABASE_AWAY)
 
     monkeypatch.setattr(Database, "begin", refuse)
     station.clock.advance(days=20)  # into the next month

@@ -132,7 +132,7 @@ async def test_reads_that_contradict_each_other_are_both_kept(station, camera, t
 async def test_one_read_told_in_two_ways_is_refused(station, camera):
     answer = await station.post_reads(camera, [station.read(1), station.read(1, model="other")])
     assert answer.status_code == 422
-    assert (answer.json()["index"], answer.json()["field"]) == (1, "source_id")
+    assert (answer.json()["params"]["index"], answer.json()["field"]) == (1, "source_id")
     assert station.nothing_was_kept()
 
 
@@ -198,7 +198,7 @@ async def test_a_faulty_read_refuses_the_batch_and_is_named_by_place_and_field(s
         answer = await station.post_reads(camera, reads)
         assert answer.status_code == 422, (fields, answer.text)
         problem = answer.json()
-        assert (problem["index"], problem["field"]) == (3, field), (fields, problem)
+        assert (problem["params"]["index"], problem["field"]) == (3, field), (fields, problem)
         assert said in problem["detail"], (fields, problem)
         assert "7ABC" not in answer.text
         assert station.nothing_was_kept(), fields
@@ -209,7 +209,7 @@ async def test_a_missing_field_is_named(station, camera):
         read = station.read()
         del read[field]
         problem = (await station.post_reads(camera, [read])).json()
-        assert (problem["index"], problem["field"]) == (0, field)
+        assert (problem["params"]["index"], problem["field"]) == (0, field)
 
 
 async def test_a_faulty_line_is_named_by_its_place(station, camera):
@@ -218,7 +218,7 @@ async def test_a_faulty_line_is_named_by_its_place(station, camera):
     answer = await station.post_reads(
         camera, b"\n".join(lines), Content_Type="application/x-ndjson"
     )
-    assert (answer.status_code, answer.json()["index"]) == (422, 2)
+    assert (answer.status_code, answer.json()["params"]["index"]) == (422, 2)
     assert answer.json()["field"] == "confidence"
     assert station.nothing_was_kept()
 
@@ -229,7 +229,7 @@ async def test_a_half_bad_batch_of_thousands_is_refused_whole(station, camera):
     for read in reads[5_000:]:
         read["confidence"] = 2
     answer = await station.post_reads(camera, reads)
-    assert (answer.status_code, answer.json()["index"]) == (422, 5_000)
+    assert (answer.status_code, answer.json()["params"]["index"]) == (422, 5_000)
     assert station.nothing_was_kept()
 
 
@@ -268,7 +268,7 @@ async def test_a_body_that_is_no_batch_is_refused_by_its_fault(station, camera):
 
 async def test_more_reads_than_a_batch_may_have_are_refused(station, camera):
     answer = await station.post_reads(camera, [station.read(n) for n in range(10_001)])
-    assert (answer.status_code, answer.json()["max_reads"]) == (413, 10_000)
+    assert (answer.status_code, answer.json()["params"]["max_reads"]) == (413, 10_000)
     assert station.nothing_was_kept()
 
 

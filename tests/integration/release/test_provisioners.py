@@ -35,7 +35,10 @@ async def test_who_created_the_requesters_account_decides_nothing(
     request_id = await filed()
     told(REQUESTER, [SERGEANT])
     answer = await decide(request_id, decision)
-    assert (answer.status_code, answer.json()["code"]) == (403, "provisioner")
+    assert (answer.status_code, answer.json()["code"]) == (
+        403,
+        "reviewer_provisioned_account",
+    )
     assert "the requester's account" in answer.json()["detail"]
     [refused] = [e for e in await announced(AccessAttempted) if not e.allowed]
     assert (refused.actor.person_id, refused.permission) == (SERGEANT, "release:review")
@@ -51,7 +54,10 @@ async def test_who_created_the_requesters_account_decides_nothing(
 async def test_who_registered_the_agency_decides_nothing(filed, decide, reviewer, announced):
     request_id = await filed()
     answer = await decide(request_id, headers=reviewer(REGISTRAR))
-    assert (answer.status_code, answer.json()["code"]) == (403, "provisioner")
+    assert (answer.status_code, answer.json()["code"]) == (
+        403,
+        "reviewer_provisioned_agency",
+    )
     assert await announced(ReleaseApproved) == []
 
 
@@ -65,7 +71,10 @@ async def test_who_changed_the_agency_afterwards_decides_nothing(
     )
     assert changed.status_code == 200
     answer = await decide(request_id)
-    assert (answer.status_code, answer.json()["code"]) == (403, "provisioner")
+    assert (answer.status_code, answer.json()["code"]) == (
+        403,
+        "reviewer_provisioned_agency",
+    )
     assert "the requesting agency" in answer.json()["detail"]
     assert (await decide(request_id, headers=reviewer(LIEUTENANT))).status_code == 200
 
@@ -80,7 +89,7 @@ async def test_where_nobody_knows_who_made_the_account_it_takes_two(
     assert shown["review"]["approvals_needed"] == 2
     assert (await decide(request_id)).json()["status"] == "first_approved"
     again = await decide(request_id)
-    assert (again.status_code, again.json()["code"]) == (403, "second_approver")
+    assert (again.status_code, again.json()["code"]) == (403, "second_approver_needed")
     assert await announced(ReleaseApproved) == []
     second = await decide(request_id, headers=reviewer(LIEUTENANT))
     assert second.json()["status"] == "approved"
@@ -105,7 +114,10 @@ async def test_an_approver_who_invited_the_downloader_delivers_nothing(
     told(COLLEAGUE, [SERGEANT])
     path = f"/v1/requests/{request_id}/package"
     answer = await client.get(path, headers=requester(account_id=COLLEAGUE))
-    assert (answer.status_code, answer.json()["code"]) == (403, "provisioner")
+    assert (answer.status_code, answer.json()["code"]) == (
+        403,
+        "recipient_provisioned_by_approver",
+    )
     [refused] = [e for e in await announced(AccessAttempted) if not e.allowed]
     assert (refused.actor.person_id, refused.permission) == (COLLEAGUE, "release:download")
     told(COLLEAGUE, [REGISTRAR])

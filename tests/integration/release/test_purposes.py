@@ -56,15 +56,18 @@ async def test_requests_are_read_and_decided_for_the_kinds_that_the_policy_names
     path = f"/v1/requests/{await filed()}"
     for kind in ("criminal_investigation", "system_maintenance"):
         refused = await client.get(path, headers=reviewer(purpose=kind))
-        assert (refused.status_code, refused.json()["kinds"]) == (403, ["audit", "release"])
-        assert refused.json()["permission"] == "release:read"
+        assert (refused.status_code, refused.json()["params"]["kinds"]) == (
+            403,
+            ["audit", "release"],
+        )
+        assert refused.json()["params"]["permission"] == "release:read"
         assert "7ABC123" not in refused.text
     assert (await client.get(path, headers=reviewer(purpose="audit"))).status_code == 200
     for kind in ("criminal_investigation", "audit"):
         decided = await client.post(
             f"{path}/decision", json=DECISION, headers=reviewer(purpose=kind)
         )
-        assert (decided.status_code, decided.json()["kinds"]) == (403, ["release"]), kind
+        assert (decided.status_code, decided.json()["params"]["kinds"]) == (403, ["release"]), kind
     assert await announced(ReleaseApproved) == []
     decided = await client.post(f"{path}/decision", json=DECISION, headers=reviewer())
     assert decided.status_code == 200

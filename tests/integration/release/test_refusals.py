@@ -30,7 +30,7 @@ async def test_federal_out_of_state_and_private_recipients_are_refused_with_the_
 ):
     response = await client.post("/v1/requests", json=a_request(), headers=requester(ori))
     assert response.status_code == 403
-    assert response.json()["citation"] == CITATION
+    assert response.json()["params"]["citation"] == CITATION
     assert CITATION in response.json()["detail"]
     [denied] = await announced(ReleaseDenied)
     assert denied.citation == CITATION
@@ -49,7 +49,7 @@ async def test_other_public_agencies_are_pointed_to_the_records_policy_even_with
         response = await client.post("/v1/requests", json=body, headers=requester(LIBRARY))
         assert response.status_code == 403
         assert "Records Maintenance and Release Policy" in response.json()["detail"]
-        assert "1798.90.55" in response.json()["citation"]
+        assert "1798.90.55" in response.json()["params"]["citation"]
     assert len(await announced(ReleaseDenied)) == 2
     assert await announced(ReleaseApproved) == []
 
@@ -64,7 +64,7 @@ async def test_a_restricted_request_takes_a_document_and_two_different_approvers
     assert first.json()["status"] == "first_approved"
     assert await announced(ReleaseApproved) == []
     again = await decide(request_id)
-    assert (again.status_code, again.json()["code"]) == (403, "second_approver")
+    assert (again.status_code, again.json()["code"]) == (403, "second_approver_needed")
     second = await decide(request_id, headers=reviewer(account_id=LIEUTENANT))
     assert second.json()["status"] == "approved"
     assert [d["decided_by"]["person_id"] for d in second.json()["decisions"]] == [
@@ -97,7 +97,7 @@ async def test_an_agency_that_became_federal_after_filing_is_held_to_what_it_is_
         f"/v1/agencies/{SHERIFF}", json={"kind": "federal"}, headers=reviewer(REGISTRAR)
     )
     response = await decide(request_id)
-    assert (response.status_code, response.json()["citation"]) == (403, CITATION)
+    assert (response.status_code, response.json()["params"]["citation"]) == (403, CITATION)
     assert await announced(ReleaseApproved) == []
 
 
@@ -115,7 +115,7 @@ async def test_purposes_that_the_law_forbids_are_refused_by_name_and_kept_on_fil
         response = await client.post("/v1/requests", json=body, headers=requester())
         assert response.status_code == 403
         assert kind in response.json()["detail"]
-        assert law in response.json()["citation"]
+        assert law in response.json()["params"]["citation"]
     denied = await announced(ReleaseDenied)
     assert all(law in event.citation for event, law in zip(denied, forbidden.values(), strict=True))
 

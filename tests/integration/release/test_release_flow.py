@@ -110,7 +110,7 @@ async def test_requester_and_reviewer_see_a_request_fail_with_its_reason(
     found = await client.get("/v1/requests?status=failed", headers=reviewer())
     assert len(found.json()["items"]) == 1
     answer = await client.get(f"/v1/requests/{request_id}/package", headers=requester())
-    assert (answer.status_code, answer.json()["code"]) == (409, "failed")
+    assert (answer.status_code, answer.json()["code"]) == (409, "package_failed")
     with pytest.raises(InvalidInput, match="failed"):
         await packaged(request_id)
 
@@ -198,11 +198,11 @@ async def test_there_is_no_package_before_it_is_built_or_after_it_expires(
     assert (await client.get(path, headers=requester())).status_code == 409
     await decide(request_id)
     early = await client.get(path, headers=requester())
-    assert (early.status_code, early.json()["code"]) == (409, "not_ready")
+    assert (early.status_code, early.json()["code"]) == (409, "package_not_ready")
     await packaged(request_id)
     clock.advance(days=14)
     late = await client.get(path, headers=requester())
-    assert (late.status_code, late.json()["code"]) == (409, "expired")
+    assert (late.status_code, late.json()["code"]) == (409, "package_expired")
     assert await announced(ReleaseReceived) == []
     assert await expire_due(runtime) == 1
     assert objects.kept == {}
@@ -348,6 +348,6 @@ async def test_registering_and_barring_an_agency_is_announced_and_takes_effect(
     assert events[-1].details == {"active": "False"}
     assert (await decide(request_id)).status_code == 409
     asked = await client.post("/v1/requests", json=a_request(), headers=requester())
-    assert (asked.status_code, asked.json()["code"]) == (403, "agency")
+    assert (asked.status_code, asked.json()["code"]) == (403, "department_only")
     listed = await client.get("/v1/agencies", headers=reviewer())
     assert len(listed.json()["items"]) == 5

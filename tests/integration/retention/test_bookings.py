@@ -95,7 +95,7 @@ async def test_one_copy_is_booked_once_and_another_medium_beside_it(evidence):
     first = await book(retention, export)
     problem = await book(retention, export, 409, media_serial=" mid-0417-a ")
     assert problem["field"] == "media_serial"
-    assert problem["booking_id"] == first["booking_id"]
+    assert problem["params"]["booking_id"] == first["booking_id"]
     await book(retention, export, media_serial="MID-0417-B", evidence_number="E26-0417-4")
     assert (await shown(retention, export))["copies_booked"] == 2
 

@@ -367,11 +367,11 @@ async def test_a_hold_is_not_released_while_exported_evidence_is_not_booked(rete
     hold = await place(retention, plate="7ABC123")
     export = await request(retention, hold)
     problem = await release(retention, hold, 409)  # not even made yet
-    assert problem["export_ids"] == [export["export_id"]]
+    assert problem["params"]["export_ids"] == [export["export_id"]]
     await retention.running.evidence.work()
     export = await shown(retention, export)
     problem = await release(retention, hold, 409)
-    assert problem["export_ids"] == [export["export_id"]]
+    assert problem["params"]["export_ids"] == [export["export_id"]]
     assert "withdraw" in problem["detail"]
     await book(retention, export)
     await release(retention, hold)

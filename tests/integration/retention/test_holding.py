@@ -180,7 +180,7 @@ async def test_a_hold_is_released_by_another_person_than_placed_it(retention):
     hold = await place(retention, plate="7ABC123")
     own = {"account_id": hold["placed_by"]["person_id"], "name": "C. Other"}
     problem = await release(retention, hold, 403, **own)
-    assert problem["code"] == "placed_it"
+    assert problem["code"] == "hold_released_by_placer"
     assert "another person" in problem["detail"]
     still = (await retention.get(f"/v1/holds/{hold['hold_id']}")).json()
     assert (still["in_force"], still["released_by"]) == (True, None)

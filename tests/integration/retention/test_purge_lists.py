@@ -10,7 +10,7 @@ import pytest
 from services.retention.domain.signing import canonical
 from services.retention.store import purged as staged
 from services.retention.workers import purge_lists
-from shared.core.errors import Unavailable
+from shared.core.errors import DependencyDown
 from shared.events import PurgeChanged, PurgeList, RecordsPurged
 from shared.objects.purge_list import ListReader, Record
 from tests.integration.retention.conftest import a_capture, a_read
@@ -147,7 +147,7 @@ async def test_a_read_that_came_again_and_is_held_now_is_not_called_gone(retenti
     end = retention.running.purger._end
 
     async def not_yet(run):
-        raise Unavailable("not yet")
+        raise DependencyDown("not yet")
 
     monkeypatch.setattr(retention.running.purger, "_end", not_yet)
     await purge(retention)

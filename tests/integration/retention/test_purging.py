@@ -15,6 +15,7 @@ from services.retention.store.destroying import Destruction
 from services.retention.workers import purger
 from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
+from shared.core.problem_codes import Common
 from shared.events import PurgeChanged, RecordsPurged
 from tests.integration.retention.conftest import JPEG, a_capture, a_hit, a_read, started
 
@@ -106,7 +107,7 @@ async def test_images_and_crops_go_after_the_commit_and_are_tried_until_they_are
     await retention.store(old, new, read)
 
     async def refuse(key):
-        raise Unavailable("the object store does not answer")
+        raise Unavailable(Common.OBJECT_STORE_AWAY)
 
     with monkeypatch.context() as patched:
         patched.setattr(retention.objects, "delete", refuse)
@@ -145,13 +146,13 @@ async def test_a_record_under_the_floor_is_never_destroyed(retention, days):
     problem = await propose(retention, 422, before=before)
     assert problem["field"] == "before"
     assert "365" in problem["detail"]
-    assert problem["missing"] == ["age"]
+    assert problem["params"]["missing"] == ["age"]
 
 
 @pytest.mark.clause("468.5/floor")
 async def test_a_record_between_floor_and_schedule_is_not_destroyed_either(retention):
     problem = await propose(retention, 422, before=(NOON - timedelta(days=380)).isoformat())
-    assert problem["missing"] == ["schedule_in_force"]
+    assert problem["params"]["missing"] == ["schedule_in_force"]
 
 
 LACKING = {
@@ -186,13 +187,13 @@ async def test_without_one_of_the_facts_nothing_is_proposed_or_carried_out(
         standing = await propose(whole, kind="standing")
         await authorise(whole, standing)
     async with started(*parts, lacking) as without:
-        assert missing in (await propose(without, 409))["missing"]
+        assert missing in (await propose(without, 409))["params"]["missing"]
         await authorise(without, waiting, 409)
         await execute(without, authorised, 409)
         await without.running.purger.work()  # neither the run in hand nor the daily one
         assert await left(without) == ["1OLD001"]
         schedule = (await without.get("/v1/schedule")).json()
-        assert schedule["missing"] == [missing]
+        assert schedule["params"]["missing"] == [missing]
     async with started(*parts, policy) as whole:
         await whole.running.purger.work()
         assert await left(whole) == []
@@ -243,7 +244,7 @@ async def test_a_single_run_is_carried_out_by_a_third_person(retention, who):
     await authorise(retention, run)
     person = PROPOSER if who == "proposed" else AUTHORISER
     problem = await execute(retention, run, 409, **{**person, "name": "Somebody Else"})
-    assert problem["code"] == "third_person"
+    assert problem["code"] == "purge_needs_third_person"
     assert f"you {who} this purge" in problem["detail"]
     await retention.running.purger.work()
     assert await left(retention) == ["1OLD001"]

@@ -262,7 +262,10 @@ async def test_with_under_three_known_characters_a_search_spans_a_month_whatever
     problem = await seeded.search(422, **asked, **longer)
     assert problem["field"] == "captured_from"
     assert "31 days at most where fewer than 3 characters" in problem["detail"]
-    assert (problem["days"], problem["known_characters"]) == (31, 3)
+    assert (problem["code"], problem["params"]) == (
+        "window_too_long",
+        {"days": 31, "known_characters": 3},
+    )
     assert await seeded.emitted(RecordsDisclosed) != []
 
 

@@ -17,7 +17,8 @@ from services.retention.store.partitions import Partitions
 from services.retention.store.runs import Runs
 from services.retention.store.strays import Named, Strays
 from services.retention.workers import purger, sweeper
-from shared.core.errors import Unavailable
+from shared.core.errors import DependencyDown, Unavailable
+from shared.core.problem_codes import Common
 from shared.events import Image, PassRecorded, PurgeChanged, ReleasePackaged
 from shared.objects.store import LocalObjects
 from shared.postgres.outbox import emit
@@ -356,7 +357,7 @@ async def test_a_sweep_that_was_cut_off_goes_on_where_it_was_and_counts_once(
         nonlocal calls
         calls += 1
         if calls % 2 == 0:
-            raise Unavailable("killed")
+            raise DependencyDown("killed")
         return await doom(*arguments)
 
     monkeypatch.setattr(Strays, "doom", cut_off)
@@ -380,7 +381,7 @@ async def test_a_deletion_that_fails_is_tried_again_before_the_run_is_certified(
     run = await begun(retention)
 
     async def broken(key):
-        raise Unavailable("the object store does not answer")
+        raise Unavailable(Common.OBJECT_STORE_AWAY)
 
     with monkeypatch.context() as patched:
         patched.setattr(retention.objects, "delete", broken)
@@ -442,7 +443,7 @@ async def test_what_another_run_has_deleted_already_is_neither_counted_nor_in_do
     await stray(retention, OLD)
 
     async def broken(key):
-        raise Unavailable("the object store does not answer")
+        raise Unavailable(Common.OBJECT_STORE_AWAY)
 
     with monkeypatch.context() as patched:
         patched.setattr(retention.objects, "delete", broken)
@@ -527,7 +528,7 @@ async def test_a_folder_that_cannot_be_listed_is_counted_and_holds_up_no_other(
     def unless_broken(ask):
         async def asked(folder, **how):
             if folder == broken:
-                raise Unavailable("the object store does not list")
+                raise DependencyDown("the object store does not list")
             return await ask(folder, **how)
 
         return asked
@@ -795,7 +796,7 @@ async def test_a_store_that_does_not_list_holds_up_no_purge_and_its_certificate_
     capture, crop = await recorded(retention, "7ABC123", OLD)
 
     async def broken(folder):
-        raise Unavailable("the object store does not list")
+        raise DependencyDown("the object store does not list")
 
     with monkeypatch.context() as patched:
         patched.setattr(retention.objects, "level", broken)

@@ -55,9 +55,9 @@ async def test_what_a_wide_hold_keeps_is_neither_shown_nor_packed_before_it_is_c
     hold = await place(retention, **criteria)
     assert (hold["wide"], hold["awaits_confirmation"]) == (True, True)
     refused = await records(retention, hold, 403)
-    assert refused["code"] == "unconfirmed"
+    assert refused["code"] == "hold_unconfirmed"
     assert "another person than placed it" in refused["detail"]
-    assert (await request(retention, hold, 403))["code"] == "unconfirmed"
+    assert (await request(retention, hold, 403))["code"] == "hold_unconfirmed"
     assert await retention.fetch("SELECT 1 FROM evidence_exports") == []
     assert await retention.emitted(RecordsDisclosed) == []
     attempts = [attempt.allowed for attempt in await retention.emitted(AccessAttempted)]
@@ -112,7 +112,7 @@ async def test_whoever_confirms_has_the_holds_case_and_all_of_it_in_their_purpos
 async def test_who_placed_a_wide_hold_does_not_confirm_it(retention):
     hold = await place(retention, captured_from=SINCE)
     refused = await confirm(retention, hold, 403, retention.authority.headers())
-    assert refused["code"] == "placed_it"
+    assert refused["code"] == "hold_confirmed_by_placer"
     await records(retention, hold, 403)
     with pytest.raises(IntegrityError):
         await retention.fetch("UPDATE holds SET confirmed_by = placed_by, confirmed_at = now()")
@@ -170,7 +170,7 @@ async def test_an_export_from_before_is_neither_counted_nor_taken_until_its_hold
     ] * 5
     [listed] = (await retention.get("/v1/evidence-exports")).json()["items"]
     assert listed["reads"] is None
-    assert (await retention.get(f"{path}/package", 403)).json()["code"] == "unconfirmed"
+    assert (await retention.get(f"{path}/package", 403)).json()["code"] == "hold_unconfirmed"
     await confirm(retention, hold)
     assert (await retention.get(path)).json()["reads"] == 1
     await retention.get(f"{path}/package")

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from shared.core.errors import InvalidInput, TooLarge
+from shared.core.errors import InternalFault, TooLarge
 from shared.events import FindingRaised
 from shared.kafka import dead_letters
 from shared.kafka.bus import KafkaBus
@@ -98,7 +98,7 @@ async def test_a_batch_reaches_a_consumer_once_and_the_bad_one_the_dead_letters(
     async def handle(events):
         for event in events:
             if event.subject == "refuse":
-                raise InvalidInput("refused by a rule")
+                raise InternalFault("refused by a rule")
         async with db.begin() as connection:
             new = [e for e in events if await first_sight(connection, group, e.event_id)]
             seen.extend(event.subject for event in new)
@@ -180,7 +180,7 @@ async def test_an_operator_lists_dead_letters_with_reasons_and_puts_them_back_on
     group = f"group-{uuid4()}"
 
     async def refuse(events):
-        raise InvalidInput("not now")
+        raise InternalFault("not now")
 
     consumer = Consumer(
         broker.bootstrap, Subscription(group, {FindingRaised: refuse}), kafka, idle_pause_s=0.005
@@ -195,10 +195,10 @@ async def test_an_operator_lists_dead_letters_with_reasons_and_puts_them_back_on
     message = Message(
         topic.name, original.partition, original.offset, *sent[1:3], dict(sent.headers)
     )
-    await consumer.dead_letter(message, InvalidInput("not now"))
+    await consumer.dead_letter(message, InternalFault("not now"))
     forged = finding(clock, "forged")
     await consumer.dead_letter(
-        message._replace(value=encode(forged, "test").value), InvalidInput("as if refused")
+        message._replace(value=encode(forged, "test").value), InternalFault("as if refused")
     )
     assert await dead_letters.show(broker.bootstrap) >= 1
     listed = capsys.readouterr().out

@@ -14,14 +14,22 @@ from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.access.rule_refusals import refusals_recorded
 from shared.access.system_grant import system_grant
-from shared.core.errors import Conflict, NotAuthorised, NotFound
+from shared.core.errors import Conflict, NotAuthorised, NotFound, ProblemCode
 from shared.core.permissions import Permission
+from shared.core.problem_codes import Common
 from shared.events import AccessAttempted, Actor, PurposeRecord, RecordsDisclosed
 from shared.http.app import Work
 from shared.service.running import service_of
 from shared.service.runtime import RuntimeService
 
 router = APIRouter()
+
+
+class Sample(ProblemCode):
+    """What the small app refuses."""
+
+    TOLD_TOO_LATE = Conflict, "told too late"
+    RULE = NotAuthorised, "the rule says no"
 
 
 class Search(BaseModel):
@@ -39,7 +47,7 @@ async def search(
     shown = Shown(record_id="read-1", captured=grant.now, plates=["7ABC123"])
     await disclose(work.connection, grant, "read", [shown])
     if body.plate == "CONFLICT":
-        raise Conflict("told too late")
+        raise Conflict(Sample.TOLD_TOO_LATE)
     return ["read-1"]
 
 
@@ -52,7 +60,7 @@ async def alerts(grant: Annotated[Grant, access(Permission.ALERT_RECEIVE)]) -> s
 @router.get("/v1/missing")
 async def missing(grant: Annotated[Grant, access(Permission.ACCOUNT_SELF)]) -> None:
     """Is never there."""
-    raise NotFound("no such thing")
+    raise NotFound(Common.OBJECT_MISSING)
 
 
 @router.get("/v1/ruled/{how}")
@@ -60,7 +68,7 @@ async def ruled(
     how: str, request: Request, grant: Annotated[Grant, access(Permission.ACCOUNT_SELF)]
 ) -> None:
     """Is refused by a rule behind the guard, which takes care of the record itself or leaves it to others."""
-    refusal = NotAuthorised("the rule says no", code="rule")
+    refusal = NotAuthorised(Sample.RULE)
     if how == "told":
         refusal.on_record = True
     if how == "recorded":
@@ -257,10 +265,10 @@ async def test_a_purpose_that_does_not_open_the_permission_is_refused_on_record(
     answer = await client.post("/v1/search", json={"plate": "7ABC123"}, headers=headers)
     assert answer.status_code == 403
     problem = answer.json()
-    assert problem["code"] == "purpose"
+    assert problem["code"] == "purpose_does_not_open"
     assert f"the purpose {kind} does not open this" in problem["detail"]
-    assert "criminal_investigation" in problem["kinds"]
-    assert kind not in problem["kinds"]
+    assert "criminal_investigation" in problem["params"]["kinds"]
+    assert kind not in problem["params"]["kinds"]
     assert "read-1" not in answer.text
     [attempt] = await attempts()
     assert not attempt.allowed

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from shared.core.errors import InvalidInput
+from shared.core.errors import InternalFault
 from shared.core.logs import DiscreetFormatter, Seldom
 from shared.postgres.database import Database
 
@@ -70,7 +70,7 @@ def test_groups_causes_and_our_own_words_are_shown():
     def fail(log):
         try:
             try:
-                raise ExceptionGroup(PLATE, [ValueError(PLATE), InvalidInput("no such list")])
+                raise ExceptionGroup(PLATE, [ValueError(PLATE), InternalFault("no such list")])
             except ExceptionGroup as exc:
                 raise RuntimeError(PLATE) from exc
         except RuntimeError:

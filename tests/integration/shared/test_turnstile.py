@@ -16,6 +16,7 @@ from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.errors import NotAuthenticated, Unavailable
 from shared.core.permissions import Permission
+from shared.core.problem_codes import Common
 from shared.events import AccessAttempted, RefusalsCounted
 from shared.http.app import create_app
 from shared.limits.refusals import MOST_NAMED
@@ -38,7 +39,7 @@ async def alerts(grant: Annotated[Grant, access(Permission.ALERT_RECEIVE)]) -> s
 @router.post("/v1/sign-in")
 async def sign_in() -> None:
     """Refuse everybody, as for a wrong password."""
-    raise NotAuthenticated("wrong")
+    raise NotAuthenticated(Common.TOKEN_INVALID)
 
 
 @router.get("/v1/keys")
@@ -271,7 +272,7 @@ async def test_counts_outlive_a_database_that_is_away_and_are_told_at_stop(
     clock.advance(minutes=1)
 
     def away():
-        raise Unavailable("the database does not answer")
+        raise Unavailable(Common.DATABASE_AWAY)
 
     with monkeypatch.context() as patch:
         patch.setattr(runtime.db, "begin", away)

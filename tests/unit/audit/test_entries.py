@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from services.audit.actions.preparing import found_in, prepare
+from services.audit.domain.faults import Unreadable
 from services.audit.domain.named_plates import as_plate
-from shared.core.errors import Malformed
 from shared.core.hmac_sha256 import HmacSha256
 from shared.core.plates import PlatePattern
 from shared.events import (
@@ -139,7 +139,7 @@ def test_what_is_to_be_sealed_must_be_json_too(wrong):
     )
     message = message_of(event)
     assert prepare(message).groups
-    with pytest.raises(Malformed):
+    with pytest.raises(Unreadable):
         prepare(message._replace(value=message.value.replace(b'"WRONG"', wrong)))
 
 
@@ -231,12 +231,12 @@ def test_a_plate_is_asked_for_as_it_is_kept(given, plate):
 
 @pytest.mark.parametrize("value", [b"", b"[]", b"{", b'{"a":"\xfe"}', b"null", None])
 def test_a_body_that_is_no_object_is_malformed(value):
-    with pytest.raises(Malformed):
+    with pytest.raises(Unreadable):
         entry_of(message_of(an_attempt())._replace(value=value))
 
 
 def test_an_event_of_another_topic_is_malformed():
-    with pytest.raises(Malformed, match="topic"):
+    with pytest.raises(Unreadable, match="topic"):
         entry_of(message_of(an_attempt())._replace(topic=HoldChanged.TOPIC))
 
 
@@ -289,7 +289,7 @@ def test_a_time_beyond_the_calendar_is_no_time():
     body = msgspec.json.decode(message_of(an_attempt()).value) | {
         "occurred_at": "0001-01-01T00:00:00+14:00"
     }
-    with pytest.raises(Malformed):
+    with pytest.raises(Unreadable):
         prepare(message_of(an_attempt())._replace(value=msgspec.json.encode(body)))
 
 

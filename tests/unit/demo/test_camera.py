@@ -135,7 +135,7 @@ async def test_the_alert_stream_comes_back_with_the_last_id():
     [
         (httpx.Response(200, json={"reads": []}), "should have been refused"),
         (problem(403, code="permission"), "another reason"),
-        (httpx.Response(403, json={"code": "training"}), "should have been refused"),
+        (httpx.Response(403, json={"code": "training_missing"}), "should have been refused"),
     ],
 )
 async def test_only_a_problem_document_for_lack_of_training_counts_as_that_refusal(answer, fault):
@@ -147,7 +147,7 @@ async def test_only_a_problem_document_for_lack_of_training_counts_as_that_refus
 
 async def test_a_refusal_for_lack_of_training_is_shown_as_it_was_answered():
     window = (posted := await posted_as("c1")).captured_at, posted.captured_at
-    async with api_of(lambda _: problem(403, code="training")) as api:
+    async with api_of(lambda _: problem(403, code="training_missing")) as api:
         shown = await refused_untrained(somebody(api), "A1", window)
     assert (shown.status, shown.answer, shown.person_id) == (403, "because", "p1")
 

@@ -33,7 +33,7 @@ def read(data, *, piece=None, off=(), **limits):
 def refused(data, **more):
     with pytest.raises(InvalidInput) as caught:
         read(data, **more)
-    return [(e["line"], e["column"], e["field"]) for e in caught.value.members["errors"]]
+    return [(e["line"], e["column"], e["field"]) for e in caught.value.errors]
 
 
 def faults(data, **more):

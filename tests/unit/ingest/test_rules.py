@@ -269,7 +269,7 @@ def test_the_place_in_the_batch_counts_on_over_slices():
     batch.events([an_edge_read(source_id="a"), an_edge_read(source_id="a")])
     with pytest.raises(InvalidInput) as refused:
         batch.events([an_edge_read(source_id="b"), an_edge_read(plate="---")])
-    assert (refused.value.members["index"], refused.value.field) == (3, "plate")
+    assert (refused.value.params["index"], refused.value.field) == (3, "plate")
 
 
 def test_a_plain_body_is_not_unpacked():

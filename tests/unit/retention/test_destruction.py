@@ -46,7 +46,7 @@ def test_with_all_facts_there_what_is_due_may_go():
 def test_each_fact_is_needed_and_named(change, missing):
     with pytest.raises(Conflict) as refused:
         check_basis(replace(BASIS, **change), NOW)
-    assert refused.value.members["missing"] == [missing]
+    assert refused.value.params["missing"] == [missing]
 
 
 def test_the_floor_holds_whatever_the_schedule_says():

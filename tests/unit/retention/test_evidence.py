@@ -23,6 +23,7 @@ from services.retention.domain.verifying import booking_faults
 from services.retention.store.exports import object_key
 from services.retention.workers.evidence import fault_of
 from shared.core.errors import Conflict, InvalidInput, Unavailable
+from shared.core.problem_codes import Common
 
 ONE, TWO = UUID(int=1), UUID(int=2)
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -62,7 +63,7 @@ def test_a_medium_is_free_or_the_booking_of_it_is_named():
     check_medium_free(None)
     with pytest.raises(Conflict) as refused:
         check_medium_free(ONE)
-    assert refused.value.members == {"booking_id": str(ONE)}
+    assert refused.value.params == {"booking_id": ONE}
 
 
 def test_one_serial_number_is_one_medium_however_it_is_written():
@@ -92,7 +93,7 @@ def test_a_hold_is_released_once_no_export_of_it_is_unbooked():
     check_release([])
     with pytest.raises(Conflict) as refused:
         check_release([ONE, TWO])
-    assert refused.value.members == {"export_ids": [str(ONE), str(TWO)]}
+    assert refused.value.params == {"export_ids": [ONE, TWO]}
 
 
 def test_a_packages_key_is_the_same_at_each_attempt():
@@ -127,6 +128,6 @@ def test_what_is_no_booking_is_called_so(junk):
 
 
 def test_a_fault_says_what_was_in_the_way_and_shows_no_record():
-    assert fault_of(Unavailable("the object store does not answer")).startswith("the object store")
+    assert fault_of(Unavailable(Common.OBJECT_STORE_AWAY)).startswith("the object store")
     assert fault_of(OSError(28, "No space left on device", "/tmp/x")) == "No space left on device"
     assert fault_of(ValueError("7ABC123")) == "ValueError"

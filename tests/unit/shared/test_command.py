@@ -6,6 +6,7 @@ import pytest
 
 from shared.core import patience
 from shared.core.errors import Unavailable
+from shared.core.problem_codes import Common
 from shared.postgres.database import Database
 from shared.postgres.settings import DatabaseSettings
 from shared.service import command
@@ -20,7 +21,7 @@ class SlowDatabase:
     async def prepare(self, db: Database, settings: DatabaseSettings, migrations: Path) -> None:
         self.asked += 1
         if self.asked < 3:
-            raise Unavailable("the database does not answer")
+            raise Unavailable(Common.DATABASE_AWAY)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.core.errors import Unavailable
+from shared.core.errors import DependencyDown
 from shared.core.periodic import FAILING, PeriodicTask
 from shared.testing import eventually
 
@@ -19,7 +19,7 @@ async def test_it_works_at_once_when_woken_and_after_a_failure() -> None:
     async def work() -> None:
         turns.append(1)
         if len(turns) == 1:
-            raise Unavailable("not yet")
+            raise DependencyDown("not yet")
         if len(turns) == 2:
             raise ZeroDivisionError
 
@@ -73,7 +73,7 @@ async def test_at_the_stop_a_turn_is_ended_where_that_is_asked_for_and_else_cut_
 
 async def test_a_long_turn_that_works_again_says_so() -> None:
     async def work() -> None:
-        raise Unavailable("away")
+        raise DependencyDown("away")
 
     task = PeriodicTask("test long", work, 3600)
     await task.once()

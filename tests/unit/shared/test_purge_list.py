@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.core.errors import InvalidInput, NotFound, Unavailable
+from shared.core.errors import InternalFault, NotFound, Unavailable
 from shared.core.merkle import EMPTY_ROOT, leaf_hash, root_of
 from shared.events import PurgeList
 from shared.objects import purge_list
@@ -121,7 +121,7 @@ async def test_a_changed_part_is_refused_before_a_record_of_it_is_returned(
         async for part in ListReader(objects, RUN, named).section("purged"):
             found.extend(part)
 
-    with pytest.raises(InvalidInput, match="not what its event says"):
+    with pytest.raises(InternalFault, match="not what its event says"):
         await follow()
     assert found == ([] if with_digest else PURGED[:4])
 
@@ -140,13 +140,13 @@ async def test_a_manifest_that_tells_another_root_than_its_lines_have_is_found_o
         held=named.held,
         held_root=named.held_root,
     )
-    with pytest.raises(InvalidInput, match="do not make its root"):
+    with pytest.raises(InternalFault, match="do not make its root"):
         await ListReader(objects, RUN, forged).verify()
 
 
 async def test_a_list_of_another_run_is_refused(objects):
     named = await write(objects)
-    with pytest.raises(InvalidInput, match="no purge list of its run"):
+    with pytest.raises(InternalFault, match="no purge list of its run"):
         await ListReader(objects, UUID(int=5), named).manifest()
 
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from shared.core import patience
-from shared.core.errors import Unavailable
+from shared.core.errors import DependencyDown, Unavailable
 from shared.core.periodic import PeriodicTask
 from shared.core.policy import load_policy
 from shared.http.app import create_app
@@ -34,7 +34,7 @@ class Slow:
     async def connect(self) -> str:
         self.calls += 1
         if self.calls < 3:
-            raise Unavailable("it does not answer")
+            raise DependencyDown("it does not answer")
         return "connected"
 
 
@@ -61,7 +61,7 @@ async def test_a_failing_task_is_named_by_readyz_and_takes_no_request_away() -> 
         return None
 
     async def fails() -> None:
-        raise Unavailable("the disk is full")
+        raise DependencyDown("the disk is full")
 
     monkey = {"postgres": well}
     runtime.db.ping = monkey["postgres"]  # type: ignore[method-assign]

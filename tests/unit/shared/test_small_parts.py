@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from shared.access.data_elements import MAX_BODY_BYTES, _clean, _kept, _parsed
-from shared.core.errors import Malformed, NotFound, Unavailable
+from shared.core.errors import InternalFault, NotFound, Unavailable
 from shared.core.ids import derive_id
 from shared.core.permissions import Permission
 from shared.core.policy import PolicyFault, load_policy
@@ -288,7 +288,7 @@ def test_every_permission_of_every_role_exists():
 )
 def test_what_does_not_decode_is_malformed(kind, value):
     message = Message("alpr.finding.raised", 0, 0, None, value, {"ce_type": kind})
-    with pytest.raises(Malformed):
+    with pytest.raises(InternalFault):
         decode(message)
 
 

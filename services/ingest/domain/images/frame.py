@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from services.ingest.domain.problem_codes import Code
 from shared.core.errors import Malformed, TooLarge, UnsupportedMedia
 
 MAX_PIXELS = 50_000_000
@@ -31,18 +32,18 @@ class Frame:
 
 def broken(fault: str) -> Malformed:
     """Return the refusal of a file that breaks its own format; `fault` says where."""
-    return Malformed(f"the image is broken: {fault}", field="image")
+    return Malformed(Code.IMAGE_BROKEN, field="image", fault=fault)
 
 
 def not_taken(kind: str) -> UnsupportedMedia:
     """Return the refusal of an image format that cameras do not send."""
-    return UnsupportedMedia(f"{kind}; send a still JPEG, PNG or WebP image", field="image")
+    return UnsupportedMedia(Code.IMAGE_KIND_UNKNOWN, field="image", kind=kind)
 
 
 def check_pieces(count: int) -> None:
     """Raise TooLarge for a file of more pieces than any camera makes."""
     if count > MAX_PIECES:
-        raise TooLarge(f"the image has more than {MAX_PIECES} segments or chunks", field="image")
+        raise TooLarge(Code.IMAGE_TOO_MANY_PIECES, field="image", max_pieces=MAX_PIECES)
 
 
 def check_sides(width_px: int, height_px: int) -> None:
@@ -51,7 +52,10 @@ def check_sides(width_px: int, height_px: int) -> None:
         raise broken("its header says that it has no pixels")
     if width_px > MAX_SIDE_PX or height_px > MAX_SIDE_PX or width_px * height_px > MAX_PIXELS:
         raise TooLarge(
-            f"the image's header says {width_px} x {height_px} pixels; {MAX_PIXELS // 1_000_000} "
-            f"megapixels and {MAX_SIDE_PX} pixels a side are the limit",
+            Code.IMAGE_TOO_LARGE,
             field="image",
+            width_px=width_px,
+            height_px=height_px,
+            max_megapixels=MAX_PIXELS // 1_000_000,
+            max_side_px=MAX_SIDE_PX,
         )

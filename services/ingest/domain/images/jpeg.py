@@ -9,6 +9,7 @@ import itertools
 import re
 
 from services.ingest.domain.images.frame import Frame, broken, check_pieces, check_sides, not_taken
+from services.ingest.domain.problem_codes import Code
 from shared.core.errors import TooLarge
 
 MAX_SCANS = 100
@@ -118,7 +119,7 @@ class _Picture:
             raise broken("picture data comes before the frame header")
         self._scans += 1
         if self._scans > MAX_SCANS:
-            raise TooLarge(f"the image has more than {MAX_SCANS} scans", field="image")
+            raise TooLarge(Code.IMAGE_TOO_MANY_SCANS, field="image", max_scans=MAX_SCANS)
         found = _MARKER_IN_SCAN.search(self._data, at)
         if found is None:
             raise broken("it is truncated")

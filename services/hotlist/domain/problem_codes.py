@@ -1,0 +1,118 @@
+"""The problems that this service answers with, besides those of every service."""
+
+from enum import unique
+
+from shared.core.errors import (
+    Conflict,
+    InvalidInput,
+    Malformed,
+    NotAuthorised,
+    NotFound,
+    ProblemCode,
+    TooLarge,
+    Unavailable,
+    UnsupportedMedia,
+)
+
+
+@unique
+class Code(ProblemCode):
+    """One rule each; see `shared.core.errors.ProblemCode`."""
+
+    # Lists
+    LIST_UNKNOWN = NotFound, "no such hot list"
+    LIST_NAME_TAKEN = Conflict, "a hot list of this name exists"
+    LIST_STALENESS_TOO_LONG = (
+        InvalidInput,
+        "the policy's limit for a {source} list is {max_hours} hours",
+    )
+    SOURCE_NOT_ENTITLED = NotAuthorised, "no entitlement to {source} data (policy 468.4(e))"
+    RECORD_KIND_UNKNOWN = InvalidInput, "{kind!r} is not a record kind of the policy"
+    RECORD_KIND_PROHIBITED = InvalidInput, "{kind} is not imported: {citation}"
+    RECORD_KIND_OFF = InvalidInput, "{kind} is switched off for this list"
+
+    # Versions
+    VERSION_UNKNOWN = NotFound, "no such version"
+    VERSION_NONE_BEFORE = Conflict, "no version was in force before"
+    VERSION_NONE_IN_FORCE = Conflict, "no version is in force"
+    VERSION_NOT_ACTIVATED = Conflict, "no version is in force: activate one first"
+    VERSION_DROPPED = Conflict, "the entries of this version are no longer kept"
+    VERSION_IN_FORCE = Conflict, "this version is in force already"
+    VERSION_NEEDS_SECOND_PERSON = (
+        NotAuthorised,
+        "the list would go from {entries_before} to {entries} entries, by more than {share:.0%}: another"
+        " person than uploaded the version puts it in force; entries that are wrong can be ended singly,"
+        " or the list switched off or withdrawn",
+    )
+
+    # Uploads
+    SHEET_MEDIA_UNKNOWN = UnsupportedMedia, "a hot list is uploaded as text/csv"
+    SHEET_AS_OF_AHEAD = InvalidInput, "as_of lies in the future"
+    SHEET_STALLED = Malformed, "nothing arrived for {stall_s:g} s"
+    SHEET_CUT_OFF = Malformed, "the upload ended before its end"
+    SHEET_WITHOUT_ENTRIES = (
+        InvalidInput,
+        "no entry to list: to take all out of force, withdraw the list",
+    )
+    SHEET_UPLOADS_BUSY = Unavailable, "other hot lists are being uploaded"
+    SHEET_TOO_LARGE = TooLarge, "a hot list has at most {max_bytes} bytes"
+    SHEET_TOO_MANY_ROWS = TooLarge, "a hot list has at most {max_rows} rows"
+    SHEET_HEADER_REFUSED = InvalidInput, "{first}", "faults"
+    SHEET_BAD_LINES_SHARE = (
+        InvalidInput,
+        "{first}: {faults} of {lines} lines are bad, and the policy lets {share:.1%} be set aside",
+    )
+    SHEET_BAD_LINES_MOST = InvalidInput, "{first}: more than {max_faults} lines are bad"
+    SHEET_EMPTY = InvalidInput, "empty: a header row is needed"
+    SHEET_COLUMN_UNKNOWN = InvalidInput, "{column!r} is not a column of a hot list"
+    SHEET_COLUMN_TWICE = InvalidInput, "a second column of this name"
+    SHEET_COLUMN_MISSING = InvalidInput, "this column is missing"
+    SHEET_CELLS_DIFFER = InvalidInput, "{cells} fields under a header of {columns}"
+    SHEET_LINE_TOO_LONG = InvalidInput, "over {max_bytes} bytes"
+    SHEET_LINE_NOT_UTF8 = InvalidInput, "not UTF-8 at byte {byte}"
+    SHEET_LINE_NOT_CSV = InvalidInput, "not CSV: {fault}"
+    SHEET_LINE_DOUBLED = InvalidInput, "the same entry as line {first_line}"
+
+    # Entries
+    ENTRY_UNKNOWN = NotFound, "no such entry in the version in force"
+    ENTRY_LISTED = (
+        Conflict,
+        "an entry with this plate, state, kind, agency and reference is listed",
+    )
+    ENTRY_REFUSED = InvalidInput, "{name}: {fault}", "because"
+    ENTRY_FIELD_TOO_LONG = InvalidInput, "more than {max_characters} characters"
+    ENTRY_FIELD_UNPRINTABLE = InvalidInput, "a character that cannot be printed"
+    ENTRY_KIND_MISSING = InvalidInput, "missing"
+    ENTRY_EXPIRES_BEFORE_VALID = InvalidInput, "not after valid_from"
+    ENTRY_TIME_WITHOUT_ZONE = InvalidInput, "a time without its zone"
+    ENTRY_TIME_UNREADABLE = InvalidInput, "not a time as ISO 8601 writes it"
+    ENTRY_TIME_TOO_EARLY = InvalidInput, "before the year {from_year}"
+    PARTIAL_WITHOUT_END = InvalidInput, "a partial plate needs one (policy 468.4(c))"
+    PARTIAL_TOO_LONG = (
+        InvalidInput,
+        "a partial plate is looked for at most {max_days} days ahead",
+    )
+    PARTIAL_TOO_OPEN = (
+        InvalidInput,
+        "a partial plate needs {min_characters} known characters, not {characters}",
+    )
+    PARTIALS_TOO_MANY_IN_SHEET = InvalidInput, "a list has at most {max_partials} partial plates"
+    PARTIALS_TOO_MANY = Conflict, "a list has at most {max_partials} partial plates"
+
+    # Hits and alerts
+    HIT_UNKNOWN = NotFound, "no such hit"
+    HIT_PICTURE_UNKNOWN = NotFound, "this hit has no such picture"
+    HIT_PICTURE_NOT_A_PICTURE = NotFound, "what is kept there is not a picture"
+    HIT_VERIFIED = Conflict, "this hit has been verified"
+    HIT_ENFORCED_UNVERIFIED = (
+        InvalidInput,
+        "enforcement on a hit that was not verified as a correct read is recorded only with a"
+        " stated reason (policy 468.4(f))",
+    )
+    HIT_READ_DESTROYED = (
+        Conflict,
+        "the read of this hit was destroyed under the retention schedule",
+    )
+    HIT_DISPOSITIONS_FULL = Conflict, "this hit has as many dispositions as are kept"
+    ALERT_STREAMS_FULL = Unavailable, "no more alert streams can be opened here"
+    ALERT_ID_MALFORMED = InvalidInput, "an id of this stream is a whole number"

@@ -1,0 +1,148 @@
+"""The problems that this service answers with, besides those of every service."""
+
+from enum import unique
+
+from shared.core.errors import (
+    Conflict,
+    InvalidInput,
+    NotAuthenticated,
+    NotAuthorised,
+    NotFound,
+    ProblemCode,
+    TooManyRequests,
+    Unavailable,
+)
+
+
+@unique
+class Code(ProblemCode):
+    """One rule each; see `shared.core.errors.ProblemCode`."""
+
+    # Accounts
+    ACCOUNT_UNKNOWN = NotFound, "no such account"
+    USERNAME_TAKEN = Conflict, "this username is taken"
+    USERNAME_MALFORMED = (
+        InvalidInput,
+        "has other than 3 to 32 letters, digits, dots, dashes and underscores",
+    )
+    ACCOUNT_STATE_FORBIDS = Conflict, "an account that is {status} cannot be {change}"
+    ACCOUNT_TRAINING_NOT_CURRENT = (
+        Conflict,
+        "training must be current before this account comes back",
+    )
+    OWN_ACCOUNT = NotAuthorised, "nobody can {doing} their own account"
+    TITLE_OF_OTHER_AGENCIES = InvalidInput, "this title is for people of other agencies"
+    TITLE_OF_THE_DEPARTMENT = InvalidInput, "this title is for people of the department"
+    TITLE_ALLOWS_ONE_ROLE = InvalidInput, "this title can hold the role {role} only"
+    TITLE_ALLOWS_NO_SOURCE = InvalidInput, "this title is entitled to no data source"
+    TITLE_NOT_AUTHORISED = (
+        InvalidInput,
+        "this job title is not authorised by the policy (468.3.1(a))",
+    )
+    ROLE_OF_OTHER_AGENCIES = InvalidInput, "{role} is for people of other agencies"
+    ROLE_UNKNOWN = InvalidInput, "no such role: {roles}"
+    EXCLUSIVE_ROLES = (
+        InvalidInput,
+        "one person does not hold both roles: {pairs} (policy.toml, exclusive_roles)."
+        " Give one of them to somebody else",
+    )
+
+    # Invitations and enrolment
+    REINVITATION_NOT_PROPOSED = (
+        Conflict,
+        "nobody proposed to invite this person anew; propose it first",
+    )
+    REINVITATION_NEEDS_ANOTHER_PERSON = (
+        NotAuthorised,
+        "who proposed to invite this person anew does not approve it; another administrator does"
+        " (ADR-0025)",
+    )
+    INVITER_DELIVERS = (
+        NotAuthorised,
+        "who invited somebody does not hand the invitation over; another person with"
+        " account:deliver does (ADR-0025)",
+    )
+    INVITATION_NOT_WAITING = (
+        Conflict,
+        "no invitation of this account waits to be delivered; ask for another",
+    )
+    INVITATION_DELIVERED = (
+        Conflict,
+        "this invitation was delivered on {delivered_at:%Y-%m-%d %H:%M} UTC, and is shown once; if it is"
+        " lost, an administrator invites anew",
+    )
+    INVITATION_NOT_HELD = (
+        NotAuthenticated,
+        "this invitation is unknown, used or expired; ask for another",
+    )
+    MAIL_NOT_SET_UP = (
+        InvalidInput,
+        "this system sends no mail (IDENTITY_MAIL_URL): leave email out, and hand the invitation over",
+    )
+    MAIL_REFUSED = (
+        Unavailable,
+        "the mail server did not take the mail ({fault}); nothing was delivered."
+        " Try again, or leave email out and hand the invitation over",
+    )
+    PASSWORD_NOT_SET = InvalidInput, "set a password first"
+    SECOND_FACTOR_WRONG = InvalidInput, "this is not the code of now"
+
+    # Sign-in and passwords
+    SIGN_IN_REFUSED = (
+        NotAuthenticated,
+        "the username, password or code is not right, or the account is locked or disabled; an ALPR administrator can tell",
+    )
+    REFRESH_TOKEN_INVALID = (
+        NotAuthenticated,
+        "this refresh token does not hold; sign in again",
+    )
+    SIGN_IN_BUSY = TooManyRequests, "too many people sign in at once"
+    SESSION_CLOSED = NotAuthenticated, "the session is closed; sign in again"
+    SESSION_CLOSED_BY_FAILURES = (
+        NotAuthenticated,
+        "too many failures: the session is closed; sign in again",
+    )
+    PASSWORD_PROOF_WRONG = InvalidInput, "the password in use or the code is not right"
+    PASSWORD_IN_USE = InvalidInput, "the password is the one in use"
+    PASSWORD_CHANGED_MEANWHILE = Conflict, "the password was changed meanwhile"
+    PASSWORD_TOO_SHORT = InvalidInput, "the password has fewer than {min_characters} characters"
+    PASSWORD_TOO_LONG = InvalidInput, "the password has more than {max_characters} characters"
+    PASSWORD_REPEATS = InvalidInput, "the password repeats too few characters"
+    PASSWORD_HAS_USERNAME = InvalidInput, "the password contains the username"
+    PASSWORD_IS_COMMON = (
+        InvalidInput,
+        "the password is on the list of commonly used and breached passwords",
+    )
+
+    # Training and limits
+    TRAINEE_SEPARATED = Conflict, "this person has left the department"
+    TRAINING_IN_FUTURE = InvalidInput, "training cannot be completed in the future"
+    LIMIT_OF_INACTIVE_ACCOUNT = (
+        Conflict,
+        "this account is {status}: nobody works on a case with it",
+    )
+
+    # Purposes
+    PURPOSE_PROHIBITED = (
+        NotAuthorised,
+        "{purpose} is a prohibited purpose ({citation}); the attempt is recorded",
+    )
+    PURPOSE_KIND_UNKNOWN = InvalidInput, "not a purpose of the policy, which are: {allowed}"
+    OFFENCE_NOT_IN_WORDS = InvalidInput, "name the type of offence in words"
+    CASE_NUMBER_MISSING = (
+        InvalidInput,
+        "a case number or a call-for-service number is required (policy 468.6(b))",
+    )
+    CASE_NUMBER_MALFORMED = (
+        InvalidInput,
+        "3 to 32 letters, digits and dashes, at least one of them a digit",
+    )
+    JUSTIFICATION_TOO_SHORT = (
+        InvalidInput,
+        "give a reason of {min_characters} characters or more",
+    )
+    JUSTIFICATION_TOO_VAGUE = (
+        InvalidInput,
+        "say in at least two specific words why these data are needed",
+    )
+    PURPOSE_TOO_LONG = InvalidInput, "justification and scope together are too long"
