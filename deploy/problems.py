@@ -1,19 +1,15 @@
 """Writes docs/problems.md from the lists of problem codes; a test holds the committed page to the code."""
 
-import importlib
 import sys
 from pathlib import Path
 
-from services.registry import names
+from services.registry import SPECS
 from shared.core.errors import ProblemCode
 from shared.core.problem_codes import Common
 from shared.http.app import status_of
-from shared.service.spec import Kind
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "problems.md"
-SERVICES = sorted(names(Kind.API))
-"""Services with problems of their own."""
 
 HEAD = """# Problems
 
@@ -30,11 +26,8 @@ TABLE = "\n| code | status | text | parameters |\n|---|---|---|---|\n"
 
 def lists() -> dict[str, type[ProblemCode]]:
     """Return each list by the name of its service, that of every service first."""
-    own = {
-        service: importlib.import_module(f"services.{service}.domain.problem_codes").Code
-        for service in SERVICES
-    }
-    return {"every service": Common, **own}
+    own = {name: spec.problem_codes for name, spec in sorted(SPECS.items())}
+    return {"every service": Common, **{name: codes for name, codes in own.items() if codes}}
 
 
 def row(problem: ProblemCode) -> str:

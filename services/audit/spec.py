@@ -1,5 +1,6 @@
 """Audit's declaration of itself as a service."""
 
+from services.audit.domain.problem_codes import Code
 from shared.service.spec import ServiceSpec
 
 DESCRIPTION = """
@@ -10,6 +11,7 @@ policy 468.6): entries, signed checkpoints, proofs, findings, breach reports and
 SPEC = ServiceSpec(
     name="audit",
     description=DESCRIPTION,
-    # With these, an outsider can verify that the log did not change.
+    problem_codes=Code,
+    # What lets anybody hold the log to what it was.
     open_routes=frozenset({"/v1/checkpoint", "/v1/keys"}),
 )

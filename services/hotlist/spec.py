@@ -1,5 +1,6 @@
 """Hotlist's declaration of itself as a service."""
 
+from services.hotlist.domain.problem_codes import Code
 from shared.service.spec import ServiceSpec
 
 DESCRIPTION = """Hot lists, and the hits that reads raise against them.
@@ -11,5 +12,6 @@ Alerts are hits as they happen, over Server-Sent Events at `GET /v1/alerts`."""
 SPEC = ServiceSpec(
     name="hotlist",
     description=DESCRIPTION,
+    problem_codes=Code,
     uploads=(r"/v1/lists/[^/]+/versions$",),
 )

@@ -1,5 +1,6 @@
 """Identity's declaration: name, description and open routes."""
 
+from services.identity.domain.problem_codes import Code
 from shared.service.spec import ServiceSpec
 
 DESCRIPTION = """Accounts, training, sign-in and declared purposes.
@@ -16,6 +17,7 @@ SIGN_IN_ROUTES = frozenset(
 SPEC = ServiceSpec(
     name="identity",
     description=DESCRIPTION,
+    problem_codes=Code,
     open_routes=SIGN_IN_ROUTES | {"/.well-known/jwks.json"},
     sign_in_routes=SIGN_IN_ROUTES,
 )

@@ -1,5 +1,6 @@
 """Ingest's declaration."""
 
+from services.ingest.domain.problem_codes import Code
 from shared.service.spec import ServiceSpec
 
 DESCRIPTION = """Cameras post frames and reads here, and administrators register devices.
@@ -10,6 +11,7 @@ Any other response means that they were not stored; after 429 or 503 they may be
 SPEC = ServiceSpec(
     name="ingest",
     description=DESCRIPTION,
+    problem_codes=Code,
     called_by_pages=False,
     uploads=(r"/v1/captures$", r"/v1/reads$"),
 )

@@ -1,5 +1,6 @@
 """Release's declaration: name, description and upload routes."""
 
+from services.release.domain.problem_codes import Code
 from shared.service.spec import ServiceSpec
 
 DESCRIPTION = """
@@ -10,5 +11,6 @@ request, its review by the Administration Sergeant or designee, the package, and
 SPEC = ServiceSpec(
     name="release",
     description=DESCRIPTION,
+    problem_codes=Code,
     uploads=(r"/v1/documents$",),
 )

@@ -1,9 +1,11 @@
 """Retention's declaration of itself."""
 
+from services.retention.domain.problem_codes import Code
 from shared.service.spec import ServiceSpec
 
 SPEC = ServiceSpec(
     name="retention",
+    problem_codes=Code,
     description="The custodian of the records: search, images, holds, destruction under the schedule, "
     "packages for approved releases and for evidence (policy 468.4, 468.5, 468.7).",
     open_routes=frozenset({"/v1/signing-key"}),  # the public keys

@@ -133,7 +133,7 @@ def create_app(
     app.get("/readyz", tags=["health"])(readyz)
     app.get("/metrics", tags=["health"], response_class=Response)(metrics)
     add_docs(app)
-    describe(app, problem_codes=[*Common, *spec.problem_codes()])
+    describe(app, problem_codes=[*Common, *(spec.problem_codes or ())])
     return app
 
 

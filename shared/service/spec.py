@@ -1,7 +1,7 @@
 """The declaration of a service, so that no other place lists services by hand.
 
-A declaration (`services/<s>/spec.py`) imports only this module, so the local stack, the locks and the tests
-read all declarations cheaply. Settings and app are imported on demand.
+A declaration (`services/<s>/spec.py`) imports this module and its list of problems alone, so the local stack, the locks and the tests
+read all of them at no cost. What they build is imported when it is asked for.
 """
 
 from dataclasses import dataclass
@@ -10,10 +10,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared.core.errors import ProblemCode
+
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from shared.core.errors import ProblemCode
     from shared.service.settings import CommonSettings
 
 SERVICES = Path(__file__).parents[2] / "services"
@@ -50,6 +51,9 @@ class ServiceSpec:
     open_routes: frozenset[str] = frozenset()
     """Paths without a guard, besides those of every service; they never show ALPR data."""
 
+    problem_codes: type[ProblemCode] | None = None
+    """Its own list of problems, besides those that every service answers with."""
+
     sign_in_routes: frozenset[str] = frozenset()
     """Open paths that may refuse, such as a sign-in; each has its own rate limit."""
 
@@ -77,12 +81,6 @@ class ServiceSpec:
             message = f"services.{self.name}.settings.Settings is a class of CommonSettings"
             raise TypeError(message)
         return found
-
-    def problem_codes(self) -> "list[ProblemCode]":
-        """Import and return what it refuses besides what every service does; nothing where it is no API."""
-        if self.kind is not Kind.API:
-            return []
-        return list(import_module(f"services.{self.name}.domain.problem_codes").Code)
 
     def build_app(self, settings: "CommonSettings") -> "FastAPI":
         """Import the service and return its app, not started. Raises: TypeError for another object."""

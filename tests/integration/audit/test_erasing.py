@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from services.audit.actions.commands import say
 from services.audit.workers.erasing import Eraser
-from shared.core.errors import Conflict
+from shared.core.errors import InternalFault
 from shared.events import (
     DisclosedDay,
     DisclosedRecord,
@@ -248,7 +248,7 @@ async def test_a_redelivery_that_says_something_else_is_refused_after_erasing_to
         (longer, "retention"),
         (msgspec.structs.replace(held, plate_listed="9OTHER9"), "hotlist"),
     ):
-        with pytest.raises(Conflict):
+        with pytest.raises(InternalFault, match="with other content"):
             await writer.take([message_of(event, source)])
     await runtime.relay.drain()
     assert {e.kind for e in bus.events(FindingRaised)} == {"contradicting_event"}

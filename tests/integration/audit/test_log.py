@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from services.audit.actions.writer import Writer
 from services.audit.domain.faults import Unreadable
 from services.audit.domain.proofs import verify_consistency, verify_inclusion
-from shared.core.errors import Conflict, Unavailable
+from shared.core.errors import InternalFault, Unavailable
 from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import AccessAttempted, CheckpointSigned, FindingRaised, HitRaised
 from shared.kafka.codec import Message, encode
@@ -317,7 +317,7 @@ async def test_an_event_that_comes_again_with_other_content_is_refused_and_found
     attempt = an_attempt(clock)
     await deliver(attempt)
     altered = msgspec.structs.replace(attempt, allowed=False)
-    with pytest.raises(Conflict):
+    with pytest.raises(InternalFault, match="with other content"):
         await writer.take([message_of(altered)])
     assert await query("SELECT count(*), bool_and(allowed) FROM entries") == [(1, True)]
     await runtime.relay.drain()
@@ -325,7 +325,7 @@ async def test_an_event_that_comes_again_with_other_content_is_refused_and_found
     assert finding.kind == "contradicting_event"
     assert finding.details["event_id"] == str(attempt.event_id)
     both = an_attempt(clock)
-    with pytest.raises(Conflict):
+    with pytest.raises(InternalFault, match="with other content"):
         await writer.take([message_of(both), message_of(msgspec.structs.replace(both, route="/x"))])
     assert (await sound()).entries == 1
 

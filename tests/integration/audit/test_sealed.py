@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from services.audit.domain.faults import Unreadable
 from services.audit.domain.sealing import salter
-from shared.core.errors import Conflict
+from shared.core.errors import InternalFault
 from shared.events import DisclosedDay, DisclosedRecord, FindingRaised, HitRaised, HitVerified
 from shared.kafka.codec import encode
 from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
@@ -249,7 +249,7 @@ async def test_an_event_that_was_sealed_with_salts_in_another_form_is_known(
     }
     await deliver(hit, shown)
     assert await query("SELECT seq, leaf_hash FROM entries ORDER BY seq") == before
-    with pytest.raises(Conflict):
+    with pytest.raises(InternalFault, match="with other content"):
         await writer.take(
             [message_of(msgspec.structs.replace(hit, plate_read="8XYZ999"), "hotlist")]
         )
@@ -261,7 +261,7 @@ async def test_a_sealed_value_that_comes_again_otherwise_is_refused_and_found(
 ):
     hit = a_hit(clock)
     await deliver(hit)
-    with pytest.raises(Conflict):
+    with pytest.raises(InternalFault, match="with other content"):
         await writer.take(
             [message_of(msgspec.structs.replace(hit, plate_read="8XYZ999"), "hotlist")]
         )

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from shared.core.errors import InvalidInput
+from shared.core.errors import InternalFault, InvalidInput
 from shared.core.permissions import Permission
 from shared.events import (
     HitDisposed,
@@ -472,7 +472,7 @@ async def test_nothing_more_is_recorded_of_a_hit_whose_read_is_destroyed(hotlist
 async def test_a_purge_below_the_legal_floor_is_refused(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read())
-    with pytest.raises(InvalidInput, match="34090"):
+    with pytest.raises(InternalFault, match="34090"):
         await hotlist.purge(hotlist.clock.now() - timedelta(days=364))
     assert len(await hotlist.hits()) == 1
 
@@ -559,6 +559,6 @@ async def test_a_list_that_was_changed_moves_nothing(hotlist):
         await put(key, data.replace(b"read ", b"read f") if key.endswith(".txt") else data)
 
     store.put = forged
-    with pytest.raises(InvalidInput, match="not what its event says"):
+    with pytest.raises(InternalFault, match="not what its event says"):
         await hotlist.purge(day, read)
     assert len(await hotlist.hits()) == 1

@@ -20,7 +20,7 @@ from services.identity.main import build_app
 from services.identity.service import IdentityService
 from services.identity.settings import Settings
 from services.identity.store.sealed import Sealed
-from shared.core.errors import Conflict
+from shared.core.errors import InternalFault
 from shared.core.vault import MARK, Vault, VaultFault, key_id
 from shared.events import Actor, SecretsRewrapped
 from shared.service.running import service_of
@@ -197,7 +197,7 @@ async def test_without_a_key_that_is_needed_nothing_is_changed(hire, changed, pu
     before = await sealed()
     changed.vault = Vault(NEW, [bytes(32)])
     needed = f"{key_id(OLD)} \\({len(before)} secrets\\)"
-    with pytest.raises(Conflict, match=needed):
+    with pytest.raises(InternalFault, match=needed):
         await rewrap.rewrap(changed, SERGEANT, "yearly change")
     with pytest.raises(VaultFault, match=needed):
         await rewrap.check_keys(changed)
@@ -234,7 +234,7 @@ async def test_secrets_from_before_keys_had_ids_are_sealed_anew_too(
     before = await sealed()
     assert not any(secret.startswith(MARK) for secret in before.values())
     changed.vault = Vault(NEW)
-    with pytest.raises(Conflict, match="does not open"):
+    with pytest.raises(InternalFault, match="does not open"):
         await rewrap.rewrap(changed, SERGEANT, "yearly change")
     assert await sealed() == before
     changed.vault = Vault(NEW, [OLD])

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from services.ingest.events import Handlers
 from services.ingest.settings import Settings
-from shared.core.errors import InvalidInput, Unavailable
+from shared.core.errors import InternalFault, Unavailable
 from shared.core.problem_codes import Common
 from shared.core.vault import Vault, VaultFault
 from shared.events import RecordsPurged
@@ -149,7 +149,7 @@ async def test_a_secret_is_destroyed_with_the_last_of_its_months_records_and_not
 
 
 async def test_a_purge_below_the_legal_floor_destroys_no_secret(station):
-    with pytest.raises(InvalidInput, match="34090"):
+    with pytest.raises(InternalFault, match="34090"):
         await purge(station, station.clock.now() - timedelta(days=364))
     assert await fetch(station, "SELECT 1 FROM month_secrets WHERE sealed IS NULL") == []
 

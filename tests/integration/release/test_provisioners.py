@@ -56,7 +56,7 @@ async def test_who_registered_the_agency_decides_nothing(filed, decide, reviewer
     answer = await decide(request_id, headers=reviewer(REGISTRAR))
     assert (answer.status_code, answer.json()["code"]) == (
         403,
-        "reviewer_provisioned_agency",
+        "reviewer_provisioned_account",
     )
     assert await announced(ReleaseApproved) == []
 

@@ -34,7 +34,7 @@ async def test_federal_out_of_state_and_private_recipients_are_refused_with_the_
     assert CITATION in response.json()["detail"]
     [denied] = await announced(ReleaseDenied)
     assert denied.citation == CITATION
-    request_id = response.json()["request_id"]
+    request_id = response.json()["params"]["request_id"]
     kept = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
     assert kept.json()["status"] == "refused"
     assert (await decide(request_id)).status_code == 409

@@ -9,7 +9,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 
 from services.release.actions.expiry import expire_due
-from shared.core.errors import InvalidInput
+from services.release.events import expire_due
+from shared.core.errors import InternalFault
 from shared.events import (
     AccessAttempted,
     AgencyChanged,
@@ -88,7 +89,7 @@ async def test_the_same_package_event_twice_is_worked_once(
 @pytest.mark.clause("468.7/package")
 async def test_a_package_for_what_was_never_approved_is_refused(filed, packaged):
     request_id = await filed()
-    with pytest.raises(InvalidInput, match="submitted"):
+    with pytest.raises(InternalFault, match="submitted"):
         await packaged(request_id)
 
 
@@ -97,7 +98,7 @@ async def test_requester_and_reviewer_see_a_request_fail_with_its_reason(
     client, filed, decide, failed, packaged, requester, reviewer
 ):
     request_id = await filed()
-    with pytest.raises(InvalidInput, match="submitted"):
+    with pytest.raises(InternalFault, match="submitted"):
         await failed(request_id)
     await decide(request_id)
     event = await failed(request_id)
@@ -111,7 +112,7 @@ async def test_requester_and_reviewer_see_a_request_fail_with_its_reason(
     assert len(found.json()["items"]) == 1
     answer = await client.get(f"/v1/requests/{request_id}/package", headers=requester())
     assert (answer.status_code, answer.json()["code"]) == (409, "package_failed")
-    with pytest.raises(InvalidInput, match="failed"):
+    with pytest.raises(InternalFault, match="failed"):
         await packaged(request_id)
 
 
@@ -348,6 +349,6 @@ async def test_registering_and_barring_an_agency_is_announced_and_takes_effect(
     assert events[-1].details == {"active": "False"}
     assert (await decide(request_id)).status_code == 409
     asked = await client.post("/v1/requests", json=a_request(), headers=requester())
-    assert (asked.status_code, asked.json()["code"]) == (403, "department_only")
+    assert (asked.status_code, asked.json()["code"]) == (403, "agency_barred")
     listed = await client.get("/v1/agencies", headers=reviewer())
     assert len(listed.json()["items"]) == 5

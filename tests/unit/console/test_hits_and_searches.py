@@ -405,8 +405,9 @@ async def test_the_alerts_say_what_waits_and_from_when_on_a_purpose_is_needed(of
 
 
 @pytest.mark.clause("468.4(a)/asked-for")
-async def test_an_old_hit_and_its_forms_and_pictures_ask_for_a_purpose(officer, services):
-    missing = problem(403, "Not permitted", "needs a declared purpose", code="purpose_missing")
+@pytest.mark.parametrize("code", ["purpose_missing", "purpose_missing_for"])
+async def test_an_old_hit_and_its_forms_and_pictures_ask_for_a_purpose(officer, services, code):
+    missing = problem(403, "Not permitted", "needs a declared purpose", code=code, params={})
     services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(200, json=a_hit())
     await officer.open(f"/hits/{HIT}")
     asked = f"/purpose?back=%2Fhits%2F{HIT}"
@@ -421,7 +422,9 @@ async def test_an_old_hit_and_its_forms_and_pictures_ask_for_a_purpose(officer, 
 
 @pytest.mark.clause("468.4(a)/asked-for")
 async def test_another_refusal_is_no_request_for_a_purpose(officer, services):
-    refused = problem(403, "Not permitted", "outside the declared purpose", code="purpose")
+    refused = problem(
+        403, "Not permitted", "outside the declared purpose", code="purpose_scope_exceeded"
+    )
     services.answers[f"GET /hits/{HIT}"] = lambda _: refused
     assert (await officer.open(f"/hits/{HIT}")).status_code == 403
 
