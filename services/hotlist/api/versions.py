@@ -162,7 +162,9 @@ async def _set_doubled_aside(
     """Set aside lines whose entry an earlier line has. Raises: InvalidInput if too many lines are bad."""
     share = hotlist.runtime.policy.hotlists.bad_lines_share
     doubled = {
-        later: Fault(later, None, "plate", ValueRefused(Code.SHEET_LINE_DOUBLED, first_line=first))
+        later: Fault.of(
+            later, None, "plate", ValueRefused(Code.SHEET_LINE_DOUBLED, first_line=first)
+        )
         for first, later in await entries.doubled(snapshot_id, MAX_SET_ASIDE + 1)
     }
     sheet.check_share(share, list(doubled.values()))

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 from services.hotlist.domain.entries import (
     IMMIGRATION_KINDS,
@@ -54,12 +54,14 @@ class Fault:
     line: int
     column: int | None
     field: str | None
-    why: ValueRefused
+    fault: str
+    why: ValueRefused | None = None
+    """The rule that refused; None for a fault that was kept with its line, as text."""
 
-    @property
-    def fault(self) -> str:
-        """What is wrong, in words."""
-        return str(self.why)
+    @classmethod
+    def of(cls, line: int, column: int | None, field: str | None, why: ValueRefused) -> Self:
+        """Return the fault of a line that a rule refused."""
+        return cls(line, column, field, str(why), why)
 
     def __str__(self) -> str:
         where = f"line {self.line}"
@@ -77,8 +79,8 @@ class Fault:
             "column": self.column,
             "field": self.field,
             "fault": self.fault,
-            "code": self.why.problem.code,
-            "params": self.why.params,
+            "code": self.why.problem.code if self.why else None,
+            "params": self.why.params if self.why else {},
         }
 
 
@@ -155,7 +157,7 @@ class Sheet:
         if not self._columns:
             raise refuse(
                 Code.SHEET_HEADER_REFUSED,
-                [Fault(1, None, None, ValueRefused(Code.SHEET_EMPTY))],
+                [Fault.of(1, None, None, ValueRefused(Code.SHEET_EMPTY))],
                 faults=1,
             )
         return found
@@ -195,7 +197,7 @@ class Sheet:
             cells = _cells(raw.removeprefix(_BYTE_ORDER_MARK) if self._line == 1 else raw)
         except _LineFault as exc:
             raise refuse(
-                Code.SHEET_HEADER_REFUSED, [Fault(self._line, None, None, exc)], faults=1
+                Code.SHEET_HEADER_REFUSED, [Fault.of(self._line, None, None, exc)], faults=1
             ) from None
         columns: list[str] = []
         faults = []
@@ -204,14 +206,14 @@ class Sheet:
             name = ALIASES.get(name, name)
             if name not in LIMITS:
                 why = ValueRefused(Code.SHEET_COLUMN_UNKNOWN, column=name[:40])
-                faults.append(Fault(self._line, number, None, why))
+                faults.append(Fault.of(self._line, number, None, why))
             elif name in columns:
                 why = ValueRefused(Code.SHEET_COLUMN_TWICE)
-                faults.append(Fault(self._line, number, name, why))
+                faults.append(Fault.of(self._line, number, name, why))
             columns.append(name)
         if cells:
             faults += [
-                Fault(self._line, None, name, ValueRefused(Code.SHEET_COLUMN_MISSING))
+                Fault.of(self._line, None, name, ValueRefused(Code.SHEET_COLUMN_MISSING))
                 for name in REQUIRED
                 if name not in columns
             ]
@@ -231,11 +233,11 @@ class Sheet:
             self.skipped[exc.kind] += 1
         except EntryFault as exc:
             column = self._columns.index(exc.field) + 1 if exc.field in self._columns else None
-            self._set_aside(raw, cells, Fault(self._line, column, exc.field, exc))
+            self._set_aside(raw, cells, Fault.of(self._line, column, exc.field, exc))
         except _LineFault as exc:
             if not cells:
                 self._count()
-            self._set_aside(raw, cells, Fault(self._line, None, None, exc))
+            self._set_aside(raw, cells, Fault.of(self._line, None, None, exc))
         return None
 
     def _count(self) -> None:
