@@ -9,7 +9,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 
 from services.release.actions.expiry import expire_due
-from services.release.events import expire_due
 from shared.core.errors import InternalFault
 from shared.events import (
     AccessAttempted,
