@@ -193,7 +193,7 @@ async def test_without_one_of_the_facts_nothing_is_proposed_or_carried_out(
         await without.running.purger.work()  # neither the run in hand nor the daily one
         assert await left(without) == ["1OLD001"]
         schedule = (await without.get("/v1/schedule")).json()
-        assert schedule["params"]["missing"] == [missing]
+        assert schedule["missing"] == [missing]
     async with started(*parts, policy) as whole:
         await whole.running.purger.work()
         assert await left(whole) == []
