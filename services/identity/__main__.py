@@ -82,7 +82,7 @@ async def _release_lock(settings: Settings, chosen: argparse.Namespace) -> str:
 async def _announce_revocation(settings: Settings, chosen: argparse.Namespace) -> str:
     async with standalone(settings) as identity:
         event = await watching.announce_revocation(identity, chosen.revocation)
-    return f"Certificate {event.serial} for {event.usage} is revoked; every service is told."
+    return f"Certificate {event.serial} for {event.usage} is revoked; every service is notified."
 
 
 async def _rewrap(settings: Settings, chosen: argparse.Namespace) -> str:
@@ -127,12 +127,12 @@ _COMMANDS = {
 
 _HELP = {
     "bootstrap": "create the first ALPR administrator",
-    "deliver-invitation": "show an invitation, while nobody who may deliver it is there: of the first to do so",
+    "deliver-invitation": "show an invitation, if no active person may deliver it",
     "rotate-key": "make a new signing key",
-    "announce-revocation": "tell every service what the offline root revoked",
-    "rewrap": "seal all secrets with the key-encryption key of now",
-    "key-usage": "say what each key-encryption key still seals",
-    "release-lock": "let an administrator back in whom no other administrator can let in",
+    "announce-revocation": "announce a revocation by the offline root to every service",
+    "rewrap": "seal all secrets with the current key-encryption key",
+    "key-usage": "show how many secrets each key-encryption key seals",
+    "release-lock": "release an administrator's account that no other administrator can release",
 }
 
 COMMANDS = {name: Command(text, _called(name)) for name, text in _HELP.items()}

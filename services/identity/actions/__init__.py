@@ -1,1 +1,1 @@
-"""What identity does, each in one transaction with the events that tell of it."""
+"""Identity's actions. A change and its events commit in one transaction."""

@@ -168,7 +168,7 @@ async def update_account(
 async def assign_roles(
     account_id: UUID, body: AssignRoles, grant: AccountManage, work: Work
 ) -> AccountOut:
-    """Give a person these roles and no others; nobody can change their own."""
+    """Replace a person's roles with these; one cannot change one's own."""
     changed = await administration.assign_roles(
         work, grant.actor, account_id, body.roles, body.reason
     )
@@ -179,7 +179,7 @@ async def assign_roles(
 async def assign_sources(
     account_id: UUID, body: AssignSources, grant: AccountManage, work: Work
 ) -> AccountOut:
-    """Entitle a person to these data sources and no others."""
+    """Replace the data sources that a person is entitled to with these."""
     changed = await administration.assign_sources(
         work, grant.actor, account_id, body.sources, body.reason
     )
@@ -272,7 +272,7 @@ async def deliver_invitation(
 
 @router.get("/invitations/waiting")
 async def list_waiting_invitations(grant: AccountDeliver, work: Work) -> Page[WaitingInvitation]:
-    """List the invitations that nobody has delivered, those that end first."""
+    """List undelivered invitations, the first to expire first."""
     found = await work.invitations.to_deliver(work.now, MOST_WAITING)
     return Page.of(
         [
@@ -284,7 +284,7 @@ async def list_waiting_invitations(grant: AccountDeliver, work: Work) -> Page[Wa
 
 @router.get("/invitations/proposed")
 async def list_proposed_invitations(grant: AccountManage, work: Work) -> Page[ProposedInvitation]:
-    """List the proposals to invite somebody anew that nobody has approved, those that end first."""
+    """List unapproved proposals to invite a person anew, the first to expire first."""
     found = await work.invitations.proposed(work.now, MOST_WAITING)
     return Page.of(
         [
@@ -303,7 +303,7 @@ async def list_proposed_invitations(grant: AccountManage, work: Work) -> Page[Pr
 async def review_account(
     account_id: UUID, body: ReviewAccount, grant: AccountManage, work: Work
 ) -> AccountOut:
-    """Record that what a person holds was looked at and stays."""
+    """Record a review that leaves a person's rights unchanged."""
     return AccountOut.of(
         work, await administration.review(work, grant.actor, account_id, body.note)
     )

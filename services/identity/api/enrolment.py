@@ -1,4 +1,4 @@
-"""Enrolment, by whoever holds an invitation."""
+"""Enrolment, by the holder of an invitation."""
 
 from typing import Annotated
 from uuid import UUID

@@ -26,7 +26,7 @@ PurposeDeclare = Annotated[Grant, access(Permission.PURPOSE_DECLARE)]
 
 
 class Scope(RequestBody):
-    """How far a purpose goes: searches with its token stay within."""
+    """The limits of a purpose: searches with its token must stay within them."""
 
     plate: WholePlate | None = None
     device_ids: Annotated[list[UUID], Field(min_length=1, max_length=50)] | None = None
@@ -41,7 +41,7 @@ class Scope(RequestBody):
 
 
 class DeclarePurpose(RequestBody):
-    """Why somebody needs ALPR data; a case number or a call-for-service number is required."""
+    """The purpose of an access; a case number or a call-for-service number is required."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -97,7 +97,7 @@ class InvitedAccount(BaseModel):
 
 
 class WaitingInvitation(BaseModel):
-    """An invitation that nobody has delivered."""
+    """An undelivered invitation."""
 
     account_id: UUID
     username: str
@@ -122,7 +122,7 @@ class WaitingInvitation(BaseModel):
 
 
 class ProposedInvitation(BaseModel):
-    """A proposal to invite somebody anew, for another administrator to approve."""
+    """A proposal to invite a person anew, for another administrator to approve."""
 
     account_id: UUID
     username: str
@@ -155,7 +155,7 @@ class ProposedInvitation(BaseModel):
 
 
 class DeliveredInvitation(BaseModel):
-    """An invitation to hand over. Its token is shown this once, and kept nowhere; null once it is mailed."""
+    """An invitation to hand over. Its token is shown only here; null if it is mailed."""
 
     account_id: UUID
     username: str
@@ -181,7 +181,7 @@ class DeliveredInvitation(BaseModel):
 
 
 class SessionOut(BaseModel):
-    """Tokens of a session. The refresh token is good once, and until `idle_until`."""
+    """Tokens of a session. The refresh token works once, until `idle_until`."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -224,7 +224,7 @@ class SessionOut(BaseModel):
 
 
 class OpenedOut(SessionOut):
-    """Tokens of a new session, and what this client shows at its next sign-in to the account."""
+    """Tokens of a new session, and the token that this client sends at its next sign-in to the account."""
 
     browser_token: str
 

@@ -32,7 +32,7 @@ class Invitation:
 
 @dataclass(frozen=True)
 class Reinvitation:
-    """A proposal to invite somebody anew, for another administrator to approve."""
+    """A proposal to invite a person anew, for another administrator to approve."""
 
     account_id: UUID
     proposed_by: UUID

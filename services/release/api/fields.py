@@ -40,7 +40,7 @@ class AgencyIn(RequestBody):
 
 
 class AgencyChange(RequestBody):
-    """What changes of an agency; what is not named stays."""
+    """Changes to an agency; fields left out stay unchanged."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"active": False}]})
 
@@ -52,7 +52,7 @@ class AgencyChange(RequestBody):
 
 
 class Criteria(RequestBody):
-    """What is asked for; the package holds exactly what this matches."""
+    """The criteria of a request; the package holds exactly the records that match."""
 
     captured_from: Moment
     captured_to: Moment

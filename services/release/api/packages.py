@@ -43,7 +43,7 @@ async def download_package(
 ) -> StreamingResponse:
     """The package of an approved request; 404 unless one's own agency asked for it.
 
-    Refused where an approver of it created, invited or changed the account that downloads.
+    Refused if an approver created, invited or changed the account that downloads.
     """
     runtime = runtime_of(request)
     agency = await registered_agency(request, work, grant)

@@ -69,7 +69,7 @@ async def list_requests(
 async def list_waiting_requests(
     grant: ReleaseRead, work: Work, request: Request
 ) -> WaitingRequests:
-    """How many requests await a decision, by where they stand, and since when; needs no purpose."""
+    """The number of requests that await a decision and the oldest filing time, by status; needs no purpose."""
     await check_department(request, grant)
     found = await Requests(work.connection).waiting(grant)
     states = [WaitingState(status=s, count=n, oldest_at=at) for s, n, at in found]
@@ -102,8 +102,8 @@ async def decide_request(
 ) -> RequestOut:
     """Approve or deny a request, never one's own. A restricted one takes two approvers and a document.
 
-    Who created, invited or changed the requester's account, or registered or changed the agency, does not
-    decide. Where nobody knows who that was, it takes two approvers.
+    A person who created, invited or changed the requester's account, or registered or changed the agency, may
+    not decide. If those people are not on record, it takes two approvers.
     """
     runtime = runtime_of(request)
     policy = runtime.policy

@@ -125,7 +125,7 @@ class CriteriaOut(BaseModel):
 
 
 class ReceiptOut(BaseModel):
-    """Somebody took the package."""
+    """Proof that a person downloaded the package."""
 
     received_by: Person
     received_at: datetime
@@ -190,7 +190,7 @@ APPROVED: dict[str, JsonValue] = {
 
 
 class ReviewOut(BaseModel):
-    """What a decision on an open request takes."""
+    """The requirements for a decision on an open request."""
 
     approvals_needed: int
     not_by: list[str] = Field(
@@ -200,7 +200,7 @@ class ReviewOut(BaseModel):
 
 
 class RequestOut(BaseModel):
-    """A request as it stands, with all that is on file about it."""
+    """A request with its status, decisions, package and receipts."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [APPROVED]})
 
@@ -237,7 +237,7 @@ class RequestOut(BaseModel):
 
 
 class WaitingState(BaseModel):
-    """Requests that stand at one point and await a decision."""
+    """Requests of one status that await a decision."""
 
     status: Status
     count: int
